@@ -1,0 +1,47 @@
+//! Which device a command uses.
+
+use clap::{Args, ValueEnum};
+use pliant::{Gpu, GpuOptions, wgpu};
+
+#[derive(Args)]
+pub(crate) struct Device {
+    /// Use this backend only
+    #[arg(long, value_enum)]
+    backend: Option<Backend>,
+    /// Use the adapter whose name contains this
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
+    /// Use an adapter that runs on the CPU
+    #[arg(long)]
+    software: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Backend {
+    Vulkan,
+    Metal,
+    Dx12,
+    Gl,
+}
+
+impl Backend {
+    pub(crate) fn backends(self) -> wgpu::Backends {
+        match self {
+            Self::Vulkan => wgpu::Backends::VULKAN,
+            Self::Metal => wgpu::Backends::METAL,
+            Self::Dx12 => wgpu::Backends::DX12,
+            Self::Gl => wgpu::Backends::GL,
+        }
+    }
+}
+
+impl Device {
+    pub(crate) async fn gpu(&self) -> pliant::Result<Gpu> {
+        let mut options =
+            GpuOptions { adapter: self.adapter.clone(), software: self.software, ..GpuOptions::default() };
+        if let Some(backend) = self.backend {
+            options.backends = backend.backends();
+        }
+        Gpu::with_options(&options).await
+    }
+}

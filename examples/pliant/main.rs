@@ -1,0 +1,52 @@
+//! The example program: the main job on a photograph, the conformance corpus, benchmarks.
+//!
+//! `cargo run --release --example pliant -- help` lists its commands.
+
+mod adapters;
+mod bench;
+mod conformance;
+mod device;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A failure to be told to whoever started the program.
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+/// Deformable convolution on any GPU: see it work, check it, time it.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a lens-shaped deformable convolution over a photograph and write pictures (the default)
+    Run(run::Arguments),
+    /// List the adapters of this machine
+    Adapters(adapters::Arguments),
+    /// Run conformance cases and compare with what other systems computed
+    Conformance(conformance::Arguments),
+    /// Time deformable convolutions, verified first
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or_else(|| Command::Run(run::Arguments::parse_from(["run"])));
+    let result = pollster::block_on(async {
+        match command {
+            Command::Run(arguments) => run::main(arguments).await,
+            Command::Adapters(arguments) => adapters::main(arguments).await,
+            Command::Conformance(arguments) => conformance::main(arguments).await,
+            Command::Bench(arguments) => bench::main(arguments).await,
+        }
+    });
+    result.unwrap_or_else(|failure| {
+        eprintln!("pliant: {failure}");
+        ExitCode::FAILURE
+    })
+}

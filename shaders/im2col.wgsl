@@ -1,0 +1,27 @@
+// The columns of a convolution: for each output pixel, the inputs under each tap of its window; 0 in the padding.
+//
+// Bindings and shares: shared/columns.wgsl.
+
+@compute @workgroup_size(64)
+fn im2col(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let mine = share(linear_workgroup(workgroup, grid) * 64u + lane);
+    if !mine.exists {
+        return;
+    }
+    let image = (params.pixel_first + mine.pixel) / params.out_pixels;
+    let base = tap_position((params.pixel_first + mine.pixel) % params.out_pixels, mine.tap);
+    let extent = vec2<i32>(i32(params.height), i32(params.width));
+    let inside = all((base >= vec2<i32>(0)) & (base < extent));
+    let at = vec2<u32>(clamp(base, vec2<i32>(0), extent - 1));
+    let start = ((image * params.height + at.x) * params.width + at.y) * params.quads;
+
+    for (var quad = mine.quads.x; quad < mine.quads.y; quad++) {
+        let table = channel_quads[params.quad_first + quad];
+        let value = select(vec4<f32>(0.0), packed[start + quad], inside);
+        store_columns(mine.pixel, mine.tap, params.quad_first + quad, table.x, table.y, value);
+    }
+}

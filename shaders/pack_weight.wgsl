@@ -1,0 +1,46 @@
+// A weight in the order in which columns have their taps and channels: packed[out_channel, tap, quad] holds the weights of one
+// quad of channels of the output channel's group, and 0 in the lanes beyond them.
+//
+// weight        (out_channel, channel of the group, tap)
+// channel_quads per quad: its first channel, how many it has, its offset group, 0
+// packed        (out_channels, taps, quads_per_group) quads
+//
+// One invocation packs one quad of one tap.
+
+struct Params {
+    out_channels: u32,
+    group_out_channels: u32,
+    group_channels: u32,
+    taps: u32,
+    quads_per_group: u32,
+    weight_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read> channel_quads: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read_write> packed: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn pack_weight(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
+    if invocation >= params.out_channels * params.taps * params.quads_per_group {
+        return;
+    }
+    let quad = invocation % params.quads_per_group;
+    let tap = invocation / params.quads_per_group % params.taps;
+    let out_channel = invocation / params.quads_per_group / params.taps;
+
+    let group = out_channel / params.group_out_channels;
+    let table = channel_quads[group * params.quads_per_group + quad];
+    let channel = out_channel * params.group_channels + table.x - group * params.group_channels;
+    var value = vec4<f32>(0.0);
+    for (var i = 0u; i < table.y; i++) {
+        value[i] = weight[params.weight_first + (channel + i) * params.taps + tap];
+    }
+    packed[invocation] = value;
+}

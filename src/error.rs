@@ -1,0 +1,84 @@
+//! The one error type, by cause.
+
+/// `Result` with pliant's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, by cause. The text is one sentence with the figures that disagree.
+///
+/// ```
+/// use pliant::{Error, geometry::{Conv2d, Conv2dGeometry, Conv2dInputs}};
+///
+/// let shapes = Conv2dInputs { input: [1, 4, 8, 8].into(), weight: [6, 3, 3, 3].into(), bias: None };
+/// let error = Conv2dGeometry::new(&Conv2d::default(), &shapes).unwrap_err();
+/// assert!(matches!(error, Error::Shape { argument: "weight", .. }));
+/// assert_eq!(error.to_string(), "weight takes 3 input channels per group; 4 input channels in 1 group give 4");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tensor's shape does not fit the problem.
+    #[error("{message}")]
+    Shape {
+        /// The argument at fault.
+        argument: &'static str,
+        /// What it is and what it should be.
+        message: String,
+    },
+    /// An attribute of an op has a value that it cannot have.
+    #[error("{message}")]
+    Attribute {
+        /// The attribute at fault.
+        argument: &'static str,
+        /// What it is and what it should be.
+        message: String,
+    },
+    /// A tensor's element type does not fit.
+    #[error("{message}")]
+    DType {
+        /// The argument at fault.
+        argument: &'static str,
+        /// What it is and what it should be.
+        message: String,
+    },
+    /// The problem is legal, and too large for this device.
+    #[error("{message}")]
+    Limit {
+        /// The argument at fault.
+        argument: &'static str,
+        /// What is needed and what the device has.
+        message: String,
+    },
+    /// This device or target cannot do what was asked.
+    #[error("{0}")]
+    Unsupported(String),
+    /// No adapter satisfies the options. The text says how to get one.
+    #[error("{0}")]
+    NoAdapter(String),
+    /// The device was lost; make a new [`Gpu`](crate::Gpu).
+    #[error("the device was lost: {0}")]
+    DeviceLost(String),
+    /// The device had no memory for a buffer.
+    #[error("out of memory: {0}")]
+    OutOfMemory(String),
+    /// wgpu refused a call. From pliant's own calls this is a defect of pliant.
+    #[error("wgpu refused a call: {0}")]
+    Validation(String),
+}
+
+impl Error {
+    pub(crate) fn shape(argument: &'static str, message: impl Into<String>) -> Self {
+        Self::Shape { argument, message: message.into() }
+    }
+
+    pub(crate) fn attribute(argument: &'static str, message: impl Into<String>) -> Self {
+        Self::Attribute { argument, message: message.into() }
+    }
+
+    pub(crate) fn dtype(argument: &'static str, message: impl Into<String>) -> Self {
+        Self::DType { argument, message: message.into() }
+    }
+
+    pub(crate) fn limit(argument: &'static str, message: impl Into<String>) -> Self {
+        Self::Limit { argument, message: message.into() }
+    }
+}

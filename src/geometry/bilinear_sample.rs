@@ -1,0 +1,67 @@
+use super::{BATCH, Border, NCHW, axis, check_elements, check_padded_extent, expect, extents};
+use crate::error::Result;
+use crate::shape::Shape;
+
+/// Bilinear samples of an image at a field of positions, in pixels: (0, 0) is the centre of the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct BilinearSample {
+    /// What samples count near and beyond the edge.
+    pub border: Border,
+}
+
+/// What a [`BilinearSample`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BilinearSampleInputs<T> {
+    /// (batch, channels, height, width)
+    pub input: T,
+    /// (batch, 2, out_height, out_width): a plane of y, then a plane of x
+    pub positions: T,
+}
+
+impl<T> BilinearSampleInputs<T> {
+    /// The same structure with `f` applied to each member.
+    pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> BilinearSampleInputs<U> {
+        BilinearSampleInputs { input: f(&self.input), positions: f(&self.positions) }
+    }
+
+    /// The members by name; an optional one that is absent is `None`.
+    pub fn named(&self) -> [(&'static str, Option<&T>); 2] {
+        [("input", Some(&self.input)), ("positions", Some(&self.positions))]
+    }
+}
+
+/// A checked field of samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BilinearSampleGeometry {
+    pub(crate) border: Border,
+    pub(crate) batch: u32,
+    pub(crate) channels: u32,
+    pub(crate) height: u32,
+    pub(crate) width: u32,
+    pub(crate) out_height: u32,
+    pub(crate) out_width: u32,
+}
+
+impl BilinearSampleGeometry {
+    /// Checks the shapes of image and positions.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) with the two figures that disagree.
+    pub fn new(op: &BilinearSample, shapes: &BilinearSampleInputs<Shape>) -> Result<Self> {
+        let [batch, channels, height, width] = extents("input", shapes.input, NCHW)?;
+        check_padded_extent("height", height, [0, 0])?;
+        check_padded_extent("width", width, [0, 0])?;
+        let axes = [BATCH, axis("planes"), axis("height"), axis("width")];
+        let [images, planes, out_height, out_width] = extents("positions", shapes.positions, axes)?;
+        expect("positions", "images", images, batch.into(), "the input's batch is")?;
+        expect("positions", "planes", planes, 2, "y and x need")?;
+        let geometry = Self { border: op.border, batch, channels, height, width, out_height, out_width };
+        check_elements("output", geometry.output_shape())?;
+        Ok(geometry)
+    }
+
+    /// (batch, channels, out_height, out_width)
+    pub fn output_shape(&self) -> Shape {
+        [self.batch, self.channels, self.out_height, self.out_width].into()
+    }
+}

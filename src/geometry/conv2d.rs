@@ -1,0 +1,118 @@
+use super::{Im2col, Im2colGeometry, axis, check_elements, divides, expect, extents, positive};
+use crate::error::Result;
+use crate::shape::Shape;
+
+/// Plain two-dimensional convolution (cross-correlation, as every framework has it).
+///
+/// Pairs are `[height, width]`; padding is `[top, left, bottom, right]`. The kernel's extents are the weight's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Conv2d {
+    /// Pixels from one window to the next.
+    pub stride: [u32; 2],
+    /// Pixels of zeros around the image: top, left, bottom, right.
+    pub padding: [u32; 4],
+    /// Pixels from one tap to the next.
+    pub dilation: [u32; 2],
+    /// Groups of channels that are convolved apart; divides both channel counts.
+    pub groups: u32,
+}
+
+impl Default for Conv2d {
+    fn default() -> Self {
+        Self { stride: [1, 1], padding: [0; 4], dilation: [1, 1], groups: 1 }
+    }
+}
+
+/// What a [`Conv2d`] reads: tensors, their shapes, or slices for the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Conv2dInputs<T> {
+    /// (batch, channels, height, width)
+    pub input: T,
+    /// (out_channels, channels / groups, kernel_height, kernel_width)
+    pub weight: T,
+    /// (out_channels); absent, it counts 0.
+    pub bias: Option<T>,
+}
+
+impl<T> Conv2dInputs<T> {
+    /// The same structure with `f` applied to each member.
+    pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> Conv2dInputs<U> {
+        Conv2dInputs { input: f(&self.input), weight: f(&self.weight), bias: self.bias.as_ref().map(f) }
+    }
+
+    /// The members by name; an optional one that is absent is `None`.
+    pub fn named(&self) -> [(&'static str, Option<&T>); 3] {
+        [("input", Some(&self.input)), ("weight", Some(&self.weight)), ("bias", self.bias.as_ref())]
+    }
+}
+
+/// A checked convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Conv2dGeometry {
+    pub(crate) im2col: Im2colGeometry,
+    pub(crate) out_channels: u32,
+    pub(crate) groups: u32,
+    pub(crate) bias: bool,
+}
+
+impl Conv2dGeometry {
+    /// Checks a convolution's attributes and shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) or [`Error::Attribute`](crate::Error::Attribute), with the two figures that disagree.
+    pub fn new(op: &Conv2d, shapes: &Conv2dInputs<Shape>) -> Result<Self> {
+        let [out_channels, group_channels, kernel_height, kernel_width] = extents(
+            "weight",
+            shapes.weight,
+            [axis("out_channels"), axis("channels"), axis("kernel_height"), axis("kernel_width")],
+        )?;
+        let Conv2d { stride, padding, dilation, groups } = *op;
+        let window = Im2col { kernel: [kernel_height, kernel_width], stride, padding, dilation };
+        let im2col = Im2colGeometry::new(&window, shapes.input)?;
+
+        positive("groups", groups)?;
+        if u64::from(group_channels) * u64::from(groups) != u64::from(im2col.channels) {
+            let channels = im2col.channels;
+            let why = format!(
+                "input channels per group; {channels} input channels in {groups} group{} give",
+                if groups == 1 { "" } else { "s" }
+            );
+            let per_group = if channels.is_multiple_of(groups) {
+                (channels / groups).to_string()
+            } else {
+                format!("{channels}/{groups}")
+            };
+            return Err(crate::Error::shape("weight", format!("weight takes {group_channels} {why} {per_group}")));
+        }
+        divides("groups", groups, out_channels, "output")?;
+        if let Some(bias) = shapes.bias {
+            let [channels] = extents("bias", bias, [axis("channels")])?;
+            expect("bias", "channels", channels, out_channels.into(), "the weight's output channels are")?;
+        }
+        let geometry = Self { im2col, out_channels, groups, bias: shapes.bias.is_some() };
+        check_elements("output", geometry.output_shape())?;
+        Ok(geometry)
+    }
+
+    /// (batch, out_channels, out_height, out_width)
+    pub fn output_shape(&self) -> Shape {
+        let Im2colGeometry { batch, out_height, out_width, .. } = self.im2col;
+        [batch, self.out_channels, out_height, out_width].into()
+    }
+
+    /// Input channels of one group.
+    pub(crate) fn group_channels(&self) -> u32 {
+        self.im2col.channels / self.groups
+    }
+
+    /// Output channels of one group.
+    pub(crate) fn group_out_channels(&self) -> u32 {
+        self.out_channels / self.groups
+    }
+
+    /// Floating-point operations of the contraction: a multiplication and an addition per weight and output pixel.
+    pub fn flops(&self) -> u64 {
+        let terms = u64::from(self.group_channels()) * u64::from(self.im2col.taps());
+        2u64.saturating_mul(self.output_shape().elements()).saturating_mul(terms)
+    }
+}

@@ -1,0 +1,80 @@
+use super::{BATCH, axis, check_elements, expect, extents};
+use crate::error::Result;
+use crate::shape::Shape;
+
+/// A batch of matrix products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Matmul {
+    /// `a` is given as (batch, depth, rows) and read as (batch, rows, depth).
+    pub transpose_a: bool,
+    /// `b` is given as (batch, columns, depth) and read as (batch, depth, columns).
+    pub transpose_b: bool,
+}
+
+/// What a [`Matmul`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MatmulInputs<T> {
+    /// (batch, rows, depth), or transposed
+    pub a: T,
+    /// (batch, depth, columns), or transposed
+    pub b: T,
+}
+
+impl<T> MatmulInputs<T> {
+    /// The same structure with `f` applied to each member.
+    pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> MatmulInputs<U> {
+        MatmulInputs { a: f(&self.a), b: f(&self.b) }
+    }
+
+    /// The members by name; an optional one that is absent is `None`.
+    pub fn named(&self) -> [(&'static str, Option<&T>); 2] {
+        [("a", Some(&self.a)), ("b", Some(&self.b))]
+    }
+}
+
+/// A checked batch of matrix products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MatmulGeometry {
+    pub(crate) op: Matmul,
+    pub(crate) batch: u32,
+    pub(crate) rows: u32,
+    pub(crate) columns: u32,
+    pub(crate) depth: u32,
+}
+
+impl MatmulGeometry {
+    /// Checks a product's shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) with the two figures that disagree.
+    pub fn new(op: &Matmul, shapes: &MatmulInputs<Shape>) -> Result<Self> {
+        let (rows, columns, depth) = (axis("rows"), axis("columns"), axis("depth"));
+        let [batch, rows, depth] = if op.transpose_a {
+            let [batch, depth, rows] = extents("a", shapes.a, [BATCH, depth, rows])?;
+            [batch, rows, depth]
+        } else {
+            extents("a", shapes.a, [BATCH, rows, depth])?
+        };
+        let [b_batch, b_depth, columns] = if op.transpose_b {
+            let [batch, columns, depth] = extents("b", shapes.b, [BATCH, columns, axis("depth")])?;
+            [batch, depth, columns]
+        } else {
+            extents("b", shapes.b, [BATCH, axis("depth"), columns])?
+        };
+        expect("b", "matrices", b_batch, batch.into(), "a's batch is")?;
+        expect("b", "rows to sum over", b_depth, depth.into(), "a's depth is")?;
+        let geometry = Self { op: *op, batch, rows, columns, depth };
+        check_elements("output", geometry.output_shape())?;
+        Ok(geometry)
+    }
+
+    /// (batch, rows, columns)
+    pub fn output_shape(&self) -> Shape {
+        [self.batch, self.rows, self.columns].into()
+    }
+
+    /// Floating-point operations: a multiplication and an addition per term.
+    pub fn flops(&self) -> u64 {
+        2u64.saturating_mul(self.output_shape().elements()).saturating_mul(self.depth.into())
+    }
+}

@@ -1,0 +1,112 @@
+//! Pure arithmetic: attributes and shapes in, a checked problem out.
+//!
+//! This is the one place where shapes and attributes are refused. Whoever holds a geometry knows that every extent and
+//! every product of extents in it fits `u32`, and that the output has pixels (though perhaps no batch).
+
+mod bilinear_sample;
+mod conv2d;
+mod deform;
+mod im2col;
+mod matmul;
+
+pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleInputs};
+pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dInputs};
+pub use deform::{
+    Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs, DeformIm2col, DeformIm2colGeometry,
+    DeformIm2colInputs, Deformation, OffsetLayout, Planes,
+};
+pub use im2col::{Im2col, Im2colGeometry};
+pub use matmul::{Matmul, MatmulGeometry, MatmulInputs};
+
+use crate::error::{Error, Result};
+use crate::shape::Shape;
+
+/// A named axis of a tensor: `(name, may be 0)`.
+type Axis = (&'static str, bool);
+
+pub(crate) const BATCH: Axis = ("batch", true);
+
+pub(crate) const fn axis(name: &'static str) -> Axis {
+    (name, false)
+}
+
+/// The four axes of an image tensor.
+pub(crate) const NCHW: [Axis; 4] = [BATCH, axis("channels"), axis("height"), axis("width")];
+
+/// Checks rank, extents and element count of one argument, and hands its extents out.
+pub(crate) fn extents<const N: usize>(argument: &'static str, shape: Shape, axes: [Axis; N]) -> Result<[u32; N]> {
+    let Ok(extents) = <[u32; N]>::try_from(shape.extents()) else {
+        let names: Vec<_> = axes.iter().map(|(name, _)| *name).collect();
+        return Err(Error::shape(
+            argument,
+            format!("{argument} ({shape}) has {} axes; it needs {N}: {}", shape.rank(), names.join(", ")),
+        ));
+    };
+    for ((name, may_be_zero), extent) in axes.into_iter().zip(extents) {
+        if extent == 0 && !may_be_zero {
+            return Err(Error::shape(
+                argument,
+                format!("{argument} ({shape}) has {name} of extent 0; at least 1 is needed"),
+            ));
+        }
+    }
+    check_elements(argument, shape)?;
+    Ok(extents)
+}
+
+/// Refuses a tensor whose elements cannot be counted in `u32`. A batch of 0 counts as 1, so that products of the other
+/// extents fit too.
+pub(crate) fn check_elements(argument: &'static str, shape: Shape) -> Result<()> {
+    let elements = shape.extents().iter().fold(1u64, |product, &extent| product.saturating_mul(extent.max(1).into()));
+    let most = u64::from(u32::MAX);
+    if elements > most {
+        return Err(Error::shape(
+            argument,
+            format!("{argument} ({shape}) has {elements} elements; at most {most} are possible"),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses an extent that is not the one the problem needs. `why` says where the need comes from.
+pub(crate) fn expect(argument: &'static str, axis: &str, has: u32, needs: u64, why: &str) -> Result<()> {
+    if u64::from(has) != needs {
+        return Err(Error::shape(argument, format!("{argument} has {has} {axis}; {why} {needs}")));
+    }
+    Ok(())
+}
+
+/// The padded extent beyond which an image is refused: positions are `i32`, and their sums must not overflow.
+const MAX_PADDED_EXTENT: u64 = 1 << 29;
+
+/// Refuses an image whose positions could overflow.
+pub(crate) fn check_padded_extent(axis: &str, extent: u32, padding: [u32; 2]) -> Result<u64> {
+    let padded = u64::from(extent) + u64::from(padding[0]) + u64::from(padding[1]);
+    if padded > MAX_PADDED_EXTENT {
+        return Err(Error::shape(
+            "input",
+            format!("the padded input has {axis} {padded}; at most {MAX_PADDED_EXTENT} is possible"),
+        ));
+    }
+    Ok(padded)
+}
+
+/// Refuses an attribute of 0.
+pub(crate) fn positive(argument: &'static str, value: u32) -> Result<()> {
+    if value == 0 {
+        return Err(Error::attribute(argument, format!("{argument} is 0; at least 1 is needed")));
+    }
+    Ok(())
+}
+
+/// Refuses channels that groups do not divide.
+pub(crate) fn divides(argument: &'static str, groups: u32, channels: u32, of: &str) -> Result<()> {
+    positive(argument, groups)?;
+    if !channels.is_multiple_of(groups) {
+        return Err(Error::attribute(
+            argument,
+            format!("{argument} is {groups}; it does not divide {channels} {of} channels"),
+        ));
+    }
+    Ok(())
+}

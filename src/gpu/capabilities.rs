@@ -1,0 +1,47 @@
+//! What a device can do, of what matters here.
+
+use super::Gpu;
+
+/// What an adapter offers, or a [`Gpu`] has enabled.
+#[derive(Debug, Clone)]
+pub struct Capabilities {
+    /// Name, backend, driver and kind of the adapter.
+    pub info: wgpu::AdapterInfo,
+    /// Which of [`Gpu::OPTIONAL_FEATURES`] there are.
+    pub features: wgpu::Features,
+    /// The limits.
+    pub limits: wgpu::Limits,
+}
+
+impl Capabilities {
+    pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
+        Self {
+            info: adapter.get_info(),
+            features: adapter.features() & Gpu::OPTIONAL_FEATURES,
+            limits: adapter.limits(),
+        }
+    }
+
+    /// Whether kernels run on the CPU. These adapters want other kernels than GPUs do.
+    pub fn software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// The number of invocations of a subgroup, where subgroup operations may be used and that number is fixed.
+    pub fn subgroup_size(&self) -> Option<u32> {
+        let (least, most) = (self.info.subgroup_min_size, self.info.subgroup_max_size);
+        (self.features.contains(wgpu::Features::SUBGROUP) && least == most).then_some(least)
+    }
+
+    /// Whether the device writes timestamps.
+    pub fn timestamps(&self) -> bool {
+        self.features.contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// The most bytes of a buffer that one binding shows to a kernel.
+    pub fn max_binding(&self) -> u64 {
+        // Whole quads; and below 4 GiB, so that every element's index fits u32 with room to spare.
+        let most = self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size).min((1 << 32) - 256);
+        most / 16 * 16
+    }
+}

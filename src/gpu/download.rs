@@ -1,0 +1,196 @@
+//! Reading back without blocking anybody.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use super::{Gpu, lock};
+use crate::error::{Error, Result};
+
+/// A read-back under way. Await it, or on native wait for it. Dropping it harms nothing.
+///
+/// It needs no particular executor: on native a thread of the [`Gpu`]'s waits on the device, in a browser the event loop does.
+#[must_use = "nothing is read before it is awaited"]
+pub struct Download<T> {
+    gpu: Gpu,
+    /// None where there is nothing to read.
+    staging: Option<wgpu::Buffer>,
+    #[cfg(not(target_arch = "wasm32"))]
+    submission: Option<wgpu::SubmissionIndex>,
+    #[cfg(not(target_arch = "wasm32"))]
+    awaited: bool,
+    shared: Arc<Shared>,
+    elements: usize,
+    element: PhantomData<fn() -> T>,
+}
+
+/// What the download has in common with the device's callback and the waiting thread.
+#[derive(Default)]
+pub(super) struct Shared(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    result: Option<Result<()>>,
+    waker: Option<Waker>,
+}
+
+impl Shared {
+    /// Sets the result if there is none, and wakes whoever waits.
+    fn finish(&self, result: Result<()>) {
+        let mut state = lock(&self.0);
+        state.result.get_or_insert(result);
+        if let Some(waker) = state.waker.take() {
+            drop(state);
+            waker.wake();
+        }
+    }
+}
+
+impl<T: bytemuck::Pod> Download<T> {
+    pub(super) fn new(gpu: &Gpu, buffer: &wgpu::Buffer, offset: u64, elements: usize) -> Result<Self> {
+        gpu.check()?;
+        let mut download = Self {
+            gpu: gpu.clone(),
+            staging: None,
+            #[cfg(not(target_arch = "wasm32"))]
+            submission: None,
+            #[cfg(not(target_arch = "wasm32"))]
+            awaited: false,
+            shared: Arc::default(),
+            elements,
+            element: PhantomData,
+        };
+        if elements == 0 {
+            download.shared.finish(Ok(()));
+            return Ok(download);
+        }
+        if !buffer.usage().contains(wgpu::BufferUsages::COPY_SRC) {
+            let usage = buffer.usage();
+            return Err(Error::attribute("buffer", format!("the buffer has the usages {usage:?}; COPY_SRC is needed")));
+        }
+        let size = ((elements * size_of::<T>()) as u64).next_multiple_of(4);
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = gpu.create_buffer("pliant download", size, usage, false)?;
+        let submission = gpu.guarded(|| {
+            let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
+            let submission = gpu.queue().submit([encoder.finish()]);
+            let shared = Arc::clone(&download.shared);
+            staging.map_async(wgpu::MapMode::Read, .., move |result| {
+                shared.finish(result.map_err(|error| Error::DeviceLost(error.to_string())));
+            });
+            submission
+        })?;
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            download.submission = Some(submission);
+        }
+        #[cfg(target_arch = "wasm32")]
+        let _ = submission;
+        download.staging = Some(staging);
+        Ok(download)
+    }
+
+    /// Waits for the elements.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], or what went wrong on the device since the last call.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn wait(mut self) -> Result<Vec<T>> {
+        if let Some(submission) = self.submission.take() {
+            wait_for(self.gpu.device(), submission, &self.shared);
+        }
+        self.take().unwrap_or_else(|| Err(Error::DeviceLost("the read-back never ended".to_string())))
+    }
+
+    /// The elements, once they are there.
+    fn take(&mut self) -> Option<Result<Vec<T>>> {
+        let result = lock(&self.shared.0).result.clone()?;
+        Some(self.gpu.check().and(result).and_then(|()| self.read()))
+    }
+
+    fn read(&mut self) -> Result<Vec<T>> {
+        let mut elements = vec![T::zeroed(); self.elements];
+        if let Some(staging) = self.staging.take() {
+            let mapped = staging.get_mapped_range(..).map_err(|error| Error::Validation(error.to_string()))?;
+            let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut elements);
+            bytes.copy_from_slice(&mapped[..bytes.len()]);
+        }
+        Ok(elements)
+    }
+}
+
+impl<T: bytemuck::Pod> Future for Download<T> {
+    type Output = Result<Vec<T>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        lock(&this.shared.0).waker = Some(context.waker().clone());
+        // One look at the device per wake; often the work is done already.
+        let _ = this.gpu.device().poll(wgpu::PollType::Poll);
+        if let Some(result) = this.take() {
+            return Poll::Ready(result);
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if !this.awaited {
+            this.awaited = true;
+            if let Some(submission) = this.submission.take() {
+                this.gpu.inner.waiter.wait(submission, Arc::clone(&this.shared));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use waiter::{Waiter, wait_for};
+
+#[cfg(not(target_arch = "wasm32"))]
+mod waiter {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::{Arc, Error, Mutex, Shared, lock};
+
+    /// The thread that waits on the device for futures. It is started by the first and ends with the [`Gpu`](super::Gpu).
+    pub(in crate::gpu) struct Waiter {
+        device: wgpu::Device,
+        sender: Mutex<Option<Sender<(wgpu::SubmissionIndex, Arc<Shared>)>>>,
+    }
+
+    impl Waiter {
+        pub(in crate::gpu) fn new(device: wgpu::Device) -> Self {
+            Self { device, sender: Mutex::new(None) }
+        }
+
+        /// Finishes `shared` once the submission is done.
+        pub(in crate::gpu) fn wait(&self, submission: wgpu::SubmissionIndex, shared: Arc<Shared>) {
+            let mut sender = lock(&self.sender);
+            let sender = sender.get_or_insert_with(|| {
+                let (sender, jobs) = channel::<(wgpu::SubmissionIndex, Arc<Shared>)>();
+                let device = self.device.clone();
+                std::thread::spawn(move || {
+                    for (submission, shared) in jobs {
+                        wait_for(&device, submission, &shared);
+                    }
+                });
+                sender
+            });
+            if let Err(refused) = sender.send((submission, shared)) {
+                refused.0.1.finish(Err(Error::DeviceLost("the waiting thread has ended".to_string())));
+            }
+        }
+    }
+
+    /// Blocks until the submission is done; its callbacks have then run.
+    pub(in crate::gpu) fn wait_for(device: &wgpu::Device, submission: wgpu::SubmissionIndex, shared: &Shared) {
+        let poll = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+        let message = match device.poll(poll) {
+            Ok(_) => "the device did not map the buffer".to_string(),
+            Err(error) => error.to_string(),
+        };
+        // Has no effect where the callback has run.
+        shared.finish(Err(Error::DeviceLost(message)));
+    }
+}

@@ -1,0 +1,98 @@
+//! Shaders as data, and the pipelines made of them.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use super::{Gpu, lock};
+use crate::error::Result;
+
+/// A shader: whole WGSL files, concatenated, with one entry point. Which files there are makes the variant.
+///
+/// Binding 0 is the uniform `Params`; the others follow in the order in which the kernel's Rust function names them.
+pub(crate) struct Kernel {
+    /// File stem, entry point and Rust function.
+    pub(crate) name: &'static str,
+    /// What tells this variant from others of the same name; empty where there is one.
+    pub(crate) variant: &'static str,
+    /// The files, by name and text.
+    pub(crate) files: &'static [(&'static str, &'static str)],
+    /// Invocations of a workgroup.
+    pub(crate) workgroup_size: u32,
+}
+
+impl Kernel {
+    pub(crate) fn source(&self) -> String {
+        self.files.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The label of its pipeline: `name` or `name.variant`.
+    pub(crate) fn label(&self) -> String {
+        if self.variant.is_empty() { self.name.to_string() } else { format!("{}.{}", self.name, self.variant) }
+    }
+}
+
+/// The files of a kernel, by their paths under `shaders/`.
+macro_rules! wgsl {
+    ($($file:literal),+ $(,)?) => {
+        &[$(($file, include_str!(concat!("../../shaders/", $file)))),+]
+    };
+}
+pub(crate) use wgsl;
+
+pub(super) struct Pipeline {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) layout: wgpu::BindGroupLayout,
+    pub(super) label: String,
+}
+
+/// Values of a shader's `override` constants.
+pub(crate) type Constants<'a> = &'a [(&'static str, u32)];
+
+#[derive(Default)]
+pub(super) struct PipelineCache {
+    pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
+}
+
+type PipelineKey = (&'static str, &'static str, Vec<(&'static str, u32)>);
+
+impl Gpu {
+    /// The pipeline of a kernel, compiled now if it was not before.
+    pub(super) fn pipeline(&self, kernel: &'static Kernel, constants: Constants) -> Result<Arc<Pipeline>> {
+        let key = (kernel.name, kernel.variant, constants.to_vec());
+        if let Some(pipeline) = lock(&self.inner.pipelines.pipelines).get(&key) {
+            return Ok(Arc::clone(pipeline));
+        }
+        let label = kernel.label();
+        let constants: Vec<_> = constants.iter().map(|&(name, value)| (name, f64::from(value))).collect();
+        let pipeline = self.guarded(|| {
+            let module = self.device().create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(&label),
+                source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
+            });
+            let pipeline = self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&label),
+                layout: None,
+                module: &module,
+                entry_point: Some(kernel.name),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: &constants,
+                    // Every kernel writes its workgroup memory before it reads it.
+                    zero_initialize_workgroup_memory: false,
+                },
+                cache: None,
+            });
+            let layout = pipeline.get_bind_group_layout(0);
+            Pipeline { pipeline, layout, label }
+        })?;
+        self.inner.counters.shader_modules.fetch_add(1, Ordering::Relaxed);
+        self.inner.counters.pipelines.fetch_add(1, Ordering::Relaxed);
+        let mut pipelines = lock(&self.inner.pipelines.pipelines);
+        Ok(Arc::clone(pipelines.entry(key).or_insert_with(|| Arc::new(pipeline))))
+    }
+
+    /// Compiles a kernel ahead of its first use.
+    pub(crate) fn compile(&self, kernel: &'static Kernel, constants: Constants) -> Result<()> {
+        self.pipeline(kernel, constants).map(drop)
+    }
+}

@@ -1,0 +1,325 @@
+//! The device: the only module that speaks to wgpu.
+
+mod capabilities;
+mod download;
+mod kernel;
+mod options;
+mod pool;
+mod profile;
+mod recorder;
+mod tensor;
+
+pub use capabilities::Capabilities;
+pub use download::Download;
+pub use options::GpuOptions;
+pub use profile::StageTime;
+pub use recorder::Recorder;
+pub use tensor::{Tensor, TensorSpec};
+
+pub(crate) use kernel::{Kernel, wgsl};
+pub(crate) use pool::Constant;
+use pool::Workspace;
+pub(crate) use tensor::Part;
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::error::{Error, Result};
+
+/// A device with its queue, capabilities, pipeline cache and workspace pool. Cheap to clone; clones are the same device.
+///
+/// ```no_run
+/// # async fn example() -> pliant::Result<()> {
+/// let gpu = pliant::Gpu::new().await?;
+/// println!("{}", gpu.capabilities().info.name);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Gpu {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    capabilities: Capabilities,
+    /// Tells devices apart.
+    id: u64,
+    pipelines: kernel::PipelineCache,
+    params: pool::ParamsCache,
+    pool: Arc<pool::Pool>,
+    plans: Mutex<HashMap<TypeId, Box<dyn Cached>>>,
+    counters: Arc<Counters>,
+    fault: Arc<Mutex<Option<Error>>>,
+    #[cfg(not(target_arch = "wasm32"))]
+    waiter: download::Waiter,
+}
+
+/// What a [`Gpu`] has made so far, tensors and read-back left out. In a steady state nothing here moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Shader modules made.
+    pub shader_modules: u64,
+    /// Pipelines made.
+    pub pipelines: u64,
+    /// Buffers made: workspace, parameters, tables.
+    pub buffers: u64,
+    /// Bytes of those buffers that are allocated now.
+    pub buffer_bytes: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    shader_modules: AtomicU64,
+    pipelines: AtomicU64,
+    buffers: AtomicU64,
+    buffer_bytes: AtomicU64,
+}
+
+impl Gpu {
+    /// The optional features that pliant uses where an adapter has them. Nothing depends on them.
+    pub const OPTIONAL_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY);
+
+    /// The machine's best adapter, through Vulkan, Metal, DX12 or the browser.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`], with advice on how to get one.
+    pub async fn new() -> Result<Self> {
+        Self::with_options(&GpuOptions::default()).await
+    }
+
+    /// The best adapter that satisfies the options. It is asked for its own limits, or the options' where those are smaller.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] where none does, [`Error::Unsupported`] where the adapter gives no device.
+    pub async fn with_options(options: &GpuOptions) -> Result<Self> {
+        let mut adapters = adapters(options.backends).await;
+        adapters.sort_by_key(|adapter| options::preference(&adapter.get_info()));
+        let Some(adapter) = adapters.iter().find(|adapter| options.admits(&adapter.get_info())) else {
+            let found: Vec<_> = adapters.iter().map(wgpu::Adapter::get_info).collect();
+            return Err(Error::NoAdapter(options::no_adapter(options, &found)));
+        };
+        let mut capabilities = Capabilities::of_adapter(adapter);
+        capabilities.features &= options.features;
+        if let Some(bounds) = &options.limits {
+            capabilities.limits = capabilities.limits.or_worse_values_from(bounds);
+        }
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("pliant"),
+            required_features: capabilities.features,
+            required_limits: capabilities.limits.clone(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..wgpu::DeviceDescriptor::default()
+        };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|error| Error::Unsupported(format!("{} gives no device: {error}", capabilities.info.name)))?;
+
+        let fault = Arc::new(Mutex::new(None));
+        let uncaptured = Arc::clone(&fault);
+        device.on_uncaptured_error(Arc::new(move |error| {
+            lock(&uncaptured).get_or_insert_with(|| from_wgpu(&error));
+        }));
+        let lost = Arc::clone(&fault);
+        device.set_device_lost_callback(move |reason, message| {
+            *lock(&lost) = Some(Error::DeviceLost(format!("{reason:?}: {message}")));
+        });
+        Ok(Self::assemble(device, queue, capabilities, fault))
+    }
+
+    fn assemble(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        capabilities: Capabilities,
+        fault: Arc<Mutex<Option<Error>>>,
+    ) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let counters = Arc::new(Counters::default());
+        Self {
+            inner: Arc::new(Inner {
+                #[cfg(not(target_arch = "wasm32"))]
+                waiter: download::Waiter::new(device.clone()),
+                device,
+                queue,
+                capabilities,
+                id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+                pipelines: kernel::PipelineCache::default(),
+                params: pool::ParamsCache::default(),
+                pool: Arc::new(pool::Pool::default()),
+                plans: Mutex::default(),
+                counters,
+                fault,
+            }),
+        }
+    }
+
+    /// The adapters of the given backends, best first.
+    pub async fn adapters(backends: wgpu::Backends) -> Vec<Capabilities> {
+        let mut adapters: Vec<_> = adapters(backends).await.iter().map(Capabilities::of_adapter).collect();
+        adapters.sort_by_key(|capabilities| options::preference(&capabilities.info));
+        adapters
+    }
+
+    /// The adapter, the enabled optional features, the limits.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.inner.capabilities
+    }
+
+    /// The wgpu device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.inner.device
+    }
+
+    /// The wgpu queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.inner.queue
+    }
+
+    /// What was made so far.
+    pub fn counts(&self) -> Counts {
+        let Counters { shader_modules, pipelines, buffers, buffer_bytes } = &*self.inner.counters;
+        let [shader_modules, pipelines, buffers, buffer_bytes] =
+            [shader_modules, pipelines, buffers, buffer_bytes].map(|counter| counter.load(Ordering::Relaxed));
+        Counts { shader_modules, pipelines, buffers, buffer_bytes }
+    }
+
+    /// Gives back the workspace that no recorder holds.
+    pub fn trim(&self) {
+        self.inner.pool.trim();
+    }
+
+    /// Waits until all submitted work is done.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] where the device did not finish it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn wait(&self) -> Result<()> {
+        self.device()
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|error| Error::DeviceLost(error.to_string()))?;
+        self.check()
+    }
+
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.inner.id
+    }
+
+    /// The fault that came between calls, if any.
+    fn check(&self) -> Result<()> {
+        lock(&self.inner.fault).clone().map_or(Ok(()), Err)
+    }
+
+    /// Makes calls into wgpu whose errors come back here and nowhere else.
+    fn guarded<T>(&self, calls: impl FnOnce() -> T) -> Result<T> {
+        let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal]
+            .map(|filter| self.device().push_error_scope(filter));
+        let value = calls();
+        let mut result = Ok(value);
+        for scope in scopes.into_iter().rev() {
+            // Native backends answer at once. A browser answers later: there its own queue reports the error.
+            let answer = pin!(scope.pop()).poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Ready(Some(error)) = answer {
+                result = Err(from_wgpu(&error));
+            }
+        }
+        self.check().and(result)
+    }
+
+    fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages, mapped: bool) -> Result<wgpu::Buffer> {
+        let most = self.capabilities().limits.max_buffer_size;
+        if size > most {
+            return Err(Error::limit(
+                "buffer",
+                format!("a buffer of {size} bytes is needed; the device makes {most} at most"),
+            ));
+        }
+        self.guarded(|| {
+            self.device().create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size,
+                usage,
+                mapped_at_creation: mapped,
+            })
+        })
+    }
+
+    /// The plan under `key`, made now if there is none.
+    pub(crate) fn plan<K, P>(&self, key: K, make: impl FnOnce() -> Result<P>) -> Result<Arc<P>>
+    where
+        K: Eq + Hash + wgpu::WasmNotSendSync + 'static,
+        P: wgpu::WasmNotSendSync + 'static,
+    {
+        /// The plans of one kind that are kept; beyond it, all are made anew as they come.
+        const MOST_PLANS: usize = 256;
+        let known = |plans: &mut HashMap<TypeId, Box<dyn Cached>>| -> Option<Arc<P>> {
+            let plans: &dyn Any = &**plans.get(&TypeId::of::<(K, P)>())?;
+            plans.downcast_ref::<HashMap<K, Arc<P>>>()?.get(&key).cloned()
+        };
+        if let Some(plan) = known(&mut lock(&self.inner.plans)) {
+            return Ok(plan);
+        }
+        // Made outside the lock: it compiles pipelines.
+        let plan = Arc::new(make()?);
+        let mut kinds = lock(&self.inner.plans);
+        let plans = kinds.entry(TypeId::of::<(K, P)>()).or_insert_with(|| Box::new(HashMap::<K, Arc<P>>::new()));
+        let plans: &mut dyn Any = &mut **plans;
+        if let Some(plans) = plans.downcast_mut::<HashMap<K, Arc<P>>>() {
+            if plans.len() >= MOST_PLANS {
+                plans.clear();
+            }
+            plans.insert(key, Arc::clone(&plan));
+        }
+        Ok(plan)
+    }
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let info = &self.inner.capabilities.info;
+        write!(f, "Gpu({}, {})", info.name, info.backend)
+    }
+}
+
+/// Anything that may be kept beside a device: `Send + Sync` where wgpu's own types are.
+trait Cached: Any + wgpu::WasmNotSendSync {}
+impl<T: Any + wgpu::WasmNotSendSync> Cached for T {}
+
+async fn adapters(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    if cfg!(target_arch = "wasm32") {
+        // A browser lists nothing; it is asked.
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..wgpu::RequestAdapterOptions::default()
+        };
+        return instance.request_adapter(&options).await.into_iter().collect();
+    }
+    instance.enumerate_adapters(backends).await
+}
+
+fn from_wgpu(error: &wgpu::Error) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory(error.to_string()),
+        wgpu::Error::Validation { description, .. } => Error::Validation(description.clone()),
+        wgpu::Error::Internal { description, .. } => Error::DeviceLost(description.clone()),
+    }
+}
+
+/// Locks, whether or not another thread panicked: what is kept behind locks here is whole at every moment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,99 @@
+//! Where the time of a recording goes.
+
+use super::recorder::Dispatch;
+use super::{Download, Recorder};
+use crate::error::Result;
+
+/// The time of all dispatches of one kernel in a recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageTime {
+    /// The kernel.
+    pub kernel: String,
+    /// How many dispatches of it there were.
+    pub dispatches: u32,
+    /// What they took together.
+    pub seconds: f64,
+}
+
+impl Recorder {
+    /// Runs the recording with each dispatch apart, and says what each kernel took, in the order in which they first ran.
+    ///
+    /// By the device's own timestamps where it has them, in a compute pass for each dispatch; else, on native, by the clock around a
+    /// submission for each dispatch.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) in a browser without timestamps; as [`Recorder::submit`].
+    pub async fn profile(&self) -> Result<Vec<StageTime>> {
+        let mut stages: Vec<StageTime> = Vec::new();
+        for dispatches in self.dispatches.chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2) {
+            let seconds = if self.gpu().capabilities().timestamps() {
+                self.timestamps(dispatches).await?
+            } else {
+                self.clock(dispatches)?
+            };
+            for (dispatch, seconds) in dispatches.iter().zip(seconds) {
+                let kernel = &dispatch.pipeline.label;
+                match stages.iter_mut().find(|stage| stage.kernel == *kernel) {
+                    Some(stage) => {
+                        stage.dispatches += 1;
+                        stage.seconds += seconds;
+                    }
+                    None => stages.push(StageTime { kernel: kernel.clone(), dispatches: 1, seconds }),
+                }
+            }
+        }
+        Ok(stages)
+    }
+
+    async fn timestamps(&self, dispatches: &[Dispatch]) -> Result<Vec<f64>> {
+        let gpu = self.gpu();
+        let count = 2 * dispatches.len() as u32;
+        let size = u64::from(count) * u64::from(wgpu::QUERY_SIZE);
+        let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+        let resolved = gpu.create_buffer("pliant timestamps", size, usage, false)?;
+        gpu.guarded(|| {
+            let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("pliant timestamps"),
+                ty: wgpu::QueryType::Timestamp,
+                count,
+            });
+            let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            for (index, dispatch) in dispatches.iter().enumerate() {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                    label: Some(&dispatch.pipeline.label),
+                    timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                        query_set: &queries,
+                        beginning_of_pass_write_index: Some(2 * index as u32),
+                        end_of_pass_write_index: Some(2 * index as u32 + 1),
+                    }),
+                });
+                dispatch.encode(&mut pass);
+            }
+            encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
+            gpu.queue().submit([encoder.finish()]);
+        })?;
+        let stamps: Vec<u64> = Download::new(gpu, &resolved, 0, count as usize)?.await?;
+        let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
+        Ok(stamps.chunks_exact(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64 * period).collect())
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn clock(&self, dispatches: &[Dispatch]) -> Result<Vec<f64>> {
+        let gpu = self.gpu();
+        gpu.wait()?;
+        dispatches
+            .iter()
+            .map(|dispatch| {
+                let start = std::time::Instant::now();
+                self.submit_some(std::slice::from_ref(dispatch))?;
+                gpu.wait()?;
+                Ok(start.elapsed().as_secs_f64())
+            })
+            .collect()
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn clock(&self, _: &[Dispatch]) -> Result<Vec<f64>> {
+        Err(crate::Error::Unsupported("this browser's device writes no timestamps".to_string()))
+    }
+}

@@ -1,0 +1,187 @@
+//! Work as data: a list of dispatches, to be submitted.
+
+use std::sync::Arc;
+
+use super::kernel::{Constants, Pipeline};
+use super::{Gpu, Kernel, Part, Tensor, Workspace};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+
+/// An owned list of dispatches over buffer handles, checked as it grows. No pass is open and nothing is borrowed; it may be
+/// submitted more than once.
+///
+/// ```no_run
+/// # async fn example(gpu: pliant::Gpu, a: pliant::Tensor, b: pliant::Tensor) -> pliant::Result<()> {
+/// use pliant::{MatmulPlan, Recorder, geometry::{Matmul, MatmulInputs}};
+///
+/// let inputs = MatmulInputs { a: &a, b: &b };
+/// let plan = MatmulPlan::new(&gpu, &Matmul::default(), &inputs.map(|tensor| tensor.shape()))?;
+/// let mut recorder = Recorder::new(&gpu);
+/// let product = plan.forward(&mut recorder, &inputs)?;
+/// recorder.submit()?;
+/// let elements: Vec<f32> = product.download()?.await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Recorder {
+    gpu: Gpu,
+    pub(super) dispatches: Vec<Dispatch>,
+    workspaces: Vec<Workspace>,
+    outgrown: Vec<Workspace>,
+}
+
+pub(super) struct Dispatch {
+    pub(super) pipeline: Arc<Pipeline>,
+    bind_group: wgpu::BindGroup,
+    workgroups: [u32; 3],
+}
+
+impl Dispatch {
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y, z] = self.workgroups;
+        pass.set_pipeline(&self.pipeline.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+impl Recorder {
+    /// An empty recording.
+    pub fn new(gpu: &Gpu) -> Self {
+        Self { gpu: gpu.clone(), dispatches: Vec::new(), workspaces: Vec::new(), outgrown: Vec::new() }
+    }
+
+    /// The device it is for.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// The number of dispatches.
+    pub fn len(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.dispatches.is_empty()
+    }
+
+    /// Hands the work to the device and returns at once. Work submitted later runs later.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], or what went wrong on the device since the last call.
+    pub fn submit(&self) -> Result<()> {
+        /// Long work goes in several command buffers, since systems with a watchdog kill a long one.
+        const DISPATCHES_PER_SUBMIT: usize = 64;
+        self.dispatches.chunks(DISPATCHES_PER_SUBMIT).try_for_each(|dispatches| self.submit_some(dispatches))
+    }
+
+    pub(super) fn submit_some(&self, dispatches: &[Dispatch]) -> Result<()> {
+        self.gpu.guarded(|| {
+            let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for dispatch in dispatches {
+                    dispatch.encode(&mut pass);
+                }
+            }
+            self.gpu.queue().submit([encoder.finish()]);
+        })
+    }
+
+    /// Refuses a tensor of another device, where no device can read it.
+    pub(crate) fn check(&self, argument: &'static str, tensor: &Tensor) -> Result<()> {
+        if !self.gpu.same(tensor.gpu()) {
+            let message = format!("{argument} is on {:?} and the recorder on another {:?}", tensor.gpu(), self.gpu);
+            return Err(Error::attribute(argument, message));
+        }
+        Ok(())
+    }
+
+    /// Scratch tensors of f32 for one op, each with at least the given elements. They hold whatever was left in them.
+    ///
+    /// Ops of one recording run one after another, so they share their workspace slot by slot.
+    pub(crate) fn workspaces(&mut self, elements: &[u64]) -> Result<Vec<Tensor>> {
+        elements
+            .iter()
+            .enumerate()
+            .map(|(slot, &elements)| {
+                let size = elements.max(4) * DType::F32.size();
+                if self.workspaces.get(slot).is_none_or(|workspace| workspace.size() < size) {
+                    let workspace = Workspace::new(&self.gpu, size)?;
+                    if slot < self.workspaces.len() {
+                        // Earlier dispatches still use the smaller one.
+                        self.outgrown.push(std::mem::replace(&mut self.workspaces[slot], workspace));
+                    } else {
+                        self.workspaces.push(workspace);
+                    }
+                }
+                self.workspaces[slot].tensor(&self.gpu, elements)
+            })
+            .collect()
+    }
+
+    /// Appends a dispatch of as many workgroups as hold `invocations` invocations.
+    pub(crate) fn dispatch(
+        &mut self,
+        kernel: &'static Kernel,
+        constants: Constants,
+        params: &impl bytemuck::NoUninit,
+        bindings: &[&Part],
+        invocations: u64,
+    ) -> Result<()> {
+        let workgroups = invocations.div_ceil(kernel.workgroup_size.into());
+        self.dispatch_workgroups(kernel, constants, params, bindings, workgroups)
+    }
+
+    /// Appends a dispatch of `workgroups` workgroups, numbered by the shader's `linear_workgroup`.
+    pub(crate) fn dispatch_workgroups(
+        &mut self,
+        kernel: &'static Kernel,
+        constants: Constants,
+        params: &impl bytemuck::NoUninit,
+        bindings: &[&Part],
+        workgroups: u64,
+    ) -> Result<()> {
+        if workgroups == 0 {
+            return Ok(());
+        }
+        let workgroups = self.grid(kernel, workgroups)?;
+        let pipeline = self.gpu.pipeline(kernel, constants)?;
+        let params = self.gpu.params(bytemuck::bytes_of(params))?;
+        let entries: Vec<_> = std::iter::once(&params)
+            .chain(bindings.iter().copied())
+            .enumerate()
+            .map(|(binding, part)| wgpu::BindGroupEntry {
+                binding: binding as u32,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: &part.buffer,
+                    offset: part.offset,
+                    size: std::num::NonZeroU64::new(part.size),
+                }),
+            })
+            .collect();
+        let bind_group = self.gpu.guarded(|| {
+            self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(&pipeline.label),
+                layout: &pipeline.layout,
+                entries: &entries,
+            })
+        })?;
+        self.dispatches.push(Dispatch { pipeline, bind_group, workgroups });
+        Ok(())
+    }
+
+    /// Folds a count of workgroups into a grid that the device takes, as square as need be.
+    fn grid(&self, kernel: &Kernel, workgroups: u64) -> Result<[u32; 3]> {
+        let most = u64::from(self.gpu.capabilities().limits.max_compute_workgroups_per_dimension);
+        let rows = workgroups.div_ceil(most);
+        let per_row = workgroups.div_ceil(rows);
+        // Every invocation has a number, those beyond the last too.
+        if rows > most || rows * per_row * u64::from(kernel.workgroup_size) > u64::from(u32::MAX) {
+            let message = format!("{} needs {workgroups} workgroups; the device numbers fewer", kernel.name);
+            return Err(Error::limit("workgroups", message));
+        }
+        Ok([per_row as u32, rows as u32, 1])
+    }
+}

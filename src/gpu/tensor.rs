@@ -1,0 +1,210 @@
+//! Tensors: ranges of buffers with a shape and an element type.
+
+use std::ops::Range;
+
+use super::{Download, Gpu};
+use crate::dtype::{DType, Element};
+use crate::error::{Error, Result};
+use crate::geometry::check_elements;
+use crate::shape::Shape;
+
+/// A contiguous, row-major range of a buffer on a [`Gpu`], with a [`Shape`] and a [`DType`].
+///
+/// Typed only where it meets the host. Cloning it copies no data. It owns whole 32-bit words: where an odd number of 16-bit
+/// elements ends in half a word, the other half belongs to it too.
+///
+/// ```no_run
+/// # async fn example() -> pliant::Result<()> {
+/// use pliant::{Gpu, Tensor};
+///
+/// let gpu = Gpu::new().await?;
+/// let tensor = Tensor::upload(&gpu, [2, 3], &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+/// assert_eq!(tensor.download::<f32>()?.await?, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    gpu: Gpu,
+    buffer: wgpu::Buffer,
+    /// In bytes; a multiple of 4.
+    offset: u64,
+    shape: Shape,
+    dtype: DType,
+}
+
+/// What a plan needs to know of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TensorSpec {
+    /// The extents.
+    pub shape: Shape,
+    /// How the elements are stored.
+    pub dtype: DType,
+}
+
+impl Tensor {
+    /// What a buffer needs to be usable for everything a tensor does.
+    pub const USAGES: wgpu::BufferUsages =
+        wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+
+    /// A tensor in a buffer of its own. wgpu gives it zeros.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for more elements than `u32` counts, [`Error::Limit`] beyond the device's largest buffer,
+    /// [`Error::OutOfMemory`].
+    pub fn new(gpu: &Gpu, shape: impl Into<Shape>, dtype: DType) -> Result<Self> {
+        let shape = shape.into();
+        check_elements("tensor", shape)?;
+        let buffer = gpu.create_buffer("pliant tensor", bytes(shape, dtype).max(4), Self::USAGES, false)?;
+        Ok(Self { gpu: gpu.clone(), buffer, offset: 0, shape, dtype })
+    }
+
+    /// A tensor with the given elements.
+    ///
+    /// # Errors
+    /// As [`Tensor::new`], and [`Error::Shape`] where the number of elements is not the shape's.
+    pub fn upload<T: Element>(gpu: &Gpu, shape: impl Into<Shape>, elements: &[T]) -> Result<Self> {
+        let shape = shape.into();
+        if elements.len() as u64 != shape.elements() {
+            return Err(Error::shape(
+                "elements",
+                format!("{} elements were given; a tensor of {shape} has {}", elements.len(), shape.elements()),
+            ));
+        }
+        let tensor = Self::new(gpu, shape, T::DTYPE)?;
+        let elements: &[u8] = bytemuck::cast_slice(elements);
+        gpu.guarded(|| {
+            // Writes are in whole words.
+            let (words, rest) = elements.split_at(elements.len() / 4 * 4);
+            gpu.queue().write_buffer(&tensor.buffer, 0, words);
+            if !rest.is_empty() {
+                let mut last = [0; 4];
+                last[..rest.len()].copy_from_slice(rest);
+                gpu.queue().write_buffer(&tensor.buffer, words.len() as u64, &last);
+            }
+        })?;
+        Ok(tensor)
+    }
+
+    /// A tensor over a range of a buffer of the caller's, from `offset` bytes on. Nothing is copied.
+    ///
+    /// # Errors
+    /// [`Error::Attribute`] where the offset is no multiple of 4 or the buffer lacks the usage STORAGE, [`Error::Shape`] where
+    /// the tensor would end beyond the buffer.
+    pub fn from_buffer(
+        gpu: &Gpu,
+        buffer: wgpu::Buffer,
+        offset: u64,
+        shape: impl Into<Shape>,
+        dtype: DType,
+    ) -> Result<Self> {
+        let shape = shape.into();
+        check_elements("tensor", shape)?;
+        if !offset.is_multiple_of(4) {
+            return Err(Error::attribute(
+                "offset",
+                format!("the offset is {offset} bytes; it must be a multiple of 4"),
+            ));
+        }
+        if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
+            let usage = buffer.usage();
+            return Err(Error::attribute("buffer", format!("the buffer has the usages {usage:?}; STORAGE is needed")));
+        }
+        let end = offset.saturating_add(bytes(shape, dtype));
+        if end > buffer.size() {
+            let size = buffer.size();
+            let message =
+                format!("{shape} elements of {dtype} from byte {offset} on end at byte {end}; the buffer has {size}");
+            return Err(Error::shape("buffer", message));
+        }
+        Ok(Self { gpu: gpu.clone(), buffer, offset, shape, dtype })
+    }
+
+    /// Reads the elements back. The copy is submitted now, behind all work submitted before; the future waits for it.
+    ///
+    /// # Errors
+    /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC; the future
+    /// itself gives [`Error::DeviceLost`], or what went wrong on the device since the last call.
+    pub fn download<T: Element>(&self) -> Result<Download<T>> {
+        if T::DTYPE != self.dtype {
+            return Err(Error::dtype("tensor", format!("the tensor holds {}; {} was asked for", self.dtype, T::DTYPE)));
+        }
+        Download::new(&self.gpu, &self.buffer, self.offset, self.shape.elements() as usize)
+    }
+
+    /// Reads the elements back and waits for them.
+    ///
+    /// # Errors
+    /// As [`Tensor::download`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn download_blocking<T: Element>(&self) -> Result<Vec<T>> {
+        self.download()?.wait()
+    }
+
+    /// The device that holds it.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Shape and element type.
+    pub fn spec(&self) -> TensorSpec {
+        TensorSpec { shape: self.shape, dtype: self.dtype }
+    }
+
+    /// The extents.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// How its elements are stored.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The buffer it lies in.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// The byte of the buffer at which it starts.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// A range of its elements, as a binding.
+    pub(crate) fn part(&self, argument: &'static str, elements: Range<u64>) -> Result<Part> {
+        // Bindings start at multiples of the device's alignment; the rest of the way is the kernel's.
+        let alignment = u64::from(self.gpu.capabilities().limits.min_storage_buffer_offset_alignment);
+        let start = self.offset + elements.start * self.dtype.size();
+        let end = self.offset + (elements.end * self.dtype.size()).next_multiple_of(4);
+        let offset = start / alignment * alignment;
+        let (size, most) = (end - offset, self.gpu.capabilities().max_binding());
+        if size > most {
+            let message = format!("{argument} needs a binding of {size} bytes at least; the device has {most} at most");
+            return Err(Error::limit(argument, message));
+        }
+        let first = ((start - offset) / self.dtype.size()) as u32;
+        Ok(Part { buffer: self.buffer.clone(), offset, size, first })
+    }
+}
+
+/// The bytes of a tensor, in whole words.
+fn bytes(shape: Shape, dtype: DType) -> u64 {
+    (shape.elements() * dtype.size()).next_multiple_of(4)
+}
+
+/// A part of a buffer, as bound.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(super) buffer: wgpu::Buffer,
+    pub(super) offset: u64,
+    pub(super) size: u64,
+    /// The element of the binding at which the part starts.
+    pub(crate) first: u32,
+}
+
+impl Part {
+    pub(super) fn whole(buffer: &wgpu::Buffer) -> Self {
+        Self { buffer: buffer.clone(), offset: 0, size: buffer.size(), first: 0 }
+    }
+}

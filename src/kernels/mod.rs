@@ -1,0 +1,42 @@
+//! One file per WGSL file: its `Params`, and the one function that appends its dispatch to a recorder.
+//!
+//! These functions trust their arguments: geometries have been checked and parts bound by the ops.
+
+pub(crate) mod bilinear_sample;
+pub(crate) mod channels_last;
+pub(crate) mod columns;
+pub(crate) mod deform_im2col;
+pub(crate) mod im2col;
+pub(crate) mod matmul_tiled;
+pub(crate) mod pack_weight;
+
+use crate::geometry::Border;
+
+/// Declares a kernel's `Params` as its WGSL file does: scalars of 32 bits, in the same order.
+macro_rules! params {
+    ($($field:ident),+ $(,)?) => {
+        #[repr(C)]
+        #[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
+        pub(crate) struct Params {
+            $(pub(crate) $field: u32,)+
+        }
+
+        impl Params {
+            #[cfg(test)]
+            pub(crate) const FIELDS: &'static [&'static str] = &[$(stringify!($field)),+];
+        }
+    };
+}
+pub(crate) use params;
+
+/// `Border` as shaders know it: shared/border.wgsl.
+pub(crate) fn border(border: Border) -> u32 {
+    match border {
+        Border::Zeros => 0,
+        Border::ClampHi => 1,
+        Border::Strict => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests;

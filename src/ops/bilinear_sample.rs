@@ -1,0 +1,120 @@
+use std::ops::Range;
+
+use super::{Contract, run};
+use crate::error::{Error, Result};
+use crate::geometry::{BilinearSample, BilinearSampleGeometry, BilinearSampleInputs};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::bilinear_sample::{BILINEAR_SAMPLE, Params, bilinear_sample};
+use crate::kernels::border;
+
+/// A [`BilinearSample`] bound to a device and shapes.
+pub struct BilinearSamplePlan {
+    contract: Contract<BilinearSampleInputs<TensorSpec>>,
+    geometry: BilinearSampleGeometry,
+}
+
+impl BilinearSamplePlan {
+    /// Checks the problem and compiles what it needs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType).
+    pub fn new(gpu: &Gpu, op: &BilinearSample, inputs: &BilinearSampleInputs<TensorSpec>) -> Result<Self> {
+        let geometry = BilinearSampleGeometry::new(op, &inputs.map(|spec| spec.shape))?;
+        let contract = Contract::new(gpu, *inputs, BilinearSampleInputs::named, geometry.output_shape())?;
+        gpu.compile(&BILINEAR_SAMPLE, &[])?;
+        Ok(Self { contract, geometry })
+    }
+
+    /// Records the samples into a new tensor (batch, channels, out_height, out_width).
+    ///
+    /// # Errors
+    /// As [`BilinearSamplePlan::forward_into`], and what [`Tensor::new`] gives.
+    pub fn forward(&self, recorder: &mut Recorder, inputs: &BilinearSampleInputs<&Tensor>) -> Result<Tensor> {
+        let output = self.contract.output(recorder)?;
+        self.forward_into(recorder, inputs, &output)?;
+        Ok(output)
+    }
+
+    /// Records the samples into `output`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
+    /// [`Error::Limit`](crate::Error::Limit) where one plane is beyond what the device binds.
+    pub fn forward_into(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &BilinearSampleInputs<&Tensor>,
+        output: &Tensor,
+    ) -> Result<()> {
+        self.contract.check(recorder, BilinearSampleInputs::named, inputs.named(), output)?;
+        let BilinearSampleGeometry { batch, channels, out_height, out_width, .. } = self.geometry;
+        if batch == 0 {
+            return Ok(());
+        }
+        self.piece(recorder, inputs, output, [0..batch, 0..channels, 0..out_height * out_width])
+    }
+
+    /// Does some channels and positions of some images, in as many dispatches as the tensors need to be bound.
+    fn piece(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &BilinearSampleInputs<&Tensor>,
+        output: &Tensor,
+        piece: [Range<u32>; 3],
+    ) -> Result<()> {
+        let BilinearSampleGeometry { border: rule, channels, height, width, out_height, out_width, .. } = self.geometry;
+        let [images, some_channels, some_pixels] = &piece;
+        let (pixels, out_pixels) = (height * width, out_height * out_width);
+        let part = |argument, tensor: &Tensor, planes: u32, plane: &Range<u32>, size: u32, within: Range<u32>| {
+            let element = |image: u32, plane: u32, pixel: u32| {
+                (u64::from(image) * u64::from(planes) + u64::from(plane)) * u64::from(size) + u64::from(pixel)
+            };
+            let start = element(images.start, plane.start, within.start);
+            tensor.part(argument, start..element(images.end - 1, plane.end - 1, within.end))
+        };
+        let bound = part("input", inputs.input, channels, some_channels, pixels, 0..pixels).and_then(|input| {
+            let positions = part("positions", inputs.positions, 2, &(0..2), out_pixels, some_pixels.clone())?;
+            let output = part("output", output, channels, some_channels, out_pixels, some_pixels.clone())?;
+            Ok([input, positions, output])
+        });
+        let parts = match bound {
+            Ok(parts) => parts,
+            Err(error @ Error::Limit { .. }) => {
+                // Images first: the kernel takes a part of the channels of one image only.
+                let Some(axis) = piece.iter().position(|range| range.end - range.start > 1) else { return Err(error) };
+                let Range { start, end } = piece[axis];
+                let middle = start + (end - start) / 2;
+                return [start..middle, middle..end].into_iter().try_for_each(|half| {
+                    let mut piece = piece.clone();
+                    piece[axis] = half;
+                    self.piece(recorder, inputs, output, piece)
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        let params = Params {
+            images: images.end - images.start,
+            channels: some_channels.end - some_channels.start,
+            height,
+            width,
+            out_pixels,
+            pixels: some_pixels.end - some_pixels.start,
+            border: border(rule),
+            ..Default::default()
+        };
+        bilinear_sample(recorder, params, parts.each_ref())
+    }
+}
+
+impl BilinearSample {
+    /// The samples, in a new tensor (batch, channels, out_height, out_width), submitted.
+    ///
+    /// # Errors
+    /// As [`BilinearSamplePlan::new`] and [`BilinearSamplePlan::forward`].
+    pub fn forward(&self, inputs: &BilinearSampleInputs<&Tensor>) -> Result<Tensor> {
+        let gpu = inputs.input.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || BilinearSamplePlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+}

@@ -1,0 +1,111 @@
+use super::columns::Sampler;
+use super::strategy::im2col::Im2colConvolution;
+use super::{Contract, Strategy, run};
+use crate::error::Result;
+use crate::geometry::{DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+
+/// A [`DeformConv2d`] bound to a device and shapes: what a model keeps.
+pub struct DeformConv2dPlan {
+    contract: Contract<DeformConv2dInputs<TensorSpec>>,
+    geometry: DeformConv2dGeometry,
+    strategy: Strategy,
+    convolution: Im2colConvolution,
+}
+
+impl DeformConv2dPlan {
+    /// Checks the problem, chooses a strategy, and compiles what it needs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType);
+    /// [`Error::Limit`](crate::Error::Limit) where the weight, or four channels of one image, is beyond what the device binds.
+    pub fn new(gpu: &Gpu, op: &DeformConv2d, inputs: &DeformConv2dInputs<TensorSpec>) -> Result<Self> {
+        Self::with_strategy(gpu, op, inputs, Strategy::Im2col)
+    }
+
+    /// The same with the strategy given.
+    ///
+    /// # Errors
+    /// As [`DeformConv2dPlan::new`].
+    pub fn with_strategy(
+        gpu: &Gpu,
+        op: &DeformConv2d,
+        inputs: &DeformConv2dInputs<TensorSpec>,
+        strategy: Strategy,
+    ) -> Result<Self> {
+        let geometry = DeformConv2dGeometry::new(op, &inputs.map(|spec| spec.shape))?;
+        let contract = Contract::new(gpu, *inputs, DeformConv2dInputs::named, geometry.output_shape())?;
+        let convolution = match strategy {
+            Strategy::Im2col => Im2colConvolution::new(gpu, geometry.conv2d, Some(geometry.deformation))?,
+        };
+        Ok(Self { contract, geometry, strategy, convolution })
+    }
+
+    /// The checked problem.
+    pub fn geometry(&self) -> &DeformConv2dGeometry {
+        &self.geometry
+    }
+
+    /// The family of kernels that does it.
+    pub fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// Records the convolution into a new tensor (batch, out_channels, out_height, out_width).
+    ///
+    /// # Errors
+    /// As [`DeformConv2dPlan::forward_into`], and what [`Tensor::new`] gives.
+    pub fn forward(&self, recorder: &mut Recorder, inputs: &DeformConv2dInputs<&Tensor>) -> Result<Tensor> {
+        let output = self.contract.output(recorder)?;
+        self.forward_into(recorder, inputs, &output)?;
+        Ok(output)
+    }
+
+    /// Records the convolution into `output`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made
+    /// for; [`Error::Attribute`](crate::Error::Attribute) where `output` shares its buffer with an input.
+    pub fn forward_into(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &DeformConv2dInputs<&Tensor>,
+        output: &Tensor,
+    ) -> Result<()> {
+        self.contract.check(recorder, DeformConv2dInputs::named, inputs.named(), output)?;
+        let sampler = Sampler { input: inputs.input, offset: Some(inputs.offset), mask: inputs.mask };
+        self.convolution.forward(recorder, &sampler, inputs.weight, inputs.bias, output)
+    }
+}
+
+impl DeformConv2d {
+    /// The convolution, in a new tensor (batch, out_channels, out_height, out_width), submitted.
+    ///
+    /// ```no_run
+    /// # async fn example() -> pliant::Result<()> {
+    /// use pliant::{DType, Gpu, Tensor, geometry::{DeformConv2d, DeformConv2dInputs}};
+    ///
+    /// // 4 images of 3 channels, 10x10; 5 output channels, kernel 3x3, no padding: the output is 8x8.
+    /// let gpu = Gpu::new().await?;
+    /// let inputs = DeformConv2dInputs {
+    ///     input: &Tensor::upload(&gpu, [4, 3, 10, 10], &vec![1.0f32; 4 * 3 * 10 * 10])?,
+    ///     offset: &Tensor::upload(&gpu, [4, 18, 8, 8], &vec![0.5f32; 4 * 18 * 8 * 8])?,
+    ///     mask: Some(&Tensor::upload(&gpu, [4, 9, 8, 8], &vec![1.0f32; 4 * 9 * 8 * 8])?),
+    ///     weight: &Tensor::upload(&gpu, [5, 3, 3, 3], &vec![0.1f32; 5 * 3 * 3 * 3])?,
+    ///     bias: None,
+    /// };
+    /// let output = DeformConv2d::default().forward(&inputs)?;
+    /// assert_eq!(output.shape(), [4, 5, 8, 8].into());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`DeformConv2dPlan::new`] and [`DeformConv2dPlan::forward`].
+    pub fn forward(&self, inputs: &DeformConv2dInputs<&Tensor>) -> Result<Tensor> {
+        let gpu = inputs.input.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || DeformConv2dPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+}

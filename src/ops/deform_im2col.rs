@@ -1,0 +1,64 @@
+use super::columns::{Columns, Sampler};
+use super::{Contract, run};
+use crate::error::Result;
+use crate::geometry::{DeformIm2col, DeformIm2colGeometry, DeformIm2colInputs};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::columns::ColumnsLayout;
+
+/// A [`DeformIm2col`] bound to a device and shapes.
+pub struct DeformIm2colPlan {
+    contract: Contract<DeformIm2colInputs<TensorSpec>>,
+    columns: Columns,
+}
+
+impl DeformIm2colPlan {
+    /// Checks the problem and compiles what it needs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType);
+    /// [`Error::Limit`](crate::Error::Limit) where four channels of one image are beyond what the device binds.
+    pub fn new(gpu: &Gpu, op: &DeformIm2col, inputs: &DeformIm2colInputs<TensorSpec>) -> Result<Self> {
+        let geometry = DeformIm2colGeometry::new(op, &inputs.map(|spec| spec.shape))?;
+        let contract = Contract::new(gpu, *inputs, DeformIm2colInputs::named, geometry.columns_shape())?;
+        let columns = Columns::new(gpu, geometry.im2col, 1, Some(geometry.deformation), ColumnsLayout::Channels)?;
+        Ok(Self { contract, columns })
+    }
+
+    /// Records the columns into a new tensor (batch, out_height, out_width, taps, channels).
+    ///
+    /// # Errors
+    /// As [`DeformIm2colPlan::forward_into`], and what [`Tensor::new`] gives.
+    pub fn forward(&self, recorder: &mut Recorder, inputs: &DeformIm2colInputs<&Tensor>) -> Result<Tensor> {
+        let output = self.contract.output(recorder)?;
+        self.forward_into(recorder, inputs, &output)?;
+        Ok(output)
+    }
+
+    /// Records the columns into `output`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for.
+    pub fn forward_into(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &DeformIm2colInputs<&Tensor>,
+        output: &Tensor,
+    ) -> Result<()> {
+        self.contract.check(recorder, DeformIm2colInputs::named, inputs.named(), output)?;
+        let sampler = Sampler { input: inputs.input, offset: Some(inputs.offset), mask: inputs.mask };
+        self.columns.forward(recorder, &sampler, output)
+    }
+}
+
+impl DeformIm2col {
+    /// The columns, in a new tensor (batch, out_height, out_width, taps, channels), submitted.
+    ///
+    /// # Errors
+    /// As [`DeformIm2colPlan::new`] and [`DeformIm2colPlan::forward`].
+    pub fn forward(&self, inputs: &DeformIm2colInputs<&Tensor>) -> Result<Tensor> {
+        let gpu = inputs.input.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || DeformIm2colPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+}

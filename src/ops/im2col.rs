@@ -1,0 +1,56 @@
+use super::columns::{Columns, Sampler};
+use super::{Contract, run};
+use crate::error::Result;
+use crate::geometry::{Im2col, Im2colGeometry};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::columns::ColumnsLayout;
+
+/// An [`Im2col`] bound to a device and a shape.
+pub struct Im2colPlan {
+    contract: Contract<TensorSpec>,
+    columns: Columns,
+}
+
+impl Im2colPlan {
+    /// Checks the problem and compiles what it needs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType);
+    /// [`Error::Limit`](crate::Error::Limit) where four channels of one image are beyond what the device binds.
+    pub fn new(gpu: &Gpu, op: &Im2col, input: TensorSpec) -> Result<Self> {
+        let geometry = Im2colGeometry::new(op, input.shape)?;
+        let contract = Contract::new(gpu, input, |spec| [("input", Some(spec))], geometry.columns_shape()?)?;
+        Ok(Self { contract, columns: Columns::new(gpu, geometry, 1, None, ColumnsLayout::Channels)? })
+    }
+
+    /// Records the columns into a new tensor (batch, out_height, out_width, taps, channels).
+    ///
+    /// # Errors
+    /// As [`Im2colPlan::forward_into`], and what [`Tensor::new`] gives.
+    pub fn forward(&self, recorder: &mut Recorder, input: &Tensor) -> Result<Tensor> {
+        let output = self.contract.output(recorder)?;
+        self.forward_into(recorder, input, &output)?;
+        Ok(output)
+    }
+
+    /// Records the columns into `output`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for.
+    pub fn forward_into(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) -> Result<()> {
+        self.contract.check(recorder, |spec| [("input", Some(spec))], [("input", Some(&input))], output)?;
+        self.columns.forward(recorder, &Sampler { input, offset: None, mask: None }, output)
+    }
+}
+
+impl Im2col {
+    /// The columns, in a new tensor (batch, out_height, out_width, taps, channels), submitted.
+    ///
+    /// # Errors
+    /// As [`Im2colPlan::new`] and [`Im2colPlan::forward`].
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let (gpu, spec) = (input.gpu(), input.spec());
+        let plan = gpu.plan((*self, spec), || Im2colPlan::new(gpu, self, spec))?;
+        run(gpu, |recorder| plan.forward(recorder, input))
+    }
+}

@@ -1,0 +1,239 @@
+use std::ops::Range;
+
+use super::{Contract, run};
+use crate::error::{Error, Result};
+use crate::geometry::{Matmul, MatmulGeometry, MatmulInputs};
+use crate::gpu::{Gpu, Part, Recorder, Tensor, TensorSpec};
+use crate::kernels::matmul_tiled::{self, matmul_tiled};
+
+/// A [`Matmul`] bound to a device and shapes.
+pub struct MatmulPlan {
+    contract: Contract<MatmulInputs<TensorSpec>>,
+    geometry: MatmulGeometry,
+}
+
+impl MatmulPlan {
+    /// Checks the problem and compiles what it needs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::DType`]: see [`MatmulGeometry::new`].
+    pub fn new(gpu: &Gpu, op: &Matmul, inputs: &MatmulInputs<TensorSpec>) -> Result<Self> {
+        let geometry = MatmulGeometry::new(op, &inputs.map(|spec| spec.shape))?;
+        let contract = Contract::new(gpu, *inputs, MatmulInputs::named, geometry.output_shape())?;
+        compile(gpu)?;
+        Ok(Self { contract, geometry })
+    }
+
+    /// Records the products into a new tensor (batch, rows, columns).
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::forward_into`], and what [`Tensor::new`] gives.
+    pub fn forward(&self, recorder: &mut Recorder, inputs: &MatmulInputs<&Tensor>) -> Result<Tensor> {
+        let output = self.contract.output(recorder)?;
+        self.forward_into(recorder, inputs, &output)?;
+        Ok(output)
+    }
+
+    /// Records the products into `output`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for; [`Error::Limit`] where a row or
+    /// column is beyond what the device binds.
+    pub fn forward_into(&self, recorder: &mut Recorder, inputs: &MatmulInputs<&Tensor>, output: &Tensor) -> Result<()> {
+        self.contract.check(recorder, MatmulInputs::named, inputs.named(), output)?;
+        let MatmulGeometry { op, batch, rows, columns, depth } = self.geometry;
+        if batch == 0 {
+            return Ok(());
+        }
+        let [rows_, columns_, depth_] = [rows, columns, depth].map(u64::from);
+        let (a_row, a_column) = if op.transpose_a { (1, rows_) } else { (depth_, 1) };
+        let (b_row, b_column) = if op.transpose_b { (1, depth_) } else { (columns_, 1) };
+        let matrix = |argument, tensor, batch, row, column| Matrix { argument, tensor, first: 0, batch, row, column };
+        product(
+            recorder,
+            Product {
+                batch,
+                rows,
+                columns,
+                depth,
+                a: matrix("a", inputs.a, rows_ * depth_, a_row, a_column),
+                b: matrix("b", inputs.b, depth_ * columns_, b_row, b_column),
+                bias: None,
+                output: Output {
+                    tensor: output,
+                    first: 0,
+                    batch: rows_ * columns_,
+                    row: columns_,
+                    column_first: 0,
+                    block: columns,
+                    block_stride: 0,
+                },
+            },
+        )
+    }
+}
+
+impl Matmul {
+    /// The products, in a new tensor (batch, rows, columns), submitted.
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::new`] and [`MatmulPlan::forward`].
+    pub fn forward(&self, inputs: &MatmulInputs<&Tensor>) -> Result<Tensor> {
+        let gpu = inputs.a.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || MatmulPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+}
+
+/// A batch of matrices in a tensor, each element `first + n * batch + i * row + j * column`.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<'a> {
+    pub(super) argument: &'static str,
+    pub(super) tensor: &'a Tensor,
+    pub(super) first: u64,
+    pub(super) batch: u64,
+    pub(super) row: u64,
+    pub(super) column: u64,
+}
+
+impl Matrix<'_> {
+    fn part(&self, batch: u32, rows: u32, columns: u32) -> Result<Part> {
+        let last =
+            u64::from(batch - 1) * self.batch + u64::from(rows - 1) * self.row + u64::from(columns - 1) * self.column;
+        self.tensor.part(self.argument, self.first..self.first + last + 1)
+    }
+}
+
+/// A batch of matrices to be written. Columns, counted from `column_first`, come in blocks: `c / block * block_stride + c % block`.
+#[derive(Clone, Copy)]
+pub(super) struct Output<'a> {
+    pub(super) tensor: &'a Tensor,
+    pub(super) first: u64,
+    pub(super) batch: u64,
+    pub(super) row: u64,
+    pub(super) column_first: u32,
+    pub(super) block: u32,
+    pub(super) block_stride: u64,
+}
+
+impl Output<'_> {
+    /// The same columns counted from their first block on; where all are in one block, from the first column on.
+    fn normalised(self, columns: u32) -> Self {
+        let (block, column) = (self.column_first / self.block, self.column_first % self.block);
+        let first = self.first + u64::from(block) * self.block_stride;
+        if column + columns <= self.block {
+            Self { first: first + u64::from(column), column_first: 0, block: columns, ..self }
+        } else {
+            Self { first, column_first: column, ..self }
+        }
+    }
+
+    fn part(&self, batch: u32, rows: u32, columns: u32) -> Result<Part> {
+        let last = self.column_first + columns - 1;
+        let last = u64::from(batch - 1) * self.batch
+            + u64::from(rows - 1) * self.row
+            + u64::from(last / self.block) * self.block_stride
+            + u64::from(last % self.block);
+        self.tensor.part("output", self.first..self.first + last + 1)
+    }
+}
+
+/// A batch of products: output = a b, plus a bias for each row.
+#[derive(Clone, Copy)]
+pub(super) struct Product<'a> {
+    pub(super) batch: u32,
+    pub(super) rows: u32,
+    pub(super) columns: u32,
+    pub(super) depth: u32,
+    pub(super) a: Matrix<'a>,
+    pub(super) b: Matrix<'a>,
+    /// The tensor, its first element, and elements from one batch to the next.
+    pub(super) bias: Option<(&'a Tensor, u64, u32)>,
+    pub(super) output: Output<'a>,
+}
+
+impl Product<'_> {
+    fn batches(mut self, range: Range<u32>) -> Self {
+        let start = u64::from(range.start);
+        self.a.first += start * self.a.batch;
+        self.b.first += start * self.b.batch;
+        self.output.first += start * self.output.batch;
+        self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start * u64::from(batch), batch));
+        Self { batch: range.end - range.start, ..self }
+    }
+
+    fn rows(mut self, range: Range<u32>) -> Self {
+        let start = u64::from(range.start);
+        self.a.first += start * self.a.row;
+        self.output.first += start * self.output.row;
+        self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start, batch));
+        Self { rows: range.end - range.start, ..self }
+    }
+
+    fn columns(mut self, range: Range<u32>) -> Self {
+        self.b.first += u64::from(range.start) * self.b.column;
+        self.output.column_first += range.start;
+        Self { columns: range.end - range.start, ..self }
+    }
+}
+
+pub(super) fn compile(gpu: &Gpu) -> Result<()> {
+    gpu.compile(&matmul_tiled::MATMUL_TILED, &[])
+}
+
+/// Records a product, in as many dispatches as its operands need to be bound.
+pub(super) fn product(recorder: &mut Recorder, product: Product) -> Result<()> {
+    let Product { batch, rows, columns, depth, a, b, bias, output } = product;
+    let output = output.normalised(columns);
+    let a_part = a.part(batch, rows, depth);
+    let b_part = b.part(batch, depth, columns);
+    let output_part = output.part(batch, rows, columns);
+
+    // Halved where it helps the operand that is too large.
+    let error = match (&a_part, &b_part, &output_part) {
+        (Ok(a_part), Ok(b_part), Ok(output_part)) => {
+            let bias_part = match bias {
+                Some((tensor, first, stride)) => {
+                    tensor.part("bias", first..first + u64::from(batch - 1) * u64::from(stride) + u64::from(rows))?
+                }
+                None => a_part.clone(),
+            };
+            let params = matmul_tiled::Params {
+                rows,
+                columns,
+                depth,
+                batch,
+                a_batch: a.batch as u32,
+                a_row: a.row as u32,
+                a_depth: a.column as u32,
+                b_batch: b.batch as u32,
+                b_depth: b.row as u32,
+                b_column: b.column as u32,
+                output_batch: output.batch as u32,
+                output_row: output.row as u32,
+                column_first: output.column_first,
+                block: output.block,
+                output_block: output.block_stride as u32,
+                biased: bias.is_some().into(),
+                bias_batch: bias.map_or(0, |(_, _, stride)| stride),
+                ..Default::default()
+            };
+            return matmul_tiled(recorder, params, [a_part, b_part, &bias_part, output_part]);
+        }
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => error.clone(),
+    };
+    if !matches!(error, Error::Limit { .. }) {
+        return Err(error);
+    }
+    let halves = |extent: u32| [0..extent / 2, extent / 2..extent];
+    if batch > 1 {
+        halves(batch).into_iter().try_for_each(|half| self::product(recorder, product.batches(half)))
+    } else if rows > 1 && (a_part.is_err() || (output_part.is_err() && b_part.is_ok())) {
+        halves(rows).into_iter().try_for_each(|half| self::product(recorder, product.rows(half)))
+    } else if columns > 1 && (b_part.is_err() || output_part.is_err()) {
+        halves(columns).into_iter().try_for_each(|half| self::product(recorder, product.columns(half)))
+    } else {
+        Err(error)
+    }
+}

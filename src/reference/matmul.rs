@@ -1,0 +1,31 @@
+use super::{Reference, check_len};
+use crate::error::Result;
+use crate::geometry::{MatmulGeometry, MatmulInputs};
+
+/// A batch of products; see [`Matmul`](crate::geometry::Matmul).
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
+pub fn matmul<T: Copy + Into<f64>>(geometry: &MatmulGeometry, inputs: &MatmulInputs<&[T]>) -> Result<Reference> {
+    let MatmulGeometry { op, batch, rows, columns, depth } = *geometry;
+    check_len("a", inputs.a, [batch, rows, depth])?;
+    check_len("b", inputs.b, [batch, depth, columns])?;
+    let mut reference = Reference::zeros(geometry.output_shape(), depth.into());
+    let mut element = 0;
+    for n in 0..batch {
+        for row in 0..rows {
+            for column in 0..columns {
+                for k in 0..depth {
+                    let a = if op.transpose_a { k * rows + row } else { row * depth + k };
+                    let b = if op.transpose_b { column * depth + k } else { k * columns + column };
+                    let a: f64 = inputs.a[(n * rows * depth + a) as usize].into();
+                    let b: f64 = inputs.b[(n * depth * columns + b) as usize].into();
+                    reference.value[element] += a * b;
+                    reference.magnitude[element] += (a * b).abs();
+                }
+                element += 1;
+            }
+        }
+    }
+    Ok(reference)
+}
