@@ -1,7 +1,7 @@
 //! Which device a command uses.
 
 use clap::{Args, ValueEnum};
-use pliant::{Gpu, GpuOptions, wgpu};
+use pliant::{Gpu, GpuOptions, Strategy, wgpu};
 
 #[derive(Args)]
 pub(crate) struct Device {
@@ -44,4 +44,24 @@ impl Device {
         }
         Gpu::with_options(&options).await
     }
+}
+
+#[derive(Args)]
+pub(crate) struct StrategyChoice {
+    /// Use this family of kernels, whatever the device and the shape
+    #[arg(long, value_name = "NAME", value_parser = strategy)]
+    strategy: Option<Strategy>,
+}
+
+impl StrategyChoice {
+    pub(crate) fn strategy(&self) -> Option<Strategy> {
+        self.strategy
+    }
+}
+
+fn strategy(name: &str) -> Result<Strategy, String> {
+    Strategy::ALL.iter().copied().find(|strategy| strategy.name() == name).ok_or_else(|| {
+        let names: Vec<_> = Strategy::ALL.iter().map(|strategy| strategy.name()).collect();
+        format!("it is one of {}", names.join(", "))
+    })
 }

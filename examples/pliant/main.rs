@@ -7,6 +7,9 @@ mod bench;
 mod conformance;
 mod device;
 mod run;
+#[allow(dead_code)]
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
 use std::process::ExitCode;
 
@@ -17,10 +20,12 @@ pub(crate) type Failure = Box<dyn std::error::Error>;
 
 /// Deformable convolution on any GPU: see it work, check it, time it.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    run: run::Arguments,
 }
 
 #[derive(Subcommand)]
@@ -36,7 +41,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or_else(|| Command::Run(run::Arguments::parse_from(["run"])));
+    let Arguments { command, run } = Arguments::parse();
+    let command = command.unwrap_or(Command::Run(run));
     let result = pollster::block_on(async {
         match command {
             Command::Run(arguments) => run::main(arguments).await,

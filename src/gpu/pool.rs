@@ -89,6 +89,21 @@ impl Pool {
     }
 }
 
+impl Gpu {
+    /// Fills the workspace that no recorder holds with NaN: a test's way to find out what is read before it is written.
+    ///
+    /// # Errors
+    /// As [`Recorder::submit`](super::Recorder::submit).
+    #[doc(hidden)]
+    pub fn poison_workspace(&self) -> Result<()> {
+        self.guarded(|| {
+            for own in lock(&self.inner.pool.free).iter() {
+                self.queue().write_buffer(&own.buffer, 0, &vec![0xff; own.buffer.size() as usize]);
+            }
+        })
+    }
+}
+
 /// A leased buffer. It goes back to the pool when dropped.
 pub(super) struct Workspace {
     /// Present until the drop.

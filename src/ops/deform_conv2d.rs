@@ -20,10 +20,10 @@ impl DeformConv2dPlan {
     /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType);
     /// [`Error::Limit`](crate::Error::Limit) where the weight, or four channels of one image, is beyond what the device binds.
     pub fn new(gpu: &Gpu, op: &DeformConv2d, inputs: &DeformConv2dInputs<TensorSpec>) -> Result<Self> {
-        Self::with_strategy(gpu, op, inputs, Strategy::Im2col)
+        Self::with_strategy(gpu, op, inputs, None)
     }
 
-    /// The same with the strategy given.
+    /// The same with the strategy forced, if one is given.
     ///
     /// # Errors
     /// As [`DeformConv2dPlan::new`].
@@ -31,10 +31,11 @@ impl DeformConv2dPlan {
         gpu: &Gpu,
         op: &DeformConv2d,
         inputs: &DeformConv2dInputs<TensorSpec>,
-        strategy: Strategy,
+        strategy: Option<Strategy>,
     ) -> Result<Self> {
         let geometry = DeformConv2dGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, DeformConv2dInputs::named, geometry.output_shape())?;
+        let strategy = strategy.unwrap_or(Strategy::Im2col);
         let convolution = match strategy {
             Strategy::Im2col => Im2colConvolution::new(gpu, geometry.conv2d, Some(geometry.deformation))?,
         };

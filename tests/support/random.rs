@@ -1,0 +1,20 @@
+//! Inputs drawn from a seed.
+
+use fastrand::Rng;
+use pliant::Shape;
+
+use super::problem::Array;
+
+/// Normally distributed elements around 0.
+pub(crate) fn normal(rng: &mut Rng, shape: impl Into<Shape>, sigma: f32) -> Array {
+    Array::from_fn(shape, |_| {
+        // Box and Muller's transform; the radius takes a uniform number in (0, 1].
+        let radius = (-2.0 * (1.0 - rng.f32()).ln()).sqrt();
+        sigma * radius * (std::f32::consts::TAU * rng.f32()).cos()
+    })
+}
+
+/// Elements between 0 and 1.
+pub(crate) fn uniform(rng: &mut Rng, shape: impl Into<Shape>) -> Array {
+    Array::from_fn(shape, |_| rng.f32())
+}
