@@ -7,6 +7,8 @@ pub(crate) mod channels_last;
 pub(crate) mod columns;
 pub(crate) mod deform_im2col;
 pub(crate) mod im2col;
+pub(crate) mod matmul;
+pub(crate) mod matmul_subgroup;
 pub(crate) mod matmul_tiled;
 pub(crate) mod pack_weight;
 

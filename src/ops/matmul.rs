@@ -4,6 +4,8 @@ use super::{Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Matmul, MatmulGeometry, MatmulInputs};
 use crate::gpu::{Gpu, Part, Recorder, Tensor, TensorSpec};
+use crate::kernels::matmul::Params;
+use crate::kernels::matmul_subgroup::{self, matmul_subgroup};
 use crate::kernels::matmul_tiled::{self, matmul_tiled};
 
 /// A [`Matmul`] bound to a device and shapes.
@@ -178,8 +180,13 @@ impl Product<'_> {
     }
 }
 
+/// Compiles what products of packed operands need on this device.
 pub(super) fn compile(gpu: &Gpu) -> Result<()> {
-    gpu.compile(&matmul_tiled::MATMUL_TILED, &[])
+    if matmul_subgroup::suits(gpu.capabilities()) {
+        gpu.compile(&matmul_subgroup::MATMUL_SUBGROUP, &[])
+    } else {
+        gpu.compile(&matmul_tiled::MATMUL_TILED, &[])
+    }
 }
 
 /// Records a product, in as many dispatches as its operands need to be bound.
@@ -199,7 +206,7 @@ pub(super) fn product(recorder: &mut Recorder, product: Product) -> Result<()> {
                 }
                 None => a_part.clone(),
             };
-            let params = matmul_tiled::Params {
+            let params = Params {
                 rows,
                 columns,
                 depth,
@@ -219,7 +226,12 @@ pub(super) fn product(recorder: &mut Recorder, product: Product) -> Result<()> {
                 bias_batch: bias.map_or(0, |(_, _, stride)| stride),
                 ..Default::default()
             };
-            return matmul_tiled(recorder, params, [a_part, b_part, &bias_part, output_part]);
+            let parts = [a_part, b_part, &bias_part, output_part];
+            return if matmul_subgroup::suits(recorder.gpu().capabilities()) && matmul_subgroup::takes(&params, parts) {
+                matmul_subgroup(recorder, params, parts)
+            } else {
+                matmul_tiled(recorder, params, parts)
+            };
         }
         (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => error.clone(),
     };
