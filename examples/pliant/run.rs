@@ -8,6 +8,7 @@ mod problem;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use image::RgbImage;
 use pliant::{Error, Gpu, wgpu};
@@ -16,8 +17,12 @@ use filters::FILTERS;
 use lens::Lens;
 use problem::{Problem, Run};
 
-/// The longest side of a photo that the reference alone does in about a second.
-const REFERENCE_SIZE: u32 = 400;
+/// The longest side of a photo that a GPU does without a long wait.
+const GPU_SIZE: u32 = 2048;
+/// The same for an adapter that runs on the CPU.
+const SOFTWARE_SIZE: u32 = 1024;
+/// The same for the reference.
+const REFERENCE_SIZE: u32 = 640;
 
 #[derive(clap::Parser)]
 pub(crate) struct Arguments {
@@ -28,26 +33,31 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "output")]
     output: PathBuf,
     /// How much the lens magnifies, from -1 to 0.9: its middle 1 / (1 - STRENGTH) times
-    #[arg(long, default_value_t = 0.6, allow_negative_numbers = true, value_parser = |text: &str| number(text, -1.0, 0.9))]
+    #[arg(long, default_value_t = 0.6, allow_negative_numbers = true)]
+    #[arg(value_parser = |text: &str| number(text, -1.0, 0.9))]
     strength: f64,
     /// How far the lens turns its middle, in degrees clockwise
-    #[arg(long, default_value_t = 30.0, allow_negative_numbers = true, value_parser = |text: &str| number(text, -720.0, 720.0))]
+    #[arg(long, default_value_t = 30.0, allow_negative_numbers = true)]
+    #[arg(value_parser = |text: &str| number(text, -720.0, 720.0))]
     swirl: f64,
     /// The radius of the lens, in parts of the photo's shorter side
-    #[arg(long, default_value_t = 0.45, value_parser = |text: &str| number(text, 0.001, 100.0))]
+    #[arg(long, default_value_t = 0.45)]
+    #[arg(value_parser = |text: &str| number(text, 0.001, 100.0))]
     radius: f64,
     /// The centre of the lens from the left, in parts of the photo's width
-    #[arg(long, default_value_t = 0.38, value_parser = |text: &str| number(text, 0.0, 1.0))]
-    center_x: f64,
+    #[arg(long, default_value_t = 0.38)]
+    #[arg(value_parser = |text: &str| number(text, 0.0, 1.0))]
+    centre_x: f64,
     /// The centre of the lens from the top, in parts of the photo's height
-    #[arg(long, default_value_t = 0.4, value_parser = |text: &str| number(text, 0.0, 1.0))]
-    center_y: f64,
+    #[arg(long, default_value_t = 0.4)]
+    #[arg(value_parser = |text: &str| number(text, 0.0, 1.0))]
+    centre_y: f64,
     /// Pixels from one tap of the 3x3 kernel to the next; without it, a 150th of the photo's longer side
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=1000))]
     spacing: Option<u32>,
-    /// Shrink a photo whose longer side has more pixels than this
-    #[arg(long, value_name = "PIXELS", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=16384))]
-    size: u32,
+    /// Shrink a photo whose longer side has more pixels than this; without it, than 2048, or 1024 on a software adapter
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=16384))]
+    size: Option<u32>,
     #[command(flatten)]
     device: crate::device::Device,
 }
@@ -68,7 +78,8 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, crate::Failur
     let (photo, problem, output) = match arguments.device.gpu().await {
         Ok(gpu) => on_device(&arguments, photo, &gpu).await?,
         Err(error @ Error::NoAdapter(_)) if Gpu::adapters(wgpu::Backends::PRIMARY).await.is_empty() => {
-            println!("{error}\n\nUntil then the reference does it, on the CPU and on a smaller photo.\n");
+            println!("{error}\n");
+            println!("Until then the reference does it on the CPU, on at most {REFERENCE_SIZE} pixels a side.\n");
             by_reference(&arguments, photo)?
         }
         Err(error) => return Err(error.into()),
@@ -83,24 +94,28 @@ type Done = (RgbImage, Problem, Vec<f32>);
 async fn on_device(arguments: &Arguments, photo: RgbImage, gpu: &Gpu) -> Result<Done, crate::Failure> {
     let info = &gpu.capabilities().info;
     println!("adapter      {} ({}, {})", info.name, info.backend, info.driver_info);
-    let (photo, problem) = problem(arguments, photo, arguments.size);
+    let most = if gpu.capabilities().software() { SOFTWARE_SIZE } else { GPU_SIZE };
+    let (photo, problem) = problem(arguments, photo, arguments.size.unwrap_or(most));
     let run = problem.run(gpu).await?;
     print_times(gpu, &run);
     let difference = problem.compare(&run.output)?;
     let compared = match difference.step {
         1 => "all output pixels".to_string(),
-        step => format!("every {step}th output pixel of every {step}th row"),
+        step => format!("one output pixel of every {step}x{step}"),
     };
     println!("\nlargest difference to the reference in f64: {:.2e} ({compared})", difference.largest);
     if !difference.explained {
-        return Err("the difference is larger than rounding explains; please report this adapter and driver".into());
+        return Err("that is more than rounding explains; please report this adapter and driver".into());
     }
     Ok((photo, problem, run.output))
 }
 
 fn by_reference(arguments: &Arguments, photo: RgbImage) -> Result<Done, crate::Failure> {
-    let (photo, problem) = problem(arguments, photo, arguments.size.min(REFERENCE_SIZE));
+    let most = arguments.size.map_or(REFERENCE_SIZE, |size| size.min(REFERENCE_SIZE));
+    let (photo, problem) = problem(arguments, photo, most);
+    let start = Instant::now();
     let output = problem.run_reference()?;
+    println!("\nreference in f64, by the clock: {:.3} s", start.elapsed().as_secs_f64());
     Ok((photo, problem, output))
 }
 
@@ -109,11 +124,16 @@ fn problem(arguments: &Arguments, photo: RgbImage, longest: u32) -> (RgbImage, P
     let (full_width, full_height) = photo.dimensions();
     let photo = photo::shrink(photo, longest);
     let (width, height) = photo.dimensions();
-    let shrunk = if width < full_width { format!(", shrunk from {full_width}x{full_height}") } else { String::new() };
-    println!("photo        {width}x{height}{shrunk}");
+    let shrunk = if width.max(height) < full_width.max(full_height) {
+        format!(", shrunk from {full_width}x{full_height}")
+    } else {
+        String::new()
+    };
+    let name = arguments.image.as_ref().map_or("chelsea".to_string(), |file| file.display().to_string());
+    println!("photo        {name}, {width}x{height}{shrunk}");
 
     let lens = Lens {
-        center: [arguments.center_y * f64::from(height - 1), arguments.center_x * f64::from(width - 1)],
+        centre: [arguments.centre_y * f64::from(height - 1), arguments.centre_x * f64::from(width - 1)],
         radius: arguments.radius * f64::from(width.min(height)),
         strength: arguments.strength,
         swirl: arguments.swirl.to_radians(),
