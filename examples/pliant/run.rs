@@ -142,7 +142,7 @@ fn problem(arguments: &Arguments, photo: RgbImage, longest: u32) -> (RgbImage, P
     let problem = Problem::new(&photo, &lens, spacing);
     println!(
         "convolution  3x3, taps {spacing} apart, with mask; 3 input and {} output channels",
-        problem.out_channels()
+        filters::out_channels()
     );
     (photo, problem)
 }

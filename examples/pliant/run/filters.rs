@@ -36,6 +36,11 @@ pub(super) const FILTERS: [Filter; 5] = [
     Filter { name: "emboss", channels: &[Channel::grey([-1.0, -1.0, 0.0, -1.0, 0.0, 1.0, 0.0, 1.0, 1.0], 0.5)] },
 ];
 
+/// The output channels of all filters together.
+pub(super) fn out_channels() -> u32 {
+    FILTERS.iter().map(Filter::out_channels).sum()
+}
+
 /// The same kernel over red, green and blue apart.
 const fn each_colour(kernel: [f32; 9]) -> [Channel; 3] {
     [

@@ -12,7 +12,7 @@ use super::problem::Problem;
 
 /// The longer side of the picture of sampling positions.
 const SAMPLES_SIDE: u32 = 1600;
-/// The contact sheet: a large picture over two rows and columns of a grid of three by three, five small ones around it.
+/// The width of the contact sheet, and the gaps between its pictures.
 const SHEET_WIDTH: u32 = 1000;
 const SHEET_GAP: u32 = 8;
 const SHEET_COLOUR: Rgb<u8> = Rgb([24, 24, 27]);
@@ -23,7 +23,8 @@ const SAMPLE: [f32; 3] = [255.0, 196.0, 60.0];
 /// The photo, dimmed, and over it for some output pixels a white dot at their own place and lines to the dots where their
 /// taps sample.
 pub(super) fn sampling_positions(photo: &RgbImage, problem: &Problem) -> RgbImage {
-    let scale = SAMPLES_SIDE as f32 / photo.width().max(photo.height()) as f32;
+    let longer = photo.width().max(photo.height());
+    let scale = SAMPLES_SIDE as f32 / longer as f32;
     let [width, height] = [photo.width(), photo.height()].map(|extent| ((extent as f32 * scale) as u32).max(1));
     let mut canvas = imageops::resize(photo, width, height, FilterType::CatmullRom);
     for pixel in canvas.pixels_mut() {
@@ -32,18 +33,17 @@ pub(super) fn sampling_positions(photo: &RgbImage, problem: &Problem) -> RgbImag
     }
     // The centre of pixel 0 is position 0.
     let on_canvas = |position: [f32; 2]| position.map(|along| (along + 0.5) * scale);
-    let unit = SAMPLES_SIDE as f32 / 1600.0;
-    for y in evenly(problem.height, photo.width().max(photo.height())) {
-        for x in evenly(problem.width, photo.width().max(photo.height())) {
+    for y in evenly(problem.height, longer) {
+        for x in evenly(problem.width, longer) {
             let own = on_canvas([y as f32, x as f32]);
             let samples: Vec<_> = problem.sampling_positions(y, x).into_iter().map(on_canvas).collect();
             for &sample in &samples {
-                stroke(&mut canvas, own, sample, 1.5 * unit, SAMPLE, 0.45);
+                stroke(&mut canvas, own, sample, 1.5, SAMPLE, 0.45);
             }
             for &sample in &samples {
-                stroke(&mut canvas, sample, sample, 6.0 * unit, SAMPLE, 1.0);
+                stroke(&mut canvas, sample, sample, 6.0, SAMPLE, 1.0);
             }
-            stroke(&mut canvas, own, own, 8.0 * unit, OWN_PLACE, 1.0);
+            stroke(&mut canvas, own, own, 8.0, OWN_PLACE, 1.0);
         }
     }
     canvas
@@ -56,7 +56,7 @@ fn evenly(extent: u32, longer: u32) -> impl Iterator<Item = u32> {
     (0..count).map(move |index| ((2 * index + 1) * extent / (2 * count)).min(extent - 1))
 }
 
-/// The large picture at the top left, the small ones to its right and below it.
+/// A grid of three by three: the large picture over two rows and columns at the top left, the small ones around it.
 pub(super) fn contact_sheet(large: &RgbImage, small: &[RgbImage]) -> RgbImage {
     let cell_width = (SHEET_WIDTH - 4 * SHEET_GAP) / 3;
     let cell_height =

@@ -9,7 +9,7 @@ use pliant::geometry::{DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs};
 use pliant::reference::{self, Reference};
 use pliant::{DeformConv2dPlan, Gpu, Recorder, Shape, StageTime, Tensor};
 
-use super::filters::{FILTERS, Filter, KERNEL};
+use super::filters::{FILTERS, Filter, KERNEL, out_channels};
 use super::lens::Lens;
 
 /// A tensor on the host.
@@ -51,7 +51,7 @@ impl Problem {
     /// The photo seen through the lens, by kernels whose taps lie `spacing` pixels apart.
     pub(super) fn new(photo: &RgbImage, lens: &Lens, spacing: u32) -> Self {
         let (width, height) = photo.dimensions();
-        let (taps, out_channels) = (KERNEL * KERNEL, FILTERS.iter().map(Filter::out_channels).sum());
+        let taps = KERNEL * KERNEL;
         let input = (0..3).flat_map(|c| photo.pixels().map(move |pixel| f32::from(pixel[c]) / 255.0)).collect();
         let (offset, mask) = offset_and_mask(width, height, lens, spacing);
         let values = |shape: Shape, elements| Values { shape, elements };
@@ -65,17 +65,12 @@ impl Problem {
                 offset: values([1, 2 * taps, height, width].into(), offset),
                 mask: Some(values([1, taps, height, width].into(), mask)),
                 weight: values(
-                    [out_channels, 3, KERNEL, KERNEL].into(),
+                    [out_channels(), 3, KERNEL, KERNEL].into(),
                     FILTERS.iter().flat_map(Filter::weight).collect(),
                 ),
-                bias: Some(values([out_channels].into(), FILTERS.iter().flat_map(Filter::bias).collect())),
+                bias: Some(values([out_channels()].into(), FILTERS.iter().flat_map(Filter::bias).collect())),
             },
         }
-    }
-
-    /// The output channels of all filters together.
-    pub(super) fn out_channels(&self) -> u32 {
-        FILTERS.iter().map(Filter::out_channels).sum()
     }
 
     /// Where the taps of output pixel `(y, x)` sample the photo, as `[y, x]`.
