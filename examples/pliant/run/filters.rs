@@ -1,0 +1,97 @@
+//! The filter bank: what the weights of the convolution are, and how its output becomes pictures.
+
+use image::{Rgb, RgbImage};
+
+/// Rows and columns of every kernel.
+pub(super) const KERNEL: u32 = 3;
+
+/// A few output channels that make one picture.
+pub(super) struct Filter {
+    pub(super) name: &'static str,
+    channels: &'static [Channel],
+}
+
+/// One output channel: a kernel over a mixture of the photo's colours.
+struct Channel {
+    colours: [f32; 3],
+    kernel: [f32; 9],
+    bias: f32,
+}
+
+/// All filters, in the order of their output channels.
+pub(super) const FILTERS: [Filter; 5] = [
+    Filter { name: "lens", channels: &each_colour([0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]) },
+    Filter {
+        name: "smooth",
+        channels: &each_colour([0.0625, 0.125, 0.0625, 0.125, 0.25, 0.125, 0.0625, 0.125, 0.0625]),
+    },
+    Filter { name: "sharpen", channels: &each_colour([0.0, -0.5, 0.0, -0.5, 3.0, -0.5, 0.0, -0.5, 0.0]) },
+    Filter {
+        name: "edges",
+        channels: &[
+            Channel::grey([-1.0, 0.0, 1.0, -2.0, 0.0, 2.0, -1.0, 0.0, 1.0], 0.0),
+            Channel::grey([-1.0, -2.0, -1.0, 0.0, 0.0, 0.0, 1.0, 2.0, 1.0], 0.0),
+        ],
+    },
+    Filter { name: "emboss", channels: &[Channel::grey([-1.0, -1.0, 0.0, -1.0, 0.0, 1.0, 0.0, 1.0, 1.0], 0.5)] },
+];
+
+/// The output channels of all filters together.
+pub(super) fn out_channels() -> u32 {
+    FILTERS.iter().map(Filter::out_channels).sum()
+}
+
+/// The same kernel over red, green and blue apart.
+const fn each_colour(kernel: [f32; 9]) -> [Channel; 3] {
+    [
+        Channel { colours: [1.0, 0.0, 0.0], kernel, bias: 0.0 },
+        Channel { colours: [0.0, 1.0, 0.0], kernel, bias: 0.0 },
+        Channel { colours: [0.0, 0.0, 1.0], kernel, bias: 0.0 },
+    ]
+}
+
+impl Channel {
+    const fn grey(kernel: [f32; 9], bias: f32) -> Self {
+        Self { colours: [0.299, 0.587, 0.114], kernel, bias }
+    }
+}
+
+impl Filter {
+    /// The number of output channels.
+    pub(super) fn out_channels(&self) -> u32 {
+        self.channels.len() as u32
+    }
+
+    /// (out_channels, 3, 3, 3)
+    pub(super) fn weight(&self) -> Vec<f32> {
+        let rows = self.channels.iter().flat_map(|channel| channel.colours.map(|colour| (colour, channel.kernel)));
+        rows.flat_map(|(colour, kernel)| kernel.map(|tap| colour * tap)).collect()
+    }
+
+    /// (out_channels)
+    pub(super) fn bias(&self) -> Vec<f32> {
+        self.channels.iter().map(|channel| channel.bias).collect()
+    }
+
+    /// The picture of this filter's output channels: three are a colour photo, two a gradient, one is grey.
+    pub(super) fn picture(&self, output: &[f32], width: u32, height: u32) -> RgbImage {
+        let pixels = (width * height) as usize;
+        let planes: Vec<&[f32]> = output.chunks_exact(pixels).collect();
+        RgbImage::from_fn(width, height, |x, y| {
+            let pixel = (y * width + x) as usize;
+            let colour = match *planes.as_slice() {
+                [red, green, blue] => [red[pixel], green[pixel], blue[pixel]],
+                [along_x, along_y] => gradient_colour(along_x[pixel], along_y[pixel]),
+                [grey] => [grey[pixel]; 3],
+                _ => [0.0; 3],
+            };
+            Rgb(colour.map(|value| (value * 255.0).round() as u8))
+        })
+    }
+}
+
+/// The direction of a gradient as a hue, its length as brightness.
+fn gradient_colour(along_x: f32, along_y: f32) -> [f32; 3] {
+    let (length, angle) = (along_x.hypot(along_y), along_y.atan2(along_x));
+    [0.0, 1.0, 2.0].map(|third| length * (0.55 + 0.45 * (angle - third * std::f32::consts::TAU / 3.0).cos()))
+}
