@@ -1,19 +1,21 @@
-// Images with their channels last, in quads: packed[image, pixel, quad] holds the channels of quad quad_first + quad, and 0 in
-// the lanes beyond them.
+// Images with their channels last, in quads: packed[image, pixel, quad] holds the channels of a quad, and 0 in the lanes beyond them.
 //
-// input         (image, channel, pixel), from channel channel_first of image 0 on
+// input         (image, channel, pixel): the binding starts at a pixel of channel channel_first of an image
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
-// packed        (images, pixels, quads) quads
+// packed        (images, pixels, row_quads) quads
 //
-// One invocation packs one quad of one pixel.
+// A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
+// image. One invocation packs one quad of one pixel.
 
 struct Params {
     images: u32,
     pixels: u32,
     channels: u32,
     channel_first: u32,
+    plane: u32,
     quad_first: u32,
     quads: u32,
+    row_quads: u32,
     input_first: u32,
 }
 
@@ -33,15 +35,15 @@ fn channels_last(
         return;
     }
     let pixel = invocation % params.pixels;
-    let quad = invocation / params.pixels % params.quads;
+    let quad = params.quad_first + invocation / params.pixels % params.quads;
     let image = invocation / params.pixels / params.quads;
 
-    let table = channel_quads[params.quad_first + quad];
-    let plane = image * params.channels + table.x - params.channel_first;
-    let start = params.input_first + plane * params.pixels + pixel;
+    let table = channel_quads[quad];
+    let channel = image * params.channels + table.x - params.channel_first;
+    let start = params.input_first + channel * params.plane + pixel;
     var value = vec4<f32>(0.0);
     for (var i = 0u; i < table.y; i++) {
-        value[i] = input[start + i * params.pixels];
+        value[i] = input[start + i * params.plane];
     }
-    packed[(image * params.pixels + pixel) * params.quads + quad] = value;
+    packed[(image * params.pixels + pixel) * params.row_quads + quad] = value;
 }

@@ -6,7 +6,7 @@
 // offset_x      bits of dx, likewise; often the same buffer
 // mask          likewise; not read where modulated is 0
 //
-// Other bindings and shares: shared/columns.wgsl. The dispatch does the sampling points from point_first on, `points` of them,
+// Other bindings and shares: shared/columns.wgsl. A dispatch does the sampling points from point_first on, `points` of them,
 // and leaves the columns of others alone.
 
 @group(0) @binding(4) var<storage, read> offset_y: array<u32>;
@@ -14,7 +14,7 @@
 @group(0) @binding(6) var<storage, read> mask: array<f32>;
 
 // The neighbours of a sampling point, their weights times its mask.
-fn modulated_neighbours(image: u32, out_pixel: u32, base: vec2<i32>, point: u32) -> Neighbours {
+fn modulated_neighbours(image: u32, out_pixel: u32, tap: u32, point: u32) -> Neighbours {
     let p = out_pixel - params.origin;
     let at = point - params.point_first;
     let delta_bits = vec2<u32>(
@@ -22,7 +22,7 @@ fn modulated_neighbours(image: u32, out_pixel: u32, base: vec2<i32>, point: u32)
         offset_x[params.offset_x_first + image * params.offset_x_batch + at * params.offset_x_step + p],
     );
     let extent = vec2<i32>(i32(params.height), i32(params.width));
-    var result = neighbours(base, delta_bits, extent, params.border);
+    var result = neighbours(tap_position(out_pixel, tap), delta_bits, extent, params.border);
     if params.modulated != 0u {
         result.weight *= mask[params.mask_first + image * params.mask_batch + at * params.mask_step + p];
     }
@@ -39,28 +39,24 @@ fn deform_im2col(
     if !mine.exists {
         return;
     }
+    let run = channel_runs[mine.run];
+    let point = run.z / params.offset_group_channels * params.taps + mine.tap;
+    if point - params.point_first >= params.points {
+        return;
+    }
     let image = (params.pixel_first + mine.pixel) / params.out_pixels;
-    let out_pixel = (params.pixel_first + mine.pixel) % params.out_pixels;
-    let base = tap_position(out_pixel, mine.tap);
+    let near = modulated_neighbours(image, (params.pixel_first + mine.pixel) % params.out_pixels, mine.tap, point);
+    let in_band = near.pixel + image * params.height * params.width - params.band_first;
+    let weight = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.band_pixels));
+    let counts = weight != vec4<f32>(0.0);
+    let source = select(vec4<u32>(0u), in_band, counts) * params.quads + run.x;
 
-    var known = 0xffffffffu;
-    var near: Neighbours;
-    for (var quad = mine.quads.x; quad < mine.quads.y; quad++) {
-        let table = channel_quads[params.quad_first + quad];
-        let point = table.z * params.taps + mine.tap;
-        if point - params.point_first >= params.points {
-            continue;
-        }
-        if known != point {
-            known = point;
-            near = modulated_neighbours(image, out_pixel, base, point);
-            near.pixel = (near.pixel + image * params.height * params.width) * params.quads;
-        }
-        var value = vec4<f32>(0.0);
-        value += near.weight.x * select(vec4<f32>(0.0), packed[near.pixel.x + quad], near.weight.x != 0.0);
-        value += near.weight.y * select(vec4<f32>(0.0), packed[near.pixel.y + quad], near.weight.y != 0.0);
-        value += near.weight.z * select(vec4<f32>(0.0), packed[near.pixel.z + quad], near.weight.z != 0.0);
-        value += near.weight.w * select(vec4<f32>(0.0), packed[near.pixel.w + quad], near.weight.w != 0.0);
-        store_columns(mine.pixel, mine.tap, params.quad_first + quad, table.x, table.y, value);
+    let columns = columns_start(mine, run);
+    for (var i = 0u; i < run.y; i++) {
+        var value = weight.x * select(vec4<f32>(0.0), packed[source.x + i], counts.x);
+        value += weight.y * select(vec4<f32>(0.0), packed[source.y + i], counts.y);
+        value += weight.z * select(vec4<f32>(0.0), packed[source.z + i], counts.z);
+        value += weight.w * select(vec4<f32>(0.0), packed[source.w + i], counts.w);
+        store_columns(columns, run, i, value);
     }
 }

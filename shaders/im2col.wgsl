@@ -15,13 +15,14 @@ fn im2col(
     let image = (params.pixel_first + mine.pixel) / params.out_pixels;
     let base = tap_position((params.pixel_first + mine.pixel) % params.out_pixels, mine.tap);
     let extent = vec2<i32>(i32(params.height), i32(params.width));
-    let inside = all((base >= vec2<i32>(0)) & (base < extent));
     let at = vec2<u32>(clamp(base, vec2<i32>(0), extent - 1));
-    let start = ((image * params.height + at.x) * params.width + at.y) * params.quads;
+    let in_band = image * params.height * params.width + at.x * params.width + at.y - params.band_first;
+    let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.band_pixels;
 
-    for (var quad = mine.quads.x; quad < mine.quads.y; quad++) {
-        let table = channel_quads[params.quad_first + quad];
-        let value = select(vec4<f32>(0.0), packed[start + quad], inside);
-        store_columns(mine.pixel, mine.tap, params.quad_first + quad, table.x, table.y, value);
+    let run = channel_runs[mine.run];
+    let columns = columns_start(mine, run);
+    let source = select(0u, in_band, inside) * params.quads + run.x;
+    for (var i = 0u; i < run.y; i++) {
+        store_columns(columns, run, i, select(vec4<f32>(0.0), packed[source + i], inside));
     }
 }

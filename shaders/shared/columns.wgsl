@@ -1,11 +1,12 @@
-// What im2col and deform_im2col have in common: one window over one packed image.
+// What im2col and deform_im2col have in common: one window over packed images.
 //
-// packed        (image, pixel, quad) quads of channels, from quad quad_first on: see channels_last
-// columns       see the file that declares it: columns_quads, columns_channels
-// channel_quads per quad: its first channel, how many it has, its offset group, 0
+// packed       (image, pixel, quad) quads of channels, of which the binding shows the pixels from band_first on, band_pixels of them
+// columns      see the file that declares it: columns_quads, columns_channels
+// channel_runs per run of quads with one group and one offset group: its first quad, its quads, its first channel, its channels
 //
 // Output pixels are numbered over all images; a dispatch does `pixels` of them from pixel_first on, and columns are counted from
-// there. One invocation does QUADS quads of one tap of one output pixel.
+// there. Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
+// One invocation does one run of one tap of one output pixel.
 
 // From border on, only deform_im2col reads it.
 struct Params {
@@ -24,12 +25,16 @@ struct Params {
     dilation_y: u32,
     dilation_x: u32,
     channels: u32,
-    quad_first: u32,
     quads: u32,
     quads_per_group: u32,
+    runs: u32,
+    band_first: u32,
+    band_pixels: u32,
+    accumulate: u32,
     columns_first: u32,
     border: u32,
     modulated: u32,
+    offset_group_channels: u32,
     point_first: u32,
     points: u32,
     origin: u32,
@@ -46,26 +51,22 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> packed: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> channel_quads: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> channel_runs: array<vec4<u32>>;
 
-override QUADS: u32 = 8u;
-
-// An invocation's share: an output pixel, counted from pixel_first, one of its taps, and a run of quads.
+// What an invocation does: an output pixel, counted from pixel_first, one of its taps, and a run.
 struct Share {
     pixel: u32,
     tap: u32,
-    quads: vec2<u32>,
+    run: u32,
     exists: bool,
 }
 
 fn share(invocation: u32) -> Share {
-    let runs = (params.quads + QUADS - 1u) / QUADS;
-    let start = invocation % runs * QUADS;
     return Share(
-        invocation / runs / params.taps,
-        invocation / runs % params.taps,
-        vec2<u32>(start, min(start + QUADS, params.quads)),
-        invocation < params.pixels * params.taps * runs,
+        invocation / params.runs / params.taps,
+        invocation / params.runs % params.taps,
+        invocation % params.runs,
+        invocation < params.pixels * params.taps * params.runs,
     );
 }
 

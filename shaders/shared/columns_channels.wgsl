@@ -1,9 +1,19 @@
 // Columns of exactly the input's channels, (pixel, tap, channel): what a caller reads.
 @group(0) @binding(2) var<storage, read_write> columns: array<f32>;
 
-fn store_columns(pixel: u32, tap: u32, quad: u32, channel: u32, channels: u32, value: vec4<f32>) {
-    let start = params.columns_first + (pixel * params.taps + tap) * params.channels + channel;
-    for (var lane = 0u; lane < channels; lane++) {
-        columns[start + lane] = value[lane];
+// Where the columns of a run start.
+fn columns_start(mine: Share, run: vec4<u32>) -> u32 {
+    return params.columns_first + (mine.pixel * params.taps + mine.tap) * params.channels + run.z;
+}
+
+// Stores the i-th quad of a run: the channels that it has.
+fn store_columns(start: u32, run: vec4<u32>, i: u32, value: vec4<f32>) {
+    let end = min(4u * i + 4u, run.w);
+    for (var channel = 4u * i; channel < end; channel++) {
+        if params.accumulate == 0u {
+            columns[start + channel] = value[channel % 4u];
+        } else {
+            columns[start + channel] += value[channel % 4u];
+        }
     }
 }

@@ -46,25 +46,22 @@ pub(super) struct Pipeline {
     pub(super) label: String,
 }
 
-/// Values of a shader's `override` constants.
-pub(crate) type Constants<'a> = &'a [(&'static str, u32)];
-
 #[derive(Default)]
 pub(super) struct PipelineCache {
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
 }
 
-type PipelineKey = (&'static str, &'static str, Vec<(&'static str, u32)>);
+/// Name and variant of the kernel.
+type PipelineKey = (&'static str, &'static str);
 
 impl Gpu {
     /// The pipeline of a kernel, compiled now if it was not before.
-    pub(super) fn pipeline(&self, kernel: &'static Kernel, constants: Constants) -> Result<Arc<Pipeline>> {
-        let key = (kernel.name, kernel.variant, constants.to_vec());
+    pub(super) fn pipeline(&self, kernel: &'static Kernel) -> Result<Arc<Pipeline>> {
+        let key = (kernel.name, kernel.variant);
         if let Some(pipeline) = lock(&self.inner.pipelines.pipelines).get(&key) {
             return Ok(Arc::clone(pipeline));
         }
         let label = kernel.label();
-        let constants: Vec<_> = constants.iter().map(|&(name, value)| (name, f64::from(value))).collect();
         let pipeline = self.guarded(|| {
             let module = self.device().create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(&label),
@@ -76,9 +73,9 @@ impl Gpu {
                 module: &module,
                 entry_point: Some(kernel.name),
                 compilation_options: wgpu::PipelineCompilationOptions {
-                    constants: &constants,
                     // Every kernel writes its workgroup memory before it reads it.
                     zero_initialize_workgroup_memory: false,
+                    ..wgpu::PipelineCompilationOptions::default()
                 },
                 cache: None,
             });
@@ -92,7 +89,7 @@ impl Gpu {
     }
 
     /// Compiles a kernel ahead of its first use.
-    pub(crate) fn compile(&self, kernel: &'static Kernel, constants: Constants) -> Result<()> {
-        self.pipeline(kernel, constants).map(drop)
+    pub(crate) fn compile(&self, kernel: &'static Kernel) -> Result<()> {
+        self.pipeline(kernel).map(drop)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::kernel::{Constants, Pipeline};
+use super::kernel::Pipeline;
 use super::{Gpu, Kernel, Part, Tensor, Workspace};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -125,20 +125,18 @@ impl Recorder {
     pub(crate) fn dispatch(
         &mut self,
         kernel: &'static Kernel,
-        constants: Constants,
         params: &impl bytemuck::NoUninit,
         bindings: &[&Part],
         invocations: u64,
     ) -> Result<()> {
         let workgroups = invocations.div_ceil(kernel.workgroup_size.into());
-        self.dispatch_workgroups(kernel, constants, params, bindings, workgroups)
+        self.dispatch_workgroups(kernel, params, bindings, workgroups)
     }
 
     /// Appends a dispatch of `workgroups` workgroups, numbered by the shader's `linear_workgroup`.
     pub(crate) fn dispatch_workgroups(
         &mut self,
         kernel: &'static Kernel,
-        constants: Constants,
         params: &impl bytemuck::NoUninit,
         bindings: &[&Part],
         workgroups: u64,
@@ -147,7 +145,7 @@ impl Recorder {
             return Ok(());
         }
         let workgroups = self.grid(kernel, workgroups)?;
-        let pipeline = self.gpu.pipeline(kernel, constants)?;
+        let pipeline = self.gpu.pipeline(kernel)?;
         let params = self.gpu.params(bytemuck::bytes_of(params))?;
         let entries: Vec<_> = std::iter::once(&params)
             .chain(bindings.iter().copied())

@@ -19,5 +19,5 @@ pub(crate) fn bilinear_sample(
     let params =
         Params { input_first: input.first, positions_first: positions.first, output_first: output.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.pixels);
-    recorder.dispatch(&BILINEAR_SAMPLE, &[], &params, &[input, positions, output], invocations)
+    recorder.dispatch(&BILINEAR_SAMPLE, &params, &[input, positions, output], invocations)
 }

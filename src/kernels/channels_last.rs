@@ -9,7 +9,7 @@ pub(crate) static CHANNELS_LAST: Kernel = Kernel {
     workgroup_size: 64,
 };
 
-params!(images, pixels, channels, channel_first, quad_first, quads, input_first);
+params!(images, pixels, channels, channel_first, plane, quad_first, quads, row_quads, input_first);
 
 pub(crate) fn channels_last(
     recorder: &mut Recorder,
@@ -18,5 +18,5 @@ pub(crate) fn channels_last(
 ) -> Result<()> {
     let params = Params { input_first: input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
-    recorder.dispatch(&CHANNELS_LAST, &[], &params, &[input, channel_quads, packed], invocations)
+    recorder.dispatch(&CHANNELS_LAST, &params, &[input, channel_quads, packed], invocations)
 }

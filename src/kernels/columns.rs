@@ -18,12 +18,16 @@ params!(
     dilation_y,
     dilation_x,
     channels,
-    quad_first,
     quads,
     quads_per_group,
+    runs,
+    band_first,
+    band_pixels,
+    accumulate,
     columns_first,
     border,
     modulated,
+    offset_group_channels,
     point_first,
     points,
     origin,
@@ -38,14 +42,9 @@ params!(
     mask_step,
 );
 
-/// Quads that one invocation does: enough to make its positions worth computing.
-const QUADS: u32 = 16;
-
-pub(super) const CONSTANTS: &[(&str, u32)] = &[("QUADS", QUADS)];
-
 impl Params {
     pub(super) fn invocations(&self) -> u64 {
-        u64::from(self.pixels) * u64::from(self.taps) * u64::from(self.quads.div_ceil(QUADS))
+        u64::from(self.pixels) * u64::from(self.taps) * u64::from(self.runs)
     }
 }
 

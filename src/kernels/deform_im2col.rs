@@ -1,4 +1,4 @@
-use super::columns::{CONSTANTS, ColumnsLayout, Params};
+use super::columns::{ColumnsLayout, Params};
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
@@ -38,14 +38,14 @@ fn kernel(layout: ColumnsLayout) -> &'static Kernel {
 }
 
 pub(crate) fn compile(gpu: &Gpu, layout: ColumnsLayout) -> Result<()> {
-    gpu.compile(kernel(layout), CONSTANTS)
+    gpu.compile(kernel(layout))
 }
 
 pub(crate) fn deform_im2col(
     recorder: &mut Recorder,
     layout: ColumnsLayout,
     params: Params,
-    [packed, columns, channel_quads, offset_y, offset_x, mask]: [&Part; 6],
+    [packed, columns, channel_runs, offset_y, offset_x, mask]: [&Part; 6],
 ) -> Result<()> {
     let params = Params {
         columns_first: columns.first,
@@ -54,6 +54,6 @@ pub(crate) fn deform_im2col(
         mask_first: mask.first,
         ..params
     };
-    let bindings = [packed, columns, channel_quads, offset_y, offset_x, mask];
-    recorder.dispatch(kernel(layout), CONSTANTS, &params, &bindings, params.invocations())
+    let bindings = [packed, columns, channel_runs, offset_y, offset_x, mask];
+    recorder.dispatch(kernel(layout), &params, &bindings, params.invocations())
 }

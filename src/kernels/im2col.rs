@@ -1,4 +1,4 @@
-use super::columns::{CONSTANTS, ColumnsLayout, Params};
+use super::columns::{ColumnsLayout, Params};
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
@@ -24,16 +24,16 @@ fn kernel(layout: ColumnsLayout) -> &'static Kernel {
 }
 
 pub(crate) fn compile(gpu: &Gpu, layout: ColumnsLayout) -> Result<()> {
-    gpu.compile(kernel(layout), CONSTANTS)
+    gpu.compile(kernel(layout))
 }
 
 pub(crate) fn im2col(
     recorder: &mut Recorder,
     layout: ColumnsLayout,
     params: Params,
-    [packed, columns, channel_quads]: [&Part; 3],
+    [packed, columns, channel_runs]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { columns_first: columns.first, ..params };
-    let bindings = [packed, columns, channel_quads];
-    recorder.dispatch(kernel(layout), CONSTANTS, &params, &bindings, params.invocations())
+    let bindings = [packed, columns, channel_runs];
+    recorder.dispatch(kernel(layout), &params, &bindings, params.invocations())
 }

@@ -27,5 +27,5 @@ pub(crate) fn takes(params: &Params, [a, b, ..]: [&Part; 4]) -> bool {
 
 pub(crate) fn matmul_subgroup(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
     let params = Params::starting_at(parts, params);
-    recorder.dispatch_workgroups(&MATMUL_SUBGROUP, &[], &params, &parts, params.tiles(TILE[0], TILE[1]))
+    recorder.dispatch_workgroups(&MATMUL_SUBGROUP, &params, &parts, params.tiles(TILE[0], TILE[1]))
 }

@@ -14,5 +14,5 @@ const TILE: u32 = 64;
 
 pub(crate) fn matmul_tiled(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
     let params = Params::starting_at(parts, params);
-    recorder.dispatch_workgroups(&MATMUL_TILED, &[], &params, &parts, params.tiles(TILE, TILE))
+    recorder.dispatch_workgroups(&MATMUL_TILED, &params, &parts, params.tiles(TILE, TILE))
 }

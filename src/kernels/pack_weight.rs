@@ -18,5 +18,5 @@ pub(crate) fn pack_weight(
 ) -> Result<()> {
     let params = Params { weight_first: weight.first, ..params };
     let invocations = u64::from(params.out_channels) * u64::from(params.taps) * u64::from(params.quads_per_group);
-    recorder.dispatch(&PACK_WEIGHT, &[], &params, &[weight, channel_quads, packed], invocations)
+    recorder.dispatch(&PACK_WEIGHT, &params, &[weight, channel_quads, packed], invocations)
 }

@@ -21,7 +21,7 @@ impl BilinearSamplePlan {
     pub fn new(gpu: &Gpu, op: &BilinearSample, inputs: &BilinearSampleInputs<TensorSpec>) -> Result<Self> {
         let geometry = BilinearSampleGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, BilinearSampleInputs::named, geometry.output_shape())?;
-        gpu.compile(&BILINEAR_SAMPLE, &[])?;
+        gpu.compile(&BILINEAR_SAMPLE)?;
         Ok(Self { contract, geometry })
     }
 

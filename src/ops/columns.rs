@@ -25,6 +25,29 @@ pub(super) struct Sampler<'a> {
 /// One quad of input channels, which all have one group and one offset group: first channel, channels, offset group, 0.
 type Quad = [u32; 4];
 
+/// A run of quads with one group and one offset group: first quad, quads, first channel, channels. One invocation does a run.
+type Run = [u32; 4];
+
+/// The most quads of a run: enough to make their position worth computing.
+const RUN_QUADS: u32 = 16;
+
+/// Quads in runs; those without channels belong to the run before them.
+fn channel_runs(quads: &[Quad], per_group: u32) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (index, &[channel, channels, offset_group, _]) in quads.iter().enumerate() {
+        let index = index as u32;
+        let same = index > 0 && !index.is_multiple_of(per_group) && quads[index as usize - 1][2] == offset_group;
+        match runs.last_mut() {
+            Some(run) if same && run[1] < RUN_QUADS => {
+                run[1] += 1;
+                run[3] += channels;
+            }
+            _ => runs.push([index, 1, channel, channels]),
+        }
+    }
+    runs
+}
+
 /// The input channels in quads, each group with as many as the others: those that have fewer end in quads without channels.
 fn channel_quads(channels: u32, groups: u32, offset_groups: u32) -> Vec<Quad> {
     let (per_group, per_offset_group) = (channels / groups, channels / offset_groups);
@@ -57,7 +80,9 @@ pub(super) struct Columns {
     deformation: Option<Deformation>,
     layout: ColumnsLayout,
     quads: Vec<Quad>,
-    quads_on_device: Constant,
+    runs: u32,
+    channel_quads: Constant,
+    channel_runs: Constant,
 }
 
 impl Columns {
@@ -68,16 +93,17 @@ impl Columns {
         deformation: Option<Deformation>,
         layout: ColumnsLayout,
     ) -> Result<Self> {
-        gpu.compile(&channels_last::CHANNELS_LAST, &[])?;
+        gpu.compile(&channels_last::CHANNELS_LAST)?;
         match deformation {
             None => im2col::compile(gpu, layout)?,
             Some(_) => deform_im2col::compile(gpu, layout)?,
         }
-        quads_per_block(gpu, &im2col)?;
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
         let quads = channel_quads(im2col.channels, groups, offset_groups);
-        let quads_on_device = Constant::new(gpu, "pliant channel_quads", bytemuck::cast_slice(&quads))?;
-        Ok(Self { im2col, groups, deformation, layout, quads, quads_on_device })
+        let runs = channel_runs(&quads, quads.len() as u32 / groups);
+        let channel_quads = Constant::new(gpu, "pliant channel_quads", bytemuck::cast_slice(&quads))?;
+        let channel_runs = Constant::new(gpu, "pliant channel_runs", bytemuck::cast_slice(&runs))?;
+        Ok(Self { im2col, groups, deformation, layout, quads, runs: runs.len() as u32, channel_quads, channel_runs })
     }
 
     pub(super) fn quads_per_group(&self) -> u32 {
@@ -85,33 +111,39 @@ impl Columns {
     }
 
     pub(super) fn channel_quads(&self) -> Part {
-        self.quads_on_device.part()
+        self.channel_quads.part()
     }
 
     fn pixels(&self) -> u32 {
         self.im2col.height * self.im2col.width
     }
 
+    /// Bytes of one packed image.
+    fn image_bytes(&self) -> u64 {
+        u64::from(self.pixels()) * self.quads.len() as u64 * QUAD
+    }
+
     /// Images that are packed, and bound, together.
-    pub(super) fn images_per_chunk(&self, gpu: &Gpu) -> Result<u32> {
+    pub(super) fn images_per_chunk(&self, gpu: &Gpu) -> u32 {
         let most = bindable(gpu);
-        let packed = u64::from(self.pixels()) * self.quads.len() as u64 * QUAD;
-        let by_packed = most.min(CHUNK_BYTES) / packed;
+        let by_packed = most.min(CHUNK_BYTES) / self.image_bytes();
         let by_offset = self.deformation.map_or(u64::MAX, |deformation| {
             let channels = deformation.offset_layout.channels_per_point() * deformation.points(&self.im2col);
             most / (u64::from(channels) * u64::from(self.im2col.out_pixels()) * 4)
         });
-        Ok(by_packed.min(by_offset).clamp(1, self.im2col.batch.max(1).into()) as u32)
+        by_packed.min(by_offset).clamp(1, self.im2col.batch.max(1).into()) as u32
     }
 
-    fn blocks(&self, gpu: &Gpu) -> Result<impl Iterator<Item = Range<u32>> + use<>> {
-        Ok(pieces(0..self.quads.len() as u32, quads_per_block(gpu, &self.im2col)?))
+    /// The packed pixels of a chunk in bands that can be bound: one band, but for a single image that is too large.
+    fn bands(&self, gpu: &Gpu, images: u32) -> impl Iterator<Item = Range<u32>> + use<> {
+        let pixels = bindable(gpu) / (self.quads.len() as u64 * QUAD);
+        pieces(0..images * self.pixels(), pixels.clamp(1, u32::MAX.into()) as u32)
     }
 
-    /// Elements of the packed images of a chunk, for each block of quads.
-    pub(super) fn packed_elements(&self, gpu: &Gpu, images: u32) -> Result<Vec<u64>> {
-        let elements = u64::from(images) * u64::from(self.pixels()) * 4;
-        Ok(self.blocks(gpu)?.map(|quads| u64::from(quads.end - quads.start) * elements).collect())
+    /// Elements of each band of a chunk of packed images.
+    pub(super) fn packed_elements(&self, gpu: &Gpu, images: u32) -> Vec<u64> {
+        let quads = self.quads.len() as u64;
+        self.bands(gpu, images).map(|band| u64::from(band.end - band.start) * quads * 4).collect()
     }
 
     /// Output pixels whose columns take about `bytes`, in a chunk of as many images.
@@ -128,8 +160,8 @@ impl Columns {
         if self.im2col.batch == 0 {
             return Ok(());
         }
-        let chunk = self.images_per_chunk(recorder.gpu())?;
-        let packed = self.packed_elements(recorder.gpu(), chunk)?;
+        let chunk = self.images_per_chunk(recorder.gpu());
+        let packed = self.packed_elements(recorder.gpu(), chunk);
         let packed = recorder.workspaces(&packed)?;
         let strip = self.strip_pixels(recorder.gpu(), chunk, u64::MAX);
         let (out_pixels, depth) = (self.im2col.out_pixels(), self.im2col.taps() * self.im2col.channels);
@@ -146,7 +178,7 @@ impl Columns {
         Ok(())
     }
 
-    /// Packs images channels last, block by block.
+    /// Packs images channels last, band by band.
     pub(super) fn pack(
         &self,
         recorder: &mut Recorder,
@@ -154,25 +186,57 @@ impl Columns {
         images: Range<u32>,
         packed: &[Tensor],
     ) -> Result<()> {
-        let (pixels, channels) = (u64::from(self.pixels()), u64::from(self.im2col.channels));
-        for (quads, packed) in self.blocks(recorder.gpu())?.zip(packed) {
-            let [channel_first, ..] = self.quads[quads.start as usize];
-            let [last, count, ..] = self.quads[quads.end as usize - 1];
-            let plane = |image: u32, channel: u32| (u64::from(image) * channels + u64::from(channel)) * pixels;
-            let elements = plane(images.start, channel_first)..plane(images.end - 1, last + count);
-            let params = channels_last::Params {
-                images: images.end - images.start,
-                pixels: self.pixels(),
-                channels: self.im2col.channels,
-                channel_first,
-                quad_first: quads.start,
-                quads: quads.end - quads.start,
-                ..Default::default()
-            };
-            let packed = packed.part("input", 0..packed.shape().elements())?;
-            channels_last(recorder, params, [&input.part("input", elements)?, &self.channel_quads(), &packed])?;
+        for (band, packed) in self.bands(recorder.gpu(), images.end - images.start).zip(packed) {
+            self.pack_quads(recorder, input, images.clone(), band, 0..self.quads.len() as u32, packed)?;
         }
         Ok(())
+    }
+
+    /// Packs some quads of a band, in as many dispatches as the input needs to be bound.
+    fn pack_quads(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        images: Range<u32>,
+        band: Range<u32>,
+        quads: Range<u32>,
+        packed: &Tensor,
+    ) -> Result<()> {
+        // The pixels of each image: all, or a part of the one image.
+        let pixels = band.start..band.end.min(self.pixels());
+        let [channel_first, ..] = self.quads[quads.start as usize];
+        let [channel, count, ..] = self.quads[quads.end as usize - 1];
+        // Quads without channels may stand behind the last.
+        let channel_first = channel_first.min(self.im2col.channels - 1);
+        let channel_last = (channel + count).clamp(channel_first + 1, self.im2col.channels) - 1;
+        let element = |image: u32, channel: u32, pixel: u32| {
+            let plane = u64::from(image) * u64::from(self.im2col.channels) + u64::from(channel);
+            plane * u64::from(self.pixels()) + u64::from(pixel)
+        };
+        let start = element(images.start, channel_first, pixels.start);
+        let input_part = match input.part("input", start..element(images.end - 1, channel_last, pixels.end)) {
+            Ok(part) => part,
+            Err(Error::Limit { .. }) if quads.end - quads.start > 1 => {
+                let middle = quads.start + (quads.end - quads.start) / 2;
+                return [quads.start..middle, middle..quads.end]
+                    .into_iter()
+                    .try_for_each(|half| self.pack_quads(recorder, input, images.clone(), band.clone(), half, packed));
+            }
+            Err(error) => return Err(error),
+        };
+        let params = channels_last::Params {
+            images: images.end - images.start,
+            pixels: pixels.end - pixels.start,
+            channels: self.im2col.channels,
+            channel_first,
+            plane: self.pixels(),
+            quad_first: quads.start,
+            quads: quads.end - quads.start,
+            row_quads: self.quads.len() as u32,
+            ..Default::default()
+        };
+        let packed = packed.part("input", 0..packed.shape().elements())?;
+        channels_last(recorder, params, [&input_part, &self.channel_quads(), &packed])
     }
 
     /// Makes the columns of output pixels `pixels`, counted over the chunk's images.
@@ -187,7 +251,7 @@ impl Columns {
     ) -> Result<()> {
         let Im2colGeometry { height, width, window, out_width, .. } = self.im2col;
         let Im2col { kernel, stride, padding, dilation } = window;
-        for (quads, packed) in self.blocks(recorder.gpu())?.zip(packed) {
+        for (band, packed) in self.bands(recorder.gpu(), images.end - images.start).zip(packed) {
             let params = Params {
                 pixel_first: pixels.start,
                 pixels: pixels.end - pixels.start,
@@ -204,13 +268,16 @@ impl Columns {
                 dilation_y: dilation[0],
                 dilation_x: dilation[1],
                 channels: self.im2col.channels,
-                quad_first: quads.start,
-                quads: quads.end - quads.start,
+                quads: self.quads.len() as u32,
                 quads_per_group: self.quads_per_group(),
+                runs: self.runs,
+                band_first: band.start,
+                band_pixels: band.end - band.start,
+                accumulate: (band.start > 0).into(),
                 ..Default::default()
             };
             let packed = packed.part("input", 0..packed.shape().elements())?;
-            let parts = [&packed, columns, &self.channel_quads()];
+            let parts = [&packed, columns, &self.channel_runs.part()];
             match (&self.deformation, sampler.offset) {
                 (Some(deformation), Some(offset)) => {
                     let deformed = Deformed { deformation, offset, mask: sampler.mask, images: images.clone(), parts };
@@ -222,18 +289,6 @@ impl Columns {
         }
         Ok(())
     }
-}
-
-/// Quads of one image that can be bound together.
-fn quads_per_block(gpu: &Gpu, im2col: &Im2colGeometry) -> Result<u32> {
-    let quad = u64::from(im2col.height) * u64::from(im2col.width) * QUAD;
-    let quads = bindable(gpu) / quad;
-    if quads == 0 {
-        let most = gpu.capabilities().max_binding();
-        let message = format!("four channels of one image of input take {quad} bytes; the device binds {most} at most");
-        return Err(Error::limit("input", message));
-    }
-    Ok(quads.min(u32::MAX.into()) as u32)
 }
 
 /// The bytes of a tensor that certainly fit a binding, wherever in its buffer it starts.
@@ -286,6 +341,7 @@ impl Deformed<'_> {
         };
         let params = Params {
             border: border(self.deformation.border),
+            offset_group_channels: params.channels / self.deformation.offset_groups,
             modulated: mask.is_some().into(),
             point_first: points.start,
             points: points.end - points.start,
@@ -298,8 +354,8 @@ impl Deformed<'_> {
             mask_step: mask_planes.step * params.out_pixels,
             ..params
         };
-        let [packed, columns, channel_quads] = self.parts;
-        let bindings = [packed, columns, channel_quads, &offset_y, &offset_x, &mask_part];
+        let [packed, columns, channel_runs] = self.parts;
+        let bindings = [packed, columns, channel_runs, &offset_y, &offset_x, &mask_part];
         deform_im2col::deform_im2col(recorder, layout, params, bindings)
     }
 }

@@ -27,7 +27,7 @@ impl Im2colConvolution {
             let message = format!("the packed weight takes {packed_weight} bytes; the device binds {most} at most");
             return Err(Error::limit("weight", message));
         }
-        gpu.compile(&pack_weight::PACK_WEIGHT, &[])?;
+        gpu.compile(&pack_weight::PACK_WEIGHT)?;
         matmul::compile(gpu)?;
         Ok(Self { geometry, columns })
     }
@@ -48,14 +48,14 @@ impl Im2colConvolution {
         let depth = depth(g, &self.columns);
         let weight_elements = u64::from(g.out_channels) * depth;
 
-        let chunk = self.columns.images_per_chunk(recorder.gpu())?;
+        let chunk = self.columns.images_per_chunk(recorder.gpu());
         let strip = self.columns.strip_pixels(recorder.gpu(), chunk, STRIP_BYTES);
-        let mut workspaces = self.columns.packed_elements(recorder.gpu(), chunk)?;
-        let blocks = workspaces.len();
+        let mut workspaces = self.columns.packed_elements(recorder.gpu(), chunk);
+        let bands = workspaces.len();
         workspaces.push(u64::from(strip) * u64::from(g.groups) * depth);
         workspaces.push(weight_elements);
         let workspaces = recorder.workspaces(&workspaces)?;
-        let (packed, columns, packed_weight) = (&workspaces[..blocks], &workspaces[blocks], &workspaces[blocks + 1]);
+        let (packed, columns, packed_weight) = (&workspaces[..bands], &workspaces[bands], &workspaces[bands + 1]);
 
         pack_weight::pack_weight(
             recorder,
