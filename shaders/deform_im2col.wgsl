@@ -53,10 +53,10 @@ fn deform_im2col(
 
     let columns = columns_start(mine, run);
     for (var i = 0u; i < run.y; i++) {
-        var value = weight.x * select(vec4<f32>(0.0), packed[source.x + i], counts.x);
-        value += weight.y * select(vec4<f32>(0.0), packed[source.y + i], counts.y);
-        value += weight.z * select(vec4<f32>(0.0), packed[source.z + i], counts.z);
-        value += weight.w * select(vec4<f32>(0.0), packed[source.w + i], counts.w);
+        var value = weight.x * select(vec4<f32>(0.0), unpack_quad(packed[source.x + i]), counts.x);
+        value += weight.y * select(vec4<f32>(0.0), unpack_quad(packed[source.y + i]), counts.y);
+        value += weight.z * select(vec4<f32>(0.0), unpack_quad(packed[source.z + i]), counts.z);
+        value += weight.w * select(vec4<f32>(0.0), unpack_quad(packed[source.w + i]), counts.w);
         store_columns(columns, run, i, value);
     }
 }

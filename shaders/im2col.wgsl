@@ -23,6 +23,6 @@ fn im2col(
     let columns = columns_start(mine, run);
     let source = select(0u, in_band, inside) * params.quads + run.x;
     for (var i = 0u; i < run.y; i++) {
-        store_columns(columns, run, i, select(vec4<f32>(0.0), packed[source + i], inside));
+        store_columns(columns, run, i, select(vec4<f32>(0.0), unpack_quad(packed[source + i]), inside));
     }
 }

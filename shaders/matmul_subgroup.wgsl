@@ -7,8 +7,8 @@
 // One workgroup, which is one subgroup, does a tile of 32 rows and 64 columns. Each invocation loads four rows of a, eight apart, for
 // all, and does eight columns, eight apart. Tiles are numbered by row, column, batch.
 
-@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> a: array<Quad>;
+@group(0) @binding(2) var<storage, read> b: array<Quad>;
 
 const ROWS = 32u;
 const COLUMNS = 64u;
@@ -113,18 +113,18 @@ fn matmul_subgroup(
     var right2: Sums;
     var right3: Sums;
     for (var k = 0u; k < params.depth / 4u; k++) {
-        let left = mat4x4<f32>(b[b0 + k], b[b1 + k], b[b2 + k], b[b3 + k]);
-        let right = mat4x4<f32>(b[b4 + k], b[b5 + k], b[b6 + k], b[b7 + k]);
-        let rows0 = a[a0 + k];
+        let left = mat4x4<f32>(unpack_quad(b[b0 + k]), unpack_quad(b[b1 + k]), unpack_quad(b[b2 + k]), unpack_quad(b[b3 + k]));
+        let right = mat4x4<f32>(unpack_quad(b[b4 + k]), unpack_quad(b[b5 + k]), unpack_quad(b[b6 + k]), unpack_quad(b[b7 + k]));
+        let rows0 = unpack_quad(a[a0 + k]);
         left0 = add_products(left0, rows0, left);
         right0 = add_products(right0, rows0, right);
-        let rows1 = a[a1 + k];
+        let rows1 = unpack_quad(a[a1 + k]);
         left1 = add_products(left1, rows1, left);
         right1 = add_products(right1, rows1, right);
-        let rows2 = a[a2 + k];
+        let rows2 = unpack_quad(a[a2 + k]);
         left2 = add_products(left2, rows2, left);
         right2 = add_products(right2, rows2, right);
-        let rows3 = a[a3 + k];
+        let rows3 = unpack_quad(a[a3 + k]);
         left3 = add_products(left3, rows3, left);
         right3 = add_products(right3, rows3, right);
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use pliant::geometry::{DeformConv2d, DeformConv2dInputs};
-use pliant::{DeformConv2dPlan, Gpu, Recorder, Shape, Strategy, Tensor};
+use pliant::{DeformConv2dPlan, Gpu, Recorder, Shape, StageTime, Strategy, Tensor};
 use serde_json::json;
 
 use crate::Failure;
@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    /// Print the time of each kernel too
+    #[arg(long, conflicts_with = "json")]
+    stages: bool,
     #[command(flatten)]
     by_hand: ByHand,
     #[command(flatten)]
@@ -177,6 +180,11 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         } else {
             println!("{}", timing.line(layer));
         }
+        if arguments.stages {
+            for stage in &timing.stages {
+                println!("         {:8.3} ms  {} x{}", stage.seconds * 1e3, stage.kernel, stage.dispatches);
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -187,6 +195,7 @@ struct Timing {
     forward_median: Duration,
     flops: u64,
     extra_bytes: u64,
+    stages: Vec<StageTime>,
 }
 
 impl Timing {
@@ -257,7 +266,10 @@ async fn time(gpu: &Gpu, layer: &Layer, strategy: Option<Strategy>) -> Result<Ti
         times.push(start.elapsed());
     }
     times.sort();
+    let mut recorder = Recorder::new(gpu);
+    plan.forward_into(&mut recorder, &tensors, &output)?;
     Ok(Timing {
+        stages: recorder.profile().await?,
         strategy: plan.strategy(),
         forward_min: times[0],
         forward_median: times[times.len() / 2],

@@ -50,7 +50,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> packed: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> packed: array<Quad>;
 @group(0) @binding(3) var<storage, read> channel_runs: array<vec4<u32>>;
 
 // What an invocation does: an output pixel, counted from pixel_first, one of its taps, and a run.

@@ -33,6 +33,11 @@ impl Capabilities {
         (self.features.contains(wgpu::Features::SUBGROUP) && least == most).then_some(least)
     }
 
+    /// Whether kernels load 64 bits at a time: adapters that run on the CPU load lane by lane, so every load costs the same.
+    pub fn wide_loads(&self) -> bool {
+        self.software() && self.features.contains(wgpu::Features::SHADER_INT64)
+    }
+
     /// Whether the device writes timestamps.
     pub fn timestamps(&self) -> bool {
         self.features.contains(wgpu::Features::TIMESTAMP_QUERY)

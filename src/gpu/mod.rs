@@ -84,7 +84,8 @@ struct Counters {
 
 impl Gpu {
     /// The optional features that pliant uses where an adapter has them. Nothing depends on them.
-    pub const OPTIONAL_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY);
+    pub const OPTIONAL_FEATURES: wgpu::Features =
+        wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_INT64).union(wgpu::Features::TIMESTAMP_QUERY);
 
     /// The machine's best adapter, through Vulkan, Metal, DX12 or the browser.
     ///

@@ -2,43 +2,41 @@ use super::columns::{ColumnsLayout, Params};
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
-pub(crate) static DEFORM_IM2COL_QUADS: Kernel = Kernel {
-    name: "deform_im2col",
-    variant: "quads",
-    files: wgsl![
-        "shared/grid.wgsl",
-        "shared/border.wgsl",
-        "shared/bilinear.wgsl",
-        "shared/columns.wgsl",
-        "shared/columns_quads.wgsl",
-        "deform_im2col.wgsl",
-    ],
-    workgroup_size: 64,
-};
+macro_rules! kernel {
+    ($variant:literal, $quad:literal, $columns:literal) => {
+        Kernel {
+            name: "deform_im2col",
+            variant: $variant,
+            files: wgsl![
+                "shared/grid.wgsl",
+                "shared/border.wgsl",
+                "shared/bilinear.wgsl",
+                $quad,
+                "shared/columns.wgsl",
+                $columns,
+                "deform_im2col.wgsl",
+            ],
+            workgroup_size: 64,
+        }
+    };
+}
 
-pub(crate) static DEFORM_IM2COL_CHANNELS: Kernel = Kernel {
-    name: "deform_im2col",
-    variant: "channels",
-    files: wgsl![
-        "shared/grid.wgsl",
-        "shared/border.wgsl",
-        "shared/bilinear.wgsl",
-        "shared/columns.wgsl",
-        "shared/columns_channels.wgsl",
-        "deform_im2col.wgsl",
-    ],
-    workgroup_size: 64,
-};
+pub(crate) static DEFORM_IM2COL_QUADS: Kernel = kernel!("quads", "shared/quad_f32.wgsl", "shared/columns_quads.wgsl");
+pub(crate) static DEFORM_IM2COL_QUADS_U64: Kernel =
+    kernel!("quads_u64", "shared/quad_u64.wgsl", "shared/columns_quads.wgsl");
+pub(crate) static DEFORM_IM2COL_CHANNELS: Kernel =
+    kernel!("channels", "shared/quad_f32.wgsl", "shared/columns_channels.wgsl");
 
-fn kernel(layout: ColumnsLayout) -> &'static Kernel {
+fn kernel(gpu: &Gpu, layout: ColumnsLayout) -> &'static Kernel {
     match layout {
+        ColumnsLayout::Quads if gpu.capabilities().wide_loads() => &DEFORM_IM2COL_QUADS_U64,
         ColumnsLayout::Quads => &DEFORM_IM2COL_QUADS,
         ColumnsLayout::Channels => &DEFORM_IM2COL_CHANNELS,
     }
 }
 
 pub(crate) fn compile(gpu: &Gpu, layout: ColumnsLayout) -> Result<()> {
-    gpu.compile(kernel(layout))
+    gpu.compile(kernel(gpu, layout))
 }
 
 pub(crate) fn deform_im2col(
@@ -54,6 +52,7 @@ pub(crate) fn deform_im2col(
         mask_first: mask.first,
         ..params
     };
+    let kernel = kernel(recorder.gpu(), layout);
     let bindings = [packed, columns, channel_runs, offset_y, offset_x, mask];
-    recorder.dispatch(kernel(layout), &params, &bindings, params.invocations())
+    recorder.dispatch(kernel, &params, &bindings, params.invocations())
 }

@@ -2,29 +2,31 @@ use super::columns::{ColumnsLayout, Params};
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
-pub(crate) static IM2COL_QUADS: Kernel = Kernel {
-    name: "im2col",
-    variant: "quads",
-    files: wgsl!["shared/grid.wgsl", "shared/columns.wgsl", "shared/columns_quads.wgsl", "im2col.wgsl"],
-    workgroup_size: 64,
-};
+macro_rules! kernel {
+    ($variant:literal, $quad:literal, $columns:literal) => {
+        Kernel {
+            name: "im2col",
+            variant: $variant,
+            files: wgsl!["shared/grid.wgsl", $quad, "shared/columns.wgsl", $columns, "im2col.wgsl"],
+            workgroup_size: 64,
+        }
+    };
+}
 
-pub(crate) static IM2COL_CHANNELS: Kernel = Kernel {
-    name: "im2col",
-    variant: "channels",
-    files: wgsl!["shared/grid.wgsl", "shared/columns.wgsl", "shared/columns_channels.wgsl", "im2col.wgsl"],
-    workgroup_size: 64,
-};
+pub(crate) static IM2COL_QUADS: Kernel = kernel!("quads", "shared/quad_f32.wgsl", "shared/columns_quads.wgsl");
+pub(crate) static IM2COL_QUADS_U64: Kernel = kernel!("quads_u64", "shared/quad_u64.wgsl", "shared/columns_quads.wgsl");
+pub(crate) static IM2COL_CHANNELS: Kernel = kernel!("channels", "shared/quad_f32.wgsl", "shared/columns_channels.wgsl");
 
-fn kernel(layout: ColumnsLayout) -> &'static Kernel {
+fn kernel(gpu: &Gpu, layout: ColumnsLayout) -> &'static Kernel {
     match layout {
+        ColumnsLayout::Quads if gpu.capabilities().wide_loads() => &IM2COL_QUADS_U64,
         ColumnsLayout::Quads => &IM2COL_QUADS,
         ColumnsLayout::Channels => &IM2COL_CHANNELS,
     }
 }
 
 pub(crate) fn compile(gpu: &Gpu, layout: ColumnsLayout) -> Result<()> {
-    gpu.compile(kernel(layout))
+    gpu.compile(kernel(gpu, layout))
 }
 
 pub(crate) fn im2col(
@@ -34,6 +36,6 @@ pub(crate) fn im2col(
     [packed, columns, channel_runs]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { columns_first: columns.first, ..params };
-    let bindings = [packed, columns, channel_runs];
-    recorder.dispatch(kernel(layout), &params, &bindings, params.invocations())
+    let kernel = kernel(recorder.gpu(), layout);
+    recorder.dispatch(kernel, &params, &[packed, columns, channel_runs], params.invocations())
 }

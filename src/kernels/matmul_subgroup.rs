@@ -1,13 +1,20 @@
 use super::matmul::Params;
 use crate::error::Result;
-use crate::gpu::{Capabilities, Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Capabilities, Gpu, Kernel, Part, Recorder, wgsl};
 
-pub(crate) static MATMUL_SUBGROUP: Kernel = Kernel {
-    name: "matmul_subgroup",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/matmul.wgsl", "matmul_subgroup.wgsl"],
-    workgroup_size: SUBGROUP,
-};
+macro_rules! kernel {
+    ($variant:literal, $quad:literal) => {
+        Kernel {
+            name: "matmul_subgroup",
+            variant: $variant,
+            files: wgsl!["shared/grid.wgsl", "shared/matmul.wgsl", $quad, "matmul_subgroup.wgsl"],
+            workgroup_size: SUBGROUP,
+        }
+    };
+}
+
+pub(crate) static MATMUL_SUBGROUP: Kernel = kernel!("", "shared/quad_f32.wgsl");
+pub(crate) static MATMUL_SUBGROUP_U64: Kernel = kernel!("u64", "shared/quad_u64.wgsl");
 
 /// Invocations of a subgroup, and of a workgroup.
 const SUBGROUP: u32 = 8;
@@ -25,7 +32,15 @@ pub(crate) fn takes(params: &Params, [a, b, ..]: [&Part; 4]) -> bool {
     params.a_depth == 1 && params.b_depth == 1 && quads.iter().all(|elements| elements.is_multiple_of(4))
 }
 
+fn kernel(gpu: &Gpu) -> &'static Kernel {
+    if gpu.capabilities().wide_loads() { &MATMUL_SUBGROUP_U64 } else { &MATMUL_SUBGROUP }
+}
+
+pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
+    gpu.compile(kernel(gpu))
+}
+
 pub(crate) fn matmul_subgroup(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
     let params = Params::starting_at(parts, params);
-    recorder.dispatch_workgroups(&MATMUL_SUBGROUP, &params, &parts, params.tiles(TILE[0], TILE[1]))
+    recorder.dispatch_workgroups(kernel(recorder.gpu()), &params, &parts, params.tiles(TILE[0], TILE[1]))
 }

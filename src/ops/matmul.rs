@@ -183,7 +183,7 @@ impl Product<'_> {
 /// Compiles what products of packed operands need on this device.
 pub(super) fn compile(gpu: &Gpu) -> Result<()> {
     if matmul_subgroup::suits(gpu.capabilities()) {
-        gpu.compile(&matmul_subgroup::MATMUL_SUBGROUP)
+        matmul_subgroup::compile(gpu)
     } else {
         gpu.compile(&matmul_tiled::MATMUL_TILED)
     }
