@@ -39,20 +39,21 @@ fn deform_im2col(
     if !mine.exists {
         return;
     }
-    let run = channel_runs[mine.run];
-    let point = run.z / params.offset_group_channels * params.taps + mine.tap;
+    let run = unpack_bits(channel_runs[mine.run]);
+    let point = run.y * params.taps + mine.tap;
     if point - params.point_first >= params.points {
         return;
     }
-    let image = (params.pixel_first + mine.pixel) / params.out_pixels;
-    let near = modulated_neighbours(image, (params.pixel_first + mine.pixel) % params.out_pixels, mine.tap, point);
-    let in_band = near.pixel + image * params.height * params.width - params.band_first;
+    let out_pixel = divide(params.pixel_first + mine.pixel, params.out_pixels);
+    let near = modulated_neighbours(out_pixel.x, out_pixel.y, mine.tap, point);
+    let in_band = near.pixel + out_pixel.x * params.height * params.width - params.band_first;
     let weight = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.band_pixels));
     let counts = weight != vec4<f32>(0.0);
     let source = select(vec4<u32>(0u), in_band, counts) * params.quads + run.x;
 
     let columns = columns_start(mine, run);
-    for (var i = 0u; i < run.y; i++) {
+    let quads = run_quads(run);
+    for (var i = 0u; i < quads; i++) {
         var value = weight.x * select(vec4<f32>(0.0), unpack_quad(packed[source.x + i]), counts.x);
         value += weight.y * select(vec4<f32>(0.0), unpack_quad(packed[source.y + i]), counts.y);
         value += weight.z * select(vec4<f32>(0.0), unpack_quad(packed[source.z + i]), counts.z);

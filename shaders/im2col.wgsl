@@ -12,17 +12,18 @@ fn im2col(
     if !mine.exists {
         return;
     }
-    let image = (params.pixel_first + mine.pixel) / params.out_pixels;
-    let base = tap_position((params.pixel_first + mine.pixel) % params.out_pixels, mine.tap);
+    let out_pixel = divide(params.pixel_first + mine.pixel, params.out_pixels);
+    let base = tap_position(out_pixel.y, mine.tap);
     let extent = vec2<i32>(i32(params.height), i32(params.width));
     let at = vec2<u32>(clamp(base, vec2<i32>(0), extent - 1));
-    let in_band = image * params.height * params.width + at.x * params.width + at.y - params.band_first;
+    let in_band = out_pixel.x * params.height * params.width + at.x * params.width + at.y - params.band_first;
     let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.band_pixels;
 
-    let run = channel_runs[mine.run];
+    let run = unpack_bits(channel_runs[mine.run]);
     let columns = columns_start(mine, run);
     let source = select(0u, in_band, inside) * params.quads + run.x;
-    for (var i = 0u; i < run.y; i++) {
+    let quads = run_quads(run);
+    for (var i = 0u; i < quads; i++) {
         store_columns(columns, run, i, select(vec4<f32>(0.0), unpack_quad(packed[source + i]), inside));
     }
 }

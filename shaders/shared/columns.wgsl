@@ -2,7 +2,8 @@
 //
 // packed       (image, pixel, quad) quads of channels, of which the binding shows the pixels from band_first on, band_pixels of them
 // columns      see the file that declares it: columns_quads, columns_channels
-// channel_runs per run of quads with one group and one offset group: its first quad, its quads, its first channel, its channels
+// channel_runs per run of quads with one group and one offset group: its first quad, its offset group, and two more for whoever stores
+//              its columns
 //
 // Output pixels are numbered over all images; a dispatch does `pixels` of them from pixel_first on, and columns are counted from
 // there. Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
@@ -34,7 +35,6 @@ struct Params {
     columns_first: u32,
     border: u32,
     modulated: u32,
-    offset_group_channels: u32,
     point_first: u32,
     points: u32,
     origin: u32,
@@ -51,7 +51,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> packed: array<Quad>;
-@group(0) @binding(3) var<storage, read> channel_runs: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> channel_runs: array<QuadBits>;
 
 // What an invocation does: an output pixel, counted from pixel_first, one of its taps, and a run.
 struct Share {
@@ -62,20 +62,16 @@ struct Share {
 }
 
 fn share(invocation: u32) -> Share {
-    return Share(
-        invocation / params.runs / params.taps,
-        invocation / params.runs % params.taps,
-        invocation % params.runs,
-        invocation < params.pixels * params.taps * params.runs,
-    );
+    let by_run = divide(invocation, params.runs);
+    let by_tap = divide(by_run.x, params.taps);
+    return Share(by_tap.x, by_tap.y, by_run.y, invocation < params.pixels * params.taps * params.runs);
 }
 
 // The row and column, in the unpadded image, of a tap of an output pixel, before any offset.
 fn tap_position(out_pixel: u32, tap: u32) -> vec2<i32> {
-    let out = vec2<u32>(out_pixel / params.out_width, out_pixel % params.out_width);
+    let out = divide(out_pixel, params.out_width);
     let stride = vec2<u32>(params.stride_y, params.stride_x);
     let padding = vec2<u32>(params.padding_top, params.padding_left);
-    let tap_row_column = vec2<u32>(tap / params.kernel_width, tap % params.kernel_width);
     let dilation = vec2<u32>(params.dilation_y, params.dilation_x);
-    return vec2<i32>(out * stride + tap_row_column * dilation) - vec2<i32>(padding);
+    return vec2<i32>(out * stride + divide(tap, params.kernel_width) * dilation) - vec2<i32>(padding);
 }

@@ -1,11 +1,16 @@
 // Columns in whole quads of channels, (group, pixel, tap, quad of the group): what the matrix product reads.
+//
+// A run is its first quad, its offset group, its quads, its group.
 @group(0) @binding(2) var<storage, read_write> columns: array<vec4<f32>>;
 
 // Where the columns of a run start.
 fn columns_start(mine: Share, run: vec4<u32>) -> u32 {
-    let group = run.x / params.quads_per_group;
-    let row = (group * params.pixels + mine.pixel) * params.taps + mine.tap;
-    return row * params.quads_per_group + run.x % params.quads_per_group;
+    let row = (run.w * params.pixels + mine.pixel) * params.taps + mine.tap;
+    return (row - run.w) * params.quads_per_group + run.x;
+}
+
+fn run_quads(run: vec4<u32>) -> u32 {
+    return run.z;
 }
 
 // Stores the i-th quad of a run.

@@ -1,6 +1,11 @@
-// A quad of channels as it is loaded: four f32.
+// Quads as they are loaded: four words.
 alias Quad = vec4<f32>;
+alias QuadBits = vec4<u32>;
 
 fn unpack_quad(quad: Quad) -> vec4<f32> {
+    return quad;
+}
+
+fn unpack_bits(quad: QuadBits) -> vec4<u32> {
     return quad;
 }

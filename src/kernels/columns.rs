@@ -27,7 +27,6 @@ params!(
     columns_first,
     border,
     modulated,
-    offset_group_channels,
     point_first,
     points,
     origin,

@@ -25,24 +25,28 @@ pub(super) struct Sampler<'a> {
 /// One quad of input channels, which all have one group and one offset group: first channel, channels, offset group, 0.
 type Quad = [u32; 4];
 
-/// A run of quads with one group and one offset group: first quad, quads, first channel, channels. One invocation does a run.
+/// A run of quads with one group and one offset group: first quad, offset group, and what the layout of the columns needs. One
+/// invocation does a run.
 type Run = [u32; 4];
 
 /// The most quads of a run: enough to make their position worth computing.
-const RUN_QUADS: u32 = 16;
+const RUN_QUADS: usize = 16;
 
 /// Quads in runs; those without channels belong to the run before them.
-fn channel_runs(quads: &[Quad], per_group: u32) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for (index, &[channel, channels, offset_group, _]) in quads.iter().enumerate() {
-        let index = index as u32;
-        let same = index > 0 && !index.is_multiple_of(per_group) && quads[index as usize - 1][2] == offset_group;
-        match runs.last_mut() {
-            Some(run) if same && run[1] < RUN_QUADS => {
-                run[1] += 1;
-                run[3] += channels;
+fn channel_runs(quads: &[Quad], per_group: usize, layout: ColumnsLayout) -> Vec<Run> {
+    let mut runs = Vec::new();
+    for (group, quads_of_group) in quads.chunks(per_group).enumerate() {
+        let mut first = group * per_group;
+        for same in quads_of_group.chunk_by(|a, b| a[2] == b[2]) {
+            for run in same.chunks(RUN_QUADS) {
+                let [channel, _, offset_group, _] = run[0];
+                let channels = run.iter().map(|[_, channels, ..]| channels).sum();
+                runs.push(match layout {
+                    ColumnsLayout::Quads => [first as u32, offset_group, run.len() as u32, group as u32],
+                    ColumnsLayout::Channels => [first as u32, offset_group, channels, channel],
+                });
+                first += run.len();
             }
-            _ => runs.push([index, 1, channel, channels]),
         }
     }
     runs
@@ -100,7 +104,7 @@ impl Columns {
         }
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
         let quads = channel_quads(im2col.channels, groups, offset_groups);
-        let runs = channel_runs(&quads, quads.len() as u32 / groups);
+        let runs = channel_runs(&quads, quads.len() / groups as usize, layout);
         let channel_quads = Constant::new(gpu, "pliant channel_quads", bytemuck::cast_slice(&quads))?;
         let channel_runs = Constant::new(gpu, "pliant channel_runs", bytemuck::cast_slice(&runs))?;
         Ok(Self { im2col, groups, deformation, layout, quads, runs: runs.len() as u32, channel_quads, channel_runs })
@@ -341,7 +345,6 @@ impl Deformed<'_> {
         };
         let params = Params {
             border: border(self.deformation.border),
-            offset_group_channels: params.channels / self.deformation.offset_groups,
             modulated: mask.is_some().into(),
             point_first: points.start,
             points: points.end - points.start,
