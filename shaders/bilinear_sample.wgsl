@@ -45,7 +45,7 @@ fn bilinear_sample(
     let near = neighbours(vec2<i32>(0), delta_bits, extent, params.border);
 
     var source = params.input_first + image * params.channels * params.height * params.width;
-    var target = params.output_first + image * params.channels * params.out_pixels + p;
+    var destination = params.output_first + image * params.channels * params.out_pixels + p;
     for (var channel = 0u; channel < params.channels; channel++) {
         let value = vec4<f32>(
             input[source + near.pixel.x],
@@ -53,8 +53,8 @@ fn bilinear_sample(
             input[source + near.pixel.z],
             input[source + near.pixel.w],
         );
-        output[target] = dot(near.weight, select(vec4<f32>(0.0), value, near.weight != vec4<f32>(0.0)));
+        output[destination] = dot(near.weight, select(vec4<f32>(0.0), value, near.weight != vec4<f32>(0.0)));
         source += params.height * params.width;
-        target += params.out_pixels;
+        destination += params.out_pixels;
     }
 }

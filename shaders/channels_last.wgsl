@@ -5,7 +5,8 @@
 // packed        (images, pixels, row_quads) quads
 //
 // A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
-// image. One invocation packs one quad of one pixel.
+// image. It fills the lanes from lane_first to lane_end; lanes before them were filled before. One invocation packs one quad of one
+// pixel.
 
 struct Params {
     images: u32,
@@ -16,6 +17,8 @@ struct Params {
     quad_first: u32,
     quads: u32,
     row_quads: u32,
+    lane_first: u32,
+    lane_end: u32,
     input_first: u32,
 }
 
@@ -28,9 +31,9 @@ struct Params {
 fn channels_last(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) local: u32,
 ) {
-    let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
+    let invocation = linear_workgroup(workgroup, grid) * 64u + local;
     if invocation >= params.images * params.pixels * params.quads {
         return;
     }
@@ -39,11 +42,16 @@ fn channels_last(
     let image = invocation / params.pixels / params.quads;
 
     let table = channel_quads[quad];
+    // Wraps where the first lanes are not bound.
     let channel = image * params.channels + table.x - params.channel_first;
     let start = params.input_first + channel * params.plane + pixel;
+    let at = (image * params.pixels + pixel) * params.row_quads + quad;
     var value = vec4<f32>(0.0);
-    for (var i = 0u; i < table.y; i++) {
-        value[i] = input[start + i * params.plane];
+    if params.lane_first > 0u {
+        value = packed[at];
     }
-    packed[(image * params.pixels + pixel) * params.row_quads + quad] = value;
+    for (var lane = params.lane_first; lane < min(table.y, params.lane_end); lane++) {
+        value[lane] = input[start + lane * params.plane];
+    }
+    packed[at] = value;
 }

@@ -24,7 +24,9 @@ fn modulated_neighbours(image: u32, out_pixel: u32, tap: u32, point: u32) -> Nei
     let extent = vec2<i32>(i32(params.height), i32(params.width));
     var result = neighbours(tap_position(out_pixel, tap), delta_bits, extent, params.border);
     if params.modulated != 0u {
-        result.weight *= mask[params.mask_first + image * params.mask_batch + at * params.mask_step + p];
+        let modulation = mask[params.mask_first + image * params.mask_batch + at * params.mask_step + p];
+        // What does not count stays 0, even where the mask is infinite.
+        result.weight = select(vec4<f32>(0.0), result.weight * modulation, result.weight != vec4<f32>(0.0));
     }
     return result;
 }

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use crate::Failure;
 use crate::device::{Device, StrategyChoice};
 use crate::support::case::{self, Verdict};
+use crate::support::problem::Implementation;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -43,7 +44,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     let progress = indicatif::ProgressBar::new(cases.len() as u64);
     for case in &cases {
         let verdict = match arguments.dtype {
-            DTypeName::F32 => case.judge(&gpu, strategy).await,
+            DTypeName::F32 => case.judge(Implementation::Device(&gpu, strategy)).await,
             DTypeName::F16 | DTypeName::Bf16 => Verdict::Skipped("16-bit storage is not built yet".to_string()),
         };
         match verdict {

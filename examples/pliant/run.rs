@@ -177,11 +177,11 @@ fn write_pictures(directory: &Path, photo: &RgbImage, problem: &Problem, output:
     std::fs::create_dir_all(directory)
         .map_err(|error| format!("cannot make the directory {}: {error}", directory.display()))?;
     let names = FILTERS.iter().map(|filter| format!("{}.png", filter.name));
-    let others = [("samples.png".to_string(), &samples), ("sheet.jpg".to_string(), &sheet)];
+    let others = [("samples.png".to_string(), &samples), ("sheet.png".to_string(), &sheet)];
     println!();
     for (name, picture) in names.zip(&responses).chain(others) {
         let file = directory.join(name);
-        picture::write(picture, &file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        picture.save(&file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
         println!("wrote {}", file.display());
     }
     Ok(())

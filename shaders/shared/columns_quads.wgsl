@@ -1,6 +1,6 @@
 // Columns in whole quads of channels, (group, pixel, tap, quad of the group): what the matrix product reads.
 //
-// A run is its first quad, its offset group, its quads, its group.
+// A run is its first quad, its offset group, its channels and quads (256 channels + quads), its group.
 @group(0) @binding(2) var<storage, read_write> columns: array<vec4<f32>>;
 
 // Where the columns of a run start.
@@ -10,14 +10,16 @@ fn columns_start(mine: Share, run: vec4<u32>) -> u32 {
 }
 
 fn run_quads(run: vec4<u32>) -> u32 {
-    return run.z;
+    return run.z % 256u;
 }
 
-// Stores the i-th quad of a run.
+// Stores the i-th quad of a run; 0 in the lanes beyond its channels, even where 0 times the mask is not 0.
 fn store_columns(start: u32, run: vec4<u32>, i: u32, value: vec4<f32>) {
+    let exists = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(run.z / 256u);
+    let column = select(vec4<f32>(0.0), value, exists);
     if params.accumulate == 0u {
-        columns[start + i] = value;
+        columns[start + i] = column;
     } else {
-        columns[start + i] += value;
+        columns[start + i] += column;
     }
 }

@@ -170,16 +170,18 @@ impl Recorder {
         Ok(())
     }
 
-    /// Folds a count of workgroups into a grid that the device takes, as square as need be.
+    /// Folds a count of workgroups into a grid that the device takes.
     fn grid(&self, kernel: &Kernel, workgroups: u64) -> Result<[u32; 3]> {
         let most = u64::from(self.gpu.capabilities().limits.max_compute_workgroups_per_dimension);
-        let rows = workgroups.div_ceil(most);
-        let per_row = workgroups.div_ceil(rows);
-        // Every invocation has a number, those beyond the last too.
-        if rows > most || rows * per_row * u64::from(kernel.workgroup_size) > u64::from(u32::MAX) {
+        let layers = workgroups.div_ceil(most.saturating_mul(most));
+        let rows = workgroups.div_ceil(layers).div_ceil(most);
+        let per_row = workgroups.div_ceil(layers * rows);
+        // Every invocation has a number in u32, those beyond the last too.
+        let numbered = (layers * rows).saturating_mul(per_row).saturating_mul(kernel.workgroup_size.into());
+        if layers > most || numbered > u64::from(u32::MAX) {
             let message = format!("{} needs {workgroups} workgroups; the device numbers fewer", kernel.name);
             return Err(Error::limit("workgroups", message));
         }
-        Ok([per_row as u32, rows as u32, 1])
+        Ok([per_row as u32, rows as u32, layers as u32])
     }
 }

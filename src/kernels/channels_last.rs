@@ -9,7 +9,19 @@ pub(crate) static CHANNELS_LAST: Kernel = Kernel {
     workgroup_size: 64,
 };
 
-params!(images, pixels, channels, channel_first, plane, quad_first, quads, row_quads, input_first);
+params!(
+    images,
+    pixels,
+    channels,
+    channel_first,
+    plane,
+    quad_first,
+    quads,
+    row_quads,
+    lane_first,
+    lane_end,
+    input_first
+);
 
 pub(crate) fn channels_last(
     recorder: &mut Recorder,

@@ -1,1 +1,152 @@
+//! Every shader, held to the conventions and translated for every target, with no device.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, Scalar, ShaderStage, TypeInner};
+
+use super::*;
+use crate::gpu::Kernel;
+
+/// Every kernel, and the fields of its `Params` in Rust.
+const KERNELS: &[(&Kernel, &[&str])] = &[
+    (&bilinear_sample::BILINEAR_SAMPLE, bilinear_sample::Params::FIELDS),
+    (&channels_last::CHANNELS_LAST, channels_last::Params::FIELDS),
+    (&deform_im2col::DEFORM_IM2COL_QUADS, columns::Params::FIELDS),
+    (&deform_im2col::DEFORM_IM2COL_QUADS_U64, columns::Params::FIELDS),
+    (&deform_im2col::DEFORM_IM2COL_CHANNELS, columns::Params::FIELDS),
+    (&im2col::IM2COL_QUADS, columns::Params::FIELDS),
+    (&im2col::IM2COL_QUADS_U64, columns::Params::FIELDS),
+    (&im2col::IM2COL_CHANNELS, columns::Params::FIELDS),
+    (&matmul_subgroup::MATMUL_SUBGROUP, matmul::Params::FIELDS),
+    (&matmul_subgroup::MATMUL_SUBGROUP_U64, matmul::Params::FIELDS),
+    (&matmul_tiled::MATMUL_TILED, matmul::Params::FIELDS),
+    (&pack_weight::PACK_WEIGHT, pack_weight::Params::FIELDS),
+];
+
+fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
+    let source = kernel.source();
+    let label = kernel.label();
+    let module = naga::front::wgsl::parse_str(&source)
+        .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, &label)));
+    let capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_INT64;
+    let info = Validator::new(ValidationFlags::all(), capabilities)
+        .validate(&module)
+        .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, &label)));
+    (module, info)
+}
+
+#[test]
+fn entry_points_are_named_after_their_files() {
+    for (kernel, _) in KERNELS {
+        let (module, _) = parse(kernel);
+        let (last, _) = kernel.files.last().unwrap();
+        assert_eq!(*last, format!("{}.wgsl", kernel.name));
+        assert_eq!(module.entry_points.len(), 1, "{}", kernel.label());
+        let entry_point = &module.entry_points[0];
+        assert_eq!(entry_point.name, kernel.name);
+        assert_eq!(entry_point.stage, ShaderStage::Compute);
+        assert_eq!(entry_point.workgroup_size, [kernel.workgroup_size, 1, 1], "{}", kernel.label());
+    }
+}
+
+#[test]
+fn bindings_follow_the_convention() {
+    for (kernel, _) in KERNELS {
+        let (module, info) = parse(kernel);
+        let label = kernel.label();
+        let mut bindings = BTreeSet::new();
+        for (handle, variable) in module.global_variables.iter() {
+            let name = variable.name.as_deref().unwrap();
+            let Some(resource) = variable.binding else {
+                assert_eq!(variable.space, AddressSpace::WorkGroup, "{label}: {name}");
+                continue;
+            };
+            assert_eq!(resource.group, 0, "{label}: {name}");
+            assert!(bindings.insert(resource.binding), "{label}: binding {} is there twice", resource.binding);
+            match variable.space {
+                AddressSpace::Uniform => assert_eq!((resource.binding, name), (0, "params"), "{label}"),
+                AddressSpace::Storage { .. } => assert_ne!(resource.binding, 0, "{label}: {name}"),
+                space => panic!("{label}: {name} is in {space:?}"),
+            }
+            // A layout deduced from the shader leaves out what the entry point does not use.
+            assert!(!info.get_entry_point(0)[handle].is_empty(), "{label}: {name} is not used");
+        }
+        assert_eq!(bindings, (0..bindings.len() as u32).collect(), "{label}: bindings have gaps");
+        assert!(bindings.len() <= 1 + 8, "{label}: more than the eight storage buffers that every device has");
+    }
+}
+
+#[test]
+fn params_are_the_same_in_wgsl_and_rust() {
+    for (kernel, fields) in KERNELS {
+        let (module, _) = parse(kernel);
+        let (_, params) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("Params")).unwrap();
+        let TypeInner::Struct { members, span } = &params.inner else { panic!("Params is no struct") };
+        let names: Vec<_> = members.iter().map(|member| member.name.as_deref().unwrap()).collect();
+        assert_eq!(names, *fields, "{}", kernel.label());
+        for (index, member) in members.iter().enumerate() {
+            assert_eq!(module.types[member.ty].inner, TypeInner::Scalar(Scalar::U32));
+            assert_eq!(member.offset as usize, 4 * index);
+        }
+        assert_eq!(*span as usize, 4 * fields.len());
+    }
+}
+
+#[test]
+fn every_kernel_translates_for_every_target() {
+    for (kernel, _) in KERNELS {
+        let (module, info) = parse(kernel);
+        let label = kernel.label();
+
+        let options = naga::back::spv::Options { lang_version: (1, 3), ..Default::default() };
+        let words = naga::back::spv::write_vec(&module, &info, &options, None);
+        assert!(!words.unwrap_or_else(|error| panic!("{label} to SPIR-V: {error}")).is_empty());
+
+        let options = naga::back::msl::Options { lang_version: (2, 4), ..Default::default() };
+        let pipeline = naga::back::msl::PipelineOptions::default();
+        let (text, _) = naga::back::msl::write_string(&module, &info, &options, &pipeline)
+            .unwrap_or_else(|error| panic!("{label} to MSL: {error}"));
+        assert!(text.contains("kernel void"), "{label}");
+
+        let options =
+            naga::back::hlsl::Options { shader_model: naga::back::hlsl::ShaderModel::V6_0, ..Default::default() };
+        let pipeline = naga::back::hlsl::PipelineOptions::default();
+        let mut text = String::new();
+        naga::back::hlsl::Writer::new(&mut text, &options, &pipeline)
+            .write(&module, &info, None)
+            .unwrap_or_else(|error| panic!("{label} to HLSL: {error}"));
+        assert!(text.contains("numthreads"), "{label}");
+    }
+}
+
+/// Every file is part of a kernel, opens with its contract, and what is not shared is named after its kernel.
+#[test]
+fn every_file_is_used_and_opens_with_its_contract() {
+    let shaders = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    let mut on_disk = BTreeSet::new();
+    for folder in ["", "shared"] {
+        for entry in std::fs::read_dir(shaders.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "wgsl") {
+                on_disk.insert(path.strip_prefix(&shaders).unwrap().to_string_lossy().replace('\\', "/"));
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(text.starts_with("// "), "{} does not open with its contract", path.display());
+            }
+        }
+    }
+    let used = KERNELS.iter().flat_map(|(kernel, _)| kernel.files).map(|(name, _)| (*name).to_string()).collect();
+    assert_eq!(on_disk, used);
+}
+
+/// WGSL knows borders by number.
+#[test]
+fn borders_have_the_same_numbers_in_wgsl() {
+    let (_, text) =
+        deform_im2col::DEFORM_IM2COL_QUADS.files.iter().find(|(name, _)| name.ends_with("border.wgsl")).unwrap();
+    for (name, value) in [("ZEROS", Border::Zeros), ("CLAMP_HI", Border::ClampHi), ("STRICT", Border::Strict)] {
+        assert!(text.contains(&format!("const {name} = {}u;", border(value))), "{name}");
+    }
+}

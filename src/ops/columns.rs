@@ -40,9 +40,11 @@ fn channel_runs(quads: &[Quad], per_group: usize, layout: ColumnsLayout) -> Vec<
         for same in quads_of_group.chunk_by(|a, b| a[2] == b[2]) {
             for run in same.chunks(RUN_QUADS) {
                 let [channel, _, offset_group, _] = run[0];
-                let channels = run.iter().map(|[_, channels, ..]| channels).sum();
+                let channels: u32 = run.iter().map(|[_, channels, ..]| channels).sum();
                 runs.push(match layout {
-                    ColumnsLayout::Quads => [first as u32, offset_group, run.len() as u32, group as u32],
+                    ColumnsLayout::Quads => {
+                        [first as u32, offset_group, 256 * channels + run.len() as u32, group as u32]
+                    }
                     ColumnsLayout::Channels => [first as u32, offset_group, channels, channel],
                 });
                 first += run.len();
@@ -191,40 +193,47 @@ impl Columns {
         packed: &[Tensor],
     ) -> Result<()> {
         for (band, packed) in self.bands(recorder.gpu(), images.end - images.start).zip(packed) {
-            self.pack_quads(recorder, input, images.clone(), band, 0..self.quads.len() as u32, packed)?;
+            let quads = 0..self.quads.len() as u32;
+            self.pack_quads(recorder, input, [images.clone(), band, quads, 0..4], packed)?;
         }
         Ok(())
     }
 
-    /// Packs some quads of a band, in as many dispatches as the input needs to be bound.
+    /// Packs some lanes of some quads of a band, in as many dispatches as the input needs to be bound.
     fn pack_quads(
         &self,
         recorder: &mut Recorder,
         input: &Tensor,
-        images: Range<u32>,
-        band: Range<u32>,
-        quads: Range<u32>,
+        [images, band, quads, lanes]: [Range<u32>; 4],
         packed: &Tensor,
     ) -> Result<()> {
         // The pixels of each image: all, or a part of the one image.
         let pixels = band.start..band.end.min(self.pixels());
-        let [channel_first, ..] = self.quads[quads.start as usize];
-        let [channel, count, ..] = self.quads[quads.end as usize - 1];
-        // Quads without channels may stand behind the last.
-        let channel_first = channel_first.min(self.im2col.channels - 1);
-        let channel_last = (channel + count).clamp(channel_first + 1, self.im2col.channels) - 1;
+        let [first, ..] = self.quads[quads.start as usize];
+        let [last, count, ..] = self.quads[quads.end as usize - 1];
+        // Quads, and lanes, without channels may stand behind the last.
+        let channel_first = (first + lanes.start).min(self.im2col.channels - 1);
+        let channel_end = (last + count.min(lanes.end)).clamp(channel_first + 1, self.im2col.channels);
         let element = |image: u32, channel: u32, pixel: u32| {
             let plane = u64::from(image) * u64::from(self.im2col.channels) + u64::from(channel);
             plane * u64::from(self.pixels()) + u64::from(pixel)
         };
         let start = element(images.start, channel_first, pixels.start);
-        let input_part = match input.part("input", start..element(images.end - 1, channel_last, pixels.end)) {
+        let input_part = match input.part("input", start..element(images.end - 1, channel_end - 1, pixels.end)) {
             Ok(part) => part,
-            Err(Error::Limit { .. }) if quads.end - quads.start > 1 => {
-                let middle = quads.start + (quads.end - quads.start) / 2;
-                return [quads.start..middle, middle..quads.end]
-                    .into_iter()
-                    .try_for_each(|half| self.pack_quads(recorder, input, images.clone(), band.clone(), half, packed));
+            Err(error @ Error::Limit { .. }) => {
+                let halves = |range: &Range<u32>| {
+                    let middle = range.start + (range.end - range.start) / 2;
+                    [range.start..middle, middle..range.end]
+                };
+                let parts = if quads.end - quads.start > 1 {
+                    halves(&quads).map(|quads| [images.clone(), band.clone(), quads, lanes.clone()])
+                } else if lanes.end - lanes.start > 1 {
+                    halves(&lanes).map(|lanes| [images.clone(), band.clone(), quads.clone(), lanes])
+                } else {
+                    return Err(error);
+                };
+                return parts.into_iter().try_for_each(|part| self.pack_quads(recorder, input, part, packed));
             }
             Err(error) => return Err(error),
         };
@@ -237,6 +246,8 @@ impl Columns {
             quad_first: quads.start,
             quads: quads.end - quads.start,
             row_quads: self.quads.len() as u32,
+            lane_first: lanes.start,
+            lane_end: lanes.end,
             ..Default::default()
         };
         let packed = packed.part("input", 0..packed.shape().elements())?;

@@ -21,9 +21,11 @@ pub(super) fn neighbours(
         let cell = (delta[a].floor() as i64).saturating_add(base[a]);
         let fraction = delta[a] - delta[a].floor();
         let lowest = if border == Border::Zeros { -1 } else { 0 };
-        let inside = lowest <= cell && cell < extent[a];
+        if !(lowest..extent[a]).contains(&cell) {
+            return None;
+        }
         let high = if border == Border::ClampHi { (cell + 1).min(extent[a] - 1) } else { cell + 1 };
-        inside.then_some([(cell, 1.0 - fraction), (high, fraction)])
+        Some([(cell, 1.0 - fraction), (high, fraction)])
     };
     let (Some(rows), Some(columns)) = (axis(0), axis(1)) else { return result };
     for (i, (y, weight_y)) in rows.into_iter().enumerate() {
@@ -40,7 +42,7 @@ pub(super) fn neighbours(
 pub(super) fn sample<T: Copy + Into<f64>>(image: &[T], neighbours: &[(usize, f64); 4], mask: f64) -> (f64, f64) {
     let (mut value, mut magnitude) = (0.0, 0.0);
     for &(index, weight) in neighbours {
-        if weight * mask != 0.0 {
+        if weight != 0.0 && mask != 0.0 {
             let neighbour: f64 = image[index].into();
             value += weight * mask * neighbour;
             magnitude += (mask * neighbour).abs();

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use pliant::geometry::*;
-use pliant::{Error, Gpu, Shape, Strategy, TensorSpec};
+use pliant::{DType, DeformConv2dPlan, Error, Shape, TensorSpec};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::compare::Expected;
-use super::problem::{Array, Problem};
+use super::problem::{Array, Implementation, Problem};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -85,18 +85,18 @@ fn collect(path: &Path, cases: &mut Vec<Case>) -> Result<(), Failure> {
 }
 
 impl Case {
-    /// Runs the case on a device and judges it.
-    pub(crate) async fn judge(&self, gpu: &Gpu, strategy: Option<Strategy>) -> Verdict {
-        match self.try_judge(gpu, strategy).await {
+    /// Has the case done and judges it.
+    pub(crate) async fn judge(&self, implementation: Implementation<'_>) -> Verdict {
+        match self.try_judge(implementation).await {
             Ok(verdict) => verdict,
             Err(failure) => Verdict::Failed(failure.to_string()),
         }
     }
 
-    async fn try_judge(&self, gpu: &Gpu, strategy: Option<Strategy>) -> Result<Verdict, Failure> {
+    async fn try_judge(&self, implementation: Implementation<'_>) -> Result<Verdict, Failure> {
         let path = match &self.task {
             Task::Compute(path) => path,
-            Task::Refuse { op, shapes } => return Ok(refuse(gpu, op, shapes)),
+            Task::Refuse { op, shapes } => return Ok(refuse(implementation, op, shapes)),
             Task::Broken(message) => return Err(message.clone().into()),
         };
         let bytes = std::fs::read(path)?;
@@ -120,7 +120,7 @@ impl Case {
         let Some(expected) = file.expected("output")? else {
             return Ok(Verdict::Skipped("it has gradients only, and the backward pass is not built yet".to_string()));
         };
-        let output = problem.run(gpu, strategy).await?;
+        let output = problem.run(implementation).await?;
         Ok(match expected.compare(&output) {
             Ok(()) => Verdict::Passed,
             Err(miss) => Verdict::Failed(format!("output{miss}")),
@@ -128,12 +128,16 @@ impl Case {
     }
 }
 
-fn refuse(gpu: &Gpu, op: &DeformConv2d, shapes: &DeformConv2dInputs<Shape>) -> Verdict {
-    let specs = shapes.map(|&shape| TensorSpec { shape, dtype: pliant::DType::F32 });
-    match pliant::DeformConv2dPlan::new(gpu, op, &specs) {
+fn refuse(implementation: Implementation, op: &DeformConv2d, shapes: &DeformConv2dInputs<Shape>) -> Verdict {
+    let specs = shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 });
+    let made = match implementation {
+        Implementation::Reference => DeformConv2dGeometry::new(op, shapes).map(drop),
+        Implementation::Device(gpu, strategy) => DeformConv2dPlan::with_strategy(gpu, op, &specs, strategy).map(drop),
+    };
+    match made {
         Err(Error::Shape { .. } | Error::Attribute { .. }) => Verdict::Passed,
         Err(error) => Verdict::Failed(format!("it was refused, but for another reason: {error}")),
-        Ok(_) => Verdict::Failed("it was not refused".to_string()),
+        Ok(()) => Verdict::Failed("it was not refused".to_string()),
     }
 }
 
@@ -278,4 +282,56 @@ fn elements(name: &str, view: &TensorView) -> Result<Vec<f64>, Failure> {
         Dtype::F16 => data.as_chunks().0.iter().map(|&bytes| half::f16::from_le_bytes(bytes).to_f64()).collect(),
         dtype => return Err(format!("the tensor {name} holds {dtype:?}; F64, F32 and F16 are known").into()),
     })
+}
+
+/// The folders that tests look for cases in: the project's own, and those that `PLIANT_CASES` names, separated as in PATH.
+pub(crate) fn folders() -> Vec<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
+    let more = std::env::var_os("PLIANT_CASES").unwrap_or_default();
+    let more = std::env::split_paths(&more).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>();
+    std::iter::once(own).chain(more).collect()
+}
+
+/// What became of many cases.
+#[derive(Default)]
+pub(crate) struct Summary {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) skipped: usize,
+    failures: Vec<String>,
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for failure in &self.failures {
+            writeln!(f, "FAILED {failure}")?;
+        }
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+}
+
+/// Judges every case in some folders.
+pub(crate) async fn judge_all(folders: &[PathBuf], implementation: Implementation<'_>) -> Summary {
+    let mut summary = Summary::default();
+    for folder in folders {
+        let cases = match find(folder) {
+            Ok(cases) => cases,
+            Err(failure) => {
+                summary.failed += 1;
+                summary.failures.push(failure.to_string());
+                continue;
+            }
+        };
+        for case in cases {
+            match case.judge(implementation).await {
+                Verdict::Passed => summary.passed += 1,
+                Verdict::Skipped(_) => summary.skipped += 1,
+                Verdict::Failed(why) => {
+                    summary.failed += 1;
+                    summary.failures.push(format!("{}: {why}", case.name));
+                }
+            }
+        }
+    }
+    summary
 }

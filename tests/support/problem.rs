@@ -23,6 +23,18 @@ impl Array {
     pub(crate) fn filled(shape: impl Into<Shape>, value: f32) -> Self {
         Self::from_fn(shape, |_| value)
     }
+
+    pub(crate) fn upload(&self, gpu: &Gpu) -> Result<Tensor> {
+        Tensor::upload(gpu, self.shape, &self.elements)
+    }
+}
+
+/// Who does a problem.
+#[derive(Clone, Copy)]
+pub(crate) enum Implementation<'a> {
+    Reference,
+    /// With a strategy forced, or the plan's own choice.
+    Device(&'a Gpu, Option<Strategy>),
 }
 
 /// An op with its inputs.
@@ -69,10 +81,33 @@ impl Problem {
         }
     }
 
+    /// Op and shapes, without the elements.
+    pub(crate) fn describe(&self) -> String {
+        fn shape(array: &Array) -> Shape {
+            array.shape
+        }
+        match self {
+            Self::BilinearSample(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::Im2col(op, input) => format!("{op:?} {:?}", input.shape),
+            Self::DeformIm2col(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::Matmul(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::Conv2d(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::DeformConv2d(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+        }
+    }
+
+    /// The output, by any implementation.
+    pub(crate) async fn run(&self, implementation: Implementation<'_>) -> Result<Vec<f32>> {
+        match implementation {
+            Implementation::Reference => Ok(self.reference()?.value.iter().map(|&value| value as f32).collect()),
+            Implementation::Device(gpu, strategy) => self.run_on(gpu, strategy).await,
+        }
+    }
+
     /// What a device makes of it, in the second of two runs: before it, whatever the first left in the workspace is poisoned, and
     /// so is the output with the words around it.
-    pub(crate) async fn run(&self, gpu: &Gpu, strategy: Option<Strategy>) -> Result<Vec<f32>> {
-        let upload = |array: &Array| Tensor::upload(gpu, array.shape, &array.elements);
+    async fn run_on(&self, gpu: &Gpu, strategy: Option<Strategy>) -> Result<Vec<f32>> {
+        let upload = |array: &Array| array.upload(gpu);
         // Every plan has the same verbs; only their inputs differ.
         macro_rules! run {
             ($plan:expr, $inputs:expr) => {{
@@ -134,7 +169,7 @@ pub(crate) fn deform_conv2d_tensors(
     gpu: &Gpu,
     inputs: &DeformConv2dInputs<Array>,
 ) -> Result<DeformConv2dInputs<Tensor>> {
-    let upload = |array: &Array| Tensor::upload(gpu, array.shape, &array.elements);
+    let upload = |array: &Array| array.upload(gpu);
     Ok(DeformConv2dInputs {
         input: upload(&inputs.input)?,
         offset: upload(&inputs.offset)?,

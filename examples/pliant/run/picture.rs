@@ -1,12 +1,7 @@
 //! Pictures: the sampling positions drawn over the photo, and the contact sheet.
 
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::Path;
-
-use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
-use image::{ImageResult, Rgb, RgbImage};
+use image::{Rgb, RgbImage};
 
 use super::problem::Problem;
 
@@ -97,12 +92,4 @@ fn stroke(canvas: &mut RgbImage, a: [f32; 2], b: [f32; 2], width: f32, colour: [
             }
         }
     }
-}
-
-/// Writes a PNG, or a JPEG of high quality where the file is named so.
-pub(super) fn write(picture: &RgbImage, file: &Path) -> ImageResult<()> {
-    if file.extension().is_some_and(|extension| extension == "jpg") {
-        return picture.write_with_encoder(JpegEncoder::new_with_quality(BufWriter::new(File::create(file)?), 90));
-    }
-    picture.save(file)
 }

@@ -9,14 +9,10 @@ use pliant::geometry::{DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs};
 use pliant::reference::{self, Reference};
 use pliant::{DeformConv2dPlan, Gpu, Recorder, Shape, StageTime, Tensor};
 
+use crate::support::problem::{Array, deform_conv2d_tensors};
+
 use super::filters::{FILTERS, Filter, KERNEL, out_channels};
 use super::lens::Lens;
-
-/// A tensor on the host.
-pub(super) struct Values {
-    shape: Shape,
-    elements: Vec<f32>,
-}
 
 /// A deformable convolution of one photo. Its output is as large as the photo.
 pub(super) struct Problem {
@@ -25,7 +21,7 @@ pub(super) struct Problem {
     /// Pixels from one tap to the next.
     pub(super) spacing: u32,
     op: DeformConv2d,
-    inputs: DeformConv2dInputs<Values>,
+    inputs: DeformConv2dInputs<Array>,
 }
 
 /// What a device made of a [`Problem`].
@@ -54,21 +50,21 @@ impl Problem {
         let taps = KERNEL * KERNEL;
         let input = (0..3).flat_map(|c| photo.pixels().map(move |pixel| f32::from(pixel[c]) / 255.0)).collect();
         let (offset, mask) = offset_and_mask(width, height, lens, spacing);
-        let values = |shape: Shape, elements| Values { shape, elements };
+        let array = |shape: Shape, elements| Array { shape, elements };
         Self {
             width,
             height,
             spacing,
             op: DeformConv2d { padding: [spacing; 4], dilation: [spacing; 2], ..DeformConv2d::default() },
             inputs: DeformConv2dInputs {
-                input: values([1, 3, height, width].into(), input),
-                offset: values([1, 2 * taps, height, width].into(), offset),
-                mask: Some(values([1, taps, height, width].into(), mask)),
-                weight: values(
+                input: array([1, 3, height, width].into(), input),
+                offset: array([1, 2 * taps, height, width].into(), offset),
+                mask: Some(array([1, taps, height, width].into(), mask)),
+                weight: array(
                     [out_channels(), 3, KERNEL, KERNEL].into(),
                     FILTERS.iter().flat_map(Filter::weight).collect(),
                 ),
-                bias: Some(values([out_channels()].into(), FILTERS.iter().flat_map(Filter::bias).collect())),
+                bias: Some(array([out_channels()].into(), FILTERS.iter().flat_map(Filter::bias).collect())),
             },
         }
     }
@@ -86,14 +82,7 @@ impl Problem {
 
     /// Does it on a device: once to warm up, once for the total, once stage by stage.
     pub(super) async fn run(&self, gpu: &Gpu) -> pliant::Result<Run> {
-        let upload = |values: &Values| Tensor::upload(gpu, values.shape, &values.elements);
-        let inputs = DeformConv2dInputs {
-            input: upload(&self.inputs.input)?,
-            offset: upload(&self.inputs.offset)?,
-            mask: self.inputs.mask.as_ref().map(upload).transpose()?,
-            weight: upload(&self.inputs.weight)?,
-            bias: self.inputs.bias.as_ref().map(upload).transpose()?,
-        };
+        let inputs = deform_conv2d_tensors(gpu, &self.inputs)?;
         let plan = DeformConv2dPlan::new(gpu, &self.op, &inputs.map(Tensor::spec))?;
         let mut recorder = Recorder::new(gpu);
         let output = plan.forward(&mut recorder, &inputs.map(|tensor| tensor))?;
@@ -140,11 +129,10 @@ impl Problem {
     /// The same convolution at every `step`th output pixel of every `step`th row.
     fn every(&self, step: u32) -> Self {
         let [width, height] = [self.width, self.height].map(|extent| extent.div_ceil(step));
-        let copy = |values: &Values| Values { shape: values.shape, elements: values.elements.clone() };
-        let pick = |values: &Values| {
-            let planes = values.elements.chunks_exact((self.width * self.height) as usize);
+        let pick = |array: &Array| {
+            let planes = array.elements.chunks_exact((self.width * self.height) as usize);
             let shape = [1, planes.len() as u32, height, width].into();
-            Values { shape, elements: planes.flat_map(|plane| self.pick(plane, step)).collect() }
+            Array { shape, elements: planes.flat_map(|plane| self.pick(plane, step)).collect() }
         };
         Self {
             width,
@@ -154,7 +142,7 @@ impl Problem {
             inputs: DeformConv2dInputs {
                 offset: pick(&self.inputs.offset),
                 mask: self.inputs.mask.as_ref().map(pick),
-                ..self.inputs.map(copy)
+                ..self.inputs.clone()
             },
         }
     }
@@ -183,12 +171,12 @@ impl Problem {
             let shapes = DeformConv2dInputs {
                 weight: [filter.out_channels(), 3, KERNEL, KERNEL].into(),
                 bias: Some([filter.out_channels()].into()),
-                ..self.inputs.map(|values| values.shape)
+                ..self.inputs.map(|array| array.shape)
             };
             let inputs = DeformConv2dInputs {
                 weight: weight.as_slice(),
                 bias: Some(bias.as_slice()),
-                ..self.inputs.map(|values| values.elements.as_slice())
+                ..self.inputs.map(|array| array.elements.as_slice())
             };
             let geometry = DeformConv2dGeometry::new(&self.op, &shapes)?;
             channels = channels.end..channels.end + filter.out_channels() as usize;

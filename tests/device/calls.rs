@@ -1,0 +1,233 @@
+//! Plans, recorders, downloads, counters, and what is refused at the call.
+
+use fastrand::Rng;
+use pliant::geometry::*;
+use pliant::{Conv2dPlan, DType, Error, Gpu, GpuOptions, MatmulPlan, Recorder, Shape, Tensor, TensorSpec, wgpu};
+
+use crate::gpu;
+use crate::support::problem::Array;
+use crate::support::random::normal;
+
+/// A convolution, its tensors and a plan.
+fn convolution(gpu: &Gpu) -> (Conv2dInputs<Tensor>, Conv2dPlan) {
+    let mut rng = Rng::with_seed(21);
+    let inputs = Conv2dInputs {
+        input: normal(&mut rng, [1, 5, 9, 8], 1.0).upload(gpu).unwrap(),
+        weight: normal(&mut rng, [5, 5, 3, 3], 1.0).upload(gpu).unwrap(),
+        bias: None,
+    };
+    let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let plan = Conv2dPlan::new(gpu, &op, &inputs.map(Tensor::spec)).unwrap();
+    (inputs, plan)
+}
+
+#[test]
+fn what_is_uploaded_is_downloaded() {
+    let bits = [0, 1, 0x8000_0000, 0x7f80_0000, 0x7fc1_2345, 0x3f80_0000];
+    let elements = bits.map(f32::from_bits);
+    let tensor = Tensor::upload(gpu(), [2, 3], &elements).unwrap();
+    let back: Vec<f32> = tensor.download_blocking().unwrap();
+    assert_eq!(back.map_bits(), bits);
+    let back = pollster::block_on(tensor.download::<f32>().unwrap()).unwrap();
+    assert_eq!(back.map_bits(), bits);
+    // An odd number of 16-bit elements.
+    let halves = [1.0, 2.5, -3.0].map(half::f16::from_f32);
+    let tensor = Tensor::upload(gpu(), [3], &halves).unwrap();
+    assert_eq!(tensor.download_blocking::<half::f16>().unwrap(), halves);
+    let empty = Tensor::upload::<f32>(gpu(), [0, 7], &[]).unwrap();
+    assert!(empty.download_blocking::<f32>().unwrap().is_empty());
+}
+
+trait MapBits {
+    fn map_bits(&self) -> Vec<u32>;
+}
+
+impl MapBits for Vec<f32> {
+    fn map_bits(&self) -> Vec<u32> {
+        self.iter().map(|value| value.to_bits()).collect()
+    }
+}
+
+#[test]
+fn a_dropped_download_harms_nothing() {
+    let tensor = Tensor::upload(gpu(), [4], &[1.0f32, 2.0, 3.0, 4.0]).unwrap();
+    for _ in 0..20 {
+        drop(tensor.download::<f32>().unwrap());
+        let mut download = std::pin::pin!(tensor.download::<f32>().unwrap());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let _ = std::future::Future::poll(download.as_mut(), &mut context);
+    }
+    assert_eq!(tensor.download_blocking::<f32>().unwrap(), [1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn downloads_of_many_threads_come_back() {
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let value = (thread * 100 + round) as f32;
+                    let tensor = Tensor::upload(gpu(), [1000], &[value; 1000]).unwrap();
+                    let back = pollster::block_on(tensor.download::<f32>().unwrap()).unwrap();
+                    assert!(back.iter().all(|&element| element == value));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn recordings_replay_and_may_be_submitted_in_any_order() {
+    let (inputs, plan) = convolution(gpu());
+    let references = inputs.map(|tensor| tensor);
+    let mut first = Recorder::new(gpu());
+    let output = plan.forward(&mut first, &references).unwrap();
+    let mut second = Recorder::new(gpu());
+    let again = plan.forward(&mut second, &Conv2dInputs { input: &output, ..references }).unwrap();
+    first.submit().unwrap();
+    second.submit().unwrap();
+    let expected: Vec<f32> = again.download_blocking().unwrap();
+    // Reversed, the second reads what the first left before; the values are the same.
+    second.submit().unwrap();
+    first.submit().unwrap();
+    second.submit().unwrap();
+    assert_eq!(again.download_blocking::<f32>().unwrap(), expected);
+}
+
+#[test]
+fn ops_of_one_recording_run_one_after_another() {
+    let (inputs, plan) = convolution(gpu());
+    let references = inputs.map(|tensor| tensor);
+    let mut recorder = Recorder::new(gpu());
+    let once = plan.forward(&mut recorder, &references).unwrap();
+    let twice = plan.forward(&mut recorder, &Conv2dInputs { input: &once, ..references }).unwrap();
+    recorder.submit().unwrap();
+    let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let apart = op.forward(&Conv2dInputs { input: &op.forward(&references).unwrap(), ..references }).unwrap();
+    assert_eq!(twice.download_blocking::<f32>().unwrap(), apart.download_blocking::<f32>().unwrap());
+}
+
+#[test]
+fn a_repeated_call_makes_nothing() {
+    // A device of its own: other tests make things on the common one.
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let (inputs, plan) = convolution(&gpu);
+    let references = inputs.map(|tensor| tensor);
+    let output = Tensor::new(&gpu, [1, 5, 9, 8], DType::F32).unwrap();
+    let call = || {
+        let mut recorder = Recorder::new(&gpu);
+        plan.forward_into(&mut recorder, &references, &output).unwrap();
+        recorder.submit().unwrap();
+    };
+    call();
+    let counts = gpu.counts();
+    (0..100).for_each(|_| call());
+    assert_eq!(gpu.counts(), counts);
+    assert!(counts.pipelines > 0 && counts.shader_modules > 0 && counts.buffers > 0 && counts.buffer_bytes > 0);
+
+    // The short way finds its plan.
+    let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    op.forward(&references).unwrap();
+    let counts = gpu.counts();
+    (0..10).for_each(|_| drop(op.forward(&references).unwrap()));
+    assert_eq!(gpu.counts(), counts);
+
+    gpu.trim();
+    assert!(gpu.counts().buffer_bytes < counts.buffer_bytes);
+}
+
+#[test]
+fn a_profile_names_every_kernel() {
+    let (inputs, plan) = convolution(gpu());
+    let mut recorder = Recorder::new(gpu());
+    plan.forward(&mut recorder, &inputs.map(|tensor| tensor)).unwrap();
+    let stages = pollster::block_on(recorder.profile()).unwrap();
+    assert_eq!(stages.iter().map(|stage| stage.dispatches as usize).sum::<usize>(), recorder.len());
+    assert!(stages.iter().all(|stage| stage.seconds >= 0.0 && stage.seconds < 60.0));
+    assert!(stages.iter().any(|stage| stage.kernel.starts_with("im2col")), "{stages:?}");
+}
+
+#[test]
+fn tensors_other_than_the_planned_are_refused() {
+    let (inputs, plan) = convolution(gpu());
+    let references = inputs.map(|tensor| tensor);
+    let mut recorder = Recorder::new(gpu());
+    let output = Tensor::new(gpu(), [1, 5, 9, 8], DType::F32).unwrap();
+    let other = Tensor::new(gpu(), [1, 5, 8, 9], DType::F32).unwrap();
+    let mut message = |inputs: &Conv2dInputs<&Tensor>, output: &Tensor| {
+        plan.forward_into(&mut recorder, inputs, output).unwrap_err().to_string()
+    };
+    assert_eq!(
+        message(&Conv2dInputs { input: &other, ..references }, &output),
+        "input is 1x5x8x9; the plan was made for 1x5x9x8"
+    );
+    assert_eq!(message(&references, &other), "output is 1x5x8x9; the plan was made for 1x5x9x8");
+    assert_eq!(
+        message(&Conv2dInputs { bias: Some(&other), ..references }, &output),
+        "bias was given; the plan was made without one"
+    );
+    let half = Tensor::new(gpu(), [1, 5, 9, 8], DType::F16).unwrap();
+    assert_eq!(
+        message(&Conv2dInputs { input: &half, ..references }, &output),
+        "input holds f16; the plan was made for f32"
+    );
+    assert_eq!(
+        message(&references, references.input),
+        "output lies in the same buffer as input; a buffer that is written can't be read"
+    );
+    assert!(recorder.is_empty());
+}
+
+#[test]
+fn what_belongs_to_another_device_is_refused() {
+    let other = pollster::block_on(Gpu::new()).unwrap();
+    let (inputs, plan) = convolution(gpu());
+    let references = inputs.map(|tensor| tensor);
+    let error = plan.forward(&mut Recorder::new(&other), &references).unwrap_err();
+    assert!(matches!(error, Error::Attribute { argument: "recorder", .. }), "{error:?}");
+    let elsewhere = Array::filled([1, 5, 9, 8], 1.0).upload(&other).unwrap();
+    let error = plan.forward(&mut Recorder::new(gpu()), &Conv2dInputs { input: &elsewhere, ..references }).unwrap_err();
+    assert!(matches!(error, Error::Attribute { argument: "input", .. }), "{error:?}");
+}
+
+#[test]
+fn element_types_are_refused_by_name() {
+    let spec = |dtype| TensorSpec { shape: Shape::from([1, 4, 4]), dtype };
+    let specs = MatmulInputs { a: spec(DType::F32), b: spec(DType::BF16) };
+    let error = MatmulPlan::new(gpu(), &Matmul::default(), &specs).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "b holds bf16; only f32 is computed with");
+    let tensor = Tensor::new(gpu(), [2], DType::F16).unwrap();
+    let error = tensor.download::<f32>().map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "the tensor holds f16; f32 was asked for");
+}
+
+#[test]
+fn tensors_are_refused_with_both_numbers() {
+    let error = Tensor::upload(gpu(), [2, 3], &[0.0f32; 5]).unwrap_err();
+    assert_eq!(error.to_string(), "5 elements were given; a tensor of 2x3 has 6");
+    let buffer = |usage| {
+        gpu().device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: 64,
+            usage,
+            mapped_at_creation: false,
+        })
+    };
+    let error = Tensor::from_buffer(gpu(), buffer(Tensor::USAGES), 2, [1], DType::F32).unwrap_err();
+    assert_eq!(error.to_string(), "the offset is 2 bytes; it must be a multiple of 4");
+    let error = Tensor::from_buffer(gpu(), buffer(Tensor::USAGES), 8, [15], DType::F32).unwrap_err();
+    assert_eq!(error.to_string(), "15 elements of f32 from byte 8 on end at byte 68; the buffer has 64");
+    let error = Tensor::from_buffer(gpu(), buffer(wgpu::BufferUsages::COPY_DST), 0, [1], DType::F32).unwrap_err();
+    assert!(error.to_string().contains("STORAGE is needed"), "{error}");
+    let error = Shape::new(&[1; 7]).unwrap_err();
+    assert_eq!(error.to_string(), "the shape has 7 axes; at most 6 are possible");
+}
+
+#[test]
+fn an_adapter_that_is_not_there_is_told() {
+    let options = GpuOptions { adapter: Some("no such adapter".to_string()), ..GpuOptions::default() };
+    let error = pollster::block_on(Gpu::with_options(&options)).unwrap_err();
+    let name = &gpu().capabilities().info.name;
+    assert!(matches!(error, Error::NoAdapter(_)));
+    assert!(error.to_string().contains("no such adapter") && error.to_string().contains(name), "{error}");
+}

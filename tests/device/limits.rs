@@ -1,0 +1,116 @@
+//! Small limits change nothing but the number of dispatches; what cannot be bound at all is an error.
+
+use fastrand::Rng;
+use pliant::geometry::*;
+use pliant::{Error, Gpu, GpuOptions, wgpu};
+
+use crate::shapes::deform_conv2d;
+use crate::support::problem::{Array, Implementation, Problem};
+use crate::support::random::normal;
+
+fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
+    let mut limits = crate::gpu().capabilities().limits.clone();
+    limit(&mut limits);
+    let options = GpuOptions { limits: Some(limits), ..GpuOptions::default() };
+    pollster::block_on(Gpu::with_options(&options)).unwrap()
+}
+
+fn check_with(gpu: &Gpu, problem: &Problem) {
+    if let Err(failure) = crate::check_on(problem, Implementation::Device(gpu, None)) {
+        panic!("{failure}\n{}", problem.describe());
+    }
+}
+
+/// Problems whose tensors are all beyond 16 KiB.
+fn large_problems() -> Vec<Problem> {
+    let mut rng = Rng::with_seed(11);
+    let op = DeformConv2d { padding: [1; 4], groups: 2, offset_groups: 3, ..DeformConv2d::default() };
+    let mut problems = Vec::new();
+    for offset_layout in [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint] {
+        let op = DeformConv2d { offset_layout, ..op };
+        problems.push(deform_conv2d(&mut rng, op, [2, 12, 40, 41], [10, 6, 3, 3], true, 3.0));
+    }
+    let window = Im2col { kernel: [3, 3], padding: [1; 4], ..Im2col::default() };
+    problems.push(Problem::Im2col(window, normal(&mut rng, [2, 9, 30, 31], 1.0)));
+    let inputs = MatmulInputs { a: normal(&mut rng, [3, 90, 70], 1.0), b: normal(&mut rng, [3, 70, 110], 1.0) };
+    problems.push(Problem::Matmul(Matmul::default(), inputs));
+    let op = Matmul { transpose_a: true, transpose_b: true };
+    let inputs = MatmulInputs { a: normal(&mut rng, [2, 30, 200], 1.0), b: normal(&mut rng, [2, 250, 30], 1.0) };
+    problems.push(Problem::Matmul(op, inputs));
+    let inputs = BilinearSampleInputs {
+        input: normal(&mut rng, [3, 5, 50, 51], 1.0),
+        positions: Array::from_fn([3, 2, 60, 61], |index| (index % 53) as f32 * 1.01),
+    };
+    problems.push(Problem::BilinearSample(BilinearSample::default(), inputs));
+    problems
+}
+
+#[test]
+fn tensors_beyond_a_binding_are_bound_in_parts() {
+    for bytes in [64 << 10, 200_000] {
+        let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = bytes);
+        for problem in large_problems() {
+            check_with(&gpu, &problem);
+        }
+    }
+}
+
+/// One plane of the input can be bound, and neither two of them nor the image with its channels last.
+#[test]
+fn images_beyond_a_binding_are_packed_in_bands() {
+    let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    let mut rng = Rng::with_seed(14);
+    for (groups, offset_groups) in [(1, 1), (2, 3)] {
+        let op = DeformConv2d { stride: [6, 5], groups, offset_groups, ..DeformConv2d::default() };
+        check_with(&gpu, &deform_conv2d(&mut rng, op, [2, 6, 50, 51], [4, 6 / groups, 1, 2], true, 9.0));
+    }
+    let window = Im2col { kernel: [2, 1], stride: [5, 6], ..Im2col::default() };
+    check_with(&gpu, &Problem::Im2col(window, normal(&mut rng, [1, 5, 50, 51], 1.0)));
+}
+
+#[test]
+fn small_grids_are_folded() {
+    let gpu = with_limits(|limits| limits.max_compute_workgroups_per_dimension = 40);
+    for problem in large_problems() {
+        check_with(&gpu, &problem);
+    }
+}
+
+#[test]
+fn grids_beyond_65535_workgroups_work() {
+    // 2100 x 2100 positions are 68,907 workgroups.
+    let inputs = BilinearSampleInputs {
+        input: normal(&mut Rng::with_seed(12), [1, 1, 50, 51], 1.0),
+        positions: Array::from_fn([1, 2, 2100, 2100], |index| (index % 5003) as f32 * 0.01),
+    };
+    crate::check(&Problem::BilinearSample(BilinearSample::default(), inputs));
+}
+
+#[test]
+fn a_weight_beyond_a_binding_is_an_error() {
+    let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    let mut rng = Rng::with_seed(13);
+    let problem = deform_conv2d(&mut rng, DeformConv2d::default(), [1, 64, 3, 3], [16, 64, 3, 3], true, 1.0);
+    let error = pollster::block_on(problem.run(Implementation::Device(&gpu, None))).unwrap_err();
+    assert!(matches!(error, Error::Limit { argument: "weight", .. }), "{error:?}");
+    assert_eq!(error.to_string(), "the packed weight takes 36864 bytes; the device binds 16384 at most");
+}
+
+#[test]
+fn a_tensor_beyond_the_largest_buffer_is_an_error() {
+    let gpu = with_limits(|limits| limits.max_buffer_size = 1 << 20);
+    let error = pliant::Tensor::new(&gpu, [1 << 19], pliant::DType::F32).unwrap_err();
+    assert_eq!(error.to_string(), "a buffer of 2097152 bytes is needed; the device makes 1048576 at most");
+}
+
+#[test]
+fn without_its_optional_features_a_device_gives_the_same() {
+    for feature in Gpu::OPTIONAL_FEATURES.iter().chain([Gpu::OPTIONAL_FEATURES]) {
+        let options = GpuOptions { features: Gpu::OPTIONAL_FEATURES - feature, ..GpuOptions::default() };
+        let gpu = pollster::block_on(Gpu::with_options(&options)).unwrap();
+        assert!(!gpu.capabilities().features.intersects(feature));
+        for problem in large_problems() {
+            check_with(&gpu, &problem);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+use fastrand::Rng;
+use pliant::geometry::*;
+
+use crate::check;
+use crate::support::problem::{Array, Problem};
+use crate::support::random::{normal, uniform};
+
+/// The inputs of a deformable convolution, drawn, for a legal geometry; the mask where the layout has it, or `mask` asks for it.
+pub(crate) fn deform_conv2d(
+    rng: &mut Rng,
+    op: DeformConv2d,
+    input: [u32; 4],
+    weight: [u32; 4],
+    mask: bool,
+    sigma: f32,
+) -> Problem {
+    let DeformConv2d { stride, padding, dilation, offset_groups, offset_layout, .. } = op;
+    let window = Im2col { kernel: [weight[2], weight[3]], stride, padding, dilation };
+    let geometry = Im2colGeometry::new(&window, input.into()).unwrap();
+    let [out_height, out_width] = geometry.out_extents();
+    let points = offset_groups * geometry.taps();
+    let planes = |channels| [input[0], channels, out_height, out_width];
+    let inputs = DeformConv2dInputs {
+        input: normal(rng, input, 1.0),
+        offset: normal(rng, planes(offset_layout.channels_per_point() * points), sigma),
+        mask: (mask && !offset_layout.holds_mask()).then(|| uniform(rng, planes(points))),
+        weight: normal(rng, weight, 1.0),
+        bias: Some(normal(rng, [weight[0]], 1.0)),
+    };
+    Problem::DeformConv2d(op, inputs)
+}
+
+/// No two axes are alike, and offset groups do not divide groups.
+fn base() -> (DeformConv2d, [u32; 4], [u32; 4]) {
+    let op = DeformConv2d {
+        stride: [2, 1],
+        padding: [1, 0, 2, 3],
+        dilation: [2, 1],
+        groups: 2,
+        offset_groups: 3,
+        ..DeformConv2d::default()
+    };
+    (op, [33, 6, 5, 4], [4, 3, 3, 2])
+}
+
+#[test]
+fn deform_conv2d_in_every_border_layout_and_version() {
+    let mut rng = Rng::with_seed(1);
+    let (op, input, weight) = base();
+    for border in [Border::Zeros, Border::ClampHi, Border::Strict] {
+        for offset_layout in [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint] {
+            for mask in [true, false] {
+                let op = DeformConv2d { border, offset_layout, ..op };
+                check(&deform_conv2d(&mut rng, op, input, weight, mask, 2.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn deform_conv2d_of_no_images() {
+    let (op, [_, c, h, w], weight) = base();
+    check(&deform_conv2d(&mut Rng::with_seed(2), op, [0, c, h, w], weight, true, 1.0));
+}
+
+#[test]
+fn deform_conv2d_of_odd_shapes() {
+    let mut rng = Rng::with_seed(3);
+    let default = DeformConv2d::default();
+    let table: &[(DeformConv2d, [u32; 4], [u32; 4])] = &[
+        (default, [1, 1, 1, 1], [1, 1, 1, 1]),
+        (DeformConv2d { padding: [1; 4], ..default }, [2, 3, 1, 1], [5, 3, 3, 3]),
+        (DeformConv2d { padding: [0, 3, 0, 3], ..default }, [1, 2, 1, 9], [3, 2, 1, 7]),
+        // Depthwise: a group for every channel, and an offset group too.
+        (DeformConv2d { groups: 7, offset_groups: 7, padding: [1; 4], ..default }, [2, 7, 6, 5], [14, 1, 3, 3]),
+        // Groups and offset groups that divide neither each other nor a quad.
+        (DeformConv2d { groups: 3, offset_groups: 5, ..default }, [2, 30, 4, 5], [9, 10, 2, 3]),
+        (DeformConv2d { groups: 5, offset_groups: 3, ..default }, [1, 30, 4, 5], [5, 6, 2, 2]),
+        // Off every tile, and more than one run of quads.
+        (DeformConv2d { padding: [1; 4], ..default }, [1, 67, 9, 11], [65, 67, 3, 3]),
+        (DeformConv2d { padding: [1; 4], offset_groups: 2, ..default }, [1, 138, 5, 7], [33, 138, 3, 3]),
+        // A window that reaches only into the padding.
+        (DeformConv2d { padding: [4, 4, 4, 4], stride: [3, 5], ..default }, [1, 2, 2, 3], [2, 2, 2, 2]),
+    ];
+    for &(op, input, weight) in table {
+        check(&deform_conv2d(&mut rng, op, input, weight, true, 1.5));
+    }
+}
+
+#[test]
+fn conv2d_of_odd_shapes() {
+    let mut rng = Rng::with_seed(4);
+    let default = Conv2d::default();
+    let table: &[(Conv2d, [u32; 4], [u32; 4])] = &[
+        (default, [1, 1, 1, 1], [1, 1, 1, 1]),
+        (default, [0, 3, 4, 5], [2, 3, 2, 3]),
+        (Conv2d { stride: [2, 1], padding: [1, 0, 2, 3], dilation: [2, 1], groups: 2 }, [33, 6, 5, 4], [4, 3, 3, 2]),
+        (Conv2d { groups: 7, padding: [1; 4], ..default }, [2, 7, 6, 5], [14, 1, 3, 3]),
+        (Conv2d { padding: [3; 4], ..default }, [1, 67, 9, 11], [147, 67, 7, 7]),
+        (Conv2d { padding: [5; 4], stride: [4, 4], ..default }, [1, 2, 2, 3], [2, 2, 2, 2]),
+    ];
+    for &(op, input, weight) in table {
+        for bias in [true, false] {
+            let inputs = Conv2dInputs {
+                input: normal(&mut rng, input, 1.0),
+                weight: normal(&mut rng, weight, 1.0),
+                bias: bias.then(|| normal(&mut rng, [weight[0]], 1.0)),
+            };
+            check(&Problem::Conv2d(op, inputs));
+        }
+    }
+}
+
+#[test]
+fn columns_of_odd_shapes() {
+    let mut rng = Rng::with_seed(5);
+    for channels in [1, 3, 4, 70] {
+        let window = Im2col { kernel: [3, 2], stride: [2, 1], padding: [1, 0, 2, 3], dilation: [2, 1] };
+        let input = normal(&mut rng, [3, channels, 5, 4], 1.0);
+        check(&Problem::Im2col(window, input.clone()));
+        for offset_groups in [1, channels] {
+            let op = DeformIm2col { window, offset_groups, ..DeformIm2col::default() };
+            let inputs = DeformIm2colInputs {
+                input: input.clone(),
+                offset: normal(&mut rng, [3, 12 * offset_groups, 2, 6], 2.0),
+                mask: Some(uniform(&mut rng, [3, 6 * offset_groups, 2, 6])),
+            };
+            check(&Problem::DeformIm2col(op, inputs));
+        }
+    }
+}
+
+#[test]
+fn products_of_odd_shapes() {
+    let mut rng = Rng::with_seed(6);
+    let sizes =
+        [[1, 1, 1, 1], [0, 2, 3, 4], [3, 2, 3, 4], [2, 17, 65, 33], [1, 63, 67, 16], [1, 65, 130, 31], [2, 64, 64, 64]];
+    for [batch, rows, columns, depth] in sizes {
+        for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+            let a = if transpose_a { [batch, depth, rows] } else { [batch, rows, depth] };
+            let b = if transpose_b { [batch, columns, depth] } else { [batch, depth, columns] };
+            let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+            check(&Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
+        }
+    }
+}
+
+#[test]
+fn bilinear_samples_in_every_border() {
+    let mut rng = Rng::with_seed(7);
+    for border in [Border::Zeros, Border::ClampHi, Border::Strict] {
+        for [batch, channels, height, width] in [[3, 2, 5, 4], [1, 1, 1, 1], [0, 2, 3, 4], [2, 5, 1, 6]] {
+            let mut positions = normal(&mut rng, [batch, 2, 7, 9], 4.0);
+            // Every place where a rule changes is among them.
+            for (index, position) in positions.elements.iter_mut().enumerate() {
+                if index % 3 == 0 {
+                    *position = (2.0 * *position).round() / 2.0;
+                }
+            }
+            let input = normal(&mut rng, [batch, channels, height, width], 1.0);
+            check(&Problem::BilinearSample(BilinearSample { border }, BilinearSampleInputs { input, positions }));
+        }
+    }
+}
+
+/// Positions on, next to and beyond every edge, under every rule, held against the table of rules and not the reference alone.
+#[test]
+fn border_rules_by_hand() {
+    let positions = [-1.0, -0.5, 0.0, 1.0, 1.5, 2.0, -1e-20, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e20, -3e9];
+    let table = [
+        (Border::Zeros, [0.0, 5.0, 10.0, 20.0, 10.0, 0.0, 10.0]),
+        (Border::ClampHi, [0.0, 0.0, 10.0, 20.0, 20.0, 0.0, 0.0]),
+        (Border::Strict, [0.0, 0.0, 10.0, 20.0, 10.0, 0.0, 0.0]),
+    ];
+    for (border, expected) in table {
+        let count = positions.len() as u32;
+        let elements = positions.iter().copied().chain(std::iter::repeat_n(0.0, positions.len())).collect();
+        let inputs = BilinearSampleInputs {
+            input: Array { shape: [1, 1, 2, 1].into(), elements: vec![10.0, 20.0] },
+            positions: Array { shape: [1, 2, 1, count].into(), elements },
+        };
+        let problem = Problem::BilinearSample(BilinearSample { border }, inputs);
+        for implementation in crate::implementations(crate::gpu()) {
+            let output = pollster::block_on(problem.run(implementation)).unwrap();
+            assert_eq!(output[..7], expected, "{border:?}");
+            assert_eq!(output[7..], [0.0; 5], "{border:?}, outside or not finite");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Every refusal of a geometry names the argument and both numbers.
+
+use pliant::geometry::*;
+use pliant::{Error, Shape, Tensor};
+
+/// A legal deformable convolution in which every axis has another extent.
+fn legal() -> (DeformConv2d, DeformConv2dInputs<Shape>) {
+    let op = DeformConv2d {
+        stride: [2, 1],
+        padding: [1, 0, 2, 3],
+        dilation: [2, 1],
+        groups: 2,
+        offset_groups: 3,
+        ..DeformConv2d::default()
+    };
+    let shapes = DeformConv2dInputs {
+        input: [33, 6, 5, 4].into(),
+        offset: [33, 36, 2, 6].into(),
+        mask: Some([33, 18, 2, 6].into()),
+        weight: [4, 3, 3, 2].into(),
+        bias: Some([4].into()),
+    };
+    (op, shapes)
+}
+
+#[test]
+fn the_legal_problem_is_taken() {
+    let (op, shapes) = legal();
+    assert_eq!(DeformConv2dGeometry::new(&op, &shapes).unwrap().output_shape(), [33, 4, 2, 6].into());
+}
+
+#[test]
+fn shapes_are_refused_with_both_numbers() {
+    type Change = fn(&mut DeformConv2dInputs<Shape>);
+    let table: &[(Change, &str, &str)] = &[
+        (
+            |s| s.input = [33, 6, 5].into(),
+            "input",
+            "input (33x6x5) has 3 axes; it needs 4: batch, channels, height, width",
+        ),
+        (
+            |s| s.input = [33, 0, 5, 4].into(),
+            "input",
+            "input (33x0x5x4) has channels of extent 0; at least 1 is needed",
+        ),
+        (
+            |s| s.weight = [4, 3, 0, 2].into(),
+            "weight",
+            "weight (4x3x0x2) has kernel_height of extent 0; at least 1 is needed",
+        ),
+        (
+            |s| s.input = [33, 7, 5, 4].into(),
+            "weight",
+            "weight takes 3 input channels per group; 7 input channels in 2 groups give 7/2",
+        ),
+        (
+            |s| s.weight = [4, 2, 3, 2].into(),
+            "weight",
+            "weight takes 2 input channels per group; 6 input channels in 2 groups give 3",
+        ),
+        (|s| s.bias = Some([5].into()), "bias", "bias has 5 channels; the weight's output channels are 4"),
+        (
+            |s| s.offset = [33, 34, 2, 6].into(),
+            "offset",
+            "offset has 34 channels; 2 x 3 offset groups x 3 x 2 taps need 36",
+        ),
+        (|s| s.offset = [32, 36, 2, 6].into(), "offset", "offset has 32 images; the input's batch is 33"),
+        (|s| s.offset = [33, 36, 3, 6].into(), "offset", "offset has 3 rows; the output's height is 2"),
+        (|s| s.offset = [33, 36, 2, 5].into(), "offset", "offset has 5 columns; the output's width is 6"),
+        (
+            |s| s.mask = Some([33, 36, 2, 6].into()),
+            "mask",
+            "mask has 36 channels; 1 x 3 offset groups x 3 x 2 taps need 18",
+        ),
+        (|s| s.mask = Some([1, 18, 2, 6].into()), "mask", "mask has 1 images; the input's batch is 33"),
+        (
+            |s| s.input = [33, 6, 1, 4].into(),
+            "input",
+            "the output would have no pixels: the padded input has height 4; a kernel of 3 taps 2 apart spans 5",
+        ),
+        (
+            |s| s.input = [65536, 6, 256, 256].into(),
+            "input",
+            "input (65536x6x256x256) has 25769803776 elements; at most 4294967295 are possible",
+        ),
+        (
+            |s| s.input = [0, 1 << 16, 1 << 16, 4].into(),
+            "input",
+            "input (0x65536x65536x4) has 17179869184 elements; at most 4294967295 are possible",
+        ),
+    ];
+    for (change, argument, message) in table {
+        let (op, mut shapes) = legal();
+        change(&mut shapes);
+        let error = DeformConv2dGeometry::new(&op, &shapes).expect_err(message);
+        assert_eq!(error.to_string(), *message);
+        assert!(matches!(error, Error::Shape { argument: named, .. } if named == *argument), "{error:?}");
+    }
+}
+
+#[test]
+fn attributes_are_refused_with_both_numbers() {
+    type Change = fn(&mut DeformConv2d);
+    let table: &[(Change, &str, &str)] = &[
+        (|op| op.stride = [0, 1], "stride", "stride is 0; at least 1 is needed"),
+        (|op| op.stride = [1, 0], "stride", "stride is 0; at least 1 is needed"),
+        (|op| op.dilation = [1, 0], "dilation", "dilation is 0; at least 1 is needed"),
+        (|op| op.groups = 0, "groups", "groups is 0; at least 1 is needed"),
+        (|op| op.offset_groups = 0, "offset_groups", "offset_groups is 0; at least 1 is needed"),
+        (|op| op.offset_groups = 4, "offset_groups", "offset_groups is 4; it does not divide 6 input channels"),
+    ];
+    for (change, argument, message) in table {
+        let (mut op, shapes) = legal();
+        change(&mut op);
+        let error = DeformConv2dGeometry::new(&op, &shapes).expect_err(message);
+        assert_eq!(error.to_string(), *message);
+        assert!(matches!(error, Error::Attribute { argument: named, .. } if named == *argument), "{error:?}");
+    }
+    let (op, mut shapes) = legal();
+    shapes.weight = [3, 3, 3, 2].into();
+    shapes.bias = None;
+    let error = DeformConv2dGeometry::new(&op, &shapes).unwrap_err();
+    assert_eq!(error.to_string(), "groups is 2; it does not divide 3 output channels");
+}
+
+#[test]
+fn a_mask_given_twice_is_refused() {
+    let (op, mut shapes) = legal();
+    shapes.offset = [33, 54, 2, 6].into();
+    for offset_layout in [OffsetLayout::Planes, OffsetLayout::Joint] {
+        let op = DeformConv2d { offset_layout, ..op };
+        let error = DeformConv2dGeometry::new(&op, &shapes).unwrap_err();
+        assert!(error.to_string().contains("18 channels of the offset are the mask"), "{error}");
+        assert!(DeformConv2dGeometry::new(&op, &DeformConv2dInputs { mask: None, ..shapes }).is_ok());
+    }
+}
+
+#[test]
+fn products_and_samples_are_refused_with_both_numbers() {
+    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([2, 5, 6]) };
+    let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
+    assert_eq!(error.to_string(), "b has 5 rows to sum over; a's depth is 4");
+    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([1, 4, 6]) };
+    let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
+    assert_eq!(error.to_string(), "b has 1 matrices; a's batch is 2");
+    let shapes = MatmulInputs { a: Shape::from([1, 1 << 17, 1]), b: Shape::from([1, 1, 1 << 17]) };
+    let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
+    assert_eq!(error.to_string(), "output (1x131072x131072) has 17179869184 elements; at most 4294967295 are possible");
+    let shapes = BilinearSampleInputs { input: Shape::from([1, 2, 3, 4]), positions: Shape::from([1, 3, 5, 6]) };
+    let error = BilinearSampleGeometry::new(&BilinearSample::default(), &shapes).unwrap_err();
+    assert_eq!(error.to_string(), "positions has 3 planes; y and x need 2");
+    let window = Im2col { kernel: [0, 1], ..Im2col::default() };
+    let error = Im2colGeometry::new(&window, [1, 1, 4, 4].into()).unwrap_err();
+    assert_eq!(error.to_string(), "kernel is 0; at least 1 is needed");
+    let window = Im2col { padding: [1 << 29, 0, 0, 0], ..Im2col::default() };
+    let error = Im2colGeometry::new(&window, [1, 1, 4, 4].into()).unwrap_err();
+    assert_eq!(error.to_string(), "the padded input has height 536870916; at most 536870912 is possible");
+}
+
+#[test]
+fn a_batch_of_zero_is_legal() {
+    let (op, shapes) = legal();
+    let without = |shape: &Shape| match shape.extents() {
+        [33, c, h, w] => [0, *c, *h, *w].into(),
+        _ => *shape,
+    };
+    assert_eq!(DeformConv2dGeometry::new(&op, &shapes.map(without)).unwrap().output_shape(), [0, 4, 2, 6].into());
+}
+
+#[test]
+fn errors_and_tensors_cross_threads() {
+    fn crosses<T: Clone + Send + Sync>() {}
+    crosses::<Error>();
+    crosses::<Tensor>();
+}

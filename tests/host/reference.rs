@@ -1,0 +1,106 @@
+//! The reference against numbers worked by hand.
+
+use approx::assert_abs_diff_eq;
+use pliant::geometry::*;
+use pliant::reference;
+
+#[test]
+fn matmul_by_hand() {
+    // [1 2; 3 4] [5 6; 7 8], and with either matrix given transposed.
+    for (transpose_a, a) in [(false, [1.0, 2.0, 3.0, 4.0]), (true, [1.0, 3.0, 2.0, 4.0])] {
+        for (transpose_b, b) in [(false, [5.0, 6.0, 7.0, 8.0]), (true, [5.0, 7.0, 6.0, 8.0])] {
+            let shapes = MatmulInputs { a: [1, 2, 2].into(), b: [1, 2, 2].into() };
+            let geometry = MatmulGeometry::new(&Matmul { transpose_a, transpose_b }, &shapes).unwrap();
+            let product = reference::matmul::<f64>(&geometry, &MatmulInputs { a: &a, b: &b }).unwrap();
+            assert_eq!(product.value, [19.0, 22.0, 43.0, 50.0]);
+            assert_eq!(product.terms, 2);
+        }
+    }
+}
+
+#[test]
+fn im2col_by_hand() {
+    // Channels 1..4 and 10..40 of a 2x2 image; a 1x2 kernel, one column of padding on the left.
+    let window = Im2col { kernel: [1, 2], padding: [0, 1, 0, 0], ..Im2col::default() };
+    let geometry = Im2colGeometry::new(&window, [1, 2, 2, 2].into()).unwrap();
+    assert_eq!(geometry.columns_shape().unwrap(), [1, 2, 2, 2, 2].into());
+    let columns = reference::im2col(&geometry, &[1.0, 2.0, 3.0, 4.0, 10.0, 20.0, 30.0, 40.0f64]).unwrap();
+    let expected = [[0.0, 0.0, 1.0, 10.0], [1.0, 10.0, 2.0, 20.0], [0.0, 0.0, 3.0, 30.0], [3.0, 30.0, 4.0, 40.0]];
+    assert_eq!(columns.value, expected.concat());
+}
+
+#[test]
+fn conv2d_by_hand() {
+    // Two groups of one channel; kernel 1x2 with weights (1, 2) and (3, 4); bias 0.5 and -1.
+    let op = Conv2d { groups: 2, ..Conv2d::default() };
+    let shapes = Conv2dInputs { input: [1, 2, 1, 3].into(), weight: [2, 1, 1, 2].into(), bias: Some([2].into()) };
+    let geometry = Conv2dGeometry::new(&op, &shapes).unwrap();
+    let inputs = Conv2dInputs {
+        input: &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0][..],
+        weight: &[1.0, 2.0, 3.0, 4.0][..],
+        bias: Some(&[0.5, -1.0][..]),
+    };
+    let output = reference::conv2d::<f64>(&geometry, &inputs).unwrap();
+    assert_eq!(output.value, [5.5, 8.5, 31.0, 38.0]);
+    assert_eq!(geometry.flops(), 16);
+}
+
+/// Image 1..9, a 1x1 kernel of weight 2, position (row 0.5, column 1.25) times mask 0.5: between 2, 3, 5 and 6.
+#[test]
+fn deform_conv2d_by_hand() {
+    let op = DeformConv2d::default();
+    let shapes = DeformConv2dInputs {
+        input: [1, 1, 3, 3].into(),
+        offset: [1, 2, 3, 3].into(),
+        mask: Some([1, 1, 3, 3].into()),
+        weight: [1, 1, 1, 1].into(),
+        bias: None,
+    };
+    let geometry = DeformConv2dGeometry::new(&op, &shapes).unwrap();
+    let (mut offset, mut mask) = ([0.0; 18], [1.0; 9]);
+    // Output pixel (2, 2) moves by (-1.5, -0.75).
+    (offset[8], offset[17], mask[8]) = (-1.5, -0.75, 0.5);
+    let image: Vec<f64> = (1..=9).map(f64::from).collect();
+    let inputs =
+        DeformConv2dInputs { input: &image[..], offset: &offset, mask: Some(&mask), weight: &[2.0], bias: None };
+    let output = reference::deform_conv2d(&geometry, &inputs).unwrap();
+    assert_eq!(output.value[..8], [2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0]);
+    let sample = 0.5 * (0.75 * 2.0 + 0.25 * 3.0) + 0.5 * (0.75 * 5.0 + 0.25 * 6.0);
+    assert_abs_diff_eq!(output.value[8], 2.0 * 0.5 * sample, epsilon = 1e-15);
+}
+
+/// The same numbers in each layout: dy and dx interleaved with the mask apart, interleaved with the mask behind, in planes.
+#[test]
+fn offset_layouts_by_hand() {
+    // Kernel 1x2: two points; one output pixel. dy = (1, 2), dx = (3, 4), mask = (5, 6).
+    let layouts: [(OffsetLayout, &[f64], Option<&[f64]>); 3] = [
+        (OffsetLayout::Separate, &[1.0, 3.0, 2.0, 4.0], Some(&[5.0, 6.0])),
+        (OffsetLayout::Joint, &[1.0, 3.0, 2.0, 4.0, 5.0, 6.0], None),
+        (OffsetLayout::Planes, &[3.0, 4.0, 1.0, 2.0, 5.0, 6.0], None),
+    ];
+    // An image whose value is 100 y + x, wide enough to hold every position; the output pixel is (0, 0).
+    let image: Vec<f64> = (0..8).flat_map(|y| (0..9).map(move |x| f64::from(100 * y + x))).collect();
+    for (offset_layout, offset, mask) in layouts {
+        let op = DeformIm2col {
+            window: Im2col { kernel: [1, 2], stride: [8, 8], ..Im2col::default() },
+            offset_layout,
+            ..DeformIm2col::default()
+        };
+        let shapes = DeformIm2colInputs {
+            input: [1, 1, 8, 9].into(),
+            offset: [1, offset.len() as u32, 1, 1].into(),
+            mask: mask.map(|mask| [1, mask.len() as u32, 1, 1].into()),
+        };
+        let geometry = DeformIm2colGeometry::new(&op, &shapes).unwrap();
+        let inputs = DeformIm2colInputs { input: &image[..], offset, mask };
+        let columns = reference::deform_im2col(&geometry, &inputs).unwrap();
+        assert_eq!(columns.value, [5.0 * 103.0, 6.0 * 205.0], "{offset_layout:?}");
+    }
+}
+
+#[test]
+fn slices_of_the_wrong_length_are_refused() {
+    let geometry = Im2colGeometry::new(&Im2col::default(), [1, 2, 3, 4].into()).unwrap();
+    let error = reference::im2col(&geometry, &[0.0f32; 23]).unwrap_err();
+    assert_eq!(error.to_string(), "input has 23 elements; 1x2x3x4 needs 24");
+}
