@@ -156,8 +156,10 @@ mod waiter {
     /// The thread that waits on the device for futures. It is started by the first and ends with the [`Gpu`](super::Gpu).
     pub(in crate::gpu) struct Waiter {
         device: wgpu::Device,
-        sender: Mutex<Option<Sender<(wgpu::SubmissionIndex, Arc<Shared>)>>>,
+        sender: Mutex<Option<Sender<Job>>>,
     }
+
+    type Job = (wgpu::SubmissionIndex, Arc<Shared>);
 
     impl Waiter {
         pub(in crate::gpu) fn new(device: wgpu::Device) -> Self {
@@ -168,7 +170,7 @@ mod waiter {
         pub(in crate::gpu) fn wait(&self, submission: wgpu::SubmissionIndex, shared: Arc<Shared>) {
             let mut sender = lock(&self.sender);
             let sender = sender.get_or_insert_with(|| {
-                let (sender, jobs) = channel::<(wgpu::SubmissionIndex, Arc<Shared>)>();
+                let (sender, jobs) = channel::<Job>();
                 let device = self.device.clone();
                 std::thread::spawn(move || {
                     for (submission, shared) in jobs {

@@ -297,6 +297,10 @@ trait Cached: Any + wgpu::WasmNotSendSync {}
 impl<T: Any + wgpu::WasmNotSendSync> Cached for T {}
 
 async fn adapters(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
+    if wgpu::Instance::enabled_backend_features().is_empty() {
+        // wgpu makes no instance in a build without backends.
+        return Vec::new();
+    }
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,
         ..wgpu::InstanceDescriptor::new_without_display_handle()

@@ -75,6 +75,14 @@ pub(super) fn no_adapter(options: &GpuOptions, found: &[wgpu::AdapterInfo]) -> S
         let found: Vec<_> = found.iter().map(|info| format!("{} ({})", info.name, info.backend)).collect();
         return format!("{wanted}; there are: {}", found.join(", "));
     }
+    let built = wgpu::Instance::enabled_backend_features();
+    if !options.backends.intersects(built) {
+        let built = backend_names(built);
+        return format!(
+            "{wanted} was found: this build has {built}. The cargo features vulkan, metal, dx12, webgpu and gles add \
+             backends, on the systems that have them."
+        );
+    }
     format!("{wanted} was found. {ADVICE}")
 }
 

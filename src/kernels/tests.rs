@@ -1,7 +1,5 @@
 //! Every shader, held to the conventions and translated for every target, with no device.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::collections::BTreeSet;
 
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};

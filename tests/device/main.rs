@@ -9,6 +9,8 @@
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod calls;
 mod goldens;
 mod limits;

@@ -1,5 +1,7 @@
 //! What needs no device: the structure, the errors, the reference, and the comparison itself.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod comparison;
 mod errors;
 mod goldens;

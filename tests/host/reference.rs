@@ -73,7 +73,8 @@ fn deform_conv2d_by_hand() {
 #[test]
 fn offset_layouts_by_hand() {
     // Kernel 1x2: two points; one output pixel. dy = (1, 2), dx = (3, 4), mask = (5, 6).
-    let layouts: [(OffsetLayout, &[f64], Option<&[f64]>); 3] = [
+    type Given = (OffsetLayout, &'static [f64], Option<&'static [f64]>);
+    let layouts: [Given; 3] = [
         (OffsetLayout::Separate, &[1.0, 3.0, 2.0, 4.0], Some(&[5.0, 6.0])),
         (OffsetLayout::Joint, &[1.0, 3.0, 2.0, 4.0, 5.0, 6.0], None),
         (OffsetLayout::Planes, &[3.0, 4.0, 1.0, 2.0, 5.0, 6.0], None),

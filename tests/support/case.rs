@@ -209,7 +209,7 @@ impl<'a> File<'a> {
     }
 
     fn optional(&self, name: &str) -> Result<Option<(Shape, Vec<f64>)>, Failure> {
-        if !self.tensors.names().iter().any(|present| *present == name) {
+        if !self.tensors.names().contains(&name) {
             return Ok(None);
         }
         let view = self.tensors.tensor(name)?;
