@@ -51,7 +51,7 @@ fn channels_last(
         value = packed[at];
     }
     for (var lane = params.lane_first; lane < min(table.y, params.lane_end); lane++) {
-        value[lane] = input[start + lane * params.plane];
+        value = select(value, vec4<f32>(input[start + lane * params.plane]), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(lane));
     }
     packed[at] = value;
 }

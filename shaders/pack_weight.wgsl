@@ -40,7 +40,8 @@ fn pack_weight(
     let channel = out_channel * params.group_channels + table.x - group * params.group_channels;
     var value = vec4<f32>(0.0);
     for (var i = 0u; i < table.y; i++) {
-        value[i] = weight[params.weight_first + (channel + i) * params.taps + tap];
+        let element = weight[params.weight_first + (channel + i) * params.taps + tap];
+        value = select(value, vec4<f32>(element), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(i));
     }
     packed[invocation] = value;
 }

@@ -15,11 +15,16 @@ pub struct Capabilities {
 
 impl Capabilities {
     pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
-        Self {
+        let mut capabilities = Self {
             info: adapter.get_info(),
             features: adapter.features() & Gpu::OPTIONAL_FEATURES,
             limits: adapter.limits(),
+        };
+        if !capabilities.software() {
+            // No kernel for a GPU uses it.
+            capabilities.features.remove(wgpu::Features::SHADER_INT64);
         }
+        capabilities
     }
 
     /// Whether kernels run on the CPU. These adapters want other kernels than GPUs do.

@@ -49,7 +49,6 @@ struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
     capabilities: Capabilities,
-    /// Tells devices apart.
     id: u64,
     pipelines: kernel::PipelineCache,
     params: pool::ParamsCache,
@@ -208,17 +207,18 @@ impl Gpu {
         self.check()
     }
 
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
-    }
-
+    /// Tells devices apart. A plan keeps it in place of the `Gpu`, which keeps plans.
     pub(crate) fn id(&self) -> u64 {
         self.inner.id
     }
 
-    /// The fault that came between calls, if any.
+    /// The fault that came between calls, if any. A lost device stays lost; anything else is told once.
     fn check(&self) -> Result<()> {
-        lock(&self.inner.fault).clone().map_or(Ok(()), Err)
+        let mut fault = lock(&self.inner.fault);
+        match &*fault {
+            Some(lost @ Error::DeviceLost(_)) => Err(lost.clone()),
+            _ => fault.take().map_or(Ok(()), Err),
+        }
     }
 
     /// Makes calls into wgpu whose errors come back here and nowhere else.
@@ -233,6 +233,10 @@ impl Gpu {
             if let Poll::Ready(Some(error)) = answer {
                 result = Err(from_wgpu(&error));
             }
+        }
+        if result.is_err() {
+            // What is made on a lost device is invalid; the device says that it is lost when it is asked.
+            let _ = self.device().poll(wgpu::PollType::Poll);
         }
         self.check().and(result)
     }

@@ -91,7 +91,7 @@ impl Recorder {
 
     /// Refuses a tensor of another device, where no device can read it.
     pub(crate) fn check(&self, argument: &'static str, tensor: &Tensor) -> Result<()> {
-        if !self.gpu.same(tensor.gpu()) {
+        if self.gpu.id() != tensor.gpu().id() {
             let message = format!("{argument} is on {:?} and the recorder on another {:?}", tensor.gpu(), self.gpu);
             return Err(Error::attribute(argument, message));
         }

@@ -231,3 +231,38 @@ fn an_adapter_that_is_not_there_is_told() {
     assert!(matches!(error, Error::NoAdapter(_)));
     assert!(error.to_string().contains("no such adapter") && error.to_string().contains(name), "{error}");
 }
+
+#[test]
+fn a_device_that_is_lost_is_told_and_a_new_one_works() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let (inputs, plan) = convolution(&gpu);
+    let references = inputs.map(|tensor| tensor);
+    gpu.device().destroy();
+    let mut recorder = Recorder::new(&gpu);
+    let lost = plan.forward(&mut recorder, &references).and_then(|output| {
+        recorder.submit()?;
+        output.download_blocking::<f32>()
+    });
+    assert!(lost.is_err(), "{lost:?}");
+    let lost = references.input.download::<f32>().and_then(|download| pollster::block_on(download));
+    assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
+
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let (inputs, plan) = convolution(&gpu);
+    let mut recorder = Recorder::new(&gpu);
+    let output = plan.forward(&mut recorder, &inputs.map(|tensor| tensor)).unwrap();
+    recorder.submit().unwrap();
+    assert!(output.download_blocking::<f32>().is_ok());
+}
+
+#[test]
+fn an_error_of_the_callers_own_comes_out_once() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let tensor = Tensor::upload(&gpu, [1], &[1.0f32]).unwrap();
+    // More than the device makes, outside any error scope.
+    let size = gpu.capabilities().limits.max_buffer_size + 4;
+    let usage = wgpu::BufferUsages::STORAGE;
+    drop(gpu.device().create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false }));
+    assert!(matches!(tensor.download_blocking::<f32>(), Err(Error::Validation(_))));
+    assert_eq!(tensor.download_blocking::<f32>().unwrap(), [1.0]);
+}
