@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// use pliant::{MatmulPlan, Recorder, geometry::{Matmul, MatmulInputs}};
 ///
 /// let inputs = MatmulInputs { a: &a, b: &b };
-/// let plan = MatmulPlan::new(&gpu, &Matmul::default(), &inputs.map(|tensor| tensor.shape()))?;
+/// let plan = MatmulPlan::new(&gpu, &Matmul::default(), &inputs.map(|tensor| tensor.spec()))?;
 /// let mut recorder = Recorder::new(&gpu);
 /// let product = plan.forward(&mut recorder, &inputs)?;
 /// recorder.submit()?;
@@ -96,6 +96,12 @@ impl Recorder {
             return Err(Error::attribute(argument, message));
         }
         Ok(())
+    }
+
+    /// Records all of an op, or, where that fails, nothing.
+    pub(crate) fn all_or_nothing(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let before = self.dispatches.len();
+        record(self).inspect_err(|_| self.dispatches.truncate(before))
     }
 
     /// Scratch tensors of f32 for one op, each with at least the given elements. They hold whatever was left in them.

@@ -51,7 +51,8 @@ impl BilinearSamplePlan {
         if batch == 0 {
             return Ok(());
         }
-        self.piece(recorder, inputs, output, [0..batch, 0..channels, 0..out_height * out_width])
+        let whole = [0..batch, 0..channels, 0..out_height * out_width];
+        recorder.all_or_nothing(|recorder| self.piece(recorder, inputs, output, whole))
     }
 
     /// Does some channels and positions of some images, in as many dispatches as the tensors need to be bound.

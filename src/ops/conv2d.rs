@@ -70,7 +70,8 @@ impl Conv2dPlan {
     pub fn forward_into(&self, recorder: &mut Recorder, inputs: &Conv2dInputs<&Tensor>, output: &Tensor) -> Result<()> {
         self.contract.check(recorder, Conv2dInputs::named, inputs.named(), output)?;
         let sampler = Sampler { input: inputs.input, offset: None, mask: None };
-        self.convolution.forward(recorder, &sampler, inputs.weight, inputs.bias, output)
+        recorder
+            .all_or_nothing(|recorder| self.convolution.forward(recorder, &sampler, inputs.weight, inputs.bias, output))
     }
 }
 

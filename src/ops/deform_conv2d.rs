@@ -75,7 +75,8 @@ impl DeformConv2dPlan {
     ) -> Result<()> {
         self.contract.check(recorder, DeformConv2dInputs::named, inputs.named(), output)?;
         let sampler = Sampler { input: inputs.input, offset: Some(inputs.offset), mask: inputs.mask };
-        self.convolution.forward(recorder, &sampler, inputs.weight, inputs.bias, output)
+        recorder
+            .all_or_nothing(|recorder| self.convolution.forward(recorder, &sampler, inputs.weight, inputs.bias, output))
     }
 }
 

@@ -46,7 +46,7 @@ impl DeformIm2colPlan {
     ) -> Result<()> {
         self.contract.check(recorder, DeformIm2colInputs::named, inputs.named(), output)?;
         let sampler = Sampler { input: inputs.input, offset: Some(inputs.offset), mask: inputs.mask };
-        self.columns.forward(recorder, &sampler, output)
+        recorder.all_or_nothing(|recorder| self.columns.forward(recorder, &sampler, output))
     }
 }
 

@@ -39,7 +39,8 @@ impl Im2colPlan {
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for.
     pub fn forward_into(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) -> Result<()> {
         self.contract.check(recorder, |spec| [("input", Some(spec))], [("input", Some(&input))], output)?;
-        self.columns.forward(recorder, &Sampler { input, offset: None, mask: None }, output)
+        let sampler = Sampler { input, offset: None, mask: None };
+        recorder.all_or_nothing(|recorder| self.columns.forward(recorder, &sampler, output))
     }
 }
 

@@ -51,27 +51,25 @@ impl MatmulPlan {
         let (a_row, a_column) = if op.transpose_a { (1, rows_) } else { (depth_, 1) };
         let (b_row, b_column) = if op.transpose_b { (1, depth_) } else { (columns_, 1) };
         let matrix = |argument, tensor, batch, row, column| Matrix { argument, tensor, first: 0, batch, row, column };
-        product(
-            recorder,
-            Product {
-                batch,
-                rows,
-                columns,
-                depth,
-                a: matrix("a", inputs.a, rows_ * depth_, a_row, a_column),
-                b: matrix("b", inputs.b, depth_ * columns_, b_row, b_column),
-                bias: None,
-                output: Output {
-                    tensor: output,
-                    first: 0,
-                    batch: rows_ * columns_,
-                    row: columns_,
-                    column_first: 0,
-                    block: columns,
-                    block_stride: 0,
-                },
+        let whole = Product {
+            batch,
+            rows,
+            columns,
+            depth,
+            a: matrix("a", inputs.a, rows_ * depth_, a_row, a_column),
+            b: matrix("b", inputs.b, depth_ * columns_, b_row, b_column),
+            bias: None,
+            output: Output {
+                tensor: output,
+                first: 0,
+                batch: rows_ * columns_,
+                row: columns_,
+                column_first: 0,
+                block: columns,
+                block_stride: 0,
             },
-        )
+        };
+        recorder.all_or_nothing(|recorder| product(recorder, whole))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use pliant::geometry::*;
-use pliant::{Error, Gpu, GpuOptions, wgpu};
+use pliant::{Error, Gpu, GpuOptions, Im2colPlan, Recorder, wgpu};
 
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem};
@@ -94,6 +94,21 @@ fn a_weight_beyond_a_binding_is_an_error() {
     let error = pollster::block_on(problem.run(Implementation::Device(&gpu, None))).unwrap_err();
     assert!(matches!(error, Error::Limit { argument: "weight", .. }), "{error:?}");
     assert_eq!(error.to_string(), "the packed weight takes 36864 bytes; the device binds 16384 at most");
+}
+
+/// A row of the columns can't be bound, which is found when the images are packed already.
+#[test]
+fn an_op_that_fails_records_nothing() {
+    let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    let input = Array::filled([1, 600, 3, 3], 1.0).upload(&gpu).unwrap();
+    let plan = |kernel| Im2colPlan::new(&gpu, &Im2col { kernel, ..Im2col::default() }, input.spec()).unwrap();
+    let mut recorder = Recorder::new(&gpu);
+    plan([1, 1]).forward(&mut recorder, &input).unwrap();
+    let before = recorder.len();
+    assert!(before > 0);
+    let error = plan([3, 3]).forward(&mut recorder, &input).unwrap_err();
+    assert_eq!(error.to_string(), "columns needs a binding of 21600 bytes at least; the device has 16384 at most");
+    assert_eq!(recorder.len(), before);
 }
 
 #[test]
