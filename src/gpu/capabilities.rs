@@ -1,6 +1,7 @@
 //! What a device can do, of what matters here.
 
 use super::Gpu;
+use crate::error::{Error, Result};
 
 /// What an adapter offers, or a [`Gpu`] has enabled.
 #[derive(Debug, Clone)]
@@ -15,16 +16,45 @@ pub struct Capabilities {
 
 impl Capabilities {
     pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
-        let mut capabilities = Self {
-            info: adapter.get_info(),
-            features: adapter.features() & Gpu::OPTIONAL_FEATURES,
-            limits: adapter.limits(),
-        };
+        Self::new(adapter.get_info(), adapter.features(), adapter.limits())
+    }
+
+    pub(super) fn of_device(device: &wgpu::Device) -> Self {
+        Self::new(device.adapter_info(), device.features(), device.limits())
+    }
+
+    fn new(info: wgpu::AdapterInfo, features: wgpu::Features, limits: wgpu::Limits) -> Self {
+        let mut capabilities = Self { info, features: features & Gpu::OPTIONAL_FEATURES, limits };
         if !capabilities.software() {
             // No kernel for a GPU uses it.
             capabilities.features.remove(wgpu::Features::SHADER_INT64);
         }
         capabilities
+    }
+
+    /// Refuses limits below wgpu's defaults, of those that kernels or their buffers meet.
+    pub(super) fn check_defaults(&self) -> Result<()> {
+        type Pick = fn(&wgpu::Limits) -> u64;
+        let table: [(&str, Pick); 8] = [
+            ("max_buffer_size", |l| l.max_buffer_size),
+            ("max_storage_buffer_binding_size", |l| l.max_storage_buffer_binding_size),
+            ("max_storage_buffers_per_shader_stage", |l| l.max_storage_buffers_per_shader_stage.into()),
+            ("max_uniform_buffers_per_shader_stage", |l| l.max_uniform_buffers_per_shader_stage.into()),
+            ("max_compute_workgroup_storage_size", |l| l.max_compute_workgroup_storage_size.into()),
+            ("max_compute_invocations_per_workgroup", |l| l.max_compute_invocations_per_workgroup.into()),
+            ("max_compute_workgroup_size_x", |l| l.max_compute_workgroup_size_x.into()),
+            ("max_compute_workgroups_per_dimension", |l| l.max_compute_workgroups_per_dimension.into()),
+        ];
+        for (limit, pick) in table {
+            let (has, needs) = (pick(&self.limits), pick(&wgpu::Limits::default()));
+            if has < needs {
+                return Err(Error::limit(
+                    "device",
+                    format!("the device has {limit} {has}; at least {needs} is needed"),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Whether kernels run on the CPU. These adapters want other kernels than GPUs do.

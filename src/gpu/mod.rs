@@ -134,6 +134,19 @@ impl Gpu {
         Ok(Self::assemble(device, queue, capabilities, fault))
     }
 
+    /// Works on the caller's device and queue, with what they have enabled. Installs no handlers there.
+    ///
+    /// What goes wrong in pliant's own calls is their result. What goes wrong in the caller's own, such as submitting the encoder that
+    /// a recording was encoded into, is the caller's to see.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where the device has less than wgpu's default limits of what pliant uses.
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        let capabilities = Capabilities::of_device(&device);
+        capabilities.check_defaults()?;
+        Ok(Self::assemble(device, queue, capabilities, Arc::default()))
+    }
+
     fn assemble(
         device: wgpu::Device,
         queue: wgpu::Queue,

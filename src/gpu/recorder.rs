@@ -79,14 +79,22 @@ impl Recorder {
     pub(super) fn submit_some(&self, dispatches: &[Dispatch]) -> Result<()> {
         self.gpu.guarded(|| {
             let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                for dispatch in dispatches {
-                    dispatch.encode(&mut pass);
-                }
-            }
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
+            drop(pass);
             self.gpu.queue().submit([encoder.finish()]);
         })
+    }
+
+    /// Encodes the work into the caller's encoder, in a compute pass of its own. It runs when the caller submits that, and the recorder
+    /// need not live until then.
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.encode_pass(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+    }
+
+    /// Encodes the work into the caller's open compute pass. It changes the pass's pipeline and its bind group 0.
+    pub fn encode_pass(&self, pass: &mut wgpu::ComputePass<'_>) {
+        self.dispatches.iter().for_each(|dispatch| dispatch.encode(pass));
     }
 
     /// Refuses a tensor of another device, where no device can read it.

@@ -7,11 +7,13 @@
 //! | properties | what holds without expected numbers |
 //! | random | drawn problems agree with the reference |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
+//! | embedding | the caller's device, encoder and pass |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod calls;
+mod embedding;
 mod goldens;
 mod limits;
 mod properties;

@@ -1,0 +1,177 @@
+//! On the caller's own device, in the caller's own encoder and pass, among the caller's own work.
+
+use fastrand::Rng;
+use pliant::geometry::*;
+use pliant::{DType, Error, Gpu, Recorder, Tensor, wgpu};
+
+use crate::support::compare::Expected;
+use crate::support::problem::{Array, Problem};
+use crate::support::random::normal;
+
+/// A device that knows nothing of pliant.
+fn foreign(limits: wgpu::Limits) -> (wgpu::Device, wgpu::Queue) {
+    pollster::block_on(async {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.unwrap();
+        let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..wgpu::DeviceDescriptor::default() };
+        adapter.request_device(&descriptor).await.unwrap()
+    })
+}
+
+/// A pass of the caller's that doubles every element of a buffer.
+struct Doubling {
+    pipeline: wgpu::ComputePipeline,
+}
+
+impl Doubling {
+    fn new(device: &wgpu::Device) -> Self {
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: None,
+            source: wgpu::ShaderSource::Wgsl(
+                "@group(0) @binding(0) var<storage, read_write> elements: array<f32>;
+                @compute @workgroup_size(1) fn double(@builtin(workgroup_id) id: vec3<u32>) { elements[id.x] *= 2.0; }"
+                    .into(),
+            ),
+        });
+        Self {
+            pipeline: device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: None,
+                layout: None,
+                module: &module,
+                entry_point: None,
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            }),
+        }
+    }
+
+    fn encode(&self, device: &wgpu::Device, pass: &mut wgpu::ComputePass<'_>, tensor: &Tensor) {
+        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &self.pipeline.get_bind_group_layout(0),
+            entries: &[wgpu::BindGroupEntry { binding: 0, resource: tensor.buffer().as_entire_binding() }],
+        });
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &bind_group, &[]);
+        pass.dispatch_workgroups(tensor.shape().elements() as u32, 1, 1);
+    }
+}
+
+/// `b` times `a`, and the product once more, doubled in between.
+struct Chain {
+    a: Array,
+    b: Array,
+}
+
+impl Chain {
+    fn new() -> Self {
+        let mut rng = Rng::with_seed(31);
+        Self { a: normal(&mut rng, [1, 7, 7], 1.0), b: normal(&mut rng, [1, 7, 7], 1.0) }
+    }
+
+    fn product(a: &Array, b: &Array) -> Problem {
+        Problem::Matmul(Matmul::default(), MatmulInputs { a: a.clone(), b: b.clone() })
+    }
+
+    /// (a b) doubled, times b.
+    fn expected(&self) -> Expected {
+        let once = Self::product(&self.a, &self.b).reference().unwrap();
+        let doubled = Array::from_fn([1, 7, 7], |index| 2.0 * once.value[index] as f32);
+        let mut twice = Self::product(&doubled, &self.b).reference().unwrap();
+        // The first product's rounding is carried into the second.
+        twice.magnitude.iter_mut().for_each(|magnitude| *magnitude = *magnitude * 4.0 + 16.0);
+        Expected::of_reference(twice)
+    }
+}
+
+#[test]
+fn two_recordings_with_a_foreign_pass_between_are_right() {
+    let (device, queue) = foreign(wgpu::Limits::default());
+    let gpu = Gpu::from_wgpu(device.clone(), queue.clone()).unwrap();
+    let (chain, doubling) = (Chain::new(), Doubling::new(&device));
+    let op = Matmul::default();
+    let (a, b) = (chain.a.upload(&gpu).unwrap(), chain.b.upload(&gpu).unwrap());
+    let plan = pliant::MatmulPlan::new(&gpu, &op, &MatmulInputs { a: a.spec(), b: b.spec() }).unwrap();
+
+    for one_pass in [false, true] {
+        let once = Tensor::new(&gpu, [1, 7, 7], DType::F32).unwrap();
+        // Made in the reverse order, both alive at once.
+        let mut second = Recorder::new(&gpu);
+        let twice = plan.forward(&mut second, &MatmulInputs { a: &once, b: &b }).unwrap();
+        let mut first = Recorder::new(&gpu);
+        plan.forward_into(&mut first, &MatmulInputs { a: &a, b: &b }, &once).unwrap();
+
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        if one_pass {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            first.encode_pass(&mut pass);
+            doubling.encode(&device, &mut pass, &once);
+            second.encode_pass(&mut pass);
+        } else {
+            first.encode(&mut encoder);
+            doubling.encode(&device, &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()), &once);
+            second.encode(&mut encoder);
+        }
+        drop((first, second));
+        queue.submit([encoder.finish()]);
+        let actual: Vec<f32> = pollster::block_on(twice.download().unwrap()).unwrap();
+        if let Err(miss) = chain.expected().compare(&actual) {
+            panic!("output{miss}");
+        }
+    }
+}
+
+/// Workspace that a dropped recorder gave back is used again before the caller has submitted what was encoded.
+#[test]
+fn an_encoded_recording_outlives_its_recorder() {
+    let (device, queue) = foreign(wgpu::Limits::default());
+    let gpu = Gpu::from_wgpu(device.clone(), queue.clone()).unwrap();
+    let mut rng = Rng::with_seed(32);
+    let problems: Vec<_> = (0..3)
+        .map(|_| Conv2dInputs {
+            input: normal(&mut rng, [2, 5, 9, 8], 1.0),
+            weight: normal(&mut rng, [6, 5, 3, 3], 1.0),
+            bias: None,
+        })
+        .collect();
+    let mut encoders = Vec::new();
+    for inputs in &problems {
+        let tensors = Conv2dInputs {
+            input: inputs.input.upload(&gpu).unwrap(),
+            weight: inputs.weight.upload(&gpu).unwrap(),
+            bias: None,
+        };
+        let plan = pliant::Conv2dPlan::new(&gpu, &Conv2d::default(), &tensors.map(Tensor::spec)).unwrap();
+        let mut recorder = Recorder::new(&gpu);
+        let output = plan.forward(&mut recorder, &tensors.map(|tensor| tensor)).unwrap();
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        recorder.encode(&mut encoder);
+        encoders.push((encoder, output));
+    }
+    // The last first.
+    let mut outputs: Vec<_> = encoders
+        .into_iter()
+        .rev()
+        .map(|(encoder, output)| {
+            queue.submit([encoder.finish()]);
+            output
+        })
+        .collect();
+    outputs.reverse();
+    for (inputs, output) in problems.into_iter().zip(outputs) {
+        let reference = Problem::Conv2d(Conv2d::default(), inputs).reference().unwrap();
+        let actual = output.download_blocking::<f32>().unwrap();
+        if let Err(miss) = Expected::of_reference(reference).compare(&actual) {
+            panic!("output{miss}");
+        }
+    }
+}
+
+#[test]
+fn a_device_below_the_default_limits_is_refused() {
+    let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..wgpu::Limits::default() };
+    let (device, queue) = foreign(limits);
+    let error = Gpu::from_wgpu(device, queue).unwrap_err();
+    assert!(matches!(error, Error::Limit { argument: "device", .. }), "{error:?}");
+    assert_eq!(error.to_string(), "the device has max_storage_buffers_per_shader_stage 4; at least 8 is needed");
+}
