@@ -244,7 +244,7 @@ fn a_device_that_is_lost_is_told_and_a_new_one_works() {
         output.download_blocking::<f32>()
     });
     assert!(lost.is_err(), "{lost:?}");
-    let lost = references.input.download::<f32>().and_then(|download| pollster::block_on(download));
+    let lost = references.input.download::<f32>().and_then(pollster::block_on);
     assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
 
     let gpu = pollster::block_on(Gpu::new()).unwrap();
