@@ -124,7 +124,7 @@ fn matmul_tiled(
         workgroupBarrier();
     }
 
-    store_row(batch, row_tile + lane_row * 4u + 0u, column_tile + lane_column * 4u, acc0, acc1);
+    store_row(batch, row_tile + lane_row * 4u, column_tile + lane_column * 4u, acc0, acc1);
     store_row(batch, row_tile + lane_row * 4u + 1u, column_tile + lane_column * 4u, acc2, acc3);
     store_row(batch, row_tile + lane_row * 4u + 2u, column_tile + lane_column * 4u, acc4, acc5);
     store_row(batch, row_tile + lane_row * 4u + 3u, column_tile + lane_column * 4u, acc6, acc7);

@@ -42,8 +42,8 @@ fn neighbours(base: vec2<i32>, delta_bits: vec2<u32>, extent: vec2<i32>, border:
 
     let row = vec2<i32>(y.low, y.high);
     let column = vec2<i32>(x.low, x.high);
-    let row_counts = row >= vec2<i32>(0) & row < vec2<i32>(extent.x);
-    let column_counts = column >= vec2<i32>(0) & column < vec2<i32>(extent.y);
+    let row_counts = (row >= vec2<i32>(0)) & (row < vec2<i32>(extent.x));
+    let column_counts = (column >= vec2<i32>(0)) & (column < vec2<i32>(extent.y));
     let row_weight = select(vec2<f32>(0.0), vec2<f32>(1.0 - y.fraction, y.fraction), row_counts & vec2<bool>(inside));
     let column_weight = select(vec2<f32>(0.0), vec2<f32>(1.0 - x.fraction, x.fraction), column_counts);
     let row_start = clamp(row, vec2<i32>(0), vec2<i32>(extent.x - 1)) * extent.y;
