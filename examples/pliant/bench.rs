@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::Failure;
 use crate::device::{Device, StrategyChoice};
 use crate::support::compare::Expected;
-use crate::support::problem::{Array, Problem, deform_conv2d_tensors};
+use crate::support::problem::{Array, Problem};
 use crate::support::random;
 
 #[derive(clap::Args)]
@@ -239,7 +239,7 @@ async fn time(gpu: &Gpu, layer: &Layer, strategy: Option<Strategy>) -> Result<Ti
     let inputs = layer.inputs()?;
     gpu.trim();
     let bytes_before = gpu.counts().buffer_bytes;
-    let tensors = deform_conv2d_tensors(gpu, &inputs)?;
+    let tensors = inputs.try_map(|array| array.upload(gpu))?;
     let tensors = tensors.map(|tensor| tensor);
     let plan = DeformConv2dPlan::with_strategy(gpu, &layer.op, &tensors.map(|tensor| tensor.spec()), strategy)?;
     let output = Tensor::new(gpu, plan.geometry().output_shape(), pliant::DType::F32)?;

@@ -4,20 +4,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use pliant::DType;
 
 use crate::Failure;
 use crate::device::{Device, StrategyChoice};
 use crate::support::case::{self, Verdict};
-use crate::support::problem::Implementation;
+use crate::support::problem::{Implementation, Storage};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Folders with cases, searched recursively, or single case files
     #[arg(required = true, value_name = "DIR")]
     paths: Vec<PathBuf>,
-    /// How the cases' tensors are stored
+    /// How the cases' tensors are stored; with 16 bits, the reference on the rounded inputs is the measure
     #[arg(long, value_enum, default_value = "f32")]
     dtype: DTypeName,
+    /// How offsets and masks are stored [default: as the others]
+    #[arg(long, value_enum)]
+    offset_dtype: Option<DTypeName>,
     #[command(flatten)]
     strategy: StrategyChoice,
     #[command(flatten)]
@@ -31,6 +35,16 @@ enum DTypeName {
     Bf16,
 }
 
+impl DTypeName {
+    fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F16 => DType::F16,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+}
+
 pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     let mut cases = Vec::new();
     for path in &arguments.paths {
@@ -38,15 +52,14 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     }
     let gpu = arguments.device.gpu().await?;
     let strategy = arguments.strategy.strategy();
+    let data = arguments.dtype.dtype();
+    let storage = Storage { data, offset: arguments.offset_dtype.map_or(data, DTypeName::dtype) };
     println!("{} cases on {gpu:?}", cases.len());
 
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     let progress = indicatif::ProgressBar::new(cases.len() as u64);
     for case in &cases {
-        let verdict = match arguments.dtype {
-            DTypeName::F32 => case.judge(Implementation::Device(&gpu, strategy)).await,
-            DTypeName::F16 | DTypeName::Bf16 => Verdict::Skipped("16-bit storage is not built yet".to_string()),
-        };
+        let verdict = case.judge(Implementation::Device { gpu: &gpu, strategy, storage }).await;
         match verdict {
             Verdict::Passed => passed += 1,
             Verdict::Failed(why) => {

@@ -9,26 +9,15 @@ pub struct BilinearSample {
     pub border: Border,
 }
 
-/// What a [`BilinearSample`] reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct BilinearSampleInputs<T> {
-    /// (batch, channels, height, width)
-    pub input: T,
-    /// (batch, 2, out_height, out_width): a plane of y, then a plane of x
-    pub positions: T,
-}
-
-impl<T> BilinearSampleInputs<T> {
-    /// The same structure with `f` applied to each member.
-    pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> BilinearSampleInputs<U> {
-        BilinearSampleInputs { input: f(&self.input), positions: f(&self.positions) }
+inputs!(
+    /// What a [`BilinearSample`] reads.
+    BilinearSampleInputs, 2 {
+        /// (batch, channels, height, width)
+        input,
+        /// (batch, 2, out_height, out_width): a plane of y, then a plane of x
+        positions,
     }
-
-    /// The members by name; an optional one that is absent is `None`.
-    pub fn named(&self) -> [(&'static str, Option<&T>); 2] {
-        [("input", Some(&self.input)), ("positions", Some(&self.positions))]
-    }
-}
+);
 
 /// A checked field of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -23,28 +23,18 @@ impl Default for Conv2d {
     }
 }
 
-/// What a [`Conv2d`] reads: tensors, their shapes, or slices for the reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Conv2dInputs<T> {
-    /// (batch, channels, height, width)
-    pub input: T,
-    /// (out_channels, channels / groups, kernel_height, kernel_width)
-    pub weight: T,
-    /// (out_channels); absent, it counts 0.
-    pub bias: Option<T>,
-}
-
-impl<T> Conv2dInputs<T> {
-    /// The same structure with `f` applied to each member.
-    pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> Conv2dInputs<U> {
-        Conv2dInputs { input: f(&self.input), weight: f(&self.weight), bias: self.bias.as_ref().map(f) }
+inputs!(
+    /// What a [`Conv2d`] reads: tensors, their shapes, or slices for the reference.
+    Conv2dInputs, 3 {
+        /// (batch, channels, height, width)
+        input,
+        /// (out_channels, channels / groups, kernel_height, kernel_width)
+        weight,
+        ;
+        /// (out_channels); absent, it counts 0.
+        bias,
     }
-
-    /// The members by name; an optional one that is absent is `None`.
-    pub fn named(&self) -> [(&'static str, Option<&T>); 3] {
-        [("input", Some(&self.input)), ("weight", Some(&self.weight)), ("bias", self.bias.as_ref())]
-    }
-}
+);
 
 /// A checked convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -111,44 +111,22 @@ impl Default for DeformConv2d {
     }
 }
 
-/// What a [`DeformConv2d`] reads: tensors, their shapes, or slices for the reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DeformConv2dInputs<T> {
-    /// (batch, channels, height, width)
-    pub input: T,
-    /// (batch, 2 or 3 · offset_groups · taps, out_height, out_width), by [`OffsetLayout`]; in pixels
-    pub offset: T,
-    /// (batch, offset_groups · taps, out_height, out_width); absent, it counts 1. Always absent where the layout has it in `offset`.
-    pub mask: Option<T>,
-    /// (out_channels, channels / groups, kernel_height, kernel_width)
-    pub weight: T,
-    /// (out_channels); absent, it counts 0.
-    pub bias: Option<T>,
-}
-
-impl<T> DeformConv2dInputs<T> {
-    /// The same structure with `f` applied to each member.
-    pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> DeformConv2dInputs<U> {
-        DeformConv2dInputs {
-            input: f(&self.input),
-            offset: f(&self.offset),
-            mask: self.mask.as_ref().map(&mut f),
-            weight: f(&self.weight),
-            bias: self.bias.as_ref().map(f),
-        }
+inputs!(
+    /// What a [`DeformConv2d`] reads: tensors, their shapes, or slices for the reference.
+    DeformConv2dInputs, 5 {
+        /// (batch, channels, height, width)
+        input,
+        /// (batch, 2 or 3 · offset_groups · taps, out_height, out_width), by [`OffsetLayout`]; in pixels
+        offset,
+        /// (out_channels, channels / groups, kernel_height, kernel_width)
+        weight,
+        ;
+        /// (batch, offset_groups · taps, out_height, out_width); absent, it counts 1. Always absent where the layout has it in `offset`.
+        mask,
+        /// (out_channels); absent, it counts 0.
+        bias,
     }
-
-    /// The members by name; an optional one that is absent is `None`.
-    pub fn named(&self) -> [(&'static str, Option<&T>); 5] {
-        [
-            ("input", Some(&self.input)),
-            ("offset", Some(&self.offset)),
-            ("mask", self.mask.as_ref()),
-            ("weight", Some(&self.weight)),
-            ("bias", self.bias.as_ref()),
-        ]
-    }
-}
+);
 
 /// The checked part of a problem that makes it deformable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -259,26 +237,18 @@ impl Default for DeformIm2col {
     }
 }
 
-/// What a [`DeformIm2col`] reads; members as in [`DeformConv2dInputs`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub struct DeformIm2colInputs<T> {
-    pub input: T,
-    pub offset: T,
-    pub mask: Option<T>,
-}
-
-impl<T> DeformIm2colInputs<T> {
-    /// The same structure with `f` applied to each member.
-    pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> DeformIm2colInputs<U> {
-        DeformIm2colInputs { input: f(&self.input), offset: f(&self.offset), mask: self.mask.as_ref().map(f) }
+inputs!(
+    /// What a [`DeformIm2col`] reads: tensors, their shapes, or slices for the reference.
+    DeformIm2colInputs, 3 {
+        /// (batch, channels, height, width)
+        input,
+        /// (batch, 2 or 3 · offset_groups · taps, out_height, out_width), by [`OffsetLayout`]; in pixels
+        offset,
+        ;
+        /// (batch, offset_groups · taps, out_height, out_width); absent, it counts 1.
+        mask,
     }
-
-    /// The members by name; an optional one that is absent is `None`.
-    pub fn named(&self) -> [(&'static str, Option<&T>); 3] {
-        [("input", Some(&self.input)), ("offset", Some(&self.offset)), ("mask", self.mask.as_ref())]
-    }
-}
+);
 
 /// Checked deformable columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

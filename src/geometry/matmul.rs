@@ -11,26 +11,15 @@ pub struct Matmul {
     pub transpose_b: bool,
 }
 
-/// What a [`Matmul`] reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MatmulInputs<T> {
-    /// (batch, rows, depth), or transposed
-    pub a: T,
-    /// (batch, depth, columns), or transposed
-    pub b: T,
-}
-
-impl<T> MatmulInputs<T> {
-    /// The same structure with `f` applied to each member.
-    pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> MatmulInputs<U> {
-        MatmulInputs { a: f(&self.a), b: f(&self.b) }
+inputs!(
+    /// What a [`Matmul`] reads.
+    MatmulInputs, 2 {
+        /// (batch, rows, depth), or transposed
+        a,
+        /// (batch, depth, columns), or transposed
+        b,
     }
-
-    /// The members by name; an optional one that is absent is `None`.
-    pub fn named(&self) -> [(&'static str, Option<&T>); 2] {
-        [("a", Some(&self.a)), ("b", Some(&self.b))]
-    }
-}
+);
 
 /// A checked batch of matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

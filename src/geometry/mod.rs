@@ -3,6 +3,55 @@
 //! This is the one place where shapes and attributes are refused. Whoever holds a geometry knows that every extent and
 //! every product of extents in it fits `u32`, and that the output has pixels (though perhaps no batch).
 
+/// Declares what an op reads, for tensors, their specs, their shapes, or slices alike. Optional members stand last.
+macro_rules! inputs {
+    (
+        $(#[$doc:meta])* $name:ident, $count:literal {
+            $($(#[$field_doc:meta])* $field:ident,)+
+            $(; $($(#[$optional_doc:meta])* $optional:ident,)+)?
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name<T> {
+            $($(#[$field_doc])* pub $field: T,)+
+            $($($(#[$optional_doc])* pub $optional: Option<T>,)+)?
+        }
+
+        impl<T> $name<T> {
+            /// The same structure with `f` applied to each member.
+            pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> $name<U> {
+                $name {
+                    $($field: f(&self.$field),)+
+                    $($($optional: self.$optional.as_ref().map(&mut f),)+)?
+                }
+            }
+
+            /// The same structure with `f` applied to each member, or the first error.
+            ///
+            /// # Errors
+            /// What `f` gives.
+            pub fn try_map<'a, U, E>(
+                &'a self,
+                mut f: impl FnMut(&'a T) -> std::result::Result<U, E>,
+            ) -> std::result::Result<$name<U>, E> {
+                Ok($name {
+                    $($field: f(&self.$field)?,)+
+                    $($($optional: self.$optional.as_ref().map(&mut f).transpose()?,)+)?
+                })
+            }
+
+            /// The members by name; an optional one that is absent is `None`.
+            pub fn named(&self) -> [(&'static str, Option<&T>); $count] {
+                [
+                    $((stringify!($field), Some(&self.$field)),)+
+                    $($((stringify!($optional), self.$optional.as_ref()),)+)?
+                ]
+            }
+        }
+    };
+}
+
 mod bilinear_sample;
 mod conv2d;
 mod deform;

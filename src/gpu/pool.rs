@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::{Counters, Gpu, Part, Tensor, lock};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::shape::Shape;
 
 /// A counted buffer.
 struct OwnBuffer {
@@ -126,9 +127,9 @@ impl Workspace {
     }
 
     /// Its first elements, as a tensor of f32.
-    pub(super) fn tensor(&self, gpu: &Gpu, elements: u64) -> Result<Tensor> {
+    pub(super) fn tensor(&self, gpu: &Gpu, shape: Shape) -> Result<Tensor> {
         match &self.own {
-            Some(own) => Tensor::from_buffer(gpu, own.buffer.clone(), 0, [elements as u32], DType::F32),
+            Some(own) => Tensor::from_buffer(gpu, own.buffer.clone(), 0, shape, DType::F32),
             None => Err(Error::Validation("a workspace was used after it was given back".to_string())),
         }
     }

@@ -6,6 +6,7 @@ use super::kernel::Pipeline;
 use super::{Gpu, Kernel, Part, Tensor, Workspace};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::shape::Shape;
 
 /// An owned list of dispatches over buffer handles, checked as it grows. No pass is open and nothing is borrowed; it may be
 /// submitted more than once.
@@ -27,6 +28,7 @@ pub struct Recorder {
     gpu: Gpu,
     pub(super) dispatches: Vec<Dispatch>,
     workspaces: Vec<Workspace>,
+    workspaces_in_use: usize,
     outgrown: Vec<Workspace>,
 }
 
@@ -48,7 +50,13 @@ impl Dispatch {
 impl Recorder {
     /// An empty recording.
     pub fn new(gpu: &Gpu) -> Self {
-        Self { gpu: gpu.clone(), dispatches: Vec::new(), workspaces: Vec::new(), outgrown: Vec::new() }
+        Self {
+            gpu: gpu.clone(),
+            dispatches: Vec::new(),
+            workspaces: Vec::new(),
+            workspaces_in_use: 0,
+            outgrown: Vec::new(),
+        }
     }
 
     /// The device it is for.
@@ -107,32 +115,30 @@ impl Recorder {
     }
 
     /// Records all of an op, or, where that fails, nothing.
-    pub(crate) fn all_or_nothing(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let before = self.dispatches.len();
+        self.workspaces_in_use = 0;
         record(self).inspect_err(|_| self.dispatches.truncate(before))
     }
 
-    /// Scratch tensors of f32 for one op, each with at least the given elements. They hold whatever was left in them.
+    /// A scratch tensor of f32 for the op that is being recorded. It holds whatever was left in it.
     ///
-    /// Ops of one recording run one after another, so they share their workspace slot by slot.
-    pub(crate) fn workspaces(&mut self, elements: &[u64]) -> Result<Vec<Tensor>> {
-        elements
-            .iter()
-            .enumerate()
-            .map(|(slot, &elements)| {
-                let size = elements.max(4) * DType::F32.size();
-                if self.workspaces.get(slot).is_none_or(|workspace| workspace.size() < size) {
-                    let workspace = Workspace::new(&self.gpu, size)?;
-                    if slot < self.workspaces.len() {
-                        // Earlier dispatches still use the smaller one.
-                        self.outgrown.push(std::mem::replace(&mut self.workspaces[slot], workspace));
-                    } else {
-                        self.workspaces.push(workspace);
-                    }
-                }
-                self.workspaces[slot].tensor(&self.gpu, elements)
-            })
-            .collect()
+    /// Ops of one recording run one after another, so the next one gets the same again.
+    pub(crate) fn workspace(&mut self, shape: impl Into<Shape>) -> Result<Tensor> {
+        let shape = shape.into();
+        let size = shape.elements().max(4) * DType::F32.size();
+        let slot = self.workspaces_in_use;
+        self.workspaces_in_use += 1;
+        if self.workspaces.get(slot).is_none_or(|workspace| workspace.size() < size) {
+            let workspace = Workspace::new(&self.gpu, size)?;
+            if slot < self.workspaces.len() {
+                // Earlier dispatches still use the smaller one.
+                self.outgrown.push(std::mem::replace(&mut self.workspaces[slot], workspace));
+            } else {
+                self.workspaces.push(workspace);
+            }
+        }
+        self.workspaces[slot].tensor(&self.gpu, shape)
     }
 
     /// Appends a dispatch of as many workgroups as hold `invocations` invocations.

@@ -5,6 +5,7 @@
 pub(crate) mod bilinear_sample;
 pub(crate) mod channels_last;
 pub(crate) mod columns;
+pub(crate) mod convert;
 pub(crate) mod deform_im2col;
 pub(crate) mod im2col;
 pub(crate) mod matmul;

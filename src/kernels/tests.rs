@@ -6,12 +6,14 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, Scalar, ShaderStage, TypeInner};
 
 use super::*;
+use crate::dtype::DType;
 use crate::gpu::Kernel;
 
 /// Every kernel, and the fields of its `Params` in Rust.
 const KERNELS: &[(&Kernel, &[&str])] = &[
     (&bilinear_sample::BILINEAR_SAMPLE, bilinear_sample::Params::FIELDS),
     (&channels_last::CHANNELS_LAST, channels_last::Params::FIELDS),
+    (&convert::CONVERT, convert::Params::FIELDS),
     (&deform_im2col::DEFORM_IM2COL_QUADS, columns::Params::FIELDS),
     (&deform_im2col::DEFORM_IM2COL_QUADS_U64, columns::Params::FIELDS),
     (&deform_im2col::DEFORM_IM2COL_CHANNELS, columns::Params::FIELDS),
@@ -139,12 +141,19 @@ fn every_file_is_used_and_opens_with_its_contract() {
     assert_eq!(on_disk, used);
 }
 
-/// WGSL knows borders by number.
+/// WGSL knows borders and element types by number.
 #[test]
-fn borders_have_the_same_numbers_in_wgsl() {
-    let (_, text) =
-        deform_im2col::DEFORM_IM2COL_QUADS.files.iter().find(|(name, _)| name.ends_with("border.wgsl")).unwrap();
+fn enumerations_have_the_same_numbers_in_wgsl() {
+    let text = |kernel: &Kernel, file: &str| kernel.files.iter().find(|(name, _)| *name == file).unwrap().1;
+    let has = |text: &str, name: &str, number: u32| {
+        assert!(text.contains(&format!("const {name} = {number}u;")), "{name}");
+    };
+    let borders = text(&bilinear_sample::BILINEAR_SAMPLE, "shared/border.wgsl");
     for (name, value) in [("ZEROS", Border::Zeros), ("CLAMP_HI", Border::ClampHi), ("STRICT", Border::Strict)] {
-        assert!(text.contains(&format!("const {name} = {}u;", border(value))), "{name}");
+        has(borders, name, border(value));
+    }
+    let dtypes = text(&convert::CONVERT, "shared/dtype.wgsl");
+    for (name, value) in [("F32", DType::F32), ("F16", DType::F16), ("BF16", DType::BF16)] {
+        has(dtypes, name, convert::number(value));
     }
 }

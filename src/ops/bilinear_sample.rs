@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use super::convert::{rounded, widened};
 use super::{Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{BilinearSample, BilinearSampleGeometry, BilinearSampleInputs};
@@ -52,14 +53,17 @@ impl BilinearSamplePlan {
             return Ok(());
         }
         let whole = [0..batch, 0..channels, 0..out_height * out_width];
-        recorder.all_or_nothing(|recorder| self.piece(recorder, inputs, output, whole))
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            rounded(recorder, output, |recorder, output| self.piece(recorder, &inputs, output, whole))
+        })
     }
 
     /// Does some channels and positions of some images, in as many dispatches as the tensors need to be bound.
     fn piece(
         &self,
         recorder: &mut Recorder,
-        inputs: &BilinearSampleInputs<&Tensor>,
+        inputs: &BilinearSampleInputs<Tensor>,
         output: &Tensor,
         piece: [Range<u32>; 3],
     ) -> Result<()> {
@@ -73,8 +77,8 @@ impl BilinearSamplePlan {
             let start = element(images.start, plane.start, within.start);
             tensor.part(argument, start..element(images.end - 1, plane.end - 1, within.end))
         };
-        let bound = part("input", inputs.input, channels, some_channels, pixels, 0..pixels).and_then(|input| {
-            let positions = part("positions", inputs.positions, 2, &(0..2), out_pixels, some_pixels.clone())?;
+        let bound = part("input", &inputs.input, channels, some_channels, pixels, 0..pixels).and_then(|input| {
+            let positions = part("positions", &inputs.positions, 2, &(0..2), out_pixels, some_pixels.clone())?;
             let output = part("output", output, channels, some_channels, out_pixels, some_pixels.clone())?;
             Ok([input, positions, output])
         });

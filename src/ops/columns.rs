@@ -146,10 +146,10 @@ impl Columns {
         pieces(0..images * self.pixels(), pixels.clamp(1, u32::MAX.into()) as u32)
     }
 
-    /// Elements of each band of a chunk of packed images.
-    pub(super) fn packed_elements(&self, gpu: &Gpu, images: u32) -> Vec<u64> {
-        let quads = self.quads.len() as u64;
-        self.bands(gpu, images).map(|band| u64::from(band.end - band.start) * quads * 4).collect()
+    /// Workspace for the packed images of a chunk, band by band.
+    pub(super) fn packed(&self, recorder: &mut Recorder, images: u32) -> Result<Vec<Tensor>> {
+        let bands = self.bands(recorder.gpu(), images);
+        bands.map(|band| recorder.workspace([band.end - band.start, self.quads.len() as u32, 4])).collect()
     }
 
     /// Output pixels whose columns take about `bytes`, in a chunk of as many images.
@@ -167,8 +167,7 @@ impl Columns {
             return Ok(());
         }
         let chunk = self.images_per_chunk(recorder.gpu());
-        let packed = self.packed_elements(recorder.gpu(), chunk);
-        let packed = recorder.workspaces(&packed)?;
+        let packed = self.packed(recorder, chunk)?;
         let strip = self.strip_pixels(recorder.gpu(), chunk, u64::MAX);
         let (out_pixels, depth) = (self.im2col.out_pixels(), self.im2col.taps() * self.im2col.channels);
         for images in pieces(0..self.im2col.batch, chunk) {

@@ -1,4 +1,5 @@
 use super::columns::Sampler;
+use super::convert::{rounded, widened};
 use super::strategy::im2col::Im2colConvolution;
 use super::{Contract, Strategy, run};
 use crate::error::Result;
@@ -69,9 +70,13 @@ impl Conv2dPlan {
     /// for; [`Error::Attribute`](crate::Error::Attribute) where `output` shares its buffer with an input.
     pub fn forward_into(&self, recorder: &mut Recorder, inputs: &Conv2dInputs<&Tensor>, output: &Tensor) -> Result<()> {
         self.contract.check(recorder, Conv2dInputs::named, inputs.named(), output)?;
-        let sampler = Sampler { input: inputs.input, offset: None, mask: None };
-        recorder
-            .all_or_nothing(|recorder| self.convolution.forward(recorder, &sampler, inputs.weight, inputs.bias, output))
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            rounded(recorder, output, |recorder, output| {
+                let sampler = Sampler { input: &inputs.input, offset: None, mask: None };
+                self.convolution.forward(recorder, &sampler, &inputs.weight, inputs.bias.as_ref(), output)
+            })
+        })
     }
 }
 

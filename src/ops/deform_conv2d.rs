@@ -1,4 +1,5 @@
 use super::columns::Sampler;
+use super::convert::{rounded, widened};
 use super::strategy::im2col::Im2colConvolution;
 use super::{Contract, Strategy, run};
 use crate::error::Result;
@@ -74,9 +75,14 @@ impl DeformConv2dPlan {
         output: &Tensor,
     ) -> Result<()> {
         self.contract.check(recorder, DeformConv2dInputs::named, inputs.named(), output)?;
-        let sampler = Sampler { input: inputs.input, offset: Some(inputs.offset), mask: inputs.mask };
-        recorder
-            .all_or_nothing(|recorder| self.convolution.forward(recorder, &sampler, inputs.weight, inputs.bias, output))
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            rounded(recorder, output, |recorder, output| {
+                let sampler =
+                    Sampler { input: &inputs.input, offset: Some(&inputs.offset), mask: inputs.mask.as_ref() };
+                self.convolution.forward(recorder, &sampler, &inputs.weight, inputs.bias.as_ref(), output)
+            })
+        })
     }
 }
 

@@ -1,4 +1,5 @@
 use super::columns::{Columns, Sampler};
+use super::convert::{rounded, widened};
 use super::{Contract, run};
 use crate::error::Result;
 use crate::geometry::{DeformIm2col, DeformIm2colGeometry, DeformIm2colInputs};
@@ -45,8 +46,11 @@ impl DeformIm2colPlan {
         output: &Tensor,
     ) -> Result<()> {
         self.contract.check(recorder, DeformIm2colInputs::named, inputs.named(), output)?;
-        let sampler = Sampler { input: inputs.input, offset: Some(inputs.offset), mask: inputs.mask };
-        recorder.all_or_nothing(|recorder| self.columns.forward(recorder, &sampler, output))
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            let sampler = Sampler { input: &inputs.input, offset: Some(&inputs.offset), mask: inputs.mask.as_ref() };
+            rounded(recorder, output, |recorder, output| self.columns.forward(recorder, &sampler, output))
+        })
     }
 }
 

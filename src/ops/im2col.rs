@@ -1,4 +1,5 @@
 use super::columns::{Columns, Sampler};
+use super::convert::{rounded, widened};
 use super::{Contract, run};
 use crate::error::Result;
 use crate::geometry::{Im2col, Im2colGeometry};
@@ -39,8 +40,11 @@ impl Im2colPlan {
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for.
     pub fn forward_into(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) -> Result<()> {
         self.contract.check(recorder, |spec| [("input", Some(spec))], [("input", Some(&input))], output)?;
-        let sampler = Sampler { input, offset: None, mask: None };
-        recorder.all_or_nothing(|recorder| self.columns.forward(recorder, &sampler, output))
+        recorder.op(|recorder| {
+            let input = widened(recorder, input)?;
+            let sampler = Sampler { input: &input, offset: None, mask: None };
+            rounded(recorder, output, |recorder, output| self.columns.forward(recorder, &sampler, output))
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use super::convert::{rounded, widened};
 use super::{Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Matmul, MatmulGeometry, MatmulInputs};
@@ -50,26 +51,32 @@ impl MatmulPlan {
         let [rows_, columns_, depth_] = [rows, columns, depth].map(u64::from);
         let (a_row, a_column) = if op.transpose_a { (1, rows_) } else { (depth_, 1) };
         let (b_row, b_column) = if op.transpose_b { (1, depth_) } else { (columns_, 1) };
-        let matrix = |argument, tensor, batch, row, column| Matrix { argument, tensor, first: 0, batch, row, column };
-        let whole = Product {
-            batch,
-            rows,
-            columns,
-            depth,
-            a: matrix("a", inputs.a, rows_ * depth_, a_row, a_column),
-            b: matrix("b", inputs.b, depth_ * columns_, b_row, b_column),
-            bias: None,
-            output: Output {
-                tensor: output,
-                first: 0,
-                batch: rows_ * columns_,
-                row: columns_,
-                column_first: 0,
-                block: columns,
-                block_stride: 0,
-            },
-        };
-        recorder.all_or_nothing(|recorder| product(recorder, whole))
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            let matrix =
+                |argument, tensor, batch, row, column| Matrix { argument, tensor, first: 0, batch, row, column };
+            rounded(recorder, output, |recorder, output| {
+                let whole = Product {
+                    batch,
+                    rows,
+                    columns,
+                    depth,
+                    a: matrix("a", &inputs.a, rows_ * depth_, a_row, a_column),
+                    b: matrix("b", &inputs.b, depth_ * columns_, b_row, b_column),
+                    bias: None,
+                    output: Output {
+                        tensor: output,
+                        first: 0,
+                        batch: rows_ * columns_,
+                        row: columns_,
+                        column_first: 0,
+                        block: columns,
+                        block_stride: 0,
+                    },
+                };
+                product(recorder, whole)
+            })
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 mod bilinear_sample;
 mod columns;
 mod conv2d;
+mod convert;
 mod deform_conv2d;
 mod deform_im2col;
 mod im2col;
@@ -24,6 +25,7 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::convert::CONVERT;
 use crate::shape::Shape;
 
 /// The arguments of an op by name; an optional one may be absent.
@@ -37,21 +39,19 @@ struct Contract<I> {
 }
 
 impl<I> Contract<I> {
-    /// Refuses element types that no kernel takes yet.
+    /// The output has the element type of the first input. Compiles what element types need.
     fn new<const N: usize>(
         gpu: &Gpu,
         inputs: I,
         named: impl Fn(&I) -> Named<TensorSpec, N>,
         output: Shape,
     ) -> Result<Self> {
-        for (argument, spec) in named(&inputs) {
-            if let Some(TensorSpec { dtype, .. }) = spec
-                && *dtype != DType::F32
-            {
-                return Err(Error::dtype(argument, format!("{argument} holds {dtype}; only f32 is computed with")));
-            }
+        let dtypes: Vec<_> = named(&inputs).into_iter().filter_map(|(_, spec)| Some(spec?.dtype)).collect();
+        if dtypes.iter().any(|dtype| *dtype != DType::F32) {
+            gpu.compile(&CONVERT)?;
         }
-        Ok(Self { gpu: gpu.id(), inputs, output: TensorSpec { shape: output, dtype: DType::F32 } })
+        let dtype = dtypes.first().copied().unwrap_or(DType::F32);
+        Ok(Self { gpu: gpu.id(), inputs, output: TensorSpec { shape: output, dtype } })
     }
 
     /// Refuses tensors other than those the plan was made for.

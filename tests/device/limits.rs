@@ -5,7 +5,7 @@ use pliant::geometry::*;
 use pliant::{Error, Gpu, GpuOptions, Im2colPlan, Recorder, wgpu};
 
 use crate::shapes::deform_conv2d;
-use crate::support::problem::{Array, Implementation, Problem};
+use crate::support::problem::{Array, Implementation, Problem, Storage};
 use crate::support::random::normal;
 
 fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
@@ -16,7 +16,9 @@ fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
 }
 
 fn check_with(gpu: &Gpu, problem: &Problem) {
-    if let Err(failure) = crate::check_on(problem, Implementation::Device(gpu, None)) {
+    if let Err(failure) =
+        crate::check_on(problem, Implementation::Device { gpu, strategy: None, storage: Storage::F32 })
+    {
         panic!("{failure}\n{}", problem.describe());
     }
 }
@@ -91,7 +93,9 @@ fn a_weight_beyond_a_binding_is_an_error() {
     let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
     let mut rng = Rng::with_seed(13);
     let problem = deform_conv2d(&mut rng, DeformConv2d::default(), [1, 64, 3, 3], [16, 64, 3, 3], true, 1.0);
-    let error = pollster::block_on(problem.run(Implementation::Device(&gpu, None))).unwrap_err();
+    let error =
+        pollster::block_on(problem.run(Implementation::Device { gpu: &gpu, strategy: None, storage: Storage::F32 }))
+            .unwrap_err();
     assert!(matches!(error, Error::Limit { argument: "weight", .. }), "{error:?}");
     assert_eq!(error.to_string(), "the packed weight takes 36864 bytes; the device binds 16384 at most");
 }

@@ -7,12 +7,14 @@
 //! | properties | what holds without expected numbers |
 //! | random | drawn problems agree with the reference |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
+//! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | embedding | the caller's device, encoder and pass |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod calls;
+mod dtypes;
 mod embedding;
 mod goldens;
 mod limits;
@@ -28,7 +30,7 @@ use std::sync::OnceLock;
 use pliant::{Gpu, Strategy};
 
 use support::compare::Expected;
-use support::problem::{Implementation, Problem};
+use support::problem::{Implementation, Problem, Storage};
 
 /// The device of all tests.
 fn gpu() -> &'static Gpu {
@@ -45,14 +47,19 @@ fn gpu() -> &'static Gpu {
 /// Every implementation on a device: each strategy forced, and the plan's own choice.
 fn implementations(gpu: &Gpu) -> impl Iterator<Item = Implementation<'_>> {
     let forced = Strategy::ALL.iter().map(|&strategy| Some(strategy));
-    std::iter::once(None).chain(forced).map(move |strategy| Implementation::Device(gpu, strategy))
+    let strategies = std::iter::once(None).chain(forced);
+    strategies.map(move |strategy| Implementation::Device { gpu, strategy, storage: Storage::F32 })
 }
 
 /// Holds a problem against the reference.
 fn check_on(problem: &Problem, implementation: Implementation<'_>) -> Result<(), String> {
     let actual = pollster::block_on(problem.run(implementation)).map_err(|error| error.to_string())?;
-    let reference = problem.reference().map_err(|error| error.to_string())?;
-    Expected::of_reference(reference).compare(&actual).map_err(|miss| format!("output{miss}"))
+    let storage = match implementation {
+        Implementation::Reference => Storage::F32,
+        Implementation::Device { storage, .. } => storage,
+    };
+    let reference = problem.stored(storage).reference().map_err(|error| error.to_string())?;
+    Expected::of_reference(reference).stored(storage.data).compare(&actual).map_err(|miss| format!("output{miss}"))
 }
 
 fn check(problem: &Problem) {

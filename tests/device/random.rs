@@ -4,6 +4,7 @@ use fastrand::Rng;
 use pliant::geometry::*;
 use proptest::prelude::*;
 
+use crate::dtypes::{STORAGES, on};
 use crate::shapes::deform_conv2d;
 use crate::support::problem::Problem;
 use crate::{check_on, gpu, implementations};
@@ -55,9 +56,10 @@ proptest! {
     #[test]
     fn drawn_problems_agree_with_the_reference(seed: u64) {
         let problem = draw(seed);
-        for implementation in implementations(gpu()) {
+        let storage = STORAGES[seed as usize % STORAGES.len()];
+        for implementation in implementations(gpu()).chain([on(storage)]) {
             let result = check_on(&problem, implementation);
-            prop_assert!(result.is_ok(), "seed {seed}: {}\n{}", result.unwrap_err(), problem.describe());
+            prop_assert!(result.is_ok(), "seed {seed}, {storage:?}: {}\n{}", result.unwrap_err(), problem.describe());
         }
     }
 }

@@ -10,7 +10,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::compare::Expected;
-use super::problem::{Array, Implementation, Problem};
+use super::problem::{Array, Implementation, Problem, Storage};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -117,9 +117,16 @@ impl Case {
             }
             op => return Err(format!("the op {op} is not known").into()),
         };
-        let Some(expected) = file.expected("output")? else {
+        let Some(mut expected) = file.expected("output")? else {
             return Ok(Verdict::Skipped("it has gradients only, and the backward pass is not built yet".to_string()));
         };
+        if let Implementation::Device { storage, .. } = implementation
+            && storage != Storage::F32
+        {
+            // Rounding an offset moves its sample, perhaps across a border: what was computed from the unrounded one is no measure.
+            let reference = problem.stored(storage).reference()?;
+            expected = Expected::of_reference(reference).stored(storage.data);
+        }
         let output = problem.run(implementation).await?;
         Ok(match expected.compare(&output) {
             Ok(()) => Verdict::Passed,
@@ -132,7 +139,9 @@ fn refuse(implementation: Implementation, op: &DeformConv2d, shapes: &DeformConv
     let specs = shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 });
     let made = match implementation {
         Implementation::Reference => DeformConv2dGeometry::new(op, shapes).map(drop),
-        Implementation::Device(gpu, strategy) => DeformConv2dPlan::with_strategy(gpu, op, &specs, strategy).map(drop),
+        Implementation::Device { gpu, strategy, .. } => {
+            DeformConv2dPlan::with_strategy(gpu, op, &specs, strategy).map(drop)
+        }
     };
     match made {
         Err(Error::Shape { .. } | Error::Attribute { .. }) => Verdict::Passed,

@@ -1,5 +1,7 @@
 //! The one comparison, and the one tolerance.
 
+use half::{bf16, f16};
+use pliant::DType;
 use pliant::reference::Reference;
 
 /// What is expected of each element, and how far it may be off.
@@ -15,6 +17,23 @@ impl Expected {
         let ulps = 16.0 + 2.0 * (reference.terms as f64).sqrt();
         let tolerance = reference.magnitude.iter().map(|magnitude| ulps * 2f64.powi(-24) * magnitude).collect();
         Self { value: reference.value, tolerance }
+    }
+
+    /// The same for values that were then stored so: one unit in the last place more, and infinite beyond the range.
+    pub(crate) fn stored(mut self, dtype: DType) -> Self {
+        let (digits, least, largest) = match dtype {
+            DType::F32 => return self,
+            DType::F16 => (10, -24, f64::from(f16::MAX)),
+            DType::BF16 => (7, -133, f64::from(bf16::MAX)),
+        };
+        for (value, tolerance) in self.value.iter_mut().zip(&mut self.tolerance) {
+            let exponent = (value.abs().log2().floor().clamp(-1e4, 1e4) as i32 - digits).max(least);
+            *tolerance += 2f64.powi(exponent);
+            if value.is_finite() && value.abs() > largest + *tolerance {
+                *value = f64::INFINITY.copysign(*value);
+            }
+        }
+        self
     }
 
     /// Values with an absolute and a relative tolerance.

@@ -1,10 +1,11 @@
 //! A problem of any op with its inputs on the host, to be given to any implementation.
 
+use half::{bf16, f16};
 use pliant::geometry::*;
 use pliant::reference::{self, Reference};
 use pliant::{
     BilinearSamplePlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan, Gpu, Im2colPlan, MatmulPlan, Recorder,
-    Result, Shape, Strategy, Tensor, wgpu,
+    Result, Shape, Strategy, Tensor, TensorSpec, wgpu,
 };
 
 /// A tensor on the host.
@@ -25,7 +26,27 @@ impl Array {
     }
 
     pub(crate) fn upload(&self, gpu: &Gpu) -> Result<Tensor> {
-        Tensor::upload(gpu, self.shape, &self.elements)
+        self.upload_as(gpu, DType::F32)
+    }
+
+    pub(crate) fn upload_as(&self, gpu: &Gpu, dtype: DType) -> Result<Tensor> {
+        fn rounded<T>(array: &Array, round: fn(f32) -> T) -> Vec<T> {
+            array.elements.iter().map(|&element| round(element)).collect()
+        }
+        match dtype {
+            DType::F32 => Tensor::upload(gpu, self.shape, &self.elements),
+            DType::F16 => Tensor::upload(gpu, self.shape, &rounded(self, f16::from_f32)),
+            DType::BF16 => Tensor::upload(gpu, self.shape, &rounded(self, bf16::from_f32)),
+        }
+    }
+
+    /// As it is once it has been stored so.
+    fn stored(&self, dtype: DType) -> Self {
+        Self::from_fn(self.shape, |index| match dtype {
+            DType::F32 => self.elements[index],
+            DType::F16 => f16::from_f32(self.elements[index]).to_f32(),
+            DType::BF16 => bf16::from_f32(self.elements[index]).to_f32(),
+        })
     }
 }
 
@@ -33,8 +54,25 @@ impl Array {
 #[derive(Clone, Copy)]
 pub(crate) enum Implementation<'a> {
     Reference,
-    /// With a strategy forced, or the plan's own choice.
-    Device(&'a Gpu, Option<Strategy>),
+    Device {
+        gpu: &'a Gpu,
+        /// Forced, or the plan's own choice.
+        strategy: Option<Strategy>,
+        storage: Storage,
+    },
+}
+
+/// How tensors are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Storage {
+    /// Input, weight, bias, and so the output.
+    pub(crate) data: DType,
+    /// Offset, mask, positions.
+    pub(crate) offset: DType,
+}
+
+impl Storage {
+    pub(crate) const F32: Self = Self { data: DType::F32, offset: DType::F32 };
 }
 
 /// An op with its inputs.
@@ -96,18 +134,42 @@ impl Problem {
         }
     }
 
+    /// The problem with its inputs rounded as they are when stored so.
+    pub(crate) fn stored(&self, Storage { data, offset }: Storage) -> Self {
+        match self {
+            Self::BilinearSample(op, i) => {
+                let (input, positions) = (i.input.stored(data), i.positions.stored(offset));
+                Self::BilinearSample(*op, BilinearSampleInputs { input, positions })
+            }
+            Self::Im2col(op, input) => Self::Im2col(*op, input.stored(data)),
+            Self::DeformIm2col(op, i) => {
+                let mask = i.mask.as_ref().map(|mask| mask.stored(offset));
+                let (input, offset) = (i.input.stored(data), i.offset.stored(offset));
+                Self::DeformIm2col(*op, DeformIm2colInputs { input, offset, mask })
+            }
+            Self::Matmul(op, i) => Self::Matmul(*op, i.map(|array| array.stored(data))),
+            Self::Conv2d(op, i) => Self::Conv2d(*op, i.map(|array| array.stored(data))),
+            Self::DeformConv2d(op, i) => {
+                let mask = i.mask.as_ref().map(|mask| mask.stored(offset));
+                let offset = i.offset.stored(offset);
+                Self::DeformConv2d(*op, DeformConv2dInputs { offset, mask, ..i.map(|array| array.stored(data)) })
+            }
+        }
+    }
+
     /// The output, by any implementation.
     pub(crate) async fn run(&self, implementation: Implementation<'_>) -> Result<Vec<f32>> {
         match implementation {
             Implementation::Reference => Ok(self.reference()?.value.iter().map(|&value| value as f32).collect()),
-            Implementation::Device(gpu, strategy) => self.run_on(gpu, strategy).await,
+            Implementation::Device { gpu, strategy, storage } => self.run_on(gpu, strategy, storage).await,
         }
     }
 
     /// What a device makes of it, in the second of two runs: before it, whatever the first left in the workspace is poisoned, and
     /// so is the output with the words around it.
-    async fn run_on(&self, gpu: &Gpu, strategy: Option<Strategy>) -> Result<Vec<f32>> {
-        let upload = |array: &Array| array.upload(gpu);
+    async fn run_on(&self, gpu: &Gpu, strategy: Option<Strategy>, storage: Storage) -> Result<Vec<f32>> {
+        let data = |array: &Array| array.upload_as(gpu, storage.data);
+        let offset = |array: &Array| array.upload_as(gpu, storage.offset);
         // Every plan has the same verbs; only their inputs differ.
         macro_rules! run {
             ($plan:expr, $inputs:expr) => {{
@@ -118,7 +180,7 @@ impl Problem {
                 drop(recorder);
 
                 gpu.poison_workspace()?;
-                let guarded = Guarded::new(gpu, output.shape())?;
+                let guarded = Guarded::new(gpu, output.spec())?;
                 let mut recorder = Recorder::new(gpu);
                 plan.forward_into(&mut recorder, $inputs, &guarded.output)?;
                 recorder.submit()?;
@@ -127,56 +189,44 @@ impl Problem {
         }
         match self {
             Self::BilinearSample(op, inputs) => {
-                let inputs =
-                    BilinearSampleInputs { input: upload(&inputs.input)?, positions: upload(&inputs.positions)? };
+                let (input, positions) = (data(&inputs.input)?, offset(&inputs.positions)?);
+                let inputs = BilinearSampleInputs { input, positions };
                 run!(BilinearSamplePlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
             }
             Self::Im2col(op, input) => {
-                let input = upload(input)?;
+                let input = data(input)?;
                 run!(Im2colPlan::new(gpu, op, input.spec()), &input)
             }
             Self::DeformIm2col(op, inputs) => {
                 let inputs = DeformIm2colInputs {
-                    input: upload(&inputs.input)?,
-                    offset: upload(&inputs.offset)?,
-                    mask: inputs.mask.as_ref().map(upload).transpose()?,
+                    input: data(&inputs.input)?,
+                    offset: offset(&inputs.offset)?,
+                    mask: inputs.mask.as_ref().map(offset).transpose()?,
                 };
                 run!(DeformIm2colPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
             }
             Self::Matmul(op, inputs) => {
-                let inputs = MatmulInputs { a: upload(&inputs.a)?, b: upload(&inputs.b)? };
+                let inputs = inputs.try_map(data)?;
                 run!(MatmulPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
             }
             Self::Conv2d(op, inputs) => {
-                let inputs = Conv2dInputs {
-                    input: upload(&inputs.input)?,
-                    weight: upload(&inputs.weight)?,
-                    bias: inputs.bias.as_ref().map(upload).transpose()?,
-                };
+                let inputs = inputs.try_map(data)?;
                 let plan = Conv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy);
                 run!(plan, &inputs.map(|tensor| tensor))
             }
             Self::DeformConv2d(op, inputs) => {
-                let inputs = deform_conv2d_tensors(gpu, inputs)?;
+                let inputs = DeformConv2dInputs {
+                    input: data(&inputs.input)?,
+                    offset: offset(&inputs.offset)?,
+                    mask: inputs.mask.as_ref().map(offset).transpose()?,
+                    weight: data(&inputs.weight)?,
+                    bias: inputs.bias.as_ref().map(data).transpose()?,
+                };
                 let plan = DeformConv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy);
                 run!(plan, &inputs.map(|tensor| tensor))
             }
         }
     }
-}
-
-pub(crate) fn deform_conv2d_tensors(
-    gpu: &Gpu,
-    inputs: &DeformConv2dInputs<Array>,
-) -> Result<DeformConv2dInputs<Tensor>> {
-    let upload = |array: &Array| array.upload(gpu);
-    Ok(DeformConv2dInputs {
-        input: upload(&inputs.input)?,
-        offset: upload(&inputs.offset)?,
-        mask: inputs.mask.as_ref().map(upload).transpose()?,
-        weight: upload(&inputs.weight)?,
-        bias: inputs.bias.as_ref().map(upload).transpose()?,
-    })
 }
 
 /// An output within a buffer of poison.
@@ -186,18 +236,18 @@ struct Guarded {
 }
 
 impl Guarded {
-    fn new(gpu: &Gpu, shape: Shape) -> Result<Self> {
-        let elements = shape.elements() + 2 * GUARD;
+    fn new(gpu: &Gpu, TensorSpec { shape, dtype }: TensorSpec) -> Result<Self> {
+        let words = (shape.elements() * dtype.size()).div_ceil(4) + 2 * GUARD;
         let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some("guarded output"),
-            size: elements * 4,
+            size: words * 4,
             usage: Tensor::USAGES,
             mapped_at_creation: false,
         });
-        gpu.queue().write_buffer(&buffer, 0, &POISON.to_ne_bytes().repeat(elements as usize));
+        gpu.queue().write_buffer(&buffer, 0, &POISON.to_ne_bytes().repeat(words as usize));
         Ok(Self {
-            whole: Tensor::from_buffer(gpu, buffer.clone(), 0, [elements as u32], DType::F32)?,
-            output: Tensor::from_buffer(gpu, buffer, GUARD * 4, shape, DType::F32)?,
+            whole: Tensor::from_buffer(gpu, buffer.clone(), 0, [words as u32], DType::F32)?,
+            output: Tensor::from_buffer(gpu, buffer, GUARD * 4, shape, dtype)?,
         })
     }
 
@@ -207,11 +257,14 @@ impl Guarded {
     /// Where a guard was written.
     async fn elements(&self) -> Result<Vec<f32>> {
         let whole: Vec<f32> = self.whole.download()?.await?;
-        let (front, rest) = whole.split_at(GUARD as usize);
-        let (elements, back) = rest.split_at(rest.len() - GUARD as usize);
+        let (front, back) = (&whole[..GUARD as usize], &whole[whole.len() - GUARD as usize..]);
         for (place, guard) in [("in front of", front), ("behind", back)] {
             assert!(guard.iter().all(|word| word.to_bits() == POISON), "words {place} the output were written");
         }
-        Ok(elements.to_vec())
+        Ok(match self.output.dtype() {
+            DType::F32 => self.output.download()?.await?,
+            DType::F16 => self.output.download::<f16>()?.await?.into_iter().map(f16::to_f32).collect(),
+            DType::BF16 => self.output.download::<bf16>()?.await?.into_iter().map(bf16::to_f32).collect(),
+        })
     }
 }

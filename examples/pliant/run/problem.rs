@@ -9,7 +9,7 @@ use pliant::geometry::{DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs};
 use pliant::reference::{self, Reference};
 use pliant::{DeformConv2dPlan, Gpu, Recorder, Shape, StageTime, Tensor};
 
-use crate::support::problem::{Array, deform_conv2d_tensors};
+use crate::support::problem::Array;
 
 use super::filters::{FILTERS, Filter, KERNEL, out_channels};
 use super::lens::Lens;
@@ -82,7 +82,7 @@ impl Problem {
 
     /// Does it on a device: once to warm up, once for the total, once stage by stage.
     pub(super) async fn run(&self, gpu: &Gpu) -> pliant::Result<Run> {
-        let inputs = deform_conv2d_tensors(gpu, &self.inputs)?;
+        let inputs = self.inputs.try_map(|array| array.upload(gpu))?;
         let plan = DeformConv2dPlan::new(gpu, &self.op, &inputs.map(Tensor::spec))?;
         let mut recorder = Recorder::new(gpu);
         let output = plan.forward(&mut recorder, &inputs.map(|tensor| tensor))?;

@@ -50,12 +50,9 @@ impl Im2colConvolution {
 
         let chunk = self.columns.images_per_chunk(recorder.gpu());
         let strip = self.columns.strip_pixels(recorder.gpu(), chunk, STRIP_BYTES);
-        let mut workspaces = self.columns.packed_elements(recorder.gpu(), chunk);
-        let bands = workspaces.len();
-        workspaces.push(u64::from(strip) * u64::from(g.groups) * depth);
-        workspaces.push(weight_elements);
-        let workspaces = recorder.workspaces(&workspaces)?;
-        let (packed, columns, packed_weight) = (&workspaces[..bands], &workspaces[bands], &workspaces[bands + 1]);
+        let packed = self.columns.packed(recorder, chunk)?;
+        let columns = recorder.workspace([strip, g.groups, depth as u32])?;
+        let packed_weight = recorder.workspace([g.out_channels, depth as u32])?;
 
         pack_weight::pack_weight(
             recorder,
@@ -74,13 +71,13 @@ impl Im2colConvolution {
             ],
         )?;
         for images in pieces(0..im2col.batch, chunk) {
-            self.columns.pack(recorder, sampler.input, images.clone(), packed)?;
+            self.columns.pack(recorder, sampler.input, images.clone(), &packed)?;
             let image_pixels = (images.end - images.start) * out_pixels;
             for pixels in pieces(0..image_pixels, strip) {
                 let strip_pixels = pixels.end - pixels.start;
                 let elements = u64::from(strip_pixels) * u64::from(g.groups) * depth;
                 let part = columns.part("columns", 0..elements)?;
-                self.columns.sample(recorder, sampler, images.clone(), pixels.clone(), packed, &part)?;
+                self.columns.sample(recorder, sampler, images.clone(), pixels.clone(), &packed, &part)?;
                 matmul::product(
                     recorder,
                     Product {
@@ -90,7 +87,7 @@ impl Im2colConvolution {
                         depth: depth as u32,
                         a: Matrix {
                             argument: "weight",
-                            tensor: packed_weight,
+                            tensor: &packed_weight,
                             first: 0,
                             batch: u64::from(g.group_out_channels()) * depth,
                             row: depth,
@@ -98,7 +95,7 @@ impl Im2colConvolution {
                         },
                         b: Matrix {
                             argument: "columns",
-                            tensor: columns,
+                            tensor: &columns,
                             first: 0,
                             batch: u64::from(strip_pixels) * depth,
                             row: 1,

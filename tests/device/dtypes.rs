@@ -1,0 +1,140 @@
+//! Storage of 16 bits, on every adapter: the integer operations that do it need no feature.
+
+use fastrand::Rng;
+use half::{bf16, f16};
+use pliant::DType::{BF16, F16, F32};
+use pliant::geometry::*;
+use pliant::{Im2colPlan, Recorder, Tensor};
+
+use crate::shapes::deform_conv2d;
+use crate::support::case;
+use crate::support::problem::{Array, Implementation, Problem, Storage};
+use crate::support::random::{normal, uniform};
+use crate::{check_on, gpu};
+
+pub(crate) const STORAGES: [Storage; 5] = [
+    Storage { data: F16, offset: F16 },
+    Storage { data: BF16, offset: BF16 },
+    Storage { data: F16, offset: F32 },
+    Storage { data: BF16, offset: F16 },
+    Storage { data: F32, offset: BF16 },
+];
+
+pub(crate) fn on(storage: Storage) -> Implementation<'static> {
+    Implementation::Device { gpu: gpu(), strategy: None, storage }
+}
+
+fn check(problem: &Problem) {
+    for storage in STORAGES {
+        if let Err(failure) = check_on(problem, on(storage)) {
+            panic!("{storage:?}: {failure}\n{}", problem.describe());
+        }
+    }
+}
+
+/// A window of one tap copies: every value of 16 bits goes through f32 and back.
+#[test]
+fn every_bit_pattern_survives() {
+    let shape = [1, 1, 256, 256];
+    let patterns: Vec<u16> = (0..=u16::MAX).collect();
+    let copy = |tensor: Tensor| {
+        let plan = Im2colPlan::new(gpu(), &Im2col::default(), tensor.spec()).unwrap();
+        let mut recorder = Recorder::new(gpu());
+        let output = plan.forward(&mut recorder, &tensor).unwrap();
+        recorder.submit().unwrap();
+        output
+    };
+    let halves: Vec<_> = patterns.iter().map(|&bits| f16::from_bits(bits)).collect();
+    let back = copy(Tensor::upload(gpu(), shape, &halves).unwrap()).download_blocking::<f16>().unwrap();
+    assert!(halves.iter().zip(&back).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())));
+    let halves: Vec<_> = patterns.iter().map(|&bits| bf16::from_bits(bits)).collect();
+    let back = copy(Tensor::upload(gpu(), shape, &halves).unwrap()).download_blocking::<bf16>().unwrap();
+    assert!(halves.iter().zip(&back).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())));
+}
+
+/// A product by 1 rounds, and sums nothing: f32 between, on and next to values of 16 bits, the largest and the smallest among them.
+#[test]
+fn rounding_is_to_nearest_even_and_beyond_the_range_infinite() {
+    let mut values = vec![0.0, 65504.0, 65519.996, 65520.0, -65520.0, 1e30, f32::MAX, f32::INFINITY];
+    values.extend([
+        2f32.powi(-24),
+        2f32.powi(-25),
+        2f32.powi(-25) * 1.000_001,
+        2f32.powi(-26),
+        3.0 * 2f32.powi(-25),
+        1e-40,
+    ]);
+    let mut rng = Rng::with_seed(41);
+    values.extend((0..20_000).map(|_| f32::from_bits(rng.u32(..0x7f80_0000) | (rng.u32(..2) << 31))));
+    // Halfway between neighbours.
+    values.extend((0..20_000).map(|_| f32::from_bits((rng.u32(0x3300_0000..0x4780_0000) & !0x1fff) | 0x1000)));
+    values.extend((0..20_000).map(|_| f32::from_bits((rng.u32(..0x7f00_0000) & !0xffff) | 0x8000)));
+    let rows = values.len() as u32;
+    let wide = Tensor::upload(gpu(), [1, rows, 1], &values).unwrap();
+    macro_rules! check {
+        ($half:ty) => {
+            let one = Tensor::upload(gpu(), [1, 1, 1], &[<$half>::from_f32(1.0)]).unwrap();
+            // The output has the type of `a`: the column of ones times the row of values.
+            let inputs = MatmulInputs { a: &one, b: &wide };
+            let product = Matmul { transpose_b: true, ..Matmul::default() }.forward(&inputs).unwrap();
+            let actual = product.download_blocking::<$half>().unwrap();
+            for (value, actual) in values.iter().zip(actual) {
+                // A device may take denormals of f32 as 0.
+                if value.abs() >= f32::MIN_POSITIVE || *value == 0.0 {
+                    assert_eq!(actual.to_bits(), <$half>::from_f32(*value).to_bits(), "{value:e}");
+                }
+            }
+        };
+    }
+    check!(f16);
+    check!(bf16);
+}
+
+#[test]
+fn every_op_in_odd_sizes() {
+    let mut rng = Rng::with_seed(42);
+    let op = DeformConv2d {
+        stride: [2, 1],
+        padding: [1, 0, 2, 3],
+        dilation: [2, 1],
+        groups: 2,
+        offset_groups: 3,
+        ..DeformConv2d::default()
+    };
+    for offset_layout in [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint] {
+        let op = DeformConv2d { offset_layout, ..op };
+        check(&deform_conv2d(&mut rng, op, [3, 6, 5, 3], [4, 3, 3, 2], true, 2.0));
+    }
+    check(&deform_conv2d(&mut rng, op, [0, 6, 5, 3], [4, 3, 3, 2], true, 2.0));
+    check(&deform_conv2d(&mut rng, DeformConv2d::default(), [1, 1, 1, 1], [1, 1, 1, 1], false, 0.5));
+    let inputs = Conv2dInputs {
+        input: normal(&mut rng, [1, 3, 5, 7], 1.0),
+        weight: normal(&mut rng, [5, 3, 3, 1], 1.0),
+        bias: Some(normal(&mut rng, [5], 1.0)),
+    };
+    check(&Problem::Conv2d(Conv2d::default(), inputs));
+    let inputs = MatmulInputs { a: normal(&mut rng, [3, 5, 7], 1.0), b: normal(&mut rng, [3, 7, 3], 1.0) };
+    check(&Problem::Matmul(Matmul::default(), inputs));
+    let window = Im2col { kernel: [3, 2], padding: [1; 4], ..Im2col::default() };
+    check(&Problem::Im2col(window, normal(&mut rng, [1, 3, 5, 7], 1.0)));
+    let inputs = DeformIm2colInputs {
+        input: normal(&mut rng, [1, 3, 5, 7], 1.0),
+        offset: normal(&mut rng, [1, 12, 5, 8], 1.0),
+        mask: Some(uniform(&mut rng, [1, 6, 5, 8])),
+    };
+    check(&Problem::DeformIm2col(DeformIm2col { window, ..DeformIm2col::default() }, inputs));
+    let inputs = BilinearSampleInputs {
+        input: normal(&mut rng, [1, 3, 5, 7], 1.0),
+        positions: Array::from_fn([1, 2, 3, 3], |index| index as f32 * 0.37),
+    };
+    check(&Problem::BilinearSample(BilinearSample::default(), inputs));
+}
+
+#[test]
+fn goldens_with_their_inputs_rounded() {
+    for storage in &STORAGES[..3] {
+        let summary = pollster::block_on(case::judge_all(&case::folders()[..1], on(*storage)));
+        assert_eq!(summary.failed, 0, "{storage:?}: {summary}");
+        assert!(summary.passed > 100, "{storage:?}: {summary}");
+    }
+}
