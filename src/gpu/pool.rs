@@ -117,7 +117,13 @@ impl Workspace {
         let pool = Arc::clone(&gpu.inner.pool);
         let own = match pool.take(size) {
             Some(own) => own,
-            None => OwnBuffer::new(gpu, "pliant workspace", size, Tensor::USAGES, None)?,
+            None => OwnBuffer::new(
+                gpu,
+                "pliant workspace",
+                size_class(size).min(gpu.capabilities().limits.max_buffer_size).max(size),
+                Tensor::USAGES,
+                None,
+            )?,
         };
         Ok(Self { own: Some(own), pool })
     }
@@ -133,6 +139,11 @@ impl Workspace {
             None => Err(Error::Validation("a workspace was used after it was given back".to_string())),
         }
     }
+}
+
+/// The size rounded up by a quarter at most, so that slightly different problems find each other's buffers.
+fn size_class(size: u64) -> u64 {
+    size.next_multiple_of((size.next_power_of_two() / 8).max(256))
 }
 
 impl Drop for Workspace {

@@ -136,6 +136,26 @@ fn a_repeated_call_makes_nothing() {
     assert!(gpu.counts().buffer_bytes < counts.buffer_bytes);
 }
 
+/// Plans, parameters, tables and workspace of shapes that never come again do not pile up.
+#[test]
+fn many_shapes_take_no_more_memory_than_a_few() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let weight = Array::filled([2, 3, 3, 3], 1.0).upload(&gpu).unwrap();
+    let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let mut bytes = Vec::new();
+    for width in 1..=300 {
+        let input = Array::filled([1, 3, 4, width], 1.0).upload(&gpu).unwrap();
+        let output = op.forward(&Conv2dInputs { input: &input, weight: &weight, bias: None }).unwrap();
+        if width % 50 == 0 {
+            // Inside, 27 ones are added up.
+            assert_eq!(output.download_blocking::<f32>().unwrap()[width as usize + 1], 27.0);
+            bytes.push(gpu.counts().buffer_bytes);
+        }
+    }
+    // The largest of these problems needs 0.2 MB of workspace; smaller ones left theirs, a few sizes in each octave.
+    assert!(bytes.iter().all(|&bytes| bytes < 3 << 20), "{bytes:?}");
+}
+
 #[test]
 fn a_profile_names_every_kernel() {
     let (inputs, plan) = convolution(gpu());
