@@ -112,7 +112,9 @@ fn matmul_subgroup(
     var right1: Sums;
     var right2: Sums;
     var right3: Sums;
-    for (var k = 0u; k < params.depth / 4u; k++) {
+    // A broadcast, since it is no uniform to lavapipe: see row_bias.
+    let quads = subgroupBroadcast(params.depth / 4u, 0u);
+    for (var k = 0u; k < quads; k++) {
         let left = mat4x4<f32>(unpack_quad(b[b0 + k]), unpack_quad(b[b1 + k]), unpack_quad(b[b2 + k]), unpack_quad(b[b3 + k]));
         let right = mat4x4<f32>(unpack_quad(b[b4 + k]), unpack_quad(b[b5 + k]), unpack_quad(b[b6 + k]), unpack_quad(b[b7 + k]));
         let rows0 = unpack_quad(a[a0 + k]);

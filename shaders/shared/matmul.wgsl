@@ -2,7 +2,7 @@
 //
 // a      element (batch, row, k) is a_first + batch * a_batch + row * a_row + k * a_depth
 // b      element (batch, k, column) is b_first + batch * b_batch + k * b_depth + column * b_column
-// bias   element (batch, row) is bias_first + batch * bias_batch + row; not read where biased is 0
+// bias   element (batch, row) is bias_first + batch * bias_batch + row; not used where biased is 0
 // output element (batch, row, column) is output_first + batch * output_batch + row * output_row, plus the place of
 //        c = column_first + column: columns come in blocks, c / block * output_block + c % block
 
@@ -45,10 +45,10 @@ fn row_start(batch: u32, row: u32) -> u32 {
     return params.output_first + batch * params.output_batch + row * params.output_row;
 }
 
-// What a row starts from.
+// What a row starts from. Chosen without a branch: lavapipe compiles a shader anew, at each dispatch, for the uniforms that it
+// branches on or that bound its loops.
 fn row_bias(batch: u32, row: u32) -> f32 {
-    if params.biased == 0u {
-        return 0.0;
-    }
-    return bias[params.bias_first + batch * params.bias_batch + row];
+    let biased = params.biased != 0u;
+    let at = params.bias_first + batch * params.bias_batch + row;
+    return select(0.0, bias[select(0u, at, biased)], biased);
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use super::{Gpu, lock};
@@ -28,7 +28,10 @@ pub struct Download<T> {
 
 /// What the download has in common with the device's callback and the waiting thread.
 #[derive(Default)]
-pub(super) struct Shared(Mutex<State>);
+pub(super) struct Shared {
+    state: Mutex<State>,
+    finished: Condvar,
+}
 
 #[derive(Default)]
 struct State {
@@ -39,8 +42,9 @@ struct State {
 impl Shared {
     /// Sets the result if there is none, and wakes whoever waits.
     fn finish(&self, result: Result<()>) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         state.result.get_or_insert(result);
+        self.finished.notify_all();
         if let Some(waker) = state.waker.take() {
             drop(state);
             waker.wake();
@@ -107,7 +111,7 @@ impl<T: bytemuck::Pod> Download<T> {
 
     /// The elements, once they are there.
     fn take(&mut self) -> Option<Result<Vec<T>>> {
-        let result = lock(&self.shared.0).result.clone()?;
+        let result = lock(&self.shared.state).result.clone()?;
         Some(self.gpu.check().and(result).and_then(|()| self.read()))
     }
 
@@ -127,7 +131,7 @@ impl<T: bytemuck::Pod> Future for Download<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        lock(&this.shared.0).waker = Some(context.waker().clone());
+        lock(&this.shared.state).waker = Some(context.waker().clone());
         // One look at the device per wake; often the work is done already.
         let _ = this.gpu.device().poll(wgpu::PollType::Poll);
         if let Some(result) = this.take() {
@@ -150,6 +154,7 @@ pub(super) use waiter::{Waiter, wait_for};
 #[cfg(not(target_arch = "wasm32"))]
 mod waiter {
     use std::sync::mpsc::{Sender, channel};
+    use std::time::Duration;
 
     use super::{Arc, Error, Mutex, Shared, lock};
 
@@ -185,14 +190,21 @@ mod waiter {
         }
     }
 
-    /// Blocks until the submission is done; its callbacks have then run.
+    /// Blocks until the submission is done and its callback has run, here or in another thread that polls at the same time.
     pub(in crate::gpu) fn wait_for(device: &wgpu::Device, submission: wgpu::SubmissionIndex, shared: &Shared) {
-        let poll = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
-        let message = match device.poll(poll) {
-            Ok(_) => "the device did not map the buffer".to_string(),
-            Err(error) => error.to_string(),
-        };
-        // Has no effect where the callback has run.
-        shared.finish(Err(Error::DeviceLost(message)));
+        const LOOK_AGAIN: Duration = Duration::from_millis(5);
+        const LOOKS: u32 = 2000;
+        if let Err(error) = device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None }) {
+            shared.finish(Err(Error::DeviceLost(error.to_string())));
+        }
+        for _ in 0..LOOKS {
+            let state = lock(&shared.state);
+            if state.result.is_some() {
+                return;
+            }
+            drop(shared.finished.wait_timeout(state, LOOK_AGAIN));
+            let _ = device.poll(wgpu::PollType::Poll);
+        }
+        shared.finish(Err(Error::DeviceLost("the device did not map the buffer".to_string())));
     }
 }

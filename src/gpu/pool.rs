@@ -115,15 +115,10 @@ pub(super) struct Workspace {
 impl Workspace {
     pub(super) fn new(gpu: &Gpu, size: u64) -> Result<Self> {
         let pool = Arc::clone(&gpu.inner.pool);
+        let size = size_class(size).min(gpu.capabilities().limits.max_buffer_size).max(size);
         let own = match pool.take(size) {
             Some(own) => own,
-            None => OwnBuffer::new(
-                gpu,
-                "pliant workspace",
-                size_class(size).min(gpu.capabilities().limits.max_buffer_size).max(size),
-                Tensor::USAGES,
-                None,
-            )?,
+            None => OwnBuffer::new(gpu, "pliant workspace", size, Tensor::USAGES, None)?,
         };
         Ok(Self { own: Some(own), pool })
     }
