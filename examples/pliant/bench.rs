@@ -193,6 +193,9 @@ struct Timing {
     strategy: Strategy,
     forward_min: Duration,
     forward_median: Duration,
+    /// What the host takes to record and submit.
+    host_median: Duration,
+    dispatches: usize,
     flops: u64,
     extra_bytes: u64,
     stages: Vec<StageTime>,
@@ -206,13 +209,15 @@ impl Timing {
     fn line(&self, layer: &Layer) -> String {
         let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
         format!(
-            "{:8} {}  forward {:9.3} ms min {:9.3} ms median  {:8.1} GFLOP/s  {:6.1} MB extra",
+            "{:8} {}  forward {:9.3} ms min {:9.3} ms median  {:8.1} GFLOP/s  {:6.1} MB extra  host {:.0} us, {} dispatches",
             layer.name,
             self.strategy,
             ms(self.forward_min),
             ms(self.forward_median),
             self.gflops(),
             self.extra_bytes as f64 * 1e-6,
+            self.host_median.as_secs_f64() * 1e6,
+            self.dispatches,
         )
     }
 
@@ -224,6 +229,8 @@ impl Timing {
             "dtype": "f32",
             "forward_min_ms": self.forward_min.as_secs_f64() * 1e3,
             "forward_median_ms": self.forward_median.as_secs_f64() * 1e3,
+            "host_median_us": self.host_median.as_secs_f64() * 1e6,
+            "dispatches": self.dispatches,
             "gflops": self.gflops(),
             "extra_bytes": self.extra_bytes,
         })
@@ -243,11 +250,15 @@ async fn time(gpu: &Gpu, layer: &Layer, strategy: Option<Strategy>) -> Result<Ti
     let tensors = tensors.map(|tensor| tensor);
     let plan = DeformConv2dPlan::with_strategy(gpu, &layer.op, &tensors.map(|tensor| tensor.spec()), strategy)?;
     let output = Tensor::new(gpu, plan.geometry().output_shape(), pliant::DType::F32)?;
-    let run = || -> pliant::Result<()> {
+    // How long the host takes to record and submit, and how long it is until the work is done.
+    let run = || -> pliant::Result<[Duration; 2]> {
+        let start = Instant::now();
         let mut recorder = Recorder::new(gpu);
         plan.forward_into(&mut recorder, &tensors, &output)?;
         recorder.submit()?;
-        gpu.wait()
+        let host = start.elapsed();
+        gpu.wait()?;
+        Ok([host, start.elapsed()])
     };
     run()?;
     let extra_bytes = gpu.counts().buffer_bytes - bytes_before;
@@ -258,21 +269,24 @@ async fn time(gpu: &Gpu, layer: &Layer, strategy: Option<Strategy>) -> Result<Ti
         return Err(format!("{} is wrong, so it was not timed: output{miss}", layer.name).into());
     }
 
-    let mut times = Vec::new();
+    let (mut host, mut forward) = (Vec::new(), Vec::new());
     let start = Instant::now();
-    while times.len() < RUNS || start.elapsed() < ENOUGH {
-        let start = Instant::now();
-        run()?;
-        times.push(start.elapsed());
+    while forward.len() < RUNS || start.elapsed() < ENOUGH {
+        let [to_submit, to_end] = run()?;
+        host.push(to_submit);
+        forward.push(to_end);
     }
-    times.sort();
+    host.sort();
+    forward.sort();
     let mut recorder = Recorder::new(gpu);
     plan.forward_into(&mut recorder, &tensors, &output)?;
     Ok(Timing {
+        dispatches: recorder.len(),
+        host_median: host[host.len() / 2],
         stages: recorder.profile().await?,
         strategy: plan.strategy(),
-        forward_min: times[0],
-        forward_median: times[times.len() / 2],
+        forward_min: forward[0],
+        forward_median: forward[forward.len() / 2],
         flops: plan.geometry().flops(),
         extra_bytes,
     })

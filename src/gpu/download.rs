@@ -154,38 +154,56 @@ pub(super) use waiter::{Waiter, wait_for};
 #[cfg(not(target_arch = "wasm32"))]
 mod waiter {
     use std::sync::mpsc::{Sender, channel};
+    use std::thread::JoinHandle;
     use std::time::Duration;
 
     use super::{Arc, Error, Mutex, Shared, lock};
 
-    /// The thread that waits on the device for futures. It is started by the first and ends with the [`Gpu`](super::Gpu).
+    /// The thread that waits on the device for futures. It is started by the first, and joined when the [`Gpu`](super::Gpu) is dropped:
+    /// a driver that is still at work in another thread when the process exits may crash it.
     pub(in crate::gpu) struct Waiter {
         device: wgpu::Device,
-        sender: Mutex<Option<Sender<Job>>>,
+        running: Mutex<Option<Running>>,
+    }
+
+    struct Running {
+        jobs: Sender<Job>,
+        thread: JoinHandle<()>,
     }
 
     type Job = (wgpu::SubmissionIndex, Arc<Shared>);
 
     impl Waiter {
         pub(in crate::gpu) fn new(device: wgpu::Device) -> Self {
-            Self { device, sender: Mutex::new(None) }
+            Self { device, running: Mutex::new(None) }
         }
 
         /// Finishes `shared` once the submission is done.
         pub(in crate::gpu) fn wait(&self, submission: wgpu::SubmissionIndex, shared: Arc<Shared>) {
-            let mut sender = lock(&self.sender);
-            let sender = sender.get_or_insert_with(|| {
+            let mut running = lock(&self.running);
+            let running = running.get_or_insert_with(|| {
                 let (sender, jobs) = channel::<Job>();
                 let device = self.device.clone();
-                std::thread::spawn(move || {
+                let thread = std::thread::spawn(move || {
                     for (submission, shared) in jobs {
                         wait_for(&device, submission, &shared);
                     }
                 });
-                sender
+                Running { jobs: sender, thread }
             });
-            if let Err(refused) = sender.send((submission, shared)) {
+            if let Err(refused) = running.jobs.send((submission, shared)) {
                 refused.0.1.finish(Err(Error::DeviceLost("the waiting thread has ended".to_string())));
+            }
+        }
+    }
+
+    impl Drop for Waiter {
+        fn drop(&mut self) {
+            let Some(Running { jobs, thread }) = lock(&self.running).take() else { return };
+            drop(jobs);
+            // A future that is woken may drop the last `Gpu` in the waiting thread itself, which cannot wait for its own end.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
             }
         }
     }
