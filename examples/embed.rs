@@ -89,7 +89,7 @@ async fn application() -> Result<(), Box<dyn std::error::Error>> {
         [&image, &layer_weight].map(|values| values.iter().copied().map(f64::from).collect::<Vec<_>>());
     let geometry = DeformConv2dGeometry::new(&op, &inputs.map(|tensor| tensor.shape()))?;
     let by_definition =
-        DeformConv2dInputs { input: &image[..], offset: &offset, mask: None, weight: &weight, bias: None };
+        DeformConv2dInputs { input: &image[..], offset: &offset, mask: None, weight: &weight[..], bias: None };
     let expected = reference::deform_conv2d(&geometry, &by_definition)?.value;
     let largest = actual.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
     println!("{gpu:?}: largest difference to the reference {largest:.2e}");

@@ -48,7 +48,7 @@ fn store_row(batch: u32, row: u32, column: u32, places: vec4<u32>, value: vec4<f
     let start = row_start(batch, row);
     for (var i = 0u; i < 4u; i++) {
         if column + 8u * i < params.columns {
-            output[start + places[i]] = base + value[i];
+            store(start + places[i], base, value[i]);
         }
     }
 }

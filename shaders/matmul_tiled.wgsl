@@ -38,7 +38,7 @@ fn store_row(batch: u32, row: u32, column: u32, left: vec4<f32>, right: vec4<f32
         let at = column + j % 4u + j / 4u * (TILE / 2u);
         if at < params.columns {
             let value = select(left, right, j >= 4u)[j % 4u];
-            output[start + place(at)] = base + value;
+            store(start + place(at), base, value);
         }
     }
 }

@@ -1,19 +1,21 @@
 // A weight in the order in which columns have their taps and channels: packed[out_channel, tap, quad] holds the weights of one
 // quad of channels of the output channel's group, and 0 in the lanes beyond them.
 //
-// weight        (out_channel, channel of the group, tap)
+// weight        (out_channel, channel of the group, tap), from out_channel_first on
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
-// packed        (out_channels, taps, quads_per_group) quads
+// packed        (out_channels, taps, quads_per_group) quads, from out_channel_first on
 //
-// One invocation packs one quad of one tap.
+// A dispatch does out_channels of them. One invocation packs one quad of one tap.
 
 struct Params {
+    out_channel_first: u32,
     out_channels: u32,
     group_out_channels: u32,
     group_channels: u32,
     taps: u32,
     quads_per_group: u32,
     weight_first: u32,
+    packed_first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -35,7 +37,7 @@ fn pack_weight(
     let tap = invocation / params.quads_per_group % params.taps;
     let out_channel = invocation / params.quads_per_group / params.taps;
 
-    let group = out_channel / params.group_out_channels;
+    let group = (params.out_channel_first + out_channel) / params.group_out_channels;
     let table = channel_quads[group * params.quads_per_group + quad];
     let channel = out_channel * params.group_channels + table.x - group * params.group_channels;
     var value = vec4<f32>(0.0);
@@ -43,5 +45,5 @@ fn pack_weight(
         let element = weight[params.weight_first + (channel + i) * params.taps + tap];
         value = select(value, vec4<f32>(element), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(i));
     }
-    packed[invocation] = value;
+    packed[params.packed_first / 4u + invocation] = value;
 }

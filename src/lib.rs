@@ -43,7 +43,10 @@ mod shape;
 pub use dtype::{DType, Element};
 pub use error::{Error, Result};
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
-pub use ops::{BilinearSamplePlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan, Im2colPlan, MatmulPlan, Strategy};
+pub use ops::{
+    BilinearSamplePlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan, Im2colPlan, MatmulPlan, PackedWeight, Strategy,
+    Weight,
+};
 pub use shape::Shape;
 pub use wgpu;
 

@@ -3,6 +3,7 @@
 // a      element (batch, row, k) is a_first + batch * a_batch + row * a_row + k * a_depth
 // b      element (batch, k, column) is b_first + batch * b_batch + k * b_depth + column * b_column
 // bias   element (batch, row) is bias_first + batch * bias_batch + row; not used where biased is 0
+//        where accumulate is 1, the output's own element takes its place
 // output element (batch, row, column) is output_first + batch * output_batch + row * output_row, plus the place of
 //        c = column_first + column: columns come in blocks, c / block * output_block + c % block
 
@@ -26,6 +27,7 @@ struct Params {
     block: u32,
     output_block: u32,
     biased: u32,
+    accumulate: u32,
     bias_first: u32,
     bias_batch: u32,
 }
@@ -51,4 +53,9 @@ fn row_bias(batch: u32, row: u32) -> f32 {
     let biased = params.biased != 0u;
     let at = params.bias_first + batch * params.bias_batch + row;
     return select(0.0, bias[select(0u, at, biased)], biased);
+}
+
+// Stores an element: its sum, and the row's bias or what it held before. Chosen as above.
+fn store(at: u32, base: f32, sum: f32) {
+    output[at] = select(base, output[at], params.accumulate != 0u) + sum;
 }

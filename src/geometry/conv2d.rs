@@ -28,8 +28,9 @@ inputs!(
     Conv2dInputs, 3 {
         /// (batch, channels, height, width)
         input,
-        /// (out_channels, channels / groups, kernel_height, kernel_width)
-        weight,
+        |
+        /// (out_channels, channels / groups, kernel_height, kernel_width). A plan also takes a [`PackedWeight`](crate::PackedWeight).
+        weight: W,
         ;
         /// (out_channels); absent, it counts 0.
         bias,

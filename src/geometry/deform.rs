@@ -118,8 +118,9 @@ inputs!(
         input,
         /// (batch, 2 or 3 · offset_groups · taps, out_height, out_width), by [`OffsetLayout`]; in pixels
         offset,
-        /// (out_channels, channels / groups, kernel_height, kernel_width)
-        weight,
+        |
+        /// (out_channels, channels / groups, kernel_height, kernel_width). A plan also takes a [`PackedWeight`](crate::PackedWeight).
+        weight: W,
         ;
         /// (batch, offset_groups · taps, out_height, out_width); absent, it counts 1. Always absent where the layout has it in `offset`.
         mask,

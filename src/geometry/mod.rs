@@ -3,18 +3,21 @@
 //! This is the one place where shapes and attributes are refused. Whoever holds a geometry knows that every extent and
 //! every product of extents in it fits `u32`, and that the output has pixels (though perhaps no batch).
 
-/// Declares what an op reads, for tensors, their specs, their shapes, or slices alike. Optional members stand last.
+/// Declares what an op reads, for tensors, their specs, their shapes, or slices alike. Optional members stand last, behind the
+/// weight, which may be of another type than the rest.
 macro_rules! inputs {
     (
         $(#[$doc:meta])* $name:ident, $count:literal {
             $($(#[$field_doc:meta])* $field:ident,)+
+            $(| $(#[$weight_doc:meta])* $weight:ident: $w:ident,)?
             $(; $($(#[$optional_doc:meta])* $optional:ident,)+)?
         }
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub struct $name<T> {
+        pub struct $name<T $(, $w = T)?> {
             $($(#[$field_doc])* pub $field: T,)+
+            $($(#[$weight_doc])* pub $weight: $w,)?
             $($($(#[$optional_doc])* pub $optional: Option<T>,)+)?
         }
 
@@ -23,6 +26,7 @@ macro_rules! inputs {
             pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> $name<U> {
                 $name {
                     $($field: f(&self.$field),)+
+                    $($weight: f(&self.$weight),)?
                     $($($optional: self.$optional.as_ref().map(&mut f),)+)?
                 }
             }
@@ -37,6 +41,7 @@ macro_rules! inputs {
             ) -> std::result::Result<$name<U>, E> {
                 Ok($name {
                     $($field: f(&self.$field)?,)+
+                    $($weight: f(&self.$weight)?,)?
                     $($($optional: self.$optional.as_ref().map(&mut f).transpose()?,)+)?
                 })
             }
@@ -45,6 +50,7 @@ macro_rules! inputs {
             pub fn named(&self) -> [(&'static str, Option<&T>); $count] {
                 [
                     $((stringify!($field), Some(&self.$field)),)+
+                    $((stringify!($weight), Some(&self.$weight)),)?
                     $($((stringify!($optional), self.$optional.as_ref()),)+)?
                 ]
             }

@@ -78,6 +78,33 @@ impl Capabilities {
         self.features.contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
+    /// What moving or sampling one element counts in units of work. A unit is one multiplication with an addition of a matrix product
+    /// that suits the device.
+    pub(crate) const WORK_PER_ELEMENT: u64 = 64;
+
+    /// The most work that a dispatch, or a submission of several, should do: half a second for a slow device of its kind. Systems with a
+    /// watchdog kill what takes much longer.
+    pub(crate) fn work_per_dispatch(&self) -> u64 {
+        if self.software() { 1 << 30 } else { 1 << 33 }
+    }
+
+    /// The elements that a dispatch should move or sample at most.
+    pub(crate) fn elements_per_dispatch(&self) -> u64 {
+        self.work_per_dispatch() / Self::WORK_PER_ELEMENT
+    }
+
+    /// Refuses more elements than a dispatch should move or sample.
+    pub(crate) fn check_elements(&self, argument: &'static str, elements: u64) -> Result<()> {
+        let most = self.elements_per_dispatch();
+        if elements > most {
+            return Err(Error::limit(
+                argument,
+                format!("{argument} has {elements} elements; a dispatch does {most} at most"),
+            ));
+        }
+        Ok(())
+    }
+
     /// The most bytes of a buffer that one binding shows to a kernel.
     pub fn max_binding(&self) -> u64 {
         // Whole quads; and below 4 GiB, so that every element's index fits u32 with room to spare.

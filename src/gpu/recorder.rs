@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::kernel::Pipeline;
-use super::{Gpu, Kernel, Part, Tensor, Workspace};
+use super::{Capabilities, Gpu, Kernel, Part, Tensor, Workspace};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -36,6 +36,7 @@ pub(super) struct Dispatch {
     pub(super) pipeline: Arc<Pipeline>,
     bind_group: wgpu::BindGroup,
     workgroups: [u32; 3],
+    work: u64,
 }
 
 impl Dispatch {
@@ -79,9 +80,20 @@ impl Recorder {
     /// # Errors
     /// [`Error::DeviceLost`], or what went wrong on the device since the last call.
     pub fn submit(&self) -> Result<()> {
-        /// Long work goes in several command buffers, since systems with a watchdog kill a long one.
-        const DISPATCHES_PER_SUBMIT: usize = 64;
-        self.dispatches.chunks(DISPATCHES_PER_SUBMIT).try_for_each(|dispatches| self.submit_some(dispatches))
+        // Long work goes in several submissions, since systems with a watchdog kill a long one.
+        let most = self.gpu.capabilities().work_per_dispatch();
+        let mut rest = &self.dispatches[..];
+        while !rest.is_empty() {
+            let mut work = 0u64;
+            let fits = |dispatch: &&Dispatch| {
+                work = work.saturating_add(dispatch.work);
+                work <= most
+            };
+            let (some, others) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+            self.submit_some(some)?;
+            rest = others;
+        }
+        Ok(())
     }
 
     pub(super) fn submit_some(&self, dispatches: &[Dispatch]) -> Result<()> {
@@ -118,7 +130,9 @@ impl Recorder {
     pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let before = self.dispatches.len();
         self.workspaces_in_use = 0;
-        record(self).inspect_err(|_| self.dispatches.truncate(before))
+        let gpu = self.gpu.clone();
+        let recorded = gpu.guarded(|| record(self)).and_then(|recorded| recorded);
+        recorded.inspect_err(|_| self.dispatches.truncate(before))
     }
 
     /// A scratch tensor of f32 for the op that is being recorded. It holds whatever was left in it.
@@ -141,25 +155,29 @@ impl Recorder {
         self.workspaces[slot].tensor(&self.gpu, shape)
     }
 
-    /// Appends a dispatch of as many workgroups as hold `invocations` invocations.
+    /// Appends a dispatch of as many workgroups as hold `invocations` invocations, which together write or sample `elements` elements.
     pub(crate) fn dispatch(
         &mut self,
         kernel: &'static Kernel,
         params: &impl bytemuck::NoUninit,
         bindings: &[&Part],
         invocations: u64,
+        elements: u64,
     ) -> Result<()> {
         let workgroups = invocations.div_ceil(kernel.workgroup_size.into());
-        self.dispatch_workgroups(kernel, params, bindings, workgroups)
+        let work = elements.saturating_mul(Capabilities::WORK_PER_ELEMENT);
+        self.dispatch_workgroups(kernel, params, bindings, workgroups, work)
     }
 
-    /// Appends a dispatch of `workgroups` workgroups, numbered by the shader's `linear_workgroup`.
+    /// Appends a dispatch of `workgroups` workgroups, numbered by the shader's `linear_workgroup`, which together do
+    /// `work`: see [`Capabilities::work_per_dispatch`].
     pub(crate) fn dispatch_workgroups(
         &mut self,
         kernel: &'static Kernel,
         params: &impl bytemuck::NoUninit,
         bindings: &[&Part],
         workgroups: u64,
+        work: u64,
     ) -> Result<()> {
         if workgroups == 0 {
             return Ok(());
@@ -179,14 +197,13 @@ impl Recorder {
                 }),
             })
             .collect();
-        let bind_group = self.gpu.guarded(|| {
-            self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(&pipeline.label),
-                layout: &pipeline.layout,
-                entries: &entries,
-            })
-        })?;
-        self.dispatches.push(Dispatch { pipeline, bind_group, workgroups });
+        // Its errors come out at the end of the op.
+        let bind_group = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(&pipeline.label),
+            layout: &pipeline.layout,
+            entries: &entries,
+        });
+        self.dispatches.push(Dispatch { pipeline, bind_group, workgroups, work });
         Ok(())
     }
 

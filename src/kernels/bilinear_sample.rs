@@ -19,5 +19,6 @@ pub(crate) fn bilinear_sample(
     let params =
         Params { input_first: input.first, positions_first: positions.first, output_first: output.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.pixels);
-    recorder.dispatch(&BILINEAR_SAMPLE, &params, &[input, positions, output], invocations)
+    let elements = invocations * u64::from(params.channels);
+    recorder.dispatch(&BILINEAR_SAMPLE, &params, &[input, positions, output], invocations, elements)
 }

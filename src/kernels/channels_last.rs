@@ -30,5 +30,5 @@ pub(crate) fn channels_last(
 ) -> Result<()> {
     let params = Params { input_first: input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
-    recorder.dispatch(&CHANNELS_LAST, &params, &[input, channel_quads, packed], invocations)
+    recorder.dispatch(&CHANNELS_LAST, &params, &[input, channel_quads, packed], invocations, 4 * invocations)
 }

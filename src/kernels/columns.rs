@@ -45,6 +45,11 @@ impl Params {
     pub(super) fn invocations(&self) -> u64 {
         u64::from(self.pixels) * u64::from(self.taps) * u64::from(self.runs)
     }
+
+    /// Elements of the columns that it makes.
+    pub(super) fn elements(&self) -> u64 {
+        u64::from(self.pixels) * u64::from(self.taps) * u64::from(self.quads) * 4
+    }
 }
 
 /// Where columns go, by the file that stores them.

@@ -35,5 +35,5 @@ pub(crate) fn convert(
         destination_first: destination.first,
     };
     let words = (u64::from(elements) * destination_dtype.size()).div_ceil(4);
-    recorder.dispatch(&CONVERT, &params, &[source, destination], words)
+    recorder.dispatch(&CONVERT, &params, &[source, destination], words, elements.into())
 }

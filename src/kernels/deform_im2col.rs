@@ -54,5 +54,5 @@ pub(crate) fn deform_im2col(
     };
     let kernel = kernel(recorder.gpu(), layout);
     let bindings = [packed, columns, channel_runs, offset_y, offset_x, mask];
-    recorder.dispatch(kernel, &params, &bindings, params.invocations())
+    recorder.dispatch(kernel, &params, &bindings, params.invocations(), params.elements())
 }

@@ -37,5 +37,5 @@ pub(crate) fn im2col(
 ) -> Result<()> {
     let params = Params { columns_first: columns.first, ..params };
     let kernel = kernel(recorder.gpu(), layout);
-    recorder.dispatch(kernel, &params, &[packed, columns, channel_runs], params.invocations())
+    recorder.dispatch(kernel, &params, &[packed, columns, channel_runs], params.invocations(), params.elements())
 }

@@ -19,7 +19,7 @@ pub(crate) static MATMUL_SUBGROUP_U64: Kernel = kernel!("u64", "shared/quad_u64.
 /// Invocations of a subgroup, and of a workgroup.
 const SUBGROUP: u32 = 8;
 /// Rows and columns of the tile that one workgroup does.
-const TILE: [u32; 2] = [32, 64];
+pub(crate) const TILE: [u32; 2] = [32, 64];
 
 /// Whether the device is one that the kernel is for.
 pub(crate) fn suits(capabilities: &Capabilities) -> bool {
@@ -40,7 +40,12 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     gpu.compile(kernel(gpu))
 }
 
+/// See [`Capabilities::work_per_dispatch`].
+pub(crate) fn work(params: &Params) -> u64 {
+    params.products(TILE)
+}
+
 pub(crate) fn matmul_subgroup(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
     let params = Params::starting_at(parts, params);
-    recorder.dispatch_workgroups(kernel(recorder.gpu()), &params, &parts, params.tiles(TILE[0], TILE[1]))
+    recorder.dispatch_workgroups(kernel(recorder.gpu()), &params, &parts, params.tiles(TILE), work(&params))
 }

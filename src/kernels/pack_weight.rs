@@ -9,14 +9,23 @@ pub(crate) static PACK_WEIGHT: Kernel = Kernel {
     workgroup_size: 64,
 };
 
-params!(out_channels, group_out_channels, group_channels, taps, quads_per_group, weight_first);
+params!(
+    out_channel_first,
+    out_channels,
+    group_out_channels,
+    group_channels,
+    taps,
+    quads_per_group,
+    weight_first,
+    packed_first
+);
 
 pub(crate) fn pack_weight(
     recorder: &mut Recorder,
     params: Params,
     [weight, channel_quads, packed]: [&Part; 3],
 ) -> Result<()> {
-    let params = Params { weight_first: weight.first, ..params };
+    let params = Params { weight_first: weight.first, packed_first: packed.first, ..params };
     let invocations = u64::from(params.out_channels) * u64::from(params.taps) * u64::from(params.quads_per_group);
-    recorder.dispatch(&PACK_WEIGHT, &params, &[weight, channel_quads, packed], invocations)
+    recorder.dispatch(&PACK_WEIGHT, &params, &[weight, channel_quads, packed], invocations, 4 * invocations)
 }

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use super::convert::{rounded, widened};
-use super::{Contract, run};
+use super::{Argument, Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{BilinearSample, BilinearSampleGeometry, BilinearSampleInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -47,7 +47,8 @@ impl BilinearSamplePlan {
         inputs: &BilinearSampleInputs<&Tensor>,
         output: &Tensor,
     ) -> Result<()> {
-        self.contract.check(recorder, BilinearSampleInputs::named, inputs.named(), output)?;
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        self.contract.check(recorder, BilinearSampleInputs::named, given.named(), output)?;
         let BilinearSampleGeometry { batch, channels, out_height, out_width, .. } = self.geometry;
         if batch == 0 {
             return Ok(());
@@ -77,9 +78,11 @@ impl BilinearSamplePlan {
             let start = element(images.start, plane.start, within.start);
             tensor.part(argument, start..element(images.end - 1, plane.end - 1, within.end))
         };
+        let elements: u64 = piece.iter().map(|range| u64::from(range.end - range.start)).product();
         let bound = part("input", &inputs.input, channels, some_channels, pixels, 0..pixels).and_then(|input| {
             let positions = part("positions", &inputs.positions, 2, &(0..2), out_pixels, some_pixels.clone())?;
             let output = part("output", output, channels, some_channels, out_pixels, some_pixels.clone())?;
+            recorder.gpu().capabilities().check_elements("output", elements)?;
             Ok([input, positions, output])
         });
         let parts = match bound {

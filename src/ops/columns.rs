@@ -152,10 +152,11 @@ impl Columns {
         bands.map(|band| recorder.workspace([band.end - band.start, self.quads.len() as u32, 4])).collect()
     }
 
-    /// Output pixels whose columns take about `bytes`, in a chunk of as many images.
+    /// Output pixels whose columns take `bytes` at most, in a chunk of as many images.
     pub(super) fn strip_pixels(&self, gpu: &Gpu, images: u32, bytes: u64) -> u32 {
         let pixel = u64::from(self.im2col.taps()) * self.quads.len() as u64 * QUAD;
-        let strip = bytes.min(bindable(gpu)) / pixel;
+        let most = bindable(gpu).min(gpu.capabilities().elements_per_dispatch() * 4);
+        let strip = bytes.min(most) / pixel;
         // Whole tiles of the matrix product.
         let strip = if strip > 64 { strip / 64 * 64 } else { strip };
         strip.clamp(1, u64::from(images) * u64::from(self.im2col.out_pixels())) as u32
@@ -306,7 +307,7 @@ impl Columns {
 }
 
 /// The bytes of a tensor that certainly fit a binding, wherever in its buffer it starts.
-fn bindable(gpu: &Gpu) -> u64 {
+pub(super) fn bindable(gpu: &Gpu) -> u64 {
     let alignment = u64::from(gpu.capabilities().limits.min_storage_buffer_offset_alignment);
     gpu.capabilities().max_binding().saturating_sub(alignment)
 }

@@ -1,7 +1,7 @@
 use super::columns::Sampler;
 use super::convert::{rounded, widened};
 use super::strategy::im2col::Im2colConvolution;
-use super::{Contract, Strategy, run};
+use super::{Argument, Contract, PackedWeight, Strategy, Weight, run};
 use crate::error::Result;
 use crate::geometry::{Conv2d, Conv2dGeometry, Conv2dInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -53,11 +53,24 @@ impl Conv2dPlan {
         self.strategy
     }
 
+    /// Records the packing of a weight, once for many calls.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where the weight is not what the plan was made for.
+    pub fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+        self.contract.check_argument(recorder, "weight", &self.contract.inputs.weight, weight.into())?;
+        self.convolution.pack_weight(recorder, weight)
+    }
+
     /// Records the convolution into a new tensor (batch, out_channels, out_height, out_width).
     ///
     /// # Errors
     /// As [`Conv2dPlan::forward_into`], and what [`Tensor::new`] gives.
-    pub fn forward(&self, recorder: &mut Recorder, inputs: &Conv2dInputs<&Tensor>) -> Result<Tensor> {
+    pub fn forward<'a>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &Conv2dInputs<&Tensor, impl Into<Weight<'a>> + Copy>,
+    ) -> Result<Tensor> {
         let output = self.contract.output(recorder)?;
         self.forward_into(recorder, inputs, &output)?;
         Ok(output)
@@ -67,14 +80,26 @@ impl Conv2dPlan {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made
-    /// for; [`Error::Attribute`](crate::Error::Attribute) where `output` shares its buffer with an input.
-    pub fn forward_into(&self, recorder: &mut Recorder, inputs: &Conv2dInputs<&Tensor>, output: &Tensor) -> Result<()> {
-        self.contract.check(recorder, Conv2dInputs::named, inputs.named(), output)?;
+    /// for; [`Error::Attribute`](crate::Error::Attribute) where `output` shares its buffer with an input, or the weight was packed for
+    /// other groups.
+    pub fn forward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &Conv2dInputs<&Tensor, impl Into<Weight<'a>> + Copy>,
+        output: &Tensor,
+    ) -> Result<()> {
+        let Conv2dInputs { input, weight, bias } = *inputs;
+        let weight = weight.into();
+        let given =
+            Conv2dInputs { input: Argument::from(input), weight: weight.into(), bias: bias.map(Argument::from) };
+        self.contract.check(recorder, Conv2dInputs::named, given.named(), output)?;
         recorder.op(|recorder| {
-            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            let input = widened(recorder, input)?;
+            let weight = self.convolution.weight(recorder, weight)?;
+            let bias = bias.map(|bias| widened(recorder, bias)).transpose()?;
+            let sampler = Sampler { input: &input, offset: None, mask: None };
             rounded(recorder, output, |recorder, output| {
-                let sampler = Sampler { input: &inputs.input, offset: None, mask: None };
-                self.convolution.forward(recorder, &sampler, &inputs.weight, inputs.bias.as_ref(), output)
+                self.convolution.forward(recorder, &sampler, &weight, bias.as_ref(), output)
             })
         })
     }

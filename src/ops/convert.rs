@@ -36,10 +36,11 @@ fn pieces(recorder: &mut Recorder, source: &Tensor, destination: &Tensor, elemen
     if elements.is_empty() {
         return Ok(());
     }
-    let parts = source
-        .part("tensor", elements.clone())
-        .and_then(|part| Ok((part, destination.part("tensor", elements.clone())?)));
     let Range { start, end } = elements;
+    let parts = source.part("tensor", start..end).and_then(|source| {
+        recorder.gpu().capabilities().check_elements("tensor", end - start)?;
+        Ok((source, destination.part("tensor", start..end)?))
+    });
     match parts {
         Ok((from, to)) => convert(recorder, (end - start) as u32, (&from, source.dtype()), (&to, destination.dtype())),
         Err(Error::Limit { .. }) if end - start > 2 => {

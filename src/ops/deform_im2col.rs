@@ -1,6 +1,6 @@
 use super::columns::{Columns, Sampler};
 use super::convert::{rounded, widened};
-use super::{Contract, run};
+use super::{Argument, Contract, run};
 use crate::error::Result;
 use crate::geometry::{DeformIm2col, DeformIm2colGeometry, DeformIm2colInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -45,7 +45,8 @@ impl DeformIm2colPlan {
         inputs: &DeformIm2colInputs<&Tensor>,
         output: &Tensor,
     ) -> Result<()> {
-        self.contract.check(recorder, DeformIm2colInputs::named, inputs.named(), output)?;
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        self.contract.check(recorder, DeformIm2colInputs::named, given.named(), output)?;
         recorder.op(|recorder| {
             let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
             let sampler = Sampler { input: &inputs.input, offset: Some(&inputs.offset), mask: inputs.mask.as_ref() };

@@ -39,7 +39,7 @@ impl Im2colPlan {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for.
     pub fn forward_into(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) -> Result<()> {
-        self.contract.check(recorder, |spec| [("input", Some(spec))], [("input", Some(&input))], output)?;
+        self.contract.check(recorder, |spec| [("input", Some(spec))], [("input", Some(&input.into()))], output)?;
         recorder.op(|recorder| {
             let input = widened(recorder, input)?;
             let sampler = Sampler { input: &input, offset: None, mask: None };

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use super::convert::{rounded, widened};
-use super::{Contract, run};
+use super::{Argument, Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Matmul, MatmulGeometry, MatmulInputs};
 use crate::gpu::{Gpu, Part, Recorder, Tensor, TensorSpec};
@@ -24,6 +24,8 @@ impl MatmulPlan {
         let geometry = MatmulGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, MatmulInputs::named, geometry.output_shape())?;
         compile(gpu)?;
+        // Operands that do not lie in quads need it.
+        gpu.compile(&matmul_tiled::MATMUL_TILED)?;
         Ok(Self { contract, geometry })
     }
 
@@ -43,7 +45,8 @@ impl MatmulPlan {
     /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for; [`Error::Limit`] where a row or
     /// column is beyond what the device binds.
     pub fn forward_into(&self, recorder: &mut Recorder, inputs: &MatmulInputs<&Tensor>, output: &Tensor) -> Result<()> {
-        self.contract.check(recorder, MatmulInputs::named, inputs.named(), output)?;
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        self.contract.check(recorder, MatmulInputs::named, given.named(), output)?;
         let MatmulGeometry { op, batch, rows, columns, depth } = self.geometry;
         if batch == 0 {
             return Ok(());
@@ -64,6 +67,7 @@ impl MatmulPlan {
                     a: matrix("a", &inputs.a, rows_ * depth_, a_row, a_column),
                     b: matrix("b", &inputs.b, depth_ * columns_, b_row, b_column),
                     bias: None,
+                    accumulate: false,
                     output: Output {
                         tensor: output,
                         first: 0,
@@ -157,10 +161,121 @@ pub(super) struct Product<'a> {
     pub(super) b: Matrix<'a>,
     /// The tensor, its first element, and elements from one batch to the next.
     pub(super) bias: Option<(&'a Tensor, u64, u32)>,
+    /// Whether the output holds a part of the sums already.
+    pub(super) accumulate: bool,
     pub(super) output: Output<'a>,
 }
 
-impl Product<'_> {
+#[derive(Clone, Copy)]
+enum Axis {
+    Batch,
+    Rows,
+    Columns,
+    Depth,
+}
+
+impl<'a> Product<'a> {
+    /// Records the product as one dispatch, or says along which axis it is too large for one.
+    fn dispatch(&self, recorder: &mut Recorder) -> Result<Result<(), (Axis, Error)>> {
+        let &Self { batch, rows, columns, depth, a, b, bias, accumulate, .. } = self;
+        let output = self.output.normalised(columns);
+        // The axis along which an operand extends furthest.
+        let longer = |(axis, extent, stride): (Axis, u32, u64),
+                      (other, other_extent, other_stride): (Axis, u32, u64)| {
+            let [span, other_span] = [u64::from(extent - 1) * stride, u64::from(other_extent - 1) * other_stride];
+            if batch > 1 {
+                Axis::Batch
+            } else if span >= other_span {
+                axis
+            } else {
+                other
+            }
+        };
+        macro_rules! bound {
+            ($part:expr, $axis:expr) => {
+                match $part {
+                    Ok(part) => part,
+                    Err(error @ Error::Limit { .. }) => return Ok(Err(($axis, error))),
+                    Err(error) => return Err(error),
+                }
+            };
+        }
+        let a_part =
+            bound!(a.part(batch, rows, depth), longer((Axis::Rows, rows, a.row), (Axis::Depth, depth, a.column)));
+        let b_part = bound!(
+            b.part(batch, depth, columns),
+            longer((Axis::Columns, columns, b.column), (Axis::Depth, depth, b.row))
+        );
+        let output_part = bound!(
+            output.part(batch, rows, columns),
+            longer((Axis::Rows, rows, output.row), (Axis::Columns, columns, 1))
+        );
+        let bias_part = match bias {
+            Some((tensor, first, stride)) => {
+                tensor.part("bias", first..first + u64::from(batch - 1) * u64::from(stride) + u64::from(rows))?
+            }
+            None => a_part.clone(),
+        };
+        let params = Params {
+            rows,
+            columns,
+            depth,
+            batch,
+            a_batch: a.batch as u32,
+            a_row: a.row as u32,
+            a_depth: a.column as u32,
+            b_batch: b.batch as u32,
+            b_depth: b.row as u32,
+            b_column: b.column as u32,
+            output_batch: output.batch as u32,
+            output_row: output.row as u32,
+            column_first: output.column_first,
+            block: output.block,
+            output_block: output.block_stride as u32,
+            biased: bias.is_some().into(),
+            accumulate: accumulate.into(),
+            bias_batch: bias.map_or(0, |(_, _, stride)| stride),
+            ..Default::default()
+        };
+        let parts = [&a_part, &b_part, &bias_part, &output_part];
+        let capabilities = recorder.gpu().capabilities();
+        let subgroup = matmul_subgroup::suits(capabilities) && matmul_subgroup::takes(&params, parts);
+        let (work, tile) = if subgroup {
+            (matmul_subgroup::work(&params), matmul_subgroup::TILE)
+        } else {
+            (matmul_tiled::work(capabilities, &params), matmul_tiled::TILE)
+        };
+        let most = capabilities.work_per_dispatch();
+        if work > most {
+            let tiles = [rows.div_ceil(tile[0]), columns.div_ceil(tile[1])];
+            let axis = if tiles == [1; 2] && batch == 1 {
+                Axis::Depth
+            } else {
+                longer((Axis::Rows, tiles[0], 1), (Axis::Columns, tiles[1], 1))
+            };
+            // A product that cannot be halved any more is done all the same.
+            if self.halves(axis).is_some() {
+                let message = format!("the product takes {work} units of work; a dispatch takes {most} at most");
+                return Ok(Err((axis, Error::limit("product", message))));
+            }
+        }
+        if subgroup { matmul_subgroup(recorder, params, parts) } else { matmul_tiled(recorder, params, parts) }.map(Ok)
+    }
+
+    /// Two halves along an axis, the second to be done behind the first, unless the axis is too short.
+    fn halves(self, axis: Axis) -> Option<[Self; 2]> {
+        let both = |extent: u32, middle: u32, part: fn(Self, Range<u32>) -> Self| {
+            (0 < middle && middle < extent).then(|| [part(self, 0..middle), part(self, middle..extent)])
+        };
+        match axis {
+            Axis::Batch => both(self.batch, self.batch / 2, Self::batches),
+            Axis::Rows => both(self.rows, self.rows / 2, Self::rows),
+            Axis::Columns => both(self.columns, self.columns / 2, Self::columns),
+            // Whole quads: operands that lie in quads still do.
+            Axis::Depth => both(self.depth, (self.depth / 2).next_multiple_of(16), Self::depth),
+        }
+    }
+
     fn batches(mut self, range: Range<u32>) -> Self {
         let start = u64::from(range.start);
         self.a.first += start * self.a.batch;
@@ -183,6 +298,15 @@ impl Product<'_> {
         self.output.column_first += range.start;
         Self { columns: range.end - range.start, ..self }
     }
+
+    fn depth(mut self, range: Range<u32>) -> Self {
+        self.a.first += u64::from(range.start) * self.a.column;
+        self.b.first += u64::from(range.start) * self.b.row;
+        if range.start > 0 {
+            (self.bias, self.accumulate) = (None, true);
+        }
+        Self { depth: range.end - range.start, ..self }
+    }
 }
 
 /// Compiles what products of packed operands need on this device.
@@ -194,63 +318,12 @@ pub(super) fn compile(gpu: &Gpu) -> Result<()> {
     }
 }
 
-/// Records a product, in as many dispatches as its operands need to be bound.
+/// Records a product, in as many dispatches as its operands need to be bound and a dispatch takes.
 pub(super) fn product(recorder: &mut Recorder, product: Product) -> Result<()> {
-    let Product { batch, rows, columns, depth, a, b, bias, output } = product;
-    let output = output.normalised(columns);
-    let a_part = a.part(batch, rows, depth);
-    let b_part = b.part(batch, depth, columns);
-    let output_part = output.part(batch, rows, columns);
-
-    // Halved where it helps the operand that is too large.
-    let error = match (&a_part, &b_part, &output_part) {
-        (Ok(a_part), Ok(b_part), Ok(output_part)) => {
-            let bias_part = match bias {
-                Some((tensor, first, stride)) => {
-                    tensor.part("bias", first..first + u64::from(batch - 1) * u64::from(stride) + u64::from(rows))?
-                }
-                None => a_part.clone(),
-            };
-            let params = Params {
-                rows,
-                columns,
-                depth,
-                batch,
-                a_batch: a.batch as u32,
-                a_row: a.row as u32,
-                a_depth: a.column as u32,
-                b_batch: b.batch as u32,
-                b_depth: b.row as u32,
-                b_column: b.column as u32,
-                output_batch: output.batch as u32,
-                output_row: output.row as u32,
-                column_first: output.column_first,
-                block: output.block,
-                output_block: output.block_stride as u32,
-                biased: bias.is_some().into(),
-                bias_batch: bias.map_or(0, |(_, _, stride)| stride),
-                ..Default::default()
-            };
-            let parts = [a_part, b_part, &bias_part, output_part];
-            return if matmul_subgroup::suits(recorder.gpu().capabilities()) && matmul_subgroup::takes(&params, parts) {
-                matmul_subgroup(recorder, params, parts)
-            } else {
-                matmul_tiled(recorder, params, parts)
-            };
-        }
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => error.clone(),
+    let (axis, error) = match product.dispatch(recorder)? {
+        Ok(()) => return Ok(()),
+        Err(too_large) => too_large,
     };
-    if !matches!(error, Error::Limit { .. }) {
-        return Err(error);
-    }
-    let halves = |extent: u32| [0..extent / 2, extent / 2..extent];
-    if batch > 1 {
-        halves(batch).into_iter().try_for_each(|half| self::product(recorder, product.batches(half)))
-    } else if rows > 1 && (a_part.is_err() || (output_part.is_err() && b_part.is_ok())) {
-        halves(rows).into_iter().try_for_each(|half| self::product(recorder, product.rows(half)))
-    } else if columns > 1 && (b_part.is_err() || output_part.is_err()) {
-        halves(columns).into_iter().try_for_each(|half| self::product(recorder, product.columns(half)))
-    } else {
-        Err(error)
-    }
+    let Some(halves) = product.halves(axis) else { return Err(error) };
+    halves.into_iter().try_for_each(|half| self::product(recorder, half))
 }

@@ -11,6 +11,7 @@ mod deform_im2col;
 mod im2col;
 mod matmul;
 mod strategy;
+mod weight;
 
 pub use bilinear_sample::BilinearSamplePlan;
 pub use conv2d::Conv2dPlan;
@@ -19,6 +20,7 @@ pub use deform_im2col::DeformIm2colPlan;
 pub use im2col::Im2colPlan;
 pub use matmul::MatmulPlan;
 pub use strategy::Strategy;
+pub use weight::{PackedWeight, Weight};
 
 use std::ops::Range;
 
@@ -30,6 +32,19 @@ use crate::shape::Shape;
 
 /// The arguments of an op by name; an optional one may be absent.
 type Named<'a, T, const N: usize> = [(&'static str, Option<&'a T>); N];
+
+/// What is given for an argument: the tensor, and what it counts as.
+#[derive(Clone, Copy)]
+struct Argument<'a> {
+    spec: TensorSpec,
+    tensor: &'a Tensor,
+}
+
+impl<'a> From<&'a Tensor> for Argument<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        Self { spec: tensor.spec(), tensor }
+    }
+}
 
 /// What every plan keeps: whose it is, what it was made for, what it gives.
 struct Contract<I> {
@@ -54,13 +69,42 @@ impl<I> Contract<I> {
         Ok(Self { gpu: gpu.id(), inputs, output: TensorSpec { shape: output, dtype } })
     }
 
-    /// Refuses tensors other than those the plan was made for.
+    /// Refuses arguments other than those the plan was made for.
     fn check<const N: usize>(
         &self,
         recorder: &Recorder,
         planned: impl Fn(&I) -> Named<TensorSpec, N>,
-        given: Named<&Tensor, N>,
+        given: Named<Argument, N>,
         output: &Tensor,
+    ) -> Result<()> {
+        for ((name, spec), (_, argument)) in planned(&self.inputs).into_iter().zip(given) {
+            match (spec, argument) {
+                (None, None) => {}
+                (Some(spec), Some(argument)) => {
+                    self.check_argument(recorder, name, spec, *argument)?;
+                    if argument.tensor.buffer() == output.buffer() {
+                        let message =
+                            format!("output lies in the same buffer as {name}; a buffer that is written can't be read");
+                        return Err(Error::attribute("output", message));
+                    }
+                }
+                (Some(_), None) => {
+                    return Err(Error::shape(name, format!("{name} is absent; the plan was made with one")));
+                }
+                (None, Some(_)) => {
+                    return Err(Error::shape(name, format!("{name} was given; the plan was made without one")));
+                }
+            }
+        }
+        self.check_argument(recorder, "output", &self.output, output.into())
+    }
+
+    fn check_argument(
+        &self,
+        recorder: &Recorder,
+        name: &'static str,
+        planned: &TensorSpec,
+        given: Argument,
     ) -> Result<()> {
         if recorder.gpu().id() != self.gpu {
             return Err(Error::attribute(
@@ -68,39 +112,15 @@ impl<I> Contract<I> {
                 "the recorder is on one device and the plan was made for another",
             ));
         }
-        let output_spec = Some(&self.output);
-        let arguments = planned(&self.inputs)
-            .into_iter()
-            .zip(given)
-            .map(|((argument, spec), (_, tensor))| (argument, spec, tensor.copied()));
-        for (argument, spec, tensor) in arguments.chain([("output", output_spec, Some(output))]) {
-            match (spec, tensor) {
-                (None, None) => {}
-                (Some(spec), Some(tensor)) => {
-                    recorder.check(argument, tensor)?;
-                    let has = tensor.spec();
-                    if has.shape != spec.shape {
-                        let message = format!("{argument} is {}; the plan was made for {}", has.shape, spec.shape);
-                        return Err(Error::shape(argument, message));
-                    }
-                    if has.dtype != spec.dtype {
-                        let message = format!("{argument} holds {}; the plan was made for {}", has.dtype, spec.dtype);
-                        return Err(Error::dtype(argument, message));
-                    }
-                    if argument != "output" && tensor.buffer() == output.buffer() {
-                        let message = format!(
-                            "output lies in the same buffer as {argument}; a buffer that is written can't be read"
-                        );
-                        return Err(Error::attribute("output", message));
-                    }
-                }
-                (Some(_), None) => {
-                    return Err(Error::shape(argument, format!("{argument} is absent; the plan was made with one")));
-                }
-                (None, Some(_)) => {
-                    return Err(Error::shape(argument, format!("{argument} was given; the plan was made without one")));
-                }
-            }
+        recorder.check(name, given.tensor)?;
+        let TensorSpec { shape, dtype } = given.spec;
+        if shape != planned.shape {
+            let message = format!("{name} is {shape}; the plan was made for {}", planned.shape);
+            return Err(Error::shape(name, message));
+        }
+        if dtype != planned.dtype {
+            let message = format!("{name} holds {dtype}; the plan was made for {}", planned.dtype);
+            return Err(Error::dtype(name, message));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use pliant::geometry::*;
-use pliant::{Error, Gpu, GpuOptions, Im2colPlan, Recorder, wgpu};
+use pliant::{Gpu, GpuOptions, Im2colPlan, MatmulPlan, Recorder, wgpu};
 
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage};
@@ -88,16 +88,49 @@ fn grids_beyond_65535_workgroups_work() {
     crate::check(&Problem::BilinearSample(BilinearSample::default(), inputs));
 }
 
+/// Neither the weight nor one row of a product's operands can be bound.
 #[test]
-fn a_weight_beyond_a_binding_is_an_error() {
+fn weights_and_rows_beyond_a_binding_are_bound_in_parts() {
     let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
     let mut rng = Rng::with_seed(13);
-    let problem = deform_conv2d(&mut rng, DeformConv2d::default(), [1, 64, 3, 3], [16, 64, 3, 3], true, 1.0);
-    let error =
-        pollster::block_on(problem.run(Implementation::Device { gpu: &gpu, strategy: None, storage: Storage::F32 }))
-            .unwrap_err();
-    assert!(matches!(error, Error::Limit { argument: "weight", .. }), "{error:?}");
-    assert_eq!(error.to_string(), "the packed weight takes 36864 bytes; the device binds 16384 at most");
+    let op = DeformConv2d { groups: 2, ..DeformConv2d::default() };
+    check_with(&gpu, &deform_conv2d(&mut rng, op, [1, 128, 4, 3], [16, 64, 3, 3], true, 1.0));
+    for (transpose_a, transpose_b) in [(false, false), (true, true)] {
+        let (a, b) = ([2, 3, 9000], [2, 9000, 2]);
+        let swapped = |[batch, rows, columns]: [u32; 3], swap| {
+            [batch, if swap { columns } else { rows }, if swap { rows } else { columns }]
+        };
+        let inputs = MatmulInputs {
+            a: normal(&mut rng, swapped(a, transpose_a), 1.0),
+            b: normal(&mut rng, swapped(b, transpose_b), 1.0),
+        };
+        check_with(&gpu, &Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
+    }
+}
+
+/// More work than a dispatch should take is done in several, each product's axes among them.
+#[test]
+fn long_work_is_cut() {
+    let gpu = crate::gpu();
+    let ones = |shape: [u32; 3]| Array::filled(shape, 1.0).upload(gpu).unwrap();
+    for [batch, rows, columns, depth] in [[1, 1, 1, 100_000], [6, 3, 5, 20_000], [1, 200, 150, 6_000]] {
+        let inputs = MatmulInputs { a: &ones([batch, rows, depth]), b: &ones([batch, depth, columns]) };
+        let plan = MatmulPlan::new(gpu, &Matmul::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
+        let mut recorder = Recorder::new(gpu);
+        let product = plan.forward(&mut recorder, &inputs).unwrap();
+        let stages = pollster::block_on(recorder.profile()).unwrap();
+        if gpu.capabilities().software() {
+            assert!(recorder.len() > 1, "{batch} x {rows} x {columns} x {depth} in {} dispatches", recorder.len());
+        }
+        for stage in stages {
+            // About half a second; a machine may be busy with other things.
+            let seconds = stage.seconds / f64::from(stage.dispatches);
+            assert!(seconds < 2.0, "{rows} x {columns} x {depth}: {} takes {seconds} s", stage.kernel);
+        }
+        let product: Vec<f32> = product.download_blocking().unwrap();
+        let off = product.iter().map(|sum| (sum / depth as f32 - 1.0).abs()).fold(0.0, f32::max);
+        assert!(off < 0.01, "{rows} x {columns} x {depth}: off by {off}");
+    }
 }
 
 /// A row of the columns can't be bound, which is found when the images are packed already.

@@ -62,7 +62,7 @@ fn deform_conv2d_by_hand() {
     (offset[8], offset[17], mask[8]) = (-1.5, -0.75, 0.5);
     let image: Vec<f64> = (1..=9).map(f64::from).collect();
     let inputs =
-        DeformConv2dInputs { input: &image[..], offset: &offset, mask: Some(&mask), weight: &[2.0], bias: None };
+        DeformConv2dInputs { input: &image[..], offset: &offset, mask: Some(&mask), weight: &[2.0][..], bias: None };
     let output = reference::deform_conv2d(&geometry, &inputs).unwrap();
     assert_eq!(output.value[..8], [2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0]);
     let sample = 0.5 * (0.75 * 2.0 + 0.25 * 3.0) + 0.5 * (0.75 * 5.0 + 0.25 * 6.0);
