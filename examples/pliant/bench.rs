@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use pliant::geometry::{DeformConv2d, DeformConv2dInputs};
-use pliant::{DeformConv2dPlan, Gpu, Recorder, Shape, StageTime, Strategy, Tensor};
+use pliant::{DeformConv2dPlan, Gpu, Recorder, Shape, StageTime, Strategy, Tensor, Weight};
 use serde_json::json;
 
 use crate::Failure;
@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Print the time of each kernel too
     #[arg(long, conflicts_with = "json")]
     stages: bool,
+    /// Pack the weight beforehand, once for all calls
+    #[arg(long)]
+    packed: bool,
     #[command(flatten)]
     by_hand: ByHand,
     #[command(flatten)]
@@ -174,7 +177,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         println!("{gpu:?}");
     }
     for layer in &layers {
-        let timing = time(&gpu, layer, arguments.strategy.strategy()).await?;
+        let timing = time(&gpu, layer, arguments.strategy.strategy(), arguments.packed).await?;
         if arguments.json {
             println!("{}", timing.json(&gpu, layer));
         } else {
@@ -238,7 +241,7 @@ impl Timing {
 }
 
 /// Times recording, submitting and finishing one layer, warm, once its output has been found right.
-async fn time(gpu: &Gpu, layer: &Layer, strategy: Option<Strategy>) -> Result<Timing, Failure> {
+async fn time(gpu: &Gpu, layer: &Layer, strategy: Option<Strategy>, packed: bool) -> Result<Timing, Failure> {
     /// Each layer is timed for about this long, and at least so many times.
     const ENOUGH: Duration = Duration::from_secs(2);
     const RUNS: usize = 10;
@@ -250,6 +253,12 @@ async fn time(gpu: &Gpu, layer: &Layer, strategy: Option<Strategy>) -> Result<Ti
     let tensors = tensors.map(|tensor| tensor);
     let plan = DeformConv2dPlan::with_strategy(gpu, &layer.op, &tensors.map(|tensor| tensor.spec()), strategy)?;
     let output = Tensor::new(gpu, plan.geometry().output_shape(), pliant::DType::F32)?;
+    let mut recorder = Recorder::new(gpu);
+    let packed_weight = packed.then(|| plan.pack_weight(&mut recorder, tensors.weight)).transpose()?;
+    recorder.submit()?;
+    let DeformConv2dInputs { input, offset, weight, mask, bias } = tensors;
+    let weight = packed_weight.as_ref().map_or(Weight::Plain(weight), Weight::Packed);
+    let tensors = DeformConv2dInputs { input, offset, weight, mask, bias };
     // How long the host takes to record and submit, and how long it is until the work is done.
     let run = || -> pliant::Result<[Duration; 2]> {
         let start = Instant::now();

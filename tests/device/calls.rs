@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use pliant::geometry::*;
-use pliant::{Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, Tensor, wgpu};
+use pliant::{Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, Tensor, TensorSpec, wgpu};
 
 use crate::gpu;
 use crate::support::problem::Array;
@@ -165,6 +165,30 @@ fn a_profile_names_every_kernel() {
     assert_eq!(stages.iter().map(|stage| stage.dispatches as usize).sum::<usize>(), recorder.len());
     assert!(stages.iter().all(|stage| stage.seconds >= 0.0 && stage.seconds < 60.0));
     assert!(stages.iter().any(|stage| stage.kernel.starts_with("im2col")), "{stages:?}");
+}
+
+#[test]
+fn a_packed_weight_serves_every_image_and_no_other_groups() {
+    let mut rng = Rng::with_seed(22);
+    let weight = normal(&mut rng, [6, 3, 3, 3], 1.0).upload(gpu()).unwrap();
+    let plan = |groups, height| {
+        let op = Conv2d { groups, ..Conv2d::default() };
+        let input = TensorSpec { shape: [1, 3 * groups, height, 5].into(), dtype: DType::F32 };
+        Conv2dPlan::new(gpu(), &op, &Conv2dInputs { input, weight: weight.spec(), bias: None }).unwrap()
+    };
+    let mut recorder = Recorder::new(gpu());
+    let packed = plan(2, 9).pack_weight(&mut recorder, &weight).unwrap();
+    for height in [4, 7] {
+        let input = &normal(&mut rng, [1, 6, height, 5], 1.0).upload(gpu()).unwrap();
+        let plan = plan(2, height);
+        let once = plan.forward(&mut recorder, &Conv2dInputs { input, weight: &packed, bias: None }).unwrap();
+        let each = plan.forward(&mut recorder, &Conv2dInputs { input, weight: &weight, bias: None }).unwrap();
+        recorder.submit().unwrap();
+        assert_eq!(once.download_blocking::<f32>().unwrap(), each.download_blocking::<f32>().unwrap());
+    }
+    let input = &normal(&mut rng, [1, 3, 4, 5], 1.0).upload(gpu()).unwrap();
+    let error = plan(1, 4).forward(&mut recorder, &Conv2dInputs { input, weight: &packed, bias: None }).unwrap_err();
+    assert_eq!(error.to_string(), "weight was packed for 2 groups and 1 offset groups; the plan has 1 and 1");
 }
 
 #[test]

@@ -166,25 +166,34 @@ impl Problem {
     }
 
     /// What a device makes of it, in the second of two runs: before it, whatever the first left in the workspace is poisoned, and
-    /// so is the output with the words around it.
+    /// so is the output with the words around it. The first, with the weight packed beforehand, must give the same.
     async fn run_on(&self, gpu: &Gpu, strategy: Option<Strategy>, storage: Storage) -> Result<Vec<f32>> {
         let data = |array: &Array| array.upload_as(gpu, storage.data);
         let offset = |array: &Array| array.upload_as(gpu, storage.offset);
         // Every plan has the same verbs; only their inputs differ.
         macro_rules! run {
-            ($plan:expr, $inputs:expr) => {{
+            ($plan:expr, $inputs:expr) => {
+                run!($plan, $inputs, |plan, recorder| plan.forward(recorder, $inputs))
+            };
+            ($plan:expr, $inputs:expr, |$bound:ident, $recorder:ident| $first:expr) => {{
                 let plan = $plan?;
                 let mut recorder = Recorder::new(gpu);
-                let output = plan.forward(&mut recorder, $inputs)?;
+                let first = {
+                    let ($bound, $recorder) = (&plan, &mut recorder);
+                    $first?
+                };
                 recorder.submit()?;
                 drop(recorder);
 
                 gpu.poison_workspace()?;
-                let guarded = Guarded::new(gpu, output.spec())?;
+                let guarded = Guarded::new(gpu, first.spec())?;
                 let mut recorder = Recorder::new(gpu);
                 plan.forward_into(&mut recorder, $inputs, &guarded.output)?;
                 recorder.submit()?;
-                guarded.elements().await
+                let (first, second) = (elements(&first).await?, guarded.elements().await?);
+                let same = first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits());
+                assert!(same, "two runs differ");
+                Ok(second)
             }};
         }
         match self {
@@ -212,7 +221,12 @@ impl Problem {
             Self::Conv2d(op, inputs) => {
                 let inputs = inputs.try_map(data)?;
                 let plan = Conv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy);
-                run!(plan, &inputs.map(|tensor| tensor))
+                let inputs = inputs.map(|tensor| tensor);
+                run!(plan, &inputs, |plan, recorder| {
+                    let Conv2dInputs { input, weight, bias } = inputs;
+                    let weight = &plan.pack_weight(recorder, weight)?;
+                    plan.forward(recorder, &Conv2dInputs { input, weight, bias })
+                })
             }
             Self::DeformConv2d(op, inputs) => {
                 let inputs = DeformConv2dInputs {
@@ -223,7 +237,12 @@ impl Problem {
                     bias: inputs.bias.as_ref().map(data).transpose()?,
                 };
                 let plan = DeformConv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy);
-                run!(plan, &inputs.map(|tensor| tensor))
+                let inputs = inputs.map(|tensor| tensor);
+                run!(plan, &inputs, |plan, recorder| {
+                    let DeformConv2dInputs { input, offset, weight, mask, bias } = inputs;
+                    let weight = &plan.pack_weight(recorder, weight)?;
+                    plan.forward(recorder, &DeformConv2dInputs { input, offset, weight, mask, bias })
+                })
             }
         }
     }
@@ -261,10 +280,15 @@ impl Guarded {
         for (place, guard) in [("in front of", front), ("behind", back)] {
             assert!(guard.iter().all(|word| word.to_bits() == POISON), "words {place} the output were written");
         }
-        Ok(match self.output.dtype() {
-            DType::F32 => self.output.download()?.await?,
-            DType::F16 => self.output.download::<f16>()?.await?.into_iter().map(f16::to_f32).collect(),
-            DType::BF16 => self.output.download::<bf16>()?.await?.into_iter().map(bf16::to_f32).collect(),
-        })
+        elements(&self.output).await
     }
+}
+
+/// A tensor's elements, whatever their type.
+async fn elements(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(match tensor.dtype() {
+        DType::F32 => tensor.download()?.await?,
+        DType::F16 => tensor.download::<f16>()?.await?.into_iter().map(f16::to_f32).collect(),
+        DType::BF16 => tensor.download::<bf16>()?.await?.into_iter().map(bf16::to_f32).collect(),
+    })
 }
