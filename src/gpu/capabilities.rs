@@ -26,8 +26,8 @@ impl Capabilities {
     fn new(info: wgpu::AdapterInfo, features: wgpu::Features, limits: wgpu::Limits) -> Self {
         let mut capabilities = Self { info, features: features & Gpu::OPTIONAL_FEATURES, limits };
         if !capabilities.software() {
-            // No kernel for a GPU uses it.
-            capabilities.features.remove(wgpu::Features::SHADER_INT64);
+            // No kernel for a GPU uses the one; the other would put tensors where a GPU reads them slowly.
+            capabilities.features.remove(wgpu::Features::SHADER_INT64 | wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
         }
         capabilities
     }
@@ -73,6 +73,11 @@ impl Capabilities {
         self.software() && self.features.contains(wgpu::Features::SHADER_INT64)
     }
 
+    /// Whether tensors lie in memory that the host can map.
+    pub fn mappable_tensors(&self) -> bool {
+        self.features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
+    }
+
     /// Whether the device writes timestamps.
     pub fn timestamps(&self) -> bool {
         self.features.contains(wgpu::Features::TIMESTAMP_QUERY)
@@ -82,10 +87,15 @@ impl Capabilities {
     /// that suits the device.
     pub(crate) const WORK_PER_ELEMENT: u64 = 64;
 
-    /// The most work that a dispatch, or a submission of several, should do: half a second for a slow device of its kind. Systems with a
-    /// watchdog kill what takes much longer.
+    /// The most work that a dispatch should do: half a second for a slow device of its kind.
     pub(crate) fn work_per_dispatch(&self) -> u64 {
         if self.software() { 1 << 30 } else { 1 << 33 }
+    }
+
+    /// The most work of a submission: systems with a watchdog kill a long one. None watches the CPU, where a second submission blocks its
+    /// caller until the first has ended.
+    pub(crate) fn work_per_submission(&self) -> u64 {
+        if self.software() { u64::MAX } else { self.work_per_dispatch() }
     }
 
     /// The elements that a dispatch should move or sample at most.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use super::{Gpu, lock};
+use super::{Gpu, Lease, lock};
 use crate::error::{Error, Result};
 
 /// A read-back under way. Await it, or on native wait for it. Dropping it harms nothing.
@@ -15,15 +15,32 @@ use crate::error::{Error, Result};
 #[must_use = "nothing is read before it is awaited"]
 pub struct Download<T> {
     gpu: Gpu,
-    /// None where there is nothing to read.
-    staging: Option<wgpu::Buffer>,
-    #[cfg(not(target_arch = "wasm32"))]
-    submission: Option<wgpu::SubmissionIndex>,
+    source: Source,
+    /// Whether the waiting thread has been told.
     #[cfg(not(target_arch = "wasm32"))]
     awaited: bool,
     shared: Arc<Shared>,
     elements: usize,
     element: PhantomData<fn() -> T>,
+}
+
+/// What is being mapped.
+enum Source {
+    Nothing,
+    /// A copy.
+    Staging(Lease),
+    /// The tensor's own buffer.
+    Tensor(wgpu::Buffer),
+}
+
+impl Source {
+    fn buffer(&self) -> Option<&wgpu::Buffer> {
+        match self {
+            Self::Nothing => None,
+            Self::Staging(lease) => lease.buffer().ok(),
+            Self::Tensor(buffer) => Some(buffer),
+        }
+    }
 }
 
 /// What the download has in common with the device's callback and the waiting thread.
@@ -52,21 +69,24 @@ impl Shared {
     }
 }
 
+impl<T> Drop for Download<T> {
+    fn drop(&mut self) {
+        // The buffer may have other users: its tensor's clones, or the next download.
+        if let Some(buffer) = self.source.buffer()
+            && self.gpu.scoped(|| buffer.unmap()).is_err()
+            && let Source::Staging(lease) = &mut self.source
+        {
+            lease.discard();
+        }
+    }
+}
+
 impl<T: bytemuck::Pod> Download<T> {
-    pub(super) fn new(gpu: &Gpu, buffer: &wgpu::Buffer, offset: u64, elements: usize) -> Result<Self> {
+    /// Reads a copy of a range of a buffer.
+    pub(super) fn copied(gpu: &Gpu, buffer: &wgpu::Buffer, offset: u64, elements: usize) -> Result<Self> {
         gpu.check()?;
-        let mut download = Self {
-            gpu: gpu.clone(),
-            staging: None,
-            #[cfg(not(target_arch = "wasm32"))]
-            submission: None,
-            #[cfg(not(target_arch = "wasm32"))]
-            awaited: false,
-            shared: Arc::default(),
-            elements,
-            element: PhantomData,
-        };
         if elements == 0 {
+            let download = Self::new(gpu, Source::Nothing, 0);
             download.shared.finish(Ok(()));
             return Ok(download);
         }
@@ -75,26 +95,44 @@ impl<T: bytemuck::Pod> Download<T> {
             return Err(Error::attribute("buffer", format!("the buffer has the usages {usage:?}; COPY_SRC is needed")));
         }
         let size = ((elements * size_of::<T>()) as u64).next_multiple_of(4);
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = gpu.create_buffer("pliant download", size, usage, false)?;
-        let submission = gpu.guarded(|| {
+        let staging = Lease::staging(gpu, size)?;
+        let destination = staging.buffer()?.clone();
+        gpu.guarded(|| {
             let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, size);
-            let submission = gpu.queue().submit([encoder.finish()]);
-            let shared = Arc::clone(&download.shared);
-            staging.map_async(wgpu::MapMode::Read, .., move |result| {
-                shared.finish(result.map_err(|error| Error::DeviceLost(error.to_string())));
-            });
-            submission
+            encoder.copy_buffer_to_buffer(buffer, offset, &destination, 0, size);
+            gpu.queue().submit([encoder.finish()])
         })?;
-        #[cfg(not(target_arch = "wasm32"))]
-        {
-            download.submission = Some(submission);
+        Self::new(gpu, Source::Staging(staging), elements).map()
+    }
+
+    /// Reads the first elements of a buffer that can be mapped itself.
+    pub(super) fn mapped(gpu: &Gpu, buffer: wgpu::Buffer, elements: usize) -> Result<Self> {
+        Self::new(gpu, Source::Tensor(buffer), elements).map()
+    }
+
+    fn new(gpu: &Gpu, source: Source, elements: usize) -> Self {
+        Self {
+            gpu: gpu.clone(),
+            source,
+            #[cfg(not(target_arch = "wasm32"))]
+            awaited: false,
+            shared: Arc::default(),
+            elements,
+            element: PhantomData,
         }
-        #[cfg(target_arch = "wasm32")]
-        let _ = submission;
-        download.staging = Some(staging);
-        Ok(download)
+    }
+
+    /// Has the source mapped once the work submitted so far is done.
+    fn map(self) -> Result<Self> {
+        self.gpu.guarded(|| {
+            if let Some(buffer) = self.source.buffer() {
+                let shared = Arc::clone(&self.shared);
+                buffer.map_async(wgpu::MapMode::Read, .., move |result| {
+                    shared.finish(result.map_err(|error| Error::DeviceLost(error.to_string())));
+                });
+            }
+        })?;
+        Ok(self)
     }
 
     /// Waits for the elements.
@@ -102,24 +140,24 @@ impl<T: bytemuck::Pod> Download<T> {
     /// # Errors
     /// [`Error::DeviceLost`], or what went wrong on the device since the last call.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn wait(mut self) -> Result<Vec<T>> {
-        if let Some(submission) = self.submission.take() {
-            wait_for(self.gpu.device(), submission, &self.shared);
+    pub fn wait(self) -> Result<Vec<T>> {
+        if lock(&self.shared.state).result.is_none() {
+            wait_for(self.gpu.device(), &self.shared);
         }
-        self.take().unwrap_or_else(|| Err(Error::DeviceLost("the read-back never ended".to_string())))
+        self.elements().unwrap_or_else(|| Err(Error::DeviceLost("the read-back never ended".to_string())))
     }
 
     /// The elements, once they are there.
-    fn take(&mut self) -> Option<Result<Vec<T>>> {
+    fn elements(&self) -> Option<Result<Vec<T>>> {
         let result = lock(&self.shared.state).result.clone()?;
         Some(self.gpu.check().and(result).and_then(|()| self.read()))
     }
 
-    fn read(&mut self) -> Result<Vec<T>> {
+    fn read(&self) -> Result<Vec<T>> {
         let mut elements = vec![T::zeroed(); self.elements];
-        if let Some(staging) = self.staging.take() {
-            let mapped = staging.get_mapped_range(..).map_err(|error| Error::Validation(error.to_string()))?;
-            let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut elements);
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut elements);
+        if let Some(buffer) = self.source.buffer() {
+            let mapped = buffer.get_mapped_range(..).map_err(|error| Error::Validation(error.to_string()))?;
             bytes.copy_from_slice(&mapped[..bytes.len()]);
         }
         Ok(elements)
@@ -134,15 +172,13 @@ impl<T: bytemuck::Pod> Future for Download<T> {
         lock(&this.shared.state).waker = Some(context.waker().clone());
         // One look at the device per wake; often the work is done already.
         let _ = this.gpu.device().poll(wgpu::PollType::Poll);
-        if let Some(result) = this.take() {
+        if let Some(result) = this.elements() {
             return Poll::Ready(result);
         }
         #[cfg(not(target_arch = "wasm32"))]
         if !this.awaited {
             this.awaited = true;
-            if let Some(submission) = this.submission.take() {
-                this.gpu.inner.waiter.wait(submission, Arc::clone(&this.shared));
-            }
+            this.gpu.inner.waiter.wait(Arc::clone(&this.shared));
         }
         Poll::Pending
     }
@@ -167,32 +203,30 @@ mod waiter {
     }
 
     struct Running {
-        jobs: Sender<Job>,
+        jobs: Sender<Arc<Shared>>,
         thread: JoinHandle<()>,
     }
-
-    type Job = (wgpu::SubmissionIndex, Arc<Shared>);
 
     impl Waiter {
         pub(in crate::gpu) fn new(device: wgpu::Device) -> Self {
             Self { device, running: Mutex::new(None) }
         }
 
-        /// Finishes `shared` once the submission is done.
-        pub(in crate::gpu) fn wait(&self, submission: wgpu::SubmissionIndex, shared: Arc<Shared>) {
+        /// Finishes `shared` once the work submitted so far is done.
+        pub(in crate::gpu) fn wait(&self, shared: Arc<Shared>) {
             let mut running = lock(&self.running);
             let running = running.get_or_insert_with(|| {
-                let (sender, jobs) = channel::<Job>();
+                let (sender, jobs) = channel::<Arc<Shared>>();
                 let device = self.device.clone();
                 let thread = std::thread::spawn(move || {
-                    for (submission, shared) in jobs {
-                        wait_for(&device, submission, &shared);
+                    for shared in jobs {
+                        wait_for(&device, &shared);
                     }
                 });
                 Running { jobs: sender, thread }
             });
-            if let Err(refused) = running.jobs.send((submission, shared)) {
-                refused.0.1.finish(Err(Error::DeviceLost("the waiting thread has ended".to_string())));
+            if let Err(refused) = running.jobs.send(shared) {
+                refused.0.finish(Err(Error::DeviceLost("the waiting thread has ended".to_string())));
             }
         }
     }
@@ -208,11 +242,11 @@ mod waiter {
         }
     }
 
-    /// Blocks until the submission is done and its callback has run, here or in another thread that polls at the same time.
-    pub(in crate::gpu) fn wait_for(device: &wgpu::Device, submission: wgpu::SubmissionIndex, shared: &Shared) {
+    /// Blocks until the work submitted so far is done and the callback has run, here or in another thread that polls at the same time.
+    pub(in crate::gpu) fn wait_for(device: &wgpu::Device, shared: &Shared) {
         const LOOK_AGAIN: Duration = Duration::from_millis(5);
         const LOOKS: u32 = 2000;
-        if let Err(error) = device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None }) {
+        if let Err(error) = device.poll(wgpu::PollType::wait_indefinitely()) {
             shared.finish(Err(Error::DeviceLost(error.to_string())));
         }
         for _ in 0..LOOKS {

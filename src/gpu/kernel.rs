@@ -46,10 +46,13 @@ pub(super) struct Pipeline {
     pub(super) label: String,
 }
 
+/// Each pipeline behind a lock of its own, so that whoever needs one that is being compiled waits for it, and nobody else does.
 #[derive(Default)]
 pub(super) struct PipelineCache {
-    pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
+    slots: Mutex<HashMap<PipelineKey, Arc<Slot>>>,
 }
+
+type Slot = Mutex<Option<Arc<Pipeline>>>;
 
 /// Name and variant of the kernel.
 type PipelineKey = (&'static str, &'static str);
@@ -58,7 +61,9 @@ impl Gpu {
     /// The pipeline of a kernel, compiled now if it was not before.
     pub(super) fn pipeline(&self, kernel: &'static Kernel) -> Result<Arc<Pipeline>> {
         let key = (kernel.name, kernel.variant);
-        if let Some(pipeline) = lock(&self.inner.pipelines.pipelines).get(&key) {
+        let slot = Arc::clone(lock(&self.inner.pipelines.slots).entry(key).or_default());
+        let mut slot = lock(&slot);
+        if let Some(pipeline) = &*slot {
             return Ok(Arc::clone(pipeline));
         }
         let label = kernel.label();
@@ -84,8 +89,7 @@ impl Gpu {
         })?;
         self.inner.counters.shader_modules.fetch_add(1, Ordering::Relaxed);
         self.inner.counters.pipelines.fetch_add(1, Ordering::Relaxed);
-        let mut pipelines = lock(&self.inner.pipelines.pipelines);
-        Ok(Arc::clone(pipelines.entry(key).or_insert_with(|| Arc::new(pipeline))))
+        Ok(Arc::clone(slot.insert(Arc::new(pipeline))))
     }
 
     /// Compiles a kernel ahead of its first use.

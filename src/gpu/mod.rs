@@ -18,7 +18,7 @@ pub use tensor::{Tensor, TensorSpec};
 
 pub(crate) use kernel::{Kernel, wgsl};
 pub(crate) use pool::Constant;
-use pool::Workspace;
+use pool::Lease;
 pub(crate) use tensor::Part;
 
 use std::any::{Any, TypeId};
@@ -52,7 +52,8 @@ struct Inner {
     id: u64,
     pipelines: kernel::PipelineCache,
     params: pool::ParamsCache,
-    pool: Arc<pool::Pool>,
+    workspaces: Arc<pool::Pool>,
+    stagings: Arc<pool::Pool>,
     plans: Mutex<HashMap<TypeId, Box<dyn Cached>>>,
     counters: Arc<Counters>,
     fault: Arc<Mutex<Option<Error>>>,
@@ -60,14 +61,14 @@ struct Inner {
     waiter: download::Waiter,
 }
 
-/// What a [`Gpu`] has made so far, tensors and read-back left out. In a steady state nothing here moves.
+/// What a [`Gpu`] has made so far, tensors left out. In a steady state nothing here moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Shader modules made.
     pub shader_modules: u64,
     /// Pipelines made.
     pub pipelines: u64,
-    /// Buffers made: workspace, parameters, tables.
+    /// Buffers made: workspace, staging, parameters, tables.
     pub buffers: u64,
     /// Bytes of those buffers that are allocated now.
     pub buffer_bytes: u64,
@@ -83,8 +84,10 @@ struct Counters {
 
 impl Gpu {
     /// The optional features that pliant uses where an adapter has them. Nothing depends on them.
-    pub const OPTIONAL_FEATURES: wgpu::Features =
-        wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_INT64).union(wgpu::Features::TIMESTAMP_QUERY);
+    pub const OPTIONAL_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP
+        .union(wgpu::Features::SHADER_INT64)
+        .union(wgpu::Features::TIMESTAMP_QUERY)
+        .union(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
 
     /// The machine's best adapter, through Vulkan, Metal, DX12 or the browser.
     ///
@@ -165,7 +168,8 @@ impl Gpu {
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 pipelines: kernel::PipelineCache::default(),
                 params: pool::ParamsCache::default(),
-                pool: Arc::new(pool::Pool::default()),
+                workspaces: Arc::default(),
+                stagings: Arc::default(),
                 plans: Mutex::default(),
                 counters,
                 fault,
@@ -203,9 +207,10 @@ impl Gpu {
         Counts { shader_modules, pipelines, buffers, buffer_bytes }
     }
 
-    /// Gives back the workspace that no recorder holds.
+    /// Gives back the workspace that no recorder holds, and the staging buffers that no download holds.
     pub fn trim(&self) {
-        self.inner.pool.trim();
+        self.inner.workspaces.trim();
+        self.inner.stagings.trim();
     }
 
     /// Waits until all submitted work is done.
@@ -234,12 +239,21 @@ impl Gpu {
         }
     }
 
-    /// Makes calls into wgpu whose errors come back here and nowhere else.
+    /// Makes calls into wgpu whose errors come back here and nowhere else, and what went wrong between calls too.
     fn guarded<T>(&self, calls: impl FnOnce() -> T) -> Result<T> {
+        let result = self.scoped(calls);
+        if result.is_err() {
+            // What is made on a lost device is invalid; the device says that it is lost when it is asked.
+            let _ = self.device().poll(wgpu::PollType::Poll);
+        }
+        self.check().and(result)
+    }
+
+    /// Makes calls into wgpu whose errors come back here and nowhere else.
+    fn scoped<T>(&self, calls: impl FnOnce() -> T) -> Result<T> {
         let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal]
             .map(|filter| self.device().push_error_scope(filter));
-        let value = calls();
-        let mut result = Ok(value);
+        let mut result = Ok(calls());
         for scope in scopes.into_iter().rev() {
             // Native backends answer at once. A browser answers later: there its own queue reports the error.
             let answer = pin!(scope.pop()).poll(&mut Context::from_waker(Waker::noop()));
@@ -247,11 +261,7 @@ impl Gpu {
                 result = Err(from_wgpu(&error));
             }
         }
-        if result.is_err() {
-            // What is made on a lost device is invalid; the device says that it is lost when it is asked.
-            let _ = self.device().poll(wgpu::PollType::Poll);
-        }
-        self.check().and(result)
+        result
     }
 
     fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages, mapped: bool) -> Result<wgpu::Buffer> {

@@ -5,9 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use super::{Counters, Gpu, Part, Tensor, lock};
-use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::shape::Shape;
 
 /// A counted buffer.
 struct OwnBuffer {
@@ -56,8 +54,8 @@ impl Constant {
     }
 }
 
-/// Workspace that no recorder holds. A buffer goes back here when the last recording that names it is dropped: work of it that
-/// is still queued runs before whatever is submitted later, and each recording writes its workspace before it reads it.
+/// Buffers of one use, workspace or staging, that nobody holds. A buffer comes back when its recording or its download is dropped: work
+/// that is still queued runs before whatever is submitted later, and whoever leases a buffer writes it before reading it.
 #[derive(Default)]
 pub(super) struct Pool {
     free: Mutex<Vec<OwnBuffer>>,
@@ -98,41 +96,52 @@ impl Gpu {
     #[doc(hidden)]
     pub fn poison_workspace(&self) -> Result<()> {
         self.guarded(|| {
-            for own in lock(&self.inner.pool.free).iter() {
+            for own in lock(&self.inner.workspaces.free).iter() {
                 self.queue().write_buffer(&own.buffer, 0, &vec![0xff; own.buffer.size() as usize]);
             }
         })
     }
 }
 
-/// A leased buffer. It goes back to the pool when dropped.
-pub(super) struct Workspace {
+/// A leased buffer. It goes back to its pool when dropped.
+pub(super) struct Lease {
     /// Present until the drop.
     own: Option<OwnBuffer>,
     pool: Arc<Pool>,
 }
 
-impl Workspace {
-    pub(super) fn new(gpu: &Gpu, size: u64) -> Result<Self> {
-        let pool = Arc::clone(&gpu.inner.pool);
+impl Lease {
+    pub(super) fn workspace(gpu: &Gpu, size: u64) -> Result<Self> {
+        Self::new(gpu, &gpu.inner.workspaces, "pliant workspace", size, Tensor::USAGES)
+    }
+
+    /// To be unmapped before it is dropped.
+    pub(super) fn staging(gpu: &Gpu, size: u64) -> Result<Self> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        Self::new(gpu, &gpu.inner.stagings, "pliant staging", size, usage)
+    }
+
+    fn new(gpu: &Gpu, pool: &Arc<Pool>, label: &str, size: u64, usage: wgpu::BufferUsages) -> Result<Self> {
         let size = size_class(size).min(gpu.capabilities().limits.max_buffer_size).max(size);
         let own = match pool.take(size) {
             Some(own) => own,
-            None => OwnBuffer::new(gpu, "pliant workspace", size, Tensor::USAGES, None)?,
+            None => OwnBuffer::new(gpu, label, size, usage, None)?,
         };
-        Ok(Self { own: Some(own), pool })
+        Ok(Self { own: Some(own), pool: Arc::clone(pool) })
     }
 
     pub(super) fn size(&self) -> u64 {
         self.own.as_ref().map_or(0, |own| own.buffer.size())
     }
 
-    /// Its first elements, as a tensor of f32.
-    pub(super) fn tensor(&self, gpu: &Gpu, shape: Shape) -> Result<Tensor> {
-        match &self.own {
-            Some(own) => Tensor::from_buffer(gpu, own.buffer.clone(), 0, shape, DType::F32),
-            None => Err(Error::Validation("a workspace was used after it was given back".to_string())),
-        }
+    /// Drops the buffer instead of giving it back.
+    pub(super) fn discard(&mut self) {
+        self.own = None;
+    }
+
+    pub(super) fn buffer(&self) -> Result<&wgpu::Buffer> {
+        let given_back = || Error::Validation("a buffer was used after it was given back".to_string());
+        self.own.as_ref().map(|own| &own.buffer).ok_or_else(given_back)
     }
 }
 
@@ -141,7 +150,7 @@ fn size_class(size: u64) -> u64 {
     size.next_multiple_of((size.next_power_of_two() / 8).max(256))
 }
 
-impl Drop for Workspace {
+impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(own) = self.own.take() {
             self.pool.give(own);

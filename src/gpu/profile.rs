@@ -72,7 +72,7 @@ impl Recorder {
             encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
             gpu.queue().submit([encoder.finish()]);
         })?;
-        let stamps: Vec<u64> = Download::new(gpu, &resolved, 0, count as usize)?.await?;
+        let stamps: Vec<u64> = Download::copied(gpu, &resolved, 0, count as usize)?.await?;
         let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
         Ok(stamps.chunks_exact(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64 * period).collect())
     }

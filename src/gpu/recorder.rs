@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::kernel::Pipeline;
-use super::{Capabilities, Gpu, Kernel, Part, Tensor, Workspace};
+use super::{Capabilities, Gpu, Kernel, Lease, Part, Tensor};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -27,9 +27,9 @@ use crate::shape::Shape;
 pub struct Recorder {
     gpu: Gpu,
     pub(super) dispatches: Vec<Dispatch>,
-    workspaces: Vec<Workspace>,
+    workspaces: Vec<Lease>,
     workspaces_in_use: usize,
-    outgrown: Vec<Workspace>,
+    outgrown: Vec<Lease>,
 }
 
 pub(super) struct Dispatch {
@@ -81,7 +81,7 @@ impl Recorder {
     /// [`Error::DeviceLost`], or what went wrong on the device since the last call.
     pub fn submit(&self) -> Result<()> {
         // Long work goes in several submissions, since systems with a watchdog kill a long one.
-        let most = self.gpu.capabilities().work_per_dispatch();
+        let most = self.gpu.capabilities().work_per_submission();
         let mut rest = &self.dispatches[..];
         while !rest.is_empty() {
             let mut work = 0u64;
@@ -144,7 +144,7 @@ impl Recorder {
         let slot = self.workspaces_in_use;
         self.workspaces_in_use += 1;
         if self.workspaces.get(slot).is_none_or(|workspace| workspace.size() < size) {
-            let workspace = Workspace::new(&self.gpu, size)?;
+            let workspace = Lease::workspace(&self.gpu, size)?;
             if slot < self.workspaces.len() {
                 // Earlier dispatches still use the smaller one.
                 self.outgrown.push(std::mem::replace(&mut self.workspaces[slot], workspace));
@@ -152,7 +152,7 @@ impl Recorder {
                 self.workspaces.push(workspace);
             }
         }
-        self.workspaces[slot].tensor(&self.gpu, shape)
+        Tensor::from_buffer(&self.gpu, self.workspaces[slot].buffer()?.clone(), 0, shape, DType::F32)
     }
 
     /// Appends a dispatch of as many workgroups as hold `invocations` invocations, which together write or sample `elements` elements.

@@ -31,6 +31,8 @@ pub struct Tensor {
     offset: u64,
     shape: Shape,
     dtype: DType,
+    /// Whether the buffer is pliant's and may be mapped.
+    mappable: bool,
 }
 
 /// What a plan needs to know of a tensor.
@@ -55,8 +57,10 @@ impl Tensor {
     pub fn new(gpu: &Gpu, shape: impl Into<Shape>, dtype: DType) -> Result<Self> {
         let shape = shape.into();
         check_elements("tensor", shape)?;
-        let buffer = gpu.create_buffer("pliant tensor", bytes(shape, dtype).max(4), Self::USAGES, false)?;
-        Ok(Self { gpu: gpu.clone(), buffer, offset: 0, shape, dtype })
+        let mappable = gpu.capabilities().mappable_tensors();
+        let usages = if mappable { Self::USAGES | wgpu::BufferUsages::MAP_READ } else { Self::USAGES };
+        let buffer = gpu.create_buffer("pliant tensor", bytes(shape, dtype).max(4), usages, false)?;
+        Ok(Self { gpu: gpu.clone(), buffer, offset: 0, shape, dtype, mappable })
     }
 
     /// A tensor with the given elements.
@@ -117,7 +121,7 @@ impl Tensor {
                 format!("{shape} elements of {dtype} from byte {offset} on end at byte {end}; the buffer has {size}");
             return Err(Error::shape("buffer", message));
         }
-        Ok(Self { gpu: gpu.clone(), buffer, offset, shape, dtype })
+        Ok(Self { gpu: gpu.clone(), buffer, offset, shape, dtype, mappable: false })
     }
 
     /// Reads the elements back. The copy is submitted now, behind all work submitted before; the future waits for it.
@@ -126,10 +130,31 @@ impl Tensor {
     /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC; the future
     /// itself gives [`Error::DeviceLost`], or what went wrong on the device since the last call.
     pub fn download<T: Element>(&self) -> Result<Download<T>> {
+        self.check_dtype::<T>()?;
+        Download::copied(&self.gpu, &self.buffer, self.offset, self.shape.elements() as usize)
+    }
+
+    /// Reads the elements of a tensor back that is not needed any more. Where tensors lie in memory that the host can map, as on adapters
+    /// that run on the CPU, nothing is copied on the device; elsewhere it is [`Tensor::download`].
+    ///
+    /// Until the download has ended, what is submitted must not use the buffer through another clone of the tensor or a recording:
+    /// wgpu refuses it.
+    ///
+    /// # Errors
+    /// As [`Tensor::download`].
+    pub fn into_download<T: Element>(self) -> Result<Download<T>> {
+        if !self.mappable || self.shape.elements() == 0 {
+            return self.download();
+        }
+        self.check_dtype::<T>()?;
+        Download::mapped(&self.gpu, self.buffer, self.shape.elements() as usize)
+    }
+
+    fn check_dtype<T: Element>(&self) -> Result<()> {
         if T::DTYPE != self.dtype {
             return Err(Error::dtype("tensor", format!("the tensor holds {}; {} was asked for", self.dtype, T::DTYPE)));
         }
-        Download::new(&self.gpu, &self.buffer, self.offset, self.shape.elements() as usize)
+        Ok(())
     }
 
     /// Reads the elements back and waits for them.

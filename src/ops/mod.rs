@@ -11,6 +11,7 @@ mod deform_im2col;
 mod im2col;
 mod matmul;
 mod strategy;
+mod warm_up;
 mod weight;
 
 pub use bilinear_sample::BilinearSamplePlan;

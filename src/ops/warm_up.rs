@@ -1,0 +1,58 @@
+use super::{BilinearSamplePlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan, Im2colPlan, MatmulPlan};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::geometry::{
+    BilinearSample, BilinearSampleInputs, Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformIm2col,
+    DeformIm2colInputs, Im2col, Matmul, MatmulInputs,
+};
+use crate::gpu::{Gpu, Recorder, Tensor};
+
+impl Gpu {
+    /// Compiles every kernel that this device may use, and runs each once on next to nothing: some drivers compile at the first run.
+    ///
+    /// Without it a plan compiles what it needs when it is made. Compiling keeps the thread busy that polls; a plan made meanwhile in
+    /// another thread waits for the kernels that it has in common, and for no others:
+    ///
+    /// ```no_run
+    /// # #[cfg(not(target_arch = "wasm32"))]
+    /// # fn example(gpu: &pliant::Gpu) {
+    /// let ahead = std::thread::spawn({
+    ///     let gpu = gpu.clone();
+    ///     move || pollster::block_on(gpu.warm_up())
+    /// });
+    /// // ... read the model's weights ...
+    /// let ready = ahead.join();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Validation`](crate::Error::Validation), [`Error::OutOfMemory`](crate::Error::OutOfMemory) or
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device does not take a kernel.
+    pub async fn warm_up(&self) -> Result<()> {
+        let zeros = |shape: [u32; 4], dtype| Tensor::new(self, shape, dtype);
+        let (pixel, offset) = (&zeros([1; 4], DType::F32)?, &zeros([1, 2, 1, 1], DType::F32)?);
+        let half = &zeros([1; 4], DType::F16)?;
+        let element = &Tensor::new(self, [1; 3], DType::F32)?;
+        let mut recorder = Recorder::new(self);
+
+        let inputs = Conv2dInputs { input: half, weight: pixel, bias: None };
+        Conv2dPlan::new(self, &Conv2d::default(), &inputs.map(|tensor| tensor.spec()))?
+            .forward(&mut recorder, &inputs)?;
+        let inputs = DeformConv2dInputs { input: pixel, offset, weight: pixel, mask: None, bias: None };
+        DeformConv2dPlan::new(self, &DeformConv2d::default(), &inputs.map(|tensor| tensor.spec()))?
+            .forward(&mut recorder, &inputs)?;
+        Im2colPlan::new(self, &Im2col::default(), pixel.spec())?.forward(&mut recorder, pixel)?;
+        let inputs = DeformIm2colInputs { input: pixel, offset, mask: None };
+        DeformIm2colPlan::new(self, &DeformIm2col::default(), &inputs.map(|tensor| tensor.spec()))?
+            .forward(&mut recorder, &inputs)?;
+        let inputs = MatmulInputs { a: element, b: element };
+        MatmulPlan::new(self, &Matmul::default(), &inputs.map(|tensor| tensor.spec()))?
+            .forward(&mut recorder, &inputs)?;
+        let inputs = BilinearSampleInputs { input: pixel, positions: offset };
+        let last = BilinearSamplePlan::new(self, &BilinearSample::default(), &inputs.map(|tensor| tensor.spec()))?
+            .forward(&mut recorder, &inputs)?;
+
+        recorder.submit()?;
+        last.download::<f32>()?.await.map(drop)
+    }
+}
