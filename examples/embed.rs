@@ -38,7 +38,7 @@ async fn application() -> Result<(), Box<dyn std::error::Error>> {
     });
 
     // Once: plans for a layer whose offsets are a convolution of its own input, 8 channels to 18, then 8 to 8.
-    let gpu = Gpu::from_wgpu(device.clone(), queue.clone())?;
+    let gpu = Gpu::from_wgpu(device.clone(), queue.clone(), Some(&adapter))?;
     let mut rng = fastrand::Rng::with_seed(1);
     let mut drawn = |elements: u32| -> Vec<f32> { (0..elements).map(|_| rng.f32() - 0.5).collect() };
     let (image, offset_weight, layer_weight) = (drawn(8 * 24 * 32), drawn(18 * 8 * 9), drawn(8 * 8 * 9));

@@ -25,7 +25,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, crate::Failur
 }
 
 fn print_adapter(adapter: &Capabilities) {
-    let Capabilities { info, features, limits } = adapter;
+    let Capabilities { info, features, limits, cooperative_matrices } = adapter;
     let subgroups = match (features.contains(wgpu::Features::SUBGROUP), adapter.subgroup_size()) {
         (false, _) => "no".to_string(),
         (true, Some(size)) => format!("of {size} invocations"),
@@ -37,6 +37,7 @@ fn print_adapter(adapter: &Capabilities) {
         ("driver", format!("{} {}", info.driver, info.driver_info)),
         ("kind", kind(info.device_type).to_string()),
         ("subgroups", subgroups),
+        ("cooperative sizes", sizes(cooperative_matrices)),
         ("timestamps", if adapter.timestamps() { "yes" } else { "no" }.to_string()),
         ("largest binding", bytes(adapter.max_binding())),
         ("largest buffer", bytes(limits.max_buffer_size)),
@@ -46,6 +47,13 @@ fn print_adapter(adapter: &Capabilities) {
     for (name, fact) in facts {
         println!("  {name:<18} {}", fact.trim());
     }
+}
+
+fn sizes(matrices: &[wgpu::CooperativeMatrixProperties]) -> String {
+    let size = |m: &wgpu::CooperativeMatrixProperties| {
+        format!("{}x{}x{} {:?} to {:?}", m.m_size, m.n_size, m.k_size, m.ab_type, m.cr_type)
+    };
+    if matrices.is_empty() { "none".to_string() } else { matrices.iter().map(size).collect::<Vec<_>>().join(", ") }
 }
 
 fn kind(device_type: wgpu::DeviceType) -> &'static str {

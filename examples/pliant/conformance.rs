@@ -53,7 +53,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     let gpu = arguments.device.gpu().await?;
     let strategy = arguments.strategy.strategy();
     let data = arguments.dtype.dtype();
-    let storage = Storage { data, offset: arguments.offset_dtype.map_or(data, DTypeName::dtype) };
+    let storage = Storage::new(data, arguments.offset_dtype.map_or(data, DTypeName::dtype));
     println!("{} cases on {gpu:?}", cases.len());
 
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);

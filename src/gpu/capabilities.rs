@@ -12,19 +12,30 @@ pub struct Capabilities {
     pub features: wgpu::Features,
     /// The limits.
     pub limits: wgpu::Limits,
+    /// The sizes of cooperative matrices, which an adapter tells and a device does not; empty where there are none.
+    pub cooperative_matrices: Vec<wgpu::CooperativeMatrixProperties>,
 }
 
 impl Capabilities {
     pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
-        Self::new(adapter.get_info(), adapter.features(), adapter.limits())
+        Self::new(adapter.get_info(), adapter.features(), adapter.limits(), Some(adapter))
     }
 
-    pub(super) fn of_device(device: &wgpu::Device) -> Self {
-        Self::new(device.adapter_info(), device.features(), device.limits())
+    pub(super) fn of_device(device: &wgpu::Device, adapter: Option<&wgpu::Adapter>) -> Self {
+        Self::new(device.adapter_info(), device.features(), device.limits(), adapter)
     }
 
-    fn new(info: wgpu::AdapterInfo, features: wgpu::Features, limits: wgpu::Limits) -> Self {
-        let mut capabilities = Self { info, features: features & Gpu::OPTIONAL_FEATURES, limits };
+    fn new(
+        info: wgpu::AdapterInfo,
+        features: wgpu::Features,
+        limits: wgpu::Limits,
+        adapter: Option<&wgpu::Adapter>,
+    ) -> Self {
+        let cooperative = features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
+        let cooperative_matrices =
+            adapter.filter(|_| cooperative).map(wgpu::Adapter::cooperative_matrix_properties).unwrap_or_default();
+        let features = features & Gpu::OPTIONAL_FEATURES;
+        let mut capabilities = Self { info, features, limits, cooperative_matrices };
         if !capabilities.software() {
             // No kernel for a GPU uses the one; the other would put tensors where a GPU reads them slowly.
             capabilities.features.remove(wgpu::Features::SHADER_INT64 | wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);

@@ -1,5 +1,8 @@
 //! The device: the only module that speaks to wgpu.
 
+// In a browser wgpu's types stay on their thread.
+#![cfg_attr(target_arch = "wasm32", allow(clippy::arc_with_non_send_sync))]
+
 mod capabilities;
 mod download;
 mod kernel;
@@ -22,9 +25,9 @@ use pool::Lease;
 pub(crate) use tensor::Part;
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -57,6 +60,10 @@ struct Inner {
     plans: Mutex<HashMap<TypeId, Box<dyn Cached>>>,
     counters: Arc<Counters>,
     fault: Arc<Mutex<Option<Error>>>,
+    /// What error scopes have yet to say, in order.
+    answers: Mutex<VecDeque<Box<dyn Answer>>>,
+    /// A test's way to a device without memory: how many buffers it makes before it fails once.
+    buffers_before_failure: Mutex<Option<u32>>,
     #[cfg(not(target_arch = "wasm32"))]
     waiter: download::Waiter,
 }
@@ -139,13 +146,15 @@ impl Gpu {
 
     /// Works on the caller's device and queue, with what they have enabled. Installs no handlers there.
     ///
+    /// The adapter, where it is given, tells what a device does not: the sizes of cooperative matrices.
+    ///
     /// What goes wrong in pliant's own calls is their result. What goes wrong in the caller's own, such as submitting the encoder that
     /// a recording was encoded into, is the caller's to see.
     ///
     /// # Errors
     /// [`Error::Limit`] where the device has less than wgpu's default limits of what pliant uses.
-    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
-        let capabilities = Capabilities::of_device(&device);
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue, adapter: Option<&wgpu::Adapter>) -> Result<Self> {
+        let capabilities = Capabilities::of_device(&device, adapter);
         capabilities.check_defaults()?;
         Ok(Self::assemble(device, queue, capabilities, Arc::default()))
     }
@@ -173,6 +182,8 @@ impl Gpu {
                 plans: Mutex::default(),
                 counters,
                 fault,
+                answers: Mutex::default(),
+                buffers_before_failure: Mutex::default(),
             }),
         }
     }
@@ -232,14 +243,21 @@ impl Gpu {
 
     /// The fault that came between calls, if any. A lost device stays lost; anything else is told once.
     fn check(&self) -> Result<()> {
+        let mut caught = None;
+        let mut answers = lock(&self.inner.answers);
+        while let Some(Poll::Ready(answer)) = answers.front_mut().map(look) {
+            answers.pop_front();
+            caught = caught.or(answer);
+        }
+        drop(answers);
         let mut fault = lock(&self.inner.fault);
         match &*fault {
             Some(lost @ Error::DeviceLost(_)) => Err(lost.clone()),
-            _ => fault.take().map_or(Ok(()), Err),
+            _ => fault.take().or(caught.as_ref().map(from_wgpu)).map_or(Ok(()), Err),
         }
     }
 
-    /// Makes calls into wgpu whose errors come back here and nowhere else, and what went wrong between calls too.
+    /// Makes calls into wgpu whose errors come back here, and what went wrong between calls too.
     fn guarded<T>(&self, calls: impl FnOnce() -> T) -> Result<T> {
         let result = self.scoped(calls);
         if result.is_err() {
@@ -249,19 +267,32 @@ impl Gpu {
         self.check().and(result)
     }
 
-    /// Makes calls into wgpu whose errors come back here and nowhere else.
+    /// Makes calls into wgpu whose errors come back here and nowhere else; in a browser, which answers later, at a later call.
     fn scoped<T>(&self, calls: impl FnOnce() -> T) -> Result<T> {
         let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal]
             .map(|filter| self.device().push_error_scope(filter));
         let mut result = Ok(calls());
         for scope in scopes.into_iter().rev() {
-            // Native backends answer at once. A browser answers later: there its own queue reports the error.
-            let answer = pin!(scope.pop()).poll(&mut Context::from_waker(Waker::noop()));
-            if let Poll::Ready(Some(error)) = answer {
-                result = Err(from_wgpu(&error));
+            let mut answer = scope.pop();
+            match look(&mut answer) {
+                Poll::Ready(None) => {}
+                Poll::Ready(Some(error)) => result = Err(from_wgpu(&error)),
+                Poll::Pending => lock(&self.inner.answers).push_back(Box::new(answer)),
             }
         }
         result
+    }
+
+    /// A test's way to a device that runs out of memory, once, when it has made so many more buffers.
+    #[doc(hidden)]
+    pub fn inject_out_of_memory(&self, buffers: u32) {
+        *lock(&self.inner.buffers_before_failure) = Some(buffers);
+    }
+
+    /// A test's way to a device that is lost by its own doing.
+    #[doc(hidden)]
+    pub fn inject_device_lost(&self) {
+        *lock(&self.inner.fault) = Some(Error::DeviceLost("injected".to_string()));
     }
 
     fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages, mapped: bool) -> Result<wgpu::Buffer> {
@@ -272,6 +303,16 @@ impl Gpu {
                 format!("a buffer of {size} bytes is needed; the device makes {most} at most"),
             ));
         }
+        let mut before_failure = lock(&self.inner.buffers_before_failure);
+        match &mut *before_failure {
+            Some(0) => {
+                *before_failure = None;
+                return Err(Error::OutOfMemory(format!("injected at a buffer of {size} bytes")));
+            }
+            Some(buffers) => *buffers -= 1,
+            None => {}
+        }
+        drop(before_failure);
         self.guarded(|| {
             self.device().create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
@@ -322,6 +363,15 @@ impl std::fmt::Debug for Gpu {
 /// Anything that may be kept beside a device: `Send + Sync` where wgpu's own types are.
 trait Cached: Any + wgpu::WasmNotSendSync {}
 impl<T: Any + wgpu::WasmNotSendSync> Cached for T {}
+
+/// What an error scope caught: known at once on native, in a browser once its event loop has run.
+trait Answer: Future<Output = Option<wgpu::Error>> + Unpin + wgpu::WasmNotSend {}
+impl<T: Future<Output = Option<wgpu::Error>> + Unpin + wgpu::WasmNotSend> Answer for T {}
+
+/// Polls, and asks for no wake-up.
+fn look<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
 
 async fn adapters(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
     if wgpu::Instance::enabled_backend_features().is_empty() {

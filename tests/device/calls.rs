@@ -2,14 +2,14 @@
 
 use fastrand::Rng;
 use pliant::geometry::*;
-use pliant::{Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, Tensor, TensorSpec, wgpu};
+use pliant::{Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, Tensor, TensorSpec};
 
 use crate::gpu;
-use crate::support::problem::Array;
+use crate::support::problem::{Array, Implementation};
 use crate::support::random::normal;
 
 /// A convolution, its tensors and a plan.
-fn convolution(gpu: &Gpu) -> (Conv2dInputs<Tensor>, Conv2dPlan) {
+pub(crate) fn convolution(gpu: &Gpu) -> (Conv2dInputs<Tensor>, Conv2dPlan) {
     let mut rng = Rng::with_seed(21);
     let inputs = Conv2dInputs {
         input: normal(&mut rng, [1, 5, 9, 8], 1.0).upload(gpu).unwrap(),
@@ -58,6 +58,63 @@ fn a_dropped_download_harms_nothing() {
         let _ = std::future::Future::poll(download.as_mut(), &mut context);
     }
     assert_eq!(tensor.download_blocking::<f32>().unwrap(), [1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn a_consuming_download_gives_the_same_and_the_buffer_back() {
+    let elements: Vec<f32> = (0..999).map(|index| index as f32).collect();
+    let tensor = Tensor::upload(gpu(), [999], &elements).unwrap();
+    assert_eq!(tensor.clone().into_download::<f32>().unwrap().wait().unwrap(), elements);
+    assert_eq!(pollster::block_on(tensor.clone().into_download::<f32>().unwrap()).unwrap(), elements);
+    drop(tensor.clone().into_download::<f32>().unwrap());
+    // The buffer is the tensor's again.
+    let one = Array::filled([1, 1, 1], 1.0).upload(gpu()).unwrap();
+    let row = Tensor::from_buffer(gpu(), tensor.buffer().clone(), 0, [1, 1, 999], DType::F32).unwrap();
+    let product = Matmul::default().forward(&MatmulInputs { a: &one, b: &row }).unwrap();
+    assert_eq!(product.into_download::<f32>().unwrap().wait().unwrap(), elements);
+    // A range of a buffer of the caller's is not mapped.
+    assert_eq!(row.into_download::<f32>().unwrap().wait().unwrap(), elements);
+    let error = tensor.into_download::<half::f16>().map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "the tensor holds f32; f16 was asked for");
+}
+
+/// The executor polls when it is woken, and it is woken when there is something to see.
+#[test]
+fn a_future_that_waits_is_not_polled() {
+    let weight = Array::filled([64, 64, 3, 3], 1.0).upload(gpu()).unwrap();
+    let input = Array::filled([1, 64, 64, 64], 1.0).upload(gpu()).unwrap();
+    let output = Conv2d::default().forward(&Conv2dInputs { input: &input, weight: &weight, bias: None }).unwrap();
+    let mut download = output.download::<f32>().unwrap();
+    let mut polls = 0;
+    let elements = pollster::block_on(std::future::poll_fn(|context| {
+        polls += 1;
+        std::pin::Pin::new(&mut download).poll(context)
+    }));
+    assert_eq!(elements.unwrap()[0], 576.0);
+    assert!(polls <= 3, "{polls} polls");
+}
+
+#[test]
+fn after_a_warm_up_no_op_compiles() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    // Several at once, and a download meanwhile: nothing is compiled twice.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| pollster::block_on(gpu.warm_up()).unwrap());
+        }
+        let tensor = Tensor::upload(&gpu, [1], &[1.0f32]).unwrap();
+        assert_eq!(tensor.download_blocking::<f32>().unwrap(), [1.0]);
+    });
+    let counts = gpu.counts();
+    assert!(counts.pipelines > 0);
+    assert_eq!(counts.pipelines, counts.shader_modules);
+    for problem in crate::dtypes::every_op() {
+        for storage in crate::dtypes::STORAGES {
+            let device = Implementation::Device { gpu: &gpu, strategy: None, storage };
+            crate::check_on(&problem, device).unwrap();
+        }
+    }
+    assert_eq!(gpu.counts().pipelines, counts.pipelines);
 }
 
 #[test]
@@ -118,6 +175,7 @@ fn a_repeated_call_makes_nothing() {
         let mut recorder = Recorder::new(&gpu);
         plan.forward_into(&mut recorder, &references, &output).unwrap();
         recorder.submit().unwrap();
+        output.download_blocking::<f32>().unwrap();
     };
     call();
     let counts = gpu.counts();
@@ -143,17 +201,19 @@ fn many_shapes_take_no_more_memory_than_a_few() {
     let weight = Array::filled([2, 3, 3, 3], 1.0).upload(&gpu).unwrap();
     let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
     let mut bytes = Vec::new();
-    for width in 1..=300 {
-        let input = Array::filled([1, 3, 4, width], 1.0).upload(&gpu).unwrap();
+    for width in 1..=1000 {
+        let input = Array::filled([1, 3, 2 + width % 7, width], 1.0).upload(&gpu).unwrap();
         let output = op.forward(&Conv2dInputs { input: &input, weight: &weight, bias: None }).unwrap();
-        if width % 50 == 0 {
-            // Inside, 27 ones are added up.
-            assert_eq!(output.download_blocking::<f32>().unwrap()[width as usize + 1], 27.0);
+        if width % 100 == 0 {
+            // At the edge, 18 ones are added up.
+            assert_eq!(output.download_blocking::<f32>().unwrap()[1], 18.0);
             bytes.push(gpu.counts().buffer_bytes);
+            // What is given back is poisoned, so that no shape lives on what another left.
+            gpu.poison_workspace().unwrap();
         }
     }
-    // The largest of these problems needs 0.2 MB of workspace; smaller ones left theirs, a few sizes in each octave.
-    assert!(bytes.iter().all(|&bytes| bytes < 3 << 20), "{bytes:?}");
+    // The largest of these problems needs 1.3 MB of workspace; smaller ones left theirs, a few sizes in each octave.
+    assert!(bytes.iter().all(|&bytes| bytes < 16 << 20), "{bytes:?}");
 }
 
 #[test]
@@ -245,20 +305,6 @@ fn element_types_are_refused_by_name() {
 fn tensors_are_refused_with_both_numbers() {
     let error = Tensor::upload(gpu(), [2, 3], &[0.0f32; 5]).unwrap_err();
     assert_eq!(error.to_string(), "5 elements were given; a tensor of 2x3 has 6");
-    let buffer = |usage| {
-        gpu().device().create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: 64,
-            usage,
-            mapped_at_creation: false,
-        })
-    };
-    let error = Tensor::from_buffer(gpu(), buffer(Tensor::USAGES), 2, [1], DType::F32).unwrap_err();
-    assert_eq!(error.to_string(), "the offset is 2 bytes; it must be a multiple of 4");
-    let error = Tensor::from_buffer(gpu(), buffer(Tensor::USAGES), 8, [15], DType::F32).unwrap_err();
-    assert_eq!(error.to_string(), "15 elements of f32 from byte 8 on end at byte 68; the buffer has 64");
-    let error = Tensor::from_buffer(gpu(), buffer(wgpu::BufferUsages::COPY_DST), 0, [1], DType::F32).unwrap_err();
-    assert!(error.to_string().contains("STORAGE is needed"), "{error}");
     let error = Shape::new(&[1; 7]).unwrap_err();
     assert_eq!(error.to_string(), "the shape has 7 axes; at most 6 are possible");
 }
@@ -270,39 +316,4 @@ fn an_adapter_that_is_not_there_is_told() {
     let name = &gpu().capabilities().info.name;
     assert!(matches!(error, Error::NoAdapter(_)));
     assert!(error.to_string().contains("no such adapter") && error.to_string().contains(name), "{error}");
-}
-
-#[test]
-fn a_device_that_is_lost_is_told_and_a_new_one_works() {
-    let gpu = pollster::block_on(Gpu::new()).unwrap();
-    let (inputs, plan) = convolution(&gpu);
-    let references = inputs.map(|tensor| tensor);
-    gpu.device().destroy();
-    let mut recorder = Recorder::new(&gpu);
-    let lost = plan.forward(&mut recorder, &references).and_then(|output| {
-        recorder.submit()?;
-        output.download_blocking::<f32>()
-    });
-    assert!(lost.is_err(), "{lost:?}");
-    let lost = references.input.download::<f32>().and_then(pollster::block_on);
-    assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
-
-    let gpu = pollster::block_on(Gpu::new()).unwrap();
-    let (inputs, plan) = convolution(&gpu);
-    let mut recorder = Recorder::new(&gpu);
-    let output = plan.forward(&mut recorder, &inputs.map(|tensor| tensor)).unwrap();
-    recorder.submit().unwrap();
-    assert!(output.download_blocking::<f32>().is_ok());
-}
-
-#[test]
-fn an_error_of_the_callers_own_comes_out_once() {
-    let gpu = pollster::block_on(Gpu::new()).unwrap();
-    let tensor = Tensor::upload(&gpu, [1], &[1.0f32]).unwrap();
-    // More than the device makes, outside any error scope.
-    let size = gpu.capabilities().limits.max_buffer_size + 4;
-    let usage = wgpu::BufferUsages::STORAGE;
-    drop(gpu.device().create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false }));
-    assert!(matches!(tensor.download_blocking::<f32>(), Err(Error::Validation(_))));
-    assert_eq!(tensor.download_blocking::<f32>().unwrap(), [1.0]);
 }

@@ -4,7 +4,7 @@ use fastrand::Rng;
 use half::{bf16, f16};
 use pliant::DType::{BF16, F16, F32};
 use pliant::geometry::*;
-use pliant::{Im2colPlan, Recorder, Tensor};
+use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
 use crate::shapes::deform_conv2d;
 use crate::support::case;
@@ -12,12 +12,13 @@ use crate::support::problem::{Array, Implementation, Problem, Storage};
 use crate::support::random::{normal, uniform};
 use crate::{check_on, gpu};
 
-pub(crate) const STORAGES: [Storage; 5] = [
-    Storage { data: F16, offset: F16 },
-    Storage { data: BF16, offset: BF16 },
-    Storage { data: F16, offset: F32 },
-    Storage { data: BF16, offset: F16 },
-    Storage { data: F32, offset: BF16 },
+pub(crate) const STORAGES: [Storage; 6] = [
+    Storage::new(F16, F16),
+    Storage::new(BF16, BF16),
+    Storage::new(F16, F32),
+    Storage { data: F32, offset: F16, mask: BF16, weight: F16 },
+    Storage { data: BF16, offset: F32, mask: F16, weight: F32 },
+    Storage { data: F16, offset: BF16, mask: F32, weight: BF16 },
 ];
 
 pub(crate) fn on(storage: Storage) -> Implementation<'static> {
@@ -90,8 +91,9 @@ fn rounding_is_to_nearest_even_and_beyond_the_range_infinite() {
     check!(bf16);
 }
 
-#[test]
-fn every_op_in_odd_sizes() {
+/// Every op on odd extents, so that half a word is left over.
+pub(crate) fn every_op() -> Vec<Problem> {
+    let mut problems = Vec::new();
     let mut rng = Rng::with_seed(42);
     let op = DeformConv2d {
         stride: [2, 1],
@@ -103,31 +105,56 @@ fn every_op_in_odd_sizes() {
     };
     for offset_layout in [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint] {
         let op = DeformConv2d { offset_layout, ..op };
-        check(&deform_conv2d(&mut rng, op, [3, 6, 5, 3], [4, 3, 3, 2], true, 2.0));
+        problems.push(deform_conv2d(&mut rng, op, [3, 6, 5, 3], [4, 3, 3, 2], true, 2.0));
     }
-    check(&deform_conv2d(&mut rng, op, [0, 6, 5, 3], [4, 3, 3, 2], true, 2.0));
-    check(&deform_conv2d(&mut rng, DeformConv2d::default(), [1, 1, 1, 1], [1, 1, 1, 1], false, 0.5));
+    problems.push(deform_conv2d(&mut rng, op, [0, 6, 5, 3], [4, 3, 3, 2], true, 2.0));
+    problems.push(deform_conv2d(&mut rng, DeformConv2d::default(), [1, 1, 1, 1], [1, 1, 1, 1], false, 0.5));
     let inputs = Conv2dInputs {
         input: normal(&mut rng, [1, 3, 5, 7], 1.0),
         weight: normal(&mut rng, [5, 3, 3, 1], 1.0),
         bias: Some(normal(&mut rng, [5], 1.0)),
     };
-    check(&Problem::Conv2d(Conv2d::default(), inputs));
+    problems.push(Problem::Conv2d(Conv2d::default(), inputs));
     let inputs = MatmulInputs { a: normal(&mut rng, [3, 5, 7], 1.0), b: normal(&mut rng, [3, 7, 3], 1.0) };
-    check(&Problem::Matmul(Matmul::default(), inputs));
+    problems.push(Problem::Matmul(Matmul::default(), inputs));
     let window = Im2col { kernel: [3, 2], padding: [1; 4], ..Im2col::default() };
-    check(&Problem::Im2col(window, normal(&mut rng, [1, 3, 5, 7], 1.0)));
+    problems.push(Problem::Im2col(window, normal(&mut rng, [1, 3, 5, 7], 1.0)));
     let inputs = DeformIm2colInputs {
         input: normal(&mut rng, [1, 3, 5, 7], 1.0),
         offset: normal(&mut rng, [1, 12, 5, 8], 1.0),
         mask: Some(uniform(&mut rng, [1, 6, 5, 8])),
     };
-    check(&Problem::DeformIm2col(DeformIm2col { window, ..DeformIm2col::default() }, inputs));
+    problems.push(Problem::DeformIm2col(DeformIm2col { window, ..DeformIm2col::default() }, inputs));
     let inputs = BilinearSampleInputs {
         input: normal(&mut rng, [1, 3, 5, 7], 1.0),
         positions: Array::from_fn([1, 2, 3, 3], |index| index as f32 * 0.37),
     };
-    check(&Problem::BilinearSample(BilinearSample::default(), inputs));
+    problems.push(Problem::BilinearSample(BilinearSample::default(), inputs));
+    problems
+}
+
+#[test]
+fn every_op_in_odd_sizes() {
+    every_op().iter().for_each(check);
+}
+
+/// Strips of an odd number of pixels, so that the output's words straddle them: a binding holds a few columns.
+#[test]
+fn odd_strips() {
+    let mut limits = gpu().capabilities().limits.clone();
+    limits.max_storage_buffer_binding_size = 16 << 10;
+    let gpu =
+        pollster::block_on(Gpu::with_options(&GpuOptions { limits: Some(limits), ..GpuOptions::default() })).unwrap();
+    let mut rng = Rng::with_seed(43);
+    // A pixel's columns take 9 taps x 5 quads x 16 bytes = 720 bytes, a strip at most 22 pixels; a row has 29.
+    let op = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
+    let problem = deform_conv2d(&mut rng, op, [3, 19, 3, 29], [5, 19, 3, 3], true, 2.0);
+    for storage in STORAGES {
+        let device = Implementation::Device { gpu: &gpu, strategy: None, storage };
+        if let Err(failure) = check_on(&problem, device) {
+            panic!("{storage:?}: {failure}");
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::problem::{Array, Problem};
 use crate::support::random::normal;
 
 /// A device that knows nothing of pliant.
-fn foreign(limits: wgpu::Limits) -> (wgpu::Device, wgpu::Queue) {
+pub(crate) fn foreign(limits: wgpu::Limits) -> (wgpu::Device, wgpu::Queue) {
     pollster::block_on(async {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.unwrap();
@@ -87,7 +87,7 @@ impl Chain {
 #[test]
 fn two_recordings_with_a_foreign_pass_between_are_right() {
     let (device, queue) = foreign(wgpu::Limits::default());
-    let gpu = Gpu::from_wgpu(device.clone(), queue.clone()).unwrap();
+    let gpu = Gpu::from_wgpu(device.clone(), queue.clone(), None).unwrap();
     let (chain, doubling) = (Chain::new(), Doubling::new(&device));
     let op = Matmul::default();
     let (a, b) = (chain.a.upload(&gpu).unwrap(), chain.b.upload(&gpu).unwrap());
@@ -125,7 +125,7 @@ fn two_recordings_with_a_foreign_pass_between_are_right() {
 #[test]
 fn an_encoded_recording_outlives_its_recorder() {
     let (device, queue) = foreign(wgpu::Limits::default());
-    let gpu = Gpu::from_wgpu(device.clone(), queue.clone()).unwrap();
+    let gpu = Gpu::from_wgpu(device.clone(), queue.clone(), None).unwrap();
     let mut rng = Rng::with_seed(32);
     let problems: Vec<_> = (0..3)
         .map(|_| Conv2dInputs {
@@ -171,7 +171,7 @@ fn an_encoded_recording_outlives_its_recorder() {
 fn a_device_below_the_default_limits_is_refused() {
     let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..wgpu::Limits::default() };
     let (device, queue) = foreign(limits);
-    let error = Gpu::from_wgpu(device, queue).unwrap_err();
+    let error = Gpu::from_wgpu(device, queue, None).unwrap_err();
     assert!(matches!(error, Error::Limit { argument: "device", .. }), "{error:?}");
     assert_eq!(error.to_string(), "the device has max_storage_buffers_per_shader_stage 4; at least 8 is needed");
 }

@@ -9,6 +9,7 @@
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | embedding | the caller's device, encoder and pass |
+//! | faults | what goes wrong is told, by kind of fault |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -16,6 +17,7 @@
 mod calls;
 mod dtypes;
 mod embedding;
+mod faults;
 mod goldens;
 mod limits;
 mod properties;

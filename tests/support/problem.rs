@@ -65,14 +65,22 @@ pub(crate) enum Implementation<'a> {
 /// How tensors are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Storage {
-    /// Input, weight, bias, and so the output.
+    /// Input, and so the output.
     pub(crate) data: DType,
-    /// Offset, mask, positions.
+    /// Offset or positions.
     pub(crate) offset: DType,
+    pub(crate) mask: DType,
+    /// Weight and bias, or the second factor.
+    pub(crate) weight: DType,
 }
 
 impl Storage {
-    pub(crate) const F32: Self = Self { data: DType::F32, offset: DType::F32 };
+    pub(crate) const F32: Self = Self::new(DType::F32, DType::F32);
+
+    /// The mask as the offset, the weight as the input.
+    pub(crate) const fn new(data: DType, offset: DType) -> Self {
+        Self { data, offset, mask: offset, weight: data }
+    }
 }
 
 /// An op with its inputs.
@@ -135,7 +143,8 @@ impl Problem {
     }
 
     /// The problem with its inputs rounded as they are when stored so.
-    pub(crate) fn stored(&self, Storage { data, offset }: Storage) -> Self {
+    pub(crate) fn stored(&self, storage: Storage) -> Self {
+        let Storage { data, offset, mask, weight } = storage;
         match self {
             Self::BilinearSample(op, i) => {
                 let (input, positions) = (i.input.stored(data), i.positions.stored(offset));
@@ -143,16 +152,22 @@ impl Problem {
             }
             Self::Im2col(op, input) => Self::Im2col(*op, input.stored(data)),
             Self::DeformIm2col(op, i) => {
-                let mask = i.mask.as_ref().map(|mask| mask.stored(offset));
+                let mask = i.mask.as_ref().map(|array| array.stored(mask));
                 let (input, offset) = (i.input.stored(data), i.offset.stored(offset));
                 Self::DeformIm2col(*op, DeformIm2colInputs { input, offset, mask })
             }
-            Self::Matmul(op, i) => Self::Matmul(*op, i.map(|array| array.stored(data))),
-            Self::Conv2d(op, i) => Self::Conv2d(*op, i.map(|array| array.stored(data))),
+            Self::Matmul(op, i) => Self::Matmul(*op, MatmulInputs { a: i.a.stored(data), b: i.b.stored(weight) }),
+            Self::Conv2d(op, i) => {
+                let bias = i.bias.as_ref().map(|bias| bias.stored(weight));
+                let (input, weight) = (i.input.stored(data), i.weight.stored(weight));
+                Self::Conv2d(*op, Conv2dInputs { input, weight, bias })
+            }
             Self::DeformConv2d(op, i) => {
-                let mask = i.mask.as_ref().map(|mask| mask.stored(offset));
-                let offset = i.offset.stored(offset);
-                Self::DeformConv2d(*op, DeformConv2dInputs { offset, mask, ..i.map(|array| array.stored(data)) })
+                let mask = i.mask.as_ref().map(|array| array.stored(mask));
+                let bias = i.bias.as_ref().map(|bias| bias.stored(weight));
+                let (input, offset) = (i.input.stored(data), i.offset.stored(offset));
+                let weight = i.weight.stored(weight);
+                Self::DeformConv2d(*op, DeformConv2dInputs { input, offset, weight, mask, bias })
             }
         }
     }
@@ -170,6 +185,8 @@ impl Problem {
     async fn run_on(&self, gpu: &Gpu, strategy: Option<Strategy>, storage: Storage) -> Result<Vec<f32>> {
         let data = |array: &Array| array.upload_as(gpu, storage.data);
         let offset = |array: &Array| array.upload_as(gpu, storage.offset);
+        let mask = |array: &Array| array.upload_as(gpu, storage.mask);
+        let weight = |array: &Array| array.upload_as(gpu, storage.weight);
         // Every plan has the same verbs; only their inputs differ.
         macro_rules! run {
             ($plan:expr, $inputs:expr) => {
@@ -210,16 +227,20 @@ impl Problem {
                 let inputs = DeformIm2colInputs {
                     input: data(&inputs.input)?,
                     offset: offset(&inputs.offset)?,
-                    mask: inputs.mask.as_ref().map(offset).transpose()?,
+                    mask: inputs.mask.as_ref().map(mask).transpose()?,
                 };
                 run!(DeformIm2colPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
             }
             Self::Matmul(op, inputs) => {
-                let inputs = inputs.try_map(data)?;
+                let inputs = MatmulInputs { a: data(&inputs.a)?, b: weight(&inputs.b)? };
                 run!(MatmulPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
             }
             Self::Conv2d(op, inputs) => {
-                let inputs = inputs.try_map(data)?;
+                let inputs = Conv2dInputs {
+                    input: data(&inputs.input)?,
+                    weight: weight(&inputs.weight)?,
+                    bias: inputs.bias.as_ref().map(weight).transpose()?,
+                };
                 let plan = Conv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy);
                 let inputs = inputs.map(|tensor| tensor);
                 run!(plan, &inputs, |plan, recorder| {
@@ -232,9 +253,9 @@ impl Problem {
                 let inputs = DeformConv2dInputs {
                     input: data(&inputs.input)?,
                     offset: offset(&inputs.offset)?,
-                    mask: inputs.mask.as_ref().map(offset).transpose()?,
-                    weight: data(&inputs.weight)?,
-                    bias: inputs.bias.as_ref().map(data).transpose()?,
+                    mask: inputs.mask.as_ref().map(mask).transpose()?,
+                    weight: weight(&inputs.weight)?,
+                    bias: inputs.bias.as_ref().map(weight).transpose()?,
                 };
                 let plan = DeformConv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy);
                 let inputs = inputs.map(|tensor| tensor);
