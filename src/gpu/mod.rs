@@ -233,6 +233,7 @@ impl Gpu {
         self.device()
             .poll(wgpu::PollType::wait_indefinitely())
             .map_err(|error| Error::DeviceLost(error.to_string()))?;
+        self.look_for_loss();
         self.check()
     }
 
@@ -261,10 +262,29 @@ impl Gpu {
     fn guarded<T>(&self, calls: impl FnOnce() -> T) -> Result<T> {
         let result = self.scoped(calls);
         if result.is_err() {
-            // What is made on a lost device is invalid; the device says that it is lost when it is asked.
-            let _ = self.device().poll(wgpu::PollType::Poll);
+            self.look_for_loss();
         }
         self.check().and(result)
+    }
+
+    /// Finds out whether the device is lost: then what is made on it is invalid, and nobody says so before it is used. Its handlers may be
+    /// somebody else's, and run late.
+    fn look_for_loss(&self) {
+        let used = self.scoped(|| {
+            let descriptor = wgpu::BufferDescriptor {
+                label: Some("pliant probe"),
+                size: 4,
+                usage: wgpu::BufferUsages::COPY_SRC,
+                mapped_at_creation: true,
+            };
+            self.device().create_buffer(&descriptor).unmap();
+        });
+        if matches!(used, Err(Error::Validation(_))) {
+            let mut fault = lock(&self.inner.fault);
+            if !matches!(&*fault, Some(Error::DeviceLost(_))) {
+                *fault = Some(Error::DeviceLost("it takes no calls any more".to_string()));
+            }
+        }
     }
 
     /// Makes calls into wgpu whose errors come back here and nowhere else; in a browser, which answers later, at a later call.
