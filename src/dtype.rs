@@ -1,6 +1,9 @@
 //! How elements are stored.
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
 
 /// How a tensor's elements are stored. Coordinates, interpolation and sums are `f32` whatever the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,6 +17,9 @@ pub enum DType {
 }
 
 impl DType {
+    /// Every element type there is.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::BF16];
+
     /// Bytes of one element.
     pub const fn size(self) -> u64 {
         match self {
@@ -33,9 +39,38 @@ impl fmt::Display for DType {
     }
 }
 
+/// The name of an element type, as [`DType`] writes it.
+///
+/// ```
+/// use pliant::DType;
+///
+/// assert_eq!("bf16".parse(), Ok(DType::BF16));
+/// let error = "f64".parse::<DType>().unwrap_err();
+/// assert_eq!(error.to_string(), "f64 is no element type of a tensor; tensors hold f32, f16 or bf16");
+/// ```
+impl FromStr for DType {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let refused =
+            || Error::dtype("dtype", format!("{name} is no element type of a tensor; tensors hold f32, f16 or bf16"));
+        Self::ALL.into_iter().find(|dtype| dtype.to_string() == name).ok_or_else(refused)
+    }
+}
+
 /// A host type that a tensor can be uploaded from and downloaded to.
 ///
 /// Integers and `f64` are no elements: no adapter that pliant serves computes in `f64`, and no op here takes integers.
+///
+/// ```compile_fail
+/// fn upload(gpu: &pliant::Gpu) -> pliant::Result<pliant::Tensor> {
+///     pliant::Tensor::upload(gpu, [2], &[1, 2])
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no element type of a tensor; tensors hold f32, half::f16 or half::bf16",
+    note = "integers and f64 are refused: no op takes integers, and adapters do not compute in f64"
+)]
 pub trait Element: bytemuck::Pod {
     /// The storage it stands for.
     const DTYPE: DType;

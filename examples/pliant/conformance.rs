@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use pliant::DType;
 
 use crate::Failure;
@@ -17,32 +16,15 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "DIR")]
     paths: Vec<PathBuf>,
     /// How the cases' tensors are stored; with 16 bits, the reference on the rounded inputs is the measure
-    #[arg(long, value_enum, default_value = "f32")]
-    dtype: DTypeName,
+    #[arg(long, default_value = "f32")]
+    dtype: DType,
     /// How offsets and masks are stored [default: as the others]
-    #[arg(long, value_enum)]
-    offset_dtype: Option<DTypeName>,
+    #[arg(long)]
+    offset_dtype: Option<DType>,
     #[command(flatten)]
     strategy: StrategyChoice,
     #[command(flatten)]
     device: Device,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum DTypeName {
-    F32,
-    F16,
-    Bf16,
-}
-
-impl DTypeName {
-    fn dtype(self) -> DType {
-        match self {
-            Self::F32 => DType::F32,
-            Self::F16 => DType::F16,
-            Self::Bf16 => DType::BF16,
-        }
-    }
 }
 
 pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
@@ -52,8 +34,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     }
     let gpu = arguments.device.gpu().await?;
     let strategy = arguments.strategy.strategy();
-    let data = arguments.dtype.dtype();
-    let storage = Storage::new(data, arguments.offset_dtype.map_or(data, DTypeName::dtype));
+    let storage = Storage::new(arguments.dtype, arguments.offset_dtype.unwrap_or(arguments.dtype));
     println!("{} cases on {gpu:?}", cases.len());
 
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);

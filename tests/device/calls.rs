@@ -95,6 +95,26 @@ fn a_future_that_waits_is_not_polled() {
 }
 
 #[test]
+fn many_tasks_of_tokio_share_a_device() {
+    async fn doubled(value: f32) -> Vec<f32> {
+        let row = Tensor::upload(gpu(), [1, 1, 100], &[value; 100]).unwrap();
+        let two = Tensor::upload(gpu(), [1, 1, 1], &[2.0f32]).unwrap();
+        let product = Matmul::default().forward(&MatmulInputs { a: &two, b: &row }).unwrap();
+        product.download().unwrap().await.unwrap()
+    }
+    let one_thread = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(3).build().unwrap();
+    for runtime in [one_thread, threads] {
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..32).map(|value| (value, tokio::spawn(doubled(value as f32)))).collect();
+            for (value, task) in tasks {
+                assert_eq!(task.await.unwrap(), [2.0 * value as f32; 100]);
+            }
+        });
+    }
+}
+
+#[test]
 fn after_a_warm_up_no_op_compiles() {
     let gpu = pollster::block_on(Gpu::new()).unwrap();
     // Several at once, and a download meanwhile: nothing is compiled twice.
