@@ -1,17 +1,42 @@
-//! Problems drawn at random, held against the reference. A failure prints the seed that draws it again.
+//! Problems drawn at random, legal or not: the device agrees with the reference, or both refuse. A failure prints the seed that draws
+//! it again.
+
+use std::sync::OnceLock;
 
 use fastrand::Rng;
 use pliant::geometry::*;
+use pliant::{Error, Gpu, GpuOptions};
 use proptest::prelude::*;
 
-use crate::dtypes::{STORAGES, on};
+use crate::dtypes::STORAGES;
 use crate::shapes::deform_conv2d;
-use crate::support::problem::Problem;
-use crate::{check_on, gpu, implementations};
+use crate::support::problem::{Array, Implementation, Problem, Storage};
+use crate::support::random::normal;
+use crate::{check_on, gpu};
+
+/// The common device, and some with small limits or without features.
+fn devices() -> &'static [Gpu] {
+    static DEVICES: OnceLock<Vec<Gpu>> = OnceLock::new();
+    DEVICES.get_or_init(|| {
+        let device = |binding: u64, workgroups: u32, features| {
+            let mut limits = gpu().capabilities().limits.clone();
+            limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(binding);
+            limits.max_compute_workgroups_per_dimension = limits.max_compute_workgroups_per_dimension.min(workgroups);
+            let options = GpuOptions { limits: Some(limits), features, ..GpuOptions::default() };
+            pollster::block_on(Gpu::with_options(&options)).unwrap()
+        };
+        let all = Gpu::OPTIONAL_FEATURES;
+        vec![
+            gpu().clone(),
+            device(40 << 10, u32::MAX, all),
+            device(u64::MAX, 11, pliant::wgpu::Features::empty()),
+            device(100_000, 300, all),
+        ]
+    })
+}
 
 /// A legal deformable convolution.
-fn draw(seed: u64) -> Problem {
-    let mut rng = Rng::with_seed(seed);
+fn draw_deform_conv2d(rng: &mut Rng) -> (DeformConv2d, DeformConv2dInputs<Array>) {
     let mut up_to = |most: u32| rng.u32(1..=most);
     let (groups, offset_groups) = (up_to(4), up_to(4));
     let common = (1..).find(|n: &u32| n.is_multiple_of(groups) && n.is_multiple_of(offset_groups)).unwrap();
@@ -32,34 +57,175 @@ fn draw(seed: u64) -> Problem {
     let op = DeformConv2d { stride, padding, dilation, groups, offset_groups, border, offset_layout };
     let (mask, sigma) = (rng.bool(), [0.0, 0.5, 3.0, 50.0][rng.usize(..4)]);
     let weight = [out_channels, channels / groups, kernel[0], kernel[1]];
-    let mut problem = deform_conv2d(&mut rng, op, [batch, channels, height, width], weight, mask, sigma);
-    if let Problem::DeformConv2d(_, inputs) = &mut problem {
-        for offset in &mut inputs.offset.elements {
-            match rng.u32(..16) {
-                // Where rules change.
-                0..4 => *offset = (*offset * 2.0).round() / 2.0,
-                4 => *offset = f32::NAN,
-                5 => *offset = f32::INFINITY,
-                _ => {}
-            }
-        }
-        if rng.bool() {
-            inputs.bias = None;
+    let problem = deform_conv2d(rng, op, [batch, channels, height, width], weight, mask, sigma);
+    let Problem::DeformConv2d(op, mut inputs) = problem else { unreachable!() };
+    for offset in &mut inputs.offset.elements {
+        match rng.u32(..16) {
+            // Where rules change.
+            0..4 => *offset = (*offset * 2.0).round() / 2.0,
+            4 => *offset = f32::NAN,
+            5 => *offset = f32::INFINITY,
+            _ => {}
         }
     }
-    problem
+    if rng.bool() {
+        inputs.bias = None;
+    }
+    (op, inputs)
+}
+
+/// A legal problem of any op.
+fn draw_legal(rng: &mut Rng) -> Problem {
+    let (op, inputs) = draw_deform_conv2d(rng);
+    let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, offset_layout } = op;
+    let [_, _, kernel_height, kernel_width] = inputs.weight.shape.extents() else { unreachable!() };
+    let window = Im2col { kernel: [*kernel_height, *kernel_width], stride, padding, dilation };
+    let DeformConv2dInputs { input, offset, weight, mask, bias } = inputs;
+    match rng.u32(..10) {
+        0 => Problem::Conv2d(Conv2d { stride, padding, dilation, groups }, Conv2dInputs { input, weight, bias }),
+        1 => Problem::Im2col(window, input),
+        2 => {
+            let op = DeformIm2col { window, offset_groups, border, offset_layout };
+            Problem::DeformIm2col(op, DeformIm2colInputs { input, offset, mask })
+        }
+        3 => {
+            let [batch, rows, columns, depth] = [4, 90, 90, 300].map(|most| rng.u32(1..=most));
+            let (transpose_a, transpose_b) = (rng.bool(), rng.bool());
+            let a = if transpose_a { [batch, depth, rows] } else { [batch, rows, depth] };
+            let b = if transpose_b { [batch, columns, depth] } else { [batch, depth, columns] };
+            let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0) };
+            Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs)
+        }
+        4 => {
+            let [batch, _, height, width] = *input.shape.extents() else { unreachable!() };
+            let mut positions = normal(rng, [batch, 2, 7, 9], 1.0);
+            for (index, position) in positions.elements.iter_mut().enumerate() {
+                let extent = if index / 63 % 2 == 0 { height } else { width };
+                *position = match rng.u32(..30) {
+                    0 => f32::NAN,
+                    1..6 => position.round(),
+                    _ => (0.5 + *position * 0.4) * extent as f32,
+                };
+            }
+            Problem::BilinearSample(BilinearSample { border }, BilinearSampleInputs { input, positions })
+        }
+        _ => Problem::DeformConv2d(op, DeformConv2dInputs { input, offset, weight, mask, bias }),
+    }
+}
+
+/// The same with one number changed, which mostly makes it illegal.
+fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
+    let reshape = |rng: &mut Rng, array: &mut Array| {
+        let mut extents: Vec<_> = array.shape.extents().iter().map(|&extent| extent as usize).collect();
+        match rng.u32(..6) {
+            0 => drop(extents.pop()),
+            1 => extents.insert(0, 1),
+            _ => {
+                let axis = rng.usize(..extents.len());
+                extents[axis] = [0, 1, extents[axis] + 1, extents[axis].saturating_sub(1)][rng.usize(..4)];
+            }
+        }
+        *array = Array::filled(pliant::Shape::new(&extents).unwrap(), 0.5);
+    };
+    let number = |rng: &mut Rng, number: &mut u32| *number = [0, *number + 1, 1 << 29, u32::MAX][rng.usize(..4)];
+    match problem {
+        Problem::DeformConv2d(mut op, mut inputs) => {
+            match rng.u32(..10) {
+                0 => number(rng, &mut op.groups),
+                1 => number(rng, &mut op.offset_groups),
+                2 => number(rng, &mut op.stride[1]),
+                3 => number(rng, &mut op.dilation[0]),
+                4 => number(rng, &mut op.padding[3]),
+                5 => reshape(rng, &mut inputs.input),
+                6 => reshape(rng, &mut inputs.offset),
+                7 => reshape(rng, &mut inputs.weight),
+                8 => inputs.mask.iter_mut().for_each(|mask| reshape(rng, mask)),
+                _ => inputs.bias.iter_mut().for_each(|bias| reshape(rng, bias)),
+            }
+            Problem::DeformConv2d(op, inputs)
+        }
+        Problem::Conv2d(mut op, mut inputs) => {
+            match rng.u32(..5) {
+                0 => number(rng, &mut op.groups),
+                1 => number(rng, &mut op.stride[0]),
+                2 => number(rng, &mut op.padding[0]),
+                3 => reshape(rng, &mut inputs.input),
+                _ => reshape(rng, &mut inputs.weight),
+            }
+            Problem::Conv2d(op, inputs)
+        }
+        Problem::Im2col(mut window, mut input) => {
+            match rng.u32(..3) {
+                0 => number(rng, &mut window.kernel[0]),
+                1 => number(rng, &mut window.dilation[1]),
+                _ => reshape(rng, &mut input),
+            }
+            Problem::Im2col(window, input)
+        }
+        Problem::DeformIm2col(mut op, mut inputs) => {
+            match rng.u32(..3) {
+                0 => number(rng, &mut op.offset_groups),
+                1 => reshape(rng, &mut inputs.input),
+                _ => reshape(rng, &mut inputs.offset),
+            }
+            Problem::DeformIm2col(op, inputs)
+        }
+        Problem::Matmul(op, mut inputs) => {
+            let either = if rng.bool() { &mut inputs.a } else { &mut inputs.b };
+            reshape(rng, either);
+            Problem::Matmul(op, inputs)
+        }
+        Problem::BilinearSample(op, mut inputs) => {
+            let either = if rng.bool() { &mut inputs.input } else { &mut inputs.positions };
+            reshape(rng, either);
+            Problem::BilinearSample(op, inputs)
+        }
+    }
+}
+
+fn draw(seed: u64) -> Problem {
+    let mut rng = Rng::with_seed(seed);
+    let problem = draw_legal(&mut rng);
+    if rng.u32(..4) == 0 { spoil(&mut rng, problem) } else { problem }
+}
+
+/// Both give the same, or both refuse for what the problem is.
+fn agree(problem: &Problem, device: Implementation<'_>) -> Result<(), String> {
+    let Err(refused) = problem.reference() else { return check_on(problem, device) };
+    match pollster::block_on(problem.run(device)) {
+        Err(Error::Shape { .. } | Error::Attribute { .. }) => Ok(()),
+        Err(error) => Err(format!("the reference says {refused}; the device says {error}")),
+        Ok(_) => Err(format!("the reference says {refused}; the device does it")),
+    }
+}
+
+#[test]
+fn illegal_problems_are_drawn_too() {
+    let refused = (0..400).filter(|&seed| draw(seed).reference().is_err()).count();
+    assert!((40..200).contains(&refused), "{refused} of 400");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn drawn_problems_agree_with_the_reference(seed: u64) {
         let problem = draw(seed);
-        let storage = STORAGES[seed as usize % STORAGES.len()];
-        for implementation in implementations(gpu()).chain([on(storage)]) {
-            let result = check_on(&problem, implementation);
-            prop_assert!(result.is_ok(), "seed {seed}, {storage:?}: {}\n{}", result.unwrap_err(), problem.describe());
+        let storages = std::iter::once(Storage::F32).chain(STORAGES);
+        let (gpu, other) = (gpu(), &devices()[seed as usize / 7 % devices().len()]);
+        let storage = storages.cycle().nth(seed as usize % 7).unwrap();
+        for (gpu, storage) in [(gpu, Storage::F32), (other, storage)] {
+            let strategies = std::iter::once(None).chain(pliant::Strategy::ALL.iter().copied().map(Some));
+            for strategy in strategies {
+                let result = agree(&problem, Implementation::Device { gpu, strategy, storage });
+                prop_assert!(
+                    result.is_ok(),
+                    "seed {seed}, {strategy:?}, {storage:?}, {:?}: {}\n{}",
+                    gpu.capabilities().limits.max_storage_buffer_binding_size,
+                    result.unwrap_err(),
+                    problem.describe()
+                );
+            }
         }
     }
 }
