@@ -4,16 +4,22 @@ use fastrand::Rng;
 use pliant::geometry::*;
 use pliant::{DType, Error, Gpu, Recorder, Tensor, wgpu};
 
+use crate::check_on;
+use crate::dtypes::{STORAGES, every_op};
 use crate::support::compare::Expected;
-use crate::support::problem::{Array, Problem};
+use crate::support::problem::{Array, Implementation, Problem};
 use crate::support::random::normal;
 
-/// A device that knows nothing of pliant.
-pub(crate) fn foreign(limits: wgpu::Limits) -> (wgpu::Device, wgpu::Queue) {
+/// A device that knows nothing of pliant, with those of the features that its adapter has.
+pub(crate) fn foreign(limits: wgpu::Limits, features: wgpu::Features) -> (wgpu::Device, wgpu::Queue) {
     pollster::block_on(async {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.unwrap();
-        let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..wgpu::DeviceDescriptor::default() };
+        let descriptor = wgpu::DeviceDescriptor {
+            required_features: features & adapter.features(),
+            required_limits: limits,
+            ..wgpu::DeviceDescriptor::default()
+        };
         adapter.request_device(&descriptor).await.unwrap()
     })
 }
@@ -86,7 +92,7 @@ impl Chain {
 
 #[test]
 fn two_recordings_with_a_foreign_pass_between_are_right() {
-    let (device, queue) = foreign(wgpu::Limits::default());
+    let (device, queue) = foreign(wgpu::Limits::default(), wgpu::Features::empty());
     let gpu = Gpu::from_wgpu(device.clone(), queue.clone(), None).unwrap();
     let (chain, doubling) = (Chain::new(), Doubling::new(&device));
     let op = Matmul::default();
@@ -124,7 +130,7 @@ fn two_recordings_with_a_foreign_pass_between_are_right() {
 /// Workspace that a dropped recorder gave back is used again before the caller has submitted what was encoded.
 #[test]
 fn an_encoded_recording_outlives_its_recorder() {
-    let (device, queue) = foreign(wgpu::Limits::default());
+    let (device, queue) = foreign(wgpu::Limits::default(), wgpu::Features::empty());
     let gpu = Gpu::from_wgpu(device.clone(), queue.clone(), None).unwrap();
     let mut rng = Rng::with_seed(32);
     let problems: Vec<_> = (0..3)
@@ -170,8 +176,25 @@ fn an_encoded_recording_outlives_its_recorder() {
 #[test]
 fn a_device_below_the_default_limits_is_refused() {
     let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..wgpu::Limits::default() };
-    let (device, queue) = foreign(limits);
+    let (device, queue) = foreign(limits, wgpu::Features::empty());
     let error = Gpu::from_wgpu(device, queue, None).unwrap_err();
     assert!(matches!(error, Error::Limit { argument: "device", .. }), "{error:?}");
     assert_eq!(error.to_string(), "the device has max_storage_buffers_per_shader_stage 4; at least 8 is needed");
+}
+
+/// Storage of 16 bits is the same whether or not the device has f16.
+#[test]
+fn what_else_is_enabled_changes_nothing() {
+    for features in [wgpu::Features::empty(), wgpu::Features::SHADER_F16, Gpu::OPTIONAL_FEATURES] {
+        let (device, queue) = foreign(wgpu::Limits::default(), features);
+        let gpu = Gpu::from_wgpu(device, queue, None).unwrap();
+        for problem in every_op() {
+            for storage in STORAGES {
+                let device = Implementation::Device { gpu: &gpu, strategy: None, storage };
+                if let Err(failure) = check_on(&problem, device) {
+                    panic!("{features:?}, {storage:?}: {failure}\n{}", problem.describe());
+                }
+            }
+        }
+    }
 }

@@ -66,7 +66,7 @@ fn a_destroyed_device_is_told_and_a_new_one_works() {
 
 #[test]
 fn a_destroyed_device_of_the_callers_is_told() {
-    let (device, queue) = foreign(wgpu::Limits::default());
+    let (device, queue) = foreign(wgpu::Limits::default(), wgpu::Features::empty());
     let gpu = Gpu::from_wgpu(device.clone(), queue, None).unwrap();
     let (inputs, plan) = convolution(&gpu);
     device.destroy();

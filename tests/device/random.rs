@@ -29,7 +29,7 @@ fn devices() -> &'static [Gpu] {
         vec![
             gpu().clone(),
             device(40 << 10, u32::MAX, all),
-            device(u64::MAX, 11, pliant::wgpu::Features::empty()),
+            device(u64::MAX, 40, pliant::wgpu::Features::empty()),
             device(100_000, 300, all),
         ]
     })
