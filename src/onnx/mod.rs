@@ -1,0 +1,201 @@
+//! Models in ONNX files (feature `onnx`).
+//!
+//! A [`Model`] is a file that has been read and checked. A [`ModelPlan`] is a model bound to a device and to the shapes of its inputs: its
+//! weights are uploaded and packed once, and each [`ModelPlan::forward`] records the whole model.
+//!
+//! ```no_run
+//! # async fn example() -> pliant::Result<()> {
+//! use pliant::onnx::{Model, ModelPlan};
+//! use pliant::{Gpu, Recorder, Tensor};
+//!
+//! # let bytes: &[u8] = &[];
+//! let model = Model::read(bytes)?;
+//! let gpu = Gpu::new().await?;
+//! let x = Tensor::upload(&gpu, [1, 3, 64, 64], &vec![0.5f32; 3 * 64 * 64])?;
+//! let plan = ModelPlan::new(&gpu, &model, &[("x", x.spec())])?;
+//!
+//! let mut recorder = Recorder::new(&gpu);
+//! let outputs = plan.forward(&mut recorder, &[("x", &x)])?;
+//! recorder.submit()?;
+//! for (name, tensor) in outputs {
+//!     println!("{name}: {} elements", tensor.download::<f32>()?.await?.len());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! These operators are known, in opsets 7 to 28 of the default domain; a node of any other is refused by its name and type.
+//!
+//! | operator | restrictions |
+//! | --- | --- |
+//! | Conv, DeformConv | two dimensions; [`dialect::onnx`](crate::dialect::onnx) holds their attributes |
+//! | Sigmoid, Tanh, Relu | |
+//! | Clip | constant bounds |
+//! | Add, Mul | |
+//! | Concat | |
+//! | Split | constant sizes, none 0 |
+//! | GlobalAveragePool | four axes |
+//! | BatchNormalization | constant statistics, not in training mode |
+//! | Constant, Identity | |
+//!
+//! Tensors have at most six axes and hold `f32`, `f16` or `bf16`; an output has the element type of its node's first input. Weights lie in
+//! the file itself. A malformed file is an [`Error::Malformed`], one that is beyond this table an [`Error::Unsupported`].
+
+mod constant;
+mod plan;
+mod proto;
+mod read;
+
+pub use plan::ModelPlan;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use constant::Constant;
+
+use crate::dialect::onnx::{Conv, DeformConv};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::geometry::{Binary, Unary};
+
+/// A model that has been read: operators and names are checked, shapes are not yet.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The first values, in this order.
+    inputs: Vec<ValueInfo>,
+    outputs: Vec<ValueInfo>,
+    /// The value of each output.
+    output_values: Vec<usize>,
+    nodes: Vec<Node>,
+    constants: HashMap<usize, Constant>,
+    /// The number of values: inputs, constants, and what nodes give.
+    values: usize,
+}
+
+impl Model {
+    /// Reads a model from the bytes of a `.onnx` file.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`], [`Error::Unsupported`]; where an attribute has a value that it cannot have, [`Error::Attribute`].
+    pub fn read(bytes: &[u8]) -> Result<Self> {
+        read::model(bytes)
+    }
+
+    /// What the model must be given, in the file's order.
+    pub fn inputs(&self) -> &[ValueInfo] {
+        &self.inputs
+    }
+
+    /// What the model gives, in the file's order.
+    pub fn outputs(&self) -> &[ValueInfo] {
+        &self.outputs
+    }
+}
+
+/// An input or output of a model, as the file declares it.
+///
+/// ```
+/// use pliant::{DType, onnx::ValueInfo};
+///
+/// let image = ValueInfo { name: "x".into(), dtype: DType::F32, extents: Some(vec![None, Some(3), Some(64), Some(64)]) };
+/// assert_eq!(image.to_string(), "x (?x3x64x64 of f32)");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueInfo {
+    /// Its name.
+    pub name: String,
+    /// How the elements are stored.
+    pub dtype: DType,
+    /// The extents, outermost first, `None` for one that the file leaves open; `None` where it leaves the rank open.
+    pub extents: Option<Vec<Option<u32>>>,
+}
+
+impl fmt::Display for ValueInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, dtype, extents } = self;
+        let extents = match extents.as_deref() {
+            None => "any shape".to_string(),
+            Some([]) => "scalar".to_string(),
+            Some(extents) => {
+                let extents = extents.iter().map(|extent| extent.map_or("?".to_string(), |extent| extent.to_string()));
+                extents.collect::<Vec<_>>().join("x")
+            }
+        };
+        write!(f, "{name} ({extents} of {dtype})")
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Node {
+    /// Its name and type, for errors.
+    place: String,
+    operation: Operation,
+    /// Values; `None` for an optional one that is absent.
+    inputs: Vec<Option<usize>>,
+    outputs: Vec<Option<usize>>,
+}
+
+/// What a node does. Inputs that must be constant are in it.
+#[derive(Debug, Clone)]
+enum Operation {
+    /// Of X, W, B.
+    Conv(Conv),
+    /// Of X, W, offset, B, mask.
+    DeformConv(DeformConv),
+    Unary(Unary),
+    Binary(Binary),
+    BatchNorm {
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+    },
+    Concat {
+        axis: i64,
+    },
+    /// Into as many pieces as there are outputs.
+    Split {
+        axis: i64,
+        sizes: Sizes,
+    },
+    GlobalAveragePool,
+}
+
+/// How long the pieces of a Split are.
+#[derive(Debug, Clone)]
+enum Sizes {
+    Given(Vec<i64>),
+    /// All the same.
+    Equal,
+    /// All the same but the last, which may be smaller.
+    LastSmaller,
+}
+
+fn malformed(message: impl Into<String>) -> Error {
+    Error::Malformed(message.into())
+}
+
+/// The refusal of elements that no tensor holds.
+fn no_element(type_name: &str) -> Error {
+    Error::Unsupported(format!("{type_name} was given; tensors hold FLOAT, FLOAT16 or BFLOAT16"))
+}
+
+/// ONNX's name of an element type.
+fn type_name(data_type: i32) -> String {
+    let name = usize::try_from(data_type).ok().and_then(|number| proto::data_type::NAMES.get(number));
+    name.map_or_else(|| format!("elements of type {data_type}"), ToString::to_string)
+}
+
+impl Error {
+    /// The same, told of a place in the model.
+    fn at(mut self, place: &str) -> Self {
+        match &mut self {
+            Self::Shape { message, .. }
+            | Self::Attribute { message, .. }
+            | Self::DType { message, .. }
+            | Self::Limit { message, .. }
+            | Self::Unsupported(message)
+            | Self::Malformed(message) => *message = format!("{place}: {message}"),
+            Self::NoAdapter(_) | Self::DeviceLost(_) | Self::OutOfMemory(_) | Self::Validation(_) => {}
+        }
+        self
+    }
+}

@@ -1,0 +1,419 @@
+//! From the bytes of a file to a [`Model`].
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use prost::Message;
+
+use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use super::proto::{attribute_type, data_type};
+use super::{Constant, Model, Node, Operation, Sizes, ValueInfo, malformed, no_element, type_name};
+use crate::dialect::onnx::{Conv, DeformConv};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::geometry::{BatchNorm, Binary, Unary};
+
+/// Before 7, broadcasting was by attributes.
+const OPSETS: RangeInclusive<i64> = 7..=28;
+
+pub(super) fn model(bytes: &[u8]) -> Result<Model> {
+    let model = ModelProto::decode(bytes).map_err(|error| malformed(format!("this is no ONNX model: {error}")))?;
+    let graph = model.graph.ok_or_else(|| malformed("this is no ONNX model: it has no graph"))?;
+    let opset = model.opset_import.iter().find(|opset| is_default(&opset.domain));
+    let opset = opset.ok_or_else(|| malformed("the model imports no opset of the default domain"))?.version;
+    if !OPSETS.contains(&opset) {
+        let (first, last) = (OPSETS.start(), OPSETS.end());
+        return Err(Error::Unsupported(format!("the model is of opset {opset}; {first} to {last} can be read")));
+    }
+    Reader::new(&graph, opset)?.read()
+}
+
+fn is_default(domain: &str) -> bool {
+    matches!(domain, "" | "ai.onnx")
+}
+
+struct Reader<'a> {
+    graph: &'a GraphProto,
+    opset: i64,
+    initializers: HashMap<&'a str, &'a TensorProto>,
+    /// The values so far, by name.
+    names: HashMap<&'a str, usize>,
+    values: usize,
+    constants: HashMap<usize, Constant>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(graph: &'a GraphProto, opset: i64) -> Result<Self> {
+        let mut initializers = HashMap::new();
+        for tensor in &graph.initializer {
+            if initializers.insert(tensor.name.as_str(), tensor).is_some() {
+                return Err(malformed(format!("there are two initializers {:?}", tensor.name)));
+            }
+        }
+        Ok(Self { graph, opset, initializers, names: HashMap::new(), values: 0, constants: HashMap::new() })
+    }
+
+    fn read(mut self) -> Result<Model> {
+        let mut inputs = Vec::new();
+        for input in &self.graph.input {
+            // Files of old list initializers as inputs too.
+            if !self.initializers.contains_key(input.name.as_str()) {
+                inputs.push(value_info("input", input)?);
+                self.new_value(&input.name)?;
+            }
+        }
+        let mut nodes = Vec::new();
+        for (index, node) in self.graph.node.iter().enumerate() {
+            let name = if node.name.is_empty() { format!("{index}") } else { format!("{:?}", node.name) };
+            let place = format!("node {name} of type {}", node.op_type);
+            nodes.extend(self.node(node, &place).map_err(|error| error.at(&place))?);
+        }
+        let mut outputs = Vec::new();
+        let mut output_values = Vec::new();
+        for output in &self.graph.output {
+            outputs.push(value_info("output", output)?);
+            output_values.push(self.value(&output.name)?.ok_or_else(|| {
+                malformed(format!("output {:?} is given by no node, input or initializer", output.name))
+            })?);
+        }
+        if outputs.is_empty() {
+            return Err(malformed("the model has no outputs"));
+        }
+        Ok(Model { inputs, outputs, output_values, nodes, constants: self.constants, values: self.values })
+    }
+
+    fn new_value(&mut self, name: &'a str) -> Result<usize> {
+        let value = self.values;
+        self.bind(name, value)?;
+        self.values += 1;
+        Ok(value)
+    }
+
+    /// Gives a name to a value.
+    fn bind(&mut self, name: &'a str, value: usize) -> Result<()> {
+        if self.names.insert(name, value).is_some() {
+            return Err(malformed(format!("{name:?} is given twice")));
+        }
+        Ok(())
+    }
+
+    fn new_constant(&mut self, name: &'a str, constant: Constant) -> Result<usize> {
+        let value = self.new_value(name)?;
+        self.constants.insert(value, constant);
+        Ok(value)
+    }
+
+    /// The value of this name, if there is one by now.
+    fn value(&mut self, name: &'a str) -> Result<Option<usize>> {
+        match (self.names.get(name), self.initializers.get(name)) {
+            (Some(&value), _) => Ok(Some(value)),
+            (None, Some(tensor)) => {
+                let constant = Constant::read(tensor)?;
+                self.new_constant(name, constant).map(Some)
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Reads a node; there is none where it only names a value.
+    fn node(&mut self, node: &'a NodeProto, place: &str) -> Result<Option<Node>> {
+        if !is_default(&node.domain) {
+            return Err(Error::Unsupported(format!("operators of the domain {:?} are not known", node.domain)));
+        }
+        let mut inputs = Vec::new();
+        for name in without_absent(&node.input) {
+            let value = match name.as_str() {
+                "" => None,
+                name => Some(self.value(name)?.ok_or_else(|| {
+                    malformed(format!("{name:?} is given by no input, no initializer and no node before"))
+                })?),
+            };
+            inputs.push(value);
+        }
+        if let Some(name) = node.output.iter().find(|name| self.initializers.contains_key(name.as_str())) {
+            return Err(malformed(format!("{name:?} is given twice")));
+        }
+        let outputs = without_absent(&node.output);
+        let most = if node.op_type == "Split" { usize::MAX } else { 1 };
+        if outputs.is_empty() || outputs.len() > most {
+            let needs = if most == 1 { "1" } else { "at least 1" };
+            return Err(malformed(format!("it has {} outputs; it needs {needs}", outputs.len())));
+        }
+        let output = outputs[0].as_str();
+
+        let mut attributes = Attributes::new(node)?;
+        match node.op_type.as_str() {
+            "Constant" => {
+                arity(&inputs, 0, 0)?;
+                let constant = constant(&mut attributes)?;
+                attributes.finish()?;
+                self.new_constant(output, constant)?;
+                return Ok(None);
+            }
+            "Identity" => {
+                arity(&inputs, 1, 1)?;
+                attributes.finish()?;
+                if let Some(value) = inputs[0] {
+                    self.bind(output, value)?;
+                }
+                return Ok(None);
+            }
+            _ => {}
+        }
+        let operation = self.operation(&node.op_type, &mut attributes, &mut inputs, outputs.len())?;
+        attributes.finish()?;
+        let outputs = outputs.iter().map(|name| match name.as_str() {
+            "" => Ok(None),
+            name => self.new_value(name).map(Some),
+        });
+        Ok(Some(Node { place: place.to_string(), operation, outputs: outputs.collect::<Result<_>>()?, inputs }))
+    }
+
+    /// What a node does. Leaves those inputs that are read when the model runs.
+    fn operation(
+        &self,
+        op_type: &str,
+        attributes: &mut Attributes,
+        inputs: &mut Vec<Option<usize>>,
+        outputs: usize,
+    ) -> Result<Operation> {
+        match op_type {
+            "Conv" => {
+                arity(inputs, 2, 3)?;
+                Ok(Operation::Conv(Conv {
+                    auto_pad: attributes.string("auto_pad")?.unwrap_or("NOTSET").parse()?,
+                    dilations: attributes.ints("dilations")?.unwrap_or_default(),
+                    group: attributes.int("group")?.unwrap_or(1),
+                    kernel_shape: attributes.ints("kernel_shape")?.unwrap_or_default(),
+                    pads: attributes.ints("pads")?.unwrap_or_default(),
+                    strides: attributes.ints("strides")?.unwrap_or_default(),
+                }))
+            }
+            "DeformConv" => {
+                arity(inputs, 3, 5)?;
+                Ok(Operation::DeformConv(DeformConv {
+                    dilations: attributes.ints("dilations")?.unwrap_or_default(),
+                    group: attributes.int("group")?.unwrap_or(1),
+                    kernel_shape: attributes.ints("kernel_shape")?.unwrap_or_default(),
+                    offset_group: attributes.int("offset_group")?.unwrap_or(1),
+                    pads: attributes.ints("pads")?.unwrap_or_default(),
+                    strides: attributes.ints("strides")?.unwrap_or_default(),
+                }))
+            }
+            "Sigmoid" | "Tanh" | "Relu" => {
+                arity(inputs, 1, 1)?;
+                Ok(Operation::Unary(match op_type {
+                    "Sigmoid" => Unary::Sigmoid,
+                    "Tanh" => Unary::Tanh,
+                    _ => Unary::Relu,
+                }))
+            }
+            "Clip" if self.opset < 11 => {
+                arity(inputs, 1, 1)?;
+                let min = attributes.float("min")?.unwrap_or(f32::MIN);
+                let max = attributes.float("max")?.unwrap_or(f32::MAX);
+                Ok(Operation::Unary(Unary::Clip { min, max }))
+            }
+            "Clip" => {
+                arity(inputs, 1, 3)?;
+                let mut bound = |index, name, none| match inputs.get(index).copied().flatten() {
+                    None => Ok(none),
+                    Some(value) => match self.floats(name, value)?[..] {
+                        [bound] => Ok(bound),
+                        ref bounds => Err(malformed(format!("{name} has {} elements; it needs 1", bounds.len()))),
+                    },
+                };
+                let min = bound(1, "min", f32::NEG_INFINITY)?;
+                let max = bound(2, "max", f32::INFINITY)?;
+                inputs.truncate(1);
+                Ok(Operation::Unary(Unary::Clip { min, max }))
+            }
+            "Add" | "Mul" => {
+                arity(inputs, 2, 2)?;
+                Ok(Operation::Binary(if op_type == "Add" { Binary::Add } else { Binary::Mul }))
+            }
+            "Concat" => {
+                arity(inputs, inputs.len().max(1), usize::MAX)?;
+                let axis = attributes.int("axis")?.ok_or_else(|| malformed("it lacks the attribute axis"))?;
+                Ok(Operation::Concat { axis })
+            }
+            "Split" => {
+                let axis = attributes.int("axis")?.unwrap_or(0);
+                arity(inputs, 1, if self.opset < 13 { 1 } else { 2 })?;
+                let sizes = if self.opset < 13 {
+                    attributes.ints("split")?.map(|sizes| sizes.to_vec())
+                } else {
+                    inputs.get(1).copied().flatten().map(|value| self.ints("split", value)).transpose()?
+                };
+                inputs.truncate(1);
+                let pieces = if self.opset < 18 { None } else { attributes.int("num_outputs")? };
+                let (named, many) = match (&sizes, pieces) {
+                    (Some(sizes), None) => ("split", sizes.len() as i64),
+                    (None, Some(pieces)) => ("num_outputs", pieces),
+                    (None, None) if self.opset < 18 => ("outputs", outputs as i64),
+                    _ => return Err(malformed("it needs one of the input split and the attribute num_outputs")),
+                };
+                if many != outputs as i64 {
+                    return Err(malformed(format!("{named} makes {many} pieces; it has {outputs} outputs")));
+                }
+                let sizes = match sizes {
+                    Some(sizes) => Sizes::Given(sizes),
+                    None if self.opset < 18 => Sizes::Equal,
+                    None => Sizes::LastSmaller,
+                };
+                Ok(Operation::Split { axis, sizes })
+            }
+            "GlobalAveragePool" => {
+                arity(inputs, 1, 1)?;
+                Ok(Operation::GlobalAveragePool)
+            }
+            "BatchNormalization" => {
+                arity(inputs, 5, 5)?;
+                let epsilon = attributes.float("epsilon")?.unwrap_or(1e-5);
+                attributes.float("momentum")?; // of training
+                if attributes.int("training_mode")?.unwrap_or(0) != 0 {
+                    return Err(Error::Unsupported("it is in training mode; export the model for inference".into()));
+                }
+                if self.opset < 9 && attributes.int("spatial")?.unwrap_or(1) != 1 {
+                    return Err(Error::Unsupported("spatial is 0; statistics of each channel are needed".into()));
+                }
+                let mut statistics = [const { Vec::new() }; 4];
+                for (index, name) in ["scale", "B", "mean", "var"].into_iter().enumerate() {
+                    if let Some(value) = inputs[index + 1] {
+                        statistics[index] = self.floats(name, value)?;
+                    }
+                }
+                inputs.truncate(1);
+                let [gamma, beta, mean, variance] = &statistics;
+                let (scale, shift) = BatchNorm::fold(gamma, beta, mean, variance, epsilon)?;
+                Ok(Operation::BatchNorm { scale, shift })
+            }
+            _ => Err(Error::Unsupported("operators of this type are not known".into())),
+        }
+    }
+
+    /// The elements of an input that must be constant.
+    fn floats(&self, name: &str, value: usize) -> Result<Vec<f32>> {
+        self.constant(name, value)?.as_f32().ok_or_else(|| malformed(format!("{name} holds integers; it needs floats")))
+    }
+
+    fn ints(&self, name: &str, value: usize) -> Result<Vec<i64>> {
+        let ints = self.constant(name, value)?.as_i64();
+        ints.map(<[_]>::to_vec).ok_or_else(|| malformed(format!("{name} holds floats; it needs integers")))
+    }
+
+    fn constant(&self, name: &str, value: usize) -> Result<&Constant> {
+        self.constants
+            .get(&value)
+            .ok_or_else(|| Error::Unsupported(format!("{name} is computed by the model; it must be constant")))
+    }
+}
+
+/// Without the absent ones at the end.
+fn without_absent(names: &[String]) -> &[String] {
+    let present = names.iter().rposition(|name| !name.is_empty());
+    &names[..present.map_or(0, |last| last + 1)]
+}
+
+/// Refuses a number of inputs. The first ones must be there.
+fn arity(inputs: &[Option<usize>], least: usize, most: usize) -> Result<()> {
+    let needs = if least == most { format!("{least}") } else { format!("at least {least}") };
+    if inputs.len() < least || inputs.len() > most {
+        let needs = if inputs.len() > most { format!("at most {most}") } else { needs };
+        return Err(malformed(format!("it has {} inputs; it needs {needs}", inputs.len())));
+    }
+    match inputs[..least].iter().position(Option::is_none) {
+        Some(absent) => Err(malformed(format!("input {absent} is absent; it needs {needs}"))),
+        None => Ok(()),
+    }
+}
+
+fn value_info(what: &str, info: &ValueInfoProto) -> Result<ValueInfo> {
+    let place = format!("{what} {:?}", info.name);
+    let tensor = info.r#type.as_ref().and_then(|of| of.tensor_type.as_ref());
+    let tensor = tensor.ok_or_else(|| Error::Unsupported(format!("{place} is no tensor")))?;
+    let dtype = match tensor.elem_type {
+        data_type::FLOAT => DType::F32,
+        data_type::FLOAT16 => DType::F16,
+        data_type::BFLOAT16 => DType::BF16,
+        other => return Err(no_element(&type_name(other)).at(&place)),
+    };
+    let extents = tensor.shape.as_ref().map(|shape| {
+        // What is not positive stands for what is not known.
+        let extents = shape.dim.iter().map(|dim| dim.dim_value.filter(|extent| *extent > 0));
+        let checked = extents.map(|extent| extent.map(u32::try_from).transpose());
+        checked.collect::<Result<_, _>>().map_err(|_| malformed(format!("{place} has an extent beyond {}", u32::MAX)))
+    });
+    Ok(ValueInfo { name: info.name.clone(), dtype, extents: extents.transpose()? })
+}
+
+/// What a Constant holds.
+fn constant(attributes: &mut Attributes) -> Result<Constant> {
+    if let Some(attribute) = attributes.take("value", attribute_type::TENSOR)? {
+        return Constant::read(attribute.t.as_ref().ok_or_else(|| malformed("its value is absent"))?);
+    }
+    if let Some(value) = attributes.float("value_float")? {
+        return Ok(Constant::scalar(value));
+    }
+    if let Some(attribute) = attributes.take("value_floats", attribute_type::FLOATS)? {
+        return Constant::floats(&attribute.floats);
+    }
+    if let Some(value) = attributes.int("value_int")? {
+        return Constant::ints(&[value]);
+    }
+    if let Some(values) = attributes.ints("value_ints")? {
+        return Constant::ints(&values);
+    }
+    Err(Error::Unsupported("it holds no tensor, float or integer".into()))
+}
+
+/// The attributes of a node that have not been read.
+struct Attributes<'a>(HashMap<&'a str, &'a AttributeProto>);
+
+impl<'a> Attributes<'a> {
+    fn new(node: &'a NodeProto) -> Result<Self> {
+        let mut attributes = HashMap::new();
+        for attribute in &node.attribute {
+            if attributes.insert(attribute.name.as_str(), attribute).is_some() {
+                return Err(malformed(format!("it has two attributes {:?}", attribute.name)));
+            }
+        }
+        Ok(Self(attributes))
+    }
+
+    fn take(&mut self, name: &str, of_type: i32) -> Result<Option<&'a AttributeProto>> {
+        match self.0.remove(name) {
+            Some(attribute) if ![attribute_type::UNDEFINED, of_type].contains(&attribute.r#type) => {
+                let has = attribute.r#type;
+                Err(malformed(format!("its attribute {name} is of type {has}; it needs type {of_type}")))
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn int(&mut self, name: &str) -> Result<Option<i64>> {
+        Ok(self.take(name, attribute_type::INT)?.map(|attribute| attribute.i))
+    }
+
+    fn float(&mut self, name: &str) -> Result<Option<f32>> {
+        Ok(self.take(name, attribute_type::FLOAT)?.map(|attribute| attribute.f))
+    }
+
+    fn ints(&mut self, name: &str) -> Result<Option<Vec<i64>>> {
+        Ok(self.take(name, attribute_type::INTS)?.map(|attribute| attribute.ints.clone()))
+    }
+
+    fn string(&mut self, name: &str) -> Result<Option<&'a str>> {
+        let Some(attribute) = self.take(name, attribute_type::STRING)? else { return Ok(None) };
+        let string = std::str::from_utf8(&attribute.s);
+        string.map(Some).map_err(|_| malformed(format!("its attribute {name} is no UTF-8")))
+    }
+
+    /// Refuses what is left: it may mean what nobody here knows.
+    fn finish(self) -> Result<()> {
+        match self.0.keys().min() {
+            Some(name) => Err(Error::Unsupported(format!("its attribute {name} is not known"))),
+            None => Ok(()),
+        }
+    }
+}
