@@ -44,6 +44,28 @@ fn large_problems() -> Vec<Problem> {
         positions: Array::from_fn([3, 2, 60, 61], |index| (index % 53) as f32 * 1.01),
     };
     problems.push(Problem::BilinearSample(BilinearSample::default(), inputs));
+    problems.push(Problem::Unary(Unary::Tanh, normal(&mut rng, [3, 50, 411], 1.0)));
+    for (a, b) in [([1, 90, 70, 1], [9, 1, 1, 11]), ([9, 1, 70, 11], [1, 90, 1, 1])] {
+        let inputs = BinaryInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+        problems.push(Problem::Binary(Binary::Mul, inputs));
+    }
+    let inputs = [70, 1, 300].map(|size| normal(&mut rng, [31, size, 7], 1.0));
+    problems.push(Problem::Concat(Concat { axis: 1 }, inputs.to_vec()));
+    let sizes = vec![30_000, 1, 5_000];
+    problems.push(Problem::Split(Split { axis: 1, sizes }, normal(&mut rng, [2, 35_001], 1.0)));
+    problems.push(Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, [2, 3, 201, 203], 1.0)));
+    let inputs = BatchNormInputs {
+        input: normal(&mut rng, [3, 7, 90, 91], 1.0),
+        scale: normal(&mut rng, [7], 1.0),
+        shift: normal(&mut rng, [7], 1.0),
+    };
+    problems.push(Problem::BatchNorm(BatchNorm, inputs));
+    let inputs = BatchNormInputs {
+        input: normal(&mut rng, [2, 20_000], 1.0),
+        scale: normal(&mut rng, [20_000], 1.0),
+        shift: normal(&mut rng, [20_000], 1.0),
+    };
+    problems.push(Problem::BatchNorm(BatchNorm, inputs));
     problems
 }
 

@@ -1,0 +1,71 @@
+// A function of two tensors, broadcast: output[i] = f(a[the place of i in a], b[the place of i in b])
+//
+// output `elements` elements, the last of six axes varying fastest
+// a, b   an element lies at the sum, over the axes, of its index times the stride: 0 where an axis is repeated
+//
+// One invocation does one element.
+
+const ADD = 0u;
+const MUL = 1u;
+
+struct Params {
+    elements: u32,
+    operation: u32,
+    extent_1: u32,
+    extent_2: u32,
+    extent_3: u32,
+    extent_4: u32,
+    extent_5: u32,
+    a_stride_0: u32,
+    a_stride_1: u32,
+    a_stride_2: u32,
+    a_stride_3: u32,
+    a_stride_4: u32,
+    a_stride_5: u32,
+    b_stride_0: u32,
+    b_stride_1: u32,
+    b_stride_2: u32,
+    b_stride_3: u32,
+    b_stride_4: u32,
+    b_stride_5: u32,
+    a_first: u32,
+    b_first: u32,
+    output_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+
+// Where an element lies in a and in b.
+fn places(element: u32) -> vec2<u32> {
+    let by_5 = divide(element, params.extent_5);
+    let by_4 = divide(by_5.x, params.extent_4);
+    let by_3 = divide(by_4.x, params.extent_3);
+    let by_2 = divide(by_3.x, params.extent_2);
+    let by_1 = divide(by_2.x, params.extent_1);
+    return vec2<u32>(params.a_first, params.b_first)
+        + by_1.x * vec2<u32>(params.a_stride_0, params.b_stride_0)
+        + by_1.y * vec2<u32>(params.a_stride_1, params.b_stride_1)
+        + by_2.y * vec2<u32>(params.a_stride_2, params.b_stride_2)
+        + by_3.y * vec2<u32>(params.a_stride_3, params.b_stride_3)
+        + by_4.y * vec2<u32>(params.a_stride_4, params.b_stride_4)
+        + by_5.y * vec2<u32>(params.a_stride_5, params.b_stride_5);
+}
+
+@compute @workgroup_size(64)
+fn binary(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let element = linear_workgroup(workgroup, grid) * 64u + lane;
+    if element >= params.elements {
+        return;
+    }
+    let at = places(element);
+    let left = a[at.x];
+    let right = b[at.y];
+    output[params.output_first + element] = select(left + right, left * right, params.operation == MUL);
+}
