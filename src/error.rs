@@ -48,9 +48,12 @@ pub enum Error {
         /// What is needed and what the device has.
         message: String,
     },
-    /// This device or target cannot do what was asked.
+    /// This device, this target or this version of pliant cannot do what was asked.
     #[error("{0}")]
     Unsupported(String),
+    /// A file is not what its format says.
+    #[error("{0}")]
+    Malformed(String),
     /// No adapter satisfies the options. The text says how to get one.
     #[error("{0}")]
     NoAdapter(String),

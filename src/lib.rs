@@ -28,9 +28,12 @@
 //! | --- | --- |
 //! | [`geometry`] | ops as attributes, their inputs, and the one place where shapes are refused |
 //! | [`reference`](mod@reference) | every op as nested loops in `f64`: the definition |
+//! | `onnx` | models in ONNX files, with the feature of that name |
 //! | the crate itself | device, tensors, plans, recorder, errors |
 
 pub mod geometry;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod reference;
 
 mod dtype;

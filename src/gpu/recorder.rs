@@ -126,7 +126,13 @@ impl Recorder {
         Ok(())
     }
 
-    /// Records all of an op, or, where that fails, nothing.
+    /// Records all of it, or, where that fails, nothing.
+    pub(crate) fn all(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let before = self.dispatches.len();
+        record(self).inspect_err(|_| self.dispatches.truncate(before))
+    }
+
+    /// The same for an op, between error scopes.
     pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let before = self.dispatches.len();
         self.workspaces_in_use = 0;
