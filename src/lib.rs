@@ -27,10 +27,12 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`geometry`] | ops as attributes, their inputs, and the one place where shapes are refused |
+//! | [`dialect`] | the ops under the attributes of torchvision, OpenVINO, MindSpore, ONNX and mmcv |
 //! | [`reference`](mod@reference) | every op as nested loops in `f64`: the definition |
 //! | `onnx` | models in ONNX files, with the feature of that name |
 //! | the crate itself | device, tensors, plans, recorder, errors |
 
+pub mod dialect;
 pub mod geometry;
 #[cfg(feature = "onnx")]
 pub mod onnx;
