@@ -32,7 +32,9 @@ impl Constant {
         let extents = extents.map_err(|_| malformed(format!("{name} has the extents {:?}", tensor.dims)))?;
         let shape = Shape::new(&extents).map_err(|error| error.at(&name))?;
         if tensor.data_location != 0 {
-            return Err(Error::Unsupported(format!("{name} lies in another file; save the model with its weights inside")));
+            return Err(Error::Unsupported(format!(
+                "{name} lies in another file; save the model with its weights inside"
+            )));
         }
         let elements = match tensor.data_type {
             data_type::FLOAT => Elements::F32(list(&name, tensor, &tensor.float_data, f32::from_le_bytes, |&x| x)?),
@@ -46,14 +48,17 @@ impl Constant {
             }
             data_type::INT64 => Elements::I64(list(&name, tensor, &tensor.int64_data, i64::from_le_bytes, |&x| x)?),
             other => {
-                let message = format!("{name} holds {}; FLOAT, FLOAT16, BFLOAT16 and INT64 can be read", type_name(other));
+                let message =
+                    format!("{name} holds {}; FLOAT, FLOAT16, BFLOAT16 and INT64 can be read", type_name(other));
                 return Err(Error::Unsupported(message));
             }
         };
         let constant = Self { shape, elements };
         if constant.len() as u64 != shape.elements() {
             let (has, needs) = (constant.len(), shape.elements());
-            return Err(malformed(format!("{name} ({shape}) has {has} elements in the file; its extents make {needs}")));
+            return Err(malformed(format!(
+                "{name} ({shape}) has {has} elements in the file; its extents make {needs}"
+            )));
         }
         Ok(constant)
     }
@@ -163,7 +168,8 @@ mod tests {
     #[test]
     fn others_are_refused_with_both_numbers() {
         let refused = |tensor: TensorProto| Constant::read(&tensor).unwrap_err().to_string();
-        let raw = |dims: &[i64], bytes: usize| TensorProto { raw_data: vec![0; bytes], ..tensor(data_type::FLOAT, dims) };
+        let raw =
+            |dims: &[i64], bytes: usize| TensorProto { raw_data: vec![0; bytes], ..tensor(data_type::FLOAT, dims) };
         assert_eq!(refused(raw(&[2, 3], 20)), r#"tensor "t" (2x3) has 5 elements in the file; its extents make 6"#);
         assert_eq!(refused(raw(&[2, 3], 23)), r#"tensor "t" has 23 bytes in the file; its elements have 4 each"#);
         assert_eq!(refused(raw(&[-2], 0)), r#"tensor "t" has the extents [-2]"#);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Constant, Model, Node, Operation, Sizes, no_element};
+use super::{Model, Node, Operation, Sizes, no_element};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{
@@ -11,8 +11,8 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::{
-    BatchNormPlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, GlobalAveragePoolPlan, PackedWeight, SplitPlan,
-    UnaryPlan, Weight,
+    BatchNormPlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, GlobalAveragePoolPlan, PackedWeight,
+    SplitPlan, UnaryPlan, Weight,
 };
 use crate::shape::Shape;
 
@@ -142,9 +142,9 @@ impl ModelPlan {
         }
         recorder.all(|recorder| {
             let mut free = Vec::new();
-            self.steps
-                .iter()
-                .try_for_each(|step| step.record(recorder, &mut values, &mut free).map_err(|error| error.at(&step.place)))
+            self.steps.iter().try_for_each(|step| {
+                step.record(recorder, &mut values, &mut free).map_err(|error| error.at(&step.place))
+            })
         })?;
         let outputs = self.outputs.iter();
         outputs.map(|output| Ok((output.name.as_str(), present(&values, Some(output.value))?.clone()))).collect()
@@ -324,10 +324,12 @@ impl Sizes {
         let refused = |message| Err(Error::attribute("split", message));
         let length = extent.div_ceil(many as u32);
         match self {
-            Self::Given(sizes) => sizes.iter().map(|&size| u32::try_from(size)).collect::<Result<_, _>>().or_else(|_| {
-                let sum: i128 = sizes.iter().copied().map(i128::from).sum();
-                refused(format!("split is {sizes:?}, {sum} in all; the extent is {extent} and no size is negative"))
-            }),
+            Self::Given(sizes) => {
+                sizes.iter().map(|&size| u32::try_from(size)).collect::<Result<_, _>>().or_else(|_| {
+                    let sum: i128 = sizes.iter().copied().map(i128::from).sum();
+                    refused(format!("split is {sizes:?}, {sum} in all; the extent is {extent} and no size is negative"))
+                })
+            }
             Self::Equal if !extent.is_multiple_of(many as u32) => {
                 refused(format!("{many} equal pieces are to be made of an extent of {extent}"))
             }
@@ -424,9 +426,7 @@ impl Work {
                 let inputs = (0..inputs.of.len()).map(|index| inputs.required(index));
                 plan.forward_into(recorder, &inputs.collect::<Result<Vec<_>>>()?, output)
             }
-            Self::Split(plan) => {
-                plan.forward_into(recorder, inputs.required(0)?, &outputs.iter().collect::<Vec<_>>())
-            }
+            Self::Split(plan) => plan.forward_into(recorder, inputs.required(0)?, &outputs.iter().collect::<Vec<_>>()),
             Self::GlobalAveragePool(plan) => plan.forward_into(recorder, inputs.required(0)?, output),
         }
     }
@@ -436,9 +436,10 @@ impl Work {
 fn from_front(axis: i64, shape: Shape) -> Result<u32> {
     let rank = shape.rank() as i64;
     let front = if axis < 0 { axis.saturating_add(rank) } else { axis };
-    u32::try_from(front).ok().filter(|_| front < rank).ok_or_else(|| {
-        Error::attribute("axis", format!("axis is {axis}; the input ({shape}) has {rank} axes"))
-    })
+    u32::try_from(front)
+        .ok()
+        .filter(|_| front < rank)
+        .ok_or_else(|| Error::attribute("axis", format!("axis is {axis}; the input ({shape}) has {rank} axes")))
 }
 
 fn absent() -> Error {

@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
             }
             "Clip" => {
                 arity(inputs, 1, 3)?;
-                let mut bound = |index, name, none| match inputs.get(index).copied().flatten() {
+                let bound = |index, name, none| match inputs.get(index).copied().flatten() {
                     None => Ok(none),
                     Some(value) => match self.floats(name, value)?[..] {
                         [bound] => Ok(bound),

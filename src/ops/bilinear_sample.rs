@@ -56,7 +56,7 @@ impl BilinearSamplePlan {
     }
 
     fn pieces(&self, recorder: &mut Recorder, inputs: &BilinearSampleInputs<Tensor>, output: &Tensor) -> Result<()> {
-        let BilinearSampleGeometry { border: rule, batch, channels, height, width, out_height, out_width } =
+        let BilinearSampleGeometry { border: rule, batch, channels, height, width, out_height, out_width, .. } =
             self.geometry;
         let (pixels, out_pixels) = (height * width, out_height * out_width);
         // Images first: the kernel takes a part of the channels of one image only.
