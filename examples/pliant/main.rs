@@ -6,6 +6,8 @@ mod adapters;
 mod bench;
 mod conformance;
 mod device;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod run;
 #[allow(dead_code)]
 #[path = "../../tests/support/mod.rs"]
@@ -38,6 +40,9 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Time deformable convolutions, verified first
     Bench(bench::Arguments),
+    /// Run a model from an ONNX file on inputs from NumPy's files
+    #[cfg(feature = "onnx")]
+    Onnx(onnx::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +54,8 @@ fn main() -> ExitCode {
             Command::Adapters(arguments) => adapters::main(arguments).await,
             Command::Conformance(arguments) => conformance::main(arguments).await,
             Command::Bench(arguments) => bench::main(arguments).await,
+            #[cfg(feature = "onnx")]
+            Command::Onnx(arguments) => onnx::main(arguments).await,
         }
     });
     result.unwrap_or_else(|failure| {

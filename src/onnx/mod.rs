@@ -45,6 +45,8 @@ mod constant;
 mod plan;
 mod proto;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use plan::ModelPlan;
 

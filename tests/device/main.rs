@@ -10,6 +10,7 @@
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | dialects | the short ways of other systems' operations, on their documents' examples |
 //! | embedding | the caller's device, encoder and pass |
+//! | onnx | models in ONNX files, with the feature of that name |
 //! | faults | what goes wrong is told, by kind of fault |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
 
@@ -22,6 +23,8 @@ mod embedding;
 mod faults;
 mod goldens;
 mod limits;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod properties;
 mod random;
 mod shapes;

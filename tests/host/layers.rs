@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kernels", &["error", "shape", "dtype", "geometry", "gpu"]),
     ("ops", &["error", "shape", "dtype", "geometry", "gpu", "kernels"]),
     ("dialect", &["error", "shape", "dtype", "geometry", "gpu", "ops"]),
+    ("onnx", &["error", "shape", "dtype", "geometry", "gpu", "ops", "dialect"]),
 ];
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -7,6 +7,8 @@ mod dialects;
 mod errors;
 mod goldens;
 mod layers;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod reference;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]

@@ -1,0 +1,227 @@
+//! What is refused, and how.
+
+use prost::Message;
+
+use super::proto::*;
+use super::*;
+
+fn tensor(name: &str, dims: &[i64], float_data: &[f32]) -> TensorProto {
+    TensorProto {
+        name: name.into(),
+        dims: dims.to_vec(),
+        data_type: data_type::FLOAT,
+        float_data: float_data.to_vec(),
+        ..TensorProto::default()
+    }
+}
+
+fn ints(name: &str, int64_data: &[i64]) -> TensorProto {
+    let dims = vec![int64_data.len() as i64];
+    TensorProto {
+        name: name.into(),
+        dims,
+        data_type: data_type::INT64,
+        int64_data: int64_data.to_vec(),
+        ..TensorProto::default()
+    }
+}
+
+fn value(name: &str, elem_type: i32, extents: &[i64]) -> ValueInfoProto {
+    let dim = extents.iter().map(|&extent| DimensionProto { dim_value: Some(extent) }).collect();
+    let tensor_type = Some(TensorTypeProto { elem_type, shape: Some(TensorShapeProto { dim }) });
+    ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type }) }
+}
+
+fn strings(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn node(op_type: &str, input: &[&str], output: &[&str]) -> NodeProto {
+    NodeProto {
+        op_type: op_type.into(),
+        name: "n".into(),
+        input: strings(input),
+        output: strings(output),
+        ..NodeProto::default()
+    }
+}
+
+fn with(mut node: NodeProto, attribute: AttributeProto) -> NodeProto {
+    node.attribute.push(attribute);
+    node
+}
+
+fn int(name: &str, i: i64) -> AttributeProto {
+    AttributeProto { name: name.into(), i, r#type: attribute_type::INT, ..AttributeProto::default() }
+}
+
+/// From x to y by one node.
+fn of_node(opset: i64, node: NodeProto) -> ModelProto {
+    let graph = GraphProto {
+        node: vec![node],
+        initializer: vec![
+            tensor("one", &[], &[1.0]),
+            tensor("two", &[2], &[1.0, 2.0]),
+            tensor("w", &[1, 2, 1, 1], &[1.0, 2.0]),
+            ints("sizes", &[1, 1]),
+        ],
+        input: vec![value("x", data_type::FLOAT, &[1, 2, 3, 4])],
+        output: vec![value("y", data_type::FLOAT, &[])],
+    };
+    ModelProto { graph: Some(graph), opset_import: vec![OperatorSetIdProto { domain: String::new(), version: opset }] }
+}
+
+fn read(model: &ModelProto) -> Result<Model> {
+    Model::read(&model.encode_to_vec())
+}
+
+#[test]
+fn nodes_are_refused_by_name_and_type() {
+    let x = |op_type| node(op_type, &["x"], &["y"]);
+    let table: &[(i64, NodeProto, &str)] = &[
+        (19, x("Softmax"), r#"node "n" of type Softmax: operators of this type are not known"#),
+        (
+            19,
+            NodeProto { name: String::new(), domain: "com.example".into(), ..x("Relu") },
+            r#"node 0 of type Relu: operators of the domain "com.example" are not known"#,
+        ),
+        (
+            19,
+            node("Relu", &["z"], &["y"]),
+            r#"node "n" of type Relu: "z" is given by no input, no initializer and no node before"#,
+        ),
+        (
+            19,
+            node("Relu", &["y"], &["y"]),
+            r#"node "n" of type Relu: "y" is given by no input, no initializer and no node before"#,
+        ),
+        (19, node("Relu", &["x"], &["x"]), r#"node "n" of type Relu: "x" is given twice"#),
+        (19, node("Relu", &["x"], &["w"]), r#"node "n" of type Relu: "w" is given twice"#),
+        (19, node("Relu", &["x"], &["z"]), r#"output "y" is given by no node, input or initializer"#),
+        (19, node("Relu", &["x"], &[]), r#"node "n" of type Relu: it has 0 outputs; it needs 1"#),
+        (19, node("Relu", &["x"], &["y", "z"]), r#"node "n" of type Relu: it has 2 outputs; it needs 1"#),
+        (19, node("Relu", &[""], &["y"]), r#"node "n" of type Relu: it has 0 inputs; it needs 1"#),
+        (19, node("Add", &["", "x"], &["y"]), r#"node "n" of type Add: input 0 is absent; it needs 2"#),
+        (19, node("Conv", &["x"], &["y"]), r#"node "n" of type Conv: it has 1 inputs; it needs at least 2"#),
+        (
+            19,
+            node("Conv", &["x", "w", "", "w"], &["y"]),
+            r#"node "n" of type Conv: it has 4 inputs; it needs at most 3"#,
+        ),
+        (19, with(x("Relu"), int("alpha", 1)), r#"node "n" of type Relu: its attribute alpha is not known"#),
+        (
+            19,
+            with(with(x("Relu"), int("alpha", 1)), int("alpha", 2)),
+            r#"node "n" of type Relu: it has two attributes "alpha""#,
+        ),
+        (
+            19,
+            with(node("Conv", &["x", "w"], &["y"]), int("pads", 1)),
+            r#"node "n" of type Conv: its attribute pads is of type 2; it needs type 7"#,
+        ),
+        (
+            19,
+            with(
+                node("Conv", &["x", "w"], &["y"]),
+                AttributeProto { name: "auto_pad".into(), s: b"SAME".to_vec(), r#type: 3, ..AttributeProto::default() },
+            ),
+            r#"node "n" of type Conv: auto_pad is SAME; explicit (or notset), same_upper, same_lower and valid are known"#,
+        ),
+        (19, node("Concat", &["x", "x"], &["y"]), r#"node "n" of type Concat: it lacks the attribute axis"#),
+        (
+            19,
+            node("Clip", &["x", "x"], &["y"]),
+            r#"node "n" of type Clip: min is computed by the model; it must be constant"#,
+        ),
+        (19, node("Clip", &["x", "", "two"], &["y"]), r#"node "n" of type Clip: max has 2 elements; it needs 1"#),
+        (19, node("Clip", &["x", "sizes"], &["y"]), r#"node "n" of type Clip: min holds integers; it needs floats"#),
+        (10, node("Clip", &["x", "one"], &["y"]), r#"node "n" of type Clip: it has 2 inputs; it needs 1"#),
+        (
+            13,
+            node("Split", &["x", "two"], &["y", "z"]),
+            r#"node "n" of type Split: split holds floats; it needs integers"#,
+        ),
+        (
+            13,
+            node("Split", &["x", "sizes"], &["y", "z", "u"]),
+            r#"node "n" of type Split: split makes 2 pieces; it has 3 outputs"#,
+        ),
+        (
+            18,
+            node("Split", &["x"], &["y", "z"]),
+            r#"node "n" of type Split: it needs one of the input split and the attribute num_outputs"#,
+        ),
+        (
+            18,
+            with(node("Split", &["x"], &["y", "z"]), int("num_outputs", 3)),
+            r#"node "n" of type Split: num_outputs makes 3 pieces; it has 2 outputs"#,
+        ),
+        (
+            19,
+            with(node("BatchNormalization", &["x", "two", "two", "two", "two"], &["y"]), int("training_mode", 1)),
+            r#"node "n" of type BatchNormalization: it is in training mode; export the model for inference"#,
+        ),
+        (
+            19,
+            node("BatchNormalization", &["x", "two", "two", "two", "one"], &["y"]),
+            r#"node "n" of type BatchNormalization: variance has 1 channels; gamma has 2"#,
+        ),
+        (19, node("Constant", &[], &["y"]), r#"node "n" of type Constant: it holds no tensor, float or integer"#),
+        (6, x("Relu"), "the model is of opset 6; 7 to 28 can be read"),
+        (29, x("Relu"), "the model is of opset 29; 7 to 28 can be read"),
+    ];
+    for (opset, node, message) in table {
+        assert_eq!(read(&of_node(*opset, node.clone())).unwrap_err().to_string(), *message);
+    }
+    read(&of_node(19, x("Relu"))).unwrap();
+}
+
+#[test]
+fn graphs_are_refused() {
+    type Change = fn(&mut GraphProto);
+    let table: &[(Change, &str)] = &[
+        (|graph| graph.output.clear(), "the model has no outputs"),
+        (|graph| graph.input[0].r#type = None, r#"input "x" is no tensor"#),
+        (
+            |graph| graph.input[0] = value("x", 7, &[1]),
+            r#"input "x": INT64 was given; tensors hold FLOAT, FLOAT16 or BFLOAT16"#,
+        ),
+        (|graph| graph.input[0] = value("x", 1, &[1 << 32]), r#"input "x" has an extent beyond 4294967295"#),
+        (|graph| graph.input.push(graph.input[0].clone()), r#""x" is given twice"#),
+        (|graph| graph.initializer.push(graph.initializer[0].clone()), r#"there are two initializers "one""#),
+    ];
+    for (change, message) in table {
+        let mut model = of_node(19, node("Relu", &["x"], &["y"]));
+        change(model.graph.as_mut().unwrap());
+        assert_eq!(read(&model).unwrap_err().to_string(), *message);
+    }
+    let model = of_node(19, node("Relu", &["x"], &["y"]));
+    let refused = |model| read(&model).unwrap_err().to_string();
+    assert_eq!(
+        refused(ModelProto { opset_import: Vec::new(), ..model.clone() }),
+        "the model imports no opset of the default domain"
+    );
+    assert_eq!(refused(ModelProto { graph: None, ..model }), "this is no ONNX model: it has no graph");
+}
+
+#[test]
+fn declared_inputs_are_told() {
+    let mut model = of_node(19, node("Relu", &["x"], &["y"]));
+    let graph = model.graph.as_mut().unwrap();
+    graph.input = vec![value("x", data_type::BFLOAT16, &[0, 2, -1, 4]), value("w", data_type::FLOAT, &[1, 2, 1, 1])];
+    graph.output[0].r#type =
+        Some(TypeProto { tensor_type: Some(TensorTypeProto { elem_type: data_type::FLOAT16, shape: None }) });
+    let model = read(&model).unwrap();
+    // w is an initializer.
+    let inputs: Vec<_> = model.inputs().iter().map(ToString::to_string).collect();
+    assert_eq!(inputs, ["x (?x2x?x4 of bf16)"]);
+    assert_eq!(model.outputs()[0].to_string(), "y (any shape of f16)");
+}
+
+/// protobuf has either for a list of numbers.
+#[test]
+fn lists_are_read_packed_and_unpacked() {
+    for bytes in [&[0x40, 3, 0x40, 4][..], &[0x42, 2, 3, 4]] {
+        assert_eq!(AttributeProto::decode(bytes).unwrap().ints, [3, 4]);
+    }
+}

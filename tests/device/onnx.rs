@@ -1,0 +1,163 @@
+//! Models in ONNX files agree with ONNX Runtime; what does not fit is refused by the node's name.
+
+use std::path::{Path, PathBuf};
+
+use pliant::onnx::{Model, ModelPlan};
+use pliant::{DType, Error, Gpu, Recorder, Tensor, TensorSpec};
+
+use crate::gpu;
+use crate::support::compare::Expected;
+use crate::support::npy::Array;
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx").join(name)
+}
+
+fn bytes(model: &str) -> Vec<u8> {
+    std::fs::read(file(&format!("{model}.onnx"))).unwrap()
+}
+
+/// A model with its inputs uploaded.
+fn model(name: &str, gpu: &Gpu) -> (Model, Vec<(String, Tensor)>) {
+    let model = Model::read(&bytes(name)).unwrap();
+    let upload = |input: &str| Array::read(&file(&format!("{name}.{input}.npy"))).unwrap().upload(gpu).unwrap();
+    let inputs = model.inputs().iter().map(|input| (input.name.clone(), upload(&input.name))).collect();
+    (model, inputs)
+}
+
+fn specs(inputs: &[(String, Tensor)]) -> Vec<(&str, TensorSpec)> {
+    inputs.iter().map(|(name, tensor)| (name.as_str(), tensor.spec())).collect()
+}
+
+fn tensors(inputs: &[(String, Tensor)]) -> Vec<(&str, &Tensor)> {
+    inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect()
+}
+
+fn run(plan: &ModelPlan, inputs: &[(String, Tensor)]) -> Vec<(String, Array)> {
+    let mut recorder = Recorder::new(gpu());
+    let outputs = plan.forward(&mut recorder, &tensors(inputs)).unwrap();
+    recorder.submit().unwrap();
+    let download = |tensor: &Tensor| pollster::block_on(Array::download(tensor)).unwrap();
+    outputs.iter().map(|(name, tensor)| (name.to_string(), download(tensor))).collect()
+}
+
+/// Each contraction on the way to an output, of so many terms, may lose (16 + 2 sqrt(terms)) · 2^-24, here and in ONNX Runtime, and
+/// with 16 bits each node half a unit in the last place. All of it is taken as parts of the largest element.
+fn tolerance(contractions: &[u32], roundings: u32, largest: f32) -> f64 {
+    let ulps: f64 = contractions.iter().map(|&terms| 16.0 + 2.0 * f64::from(terms).sqrt()).sum();
+    (2.0 * ulps * 2f64.powi(-24) + 2.0 * f64::from(roundings) * 2f64.powi(-11)) * f64::from(largest)
+}
+
+fn check(name: &str, output: &str, actual: &Array, expected: &Array, contractions: &[u32], roundings: u32) {
+    assert_eq!(actual.shape, expected.shape, "{name}, {output}");
+    let expected = expected.elements();
+    let largest = expected.iter().fold(0.0, |largest: f32, element| largest.max(element.abs()));
+    assert!(largest > 0.1, "{name}, {output}: only zeros are expected");
+    let expected = expected.into_iter().map(f64::from).collect();
+    let expected = Expected::within(expected, tolerance(contractions, roundings, largest), 0.0);
+    expected.compare(&actual.elements()).unwrap_or_else(|miss| panic!("{name}: {output}{miss}"));
+}
+
+#[test]
+fn models_agree_with_onnx_runtime() {
+    // Of the stem, of two layers with their offsets, of the pool, and of the gate.
+    let net = &[27, 72, 72, 72, 36, 99, 16, 4][..];
+    let models: &[(&str, usize, &[u32], u32)] = &[
+        ("deform_conv", 1, &[36], 0),
+        ("dcnv2", 1, &[54, 54], 0),
+        ("net", 1, net, 0),
+        ("net_of_old", 1, net, 0),
+        ("attributes", 6, &[48], 0),
+        ("forms", 3, &[9], 0),
+        ("opset10", 2, &[27], 0),
+        ("half", 1, &[36, 36], 5),
+    ];
+    for &(name, many, contractions, roundings) in models {
+        let (model, inputs) = model(name, gpu());
+        let plan = ModelPlan::new(gpu(), &model, &specs(&inputs)).unwrap();
+        let outputs = run(&plan, &inputs);
+        assert_eq!(outputs.len(), many);
+        for ((output, array), (planned, spec)) in outputs.iter().zip(plan.outputs()) {
+            assert_eq!((output.as_str(), array.shape), (planned, spec.shape));
+            let expected = Array::read(&file(&format!("{name}.{output}.npy"))).unwrap();
+            check(name, output, array, &expected, contractions, roundings);
+        }
+    }
+}
+
+/// The file leaves batch, height and width open.
+#[test]
+fn shapes_are_those_of_the_inputs() {
+    let (model, inputs) = model("dcnv2", gpu());
+    assert_eq!(model.inputs()[0].extents, Some(vec![None, Some(6), None, None]));
+    let whole = run(&ModelPlan::new(gpu(), &model, &specs(&inputs)).unwrap(), &inputs).remove(0).1.elements();
+    let first = &pollster::block_on(Array::download(&inputs[0].1)).unwrap().elements()[..6 * 8 * 7];
+    let first = vec![("x".to_string(), Tensor::upload(gpu(), [1, 6, 8, 7], first).unwrap())];
+    let one = run(&ModelPlan::new(gpu(), &model, &specs(&first)).unwrap(), &first).remove(0).1;
+    assert_eq!(one.shape, [1, 5, 8, 7].into());
+    let expected = whole[..5 * 8 * 7].iter().copied().map(f64::from).collect();
+    Expected::within(expected, tolerance(&[54, 54], 0, 1.6), 0.0).compare(&one.elements()).unwrap();
+}
+
+/// Tensors that are used again do not mix up, in one recording or in several, submitted once or twice.
+#[test]
+fn a_plan_serves_many_calls() {
+    let (model, inputs) = model("net", gpu());
+    let plan = ModelPlan::new(gpu(), &model, &specs(&inputs)).unwrap();
+    let zeros = Tensor::new(gpu(), inputs[0].1.shape(), DType::F32).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    let first = plan.forward(&mut recorder, &tensors(&inputs)).unwrap().remove(0).1;
+    let other = plan.forward(&mut recorder, &[("x", &zeros)]).unwrap().remove(0).1;
+    recorder.submit().unwrap();
+    recorder.submit().unwrap();
+    let alone = run(&plan, &inputs).remove(0).1.elements();
+    assert_eq!(first.download_blocking::<f32>().unwrap(), alone);
+    assert_ne!(other.download_blocking::<f32>().unwrap(), alone);
+}
+
+#[test]
+fn inputs_are_refused_with_both_figures() {
+    let (model, inputs) = model("dcnv2", gpu());
+    let spec = |extents: [u32; 4]| TensorSpec { shape: extents.into(), dtype: DType::F32 };
+    let legal = spec([2, 6, 8, 7]);
+    let table: &[(&[(&str, TensorSpec)], &str)] = &[
+        (&[], r#"input "x" was not given"#),
+        (&[("z", legal)], r#"input "z" was given; the model has x"#),
+        (&[("x", legal), ("x", legal)], r#"input "x" was given twice"#),
+        (&[("x", spec([2, 5, 8, 7]))], "the model declares x (?x6x?x? of f32); 2x5x8x7 was given"),
+        (&[("x", TensorSpec { dtype: DType::F16, ..legal })], "the model declares x (?x6x?x? of f32); f16 was given"),
+        (
+            &[("x", spec([2, 6, 0, 7]))],
+            r#"node "node_conv2d" of type Conv: input (2x6x0x7) has height of extent 0; at least 1 is needed"#,
+        ),
+    ];
+    for (given, message) in table {
+        assert_eq!(ModelPlan::new(gpu(), &model, given).err().unwrap().to_string(), *message);
+    }
+    let plan = ModelPlan::new(gpu(), &model, &[("x", legal)]).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    let smaller = Tensor::new(gpu(), [1, 6, 8, 7], DType::F32).unwrap();
+    let error = plan.forward(&mut recorder, &[("x", &smaller)]).unwrap_err();
+    assert_eq!(error.to_string(), r#"input "x" is 1x6x8x7; the plan was made for 2x6x8x7"#);
+    assert!(plan.forward(&mut recorder, &[]).is_err() && recorder.is_empty());
+    plan.forward(&mut recorder, &tensors(&inputs)).unwrap();
+}
+
+/// What can still be read after a byte was altered is planned or refused.
+#[test]
+fn altered_models_do_no_harm() {
+    let (_, inputs) = model("deform_conv", gpu());
+    let bytes = bytes("deform_conv");
+    let (mut planned, mut refused) = (0, 0);
+    for at in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1 << (at % 8);
+        let Ok(model) = Model::read(&altered) else { continue };
+        match ModelPlan::new(gpu(), &model, &specs(&inputs)) {
+            Ok(_) => planned += 1,
+            Err(Error::Validation(message)) => panic!("byte {at}: {message}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(planned > 0 && refused > 20, "{planned} planned, {refused} refused");
+}
