@@ -315,12 +315,16 @@ fn without_absent(names: &[String]) -> &[String] {
     &names[..present.map_or(0, |last| last + 1)]
 }
 
-/// Refuses a number of inputs. The first ones must be there.
+/// Refuses a number of inputs. Of those that are there, the least must not be absent.
 fn arity(inputs: &[Option<usize>], least: usize, most: usize) -> Result<()> {
-    let needs = if least == most { format!("{least}") } else { format!("at least {least}") };
-    if inputs.len() < least || inputs.len() > most {
-        let needs = if inputs.len() > most { format!("at most {most}") } else { needs };
-        return Err(malformed(format!("it has {} inputs; it needs {needs}", inputs.len())));
+    let has = inputs.len();
+    let needs = match (least == most, has > most) {
+        (true, _) => format!("{least}"),
+        (false, true) => format!("at most {most}"),
+        (false, false) => format!("at least {least}"),
+    };
+    if !(least..=most).contains(&has) {
+        return Err(malformed(format!("it has {has} inputs; it needs {needs}")));
     }
     match inputs[..least].iter().position(Option::is_none) {
         Some(absent) => Err(malformed(format!("input {absent} is absent; it needs {needs}"))),
