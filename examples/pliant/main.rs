@@ -23,6 +23,8 @@ pub(crate) type Failure = Box<dyn std::error::Error>;
 /// Deformable convolution on any GPU: see it work, check it, time it.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
+// Its name is that of the commands' own.
+#[group(skip)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
