@@ -88,7 +88,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
         }
         1 => {
             // Either operand lacks some axes in front and has others with extent 1.
-            let mut operand = |rng: &mut Rng| {
+            let operand = |rng: &mut Rng| {
                 let mut operand = extents.clone();
                 operand.iter_mut().for_each(|extent| *extent = if rng.u32(..3) == 0 { 1 } else { *extent });
                 let lacks = if rng.bool() { 0 } else { rng.usize(..=operand.len()) };
