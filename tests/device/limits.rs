@@ -157,6 +157,14 @@ fn long_work_is_cut() {
     }
 }
 
+/// A binding shows 256 elements at most, so that the sums of segments, and the sums of those, do not fit one segment either.
+#[test]
+fn means_are_taken_in_as_many_stages_as_it_needs() {
+    let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 1 << 10);
+    let input = normal(&mut Rng::with_seed(15), [1, 2, 300, 301], 1.0);
+    check_with(&gpu, &Problem::GlobalAveragePool(GlobalAveragePool, input));
+}
+
 /// A dispatch of a software adapter moves 2^24 elements at most.
 #[test]
 fn many_elements_are_cut() {

@@ -297,7 +297,7 @@ fn means_of_planes() {
     for shape in [[1, 1, 1, 1], [0, 3, 4, 5], [3, 5, 7, 9], [2, 70, 1, 3], [1, 3, 127, 129], [1, 2, 128, 128]] {
         check(&Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, shape, 1.0)));
     }
-    // A million pixels; numbers alike, whose rounding errors all point the same way; and in three stages.
+    // A million pixels; and numbers alike, whose rounding errors all point the same way.
     check(&Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, [1, 2, 1009, 1013], 1.0)));
     check(&Problem::GlobalAveragePool(GlobalAveragePool, Array::filled([2, 1, 1009, 1013], 0.1)));
 }
