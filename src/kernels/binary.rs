@@ -7,7 +7,7 @@ pub(crate) static BINARY: Kernel =
     Kernel { name: "binary", variant: "", files: wgsl!["shared/grid.wgsl", "binary.wgsl"], workgroup_size: 64 };
 
 params!(
-    elements,
+    rows,
     operation,
     extent_1,
     extent_2,
@@ -47,13 +47,13 @@ pub(crate) fn binary(
     strides: [[u32; 6]; 2],
     [a, b, output]: [&Part; 3],
 ) -> Result<()> {
-    let elements = extents.iter().product();
+    let rows: u32 = extents[..5].iter().product();
     let [_, extent_1, extent_2, extent_3, extent_4, extent_5] = extents;
     let [a_strides, b_strides] = strides;
     let [a_stride_0, a_stride_1, a_stride_2, a_stride_3, a_stride_4, a_stride_5] = a_strides;
     let [b_stride_0, b_stride_1, b_stride_2, b_stride_3, b_stride_4, b_stride_5] = b_strides;
     let params = Params {
-        elements,
+        rows,
         operation: operation(op),
         extent_1,
         extent_2,
@@ -76,5 +76,6 @@ pub(crate) fn binary(
         b_first: b.first,
         output_first: output.first,
     };
-    recorder.dispatch(&BINARY, &params, &[a, b, output], elements.into(), elements.into())
+    let [rows, columns] = [rows, extent_5].map(u64::from);
+    recorder.dispatch(&BINARY, &params, &[a, b, output], rows * columns.div_ceil(4), rows * columns)
 }
