@@ -27,9 +27,11 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`geometry`] | ops as attributes, their inputs, and the one place where shapes are refused |
+//! | [`dialect`] | the ops under the attributes of torchvision, OpenVINO, MindSpore, ONNX and mmcv |
 //! | [`reference`](mod@reference) | every op as nested loops in `f64`: the definition |
 //! | the crate itself | device, tensors, plans, recorder, errors |
 
+pub mod dialect;
 pub mod geometry;
 pub mod reference;
 

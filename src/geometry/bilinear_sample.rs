@@ -1,4 +1,4 @@
-use super::{BATCH, Border, NCHW, axis, check_elements, check_padded_extent, expect, extents};
+use super::{BATCH, Border, EdgeDerivative, NCHW, axis, check_elements, check_padded_extent, expect, extents};
 use crate::error::Result;
 use crate::shape::Shape;
 
@@ -7,6 +7,8 @@ use crate::shape::Shape;
 pub struct BilinearSample {
     /// What samples count near and beyond the edge.
     pub border: Border,
+    /// The derivative of samples at the edge, for the backward pass.
+    pub edge_derivative: EdgeDerivative,
 }
 
 inputs!(
@@ -23,6 +25,7 @@ inputs!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BilinearSampleGeometry {
     pub(crate) border: Border,
+    pub(crate) edge_derivative: EdgeDerivative,
     pub(crate) batch: u32,
     pub(crate) channels: u32,
     pub(crate) height: u32,
@@ -44,7 +47,8 @@ impl BilinearSampleGeometry {
         let [images, planes, out_height, out_width] = extents("positions", shapes.positions, axes)?;
         expect("positions", "images", images, batch.into(), "the input's batch is")?;
         expect("positions", "planes", planes, 2, "y and x need")?;
-        let geometry = Self { border: op.border, batch, channels, height, width, out_height, out_width };
+        let BilinearSample { border, edge_derivative } = *op;
+        let geometry = Self { border, edge_derivative, batch, channels, height, width, out_height, out_width };
         check_elements("output", geometry.output_shape())?;
         Ok(geometry)
     }

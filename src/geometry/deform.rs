@@ -16,6 +16,19 @@ pub enum Border {
     Strict,
 }
 
+/// The derivative of a sample along an axis on which its position is exactly -1, where [`Border::Zeros`] has a kink.
+///
+/// Offsets that begin at 0 put the whole first row and column there where the padding is 1. For the backward pass, which is
+/// not built yet; outputs do not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum EdgeDerivative {
+    /// The one towards the image. torchvision, MindSpore.
+    #[default]
+    OneSided,
+    /// 0. mmcv, Paddle.
+    Zero,
+}
+
 /// Where dy, dx and mask of a sampling point lie.
 ///
 /// Sampling points are numbered `point = offset_group * taps + tap`; there are `points = offset_groups * taps`.
@@ -99,6 +112,8 @@ pub struct DeformConv2d {
     pub offset_groups: u32,
     /// What samples count near and beyond the edge.
     pub border: Border,
+    /// The derivative of samples at the edge, for the backward pass.
+    pub edge_derivative: EdgeDerivative,
     /// Where dy, dx and mask lie.
     pub offset_layout: OffsetLayout,
 }
@@ -106,8 +121,16 @@ pub struct DeformConv2d {
 impl Default for DeformConv2d {
     fn default() -> Self {
         let Conv2d { stride, padding, dilation, groups } = Conv2d::default();
-        let (border, offset_layout) = (Border::default(), OffsetLayout::default());
-        Self { stride, padding, dilation, groups, offset_groups: 1, border, offset_layout }
+        Self {
+            stride,
+            padding,
+            dilation,
+            groups,
+            offset_groups: 1,
+            border: Border::default(),
+            edge_derivative: EdgeDerivative::default(),
+            offset_layout: OffsetLayout::default(),
+        }
     }
 }
 
@@ -134,20 +157,15 @@ inputs!(
 pub struct Deformation {
     pub(crate) offset_groups: u32,
     pub(crate) border: Border,
+    pub(crate) edge_derivative: EdgeDerivative,
     pub(crate) offset_layout: OffsetLayout,
     /// Whether samples are modulated, by a mask of its own or in the offset tensor.
     pub(crate) modulated: bool,
 }
 
 impl Deformation {
-    fn new(
-        im2col: &Im2colGeometry,
-        offset_groups: u32,
-        border: Border,
-        offset_layout: OffsetLayout,
-        offset: Shape,
-        mask: Option<Shape>,
-    ) -> Result<Self> {
+    fn new(im2col: &Im2colGeometry, op: &DeformIm2col, offset: Shape, mask: Option<Shape>) -> Result<Self> {
+        let DeformIm2col { offset_groups, border, edge_derivative, offset_layout, .. } = *op;
         divides("offset_groups", offset_groups, im2col.channels, "input")?;
         let planes = |argument, shape: Shape, channels_per_point: u32| {
             let axes = [BATCH, axis("channels"), axis("height"), axis("width")];
@@ -177,7 +195,8 @@ impl Deformation {
             Some(mask) => planes("mask", mask, 1)?,
             None => {}
         }
-        Ok(Self { offset_groups, border, offset_layout, modulated: mask.is_some() || offset_layout.holds_mask() })
+        let modulated = mask.is_some() || offset_layout.holds_mask();
+        Ok(Self { offset_groups, border, edge_derivative, offset_layout, modulated })
     }
 
     /// Sampling points of one output pixel: offset groups times taps. Fits, since the offset has more channels.
@@ -199,11 +218,14 @@ impl DeformConv2dGeometry {
     /// # Errors
     /// [`Error::Shape`] or [`Error::Attribute`], with the two figures that disagree.
     pub fn new(op: &DeformConv2d, shapes: &DeformConv2dInputs<Shape>) -> Result<Self> {
-        let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, offset_layout } = *op;
+        let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, offset_layout } =
+            *op;
         let DeformConv2dInputs { input, offset, mask, weight, bias } = *shapes;
         let conv2d =
             Conv2dGeometry::new(&Conv2d { stride, padding, dilation, groups }, &Conv2dInputs { input, weight, bias })?;
-        let deformation = Deformation::new(&conv2d.im2col, offset_groups, border, offset_layout, offset, mask)?;
+        let window = conv2d.im2col.window;
+        let columns = DeformIm2col { window, offset_groups, border, edge_derivative, offset_layout };
+        let deformation = Deformation::new(&conv2d.im2col, &columns, offset, mask)?;
         Ok(Self { conv2d, deformation })
     }
 
@@ -227,14 +249,16 @@ pub struct DeformIm2col {
     pub offset_groups: u32,
     /// What samples count near and beyond the edge.
     pub border: Border,
+    /// The derivative of samples at the edge, for the backward pass.
+    pub edge_derivative: EdgeDerivative,
     /// Where dy, dx and mask lie.
     pub offset_layout: OffsetLayout,
 }
 
 impl Default for DeformIm2col {
     fn default() -> Self {
-        let (window, border, offset_layout) = (Im2col::default(), Border::default(), OffsetLayout::default());
-        Self { window, offset_groups: 1, border, offset_layout }
+        let DeformConv2d { offset_groups, border, edge_derivative, offset_layout, .. } = DeformConv2d::default();
+        Self { window: Im2col::default(), offset_groups, border, edge_derivative, offset_layout }
     }
 }
 
@@ -266,8 +290,7 @@ impl DeformIm2colGeometry {
     pub fn new(op: &DeformIm2col, shapes: &DeformIm2colInputs<Shape>) -> Result<Self> {
         let im2col = Im2colGeometry::new(&op.window, shapes.input)?;
         im2col.columns_shape()?;
-        let DeformIm2col { offset_groups, border, offset_layout, .. } = *op;
-        let deformation = Deformation::new(&im2col, offset_groups, border, offset_layout, shapes.offset, shapes.mask)?;
+        let deformation = Deformation::new(&im2col, op, shapes.offset, shapes.mask)?;
         Ok(Self { im2col, deformation })
     }
 

@@ -68,7 +68,7 @@ pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSample
 pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dInputs};
 pub use deform::{
     Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs, DeformIm2col, DeformIm2colGeometry,
-    DeformIm2colInputs, Deformation, OffsetLayout, Planes,
+    DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,
 };
 pub use im2col::{Im2col, Im2colGeometry};
 pub use matmul::{Matmul, MatmulGeometry, MatmulInputs};

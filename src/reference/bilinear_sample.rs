@@ -59,7 +59,7 @@ pub fn bilinear_sample<T: Copy + Into<f64>>(
     geometry: &BilinearSampleGeometry,
     inputs: &BilinearSampleInputs<&[T]>,
 ) -> Result<Reference> {
-    let BilinearSampleGeometry { border, batch, channels, height, width, out_height, out_width } = *geometry;
+    let BilinearSampleGeometry { border, batch, channels, height, width, out_height, out_width, .. } = *geometry;
     check_len("input", inputs.input, [batch, channels, height, width])?;
     check_len("positions", inputs.positions, [batch, 2, out_height, out_width])?;
     let (pixels, out_pixels) = ((height * width) as usize, (out_height * out_width) as usize);

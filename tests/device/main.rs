@@ -8,6 +8,7 @@
 //! | random | drawn problems agree with the reference |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
+//! | dialects | the short ways of other systems' operations, on their documents' examples |
 //! | embedding | the caller's device, encoder and pass |
 //! | faults | what goes wrong is told, by kind of fault |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
@@ -15,6 +16,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod calls;
+mod dialects;
 mod dtypes;
 mod embedding;
 mod faults;

@@ -54,7 +54,8 @@ fn draw_deform_conv2d(rng: &mut Rng) -> (DeformConv2d, DeformConv2dInputs<Array>
     let batch = up_to(5);
     let border = [Border::Zeros, Border::ClampHi, Border::Strict][rng.usize(..3)];
     let offset_layout = [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint][rng.usize(..3)];
-    let op = DeformConv2d { stride, padding, dilation, groups, offset_groups, border, offset_layout };
+    let edge_derivative = EdgeDerivative::default();
+    let op = DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, offset_layout };
     let (mask, sigma) = (rng.bool(), [0.0, 0.5, 3.0, 50.0][rng.usize(..4)]);
     let weight = [out_channels, channels / groups, kernel[0], kernel[1]];
     let problem = deform_conv2d(rng, op, [batch, channels, height, width], weight, mask, sigma);
@@ -77,7 +78,7 @@ fn draw_deform_conv2d(rng: &mut Rng) -> (DeformConv2d, DeformConv2dInputs<Array>
 /// A legal problem of any op.
 fn draw_legal(rng: &mut Rng) -> Problem {
     let (op, inputs) = draw_deform_conv2d(rng);
-    let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, offset_layout } = op;
+    let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, offset_layout } = op;
     let [_, _, kernel_height, kernel_width] = inputs.weight.shape.extents() else { unreachable!() };
     let window = Im2col { kernel: [*kernel_height, *kernel_width], stride, padding, dilation };
     let DeformConv2dInputs { input, offset, weight, mask, bias } = inputs;
@@ -85,7 +86,7 @@ fn draw_legal(rng: &mut Rng) -> Problem {
         0 => Problem::Conv2d(Conv2d { stride, padding, dilation, groups }, Conv2dInputs { input, weight, bias }),
         1 => Problem::Im2col(window, input),
         2 => {
-            let op = DeformIm2col { window, offset_groups, border, offset_layout };
+            let op = DeformIm2col { window, offset_groups, border, edge_derivative, offset_layout };
             Problem::DeformIm2col(op, DeformIm2colInputs { input, offset, mask })
         }
         3 => {
@@ -107,7 +108,8 @@ fn draw_legal(rng: &mut Rng) -> Problem {
                     _ => (0.5 + *position * 0.4) * extent as f32,
                 };
             }
-            Problem::BilinearSample(BilinearSample { border }, BilinearSampleInputs { input, positions })
+            let op = BilinearSample { border, edge_derivative };
+            Problem::BilinearSample(op, BilinearSampleInputs { input, positions })
         }
         _ => Problem::DeformConv2d(op, DeformConv2dInputs { input, offset, weight, mask, bias }),
     }

@@ -158,7 +158,8 @@ fn bilinear_samples_in_every_border() {
                 }
             }
             let input = normal(&mut rng, [batch, channels, height, width], 1.0);
-            check(&Problem::BilinearSample(BilinearSample { border }, BilinearSampleInputs { input, positions }));
+            let op = BilinearSample { border, ..BilinearSample::default() };
+            check(&Problem::BilinearSample(op, BilinearSampleInputs { input, positions }));
         }
     }
 }
@@ -179,7 +180,7 @@ fn border_rules_by_hand() {
             input: Array { shape: [1, 1, 2, 1].into(), elements: vec![10.0, 20.0] },
             positions: Array { shape: [1, 2, 1, count].into(), elements },
         };
-        let problem = Problem::BilinearSample(BilinearSample { border }, inputs);
+        let problem = Problem::BilinearSample(BilinearSample { border, ..BilinearSample::default() }, inputs);
         for implementation in crate::implementations(crate::gpu()) {
             let output = pollster::block_on(problem.run(implementation)).unwrap();
             assert_eq!(output[..7], expected, "{border:?}");

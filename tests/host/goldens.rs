@@ -25,15 +25,16 @@ fn judge(file_name: &str, bytes: &[u8]) -> Vec<Verdict> {
     verdicts
 }
 
-fn golden() -> Vec<u8> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/torchvision-image1x1-k3x3-p11-f32.safetensors");
-    std::fs::read(path).unwrap()
+const TORCHVISION: &str = "torchvision-image1x1-k3x3-p11-f32";
+
+fn golden(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
+    std::fs::read(folder.join(name).with_extension("safetensors")).unwrap()
 }
 
 /// A golden with one of its attributes replaced.
-fn altered(from: &str, to: &str) -> Vec<u8> {
-    let mut bytes = golden();
+fn altered(name: &str, from: &str, to: &str) -> Vec<u8> {
+    let mut bytes = golden(name);
     assert_eq!(from.len(), to.len(), "the header keeps its length");
     let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the golden has it");
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
@@ -49,9 +50,36 @@ fn what_is_not_known_fails() {
         ("\"zeros\"", "\"zeroz\""),
         ("yx_per_tap", "xy_per_tap"),
     ] {
-        let verdicts = judge("altered.safetensors", &altered(from, to));
+        let verdicts = judge("altered.safetensors", &altered(TORCHVISION, from, to));
         let [Verdict::Failed(why)] = &verdicts[..] else { panic!("{to}: {verdicts:?}") };
         assert!(why.ends_with("is not known"), "{to}: {why}");
+    }
+}
+
+/// Whether or not the numbers agree under the other system's rules.
+#[test]
+fn a_wrong_dialect_fails() {
+    for (name, from, to, why) in [
+        ("openvino-v8-pad1-nomask", "\"openvino-8\"", "\"openvino-1\"", "border: ClampHi"),
+        (TORCHVISION, "\"torchvision\"", "\"mmcv\"       ", "edge_derivative: Zero"),
+        (TORCHVISION, "\"torchvision\"", "\"openvino-8\" ", "the dialect openvino-8 refuses it: bias"),
+        (TORCHVISION, "\"torchvision\"", "\"mindspore\"  ", "the dialect mindspore refuses it: offset"),
+        (
+            "openvino-v1-same-upper-k2-s1",
+            "\"auto_pad\":\"same_upper\"",
+            "\"auto_pad\":\"same_lower\"",
+            "padding: [1, 1, 0, 0]",
+        ),
+        (
+            "ort-conv-same-lower-s1-k24",
+            "\"auto_pad\":\"same_lower\"",
+            "\"auto_pad\":\"same_upper\"",
+            "padding: [0, 1, 1, 2]",
+        ),
+    ] {
+        let verdicts = judge("dialect.safetensors", &altered(name, from, to));
+        let [Verdict::Failed(found)] = &verdicts[..] else { panic!("{to}: {verdicts:?}") };
+        assert!(found.contains(why), "{to}: {found}");
     }
 }
 
@@ -62,7 +90,7 @@ fn a_broken_file_fails() {
 
 #[test]
 fn a_wrong_number_fails() {
-    let mut bytes = golden();
+    let mut bytes = golden(TORCHVISION);
     let clean = judge("clean.safetensors", &bytes);
     assert!(matches!(clean[..], [Verdict::Passed]), "{clean:?}");
 

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod comparison;
+mod dialects;
 mod errors;
 mod goldens;
 mod layers;

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use pliant::dialect::AutoPad;
 use pliant::geometry::*;
 use pliant::{DType, DeformConv2dPlan, Error, Shape, TensorSpec};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::compare::Expected;
+use super::door::{Attributes, Through};
 use super::problem::{Array, Implementation, Problem, Storage};
 
 type Failure = Box<dyn std::error::Error>;
@@ -24,9 +26,17 @@ enum Task {
     /// A file with inputs and expected values.
     Compute(PathBuf),
     /// An entry of a `rejects.json`: shapes that must be refused.
-    Refuse { op: DeformConv2d, shapes: DeformConv2dInputs<Shape> },
+    Refuse(Box<Reject>),
     /// What could not even be read.
     Broken(String),
+}
+
+struct Reject {
+    op: DeformConv2d,
+    shapes: DeformConv2dInputs<Shape>,
+    attributes: Attributes,
+    /// The systems that refuse it.
+    rejected_by: Vec<String>,
 }
 
 /// What became of a case.
@@ -37,24 +47,6 @@ pub(crate) enum Verdict {
     /// Not applicable, and why.
     Skipped(String),
 }
-
-/// Every dialect that cases come from. All that tells them apart in the forward pass is in each case's attributes.
-const DIALECTS: [&str; 14] = [
-    "torchvision",
-    "onnx",
-    "openvino-1",
-    "openvino-8",
-    "mindspore",
-    "mmcv",
-    "detectron2",
-    "paddle",
-    "mxnet-dcnv1",
-    "mxnet-dcnv2",
-    "ncnn",
-    "tvm",
-    "burn",
-    "torch",
-];
 
 /// All cases under a folder, or the one in a file, by name.
 pub(crate) fn find(path: &Path) -> Result<Vec<Case>, Failure> {
@@ -96,7 +88,7 @@ impl Case {
     async fn try_judge(&self, implementation: Implementation<'_>) -> Result<Verdict, Failure> {
         let path = match &self.task {
             Task::Compute(path) => path,
-            Task::Refuse { op, shapes } => return Ok(refuse(implementation, op, shapes)),
+            Task::Refuse(reject) => return Ok(refuse(implementation, reject)),
             Task::Broken(message) => return Err(message.clone().into()),
         };
         let bytes = std::fs::read(path)?;
@@ -104,10 +96,6 @@ impl Case {
         match file.attribute("format")? {
             "deform-conformance/1" => {}
             format => return Err(format!("the format {format} is not known").into()),
-        }
-        let dialect = file.attribute("dialect")?;
-        if !DIALECTS.contains(&dialect) {
-            return Err(format!("the dialect {dialect} is not known").into());
         }
         let problem = match file.attribute("op")? {
             "conv2d" => file.conv2d()?,
@@ -135,7 +123,9 @@ impl Case {
     }
 }
 
-fn refuse(implementation: Implementation, op: &DeformConv2d, shapes: &DeformConv2dInputs<Shape>) -> Verdict {
+/// Whether the problem is refused, by the op itself and by the front door of every system that refuses it.
+fn refuse(implementation: Implementation, reject: &Reject) -> Verdict {
+    let Reject { op, shapes, attributes, rejected_by } = reject;
     let specs = shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 });
     let made = match implementation {
         Implementation::Reference => DeformConv2dGeometry::new(op, shapes).map(drop),
@@ -143,11 +133,19 @@ fn refuse(implementation: Implementation, op: &DeformConv2d, shapes: &DeformConv
             DeformConv2dPlan::with_strategy(gpu, op, &specs, strategy).map(drop)
         }
     };
-    match made {
-        Err(Error::Shape { .. } | Error::Attribute { .. }) => Verdict::Passed,
-        Err(error) => Verdict::Failed(format!("it was refused, but for another reason: {error}")),
-        Ok(()) => Verdict::Failed("it was not refused".to_string()),
+    let own = std::iter::once(("the op", Through::from(made.map(|()| *op))));
+    let doors = rejected_by.iter().map(|system| (system.as_str(), attributes.deform_conv2d(system, shapes)));
+    for (who, through) in own.chain(doors) {
+        match through {
+            Through::Refused(Error::Shape { .. } | Error::Attribute { .. }) | Through::NoDoor => {}
+            Through::Refused(error) => {
+                return Verdict::Failed(format!("{who} refused it, but for another reason: {error}"));
+            }
+            Through::Op(_) => return Verdict::Failed(format!("{who} did not refuse it")),
+            Through::UnknownSystem => return Verdict::Failed(format!("the system {who} is not known")),
+        }
     }
+    Verdict::Passed
 }
 
 fn reject(entry: &serde_json::Value) -> Result<Task, Failure> {
@@ -163,24 +161,35 @@ fn reject(entry: &serde_json::Value) -> Result<Task, Failure> {
     };
     let need = |key: &str| -> Result<Shape, Failure> { shape(key)?.ok_or_else(|| format!("{key} is missing").into()) };
     let numbers = |key: &str| -> Result<Vec<u32>, Failure> { Ok(serde_json::from_value(entry[key].clone())?) };
-    let [top, left, bottom, right] = exactly("pads", numbers("pads")?)?;
-    Ok(Task::Refuse {
-        op: DeformConv2d {
-            stride: exactly("strides", numbers("strides")?)?,
-            padding: [top, left, bottom, right],
-            dilation: exactly("dilations", numbers("dilations")?)?,
-            groups: serde_json::from_value(entry["groups"].clone())?,
-            offset_groups: serde_json::from_value(entry["offset_groups"].clone())?,
-            ..DeformConv2d::default()
-        },
-        shapes: DeformConv2dInputs {
-            input: need("input")?,
-            offset: need("offset")?,
-            mask: shape("mask")?,
-            weight: need("weight")?,
-            bias: shape("bias")?,
-        },
-    })
+    let attributes = Attributes {
+        strides: exactly("strides", numbers("strides")?)?,
+        pads: exactly("pads", numbers("pads")?)?,
+        dilations: exactly("dilations", numbers("dilations")?)?,
+        groups: serde_json::from_value(entry["groups"].clone())?,
+        offset_groups: serde_json::from_value(entry["offset_groups"].clone())?,
+        auto_pad: AutoPad::Explicit,
+        bilinear_interpolation_pad: false,
+    };
+    let shapes = DeformConv2dInputs {
+        input: need("input")?,
+        offset: need("offset")?,
+        mask: shape("mask")?,
+        weight: need("weight")?,
+        bias: shape("bias")?,
+    };
+    let op = DeformConv2d {
+        stride: attributes.strides,
+        padding: attributes.pads,
+        dilation: attributes.dilations,
+        groups: attributes.groups,
+        offset_groups: attributes.offset_groups,
+        ..DeformConv2d::default()
+    };
+    let rejected_by = match &entry["rejected_by"] {
+        serde_json::Value::Null => Vec::new(),
+        systems => serde_json::from_value(systems.clone())?,
+    };
+    Ok(Task::Refuse(Box::new(Reject { op, shapes, attributes, rejected_by })))
 }
 
 fn exactly<const N: usize>(key: &str, numbers: Vec<u32>) -> Result<[u32; N], Failure> {
@@ -241,37 +250,32 @@ impl<'a> File<'a> {
         Ok(Some(Expected::within(values, absolute, relative)))
     }
 
-    fn conv2d(&self) -> Result<Problem, Failure> {
-        let op = Conv2d {
-            stride: self.numbers("strides")?,
-            padding: self.numbers("pads")?,
-            dilation: self.numbers("dilations")?,
+    /// What is stated of the convolution.
+    fn stated(&self) -> Result<Attributes, Failure> {
+        let attribute = |key: &str| self.attributes.get(key).map(String::as_str);
+        Ok(Attributes {
+            strides: self.numbers("strides")?,
+            pads: self.numbers("pads")?,
+            dilations: self.numbers("dilations")?,
             groups: self.number("groups")?,
-        };
+            offset_groups: attribute("offset_groups").map_or(Ok(1), |_| self.number("offset_groups"))?,
+            auto_pad: self.attribute("auto_pad")?.parse()?,
+            bilinear_interpolation_pad: attribute("bilinear_interpolation_pad") == Some("true"),
+        })
+    }
+
+    fn conv2d(&self) -> Result<Problem, Failure> {
+        let stated = self.stated()?;
+        let expected =
+            Conv2d { stride: stated.strides, padding: stated.pads, dilation: stated.dilations, groups: stated.groups };
         let inputs =
             Conv2dInputs { input: self.need("input")?, weight: self.need("weight")?, bias: self.array("bias")? };
-        Ok(Problem::Conv2d(op, inputs))
+        let through = stated.conv2d(self.attribute("dialect")?, &inputs.map(|array| array.shape));
+        Ok(Problem::Conv2d(self.entered(through, expected)?, inputs))
     }
 
     fn deform_conv2d(&self) -> Result<Problem, Failure> {
-        let op = DeformConv2d {
-            stride: self.numbers("strides")?,
-            padding: self.numbers("pads")?,
-            dilation: self.numbers("dilations")?,
-            groups: self.number("groups")?,
-            offset_groups: self.number("offset_groups")?,
-            border: match self.attribute("border")? {
-                "zeros" => Border::Zeros,
-                "clamp_hi" => Border::ClampHi,
-                "strict" => Border::Strict,
-                border => return Err(format!("the border {border} is not known").into()),
-            },
-            offset_layout: match self.attribute("offset_layout")? {
-                "yx_per_tap" => OffsetLayout::Separate,
-                "mindspore_xym" => OffsetLayout::Planes,
-                layout => return Err(format!("the offset layout {layout} is not known").into()),
-            },
-        };
+        let stated = self.stated()?;
         let inputs = DeformConv2dInputs {
             input: self.need("input")?,
             offset: self.need("offset")?,
@@ -279,7 +283,46 @@ impl<'a> File<'a> {
             weight: self.need("weight")?,
             bias: self.array("bias")?,
         };
-        Ok(Problem::DeformConv2d(op, inputs))
+        let through = stated.deform_conv2d(self.attribute("dialect")?, &inputs.map(|array| array.shape));
+        let edge_derivative = match (self.attributes.get("grad_edge").map(String::as_str), &through) {
+            (Some("one_sided"), _) => EdgeDerivative::OneSided,
+            (Some("zero"), _) => EdgeDerivative::Zero,
+            (Some(edge), _) => return Err(format!("the edge derivative {edge} is not known").into()),
+            (None, Through::Op(op)) => op.edge_derivative,
+            (None, _) => EdgeDerivative::default(),
+        };
+        let expected = DeformConv2d {
+            stride: stated.strides,
+            padding: stated.pads,
+            dilation: stated.dilations,
+            groups: stated.groups,
+            offset_groups: stated.offset_groups,
+            border: match self.attribute("border")? {
+                "zeros" => Border::Zeros,
+                "clamp_hi" => Border::ClampHi,
+                "strict" => Border::Strict,
+                border => return Err(format!("the border {border} is not known").into()),
+            },
+            edge_derivative,
+            offset_layout: match self.attribute("offset_layout")? {
+                "yx_per_tap" => OffsetLayout::Separate,
+                "mindspore_xym" => OffsetLayout::Planes,
+                layout => return Err(format!("the offset layout {layout} is not known").into()),
+            },
+        };
+        Ok(Problem::DeformConv2d(self.entered(through, expected)?, inputs))
+    }
+
+    /// The op that the front door gave, which must be the one stated; or that one, where there is no door.
+    fn entered<T: PartialEq + std::fmt::Debug>(&self, through: Through<T>, stated: T) -> Result<T, Failure> {
+        let dialect = self.attribute("dialect")?;
+        match through {
+            Through::Op(op) if op == stated => Ok(op),
+            Through::Op(op) => Err(format!("the dialect {dialect} makes {op:?} of it; it states {stated:?}").into()),
+            Through::Refused(error) => Err(format!("the dialect {dialect} refuses it: {error}").into()),
+            Through::NoDoor => Ok(stated),
+            Through::UnknownSystem => Err(format!("the dialect {dialect} is not known").into()),
+        }
     }
 }
 

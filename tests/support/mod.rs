@@ -2,5 +2,6 @@
 
 pub(crate) mod case;
 pub(crate) mod compare;
+pub(crate) mod door;
 pub(crate) mod problem;
 pub(crate) mod random;

@@ -1,0 +1,121 @@
+//! mmcv's `DeformConv2d` (version 1) and `ModulatedDeformConv2d` (version 2). Its plain convolution is torch's:
+//! [`torchvision::Conv2d`](super::torchvision::Conv2d).
+
+use super::{Sizes, absent, checked, counts, pixels};
+use crate::error::{Error, Result};
+use crate::geometry::{self, Border, DeformConv2dInputs, EdgeDerivative, OffsetLayout};
+use crate::gpu::Tensor;
+use crate::shape::Shape;
+
+/// The attributes of mmcv's `DeformConv2d` and `deform_conv2d`: no mask and no bias; both are refused. Pairs are
+/// `[height, width]`; padding is the same on both sides.
+///
+/// | tensor | shape |
+/// | --- | --- |
+/// | input | (batch, channels, height, width) |
+/// | offset | (batch, 2 · deform_groups · kernel_height · kernel_width, out_height, out_width): dy and dx interleaved |
+/// | weight | (out_channels, channels / groups, kernel_height, kernel_width) |
+///
+/// Nothing is inferred but the layer's channels and kernel size, which are the weight's. Border: [`Border::Zeros`]; edge derivative:
+/// [`EdgeDerivative::Zero`].
+///
+/// Departures: `im2col_step` and what it must divide are an implementation's; a batch of 0 is legal; an image smaller than the
+/// kernel is refused, mmcv's layer pads it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DeformConv2d {
+    /// 1 by default.
+    pub stride: [i64; 2],
+    /// 0 by default.
+    pub padding: [i64; 2],
+    /// 1 by default.
+    pub dilation: [i64; 2],
+    /// 1 by default.
+    pub groups: i64,
+    /// Offset groups; 1 by default.
+    pub deform_groups: i64,
+}
+
+/// The attributes of mmcv's `ModulatedDeformConv2d` and `modulated_deform_conv2d`: those of [`DeformConv2d`], with a mask, and a
+/// bias that may be absent.
+///
+/// | tensor | shape |
+/// | --- | --- |
+/// | input, offset, weight | as of [`DeformConv2d`] |
+/// | mask | (batch, deform_groups · kernel_height · kernel_width, out_height, out_width) |
+/// | bias, optional | (out_channels) |
+///
+/// The mask is needed. Border: [`Border::Zeros`]; edge derivative: [`EdgeDerivative::Zero`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModulatedDeformConv2d {
+    /// 1 by default.
+    pub stride: [i64; 2],
+    /// 0 by default.
+    pub padding: [i64; 2],
+    /// 1 by default.
+    pub dilation: [i64; 2],
+    /// 1 by default.
+    pub groups: i64,
+    /// Offset groups; 1 by default.
+    pub deform_groups: i64,
+}
+
+impl Default for DeformConv2d {
+    fn default() -> Self {
+        Self { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1, deform_groups: 1 }
+    }
+}
+
+impl Default for ModulatedDeformConv2d {
+    fn default() -> Self {
+        let DeformConv2d { stride, padding, dilation, groups, deform_groups } = DeformConv2d::default();
+        Self { stride, padding, dilation, groups, deform_groups }
+    }
+}
+
+impl DeformConv2d {
+    /// The op for tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Attribute`], with the two figures that disagree.
+    pub fn op(&self, shapes: &DeformConv2dInputs<Shape>) -> Result<geometry::DeformConv2d> {
+        absent("mask", shapes.mask, "mmcv's DeformConv2d has none, ModulatedDeformConv2d has")?;
+        absent("bias", shapes.bias, "mmcv's DeformConv2d has none, ModulatedDeformConv2d has")?;
+        self.resolve(shapes)
+    }
+
+    fn resolve(&self, shapes: &DeformConv2dInputs<Shape>) -> Result<geometry::DeformConv2d> {
+        let sizes = Sizes::new(shapes.input, shapes.weight)?;
+        let [rows, columns] = pixels("padding", self.padding)?;
+        let op = geometry::DeformConv2d {
+            stride: counts("stride", self.stride)?,
+            padding: [rows, columns, rows, columns],
+            dilation: counts("dilation", self.dilation)?,
+            groups: sizes.groups("groups", self.groups)?,
+            offset_groups: sizes.offset_groups("deform_groups", self.deform_groups)?,
+            border: Border::Zeros,
+            edge_derivative: EdgeDerivative::Zero,
+            offset_layout: OffsetLayout::Separate,
+        };
+        checked(op, shapes)
+    }
+}
+
+impl ModulatedDeformConv2d {
+    /// The op for tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Attribute`], with the two figures that disagree.
+    pub fn op(&self, shapes: &DeformConv2dInputs<Shape>) -> Result<geometry::DeformConv2d> {
+        if shapes.mask.is_none() {
+            let message = "mask is absent; mmcv's ModulatedDeformConv2d needs one, DeformConv2d has none";
+            return Err(Error::shape("mask", message));
+        }
+        let Self { stride, padding, dilation, groups, deform_groups } = *self;
+        DeformConv2d { stride, padding, dilation, groups, deform_groups }.resolve(shapes)
+    }
+}
+
+forward! {
+    DeformConv2d, DeformConv2dInputs;
+    ModulatedDeformConv2d, DeformConv2dInputs;
+}
