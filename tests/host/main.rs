@@ -4,9 +4,12 @@
 
 mod comparison;
 mod errors;
+mod fuzz;
 mod goldens;
 mod layers;
 mod reference;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/unchecked.rs"]
+mod unchecked;
