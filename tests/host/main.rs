@@ -5,9 +5,12 @@
 mod comparison;
 mod dialects;
 mod errors;
+mod fuzz;
 mod goldens;
 mod layers;
 mod reference;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/unchecked.rs"]
+mod unchecked;
