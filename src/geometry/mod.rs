@@ -1,7 +1,8 @@
 //! Pure arithmetic: attributes and shapes in, a checked problem out.
 //!
 //! This is the one place where shapes and attributes are refused. Whoever holds a geometry knows that every extent and
-//! every product of extents in it fits `u32`, and that the output has pixels (though perhaps no batch).
+//! every product of extents in it fits `u32`, and that the output has pixels (though perhaps no batch). One product is refused
+//! later, when it is asked for: the columns of a window, which a convolution never holds at once.
 
 /// Declares what an op reads, for tensors, their specs, their shapes, or slices alike. Optional members stand last, behind the
 /// weight, which may be of another type than the rest.

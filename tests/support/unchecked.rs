@@ -166,7 +166,10 @@ impl Source<'_, '_> {
                 let batch = self.batch(&images)?;
                 let input = self.shape(&[batch, channels, height, width])?;
                 let positions = self.shape(&[batch, 2, out_height, out_width])?;
-                Unchecked::BilinearSample(BilinearSample { border }, BilinearSampleInputs { input, positions })
+                Unchecked::BilinearSample(
+                    BilinearSample { border, ..BilinearSample::default() },
+                    BilinearSampleInputs { input, positions },
+                )
             }
             1 => {
                 let (window, [height, width]) = self.window()?;
@@ -191,7 +194,10 @@ impl Source<'_, '_> {
                     offset: self.shape(&[batch, planes, out_height, out_width])?,
                     mask: mask.then(|| self.shape(&[batch, points, out_height, out_width])).transpose()?,
                 };
-                Unchecked::DeformIm2col(DeformIm2col { window, offset_groups, border, offset_layout }, shapes)
+                Unchecked::DeformIm2col(
+                    DeformIm2col { window, offset_groups, border, offset_layout, ..DeformIm2col::default() },
+                    shapes,
+                )
             }
             3 => {
                 let op = Matmul { transpose_a: self.flag()?, transpose_b: self.flag()? };
@@ -230,7 +236,16 @@ impl Source<'_, '_> {
                 images.push(product(&[planes, out_height, out_width]));
                 let batch = self.batch(&images)?;
                 let (groups, offset_groups) = (conv2d.groups, self.about(offset_groups)?);
-                let op = DeformConv2d { stride, padding, dilation, groups, offset_groups, border, offset_layout };
+                let op = DeformConv2d {
+                    stride,
+                    padding,
+                    dilation,
+                    groups,
+                    offset_groups,
+                    border,
+                    offset_layout,
+                    ..DeformConv2d::default()
+                };
                 let shapes = DeformConv2dInputs {
                     input: self.shape(&[batch, channels, height, width])?,
                     offset: self.shape(&[batch, planes, out_height, out_width])?,
