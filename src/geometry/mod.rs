@@ -59,17 +59,40 @@ macro_rules! inputs {
     };
 }
 
+/// Declares the gradients of an op's inputs: each is there where it was asked for and the input was.
+macro_rules! gradients {
+    ($(#[$doc:meta])* $name:ident { $($field:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name<T> {
+            $(
+                #[doc = concat!("In the shape of `", stringify!($field), "`.")]
+                pub $field: Option<T>,
+            )+
+        }
+
+        impl<T> $name<T> {
+            /// The gradients that there are, by the names of their inputs.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, &T)> {
+                [$((stringify!($field), self.$field.as_ref()),)+]
+                    .into_iter()
+                    .filter_map(|(name, gradient)| Some((name, gradient?)))
+            }
+        }
+    };
+}
+
 mod bilinear_sample;
 mod conv2d;
 mod deform;
 mod im2col;
 mod matmul;
 
-pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleInputs};
-pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dInputs};
+pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleGradients, BilinearSampleInputs};
+pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
 pub use deform::{
-    Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs, DeformIm2col, DeformIm2colGeometry,
-    DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,
+    Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
+    DeformIm2colGeometry, DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,
 };
 pub use im2col::{Im2col, Im2colGeometry};
 pub use matmul::{Matmul, MatmulGeometry, MatmulInputs};

@@ -3,12 +3,14 @@
 //! Nothing here is shared with the kernels, and nothing in the library calls it: tests hold every kernel on every adapter
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
 
+mod backward;
 mod bilinear_sample;
 mod conv2d;
 mod deform;
 mod im2col;
 mod matmul;
 
+pub use backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
 pub use bilinear_sample::bilinear_sample;
 pub use conv2d::conv2d;
 pub use deform::{deform_conv2d, deform_im2col};

@@ -7,6 +7,7 @@ mod dialects;
 mod errors;
 mod fuzz;
 mod goldens;
+mod gradients;
 mod layers;
 mod reference;
 #[allow(dead_code)]

@@ -113,8 +113,25 @@ impl Case {
             }
             op => return Err(format!("the op {op} is not known").into()),
         };
-        let Some(mut expected) = file.expected("output")? else {
-            return Ok(Verdict::Skipped("it has gradients only, and the backward pass is not built yet".to_string()));
+        if let Implementation::Reference = implementation
+            && let Some(grad_output) = file.array("grad_output")?
+        {
+            for (name, gradient) in problem.gradients(&grad_output)? {
+                let Some(expected) = file.expected(&format!("grad_{name}"))? else { continue };
+                let values: Vec<_> = gradient.value.iter().map(|&value| value as f32).collect();
+                if let Err(miss) = expected.compare(&values) {
+                    return Ok(Verdict::Failed(format!("grad_{name}{miss}")));
+                }
+            }
+        }
+        let mut expected = match (file.expected("output")?, implementation) {
+            (Some(expected), _) => expected,
+            (None, Implementation::Reference) => return Ok(Verdict::Passed),
+            (None, Implementation::Device { .. }) => {
+                return Ok(Verdict::Skipped(
+                    "it has gradients only, and the backward pass is not built yet".to_string(),
+                ));
+            }
         };
         if let Implementation::Device { storage, .. } = implementation
             && storage != Storage::F32
