@@ -1,9 +1,10 @@
 //! `conformance`: what other systems computed, computed here.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use pliant::DType;
+use pliant::{DType, Strategy};
 
 use crate::Failure;
 use crate::device::{Device, StrategyChoice};
@@ -15,12 +16,18 @@ pub(crate) struct Arguments {
     /// Folders with cases, searched recursively, or single case files
     #[arg(required = true, value_name = "DIR")]
     paths: Vec<PathBuf>,
-    /// How the cases' tensors are stored; with 16 bits, the reference on the rounded inputs is the measure
-    #[arg(long, default_value = "f32")]
-    dtype: DType,
+    /// How the cases' tensors are stored, one after another; with 16 bits, the reference on the rounded inputs is the measure
+    #[arg(long, default_value = "f32", value_delimiter = ',')]
+    dtype: Vec<DType>,
     /// How offsets and masks are stored [default: as the others]
     #[arg(long)]
     offset_dtype: Option<DType>,
+    /// Print a line for each source of cases: its name, passed, failed, skipped
+    #[arg(long)]
+    table: bool,
+    /// Use each strategy in turn, and not the plan's own choice
+    #[arg(long, conflicts_with = "strategy")]
+    every_strategy: bool,
     #[command(flatten)]
     strategy: StrategyChoice,
     #[command(flatten)]
@@ -33,31 +40,65 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         cases.extend(case::find(path)?);
     }
     let gpu = arguments.device.gpu().await?;
-    let strategy = arguments.strategy.strategy();
-    let storage = Storage::new(arguments.dtype, arguments.offset_dtype.unwrap_or(arguments.dtype));
-    println!("{} cases on {gpu:?}", cases.len());
+    let strategies = if arguments.every_strategy {
+        Strategy::ALL.iter().copied().map(Some).collect()
+    } else {
+        vec![arguments.strategy.strategy()]
+    };
+    let storage = |&dtype: &DType| Storage::new(dtype, arguments.offset_dtype.unwrap_or(dtype));
+    let runs: Vec<_> = arguments
+        .dtype
+        .iter()
+        .map(storage)
+        .flat_map(|storage| strategies.iter().map(move |&strategy| (storage, strategy)))
+        .collect();
+    if !arguments.table {
+        println!("{} cases on {gpu:?}", cases.len());
+    }
 
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    let progress = indicatif::ProgressBar::new(cases.len() as u64);
-    for case in &cases {
-        let verdict = case.judge(Implementation::Device { gpu: &gpu, strategy, storage }).await;
-        match verdict {
-            Verdict::Passed => passed += 1,
-            Verdict::Failed(why) => {
-                failed += 1;
-                progress.suspend(|| println!("FAILED {}: {why}", case.name));
+    let mut by_source: BTreeMap<&str, Tally> = BTreeMap::new();
+    let progress = indicatif::ProgressBar::new((cases.len() * runs.len()) as u64);
+    for &(storage, strategy) in &runs {
+        for case in &cases {
+            let tally = by_source.entry(&case.source).or_default();
+            match case.judge(Implementation::Device { gpu: &gpu, strategy, storage }).await {
+                Verdict::Passed => tally.passed += 1,
+                Verdict::Failed(why) => {
+                    tally.failed += 1;
+                    progress.suspend(|| eprintln!("FAILED {} in {}: {why}", case.name, storage.data));
+                }
+                Verdict::Skipped(why) => {
+                    tally.skipped += 1;
+                    if !arguments.table {
+                        progress.suspend(|| println!("skipped {}: {why}", case.name));
+                    }
+                }
             }
-            Verdict::Skipped(why) => {
-                skipped += 1;
-                progress.suspend(|| println!("skipped {}: {why}", case.name));
-            }
+            progress.inc(1);
         }
-        progress.inc(1);
     }
     progress.finish_and_clear();
-    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for (source, tally) in &by_source {
+        passed += tally.passed;
+        failed += tally.failed;
+        skipped += tally.skipped;
+        if arguments.table {
+            println!("{source}\t{}\t{}\t{}", tally.passed, tally.failed, tally.skipped);
+        }
+    }
+    if !arguments.table {
+        println!("{passed} passed, {failed} failed, {skipped} skipped");
+    }
     if passed + failed == 0 {
         eprintln!("pliant: no case was run");
     }
     Ok(if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[derive(Default)]
+struct Tally {
+    passed: u32,
+    failed: u32,
+    skipped: u32,
 }

@@ -21,6 +21,14 @@ inputs!(
     }
 );
 
+gradients!(
+    /// The gradients of a [`BilinearSample`]'s inputs.
+    BilinearSampleGradients {
+        input,
+        positions,
+    }
+);
+
 /// A checked field of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BilinearSampleGeometry {

@@ -37,6 +37,15 @@ inputs!(
     }
 );
 
+gradients!(
+    /// The gradients of a [`Conv2d`]'s inputs.
+    Conv2dGradients {
+        input,
+        weight,
+        bias,
+    }
+);
+
 /// A checked convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Conv2dGeometry {

@@ -152,6 +152,17 @@ inputs!(
     }
 );
 
+gradients!(
+    /// The gradients of a [`DeformConv2d`]'s inputs. In layouts that hold the mask in the offset, so does the offset's gradient.
+    DeformConv2dGradients {
+        input,
+        offset,
+        weight,
+        mask,
+        bias,
+    }
+);
+
 /// The checked part of a problem that makes it deformable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Deformation {

@@ -1,7 +1,8 @@
 //! Pure arithmetic: attributes and shapes in, a checked problem out.
 //!
 //! This is the one place where shapes and attributes are refused. Whoever holds a geometry knows that every extent and
-//! every product of extents in it fits `u32`, and that the output has pixels (though perhaps no batch).
+//! every product of extents in it fits `u32`, and that the output has pixels (though perhaps no batch). One product is refused
+//! later, when it is asked for: the columns of a window, which a convolution never holds at once.
 
 /// Declares what an op reads, for tensors, their specs, their shapes, or slices alike. Optional members stand last, behind the
 /// weight, which may be of another type than the rest.
@@ -58,6 +59,29 @@ macro_rules! inputs {
     };
 }
 
+/// Declares the gradients of an op's inputs: each is there where it was asked for and the input was.
+macro_rules! gradients {
+    ($(#[$doc:meta])* $name:ident { $($field:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name<T> {
+            $(
+                #[doc = concat!("In the shape of `", stringify!($field), "`.")]
+                pub $field: Option<T>,
+            )+
+        }
+
+        impl<T> $name<T> {
+            /// The gradients that there are, by the names of their inputs.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, &T)> {
+                [$((stringify!($field), self.$field.as_ref()),)+]
+                    .into_iter()
+                    .filter_map(|(name, gradient)| Some((name, gradient?)))
+            }
+        }
+    };
+}
+
 mod batch_norm;
 mod bilinear_sample;
 mod binary;
@@ -71,13 +95,13 @@ mod split;
 mod unary;
 
 pub use batch_norm::{BatchNorm, BatchNormGeometry, BatchNormInputs};
-pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleInputs};
+pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleGradients, BilinearSampleInputs};
 pub use binary::{Binary, BinaryGeometry, BinaryInputs};
 pub use concat::{Concat, ConcatGeometry};
-pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dInputs};
+pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
 pub use deform::{
-    Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs, DeformIm2col, DeformIm2colGeometry,
-    DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,
+    Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
+    DeformIm2colGeometry, DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,
 };
 pub use global_average_pool::{GlobalAveragePool, GlobalAveragePoolGeometry};
 pub use im2col::{Im2col, Im2colGeometry};

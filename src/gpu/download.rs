@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 pub struct Download<T> {
     gpu: Gpu,
     source: Source,
+    /// What it waits for: all that was submitted, where nothing is named.
+    #[cfg(not(target_arch = "wasm32"))]
+    submission: Option<wgpu::SubmissionIndex>,
     /// Whether the waiting thread has been told.
     #[cfg(not(target_arch = "wasm32"))]
     awaited: bool,
@@ -86,7 +89,7 @@ impl<T: bytemuck::Pod> Download<T> {
     pub(super) fn copied(gpu: &Gpu, buffer: &wgpu::Buffer, offset: u64, elements: usize) -> Result<Self> {
         gpu.check()?;
         if elements == 0 {
-            let download = Self::new(gpu, Source::Nothing, 0);
+            let download = Self::new(gpu, Source::Nothing, None, 0);
             download.shared.finish(Ok(()));
             return Ok(download);
         }
@@ -97,23 +100,26 @@ impl<T: bytemuck::Pod> Download<T> {
         let size = ((elements * size_of::<T>()) as u64).next_multiple_of(4);
         let staging = Lease::staging(gpu, size)?;
         let destination = staging.buffer()?.clone();
-        gpu.guarded(|| {
+        let submission = gpu.guarded(|| {
             let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             encoder.copy_buffer_to_buffer(buffer, offset, &destination, 0, size);
             gpu.queue().submit([encoder.finish()])
         })?;
-        Self::new(gpu, Source::Staging(staging), elements).map()
+        Self::new(gpu, Source::Staging(staging), Some(submission), elements).map()
     }
 
     /// Reads the first elements of a buffer that can be mapped itself.
     pub(super) fn mapped(gpu: &Gpu, buffer: wgpu::Buffer, elements: usize) -> Result<Self> {
-        Self::new(gpu, Source::Tensor(buffer), elements).map()
+        Self::new(gpu, Source::Tensor(buffer), None, elements).map()
     }
 
-    fn new(gpu: &Gpu, source: Source, elements: usize) -> Self {
+    #[cfg_attr(target_arch = "wasm32", allow(unused_variables))]
+    fn new(gpu: &Gpu, source: Source, submission: Option<wgpu::SubmissionIndex>, elements: usize) -> Self {
         Self {
             gpu: gpu.clone(),
             source,
+            #[cfg(not(target_arch = "wasm32"))]
+            submission,
             #[cfg(not(target_arch = "wasm32"))]
             awaited: false,
             shared: Arc::default(),
@@ -140,9 +146,9 @@ impl<T: bytemuck::Pod> Download<T> {
     /// # Errors
     /// [`Error::DeviceLost`], or what went wrong on the device since the last call.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn wait(self) -> Result<Vec<T>> {
+    pub fn wait(mut self) -> Result<Vec<T>> {
         if lock(&self.shared.state).result.is_none() {
-            wait_for(self.gpu.device(), &self.shared);
+            wait_for(self.gpu.device(), self.submission.take(), &self.shared);
         }
         self.elements().unwrap_or_else(|| Err(Error::DeviceLost("the read-back never ended".to_string())))
     }
@@ -178,7 +184,7 @@ impl<T: bytemuck::Pod> Future for Download<T> {
         #[cfg(not(target_arch = "wasm32"))]
         if !this.awaited {
             this.awaited = true;
-            this.gpu.inner.waiter.wait(Arc::clone(&this.shared));
+            this.gpu.inner.waiter.wait((this.submission.take(), Arc::clone(&this.shared)));
         }
         Poll::Pending
     }
@@ -203,30 +209,32 @@ mod waiter {
     }
 
     struct Running {
-        jobs: Sender<Arc<Shared>>,
+        jobs: Sender<Job>,
         thread: JoinHandle<()>,
     }
+
+    /// What to wait for, and what to finish then.
+    type Job = (Option<wgpu::SubmissionIndex>, Arc<Shared>);
 
     impl Waiter {
         pub(in crate::gpu) fn new(device: wgpu::Device) -> Self {
             Self { device, running: Mutex::new(None) }
         }
 
-        /// Finishes `shared` once the work submitted so far is done.
-        pub(in crate::gpu) fn wait(&self, shared: Arc<Shared>) {
+        pub(in crate::gpu) fn wait(&self, job: Job) {
             let mut running = lock(&self.running);
             let running = running.get_or_insert_with(|| {
-                let (sender, jobs) = channel::<Arc<Shared>>();
+                let (sender, jobs) = channel::<Job>();
                 let device = self.device.clone();
                 let thread = std::thread::spawn(move || {
-                    for shared in jobs {
-                        wait_for(&device, &shared);
+                    for (submission, shared) in jobs {
+                        wait_for(&device, submission, &shared);
                     }
                 });
                 Running { jobs: sender, thread }
             });
-            if let Err(refused) = running.jobs.send(shared) {
-                refused.0.finish(Err(Error::DeviceLost("the waiting thread has ended".to_string())));
+            if let Err(refused) = running.jobs.send(job) {
+                refused.0.1.finish(Err(Error::DeviceLost("the waiting thread has ended".to_string())));
             }
         }
     }
@@ -242,11 +250,12 @@ mod waiter {
         }
     }
 
-    /// Blocks until the work submitted so far is done and the callback has run, here or in another thread that polls at the same time.
-    pub(in crate::gpu) fn wait_for(device: &wgpu::Device, shared: &Shared) {
+    /// Blocks until the submission, or all submitted so far, is done and the callback has run, here or in another thread that polls at the
+    /// same time.
+    pub(in crate::gpu) fn wait_for(device: &wgpu::Device, submission: Option<wgpu::SubmissionIndex>, shared: &Shared) {
         const LOOK_AGAIN: Duration = Duration::from_millis(5);
         const LOOKS: u32 = 2000;
-        if let Err(error) = device.poll(wgpu::PollType::wait_indefinitely()) {
+        if let Err(error) = device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None }) {
             shared.finish(Err(Error::DeviceLost(error.to_string())));
         }
         for _ in 0..LOOKS {

@@ -4,8 +4,26 @@ use super::im2col::tap_position;
 use super::{Reference, check_len};
 use crate::error::Result;
 use crate::geometry::{
-    DeformConv2dGeometry, DeformConv2dInputs, DeformIm2colGeometry, DeformIm2colInputs, Im2colGeometry, Planes,
+    DeformConv2dGeometry, DeformConv2dInputs, DeformIm2colGeometry, DeformIm2colInputs, Deformation, Im2colGeometry,
+    Planes,
 };
+
+/// Refuses slices of the wrong length.
+pub(super) fn check_deformed<T>(
+    im2col: &Im2colGeometry,
+    deformation: &Deformation,
+    inputs: &DeformIm2colInputs<&[T]>,
+) -> Result<()> {
+    let Im2colGeometry { batch, channels, height, width, out_height, out_width, .. } = *im2col;
+    let points = deformation.points(im2col);
+    let offset_channels = deformation.offset_layout.channels_per_point() * points;
+    check_len("input", inputs.input, [batch, channels, height, width])?;
+    check_len("offset", inputs.offset, [batch, offset_channels, out_height, out_width])?;
+    match inputs.mask {
+        Some(mask) => check_len("mask", mask, [batch, points, out_height, out_width]),
+        None => Ok(()),
+    }
+}
 
 /// The samples of one output pixel, in the order (tap, channel): what its row of the columns holds.
 struct Patches<'a, T> {
@@ -15,15 +33,7 @@ struct Patches<'a, T> {
 
 impl<'a, T: Copy + Into<f64>> Patches<'a, T> {
     fn new(geometry: DeformIm2colGeometry, inputs: DeformIm2colInputs<&'a [T]>) -> Result<Self> {
-        let Im2colGeometry { batch, channels, height, width, out_height, out_width, .. } = geometry.im2col;
-        let deformation = &geometry.deformation;
-        let points = deformation.points(&geometry.im2col);
-        let offset_channels = deformation.offset_layout.channels_per_point() * points;
-        check_len("input", inputs.input, [batch, channels, height, width])?;
-        check_len("offset", inputs.offset, [batch, offset_channels, out_height, out_width])?;
-        if let Some(mask) = inputs.mask {
-            check_len("mask", mask, [batch, points, out_height, out_width])?;
-        }
+        check_deformed(&geometry.im2col, &geometry.deformation, &inputs)?;
         Ok(Self { geometry, inputs })
     }
 

@@ -3,6 +3,7 @@
 //! Nothing here is shared with the kernels, and nothing in the library calls it: tests hold every kernel on every adapter
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
 
+mod backward;
 mod batch_norm;
 mod bilinear_sample;
 mod binary;
@@ -14,6 +15,7 @@ mod im2col;
 mod matmul;
 mod unary;
 
+pub use backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
 pub use batch_norm::batch_norm;
 pub use bilinear_sample::bilinear_sample;
 pub use binary::binary;

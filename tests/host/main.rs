@@ -5,7 +5,9 @@
 mod comparison;
 mod dialects;
 mod errors;
+mod fuzz;
 mod goldens;
+mod gradients;
 mod layers;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -13,3 +15,5 @@ mod reference;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/unchecked.rs"]
+mod unchecked;

@@ -19,6 +19,8 @@ type Failure = Box<dyn std::error::Error>;
 /// Something to be run and judged.
 pub(crate) struct Case {
     pub(crate) name: String,
+    /// Whose expected values they are.
+    pub(crate) source: String,
     task: Task,
 }
 
@@ -64,16 +66,22 @@ fn collect(path: &Path, cases: &mut Vec<Case>) -> Result<(), Failure> {
         }
     } else if path.extension().is_some_and(|extension| extension == "safetensors") {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        cases.push(Case { name, task: Task::Compute(path.to_path_buf()) });
+        let source = source(&std::fs::read(path).map_err(located)?).unwrap_or_else(|| "unknown".to_string());
+        cases.push(Case { name, source, task: Task::Compute(path.to_path_buf()) });
     } else if path.file_name().is_some_and(|name| name == "rejects.json") {
         let entries: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(path).map_err(located)?)?;
         for (index, entry) in entries.iter().enumerate() {
             let reason = entry["reason"].as_str().unwrap_or("no reason given");
             let task = reject(entry).unwrap_or_else(|failure| Task::Broken(failure.to_string()));
-            cases.push(Case { name: format!("rejects[{index}]: {reason}"), task });
+            cases.push(Case { name: format!("rejects[{index}]: {reason}"), source: "rejects".to_string(), task });
         }
     }
     Ok(())
+}
+
+fn source(file: &[u8]) -> Option<String> {
+    let (_, metadata) = SafeTensors::read_metadata(file).ok()?;
+    metadata.metadata().as_ref()?.get("source").cloned()
 }
 
 impl Case {
@@ -105,8 +113,25 @@ impl Case {
             }
             op => return Err(format!("the op {op} is not known").into()),
         };
-        let Some(mut expected) = file.expected("output")? else {
-            return Ok(Verdict::Skipped("it has gradients only, and the backward pass is not built yet".to_string()));
+        if let Implementation::Reference = implementation
+            && let Some(grad_output) = file.array("grad_output")?
+        {
+            for (name, gradient) in problem.gradients(&grad_output)? {
+                let Some(expected) = file.expected(&format!("grad_{name}"))? else { continue };
+                let values: Vec<_> = gradient.value.iter().map(|&value| value as f32).collect();
+                if let Err(miss) = expected.compare(&values) {
+                    return Ok(Verdict::Failed(format!("grad_{name}{miss}")));
+                }
+            }
+        }
+        let mut expected = match (file.expected("output")?, implementation) {
+            (Some(expected), _) => expected,
+            (None, Implementation::Reference) => return Ok(Verdict::Passed),
+            (None, Implementation::Device { .. }) => {
+                return Ok(Verdict::Skipped(
+                    "it has gradients only, and the backward pass is not built yet".to_string(),
+                ));
+            }
         };
         if let Implementation::Device { storage, .. } = implementation
             && storage != Storage::F32

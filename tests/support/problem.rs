@@ -158,6 +158,38 @@ impl Problem {
         }
     }
 
+    /// The gradients that there are by definition, by the names of the inputs, of the sum of `output * grad_output`.
+    pub(crate) fn gradients(&self, grad_output: &Array) -> Result<Vec<(&'static str, Reference)>> {
+        fn shape(array: &Array) -> Shape {
+            array.shape
+        }
+        fn slice(array: &Array) -> &[f32] {
+            &array.elements
+        }
+        macro_rules! named {
+            ($gradients:expr) => {
+                $gradients?.named().map(|(name, gradient)| (name, gradient.clone())).collect()
+            };
+        }
+        let grad_output = &grad_output.elements;
+        Ok(match self {
+            Self::BilinearSample(op, inputs) => {
+                let geometry = BilinearSampleGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::bilinear_sample_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            Self::Conv2d(op, inputs) => {
+                let geometry = Conv2dGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::conv2d_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            Self::DeformConv2d(op, inputs) => {
+                let geometry = DeformConv2dGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::deform_conv2d_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            // The others have no backward pass.
+            _ => Vec::new(),
+        })
+    }
+
     /// Op and shapes, without the elements.
     pub(crate) fn describe(&self) -> String {
         fn shape(array: &Array) -> Shape {

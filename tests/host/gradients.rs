@@ -1,0 +1,157 @@
+//! The gradients of the reference against central differences of its forward, off the kinks, and by hand on them.
+
+use fastrand::Rng;
+use pliant::Shape;
+use pliant::geometry::*;
+use pliant::reference::{self, Reference};
+
+/// Elements in f64; those of offsets are kept off whole numbers.
+fn drawn(rng: &mut Rng, shape: [u32; 4]) -> Vec<f64> {
+    (0..Shape::from(shape).elements()).map(|_| rng.f64() * 2.0 - 1.0).collect()
+}
+
+fn off_the_kinks(rng: &mut Rng, shape: [u32; 4]) -> Vec<f64> {
+    drawn(rng, shape).iter().map(|element| (element * 3.0).round() + 0.1 + 0.8 * rng.f64()).collect()
+}
+
+/// Holds a gradient against the central differences of `loss` by each element of `at`.
+fn check(what: &str, gradient: &Reference, at: &[f64], loss: impl Fn(&[f64]) -> f64) {
+    const STEP: f64 = 1e-5;
+    assert_eq!(gradient.value.len(), at.len(), "{what}");
+    let mut moved = at.to_vec();
+    for (index, &value) in gradient.value.iter().enumerate() {
+        moved[index] = at[index] + STEP;
+        let above = loss(&moved);
+        moved[index] = at[index] - STEP;
+        let difference = (above - loss(&moved)) / (2.0 * STEP);
+        moved[index] = at[index];
+        // The forward is linear but for its rounding, in each input apart.
+        let within = 1e-8 * (1.0 + gradient.magnitude[index]);
+        assert!((value - difference).abs() <= within, "{what}[{index}] is {value}, the difference {difference}");
+    }
+}
+
+fn weighted(output: Reference, grad_output: &[f64]) -> f64 {
+    output.value.iter().zip(grad_output).map(|(value, grad)| value * grad).sum()
+}
+
+#[test]
+fn deform_conv2d_by_differences() {
+    let mut rng = Rng::with_seed(61);
+    for border in [Border::Zeros, Border::ClampHi, Border::Strict] {
+        for offset_layout in [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint] {
+            let op = DeformConv2d {
+                stride: [2, 1],
+                padding: [1, 0, 2, 1],
+                dilation: [1, 2],
+                groups: 2,
+                offset_groups: 3,
+                border,
+                offset_layout,
+                ..DeformConv2d::default()
+            };
+            let points = 3 * 3 * 2;
+            let offset_channels = offset_layout.channels_per_point() * points;
+            let mask = (!offset_layout.holds_mask()).then_some([2, points, 3, 3]);
+            let extents = DeformConv2dInputs {
+                input: [2, 6, 4, 4],
+                offset: [2, offset_channels, 3, 3],
+                mask,
+                weight: [4, 3, 3, 2],
+                bias: Some([4, 1, 1, 1]),
+            };
+            let shapes = DeformConv2dInputs { bias: Some([4].into()), ..extents.map(|&extents| extents.into()) };
+            let geometry = DeformConv2dGeometry::new(&op, &shapes).unwrap();
+            let mut inputs = extents.map(|&shape| drawn(&mut rng, shape));
+            inputs.offset = off_the_kinks(&mut rng, extents.offset);
+            let grad_output = drawn(&mut rng, geometry.output_shape().extents().try_into().unwrap());
+
+            let slices = inputs.map(Vec::as_slice);
+            let gradients = reference::deform_conv2d_backward(&geometry, &slices, &grad_output).unwrap();
+            let loss = |inputs: DeformConv2dInputs<&[f64]>| {
+                weighted(reference::deform_conv2d(&geometry, &inputs).unwrap(), &grad_output)
+            };
+            check("input", &gradients.input.unwrap(), slices.input, |input| {
+                loss(DeformConv2dInputs { input, ..slices })
+            });
+            check("offset", &gradients.offset.unwrap(), slices.offset, |offset| {
+                loss(DeformConv2dInputs { offset, ..slices })
+            });
+            check("weight", &gradients.weight.unwrap(), slices.weight, |weight| {
+                loss(DeformConv2dInputs { weight, ..slices })
+            });
+            assert_eq!(gradients.mask.is_some(), slices.mask.is_some());
+            if let (Some(gradient), Some(mask)) = (&gradients.mask, slices.mask) {
+                check("mask", gradient, mask, |mask| loss(DeformConv2dInputs { mask: Some(mask), ..slices }));
+            }
+            check("bias", &gradients.bias.unwrap(), slices.bias.unwrap(), |bias| {
+                loss(DeformConv2dInputs { bias: Some(bias), ..slices })
+            });
+        }
+    }
+}
+
+#[test]
+fn conv2d_by_differences() {
+    let mut rng = Rng::with_seed(62);
+    let op = Conv2d { stride: [2, 1], padding: [1, 0, 2, 1], dilation: [1, 2], groups: 2 };
+    let extents = Conv2dInputs { input: [2, 6, 4, 4], weight: [4, 3, 3, 2], bias: Some([4, 1, 1, 1]) };
+    let shapes = Conv2dInputs { bias: Some([4].into()), ..extents.map(|&extents| extents.into()) };
+    let geometry = Conv2dGeometry::new(&op, &shapes).unwrap();
+    let inputs = extents.map(|&shape| drawn(&mut rng, shape));
+    let grad_output = drawn(&mut rng, geometry.output_shape().extents().try_into().unwrap());
+    let slices = inputs.map(Vec::as_slice);
+    let gradients = reference::conv2d_backward(&geometry, &slices, &grad_output).unwrap();
+    let loss = |inputs: Conv2dInputs<&[f64]>| weighted(reference::conv2d(&geometry, &inputs).unwrap(), &grad_output);
+    check("input", &gradients.input.unwrap(), slices.input, |input| loss(Conv2dInputs { input, ..slices }));
+    check("weight", &gradients.weight.unwrap(), slices.weight, |weight| loss(Conv2dInputs { weight, ..slices }));
+    check("bias", &gradients.bias.unwrap(), slices.bias.unwrap(), |bias| {
+        loss(Conv2dInputs { bias: Some(bias), ..slices })
+    });
+}
+
+#[test]
+fn bilinear_sample_by_differences() {
+    let mut rng = Rng::with_seed(63);
+    for border in [Border::Zeros, Border::ClampHi, Border::Strict] {
+        let op = BilinearSample { border, ..BilinearSample::default() };
+        let extents = BilinearSampleInputs { input: [2, 3, 4, 5], positions: [2, 2, 3, 4] };
+        let geometry = BilinearSampleGeometry::new(&op, &extents.map(|&extents| extents.into())).unwrap();
+        let mut inputs = extents.map(|&shape| drawn(&mut rng, shape));
+        inputs.positions = off_the_kinks(&mut rng, extents.positions);
+        let grad_output = drawn(&mut rng, [2, 3, 3, 4]);
+        let slices = inputs.map(Vec::as_slice);
+        let gradients = reference::bilinear_sample_backward(&geometry, &slices, &grad_output).unwrap();
+        let loss = |inputs: BilinearSampleInputs<&[f64]>| {
+            weighted(reference::bilinear_sample(&geometry, &inputs).unwrap(), &grad_output)
+        };
+        check("input", &gradients.input.unwrap(), slices.input, |input| loss(BilinearSampleInputs { input, ..slices }));
+        check("positions", &gradients.positions.unwrap(), slices.positions, |positions| {
+            loss(BilinearSampleInputs { positions, ..slices })
+        });
+    }
+}
+
+/// The derivative by y on rows 10 and 20 of one column, at and between the kinks.
+#[test]
+fn derivatives_at_the_kinks_by_hand() {
+    let at = |border, edge_derivative, y: f64| {
+        let op = BilinearSample { border, edge_derivative };
+        let shapes = BilinearSampleInputs { input: [1, 1, 2, 1].into(), positions: [1, 2, 1, 1].into() };
+        let geometry = BilinearSampleGeometry::new(&op, &shapes).unwrap();
+        let inputs = BilinearSampleInputs { input: &[10.0, 20.0][..], positions: &[y, 0.0][..] };
+        reference::bilinear_sample_backward(&geometry, &inputs, &[1.0]).unwrap().positions.unwrap().value[0]
+    };
+    let positions = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, f64::NAN, f64::INFINITY];
+    let table = [
+        (Border::Zeros, EdgeDerivative::OneSided, [0.0, 10.0, 10.0, 10.0, 10.0, -20.0, -20.0, 0.0, 0.0, 0.0]),
+        (Border::Zeros, EdgeDerivative::Zero, [0.0, 0.0, 10.0, 10.0, 10.0, -20.0, -20.0, 0.0, 0.0, 0.0]),
+        (Border::ClampHi, EdgeDerivative::OneSided, [0.0, 0.0, 0.0, 10.0, 10.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        (Border::Strict, EdgeDerivative::OneSided, [0.0, 0.0, 0.0, 10.0, 10.0, -20.0, -20.0, 0.0, 0.0, 0.0]),
+    ];
+    for (border, edge_derivative, expected) in table {
+        for (position, expected) in positions.into_iter().zip(expected) {
+            assert_eq!(at(border, edge_derivative, position), expected, "{border:?} {edge_derivative:?} at {position}");
+        }
+    }
+}
