@@ -134,11 +134,9 @@ impl Recorder {
 
     /// The same for an op, between error scopes.
     pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let before = self.dispatches.len();
         self.workspaces_in_use = 0;
         let gpu = self.gpu.clone();
-        let recorded = gpu.guarded(|| record(self)).and_then(|recorded| recorded);
-        recorded.inspect_err(|_| self.dispatches.truncate(before))
+        self.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded))
     }
 
     /// A scratch tensor of f32 for the op that is being recorded. It holds whatever was left in it.

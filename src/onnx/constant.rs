@@ -33,7 +33,7 @@ impl Constant {
         let shape = Shape::new(&extents).map_err(|error| error.at(&name))?;
         if tensor.data_location != 0 {
             return Err(Error::Unsupported(format!(
-                "{name} lies in another file; save the model with its weights inside"
+                "{name} lies in another file; save the model with its weights inside (torch.onnx.export: external_data=False)"
             )));
         }
         let elements = match tensor.data_type {
@@ -180,7 +180,7 @@ mod tests {
         );
         assert_eq!(
             refused(TensorProto { data_location: 1, ..tensor(data_type::FLOAT, &[1]) }),
-            r#"tensor "t" lies in another file; save the model with its weights inside"#
+            r#"tensor "t" lies in another file; save the model with its weights inside (torch.onnx.export: external_data=False)"#
         );
     }
 }

@@ -99,6 +99,24 @@ fn shapes_are_those_of_the_inputs() {
     Expected::within(expected, tolerance(&[54, 54], 0, 1.6), 0.0).compare(&one.elements()).unwrap();
 }
 
+/// A call repeated makes nothing but tensors.
+#[test]
+fn a_call_repeated_makes_nothing() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let (model, inputs) = model("net", &gpu);
+    let plan = ModelPlan::new(&gpu, &model, &specs(&inputs)).unwrap();
+    let call = || {
+        let mut recorder = Recorder::new(&gpu);
+        let outputs = plan.forward(&mut recorder, &tensors(&inputs)).unwrap();
+        recorder.submit().unwrap();
+        outputs[0].1.download_blocking::<f32>().unwrap()
+    };
+    let first = call();
+    let counts = gpu.counts();
+    (0..10).for_each(|_| assert_eq!(call(), first));
+    assert_eq!(gpu.counts(), counts);
+}
+
 /// Tensors that are used again do not mix up, in one recording or in several, submitted once or twice.
 #[test]
 fn a_plan_serves_many_calls() {

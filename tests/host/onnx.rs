@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pliant::Error;
-use pliant::onnx::Model;
+use pliant::onnx::{Model, ModelPlan};
 
 /// The committed models, by name.
 fn models() -> Vec<(String, Vec<u8>)> {
@@ -23,6 +23,13 @@ fn whole_models_are_read() {
         let model = Model::read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(!model.inputs().is_empty() && !model.outputs().is_empty(), "{name}");
     }
+}
+
+#[test]
+fn models_and_plans_cross_threads() {
+    fn crosses<T: Send + Sync>() {}
+    crosses::<Model>();
+    crosses::<ModelPlan>();
 }
 
 #[test]
