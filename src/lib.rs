@@ -46,8 +46,8 @@ pub use dtype::{DType, Element};
 pub use error::{Error, Result};
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
 pub use ops::{
-    BilinearSamplePlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan, Im2colPlan, MatmulPlan, PackedWeight, Strategy,
-    Weight,
+    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan,
+    GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, PackedWeight, SplitPlan, Strategy, UnaryPlan, Weight,
 };
 pub use shape::Shape;
 pub use wgpu;

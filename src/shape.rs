@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 
-const MAX_RANK: usize = 6;
+/// The most axes of a tensor.
+pub(crate) const MAX_RANK: usize = 6;
 
 /// The extents of a contiguous, row-major tensor of up to six axes, kept inline.
 ///
@@ -43,6 +44,12 @@ impl Shape {
     /// The extents, outermost first.
     pub fn extents(&self) -> &[u32] {
         &self.extents[..usize::from(self.rank)]
+    }
+
+    /// The same with another extent along an axis that it has.
+    pub(crate) fn with_extent(mut self, axis: usize, extent: u32) -> Self {
+        self.extents[axis] = extent;
+        self
     }
 
     /// The number of axes.

@@ -82,20 +82,34 @@ macro_rules! gradients {
     };
 }
 
+mod batch_norm;
 mod bilinear_sample;
+mod binary;
+mod concat;
 mod conv2d;
 mod deform;
+mod global_average_pool;
 mod im2col;
 mod matmul;
+mod split;
+mod unary;
 
+pub use batch_norm::{BatchNorm, BatchNormGeometry, BatchNormInputs};
 pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleGradients, BilinearSampleInputs};
+pub use binary::{Binary, BinaryGeometry, BinaryInputs};
+pub use concat::{Concat, ConcatGeometry};
 pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
 pub use deform::{
     Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
     DeformIm2colGeometry, DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,
 };
+pub use global_average_pool::{GlobalAveragePool, GlobalAveragePoolGeometry};
 pub use im2col::{Im2col, Im2colGeometry};
 pub use matmul::{Matmul, MatmulGeometry, MatmulInputs};
+pub use split::{Split, SplitGeometry};
+pub use unary::{Unary, UnaryGeometry};
+
+pub(crate) use concat::Sections;
 
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -131,6 +145,17 @@ pub(crate) fn extents<const N: usize>(argument: &'static str, shape: Shape, axes
     }
     check_elements(argument, shape)?;
     Ok(extents)
+}
+
+/// Checks extents and element count of an argument of any rank: its first axis may be 0.
+pub(crate) fn any_rank(argument: &'static str, shape: Shape) -> Result<()> {
+    if let Some(axis) = shape.extents().iter().skip(1).position(|&extent| extent == 0) {
+        return Err(Error::shape(
+            argument,
+            format!("{argument} ({shape}) has axis {} of extent 0; at least 1 is needed", axis + 1),
+        ));
+    }
+    check_elements(argument, shape)
 }
 
 /// Refuses a tensor whose elements cannot be counted in `u32`. A batch of 0 counts as 1, so that products of the other

@@ -2,16 +2,21 @@
 //!
 //! These functions trust their arguments: geometries have been checked and parts bound by the ops.
 
+pub(crate) mod batch_norm;
 pub(crate) mod bilinear_sample;
+pub(crate) mod binary;
 pub(crate) mod channels_last;
 pub(crate) mod columns;
 pub(crate) mod convert;
+pub(crate) mod copy_rows;
 pub(crate) mod deform_im2col;
 pub(crate) mod im2col;
 pub(crate) mod matmul;
 pub(crate) mod matmul_subgroup;
 pub(crate) mod matmul_tiled;
 pub(crate) mod pack_weight;
+pub(crate) mod segment_sums;
+pub(crate) mod unary;
 
 use crate::geometry::Border;
 

@@ -7,13 +7,17 @@ use naga::{AddressSpace, Module, Scalar, ShaderStage, TypeInner};
 
 use super::*;
 use crate::dtype::DType;
+use crate::geometry::{Binary, Unary};
 use crate::gpu::Kernel;
 
 /// Every kernel, and the fields of its `Params` in Rust.
 const KERNELS: &[(&Kernel, &[&str])] = &[
+    (&batch_norm::BATCH_NORM, batch_norm::Params::FIELDS),
     (&bilinear_sample::BILINEAR_SAMPLE, bilinear_sample::Params::FIELDS),
+    (&binary::BINARY, binary::Params::FIELDS),
     (&channels_last::CHANNELS_LAST, channels_last::Params::FIELDS),
     (&convert::CONVERT, convert::Params::FIELDS),
+    (&copy_rows::COPY_ROWS, copy_rows::Params::FIELDS),
     (&deform_im2col::DEFORM_IM2COL_QUADS, columns::Params::FIELDS),
     (&deform_im2col::DEFORM_IM2COL_QUADS_U64, columns::Params::FIELDS),
     (&deform_im2col::DEFORM_IM2COL_CHANNELS, columns::Params::FIELDS),
@@ -24,6 +28,8 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&matmul_subgroup::MATMUL_SUBGROUP_U64, matmul::Params::FIELDS),
     (&matmul_tiled::MATMUL_TILED, matmul::Params::FIELDS),
     (&pack_weight::PACK_WEIGHT, pack_weight::Params::FIELDS),
+    (&segment_sums::SEGMENT_SUMS, segment_sums::Params::FIELDS),
+    (&unary::UNARY, unary::Params::FIELDS),
 ];
 
 fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
@@ -141,7 +147,7 @@ fn every_file_is_used_and_opens_with_its_contract() {
     assert_eq!(on_disk, used);
 }
 
-/// WGSL knows borders and element types by number.
+/// WGSL knows borders, element types and functions by number.
 #[test]
 fn enumerations_have_the_same_numbers_in_wgsl() {
     let text = |kernel: &Kernel, file: &str| kernel.files.iter().find(|(name, _)| *name == file).unwrap().1;
@@ -155,5 +161,12 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     let dtypes = text(&convert::CONVERT, "shared/dtype.wgsl");
     for (name, value) in [("F32", DType::F32), ("F16", DType::F16), ("BF16", DType::BF16)] {
         has(dtypes, name, convert::number(value));
+    }
+    let clip = Unary::Clip { min: -1.0, max: 1.0 };
+    for (name, op) in [("SIGMOID", Unary::Sigmoid), ("TANH", Unary::Tanh), ("CLIP", Unary::Relu), ("CLIP", clip)] {
+        has(text(&unary::UNARY, "unary.wgsl"), name, unary::operation(op)[0]);
+    }
+    for (name, op) in [("ADD", Binary::Add), ("MUL", Binary::Mul)] {
+        has(text(&binary::BINARY, "binary.wgsl"), name, binary::operation(op));
     }
 }

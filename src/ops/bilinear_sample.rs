@@ -1,8 +1,8 @@
 use std::ops::Range;
 
 use super::convert::{rounded, widened};
-use super::{Argument, Contract, run};
-use crate::error::{Error, Result};
+use super::{Argument, Contract, in_pieces, run};
+use crate::error::Result;
 use crate::geometry::{BilinearSample, BilinearSampleGeometry, BilinearSampleInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::bilinear_sample::{BILINEAR_SAMPLE, Params, bilinear_sample};
@@ -49,68 +49,43 @@ impl BilinearSamplePlan {
     ) -> Result<()> {
         let given = inputs.map(|&tensor| Argument::from(tensor));
         self.contract.check(recorder, BilinearSampleInputs::named, given.named(), output)?;
-        let BilinearSampleGeometry { batch, channels, out_height, out_width, .. } = self.geometry;
-        if batch == 0 {
-            return Ok(());
-        }
-        let whole = [0..batch, 0..channels, 0..out_height * out_width];
         recorder.op(|recorder| {
             let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            rounded(recorder, output, |recorder, output| self.piece(recorder, &inputs, output, whole))
+            rounded(recorder, output, |recorder, output| self.pieces(recorder, &inputs, output))
         })
     }
 
-    /// Does some channels and positions of some images, in as many dispatches as the tensors need to be bound.
-    fn piece(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &BilinearSampleInputs<Tensor>,
-        output: &Tensor,
-        piece: [Range<u32>; 3],
-    ) -> Result<()> {
-        let BilinearSampleGeometry { border: rule, channels, height, width, out_height, out_width, .. } = self.geometry;
-        let [images, some_channels, some_pixels] = &piece;
+    fn pieces(&self, recorder: &mut Recorder, inputs: &BilinearSampleInputs<Tensor>, output: &Tensor) -> Result<()> {
+        let BilinearSampleGeometry { border: rule, batch, channels, height, width, out_height, out_width, .. } =
+            self.geometry;
         let (pixels, out_pixels) = (height * width, out_height * out_width);
-        let part = |argument, tensor: &Tensor, planes: u32, plane: &Range<u32>, size: u32, within: Range<u32>| {
-            let element = |image: u32, plane: u32, pixel: u32| {
-                (u64::from(image) * u64::from(planes) + u64::from(plane)) * u64::from(size) + u64::from(pixel)
+        // Images first: the kernel takes a part of the channels of one image only.
+        in_pieces([0..batch, 0..channels, 0..out_pixels], &mut |piece: &[Range<u32>; 3]| {
+            let [images, some_channels, some_pixels] = piece;
+            let part = |argument, tensor: &Tensor, planes: u32, plane: &Range<u32>, size: u32, within: Range<u32>| {
+                let element = |image: u32, plane: u32, pixel: u32| {
+                    (u64::from(image) * u64::from(planes) + u64::from(plane)) * u64::from(size) + u64::from(pixel)
+                };
+                let start = element(images.start, plane.start, within.start);
+                tensor.part(argument, start..element(images.end - 1, plane.end - 1, within.end))
             };
-            let start = element(images.start, plane.start, within.start);
-            tensor.part(argument, start..element(images.end - 1, plane.end - 1, within.end))
-        };
-        let elements: u64 = piece.iter().map(|range| u64::from(range.end - range.start)).product();
-        let bound = part("input", &inputs.input, channels, some_channels, pixels, 0..pixels).and_then(|input| {
+            let input = part("input", &inputs.input, channels, some_channels, pixels, 0..pixels)?;
             let positions = part("positions", &inputs.positions, 2, &(0..2), out_pixels, some_pixels.clone())?;
             let output = part("output", output, channels, some_channels, out_pixels, some_pixels.clone())?;
+            let elements = piece.iter().map(|range| u64::from(range.end - range.start)).product();
             recorder.gpu().capabilities().check_elements("output", elements)?;
-            Ok([input, positions, output])
-        });
-        let parts = match bound {
-            Ok(parts) => parts,
-            Err(error @ Error::Limit { .. }) => {
-                // Images first: the kernel takes a part of the channels of one image only.
-                let Some(axis) = piece.iter().position(|range| range.end - range.start > 1) else { return Err(error) };
-                let Range { start, end } = piece[axis];
-                let middle = start + (end - start) / 2;
-                return [start..middle, middle..end].into_iter().try_for_each(|half| {
-                    let mut piece = piece.clone();
-                    piece[axis] = half;
-                    self.piece(recorder, inputs, output, piece)
-                });
-            }
-            Err(error) => return Err(error),
-        };
-        let params = Params {
-            images: images.end - images.start,
-            channels: some_channels.end - some_channels.start,
-            height,
-            width,
-            out_pixels,
-            pixels: some_pixels.end - some_pixels.start,
-            border: border(rule),
-            ..Default::default()
-        };
-        bilinear_sample(recorder, params, parts.each_ref())
+            let params = Params {
+                images: images.end - images.start,
+                channels: some_channels.end - some_channels.start,
+                height,
+                width,
+                out_pixels,
+                pixels: some_pixels.end - some_pixels.start,
+                border: border(rule),
+                ..Default::default()
+            };
+            bilinear_sample(recorder, params, [&input, &positions, &output])
+        })
     }
 }
 

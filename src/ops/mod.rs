@@ -2,25 +2,37 @@
 //!
 //! Ops compose kernels. Shapes have been checked by the geometry; what is decided here is which kernels, in which pieces.
 
+mod batch_norm;
 mod bilinear_sample;
+mod binary;
 mod columns;
+mod concat;
 mod conv2d;
 mod convert;
 mod deform_conv2d;
 mod deform_im2col;
+mod global_average_pool;
 mod im2col;
 mod matmul;
+mod split;
 mod strategy;
+mod unary;
 mod warm_up;
 mod weight;
 
+pub use batch_norm::BatchNormPlan;
 pub use bilinear_sample::BilinearSamplePlan;
+pub use binary::BinaryPlan;
+pub use concat::ConcatPlan;
 pub use conv2d::Conv2dPlan;
 pub use deform_conv2d::DeformConv2dPlan;
 pub use deform_im2col::DeformIm2colPlan;
+pub use global_average_pool::GlobalAveragePoolPlan;
 pub use im2col::Im2colPlan;
 pub use matmul::MatmulPlan;
+pub use split::SplitPlan;
 pub use strategy::Strategy;
+pub use unary::UnaryPlan;
 pub use weight::{PackedWeight, Weight};
 
 use std::ops::Range;
@@ -63,6 +75,11 @@ impl<I> Contract<I> {
         output: Shape,
     ) -> Result<Self> {
         let dtypes: Vec<_> = named(&inputs).into_iter().filter_map(|(_, spec)| Some(spec?.dtype)).collect();
+        Self::of_dtypes(gpu, inputs, &dtypes, output)
+    }
+
+    /// The same where the inputs have no names.
+    fn of_dtypes(gpu: &Gpu, inputs: I, dtypes: &[DType], output: Shape) -> Result<Self> {
         if dtypes.iter().any(|dtype| *dtype != DType::F32) {
             gpu.compile(&CONVERT)?;
         }
@@ -81,14 +98,7 @@ impl<I> Contract<I> {
         for ((name, spec), (_, argument)) in planned(&self.inputs).into_iter().zip(given) {
             match (spec, argument) {
                 (None, None) => {}
-                (Some(spec), Some(argument)) => {
-                    self.check_argument(recorder, name, spec, *argument)?;
-                    if argument.tensor.buffer() == output.buffer() {
-                        let message =
-                            format!("output lies in the same buffer as {name}; a buffer that is written can't be read");
-                        return Err(Error::attribute("output", message));
-                    }
-                }
+                (Some(spec), Some(argument)) => self.check_input(recorder, name, spec, *argument, output)?,
                 (Some(_), None) => {
                     return Err(Error::shape(name, format!("{name} is absent; the plan was made with one")));
                 }
@@ -97,6 +107,26 @@ impl<I> Contract<I> {
                 }
             }
         }
+        self.check_output(recorder, output)
+    }
+
+    fn check_input(
+        &self,
+        recorder: &Recorder,
+        name: &'static str,
+        planned: &TensorSpec,
+        given: Argument,
+        output: &Tensor,
+    ) -> Result<()> {
+        self.check_argument(recorder, name, planned, given)?;
+        if given.tensor.buffer() == output.buffer() {
+            let message = format!("output lies in the same buffer as {name}; a buffer that is written can't be read");
+            return Err(Error::attribute("output", message));
+        }
+        Ok(())
+    }
+
+    fn check_output(&self, recorder: &Recorder, output: &Tensor) -> Result<()> {
         self.check_argument(recorder, "output", &self.output, output.into())
     }
 
@@ -143,4 +173,27 @@ fn run(gpu: &Gpu, record: impl FnOnce(&mut Recorder) -> Result<Tensor>) -> Resul
 fn pieces(whole: Range<u32>, length: u32) -> impl Iterator<Item = Range<u32>> {
     let end = whole.end;
     whole.step_by(length.max(1) as usize).map(move |start| start..end.min(start.saturating_add(length.max(1))))
+}
+
+/// Has `dispatch` do a piece, or, where that meets a limit before anything is recorded, its halves along the outermost axis that can be
+/// halved. An empty piece needs nothing.
+fn in_pieces<const N: usize>(
+    piece: [Range<u32>; N],
+    dispatch: &mut impl FnMut(&[Range<u32>; N]) -> Result<()>,
+) -> Result<()> {
+    if piece.iter().any(Range::is_empty) {
+        return Ok(());
+    }
+    let error = match dispatch(&piece) {
+        Err(error @ Error::Limit { .. }) => error,
+        done => return done,
+    };
+    let Some(axis) = piece.iter().position(|range| range.end - range.start > 1) else { return Err(error) };
+    let Range { start, end } = piece[axis];
+    let middle = start + (end - start) / 2;
+    [start..middle, middle..end].into_iter().try_for_each(|half| {
+        let mut piece = piece.clone();
+        piece[axis] = half;
+        in_pieces(piece, dispatch)
+    })
 }

@@ -1,9 +1,13 @@
-use super::{BilinearSamplePlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan, Im2colPlan, MatmulPlan};
+use super::{
+    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan,
+    GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, UnaryPlan,
+};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{
-    BilinearSample, BilinearSampleInputs, Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformIm2col,
-    DeformIm2colInputs, Im2col, Matmul, MatmulInputs,
+    BatchNorm, BatchNormInputs, BilinearSample, BilinearSampleInputs, Binary, BinaryInputs, Concat, Conv2d,
+    Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, GlobalAveragePool, Im2col,
+    Matmul, MatmulInputs, Unary,
 };
 use crate::gpu::{Gpu, Recorder, Tensor};
 
@@ -33,6 +37,7 @@ impl Gpu {
         let (pixel, offset) = (&zeros([1; 4], DType::F32)?, &zeros([1, 2, 1, 1], DType::F32)?);
         let half = &zeros([1; 4], DType::F16)?;
         let element = &Tensor::new(self, [1; 3], DType::F32)?;
+        let channel = &Tensor::new(self, [1], DType::F32)?;
         let mut recorder = Recorder::new(self);
 
         let inputs = Conv2dInputs { input: half, weight: pixel, bias: None };
@@ -48,6 +53,14 @@ impl Gpu {
         let inputs = MatmulInputs { a: element, b: element };
         MatmulPlan::new(self, &Matmul::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;
+        UnaryPlan::new(self, &Unary::Relu, pixel.spec())?.forward(&mut recorder, pixel)?;
+        let inputs = BinaryInputs { a: pixel, b: pixel };
+        BinaryPlan::new(self, &Binary::Add, &inputs.map(|tensor| tensor.spec()))?.forward(&mut recorder, &inputs)?;
+        // Its kernel is that of a split too.
+        ConcatPlan::new(self, &Concat::default(), &[pixel.spec()])?.forward(&mut recorder, &[pixel])?;
+        GlobalAveragePoolPlan::new(self, &GlobalAveragePool, pixel.spec())?.forward(&mut recorder, pixel)?;
+        let inputs = BatchNormInputs { input: pixel, scale: channel, shift: channel };
+        BatchNormPlan::new(self, &BatchNorm, &inputs.map(|tensor| tensor.spec()))?.forward(&mut recorder, &inputs)?;
         let inputs = BilinearSampleInputs { input: pixel, positions: offset };
         let last = BilinearSamplePlan::new(self, &BilinearSample::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;

@@ -4,18 +4,28 @@
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
 
 mod backward;
+mod batch_norm;
 mod bilinear_sample;
+mod binary;
+mod concat;
 mod conv2d;
 mod deform;
+mod global_average_pool;
 mod im2col;
 mod matmul;
+mod unary;
 
 pub use backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
+pub use batch_norm::batch_norm;
 pub use bilinear_sample::bilinear_sample;
+pub use binary::binary;
+pub use concat::{concat, split};
 pub use conv2d::conv2d;
 pub use deform::{deform_conv2d, deform_im2col};
+pub use global_average_pool::global_average_pool;
 pub use im2col::im2col;
 pub use matmul::matmul;
+pub use unary::unary;
 
 use crate::error::{Error, Result};
 use crate::shape::Shape;

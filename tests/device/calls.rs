@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use pliant::geometry::*;
-use pliant::{Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, Tensor, TensorSpec};
+use pliant::{ConcatPlan, Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, SplitPlan, Tensor, TensorSpec};
 
 use crate::gpu;
 use crate::support::problem::{Array, Implementation};
@@ -300,6 +300,26 @@ fn tensors_other_than_the_planned_are_refused() {
         "output lies in the same buffer as input; a buffer that is written can't be read"
     );
     assert!(recorder.is_empty());
+}
+
+#[test]
+fn lists_other_than_the_planned_are_refused() {
+    let tensor = |extents: [u32; 2]| Tensor::new(gpu(), extents, DType::F32).unwrap();
+    let (a, b, whole) = (&tensor([2, 3]), &tensor([2, 1]), &tensor([2, 4]));
+    let mut recorder = Recorder::new(gpu());
+    let plan = ConcatPlan::new(gpu(), &Concat { axis: 1 }, &[a.spec(), b.spec()]).unwrap();
+    let mut message =
+        |inputs: &[&Tensor], output| plan.forward_into(&mut recorder, inputs, output).unwrap_err().to_string();
+    assert_eq!(message(&[a], whole), "1 inputs were given; the plan was made for 2");
+    assert_eq!(message(&[a, a], whole), "input is 2x3; the plan was made for 2x1");
+    assert_eq!(message(&[a, b], a), "output lies in the same buffer as input; a buffer that is written can't be read");
+    assert_eq!(message(&[a, b], &tensor([2, 5])), "output is 2x5; the plan was made for 2x4");
+    let plan = SplitPlan::new(gpu(), &Split { axis: 1, sizes: vec![3, 1] }, whole.spec()).unwrap();
+    let mut message = |outputs: &[&Tensor]| plan.forward_into(&mut recorder, whole, outputs).unwrap_err().to_string();
+    assert_eq!(message(&[a]), "1 outputs were given; the plan was made for 2");
+    assert_eq!(message(&[b, a]), "output is 2x1; the plan was made for 2x3");
+    assert!(recorder.is_empty());
+    assert_eq!(Concat::default().forward(&[]).unwrap_err().to_string(), "0 inputs were given; at least 1 is needed");
 }
 
 #[test]

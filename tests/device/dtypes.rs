@@ -130,6 +130,24 @@ pub(crate) fn every_op() -> Vec<Problem> {
         positions: Array::from_fn([1, 2, 3, 3], |index| index as f32 * 0.37),
     };
     problems.push(Problem::BilinearSample(BilinearSample::default(), inputs));
+    for op in [Unary::Sigmoid, Unary::Tanh, Unary::Relu, Unary::Clip { min: -1.0, max: 0.5 }] {
+        problems.push(Problem::Unary(op, normal(&mut rng, [3, 5, 7], 2.0)));
+    }
+    for (a, b) in [([3, 5, 7], [5, 1]), ([3, 1, 7], [5, 1]), ([3, 5, 7], [5, 7])] {
+        let inputs = BinaryInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+        problems.push(Problem::Binary(Binary::Add, inputs.clone()));
+        problems.push(Problem::Binary(Binary::Mul, inputs));
+    }
+    let inputs = [3, 1, 7].map(|size| normal(&mut rng, [3, size, 5], 1.0));
+    problems.push(Problem::Concat(Concat { axis: 1 }, inputs.to_vec()));
+    problems.push(Problem::Split(Split { axis: 1, sizes: vec![3, 1, 7] }, normal(&mut rng, [3, 11, 5], 1.0)));
+    problems.push(Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, [1, 3, 5, 7], 1.0)));
+    let inputs = BatchNormInputs {
+        input: normal(&mut rng, [3, 5, 7], 1.0),
+        scale: normal(&mut rng, [5], 1.0),
+        shift: normal(&mut rng, [5], 1.0),
+    };
+    problems.push(Problem::BatchNorm(BatchNorm, inputs));
     problems
 }
 

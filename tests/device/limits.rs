@@ -2,7 +2,9 @@
 
 use fastrand::Rng;
 use pliant::geometry::*;
-use pliant::{Gpu, GpuOptions, Im2colPlan, MatmulPlan, Recorder, wgpu};
+use pliant::{
+    BinaryPlan, GlobalAveragePoolPlan, Gpu, GpuOptions, Im2colPlan, MatmulPlan, Recorder, SplitPlan, UnaryPlan, wgpu,
+};
 
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage};
@@ -44,6 +46,28 @@ fn large_problems() -> Vec<Problem> {
         positions: Array::from_fn([3, 2, 60, 61], |index| (index % 53) as f32 * 1.01),
     };
     problems.push(Problem::BilinearSample(BilinearSample::default(), inputs));
+    problems.push(Problem::Unary(Unary::Tanh, normal(&mut rng, [3, 50, 411], 1.0)));
+    for (a, b) in [([1, 90, 70, 1], [9, 1, 1, 11]), ([9, 1, 70, 11], [1, 90, 1, 1])] {
+        let inputs = BinaryInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+        problems.push(Problem::Binary(Binary::Mul, inputs));
+    }
+    let inputs = [70, 1, 300].map(|size| normal(&mut rng, [31, size, 7], 1.0));
+    problems.push(Problem::Concat(Concat { axis: 1 }, inputs.to_vec()));
+    let sizes = vec![30_000, 1, 5_000];
+    problems.push(Problem::Split(Split { axis: 1, sizes }, normal(&mut rng, [2, 35_001], 1.0)));
+    problems.push(Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, [2, 3, 201, 203], 1.0)));
+    let inputs = BatchNormInputs {
+        input: normal(&mut rng, [3, 7, 90, 91], 1.0),
+        scale: normal(&mut rng, [7], 1.0),
+        shift: normal(&mut rng, [7], 1.0),
+    };
+    problems.push(Problem::BatchNorm(BatchNorm, inputs));
+    let inputs = BatchNormInputs {
+        input: normal(&mut rng, [2, 20_000], 1.0),
+        scale: normal(&mut rng, [20_000], 1.0),
+        shift: normal(&mut rng, [20_000], 1.0),
+    };
+    problems.push(Problem::BatchNorm(BatchNorm, inputs));
     problems
 }
 
@@ -130,6 +154,38 @@ fn long_work_is_cut() {
         let product: Vec<f32> = product.download_blocking().unwrap();
         let off = product.iter().map(|sum| (sum / depth as f32 - 1.0).abs()).fold(0.0, f32::max);
         assert!(off < 0.01, "{rows} x {columns} x {depth}: off by {off}");
+    }
+}
+
+/// A binding shows 256 elements at most, so that the sums of segments, and the sums of those, do not fit one segment either.
+#[test]
+fn means_are_taken_in_as_many_stages_as_it_needs() {
+    let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 1 << 10);
+    let input = normal(&mut Rng::with_seed(15), [1, 2, 300, 301], 1.0);
+    check_with(&gpu, &Problem::GlobalAveragePool(GlobalAveragePool, input));
+}
+
+/// A dispatch of a software adapter moves 2^24 elements at most.
+#[test]
+fn many_elements_are_cut() {
+    let gpu = crate::gpu();
+    let input = &pliant::Tensor::new(gpu, [1, 3, 1 << 12, 1 << 11], pliant::DType::F32).unwrap();
+    let mut dispatches = Vec::new();
+    let mut recorder = Recorder::new(gpu);
+    UnaryPlan::new(gpu, &Unary::Relu, input.spec()).unwrap().forward(&mut recorder, input).unwrap();
+    dispatches.push(recorder.len());
+    let inputs = BinaryInputs { a: input, b: input };
+    let plan = BinaryPlan::new(gpu, &Binary::Add, &inputs.map(|tensor| tensor.spec())).unwrap();
+    plan.forward(&mut recorder, &inputs).unwrap();
+    dispatches.push(recorder.len());
+    let sizes = vec![(1 << 12) - 1, 1];
+    SplitPlan::new(gpu, &Split { axis: 2, sizes }, input.spec()).unwrap().forward(&mut recorder, input).unwrap();
+    dispatches.push(recorder.len());
+    let plan = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, input.spec()).unwrap();
+    plan.forward(&mut recorder, input).unwrap();
+    dispatches.push(recorder.len());
+    if gpu.capabilities().software() {
+        assert_eq!(dispatches, [2, 4, 7, 10]);
     }
 }
 

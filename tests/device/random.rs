@@ -75,8 +75,64 @@ fn draw_deform_conv2d(rng: &mut Rng) -> (DeformConv2d, DeformConv2dInputs<Array>
     (op, inputs)
 }
 
+/// A legal problem of an op that joins others.
+fn draw_glue(rng: &mut Rng) -> Problem {
+    let mut extents: Vec<usize> = (0..rng.usize(1..=5)).map(|_| rng.usize(1..=9)).collect();
+    let array = |rng: &mut Rng, extents: &[usize]| normal(rng, pliant::Shape::new(extents).unwrap(), 2.0);
+    let axis = rng.usize(..extents.len());
+    let mut sizes: Vec<u32> = (0..rng.usize(1..=4)).map(|_| rng.u32(1..=40)).collect();
+    match rng.u32(..6) {
+        0 => {
+            let clip = Unary::Clip { min: rng.f32() - 1.0, max: rng.f32() };
+            let op = [Unary::Sigmoid, Unary::Tanh, Unary::Relu, clip][rng.usize(..4)];
+            Problem::Unary(op, array(rng, &extents))
+        }
+        1 => {
+            // Either operand lacks some axes in front and has others with extent 1.
+            let operand = |rng: &mut Rng| {
+                let mut operand = extents.clone();
+                operand.iter_mut().for_each(|extent| *extent = if rng.u32(..3) == 0 { 1 } else { *extent });
+                let lacks = if rng.bool() { 0 } else { rng.usize(..=operand.len()) };
+                array(rng, &operand[lacks..])
+            };
+            let op = if rng.bool() { Binary::Add } else { Binary::Mul };
+            let (a, b) = (operand(rng), operand(rng));
+            Problem::Binary(op, BinaryInputs { a, b })
+        }
+        2 => {
+            let inputs = sizes.iter().map(|&size| {
+                extents[axis] = size as usize;
+                array(rng, &extents)
+            });
+            Problem::Concat(Concat { axis: axis as u32 }, inputs.collect())
+        }
+        3 => {
+            if axis == 0 && rng.bool() {
+                sizes.push(0);
+            }
+            extents[axis] = sizes.iter().sum::<u32>() as usize;
+            let input = array(rng, &extents);
+            Problem::Split(Split { axis: axis as u32, sizes }, input)
+        }
+        4 => {
+            let extents = [3, 7, 200, 200].map(|most| rng.u32(1..=most));
+            Problem::GlobalAveragePool(GlobalAveragePool, normal(rng, extents, 1.0))
+        }
+        _ => {
+            extents.insert(0, rng.usize(..4));
+            let mut channel = |sigma| normal(rng, [extents[1] as u32], sigma);
+            let (scale, shift) = (channel(1.0), channel(2.0));
+            let input = array(rng, &extents);
+            Problem::BatchNorm(BatchNorm, BatchNormInputs { input, scale, shift })
+        }
+    }
+}
+
 /// A legal problem of any op.
 fn draw_legal(rng: &mut Rng) -> Problem {
+    if rng.u32(..3) == 0 {
+        return draw_glue(rng);
+    }
     let (op, inputs) = draw_deform_conv2d(rng);
     let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, offset_layout } = op;
     let [_, _, kernel_height, kernel_width] = inputs.weight.shape.extents() else { unreachable!() };
@@ -121,7 +177,8 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
         let mut extents: Vec<_> = array.shape.extents().iter().map(|&extent| extent as usize).collect();
         match rng.u32(..6) {
             0 => drop(extents.pop()),
-            1 => extents.insert(0, 1),
+            1 if extents.len() < 6 => extents.insert(0, 1),
+            _ if extents.is_empty() => {}
             _ => {
                 let axis = rng.usize(..extents.len());
                 extents[axis] = [0, 1, extents[axis] + 1, extents[axis].saturating_sub(1)][rng.usize(..4)];
@@ -181,6 +238,47 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             let either = if rng.bool() { &mut inputs.input } else { &mut inputs.positions };
             reshape(rng, either);
             Problem::BilinearSample(op, inputs)
+        }
+        Problem::Unary(mut op, mut input) => {
+            match &mut op {
+                Unary::Clip { max, .. } if rng.bool() => *max = f32::NAN,
+                _ => reshape(rng, &mut input),
+            }
+            Problem::Unary(op, input)
+        }
+        Problem::Binary(op, mut inputs) => {
+            let either = if rng.bool() { &mut inputs.a } else { &mut inputs.b };
+            reshape(rng, either);
+            Problem::Binary(op, inputs)
+        }
+        Problem::Concat(mut op, mut inputs) => {
+            match rng.usize(..=inputs.len()) {
+                0 => number(rng, &mut op.axis),
+                index => reshape(rng, &mut inputs[index - 1]),
+            }
+            Problem::Concat(op, inputs)
+        }
+        Problem::Split(mut op, mut input) => {
+            match rng.u32(..4) {
+                0 => number(rng, &mut op.axis),
+                1 => number(rng, &mut op.sizes[0]),
+                2 => drop(op.sizes.pop()),
+                _ => reshape(rng, &mut input),
+            }
+            Problem::Split(op, input)
+        }
+        Problem::GlobalAveragePool(op, mut input) => {
+            reshape(rng, &mut input);
+            Problem::GlobalAveragePool(op, input)
+        }
+        Problem::BatchNorm(op, mut inputs) => {
+            let any = match rng.u32(..3) {
+                0 => &mut inputs.input,
+                1 => &mut inputs.scale,
+                _ => &mut inputs.shift,
+            };
+            reshape(rng, any);
+            Problem::BatchNorm(op, inputs)
         }
     }
 }

@@ -2,6 +2,7 @@ use fastrand::Rng;
 use pliant::geometry::*;
 
 use crate::check;
+use crate::support::compare::Expected;
 use crate::support::problem::{Array, Problem};
 use crate::support::random::{normal, uniform};
 
@@ -161,6 +162,155 @@ fn bilinear_samples_in_every_border() {
             let op = BilinearSample { border, ..BilinearSample::default() };
             check(&Problem::BilinearSample(op, BilinearSampleInputs { input, positions }));
         }
+    }
+}
+
+const UNARIES: [Unary; 6] = [
+    Unary::Sigmoid,
+    Unary::Tanh,
+    Unary::Relu,
+    Unary::Clip { min: -0.5, max: 1.5 },
+    Unary::Clip { min: f32::NEG_INFINITY, max: 0.25 },
+    Unary::Clip { min: 2.0, max: -1.0 },
+];
+
+#[test]
+fn functions_of_one_tensor() {
+    let mut rng = Rng::with_seed(8);
+    for op in UNARIES {
+        for extents in [&[][..], &[0, 3], &[1], &[67], &[5, 3, 7], &[2, 3, 1, 4, 5, 7]] {
+            let shape = pliant::Shape::new(extents).unwrap();
+            for sigma in [1e-3, 0.3, 10.0] {
+                check(&Problem::Unary(op, normal(&mut rng, shape, sigma)));
+            }
+        }
+        // Next to where the shader takes another way.
+        let input = Array::from_fn([2001], |index| (index as f32 - 1000.0) / 1600.0);
+        check(&Problem::Unary(op, input));
+    }
+}
+
+#[test]
+fn functions_of_very_large_and_very_small_numbers() {
+    let values = [f32::INFINITY, f32::MAX, 3e9, 1000.0, 89.0, 1e-30, 0.0];
+    let elements: Vec<_> = values.iter().flat_map(|&value| [value, -value]).collect();
+    let input = Array { shape: [14].into(), elements };
+    let clip = Unary::Clip { min: -2.0, max: 1.0 };
+    let expected = [
+        (Unary::Sigmoid, [[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.5, 0.5]]),
+        (Unary::Tanh, [[1.0, -1.0], [1.0, -1.0], [1.0, -1.0], [1.0, -1.0], [1.0, -1.0], [1e-30, -1e-30], [0.0, 0.0]]),
+        (Unary::Relu, values.map(|value| [f64::from(value), 0.0])),
+        (clip, [[1.0, -2.0], [1.0, -2.0], [1.0, -2.0], [1.0, -2.0], [1.0, -2.0], [1e-30, -1e-30], [0.0, 0.0]]),
+    ];
+    for (op, expected) in expected {
+        let expected = Expected::within(expected.concat(), 0.0, 1e-6);
+        for implementation in crate::implementations(crate::gpu()) {
+            let output = pollster::block_on(Problem::Unary(op, input.clone()).run(implementation)).unwrap();
+            assert!(expected.compare(&output).is_ok(), "{op:?}: {output:?}");
+        }
+    }
+}
+
+/// Pairs of shapes that broadcast: either operand, both, by missing axes and by extents of 1.
+pub(crate) const BROADCASTS: [[&[usize]; 2]; 16] = [
+    [&[], &[]],
+    [&[1], &[]],
+    [&[5, 3, 7], &[5, 3, 7]],
+    [&[5, 3, 7], &[]],
+    [&[], &[5, 3, 7]],
+    [&[5, 3, 7], &[7]],
+    [&[3, 7], &[5, 1, 1]],
+    [&[5, 3, 7], &[3, 1]],
+    [&[5, 1, 7], &[1, 3, 1]],
+    [&[1, 3, 1], &[5, 1, 7]],
+    [&[2, 3, 5, 9], &[3, 1, 1]],
+    [&[2, 1, 4, 1, 3, 1], &[1, 5, 1, 7, 1, 6]],
+    [&[6, 1, 7, 1], &[2, 3, 1, 5, 1, 4]],
+    [&[0, 3, 7], &[3, 1]],
+    [&[1, 3], &[0, 1]],
+    [&[0], &[1, 1]],
+];
+
+#[test]
+fn functions_of_two_tensors_broadcast() {
+    let mut rng = Rng::with_seed(9);
+    for op in [Binary::Add, Binary::Mul] {
+        for shapes in BROADCASTS {
+            let [a, b] = shapes.map(|extents| normal(&mut rng, pliant::Shape::new(extents).unwrap(), 1.0));
+            let problem = Problem::Binary(op, BinaryInputs { a, b });
+            // (1, 0): only the first axis may be 0.
+            if shapes == [&[0][..], &[1, 1]] {
+                assert!(problem.reference().is_err());
+            } else {
+                check(&problem);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tensor_is_both_operands() {
+    let tensor = Array::from_fn([3, 5], |index| index as f32).upload(crate::gpu()).unwrap();
+    let squares = Binary::Mul.forward(&BinaryInputs { a: &tensor, b: &tensor }).unwrap();
+    let expected: Vec<f32> = (0..15).map(|index| (index * index) as f32).collect();
+    assert_eq!(squares.download_blocking::<f32>().unwrap(), expected);
+}
+
+#[test]
+fn tensors_are_joined_and_cut_along_every_axis() {
+    let mut rng = Rng::with_seed(10);
+    for axis in 0..5 {
+        for sizes in [&[3][..], &[1, 4], &[2, 5, 1, 7]] {
+            let mut extents = [2, 3, 5, 1, 4];
+            let inputs = sizes.iter().map(|&size| {
+                extents[axis as usize] = size;
+                normal(&mut rng, extents, 1.0)
+            });
+            check(&Problem::Concat(Concat { axis }, inputs.collect()));
+            extents[axis as usize] = sizes.iter().sum();
+            check(&Problem::Split(Split { axis, sizes: sizes.to_vec() }, normal(&mut rng, extents, 1.0)));
+        }
+    }
+    // Of no batch; and along the batch, where a part may be empty.
+    for (axis, extents) in [(1, [[0, 2], [0, 3]]), (0, [[0, 3], [2, 3]]), (0, [[0, 3], [0, 3]])] {
+        let inputs = extents.map(|extents| normal(&mut rng, extents, 1.0));
+        check(&Problem::Concat(Concat { axis }, inputs.to_vec()));
+        let sizes = extents.map(|extents| extents[axis as usize]);
+        let mut whole = extents[0];
+        whole[axis as usize] = sizes.iter().sum();
+        check(&Problem::Split(Split { axis, sizes: sizes.to_vec() }, normal(&mut rng, whole, 1.0)));
+    }
+}
+
+#[test]
+fn copies_keep_every_bit() {
+    let bits = [0x7fc1_2345, 1, 0x8000_0000, 0xff80_0000, 0x7f80_0001, 0x3f80_0000];
+    let tensor = pliant::Tensor::upload(crate::gpu(), [3, 2], &bits.map(f32::from_bits)).unwrap();
+    let columns = Split { axis: 1, sizes: vec![1, 1] }.forward(&tensor).unwrap();
+    let whole = Concat { axis: 1 }.forward(&columns.iter().collect::<Vec<_>>()).unwrap();
+    let back = whole.download_blocking::<f32>().unwrap();
+    assert_eq!(back.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), bits);
+}
+
+#[test]
+fn means_of_planes() {
+    let mut rng = Rng::with_seed(11);
+    for shape in [[1, 1, 1, 1], [0, 3, 4, 5], [3, 5, 7, 9], [2, 70, 1, 3], [1, 3, 127, 129], [1, 2, 128, 128]] {
+        check(&Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, shape, 1.0)));
+    }
+    // A million pixels; and numbers alike, whose rounding errors all point the same way.
+    check(&Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, [1, 2, 1009, 1013], 1.0)));
+    check(&Problem::GlobalAveragePool(GlobalAveragePool, Array::filled([2, 1, 1009, 1013], 0.1)));
+}
+
+#[test]
+fn batch_norm_of_odd_shapes() {
+    let mut rng = Rng::with_seed(12);
+    for extents in [&[1, 1][..], &[3, 5], &[0, 5, 2], &[3, 67, 5], &[2, 3, 5, 7], &[2, 3, 1, 5, 7, 4]] {
+        let mut channel = || normal(&mut rng, [extents[1] as u32], 1.0);
+        let (scale, shift) = (channel(), channel());
+        let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), 1.0);
+        check(&Problem::BatchNorm(BatchNorm, BatchNormInputs { input, scale, shift }));
     }
 }
 

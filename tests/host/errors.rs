@@ -158,6 +158,79 @@ fn products_and_samples_are_refused_with_both_numbers() {
 }
 
 #[test]
+fn operands_that_do_not_broadcast_are_refused_with_both_numbers() {
+    let message = |a: &[usize], b: &[usize]| {
+        let shapes = BinaryInputs { a: Shape::new(a).unwrap(), b: Shape::new(b).unwrap() };
+        BinaryGeometry::new(&Binary::Add, &shapes).unwrap_err().to_string()
+    };
+    assert_eq!(message(&[2, 3, 4], &[5, 4]), "b (5x4) has extent 5 where a (2x3x4) has 3; one must be the other, or 1");
+    assert_eq!(message(&[4], &[2, 3]), "b (2x3) has extent 3 where a (4) has 4; one must be the other, or 1");
+    assert_eq!(message(&[0, 4], &[3, 4]), "b (3x4) has extent 3 where a (0x4) has 0; one must be the other, or 1");
+    assert_eq!(message(&[2, 0], &[1]), "a (2x0) has axis 1 of extent 0; at least 1 is needed");
+    assert_eq!(message(&[2, 1], &[0]), "output (2x0) has axis 1 of extent 0; at least 1 is needed");
+    assert_eq!(
+        message(&[1 << 17, 1], &[1 << 17]),
+        "output (131072x131072) has 17179869184 elements; at most 4294967295 are possible"
+    );
+}
+
+#[test]
+fn sections_are_refused_with_both_numbers() {
+    let concat = |axis, inputs: &[&[usize]]| {
+        let shapes: Vec<_> = inputs.iter().map(|extents| Shape::new(extents).unwrap()).collect();
+        ConcatGeometry::new(&Concat { axis }, &shapes).unwrap_err().to_string()
+    };
+    assert_eq!(concat(0, &[]), "0 inputs were given; at least 1 is needed");
+    assert_eq!(concat(2, &[&[2, 3]]), "axis is 2; input (2x3) has 2 axes");
+    assert_eq!(concat(1, &[&[2, 3], &[2, 3, 4]]), "input 1 (2x3x4) has 3 axes; input 0 (2x3) has 2");
+    assert_eq!(
+        concat(1, &[&[2, 3, 4], &[2, 7, 5]]),
+        "input 1 (2x7x5) has extent 5 along axis 2; input 0 (2x3x4) has 4"
+    );
+    assert_eq!(concat(1, &[&[2, 3], &[2, 0]]), "input (2x0) has axis 1 of extent 0; at least 1 is needed");
+    let most = u32::MAX as usize;
+    assert_eq!(
+        concat(0, &[&[most], &[1]]),
+        "the output would have extent 4294967296 along axis 0; at most 4294967295 is possible"
+    );
+    let split = |axis, sizes: &[u32], input: &[usize]| {
+        let op = Split { axis, sizes: sizes.to_vec() };
+        SplitGeometry::new(&op, Shape::new(input).unwrap()).unwrap_err().to_string()
+    };
+    assert_eq!(split(1, &[1, 2], &[2]), "axis is 1; input (2) has 1 axes");
+    assert_eq!(split(1, &[], &[2, 3]), "sizes has 0 extents; at least 1 is needed");
+    assert_eq!(split(1, &[1, 3], &[2, 3]), "sizes add up to 4; input (2x3) has extent 3 along axis 1");
+    assert_eq!(split(1, &[0, 3], &[2, 3]), "output (2x0) has axis 1 of extent 0; at least 1 is needed");
+}
+
+#[test]
+fn functions_and_normalisations_are_refused_with_both_numbers() {
+    let clip = Unary::Clip { min: f32::NAN, max: 1.0 };
+    assert_eq!(UnaryGeometry::new(&clip, [2].into()).unwrap_err().to_string(), "min is NaN; clip needs a number");
+    let error = UnaryGeometry::new(&Unary::Relu, [2, 3, 0].into()).unwrap_err();
+    assert_eq!(error.to_string(), "input (2x3x0) has axis 2 of extent 0; at least 1 is needed");
+    let error = GlobalAveragePoolGeometry::new(&GlobalAveragePool, [2, 3, 4].into()).unwrap_err();
+    assert_eq!(error.to_string(), "input (2x3x4) has 3 axes; it needs 4: batch, channels, height, width");
+    let message = |input: &[usize], scale: u32, shift: u32| {
+        let input = Shape::new(input).unwrap();
+        let shapes = BatchNormInputs { input, scale: [scale].into(), shift: [shift].into() };
+        BatchNormGeometry::new(&BatchNorm, &shapes).unwrap_err().to_string()
+    };
+    assert_eq!(message(&[2], 2, 2), "input (2) has 1 axes; at least 2 are needed: batch, channels");
+    assert_eq!(message(&[2, 3, 4], 2, 3), "scale has 2 channels; the input's channels are 3");
+    assert_eq!(message(&[2, 3, 4], 3, 4), "shift has 4 channels; the input's channels are 3");
+    let fold = |mean: &[f32], variance: &[f32], epsilon| {
+        BatchNorm::fold(&[1.0, 2.0], &[0.0, 1.0], mean, variance, epsilon).unwrap_err().to_string()
+    };
+    assert_eq!(fold(&[0.0], &[1.0, 1.0], 0.0), "mean has 1 channels; gamma has 2");
+    assert_eq!(
+        fold(&[0.0; 2], &[1.0, -0.5], 0.25),
+        "variance of channel 1 is -0.5 and epsilon 0.25; their sum must be above 0"
+    );
+    assert!(fold(&[0.0; 2], &[1.0, f32::NAN], 0.25).contains("channel 1 is NaN"));
+}
+
+#[test]
 fn a_batch_of_zero_is_legal() {
     let (op, shapes) = legal();
     let without = |shape: &Shape| match shape.extents() {

@@ -100,6 +100,73 @@ fn offset_layouts_by_hand() {
 }
 
 #[test]
+fn unary_by_hand() {
+    let of = |op, input: &[f64]| {
+        let geometry = UnaryGeometry::new(&op, [input.len() as u32].into()).unwrap();
+        reference::unary(&geometry, input).unwrap()
+    };
+    // exp(ln 3) is 3: 1 / (1 + 1/3), and (9 - 1) / (9 + 1).
+    let ln_3 = 3f64.ln();
+    for (value, expected) in
+        of(Unary::Sigmoid, &[ln_3, -ln_3, 0.0, 1e4, -1e4]).value.iter().zip([0.75, 0.25, 0.5, 1.0, 0.0])
+    {
+        assert_abs_diff_eq!(*value, expected, epsilon = 1e-15);
+    }
+    for (value, expected) in
+        of(Unary::Tanh, &[ln_3, -ln_3, 0.0, 1e4, -1e4]).value.iter().zip([0.8, -0.8, 0.0, 1.0, -1.0])
+    {
+        assert_abs_diff_eq!(*value, expected, epsilon = 1e-15);
+    }
+    assert_eq!(of(Unary::Relu, &[-2.0, 0.0, 3.0]).value, [0.0, 0.0, 3.0]);
+    assert_eq!(of(Unary::Clip { min: -1.0, max: 2.0 }, &[-2.0, 0.5, 3.0]).value, [-1.0, 0.5, 2.0]);
+    assert_eq!(of(Unary::Clip { min: 2.0, max: -1.0 }, &[-2.0, 0.5, 3.0]).value, [-1.0; 3]);
+    // The slope of a sigmoid at ln 3 is 3/4 1/4.
+    assert_abs_diff_eq!(of(Unary::Sigmoid, &[ln_3]).magnitude[0], 0.75 + ln_3 * 0.1875, epsilon = 1e-15);
+}
+
+#[test]
+fn binary_by_hand() {
+    let of = |op, a: &[f64], a_shape: &[usize], b: &[f64], b_shape: &[usize]| {
+        let [a_shape, b_shape] = [a_shape, b_shape].map(|extents| pliant::Shape::new(extents).unwrap());
+        let geometry = BinaryGeometry::new(&op, &BinaryInputs { a: a_shape, b: b_shape }).unwrap();
+        reference::binary(&geometry, &BinaryInputs { a, b }).unwrap()
+    };
+    // A column by a row, and a row repeated.
+    let outer = of(Binary::Mul, &[2.0, -3.0], &[2, 1], &[5.0, 7.0, 11.0], &[3]);
+    assert_eq!(outer.value, [10.0, 14.0, 22.0, -15.0, -21.0, -33.0]);
+    assert_eq!(outer.magnitude, [10.0, 14.0, 22.0, 15.0, 21.0, 33.0]);
+    let sum = of(Binary::Add, &[1.0, -2.0], &[2], &[10.0, 20.0, 30.0, 40.0], &[2, 2]);
+    assert_eq!(sum.value, [11.0, 18.0, 31.0, 38.0]);
+    assert_eq!(sum.magnitude, [11.0, 22.0, 31.0, 42.0]);
+}
+
+#[test]
+fn sections_by_hand() {
+    let geometry = ConcatGeometry::new(&Concat { axis: 1 }, &[[2, 1].into(), [2, 2].into()]).unwrap();
+    let whole = reference::concat(&geometry, &[&[1.0, 2.0][..], &[3.0, 4.0, 5.0, 6.0]]).unwrap();
+    assert_eq!(whole.value, [1.0, 3.0, 4.0, 2.0, 5.0, 6.0]);
+    let geometry = SplitGeometry::new(&Split { axis: 1, sizes: vec![1, 2] }, [2, 3].into()).unwrap();
+    let parts = reference::split(&geometry, &whole.value).unwrap();
+    assert_eq!(parts[0].value, [1.0, 2.0]);
+    assert_eq!(parts[1].value, [3.0, 4.0, 5.0, 6.0]);
+}
+
+#[test]
+fn means_and_normalisations_by_hand() {
+    let geometry = GlobalAveragePoolGeometry::new(&GlobalAveragePool, [1, 2, 1, 2].into()).unwrap();
+    let means = reference::global_average_pool(&geometry, &[1.0, 2.0, -3.0, 1.0]).unwrap();
+    assert_eq!((means.value, means.magnitude), (vec![1.5, -1.0], vec![1.5, 2.0]));
+    // Variances 3 and 0 with epsilon 1: the roots are 2 and 1.
+    let (scale, shift) = BatchNorm::fold(&[4.0, 3.0], &[1.0, -1.0], &[5.0, 2.0], &[3.0, 0.0], 1.0).unwrap();
+    assert_eq!((&scale[..], &shift[..]), (&[2.0, 3.0][..], &[-9.0, -7.0][..]));
+    let shapes = BatchNormInputs { input: [1, 2, 2].into(), scale: [2].into(), shift: [2].into() };
+    let geometry = BatchNormGeometry::new(&BatchNorm, &shapes).unwrap();
+    let inputs = BatchNormInputs { input: &[5.0, 6.0, 2.0, 1.0][..], scale: &scale, shift: &shift };
+    let output = reference::batch_norm::<f32>(&geometry, &inputs).unwrap();
+    assert_eq!(output.value, [1.0, 3.0, -1.0, -4.0]);
+}
+
+#[test]
 fn slices_of_the_wrong_length_are_refused() {
     let geometry = Im2colGeometry::new(&Im2col::default(), [1, 2, 3, 4].into()).unwrap();
     let error = reference::im2col(&geometry, &[0.0f32; 23]).unwrap_err();

@@ -4,8 +4,9 @@ use half::{bf16, f16};
 use pliant::geometry::*;
 use pliant::reference::{self, Reference};
 use pliant::{
-    BilinearSamplePlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan, Gpu, Im2colPlan, MatmulPlan, Recorder,
-    Result, Shape, Strategy, Tensor, TensorSpec, wgpu,
+    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan,
+    GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder, Result, Shape, SplitPlan, Strategy, Tensor,
+    TensorSpec, UnaryPlan, wgpu,
 };
 
 /// A tensor on the host.
@@ -70,7 +71,7 @@ pub(crate) struct Storage {
     /// Offset or positions.
     pub(crate) offset: DType,
     pub(crate) mask: DType,
-    /// Weight and bias, or the second factor.
+    /// Weight and bias, scale and shift, the second operand, and every second tensor of a list.
     pub(crate) weight: DType,
 }
 
@@ -92,6 +93,13 @@ pub(crate) enum Problem {
     Matmul(Matmul, MatmulInputs<Array>),
     Conv2d(Conv2d, Conv2dInputs<Array>),
     DeformConv2d(DeformConv2d, DeformConv2dInputs<Array>),
+    Unary(Unary, Array),
+    Binary(Binary, BinaryInputs<Array>),
+    Concat(Concat, Vec<Array>),
+    /// Its outputs, one behind another.
+    Split(Split, Array),
+    GlobalAveragePool(GlobalAveragePool, Array),
+    BatchNorm(BatchNorm, BatchNormInputs<Array>),
 }
 
 /// Elements in front of and behind an output that nobody may write.
@@ -124,6 +132,29 @@ impl Problem {
             Self::DeformConv2d(op, inputs) => {
                 reference::deform_conv2d(&DeformConv2dGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
             }
+            Self::Unary(op, input) => reference::unary(&UnaryGeometry::new(op, input.shape)?, &input.elements),
+            Self::Binary(op, inputs) => {
+                reference::binary(&BinaryGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
+            Self::Concat(op, inputs) => {
+                let shapes: Vec<_> = inputs.iter().map(shape).collect();
+                let slices: Vec<_> = inputs.iter().map(slice).collect();
+                reference::concat(&ConcatGeometry::new(op, &shapes)?, &slices)
+            }
+            Self::Split(op, input) => {
+                let outputs = reference::split(&SplitGeometry::new(op, input.shape)?, &input.elements)?;
+                Ok(Reference {
+                    value: outputs.iter().flat_map(|output| &output.value).copied().collect(),
+                    magnitude: outputs.iter().flat_map(|output| &output.magnitude).copied().collect(),
+                    terms: 1,
+                })
+            }
+            Self::GlobalAveragePool(op, input) => {
+                reference::global_average_pool(&GlobalAveragePoolGeometry::new(op, input.shape)?, &input.elements)
+            }
+            Self::BatchNorm(op, inputs) => {
+                reference::batch_norm(&BatchNormGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
         }
     }
 
@@ -154,7 +185,7 @@ impl Problem {
                 let geometry = DeformConv2dGeometry::new(op, &inputs.map(shape))?;
                 named!(reference::deform_conv2d_backward(&geometry, &inputs.map(slice), grad_output))
             }
-            Self::Im2col(..) | Self::DeformIm2col(..) | Self::Matmul(..) => Vec::new(),
+            _ => Vec::new(),
         })
     }
 
@@ -170,6 +201,12 @@ impl Problem {
             Self::Matmul(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
             Self::Conv2d(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
             Self::DeformConv2d(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::Unary(op, input) => format!("{op:?} {:?}", input.shape),
+            Self::Binary(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::Concat(op, inputs) => format!("{op:?} {:?}", inputs.iter().map(shape).collect::<Vec<_>>()),
+            Self::Split(op, input) => format!("{op:?} {:?}", input.shape),
+            Self::GlobalAveragePool(op, input) => format!("{op:?} {:?}", input.shape),
+            Self::BatchNorm(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
         }
     }
 
@@ -200,6 +237,18 @@ impl Problem {
                 let weight = i.weight.stored(weight);
                 Self::DeformConv2d(*op, DeformConv2dInputs { input, offset, weight, mask, bias })
             }
+            Self::Unary(op, input) => Self::Unary(*op, input.stored(data)),
+            Self::Binary(op, i) => Self::Binary(*op, BinaryInputs { a: i.a.stored(data), b: i.b.stored(weight) }),
+            Self::Concat(op, inputs) => {
+                let dtypes = [data, weight].into_iter().cycle();
+                Self::Concat(*op, inputs.iter().zip(dtypes).map(|(input, dtype)| input.stored(dtype)).collect())
+            }
+            Self::Split(op, input) => Self::Split(op.clone(), input.stored(data)),
+            Self::GlobalAveragePool(op, input) => Self::GlobalAveragePool(*op, input.stored(data)),
+            Self::BatchNorm(op, i) => {
+                let (input, scale, shift) = (i.input.stored(data), i.scale.stored(weight), i.shift.stored(weight));
+                Self::BatchNorm(*op, BatchNormInputs { input, scale, shift })
+            }
         }
     }
 
@@ -211,8 +260,7 @@ impl Problem {
         }
     }
 
-    /// What a device makes of it, in the second of two runs: before it, whatever the first left in the workspace is poisoned, and
-    /// so is the output with the words around it. The first, with the weight packed beforehand, must give the same.
+    /// What a device makes of it, in the second of two runs; the first has the weight packed beforehand.
     async fn run_on(&self, gpu: &Gpu, strategy: Option<Strategy>, storage: Storage) -> Result<Vec<f32>> {
         let data = |array: &Array| array.upload_as(gpu, storage.data);
         let offset = |array: &Array| array.upload_as(gpu, storage.offset);
@@ -225,23 +273,9 @@ impl Problem {
             };
             ($plan:expr, $inputs:expr, |$bound:ident, $recorder:ident| $first:expr) => {{
                 let plan = $plan?;
-                let mut recorder = Recorder::new(gpu);
-                let first = {
-                    let ($bound, $recorder) = (&plan, &mut recorder);
-                    $first?
-                };
-                recorder.submit()?;
-                drop(recorder);
-
-                gpu.poison_workspace()?;
-                let guarded = Guarded::new(gpu, first.spec())?;
-                let mut recorder = Recorder::new(gpu);
-                plan.forward_into(&mut recorder, $inputs, &guarded.output)?;
-                recorder.submit()?;
-                let (first, second) = (elements(&first).await?, guarded.elements().await?);
-                let same = first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits());
-                assert!(same, "two runs differ");
-                Ok(second)
+                let $bound = &plan;
+                let first = |$recorder: &mut Recorder| Ok(vec![$first?]);
+                twice(gpu, first, |recorder, outputs| plan.forward_into(recorder, $inputs, outputs[0])).await
             }};
         }
         match self {
@@ -296,8 +330,68 @@ impl Problem {
                     plan.forward(recorder, &DeformConv2dInputs { input, offset, weight, mask, bias })
                 })
             }
+            Self::Unary(op, input) => {
+                let input = data(input)?;
+                run!(UnaryPlan::new(gpu, op, input.spec()), &input)
+            }
+            Self::Binary(op, inputs) => {
+                let inputs = BinaryInputs { a: data(&inputs.a)?, b: weight(&inputs.b)? };
+                run!(BinaryPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
+            Self::Concat(op, inputs) => {
+                let dtypes = [storage.data, storage.weight].into_iter().cycle();
+                let inputs: Vec<_> = inputs
+                    .iter()
+                    .zip(dtypes)
+                    .map(|(input, dtype)| input.upload_as(gpu, dtype))
+                    .collect::<Result<_>>()?;
+                let specs: Vec<_> = inputs.iter().map(Tensor::spec).collect();
+                run!(ConcatPlan::new(gpu, op, &specs), &inputs.iter().collect::<Vec<_>>())
+            }
+            Self::Split(op, input) => {
+                let input = data(input)?;
+                let plan = SplitPlan::new(gpu, op, input.spec())?;
+                let first = |recorder: &mut Recorder| plan.forward(recorder, &input);
+                twice(gpu, first, |recorder, outputs| plan.forward_into(recorder, &input, outputs)).await
+            }
+            Self::GlobalAveragePool(op, input) => {
+                let input = data(input)?;
+                run!(GlobalAveragePoolPlan::new(gpu, op, input.spec()), &input)
+            }
+            Self::BatchNorm(op, inputs) => {
+                let BatchNormInputs { input, scale, shift } = inputs;
+                let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
+                run!(BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
         }
     }
+}
+
+/// What a device makes of it in the second of two runs: before it, whatever the first left in the workspace is poisoned, and so are
+/// the outputs with the words around them. The first must give the same.
+async fn twice(
+    gpu: &Gpu,
+    first: impl FnOnce(&mut Recorder) -> Result<Vec<Tensor>>,
+    second: impl FnOnce(&mut Recorder, &[&Tensor]) -> Result<()>,
+) -> Result<Vec<f32>> {
+    let mut recorder = Recorder::new(gpu);
+    let outputs = first(&mut recorder)?;
+    recorder.submit()?;
+    drop(recorder);
+
+    gpu.poison_workspace()?;
+    let guarded: Vec<_> = outputs.iter().map(|output| Guarded::new(gpu, output.spec())).collect::<Result<_>>()?;
+    let mut recorder = Recorder::new(gpu);
+    second(&mut recorder, &guarded.iter().map(|guarded| &guarded.output).collect::<Vec<_>>())?;
+    recorder.submit()?;
+    let mut all = Vec::new();
+    for (output, guarded) in outputs.iter().zip(&guarded) {
+        let (first, second) = (elements(output).await?, guarded.elements().await?);
+        let same = first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same, "two runs differ");
+        all.extend(second);
+    }
+    Ok(all)
 }
 
 /// An output within a buffer of poison.

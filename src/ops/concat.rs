@@ -1,0 +1,127 @@
+use super::convert::{rounded, widened};
+use super::{Contract, in_pieces, run};
+use crate::error::{Error, Result};
+use crate::geometry::{Concat, ConcatGeometry, Sections};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::copy_rows::{COPY_ROWS, Params, copy_rows};
+
+/// A [`Concat`] bound to a device and shapes.
+pub struct ConcatPlan {
+    contract: Contract<Vec<TensorSpec>>,
+    geometry: ConcatGeometry,
+}
+
+impl ConcatPlan {
+    /// Checks the problem and compiles what it needs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Attribute`]: see [`ConcatGeometry::new`].
+    pub fn new(gpu: &Gpu, op: &Concat, inputs: &[TensorSpec]) -> Result<Self> {
+        let shapes: Vec<_> = inputs.iter().map(|spec| spec.shape).collect();
+        let geometry = ConcatGeometry::new(op, &shapes)?;
+        let dtypes: Vec<_> = inputs.iter().map(|spec| spec.dtype).collect();
+        let contract = Contract::of_dtypes(gpu, inputs.to_vec(), &dtypes, geometry.output_shape())?;
+        gpu.compile(&COPY_ROWS)?;
+        Ok(Self { contract, geometry })
+    }
+
+    /// Records the copies into a new tensor, which has the element type of the first input.
+    ///
+    /// # Errors
+    /// As [`ConcatPlan::forward_into`], and what [`Tensor::new`] gives.
+    pub fn forward(&self, recorder: &mut Recorder, inputs: &[&Tensor]) -> Result<Tensor> {
+        let output = self.contract.output(recorder)?;
+        self.forward_into(recorder, inputs, &output)?;
+        Ok(output)
+    }
+
+    /// Records the copies into `output`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for.
+    pub fn forward_into(&self, recorder: &mut Recorder, inputs: &[&Tensor], output: &Tensor) -> Result<()> {
+        let planned = &self.contract.inputs;
+        if inputs.len() != planned.len() {
+            let message = format!("{} inputs were given; the plan was made for {}", inputs.len(), planned.len());
+            return Err(Error::shape("input", message));
+        }
+        for (spec, &input) in planned.iter().zip(inputs) {
+            self.contract.check_input(recorder, "input", spec, input.into(), output)?;
+        }
+        self.contract.check_output(recorder, output)?;
+        let sections = &self.geometry.sections;
+        recorder.op(|recorder| {
+            let inputs = inputs.iter().map(|input| widened(recorder, input)).collect::<Result<Vec<_>>>()?;
+            rounded(recorder, output, |recorder, output| {
+                let mut first = 0;
+                for (input, &size) in inputs.iter().zip(&sections.sizes) {
+                    let from = Rows { argument: "input", tensor: input, first: 0, row: sections.columns(size) };
+                    copy_section(recorder, sections, size, from, Rows::of_whole("output", output, sections, first))?;
+                    first += size;
+                }
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Rows in a tensor, from element `first` on, `row` apart.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) argument: &'static str,
+    pub(super) tensor: &'a Tensor,
+    pub(super) first: u32,
+    pub(super) row: u32,
+}
+
+impl<'a> Rows<'a> {
+    /// A section of the whole, from index `first` along the axis on.
+    pub(super) fn of_whole(argument: &'static str, tensor: &'a Tensor, sections: &Sections, first: u32) -> Self {
+        let row = sections.columns(sections.whole.extents()[sections.axis]);
+        Self { argument, tensor, first: sections.columns(first), row }
+    }
+}
+
+/// Records the copy of a section that has `size` along the axis, in as many dispatches as the tensors need to be bound.
+pub(super) fn copy_section(
+    recorder: &mut Recorder,
+    sections: &Sections,
+    size: u32,
+    from: Rows,
+    to: Rows,
+) -> Result<()> {
+    in_pieces([0..sections.rows(), 0..sections.columns(size)], &mut |[rows, columns]| {
+        let part = |Rows { argument, tensor, first, row }: Rows| {
+            let element =
+                |index: u32, column: u32| u64::from(first) + u64::from(index) * u64::from(row) + u64::from(column);
+            tensor.part(argument, element(rows.start, columns.start)..element(rows.end - 1, columns.end))
+        };
+        let parts = [&part(from)?, &part(to)?];
+        let params = Params {
+            rows: rows.end - rows.start,
+            columns: columns.end - columns.start,
+            source_row: from.row,
+            destination_row: to.row,
+            ..Default::default()
+        };
+        let elements = u64::from(params.rows) * u64::from(params.columns);
+        recorder.gpu().capabilities().check_elements("output", elements)?;
+        copy_rows(recorder, params, parts)
+    })
+}
+
+impl Concat {
+    /// The tensors one behind another, in a new tensor, submitted.
+    ///
+    /// # Errors
+    /// As [`ConcatPlan::new`] and [`ConcatPlan::forward`].
+    pub fn forward(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let specs: Vec<_> = inputs.iter().map(|tensor| tensor.spec()).collect();
+        let Some(first) = inputs.first() else {
+            return Err(ConcatGeometry::none());
+        };
+        let gpu = first.gpu();
+        let plan = gpu.plan((*self, specs.clone()), || ConcatPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+}

@@ -1,0 +1,22 @@
+use super::{Reference, check_len};
+use crate::error::Result;
+use crate::geometry::GlobalAveragePoolGeometry;
+
+/// The mean of each plane; see [`GlobalAveragePool`](crate::geometry::GlobalAveragePool).
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where the slice is not as long as its shape.
+pub fn global_average_pool<T: Copy + Into<f64>>(
+    geometry: &GlobalAveragePoolGeometry,
+    input: &[T],
+) -> Result<Reference> {
+    let GlobalAveragePoolGeometry { batch, channels, pixels } = *geometry;
+    check_len("input", input, [batch, channels, pixels])?;
+    let mut reference = Reference::zeros(geometry.output_shape(), pixels.into());
+    for (plane, elements) in input.chunks(pixels as usize).enumerate() {
+        let sum = |of: fn(f64) -> f64| elements.iter().map(|&x| of(x.into())).sum::<f64>() / f64::from(pixels);
+        reference.value[plane] = sum(|x| x);
+        reference.magnitude[plane] = sum(f64::abs);
+    }
+    Ok(reference)
+}
