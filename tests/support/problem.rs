@@ -185,7 +185,6 @@ impl Problem {
                 let geometry = DeformConv2dGeometry::new(op, &inputs.map(shape))?;
                 named!(reference::deform_conv2d_backward(&geometry, &inputs.map(slice), grad_output))
             }
-            // The others have no backward pass.
             _ => Vec::new(),
         })
     }
