@@ -149,7 +149,7 @@ fn long_work_is_cut() {
         for stage in stages {
             // About half a second; a machine may be busy with other things.
             let seconds = stage.seconds / f64::from(stage.dispatches);
-            assert!(seconds < 2.0, "{rows} x {columns} x {depth}: {} takes {seconds} s", stage.kernel);
+            assert!(seconds < 4.0, "{rows} x {columns} x {depth}: {} takes {seconds} s", stage.kernel);
         }
         let product: Vec<f32> = product.download_blocking().unwrap();
         let off = product.iter().map(|sum| (sum / depth as f32 - 1.0).abs()).fold(0.0, f32::max);
