@@ -8,7 +8,7 @@ use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
 use crate::shapes::deform_conv2d;
 use crate::support::case;
-use crate::support::problem::{Array, Implementation, Problem, Storage};
+use crate::support::problem::{Array, Implementation, Problem, Storage, uneven};
 use crate::support::random::{normal, uniform};
 use crate::{check_on, gpu};
 
@@ -95,14 +95,7 @@ fn rounding_is_to_nearest_even_and_beyond_the_range_infinite() {
 pub(crate) fn every_op() -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut rng = Rng::with_seed(42);
-    let op = DeformConv2d {
-        stride: [2, 1],
-        padding: [1, 0, 2, 3],
-        dilation: [2, 1],
-        groups: 2,
-        offset_groups: 3,
-        ..DeformConv2d::default()
-    };
+    let op = uneven();
     for offset_layout in [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint] {
         let op = DeformConv2d { offset_layout, ..op };
         problems.push(deform_conv2d(&mut rng, op, [3, 6, 5, 3], [4, 3, 3, 2], true, 2.0));

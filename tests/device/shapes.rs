@@ -3,7 +3,7 @@ use pliant::geometry::*;
 
 use crate::check;
 use crate::support::compare::Expected;
-use crate::support::problem::{Array, Problem};
+use crate::support::problem::{Array, Problem, uneven};
 use crate::support::random::{normal, uniform};
 
 /// The inputs of a deformable convolution, drawn, for a legal geometry; the mask where the layout has it, or `mask` asks for it.
@@ -33,14 +33,7 @@ pub(crate) fn deform_conv2d(
 
 /// No two axes are alike, and offset groups do not divide groups.
 fn base() -> (DeformConv2d, [u32; 4], [u32; 4]) {
-    let op = DeformConv2d {
-        stride: [2, 1],
-        padding: [1, 0, 2, 3],
-        dilation: [2, 1],
-        groups: 2,
-        offset_groups: 3,
-        ..DeformConv2d::default()
-    };
+    let op = uneven();
     (op, [33, 6, 5, 4], [4, 3, 3, 2])
 }
 

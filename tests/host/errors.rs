@@ -1,18 +1,12 @@
 //! Every refusal of a geometry names the argument and both numbers.
 
+use crate::support::problem::uneven;
 use pliant::geometry::*;
 use pliant::{Error, Shape, Tensor};
 
 /// A legal deformable convolution in which every axis has another extent.
 fn legal() -> (DeformConv2d, DeformConv2dInputs<Shape>) {
-    let op = DeformConv2d {
-        stride: [2, 1],
-        padding: [1, 0, 2, 3],
-        dilation: [2, 1],
-        groups: 2,
-        offset_groups: 3,
-        ..DeformConv2d::default()
-    };
+    let op = uneven();
     let shapes = DeformConv2dInputs {
         input: [33, 6, 5, 4].into(),
         offset: [33, 36, 2, 6].into(),

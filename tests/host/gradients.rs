@@ -5,6 +5,8 @@ use pliant::Shape;
 use pliant::geometry::*;
 use pliant::reference::{self, Reference};
 
+use crate::support::problem::uneven;
+
 /// Elements in f64; those of offsets are kept off whole numbers.
 fn drawn(rng: &mut Rng, shape: [u32; 4]) -> Vec<f64> {
     (0..Shape::from(shape).elements()).map(|_| rng.f64() * 2.0 - 1.0).collect()
@@ -40,22 +42,13 @@ fn deform_conv2d_by_differences() {
     let mut rng = Rng::with_seed(61);
     for border in [Border::Zeros, Border::ClampHi, Border::Strict] {
         for offset_layout in [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint] {
-            let op = DeformConv2d {
-                stride: [2, 1],
-                padding: [1, 0, 2, 1],
-                dilation: [1, 2],
-                groups: 2,
-                offset_groups: 3,
-                border,
-                offset_layout,
-                ..DeformConv2d::default()
-            };
+            let op = DeformConv2d { border, offset_layout, ..uneven() };
             let points = 3 * 3 * 2;
             let offset_channels = offset_layout.channels_per_point() * points;
-            let mask = (!offset_layout.holds_mask()).then_some([2, points, 3, 3]);
+            let mask = (!offset_layout.holds_mask()).then_some([2, points, 2, 6]);
             let extents = DeformConv2dInputs {
                 input: [2, 6, 4, 4],
-                offset: [2, offset_channels, 3, 3],
+                offset: [2, offset_channels, 2, 6],
                 mask,
                 weight: [4, 3, 3, 2],
                 bias: Some([4, 1, 1, 1]),

@@ -84,6 +84,18 @@ impl Storage {
     }
 }
 
+/// Attributes of which no two axes are alike, and whose offset groups do not divide the groups.
+pub(crate) fn uneven() -> DeformConv2d {
+    DeformConv2d {
+        stride: [2, 1],
+        padding: [1, 0, 2, 3],
+        dilation: [2, 1],
+        groups: 2,
+        offset_groups: 3,
+        ..DeformConv2d::default()
+    }
+}
+
 /// An op with its inputs.
 #[derive(Debug, Clone)]
 pub(crate) enum Problem {
