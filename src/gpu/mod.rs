@@ -109,7 +109,7 @@ impl Gpu {
     /// # Errors
     /// [`Error::NoAdapter`] where none does, [`Error::Unsupported`] where the adapter gives no device.
     pub async fn with_options(options: &GpuOptions) -> Result<Self> {
-        let mut adapters = adapters(options.backends).await;
+        let mut adapters = adapters(options.backends, options.software).await;
         adapters.sort_by_key(|adapter| options::preference(&adapter.get_info()));
         let Some(adapter) = adapters.iter().find(|adapter| options.admits(&adapter.get_info())) else {
             let found: Vec<_> = adapters.iter().map(wgpu::Adapter::get_info).collect();
@@ -190,7 +190,7 @@ impl Gpu {
 
     /// The adapters of the given backends, best first.
     pub async fn adapters(backends: wgpu::Backends) -> Vec<Capabilities> {
-        let mut adapters: Vec<_> = adapters(backends).await.iter().map(Capabilities::of_adapter).collect();
+        let mut adapters: Vec<_> = adapters(backends, false).await.iter().map(Capabilities::of_adapter).collect();
         adapters.sort_by_key(|capabilities| options::preference(&capabilities.info));
         adapters
     }
@@ -393,7 +393,8 @@ fn look<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-async fn adapters(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
+/// All adapters; in a browser the one that it gives, which is one that runs on the CPU where `software` is asked for.
+async fn adapters(backends: wgpu::Backends, software: bool) -> Vec<wgpu::Adapter> {
     if wgpu::Instance::enabled_backend_features().is_empty() {
         // wgpu makes no instance in a build without backends.
         return Vec::new();
@@ -406,6 +407,7 @@ async fn adapters(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
         // A browser lists nothing; it is asked.
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
+            force_fallback_adapter: software,
             ..wgpu::RequestAdapterOptions::default()
         };
         return instance.request_adapter(&options).await.into_iter().collect();
