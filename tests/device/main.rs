@@ -5,7 +5,7 @@
 //! | goldens | every strategy agrees with other systems |
 //! | shapes | every op agrees with the reference on shapes in which no two axes are alike, and on the odd ones |
 //! | properties | what holds without expected numbers |
-//! | random | drawn problems agree with the reference |
+//! | random | drawn problems, legal or not, on devices with small limits: both agree, or both refuse |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | dialects | the short ways of other systems' operations, on their documents' examples |
