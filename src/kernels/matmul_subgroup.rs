@@ -2,12 +2,23 @@ use super::matmul::Params;
 use crate::error::Result;
 use crate::gpu::{Capabilities, Gpu, Kernel, Part, Recorder, wgsl};
 
+/// The files, behind the directive that browsers want for subgroup operations and naga does not know.
+#[cfg(target_arch = "wasm32")]
+macro_rules! with_subgroups {
+    ($($file:literal),+ $(,)?) => { wgsl!["shared/enable_subgroups.wgsl", $($file),+] };
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! with_subgroups {
+    ($($file:literal),+ $(,)?) => { wgsl![$($file),+] };
+}
+
 macro_rules! kernel {
     ($variant:literal, $quad:literal) => {
         Kernel {
             name: "matmul_subgroup",
             variant: $variant,
-            files: wgsl!["shared/grid.wgsl", "shared/matmul.wgsl", $quad, "matmul_subgroup.wgsl"],
+            files: with_subgroups!["shared/grid.wgsl", "shared/matmul.wgsl", $quad, "matmul_subgroup.wgsl"],
             workgroup_size: SUBGROUP,
         }
     };

@@ -143,6 +143,8 @@ fn every_file_is_used_and_opens_with_its_contract() {
             }
         }
     }
+    // Naga does not know the directive, so no kernel has the file here.
+    assert!(on_disk.remove("shared/enable_subgroups.wgsl"));
     let used = KERNELS.iter().flat_map(|(kernel, _)| kernel.files).map(|(name, _)| (*name).to_string()).collect();
     assert_eq!(on_disk, used);
 }
