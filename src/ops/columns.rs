@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::pieces;
+use super::{bindable, pieces};
 use crate::error::{Error, Result};
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
@@ -304,12 +304,6 @@ impl Columns {
         }
         Ok(())
     }
-}
-
-/// The bytes of a tensor that certainly fit a binding, wherever in its buffer it starts.
-pub(super) fn bindable(gpu: &Gpu) -> u64 {
-    let alignment = u64::from(gpu.capabilities().limits.min_storage_buffer_offset_alignment);
-    gpu.capabilities().max_binding().saturating_sub(alignment)
 }
 
 /// One dispatch of deformable columns, or as many as its offsets need to be bound.

@@ -1,9 +1,8 @@
 //! Element types: all ops compute in f32. Tensors of 16 bits are widened before, and an output of 16 bits is rounded once behind.
 
-use std::ops::Range;
-
+use super::in_pieces;
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{Recorder, Tensor};
 use crate::kernels::convert::convert;
 
@@ -13,7 +12,7 @@ pub(super) fn widened(recorder: &mut Recorder, tensor: &Tensor) -> Result<Tensor
         return Ok(tensor.clone());
     }
     let wide = recorder.workspace(tensor.shape())?;
-    pieces(recorder, tensor, &wide, 0..tensor.shape().elements())?;
+    convert_all(recorder, tensor, &wide)?;
     Ok(wide)
 }
 
@@ -28,26 +27,19 @@ pub(super) fn rounded(
     }
     let wide = recorder.workspace(output.shape())?;
     record(recorder, &wide)?;
-    pieces(recorder, &wide, output, 0..output.shape().elements())
+    convert_all(recorder, &wide, output)
 }
 
-/// Converts some elements, from an even one on, in as many dispatches as the tensors need to be bound.
-fn pieces(recorder: &mut Recorder, source: &Tensor, destination: &Tensor, elements: Range<u64>) -> Result<()> {
-    if elements.is_empty() {
-        return Ok(());
-    }
-    let Range { start, end } = elements;
-    let parts = source.part("tensor", start..end).and_then(|source| {
+/// Converts all elements, in as many dispatches as the tensors need to be bound; each but the last does whole words.
+fn convert_all(recorder: &mut Recorder, source: &Tensor, destination: &Tensor) -> Result<()> {
+    let elements = source.shape().elements();
+    let pairs = elements.div_ceil(2) as u32;
+    let all = 0..pairs;
+    in_pieces([all], &mut |[pairs]| {
+        let (start, end) = (2 * u64::from(pairs.start), elements.min(2 * u64::from(pairs.end)));
+        let from = source.part("tensor", start..end)?;
         recorder.gpu().capabilities().check_elements("tensor", end - start)?;
-        Ok((source, destination.part("tensor", start..end)?))
-    });
-    match parts {
-        Ok((from, to)) => convert(recorder, (end - start) as u32, (&from, source.dtype()), (&to, destination.dtype())),
-        Err(Error::Limit { .. }) if end - start > 2 => {
-            let middle = start + (end - start) / 4 * 2;
-            pieces(recorder, source, destination, start..middle.max(start + 2))?;
-            pieces(recorder, source, destination, middle.max(start + 2)..end)
-        }
-        Err(error) => Err(error),
-    }
+        let to = destination.part("tensor", start..end)?;
+        convert(recorder, (end - start) as u32, (&from, source.dtype()), (&to, destination.dtype()))
+    })
 }

@@ -18,8 +18,7 @@ impl DeformConv2dPlan {
     /// Checks the problem, chooses a strategy, and compiles what it needs.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType);
-    /// [`Error::Limit`](crate::Error::Limit) where the weight, or four channels of one image, is beyond what the device binds.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType).
     pub fn new(gpu: &Gpu, op: &DeformConv2d, inputs: &DeformConv2dInputs<TensorSpec>) -> Result<Self> {
         Self::with_strategy(gpu, op, inputs, None)
     }
@@ -81,7 +80,8 @@ impl DeformConv2dPlan {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made
     /// for; [`Error::Attribute`](crate::Error::Attribute) where `output` shares its buffer with an input, or the weight was packed for
-    /// other groups.
+    /// other groups; [`Error::Limit`](crate::Error::Limit) where one row of the columns, or one output channel of the weight, is beyond
+    /// what the device binds.
     pub fn forward_into<'a>(
         &self,
         recorder: &mut Recorder,

@@ -16,8 +16,7 @@ impl DeformIm2colPlan {
     /// Checks the problem and compiles what it needs.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType);
-    /// [`Error::Limit`](crate::Error::Limit) where four channels of one image are beyond what the device binds.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType).
     pub fn new(gpu: &Gpu, op: &DeformIm2col, inputs: &DeformIm2colInputs<TensorSpec>) -> Result<Self> {
         let geometry = DeformIm2colGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, DeformIm2colInputs::named, geometry.columns_shape())?;
@@ -38,7 +37,8 @@ impl DeformIm2colPlan {
     /// Records the columns into `output`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made
+    /// for; [`Error::Limit`](crate::Error::Limit) where one row of the columns is beyond what the device binds.
     pub fn forward_into(
         &self,
         recorder: &mut Recorder,

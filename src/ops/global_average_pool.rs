@@ -1,5 +1,5 @@
 use super::convert::{rounded, widened};
-use super::{Contract, in_pieces, run};
+use super::{Contract, bindable, in_pieces, run};
 use crate::error::Result;
 use crate::geometry::{GlobalAveragePool, GlobalAveragePoolGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -56,11 +56,7 @@ impl GlobalAveragePoolPlan {
 
 /// Records the sum of each of some planes times `scale`: of segments first, and then of these sums.
 fn sums(recorder: &mut Recorder, planes: u32, pixels: u32, scale: f32, input: &Tensor, output: &Tensor) -> Result<()> {
-    let capabilities = recorder.gpu().capabilities();
-    // What a binding shows wherever its first element lies.
-    let alignment = u64::from(capabilities.limits.min_storage_buffer_offset_alignment);
-    let bound = capabilities.max_binding().saturating_sub(alignment) / 4;
-    let length = u64::from(SEGMENT.min(pixels)).min(bound).max(1) as u32;
+    let length = u64::from(SEGMENT.min(pixels)).min(bindable(recorder.gpu()) / 4).max(1) as u32;
     let segments = pixels.div_ceil(length);
     if segments == 1 {
         return segmented(recorder, planes, pixels, length, scale, input, output);

@@ -16,8 +16,7 @@ impl Im2colPlan {
     /// Checks the problem and compiles what it needs.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType);
-    /// [`Error::Limit`](crate::Error::Limit) where four channels of one image are beyond what the device binds.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType).
     pub fn new(gpu: &Gpu, op: &Im2col, input: TensorSpec) -> Result<Self> {
         let geometry = Im2colGeometry::new(op, input.shape)?;
         let contract = Contract::new(gpu, input, |spec| [("input", Some(spec))], geometry.columns_shape()?)?;
@@ -37,7 +36,8 @@ impl Im2colPlan {
     /// Records the columns into `output`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made
+    /// for; [`Error::Limit`](crate::Error::Limit) where one row of the columns is beyond what the device binds.
     pub fn forward_into(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) -> Result<()> {
         self.contract.check(recorder, |spec| [("input", Some(spec))], [("input", Some(&input.into()))], output)?;
         recorder.op(|recorder| {

@@ -42,8 +42,8 @@ impl MatmulPlan {
     /// Records the products into `output`.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for; [`Error::Limit`] where a row or
-    /// column is beyond what the device binds.
+    /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for; [`Error::Limit`] where sixteen
+    /// rows of an operand, as it lies in memory, are beyond what the device binds and its depth runs down them.
     pub fn forward_into(&self, recorder: &mut Recorder, inputs: &MatmulInputs<&Tensor>, output: &Tensor) -> Result<()> {
         let given = inputs.map(|&tensor| Argument::from(tensor));
         self.contract.check(recorder, MatmulInputs::named, given.named(), output)?;

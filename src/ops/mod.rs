@@ -169,6 +169,12 @@ fn run(gpu: &Gpu, record: impl FnOnce(&mut Recorder) -> Result<Tensor>) -> Resul
     Ok(output)
 }
 
+/// The bytes of a tensor that certainly fit a binding, wherever in its buffer it starts.
+fn bindable(gpu: &Gpu) -> u64 {
+    let alignment = u64::from(gpu.capabilities().limits.min_storage_buffer_offset_alignment);
+    gpu.capabilities().max_binding().saturating_sub(alignment)
+}
+
 /// Cuts `whole` into pieces of `length`, the last perhaps shorter.
 fn pieces(whole: Range<u32>, length: u32) -> impl Iterator<Item = Range<u32>> {
     let end = whole.end;

@@ -1,10 +1,10 @@
 //! Convolution by columns: pack the images channels last, and for each strip of output pixels make the columns and multiply.
 
-use super::super::columns::{Columns, Sampler, bindable};
+use super::super::columns::{Columns, Sampler};
 use super::super::convert::widened;
 use super::super::matmul::{self, Matrix, Output, Product};
-use super::super::pieces;
 use super::super::weight::{PackedWeight, Packing, Weight};
+use super::super::{bindable, pieces};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Deformation};
