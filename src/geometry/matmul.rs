@@ -21,6 +21,14 @@ inputs!(
     }
 );
 
+gradients!(
+    /// The gradients of a [`Matmul`]'s inputs.
+    MatmulGradients {
+        a,
+        b,
+    }
+);
+
 /// A checked batch of matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MatmulGeometry {

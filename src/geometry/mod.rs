@@ -63,6 +63,8 @@ macro_rules! inputs {
 macro_rules! gradients {
     ($(#[$doc:meta])* $name:ident { $($field:ident,)+ }) => {
         $(#[$doc])*
+        ///
+        /// With `()` in place of tensors it names those that are wanted: all are in `ALL`, none in `default()`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name<T> {
             $(
@@ -71,12 +73,45 @@ macro_rules! gradients {
             )+
         }
 
+        impl<T> Default for $name<T> {
+            /// None of them.
+            fn default() -> Self {
+                Self { $($field: None,)+ }
+            }
+        }
+
+        impl $name<()> {
+            /// All that there are: those of inputs that are absent do not count.
+            pub const ALL: Self = Self { $($field: Some(()),)+ };
+
+            /// Of what belongs to each, that of those named here.
+            pub(crate) fn of<T>(&self, all: $name<T>) -> $name<T> {
+                $name { $($field: self.$field.and(all.$field),)+ }
+            }
+        }
+
         impl<T> $name<T> {
-            /// The gradients that there are, by the names of their inputs.
+            /// The gradients that there are, named after their inputs: `grad_input`.
             pub fn named(&self) -> impl Iterator<Item = (&'static str, &T)> {
-                [$((stringify!($field), self.$field.as_ref()),)+]
+                [$((concat!("grad_", stringify!($field)), self.$field.as_ref()),)+]
                     .into_iter()
                     .filter_map(|(name, gradient)| Some((name, gradient?)))
+            }
+
+            /// The same structure with `f` applied to each gradient that there is.
+            pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> $name<U> {
+                $name { $($field: self.$field.as_ref().map(&mut f),)+ }
+            }
+
+            /// The same structure with `f` applied to each gradient that there is, or the first error.
+            ///
+            /// # Errors
+            /// What `f` gives.
+            pub fn try_map<'a, U, E>(
+                &'a self,
+                mut f: impl FnMut(&'a T) -> std::result::Result<U, E>,
+            ) -> std::result::Result<$name<U>, E> {
+                Ok($name { $($field: self.$field.as_ref().map(&mut f).transpose()?,)+ })
             }
         }
     };
@@ -105,7 +140,7 @@ pub use deform::{
 };
 pub use global_average_pool::{GlobalAveragePool, GlobalAveragePoolGeometry};
 pub use im2col::{Im2col, Im2colGeometry};
-pub use matmul::{Matmul, MatmulGeometry, MatmulInputs};
+pub use matmul::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 pub use split::{Split, SplitGeometry};
 pub use unary::{Unary, UnaryGeometry};
 

@@ -1,5 +1,5 @@
 use super::convert::{rounded, widened};
-use super::{Contract, in_pieces, run};
+use super::{Contract, check_apart, in_pieces, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Concat, ConcatGeometry, Sections};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -46,7 +46,8 @@ impl ConcatPlan {
             return Err(Error::shape("input", message));
         }
         for (spec, &input) in planned.iter().zip(inputs) {
-            self.contract.check_input(recorder, "input", spec, input.into(), output)?;
+            self.contract.check_argument(recorder, "input", spec, input.into())?;
+            check_apart(("output", output), ("input", input))?;
         }
         self.contract.check_output(recorder, output)?;
         let sections = &self.geometry.sections;

@@ -31,7 +31,7 @@ pub(super) fn rounded(
 }
 
 /// Converts all elements, in as many dispatches as the tensors need to be bound; each but the last does whole words.
-fn convert_all(recorder: &mut Recorder, source: &Tensor, destination: &Tensor) -> Result<()> {
+pub(super) fn convert_all(recorder: &mut Recorder, source: &Tensor, destination: &Tensor) -> Result<()> {
     let elements = source.shape().elements();
     let pairs = elements.div_ceil(2) as u32;
     let all = 0..pairs;

@@ -1,9 +1,10 @@
 use std::ops::Range;
 
+use super::backward::{Destination, Gradient};
 use super::convert::{rounded, widened};
 use super::{Argument, Contract, run};
 use crate::error::{Error, Result};
-use crate::geometry::{Matmul, MatmulGeometry, MatmulInputs};
+use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 use crate::gpu::{Gpu, Part, Recorder, Tensor, TensorSpec};
 use crate::kernels::matmul::Params;
 use crate::kernels::matmul_subgroup::{self, matmul_subgroup};
@@ -47,40 +48,114 @@ impl MatmulPlan {
     pub fn forward_into(&self, recorder: &mut Recorder, inputs: &MatmulInputs<&Tensor>, output: &Tensor) -> Result<()> {
         let given = inputs.map(|&tensor| Argument::from(tensor));
         self.contract.check(recorder, MatmulInputs::named, given.named(), output)?;
-        let MatmulGeometry { op, batch, rows, columns, depth } = self.geometry;
-        if batch == 0 {
-            return Ok(());
-        }
-        let [rows_, columns_, depth_] = [rows, columns, depth].map(u64::from);
-        let (a_row, a_column) = if op.transpose_a { (1, rows_) } else { (depth_, 1) };
-        let (b_row, b_column) = if op.transpose_b { (1, depth_) } else { (columns_, 1) };
         recorder.op(|recorder| {
             let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            let matrix =
-                |argument, tensor, batch, row, column| Matrix { argument, tensor, first: 0, batch, row, column };
             rounded(recorder, output, |recorder, output| {
-                let whole = Product {
-                    batch,
-                    rows,
-                    columns,
-                    depth,
-                    a: matrix("a", &inputs.a, rows_ * depth_, a_row, a_column),
-                    b: matrix("b", &inputs.b, depth_ * columns_, b_row, b_column),
-                    bias: None,
-                    accumulate: false,
-                    output: Output {
-                        tensor: output,
-                        first: 0,
-                        batch: rows_ * columns_,
-                        row: columns_,
-                        column_first: 0,
-                        block: columns,
-                        block_stride: 0,
-                    },
-                };
-                product(recorder, whole)
+                let (a, b) = self.operands(&inputs);
+                let MatmulGeometry { rows, columns, depth, .. } = self.geometry;
+                self.multiply(recorder, [rows, columns, depth], a, b, output, false)
             })
         })
+    }
+
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors.
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &MatmulInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &MatmulGradients<()>,
+    ) -> Result<MatmulGradients<Tensor>> {
+        let MatmulInputs { a, b } = self.contract.inputs;
+        let specs = wanted.of(MatmulGradients { a: Some(a), b: Some(b) });
+        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
+        self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
+        Ok(gradients)
+    }
+
+    /// Records the gradients that have a destination: each is the product of the other operand with `grad_output`.
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::forward_into`], with gradients for outputs; [`Error::Attribute`] where two of them overlap.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &MatmulInputs<&Tensor>,
+        grad_output: &Tensor,
+        destinations: &MatmulGradients<impl Into<Destination<'a>> + Copy>,
+    ) -> Result<()> {
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        let destinations = destinations.map(|&destination| destination.into());
+        self.contract.check_backward(
+            recorder,
+            MatmulInputs::named,
+            given.named(),
+            grad_output,
+            destinations.named(),
+        )?;
+        let MatmulGeometry { op, rows, columns, depth, .. } = self.geometry;
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            let (a, b) = self.operands(&inputs);
+            let grad = widened(recorder, grad_output)?;
+            let grad = Matrix::dense("grad_output", &grad, [rows, columns], false);
+            if let Some(destination) = destinations.a {
+                let gradient = Gradient::begin(recorder, destination)?;
+                let (extents, left, right) = if op.transpose_a {
+                    ([depth, rows, columns], b, grad.transposed())
+                } else {
+                    ([rows, depth, columns], grad, b.transposed())
+                };
+                self.multiply(recorder, extents, left, right, &gradient.tensor, gradient.accumulate)?;
+                gradient.finish(recorder)?;
+            }
+            if let Some(destination) = destinations.b {
+                let gradient = Gradient::begin(recorder, destination)?;
+                let (extents, left, right) = if op.transpose_b {
+                    ([columns, depth, rows], grad.transposed(), a)
+                } else {
+                    ([depth, columns, rows], a.transposed(), grad)
+                };
+                self.multiply(recorder, extents, left, right, &gradient.tensor, gradient.accumulate)?;
+                gradient.finish(recorder)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn operands<'a>(&self, inputs: &'a MatmulInputs<Tensor>) -> (Matrix<'a>, Matrix<'a>) {
+        let MatmulGeometry { op, rows, columns, depth, .. } = self.geometry;
+        let a = Matrix::dense("a", &inputs.a, [rows, depth], op.transpose_a);
+        (a, Matrix::dense("b", &inputs.b, [depth, columns], op.transpose_b))
+    }
+
+    /// Records the products of two batches of matrices into a dense tensor of the given rows and columns.
+    fn multiply(
+        &self,
+        recorder: &mut Recorder,
+        [rows, columns, depth]: [u32; 3],
+        a: Matrix,
+        b: Matrix,
+        output: &Tensor,
+        accumulate: bool,
+    ) -> Result<()> {
+        if self.geometry.batch == 0 {
+            return Ok(());
+        }
+        let output = Output {
+            tensor: output,
+            first: 0,
+            batch: u64::from(rows) * u64::from(columns),
+            row: columns.into(),
+            column_first: 0,
+            block: columns,
+            block_stride: 0,
+        };
+        let batch = self.geometry.batch;
+        product(recorder, Product { batch, rows, columns, depth, a, b, bias: None, accumulate, output })
     }
 }
 
@@ -95,6 +170,22 @@ impl Matmul {
         let plan = gpu.plan((*self, specs), || MatmulPlan::new(gpu, self, &specs))?;
         run(gpu, |recorder| plan.forward(recorder, inputs))
     }
+
+    /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::new`] and [`MatmulPlan::backward`].
+    pub fn backward(
+        &self,
+        inputs: &MatmulInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &MatmulGradients<()>,
+    ) -> Result<MatmulGradients<Tensor>> {
+        let gpu = inputs.a.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || MatmulPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.backward(recorder, inputs, grad_output, wanted))
+    }
 }
 
 /// A batch of matrices in a tensor, each element `first + n * batch + i * row + j * column`.
@@ -108,7 +199,18 @@ pub(super) struct Matrix<'a> {
     pub(super) column: u64,
 }
 
-impl Matrix<'_> {
+impl<'a> Matrix<'a> {
+    /// Matrices one behind another, of the given rows and columns; where they are stored transposed, of as many columns and rows.
+    fn dense(argument: &'static str, tensor: &'a Tensor, [rows, columns]: [u32; 2], transposed: bool) -> Self {
+        let [rows, columns] = [rows, columns].map(u64::from);
+        let (row, column) = if transposed { (1, rows) } else { (columns, 1) };
+        Self { argument, tensor, first: 0, batch: rows * columns, row, column }
+    }
+
+    fn transposed(self) -> Self {
+        Self { row: self.column, column: self.row, ..self }
+    }
+
     fn part(&self, batch: u32, rows: u32, columns: u32) -> Result<Part> {
         let last =
             u64::from(batch - 1) * self.batch + u64::from(rows - 1) * self.row + u64::from(columns - 1) * self.column;

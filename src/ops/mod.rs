@@ -2,6 +2,7 @@
 //!
 //! Ops compose kernels. Shapes have been checked by the geometry; what is decided here is which kernels, in which pieces.
 
+mod backward;
 mod batch_norm;
 mod bilinear_sample;
 mod binary;
@@ -20,6 +21,7 @@ mod unary;
 mod warm_up;
 mod weight;
 
+pub use backward::Destination;
 pub use batch_norm::BatchNormPlan;
 pub use bilinear_sample::BilinearSamplePlan;
 pub use binary::BinaryPlan;
@@ -95,10 +97,25 @@ impl<I> Contract<I> {
         given: Named<Argument, N>,
         output: &Tensor,
     ) -> Result<()> {
-        for ((name, spec), (_, argument)) in planned(&self.inputs).into_iter().zip(given) {
+        self.check_inputs(recorder, planned(&self.inputs), given)?;
+        for (name, argument) in given {
+            if let Some(argument) = argument {
+                check_apart(("output", output), (name, argument.tensor))?;
+            }
+        }
+        self.check_output(recorder, output)
+    }
+
+    fn check_inputs<const N: usize>(
+        &self,
+        recorder: &Recorder,
+        planned: Named<TensorSpec, N>,
+        given: Named<Argument, N>,
+    ) -> Result<()> {
+        for ((name, spec), (_, argument)) in planned.into_iter().zip(given) {
             match (spec, argument) {
                 (None, None) => {}
-                (Some(spec), Some(argument)) => self.check_input(recorder, name, spec, *argument, output)?,
+                (Some(spec), Some(argument)) => self.check_argument(recorder, name, spec, *argument)?,
                 (Some(_), None) => {
                     return Err(Error::shape(name, format!("{name} is absent; the plan was made with one")));
                 }
@@ -106,22 +123,6 @@ impl<I> Contract<I> {
                     return Err(Error::shape(name, format!("{name} was given; the plan was made without one")));
                 }
             }
-        }
-        self.check_output(recorder, output)
-    }
-
-    fn check_input(
-        &self,
-        recorder: &Recorder,
-        name: &'static str,
-        planned: &TensorSpec,
-        given: Argument,
-        output: &Tensor,
-    ) -> Result<()> {
-        self.check_argument(recorder, name, planned, given)?;
-        if given.tensor.buffer() == output.buffer() {
-            let message = format!("output lies in the same buffer as {name}; a buffer that is written can't be read");
-            return Err(Error::attribute("output", message));
         }
         Ok(())
     }
@@ -161,12 +162,21 @@ impl<I> Contract<I> {
     }
 }
 
+/// Refuses a tensor that is written in the buffer of one that is read.
+fn check_apart((name, written): (&'static str, &Tensor), (input, read): (&str, &Tensor)) -> Result<()> {
+    if written.buffer() == read.buffer() {
+        let message = format!("{name} lies in the same buffer as {input}; a buffer that is written can't be read");
+        return Err(Error::attribute(name, message));
+    }
+    Ok(())
+}
+
 /// Records with `record` and submits: the short way of every op.
-fn run(gpu: &Gpu, record: impl FnOnce(&mut Recorder) -> Result<Tensor>) -> Result<Tensor> {
+fn run<T>(gpu: &Gpu, record: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
     let mut recorder = Recorder::new(gpu);
-    let output = record(&mut recorder)?;
+    let outputs = record(&mut recorder)?;
     recorder.submit()?;
-    Ok(output)
+    Ok(outputs)
 }
 
 /// The bytes of a tensor that certainly fit a binding, wherever in its buffer it starts.

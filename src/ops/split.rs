@@ -1,6 +1,6 @@
-use super::Contract;
 use super::concat::{Rows, copy_section};
 use super::convert::{rounded, widened};
+use super::{Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Split, SplitGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -74,9 +74,6 @@ impl Split {
     pub fn forward(&self, input: &Tensor) -> Result<Vec<Tensor>> {
         let (gpu, spec) = (input.gpu(), input.spec());
         let plan = gpu.plan((self.clone(), spec), || SplitPlan::new(gpu, self, spec))?;
-        let mut recorder = Recorder::new(gpu);
-        let outputs = plan.forward(&mut recorder, input)?;
-        recorder.submit()?;
-        Ok(outputs)
+        run(gpu, |recorder| plan.forward(recorder, input))
     }
 }

@@ -117,10 +117,10 @@ impl Case {
             && let Some(grad_output) = file.array("grad_output")?
         {
             for (name, gradient) in problem.gradients(&grad_output)? {
-                let Some(expected) = file.expected(&format!("grad_{name}"))? else { continue };
+                let Some(expected) = file.expected(name)? else { continue };
                 let values: Vec<_> = gradient.value.iter().map(|&value| value as f32).collect();
                 if let Err(miss) = expected.compare(&values) {
-                    return Ok(Verdict::Failed(format!("grad_{name}{miss}")));
+                    return Ok(Verdict::Failed(format!("{name}{miss}")));
                 }
             }
         }

@@ -1,0 +1,101 @@
+//! What the backward passes have in common: where gradients go, and how they are checked, begun and finished.
+
+use super::convert::convert_all;
+use super::{Argument, Contract, Named, check_apart};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::gpu::{Recorder, Tensor, TensorSpec};
+
+/// Where a gradient goes. Shape and element type are those of the input that it is the gradient of.
+#[derive(Debug, Clone, Copy)]
+pub enum Destination<'a> {
+    /// In place of what the tensor holds.
+    Write(&'a Tensor),
+    /// Added to what the tensor holds, as a training loop does over several calls. Tensors of 16 bits are rounded once for each call.
+    Add(&'a Tensor),
+}
+
+impl<'a> Destination<'a> {
+    /// The tensor, one way or the other.
+    pub fn tensor(self) -> &'a Tensor {
+        match self {
+            Self::Write(tensor) | Self::Add(tensor) => tensor,
+        }
+    }
+}
+
+impl<'a> From<&'a Tensor> for Destination<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        Self::Write(tensor)
+    }
+}
+
+/// A gradient while it is computed, in f32.
+pub(super) struct Gradient<'a> {
+    pub(super) tensor: Tensor,
+    /// Whether it holds terms already, to be added to. Else whatever it holds is to be overwritten.
+    pub(super) accumulate: bool,
+    /// Where it is to be rounded to.
+    rounded: Option<&'a Tensor>,
+}
+
+impl<'a> Gradient<'a> {
+    pub(super) fn begin(recorder: &mut Recorder, destination: Destination<'a>) -> Result<Self> {
+        let tensor = destination.tensor();
+        let accumulate = matches!(destination, Destination::Add(_));
+        if tensor.dtype() == DType::F32 {
+            return Ok(Self { tensor: tensor.clone(), accumulate, rounded: None });
+        }
+        let wide = recorder.workspace(tensor.shape())?;
+        if accumulate {
+            convert_all(recorder, tensor, &wide)?;
+        }
+        Ok(Self { tensor: wide, accumulate, rounded: Some(tensor) })
+    }
+
+    pub(super) fn finish(self, recorder: &mut Recorder) -> Result<()> {
+        self.rounded.map_or(Ok(()), |rounded| convert_all(recorder, &self.tensor, rounded))
+    }
+}
+
+impl<I> Contract<I> {
+    /// Refuses arguments of a backward pass other than those the plan was made for: inputs, the gradient of the output, and
+    /// destinations, which are named after their inputs, behind `grad_`.
+    pub(super) fn check_backward<'a, const N: usize>(
+        &self,
+        recorder: &Recorder,
+        planned: impl Fn(&I) -> Named<TensorSpec, N>,
+        given: Named<Argument, N>,
+        grad_output: &Tensor,
+        destinations: impl Iterator<Item = (&'static str, &'a Destination<'a>)>,
+    ) -> Result<()> {
+        let planned = planned(&self.inputs);
+        self.check_inputs(recorder, planned, given)?;
+        self.check_argument(recorder, "grad_output", &self.output, grad_output.into())?;
+        let mut before: Vec<(&str, &Tensor)> = Vec::new();
+        for (name, destination) in destinations {
+            let tensor = destination.tensor();
+            let of = name.trim_start_matches("grad_");
+            let Some(spec) = planned.iter().find(|(input, _)| *input == of).and_then(|(_, spec)| *spec) else {
+                return Err(Error::shape(name, format!("{name} was asked for; the plan was made without {of}")));
+            };
+            self.check_argument(recorder, name, spec, tensor.into())?;
+            let read = given.iter().filter_map(|(input, argument)| Some((*input, argument.as_ref()?.tensor)));
+            for (input, read) in read.chain([("grad_output", grad_output)]) {
+                check_apart((name, tensor), (input, read))?;
+            }
+            if let Some((other, _)) = before.iter().find(|(_, other)| overlap(other, tensor)) {
+                return Err(Error::attribute(name, format!("{name} and {other} overlap in their buffer")));
+            }
+            before.push((name, tensor));
+        }
+        Ok(())
+    }
+}
+
+/// Whether two tensors have a word in common.
+fn overlap(a: &Tensor, b: &Tensor) -> bool {
+    let end =
+        |tensor: &Tensor| tensor.offset() + (tensor.shape().elements() * tensor.dtype().size()).next_multiple_of(4);
+    a.buffer() == b.buffer() && a.offset() < end(b) && b.offset() < end(a)
+}
