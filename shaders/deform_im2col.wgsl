@@ -1,32 +1,20 @@
 // The columns of a deformable convolution: for each output pixel, the bilinear sample that each tap of its window takes at its
 // regular place plus its offset, times its mask.
 //
-// offset_y      bits of dy; that of sampling point `point` = offset_group * taps + tap at pixel `p` of image `n` is element
-//               offset_y_first + n * offset_y_batch + (point - point_first) * offset_y_step + p - origin
-// offset_x      bits of dx, likewise; often the same buffer
-// mask          likewise; not read where modulated is 0
-//
-// Other bindings and shares: shared/columns.wgsl. A dispatch does the sampling points from point_first on, `points` of them,
-// and leaves the columns of others alone.
+// Bindings and shares: shared/columns.wgsl, shared/offsets.wgsl.
 
 @group(0) @binding(4) var<storage, read> offset_y: array<u32>;
 @group(0) @binding(5) var<storage, read> offset_x: array<u32>;
 @group(0) @binding(6) var<storage, read> mask: array<f32>;
 
-// The neighbours of a sampling point, their weights times its mask.
-fn modulated_neighbours(image: u32, out_pixel: u32, tap: u32, point: u32) -> Neighbours {
-    let p = out_pixel - params.origin;
-    let at = point - params.point_first;
-    let delta_bits = vec2<u32>(
-        offset_y[params.offset_y_first + image * params.offset_y_batch + at * params.offset_y_step + p],
-        offset_x[params.offset_x_first + image * params.offset_x_batch + at * params.offset_x_step + p],
-    );
+// The neighbours of a sampling point, counted from point_first, their weights times its mask.
+fn modulated_neighbours(image: u32, out_pixel: u32, tap: u32, at: u32) -> Neighbours {
     let extent = vec2<i32>(i32(params.height), i32(params.width));
-    var result = neighbours(tap_position(out_pixel, tap), delta_bits, extent, params.border);
+    var result = neighbours(tap_position(out_pixel, tap), offset_bits(image, out_pixel, at), extent, params.border);
     if params.modulated != 0u {
-        let modulation = mask[params.mask_first + image * params.mask_batch + at * params.mask_step + p];
         // What does not count stays 0, even where the mask is infinite.
-        result.weight = select(vec4<f32>(0.0), result.weight * modulation, result.weight != vec4<f32>(0.0));
+        let weight = result.weight * modulation(image, out_pixel, at);
+        result.weight = select(vec4<f32>(0.0), weight, result.weight != vec4<f32>(0.0));
     }
     return result;
 }
@@ -42,12 +30,12 @@ fn deform_im2col(
         return;
     }
     let run = unpack_bits(channel_runs[mine.run]);
-    let point = run.y * params.taps + mine.tap;
-    if point - params.point_first >= params.points {
+    let at = run.y * params.taps + mine.tap - params.point_first;
+    if at >= params.points {
         return;
     }
     let out_pixel = divide(params.pixel_first + mine.pixel, params.out_pixels);
-    let near = modulated_neighbours(out_pixel.x, out_pixel.y, mine.tap, point);
+    let near = modulated_neighbours(out_pixel.x, out_pixel.y, mine.tap, at);
     let in_band = near.pixel + out_pixel.x * params.height * params.width - params.band_first;
     let weight = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.band_pixels));
     let counts = weight != vec4<f32>(0.0);

@@ -1,4 +1,4 @@
-//! What `im2col` and `deform_im2col` have in common: shared/columns.wgsl.
+//! What `im2col` and `deform_im2col` have in common: shared/window.wgsl, shared/columns.wgsl.
 
 use super::params;
 

@@ -12,8 +12,10 @@ macro_rules! kernel {
                 "shared/border.wgsl",
                 "shared/bilinear.wgsl",
                 $quad,
+                "shared/window.wgsl",
                 "shared/columns.wgsl",
                 $columns,
+                "shared/offsets.wgsl",
                 "deform_im2col.wgsl",
             ],
             workgroup_size: 64,
@@ -43,15 +45,10 @@ pub(crate) fn deform_im2col(
     recorder: &mut Recorder,
     layout: ColumnsLayout,
     params: Params,
-    [packed, columns, channel_runs, offset_y, offset_x, mask]: [&Part; 6],
+    [packed, columns, channel_runs]: [&Part; 3],
+    [offset_y, offset_x, mask]: [&Part; 3],
 ) -> Result<()> {
-    let params = Params {
-        columns_first: columns.first,
-        offset_y_first: offset_y.first,
-        offset_x_first: offset_x.first,
-        mask_first: mask.first,
-        ..params
-    };
+    let params = Params { columns_first: columns.first, ..params };
     let kernel = kernel(recorder.gpu(), layout);
     let bindings = [packed, columns, channel_runs, offset_y, offset_x, mask];
     recorder.dispatch(kernel, &params, &bindings, params.invocations(), params.elements())

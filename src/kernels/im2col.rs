@@ -7,7 +7,14 @@ macro_rules! kernel {
         Kernel {
             name: "im2col",
             variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $quad, "shared/columns.wgsl", $columns, "im2col.wgsl"],
+            files: wgsl![
+                "shared/grid.wgsl",
+                $quad,
+                "shared/window.wgsl",
+                "shared/columns.wgsl",
+                $columns,
+                "im2col.wgsl"
+            ],
             workgroup_size: 64,
         }
     };

@@ -2,18 +2,16 @@
 
 use std::ops::Range;
 
-use super::{bindable, pieces};
-use crate::error::{Error, Result};
+use super::channels_last::{ChannelsLast, Quad};
+use super::{bindable, in_pieces, pieces};
+use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
-use crate::kernels::channels_last::{self, channels_last};
 use crate::kernels::columns::{ColumnsLayout, Params};
 use crate::kernels::{border, deform_im2col, im2col};
 
 /// Packed images take about this many bytes at a time: a batch is done in chunks of images.
 const CHUNK_BYTES: u64 = 32 << 20;
-/// Bytes of a quad of f32.
-const QUAD: u64 = 16;
 
 /// What columns are sampled from. A deformable window has an offset.
 pub(super) struct Sampler<'a> {
@@ -21,9 +19,6 @@ pub(super) struct Sampler<'a> {
     pub(super) offset: Option<&'a Tensor>,
     pub(super) mask: Option<&'a Tensor>,
 }
-
-/// One quad of input channels, which all have one group and one offset group: first channel, channels, offset group, 0.
-type Quad = [u32; 4];
 
 /// A run of quads with one group and one offset group: first quad, offset group, and what the layout of the columns needs. One
 /// invocation does a run.
@@ -54,40 +49,14 @@ fn channel_runs(quads: &[Quad], per_group: usize, layout: ColumnsLayout) -> Vec<
     runs
 }
 
-/// The input channels in quads, each group with as many as the others: those that have fewer end in quads without channels.
-fn channel_quads(channels: u32, groups: u32, offset_groups: u32) -> Vec<Quad> {
-    let (per_group, per_offset_group) = (channels / groups, channels / offset_groups);
-    let of_group = |group: u32| {
-        let end = (group + 1) * per_group;
-        let mut quads = Vec::new();
-        let mut channel = group * per_group;
-        while channel < end {
-            let offset_group = channel / per_offset_group;
-            let count = (end - channel).min((offset_group + 1) * per_offset_group - channel).min(4);
-            quads.push([channel, count, offset_group, 0]);
-            channel += count;
-        }
-        quads
-    };
-    let mut groups: Vec<Vec<Quad>> = (0..groups).map(of_group).collect();
-    let most = groups.iter().map(Vec::len).max().unwrap_or(0);
-    for quads in &mut groups {
-        if let Some(&[channel, count, offset_group, _]) = quads.last() {
-            quads.resize(most, [channel + count, 0, offset_group, 0]);
-        }
-    }
-    groups.concat()
-}
-
 /// A window, plain or deformable, over images of one geometry.
 pub(super) struct Columns {
     im2col: Im2colGeometry,
     groups: u32,
     deformation: Option<Deformation>,
     layout: ColumnsLayout,
-    quads: Vec<Quad>,
+    packing: ChannelsLast,
     runs: u32,
-    channel_quads: Constant,
     channel_runs: Constant,
 }
 
@@ -99,25 +68,24 @@ impl Columns {
         deformation: Option<Deformation>,
         layout: ColumnsLayout,
     ) -> Result<Self> {
-        gpu.compile(&channels_last::CHANNELS_LAST)?;
         match deformation {
             None => im2col::compile(gpu, layout)?,
             Some(_) => deform_im2col::compile(gpu, layout)?,
         }
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
-        let quads = channel_quads(im2col.channels, groups, offset_groups);
-        let runs = channel_runs(&quads, quads.len() / groups as usize, layout);
-        let channel_quads = Constant::new(gpu, "pliant channel_quads", bytemuck::cast_slice(&quads))?;
+        let pixels = im2col.height * im2col.width;
+        let packing = ChannelsLast::new(gpu, im2col.channels, pixels, groups, offset_groups)?;
+        let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, layout);
         let channel_runs = Constant::new(gpu, "pliant channel_runs", bytemuck::cast_slice(&runs))?;
-        Ok(Self { im2col, groups, deformation, layout, quads, runs: runs.len() as u32, channel_quads, channel_runs })
+        Ok(Self { im2col, groups, deformation, layout, packing, runs: runs.len() as u32, channel_runs })
     }
 
     pub(super) fn quads_per_group(&self) -> u32 {
-        self.quads.len() as u32 / self.groups
+        self.packing.quads.len() as u32 / self.groups
     }
 
     pub(super) fn channel_quads(&self) -> Part {
-        self.channel_quads.part()
+        self.packing.table.part()
     }
 
     fn pixels(&self) -> u32 {
@@ -126,7 +94,7 @@ impl Columns {
 
     /// Bytes of one packed image.
     fn image_bytes(&self) -> u64 {
-        u64::from(self.pixels()) * self.quads.len() as u64 * QUAD
+        u64::from(self.pixels()) * self.packing.pixel_bytes()
     }
 
     /// Images that are packed, and bound, together.
@@ -142,19 +110,19 @@ impl Columns {
 
     /// The packed pixels of a chunk in bands that can be bound: one band, but for a single image that is too large.
     fn bands(&self, gpu: &Gpu, images: u32) -> impl Iterator<Item = Range<u32>> + use<> {
-        let pixels = bindable(gpu) / (self.quads.len() as u64 * QUAD);
+        let pixels = bindable(gpu) / self.packing.pixel_bytes();
         pieces(0..images * self.pixels(), pixels.clamp(1, u32::MAX.into()) as u32)
     }
 
     /// Workspace for the packed images of a chunk, band by band.
     pub(super) fn packed(&self, recorder: &mut Recorder, images: u32) -> Result<Vec<Tensor>> {
         let bands = self.bands(recorder.gpu(), images);
-        bands.map(|band| recorder.workspace([band.end - band.start, self.quads.len() as u32, 4])).collect()
+        bands.map(|band| self.packing.workspace(recorder, band.end - band.start)).collect()
     }
 
     /// Output pixels whose columns take `bytes` at most, in a chunk of as many images.
     pub(super) fn strip_pixels(&self, gpu: &Gpu, images: u32, bytes: u64) -> u32 {
-        let pixel = u64::from(self.im2col.taps()) * self.quads.len() as u64 * QUAD;
+        let pixel = u64::from(self.im2col.taps()) * self.packing.pixel_bytes();
         let most = bindable(gpu).min(gpu.capabilities().elements_per_dispatch() * 4);
         let strip = bytes.min(most) / pixel;
         // Whole tiles of the matrix product.
@@ -193,65 +161,10 @@ impl Columns {
         packed: &[Tensor],
     ) -> Result<()> {
         for (band, packed) in self.bands(recorder.gpu(), images.end - images.start).zip(packed) {
-            let quads = 0..self.quads.len() as u32;
-            self.pack_quads(recorder, input, [images.clone(), band, quads, 0..4], packed)?;
+            let pixels = band.start..band.end.min(self.pixels());
+            self.packing.pack(recorder, "input", input, [images.clone(), pixels], packed)?;
         }
         Ok(())
-    }
-
-    /// Packs some lanes of some quads of a band, in as many dispatches as the input needs to be bound.
-    fn pack_quads(
-        &self,
-        recorder: &mut Recorder,
-        input: &Tensor,
-        [images, band, quads, lanes]: [Range<u32>; 4],
-        packed: &Tensor,
-    ) -> Result<()> {
-        // The pixels of each image: all, or a part of the one image.
-        let pixels = band.start..band.end.min(self.pixels());
-        let [first, ..] = self.quads[quads.start as usize];
-        let [last, count, ..] = self.quads[quads.end as usize - 1];
-        // Quads, and lanes, without channels may stand behind the last.
-        let channel_first = (first + lanes.start).min(self.im2col.channels - 1);
-        let channel_end = (last + count.min(lanes.end)).clamp(channel_first + 1, self.im2col.channels);
-        let element = |image: u32, channel: u32, pixel: u32| {
-            let plane = u64::from(image) * u64::from(self.im2col.channels) + u64::from(channel);
-            plane * u64::from(self.pixels()) + u64::from(pixel)
-        };
-        let start = element(images.start, channel_first, pixels.start);
-        let input_part = match input.part("input", start..element(images.end - 1, channel_end - 1, pixels.end)) {
-            Ok(part) => part,
-            Err(error @ Error::Limit { .. }) => {
-                let halves = |range: &Range<u32>| {
-                    let middle = range.start + (range.end - range.start) / 2;
-                    [range.start..middle, middle..range.end]
-                };
-                let parts = if quads.end - quads.start > 1 {
-                    halves(&quads).map(|quads| [images.clone(), band.clone(), quads, lanes.clone()])
-                } else if lanes.end - lanes.start > 1 {
-                    halves(&lanes).map(|lanes| [images.clone(), band.clone(), quads.clone(), lanes])
-                } else {
-                    return Err(error);
-                };
-                return parts.into_iter().try_for_each(|part| self.pack_quads(recorder, input, part, packed));
-            }
-            Err(error) => return Err(error),
-        };
-        let params = channels_last::Params {
-            images: images.end - images.start,
-            pixels: pixels.end - pixels.start,
-            channels: self.im2col.channels,
-            channel_first,
-            plane: self.pixels(),
-            quad_first: quads.start,
-            quads: quads.end - quads.start,
-            row_quads: self.quads.len() as u32,
-            lane_first: lanes.start,
-            lane_end: lanes.end,
-            ..Default::default()
-        };
-        let packed = packed.part("input", 0..packed.shape().elements())?;
-        channels_last(recorder, params, [&input_part, &self.channel_quads(), &packed])
     }
 
     /// Makes the columns of output pixels `pixels`, counted over the chunk's images.
@@ -264,142 +177,102 @@ impl Columns {
         packed: &[Tensor],
         columns: &Part,
     ) -> Result<()> {
-        let Im2colGeometry { height, width, window, out_width, .. } = self.im2col;
-        let Im2col { kernel, stride, padding, dilation } = window;
         for (band, packed) in self.bands(recorder.gpu(), images.end - images.start).zip(packed) {
             let params = Params {
-                pixel_first: pixels.start,
-                pixels: pixels.end - pixels.start,
-                out_width,
-                out_pixels: self.im2col.out_pixels(),
-                height,
-                width,
-                kernel_width: kernel[1],
-                taps: self.im2col.taps(),
-                stride_y: stride[0],
-                stride_x: stride[1],
-                padding_top: padding[0],
-                padding_left: padding[1],
-                dilation_y: dilation[0],
-                dilation_x: dilation[1],
-                channels: self.im2col.channels,
-                quads: self.quads.len() as u32,
-                quads_per_group: self.quads_per_group(),
-                runs: self.runs,
                 band_first: band.start,
                 band_pixels: band.end - band.start,
                 accumulate: (band.start > 0).into(),
-                ..Default::default()
+                ..self.window(pixels.clone())
             };
             let packed = packed.part("input", 0..packed.shape().elements())?;
             let parts = [&packed, columns, &self.channel_runs.part()];
-            match (&self.deformation, sampler.offset) {
-                (Some(deformation), Some(offset)) => {
-                    let deformed = Deformed { deformation, offset, mask: sampler.mask, images: images.clone(), parts };
-                    let points = 0..deformation.points(&self.im2col);
-                    deformed.sample(recorder, self.layout, params, points)?;
-                }
-                _ => im2col::im2col(recorder, self.layout, params, parts)?,
-            }
+            self.with_offsets(sampler, images.clone(), params, &mut |params, offsets| match offsets {
+                None => im2col::im2col(recorder, self.layout, params, parts),
+                Some(offsets) => deform_im2col::deform_im2col(recorder, self.layout, params, parts, offsets),
+            })?;
         }
         Ok(())
     }
-}
 
-/// One dispatch of deformable columns, or as many as its offsets need to be bound.
-struct Deformed<'a> {
-    deformation: &'a Deformation,
-    offset: &'a Tensor,
-    mask: Option<&'a Tensor>,
-    images: Range<u32>,
-    parts: [&'a Part; 3],
-}
+    /// What kernels need to know of the window, for output pixels counted over a chunk's images.
+    pub(super) fn window(&self, pixels: Range<u32>) -> Params {
+        let Im2colGeometry { channels, height, width, window, out_width, .. } = self.im2col;
+        let Im2col { kernel, stride, padding, dilation } = window;
+        Params {
+            pixel_first: pixels.start,
+            pixels: pixels.end - pixels.start,
+            out_width,
+            out_pixels: self.im2col.out_pixels(),
+            height,
+            width,
+            kernel_width: kernel[1],
+            taps: self.im2col.taps(),
+            stride_y: stride[0],
+            stride_x: stride[1],
+            padding_top: padding[0],
+            padding_left: padding[1],
+            dilation_y: dilation[0],
+            dilation_x: dilation[1],
+            channels,
+            quads: self.packing.quads.len() as u32,
+            quads_per_group: self.quads_per_group(),
+            runs: self.runs,
+            ..Default::default()
+        }
+    }
 
-impl Deformed<'_> {
-    fn sample(&self, recorder: &mut Recorder, layout: ColumnsLayout, params: Params, points: Range<u32>) -> Result<()> {
-        let all = self.deformation.offset_groups * params.taps;
-        let [dy, dx] = self.deformation.offset_layout.offset_planes(all);
-        let mask_planes = self.deformation.offset_layout.mask_planes(all);
-        let mask = if self.deformation.offset_layout.holds_mask() { Some(self.offset) } else { self.mask };
+    /// Has `dispatch` do a window with its offset and mask bound, in as many pieces as they need to be; a plain window at once.
+    pub(super) fn with_offsets(
+        &self,
+        sampler: &Sampler,
+        images: Range<u32>,
+        params: Params,
+        dispatch: &mut impl FnMut(Params, Option<[&Part; 3]>) -> Result<()>,
+    ) -> Result<()> {
+        let (Some(deformation), Some(offset)) = (&self.deformation, sampler.offset) else {
+            return dispatch(params, None);
+        };
+        let layout = deformation.offset_layout;
+        let all = deformation.points(&self.im2col);
+        let [dy, dx] = layout.offset_planes(all);
+        let mask_planes = layout.mask_planes(all);
+        let mask = if layout.holds_mask() { Some(offset) } else { sampler.mask };
 
         // A strip of one image is bound by itself; one over several images lies in planes that are bound whole.
-        let one_image = self.images.end - self.images.start == 1;
+        let one_image = images.end - images.start == 1;
         let pixels =
             if one_image { params.pixel_first..params.pixel_first + params.pixels } else { 0..params.out_pixels };
-        let part = |argument, tensor: &Tensor, planes: Planes| {
-            let element = |image: u32, point: u32, pixel: u32| {
-                let plane = u64::from(image) * u64::from(planes.batch) + u64::from(planes.first + point * planes.step);
-                plane * u64::from(params.out_pixels) + u64::from(pixel)
+        in_pieces([0..all], &mut |[points]| {
+            let part = |argument, tensor: &Tensor, planes: Planes| {
+                let element = |image: u32, point: u32, pixel: u32| {
+                    let plane =
+                        u64::from(image) * u64::from(planes.batch) + u64::from(planes.first + point * planes.step);
+                    plane * u64::from(params.out_pixels) + u64::from(pixel)
+                };
+                let start = element(images.start, points.start, pixels.start);
+                tensor.part(argument, start..element(images.end - 1, points.end - 1, pixels.end))
             };
-            let start = element(self.images.start, points.start, pixels.start);
-            tensor.part(argument, start..element(self.images.end - 1, points.end - 1, pixels.end))
-        };
-        let bound = part("offset", self.offset, dy).and_then(|offset_y| {
-            let offset_x = part("offset", self.offset, dx)?;
-            let mask = mask.map_or(Ok(offset_y.clone()), |mask| part("mask", mask, mask_planes))?;
-            Ok([offset_y, offset_x, mask])
-        });
-        let [offset_y, offset_x, mask_part] = match bound {
-            Ok(parts) => parts,
-            Err(Error::Limit { .. }) if points.end - points.start > 1 => {
-                let middle = points.start + (points.end - points.start) / 2;
-                self.sample(recorder, layout, params, points.start..middle)?;
-                return self.sample(recorder, layout, params, middle..points.end);
-            }
-            Err(error) => return Err(error),
-        };
-        let params = Params {
-            border: border(self.deformation.border),
-            modulated: mask.is_some().into(),
-            point_first: points.start,
-            points: points.end - points.start,
-            origin: pixels.start,
-            offset_y_batch: dy.batch * params.out_pixels,
-            offset_y_step: dy.step * params.out_pixels,
-            offset_x_batch: dx.batch * params.out_pixels,
-            offset_x_step: dx.step * params.out_pixels,
-            mask_batch: mask_planes.batch * params.out_pixels,
-            mask_step: mask_planes.step * params.out_pixels,
-            ..params
-        };
-        let [packed, columns, channel_runs] = self.parts;
-        let bindings = [packed, columns, channel_runs, &offset_y, &offset_x, &mask_part];
-        deform_im2col::deform_im2col(recorder, layout, params, bindings)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quads_by_hand() {
-        assert_eq!(channel_quads(6, 1, 1), [[0, 4, 0, 0], [4, 2, 0, 0]]);
-        // Groups of 3, offset groups of 2: no quad straddles either.
-        assert_eq!(channel_quads(6, 2, 3), [[0, 2, 0, 0], [2, 1, 1, 0], [3, 1, 1, 0], [4, 2, 2, 0]]);
-        // The middle group meets three offset groups, the others two.
-        let quads = channel_quads(30, 3, 5);
-        assert_eq!(quads.len(), 12);
-        assert_eq!(quads[3], [10, 0, 1, 0], "the first group is filled up");
-        assert_eq!(quads[4..8], [[10, 2, 1, 0], [12, 4, 2, 0], [16, 2, 2, 0], [18, 2, 3, 0]]);
-    }
-
-    #[test]
-    fn every_channel_is_in_one_quad() {
-        for (channels, groups, offset_groups) in [(1, 1, 1), (7, 7, 1), (12, 4, 6), (36, 9, 4), (64, 2, 16)] {
-            let quads = channel_quads(channels, groups, offset_groups);
-            assert_eq!(quads.len() % groups as usize, 0);
-            let mut next = 0;
-            for [channel, count, offset_group, _] in quads {
-                if count > 0 {
-                    assert_eq!(channel, next);
-                    assert_eq!(channel / (channels / offset_groups), offset_group);
-                    assert_eq!((channel + count - 1) / (channels / offset_groups), offset_group);
-                    assert_eq!(channel / (channels / groups), (channel + count - 1) / (channels / groups));
-                }
-                next = channel + count;
-            }
-            assert_eq!(next, channels);
-        }
+            let offset_y = part("offset", offset, dy)?;
+            let offset_x = part("offset", offset, dx)?;
+            let mask_part = mask.map_or(Ok(offset_y.clone()), |mask| part("mask", mask, mask_planes))?;
+            let params = Params {
+                border: border(deformation.border),
+                modulated: mask.is_some().into(),
+                point_first: points.start,
+                points: points.end - points.start,
+                origin: pixels.start,
+                offset_y_first: offset_y.first,
+                offset_y_batch: dy.batch * params.out_pixels,
+                offset_y_step: dy.step * params.out_pixels,
+                offset_x_first: offset_x.first,
+                offset_x_batch: dx.batch * params.out_pixels,
+                offset_x_step: dx.step * params.out_pixels,
+                mask_first: mask_part.first,
+                mask_batch: mask_planes.batch * params.out_pixels,
+                mask_step: mask_planes.step * params.out_pixels,
+                ..params
+            };
+            dispatch(params, Some([&offset_y, &offset_x, &mask_part]))
+        })
     }
 }

@@ -6,6 +6,7 @@ mod backward;
 mod batch_norm;
 mod bilinear_sample;
 mod binary;
+mod channels_last;
 mod columns;
 mod concat;
 mod conv2d;

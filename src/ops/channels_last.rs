@@ -1,0 +1,170 @@
+//! Images with their channels last, in quads, in pieces that the device can bind.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
+use crate::kernels::channels_last::{CHANNELS_LAST, Params, channels_last};
+
+/// One quad of channels, which all have one group and one offset group: first channel, channels, offset group, 0.
+pub(super) type Quad = [u32; 4];
+
+/// Bytes of a quad of f32.
+pub(super) const QUAD: u64 = 16;
+
+/// Channels in quads, each group with as many as the others: those that have fewer end in quads without channels.
+fn channel_quads(channels: u32, groups: u32, offset_groups: u32) -> Vec<Quad> {
+    let (per_group, per_offset_group) = (channels / groups, channels / offset_groups);
+    let of_group = |group: u32| {
+        let end = (group + 1) * per_group;
+        let mut quads = Vec::new();
+        let mut channel = group * per_group;
+        while channel < end {
+            let offset_group = channel / per_offset_group;
+            let count = (end - channel).min((offset_group + 1) * per_offset_group - channel).min(4);
+            quads.push([channel, count, offset_group, 0]);
+            channel += count;
+        }
+        quads
+    };
+    let mut groups: Vec<Vec<Quad>> = (0..groups).map(of_group).collect();
+    let most = groups.iter().map(Vec::len).max().unwrap_or(0);
+    for quads in &mut groups {
+        if let Some(&[channel, count, offset_group, _]) = quads.last() {
+            quads.resize(most, [channel + count, 0, offset_group, 0]);
+        }
+    }
+    groups.concat()
+}
+
+/// How the channels of images are packed.
+pub(super) struct ChannelsLast {
+    channels: u32,
+    /// Pixels of an image.
+    pixels: u32,
+    pub(super) quads: Vec<Quad>,
+    pub(super) table: Constant,
+}
+
+impl ChannelsLast {
+    pub(super) fn new(gpu: &Gpu, channels: u32, pixels: u32, groups: u32, offset_groups: u32) -> Result<Self> {
+        gpu.compile(&CHANNELS_LAST)?;
+        let quads = channel_quads(channels, groups, offset_groups);
+        let table = Constant::new(gpu, "pliant channel_quads", bytemuck::cast_slice(&quads))?;
+        Ok(Self { channels, pixels, quads, table })
+    }
+
+    /// Bytes of one packed pixel.
+    pub(super) fn pixel_bytes(&self) -> u64 {
+        self.quads.len() as u64 * QUAD
+    }
+
+    /// Workspace for packed pixels.
+    pub(super) fn workspace(&self, recorder: &mut Recorder, pixels: u32) -> Result<Tensor> {
+        recorder.workspace([pixels, self.quads.len() as u32, 4])
+    }
+
+    /// Packs pixels of each of some images: all pixels, or those of one image.
+    pub(super) fn pack(
+        &self,
+        recorder: &mut Recorder,
+        argument: &'static str,
+        input: &Tensor,
+        [images, pixels]: [Range<u32>; 2],
+        packed: &Tensor,
+    ) -> Result<()> {
+        let packed = packed.part(argument, 0..packed.shape().elements())?;
+        let all = [images, pixels, 0..self.quads.len() as u32, 0..4];
+        self.pack_quads(recorder, (argument, input), all, &packed)
+    }
+
+    /// Packs some lanes of some quads, in as many dispatches as the input needs to be bound.
+    fn pack_quads(
+        &self,
+        recorder: &mut Recorder,
+        (argument, input): (&'static str, &Tensor),
+        [images, pixels, quads, lanes]: [Range<u32>; 4],
+        packed: &Part,
+    ) -> Result<()> {
+        let [first, ..] = self.quads[quads.start as usize];
+        let [last, count, ..] = self.quads[quads.end as usize - 1];
+        // Quads, and lanes, without channels may stand behind the last.
+        let channel_first = (first + lanes.start).min(self.channels - 1);
+        let channel_end = (last + count.min(lanes.end)).clamp(channel_first + 1, self.channels);
+        let element = |image: u32, channel: u32, pixel: u32| {
+            let plane = u64::from(image) * u64::from(self.channels) + u64::from(channel);
+            plane * u64::from(self.pixels) + u64::from(pixel)
+        };
+        let start = element(images.start, channel_first, pixels.start);
+        let input_part = match input.part(argument, start..element(images.end - 1, channel_end - 1, pixels.end)) {
+            Ok(part) => part,
+            Err(error @ Error::Limit { .. }) => {
+                let halves = |range: &Range<u32>| {
+                    let middle = range.start + (range.end - range.start) / 2;
+                    [range.start..middle, middle..range.end]
+                };
+                let parts = if quads.end - quads.start > 1 {
+                    halves(&quads).map(|quads| [images.clone(), pixels.clone(), quads, lanes.clone()])
+                } else if lanes.end - lanes.start > 1 {
+                    halves(&lanes).map(|lanes| [images.clone(), pixels.clone(), quads.clone(), lanes])
+                } else {
+                    return Err(error);
+                };
+                return parts
+                    .into_iter()
+                    .try_for_each(|part| self.pack_quads(recorder, (argument, input), part, packed));
+            }
+            Err(error) => return Err(error),
+        };
+        let params = Params {
+            images: images.end - images.start,
+            pixels: pixels.end - pixels.start,
+            channels: self.channels,
+            channel_first,
+            plane: self.pixels,
+            quad_first: quads.start,
+            quads: quads.end - quads.start,
+            row_quads: self.quads.len() as u32,
+            lane_first: lanes.start,
+            lane_end: lanes.end,
+            ..Default::default()
+        };
+        channels_last(recorder, params, [&input_part, &self.table.part(), packed])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quads_by_hand() {
+        assert_eq!(channel_quads(6, 1, 1), [[0, 4, 0, 0], [4, 2, 0, 0]]);
+        // Groups of 3, offset groups of 2: no quad straddles either.
+        assert_eq!(channel_quads(6, 2, 3), [[0, 2, 0, 0], [2, 1, 1, 0], [3, 1, 1, 0], [4, 2, 2, 0]]);
+        // The middle group meets three offset groups, the others two.
+        let quads = channel_quads(30, 3, 5);
+        assert_eq!(quads.len(), 12);
+        assert_eq!(quads[3], [10, 0, 1, 0], "the first group is filled up");
+        assert_eq!(quads[4..8], [[10, 2, 1, 0], [12, 4, 2, 0], [16, 2, 2, 0], [18, 2, 3, 0]]);
+    }
+
+    #[test]
+    fn every_channel_is_in_one_quad() {
+        for (channels, groups, offset_groups) in [(1, 1, 1), (7, 7, 1), (12, 4, 6), (36, 9, 4), (64, 2, 16)] {
+            let quads = channel_quads(channels, groups, offset_groups);
+            assert_eq!(quads.len() % groups as usize, 0);
+            let mut next = 0;
+            for [channel, count, offset_group, _] in quads {
+                if count > 0 {
+                    assert_eq!(channel, next);
+                    assert_eq!(channel / (channels / offset_groups), offset_group);
+                    assert_eq!((channel + count - 1) / (channels / offset_groups), offset_group);
+                    assert_eq!(channel / (channels / groups), (channel + count - 1) / (channels / groups));
+                }
+                next = channel + count;
+            }
+            assert_eq!(next, channels);
+        }
+    }
+}
