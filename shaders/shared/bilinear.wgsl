@@ -31,20 +31,32 @@ fn axis_position(base: i32, delta: f32, extent: i32, border: u32) -> AxisPositio
     return AxisPosition(low, high, within - whole, lowest <= low && low < extent);
 }
 
-// The neighbours of position base + delta, (y, x), where the deltas are given as bits of f32. Outside, and where a delta is not
-// finite, all weights are 0.
-fn neighbours(base: vec2<i32>, delta_bits: vec2<u32>, extent: vec2<i32>, border: u32) -> Neighbours {
+// A position in an image: outside where either axis is, and where a delta is not finite.
+struct Position {
+    y: AxisPosition,
+    x: AxisPosition,
+    inside: bool,
+}
+
+// The position base + delta, (y, x), where the deltas are given as bits of f32.
+fn position(base: vec2<i32>, delta_bits: vec2<u32>, extent: vec2<i32>, border: u32) -> Position {
     let finite = is_finite_bits(delta_bits.x) && is_finite_bits(delta_bits.y);
     let delta = bitcast<vec2<f32>>(select(vec2<u32>(0u), delta_bits, finite));
     let y = axis_position(base.x, delta.x, extent.x, border);
     let x = axis_position(base.y, delta.y, extent.y, border);
-    let inside = finite && y.inside && x.inside;
+    return Position(y, x, finite && y.inside && x.inside);
+}
 
+// The neighbours of such a position. Outside all weights are 0.
+fn neighbours(base: vec2<i32>, delta_bits: vec2<u32>, extent: vec2<i32>, border: u32) -> Neighbours {
+    let at = position(base, delta_bits, extent, border);
+    let y = at.y;
+    let x = at.x;
     let row = vec2<i32>(y.low, y.high);
     let column = vec2<i32>(x.low, x.high);
     let row_counts = (row >= vec2<i32>(0)) & (row < vec2<i32>(extent.x));
     let column_counts = (column >= vec2<i32>(0)) & (column < vec2<i32>(extent.y));
-    let row_weight = select(vec2<f32>(0.0), vec2<f32>(1.0 - y.fraction, y.fraction), row_counts & vec2<bool>(inside));
+    let row_weight = select(vec2<f32>(0.0), vec2<f32>(1.0 - y.fraction, y.fraction), row_counts & vec2<bool>(at.inside));
     let column_weight = select(vec2<f32>(0.0), vec2<f32>(1.0 - x.fraction, x.fraction), column_counts);
     let row_start = clamp(row, vec2<i32>(0), vec2<i32>(extent.x - 1)) * extent.y;
     let column_inside = clamp(column, vec2<i32>(0), vec2<i32>(extent.y - 1));

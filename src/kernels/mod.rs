@@ -5,18 +5,26 @@
 pub(crate) mod batch_norm;
 pub(crate) mod bilinear_sample;
 pub(crate) mod binary;
+pub(crate) mod chain_samples;
 pub(crate) mod channels_last;
+pub(crate) mod col2im;
 pub(crate) mod columns;
 pub(crate) mod convert;
 pub(crate) mod copy_rows;
+pub(crate) mod deform_col2im;
 pub(crate) mod deform_im2col;
+pub(crate) mod deform_samples;
 pub(crate) mod im2col;
 pub(crate) mod matmul;
 pub(crate) mod matmul_subgroup;
 pub(crate) mod matmul_tiled;
 pub(crate) mod pack_weight;
+pub(crate) mod pack_weight_transposed;
+pub(crate) mod sample_gradients;
+pub(crate) mod sample_planes;
 pub(crate) mod segment_sums;
 pub(crate) mod unary;
+pub(crate) mod unpack_weight;
 
 use crate::geometry::Border;
 

@@ -1,5 +1,7 @@
 //! What the backward passes have in common: where gradients go, and how they are checked, begun and finished.
 
+use std::sync::OnceLock;
+
 use super::convert::convert_all;
 use super::{Argument, Contract, Named, check_apart};
 use crate::dtype::DType;
@@ -53,9 +55,18 @@ impl<'a> Gradient<'a> {
         Ok(Self { tensor: wide, accumulate, rounded: Some(tensor) })
     }
 
-    pub(super) fn finish(self, recorder: &mut Recorder) -> Result<()> {
+    pub(super) fn finish(&self, recorder: &mut Recorder) -> Result<()> {
         self.rounded.map_or(Ok(()), |rounded| convert_all(recorder, &self.tensor, rounded))
     }
+}
+
+/// What a cell holds, made now where it holds nothing.
+pub(super) fn get_or_try_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(made) = cell.get() {
+        return Ok(made);
+    }
+    let made = make()?;
+    Ok(cell.get_or_init(|| made))
 }
 
 impl<I> Contract<I> {

@@ -27,35 +27,46 @@ type Run = [u32; 4];
 /// The most quads of a run: enough to make their position worth computing.
 const RUN_QUADS: usize = 16;
 
-/// Quads in runs; those without channels belong to the run before them.
+/// Quads in runs of one group and one offset group, at most so many: the group, the first quad, and the run. Quads without channels belong
+/// to the run before them.
+pub(super) fn same_quads(quads: &[Quad], per_group: usize, most: usize) -> impl Iterator<Item = (u32, u32, &[Quad])> {
+    let mut first = 0;
+    quads
+        .chunks(per_group)
+        .enumerate()
+        .flat_map(move |(group, quads)| {
+            let runs = quads.chunk_by(|a, b| a[2] == b[2]).flat_map(move |same| same.chunks(most));
+            runs.map(move |run| (group as u32, run))
+        })
+        .map(move |(group, run)| {
+            first += run.len() as u32;
+            (group, first - run.len() as u32, run)
+        })
+}
+
+/// The channels of a run.
+pub(super) fn channels(run: &[Quad]) -> u32 {
+    run.iter().map(|[_, channels, ..]| channels).sum()
+}
+
 fn channel_runs(quads: &[Quad], per_group: usize, layout: ColumnsLayout) -> Vec<Run> {
-    let mut runs = Vec::new();
-    for (group, quads_of_group) in quads.chunks(per_group).enumerate() {
-        let mut first = group * per_group;
-        for same in quads_of_group.chunk_by(|a, b| a[2] == b[2]) {
-            for run in same.chunks(RUN_QUADS) {
-                let [channel, _, offset_group, _] = run[0];
-                let channels: u32 = run.iter().map(|[_, channels, ..]| channels).sum();
-                runs.push(match layout {
-                    ColumnsLayout::Quads => {
-                        [first as u32, offset_group, 256 * channels + run.len() as u32, group as u32]
-                    }
-                    ColumnsLayout::Channels => [first as u32, offset_group, channels, channel],
-                });
-                first += run.len();
-            }
+    let runs = same_quads(quads, per_group, RUN_QUADS).map(|(group, first, run)| {
+        let [channel, _, offset_group, _] = run[0];
+        match layout {
+            ColumnsLayout::Quads => [first, offset_group, 256 * channels(run) + run.len() as u32, group],
+            ColumnsLayout::Channels => [first, offset_group, channels(run), channel],
         }
-    }
-    runs
+    });
+    runs.collect()
 }
 
 /// A window, plain or deformable, over images of one geometry.
 pub(super) struct Columns {
-    im2col: Im2colGeometry,
+    pub(super) im2col: Im2colGeometry,
     groups: u32,
-    deformation: Option<Deformation>,
+    pub(super) deformation: Option<Deformation>,
     layout: ColumnsLayout,
-    packing: ChannelsLast,
+    pub(super) packing: ChannelsLast,
     runs: u32,
     channel_runs: Constant,
 }
@@ -109,7 +120,7 @@ impl Columns {
     }
 
     /// The packed pixels of a chunk in bands that can be bound: one band, but for a single image that is too large.
-    fn bands(&self, gpu: &Gpu, images: u32) -> impl Iterator<Item = Range<u32>> + use<> {
+    pub(super) fn bands(&self, gpu: &Gpu, images: u32) -> impl Iterator<Item = Range<u32>> + use<> {
         let pixels = bindable(gpu) / self.packing.pixel_bytes();
         pieces(0..images * self.pixels(), pixels.clamp(1, u32::MAX.into()) as u32)
     }
@@ -233,16 +244,17 @@ impl Columns {
             return dispatch(params, None);
         };
         let layout = deformation.offset_layout;
-        let all = deformation.points(&self.im2col);
-        let [dy, dx] = layout.offset_planes(all);
-        let mask_planes = layout.mask_planes(all);
+        let points = deformation.points(&self.im2col);
+        let [dy, dx] = layout.offset_planes(points);
+        let mask_planes = layout.mask_planes(points);
+        let all = 0..points;
         let mask = if layout.holds_mask() { Some(offset) } else { sampler.mask };
 
         // A strip of one image is bound by itself; one over several images lies in planes that are bound whole.
         let one_image = images.end - images.start == 1;
         let pixels =
             if one_image { params.pixel_first..params.pixel_first + params.pixels } else { 0..params.out_pixels };
-        in_pieces([0..all], &mut |[points]| {
+        in_pieces([all], &mut |[points]| {
             let part = |argument, tensor: &Tensor, planes: Planes| {
                 let element = |image: u32, point: u32, pixel: u32| {
                     let plane =

@@ -1,9 +1,13 @@
+use std::sync::OnceLock;
+
+use super::backward::{Destination, Gradient, get_or_try_init};
 use super::columns::Sampler;
 use super::convert::{rounded, widened};
 use super::strategy::im2col::Im2colConvolution;
+use super::strategy::im2col_backward::Im2colBackward;
 use super::{Argument, Contract, PackedWeight, Strategy, Weight, run};
 use crate::error::Result;
-use crate::geometry::{Conv2d, Conv2dGeometry, Conv2dInputs};
+use crate::geometry::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs, DeformConv2dGradients};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 
 /// A [`Conv2d`] bound to a device and shapes.
@@ -12,6 +16,8 @@ pub struct Conv2dPlan {
     geometry: Conv2dGeometry,
     strategy: Strategy,
     convolution: Im2colConvolution,
+    /// Made by the first backward pass.
+    backward: OnceLock<Im2colBackward>,
 }
 
 impl Conv2dPlan {
@@ -39,7 +45,7 @@ impl Conv2dPlan {
         let convolution = match strategy {
             Strategy::Im2col => Im2colConvolution::new(gpu, geometry, None)?,
         };
-        Ok(Self { contract, geometry, strategy, convolution })
+        Ok(Self { contract, geometry, strategy, convolution, backward: OnceLock::new() })
     }
 
     /// The checked problem.
@@ -103,6 +109,58 @@ impl Conv2dPlan {
             })
         })
     }
+
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors: those of inputs that there are.
+    ///
+    /// The first call compiles what the backward pass needs.
+    ///
+    /// # Errors
+    /// As [`Conv2dPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &Conv2dInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &Conv2dGradients<()>,
+    ) -> Result<Conv2dGradients<Tensor>> {
+        let Conv2dInputs { input, weight, bias } = self.contract.inputs;
+        let specs = wanted.of(Conv2dGradients { input: Some(input), weight: Some(weight), bias });
+        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
+        self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
+        Ok(gradients)
+    }
+
+    /// Records the gradients that have a destination, which is written or added to. Nothing is kept from the forward pass.
+    ///
+    /// The same inputs give the same bits on a device, whatever runs beside.
+    ///
+    /// # Errors
+    /// As [`Conv2dPlan::forward_into`], with gradients for outputs; [`Error::Shape`](crate::Error::Shape) for the gradient of an input
+    /// that is absent; [`Error::Attribute`](crate::Error::Attribute) where two gradients overlap.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &Conv2dInputs<&Tensor>,
+        grad_output: &Tensor,
+        destinations: &Conv2dGradients<impl Into<Destination<'a>> + Copy>,
+    ) -> Result<()> {
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        let destinations = destinations.map(|&destination| destination.into());
+        let named = destinations.named();
+        self.contract.check_backward(recorder, Conv2dInputs::named, given.named(), grad_output, named)?;
+        let gpu = recorder.gpu().clone();
+        let backward = get_or_try_init(&self.backward, || Im2colBackward::new(&gpu, &self.convolution))?;
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            let grad_output = widened(recorder, grad_output)?;
+            let Conv2dGradients { input, weight, bias } =
+                destinations.try_map(|&destination| Gradient::begin(recorder, destination))?;
+            let gradients = DeformConv2dGradients { input, weight, bias, ..Default::default() };
+            let sampler = Sampler { input: &inputs.input, offset: None, mask: None };
+            self.convolution.backward(recorder, backward, &sampler, &inputs.weight, &grad_output, &gradients)?;
+            gradients.named().try_for_each(|(_, gradient)| gradient.finish(recorder))
+        })
+    }
 }
 
 impl Conv2d {
@@ -115,5 +173,21 @@ impl Conv2d {
         let specs = inputs.map(|tensor| tensor.spec());
         let plan = gpu.plan((*self, specs), || Conv2dPlan::new(gpu, self, &specs))?;
         run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+
+    /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
+    ///
+    /// # Errors
+    /// As [`Conv2dPlan::new`] and [`Conv2dPlan::backward`].
+    pub fn backward(
+        &self,
+        inputs: &Conv2dInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &Conv2dGradients<()>,
+    ) -> Result<Conv2dGradients<Tensor>> {
+        let gpu = inputs.input.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || Conv2dPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.backward(recorder, inputs, grad_output, wanted))
     }
 }

@@ -1,9 +1,13 @@
+use std::sync::OnceLock;
+
+use super::backward::{Destination, Gradient, get_or_try_init};
 use super::columns::Sampler;
 use super::convert::{rounded, widened};
 use super::strategy::im2col::Im2colConvolution;
+use super::strategy::im2col_backward::Im2colBackward;
 use super::{Argument, Contract, PackedWeight, Strategy, Weight, run};
 use crate::error::Result;
-use crate::geometry::{DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs};
+use crate::geometry::{DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 
 /// A [`DeformConv2d`] bound to a device and shapes: what a model keeps.
@@ -12,6 +16,8 @@ pub struct DeformConv2dPlan {
     geometry: DeformConv2dGeometry,
     strategy: Strategy,
     convolution: Im2colConvolution,
+    /// Made by the first backward pass.
+    backward: OnceLock<Im2colBackward>,
 }
 
 impl DeformConv2dPlan {
@@ -39,7 +45,7 @@ impl DeformConv2dPlan {
         let convolution = match strategy {
             Strategy::Im2col => Im2colConvolution::new(gpu, geometry.conv2d, Some(geometry.deformation))?,
         };
-        Ok(Self { contract, geometry, strategy, convolution })
+        Ok(Self { contract, geometry, strategy, convolution, backward: OnceLock::new() })
     }
 
     /// The checked problem.
@@ -110,6 +116,60 @@ impl DeformConv2dPlan {
             })
         })
     }
+
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors: those of inputs that there are.
+    ///
+    /// The first call compiles what the backward pass needs.
+    ///
+    /// # Errors
+    /// As [`DeformConv2dPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &DeformConv2dInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &DeformConv2dGradients<()>,
+    ) -> Result<DeformConv2dGradients<Tensor>> {
+        let DeformConv2dInputs { input, offset, weight, mask, bias } = self.contract.inputs;
+        let (input, offset, weight) = (Some(input), Some(offset), Some(weight));
+        let specs = wanted.of(DeformConv2dGradients { input, offset, weight, mask, bias });
+        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
+        self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
+        Ok(gradients)
+    }
+
+    /// Records the gradients that have a destination, which is written or added to. Nothing is kept from the forward pass.
+    ///
+    /// At positions that are whole numbers the derivative is the right-hand one; at exactly -1,
+    /// [`EdgeDerivative`](crate::geometry::EdgeDerivative) says. A sample whose offset is not finite has none, and gives none. The same
+    /// inputs give the same bits on a device, whatever runs beside.
+    ///
+    /// # Errors
+    /// As [`DeformConv2dPlan::forward_into`], with gradients for outputs; [`Error::Shape`](crate::Error::Shape) for the gradient of an input
+    /// that is absent; [`Error::Attribute`](crate::Error::Attribute) where two gradients overlap.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &DeformConv2dInputs<&Tensor>,
+        grad_output: &Tensor,
+        destinations: &DeformConv2dGradients<impl Into<Destination<'a>> + Copy>,
+    ) -> Result<()> {
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        let destinations = destinations.map(|&destination| destination.into());
+        let named = destinations.named();
+        self.contract.check_backward(recorder, DeformConv2dInputs::named, given.named(), grad_output, named)?;
+        let gpu = recorder.gpu().clone();
+        let backward = get_or_try_init(&self.backward, || Im2colBackward::new(&gpu, &self.convolution))?;
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            let grad_output = widened(recorder, grad_output)?;
+            let gradients = destinations.try_map(|&destination| Gradient::begin(recorder, destination))?;
+            let DeformConv2dInputs { input, offset, weight, mask, .. } = &inputs;
+            let sampler = Sampler { input, offset: Some(offset), mask: mask.as_ref() };
+            self.convolution.backward(recorder, backward, &sampler, weight, &grad_output, &gradients)?;
+            gradients.named().try_for_each(|(_, gradient)| gradient.finish(recorder))
+        })
+    }
 }
 
 impl DeformConv2d {
@@ -141,5 +201,36 @@ impl DeformConv2d {
         let specs = inputs.map(|tensor| tensor.spec());
         let plan = gpu.plan((*self, specs), || DeformConv2dPlan::new(gpu, self, &specs))?;
         run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+
+    /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
+    ///
+    /// ```no_run
+    /// # fn example(
+    /// #     op: pliant::geometry::DeformConv2d,
+    /// #     inputs: pliant::geometry::DeformConv2dInputs<&pliant::Tensor>,
+    /// #     grad_output: pliant::Tensor,
+    /// # ) -> pliant::Result<()> {
+    /// use pliant::geometry::DeformConv2dGradients;
+    ///
+    /// let all = op.backward(&inputs, &grad_output, &DeformConv2dGradients::ALL)?;
+    /// let wanted = DeformConv2dGradients { weight: Some(()), ..Default::default() };
+    /// let weight_only = op.backward(&inputs, &grad_output, &wanted)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`DeformConv2dPlan::new`] and [`DeformConv2dPlan::backward`].
+    pub fn backward(
+        &self,
+        inputs: &DeformConv2dInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &DeformConv2dGradients<()>,
+    ) -> Result<DeformConv2dGradients<Tensor>> {
+        let gpu = inputs.input.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || DeformConv2dPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.backward(recorder, inputs, grad_output, wanted))
     }
 }

@@ -8,6 +8,7 @@ mod bilinear_sample;
 mod binary;
 mod channels_last;
 mod columns;
+mod columns_backward;
 mod concat;
 mod conv2d;
 mod convert;

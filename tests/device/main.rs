@@ -31,6 +31,7 @@ mod shapes;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+mod tmp_grad;
 
 use std::sync::OnceLock;
 

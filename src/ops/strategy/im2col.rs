@@ -17,8 +17,8 @@ const STRIP_BYTES: u64 = 10 << 20;
 
 /// A convolution, plain or deformable, by columns.
 pub(in crate::ops) struct Im2colConvolution {
-    geometry: Conv2dGeometry,
-    columns: Columns,
+    pub(super) geometry: Conv2dGeometry,
+    pub(super) columns: Columns,
     packing: Packing,
 }
 
@@ -160,6 +160,6 @@ impl Im2colConvolution {
 }
 
 /// Elements of one group's row of the columns, and of a row of the packed weight.
-fn depth(geometry: &Conv2dGeometry, columns: &Columns) -> u64 {
+pub(super) fn depth(geometry: &Conv2dGeometry, columns: &Columns) -> u64 {
     u64::from(geometry.im2col.taps()) * u64::from(columns.quads_per_group()) * 4
 }

@@ -1,6 +1,7 @@
 //! Which family of kernels does a convolution.
 
 pub(super) mod im2col;
+pub(super) mod im2col_backward;
 
 /// A family of kernels for a convolution. The choice follows from the device and the geometry; tests and benchmarks force it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

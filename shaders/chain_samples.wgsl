@@ -1,0 +1,56 @@
+// The samples of each cell as a chain, by ascending row: what has to be added to a pixel, in an order that depends on nothing else.
+//
+// samples  shared/samples.wgsl
+// heads    (image, offset_group, cell): the first row of a cell's chain, counted over the strip; NOWHERE where it is empty
+// next     (offset_group, row): the row that follows in its chain, or NOWHERE
+//
+// A dispatch does `cells` cells of each image from cell_first on, and offset_groups offset groups from offset_group_first on, from
+// which heads are counted. An image has image_rows rows. One invocation does `owned` cells of one image and offset group: it walks over all of their
+// samples, last to first, and takes those that are its own.
+
+struct Params {
+    images: u32,
+    image_rows: u32,
+    rows: u32,
+    offset_group_first: u32,
+    offset_groups: u32,
+    cell_first: u32,
+    cells: u32,
+    owned: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> samples: array<u32>;
+@group(0) @binding(2) var<storage, read_write> heads: array<u32>;
+@group(0) @binding(3) var<storage, read_write> next: array<u32>;
+
+@compute @workgroup_size(8)
+fn chain_samples(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let owners = (params.cells + params.owned - 1u) / params.owned;
+    let mine = divide(linear_workgroup(workgroup, grid) * 8u + lane, owners);
+    let image = divide(mine.x, params.offset_groups);
+    if image.x >= params.images {
+        return;
+    }
+    let first = mine.y * params.owned;
+    let count = min(params.owned, params.cells - first);
+    let chains = mine.x * params.cells + first;
+    for (var i = 0u; i < count; i++) {
+        heads[chains + i] = NOWHERE;
+    }
+    let cell_first = params.cell_first + first;
+    let samples_first = (params.offset_group_first + image.y) * params.rows;
+    let row_first = image.x * params.image_rows;
+    for (var row = row_first + params.image_rows; row > row_first;) {
+        row--;
+        let cell = samples[4u * (samples_first + row)] - cell_first;
+        if cell < count {
+            next[samples_first + row] = heads[chains + cell];
+            heads[chains + cell] = row;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// The gradient of a convolution's input: each pixel adds up the gradients of the columns that were taken from it.
+//
+// Columns and gradients: shared/col2im.wgsl. The strip starts at output pixel strip_first, counted over all images.
+// Sums go by row, whatever strips the rows come in.
+
+struct Params {
+    image_first: u32,
+    images: u32,
+    pixel_first: u32,
+    pixels: u32,
+    plane: u32,
+    width: u32,
+    channels: u32,
+    rows: u32,
+    quads_per_group: u32,
+    run_first: u32,
+    runs: u32,
+    accumulate: u32,
+    grad_input_first: u32,
+    out_height: u32,
+    out_width: u32,
+    strip_first: u32,
+    kernel_height: u32,
+    kernel_width: u32,
+    stride_y: u32,
+    stride_x: u32,
+    padding_top: u32,
+    padding_left: u32,
+    dilation_y: u32,
+    dilation_x: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn col2im(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let mine = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.pixels);
+    let at = divide(mine.x, params.runs);
+    if at.x >= params.images {
+        return;
+    }
+    let run = block_runs[params.run_first + at.y];
+    let pixel = params.pixel_first + mine.y;
+    let yx = divide(pixel, params.width);
+    let taps = params.kernel_height * params.kernel_width;
+
+    let channels = run.w % 32u;
+    let quads = (channels + 3u) / 4u;
+    let start = gradient_start(at.x, run, pixel);
+    let source = columns_start(run);
+    var sums = load_block(start, channels);
+    // The last tap meets the first output pixel.
+    for (var tap = taps; tap > 0u;) {
+        tap--;
+        let kernel = divide(tap, params.kernel_width);
+        // Wraps above and left of the first window.
+        let first = yx + vec2<u32>(params.padding_top, params.padding_left) - kernel * vec2<u32>(params.dilation_y, params.dilation_x);
+        let y = divide(first.x, params.stride_y);
+        let x = divide(first.y, params.stride_x);
+        let row_pixel = ((params.image_first + at.x) * params.out_height + y.x) * params.out_width + x.x - params.strip_first;
+        let row = row_pixel * taps + tap;
+        let meets = y.y == 0u && x.y == 0u && y.x < params.out_height && x.x < params.out_width;
+        if meets && row_pixel < params.rows / taps {
+            sums = add_columns(sums, quads, source + row * params.quads_per_group, 1.0);
+        }
+    }
+    store_block(start, channels, sums);
+}

@@ -1,0 +1,76 @@
+// The gradient of a deformable convolution's input: each pixel adds up, of every sample that it is a neighbour of, the gradients of
+// its columns times its weight and mask.
+//
+// Columns and gradients: shared/col2im.wgsl; samples: shared/samples.wgsl; heads and next: chain_samples.wgsl. Sums go by row,
+// whatever strips the rows come in.
+
+struct Params {
+    image_first: u32,
+    images: u32,
+    pixel_first: u32,
+    pixels: u32,
+    plane: u32,
+    width: u32,
+    channels: u32,
+    rows: u32,
+    quads_per_group: u32,
+    run_first: u32,
+    runs: u32,
+    offset_group_first: u32,
+    offset_groups: u32,
+    cell_first: u32,
+    cells: u32,
+    accumulate: u32,
+    grad_input_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read> samples: array<QuadBits>;
+@group(0) @binding(5) var<storage, read> heads: array<u32>;
+@group(0) @binding(6) var<storage, read> next: array<u32>;
+
+@compute @workgroup_size(64)
+fn deform_col2im(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let mine = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.pixels);
+    let at = divide(mine.x, params.runs);
+    if at.x >= params.images {
+        return;
+    }
+    let run = block_runs[params.run_first + at.y];
+    let pixel = params.pixel_first + mine.y;
+    let yx = divide(pixel, params.width);
+    let offset_group = run.y - params.offset_group_first;
+
+    // The cells of which the pixel is the lower right, lower left, upper right and upper left neighbour.
+    let chains = ((params.image_first + at.x) * params.offset_groups + offset_group) * params.cells - params.cell_first;
+    let cell = chains + yx.x * (params.width + 1u) + yx.y;
+    let below = cell + params.width + 1u;
+    var head = vec4<u32>(heads[cell], heads[cell + 1u], heads[below], heads[below + 1u]);
+
+    let channels = run.w % 32u;
+    let quads = (channels + 3u) / 4u;
+    let start = gradient_start(at.x, run, pixel);
+    let source = columns_start(run);
+    var sums = load_block(start, channels);
+    loop {
+        let row = min(min(head.x, head.y), min(head.z, head.w));
+        if row == NOWHERE {
+            break;
+        }
+        let sample = run.y * params.rows + row;
+        let is = head == vec4<u32>(row);
+        head = select(head, vec4<u32>(next[sample]), is);
+        let bits = unpack_bits(samples[sample]);
+        let fraction = bitcast<vec2<f32>>(bits.yz);
+        let weight_y = select(1.0 - fraction.x, fraction.x, is.x || is.y);
+        let weight_x = select(1.0 - fraction.y, fraction.y, is.x || is.z);
+        let weight = weight_y * weight_x;
+        let factor = select(0.0, weight * bitcast<f32>(bits.w), weight != 0.0);
+        sums = add_columns(sums, quads, source + row * params.quads_per_group, factor);
+    }
+    store_block(start, channels, sums);
+}

@@ -1,0 +1,113 @@
+// The gradients of each sample's position and mask: (by y, by x, by the mask, 0), summed over the channels of its offset group.
+//
+// packed     (image, pixel, quad) quads of channels, of which the binding shows the pixels from band_first on, band_pixels of them
+// columns    (group, row, quad of the group) gradients of columns
+// runs       per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
+//            offset group: its first quad, counted over all groups; its channels; its group; 0
+// samples    shared/samples.wgsl
+// gradients  as samples
+//
+// The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
+// Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
+// One invocation does one sample.
+
+struct Params {
+    pixels: u32,
+    taps: u32,
+    image_pixels: u32,
+    offset_groups: u32,
+    height: u32,
+    width: u32,
+    quads: u32,
+    quads_per_group: u32,
+    band_first: u32,
+    band_pixels: u32,
+    border: u32,
+    edge_zero: u32,
+    accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> packed: array<Quad>;
+@group(0) @binding(2) var<storage, read> columns: array<Quad>;
+@group(0) @binding(3) var<storage, read> runs: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read> samples: array<QuadBits>;
+@group(0) @binding(5) var<storage, read_write> gradients: array<vec4<f32>>;
+
+// The derivative of the upper neighbour's weight along an axis.
+fn slope(low: i32, fraction: f32, extent: i32) -> f32 {
+    let clamped = params.border == CLAMP_HI && low == extent - 1;
+    let at_edge = params.edge_zero != 0u && low == -1 && fraction == 0.0;
+    return select(1.0, 0.0, clamped || at_edge);
+}
+
+// The sum over neighbours of weights, or derivatives of weights, times a factor and products. What does not count is 0, whatever it is
+// multiplied with.
+fn sum_of(weights: vec4<f32>, factor: f32, products: vec4<f32>, exists: vec4<bool>) -> f32 {
+    let counts = exists & (weights != vec4<f32>(0.0)) & vec4<bool>(factor != 0.0);
+    return dot(vec4<f32>(1.0), select(vec4<f32>(0.0), weights * factor * products, counts));
+}
+
+@compute @workgroup_size(64)
+fn sample_gradients(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let sample = linear_workgroup(workgroup, grid) * 64u + lane;
+    let rows = params.pixels * params.taps;
+    let mine = divide(sample, rows);
+    if mine.x >= params.offset_groups {
+        return;
+    }
+    let row = mine.y;
+    let bits = unpack_bits(samples[sample]);
+    let inside = bits.x != NOWHERE;
+    let cell = divide(select(0u, bits.x, inside), params.width + 1u);
+    let low = vec2<i32>(cell) - 1;
+    let extent = vec2<i32>(i32(params.height), i32(params.width));
+
+    // As row 0, row 1 of the cell; column 0, column 1.
+    let y = vec2<i32>(low.x, low.x + 1);
+    let x = vec2<i32>(low.y, low.y + 1);
+    let y_counts = (y >= vec2<i32>(0)) & (y < vec2<i32>(extent.x)) & vec2<bool>(inside);
+    let x_counts = (x >= vec2<i32>(0)) & (x < vec2<i32>(extent.y));
+    let image = row / params.taps / params.image_pixels;
+    let place = image * params.height * params.width - params.band_first;
+    let pixel = place + vec4<u32>(y.xxyy) * params.width + vec4<u32>(x.xyxy);
+    let exists = y_counts.xxyy & x_counts.xyxy & (pixel < vec4<u32>(params.band_pixels));
+    let source = select(vec4<u32>(0u), pixel, exists) * params.quads;
+
+    // The sum over the channels of the columns' gradients times each neighbour.
+    var products = vec4<f32>(0.0);
+    let table = runs[mine.x];
+    for (var i = 0u; i < table.y; i++) {
+        let run = runs[table.x + i];
+        let column = (run.z * rows + row) * params.quads_per_group + run.x - run.z * params.quads_per_group;
+        for (var quad = 0u; 4u * quad < run.y; quad++) {
+            let channel = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u);
+            let gradient = select(vec4<f32>(0.0), unpack_quad(columns[column + quad]), channel < vec4<u32>(run.y));
+            let at = source + run.x + quad;
+            products += vec4<f32>(
+                dot(gradient, unpack_quad(packed[at.x])),
+                dot(gradient, unpack_quad(packed[at.y])),
+                dot(gradient, unpack_quad(packed[at.z])),
+                dot(gradient, unpack_quad(packed[at.w])),
+            );
+        }
+    }
+
+    let fraction = bitcast<vec2<f32>>(bits.yz);
+    let modulation = bitcast<f32>(bits.w);
+    let weight_y = vec2<f32>(1.0 - fraction.x, fraction.x).xxyy;
+    let weight_x = vec2<f32>(1.0 - fraction.y, fraction.y).xyxy;
+    let slope_y = slope(low.x, fraction.x, extent.x) * vec4<f32>(-1.0, -1.0, 1.0, 1.0);
+    let slope_x = slope(low.y, fraction.y, extent.y) * vec4<f32>(-1.0, 1.0, -1.0, 1.0);
+    let result = vec4<f32>(
+        sum_of(slope_y * weight_x, modulation, products, exists),
+        sum_of(slope_x * weight_y, modulation, products, exists),
+        sum_of(weight_y * weight_x, 1.0, products, exists),
+        0.0,
+    );
+    gradients[sample] = select(vec4<f32>(0.0), gradients[sample], params.accumulate != 0u) + result;
+}

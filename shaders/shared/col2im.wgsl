@@ -1,0 +1,86 @@
+// What col2im and deform_col2im have in common: gradients of columns added up for each pixel of the input.
+//
+// columns     (group, row, quad of the group) gradients of columns, row = pixel * taps + tap, pixels counted over the strip
+// block_runs  per run of at most four quads with one group and one offset group: its first quad, counted over all groups; its offset
+//             group; its first channel; 32 * group + channels
+// grad_input  (image, channel, pixel), from the first channel of run run_first and pixel pixel_first on
+//
+// One invocation does one pixel for the channels of one run: it adds to what is there where accumulate is 1.
+
+@group(0) @binding(1) var<storage, read> columns: array<Quad>;
+@group(0) @binding(2) var<storage, read> block_runs: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read_write> grad_input: array<f32>;
+
+// The sums of up to four quads.
+struct Block {
+    q0: vec4<f32>,
+    q1: vec4<f32>,
+    q2: vec4<f32>,
+    q3: vec4<f32>,
+}
+
+// A quad times a weight; what has no weight does not count, whatever it is.
+fn weighted(weight: f32, quad: Quad) -> vec4<f32> {
+    return select(vec4<f32>(0.0), weight * unpack_quad(quad), weight != 0.0);
+}
+
+// Adds the columns of a run from quad `at` on.
+fn add_columns(block: Block, quads: u32, at: u32, weight: f32) -> Block {
+    var sums = block;
+    sums.q0 += weighted(weight, columns[at]);
+    if quads > 1u {
+        sums.q1 += weighted(weight, columns[at + 1u]);
+    }
+    if quads > 2u {
+        sums.q2 += weighted(weight, columns[at + 2u]);
+    }
+    if quads > 3u {
+        sums.q3 += weighted(weight, columns[at + 3u]);
+    }
+    return sums;
+}
+
+// The quad of the columns at which row 0 of a run starts.
+fn columns_start(run: vec4<u32>) -> u32 {
+    let group = run.w / 32u;
+    return group * params.rows * params.quads_per_group + run.x - group * params.quads_per_group;
+}
+
+// Where the channels of a run start at a pixel.
+fn gradient_start(image: u32, run: vec4<u32>, pixel: u32) -> u32 {
+    let channel = image * params.channels + run.z - block_runs[params.run_first].z;
+    return params.grad_input_first + channel * params.plane + pixel - params.pixel_first;
+}
+
+fn load_quad(start: u32, channels: u32, first: u32) -> vec4<f32> {
+    var value = vec4<f32>(0.0);
+    for (var i = first; i < min(first + 4u, channels); i++) {
+        let lane = vec4<u32>(i - first) == vec4<u32>(0u, 1u, 2u, 3u);
+        value = select(value, vec4<f32>(grad_input[start + i * params.plane]), lane);
+    }
+    return value;
+}
+
+// What the channels of a run hold, or 0. Chosen without a branch, as in matmul.wgsl.
+fn load_block(start: u32, channels: u32) -> Block {
+    let held = select(0u, channels, params.accumulate != 0u);
+    return Block(
+        load_quad(start, held, 0u),
+        load_quad(start, held, 4u),
+        load_quad(start, held, 8u),
+        load_quad(start, held, 12u),
+    );
+}
+
+fn store_quad(start: u32, channels: u32, first: u32, value: vec4<f32>) {
+    for (var i = first; i < min(first + 4u, channels); i++) {
+        grad_input[start + i * params.plane] = value[i - first];
+    }
+}
+
+fn store_block(start: u32, channels: u32, block: Block) {
+    store_quad(start, channels, 0u, block.q0);
+    store_quad(start, channels, 4u, block.q1);
+    store_quad(start, channels, 8u, block.q2);
+    store_quad(start, channels, 12u, block.q3);
+}

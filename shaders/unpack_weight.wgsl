@@ -1,0 +1,47 @@
+// The gradient of a weight in the order of the weight itself: the inverse of pack_weight.wgsl.
+//
+// packed        (out_channels, taps, quads_per_group) quads, from out_channel_first on
+// channel_quads per quad: its first channel, how many it has, its offset group, 0
+// weight        (out_channel, channel of the group, tap), from out_channel_first on; added to where accumulate is 1
+//
+// A dispatch does out_channels of them. One invocation unpacks one quad of one tap.
+
+struct Params {
+    out_channel_first: u32,
+    out_channels: u32,
+    group_out_channels: u32,
+    group_channels: u32,
+    taps: u32,
+    quads_per_group: u32,
+    accumulate: u32,
+    packed_first: u32,
+    weight_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> packed: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> channel_quads: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read_write> weight: array<f32>;
+
+@compute @workgroup_size(64)
+fn unpack_weight(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
+    let by_quad = divide(invocation, params.quads_per_group);
+    let by_tap = divide(by_quad.x, params.taps);
+    let out_channel = by_tap.x;
+    if out_channel >= params.out_channels {
+        return;
+    }
+    let group = (params.out_channel_first + out_channel) / params.group_out_channels;
+    let table = channel_quads[group * params.quads_per_group + by_quad.y];
+    let channel = out_channel * params.group_channels + table.x - group * params.group_channels;
+    let value = packed[params.packed_first / 4u + invocation];
+    for (var i = 0u; i < table.y; i++) {
+        let at = params.weight_first + (channel + i) * params.taps + by_tap.y;
+        weight[at] = select(0.0, weight[at], params.accumulate != 0u) + value[i];
+    }
+}

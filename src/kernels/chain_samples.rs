@@ -1,0 +1,25 @@
+use super::params;
+use crate::error::Result;
+use crate::gpu::{Capabilities, Kernel, Part, Recorder, wgsl};
+
+pub(crate) static CHAIN_SAMPLES: Kernel = Kernel {
+    name: "chain_samples",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "shared/samples.wgsl", "chain_samples.wgsl"],
+    workgroup_size: 8,
+};
+
+params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first, cells, owned);
+
+/// Cells that one invocation should own: few walks for the two or so that run at once on a CPU, many invocations for a GPU.
+pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32) -> u32 {
+    if capabilities.software() { cells.div_ceil(16u32.div_ceil(chains)) } else { cells.min(16) }
+}
+
+pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [&Part; 3]) -> Result<()> {
+    let owners =
+        u64::from(params.images) * u64::from(params.offset_groups) * u64::from(params.cells.div_ceil(params.owned));
+    // Every owner of an image looks at all of its samples.
+    let elements = owners * u64::from(params.image_rows) / 8;
+    recorder.dispatch(&CHAIN_SAMPLES, &params, &bindings, owners, elements)
+}

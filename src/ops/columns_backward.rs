@@ -1,0 +1,426 @@
+//! The backward pass of columns: from their gradients to those of what they were sampled from.
+
+use std::ops::Range;
+
+use super::backward::Gradient;
+use super::channels_last::Quad;
+use super::columns::{Columns, Sampler, channels, same_quads};
+use super::{bindable, in_pieces, pieces};
+use crate::error::Result;
+use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry, Planes};
+use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
+use crate::kernels::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
+use crate::kernels::deform_samples::{DEFORM_SAMPLES, deform_samples};
+use crate::kernels::sample_planes::{self, SAMPLE_PLANES, sample_planes};
+use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
+
+/// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows.
+const HEADS_BYTES: u64 = 8 << 20;
+
+/// The most quads that one invocation adds up: shared/col2im.wgsl.
+const BLOCK_QUADS: usize = 4;
+
+/// Output pixels whose columns are there at once: all pixels of some images, or some of one.
+#[derive(Debug, Clone)]
+pub(super) struct Strip {
+    pub(super) images: Range<u32>,
+    /// Counted from the first pixel of the first image.
+    pub(super) pixels: Range<u32>,
+}
+
+impl Strip {
+    pub(super) fn len(&self) -> u32 {
+        self.pixels.end - self.pixels.start
+    }
+}
+
+/// Quads of one group and one offset group, four at most: first quad, offset group, first channel, 32 * group + channels.
+type BlockRun = [u32; 4];
+
+fn block_runs(quads: &[Quad], per_group: usize) -> Vec<BlockRun> {
+    let runs = same_quads(quads, per_group, BLOCK_QUADS).map(|(group, first, run)| {
+        let [channel, _, offset_group, _] = run[0];
+        [first, offset_group, channel, 32 * group + channels(run)]
+    });
+    runs.filter(|run| !run[3].is_multiple_of(32)).collect()
+}
+
+/// Per offset group: its first element further on, and how many; then the runs: first quad, channels, group, 0.
+fn sample_runs(quads: &[Quad], per_group: usize, offset_groups: u32) -> Vec<[u32; 4]> {
+    let runs: Vec<_> = same_quads(quads, per_group, usize::MAX).collect();
+    let mut table = Vec::new();
+    for offset_group in 0..offset_groups {
+        let first = runs.partition_point(|(.., run)| run[0][2] < offset_group);
+        let count = runs.partition_point(|(.., run)| run[0][2] <= offset_group) - first;
+        table.push([offset_groups + first as u32, count as u32, 0, 0]);
+    }
+    table.extend(runs.iter().map(|(group, first, run)| [*first, channels(run), *group, 0]));
+    table
+}
+
+/// Those that are to be computed; a plain window has neither offset nor mask.
+pub(super) type Gradients<'a> = DeformConv2dGradients<Gradient<'a>>;
+
+/// The backward pass of a window, plain or deformable.
+pub(super) struct ColumnsBackward {
+    block_runs: Vec<BlockRun>,
+    block_table: Constant,
+    sample_table: Constant,
+}
+
+/// Scratch memory for strips of so many pixels.
+pub(super) struct Scratch {
+    samples: Tensor,
+    next: Tensor,
+    heads: Tensor,
+    gradients: Tensor,
+}
+
+impl ColumnsBackward {
+    pub(super) fn new(gpu: &Gpu, columns: &Columns) -> Result<Self> {
+        match columns.deformation {
+            None => col2im::compile(gpu)?,
+            Some(_) => {
+                gpu.compile(&DEFORM_SAMPLES)?;
+                gpu.compile(&CHAIN_SAMPLES)?;
+                deform_col2im::compile(gpu)?;
+                sample_gradients::compile(gpu)?;
+                gpu.compile(&SAMPLE_PLANES)?;
+            }
+        }
+        let (quads, per_group) = (&columns.packing.quads, columns.quads_per_group() as usize);
+        let block_runs = block_runs(quads, per_group);
+        let offset_groups = columns.deformation.map_or(1, |deformation| deformation.offset_groups);
+        let sample_runs = sample_runs(quads, per_group, offset_groups);
+        let block_table = Constant::new(gpu, "pliant block_runs", bytemuck::cast_slice(&block_runs))?;
+        let sample_table = Constant::new(gpu, "pliant sample_runs", bytemuck::cast_slice(&sample_runs))?;
+        Ok(Self { block_runs, block_table, sample_table })
+    }
+
+    /// Bytes of the largest table of samples, for each output pixel of a strip.
+    pub(super) fn pixel_bytes(columns: &Columns) -> u64 {
+        columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)))
+    }
+
+    /// Workspace for strips of at most so many images and pixels.
+    pub(super) fn scratch(
+        &self,
+        recorder: &mut Recorder,
+        columns: &Columns,
+        images: u32,
+        pixels: u32,
+        gradients: &Gradients,
+    ) -> Result<Option<Scratch>> {
+        let Some(deformation) = columns.deformation else { return Ok(None) };
+        let points = deformation.points(&columns.im2col);
+        let of = |wanted: bool, elements: u32| if wanted { elements } else { 0 };
+        let scatter = gradients.input.is_some();
+        let positions = gradients.offset.is_some() || gradients.mask.is_some();
+        let (offset_groups, rows) = chains_at_once(recorder.gpu(), columns, &deformation, images);
+        let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
+        Ok(Some(Scratch {
+            samples: recorder.workspace([of(scatter || positions, pixels), points, 4])?,
+            next: recorder.workspace([of(scatter, pixels), points])?,
+            heads: recorder.workspace([of(scatter, heads as u32)])?,
+            gradients: recorder.workspace([of(positions, pixels), points, 4])?,
+        }))
+    }
+
+    /// Records the gradients that there are, of a strip, from those of its columns: (group, pixel, tap, quad).
+    ///
+    /// `first` says whether the strip is the first of its images. `packed` holds the images of a chunk.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn backward(
+        &self,
+        recorder: &mut Recorder,
+        columns: &Columns,
+        sampler: &Sampler,
+        strip: &Strip,
+        (chunk, packed): (&Range<u32>, &[Tensor]),
+        grad_columns: &Part,
+        scratch: Option<&Scratch>,
+        gradients: &Gradients,
+    ) -> Result<()> {
+        let (Some(deformation), Some(scratch)) = (&columns.deformation, scratch) else {
+            return self.plain(recorder, columns, strip, grad_columns, gradients.input.as_ref());
+        };
+        let points = u64::from(deformation.points(&columns.im2col));
+        let samples = scratch.samples.part("offset", 0..4 * points * u64::from(strip.len()))?;
+        columns.with_offsets(
+            sampler,
+            strip.images.clone(),
+            columns.window(strip.pixels.clone()),
+            &mut |params, offsets| {
+                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, params, &samples, offsets))
+            },
+        )?;
+        if let Some(input) = &gradients.input {
+            self.deformed(recorder, columns, deformation, strip, [grad_columns, &samples], scratch, input)?;
+        }
+        if gradients.offset.is_some() || gradients.mask.is_some() {
+            let of_samples = scratch.gradients.part("offset", 0..4 * points * u64::from(strip.len()))?;
+            self.of_samples(
+                recorder,
+                columns,
+                deformation,
+                strip,
+                (chunk, packed),
+                [grad_columns, &samples, &of_samples],
+            )?;
+            planes(recorder, columns, deformation, strip, &of_samples, gradients)?;
+        }
+        Ok(())
+    }
+
+    /// The gradient of the input of a plain window.
+    fn plain(
+        &self,
+        recorder: &mut Recorder,
+        columns: &Columns,
+        strip: &Strip,
+        grad_columns: &Part,
+        input: Option<&Gradient>,
+    ) -> Result<()> {
+        let Some(input) = input else { return Ok(()) };
+        let g @ Im2colGeometry { window, out_height, out_width, .. } = columns.im2col;
+        let all = [0..self.block_runs.len() as u32, 0..g.height * g.width];
+        self.input_pieces(columns, strip, input, all, &mut |piece, grad_input| {
+            let params = col2im::Params {
+                image_first: piece.images.start,
+                images: piece.images.end - piece.images.start,
+                pixel_first: piece.pixels.start,
+                pixels: piece.pixels.end - piece.pixels.start,
+                plane: g.height * g.width,
+                width: g.width,
+                channels: g.channels,
+                rows: strip.len() * g.taps(),
+                quads_per_group: columns.quads_per_group(),
+                run_first: piece.runs.start,
+                runs: piece.runs.end - piece.runs.start,
+                accumulate: piece.accumulate.into(),
+                out_height,
+                out_width,
+                strip_first: strip.pixels.start,
+                kernel_height: window.kernel[0],
+                kernel_width: window.kernel[1],
+                stride_y: window.stride[0],
+                stride_x: window.stride[1],
+                padding_top: window.padding[0],
+                padding_left: window.padding[1],
+                dilation_y: window.dilation[0],
+                dilation_x: window.dilation[1],
+                ..Default::default()
+            };
+            col2im::col2im(recorder, params, [grad_columns, &self.block_table.part(), grad_input])
+        })
+    }
+
+    /// The gradient of the input of a deformable window: the samples of each cell in a chain, and each pixel adds up four of these.
+    #[allow(clippy::too_many_arguments)]
+    fn deformed(
+        &self,
+        recorder: &mut Recorder,
+        columns: &Columns,
+        deformation: &Deformation,
+        strip: &Strip,
+        [grad_columns, samples]: [&Part; 2],
+        scratch: &Scratch,
+        input: &Gradient,
+    ) -> Result<()> {
+        let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
+        let images = strip.images.end - strip.images.start;
+        let rows = strip.len() * g.taps();
+        let next = scratch.next.part("offset", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
+        let (some_groups, some_rows) = chains_at_once(recorder.gpu(), columns, deformation, images);
+        for offset_groups in pieces(0..deformation.offset_groups, some_groups) {
+            let groups = offset_groups.end - offset_groups.start;
+            let run = |offset_group: u32| self.block_runs.partition_point(|run| run[1] < offset_group) as u32;
+            let runs = run(offset_groups.start)..run(offset_groups.end);
+            for band in pieces(0..height, some_rows) {
+                let cell_first = band.start * (width + 1);
+                let cells = cells(&g, band.end - band.start) as u32;
+                let heads = scratch.heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
+                let params = chain_samples::Params {
+                    images,
+                    image_rows: rows / images,
+                    rows,
+                    offset_group_first: offset_groups.start,
+                    offset_groups: groups,
+                    cell_first,
+                    cells,
+                    owned: chain_samples::owned(recorder.gpu().capabilities(), images * groups, cells),
+                };
+                chain_samples(recorder, params, [samples, &heads, &next])?;
+                let all = [runs.clone(), band.start * width..band.end * width];
+                self.input_pieces(columns, strip, input, all, &mut |piece, grad_input| {
+                    let params = deform_col2im::Params {
+                        image_first: piece.images.start,
+                        images: piece.images.end - piece.images.start,
+                        pixel_first: piece.pixels.start,
+                        pixels: piece.pixels.end - piece.pixels.start,
+                        plane: height * width,
+                        width,
+                        channels,
+                        rows,
+                        quads_per_group: columns.quads_per_group(),
+                        run_first: piece.runs.start,
+                        runs: piece.runs.end - piece.runs.start,
+                        offset_group_first: offset_groups.start,
+                        offset_groups: groups,
+                        cell_first,
+                        cells,
+                        accumulate: piece.accumulate.into(),
+                        ..Default::default()
+                    };
+                    let table = self.block_table.part();
+                    deform_col2im::deform_col2im(
+                        recorder,
+                        params,
+                        [grad_columns, &table, grad_input, samples, &heads, &next],
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, in pieces that can be bound.
+    fn input_pieces(
+        &self,
+        columns: &Columns,
+        strip: &Strip,
+        input: &Gradient,
+        [runs, pixels]: [Range<u32>; 2],
+        dispatch: &mut impl FnMut(InputPiece, &Part) -> Result<()>,
+    ) -> Result<()> {
+        let Im2colGeometry { channels, height, width, .. } = columns.im2col;
+        let images = strip.images.end - strip.images.start;
+        in_pieces([0..images, runs, pixels], &mut |[images, runs, pixels]| {
+            let element = |image: u32, channel: u32, pixel: u32| {
+                let plane = u64::from(strip.images.start + image) * u64::from(channels) + u64::from(channel);
+                plane * u64::from(height * width) + u64::from(pixel)
+            };
+            let [.., first, _] = self.block_runs[runs.start as usize];
+            let [.., last, of_last] = self.block_runs[runs.end as usize - 1];
+            let start = element(images.start, first, pixels.start);
+            let end = element(images.end - 1, last + of_last % 32 - 1, pixels.end);
+            let grad_input = input.tensor.part("grad_input", start..end)?;
+            let piece = InputPiece {
+                images: images.clone(),
+                runs: runs.clone(),
+                pixels: pixels.clone(),
+                // An image's first strip has nothing before it.
+                accumulate: input.accumulate || strip.pixels.start > 0,
+            };
+            dispatch(piece, &grad_input)
+        })
+    }
+
+    /// The gradients of each sample's position and mask.
+    fn of_samples(
+        &self,
+        recorder: &mut Recorder,
+        columns: &Columns,
+        deformation: &Deformation,
+        strip: &Strip,
+        (chunk, packed): (&Range<u32>, &[Tensor]),
+        [grad_columns, samples, gradients]: [&Part; 3],
+    ) -> Result<()> {
+        let g @ Im2colGeometry { height, width, .. } = columns.im2col;
+        for (band, packed) in columns.bands(recorder.gpu(), chunk.end - chunk.start).zip(packed) {
+            let before = (strip.images.start - chunk.start) * height * width;
+            let params = sample_gradients::Params {
+                pixels: strip.len(),
+                taps: g.taps(),
+                image_pixels: strip.len() / (strip.images.end - strip.images.start),
+                offset_groups: deformation.offset_groups,
+                height,
+                width,
+                quads: columns.packing.quads.len() as u32,
+                quads_per_group: columns.quads_per_group(),
+                // Counted from the strip's first image; wraps.
+                band_first: band.start.wrapping_sub(before),
+                band_pixels: band.end - band.start,
+                border: border(deformation.border),
+                edge_zero: (deformation.edge_derivative == EdgeDerivative::Zero).into(),
+                accumulate: (band.start > 0).into(),
+            };
+            let packed = packed.part("input", 0..packed.shape().elements())?;
+            let parts = [&packed, grad_columns, &self.sample_table.part(), samples, gradients];
+            sample_gradients::sample_gradients(recorder, params, parts)?;
+        }
+        Ok(())
+    }
+}
+
+/// A part of the input of a strip.
+struct InputPiece {
+    /// Counted over the strip.
+    images: Range<u32>,
+    runs: Range<u32>,
+    pixels: Range<u32>,
+    accumulate: bool,
+}
+
+/// Offset groups, and rows of the input, whose chains are made at once.
+fn chains_at_once(gpu: &Gpu, columns: &Columns, deformation: &Deformation, images: u32) -> (u32, u32) {
+    let Im2colGeometry { height, width, .. } = columns.im2col;
+    let most = HEADS_BYTES.min(bindable(gpu)) / (4 * u64::from(images));
+    let offset_groups = (most / cells(&columns.im2col, height)).clamp(1, deformation.offset_groups.into()) as u32;
+    let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
+    (offset_groups, rows)
+}
+
+/// The cells that some rows of an image have neighbours in.
+fn cells(im2col: &Im2colGeometry, rows: u32) -> u64 {
+    (u64::from(rows) + 1) * (u64::from(im2col.width) + 1)
+}
+
+/// Writes the samples' gradients into the tensors that they belong to.
+fn planes(
+    recorder: &mut Recorder,
+    columns: &Columns,
+    deformation: &Deformation,
+    strip: &Strip,
+    of_samples: &Part,
+    gradients: &Gradients,
+) -> Result<()> {
+    let g = &columns.im2col;
+    let (layout, points, out_pixels) = (deformation.offset_layout, deformation.points(g), g.out_pixels());
+    let [dy, dx] = layout.offset_planes(points);
+    let all = 0..points;
+    let mask = if layout.holds_mask() { &gradients.offset } else { &gradients.mask };
+    let components = [(&gradients.offset, dy), (&gradients.offset, dx), (mask, layout.mask_planes(points))];
+    // As offsets are bound: see `Columns::with_offsets`.
+    let one_image = strip.images.end - strip.images.start == 1;
+    let pixels = if one_image { strip.pixels.clone() } else { 0..out_pixels };
+    for (component, (gradient, planes)) in components.into_iter().enumerate() {
+        let Some(Gradient { tensor, accumulate, .. }) = gradient else { continue };
+        let Planes { first, step, batch } = planes;
+        in_pieces([all.clone()], &mut |[points]| {
+            let element = |image: u32, point: u32, pixel: u32| {
+                let plane = u64::from(image) * u64::from(batch) + u64::from(first + point * step);
+                plane * u64::from(out_pixels) + u64::from(pixel)
+            };
+            let start = element(strip.images.start, points.start, pixels.start);
+            let end = element(strip.images.end - 1, points.end - 1, pixels.end);
+            let plane = tensor.part("grad_offset", start..end)?;
+            let params = sample_planes::Params {
+                component: component as u32,
+                pixel_first: strip.pixels.start,
+                pixels: strip.len(),
+                out_pixels,
+                taps: g.taps(),
+                point_first: points.start,
+                points: points.end - points.start,
+                origin: pixels.start,
+                batch: batch * out_pixels,
+                step: step * out_pixels,
+                accumulate: (*accumulate).into(),
+                ..Default::default()
+            };
+            sample_planes(recorder, params, [of_samples, &plane])
+        })?;
+    }
+    Ok(())
+}
