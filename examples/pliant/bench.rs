@@ -1,11 +1,11 @@
-//! `bench`: how fast deformable convolutions are, verified before they are timed.
+//! `bench`: how fast deformable convolutions and their gradients are, verified before they are timed.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use pliant::geometry::{DeformConv2d, DeformConv2dInputs};
-use pliant::{DeformConv2dPlan, Gpu, Recorder, Shape, StageTime, Strategy, Tensor, Weight};
+use pliant::geometry::{DeformConv2d, DeformConv2dGradients, DeformConv2dInputs};
+use pliant::{DeformConv2dPlan, Gpu, PackedWeight, Recorder, Shape, StageTime, Strategy, Tensor, Weight};
 use serde_json::json;
 
 use crate::Failure;
@@ -28,9 +28,15 @@ pub(crate) struct Arguments {
     /// Print the time of each kernel too
     #[arg(long, conflicts_with = "json")]
     stages: bool,
-    /// Pack the weight beforehand, once for all calls
+    /// Pack the weight beforehand, once for all forward calls
     #[arg(long)]
     packed: bool,
+    /// Time the forward pass alone
+    #[arg(long)]
+    forward: bool,
+    /// Print no times, but for each shape its name and a hash of the bits of output and gradients
+    #[arg(long, conflicts_with_all = ["json", "stages", "packed", "forward"])]
+    digest: bool,
     #[command(flatten)]
     by_hand: ByHand,
     #[command(flatten)]
@@ -173,130 +179,230 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
     }
     let gpu = arguments.device.gpu().await?;
-    if !arguments.json {
+    if !arguments.json && !arguments.digest {
         println!("{gpu:?}");
     }
     for layer in &layers {
-        let timing = time(&gpu, layer, arguments.strategy.strategy(), arguments.packed).await?;
+        let run = Run::new(&gpu, layer, arguments.strategy.strategy(), arguments.packed)?;
+        if arguments.digest {
+            println!("{} {:016x}", layer.name, run.digest().await?);
+            continue;
+        }
+        let timing = run.time(layer, !arguments.forward).await?;
         if arguments.json {
             println!("{}", timing.json(&gpu, layer));
         } else {
-            println!("{}", timing.line(layer));
-        }
-        if arguments.stages {
-            for stage in &timing.stages {
-                println!("         {:8.3} ms  {} x{}", stage.seconds * 1e3, stage.kernel, stage.dispatches);
-            }
+            timing.print(layer, arguments.stages);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-struct Timing {
-    strategy: Strategy,
-    forward_min: Duration,
-    forward_median: Duration,
+/// One pass, or forward and backward together.
+struct Pass {
+    min: Duration,
+    median: Duration,
     /// What the host takes to record and submit.
     host_median: Duration,
     dispatches: usize,
-    flops: u64,
+    /// Beyond inputs, outputs and gradients.
     extra_bytes: u64,
     stages: Vec<StageTime>,
 }
 
-impl Timing {
-    fn gflops(&self) -> f64 {
-        self.flops as f64 / self.forward_min.as_secs_f64() * 1e-9
-    }
-
-    fn line(&self, layer: &Layer) -> String {
+impl Pass {
+    fn print(&self, stages: bool) {
         let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-        format!(
-            "{:8} {}  forward {:9.3} ms min {:9.3} ms median  {:8.1} GFLOP/s  {:6.1} MB extra  host {:.0} us, {} dispatches",
-            layer.name,
-            self.strategy,
-            ms(self.forward_min),
-            ms(self.forward_median),
-            self.gflops(),
+        println!(
+            "{:9.3} ms min {:9.3} ms median  {:6.1} MB extra  host {:.0} us, {} dispatches",
+            ms(self.min),
+            ms(self.median),
             self.extra_bytes as f64 * 1e-6,
             self.host_median.as_secs_f64() * 1e6,
             self.dispatches,
-        )
+        );
+        for stage in self.stages.iter().filter(|_| stages) {
+            println!("         {:8.3} ms  {} x{}", stage.seconds * 1e3, stage.kernel, stage.dispatches);
+        }
+    }
+}
+
+struct Timing {
+    strategy: Strategy,
+    flops: u64,
+    forward: Pass,
+    forward_backward: Option<Pass>,
+}
+
+impl Timing {
+    fn gflops(&self) -> f64 {
+        self.flops as f64 / self.forward.min.as_secs_f64() * 1e-9
+    }
+
+    fn print(&self, layer: &Layer, stages: bool) {
+        print!("{:8} {}  {:8.1} GFLOP/s  forward          ", layer.name, self.strategy, self.gflops());
+        self.forward.print(stages);
+        if let Some(pass) = &self.forward_backward {
+            print!("{:8} {}                    forward+backward ", layer.name, self.strategy);
+            pass.print(stages);
+        }
     }
 
     fn json(&self, gpu: &Gpu, layer: &Layer) -> serde_json::Value {
+        let pass = |pass: &Pass| {
+            json!({
+                "min_ms": pass.min.as_secs_f64() * 1e3,
+                "median_ms": pass.median.as_secs_f64() * 1e3,
+                "host_median_us": pass.host_median.as_secs_f64() * 1e6,
+                "dispatches": pass.dispatches,
+                "extra_bytes": pass.extra_bytes,
+            })
+        };
         json!({
             "name": layer.name,
             "adapter": gpu.capabilities().info.name,
             "strategy": self.strategy.name(),
             "dtype": "f32",
-            "forward_min_ms": self.forward_min.as_secs_f64() * 1e3,
-            "forward_median_ms": self.forward_median.as_secs_f64() * 1e3,
-            "host_median_us": self.host_median.as_secs_f64() * 1e6,
-            "dispatches": self.dispatches,
             "gflops": self.gflops(),
-            "extra_bytes": self.extra_bytes,
+            "forward": pass(&self.forward),
+            "forward_backward": self.forward_backward.as_ref().map(pass),
         })
     }
 }
 
-/// Times recording, submitting and finishing one layer, warm, once its output has been found right.
-async fn time(gpu: &Gpu, layer: &Layer, strategy: Option<Strategy>, packed: bool) -> Result<Timing, Failure> {
-    /// Each layer is timed for about this long, and at least so many times.
-    const ENOUGH: Duration = Duration::from_secs(2);
-    const RUNS: usize = 10;
+/// A layer on a device, with its tensors.
+struct Run<'a> {
+    gpu: &'a Gpu,
+    problem: Problem,
+    grad: Array,
+    plan: DeformConv2dPlan,
+    inputs: DeformConv2dInputs<Tensor>,
+    grad_output: Tensor,
+    output: Tensor,
+    gradients: DeformConv2dGradients<Tensor>,
+    packed_weight: Option<PackedWeight>,
+}
 
-    let inputs = layer.inputs()?;
-    gpu.trim();
-    let bytes_before = gpu.counts().buffer_bytes;
-    let tensors = inputs.try_map(|array| array.upload(gpu))?;
-    let tensors = tensors.map(|tensor| tensor);
-    let plan = DeformConv2dPlan::with_strategy(gpu, &layer.op, &tensors.map(|tensor| tensor.spec()), strategy)?;
-    let output = Tensor::new(gpu, plan.geometry().output_shape(), pliant::DType::F32)?;
-    let mut recorder = Recorder::new(gpu);
-    let packed_weight = packed.then(|| plan.pack_weight(&mut recorder, tensors.weight)).transpose()?;
-    recorder.submit()?;
-    let DeformConv2dInputs { input, offset, weight, mask, bias } = tensors;
-    let weight = packed_weight.as_ref().map_or(Weight::Plain(weight), Weight::Packed);
-    let tensors = DeformConv2dInputs { input, offset, weight, mask, bias };
-    // How long the host takes to record and submit, and how long it is until the work is done.
-    let run = || -> pliant::Result<[Duration; 2]> {
-        let start = Instant::now();
+impl<'a> Run<'a> {
+    fn new(gpu: &'a Gpu, layer: &Layer, strategy: Option<Strategy>, packed: bool) -> Result<Self, Failure> {
+        let arrays = layer.inputs()?;
+        let inputs = arrays.try_map(|array| array.upload(gpu))?;
+        let specs = inputs.map(Tensor::spec);
+        let plan = DeformConv2dPlan::with_strategy(gpu, &layer.op, &specs, strategy)?;
         let mut recorder = Recorder::new(gpu);
-        plan.forward_into(&mut recorder, &tensors, &output)?;
+        let packed_weight = packed.then(|| plan.pack_weight(&mut recorder, &inputs.weight)).transpose()?;
         recorder.submit()?;
-        let host = start.elapsed();
-        gpu.wait()?;
-        Ok([host, start.elapsed()])
-    };
-    run()?;
-    let extra_bytes = gpu.counts().buffer_bytes - bytes_before;
-
-    let actual: Vec<f32> = output.download()?.await?;
-    let reference = Problem::DeformConv2d(layer.op, inputs).reference()?;
-    if let Err(miss) = Expected::of_reference(reference).compare(&actual) {
-        return Err(format!("{} is wrong, so it was not timed: output{miss}", layer.name).into());
+        let grad = random::normal(&mut Rng::with_seed(8), plan.geometry().output_shape(), 1.0);
+        let like = |tensor: &Tensor| Tensor::new(gpu, tensor.shape(), tensor.dtype());
+        let gradients = inputs.try_map(like)?;
+        let DeformConv2dInputs { input, offset, weight, mask, bias } = gradients;
+        Ok(Self {
+            gpu,
+            problem: Problem::DeformConv2d(layer.op, arrays),
+            grad_output: grad.upload(gpu)?,
+            grad,
+            output: Tensor::new(gpu, plan.geometry().output_shape(), pliant::DType::F32)?,
+            plan,
+            inputs,
+            gradients: DeformConv2dGradients {
+                input: Some(input),
+                offset: Some(offset),
+                weight: Some(weight),
+                mask,
+                bias,
+            },
+            packed_weight,
+        })
     }
 
-    let (mut host, mut forward) = (Vec::new(), Vec::new());
-    let start = Instant::now();
-    while forward.len() < RUNS || start.elapsed() < ENOUGH {
-        let [to_submit, to_end] = run()?;
-        host.push(to_submit);
-        forward.push(to_end);
+    fn forward(&self, recorder: &mut Recorder) -> pliant::Result<()> {
+        let DeformConv2dInputs { input, offset, weight, mask, bias } = self.inputs.map(|tensor| tensor);
+        let weight = self.packed_weight.as_ref().map_or(Weight::Plain(weight), Weight::Packed);
+        let inputs = DeformConv2dInputs { input, offset, weight, mask, bias };
+        self.plan.forward_into(recorder, &inputs, &self.output)
     }
-    host.sort();
-    forward.sort();
-    let mut recorder = Recorder::new(gpu);
-    plan.forward_into(&mut recorder, &tensors, &output)?;
-    Ok(Timing {
-        dispatches: recorder.len(),
-        host_median: host[host.len() / 2],
-        stages: recorder.profile().await?,
-        strategy: plan.strategy(),
-        forward_min: forward[0],
-        forward_median: forward[forward.len() / 2],
-        flops: plan.geometry().flops(),
-        extra_bytes,
-    })
+
+    fn forward_backward(&self, recorder: &mut Recorder) -> pliant::Result<()> {
+        self.forward(recorder)?;
+        let (inputs, gradients) = (self.inputs.map(|tensor| tensor), self.gradients.map(|tensor| tensor));
+        self.plan.backward_into(recorder, &inputs, &self.grad_output, &gradients)
+    }
+
+    fn once(&self, record: fn(&Self, &mut Recorder) -> pliant::Result<()>) -> pliant::Result<Recorder> {
+        let mut recorder = Recorder::new(self.gpu);
+        record(self, &mut recorder)?;
+        recorder.submit()?;
+        Ok(recorder)
+    }
+
+    /// A hash (FNV-1a) of the bits of output and gradients.
+    async fn digest(&self) -> Result<u64, Failure> {
+        self.once(Self::forward_backward)?;
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        let gradients = self.gradients.named().map(|(_, gradient)| gradient);
+        for tensor in std::iter::once(&self.output).chain(gradients) {
+            let elements: Vec<f32> = tensor.download()?.await?;
+            for byte in bytemuck::cast_slice::<_, u8>(&elements) {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+            }
+        }
+        Ok(hash)
+    }
+
+    /// Times the passes, warm, once what they make has been found right.
+    async fn time(&self, layer: &Layer, backward: bool) -> Result<Timing, Failure> {
+        let forward = self.pass(Self::forward).await?;
+        let reference = Expected::of_reference(self.problem.reference()?);
+        self.verify(layer, "output", reference, &self.output).await?;
+        let forward_backward = if backward { Some(self.pass(Self::forward_backward).await?) } else { None };
+        if backward {
+            let gradients = self.gradients.named();
+            for ((name, reference), (_, gradient)) in self.problem.gradients(&self.grad)?.into_iter().zip(gradients) {
+                self.verify(layer, name, Expected::of_reference(reference), gradient).await?;
+            }
+        }
+        Ok(Timing { strategy: self.plan.strategy(), flops: self.plan.geometry().flops(), forward, forward_backward })
+    }
+
+    async fn verify(&self, layer: &Layer, name: &str, expected: Expected, tensor: &Tensor) -> Result<(), Failure> {
+        let actual: Vec<f32> = tensor.download()?.await?;
+        let miss = expected.compare(&actual);
+        miss.map_err(|miss| format!("{} is wrong, so its time says nothing: {name}{miss}", layer.name).into())
+    }
+
+    /// Times recording, submitting and finishing.
+    async fn pass(&self, record: fn(&Self, &mut Recorder) -> pliant::Result<()>) -> Result<Pass, Failure> {
+        /// Each is timed for about this long, and at least so many times.
+        const ENOUGH: Duration = Duration::from_secs(2);
+        const RUNS: usize = 10;
+
+        self.gpu.trim();
+        let bytes_before = self.gpu.counts().buffer_bytes;
+        drop(self.once(record)?);
+        self.gpu.wait()?;
+        let extra_bytes = self.gpu.counts().buffer_bytes - bytes_before;
+
+        // How long the host takes to record and submit, and how long it is until the work is done.
+        let (mut host, mut whole) = (Vec::new(), Vec::new());
+        let begin = Instant::now();
+        while whole.len() < RUNS || begin.elapsed() < ENOUGH {
+            let start = Instant::now();
+            drop(self.once(record)?);
+            host.push(start.elapsed());
+            self.gpu.wait()?;
+            whole.push(start.elapsed());
+        }
+        host.sort();
+        whole.sort();
+        let mut recorder = Recorder::new(self.gpu);
+        record(self, &mut recorder)?;
+        Ok(Pass {
+            min: whole[0],
+            median: whole[whole.len() / 2],
+            host_median: host[host.len() / 2],
+            dispatches: recorder.len(),
+            extra_bytes,
+            stages: recorder.profile().await?,
+        })
+    }
 }

@@ -141,20 +141,24 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
                     let neighbours =
                         neighbours(deformation.border, deformation.edge_derivative, [height, width], base, delta);
 
-                    // What the column of this tap and channel is worth.
-                    let mut column = Sum::default();
                     let (group, ci) = (c / group_channels, c % group_channels);
                     let plane = (n * channels + c) as usize * (height * width) as usize;
+                    // The column of this tap and channel, and what it is worth.
+                    let mut sample = Sum::default();
+                    for Neighbour { index, weight, .. } in &neighbours {
+                        if *weight != 0.0 && mask_value != 0.0 {
+                            let term: f64 = mask_value * input[plane + index].into();
+                            sample.add(weight * term, term.abs(), 1);
+                        }
+                    }
+                    let mut column = Sum::default();
                     for co in group * group_out_channels..(group + 1) * group_out_channels {
                         let at = ((co * group_channels + ci) * taps + tap) as usize;
                         let grad: f64 = grad_output[(n * conv2d.out_channels + co) as usize * out_pixels + p].into();
                         let term = weight[at].into() * grad;
                         column.add(term, term.abs(), 1);
-                        for Neighbour { index, weight, .. } in &neighbours {
-                            if *weight != 0.0 && mask_value != 0.0 {
-                                let term: f64 = grad * mask_value * input[plane + index].into();
-                                grad_weight[at].add(weight * term, term.abs(), 1);
-                            }
+                        if sample.terms > 0 {
+                            grad_weight[at].add(sample.value * grad, sample.magnitude * grad.abs(), sample.terms);
                         }
                     }
                     for Neighbour { index, weight, derivatives } in neighbours {

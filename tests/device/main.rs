@@ -31,7 +31,6 @@ mod shapes;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
-mod tmp_grad;
 
 use std::sync::OnceLock;
 
