@@ -17,6 +17,7 @@ pub(crate) mod matmul_tiled;
 pub(crate) mod pack_weight;
 pub(crate) mod segment_sums;
 pub(crate) mod unary;
+pub(crate) mod unary_backward;
 
 use crate::geometry::Border;
 
