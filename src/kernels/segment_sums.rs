@@ -9,19 +9,7 @@ pub(crate) static SEGMENT_SUMS: Kernel = Kernel {
     workgroup_size: 64,
 };
 
-params!(
-    planes,
-    pixels,
-    columns,
-    segments,
-    length,
-    width,
-    scale,
-    accumulate,
-    row,
-    input_first,
-    output_first,
-);
+params!(planes, pixels, columns, segments, length, width, scale, accumulate, row, input_first, output_first,);
 
 pub(crate) fn segment_sums(recorder: &mut Recorder, params: Params, [input, output]: [&Part; 2]) -> Result<()> {
     let params = Params { input_first: input.first, output_first: output.first, ..params };

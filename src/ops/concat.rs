@@ -197,12 +197,7 @@ impl Concat {
     ///
     /// # Errors
     /// As [`ConcatPlan::new`] and [`ConcatPlan::backward`].
-    pub fn backward(
-        &self,
-        inputs: &[&Tensor],
-        grad_output: &Tensor,
-        wanted: &[bool],
-    ) -> Result<Vec<Option<Tensor>>> {
+    pub fn backward(&self, inputs: &[&Tensor], grad_output: &Tensor, wanted: &[bool]) -> Result<Vec<Option<Tensor>>> {
         let specs: Vec<_> = inputs.iter().map(|tensor| tensor.spec()).collect();
         let gpu = grad_output.gpu();
         let plan = gpu.plan((*self, specs.clone()), || ConcatPlan::new(gpu, self, &specs))?;

@@ -47,9 +47,6 @@ impl GlobalAveragePoolPlan {
         recorder.op(|recorder| {
             let input = widened(recorder, input)?;
             rounded(recorder, output, |recorder, output| {
-                if batch == 0 {
-                    return Ok(());
-                }
                 let (planes, scale) = (batch * channels, reciprocal(pixels));
                 Sums { planes, pixels, columns: 1, scale, accumulate: false }.record(recorder, &input, output)
             })
@@ -93,7 +90,8 @@ impl GlobalAveragePoolPlan {
             let mut axes = [BroadcastAxis { extent: 1, strides: [0; 2] }; MAX_RANK];
             axes[MAX_RANK - 2] = BroadcastAxis { extent: batch * channels, strides: [1; 2] };
             axes[MAX_RANK - 1] = BroadcastAxis { extent: pixels, strides: [0; 2] };
-            let elementwise = Elementwise { op: None, scale: reciprocal(pixels), axes, accumulate: gradient.accumulate };
+            let elementwise =
+                Elementwise { op: None, scale: reciprocal(pixels), axes, accumulate: gradient.accumulate };
             elementwise.record(recorder, [grad_output; 2], &gradient.tensor)?;
             gradient.finish(recorder)
         })
