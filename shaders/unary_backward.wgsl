@@ -5,7 +5,7 @@
 // where accumulate is 1, the gradient is added to what grad_input holds
 //
 // CLIP has the derivative 1 on its bounds, RELU 0 at 0. Both have 0 where the input is NaN, the others NaN.
-// To within a few units in the last place, and what rounding the argument makes of it; derivatives below the least normal f32 may be 0.
+// To within a few units in the last place, and what rounding the argument makes of it; derivatives below 1e-37 may be 0.
 // One invocation does one element.
 
 const SIGMOID = 0u;
