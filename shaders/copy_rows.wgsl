@@ -30,8 +30,8 @@ fn copy_rows(
         return;
     }
     let at = divide(invocation, params.columns);
-    let from = source[params.source_first + at.x * params.source_row + at.y];
-    let to = params.destination_first + at.x * params.destination_row + at.y;
-    let sum = bitcast<u32>(bitcast<f32>(destination[to]) + bitcast<f32>(from));
-    destination[to] = select(from, sum, params.accumulate != 0u);
+    let word = source[params.source_first + at.x * params.source_row + at.y];
+    let place = params.destination_first + at.x * params.destination_row + at.y;
+    let sum = bitcast<u32>(bitcast<f32>(destination[place]) + bitcast<f32>(word));
+    destination[place] = select(word, sum, params.accumulate != 0u);
 }
