@@ -581,8 +581,8 @@ async fn differentiated(
         into(&gradients.iter().map(|(name, _)| *name).zip(destinations).collect::<Vec<_>>())
     };
     every(&all, |tensor| Destination::Write(tensor))?;
-    for wanted in 0..alone.len() {
-        let destination = |index| (index == wanted).then(|| Destination::Write(&alone[wanted].output));
+    for (wanted, guarded) in alone.iter().enumerate() {
+        let destination = |index| (index == wanted).then_some(Destination::Write(&guarded.output));
         let named = gradients.iter().enumerate().map(|(index, (name, _))| (*name, destination(index)));
         into(&named.collect::<Vec<_>>())?;
     }
