@@ -1,6 +1,7 @@
 // Rows copied from one stride to another: destination[row, column] = source[row, column], whatever the bits mean
 //
 // source, destination `rows` rows of `columns` words, source_row and destination_row apart
+// where accumulate is 1, both are f32, and the source is added to what the destination holds
 //
 // One invocation copies one word.
 
@@ -11,6 +12,7 @@ struct Params {
     source_first: u32,
     destination_row: u32,
     destination_first: u32,
+    accumulate: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,6 +30,8 @@ fn copy_rows(
         return;
     }
     let at = divide(invocation, params.columns);
-    destination[params.destination_first + at.x * params.destination_row + at.y] =
-        source[params.source_first + at.x * params.source_row + at.y];
+    let word = source[params.source_first + at.x * params.source_row + at.y];
+    let place = params.destination_first + at.x * params.destination_row + at.y;
+    let sum = bitcast<u32>(bitcast<f32>(destination[place]) + bitcast<f32>(word));
+    destination[place] = select(word, sum, params.accumulate != 0u);
 }

@@ -1,17 +1,24 @@
-// Sums of segments of planes: output[plane, segment] = scale * the sum of input[plane, segment * length ..], length elements or what is left
+// Sums of segments of planes: output[plane, segment, column] = scale * the sum of input[plane, segment * length .., column], length
+// elements or what is left
 //
-// input  (planes, pixels)
-// output (planes, segments)
+// input  (planes, pixels, columns), a pixel `row` elements behind the one before
+// output (planes, segments, columns)
+// width  columns that lie side by side in a workgroup: a power of 2, 64 at most
 // scale  bits of f32
+// where accumulate is 1, the sum is added to what the output holds
 //
-// One workgroup does one segment: each invocation every 64th element, and then a tree.
+// One workgroup does `width` columns of one segment: each invocation every (64 / width)th element of a column, and then a tree.
 
 struct Params {
     planes: u32,
     pixels: u32,
+    columns: u32,
     segments: u32,
     length: u32,
+    width: u32,
     scale: u32,
+    accumulate: u32,
+    row: u32,
     input_first: u32,
     output_first: u32,
 }
@@ -28,28 +35,34 @@ fn segment_sums(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = linear_workgroup(workgroup, grid);
+    let blocks = (params.columns + params.width - 1u) / params.width;
+    let by_block = divide(linear_workgroup(workgroup, grid), blocks);
     // Uniform over the workgroup.
-    if index >= params.planes * params.segments {
+    if by_block.x >= params.planes * params.segments {
         return;
     }
-    let at = divide(index, params.segments);
+    let at = divide(by_block.x, params.segments);
     let start = at.y * params.length;
-    let end = min(start + params.length, params.pixels);
-    let plane = params.input_first + at.x * params.pixels;
+    let share = divide(lane, params.width);
+    let column = by_block.y * params.width + share.y;
+    let inside = column < params.columns;
+    let end = select(0u, min(start + params.length, params.pixels), inside);
+    let plane = params.input_first + at.x * params.pixels * params.row + column;
 
     var sum = 0.0;
-    for (var pixel = start + lane; pixel < end; pixel += 64u) {
-        sum += input[plane + pixel];
+    for (var pixel = start + share.x; pixel < end; pixel += 64u / params.width) {
+        sum += input[plane + pixel * params.row];
     }
     sums[lane] = sum;
     for (var reach = 32u; reach > 0u; reach /= 2u) {
         workgroupBarrier();
-        if lane < reach {
+        if (lane < reach) & (reach >= params.width) {
             sums[lane] += sums[lane + reach];
         }
     }
-    if lane == 0u {
-        output[params.output_first + index] = bitcast<f32>(params.scale) * sums[0];
+    if (lane < params.width) & inside {
+        let value = bitcast<f32>(params.scale) * sums[lane];
+        let to = params.output_first + by_block.x * params.columns + column;
+        output[to] = select(value, output[to] + value, params.accumulate != 0u);
     }
 }

@@ -1,6 +1,7 @@
+use super::binary::BroadcastAxis;
 use super::{any_rank, axis, expect, extents};
 use crate::error::{Error, Result};
-use crate::shape::Shape;
+use crate::shape::{MAX_RANK, Shape};
 
 /// Batch normalisation with fixed statistics, folded: input * scale + shift, by channel. [`BatchNorm::fold`] gives scale and shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -14,6 +15,15 @@ inputs!(
         /// (channels)
         scale,
         /// (channels)
+        shift,
+    }
+);
+
+gradients!(
+    /// The gradients of a [`BatchNorm`]'s inputs. Scale and shift are inputs: what they were folded from is not differentiated.
+    BatchNormGradients {
+        input,
+        scale,
         shift,
     }
 );
@@ -91,5 +101,19 @@ impl BatchNormGeometry {
     /// The input's.
     pub fn output_shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Batch, channels and pixels, with the strides of the input and of the scale.
+    pub(crate) fn axes(&self) -> [BroadcastAxis; MAX_RANK] {
+        let Self { batch, channels, pixels, .. } = *self;
+        let one = BroadcastAxis { extent: 1, strides: [0; 2] };
+        [
+            one,
+            one,
+            one,
+            BroadcastAxis { extent: batch, strides: [channels * pixels, 0] },
+            BroadcastAxis { extent: channels, strides: [pixels, 1] },
+            BroadcastAxis { extent: pixels, strides: [1, 0] },
+        ]
     }
 }

@@ -22,6 +22,14 @@ inputs!(
     }
 );
 
+gradients!(
+    /// The gradients of a [`Binary`]'s inputs: sums over the axes along which an operand is repeated.
+    BinaryGradients {
+        a,
+        b,
+    }
+);
+
 /// A checked function of two tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BinaryGeometry {

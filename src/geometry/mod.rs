@@ -129,9 +129,9 @@ mod matmul;
 mod split;
 mod unary;
 
-pub use batch_norm::{BatchNorm, BatchNormGeometry, BatchNormInputs};
+pub use batch_norm::{BatchNorm, BatchNormGeometry, BatchNormGradients, BatchNormInputs};
 pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleGradients, BilinearSampleInputs};
-pub use binary::{Binary, BinaryGeometry, BinaryInputs};
+pub use binary::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
 pub use concat::{Concat, ConcatGeometry};
 pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
 pub use deform::{
@@ -144,6 +144,7 @@ pub use matmul::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 pub use split::{Split, SplitGeometry};
 pub use unary::{Unary, UnaryGeometry};
 
+pub(crate) use binary::BroadcastAxis;
 pub(crate) use concat::Sections;
 
 use crate::error::{Error, Result};

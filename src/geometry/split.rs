@@ -39,6 +39,12 @@ impl SplitGeometry {
         Ok(Self { sections })
     }
 
+    /// The input that the first output was cut from. Where the op has an axis that it lacks, it is refused all the same.
+    pub(crate) fn whole(op: &Split, first: Shape) -> Shape {
+        let total = op.sizes.iter().fold(0u32, |total, &size| total.saturating_add(size));
+        checked_axis(op.axis, first).map_or(first, |axis| first.with_extent(axis, total))
+    }
+
     /// The input's, each with its size along the axis.
     pub fn output_shapes(&self) -> Vec<Shape> {
         self.sections.shapes().collect()

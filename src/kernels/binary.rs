@@ -9,6 +9,8 @@ pub(crate) static BINARY: Kernel =
 params!(
     rows,
     operation,
+    scale,
+    accumulate,
     extent_1,
     extent_2,
     extent_3,
@@ -32,17 +34,20 @@ params!(
 );
 
 /// `Binary` as the shader knows it.
-pub(super) fn operation(op: Binary) -> u32 {
+pub(crate) fn operation(op: Binary) -> u32 {
     match op {
         Binary::Add => 0,
         Binary::Mul => 1,
     }
 }
 
-/// `extents` are the output's, `strides` those of `a` and `b`.
+/// The operation that gives `a` alone.
+pub(crate) const FIRST: u32 = 2;
+
+/// `params` say what is done; `extents` are the output's, `strides` those of `a` and `b`.
 pub(crate) fn binary(
     recorder: &mut Recorder,
-    op: Binary,
+    params: Params,
     extents: [u32; 6],
     strides: [[u32; 6]; 2],
     [a, b, output]: [&Part; 3],
@@ -54,7 +59,6 @@ pub(crate) fn binary(
     let [b_stride_0, b_stride_1, b_stride_2, b_stride_3, b_stride_4, b_stride_5] = b_strides;
     let params = Params {
         rows,
-        operation: operation(op),
         extent_1,
         extent_2,
         extent_3,
@@ -75,6 +79,7 @@ pub(crate) fn binary(
         a_first: a.first,
         b_first: b.first,
         output_first: output.first,
+        ..params
     };
     let [rows, columns] = [rows, extent_5].map(u64::from);
     recorder.dispatch(&BINARY, &params, &[a, b, output], rows * columns.div_ceil(4), rows * columns)

@@ -40,6 +40,7 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&sample_planes::SAMPLE_PLANES, sample_planes::Params::FIELDS),
     (&segment_sums::SEGMENT_SUMS, segment_sums::Params::FIELDS),
     (&unary::UNARY, unary::Params::FIELDS),
+    (&unary_backward::UNARY_BACKWARD, unary_backward::Params::FIELDS),
     (&unpack_weight::UNPACK_WEIGHT, unpack_weight::Params::FIELDS),
 ];
 
@@ -179,7 +180,12 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     for (name, op) in [("SIGMOID", Unary::Sigmoid), ("TANH", Unary::Tanh), ("CLIP", Unary::Relu), ("CLIP", clip)] {
         has(text(&unary::UNARY, "unary.wgsl"), name, unary::operation(op)[0]);
     }
+    for (name, op) in [("SIGMOID", Unary::Sigmoid), ("TANH", Unary::Tanh), ("CLIP", clip), ("RELU", Unary::Relu)] {
+        let text = text(&unary_backward::UNARY_BACKWARD, "unary_backward.wgsl");
+        has(text, name, unary_backward::operation(op)[0]);
+    }
     for (name, op) in [("ADD", Binary::Add), ("MUL", Binary::Mul)] {
         has(text(&binary::BINARY, "binary.wgsl"), name, binary::operation(op));
     }
+    has(text(&binary::BINARY, "binary.wgsl"), "FIRST", binary::FIRST);
 }

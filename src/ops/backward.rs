@@ -83,18 +83,32 @@ impl<I> Contract<I> {
         let planned = planned(&self.inputs);
         self.check_inputs(recorder, planned, given)?;
         self.check_argument(recorder, "grad_output", &self.output, grad_output.into())?;
-        let mut before: Vec<(&str, &Tensor)> = Vec::new();
-        for (name, destination) in destinations {
-            let tensor = destination.tensor();
+        let read = given.iter().filter_map(|(input, argument)| Some((*input, argument.as_ref()?.tensor)));
+        let read: Vec<_> = read.chain([("grad_output", grad_output)]).collect();
+        let destinations = destinations.map(|(name, destination)| {
             let of = name.trim_start_matches("grad_");
-            let Some(spec) = planned.iter().find(|(input, _)| *input == of).and_then(|(_, spec)| *spec) else {
+            let planned = planned.iter().find(|(input, _)| *input == of);
+            (name, planned.and_then(|(_, spec)| *spec), destination.tensor())
+        });
+        self.check_destinations(recorder, &read, destinations)
+    }
+
+    /// Refuses destinations, each with the input that it is the gradient of, that are not like it, that share a buffer with what is read,
+    /// or that overlap.
+    pub(super) fn check_destinations<'a>(
+        &self,
+        recorder: &Recorder,
+        read: &[(&str, &Tensor)],
+        destinations: impl Iterator<Item = (&'static str, Option<&'a TensorSpec>, &'a Tensor)>,
+    ) -> Result<()> {
+        let mut before: Vec<(&str, &Tensor)> = Vec::new();
+        for (name, spec, tensor) in destinations {
+            let Some(spec) = spec else {
+                let of = name.trim_start_matches("grad_");
                 return Err(Error::shape(name, format!("{name} was asked for; the plan was made without {of}")));
             };
             self.check_argument(recorder, name, spec, tensor.into())?;
-            let read = given.iter().filter_map(|(input, argument)| Some((*input, argument.as_ref()?.tensor)));
-            for (input, read) in read.chain([("grad_output", grad_output)]) {
-                check_apart((name, tensor), (input, read))?;
-            }
+            read.iter().try_for_each(|&read| check_apart((name, tensor), read))?;
             if let Some((other, _)) = before.iter().find(|(_, other)| overlap(other, tensor)) {
                 return Err(Error::attribute(name, format!("{name} and {other} overlap in their buffer")));
             }

@@ -1,7 +1,9 @@
+use super::backward::Destination;
+use super::broadcast::gradient;
 use super::convert::{rounded, widened};
 use super::{Argument, Contract, in_pieces, run};
 use crate::error::Result;
-use crate::geometry::{BatchNorm, BatchNormGeometry, BatchNormInputs};
+use crate::geometry::{BatchNorm, BatchNormGeometry, BatchNormGradients, BatchNormInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::batch_norm::{BATCH_NORM, Params, batch_norm};
 
@@ -75,6 +77,64 @@ impl BatchNormPlan {
             batch_norm(recorder, params, [&input, &scale, &shift, &output])
         })
     }
+
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors.
+    ///
+    /// # Errors
+    /// As [`BatchNormPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &BatchNormInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &BatchNormGradients<()>,
+    ) -> Result<BatchNormGradients<Tensor>> {
+        let BatchNormInputs { input, scale, shift } = self.contract.inputs;
+        let specs = wanted.of(BatchNormGradients { input: Some(input), scale: Some(scale), shift: Some(shift) });
+        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
+        self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
+        Ok(gradients)
+    }
+
+    /// Records the gradients that have a destination: the input's is `grad_output * scale`; the scale's is the sum of `grad_output * input`,
+    /// and the shift's that of `grad_output`, over batch and pixels.
+    ///
+    /// # Errors
+    /// As [`BatchNormPlan::forward_into`], with gradients for outputs; [`Error::Attribute`](crate::Error::Attribute) where two of them
+    /// overlap.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &BatchNormInputs<&Tensor>,
+        grad_output: &Tensor,
+        destinations: &BatchNormGradients<impl Into<Destination<'a>> + Copy>,
+    ) -> Result<()> {
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        let destinations = destinations.map(|&destination| destination.into());
+        self.contract.check_backward(
+            recorder,
+            BatchNormInputs::named,
+            given.named(),
+            grad_output,
+            destinations.named(),
+        )?;
+        let axes = &self.geometry.axes();
+        recorder.op(|recorder| {
+            let grad_output = &widened(recorder, grad_output)?;
+            if let Some(destination) = destinations.input {
+                let scale = widened(recorder, inputs.scale)?;
+                gradient(recorder, axes, 0, Some(&scale), grad_output, destination)?;
+            }
+            if let Some(destination) = destinations.scale {
+                let input = widened(recorder, inputs.input)?;
+                gradient(recorder, axes, 1, Some(&input), grad_output, destination)?;
+            }
+            if let Some(destination) = destinations.shift {
+                gradient(recorder, axes, 1, None, grad_output, destination)?;
+            }
+            Ok(())
+        })
+    }
 }
 
 impl BatchNorm {
@@ -87,5 +147,21 @@ impl BatchNorm {
         let specs = inputs.map(|tensor| tensor.spec());
         let plan = gpu.plan((*self, specs), || BatchNormPlan::new(gpu, self, &specs))?;
         run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+
+    /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
+    ///
+    /// # Errors
+    /// As [`BatchNormPlan::new`] and [`BatchNormPlan::backward`].
+    pub fn backward(
+        &self,
+        inputs: &BatchNormInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &BatchNormGradients<()>,
+    ) -> Result<BatchNormGradients<Tensor>> {
+        let gpu = inputs.input.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || BatchNormPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.backward(recorder, inputs, grad_output, wanted))
     }
 }

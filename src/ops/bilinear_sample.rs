@@ -1,17 +1,81 @@
 use std::ops::Range;
+use std::sync::OnceLock;
 
+use super::backward::{Destination, Gradient, get_or_try_init};
+use super::channels_last::ChannelsLast;
+use super::columns::{Columns, Sampler};
+use super::columns_backward::{Blocks, ColumnsBackward, Gradients};
 use super::convert::{rounded, widened};
-use super::{Argument, Contract, in_pieces, run};
+use super::{Argument, Contract, in_pieces, pieces, run};
 use crate::error::Result;
-use crate::geometry::{BilinearSample, BilinearSampleGeometry, BilinearSampleInputs};
+use crate::geometry::{
+    BilinearSample, BilinearSampleGeometry, BilinearSampleGradients, BilinearSampleInputs, Deformation, Im2col,
+    Im2colGeometry, OffsetLayout,
+};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::bilinear_sample::{BILINEAR_SAMPLE, Params, bilinear_sample};
 use crate::kernels::border;
+use crate::kernels::columns::ColumnsLayout;
 
 /// A [`BilinearSample`] bound to a device and shapes.
 pub struct BilinearSamplePlan {
     contract: Contract<BilinearSampleInputs<TensorSpec>>,
     geometry: BilinearSampleGeometry,
+    /// Made by the first backward pass.
+    backward: OnceLock<Backward>,
+}
+
+/// Samples at positions are those of a window of one tap, which starts at pixel (0, 0) wherever it stands.
+struct Backward {
+    columns: Columns,
+    backward: ColumnsBackward,
+    grad_output: ChannelsLast,
+}
+
+impl Backward {
+    fn new(gpu: &Gpu, geometry: &BilinearSampleGeometry) -> Result<Self> {
+        let BilinearSampleGeometry { border, edge_derivative, batch, channels, height, width, out_height, out_width } =
+            *geometry;
+        let window = Im2col { kernel: [1; 2], stride: [0; 2], padding: [0; 4], dilation: [1; 2] };
+        let im2col = Im2colGeometry { batch, channels, height, width, window, out_height, out_width };
+        let deformation = Deformation {
+            offset_groups: 1,
+            border,
+            edge_derivative,
+            offset_layout: OffsetLayout::Separate,
+            modulated: false,
+        };
+        let columns = Columns::new(gpu, im2col, 1, Some(deformation), ColumnsLayout::Quads)?;
+        let backward = ColumnsBackward::new(gpu, &columns)?;
+        let grad_output = ChannelsLast::new(gpu, channels, im2col.out_pixels(), 1, 1)?;
+        Ok(Self { columns, backward, grad_output })
+    }
+
+    fn record(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &BilinearSampleInputs<Tensor>,
+        grad_output: &Tensor,
+        gradients: &Gradients,
+    ) -> Result<()> {
+        let Self { columns, backward, .. } = self;
+        let sampler = Sampler { input: &inputs.input, offset: Some(&inputs.positions), mask: None };
+        let chunk = columns.images_per_chunk(recorder.gpu());
+        let blocks = Blocks::new(recorder.gpu(), columns, [self.grad_output.pixel_bytes(), 0], chunk);
+        let packed = columns.packed(recorder, chunk)?;
+        let scratch = backward.scratch(recorder, columns, blocks.strip_images(), blocks.strip_pixels(), gradients)?;
+        let grads = self.grad_output.workspace(recorder, blocks.strip_pixels())?;
+        for images in pieces(0..columns.im2col.batch, chunk) {
+            columns.pack(recorder, sampler.input, images.clone(), &packed)?;
+            for strip in blocks.strips(images.clone()) {
+                self.grad_output.pack(recorder, "grad_output", grad_output, blocks.of_images(&strip), &grads)?;
+                let part = grads.part("grad_output", 0..grads.shape().elements())?;
+                let chunk = (&images, &packed[..]);
+                backward.backward(recorder, columns, &sampler, &strip, chunk, &part, scratch.as_ref(), gradients)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl BilinearSamplePlan {
@@ -23,7 +87,7 @@ impl BilinearSamplePlan {
         let geometry = BilinearSampleGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, BilinearSampleInputs::named, geometry.output_shape())?;
         gpu.compile(&BILINEAR_SAMPLE)?;
-        Ok(Self { contract, geometry })
+        Ok(Self { contract, geometry, backward: OnceLock::new() })
     }
 
     /// Records the samples into a new tensor (batch, channels, out_height, out_width).
@@ -87,6 +151,56 @@ impl BilinearSamplePlan {
             bilinear_sample(recorder, params, [&input, &positions, &output])
         })
     }
+
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors.
+    ///
+    /// The first call compiles what the backward pass needs.
+    ///
+    /// # Errors
+    /// As [`BilinearSamplePlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &BilinearSampleInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &BilinearSampleGradients<()>,
+    ) -> Result<BilinearSampleGradients<Tensor>> {
+        let BilinearSampleInputs { input, positions } = self.contract.inputs;
+        let specs = wanted.of(BilinearSampleGradients { input: Some(input), positions: Some(positions) });
+        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
+        self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
+        Ok(gradients)
+    }
+
+    /// Records the gradients that have a destination, which is written or added to. Nothing is kept from the forward pass.
+    ///
+    /// Derivatives at the kinks are as in [`DeformConv2dPlan::backward_into`](crate::DeformConv2dPlan::backward_into).
+    ///
+    /// # Errors
+    /// As [`BilinearSamplePlan::forward_into`], with gradients for outputs; [`Error::Shape`](crate::Error::Shape); [`Error::Attribute`](crate::Error::Attribute) where two gradients overlap.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &BilinearSampleInputs<&Tensor>,
+        grad_output: &Tensor,
+        destinations: &BilinearSampleGradients<impl Into<Destination<'a>> + Copy>,
+    ) -> Result<()> {
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        let destinations = destinations.map(|&destination| destination.into());
+        let named = destinations.named();
+        self.contract.check_backward(recorder, BilinearSampleInputs::named, given.named(), grad_output, named)?;
+        let gpu = recorder.gpu().clone();
+        let backward = get_or_try_init(&self.backward, || Backward::new(&gpu, &self.geometry))?;
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            let grad_output = widened(recorder, grad_output)?;
+            let BilinearSampleGradients { input, positions } =
+                destinations.try_map(|&destination| Gradient::begin(recorder, destination))?;
+            let gradients = Gradients { input, offset: positions, ..Default::default() };
+            backward.record(recorder, &inputs, &grad_output, &gradients)?;
+            gradients.named().try_for_each(|(_, gradient)| gradient.finish(recorder))
+        })
+    }
 }
 
 impl BilinearSample {
@@ -99,5 +213,21 @@ impl BilinearSample {
         let specs = inputs.map(|tensor| tensor.spec());
         let plan = gpu.plan((*self, specs), || BilinearSamplePlan::new(gpu, self, &specs))?;
         run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+
+    /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
+    ///
+    /// # Errors
+    /// As [`BilinearSamplePlan::new`] and [`BilinearSamplePlan::backward`].
+    pub fn backward(
+        &self,
+        inputs: &BilinearSampleInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &BilinearSampleGradients<()>,
+    ) -> Result<BilinearSampleGradients<Tensor>> {
+        let gpu = inputs.input.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || BilinearSamplePlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.backward(recorder, inputs, grad_output, wanted))
     }
 }

@@ -1,11 +1,11 @@
-use std::ops::Range;
-
+use super::backward::Destination;
+use super::broadcast::{Elementwise, gradient};
 use super::convert::{rounded, widened};
-use super::{Argument, Contract, in_pieces, run};
+use super::{Argument, Contract, run};
 use crate::error::Result;
-use crate::geometry::{Binary, BinaryGeometry, BinaryInputs};
+use crate::geometry::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::binary::{BINARY, binary};
+use crate::kernels::binary::BINARY;
 
 /// A [`Binary`] bound to a device and shapes.
 pub struct BinaryPlan {
@@ -44,32 +44,65 @@ impl BinaryPlan {
         self.contract.check(recorder, BinaryInputs::named, given.named(), output)?;
         recorder.op(|recorder| {
             let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            rounded(recorder, output, |recorder, output| self.pieces(recorder, &inputs, output))
+            rounded(recorder, output, |recorder, output| {
+                let (op, axes) = (Some(self.geometry.op), self.geometry.axes());
+                let elementwise = Elementwise { op, scale: 1.0, axes, accumulate: false };
+                elementwise.record(recorder, [&inputs.a, &inputs.b], output)
+            })
         })
     }
 
-    fn pieces(&self, recorder: &mut Recorder, inputs: &BinaryInputs<Tensor>, output: &Tensor) -> Result<()> {
-        let axes = self.geometry.axes();
-        let strides = [0, 1].map(|operand| axes.map(|axis| axis.strides[operand]));
-        let mut output_strides = [1; 6];
-        for axis in (1..6).rev() {
-            output_strides[axis - 1] = output_strides[axis] * axes[axis].extent;
-        }
-        // Halved from the outermost axis on, a piece is one range of the output.
-        in_pieces(axes.map(|axis| 0..axis.extent), &mut |piece: &[Range<u32>; 6]| {
-            let part = |argument, tensor: &Tensor, strides: [u32; 6]| {
-                let element = |index: fn(&Range<u32>) -> u32| -> u64 {
-                    piece.iter().zip(strides).map(|(range, stride)| u64::from(index(range)) * u64::from(stride)).sum()
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors.
+    ///
+    /// # Errors
+    /// As [`BinaryPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &BinaryInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &BinaryGradients<()>,
+    ) -> Result<BinaryGradients<Tensor>> {
+        let BinaryInputs { a, b } = self.contract.inputs;
+        let specs = wanted.of(BinaryGradients { a: Some(a), b: Some(b) });
+        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
+        self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
+        Ok(gradients)
+    }
+
+    /// Records the gradients that have a destination: each is `grad_output`, times the other operand where that is a factor, summed over the
+    /// axes along which the operand is repeated. Where the output has no batch, these sums are 0.
+    ///
+    /// # Errors
+    /// As [`BinaryPlan::forward_into`], with gradients for outputs; [`Error::Attribute`](crate::Error::Attribute) where two of them overlap.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &BinaryInputs<&Tensor>,
+        grad_output: &Tensor,
+        destinations: &BinaryGradients<impl Into<Destination<'a>> + Copy>,
+    ) -> Result<()> {
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        let destinations = destinations.map(|&destination| destination.into());
+        self.contract.check_backward(
+            recorder,
+            BinaryInputs::named,
+            given.named(),
+            grad_output,
+            destinations.named(),
+        )?;
+        let axes = &self.geometry.axes();
+        recorder.op(|recorder| {
+            let grad_output = &widened(recorder, grad_output)?;
+            for (operand, destination, other) in [(0, destinations.a, inputs.b), (1, destinations.b, inputs.a)] {
+                let Some(destination) = destination else { continue };
+                let factor = match self.geometry.op {
+                    Binary::Add => None,
+                    Binary::Mul => Some(widened(recorder, other)?),
                 };
-                tensor.part(argument, element(|range| range.start)..element(|range| range.end - 1) + 1)
-            };
-            let a = part("a", &inputs.a, strides[0])?;
-            let b = part("b", &inputs.b, strides[1])?;
-            let output = part("output", output, output_strides)?;
-            let extents = piece.clone().map(|range| range.end - range.start);
-            let elements = extents.iter().map(|&extent| u64::from(extent)).product();
-            recorder.gpu().capabilities().check_elements("output", elements)?;
-            binary(recorder, self.geometry.op, extents, strides, [&a, &b, &output])
+                gradient(recorder, axes, operand, factor.as_ref(), grad_output, destination)?;
+            }
+            Ok(())
         })
     }
 }
@@ -84,5 +117,21 @@ impl Binary {
         let specs = inputs.map(|tensor| tensor.spec());
         let plan = gpu.plan((*self, specs), || BinaryPlan::new(gpu, self, &specs))?;
         run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+
+    /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
+    ///
+    /// # Errors
+    /// As [`BinaryPlan::new`] and [`BinaryPlan::backward`].
+    pub fn backward(
+        &self,
+        inputs: &BinaryInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &BinaryGradients<()>,
+    ) -> Result<BinaryGradients<Tensor>> {
+        let gpu = inputs.a.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || BinaryPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.backward(recorder, inputs, grad_output, wanted))
     }
 }

@@ -14,6 +14,15 @@ use crate::kernels::deform_samples::{DEFORM_SAMPLES, deform_samples};
 use crate::kernels::sample_planes::{self, SAMPLE_PLANES, sample_planes};
 use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
 
+/// The gradient of the weight adds up blocks of so many output pixels at most, and of columns of so many bytes. What is in a block follows
+/// from the shapes, so its sum does not depend on the strips.
+const BLOCK_PIXELS: u32 = 1024;
+const BLOCK_BYTES: u64 = 24 << 20;
+
+/// A strip has as many blocks as take about this many bytes of columns, and no more than four.
+const STRIP_BYTES: u64 = 10 << 20;
+const STRIP_BLOCKS: u64 = 4;
+
 /// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows.
 const HEADS_BYTES: u64 = 8 << 20;
 
@@ -58,6 +67,58 @@ fn sample_runs(quads: &[Quad], per_group: usize, offset_groups: u32) -> Vec<[u32
     table
 }
 
+/// How the output pixels of a chunk come in strips, and these in blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Blocks {
+    /// Whole images in a block; 0 where an image has several blocks.
+    pub(super) images: u32,
+    pub(super) pixels: u32,
+    /// Blocks in a strip.
+    strip: u32,
+    out_pixels: u32,
+}
+
+impl Blocks {
+    /// For a chunk of so many images, where an output pixel takes so many bytes of columns, and of what else is made of it.
+    pub(super) fn new(gpu: &Gpu, columns: &Columns, [pixel, other]: [u64; 2], chunk: u32) -> Self {
+        let out_pixels = columns.im2col.out_pixels();
+        let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
+        let largest = pixel.max(samples).max(other);
+        let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel).max(1);
+        let block = (BLOCK_BYTES / pixel).min(BLOCK_PIXELS.into());
+        // Whole tiles of the matrix product.
+        let block = if block > 64 { block / 64 * 64 } else { block.max(1) }.min(most) as u32;
+        let images = (block / out_pixels).min(chunk);
+        let pixels = if images > 0 { images * out_pixels } else { block };
+        let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
+        let strip = by_bytes.min(most / u64::from(pixels)).max(1) as u32;
+        Self { images, pixels, strip, out_pixels }
+    }
+
+    /// The images of a strip, and the pixels that it has of each.
+    pub(super) fn of_images(self, strip: &Strip) -> [Range<u32>; 2] {
+        let pixels = if self.images > 0 { 0..self.out_pixels } else { strip.pixels.clone() };
+        [strip.images.clone(), pixels]
+    }
+
+    /// The most images of a strip.
+    pub(super) fn strip_images(self) -> u32 {
+        (self.images * self.strip).max(1)
+    }
+
+    /// The most pixels of a strip.
+    pub(super) fn strip_pixels(self) -> u32 {
+        self.pixels * self.strip
+    }
+
+    pub(super) fn strips(self, images: Range<u32>) -> impl Iterator<Item = Strip> {
+        pieces(images, self.strip_images()).flat_map(move |images| {
+            let all = 0..(images.end - images.start) * self.out_pixels;
+            pieces(all, self.strip_pixels()).map(move |pixels| Strip { images: images.clone(), pixels })
+        })
+    }
+}
+
 /// Those that are to be computed; a plain window has neither offset nor mask.
 pub(super) type Gradients<'a> = DeformConv2dGradients<Gradient<'a>>;
 
@@ -95,11 +156,6 @@ impl ColumnsBackward {
         let block_table = Constant::new(gpu, "pliant block_runs", bytemuck::cast_slice(&block_runs))?;
         let sample_table = Constant::new(gpu, "pliant sample_runs", bytemuck::cast_slice(&sample_runs))?;
         Ok(Self { block_runs, block_table, sample_table })
-    }
-
-    /// Bytes of the largest table of samples, for each output pixel of a strip.
-    pub(super) fn pixel_bytes(columns: &Columns) -> u64 {
-        columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)))
     }
 
     /// Workspace for strips of at most so many images and pixels.

@@ -1,3 +1,4 @@
+use super::backward::{Destination, Gradient};
 use super::convert::{rounded, widened};
 use super::{Contract, check_apart, in_pieces, run};
 use crate::error::{Error, Result};
@@ -40,12 +41,8 @@ impl ConcatPlan {
     /// # Errors
     /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for.
     pub fn forward_into(&self, recorder: &mut Recorder, inputs: &[&Tensor], output: &Tensor) -> Result<()> {
-        let planned = &self.contract.inputs;
-        if inputs.len() != planned.len() {
-            let message = format!("{} inputs were given; the plan was made for {}", inputs.len(), planned.len());
-            return Err(Error::shape("input", message));
-        }
-        for (spec, &input) in planned.iter().zip(inputs) {
+        self.check_count("input", inputs.len())?;
+        for (spec, &input) in self.contract.inputs.iter().zip(inputs) {
             self.contract.check_argument(recorder, "input", spec, input.into())?;
             check_apart(("output", output), ("input", input))?;
         }
@@ -57,12 +54,80 @@ impl ConcatPlan {
                 let mut first = 0;
                 for (input, &size) in inputs.iter().zip(&sections.sizes) {
                     let from = Rows { argument: "input", tensor: input, first: 0, row: sections.columns(size) };
-                    copy_section(recorder, sections, size, from, Rows::of_whole("output", output, sections, first))?;
+                    let to = Rows::of_whole("output", output, sections, first);
+                    copy_section(recorder, sections, size, from, to, false)?;
                     first += size;
                 }
                 Ok(())
             })
         })
+    }
+
+    /// Records the gradients of the inputs that are wanted, of the sum of `output * grad_output`, into new tensors.
+    ///
+    /// # Errors
+    /// As [`ConcatPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(
+        &self,
+        recorder: &mut Recorder,
+        grad_output: &Tensor,
+        wanted: &[bool],
+    ) -> Result<Vec<Option<Tensor>>> {
+        self.check_count("grad_input", wanted.len())?;
+        let gradients = wanted.iter().zip(&self.contract.inputs).map(|(&wanted, &TensorSpec { shape, dtype })| {
+            wanted.then(|| Tensor::new(recorder.gpu(), shape, dtype)).transpose()
+        });
+        let gradients = gradients.collect::<Result<Vec<_>>>()?;
+        let destinations: Vec<_> = gradients.iter().map(Option::as_ref).collect();
+        self.backward_into(recorder, grad_output, &destinations)?;
+        Ok(gradients)
+    }
+
+    /// Records the gradients that have a destination, in the order of the inputs: each is a section of `grad_output`.
+    ///
+    /// # Errors
+    /// As [`ConcatPlan::forward_into`], with gradients for outputs; [`Error::Attribute`] where two of them overlap.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        grad_output: &Tensor,
+        destinations: &[Option<impl Into<Destination<'a>> + Copy>],
+    ) -> Result<()> {
+        self.check_count("grad_input", destinations.len())?;
+        let destinations: Vec<Option<Destination>> = destinations.iter().map(|&d| d.map(Into::into)).collect();
+        self.contract.check_argument(recorder, "grad_output", &self.contract.output, grad_output.into())?;
+        let with_specs = destinations.iter().zip(&self.contract.inputs);
+        self.contract.check_destinations(
+            recorder,
+            &[("grad_output", grad_output)],
+            with_specs.filter_map(|(destination, spec)| Some(("grad_input", Some(spec), (*destination)?.tensor()))),
+        )?;
+        let sections = &self.geometry.sections;
+        recorder.op(|recorder| {
+            let grad_output = widened(recorder, grad_output)?;
+            let mut first = 0;
+            for (destination, &size) in destinations.iter().zip(&sections.sizes) {
+                if let Some(destination) = *destination {
+                    let gradient = Gradient::begin(recorder, destination)?;
+                    let from = Rows::of_whole("grad_output", &grad_output, sections, first);
+                    let row = sections.columns(size);
+                    let to = Rows { argument: "grad_input", tensor: &gradient.tensor, first: 0, row };
+                    copy_section(recorder, sections, size, from, to, gradient.accumulate)?;
+                    gradient.finish(recorder)?;
+                }
+                first += size;
+            }
+            Ok(())
+        })
+    }
+
+    fn check_count(&self, argument: &'static str, given: usize) -> Result<()> {
+        let planned = self.contract.inputs.len();
+        if given != planned {
+            let message = format!("{given} {argument}s were given; the plan was made for {planned}");
+            return Err(Error::shape(argument, message));
+        }
+        Ok(())
     }
 }
 
@@ -83,13 +148,14 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Records the copy of a section that has `size` along the axis, in as many dispatches as the tensors need to be bound.
+/// Records the copy, or the sum, of a section that has `size` along the axis, in as many dispatches as the tensors need to be bound.
 pub(super) fn copy_section(
     recorder: &mut Recorder,
     sections: &Sections,
     size: u32,
     from: Rows,
     to: Rows,
+    accumulate: bool,
 ) -> Result<()> {
     in_pieces([0..sections.rows(), 0..sections.columns(size)], &mut |[rows, columns]| {
         let part = |Rows { argument, tensor, first, row }: Rows| {
@@ -103,6 +169,7 @@ pub(super) fn copy_section(
             columns: columns.end - columns.start,
             source_row: from.row,
             destination_row: to.row,
+            accumulate: accumulate.into(),
             ..Default::default()
         };
         let elements = u64::from(params.rows) * u64::from(params.columns);
@@ -124,5 +191,16 @@ impl Concat {
         let gpu = first.gpu();
         let plan = gpu.plan((*self, specs.clone()), || ConcatPlan::new(gpu, self, &specs))?;
         run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+
+    /// The gradients of the inputs that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
+    ///
+    /// # Errors
+    /// As [`ConcatPlan::new`] and [`ConcatPlan::backward`].
+    pub fn backward(&self, inputs: &[&Tensor], grad_output: &Tensor, wanted: &[bool]) -> Result<Vec<Option<Tensor>>> {
+        let specs: Vec<_> = inputs.iter().map(|tensor| tensor.spec()).collect();
+        let gpu = grad_output.gpu();
+        let plan = gpu.plan((*self, specs.clone()), || ConcatPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.backward(recorder, grad_output, wanted))
     }
 }

@@ -1,19 +1,19 @@
+use super::backward::{Destination, Gradient};
+use super::broadcast::Elementwise;
 use super::convert::{rounded, widened};
-use super::{Contract, bindable, in_pieces, run};
+use super::sums::Sums;
+use super::{Contract, run};
 use crate::error::Result;
-use crate::geometry::{GlobalAveragePool, GlobalAveragePoolGeometry};
+use crate::geometry::{BroadcastAxis, GlobalAveragePool, GlobalAveragePoolGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::segment_sums::{Params, SEGMENT_SUMS, segment_sums};
+use crate::kernels::segment_sums::SEGMENT_SUMS;
+use crate::shape::MAX_RANK;
 
 /// A [`GlobalAveragePool`] bound to a device and a shape.
 pub struct GlobalAveragePoolPlan {
     contract: Contract<TensorSpec>,
     geometry: GlobalAveragePoolGeometry,
 }
-
-/// The elements that a workgroup adds up: a few hundred for each invocation, so that rounding errors stay far below those of
-/// one long sum.
-const SEGMENT: u32 = 1 << 14;
 
 impl GlobalAveragePoolPlan {
     /// Checks the problem and compiles what it needs.
@@ -47,57 +47,59 @@ impl GlobalAveragePoolPlan {
         recorder.op(|recorder| {
             let input = widened(recorder, input)?;
             rounded(recorder, output, |recorder, output| {
-                let scale = (1.0 / f64::from(pixels)) as f32;
-                sums(recorder, batch * channels, pixels, scale, &input, output)
+                let (planes, scale) = (batch * channels, reciprocal(pixels));
+                Sums { planes, pixels, columns: 1, scale, accumulate: false }.record(recorder, &input, output)
             })
+        })
+    }
+
+    /// Records the gradient of the sum of `output * grad_output` into a new tensor of the input's shape.
+    ///
+    /// # Errors
+    /// As [`GlobalAveragePoolPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(&self, recorder: &mut Recorder, input: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
+        let TensorSpec { shape, dtype } = self.contract.inputs;
+        let gradient = Tensor::new(recorder.gpu(), shape, dtype)?;
+        self.backward_into(recorder, input, grad_output, &gradient)?;
+        Ok(gradient)
+    }
+
+    /// Records the gradient: for each pixel of a plane the plane's `grad_output`, over the number of pixels.
+    ///
+    /// # Errors
+    /// As [`GlobalAveragePoolPlan::forward_into`], with the gradient for an output.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        grad_output: &Tensor,
+        destination: impl Into<Destination<'a>>,
+    ) -> Result<()> {
+        let destination = destination.into();
+        self.contract.check_backward(
+            recorder,
+            |spec| [("input", Some(spec))],
+            [("input", Some(&input.into()))],
+            grad_output,
+            std::iter::once(("grad_input", &destination)),
+        )?;
+        let GlobalAveragePoolGeometry { batch, channels, pixels } = self.geometry;
+        recorder.op(|recorder| {
+            let grad_output = &widened(recorder, grad_output)?;
+            let gradient = Gradient::begin(recorder, destination)?;
+            let mut axes = [BroadcastAxis { extent: 1, strides: [0; 2] }; MAX_RANK];
+            axes[MAX_RANK - 2] = BroadcastAxis { extent: batch * channels, strides: [1; 2] };
+            axes[MAX_RANK - 1] = BroadcastAxis { extent: pixels, strides: [0; 2] };
+            let elementwise =
+                Elementwise { op: None, scale: reciprocal(pixels), axes, accumulate: gradient.accumulate };
+            elementwise.record(recorder, [grad_output; 2], &gradient.tensor)?;
+            gradient.finish(recorder)
         })
     }
 }
 
-/// Records the sum of each of some planes times `scale`: of segments first, and then of these sums.
-fn sums(recorder: &mut Recorder, planes: u32, pixels: u32, scale: f32, input: &Tensor, output: &Tensor) -> Result<()> {
-    let length = u64::from(SEGMENT.min(pixels)).min(bindable(recorder.gpu()) / 4).max(1) as u32;
-    let segments = pixels.div_ceil(length);
-    if segments == 1 {
-        return segmented(recorder, planes, pixels, length, scale, input, output);
-    }
-    let partial = recorder.workspace([planes, segments])?;
-    segmented(recorder, planes, pixels, length, 1.0, input, &partial)?;
-    sums(recorder, planes, segments, scale, &partial, output)
-}
-
-/// Records the sums of segments of `length` elements into (planes, segments), in as many dispatches as the tensors need to be bound.
-fn segmented(
-    recorder: &mut Recorder,
-    planes: u32,
-    pixels: u32,
-    length: u32,
-    scale: f32,
-    input: &Tensor,
-    output: &Tensor,
-) -> Result<()> {
-    let all = pixels.div_ceil(length);
-    // Several planes are whole.
-    in_pieces([0..planes, 0..all], &mut |[planes, segments]| {
-        let pixel = |segment: u32| u64::from(segment) * u64::from(length);
-        let (first, end) = (pixel(segments.start), pixel(segments.end).min(pixels.into()));
-        let of = |plane: u32, each: u32| u64::from(plane) * u64::from(each);
-        let last = planes.end - 1;
-        let input = input.part("input", of(planes.start, pixels) + first..of(last, pixels) + end)?;
-        let range = of(planes.start, all) + u64::from(segments.start)..of(last, all) + u64::from(segments.end);
-        let output = output.part("output", range)?;
-        let params = Params {
-            planes: planes.end - planes.start,
-            pixels: (end - first) as u32,
-            segments: segments.end - segments.start,
-            length,
-            scale: scale.to_bits(),
-            ..Default::default()
-        };
-        let elements = u64::from(params.planes) * u64::from(params.pixels);
-        recorder.gpu().capabilities().check_elements("input", elements)?;
-        segment_sums(recorder, params, [&input, &output])
-    })
+fn reciprocal(pixels: u32) -> f32 {
+    (1.0 / f64::from(pixels)) as f32
 }
 
 impl GlobalAveragePool {
@@ -109,5 +111,15 @@ impl GlobalAveragePool {
         let (gpu, spec) = (input.gpu(), input.spec());
         let plan = gpu.plan((*self, spec), || GlobalAveragePoolPlan::new(gpu, self, spec))?;
         run(gpu, |recorder| plan.forward(recorder, input))
+    }
+
+    /// The gradient of the sum of `output * grad_output`, in a new tensor of the input's shape, submitted.
+    ///
+    /// # Errors
+    /// As [`GlobalAveragePoolPlan::new`] and [`GlobalAveragePoolPlan::backward`].
+    pub fn backward(&self, input: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
+        let (gpu, spec) = (input.gpu(), input.spec());
+        let plan = gpu.plan((*self, spec), || GlobalAveragePoolPlan::new(gpu, self, spec))?;
+        run(gpu, |recorder| plan.backward(recorder, input, grad_output))
     }
 }

@@ -1,3 +1,4 @@
+use super::backward::{Destination, Gradient};
 use super::concat::{Rows, copy_section};
 use super::convert::{rounded, widened};
 use super::{Contract, run};
@@ -10,6 +11,7 @@ use crate::kernels::copy_rows::COPY_ROWS;
 pub struct SplitPlan {
     /// One for each output.
     contracts: Vec<Contract<TensorSpec>>,
+    input: TensorSpec,
     geometry: SplitGeometry,
 }
 
@@ -23,7 +25,7 @@ impl SplitPlan {
         let contract = |shape| Contract::new(gpu, input, |spec| [("input", Some(spec))], shape);
         let contracts = geometry.output_shapes().into_iter().map(contract).collect::<Result<_>>()?;
         gpu.compile(&COPY_ROWS)?;
-        Ok(Self { contracts, geometry })
+        Ok(Self { contracts, input, geometry })
     }
 
     /// Records the copies into new tensors, in the order of the sizes.
@@ -41,11 +43,7 @@ impl SplitPlan {
     /// # Errors
     /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for.
     pub fn forward_into(&self, recorder: &mut Recorder, input: &Tensor, outputs: &[&Tensor]) -> Result<()> {
-        if outputs.len() != self.contracts.len() {
-            let (given, planned) = (outputs.len(), self.contracts.len());
-            let message = format!("{given} outputs were given; the plan was made for {planned}");
-            return Err(Error::shape("output", message));
-        }
+        self.check_count("output", outputs.len())?;
         for (contract, output) in self.contracts.iter().zip(outputs) {
             contract.check(recorder, |spec| [("input", Some(spec))], [("input", Some(&input.into()))], output)?;
         }
@@ -57,12 +55,64 @@ impl SplitPlan {
                 let from = Rows::of_whole("input", &input, sections, first);
                 rounded(recorder, output, |recorder, output| {
                     let to = Rows { argument: "output", tensor: output, first: 0, row: sections.columns(size) };
-                    copy_section(recorder, sections, size, from, to)
+                    copy_section(recorder, sections, size, from, to, false)
                 })?;
                 first += size;
             }
             Ok(())
         })
+    }
+
+    /// Records the gradient of the sum of `output * grad_output`, over all outputs, into a new tensor of the input's shape.
+    ///
+    /// # Errors
+    /// As [`SplitPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(&self, recorder: &mut Recorder, grad_outputs: &[&Tensor]) -> Result<Tensor> {
+        let gradient = Tensor::new(recorder.gpu(), self.input.shape, self.input.dtype)?;
+        self.backward_into(recorder, grad_outputs, &gradient)?;
+        Ok(gradient)
+    }
+
+    /// Records the gradient: the gradients of the outputs, in the order of the sizes, one behind another.
+    ///
+    /// # Errors
+    /// As [`SplitPlan::forward_into`], with the gradient for an output.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        grad_outputs: &[&Tensor],
+        destination: impl Into<Destination<'a>>,
+    ) -> Result<()> {
+        let destination = destination.into();
+        self.check_count("grad_output", grad_outputs.len())?;
+        for (contract, &grad_output) in self.contracts.iter().zip(grad_outputs) {
+            contract.check_argument(recorder, "grad_output", &contract.output, grad_output.into())?;
+            let read = [("grad_output", grad_output)];
+            let gradient = ("grad_input", Some(&self.input), destination.tensor());
+            contract.check_destinations(recorder, &read, std::iter::once(gradient))?;
+        }
+        let sections = &self.geometry.sections;
+        recorder.op(|recorder| {
+            let gradient = Gradient::begin(recorder, destination)?;
+            let mut first = 0;
+            for (grad_output, &size) in grad_outputs.iter().zip(&sections.sizes) {
+                let grad_output = &widened(recorder, grad_output)?;
+                let from = Rows { argument: "grad_output", tensor: grad_output, first: 0, row: sections.columns(size) };
+                let to = Rows::of_whole("grad_input", &gradient.tensor, sections, first);
+                copy_section(recorder, sections, size, from, to, gradient.accumulate)?;
+                first += size;
+            }
+            gradient.finish(recorder)
+        })
+    }
+
+    fn check_count(&self, argument: &'static str, given: usize) -> Result<()> {
+        let planned = self.contracts.len();
+        if given != planned {
+            let message = format!("{given} {argument}s were given; the plan was made for {planned}");
+            return Err(Error::shape(argument, message));
+        }
+        Ok(())
     }
 }
 
@@ -75,5 +125,19 @@ impl Split {
         let (gpu, spec) = (input.gpu(), input.spec());
         let plan = gpu.plan((self.clone(), spec), || SplitPlan::new(gpu, self, spec))?;
         run(gpu, |recorder| plan.forward(recorder, input))
+    }
+
+    /// The gradient of the sum of `output * grad_output`, over all outputs, in a new tensor of the input's shape, submitted.
+    ///
+    /// # Errors
+    /// As [`SplitPlan::new`] and [`SplitPlan::backward`].
+    pub fn backward(&self, grad_outputs: &[&Tensor]) -> Result<Tensor> {
+        let Some(first) = grad_outputs.first() else {
+            return Err(Error::shape("grad_output", "0 grad_outputs were given; at least 1 is needed"));
+        };
+        let (gpu, TensorSpec { shape, dtype }) = (first.gpu(), first.spec());
+        let spec = TensorSpec { shape: SplitGeometry::whole(self, shape), dtype };
+        let plan = gpu.plan((self.clone(), spec), || SplitPlan::new(gpu, self, spec))?;
+        run(gpu, |recorder| plan.backward(recorder, grad_outputs))
     }
 }

@@ -1,9 +1,11 @@
+use super::backward::{Destination, Gradient};
 use super::convert::{rounded, widened};
 use super::{Contract, in_pieces, run};
 use crate::error::Result;
 use crate::geometry::{Unary, UnaryGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::unary::{UNARY, operation, unary};
+use crate::kernels::unary_backward::unary_backward;
 
 /// A [`Unary`] bound to a device and a shape.
 pub struct UnaryPlan {
@@ -54,6 +56,58 @@ impl UnaryPlan {
             })
         })
     }
+
+    /// Records the gradient of the sum of `output * grad_output` into a new tensor of the input's shape.
+    ///
+    /// # Errors
+    /// As [`UnaryPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(&self, recorder: &mut Recorder, input: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
+        let TensorSpec { shape, dtype } = self.contract.inputs;
+        let gradient = Tensor::new(recorder.gpu(), shape, dtype)?;
+        self.backward_into(recorder, input, grad_output, &gradient)?;
+        Ok(gradient)
+    }
+
+    /// Records the gradient: the function's derivative at each element of the input, times `grad_output`. A relu's derivative at 0 is 0, a
+    /// clip's on its bounds 1. Where the input is NaN, both have the derivative 0; sigmoid and tanh have NaN.
+    ///
+    /// # Errors
+    /// As [`UnaryPlan::forward_into`], with the gradient for an output.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        grad_output: &Tensor,
+        destination: impl Into<Destination<'a>>,
+    ) -> Result<()> {
+        let destination = destination.into();
+        self.contract.check_backward(
+            recorder,
+            |spec| [("input", Some(spec))],
+            [("input", Some(&input.into()))],
+            grad_output,
+            std::iter::once(("grad_input", &destination)),
+        )?;
+        let UnaryGeometry { op, shape } = self.geometry;
+        recorder.op(|recorder| {
+            let input = widened(recorder, input)?;
+            let grad_output = widened(recorder, grad_output)?;
+            let gradient = Gradient::begin(recorder, destination)?;
+            let whole = 0..shape.elements() as u32;
+            in_pieces([whole], &mut |[piece]| {
+                let elements = piece.end - piece.start;
+                let range = || piece.start.into()..piece.end.into();
+                let parts = [
+                    &input.part("input", range())?,
+                    &grad_output.part("grad_output", range())?,
+                    &gradient.tensor.part("grad_input", range())?,
+                ];
+                recorder.gpu().capabilities().check_elements("grad_input", elements.into())?;
+                unary_backward(recorder, op, elements, gradient.accumulate, parts)
+            })?;
+            gradient.finish(recorder)
+        })
+    }
 }
 
 impl Unary {
@@ -65,5 +119,15 @@ impl Unary {
         let (gpu, spec) = (input.gpu(), input.spec());
         let plan = gpu.plan((operation(*self), spec), || UnaryPlan::new(gpu, self, spec))?;
         run(gpu, |recorder| plan.forward(recorder, input))
+    }
+
+    /// The gradient of the sum of `output * grad_output`, in a new tensor of the input's shape, submitted.
+    ///
+    /// # Errors
+    /// As [`UnaryPlan::new`] and [`UnaryPlan::backward`].
+    pub fn backward(&self, input: &Tensor, grad_output: &Tensor) -> Result<Tensor> {
+        let (gpu, spec) = (input.gpu(), input.spec());
+        let plan = gpu.plan((operation(*self), spec), || UnaryPlan::new(gpu, self, spec))?;
+        run(gpu, |recorder| plan.backward(recorder, input, grad_output))
     }
 }

@@ -53,7 +53,9 @@ impl Gpu {
         let inputs = MatmulInputs { a: element, b: element };
         MatmulPlan::new(self, &Matmul::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;
-        UnaryPlan::new(self, &Unary::Relu, pixel.spec())?.forward(&mut recorder, pixel)?;
+        let plan = UnaryPlan::new(self, &Unary::Relu, pixel.spec())?;
+        plan.forward(&mut recorder, pixel)?;
+        plan.backward(&mut recorder, pixel, pixel)?;
         let inputs = BinaryInputs { a: pixel, b: pixel };
         BinaryPlan::new(self, &Binary::Add, &inputs.map(|tensor| tensor.spec()))?.forward(&mut recorder, &inputs)?;
         // Its kernel is that of a split too.

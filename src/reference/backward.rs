@@ -13,14 +13,14 @@ use crate::geometry::{
 
 /// A sum with the absolute values and the number of its terms.
 #[derive(Debug, Clone, Copy, Default)]
-struct Sum {
+pub(super) struct Sum {
     value: f64,
     magnitude: f64,
     terms: u64,
 }
 
 impl Sum {
-    fn add(&mut self, value: f64, magnitude: f64, terms: u64) {
+    pub(super) fn add(&mut self, value: f64, magnitude: f64, terms: u64) {
         self.value += value;
         self.magnitude += magnitude;
         self.terms += terms;
@@ -37,7 +37,7 @@ impl From<Vec<Sum>> for Reference {
     }
 }
 
-fn zeros(elements: u64) -> Vec<Sum> {
+pub(super) fn zeros(elements: u64) -> Vec<Sum> {
     vec![Sum::default(); elements as usize]
 }
 

@@ -20,3 +20,21 @@ pub fn global_average_pool<T: Copy + Into<f64>>(
     }
     Ok(reference)
 }
+
+/// The gradient of a [`GlobalAveragePool`](crate::geometry::GlobalAveragePool), which no element of the input has a part in.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where the slice is not as long as the output.
+pub fn global_average_pool_backward<T: Copy + Into<f64>>(
+    geometry: &GlobalAveragePoolGeometry,
+    grad_output: &[T],
+) -> Result<Reference> {
+    let GlobalAveragePoolGeometry { batch, channels, pixels } = *geometry;
+    check_len("grad_output", grad_output, geometry.output_shape())?;
+    let mut reference = Reference::zeros([batch, channels, pixels].into(), 1);
+    for (element, value) in reference.value.iter_mut().enumerate() {
+        *value = grad_output[element / pixels as usize].into() / f64::from(pixels);
+        reference.magnitude[element] = value.abs();
+    }
+    Ok(reference)
+}

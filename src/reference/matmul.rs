@@ -1,6 +1,7 @@
+use super::backward::zeros;
 use super::{Reference, check_len};
 use crate::error::Result;
-use crate::geometry::{MatmulGeometry, MatmulInputs};
+use crate::geometry::{MatmulGeometry, MatmulGradients, MatmulInputs};
 
 /// A batch of products; see [`Matmul`](crate::geometry::Matmul).
 ///
@@ -28,4 +29,38 @@ pub fn matmul<T: Copy + Into<f64>>(geometry: &MatmulGeometry, inputs: &MatmulInp
         }
     }
     Ok(reference)
+}
+
+/// The gradients of a [`Matmul`](crate::geometry::Matmul).
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
+pub fn matmul_backward<T: Copy + Into<f64>>(
+    geometry: &MatmulGeometry,
+    inputs: &MatmulInputs<&[T]>,
+    grad_output: &[T],
+) -> Result<MatmulGradients<Reference>> {
+    let MatmulGeometry { op, batch, rows, columns, depth } = *geometry;
+    check_len("a", inputs.a, [batch, rows, depth])?;
+    check_len("b", inputs.b, [batch, depth, columns])?;
+    check_len("grad_output", grad_output, geometry.output_shape())?;
+    let (mut grad_a, mut grad_b) = (zeros(inputs.a.len() as u64), zeros(inputs.b.len() as u64));
+    let mut element = 0;
+    for n in 0..batch {
+        for row in 0..rows {
+            for column in 0..columns {
+                let grad: f64 = grad_output[element].into();
+                for k in 0..depth {
+                    let a = if op.transpose_a { k * rows + row } else { row * depth + k };
+                    let b = if op.transpose_b { column * depth + k } else { k * columns + column };
+                    let (a, b) = ((n * rows * depth + a) as usize, (n * depth * columns + b) as usize);
+                    let [term_a, term_b] = [inputs.b[b], inputs.a[a]].map(|other| grad * other.into());
+                    grad_a[a].add(term_a, term_a.abs(), 1);
+                    grad_b[b].add(term_b, term_b.abs(), 1);
+                }
+                element += 1;
+            }
+        }
+    }
+    Ok(MatmulGradients { a: Some(grad_a.into()), b: Some(grad_b.into()) })
 }

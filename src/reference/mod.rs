@@ -16,16 +16,16 @@ mod matmul;
 mod unary;
 
 pub use backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
-pub use batch_norm::batch_norm;
+pub use batch_norm::{batch_norm, batch_norm_backward};
 pub use bilinear_sample::bilinear_sample;
-pub use binary::binary;
-pub use concat::{concat, split};
+pub use binary::{binary, binary_backward};
+pub use concat::{concat, concat_backward, split, split_backward};
 pub use conv2d::conv2d;
 pub use deform::{deform_conv2d, deform_im2col};
-pub use global_average_pool::global_average_pool;
+pub use global_average_pool::{global_average_pool, global_average_pool_backward};
 pub use im2col::im2col;
-pub use matmul::matmul;
-pub use unary::unary;
+pub use matmul::{matmul, matmul_backward};
+pub use unary::{unary, unary_backward};
 
 use crate::error::{Error, Result};
 use crate::shape::Shape;

@@ -10,7 +10,7 @@ use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage};
 use crate::support::random::normal;
 
-fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
+pub(crate) fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
     let mut limits = crate::gpu().capabilities().limits.clone();
     limit(&mut limits);
     let options = GpuOptions { limits: Some(limits), ..GpuOptions::default() };
@@ -26,7 +26,7 @@ fn check_with(gpu: &Gpu, problem: &Problem) {
 }
 
 /// Problems whose tensors are all beyond 16 KiB.
-fn large_problems() -> Vec<Problem> {
+pub(crate) fn large_problems() -> Vec<Problem> {
     let mut rng = Rng::with_seed(11);
     let op = DeformConv2d { padding: [1; 4], groups: 2, offset_groups: 3, ..DeformConv2d::default() };
     let mut problems = Vec::new();

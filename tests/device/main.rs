@@ -8,6 +8,7 @@
 //! | random | drawn problems, legal or not, on devices with small limits: both agree, or both refuse |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
+//! | gradients | every backward pass agrees with the reference, writing and adding, in any storage, and what it refuses |
 //! | dialects | the short ways of other systems' operations, on their documents' examples |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
@@ -22,6 +23,7 @@ mod dtypes;
 mod embedding;
 mod faults;
 mod goldens;
+mod gradients;
 mod limits;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -34,10 +36,12 @@ mod support;
 
 use std::sync::OnceLock;
 
+use fastrand::Rng;
 use pliant::{Gpu, Strategy};
 
 use support::compare::Expected;
-use support::problem::{Implementation, Problem, Storage};
+use support::problem::{Implementation, Problem, Storage, before};
+use support::random::normal;
 
 /// The device of all tests.
 fn gpu() -> &'static Gpu {
@@ -67,6 +71,33 @@ fn check_on(problem: &Problem, implementation: Implementation<'_>) -> Result<(),
     };
     let reference = problem.stored(storage).reference().map_err(|error| error.to_string())?;
     Expected::of_reference(reference).stored(storage.data).compare(&actual).map_err(|miss| format!("output{miss}"))
+}
+
+/// Holds the gradients of a problem against the reference, where there is a backward pass; `seed` draws that of the output.
+fn check_backward_on(problem: &Problem, seed: u64, implementation: Implementation<'_>) -> Result<(), String> {
+    let Implementation::Device { gpu, storage, .. } = implementation else { return Ok(()) };
+    let failed = |error: pliant::Error| error.to_string();
+    let problem = problem.stored(storage);
+    let elements = problem.reference().map_err(failed)?.value.len() as u32;
+    let grad_output = normal(&mut Rng::with_seed(seed), [elements], 1.0).stored(storage.data);
+    let gradients = pollster::block_on(problem.backward_on(gpu, storage, &grad_output)).map_err(failed)?;
+    if gradients.is_empty() {
+        return Ok(());
+    }
+    let references = problem.gradients(&grad_output).map_err(failed)?;
+    assert_eq!(gradients.len(), references.len());
+    for (gradient, (name, reference)) in gradients.into_iter().zip(references) {
+        assert_eq!(gradient.name, name);
+        let mut sum = reference.clone();
+        for (index, (value, magnitude)) in sum.value.iter_mut().zip(&mut sum.magnitude).enumerate() {
+            let before = f64::from(before(index));
+            (*value, *magnitude) = (*value + before, *magnitude + value.abs() + before.abs());
+        }
+        let expected = |reference| Expected::of_reference(reference).stored(gradient.dtype);
+        expected(reference).compare(&gradient.value).map_err(|miss| format!("{name}{miss}"))?;
+        expected(sum).compare(&gradient.added).map_err(|miss| format!("{name}, added, {miss}"))?;
+    }
+    Ok(())
 }
 
 fn check(problem: &Problem) {

@@ -12,7 +12,7 @@ use crate::dtypes::STORAGES;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage};
 use crate::support::random::normal;
-use crate::{check_on, gpu};
+use crate::{check_backward_on, check_on, gpu};
 
 /// The common device, and some with small limits or without features.
 fn devices() -> &'static [Gpu] {
@@ -291,7 +291,13 @@ fn draw(seed: u64) -> Problem {
 
 /// Both give the same, or both refuse for what the problem is.
 fn agree(problem: &Problem, device: Implementation<'_>) -> Result<(), String> {
-    let Err(refused) = problem.reference() else { return check_on(problem, device) };
+    let Err(refused) = problem.reference() else {
+        check_on(problem, device)?;
+        return match device {
+            Implementation::Device { strategy: None, .. } => check_backward_on(problem, 1, device),
+            _ => Ok(()),
+        };
+    };
     match pollster::block_on(problem.run(device)) {
         Err(Error::Shape { .. } | Error::Attribute { .. }) => Ok(()),
         Err(error) => Err(format!("the reference says {refused}; the device says {error}")),

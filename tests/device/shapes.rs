@@ -158,7 +158,7 @@ fn bilinear_samples_in_every_border() {
     }
 }
 
-const UNARIES: [Unary; 6] = [
+pub(crate) const UNARIES: [Unary; 6] = [
     Unary::Sigmoid,
     Unary::Tanh,
     Unary::Relu,

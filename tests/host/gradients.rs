@@ -125,6 +125,153 @@ fn bilinear_sample_by_differences() {
     }
 }
 
+#[test]
+fn matmul_by_differences() {
+    let mut rng = Rng::with_seed(64);
+    for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+        let a = if transpose_a { [1, 2, 5, 3] } else { [1, 2, 3, 5] };
+        let b = if transpose_b { [1, 2, 4, 5] } else { [1, 2, 5, 4] };
+        let shapes = MatmulInputs { a, b }.map(|&[_, batch, rows, columns]| [batch, rows, columns].into());
+        let geometry = MatmulGeometry::new(&Matmul { transpose_a, transpose_b }, &shapes).unwrap();
+        let inputs = MatmulInputs { a, b }.map(|&shape| drawn(&mut rng, shape));
+        let grad_output = drawn(&mut rng, [1, 2, 3, 4]);
+        let slices = inputs.map(Vec::as_slice);
+        let gradients = reference::matmul_backward(&geometry, &slices, &grad_output).unwrap();
+        let loss =
+            |inputs: MatmulInputs<&[f64]>| weighted(reference::matmul(&geometry, &inputs).unwrap(), &grad_output);
+        check("a", &gradients.a.unwrap(), slices.a, |a| loss(MatmulInputs { a, ..slices }));
+        check("b", &gradients.b.unwrap(), slices.b, |b| loss(MatmulInputs { b, ..slices }));
+    }
+}
+
+#[test]
+fn unary_by_differences() {
+    let mut rng = Rng::with_seed(65);
+    for op in [Unary::Sigmoid, Unary::Tanh, Unary::Relu, Unary::Clip { min: -0.6, max: 1.2 }] {
+        let geometry = UnaryGeometry::new(&op, [2, 3, 4, 5].into()).unwrap();
+        // Off the kinks, which are multiples of 0.6.
+        let near = |element: f64| 0.6 * ((element * 4.0).floor() + 0.1 + 0.8 * element.abs());
+        let input: Vec<_> = drawn(&mut rng, [2, 3, 4, 5]).into_iter().map(near).collect();
+        let grad_output = drawn(&mut rng, [2, 3, 4, 5]);
+        let gradient = reference::unary_backward(&geometry, &input, &grad_output).unwrap();
+        check("input", &gradient, &input, |input| weighted(reference::unary(&geometry, input).unwrap(), &grad_output));
+    }
+}
+
+#[test]
+fn binary_by_differences() {
+    let mut rng = Rng::with_seed(66);
+    for op in [Binary::Add, Binary::Mul] {
+        for (a, b) in [([2, 3, 4, 5], [2, 3, 4, 5]), ([2, 1, 4, 1], [1, 3, 1, 5]), ([1, 1, 1, 1], [2, 3, 1, 5])] {
+            let extents = BinaryInputs { a, b };
+            let geometry = BinaryGeometry::new(&op, &extents.map(|&extents| extents.into())).unwrap();
+            let inputs = extents.map(|&shape| drawn(&mut rng, shape));
+            let grad_output = drawn(&mut rng, geometry.output_shape().extents().try_into().unwrap());
+            let slices = inputs.map(Vec::as_slice);
+            let gradients = reference::binary_backward(&geometry, &slices, &grad_output).unwrap();
+            let loss =
+                |inputs: BinaryInputs<&[f64]>| weighted(reference::binary(&geometry, &inputs).unwrap(), &grad_output);
+            check("a", &gradients.a.unwrap(), slices.a, |a| loss(BinaryInputs { a, ..slices }));
+            check("b", &gradients.b.unwrap(), slices.b, |b| loss(BinaryInputs { b, ..slices }));
+        }
+    }
+}
+
+#[test]
+fn joins_and_cuts_by_differences() {
+    let mut rng = Rng::with_seed(67);
+    for axis in 0..3 {
+        let part = |size| {
+            let mut extents = [2, 3, 4];
+            extents[axis as usize] = size;
+            extents
+        };
+        let sizes = [2, 1, 3];
+        let concat = ConcatGeometry::new(&Concat { axis }, &sizes.map(|size| part(size).into())).unwrap();
+        let split = SplitGeometry::new(&Split { axis, sizes: sizes.to_vec() }, part(6).into()).unwrap();
+        let drawn_part = |rng: &mut Rng, size: u32| {
+            let [x, y, z] = part(size);
+            drawn(rng, [1, x, y, z])
+        };
+        let (whole, grad_whole) = (drawn_part(&mut rng, 6), drawn_part(&mut rng, 6));
+        let parts = sizes.map(|size| drawn_part(&mut rng, size));
+        let grad_parts = sizes.map(|size| drawn_part(&mut rng, size));
+        let (parts, grad_parts) = (parts.each_ref().map(Vec::as_slice), grad_parts.each_ref().map(Vec::as_slice));
+
+        let gradients = reference::concat_backward(&concat, &grad_whole).unwrap();
+        for (index, gradient) in gradients.iter().enumerate() {
+            check("input", gradient, parts[index], |part| {
+                let mut parts = parts;
+                parts[index] = part;
+                weighted(reference::concat(&concat, &parts).unwrap(), &grad_whole)
+            });
+        }
+        let gradient = reference::split_backward(&split, &grad_parts).unwrap();
+        check("input", &gradient, &whole, |whole| {
+            let outputs = reference::split(&split, whole).unwrap();
+            outputs.into_iter().zip(grad_parts).map(|(output, grad)| weighted(output, grad)).sum()
+        });
+    }
+}
+
+#[test]
+fn global_average_pool_by_differences() {
+    let mut rng = Rng::with_seed(68);
+    let geometry = GlobalAveragePoolGeometry::new(&GlobalAveragePool, [2, 3, 4, 5].into()).unwrap();
+    let (input, grad_output) = (drawn(&mut rng, [2, 3, 4, 5]), drawn(&mut rng, [2, 3, 1, 1]));
+    let gradient = reference::global_average_pool_backward(&geometry, &grad_output).unwrap();
+    check("input", &gradient, &input, |input| {
+        weighted(reference::global_average_pool(&geometry, input).unwrap(), &grad_output)
+    });
+}
+
+#[test]
+fn batch_norm_by_differences() {
+    let mut rng = Rng::with_seed(69);
+    let shapes = BatchNormInputs { input: [2, 3, 4, 5].into(), scale: [3].into(), shift: [3].into() };
+    let geometry = BatchNormGeometry::new(&BatchNorm, &shapes).unwrap();
+    let extents = BatchNormInputs { input: [2, 3, 4, 5], scale: [1, 3, 1, 1], shift: [1, 3, 1, 1] };
+    let inputs = extents.map(|&shape| drawn(&mut rng, shape));
+    let grad_output = drawn(&mut rng, [2, 3, 4, 5]);
+    let slices = inputs.map(Vec::as_slice);
+    let gradients = reference::batch_norm_backward(&geometry, &slices, &grad_output).unwrap();
+    let loss =
+        |inputs: BatchNormInputs<&[f64]>| weighted(reference::batch_norm(&geometry, &inputs).unwrap(), &grad_output);
+    check("input", &gradients.input.unwrap(), slices.input, |input| loss(BatchNormInputs { input, ..slices }));
+    check("scale", &gradients.scale.unwrap(), slices.scale, |scale| loss(BatchNormInputs { scale, ..slices }));
+    check("shift", &gradients.shift.unwrap(), slices.shift, |shift| loss(BatchNormInputs { shift, ..slices }));
+}
+
+/// Bounds, zeros of either sign, and what is no number.
+#[test]
+fn derivatives_of_functions_by_hand() {
+    let input = [-1.0, -0.5, -0.0, 0.0, 1e-300, 2.0, 2.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    let clip = |min, max| Unary::Clip { min, max };
+    let all = f32::INFINITY;
+    let table = [
+        (Unary::Relu, [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]),
+        (clip(-0.5, 2.0), [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]),
+        (clip(0.0, all), [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]),
+        (clip(-all, all), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]),
+        (clip(2.0, 2.0), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]),
+        (clip(2.0, -1.0), [0.0; 10]),
+    ];
+    for (op, expected) in table {
+        let geometry = UnaryGeometry::new(&op, [10].into()).unwrap();
+        // A gradient that does not pass counts for nothing, infinite though it be.
+        let grads = expected.map(|derivative| if derivative == 0.0 { f64::INFINITY } else { 3.0 });
+        let gradient = reference::unary_backward(&geometry, &input, &grads).unwrap();
+        assert_eq!(gradient.value, expected.map(|derivative| 3.0 * derivative), "{op:?}");
+    }
+    for (op, at_zero) in [(Unary::Sigmoid, 0.25), (Unary::Tanh, 1.0)] {
+        let geometry = UnaryGeometry::new(&op, [10].into()).unwrap();
+        let gradient = reference::unary_backward(&geometry, &input, &[1.0; 10]).unwrap().value;
+        assert_eq!(gradient[2..4], [at_zero; 2], "{op:?}");
+        assert_eq!(gradient[7..9], [0.0; 2], "{op:?}");
+        assert!(gradient[9].is_nan(), "{op:?}");
+    }
+}
+
 /// The derivative by y on rows 10 and 20 of one column, at and between the kinks.
 #[test]
 fn derivatives_at_the_kinks_by_hand() {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use pliant::dialect::AutoPad;
 use pliant::geometry::*;
+use pliant::reference::Reference;
 use pliant::{DType, DeformConv2dPlan, Error, Shape, TensorSpec};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -113,26 +114,13 @@ impl Case {
             }
             op => return Err(format!("the op {op} is not known").into()),
         };
-        if let Implementation::Reference = implementation
-            && let Some(grad_output) = file.array("grad_output")?
-        {
-            for (name, gradient) in problem.gradients(&grad_output)? {
-                let Some(expected) = file.expected(name)? else { continue };
-                let values: Vec<_> = gradient.value.iter().map(|&value| value as f32).collect();
-                if let Err(miss) = expected.compare(&values) {
-                    return Ok(Verdict::Failed(format!("{name}{miss}")));
-                }
-            }
+        if !file.tensors.names().iter().any(|name| name.starts_with("expect.")) {
+            return Err("nothing is expected".into());
         }
-        let mut expected = match (file.expected("output")?, implementation) {
-            (Some(expected), _) => expected,
-            (None, Implementation::Reference) => return Ok(Verdict::Passed),
-            (None, Implementation::Device { .. }) => {
-                return Ok(Verdict::Skipped(
-                    "it has gradients only, and the backward pass is not built yet".to_string(),
-                ));
-            }
-        };
+        if let Some(miss) = file.judge_gradients(&problem, implementation).await? {
+            return Ok(Verdict::Failed(miss));
+        }
+        let Some(mut expected) = file.expected("output")? else { return Ok(Verdict::Passed) };
         if let Implementation::Device { storage, .. } = implementation
             && storage != Storage::F32
         {
@@ -273,6 +261,44 @@ impl<'a> File<'a> {
         let Some((_, values)) = self.optional(&format!("expect.{name}"))? else { return Ok(None) };
         let (absolute, relative) = (self.number(&format!("atol.{name}"))?, self.number(&format!("rtol.{name}"))?);
         Ok(Some(Expected::within(values, absolute, relative)))
+    }
+
+    /// The first expected gradient that is missed, if one is.
+    async fn judge_gradients(
+        &self,
+        problem: &Problem,
+        implementation: Implementation<'_>,
+    ) -> Result<Option<String>, Failure> {
+        let names: Vec<_> = self.tensors.names().into_iter().filter_map(|name| name.strip_prefix("expect.")).collect();
+        let Some(grad_output) = self.array("grad_output")? else { return Ok(None) };
+        let storage = implementation.storage();
+        let (stored, stored_grad) = (problem.stored(storage), grad_output.stored(storage.data));
+        let references = stored.gradients(&stored_grad)?;
+        let actual: Vec<_> = match implementation {
+            Implementation::Reference => {
+                let value = |reference: &Reference| reference.value.iter().map(|&value| value as f32).collect();
+                references.iter().map(|(_, reference)| (DType::F32, value(reference))).collect()
+            }
+            Implementation::Device { gpu, .. } => {
+                let gradients = problem.backward_on(gpu, storage, &grad_output).await?;
+                gradients.into_iter().map(|gradient| (gradient.dtype, gradient.value)).collect()
+            }
+        };
+        for name in names.into_iter().filter(|name| name.starts_with("grad_")) {
+            let found = references.iter().zip(&actual).find(|((other, _), _)| *other == name);
+            let Some(((_, reference), (dtype, values))) = found else {
+                return Ok(Some(format!("{name} is expected, and there is none")));
+            };
+            let expected = match self.expected(name)? {
+                Some(expected) if storage == Storage::F32 => expected,
+                // See the output.
+                _ => Expected::of_reference(reference.clone()).stored(*dtype),
+            };
+            if let Err(miss) = expected.compare(values) {
+                return Ok(Some(format!("{name}{miss}")));
+            }
+        }
+        Ok(None)
     }
 
     /// What is stated of the convolution.

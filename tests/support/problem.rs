@@ -5,8 +5,8 @@ use pliant::geometry::*;
 use pliant::reference::{self, Reference};
 use pliant::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan,
-    GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder, Result, Shape, SplitPlan, Strategy, Tensor,
-    TensorSpec, UnaryPlan, wgpu,
+    Destination, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder, Result, Shape, SplitPlan, Strategy,
+    Tensor, TensorSpec, UnaryPlan, wgpu,
 };
 
 /// A tensor on the host.
@@ -42,7 +42,7 @@ impl Array {
     }
 
     /// As it is once it has been stored so.
-    fn stored(&self, dtype: DType) -> Self {
+    pub(crate) fn stored(&self, dtype: DType) -> Self {
         Self::from_fn(self.shape, |index| match dtype {
             DType::F32 => self.elements[index],
             DType::F16 => f16::from_f32(self.elements[index]).to_f32(),
@@ -61,6 +61,15 @@ pub(crate) enum Implementation<'a> {
         strategy: Option<Strategy>,
         storage: Storage,
     },
+}
+
+impl Implementation<'_> {
+    pub(crate) fn storage(self) -> Storage {
+        match self {
+            Self::Reference => Storage::F32,
+            Self::Device { storage, .. } => storage,
+        }
+    }
 }
 
 /// How tensors are stored.
@@ -197,7 +206,37 @@ impl Problem {
                 let geometry = DeformConv2dGeometry::new(op, &inputs.map(shape))?;
                 named!(reference::deform_conv2d_backward(&geometry, &inputs.map(slice), grad_output))
             }
-            _ => Vec::new(),
+            Self::Matmul(op, inputs) => {
+                let geometry = MatmulGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::matmul_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            Self::Unary(op, input) => {
+                let geometry = UnaryGeometry::new(op, input.shape)?;
+                vec![("grad_input", reference::unary_backward(&geometry, &input.elements, grad_output)?)]
+            }
+            Self::Binary(op, inputs) => {
+                let geometry = BinaryGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::binary_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            Self::Concat(op, inputs) => {
+                let geometry = ConcatGeometry::new(op, &inputs.iter().map(shape).collect::<Vec<_>>())?;
+                let gradients = reference::concat_backward(&geometry, grad_output)?;
+                gradients.into_iter().map(|gradient| ("grad_input", gradient)).collect()
+            }
+            Self::Split(op, input) => {
+                let geometry = SplitGeometry::new(op, input.shape)?;
+                let grad_outputs = cut(grad_output, &geometry.output_shapes());
+                vec![("grad_input", reference::split_backward(&geometry, &grad_outputs)?)]
+            }
+            Self::GlobalAveragePool(op, input) => {
+                let geometry = GlobalAveragePoolGeometry::new(op, input.shape)?;
+                vec![("grad_input", reference::global_average_pool_backward(&geometry, grad_output)?)]
+            }
+            Self::BatchNorm(op, inputs) => {
+                let geometry = BatchNormGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::batch_norm_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            Self::Im2col(..) | Self::DeformIm2col(..) => Vec::new(),
         })
     }
 
@@ -377,6 +416,223 @@ impl Problem {
             }
         }
     }
+
+    /// What a device makes of the gradients, in the order of those of the reference. Empty where it has no backward pass.
+    pub(crate) async fn backward_on(
+        &self,
+        gpu: &Gpu,
+        storage: Storage,
+        grad_output: &Array,
+    ) -> Result<Vec<Differentiated>> {
+        let data = |array: &Array| array.upload_as(gpu, storage.data);
+        let offset = |array: &Array| array.upload_as(gpu, storage.offset);
+        let mask = |array: &Array| array.upload_as(gpu, storage.mask);
+        let weight = |array: &Array| array.upload_as(gpu, storage.weight);
+        let recorder = &mut Recorder::new(gpu);
+        let like =
+            |output: Tensor| Array { shape: output.shape(), ..grad_output.clone() }.upload_as(gpu, output.dtype());
+        // Every plan has the same verbs; only their gradients differ.
+        macro_rules! run {
+            ($plan:expr, $inputs:expr, $gradients:ident { $($field:ident),+ }) => {{
+                let (plan, inputs) = ($plan?, $inputs);
+                let grad_output = &like(plan.forward(recorder, inputs)?)?;
+                differentiated(
+                    gpu,
+                    |recorder| {
+                        let gradients = plan.backward(recorder, inputs, grad_output, &$gradients::ALL)?;
+                        Ok(gradients.named().map(|(name, gradient)| (name, gradient.clone())).collect())
+                    },
+                    |recorder, destinations| {
+                        let of = |name: &str| destinations.iter().find(|(other, _)| *other == name)?.1;
+                        let destinations = $gradients { $($field: of(concat!("grad_", stringify!($field)))),+ };
+                        plan.backward_into(recorder, inputs, grad_output, &destinations)
+                    },
+                )
+                .await
+            }};
+            ($plan:expr, $input:expr) => {{
+                let (plan, input) = ($plan?, $input);
+                let grad_output = &like(plan.forward(recorder, input)?)?;
+                differentiated(
+                    gpu,
+                    |recorder| Ok(vec![("grad_input", plan.backward(recorder, input, grad_output)?)]),
+                    |recorder, destinations| match destinations[0].1 {
+                        Some(destination) => plan.backward_into(recorder, input, grad_output, destination),
+                        None => Ok(()),
+                    },
+                )
+                .await
+            }};
+        }
+        match self {
+            Self::Matmul(op, inputs) => {
+                let inputs = MatmulInputs { a: data(&inputs.a)?, b: weight(&inputs.b)? };
+                let plan = MatmulPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), MatmulGradients { a, b })
+            }
+            Self::Unary(op, input) => {
+                let input = data(input)?;
+                run!(UnaryPlan::new(gpu, op, input.spec()), &input)
+            }
+            Self::Binary(op, inputs) => {
+                let inputs = BinaryInputs { a: data(&inputs.a)?, b: weight(&inputs.b)? };
+                let plan = BinaryPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), BinaryGradients { a, b })
+            }
+            Self::Concat(op, inputs) => {
+                let dtypes = [storage.data, storage.weight].into_iter().cycle();
+                let specs: Vec<_> =
+                    inputs.iter().zip(dtypes).map(|(input, dtype)| TensorSpec { shape: input.shape, dtype }).collect();
+                let plan = ConcatPlan::new(gpu, op, &specs)?;
+                let shapes: Vec<_> = specs.iter().map(|spec| spec.shape).collect();
+                let shape = ConcatGeometry::new(op, &shapes)?.output_shape();
+                let grad_output = data(&Array { shape, ..grad_output.clone() })?;
+                differentiated(
+                    gpu,
+                    |recorder| {
+                        let gradients = plan.backward(recorder, &grad_output, &vec![true; specs.len()])?;
+                        Ok(gradients.into_iter().flatten().map(|gradient| ("grad_input", gradient)).collect())
+                    },
+                    |recorder, destinations| {
+                        let destinations: Vec<_> = destinations.iter().map(|(_, destination)| *destination).collect();
+                        plan.backward_into(recorder, &grad_output, &destinations)
+                    },
+                )
+                .await
+            }
+            Self::Split(op, input) => {
+                let plan = SplitPlan::new(gpu, op, TensorSpec { shape: input.shape, dtype: storage.data })?;
+                let shapes = SplitGeometry::new(op, input.shape)?.output_shapes();
+                let slices = cut(&grad_output.elements, &shapes);
+                let grad_outputs = shapes
+                    .iter()
+                    .zip(slices)
+                    .map(|(&shape, slice)| data(&Array { shape, elements: slice.to_vec() }))
+                    .collect::<Result<Vec<_>>>()?;
+                let grad_outputs: Vec<_> = grad_outputs.iter().collect();
+                differentiated(
+                    gpu,
+                    |recorder| Ok(vec![("grad_input", plan.backward(recorder, &grad_outputs)?)]),
+                    |recorder, destinations| match destinations[0].1 {
+                        Some(destination) => plan.backward_into(recorder, &grad_outputs, destination),
+                        None => Ok(()),
+                    },
+                )
+                .await
+            }
+            Self::GlobalAveragePool(op, input) => {
+                let input = data(input)?;
+                run!(GlobalAveragePoolPlan::new(gpu, op, input.spec()), &input)
+            }
+            Self::BatchNorm(op, inputs) => {
+                let BatchNormInputs { input, scale, shift } = inputs;
+                let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
+                let plan = BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), BatchNormGradients { input, scale, shift })
+            }
+            Self::BilinearSample(op, inputs) => {
+                let (input, positions) = (data(&inputs.input)?, offset(&inputs.positions)?);
+                let inputs = BilinearSampleInputs { input, positions };
+                let plan = BilinearSamplePlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), BilinearSampleGradients { input, positions })
+            }
+            Self::Conv2d(op, inputs) => {
+                let inputs = Conv2dInputs {
+                    input: data(&inputs.input)?,
+                    weight: weight(&inputs.weight)?,
+                    bias: inputs.bias.as_ref().map(weight).transpose()?,
+                };
+                let plan = Conv2dPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), Conv2dGradients { input, weight, bias })
+            }
+            Self::DeformConv2d(op, inputs) => {
+                let inputs = DeformConv2dInputs {
+                    input: data(&inputs.input)?,
+                    offset: offset(&inputs.offset)?,
+                    mask: inputs.mask.as_ref().map(mask).transpose()?,
+                    weight: weight(&inputs.weight)?,
+                    bias: inputs.bias.as_ref().map(weight).transpose()?,
+                };
+                let plan = DeformConv2dPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                let inputs = &inputs.map(|tensor| tensor);
+                run!(plan, inputs, DeformConv2dGradients { input, offset, weight, mask, bias })
+            }
+            Self::Im2col(..) | Self::DeformIm2col(..) => Ok(Vec::new()),
+        }
+    }
+}
+
+/// A gradient as a device makes it.
+pub(crate) struct Differentiated {
+    pub(crate) name: &'static str,
+    pub(crate) dtype: DType,
+    pub(crate) value: Vec<f32>,
+    /// The same added to [`before`].
+    pub(crate) added: Vec<f32>,
+}
+
+/// What a gradient is added to, by element: numbers that every element type holds.
+pub(crate) fn before(element: usize) -> f32 {
+    (element % 13) as f32 - 4.0
+}
+
+/// Slices of several tensors that lie one behind another.
+fn cut<'a>(mut elements: &'a [f32], shapes: &[Shape]) -> Vec<&'a [f32]> {
+    let mut next = |shape: &Shape| {
+        let (first, rest) = elements.split_at(shape.elements() as usize);
+        elements = rest;
+        first
+    };
+    shapes.iter().map(&mut next).collect()
+}
+
+/// Destinations by name, where a gradient is wanted.
+type Destinations<'a> = [(&'static str, Option<Destination<'a>>)];
+
+/// The gradients that a device makes, by `backward_into`. They must be those that `backward` gives, whatever was left in the workspace
+/// and in the outputs, and each those that it is when it is asked for alone.
+async fn differentiated(
+    gpu: &Gpu,
+    backward: impl FnOnce(&mut Recorder) -> Result<Vec<(&'static str, Tensor)>>,
+    backward_into: impl Fn(&mut Recorder, &Destinations) -> Result<()>,
+) -> Result<Vec<Differentiated>> {
+    let mut recorder = Recorder::new(gpu);
+    let gradients = backward(&mut recorder)?;
+    recorder.submit()?;
+    drop(recorder);
+    let into = |destinations: &Destinations| {
+        gpu.poison_workspace()?;
+        let mut recorder = Recorder::new(gpu);
+        backward_into(&mut recorder, destinations)?;
+        recorder.submit()
+    };
+    let guarded =
+        || gradients.iter().map(|(_, gradient)| Guarded::new(gpu, gradient.spec())).collect::<Result<Vec<_>>>();
+
+    let (all, alone, added) = (guarded()?, guarded()?, guarded()?);
+    let every = |outputs: &[Guarded], destination: for<'a> fn(&'a Tensor) -> Destination<'a>| {
+        let destinations = outputs.iter().map(|guarded| Some(destination(&guarded.output)));
+        into(&gradients.iter().map(|(name, _)| *name).zip(destinations).collect::<Vec<_>>())
+    };
+    every(&all, |tensor| Destination::Write(tensor))?;
+    for (wanted, guarded) in alone.iter().enumerate() {
+        let destination = |index| (index == wanted).then_some(Destination::Write(&guarded.output));
+        let named = gradients.iter().enumerate().map(|(index, (name, _))| (*name, destination(index)));
+        into(&named.collect::<Vec<_>>())?;
+    }
+    added.iter().for_each(|guarded| guarded.fill(gpu, before));
+    every(&added, |tensor| Destination::Add(tensor))?;
+
+    let mut results = Vec::new();
+    for (index, (name, gradient)) in gradients.iter().enumerate() {
+        let value = all[index].elements().await?;
+        for (what, other) in [("allocated", elements(gradient).await?), ("alone", alone[index].elements().await?)] {
+            let same = value.iter().zip(&other).all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(same, "{name} differs when it is {what}");
+        }
+        results.push(Differentiated { name, dtype: gradient.dtype(), value, added: added[index].elements().await? });
+    }
+    Ok(results)
 }
 
 /// What a device makes of it in the second of two runs: before it, whatever the first left in the workspace is poisoned, and so are
@@ -426,6 +682,24 @@ impl Guarded {
             whole: Tensor::from_buffer(gpu, buffer.clone(), 0, [words as u32], DType::F32)?,
             output: Tensor::from_buffer(gpu, buffer, GUARD * 4, shape, dtype)?,
         })
+    }
+
+    /// Has the output hold these elements.
+    fn fill(&self, gpu: &Gpu, element: impl Fn(usize) -> f32) {
+        let words = |bits: &dyn Fn(f32) -> u16| {
+            let elements = (0..self.output.shape().elements() as usize).map(|index| bits(element(index)));
+            let mut bytes: Vec<_> = elements.flat_map(u16::to_ne_bytes).collect();
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            bytes
+        };
+        let bytes = match self.output.dtype() {
+            DType::F32 => {
+                (0..self.output.shape().elements() as usize).flat_map(|index| element(index).to_ne_bytes()).collect()
+            }
+            DType::F16 => words(&|element| f16::from_f32(element).to_bits()),
+            DType::BF16 => words(&|element| bf16::from_f32(element).to_bits()),
+        };
+        gpu.queue().write_buffer(self.output.buffer(), self.output.offset(), &bytes);
     }
 
     /// The output's elements.

@@ -6,23 +6,17 @@ use std::ops::Range;
 use super::super::backward::Gradient;
 use super::super::channels_last::ChannelsLast;
 use super::super::columns::Sampler;
-use super::super::columns_backward::{ColumnsBackward, Gradients, Strip};
+use super::super::columns_backward::{Blocks, ColumnsBackward, Gradients, Strip};
 use super::super::matmul::{Matrix, Output, Product, product};
-use super::super::{bindable, in_pieces, pieces};
+use super::super::sums::{sum_over, zeros};
+use super::super::{in_pieces, pieces};
 use super::im2col::{Im2colConvolution, depth};
 use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor};
 use crate::kernels::pack_weight_transposed::{self, PACK_WEIGHT_TRANSPOSED};
+use crate::kernels::segment_sums::SEGMENT_SUMS;
 use crate::kernels::unpack_weight::{self, UNPACK_WEIGHT};
-
-/// The gradient of the weight adds up blocks of so many output pixels at most, and of columns of so many bytes. What is in a block follows
-/// from the shapes, so its sum does not depend on the strips.
-const BLOCK_PIXELS: u32 = 1024;
-const BLOCK_BYTES: u64 = 24 << 20;
-
-/// A strip has as many blocks as take about this many bytes of columns, and no more than four.
-const STRIP_BYTES: u64 = 10 << 20;
-const STRIP_BLOCKS: u64 = 4;
+use crate::shape::MAX_RANK;
 
 /// What the backward pass of a convolution needs beside the forward's.
 pub(in crate::ops) struct Im2colBackward {
@@ -35,6 +29,7 @@ impl Im2colBackward {
         let g = &convolution.geometry;
         gpu.compile(&PACK_WEIGHT_TRANSPOSED)?;
         gpu.compile(&UNPACK_WEIGHT)?;
+        gpu.compile(&SEGMENT_SUMS)?;
         let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
         let grad_output = ChannelsLast::new(gpu, g.out_channels, g.im2col.out_pixels(), g.groups, 1)?;
         Ok(Self { columns, grad_output })
@@ -46,50 +41,8 @@ impl Im2colBackward {
     }
 }
 
-/// How the output pixels of a chunk come in strips, and these in blocks.
-#[derive(Clone, Copy)]
-struct Blocks {
-    /// Whole images in a block; 0 where an image has several blocks.
-    images: u32,
-    pixels: u32,
-    /// Blocks in a strip.
-    strip: u32,
-    out_pixels: u32,
-}
-
-impl Blocks {
-    /// The most images and pixels of a strip.
-    fn most(self) -> [u32; 2] {
-        [self.images.max(1) * if self.images > 0 { self.strip } else { 1 }, self.pixels * self.strip]
-    }
-
-    fn strips(self, images: Range<u32>) -> impl Iterator<Item = Strip> {
-        let (some_images, some_pixels) =
-            if self.images > 0 { (self.images * self.strip, u32::MAX) } else { (1, self.pixels * self.strip) };
-        pieces(images, some_images).flat_map(move |images| {
-            let all = 0..(images.end - images.start) * self.out_pixels;
-            pieces(all, some_pixels).map(move |pixels| Strip { images: images.clone(), pixels })
-        })
-    }
-}
-
 impl Im2colConvolution {
-    fn blocks(&self, gpu: &Gpu, backward: &Im2colBackward, chunk: u32) -> Blocks {
-        let out_pixels = self.geometry.im2col.out_pixels();
-        let pixel = depth(&self.geometry, &self.columns) * u64::from(self.geometry.groups) * 4;
-        let largest = pixel.max(ColumnsBackward::pixel_bytes(&self.columns)).max(backward.grad_output.pixel_bytes());
-        let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel).max(1);
-        let block = (BLOCK_BYTES / pixel).min(BLOCK_PIXELS.into());
-        // Whole tiles of the matrix product.
-        let block = if block > 64 { block / 64 * 64 } else { block.max(1) }.min(most) as u32;
-        let images = (block / out_pixels).min(chunk);
-        let pixels = if images > 0 { images * out_pixels } else { block };
-        let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
-        let strip = by_bytes.min(most / u64::from(pixels)).max(1) as u32;
-        Blocks { images, pixels, strip, out_pixels }
-    }
-
-    /// Records the gradients that there are, but for the bias's.
+    /// Records the gradients that there are.
     pub(in crate::ops) fn backward(
         &self,
         recorder: &mut Recorder,
@@ -101,30 +54,42 @@ impl Im2colConvolution {
     ) -> Result<()> {
         let (g, columns) = (&self.geometry, &self.columns);
         let sampled = gradients.input.is_some() || gradients.offset.is_some() || gradients.mask.is_some();
-        if g.im2col.batch == 0 || !(sampled || gradients.weight.is_some()) {
+        if let Some(gradient) = &gradients.bias {
+            let mut axes = [(1, false); MAX_RANK];
+            axes[..3].copy_from_slice(&[
+                (g.im2col.batch, true),
+                (g.out_channels, false),
+                (g.im2col.out_pixels(), true),
+            ]);
+            sum_over(recorder, axes, grad_output, gradient)?;
+        }
+        if g.im2col.batch == 0 {
+            let weight = gradients.weight.as_ref().filter(|gradient| !gradient.accumulate);
+            return weight.map_or(Ok(()), |gradient| zeros(recorder, &gradient.tensor));
+        }
+        if !(sampled || gradients.weight.is_some()) {
             return Ok(());
         }
         let depth = depth(g, columns);
         let chunk = columns.images_per_chunk(recorder.gpu());
-        let blocks = self.blocks(recorder.gpu(), backward, chunk);
+        let pixel = [depth * u64::from(g.groups) * 4, backward.grad_output.pixel_bytes()];
+        let blocks = Blocks::new(recorder.gpu(), columns, pixel, chunk);
         // Blocks of whole images do not straddle chunks.
-        let chunk = if blocks.images > 0 { chunk / blocks.images * blocks.images } else { chunk };
-        let [most_images, most_pixels] = blocks.most();
+        let chunk = chunk - chunk % blocks.images.max(1);
 
         let transposed = sampled.then(|| self.transposed_weight(recorder, backward, weight)).transpose()?;
         let packed = columns.packed(recorder, chunk)?;
-        let scratch = backward.columns.scratch(recorder, columns, most_images, most_pixels, gradients)?;
-        let grads = backward.grad_output.workspace(recorder, most_pixels)?;
-        let strip_columns = recorder.workspace([most_pixels, g.groups, depth as u32])?;
+        let scratch =
+            backward.columns.scratch(recorder, columns, blocks.strip_images(), blocks.strip_pixels(), gradients)?;
+        let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
+        let strip_columns = recorder.workspace([blocks.strip_pixels(), g.groups, depth as u32])?;
         let of_weight =
             gradients.weight.as_ref().map(|_| recorder.workspace([g.out_channels, depth as u32])).transpose()?;
         let mut accumulate = false;
         for images in pieces(0..g.im2col.batch, chunk) {
             columns.pack(recorder, sampler.input, images.clone(), &packed)?;
             for strip in blocks.strips(images.clone()) {
-                let of_one = if blocks.images > 0 { 0..blocks.out_pixels } else { strip.pixels.clone() };
-                let grad_output_ranges = [strip.images.clone(), of_one];
-                backward.grad_output.pack(recorder, "grad_output", grad_output, grad_output_ranges, &grads)?;
+                backward.grad_output.pack(recorder, "grad_output", grad_output, blocks.of_images(&strip), &grads)?;
                 let elements = u64::from(strip.len()) * u64::from(g.groups) * depth;
                 let part = strip_columns.part("columns", 0..elements)?;
                 if let Some(weight) = &transposed {
@@ -134,7 +99,7 @@ impl Im2colConvolution {
                     backward.columns.backward(recorder, columns, sampler, &strip, chunk, &part, scratch, gradients)?;
                 }
                 if let Some(of_weight) = &of_weight {
-                    let before = (strip.images.start - images.start) * blocks.out_pixels;
+                    let before = (strip.images.start - images.start) * g.im2col.out_pixels();
                     let pixels = before + strip.pixels.start..before + strip.pixels.end;
                     columns.sample(recorder, sampler, images.clone(), pixels, &packed, &part)?;
                     for block in pieces(0..strip.len(), blocks.pixels) {

@@ -1,0 +1,330 @@
+use fastrand::Rng;
+use pliant::geometry::*;
+use pliant::{
+    BinaryPlan, Destination, Error, GlobalAveragePoolPlan, Gpu, MatmulPlan, Recorder, Tensor, UnaryPlan, wgpu,
+};
+
+use crate::dtypes::STORAGES;
+use crate::limits::{large_problems, with_limits};
+use crate::shapes::{BROADCASTS, UNARIES};
+use crate::support::compare::Expected;
+use crate::support::problem::{Array, Implementation, Problem, Storage};
+use crate::support::random::normal;
+use crate::{check_backward_on, gpu};
+
+fn check_with(gpu: &Gpu, problem: &Problem, storage: Storage) {
+    if let Err(failure) = check_backward_on(problem, 70, Implementation::Device { gpu, strategy: None, storage }) {
+        panic!("{storage:?}: {failure}\n{}", problem.describe());
+    }
+}
+
+/// In f32, and in the storages of 16 bits.
+fn check(problem: &Problem) {
+    for storage in std::iter::once(Storage::F32).chain(STORAGES) {
+        check_with(gpu(), problem, storage);
+    }
+}
+
+#[test]
+fn of_products() {
+    let mut rng = Rng::with_seed(71);
+    for [batch, rows, columns, depth] in [[1, 1, 1, 1], [0, 2, 3, 4], [3, 5, 3, 7], [2, 17, 65, 33]] {
+        for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+            let a = if transpose_a { [batch, depth, rows] } else { [batch, rows, depth] };
+            let b = if transpose_b { [batch, columns, depth] } else { [batch, depth, columns] };
+            let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+            check(&Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
+        }
+    }
+}
+
+#[test]
+fn of_functions_of_one_tensor() {
+    let mut rng = Rng::with_seed(72);
+    for op in UNARIES {
+        for (extents, sigma) in [(&[][..], 1.0), (&[0, 3], 1.0), (&[67], 1e-3), (&[5, 3, 7], 10.0)] {
+            check(&Problem::Unary(op, normal(&mut rng, pliant::Shape::new(extents).unwrap(), sigma)));
+        }
+        check_with(gpu(), &Problem::Unary(op, normal(&mut rng, [20_000], 3.0)), Storage::F32);
+    }
+}
+
+/// On kinks, far out, and where the input is not finite.
+#[test]
+fn of_functions_by_hand() {
+    let (infinity, nan) = (f32::INFINITY, f32::NAN);
+    let input = [-1.0, -0.5, -0.0, 0.0, 1e-30, 2.0, 2.5, infinity, -infinity, 1000.0, -1000.0, nan];
+    let clip = |min, max| Unary::Clip { min, max };
+    let table = [
+        (Unary::Relu, [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0]),
+        (clip(-0.5, 2.0), [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        (clip(-infinity, infinity), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]),
+        (clip(2.0, -1.0), [0.0; 12]),
+        (
+            Unary::Sigmoid,
+            [0.196_611_93, 0.235_003_71, 0.25, 0.25, 0.25, 0.104_993_59, 0.070_103_72, 0.0, 0.0, 0.0, 0.0, nan.into()],
+        ),
+        (
+            Unary::Tanh,
+            [0.419_974_34, 0.786_447_73, 1.0, 1.0, 1.0, 0.070_650_82, 0.026_592_23, 0.0, 0.0, 0.0, 0.0, nan.into()],
+        ),
+    ];
+    let input = Tensor::upload(gpu(), [12], &input).unwrap();
+    for (op, expected) in table {
+        // Where a gradient does not pass, it counts for nothing, infinite though it be.
+        let grads = expected
+            .map(|slope: f64| if slope == 0.0 && !matches!(op, Unary::Sigmoid | Unary::Tanh) { infinity } else { 1.0 });
+        let grads = Tensor::upload(gpu(), [12], &grads).unwrap();
+        let gradient = op.backward(&input, &grads).unwrap().download_blocking().unwrap();
+        let compared = Expected::within(expected.to_vec(), 0.0, 1e-6).compare(&gradient);
+        assert!(compared.is_ok(), "{op:?}: {gradient:?}");
+    }
+}
+
+#[test]
+fn of_functions_of_two_tensors_broadcast() {
+    let mut rng = Rng::with_seed(73);
+    for op in [Binary::Add, Binary::Mul] {
+        for shapes in BROADCASTS {
+            let [a, b] = shapes.map(|extents| normal(&mut rng, pliant::Shape::new(extents).unwrap(), 1.0));
+            let problem = Problem::Binary(op, BinaryInputs { a, b });
+            if problem.reference().is_ok() {
+                check(&problem);
+            }
+        }
+    }
+}
+
+/// Sums over each axis and each set of axes, some of them longer than a segment.
+#[test]
+fn of_operands_repeated_along_every_set_of_axes() {
+    let mut rng = Rng::with_seed(74);
+    for extents in [[3, 5, 2, 7], [2, 3, 67, 9], [300, 2, 1, 70]] {
+        for repeated in 0..16 {
+            let mut operand = extents;
+            for (axis, extent) in operand.iter_mut().enumerate() {
+                *extent = if repeated >> axis & 1 == 1 { 1 } else { *extent };
+            }
+            let inputs = BinaryInputs { a: normal(&mut rng, operand, 1.0), b: normal(&mut rng, extents, 1.0) };
+            check_with(gpu(), &Problem::Binary(Binary::Mul, inputs.clone()), Storage::F32);
+            check_with(gpu(), &Problem::Binary(Binary::Add, inputs), STORAGES[repeated % STORAGES.len()]);
+        }
+    }
+    for (a, b) in [([1, 1], [70_000, 3]), ([1, 1], [3, 70_000]), ([1, 100], [2000, 100]), ([70_000, 1], [70_000, 2])] {
+        let inputs = BinaryInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+        check_with(gpu(), &Problem::Binary(Binary::Mul, inputs), Storage::F32);
+    }
+}
+
+#[test]
+fn of_joins_and_cuts() {
+    let mut rng = Rng::with_seed(75);
+    for axis in 0..4 {
+        for sizes in [&[3][..], &[2, 5, 1, 7]] {
+            let mut extents = [2, 3, 1, 5];
+            let inputs = sizes.iter().map(|&size| {
+                extents[axis as usize] = size;
+                normal(&mut rng, extents, 1.0)
+            });
+            check(&Problem::Concat(Concat { axis }, inputs.collect()));
+            extents[axis as usize] = sizes.iter().sum();
+            check(&Problem::Split(Split { axis, sizes: sizes.to_vec() }, normal(&mut rng, extents, 1.0)));
+        }
+    }
+    for (axis, extents) in [(1, [[0, 2], [0, 3]]), (0, [[0, 3], [2, 3]]), (0, [[0, 3], [0, 3]])] {
+        let inputs = extents.map(|extents| normal(&mut rng, extents, 1.0));
+        check(&Problem::Concat(Concat { axis }, inputs.to_vec()));
+        let sizes = extents.map(|extents| extents[axis as usize]);
+        let mut whole = extents[0];
+        whole[axis as usize] = sizes.iter().sum();
+        check(&Problem::Split(Split { axis, sizes: sizes.to_vec() }, normal(&mut rng, whole, 1.0)));
+    }
+}
+
+#[test]
+fn of_means_of_planes() {
+    let mut rng = Rng::with_seed(76);
+    for shape in [[1, 1, 1, 1], [0, 3, 4, 5], [3, 5, 7, 9], [2, 70, 1, 3], [1, 3, 127, 129]] {
+        check(&Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, shape, 1.0)));
+    }
+}
+
+#[test]
+fn of_batch_norm() {
+    let mut rng = Rng::with_seed(77);
+    for extents in [&[1, 1][..], &[3, 5], &[0, 5, 2], &[3, 67, 5], &[2, 3, 1, 5, 7, 4], &[2, 3, 150, 151]] {
+        let mut channel = || normal(&mut rng, [extents[1] as u32], 1.0);
+        let (scale, shift) = (channel(), channel());
+        let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), 1.0);
+        check(&Problem::BatchNorm(BatchNorm, BatchNormInputs { input, scale, shift }));
+    }
+}
+
+#[test]
+fn of_tensors_beyond_a_binding() {
+    for bytes in [64 << 10, 200_000] {
+        let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = bytes);
+        for problem in large_problems() {
+            check_with(&gpu, &problem, Storage::F32);
+        }
+    }
+}
+
+/// Neither a row nor a column of what is summed can be bound.
+#[test]
+fn of_sums_of_rows_beyond_a_binding() {
+    let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 4 << 10);
+    let mut rng = Rng::with_seed(78);
+    for (a, b) in [([1, 3000, 1], [9, 3000, 2]), ([2, 1, 1500], [2, 70, 1500]), ([1, 1, 1], [2, 3, 5000])] {
+        let inputs = BinaryInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+        check_with(&gpu, &Problem::Binary(Binary::Mul, inputs), Storage::F32);
+    }
+}
+
+#[test]
+fn on_small_grids() {
+    let gpu = with_limits(|limits| limits.max_compute_workgroups_per_dimension = 40);
+    for problem in large_problems() {
+        check_with(&gpu, &problem, Storage::F32);
+    }
+}
+
+/// A dispatch of a software adapter moves 2^24 elements at most.
+#[test]
+fn of_many_elements_is_cut() {
+    let ones = |shape: [u32; 4]| Tensor::new(gpu(), shape, pliant::DType::F32).unwrap();
+    let (input, other) = (&ones([1, 3, 1 << 12, 1 << 11]), &ones([1, 1, 1, 1]));
+    let mut recorder = Recorder::new(gpu());
+    let mut dispatches = Vec::new();
+    UnaryPlan::new(gpu(), &Unary::Relu, input.spec()).unwrap().backward(&mut recorder, input, input).unwrap();
+    dispatches.push(recorder.len());
+    let inputs = BinaryInputs { a: input, b: other };
+    let plan = BinaryPlan::new(gpu(), &Binary::Add, &inputs.map(|tensor| tensor.spec())).unwrap();
+    let wanted = BinaryGradients { b: Some(()), ..BinaryGradients::default() };
+    plan.backward(&mut recorder, &inputs, input, &wanted).unwrap();
+    dispatches.push(recorder.len());
+    let plan = GlobalAveragePoolPlan::new(gpu(), &GlobalAveragePool, input.spec()).unwrap();
+    plan.backward(&mut recorder, input, &ones([1, 3, 1, 1])).unwrap();
+    dispatches.push(recorder.len());
+    if gpu().capabilities().software() {
+        assert_eq!(dispatches, [2, 5, 7]);
+    }
+}
+
+/// The short ways give what the plans do, and only what is wanted.
+#[test]
+fn submitted() {
+    let upload = |array: Array| array.upload(gpu()).unwrap();
+    let elements = |tensor: &Tensor| tensor.download_blocking::<f32>().unwrap();
+    let row = upload(Array { shape: [1, 2].into(), elements: vec![2.0, 3.0] });
+    let column = upload(Array { shape: [2, 1].into(), elements: vec![5.0, 7.0] });
+    let grad = upload(Array { shape: [2, 2].into(), elements: vec![1.0, 10.0, 100.0, 1000.0] });
+
+    let inputs = BinaryInputs { a: &row, b: &column };
+    let gradients = Binary::Mul.backward(&inputs, &grad, &BinaryGradients::ALL).unwrap();
+    assert_eq!(elements(&gradients.a.unwrap()), [705.0, 7050.0]);
+    assert_eq!(elements(&gradients.b.unwrap()), [32.0, 3200.0]);
+    let wanted = BinaryGradients { a: Some(()), b: None };
+    let gradients = Binary::Add.backward(&inputs, &grad, &wanted).unwrap();
+    assert_eq!(elements(&gradients.a.unwrap()), [101.0, 1010.0]);
+    assert!(gradients.b.is_none());
+
+    let gradient = Unary::Clip { min: 2.0, max: 2.5 }.backward(&row, &row).unwrap();
+    assert_eq!(elements(&gradient), [2.0, 0.0]);
+    let gradients = Concat { axis: 1 }.backward(&[&column, &column], &grad, &[false, true]).unwrap();
+    assert!(gradients[0].is_none());
+    assert_eq!(elements(gradients[1].as_ref().unwrap()), [10.0, 1000.0]);
+    let gradient = Split { axis: 1, sizes: vec![1, 1] }.backward(&[&column, &column]).unwrap();
+    assert_eq!(elements(&gradient), [5.0, 5.0, 7.0, 7.0]);
+    let (image, mean) = (upload(Array::filled([1, 1, 2, 2], 1.0)), upload(Array::filled([1, 1, 1, 1], 6.0)));
+    assert_eq!(elements(&GlobalAveragePool.backward(&image, &mean).unwrap()), [1.5; 4]);
+    let channel = upload(Array::filled([1], 3.0));
+    let inputs = BatchNormInputs { input: &image, scale: &channel, shift: &channel };
+    let gradients = BatchNorm.backward(&inputs, &image, &BatchNormGradients::ALL).unwrap();
+    assert_eq!(elements(&gradients.input.unwrap()), [3.0; 4]);
+    assert_eq!(elements(&gradients.scale.unwrap()), [4.0]);
+    assert_eq!(elements(&gradients.shift.unwrap()), [4.0]);
+}
+
+/// A tensor that is both operands has two gradients.
+#[test]
+fn of_a_square() {
+    let tensor = &Array::from_fn([5], |index| index as f32).upload(gpu()).unwrap();
+    let ones = Array::filled([5], 1.0).upload(gpu()).unwrap();
+    let plan = BinaryPlan::new(gpu(), &Binary::Mul, &BinaryInputs { a: tensor.spec(), b: tensor.spec() }).unwrap();
+    let sum = Array::filled([5], 0.0).upload(gpu()).unwrap();
+    for wanted in [[true, false], [false, true]] {
+        let mut recorder = Recorder::new(gpu());
+        let [a, b] = wanted.map(|wanted| wanted.then_some(Destination::Add(&sum)));
+        let inputs = BinaryInputs { a: tensor, b: tensor };
+        plan.backward_into(&mut recorder, &inputs, &ones, &BinaryGradients { a, b }).unwrap();
+        recorder.submit().unwrap();
+    }
+    assert_eq!(sum.download_blocking::<f32>().unwrap(), [0.0, 2.0, 4.0, 6.0, 8.0]);
+}
+
+#[test]
+fn refused() {
+    let new = |shape: &[usize]| Tensor::new(gpu(), pliant::Shape::new(shape).unwrap(), pliant::DType::F32).unwrap();
+    let half = |shape: &[usize]| Tensor::new(gpu(), pliant::Shape::new(shape).unwrap(), pliant::DType::F16).unwrap();
+    let (a, b, grad) = (new(&[1, 2, 3]), new(&[1, 3, 4]), new(&[1, 2, 4]));
+    let inputs = MatmulInputs { a: &a, b: &b };
+    let plan = MatmulPlan::new(gpu(), &Matmul::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
+    let message = |grad: &Tensor, a: Option<&Tensor>, b: Option<&Tensor>| {
+        let mut recorder = Recorder::new(gpu());
+        let error = plan.backward_into(&mut recorder, &inputs, grad, &MatmulGradients { a, b }).unwrap_err();
+        assert!(recorder.is_empty());
+        error.to_string()
+    };
+    assert_eq!(message(&a, None, None), "grad_output is 1x2x3; the plan was made for 1x2x4");
+    assert_eq!(message(&half(&[1, 2, 4]), None, None), "grad_output holds f16; the plan was made for f32");
+    assert_eq!(message(&grad, Some(&new(&[1, 3, 2])), None), "grad_a is 1x3x2; the plan was made for 1x2x3");
+    assert_eq!(message(&grad, None, Some(&half(&[1, 3, 4]))), "grad_b holds f16; the plan was made for f32");
+    let apart = "lies in the same buffer as";
+    let written = "a buffer that is written can't be read";
+    assert_eq!(message(&grad, Some(&a), None), format!("grad_a {apart} a; {written}"));
+    assert_eq!(message(&grad, None, Some(&b)), format!("grad_b {apart} b; {written}"));
+
+    // Beside one another in a buffer they may be.
+    let buffer = gpu().device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 72,
+        usage: Tensor::USAGES,
+        mapped_at_creation: false,
+    });
+    let at = |offset, shape: [u32; 3]| {
+        Tensor::from_buffer(gpu(), buffer.clone(), offset, shape, pliant::DType::F32).unwrap()
+    };
+    let (first, beside, over) = (at(0, [1, 2, 3]), at(24, [1, 3, 4]), at(20, [1, 3, 4]));
+    assert_eq!(message(&grad, Some(&first), Some(&over)), "grad_b and grad_a overlap in their buffer");
+    let mut recorder = Recorder::new(gpu());
+    plan.backward_into(&mut recorder, &inputs, &grad, &MatmulGradients { a: Some(&first), b: Some(&beside) }).unwrap();
+
+    let column = new(&[2, 1]);
+    let other = Unary::Relu.backward(&column, &new(&[1, 2])).unwrap_err();
+    assert_eq!(other.to_string(), "grad_output is 1x2; the plan was made for 2x1");
+    let plan = UnaryPlan::new(gpu(), &Unary::Relu, column.spec()).unwrap();
+    let error = plan.backward_into(&mut recorder, &new(&[2, 1]), &column, &column).unwrap_err();
+    assert_eq!(error.to_string(), format!("grad_input {apart} grad_output; {written}"));
+
+    let concat = |grad: &Tensor, wanted: &[bool]| {
+        let error = Concat { axis: 1 }.backward(&[&column, &column], grad, wanted).unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }));
+        error.to_string()
+    };
+    let pair = new(&[2, 2]);
+    assert_eq!(concat(&column, &[true; 2]), "grad_output is 2x1; the plan was made for 2x2");
+    assert_eq!(concat(&pair, &[true]), "1 grad_inputs were given; the plan was made for 2");
+    let plan = pliant::ConcatPlan::new(gpu(), &Concat { axis: 1 }, &[column.spec(); 2]).unwrap();
+    let error = plan.backward_into(&mut recorder, &pair, &[Some(&column), Some(&column)]).unwrap_err();
+    assert_eq!(error.to_string(), "grad_input and grad_input overlap in their buffer");
+
+    let split = Split { axis: 1, sizes: vec![1, 1] };
+    let message = |grads: &[&Tensor]| split.backward(grads).unwrap_err().to_string();
+    assert_eq!(message(&[]), "0 grad_outputs were given; at least 1 is needed");
+    assert_eq!(message(&[&column]), "1 grad_outputs were given; the plan was made for 2");
+    assert_eq!(message(&[&column, &pair]), "grad_output is 2x2; the plan was made for 2x1");
+    let plan = pliant::SplitPlan::new(gpu(), &split, pair.spec()).unwrap();
+    let error = plan.backward_into(&mut recorder, &[&column, &pair], &pair).unwrap_err();
+    assert_eq!(error.to_string(), "grad_output is 2x2; the plan was made for 2x1");
+}
