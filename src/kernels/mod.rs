@@ -13,6 +13,7 @@ pub(crate) mod deform_im2col;
 pub(crate) mod im2col;
 pub(crate) mod matmul;
 pub(crate) mod matmul_subgroup;
+pub(crate) mod matmul_subgroup_tn;
 pub(crate) mod matmul_tiled;
 pub(crate) mod pack_weight;
 pub(crate) mod segment_sums;
