@@ -13,6 +13,8 @@ macro_rules! with_subgroups {
     ($($file:literal),+ $(,)?) => { wgsl![$($file),+] };
 }
 
+pub(super) use with_subgroups;
+
 macro_rules! kernel {
     ($variant:literal, $quad:literal) => {
         Kernel {
@@ -28,7 +30,7 @@ pub(crate) static MATMUL_SUBGROUP: Kernel = kernel!("", "shared/quad_f32.wgsl");
 pub(crate) static MATMUL_SUBGROUP_U64: Kernel = kernel!("u64", "shared/quad_u64.wgsl");
 
 /// Invocations of a subgroup, and of a workgroup.
-const SUBGROUP: u32 = 8;
+pub(super) const SUBGROUP: u32 = 8;
 /// Rows and columns of the tile that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [32, 64];
 

@@ -17,6 +17,7 @@ pub(crate) mod deform_samples;
 pub(crate) mod im2col;
 pub(crate) mod matmul;
 pub(crate) mod matmul_subgroup;
+pub(crate) mod matmul_subgroup_tn;
 pub(crate) mod matmul_tiled;
 pub(crate) mod pack_weight;
 pub(crate) mod pack_weight_transposed;

@@ -32,6 +32,8 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&im2col::IM2COL_QUADS_U64, columns::Params::FIELDS),
     (&matmul_subgroup::MATMUL_SUBGROUP, matmul::Params::FIELDS),
     (&matmul_subgroup::MATMUL_SUBGROUP_U64, matmul::Params::FIELDS),
+    (&matmul_subgroup_tn::MATMUL_SUBGROUP_TN, matmul::Params::FIELDS),
+    (&matmul_subgroup_tn::MATMUL_SUBGROUP_TN_U64, matmul::Params::FIELDS),
     (&matmul_tiled::MATMUL_TILED, matmul::Params::FIELDS),
     (&pack_weight::PACK_WEIGHT, pack_weight::Params::FIELDS),
     (&pack_weight_transposed::PACK_WEIGHT_TRANSPOSED, pack_weight_transposed::Params::FIELDS),

@@ -5,9 +5,10 @@ use super::convert::{rounded, widened};
 use super::{Argument, Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
-use crate::gpu::{Gpu, Part, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Capabilities, Gpu, Part, Recorder, Tensor, TensorSpec};
 use crate::kernels::matmul::Params;
 use crate::kernels::matmul_subgroup::{self, matmul_subgroup};
+use crate::kernels::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul_tiled::{self, matmul_tiled};
 
 /// A [`Matmul`] bound to a device and shapes.
@@ -25,6 +26,7 @@ impl MatmulPlan {
         let geometry = MatmulGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, MatmulInputs::named, geometry.output_shape())?;
         compile(gpu)?;
+        compile_tn(gpu)?;
         // Operands that do not lie in quads need it.
         gpu.compile(&matmul_tiled::MATMUL_TILED)?;
         Ok(Self { contract, geometry })
@@ -268,6 +270,28 @@ pub(super) struct Product<'a> {
     pub(super) output: Output<'a>,
 }
 
+/// The families of kernels.
+#[derive(Clone, Copy)]
+enum Family {
+    Subgroup,
+    SubgroupTn,
+    Tiled,
+}
+
+impl Family {
+    fn of(capabilities: &Capabilities, params: &Params, parts: [&Part; 4]) -> Self {
+        if !matmul_subgroup::suits(capabilities) {
+            Self::Tiled
+        } else if matmul_subgroup::takes(params, parts) {
+            Self::Subgroup
+        } else if matmul_subgroup_tn::takes(params, parts) {
+            Self::SubgroupTn
+        } else {
+            Self::Tiled
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Axis {
     Batch,
@@ -341,11 +365,11 @@ impl<'a> Product<'a> {
         };
         let parts = [&a_part, &b_part, &bias_part, &output_part];
         let capabilities = recorder.gpu().capabilities();
-        let subgroup = matmul_subgroup::suits(capabilities) && matmul_subgroup::takes(&params, parts);
-        let (work, tile) = if subgroup {
-            (matmul_subgroup::work(&params), matmul_subgroup::TILE)
-        } else {
-            (matmul_tiled::work(capabilities, &params), matmul_tiled::TILE)
+        let family = Family::of(capabilities, &params, parts);
+        let (work, tile) = match family {
+            Family::Subgroup => (matmul_subgroup::work(&params), matmul_subgroup::TILE),
+            Family::SubgroupTn => (matmul_subgroup_tn::work(&params), matmul_subgroup_tn::TILE),
+            Family::Tiled => (matmul_tiled::work(capabilities, &params), matmul_tiled::TILE),
         };
         let most = capabilities.work_per_dispatch();
         if work > most {
@@ -361,7 +385,12 @@ impl<'a> Product<'a> {
                 return Ok(Err((axis, Error::limit("product", message))));
             }
         }
-        if subgroup { matmul_subgroup(recorder, params, parts) } else { matmul_tiled(recorder, params, parts) }.map(Ok)
+        match family {
+            Family::Subgroup => matmul_subgroup(recorder, params, parts),
+            Family::SubgroupTn => matmul_subgroup_tn(recorder, params, parts),
+            Family::Tiled => matmul_tiled(recorder, params, parts),
+        }
+        .map(Ok)
     }
 
     /// Two halves along an axis, the second to be done behind the first, unless the axis is too short.
@@ -369,11 +398,12 @@ impl<'a> Product<'a> {
         let both = |extent: u32, middle: u32, part: fn(Self, Range<u32>) -> Self| {
             (0 < middle && middle < extent).then(|| [part(self, 0..middle), part(self, middle..extent)])
         };
+        // Whole quads where there are some: operands that lie in quads still do.
+        let middle = |extent: u32| if extent < 8 { extent / 2 } else { extent / 8 * 4 };
         match axis {
             Axis::Batch => both(self.batch, self.batch / 2, Self::batches),
-            Axis::Rows => both(self.rows, self.rows / 2, Self::rows),
-            Axis::Columns => both(self.columns, self.columns / 2, Self::columns),
-            // Whole quads: operands that lie in quads still do.
+            Axis::Rows => both(self.rows, middle(self.rows), Self::rows),
+            Axis::Columns => both(self.columns, middle(self.columns), Self::columns),
             Axis::Depth => both(self.depth, (self.depth / 2).next_multiple_of(16), Self::depth),
         }
     }
@@ -411,10 +441,19 @@ impl<'a> Product<'a> {
     }
 }
 
-/// Compiles what products of packed operands need on this device.
+/// Compiles what products need on this device whose operands lie in quads along their depth.
 pub(super) fn compile(gpu: &Gpu) -> Result<()> {
     if matmul_subgroup::suits(gpu.capabilities()) {
         matmul_subgroup::compile(gpu)
+    } else {
+        gpu.compile(&matmul_tiled::MATMUL_TILED)
+    }
+}
+
+/// Compiles what products need on this device whose operands lie in quads along rows and columns.
+pub(super) fn compile_tn(gpu: &Gpu) -> Result<()> {
+    if matmul_subgroup::suits(gpu.capabilities()) {
+        matmul_subgroup_tn::compile(gpu)
     } else {
         gpu.compile(&matmul_tiled::MATMUL_TILED)
     }

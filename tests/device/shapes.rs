@@ -127,8 +127,17 @@ fn columns_of_odd_shapes() {
 #[test]
 fn products_of_odd_shapes() {
     let mut rng = Rng::with_seed(6);
-    let sizes =
-        [[1, 1, 1, 1], [0, 2, 3, 4], [3, 2, 3, 4], [2, 17, 65, 33], [1, 63, 67, 16], [1, 65, 130, 31], [2, 64, 64, 64]];
+    let sizes = [
+        [1, 1, 1, 1],
+        [0, 2, 3, 4],
+        [3, 2, 3, 4],
+        [2, 17, 65, 33],
+        [1, 63, 67, 16],
+        [1, 65, 130, 31],
+        [2, 64, 64, 64],
+        [2, 36, 100, 31],
+        [1, 140, 68, 6],
+    ];
     for [batch, rows, columns, depth] in sizes {
         for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
             let a = if transpose_a { [batch, depth, rows] } else { [batch, rows, depth] };
