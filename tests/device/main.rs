@@ -8,7 +8,8 @@
 //! | random | drawn problems, legal or not, on devices with small limits: both agree, or both refuse |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
-//! | gradients | every backward pass agrees with the reference, writing and adding, in any storage, and what it refuses |
+//! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
+//! | convolution_gradients | the same for what samples; the same bits, whatever the strips; directional derivatives |
 //! | dialects | the short ways of other systems' operations, on their documents' examples |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
@@ -18,6 +19,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod calls;
+mod convolution_gradients;
 mod dialects;
 mod dtypes;
 mod embedding;

@@ -36,7 +36,7 @@ fn devices() -> &'static [Gpu] {
 }
 
 /// A legal deformable convolution.
-fn draw_deform_conv2d(rng: &mut Rng) -> (DeformConv2d, DeformConv2dInputs<Array>) {
+pub(crate) fn draw_deform_conv2d(rng: &mut Rng) -> (DeformConv2d, DeformConv2dInputs<Array>) {
     let mut up_to = |most: u32| rng.u32(1..=most);
     let (groups, offset_groups) = (up_to(4), up_to(4));
     let common = (1..).find(|n: &u32| n.is_multiple_of(groups) && n.is_multiple_of(offset_groups)).unwrap();
@@ -54,7 +54,7 @@ fn draw_deform_conv2d(rng: &mut Rng) -> (DeformConv2d, DeformConv2dInputs<Array>
     let batch = up_to(5);
     let border = [Border::Zeros, Border::ClampHi, Border::Strict][rng.usize(..3)];
     let offset_layout = [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint][rng.usize(..3)];
-    let edge_derivative = EdgeDerivative::default();
+    let edge_derivative = [EdgeDerivative::OneSided, EdgeDerivative::Zero][rng.usize(..2)];
     let op = DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, offset_layout };
     let (mask, sigma) = (rng.bool(), [0.0, 0.5, 3.0, 50.0][rng.usize(..4)]);
     let weight = [out_channels, channels / groups, kernel[0], kernel[1]];

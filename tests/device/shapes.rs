@@ -37,29 +37,32 @@ fn base() -> (DeformConv2d, [u32; 4], [u32; 4]) {
     (op, [33, 6, 5, 4], [4, 3, 3, 2])
 }
 
-#[test]
-fn deform_conv2d_in_every_border_layout_and_version() {
+/// Every border, layout and version.
+pub(crate) fn deform_conv2d_of_every_kind() -> Vec<Problem> {
     let mut rng = Rng::with_seed(1);
+    let mut problems = Vec::new();
     let (op, input, weight) = base();
     for border in [Border::Zeros, Border::ClampHi, Border::Strict] {
         for offset_layout in [OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint] {
             for mask in [true, false] {
                 let op = DeformConv2d { border, offset_layout, ..op };
-                check(&deform_conv2d(&mut rng, op, input, weight, mask, 2.0));
+                problems.push(deform_conv2d(&mut rng, op, input, weight, mask, 2.0));
             }
         }
     }
+    problems
 }
 
 #[test]
-fn deform_conv2d_of_no_images() {
-    let (op, [_, c, h, w], weight) = base();
-    check(&deform_conv2d(&mut Rng::with_seed(2), op, [0, c, h, w], weight, true, 1.0));
+fn deform_conv2d_in_every_border_layout_and_version() {
+    deform_conv2d_of_every_kind().iter().for_each(check);
 }
 
-#[test]
-fn deform_conv2d_of_odd_shapes() {
+/// No images among them.
+pub(crate) fn odd_deform_conv2d() -> Vec<Problem> {
     let mut rng = Rng::with_seed(3);
+    let (op, [_, c, h, w], weight) = base();
+    let mut problems = vec![deform_conv2d(&mut rng, op, [0, c, h, w], weight, true, 1.0)];
     let default = DeformConv2d::default();
     let table: &[(DeformConv2d, [u32; 4], [u32; 4])] = &[
         (default, [1, 1, 1, 1], [1, 1, 1, 1]),
@@ -76,14 +79,18 @@ fn deform_conv2d_of_odd_shapes() {
         // A window that reaches only into the padding.
         (DeformConv2d { padding: [4, 4, 4, 4], stride: [3, 5], ..default }, [1, 2, 2, 3], [2, 2, 2, 2]),
     ];
-    for &(op, input, weight) in table {
-        check(&deform_conv2d(&mut rng, op, input, weight, true, 1.5));
-    }
+    problems.extend(table.iter().map(|&(op, input, weight)| deform_conv2d(&mut rng, op, input, weight, true, 1.5)));
+    problems
 }
 
 #[test]
-fn conv2d_of_odd_shapes() {
+fn deform_conv2d_of_odd_shapes() {
+    odd_deform_conv2d().iter().for_each(check);
+}
+
+pub(crate) fn odd_conv2d() -> Vec<Problem> {
     let mut rng = Rng::with_seed(4);
+    let mut problems = Vec::new();
     let default = Conv2d::default();
     let table: &[(Conv2d, [u32; 4], [u32; 4])] = &[
         (default, [1, 1, 1, 1], [1, 1, 1, 1]),
@@ -100,9 +107,15 @@ fn conv2d_of_odd_shapes() {
                 weight: normal(&mut rng, weight, 1.0),
                 bias: bias.then(|| normal(&mut rng, [weight[0]], 1.0)),
             };
-            check(&Problem::Conv2d(op, inputs));
+            problems.push(Problem::Conv2d(op, inputs));
         }
     }
+    problems
+}
+
+#[test]
+fn conv2d_of_odd_shapes() {
+    odd_conv2d().iter().for_each(check);
 }
 
 #[test]
@@ -148,9 +161,9 @@ fn products_of_odd_shapes() {
     }
 }
 
-#[test]
-fn bilinear_samples_in_every_border() {
+pub(crate) fn bilinear_samples() -> Vec<Problem> {
     let mut rng = Rng::with_seed(7);
+    let mut problems = Vec::new();
     for border in [Border::Zeros, Border::ClampHi, Border::Strict] {
         for [batch, channels, height, width] in [[3, 2, 5, 4], [1, 1, 1, 1], [0, 2, 3, 4], [2, 5, 1, 6]] {
             let mut positions = normal(&mut rng, [batch, 2, 7, 9], 4.0);
@@ -162,9 +175,15 @@ fn bilinear_samples_in_every_border() {
             }
             let input = normal(&mut rng, [batch, channels, height, width], 1.0);
             let op = BilinearSample { border, ..BilinearSample::default() };
-            check(&Problem::BilinearSample(op, BilinearSampleInputs { input, positions }));
+            problems.push(Problem::BilinearSample(op, BilinearSampleInputs { input, positions }));
         }
     }
+    problems
+}
+
+#[test]
+fn bilinear_samples_in_every_border() {
+    bilinear_samples().iter().for_each(check);
 }
 
 pub(crate) const UNARIES: [Unary; 6] = [

@@ -1,0 +1,309 @@
+use fastrand::Rng;
+use pliant::geometry::*;
+use pliant::reference;
+use pliant::{DType, DeformConv2dPlan, Error, Gpu, Recorder, Tensor, TensorSpec};
+use proptest::prelude::*;
+
+use crate::dtypes::STORAGES;
+use crate::limits::with_limits;
+use crate::random::draw_deform_conv2d;
+use crate::shapes::{bilinear_samples, deform_conv2d, deform_conv2d_of_every_kind, odd_conv2d, odd_deform_conv2d};
+use crate::support::problem::{Array, Differentiated, Implementation, Problem, Storage, uneven};
+use crate::support::random::normal;
+use crate::{check_backward_on, gpu};
+
+fn check_with(gpu: &Gpu, problem: &Problem, storage: Storage) {
+    if let Err(failure) = check_backward_on(problem, 80, Implementation::Device { gpu, strategy: None, storage }) {
+        panic!("{storage:?}: {failure}\n{}", problem.describe());
+    }
+}
+
+#[test]
+fn of_every_kind_and_of_odd_shapes() {
+    let lists = [deform_conv2d_of_every_kind(), odd_deform_conv2d(), odd_conv2d(), bilinear_samples()];
+    for (index, problem) in lists.iter().flatten().enumerate() {
+        check_with(gpu(), problem, Storage::F32);
+        check_with(gpu(), problem, STORAGES[index % STORAGES.len()]);
+    }
+}
+
+/// At whole numbers, at exactly -1, and at the last row and column, by every rule.
+#[test]
+fn at_the_kinks() {
+    for edge_derivative in [EdgeDerivative::OneSided, EdgeDerivative::Zero] {
+        for mut problem in deform_conv2d_of_every_kind().into_iter().chain(bilinear_samples()) {
+            let positions = match &mut problem {
+                Problem::DeformConv2d(op, inputs) => {
+                    op.edge_derivative = edge_derivative;
+                    &mut inputs.offset
+                }
+                Problem::BilinearSample(op, inputs) => {
+                    op.edge_derivative = edge_derivative;
+                    &mut inputs.positions
+                }
+                other => panic!("{}", other.describe()),
+            };
+            positions.elements.iter_mut().for_each(|position| *position = position.round());
+            check_with(gpu(), &problem, Storage::F32);
+        }
+    }
+}
+
+/// What is not finite harms only what uses it; a sample whose offset is not finite has no gradient and gives none.
+#[test]
+fn of_what_is_not_finite() {
+    let mut rng = Rng::with_seed(81);
+    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e9, -1e30, f32::MAX, f32::from_bits(0x7f80_0001)];
+    for border in [Border::Zeros, Border::ClampHi, Border::Strict] {
+        let op = DeformConv2d { border, ..uneven() };
+        let draw = |rng: &mut Rng| match deform_conv2d(rng, op, [3, 6, 9, 8], [4, 3, 3, 2], true, 1.5) {
+            Problem::DeformConv2d(op, inputs) => (op, inputs),
+            other => panic!("{}", other.describe()),
+        };
+        let (op, mut inputs) = draw(&mut rng);
+        for offset in &mut inputs.offset.elements {
+            if rng.u32(..4) == 0 {
+                *offset = odd[rng.usize(..odd.len())];
+            }
+        }
+        let problem = Problem::DeformConv2d(op, inputs);
+        let elements = problem.reference().unwrap().value.len() as u32;
+        for (_, gradient) in problem.gradients(&normal(&mut rng, [elements], 1.0)).unwrap() {
+            assert!(gradient.value.iter().all(|value| value.is_finite()));
+        }
+        check_with(gpu(), &problem, Storage::F32);
+
+        type Member = fn(&mut DeformConv2dInputs<Array>) -> &mut Array;
+        let members: [Member; 3] = [|i| &mut i.input, |i| &mut i.weight, |i| i.mask.as_mut().unwrap()];
+        for member in members {
+            let (op, mut inputs) = draw(&mut rng);
+            for value in [f32::NAN, f32::INFINITY] {
+                let elements = &mut member(&mut inputs).elements;
+                let index = rng.usize(..elements.len());
+                elements[index] = value;
+            }
+            check_with(gpu(), &Problem::DeformConv2d(op, inputs), Storage::F32);
+        }
+    }
+}
+
+fn bits(gpu: &Gpu, problem: &Problem, grad_output: &Array) -> Vec<(&'static str, Vec<u32>)> {
+    let gradients = pollster::block_on(problem.backward_on(gpu, Storage::F32, grad_output)).unwrap();
+    let bits = |Differentiated { name, value, .. }| (name, value.iter().map(|value: &f32| value.to_bits()).collect());
+    gradients.into_iter().map(bits).collect()
+}
+
+/// Samples that crowd on few pixels, in several strips.
+fn crowded() -> Vec<(Problem, Array)> {
+    let mut rng = Rng::with_seed(82);
+    let op = DeformConv2d { padding: [1; 4], groups: 2, offset_groups: 2, ..DeformConv2d::default() };
+    let deformed = [([1, 8, 70, 71], 1.0), ([5, 8, 20, 21], 30.0)]
+        .map(|(input, sigma)| deform_conv2d(&mut rng, op, input, [6, 4, 3, 3], true, sigma));
+    let inputs = Conv2dInputs {
+        input: normal(&mut rng, [2, 8, 60, 61], 1.0),
+        weight: normal(&mut rng, [8, 8, 3, 3], 1.0),
+        bias: None,
+    };
+    let plain = Problem::Conv2d(Conv2d { padding: [1; 4], ..Conv2d::default() }, inputs);
+    let inputs = BilinearSampleInputs {
+        input: normal(&mut rng, [2, 5, 9, 8], 1.0),
+        positions: normal(&mut rng, [2, 2, 80, 81], 5.0),
+    };
+    let samples = Problem::BilinearSample(BilinearSample::default(), inputs);
+    let mut with_gradient = |problem: Problem| {
+        let elements = problem.reference().unwrap().value.len() as u32;
+        (problem, normal(&mut rng, [elements], 1.0))
+    };
+    deformed.into_iter().chain([plain, samples]).map(&mut with_gradient).collect()
+}
+
+#[test]
+fn the_same_bits_a_hundred_times() {
+    for (problem, grad_output) in crowded() {
+        let first = bits(gpu(), &problem, &grad_output);
+        for _ in 0..20 {
+            // Each of these computes every gradient five times over, and compares their bits.
+            assert_eq!(bits(gpu(), &problem, &grad_output), first);
+        }
+    }
+}
+
+/// Strips of four blocks, and on devices that bind less, of fewer; for blocks of one strip, see the limits.
+#[test]
+fn the_same_bits_from_strips_of_every_size() {
+    for (problem, grad_output) in crowded() {
+        let mut dispatches = Vec::new();
+        let first = bits(gpu(), &problem, &grad_output);
+        for binding in [700_000, 400_000, 300_000] {
+            let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = binding);
+            assert_eq!(bits(&gpu, &problem, &grad_output), first, "{binding}: {}", problem.describe());
+            dispatches.push(gpu.counts().buffer_bytes);
+        }
+        dispatches.dedup();
+        assert!(dispatches.len() > 1, "all devices have the same strips: {}", problem.describe());
+    }
+}
+
+#[test]
+fn of_images_beyond_a_binding() {
+    let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    let mut rng = Rng::with_seed(83);
+    for (groups, offset_groups) in [(1, 1), (2, 3)] {
+        let op = DeformConv2d { stride: [6, 5], groups, offset_groups, ..DeformConv2d::default() };
+        let problem = deform_conv2d(&mut rng, op, [2, 6, 50, 51], [4, 6 / groups, 1, 2], true, 9.0);
+        check_with(&gpu, &problem, Storage::F32);
+        let inputs = Conv2dInputs {
+            input: normal(&mut rng, [2, 6, 50, 51], 1.0),
+            weight: normal(&mut rng, [4, 6 / groups, 1, 2], 1.0),
+            bias: None,
+        };
+        let op = Conv2d { stride: [6, 5], groups, ..Conv2d::default() };
+        check_with(&gpu, &Problem::Conv2d(op, inputs), Storage::F32);
+    }
+}
+
+/// What the backward pass needs beside inputs and gradients, for layers of real models.
+#[test]
+fn workspace_stays_below_64_mb() {
+    let table: [([u32; 4], u32, u32, u32, u32); 8] = [
+        ([1, 64, 256, 256], 256, 7, 1, 1),
+        ([1, 64, 256, 256], 256, 3, 1, 1),
+        ([1, 128, 180, 320], 64, 3, 16, 1),
+        ([1, 128, 180, 320], 128, 3, 8, 1),
+        ([8, 256, 50, 84], 256, 3, 1, 1),
+        ([1, 512, 25, 42], 512, 3, 1, 1),
+        ([1, 512, 64, 128], 512, 3, 4, 2),
+        ([1, 4, 224, 224], 64, 5, 1, 1),
+    ];
+    for (input @ [batch, channels, height, width], out_channels, kernel, offset_groups, dilation) in table {
+        let padding = [dilation * (kernel / 2); 4];
+        let op = DeformConv2d { padding, dilation: [dilation; 2], offset_groups, ..DeformConv2d::default() };
+        let points = offset_groups * kernel * kernel;
+        let shapes = DeformConv2dInputs {
+            input: input.into(),
+            offset: [batch, 2 * points, height, width].into(),
+            weight: [out_channels, channels, kernel, kernel].into(),
+            mask: Some([batch, points, height, width].into()),
+            bias: Some([out_channels].into()),
+        };
+        gpu().trim();
+        let before = gpu().counts().buffer_bytes;
+        let specs = shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 });
+        let plan = DeformConv2dPlan::new(gpu(), &op, &specs).unwrap();
+        let tensors = shapes.try_map(|&shape: &pliant::Shape| Tensor::new(gpu(), shape, DType::F32)).unwrap();
+        let grad_output = Tensor::new(gpu(), plan.geometry().output_shape(), DType::F32).unwrap();
+        let mut recorder = Recorder::new(gpu());
+        plan.backward(&mut recorder, &tensors.map(|tensor| tensor), &grad_output, &DeformConv2dGradients::ALL).unwrap();
+        let bytes = gpu().counts().buffer_bytes - before;
+        assert!(bytes <= 64_000_000, "{input:?}: {bytes} bytes");
+    }
+}
+
+#[test]
+fn a_repeated_call_makes_nothing() {
+    let Problem::DeformConv2d(op, inputs) = &crowded()[0].0 else { unreachable!() };
+    let inputs = inputs.try_map(|array| array.upload(gpu())).unwrap();
+    let plan = DeformConv2dPlan::new(gpu(), op, &inputs.map(Tensor::spec)).unwrap();
+    let inputs = inputs.map(|tensor| tensor);
+    let grad_output = Tensor::new(gpu(), plan.geometry().output_shape(), DType::F32).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    let gradients = plan.backward(&mut recorder, &inputs, &grad_output, &DeformConv2dGradients::ALL).unwrap();
+    drop(recorder);
+    let once = || {
+        let mut recorder = Recorder::new(gpu());
+        plan.backward_into(&mut recorder, &inputs, &grad_output, &gradients.map(|gradient| gradient)).unwrap();
+        recorder.submit().unwrap();
+        gpu().wait().unwrap();
+    };
+    once();
+    let before = gpu().counts();
+    (0..20).for_each(|_| once());
+    assert_eq!(gpu().counts(), before);
+}
+
+#[test]
+fn of_what_is_absent_it_is_refused_or_none() {
+    let Problem::DeformConv2d(op, mut inputs) =
+        deform_conv2d(&mut Rng::with_seed(84), DeformConv2d::default(), [1, 2, 3, 3], [2, 2, 2, 2], false, 1.0)
+    else {
+        unreachable!()
+    };
+    inputs.bias = None;
+    let inputs = inputs.try_map(|array| array.upload(gpu())).unwrap();
+    let inputs = inputs.map(|tensor| tensor);
+    let grad_output = Tensor::new(gpu(), [1, 2, 2, 2], DType::F32).unwrap();
+    let gradients = op.backward(&inputs, &grad_output, &DeformConv2dGradients::ALL).unwrap();
+    let names: Vec<_> = gradients.named().map(|(name, _)| name).collect();
+    assert_eq!(names, ["grad_input", "grad_offset", "grad_weight"]);
+
+    let plan = DeformConv2dPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
+    let destinations = DeformConv2dGradients { mask: Some(&grad_output), ..DeformConv2dGradients::default() };
+    let error = plan.backward_into(&mut Recorder::new(gpu()), &inputs, &grad_output, &destinations).unwrap_err();
+    assert!(matches!(error, Error::Shape { .. }));
+    assert_eq!(error.to_string(), "grad_mask was asked for; the plan was made without mask");
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The output is linear in input, weight, mask and bias: the gradient by a direction is the output of that direction. It is bilinear
+    /// between the kinks of offsets, so that central differences are exact there.
+    #[test]
+    fn adjoint_identity_and_differences(seed: u64) {
+        let mut rng = Rng::with_seed(seed);
+        let (op, mut inputs) = draw_deform_conv2d(&mut rng);
+        let offset = |element: &mut f32| *element = if element.is_finite() { element.round() } else { 0.0 } + 0.2 + 0.6 * rng.f32();
+        inputs.offset.elements.iter_mut().for_each(offset);
+        let problem = Problem::DeformConv2d(op, inputs.clone());
+        let geometry = DeformConv2dGeometry::new(&op, &inputs.map(|array| array.shape)).unwrap();
+        let elements = geometry.output_shape().elements() as u32;
+        let grad_output = normal(&mut rng, [elements], 1.0);
+        let gradients = pollster::block_on(problem.backward_on(gpu(), Storage::F32, &grad_output)).unwrap();
+        let magnitudes = problem.gradients(&grad_output).unwrap();
+        let taps = inputs.weight.shape.extents()[2..].iter().product::<u32>();
+
+        let wide = |array: &Array| array.elements.iter().map(|&element| f64::from(element)).collect::<Vec<_>>();
+        let (inputs, grad_output) = (inputs.map(wide), wide(&grad_output));
+        let loss = |inputs: &DeformConv2dInputs<Vec<f64>>| {
+            let output = reference::deform_conv2d(&geometry, &inputs.map(Vec::as_slice)).unwrap();
+            dot(&output.value, &grad_output)
+        };
+        for (Differentiated { name, value, .. }, (_, magnitude)) in gradients.iter().zip(&magnitudes) {
+            // Along offsets and a mask in one tensor at once it would be cubic.
+            let points = op.offset_groups * taps;
+            let planes = op.offset_layout.channels_per_point() * points;
+            let pixels = geometry.output_shape().extents()[2..].iter().product::<u32>();
+            let (holds_mask, masks) = (op.offset_layout.holds_mask(), rng.bool());
+            let of_mask = |index: usize| index as u32 / pixels % planes >= 2 * points;
+            let counts = |index| *name != "grad_offset" || !holds_mask || of_mask(index) == masks;
+            let direction: Vec<f64> =
+                (0..value.len()).map(|index| if counts(index) { rng.f64() * 2.0 - 1.0 } else { 0.0 }).collect();
+            // Steps of a tenth cross no kink.
+            let moved = |step: f64| {
+                let mut inputs = inputs.clone();
+                let member = match *name {
+                    "grad_input" => &mut inputs.input,
+                    "grad_offset" => &mut inputs.offset,
+                    "grad_weight" => &mut inputs.weight,
+                    "grad_mask" => inputs.mask.as_mut().unwrap(),
+                    _ => inputs.bias.as_mut().unwrap(),
+                };
+                member.iter_mut().zip(&direction).for_each(|(element, direction)| *element += step * direction);
+                loss(&inputs)
+            };
+            let difference = (moved(0.1) - moved(-0.1)) / 0.2;
+            let value: Vec<f64> = value.iter().map(|&value| f64::from(value)).collect();
+            let derivative = dot(&value, &direction);
+            let scale: f64 = magnitude.magnitude.iter().zip(&direction).map(|(m, d)| m * d.abs()).sum();
+            let tolerance = 2f64.powi(-24) * (16.0 + 2.0 * (magnitude.terms as f64).sqrt()) * scale + 1e-9;
+            prop_assert!(
+                (derivative - difference).abs() <= tolerance,
+                "{name}: {derivative} and {difference}, {tolerance}; {}", problem.describe(),
+            );
+        }
+    }
+}
