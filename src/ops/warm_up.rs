@@ -14,8 +14,9 @@ use crate::gpu::{Gpu, Recorder, Tensor};
 impl Gpu {
     /// Compiles every kernel that this device may use, and runs each once on next to nothing: some drivers compile at the first run.
     ///
-    /// Without it a plan compiles what it needs when it is made. Compiling keeps the thread busy that polls; a plan made meanwhile in
-    /// another thread waits for the kernels that it has in common, and for no others:
+    /// Without it a plan compiles what it needs when it is made, and what its backward pass needs when that is first recorded. Compiling
+    /// keeps the thread busy that polls; a plan made meanwhile in another thread waits for the kernels that it has in common, and for no
+    /// others:
     ///
     /// ```no_run
     /// # #[cfg(not(target_arch = "wasm32"))]
