@@ -15,6 +15,8 @@ struct Params {
     quads_per_group: u32,
     run_first: u32,
     runs: u32,
+    lane_first: u32,
+    lane_end: u32,
     accumulate: u32,
     grad_input_first: u32,
     out_height: u32,
@@ -48,7 +50,7 @@ fn col2im(
     let yx = divide(pixel, params.width);
     let taps = params.kernel_height * params.kernel_width;
 
-    let channels = run.w % 32u;
+    let channels = min(run.w % 32u, params.lane_end);
     let quads = (channels + 3u) / 4u;
     let start = gradient_start(at.x, run, pixel);
     let source = columns_start(run);

@@ -16,6 +16,8 @@ struct Params {
     quads_per_group: u32,
     run_first: u32,
     runs: u32,
+    lane_first: u32,
+    lane_end: u32,
     offset_group_first: u32,
     offset_groups: u32,
     cell_first: u32,
@@ -51,7 +53,7 @@ fn deform_col2im(
     let below = cell + params.width + 1u;
     var head = vec4<u32>(heads[cell], heads[cell + 1u], heads[below], heads[below + 1u]);
 
-    let channels = run.w % 32u;
+    let channels = min(run.w % 32u, params.lane_end);
     let quads = (channels + 3u) / 4u;
     let start = gradient_start(at.x, run, pixel);
     let source = columns_start(run);
@@ -69,8 +71,10 @@ fn deform_col2im(
         let weight_y = select(1.0 - fraction.x, fraction.x, is.x || is.y);
         let weight_x = select(1.0 - fraction.y, fraction.y, is.x || is.z);
         let weight = weight_y * weight_x;
-        let factor = select(0.0, weight * bitcast<f32>(bits.w), weight != 0.0);
-        sums = add_columns(sums, quads, source + row * params.quads_per_group, factor);
+        // A mask of 0, decided on its bits. What does not count is not added, whatever it is.
+        if weight != 0.0 && (bits.w << 1u) != 0u {
+            sums = add_columns(sums, quads, source + row * params.quads_per_group, weight * bitcast<f32>(bits.w));
+        }
     }
     store_block(start, channels, sums);
 }

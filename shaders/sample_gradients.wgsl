@@ -41,11 +41,11 @@ fn slope(low: i32, fraction: f32, extent: i32) -> f32 {
     return select(1.0, 0.0, clamped || at_edge);
 }
 
-// The sum over neighbours of weights, or derivatives of weights, times a factor and products. What does not count is 0, whatever it is
-// multiplied with.
-fn sum_of(weights: vec4<f32>, factor: f32, products: vec4<f32>, exists: vec4<bool>) -> f32 {
-    let counts = exists & (weights != vec4<f32>(0.0)) & vec4<bool>(factor != 0.0);
-    return dot(vec4<f32>(1.0), select(vec4<f32>(0.0), weights * factor * products, counts));
+// The sum over neighbours of weights, or derivatives of weights, times products. What does not count is 0, whatever it is multiplied
+// with.
+fn sum_of(weights: vec4<f32>, products: vec4<f32>, exists: vec4<bool>) -> f32 {
+    let counts = exists & (weights != vec4<f32>(0.0));
+    return dot(vec4<f32>(1.0), select(vec4<f32>(0.0), weights * products, counts));
 }
 
 @compute @workgroup_size(64)
@@ -99,14 +99,16 @@ fn sample_gradients(
 
     let fraction = bitcast<vec2<f32>>(bits.yz);
     let modulation = bitcast<f32>(bits.w);
+    // A mask of 0, decided on its bits.
+    let modulated = exists & vec4<bool>((bits.w << 1u) != 0u);
     let weight_y = vec2<f32>(1.0 - fraction.x, fraction.x).xxyy;
     let weight_x = vec2<f32>(1.0 - fraction.y, fraction.y).xyxy;
     let slope_y = slope(low.x, fraction.x, extent.x) * vec4<f32>(-1.0, -1.0, 1.0, 1.0);
     let slope_x = slope(low.y, fraction.y, extent.y) * vec4<f32>(-1.0, 1.0, -1.0, 1.0);
     let result = vec4<f32>(
-        sum_of(slope_y * weight_x, modulation, products, exists),
-        sum_of(slope_x * weight_y, modulation, products, exists),
-        sum_of(weight_y * weight_x, 1.0, products, exists),
+        sum_of(slope_y * weight_x, modulation * products, modulated),
+        sum_of(slope_x * weight_y, modulation * products, modulated),
+        sum_of(weight_y * weight_x, products, exists),
         0.0,
     );
     gradients[sample] = select(vec4<f32>(0.0), gradients[sample], params.accumulate != 0u) + result;

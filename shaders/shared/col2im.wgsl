@@ -3,9 +3,10 @@
 // columns     (group, row, quad of the group) gradients of columns, row = pixel * taps + tap, pixels counted over the strip
 // block_runs  per run of at most four quads with one group and one offset group: its first quad, counted over all groups; its offset
 //             group; its first channel; 32 * group + channels
-// grad_input  (image, channel, pixel), from the first channel of run run_first and pixel pixel_first on
+// grad_input  (image, channel, pixel), from the first channel of run run_first that is done, and pixel pixel_first, on
 //
-// One invocation does one pixel for the channels of one run: it adds to what is there where accumulate is 1.
+// One invocation does one pixel for the channels of one run, those from lane_first to lane_end if they are not all: it adds to what is
+// there where accumulate is 1.
 
 @group(0) @binding(1) var<storage, read> columns: array<Quad>;
 @group(0) @binding(2) var<storage, read> block_runs: array<vec4<u32>>;
@@ -19,23 +20,18 @@ struct Block {
     q3: vec4<f32>,
 }
 
-// A quad times a weight; what has no weight does not count, whatever it is.
-fn weighted(weight: f32, quad: Quad) -> vec4<f32> {
-    return select(vec4<f32>(0.0), weight * unpack_quad(quad), weight != 0.0);
-}
-
-// Adds the columns of a run from quad `at` on.
+// Adds the columns of a run from quad `at` on, times a weight.
 fn add_columns(block: Block, quads: u32, at: u32, weight: f32) -> Block {
     var sums = block;
-    sums.q0 += weighted(weight, columns[at]);
+    sums.q0 += weight * unpack_quad(columns[at]);
     if quads > 1u {
-        sums.q1 += weighted(weight, columns[at + 1u]);
+        sums.q1 += weight * unpack_quad(columns[at + 1u]);
     }
     if quads > 2u {
-        sums.q2 += weighted(weight, columns[at + 2u]);
+        sums.q2 += weight * unpack_quad(columns[at + 2u]);
     }
     if quads > 3u {
-        sums.q3 += weighted(weight, columns[at + 3u]);
+        sums.q3 += weight * unpack_quad(columns[at + 3u]);
     }
     return sums;
 }
@@ -46,15 +42,15 @@ fn columns_start(run: vec4<u32>) -> u32 {
     return group * params.rows * params.quads_per_group + run.x - group * params.quads_per_group;
 }
 
-// Where the channels of a run start at a pixel.
+// Where the channels of a run start at a pixel. Wraps where the first are not bound.
 fn gradient_start(image: u32, run: vec4<u32>, pixel: u32) -> u32 {
-    let channel = image * params.channels + run.z - block_runs[params.run_first].z;
+    let channel = image * params.channels + run.z - block_runs[params.run_first].z - params.lane_first;
     return params.grad_input_first + channel * params.plane + pixel - params.pixel_first;
 }
 
 fn load_quad(start: u32, channels: u32, first: u32) -> vec4<f32> {
     var value = vec4<f32>(0.0);
-    for (var i = first; i < min(first + 4u, channels); i++) {
+    for (var i = max(first, params.lane_first); i < min(first + 4u, channels); i++) {
         let lane = vec4<u32>(i - first) == vec4<u32>(0u, 1u, 2u, 3u);
         value = select(value, vec4<f32>(grad_input[start + i * params.plane]), lane);
     }
@@ -73,7 +69,7 @@ fn load_block(start: u32, channels: u32) -> Block {
 }
 
 fn store_quad(start: u32, channels: u32, first: u32, value: vec4<f32>) {
-    for (var i = first; i < min(first + 4u, channels); i++) {
+    for (var i = max(first, params.lane_first); i < min(first + 4u, channels); i++) {
         grad_input[start + i * params.plane] = value[i - first];
     }
 }

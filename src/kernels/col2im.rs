@@ -28,6 +28,8 @@ params!(
     quads_per_group,
     run_first,
     runs,
+    lane_first,
+    lane_end,
     accumulate,
     grad_input_first,
     out_height,

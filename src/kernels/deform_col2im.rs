@@ -28,6 +28,8 @@ params!(
     quads_per_group,
     run_first,
     runs,
+    lane_first,
+    lane_end,
     offset_group_first,
     offset_groups,
     cell_first,

@@ -28,6 +28,7 @@ const HEADS_BYTES: u64 = 8 << 20;
 
 /// The most quads that one invocation adds up: shared/col2im.wgsl.
 const BLOCK_QUADS: usize = 4;
+const RUN_CHANNELS: u32 = 4 * BLOCK_QUADS as u32;
 
 /// Output pixels whose columns are there at once: all pixels of some images, or some of one.
 #[derive(Debug, Clone)]
@@ -253,6 +254,8 @@ impl ColumnsBackward {
                 quads_per_group: columns.quads_per_group(),
                 run_first: piece.runs.start,
                 runs: piece.runs.end - piece.runs.start,
+                lane_first: piece.lanes.start,
+                lane_end: piece.lanes.end,
                 accumulate: piece.accumulate.into(),
                 out_height,
                 out_width,
@@ -321,6 +324,8 @@ impl ColumnsBackward {
                         quads_per_group: columns.quads_per_group(),
                         run_first: piece.runs.start,
                         runs: piece.runs.end - piece.runs.start,
+                        lane_first: piece.lanes.start,
+                        lane_end: piece.lanes.end,
                         offset_group_first: offset_groups.start,
                         offset_groups: groups,
                         cell_first,
@@ -351,20 +356,26 @@ impl ColumnsBackward {
     ) -> Result<()> {
         let Im2colGeometry { channels, height, width, .. } = columns.im2col;
         let images = strip.images.end - strip.images.start;
-        in_pieces([0..images, runs, pixels], &mut |[images, runs, pixels]| {
+        in_pieces([0..images, runs, 0..RUN_CHANNELS, pixels], &mut |[images, runs, lanes, pixels]| {
             let element = |image: u32, channel: u32, pixel: u32| {
                 let plane = u64::from(strip.images.start + image) * u64::from(channels) + u64::from(channel);
                 plane * u64::from(height * width) + u64::from(pixel)
             };
             let [.., first, _] = self.block_runs[runs.start as usize];
             let [.., last, of_last] = self.block_runs[runs.end as usize - 1];
-            let start = element(images.start, first, pixels.start);
-            let end = element(images.end - 1, last + of_last % 32 - 1, pixels.end);
+            let last_channels = (of_last % 32).min(lanes.end);
+            // Of a run with fewer channels, the upper lanes are nothing.
+            if runs.end - runs.start == 1 && last_channels <= lanes.start {
+                return Ok(());
+            }
+            let start = element(images.start, first + lanes.start, pixels.start);
+            let end = element(images.end - 1, last + last_channels - 1, pixels.end);
             let grad_input = input.tensor.part("grad_input", start..end)?;
             let piece = InputPiece {
                 images: images.clone(),
                 runs: runs.clone(),
                 pixels: pixels.clone(),
+                lanes: lanes.clone(),
                 // An image's first strip has nothing before it.
                 accumulate: input.accumulate || strip.pixels.start > 0,
             };
@@ -415,6 +426,8 @@ struct InputPiece {
     images: Range<u32>,
     runs: Range<u32>,
     pixels: Range<u32>,
+    /// Channels of a run, where there is one.
+    lanes: Range<u32>,
     accumulate: bool,
 }
 
