@@ -1,6 +1,7 @@
 // The gradient of a weight in the order of the weight itself: the inverse of pack_weight.wgsl.
 //
-// packed        (out_channels, taps, quads_per_group) quads, from out_channel_first on
+// packed        (row, tap, quad of the group) quads, from the row of out_channel_first on; a group's output channels are the first of its
+//               group_rows rows
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
 // weight        (out_channel, channel of the group, tap), from out_channel_first on; added to where accumulate is 1
 //
@@ -10,6 +11,7 @@ struct Params {
     out_channel_first: u32,
     out_channels: u32,
     group_out_channels: u32,
+    group_rows: u32,
     group_channels: u32,
     taps: u32,
     quads_per_group: u32,
@@ -36,10 +38,13 @@ fn unpack_weight(
     if out_channel >= params.out_channels {
         return;
     }
-    let group = (params.out_channel_first + out_channel) / params.group_out_channels;
+    let first = divide(params.out_channel_first, params.group_out_channels);
+    let mine = divide(params.out_channel_first + out_channel, params.group_out_channels);
+    let group = mine.x;
+    let row = (group - first.x) * params.group_rows + mine.y - first.y;
     let table = channel_quads[group * params.quads_per_group + by_quad.y];
     let channel = out_channel * params.group_channels + table.x - group * params.group_channels;
-    let value = packed[params.packed_first / 4u + invocation];
+    let value = packed[params.packed_first / 4u + (row * params.taps + by_tap.y) * params.quads_per_group + by_quad.y];
     for (var i = 0u; i < table.y; i++) {
         let at = params.weight_first + (channel + i) * params.taps + by_tap.y;
         weight[at] = select(0.0, weight[at], params.accumulate != 0u) + value[i];

@@ -13,6 +13,7 @@ params!(
     out_channel_first,
     out_channels,
     group_out_channels,
+    group_rows,
     group_channels,
     taps,
     quads_per_group,

@@ -83,8 +83,11 @@ impl Im2colConvolution {
             backward.columns.scratch(recorder, columns, blocks.strip_images(), blocks.strip_pixels(), gradients)?;
         let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
         let strip_columns = recorder.workspace([blocks.strip_pixels(), g.groups, depth as u32])?;
-        let of_weight =
-            gradients.weight.as_ref().map(|_| recorder.workspace([g.out_channels, depth as u32])).transpose()?;
+        let of_weight = gradients
+            .weight
+            .as_ref()
+            .map(|_| recorder.workspace([4 * backward.grad_output.quads.len() as u32, depth as u32]))
+            .transpose()?;
         let mut accumulate = false;
         for images in pieces(0..g.im2col.batch, chunk) {
             columns.pack(recorder, sampler.input, images.clone(), &packed)?;
@@ -119,7 +122,7 @@ impl Im2colConvolution {
             }
         }
         match (&of_weight, &gradients.weight) {
-            (Some(packed), Some(gradient)) => self.unpack_weight(recorder, packed, gradient),
+            (Some(packed), Some(gradient)) => self.unpack_weight(recorder, backward, packed, gradient),
             _ => Ok(()),
         }
     }
@@ -215,7 +218,7 @@ impl Im2colConvolution {
         )
     }
 
-    /// What a block of a strip's pixels adds to the gradient of the weight: (out_channel, tap, quad).
+    /// What a block of a strip's pixels adds to the gradient of the weight: (group, output channel in quads, tap, quad).
     #[allow(clippy::too_many_arguments)]
     fn block_of_weight(
         &self,
@@ -235,7 +238,8 @@ impl Im2colConvolution {
             recorder,
             Product {
                 batch: g.groups,
-                rows: g.group_out_channels(),
+                // Rows beyond the output channels are 0.
+                rows: outs as u32,
                 columns: depth as u32,
                 depth: block.end - block.start,
                 a: Matrix {
@@ -259,7 +263,7 @@ impl Im2colConvolution {
                 output: Output {
                     tensor: of_weight,
                     first: 0,
-                    batch: u64::from(g.group_out_channels()) * depth,
+                    batch: outs * depth,
                     row: depth,
                     column_first: 0,
                     block: depth as u32,
@@ -270,16 +274,27 @@ impl Im2colConvolution {
     }
 
     /// The gradient of the weight in the order of the weight.
-    fn unpack_weight(&self, recorder: &mut Recorder, packed: &Tensor, gradient: &Gradient) -> Result<()> {
+    fn unpack_weight(
+        &self,
+        recorder: &mut Recorder,
+        backward: &Im2colBackward,
+        packed: &Tensor,
+        gradient: &Gradient,
+    ) -> Result<()> {
         let (g, depth) = (&self.geometry, depth(&self.geometry, &self.columns));
         let row = u64::from(g.group_channels()) * u64::from(g.im2col.taps());
+        let (group_outs, group_rows) = (g.group_out_channels(), 4 * backward.out_quads(g.groups));
         let all = 0..g.out_channels;
         in_pieces([all], &mut |[out_channels]| {
-            let of = |row: u64| u64::from(out_channels.start) * row..u64::from(out_channels.end) * row;
+            let packed_row = |out_channel: u32| {
+                let (group, of_group) = (out_channel / group_outs, out_channel % group_outs);
+                u64::from(group * group_rows + of_group)
+            };
             let params = unpack_weight::Params {
                 out_channel_first: out_channels.start,
                 out_channels: out_channels.end - out_channels.start,
-                group_out_channels: g.group_out_channels(),
+                group_out_channels: group_outs,
+                group_rows,
                 group_channels: g.group_channels(),
                 taps: g.im2col.taps(),
                 quads_per_group: self.columns.quads_per_group(),
@@ -288,8 +303,10 @@ impl Im2colConvolution {
             };
             let elements = u64::from(params.out_channels) * depth;
             recorder.gpu().capabilities().check_elements("weight", elements)?;
-            let packed = packed.part("weight", of(depth))?;
-            let weight = gradient.tensor.part("grad_weight", of(row))?;
+            let rows = packed_row(out_channels.start)..packed_row(out_channels.end - 1) + 1;
+            let packed = packed.part("weight", rows.start * depth..rows.end * depth)?;
+            let weight = u64::from(out_channels.start) * row..u64::from(out_channels.end) * row;
+            let weight = gradient.tensor.part("grad_weight", weight)?;
             unpack_weight::unpack_weight(recorder, params, [&packed, &self.columns.channel_quads(), &weight])
         })
     }
