@@ -17,6 +17,7 @@ pub(crate) mod matmul_subgroup_tn;
 pub(crate) mod matmul_tiled;
 pub(crate) mod pack_weight;
 pub(crate) mod segment_sums;
+pub(crate) mod subgroup_tile;
 pub(crate) mod unary;
 
 use crate::geometry::Border;
