@@ -12,21 +12,32 @@
 const ACROSS = 1u;
 const ALONG = 4u;
 
-// A quad, 0 where there is none.
-fn a_at(at: u32, exists: bool) -> vec4<f32> {
-    var quad: Quad;
-    if exists {
-        quad = a[at];
-    }
-    return unpack_quad(quad);
+// The first quad of a's rows, or of b's columns, from one on; the last quad stands for those beyond it.
+fn a_quad(batch: u32, row: u32) -> u32 {
+    return (params.a_first + batch * params.a_batch + min(row, params.rows - 4u)) / 4u;
 }
 
-fn b_at(at: u32, exists: bool) -> vec4<f32> {
-    var quad: Quad;
-    if exists {
-        quad = b[at];
-    }
-    return unpack_quad(quad);
+fn b_quad(batch: u32, column: u32) -> u32 {
+    return (params.b_first + batch * params.b_batch + min(column, params.columns - 4u)) / 4u;
+}
+
+// Four quads, 0 for those that do not exist; each becomes a column of the matrix.
+fn load_a(at: vec4<u32>, exist: vec4<bool>) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        select(vec4<f32>(), unpack_quad(a[at.x]), exist.x),
+        select(vec4<f32>(), unpack_quad(a[at.y]), exist.y),
+        select(vec4<f32>(), unpack_quad(a[at.z]), exist.z),
+        select(vec4<f32>(), unpack_quad(a[at.w]), exist.w),
+    );
+}
+
+fn load_b(at: vec4<u32>, exist: vec4<bool>) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        select(vec4<f32>(), unpack_quad(b[at.x]), exist.x),
+        select(vec4<f32>(), unpack_quad(b[at.y]), exist.y),
+        select(vec4<f32>(), unpack_quad(b[at.z]), exist.z),
+        select(vec4<f32>(), unpack_quad(b[at.w]), exist.w),
+    );
 }
 
 @compute @workgroup_size(8)
@@ -42,28 +53,21 @@ fn matmul_subgroup_tn(
     }
     let row = start.y + within(0u, lane);
     let column = start.z + within(0u, lane);
-    let a_step = params.a_depth / 4u;
-    let b_step = params.b_depth / 4u;
-    var a_next = (params.a_first + start.x * params.a_batch + row) / 4u;
-    var b_next = (params.b_first + start.x * params.b_batch + column) / 4u;
+    let a_upper = a_quad(start.x, row);
+    let a_lower = a_quad(start.x, row + 32u);
+    let b_left = b_quad(start.x, column);
+    let b_right = b_quad(start.x, column + 32u);
 
     var tile: Tile;
     let depth = no_uniform(params.depth);
     for (var k = 0u; k < depth; k += 4u) {
-        var upper: mat4x4<f32>;
-        var lower: mat4x4<f32>;
-        var left: mat4x4<f32>;
-        var right: mat4x4<f32>;
-        for (var i = 0u; i < 4u; i++) {
-            let exists = k + i < depth;
-            upper[i] = a_at(a_next, exists && row < params.rows);
-            lower[i] = a_at(a_next + 8u, exists && row + 32u < params.rows);
-            left[i] = b_at(b_next, exists && column < params.columns);
-            right[i] = b_at(b_next + 8u, exists && column + 32u < params.columns);
-            a_next += a_step;
-            b_next += b_step;
-        }
-        tile = add_tile(tile, transpose(upper), transpose(lower), left, right);
+        let four = k + vec4<u32>(0u, 1u, 2u, 3u);
+        let exist = four < vec4<u32>(depth);
+        let a_at = min(four, vec4<u32>(depth - 1u)) * (params.a_depth / 4u);
+        let b_at = min(four, vec4<u32>(depth - 1u)) * (params.b_depth / 4u);
+        let upper = transpose(load_a(a_upper + a_at, exist));
+        let lower = transpose(load_a(a_lower + a_at, exist));
+        tile = add_tile(tile, upper, lower, load_b(b_left + b_at, exist), load_b(b_right + b_at, exist));
     }
     store_tile(start, lane, tile);
 }

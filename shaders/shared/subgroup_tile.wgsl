@@ -1,11 +1,12 @@
 // The tile of the products by subgroups of 8, for adapters that run on the CPU: there a load costs as much as dozens of
 // multiplications, and a broadcast next to nothing.
 //
-// One workgroup, which is one subgroup, does a tile of 64 rows and 64 columns. Each invocation loads eight rows of a for all, and does
-// eight columns. Rows and columns alike come in two halves of 32, in which the i-th of an invocation's four lies at
-// i * ACROSS + invocation * ALONG: constants of the kernel. Tiles are numbered by row, column, batch.
+// One workgroup, which is one subgroup, does a tile of 64 columns and of 64 or 32 rows: subgroup_rows_64.wgsl, subgroup_rows_32.wgsl.
+// Each invocation loads its rows of a for all, and does eight columns. Rows and columns alike come in halves of 32, in which the i-th
+// of an invocation's four lies at i * ACROSS + invocation * ALONG: constants of the kernel. Tiles are numbered by row, column, batch.
+//
+// How an element is summed depends on the depth alone.
 
-const ROWS = 64u;
 const COLUMNS = 64u;
 
 // Sums of eight rows, one from each invocation, and of the four columns of a half.
@@ -18,26 +19,6 @@ struct Sums {
     r5: vec4<f32>,
     r6: vec4<f32>,
     r7: vec4<f32>,
-}
-
-// For each of an invocation's eight rows, its sums with the columns of the left half and of the right.
-struct Tile {
-    left0: Sums,
-    left1: Sums,
-    left2: Sums,
-    left3: Sums,
-    left4: Sums,
-    left5: Sums,
-    left6: Sums,
-    left7: Sums,
-    right0: Sums,
-    right1: Sums,
-    right2: Sums,
-    right3: Sums,
-    right4: Sums,
-    right5: Sums,
-    right6: Sums,
-    right7: Sums,
 }
 
 // Four k of a row, times four columns; each column of the matrix is one k.
@@ -59,37 +40,8 @@ fn add_products(sums: Sums, row: vec4<f32>, columns: mat4x4<f32>) -> Sums {
     );
 }
 
-// Adds four k of the whole tile. Each column of `upper` and `lower` is a row of a, each of `left` and `right` one k of b.
-fn add_tile(tile: Tile, upper: mat4x4<f32>, lower: mat4x4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Tile {
-    return Tile(
-        add_products(tile.left0, upper[0], left),
-        add_products(tile.left1, upper[1], left),
-        add_products(tile.left2, upper[2], left),
-        add_products(tile.left3, upper[3], left),
-        add_products(tile.left4, lower[0], left),
-        add_products(tile.left5, lower[1], left),
-        add_products(tile.left6, lower[2], left),
-        add_products(tile.left7, lower[3], left),
-        add_products(tile.right0, upper[0], right),
-        add_products(tile.right1, upper[1], right),
-        add_products(tile.right2, upper[2], right),
-        add_products(tile.right3, upper[3], right),
-        add_products(tile.right4, lower[0], right),
-        add_products(tile.right5, lower[1], right),
-        add_products(tile.right6, lower[2], right),
-        add_products(tile.right7, lower[3], right),
-    );
-}
-
 fn next_row(sums: Sums) -> Sums {
     return Sums(sums.r1, sums.r2, sums.r3, sums.r4, sums.r5, sums.r6, sums.r7, sums.r0);
-}
-
-fn next_rows(tile: Tile) -> Tile {
-    return Tile(
-        tile.left1, tile.left2, tile.left3, tile.left4, tile.left5, tile.left6, tile.left7, tile.left0,
-        tile.right1, tile.right2, tile.right3, tile.right4, tile.right5, tile.right6, tile.right7, tile.right0,
-    );
 }
 
 // Batch, first row, first column.
@@ -128,7 +80,7 @@ fn store_columns(start: u32, base: f32, accumulate: bool, column: u32, lane: u32
 fn store_tile(start: vec3<u32>, lane: u32, sums: Tile) {
     let accumulate = no_uniform(params.accumulate) != 0u;
     var tile = sums;
-    for (var i = 0u; i < 8u; i++) {
+    for (var i = 0u; i < ROWS / 8u; i++) {
         for (var invocation = 0u; invocation < 8u; invocation++) {
             let row = start.y + within(i, invocation);
             if row < params.rows {

@@ -24,6 +24,7 @@ pub(crate) mod pack_weight_transposed;
 pub(crate) mod sample_gradients;
 pub(crate) mod sample_planes;
 pub(crate) mod segment_sums;
+pub(crate) mod subgroup_tile;
 pub(crate) mod unary;
 pub(crate) mod unary_backward;
 pub(crate) mod unpack_weight;

@@ -10,6 +10,7 @@ use crate::kernels::matmul::Params;
 use crate::kernels::matmul_subgroup::{self, matmul_subgroup};
 use crate::kernels::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul_tiled::{self, matmul_tiled};
+use crate::kernels::subgroup_tile;
 
 /// A [`Matmul`] bound to a device and shapes.
 pub struct MatmulPlan {
@@ -280,7 +281,7 @@ enum Family {
 
 impl Family {
     fn of(capabilities: &Capabilities, params: &Params, parts: [&Part; 4]) -> Self {
-        if !matmul_subgroup::suits(capabilities) {
+        if !subgroup_tile::suits(capabilities) {
             Self::Tiled
         } else if matmul_subgroup::takes(params, parts) {
             Self::Subgroup
@@ -367,8 +368,7 @@ impl<'a> Product<'a> {
         let capabilities = recorder.gpu().capabilities();
         let family = Family::of(capabilities, &params, parts);
         let (work, tile) = match family {
-            Family::Subgroup => (matmul_subgroup::work(&params), matmul_subgroup::TILE),
-            Family::SubgroupTn => (matmul_subgroup_tn::work(&params), matmul_subgroup_tn::TILE),
+            Family::Subgroup | Family::SubgroupTn => (subgroup_tile::work(&params), subgroup_tile::tile(&params)),
             Family::Tiled => (matmul_tiled::work(capabilities, &params), matmul_tiled::TILE),
         };
         let most = capabilities.work_per_dispatch();
@@ -443,7 +443,7 @@ impl<'a> Product<'a> {
 
 /// Compiles what products need on this device whose operands lie in quads along their depth.
 pub(super) fn compile(gpu: &Gpu) -> Result<()> {
-    if matmul_subgroup::suits(gpu.capabilities()) {
+    if subgroup_tile::suits(gpu.capabilities()) {
         matmul_subgroup::compile(gpu)
     } else {
         gpu.compile(&matmul_tiled::MATMUL_TILED)
@@ -452,7 +452,7 @@ pub(super) fn compile(gpu: &Gpu) -> Result<()> {
 
 /// Compiles what products need on this device whose operands lie in quads along rows and columns.
 pub(super) fn compile_tn(gpu: &Gpu) -> Result<()> {
-    if matmul_subgroup::suits(gpu.capabilities()) {
+    if subgroup_tile::suits(gpu.capabilities()) {
         matmul_subgroup_tn::compile(gpu)
     } else {
         gpu.compile(&matmul_tiled::MATMUL_TILED)

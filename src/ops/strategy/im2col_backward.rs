@@ -7,7 +7,7 @@ use super::super::backward::Gradient;
 use super::super::channels_last::ChannelsLast;
 use super::super::columns::Sampler;
 use super::super::columns_backward::{Blocks, ColumnsBackward, Gradients, Strip};
-use super::super::matmul::{Matrix, Output, Product, product};
+use super::super::matmul::{self, Matrix, Output, Product, product};
 use super::super::sums::{sum_over, zeros};
 use super::super::{in_pieces, pieces};
 use super::im2col::{Im2colConvolution, depth};
@@ -30,6 +30,7 @@ impl Im2colBackward {
         gpu.compile(&PACK_WEIGHT_TRANSPOSED)?;
         gpu.compile(&UNPACK_WEIGHT)?;
         gpu.compile(&SEGMENT_SUMS)?;
+        matmul::compile_tn(gpu)?;
         let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
         let grad_output = ChannelsLast::new(gpu, g.out_channels, g.im2col.out_pixels(), g.groups, 1)?;
         Ok(Self { columns, grad_output })
