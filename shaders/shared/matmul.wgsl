@@ -38,8 +38,8 @@ struct Params {
 
 // Where a column lies in its row of the output.
 fn place(column: u32) -> u32 {
-    let c = params.column_first + column;
-    return c / params.block * params.output_block + c % params.block;
+    let c = divide(params.column_first + column, params.block);
+    return c.x * params.output_block + c.y;
 }
 
 // Where a row of the output starts.

@@ -11,3 +11,8 @@ fn unpack_bits(quad: QuadBits) -> vec4<u32> {
     let high = vec2<u32>(quad >> vec2<u32>(32u));
     return vec4<u32>(low.x, high.x, low.y, high.y);
 }
+
+fn pack_quad(value: vec4<f32>) -> Quad {
+    let bits = bitcast<vec4<u32>>(value);
+    return vec2<u64>(bits.xz) | (vec2<u64>(bits.yw) << vec2<u32>(32u));
+}
