@@ -1,7 +1,7 @@
 // The gradients of each sample's position and mask: (by y, by x, by the mask, 0), summed over the channels of its offset group.
 //
 // packed     (image, pixel, quad) quads of channels, of which the binding shows the pixels from band_first on, band_pixels of them
-// columns    (group, row, quad of the group) gradients of columns
+// columns    see the file that declares it: columns_read, columns_kept
 // runs       per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
 //            offset group: its first quad, counted over all groups; its channels; its group; 0
 // samples    shared/samples.wgsl
@@ -29,7 +29,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> packed: array<Quad>;
-@group(0) @binding(2) var<storage, read> columns: array<Quad>;
 @group(0) @binding(3) var<storage, read> runs: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read> samples: array<QuadBits>;
 @group(0) @binding(5) var<storage, read_write> gradients: array<vec4<f32>>;
@@ -78,6 +77,15 @@ fn sample_gradients(
     let exists = y_counts.xxyy & x_counts.xyxy & (pixel < vec4<u32>(params.band_pixels));
     let source = select(vec4<u32>(0u), pixel, exists) * params.quads;
 
+    let fraction = bitcast<vec2<f32>>(bits.yz);
+    let modulation = bitcast<f32>(bits.w);
+    // A mask of 0, decided on its bits.
+    let modulated = exists & vec4<bool>((bits.w << 1u) != 0u);
+    let weight_y = vec2<f32>(1.0 - fraction.x, fraction.x).xxyy;
+    let weight_x = vec2<f32>(1.0 - fraction.y, fraction.y).xyxy;
+    let counts = modulated & (weight_y * weight_x != vec4<f32>(0.0));
+    let weight = select(vec4<f32>(0.0), weight_y * weight_x * modulation, counts);
+
     // The sum over the channels of the columns' gradients times each neighbour.
     var products = vec4<f32>(0.0);
     let table = runs[mine.x];
@@ -85,24 +93,21 @@ fn sample_gradients(
         let run = runs[table.x + i];
         let column = (run.z * rows + row) * params.quads_per_group + run.x - run.z * params.quads_per_group;
         for (var quad = 0u; 4u * quad < run.y; quad++) {
-            let channel = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u);
-            let gradient = select(vec4<f32>(0.0), unpack_quad(columns[column + quad]), channel < vec4<u32>(run.y));
+            let has = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(run.y);
+            let gradient = select(vec4<f32>(0.0), unpack_quad(columns[column + quad]), has);
             let at = source + run.x + quad;
-            products += vec4<f32>(
-                dot(gradient, unpack_quad(packed[at.x])),
-                dot(gradient, unpack_quad(packed[at.y])),
-                dot(gradient, unpack_quad(packed[at.z])),
-                dot(gradient, unpack_quad(packed[at.w])),
+            let near = mat4x4<f32>(
+                unpack_quad(packed[at.x]), unpack_quad(packed[at.y]), unpack_quad(packed[at.z]), unpack_quad(packed[at.w]),
             );
+            products += gradient * near;
+            var value = weight.x * select(vec4<f32>(0.0), near[0], counts.x);
+            value += weight.y * select(vec4<f32>(0.0), near[1], counts.y);
+            value += weight.z * select(vec4<f32>(0.0), near[2], counts.z);
+            value += weight.w * select(vec4<f32>(0.0), near[3], counts.w);
+            keep_column(column + quad, select(vec4<f32>(0.0), value, has));
         }
     }
 
-    let fraction = bitcast<vec2<f32>>(bits.yz);
-    let modulation = bitcast<f32>(bits.w);
-    // A mask of 0, decided on its bits.
-    let modulated = exists & vec4<bool>((bits.w << 1u) != 0u);
-    let weight_y = vec2<f32>(1.0 - fraction.x, fraction.x).xxyy;
-    let weight_x = vec2<f32>(1.0 - fraction.y, fraction.y).xyxy;
     let slope_y = slope(low.x, fraction.x, extent.x) * vec4<f32>(-1.0, -1.0, 1.0, 1.0);
     let slope_x = slope(low.y, fraction.y, extent.y) * vec4<f32>(-1.0, 1.0, -1.0, 1.0);
     let result = vec4<f32>(

@@ -3,13 +3,14 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $quad:literal) => {
+    ($variant:literal, $quad:literal, $columns:literal) => {
         Kernel {
             name: "sample_gradients",
             variant: $variant,
             files: wgsl![
                 "shared/grid.wgsl",
                 $quad,
+                $columns,
                 "shared/border.wgsl",
                 "shared/samples.wgsl",
                 "sample_gradients.wgsl"
@@ -19,8 +20,12 @@ macro_rules! kernel {
     };
 }
 
-pub(crate) static SAMPLE_GRADIENTS: Kernel = kernel!("", "shared/quad_f32.wgsl");
-pub(crate) static SAMPLE_GRADIENTS_U64: Kernel = kernel!("u64", "shared/quad_u64.wgsl");
+pub(crate) static SAMPLE_GRADIENTS_READ: Kernel = kernel!("read", "shared/quad_f32.wgsl", "shared/columns_read.wgsl");
+pub(crate) static SAMPLE_GRADIENTS_READ_U64: Kernel =
+    kernel!("read_u64", "shared/quad_u64.wgsl", "shared/columns_read.wgsl");
+pub(crate) static SAMPLE_GRADIENTS_KEPT: Kernel = kernel!("kept", "shared/quad_f32.wgsl", "shared/columns_kept.wgsl");
+pub(crate) static SAMPLE_GRADIENTS_KEPT_U64: Kernel =
+    kernel!("kept_u64", "shared/quad_u64.wgsl", "shared/columns_kept.wgsl");
 
 params!(
     pixels,
@@ -38,22 +43,29 @@ params!(
     accumulate,
 );
 
-fn kernel(gpu: &Gpu) -> &'static Kernel {
-    if gpu.capabilities().wide_loads() { &SAMPLE_GRADIENTS_U64 } else { &SAMPLE_GRADIENTS }
+fn kernel(gpu: &Gpu, columns_kept: bool) -> &'static Kernel {
+    match (gpu.capabilities().wide_loads(), columns_kept) {
+        (false, false) => &SAMPLE_GRADIENTS_READ,
+        (true, false) => &SAMPLE_GRADIENTS_READ_U64,
+        (false, true) => &SAMPLE_GRADIENTS_KEPT,
+        (true, true) => &SAMPLE_GRADIENTS_KEPT_U64,
+    }
 }
 
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
-    gpu.compile(kernel(gpu))
+    [false, true].into_iter().try_for_each(|columns_kept| gpu.compile(kernel(gpu, columns_kept)))
 }
 
+/// Where the columns are kept, each takes the place of its gradient.
 pub(crate) fn sample_gradients(
     recorder: &mut Recorder,
+    columns_kept: bool,
     params: Params,
     [packed, columns, runs, samples, gradients]: [&Part; 5],
 ) -> Result<()> {
     let rows = u64::from(params.pixels) * u64::from(params.taps);
     let invocations = rows * u64::from(params.offset_groups);
     let elements = rows * u64::from(params.quads) * 4;
-    let kernel = kernel(recorder.gpu());
+    let kernel = kernel(recorder.gpu(), columns_kept);
     recorder.dispatch(kernel, &params, &[packed, columns, runs, samples, gradients], invocations, elements)
 }

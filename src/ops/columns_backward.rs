@@ -172,7 +172,7 @@ impl ColumnsBackward {
         let points = deformation.points(&columns.im2col);
         let of = |wanted: bool, elements: u32| if wanted { elements } else { 0 };
         let scatter = gradients.input.is_some();
-        let positions = gradients.offset.is_some() || gradients.mask.is_some();
+        let positions = gradients.offset.is_some() || gradients.mask.is_some() || gradients.weight.is_some();
         let (offset_groups, rows) = chains_at_once(recorder.gpu(), columns, &deformation, images);
         let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
         Ok(Some(Scratch {
@@ -185,7 +185,8 @@ impl ColumnsBackward {
 
     /// Records the gradients that there are, of a strip, from those of its columns: (group, pixel, tap, quad).
     ///
-    /// `first` says whether the strip is the first of its images. `packed` holds the images of a chunk.
+    /// `packed` holds the images of a chunk. Where the gradient of the weight is wanted, and it says so, the columns take the place of their
+    /// gradients.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn backward(
         &self,
@@ -197,9 +198,10 @@ impl ColumnsBackward {
         grad_columns: &Part,
         scratch: Option<&Scratch>,
         gradients: &Gradients,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let (Some(deformation), Some(scratch)) = (&columns.deformation, scratch) else {
-            return self.plain(recorder, columns, strip, grad_columns, gradients.input.as_ref());
+            self.plain(recorder, columns, strip, grad_columns, gradients.input.as_ref())?;
+            return Ok(false);
         };
         let points = u64::from(deformation.points(&columns.im2col));
         let samples = scratch.samples.part("offset", 0..4 * points * u64::from(strip.len()))?;
@@ -214,19 +216,15 @@ impl ColumnsBackward {
         if let Some(input) = &gradients.input {
             self.deformed(recorder, columns, deformation, strip, [grad_columns, &samples], scratch, input)?;
         }
-        if gradients.offset.is_some() || gradients.mask.is_some() {
+        let keep = gradients.weight.is_some() && packed.len() == 1;
+        let wanted = gradients.offset.is_some() || gradients.mask.is_some();
+        if wanted || keep {
             let of_samples = scratch.gradients.part("offset", 0..4 * points * u64::from(strip.len()))?;
-            self.of_samples(
-                recorder,
-                columns,
-                deformation,
-                strip,
-                (chunk, packed),
-                [grad_columns, &samples, &of_samples],
-            )?;
+            let parts = [grad_columns, &samples, &of_samples];
+            self.of_samples(recorder, columns, deformation, strip, (chunk, packed), parts, keep)?;
             planes(recorder, columns, deformation, strip, &of_samples, gradients)?;
         }
-        Ok(())
+        Ok(keep)
     }
 
     /// The gradient of the input of a plain window.
@@ -383,7 +381,8 @@ impl ColumnsBackward {
         })
     }
 
-    /// The gradients of each sample's position and mask.
+    /// The gradients of each sample's position and mask, and the columns too where they are kept.
+    #[allow(clippy::too_many_arguments)]
     fn of_samples(
         &self,
         recorder: &mut Recorder,
@@ -392,6 +391,7 @@ impl ColumnsBackward {
         strip: &Strip,
         (chunk, packed): (&Range<u32>, &[Tensor]),
         [grad_columns, samples, gradients]: [&Part; 3],
+        keep: bool,
     ) -> Result<()> {
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
         for (band, packed) in columns.bands(recorder.gpu(), chunk.end - chunk.start).zip(packed) {
@@ -414,7 +414,7 @@ impl ColumnsBackward {
             };
             let packed = packed.part("input", 0..packed.shape().elements())?;
             let parts = [&packed, grad_columns, &self.sample_table.part(), samples, gradients];
-            sample_gradients::sample_gradients(recorder, params, parts)?;
+            sample_gradients::sample_gradients(recorder, keep, params, parts)?;
         }
         Ok(())
     }

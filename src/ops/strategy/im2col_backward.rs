@@ -98,14 +98,17 @@ impl Im2colConvolution {
                 let part = strip_columns.part("columns", 0..elements)?;
                 if let Some(weight) = &transposed {
                     self.grad_columns(recorder, backward, weight, &grads, &strip, &strip_columns)?;
-                    let chunk = (&images, &packed[..]);
-                    let scratch = scratch.as_ref();
-                    backward.columns.backward(recorder, columns, sampler, &strip, chunk, &part, scratch, gradients)?;
                 }
+                let chunk = (&images, &packed[..]);
+                let scratch = scratch.as_ref();
+                let kept =
+                    backward.columns.backward(recorder, columns, sampler, &strip, chunk, &part, scratch, gradients)?;
                 if let Some(of_weight) = &of_weight {
-                    let before = (strip.images.start - images.start) * g.im2col.out_pixels();
-                    let pixels = before + strip.pixels.start..before + strip.pixels.end;
-                    columns.sample(recorder, sampler, images.clone(), pixels, &packed, &part)?;
+                    if !kept {
+                        let before = (strip.images.start - images.start) * g.im2col.out_pixels();
+                        let pixels = before + strip.pixels.start..before + strip.pixels.end;
+                        columns.sample(recorder, sampler, images.clone(), pixels, &packed, &part)?;
+                    }
                     for block in pieces(0..strip.len(), blocks.pixels) {
                         self.block_of_weight(
                             recorder,
