@@ -1,8 +1,8 @@
 // The samples of each cell as a chain, by ascending row: what has to be added to a pixel, in an order that depends on nothing else.
 //
-// samples  shared/samples.wgsl
-// heads    (image, offset_group, cell): the first row of a cell's chain, counted over the strip; NOWHERE where it is empty
-// next     (offset_group, row): the row that follows in its chain, or NOWHERE
+// cells    shared/samples.wgsl
+// samples  as words: which follows which is written
+// heads    (image, offset_group, cell): the first row of a cell's chain; NOWHERE where it is empty
 //
 // A dispatch does `cells` cells of each image from cell_first on, and offset_groups offset groups from offset_group_first on, from
 // which heads are counted. An image has image_rows rows. One invocation does `owned` cells of one image and offset group: it walks over all of their
@@ -20,9 +20,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> samples: array<u32>;
-@group(0) @binding(2) var<storage, read_write> heads: array<u32>;
-@group(0) @binding(3) var<storage, read_write> next: array<u32>;
+@group(0) @binding(1) var<storage, read> cells: array<u32>;
+@group(0) @binding(2) var<storage, read_write> samples: array<u32>;
+@group(0) @binding(3) var<storage, read_write> heads: array<u32>;
 
 @compute @workgroup_size(8)
 fn chain_samples(
@@ -47,9 +47,9 @@ fn chain_samples(
     let row_first = image.x * params.image_rows;
     for (var row = row_first + params.image_rows; row > row_first;) {
         row--;
-        let cell = samples[4u * (samples_first + row)] - cell_first;
+        let cell = cells[samples_first + row] - cell_first;
         if cell < count {
-            next[samples_first + row] = heads[chains + cell];
+            samples[4u * (samples_first + row)] = heads[chains + cell];
             heads[chains + cell] = row;
         }
     }

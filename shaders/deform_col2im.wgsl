@@ -1,7 +1,7 @@
 // The gradient of a deformable convolution's input: each pixel adds up, of every sample that it is a neighbour of, the gradients of
 // its columns times its weight and mask.
 //
-// Columns and gradients: shared/col2im.wgsl; samples: shared/samples.wgsl; heads and next: chain_samples.wgsl. Sums go by row,
+// Columns and gradients: shared/col2im.wgsl; samples: shared/samples.wgsl; heads: chain_samples.wgsl. Sums go by row,
 // whatever strips the rows come in.
 
 struct Params {
@@ -29,7 +29,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(4) var<storage, read> samples: array<QuadBits>;
 @group(0) @binding(5) var<storage, read> heads: array<u32>;
-@group(0) @binding(6) var<storage, read> next: array<u32>;
 
 @compute @workgroup_size(64)
 fn deform_col2im(
@@ -64,9 +63,9 @@ fn deform_col2im(
             break;
         }
         let sample = run.y * params.rows + row;
-        let is = head == vec4<u32>(row);
-        head = select(head, vec4<u32>(next[sample]), is);
         let bits = unpack_bits(samples[sample]);
+        let is = head == vec4<u32>(row);
+        head = select(head, vec4<u32>(bits.x), is);
         let fraction = bitcast<vec2<f32>>(bits.yz);
         let weight_y = select(1.0 - fraction.x, fraction.x, is.x || is.y);
         let weight_x = select(1.0 - fraction.y, fraction.y, is.x || is.z);

@@ -1,13 +1,12 @@
 // Where the samples of a deformable convolution lie: shared/samples.wgsl.
 //
-// samples  written
-//
-// Offsets and masks: shared/offsets.wgsl. One invocation does one sampling point of one output pixel of the strip.
+// What follows each sample is left to chain_samples. Offsets and masks: shared/offsets.wgsl. One invocation does one sampling point of one output pixel of the strip.
 
 @group(0) @binding(1) var<storage, read_write> samples: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read> offset_y: array<u32>;
-@group(0) @binding(3) var<storage, read> offset_x: array<u32>;
-@group(0) @binding(4) var<storage, read> mask: array<f32>;
+@group(0) @binding(2) var<storage, read_write> cells: array<u32>;
+@group(0) @binding(3) var<storage, read> offset_y: array<u32>;
+@group(0) @binding(4) var<storage, read> offset_x: array<u32>;
+@group(0) @binding(5) var<storage, read> mask: array<f32>;
 
 @compute @workgroup_size(64)
 fn deform_samples(
@@ -32,8 +31,10 @@ fn deform_samples(
     if params.modulated != 0u {
         factor = modulation(out_pixel.x, out_pixel.y, mine.x);
     }
-    samples[(point.x * params.pixels + mine.y) * params.taps + point.y] = vec4<u32>(
-        select(NOWHERE, cell, at.inside),
+    let sample = (point.x * params.pixels + mine.y) * params.taps + point.y;
+    cells[sample] = select(NOWHERE, cell, at.inside);
+    samples[sample] = vec4<u32>(
+        NOWHERE,
         bitcast<u32>(fraction.x),
         bitcast<u32>(fraction.y),
         bitcast<u32>(factor),

@@ -5,6 +5,7 @@
 // runs       per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
 //            offset group: its first quad, counted over all groups; its channels; its group; 0
 // samples    shared/samples.wgsl
+// cells      likewise
 // gradients  as samples
 //
 // The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
@@ -31,7 +32,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> packed: array<Quad>;
 @group(0) @binding(3) var<storage, read> runs: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read> samples: array<QuadBits>;
-@group(0) @binding(5) var<storage, read_write> gradients: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> cells: array<u32>;
+@group(0) @binding(6) var<storage, read_write> gradients: array<vec4<f32>>;
 
 // The derivative of the upper neighbour's weight along an axis.
 fn slope(low: i32, fraction: f32, extent: i32) -> f32 {
@@ -61,9 +63,8 @@ fn sample_gradients(
     }
     let row = mine.y;
     let bits = unpack_bits(samples[sample]);
-    let inside = bits.x != NOWHERE;
-    let cell = divide(select(0u, bits.x, inside), params.width + 1u);
-    let low = vec2<i32>(cell) - 1;
+    let inside = cells[sample] != NOWHERE;
+    let low = vec2<i32>(divide(select(0u, cells[sample], inside), params.width + 1u)) - 1;
     let extent = vec2<i32>(i32(params.height), i32(params.width));
 
     // As row 0, row 1 of the cell; column 0, column 1.

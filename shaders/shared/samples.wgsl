@@ -1,10 +1,11 @@
-// Samples of a strip of output pixels, as the backward pass keeps them: where each lies, to be read by what it was taken from.
+// Samples of a strip of output pixels, as the backward pass keeps them. Sample (offset_group, row), row = pixel * taps + tap, pixels
+// counted over the strip, is element offset_group * rows + row of
 //
-// samples  element offset_group * rows + row, row = pixel * taps + tap, pixels counted over the strip: the cell, bits of the
-//          fractions by y and x, bits of the mask
+// cells    the cell that it lies in: (low_y + 1) * (width + 1) + low_x + 1 in its image, where (low_y, low_x) is the neighbour above and
+//          left of it, from -1 on; or NOWHERE
+// samples  the row of the sample that follows it in its cell, or NOWHERE; bits of the fractions by y and x; bits of the mask
 //
-// A cell is numbered (low_y + 1) * (width + 1) + low_x + 1 in its image, where (low_y, low_x) is the neighbour above and left of the
-// sample, from -1 on. Along an axis on which a sample is clamped its fraction is 0.
+// Along an axis on which a sample is clamped its fraction is 0.
 
-// The cell of what lies outside.
+// The cell of what lies outside, and what follows the last sample of a cell.
 const NOWHERE = 0xffffffffu;

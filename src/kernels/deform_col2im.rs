@@ -49,12 +49,12 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
 pub(crate) fn deform_col2im(
     recorder: &mut Recorder,
     params: Params,
-    [columns, block_runs, grad_input, samples, heads, next]: [&Part; 6],
+    [columns, block_runs, grad_input, samples, heads]: [&Part; 5],
 ) -> Result<()> {
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     // On the average, each row is added to four pixels.
     let elements = (4 * u64::from(params.rows) * u64::from(params.runs)).max(invocations) * 16;
-    let bindings = [columns, block_runs, grad_input, samples, heads, next];
+    let bindings = [columns, block_runs, grad_input, samples, heads];
     recorder.dispatch(kernel(recorder.gpu()), &params, &bindings, invocations, elements)
 }

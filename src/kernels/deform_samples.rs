@@ -20,9 +20,15 @@ pub(crate) static DEFORM_SAMPLES: Kernel = Kernel {
 pub(crate) fn deform_samples(
     recorder: &mut Recorder,
     params: Params,
-    samples: &Part,
+    [samples, cells]: [&Part; 2],
     [offset_y, offset_x, mask]: [&Part; 3],
 ) -> Result<()> {
     let invocations = u64::from(params.pixels) * u64::from(params.points);
-    recorder.dispatch(&DEFORM_SAMPLES, &params, &[samples, offset_y, offset_x, mask], invocations, 4 * invocations)
+    recorder.dispatch(
+        &DEFORM_SAMPLES,
+        &params,
+        &[samples, cells, offset_y, offset_x, mask],
+        invocations,
+        4 * invocations,
+    )
 }

@@ -61,11 +61,11 @@ pub(crate) fn sample_gradients(
     recorder: &mut Recorder,
     columns_kept: bool,
     params: Params,
-    [packed, columns, runs, samples, gradients]: [&Part; 5],
+    bindings: [&Part; 6],
 ) -> Result<()> {
     let rows = u64::from(params.pixels) * u64::from(params.taps);
     let invocations = rows * u64::from(params.offset_groups);
     let elements = rows * u64::from(params.quads) * 4;
     let kernel = kernel(recorder.gpu(), columns_kept);
-    recorder.dispatch(kernel, &params, &[packed, columns, runs, samples, gradients], invocations, elements)
+    recorder.dispatch(kernel, &params, &bindings, invocations, elements)
 }

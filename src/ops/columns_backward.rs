@@ -133,7 +133,7 @@ pub(super) struct ColumnsBackward {
 /// Scratch memory for strips of so many pixels.
 pub(super) struct Scratch {
     samples: Tensor,
-    next: Tensor,
+    cells: Tensor,
     heads: Tensor,
     gradients: Tensor,
 }
@@ -177,7 +177,7 @@ impl ColumnsBackward {
         let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
         Ok(Some(Scratch {
             samples: recorder.workspace([of(scatter || positions, pixels), points, 4])?,
-            next: recorder.workspace([of(scatter, pixels), points])?,
+            cells: recorder.workspace([of(scatter || positions, pixels), points])?,
             heads: recorder.workspace([of(scatter, heads as u32)])?,
             gradients: recorder.workspace([of(positions, pixels), points, 4])?,
         }))
@@ -205,22 +205,23 @@ impl ColumnsBackward {
         };
         let points = u64::from(deformation.points(&columns.im2col));
         let samples = scratch.samples.part("offset", 0..4 * points * u64::from(strip.len()))?;
+        let cells = scratch.cells.part("offset", 0..points * u64::from(strip.len()))?;
         columns.with_offsets(
             sampler,
             strip.images.clone(),
             columns.window(strip.pixels.clone()),
             &mut |params, offsets| {
-                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, params, &samples, offsets))
+                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, params, [&samples, &cells], offsets))
             },
         )?;
         if let Some(input) = &gradients.input {
-            self.deformed(recorder, columns, deformation, strip, [grad_columns, &samples], scratch, input)?;
+            self.deformed(recorder, columns, deformation, strip, [grad_columns, &samples, &cells], scratch, input)?;
         }
         let keep = gradients.weight.is_some() && packed.len() == 1;
         let wanted = gradients.offset.is_some() || gradients.mask.is_some();
         if wanted || keep {
             let of_samples = scratch.gradients.part("offset", 0..4 * points * u64::from(strip.len()))?;
-            let parts = [grad_columns, &samples, &of_samples];
+            let parts = [grad_columns, &samples, &cells, &of_samples];
             self.of_samples(recorder, columns, deformation, strip, (chunk, packed), parts, keep)?;
             planes(recorder, columns, deformation, strip, &of_samples, gradients)?;
         }
@@ -280,14 +281,13 @@ impl ColumnsBackward {
         columns: &Columns,
         deformation: &Deformation,
         strip: &Strip,
-        [grad_columns, samples]: [&Part; 2],
+        [grad_columns, samples, cells_of]: [&Part; 3],
         scratch: &Scratch,
         input: &Gradient,
     ) -> Result<()> {
         let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
-        let next = scratch.next.part("offset", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
         let (some_groups, some_rows) = chains_at_once(recorder.gpu(), columns, deformation, images);
         for offset_groups in pieces(0..deformation.offset_groups, some_groups) {
             let groups = offset_groups.end - offset_groups.start;
@@ -307,7 +307,7 @@ impl ColumnsBackward {
                     cells,
                     owned: chain_samples::owned(recorder.gpu().capabilities(), images * groups, cells),
                 };
-                chain_samples(recorder, params, [samples, &heads, &next])?;
+                chain_samples(recorder, params, [cells_of, samples, &heads])?;
                 let all = [runs.clone(), band.start * width..band.end * width];
                 self.input_pieces(columns, strip, input, all, &mut |piece, grad_input| {
                     let params = deform_col2im::Params {
@@ -332,11 +332,7 @@ impl ColumnsBackward {
                         ..Default::default()
                     };
                     let table = self.block_table.part();
-                    deform_col2im::deform_col2im(
-                        recorder,
-                        params,
-                        [grad_columns, &table, grad_input, samples, &heads, &next],
-                    )
+                    deform_col2im::deform_col2im(recorder, params, [grad_columns, &table, grad_input, samples, &heads])
                 })?;
             }
         }
@@ -390,7 +386,7 @@ impl ColumnsBackward {
         deformation: &Deformation,
         strip: &Strip,
         (chunk, packed): (&Range<u32>, &[Tensor]),
-        [grad_columns, samples, gradients]: [&Part; 3],
+        [grad_columns, samples, cells, gradients]: [&Part; 4],
         keep: bool,
     ) -> Result<()> {
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
@@ -413,7 +409,7 @@ impl ColumnsBackward {
                 accumulate: (band.start > 0).into(),
             };
             let packed = packed.part("input", 0..packed.shape().elements())?;
-            let parts = [&packed, grad_columns, &self.sample_table.part(), samples, gradients];
+            let parts = [&packed, grad_columns, &self.sample_table.part(), samples, cells, gradients];
             sample_gradients::sample_gradients(recorder, keep, params, parts)?;
         }
         Ok(())
