@@ -5,28 +5,18 @@
 //
 // The tile: shared/subgroup_tile.wgsl. An invocation's four rows of a half, and its four columns, are eight apart.
 
-@group(0) @binding(1) var<storage, read> a: array<Quad>;
 @group(0) @binding(2) var<storage, read> b: array<Quad>;
 
 const ACROSS = 8u;
 const ALONG = 1u;
 
-// The quads at which rows of a, or columns of b, start; the last stands for those beyond it.
-fn a_quads(batch: u32, row: u32) -> vec4<u32> {
-    let rows = min(row + ACROSS * vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.rows - 1u));
-    return (params.a_first + batch * params.a_batch + rows * params.a_row) / 4u;
-}
-
+// The quads at which columns of b start; the last stands for those beyond it.
 fn b_quads(batch: u32, column: u32) -> vec4<u32> {
     let columns = min(column + ACROSS * vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.columns - 1u));
     return (params.b_first + batch * params.b_batch + columns * params.b_column) / 4u;
 }
 
 // Four quads; each becomes a column of the matrix.
-fn load_a(at: vec4<u32>) -> mat4x4<f32> {
-    return mat4x4<f32>(unpack_quad(a[at.x]), unpack_quad(a[at.y]), unpack_quad(a[at.z]), unpack_quad(a[at.w]));
-}
-
 fn load_b(at: vec4<u32>) -> mat4x4<f32> {
     return mat4x4<f32>(unpack_quad(b[at.x]), unpack_quad(b[at.y]), unpack_quad(b[at.z]), unpack_quad(b[at.w]));
 }

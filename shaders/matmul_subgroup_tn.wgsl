@@ -2,23 +2,18 @@
 // row.
 //
 // Operands: shared/matmul.wgsl. Rows of a, and columns of b, lie one behind another in whole quads: a_row and b_column are 1; rows,
-// columns and all other strides and starts multiples of 4.
+// columns and all other strides and starts multiples of 4, those of the output too.
 //
 // The tile: shared/subgroup_tile.wgsl. An invocation's four rows of a half, and its four columns, are a quad.
 
 @group(0) @binding(1) var<storage, read> a: array<Quad>;
-@group(0) @binding(2) var<storage, read> b: array<Quad>;
 
 const ACROSS = 1u;
 const ALONG = 4u;
 
-// The first quad of a's rows, or of b's columns, from one on; the last quad stands for those beyond it.
+// The first quad of a's rows from one on; the last quad stands for those beyond it.
 fn a_quad(batch: u32, row: u32) -> u32 {
     return (params.a_first + batch * params.a_batch + min(row, params.rows - 4u)) / 4u;
-}
-
-fn b_quad(batch: u32, column: u32) -> u32 {
-    return (params.b_first + batch * params.b_batch + min(column, params.columns - 4u)) / 4u;
 }
 
 // Four quads, 0 for those that do not exist; each becomes a column of the matrix.
@@ -28,15 +23,6 @@ fn load_a(at: vec4<u32>, exist: vec4<bool>) -> mat4x4<f32> {
         select(vec4<f32>(), unpack_quad(a[at.y]), exist.y),
         select(vec4<f32>(), unpack_quad(a[at.z]), exist.z),
         select(vec4<f32>(), unpack_quad(a[at.w]), exist.w),
-    );
-}
-
-fn load_b(at: vec4<u32>, exist: vec4<bool>) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        select(vec4<f32>(), unpack_quad(b[at.x]), exist.x),
-        select(vec4<f32>(), unpack_quad(b[at.y]), exist.y),
-        select(vec4<f32>(), unpack_quad(b[at.z]), exist.z),
-        select(vec4<f32>(), unpack_quad(b[at.w]), exist.w),
     );
 }
 

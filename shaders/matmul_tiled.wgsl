@@ -4,6 +4,7 @@
 
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 const TILE = 64u;
 const DEPTH = 16u;
@@ -25,6 +26,11 @@ fn b_at(start: u32, k: u32, column: u32) -> f32 {
         return b[start + k * params.b_depth + column * params.b_column];
     }
     return 0.0;
+}
+
+// Stores an element: its sum, and the row's bias or what it held before. Chosen as in row_bias.
+fn store(at: u32, base: f32, sum: f32) {
+    output[at] = select(base, output[at], params.accumulate != 0u) + sum;
 }
 
 // Stores four columns from `column` on, and four half a tile further.

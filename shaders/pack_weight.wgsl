@@ -1,16 +1,19 @@
-// A weight in the order in which columns have their taps and channels: packed[out_channel, tap, quad] holds the weights of one
+// A weight in the order in which columns have their taps and channels: packed[row, tap, quad] holds the weights of one
 // quad of channels of the output channel's group, and 0 in the lanes beyond them.
 //
-// weight        (out_channel, channel of the group, tap), from out_channel_first on
+// weight        (out_channel, channel of the group, tap), from the first out_channel of row row_first on
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
-// packed        (out_channels, taps, quads_per_group) quads, from out_channel_first on
+// packed        (row, tap, quad of the group) quads, from row_first on; a group's output channels are the first of its group_rows rows, the
+//               others 0
 //
-// A dispatch does out_channels of them. One invocation packs one quad of one tap.
+// A dispatch does `rows` of them. One invocation packs one quad of one tap.
 
 struct Params {
+    row_first: u32,
+    rows: u32,
     out_channel_first: u32,
-    out_channels: u32,
     group_out_channels: u32,
+    group_rows: u32,
     group_channels: u32,
     taps: u32,
     quads_per_group: u32,
@@ -30,19 +33,20 @@ fn pack_weight(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
-    if invocation >= params.out_channels * params.taps * params.quads_per_group {
+    let by_quad = divide(invocation, params.quads_per_group);
+    let by_tap = divide(by_quad.x, params.taps);
+    if by_tap.x >= params.rows {
         return;
     }
-    let quad = invocation % params.quads_per_group;
-    let tap = invocation / params.quads_per_group % params.taps;
-    let out_channel = invocation / params.quads_per_group / params.taps;
-
-    let group = (params.out_channel_first + out_channel) / params.group_out_channels;
-    let table = channel_quads[group * params.quads_per_group + quad];
+    let row = divide(params.row_first + by_tap.x, params.group_rows);
+    let group = row.x;
+    let table = channel_quads[group * params.quads_per_group + by_quad.y];
+    let channels = select(0u, table.y, row.y < params.group_out_channels);
+    let out_channel = group * params.group_out_channels + row.y - params.out_channel_first;
     let channel = out_channel * params.group_channels + table.x - group * params.group_channels;
     var value = vec4<f32>(0.0);
-    for (var i = 0u; i < table.y; i++) {
-        let element = weight[params.weight_first + (channel + i) * params.taps + tap];
+    for (var i = 0u; i < channels; i++) {
+        let element = weight[params.weight_first + (channel + i) * params.taps + by_tap.y];
         value = select(value, vec4<f32>(element), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(i));
     }
     packed[params.packed_first / 4u + invocation] = value;

@@ -1,15 +1,15 @@
 // The gradient of a weight in the order of the weight itself: the inverse of pack_weight.wgsl.
 //
-// packed        (row, tap, quad of the group) quads, from the row of out_channel_first on; a group's output channels are the first of its
-//               group_rows rows
+// packed        (row, tap, quad of the group) quads, from row row_first on; a group's output channels are the first of its group_rows rows
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
-// weight        (out_channel, channel of the group, tap), from out_channel_first on; added to where accumulate is 1
+// weight        (out_channel, channel of the group, tap), from the first out_channel of row row_first on; added to where accumulate is 1
 //
-// A dispatch does out_channels of them. One invocation unpacks one quad of one tap.
+// A dispatch does `rows` of them. One invocation unpacks one quad of one tap.
 
 struct Params {
+    row_first: u32,
+    rows: u32,
     out_channel_first: u32,
-    out_channels: u32,
     group_out_channels: u32,
     group_rows: u32,
     group_channels: u32,
@@ -34,17 +34,15 @@ fn unpack_weight(
     let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
     let by_quad = divide(invocation, params.quads_per_group);
     let by_tap = divide(by_quad.x, params.taps);
-    let out_channel = by_tap.x;
-    if out_channel >= params.out_channels {
+    let row = divide(params.row_first + by_tap.x, params.group_rows);
+    if by_tap.x >= params.rows || row.y >= params.group_out_channels {
         return;
     }
-    let first = divide(params.out_channel_first, params.group_out_channels);
-    let mine = divide(params.out_channel_first + out_channel, params.group_out_channels);
-    let group = mine.x;
-    let row = (group - first.x) * params.group_rows + mine.y - first.y;
+    let group = row.x;
     let table = channel_quads[group * params.quads_per_group + by_quad.y];
+    let out_channel = group * params.group_out_channels + row.y - params.out_channel_first;
     let channel = out_channel * params.group_channels + table.x - group * params.group_channels;
-    let value = packed[params.packed_first / 4u + (row * params.taps + by_tap.y) * params.quads_per_group + by_quad.y];
+    let value = packed[params.packed_first / 4u + invocation];
     for (var i = 0u; i < table.y; i++) {
         let at = params.weight_first + (channel + i) * params.taps + by_tap.y;
         weight[at] = select(0.0, weight[at], params.accumulate != 0u) + value[i];

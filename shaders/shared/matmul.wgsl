@@ -34,7 +34,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 // Where a column lies in its row of the output.
 fn place(column: u32) -> u32 {
@@ -53,9 +52,4 @@ fn row_bias(batch: u32, row: u32) -> f32 {
     let biased = params.biased != 0u;
     let at = params.bias_first + batch * params.bias_batch + row;
     return select(0.0, bias[select(0u, at, biased)], biased);
-}
-
-// Stores an element: its sum, and the row's bias or what it held before. Chosen as above.
-fn store(at: u32, base: f32, sum: f32) {
-    output[at] = select(base, output[at], params.accumulate != 0u) + sum;
 }

@@ -5,7 +5,7 @@
 // Each invocation loads its rows of a for all, and does eight columns. Rows and columns alike come in halves of 32, in which the i-th
 // of an invocation's four lies at i * ACROSS + invocation * ALONG: constants of the kernel. Tiles are numbered by row, column, batch.
 //
-// How an element is summed depends on the depth alone.
+// How an element is summed depends on the depth alone. Stores: subgroup_elements.wgsl, subgroup_quads.wgsl.
 
 const COLUMNS = 64u;
 
@@ -60,20 +60,6 @@ fn within(i: u32, invocation: u32) -> u32 {
 // bound its loops.
 fn no_uniform(value: u32) -> u32 {
     return subgroupBroadcast(value, 0u);
-}
-
-// Stores a row's columns of this invocation, those that exist. A load is left out where it can be.
-fn store_columns(start: u32, base: f32, accumulate: bool, column: u32, lane: u32, first: u32, values: vec4<f32>) {
-    for (var i = 0u; i < 4u; i++) {
-        let at = column + within(first + i, lane);
-        if at < params.columns {
-            var held = base;
-            if accumulate {
-                held = output[start + place(at)];
-            }
-            output[start + place(at)] = held + values[i];
-        }
-    }
 }
 
 // Few sites of loads and stores, in loops: lavapipe compiles each for long.

@@ -10,14 +10,16 @@ pub(crate) static PACK_WEIGHT: Kernel = Kernel {
 };
 
 params!(
+    row_first,
+    rows,
     out_channel_first,
-    out_channels,
     group_out_channels,
+    group_rows,
     group_channels,
     taps,
     quads_per_group,
     weight_first,
-    packed_first
+    packed_first,
 );
 
 pub(crate) fn pack_weight(
@@ -26,6 +28,6 @@ pub(crate) fn pack_weight(
     [weight, channel_quads, packed]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { weight_first: weight.first, packed_first: packed.first, ..params };
-    let invocations = u64::from(params.out_channels) * u64::from(params.taps) * u64::from(params.quads_per_group);
+    let invocations = u64::from(params.rows) * u64::from(params.taps) * u64::from(params.quads_per_group);
     recorder.dispatch(&PACK_WEIGHT, &params, &[weight, channel_quads, packed], invocations, 4 * invocations)
 }

@@ -20,17 +20,20 @@ pub(super) use with_subgroups;
 pub(super) type Variants = [Kernel; 4];
 
 macro_rules! variants {
-    ($name:literal, $file:literal) => {
+    ($name:literal, $($file:literal),+) => {
         variants!(
-            $name, $file;
+            $name, [$($file),+];
             "rows_32", "shared/subgroup_rows_32.wgsl", "shared/quad_f32.wgsl";
             "rows_64", "shared/subgroup_rows_64.wgsl", "shared/quad_f32.wgsl";
             "rows_32.u64", "shared/subgroup_rows_32.wgsl", "shared/quad_u64.wgsl";
             "rows_64.u64", "shared/subgroup_rows_64.wgsl", "shared/quad_u64.wgsl"
         )
     };
-    ($name:literal, $file:literal; $($variant:literal, $rows:literal, $quad:literal);+) => {
-        [$(crate::gpu::Kernel {
+    ($name:literal, $files:tt; $($variant:literal, $rows:literal, $quad:literal);+) => {
+        [$(variants!($name, $variant, $rows, $quad, $files)),+]
+    };
+    ($name:literal, $variant:literal, $rows:literal, $quad:literal, [$($file:literal),+]) => {
+        crate::gpu::Kernel {
             name: $name,
             variant: $variant,
             files: $crate::kernels::subgroup_tile::with_subgroups![
@@ -39,10 +42,10 @@ macro_rules! variants {
                 "shared/subgroup_tile.wgsl",
                 $rows,
                 $quad,
-                $file
+                $($file),+
             ],
             workgroup_size: $crate::kernels::subgroup_tile::SUBGROUP,
-        }),+]
+        }
     };
 }
 pub(super) use variants;
@@ -68,6 +71,17 @@ pub(crate) fn work(params: &Params) -> u64 {
 /// The variants for a device: tiles of 32 rows, tiles of 64.
 fn variants_for<'a>(gpu: &Gpu, variants: &'a Variants) -> &'a [Kernel] {
     if gpu.capabilities().wide_loads() { &variants[2..] } else { &variants[..2] }
+}
+
+/// Whether all are multiples of 4.
+pub(super) fn in_quads(elements: &[u32]) -> bool {
+    elements.iter().all(|elements| elements.is_multiple_of(4))
+}
+
+/// Whether the output can be stored in quads: shared/subgroup_quads.wgsl.
+pub(super) fn stores_quads(params: &Params, output: &Part) -> bool {
+    let Params { columns, output_batch, output_row, column_first, block, output_block, .. } = *params;
+    in_quads(&[columns, output.first, output_batch, output_row, column_first, block, output_block])
 }
 
 pub(super) fn compile(gpu: &Gpu, variants: &'static Variants) -> Result<()> {

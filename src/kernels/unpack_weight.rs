@@ -10,8 +10,9 @@ pub(crate) static UNPACK_WEIGHT: Kernel = Kernel {
 };
 
 params!(
+    row_first,
+    rows,
     out_channel_first,
-    out_channels,
     group_out_channels,
     group_rows,
     group_channels,
@@ -28,6 +29,6 @@ pub(crate) fn unpack_weight(
     [packed, channel_quads, weight]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { packed_first: packed.first, weight_first: weight.first, ..params };
-    let invocations = u64::from(params.out_channels) * u64::from(params.taps) * u64::from(params.quads_per_group);
+    let invocations = u64::from(params.rows) * u64::from(params.taps) * u64::from(params.quads_per_group);
     recorder.dispatch(&UNPACK_WEIGHT, &params, &[packed, channel_quads, weight], invocations, 4 * invocations)
 }

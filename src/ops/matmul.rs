@@ -8,6 +8,7 @@ use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 use crate::gpu::{Capabilities, Gpu, Part, Recorder, Tensor, TensorSpec};
 use crate::kernels::matmul::Params;
 use crate::kernels::matmul_subgroup::{self, matmul_subgroup};
+use crate::kernels::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul_tiled::{self, matmul_tiled};
 use crate::kernels::subgroup_tile;
@@ -27,7 +28,7 @@ impl MatmulPlan {
         let geometry = MatmulGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, MatmulInputs::named, geometry.output_shape())?;
         compile(gpu)?;
-        compile_tn(gpu)?;
+        compile_rows(gpu)?;
         // Operands that do not lie in quads need it.
         gpu.compile(&matmul_tiled::MATMUL_TILED)?;
         Ok(Self { contract, geometry })
@@ -275,6 +276,7 @@ pub(super) struct Product<'a> {
 #[derive(Clone, Copy)]
 enum Family {
     Subgroup,
+    SubgroupNn,
     SubgroupTn,
     Tiled,
 }
@@ -285,6 +287,8 @@ impl Family {
             Self::Tiled
         } else if matmul_subgroup::takes(params, parts) {
             Self::Subgroup
+        } else if matmul_subgroup_nn::takes(params, parts) {
+            Self::SubgroupNn
         } else if matmul_subgroup_tn::takes(params, parts) {
             Self::SubgroupTn
         } else {
@@ -368,7 +372,9 @@ impl<'a> Product<'a> {
         let capabilities = recorder.gpu().capabilities();
         let family = Family::of(capabilities, &params, parts);
         let (work, tile) = match family {
-            Family::Subgroup | Family::SubgroupTn => (subgroup_tile::work(&params), subgroup_tile::tile(&params)),
+            Family::Subgroup | Family::SubgroupNn | Family::SubgroupTn => {
+                (subgroup_tile::work(&params), subgroup_tile::tile(&params))
+            }
             Family::Tiled => (matmul_tiled::work(capabilities, &params), matmul_tiled::TILE),
         };
         let most = capabilities.work_per_dispatch();
@@ -387,6 +393,7 @@ impl<'a> Product<'a> {
         }
         match family {
             Family::Subgroup => matmul_subgroup(recorder, params, parts),
+            Family::SubgroupNn => matmul_subgroup_nn(recorder, params, parts),
             Family::SubgroupTn => matmul_subgroup_tn(recorder, params, parts),
             Family::Tiled => matmul_tiled(recorder, params, parts),
         }
@@ -450,9 +457,10 @@ pub(super) fn compile(gpu: &Gpu) -> Result<()> {
     }
 }
 
-/// Compiles what products need on this device whose operands lie in quads along rows and columns.
-pub(super) fn compile_tn(gpu: &Gpu) -> Result<()> {
+/// Compiles what products need on this device whose b lies in quads along its columns.
+pub(super) fn compile_rows(gpu: &Gpu) -> Result<()> {
     if subgroup_tile::suits(gpu.capabilities()) {
+        matmul_subgroup_nn::compile(gpu)?;
         matmul_subgroup_tn::compile(gpu)
     } else {
         gpu.compile(&matmul_tiled::MATMUL_TILED)

@@ -1,14 +1,16 @@
 //! Convolution by columns: pack the images channels last, and for each strip of output pixels make the columns and multiply.
 
+use std::ops::Range;
+
 use super::super::columns::{Columns, Sampler};
 use super::super::convert::widened;
 use super::super::matmul::{self, Matrix, Output, Product};
 use super::super::weight::{PackedWeight, Packing, Weight};
-use super::super::{bindable, pieces};
+use super::super::{in_pieces, pieces};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Deformation};
-use crate::gpu::{Gpu, Recorder, Tensor};
+use crate::gpu::{Gpu, Part, Recorder, Tensor};
 use crate::kernels::columns::ColumnsLayout;
 use crate::kernels::pack_weight;
 
@@ -34,7 +36,7 @@ impl Im2colConvolution {
     /// Records the packing of a weight into a tensor of its own.
     pub(in crate::ops) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
         let packed = Tensor::new(recorder.gpu(), self.packed_shape(), DType::F32)?;
-        recorder.op(|recorder| self.pack_into(recorder, weight, &packed))?;
+        recorder.op(|recorder| self.pack_into(recorder, weight, &packed, self.geometry.group_out_channels()))?;
         Ok(PackedWeight { spec: weight.spec(), packing: self.packing, packed })
     }
 
@@ -43,7 +45,7 @@ impl Im2colConvolution {
         match weight {
             Weight::Plain(plain) => {
                 let packed = recorder.workspace(self.packed_shape())?;
-                self.pack_into(recorder, plain, &packed)?;
+                self.pack_into(recorder, plain, &packed, self.geometry.group_out_channels())?;
                 Ok(packed)
             }
             Weight::Packed(PackedWeight { packing, packed, .. }) => {
@@ -64,29 +66,54 @@ impl Im2colConvolution {
         [self.geometry.out_channels, depth(&self.geometry, &self.columns) as u32]
     }
 
-    fn pack_into(&self, recorder: &mut Recorder, weight: &Tensor, packed: &Tensor) -> Result<()> {
+    /// Packs a weight into rows of (tap, quad), of which each group has group_rows: those beyond its output channels are 0.
+    pub(super) fn pack_into(
+        &self,
+        recorder: &mut Recorder,
+        weight: &Tensor,
+        packed: &Tensor,
+        group_rows: u32,
+    ) -> Result<()> {
         let weight = widened(recorder, weight)?;
-        let g = &self.geometry;
-        let [row, packed_row] = [&weight, packed].map(|tensor| tensor.shape().elements() / u64::from(g.out_channels));
-        let most = (bindable(recorder.gpu()) / 4).min(recorder.gpu().capabilities().elements_per_dispatch());
-        let some = (most / packed_row).clamp(1, g.out_channels.into()) as u32;
-        for out_channels in pieces(0..g.out_channels, some) {
-            let part = |tensor: &Tensor, row: u64| {
-                tensor.part("weight", u64::from(out_channels.start) * row..u64::from(out_channels.end) * row)
-            };
+        self.weight_pieces(recorder, &weight, packed, group_rows, &mut |recorder, piece, weight, packed| {
             let params = pack_weight::Params {
-                out_channel_first: out_channels.start,
-                out_channels: out_channels.end - out_channels.start,
-                group_out_channels: g.group_out_channels(),
-                group_channels: g.group_channels(),
-                taps: g.im2col.taps(),
+                row_first: piece.rows.start,
+                rows: piece.rows.end - piece.rows.start,
+                out_channel_first: piece.out_channel_first,
+                group_out_channels: self.geometry.group_out_channels(),
+                group_rows,
+                group_channels: self.geometry.group_channels(),
+                taps: self.geometry.im2col.taps(),
                 quads_per_group: self.columns.quads_per_group(),
                 ..Default::default()
             };
-            let parts = [&part(&weight, row)?, &self.columns.channel_quads(), &part(packed, packed_row)?];
-            pack_weight::pack_weight(recorder, params, parts)?;
-        }
-        Ok(())
+            pack_weight::pack_weight(recorder, params, [weight, &self.columns.channel_quads(), packed])
+        })
+    }
+
+    /// Has `dispatch` do the rows of a packed weight with the weight, in pieces that can be bound.
+    pub(super) fn weight_pieces(
+        &self,
+        recorder: &mut Recorder,
+        weight: &Tensor,
+        packed: &Tensor,
+        group_rows: u32,
+        dispatch: &mut impl FnMut(&mut Recorder, WeightPiece, &Part, &Part) -> Result<()>,
+    ) -> Result<()> {
+        let g = &self.geometry;
+        let (group_outs, depth) = (g.group_out_channels(), depth(g, &self.columns));
+        let row = u64::from(g.group_channels()) * u64::from(g.im2col.taps());
+        let out_channels_before = |row: u32| row / group_rows * group_outs + (row % group_rows).min(group_outs);
+        let all = 0..g.groups * group_rows;
+        in_pieces([all], &mut |[rows]| {
+            // A binding shows something, even where all rows are beyond the output channels.
+            let first = out_channels_before(rows.start).min(g.out_channels - 1);
+            let end = out_channels_before(rows.end).max(first + 1);
+            recorder.gpu().capabilities().check_elements("weight", u64::from(rows.end - rows.start) * depth)?;
+            let weight = weight.part("weight", u64::from(first) * row..u64::from(end) * row)?;
+            let packed = packed.part("weight", u64::from(rows.start) * depth..u64::from(rows.end) * depth)?;
+            dispatch(recorder, WeightPiece { rows: rows.clone(), out_channel_first: first }, &weight, &packed)
+        })
     }
 
     /// Records the convolution with a packed weight.
@@ -157,6 +184,12 @@ impl Im2colConvolution {
         }
         Ok(())
     }
+}
+
+/// Some rows of a packed weight, and the output channel from which the weight is bound.
+pub(super) struct WeightPiece {
+    pub(super) rows: Range<u32>,
+    pub(super) out_channel_first: u32,
 }
 
 /// Elements of one group's row of the columns, and of a row of the packed weight.

@@ -8,12 +8,11 @@ use super::super::channels_last::ChannelsLast;
 use super::super::columns::Sampler;
 use super::super::columns_backward::{Blocks, ColumnsBackward, Gradients, Strip};
 use super::super::matmul::{self, Matrix, Output, Product, product};
+use super::super::pieces;
 use super::super::sums::{sum_over, zeros};
-use super::super::{in_pieces, pieces};
 use super::im2col::{Im2colConvolution, depth};
 use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor};
-use crate::kernels::pack_weight_transposed::{self, PACK_WEIGHT_TRANSPOSED};
 use crate::kernels::segment_sums::SEGMENT_SUMS;
 use crate::kernels::unpack_weight::{self, UNPACK_WEIGHT};
 use crate::shape::MAX_RANK;
@@ -27,18 +26,12 @@ pub(in crate::ops) struct Im2colBackward {
 impl Im2colBackward {
     pub(in crate::ops) fn new(gpu: &Gpu, convolution: &Im2colConvolution) -> Result<Self> {
         let g = &convolution.geometry;
-        gpu.compile(&PACK_WEIGHT_TRANSPOSED)?;
         gpu.compile(&UNPACK_WEIGHT)?;
         gpu.compile(&SEGMENT_SUMS)?;
-        matmul::compile_tn(gpu)?;
+        matmul::compile_rows(gpu)?;
         let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
         let grad_output = ChannelsLast::new(gpu, g.out_channels, g.im2col.out_pixels(), g.groups, 1)?;
         Ok(Self { columns, grad_output })
-    }
-
-    /// Quads of a group's output channels.
-    fn out_quads(&self, groups: u32) -> u32 {
-        self.grad_output.quads.len() as u32 / groups
     }
 }
 
@@ -78,17 +71,19 @@ impl Im2colConvolution {
         // Blocks of whole images do not straddle chunks.
         let chunk = chunk - chunk % blocks.images.max(1);
 
-        let transposed = sampled.then(|| self.transposed_weight(recorder, backward, weight)).transpose()?;
+        // Output channels are filled up to quads, with rows of 0.
+        let group_rows = 4 * backward.grad_output.quads.len() as u32 / g.groups;
+        let weight_shape = [g.groups * group_rows, depth as u32];
+        let packed_weight = sampled.then(|| recorder.workspace(weight_shape)).transpose()?;
+        if let Some(packed) = &packed_weight {
+            self.pack_into(recorder, weight, packed, group_rows)?;
+        }
         let packed = columns.packed(recorder, chunk)?;
         let scratch =
             backward.columns.scratch(recorder, columns, blocks.strip_images(), blocks.strip_pixels(), gradients)?;
         let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
         let strip_columns = recorder.workspace([blocks.strip_pixels(), g.groups, depth as u32])?;
-        let of_weight = gradients
-            .weight
-            .as_ref()
-            .map(|_| recorder.workspace([4 * backward.grad_output.quads.len() as u32, depth as u32]))
-            .transpose()?;
+        let of_weight = gradients.weight.as_ref().map(|_| recorder.workspace(weight_shape)).transpose()?;
         let mut accumulate = false;
         for images in pieces(0..g.im2col.batch, chunk) {
             columns.pack(recorder, sampler.input, images.clone(), &packed)?;
@@ -96,8 +91,8 @@ impl Im2colConvolution {
                 backward.grad_output.pack(recorder, "grad_output", grad_output, blocks.of_images(&strip), &grads)?;
                 let elements = u64::from(strip.len()) * u64::from(g.groups) * depth;
                 let part = strip_columns.part("columns", 0..elements)?;
-                if let Some(weight) = &transposed {
-                    self.grad_columns(recorder, backward, weight, &grads, &strip, &strip_columns)?;
+                if let Some(weight) = &packed_weight {
+                    self.grad_columns(recorder, group_rows, weight, &grads, &strip, &strip_columns)?;
                 }
                 let chunk = (&images, &packed[..]);
                 let scratch = scratch.as_ref();
@@ -112,7 +107,7 @@ impl Im2colConvolution {
                     for block in pieces(0..strip.len(), blocks.pixels) {
                         self.block_of_weight(
                             recorder,
-                            backward,
+                            group_rows,
                             &grads,
                             &strip_columns,
                             strip.len(),
@@ -126,86 +121,44 @@ impl Im2colConvolution {
             }
         }
         match (&of_weight, &gradients.weight) {
-            (Some(packed), Some(gradient)) => self.unpack_weight(recorder, backward, packed, gradient),
+            (Some(packed), Some(gradient)) => self.unpack_weight(recorder, group_rows, packed, gradient),
             _ => Ok(()),
         }
-    }
-
-    /// Packs the weight for the gradients of columns: (group, tap, quad, lane, output channels in quads).
-    fn transposed_weight(&self, recorder: &mut Recorder, backward: &Im2colBackward, weight: &Tensor) -> Result<Tensor> {
-        let (g, depth) = (&self.geometry, depth(&self.geometry, &self.columns));
-        let out_quads = backward.out_quads(g.groups);
-        let rows = (u64::from(g.groups) * depth) as u32;
-        let transposed = recorder.workspace([rows, out_quads, 4])?;
-        let row = u64::from(g.group_channels()) * u64::from(g.im2col.taps());
-        in_pieces([0..g.groups, 0..depth as u32, 0..out_quads], &mut |[groups, of_group, some_quads]| {
-            // Several groups are whole.
-            let out_channels = g.group_out_channels();
-            let first = groups.start * out_channels + 4 * some_quads.start;
-            let end = (groups.end - 1) * out_channels + (4 * some_quads.end).min(out_channels);
-            let part = weight.part("weight", u64::from(first) * row..u64::from(end) * row)?;
-            let at = |group: u32, row: u32| (u64::from(group) * depth + u64::from(row)) * u64::from(out_quads) * 4;
-            let packed = at(groups.start, of_group.start)..at(groups.end - 1, of_group.end);
-            let packed = transposed.part("weight", packed)?;
-            let rows = (groups.end - groups.start - 1) * depth as u32 + of_group.end - of_group.start;
-            let some = some_quads.end - some_quads.start;
-            recorder.gpu().capabilities().check_elements("weight", 4 * u64::from(rows) * u64::from(some))?;
-            let params = pack_weight_transposed::Params {
-                row_first: groups.start * depth as u32 + of_group.start,
-                rows,
-                out_quad_first: some_quads.start,
-                some_quads: some,
-                out_quads,
-                group_out_channels: out_channels,
-                group_channels: g.group_channels(),
-                taps: g.im2col.taps(),
-                quads_per_group: self.columns.quads_per_group(),
-                out_channel_first: first,
-                ..Default::default()
-            };
-            pack_weight_transposed::pack_weight_transposed(
-                recorder,
-                params,
-                [&part, &self.columns.channel_quads(), &packed],
-            )
-        })?;
-        Ok(transposed)
     }
 
     /// The gradients of a strip's columns.
     fn grad_columns(
         &self,
         recorder: &mut Recorder,
-        backward: &Im2colBackward,
-        transposed: &Tensor,
+        group_rows: u32,
+        weight: &Tensor,
         grads: &Tensor,
         strip: &Strip,
         columns: &Tensor,
     ) -> Result<()> {
         let (g, depth) = (&self.geometry, depth(&self.geometry, &self.columns));
-        let outs = 4 * backward.out_quads(g.groups);
         product(
             recorder,
             Product {
                 batch: g.groups,
                 rows: strip.len(),
                 columns: depth as u32,
-                depth: outs,
+                depth: group_rows,
                 a: Matrix {
                     argument: "grad_output",
                     tensor: grads,
                     first: 0,
-                    batch: outs.into(),
-                    row: u64::from(g.groups) * u64::from(outs),
+                    batch: group_rows.into(),
+                    row: u64::from(g.groups) * u64::from(group_rows),
                     column: 1,
                 },
                 b: Matrix {
                     argument: "weight",
-                    tensor: transposed,
+                    tensor: weight,
                     first: 0,
-                    batch: depth * u64::from(outs),
-                    row: 1,
-                    column: outs.into(),
+                    batch: depth * u64::from(group_rows),
+                    row: depth,
+                    column: 1,
                 },
                 bias: None,
                 accumulate: false,
@@ -227,7 +180,7 @@ impl Im2colConvolution {
     fn block_of_weight(
         &self,
         recorder: &mut Recorder,
-        backward: &Im2colBackward,
+        group_rows: u32,
         grads: &Tensor,
         columns: &Tensor,
         strip: u32,
@@ -236,21 +189,20 @@ impl Im2colConvolution {
         accumulate: bool,
     ) -> Result<()> {
         let (g, depth) = (&self.geometry, depth(&self.geometry, &self.columns));
-        let outs = 4 * u64::from(backward.out_quads(g.groups));
-        let row = u64::from(g.groups) * outs;
+        let row = u64::from(g.groups) * u64::from(group_rows);
         product(
             recorder,
             Product {
                 batch: g.groups,
                 // Rows beyond the output channels are 0.
-                rows: outs as u32,
+                rows: group_rows,
                 columns: depth as u32,
                 depth: block.end - block.start,
                 a: Matrix {
                     argument: "grad_output",
                     tensor: grads,
                     first: u64::from(block.start) * row,
-                    batch: outs,
+                    batch: group_rows.into(),
                     row: 1,
                     column: row,
                 },
@@ -267,7 +219,7 @@ impl Im2colConvolution {
                 output: Output {
                     tensor: of_weight,
                     first: 0,
-                    batch: outs * depth,
+                    batch: u64::from(group_rows) * depth,
                     row: depth,
                     column_first: 0,
                     block: depth as u32,
@@ -281,37 +233,24 @@ impl Im2colConvolution {
     fn unpack_weight(
         &self,
         recorder: &mut Recorder,
-        backward: &Im2colBackward,
+        group_rows: u32,
         packed: &Tensor,
         gradient: &Gradient,
     ) -> Result<()> {
-        let (g, depth) = (&self.geometry, depth(&self.geometry, &self.columns));
-        let row = u64::from(g.group_channels()) * u64::from(g.im2col.taps());
-        let (group_outs, group_rows) = (g.group_out_channels(), 4 * backward.out_quads(g.groups));
-        let all = 0..g.out_channels;
-        in_pieces([all], &mut |[out_channels]| {
-            let packed_row = |out_channel: u32| {
-                let (group, of_group) = (out_channel / group_outs, out_channel % group_outs);
-                u64::from(group * group_rows + of_group)
-            };
+        self.weight_pieces(recorder, &gradient.tensor, packed, group_rows, &mut |recorder, piece, weight, packed| {
             let params = unpack_weight::Params {
-                out_channel_first: out_channels.start,
-                out_channels: out_channels.end - out_channels.start,
-                group_out_channels: group_outs,
+                row_first: piece.rows.start,
+                rows: piece.rows.end - piece.rows.start,
+                out_channel_first: piece.out_channel_first,
+                group_out_channels: self.geometry.group_out_channels(),
                 group_rows,
-                group_channels: g.group_channels(),
-                taps: g.im2col.taps(),
+                group_channels: self.geometry.group_channels(),
+                taps: self.geometry.im2col.taps(),
                 quads_per_group: self.columns.quads_per_group(),
                 accumulate: gradient.accumulate.into(),
                 ..Default::default()
             };
-            let elements = u64::from(params.out_channels) * depth;
-            recorder.gpu().capabilities().check_elements("weight", elements)?;
-            let rows = packed_row(out_channels.start)..packed_row(out_channels.end - 1) + 1;
-            let packed = packed.part("weight", rows.start * depth..rows.end * depth)?;
-            let weight = u64::from(out_channels.start) * row..u64::from(out_channels.end) * row;
-            let weight = gradient.tensor.part("grad_weight", weight)?;
-            unpack_weight::unpack_weight(recorder, params, [&packed, &self.columns.channel_quads(), &weight])
+            unpack_weight::unpack_weight(recorder, params, [packed, &self.columns.channel_quads(), weight])
         })
     }
 }
