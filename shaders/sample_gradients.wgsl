@@ -30,7 +30,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> packed: array<Quad>;
-@group(0) @binding(3) var<storage, read> runs: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> runs: array<QuadBits>;
 @group(0) @binding(4) var<storage, read> samples: array<QuadBits>;
 @group(0) @binding(5) var<storage, read> cells: array<u32>;
 @group(0) @binding(6) var<storage, read_write> gradients: array<vec4<f32>>;
@@ -89,9 +89,9 @@ fn sample_gradients(
 
     // The sum over the channels of the columns' gradients times each neighbour.
     var products = vec4<f32>(0.0);
-    let table = runs[mine.x];
+    let table = unpack_bits(runs[mine.x]);
     for (var i = 0u; i < table.y; i++) {
-        let run = runs[table.x + i];
+        let run = unpack_bits(runs[table.x + i]);
         let column = (run.z * rows + row) * params.quads_per_group + run.x - run.z * params.quads_per_group;
         for (var quad = 0u; 4u * quad < run.y; quad++) {
             let has = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(run.y);
