@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// Print no times, but for each shape its name and a hash of the bits of output and gradients
     #[arg(long, conflicts_with_all = ["json", "stages", "packed", "forward"])]
     digest: bool,
+    /// Compute each digest so many times, and fail where they differ
+    #[arg(long, requires = "digest", value_name = "TIMES", default_value_t = 1)]
+    repeat: u32,
     #[command(flatten)]
     by_hand: ByHand,
     #[command(flatten)]
@@ -185,7 +188,14 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     for layer in &layers {
         let run = Run::new(&gpu, layer, arguments.strategy.strategy(), arguments.packed)?;
         if arguments.digest {
-            println!("{} {:016x}", layer.name, run.digest().await?);
+            let digest = run.digest().await?;
+            for _ in 1..arguments.repeat {
+                let again = run.digest().await?;
+                if again != digest {
+                    return Err(format!("{} gave {digest:016x}, and then {again:016x}", layer.name).into());
+                }
+            }
+            println!("{} {digest:016x}", layer.name);
             continue;
         }
         let timing = run.time(layer, !arguments.forward).await?;

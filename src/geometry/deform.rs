@@ -18,8 +18,8 @@ pub enum Border {
 
 /// The derivative of a sample along an axis on which its position is exactly -1, where [`Border::Zeros`] has a kink.
 ///
-/// Offsets that begin at 0 put the whole first row and column there where the padding is 1. For the backward pass, which is
-/// not built yet; outputs do not depend on it.
+/// Offsets that begin at 0 put the whole first row and column there where the padding is 1. Gradients of offsets and positions depend on
+/// it, and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum EdgeDerivative {
     /// The one towards the image. torchvision, MindSpore.

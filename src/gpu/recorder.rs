@@ -27,9 +27,14 @@ use crate::shape::Shape;
 pub struct Recorder {
     gpu: Gpu,
     pub(super) dispatches: Vec<Dispatch>,
-    workspaces: Vec<Lease>,
-    workspaces_in_use: usize,
-    outgrown: Vec<Lease>,
+    workspaces: Vec<Workspace>,
+}
+
+/// Scratch memory of a recording.
+struct Workspace {
+    lease: Lease,
+    /// Whether the op that is being recorded has it.
+    taken: bool,
 }
 
 pub(super) struct Dispatch {
@@ -51,13 +56,7 @@ impl Dispatch {
 impl Recorder {
     /// An empty recording.
     pub fn new(gpu: &Gpu) -> Self {
-        Self {
-            gpu: gpu.clone(),
-            dispatches: Vec::new(),
-            workspaces: Vec::new(),
-            workspaces_in_use: 0,
-            outgrown: Vec::new(),
-        }
+        Self { gpu: gpu.clone(), dispatches: Vec::new(), workspaces: Vec::new() }
     }
 
     /// The device it is for.
@@ -134,29 +133,31 @@ impl Recorder {
 
     /// The same for an op, between error scopes.
     pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        self.workspaces_in_use = 0;
+        self.workspaces.iter_mut().for_each(|workspace| workspace.taken = false);
         let gpu = self.gpu.clone();
         self.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded))
     }
 
     /// A scratch tensor of f32 for the op that is being recorded. It holds whatever was left in it.
     ///
-    /// Ops of one recording run one after another, so the next one gets the same again.
+    /// Ops of one recording run one after another, so the next one gets the same again: the smallest that is large enough.
     pub(crate) fn workspace(&mut self, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
         let size = shape.elements().max(4) * DType::F32.size();
-        let slot = self.workspaces_in_use;
-        self.workspaces_in_use += 1;
-        if self.workspaces.get(slot).is_none_or(|workspace| workspace.size() < size) {
-            let workspace = Lease::workspace(&self.gpu, size)?;
-            if slot < self.workspaces.len() {
-                // Earlier dispatches still use the smaller one.
-                self.outgrown.push(std::mem::replace(&mut self.workspaces[slot], workspace));
-            } else {
-                self.workspaces.push(workspace);
+        let fits = |workspace: &&mut Workspace| !workspace.taken && workspace.lease.size() >= size;
+        let buffer = match self.workspaces.iter_mut().filter(fits).min_by_key(|workspace| workspace.lease.size()) {
+            Some(workspace) => {
+                workspace.taken = true;
+                workspace.lease.buffer()?.clone()
             }
-        }
-        Tensor::from_buffer(&self.gpu, self.workspaces[slot].buffer()?.clone(), 0, shape, DType::F32)
+            None => {
+                let lease = Lease::workspace(&self.gpu, size)?;
+                let buffer = lease.buffer()?.clone();
+                self.workspaces.push(Workspace { lease, taken: true });
+                buffer
+            }
+        };
+        Tensor::from_buffer(&self.gpu, buffer, 0, shape, DType::F32)
     }
 
     /// Appends a dispatch of as many workgroups as hold `invocations` invocations, which together write or sample `elements` elements.

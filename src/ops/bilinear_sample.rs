@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use super::backward::{Destination, Gradient, get_or_try_init};
 use super::channels_last::ChannelsLast;
 use super::columns::{Columns, Sampler};
-use super::columns_backward::{Blocks, ColumnsBackward, Gradients};
+use super::columns_backward::{Blocks, Chunk, ColumnsBackward, Gradients, Pass, reads_input};
 use super::convert::{rounded, widened};
 use super::{Argument, Contract, in_pieces, pieces, run};
 use crate::error::Result;
@@ -62,16 +62,16 @@ impl Backward {
         let sampler = Sampler { input: &inputs.input, offset: Some(&inputs.positions), mask: None };
         let chunk = columns.images_per_chunk(recorder.gpu());
         let blocks = Blocks::new(recorder.gpu(), columns, [self.grad_output.pixel_bytes(), 0], chunk);
-        let packed = columns.packed(recorder, chunk)?;
-        let scratch = backward.scratch(recorder, columns, blocks.strip_images(), blocks.strip_pixels(), gradients)?;
+        let packed = if reads_input(gradients) { columns.packed(recorder, chunk)? } else { Vec::new() };
+        let pass = Pass::new(recorder, backward, columns, &sampler, gradients, blocks)?;
         let grads = self.grad_output.workspace(recorder, blocks.strip_pixels())?;
         for images in pieces(0..columns.im2col.batch, chunk) {
             columns.pack(recorder, sampler.input, images.clone(), &packed)?;
-            for strip in blocks.strips(images.clone()) {
+            let chunk = Chunk { images: images.clone(), packed: &packed };
+            for strip in blocks.strips(images) {
                 self.grad_output.pack(recorder, "grad_output", grad_output, blocks.of_images(&strip), &grads)?;
                 let part = grads.part("grad_output", 0..grads.shape().elements())?;
-                let chunk = (&images, &packed[..]);
-                backward.backward(recorder, columns, &sampler, &strip, chunk, &part, scratch.as_ref(), gradients)?;
+                pass.strip(recorder, &chunk, &strip, &part)?;
             }
         }
         Ok(())

@@ -123,19 +123,31 @@ impl Blocks {
 /// Those that are to be computed; a plain window has neither offset nor mask.
 pub(super) type Gradients<'a> = DeformConv2dGradients<Gradient<'a>>;
 
-/// The backward pass of a window, plain or deformable.
+/// Whether some of them depend on what the input holds.
+pub(super) fn reads_input(gradients: &Gradients) -> bool {
+    gradients.offset.is_some() || gradients.mask.is_some() || gradients.weight.is_some()
+}
+
+/// What the backward pass of a window, plain or deformable, needs beside the forward's.
 pub(super) struct ColumnsBackward {
     block_runs: Vec<BlockRun>,
     block_table: Constant,
     sample_table: Constant,
 }
 
-/// Scratch memory for strips of so many pixels.
-pub(super) struct Scratch {
+/// Scratch memory for a strip of a deformable window.
+struct Scratch {
     samples: Tensor,
     cells: Tensor,
     heads: Tensor,
     gradients: Tensor,
+}
+
+/// The samples of a strip: shared/samples.wgsl.
+struct Samples<'a> {
+    deformation: &'a Deformation,
+    places: Part,
+    cells: Part,
 }
 
 impl ColumnsBackward {
@@ -158,89 +170,94 @@ impl ColumnsBackward {
         let sample_table = Constant::new(gpu, "pliant sample_runs", bytemuck::cast_slice(&sample_runs))?;
         Ok(Self { block_runs, block_table, sample_table })
     }
+}
 
-    /// Workspace for strips of at most so many images and pixels.
-    pub(super) fn scratch(
-        &self,
+/// Images that are packed together, and the packed ones: none where no gradient needs them.
+pub(super) struct Chunk<'a> {
+    pub(super) images: Range<u32>,
+    pub(super) packed: &'a [Tensor],
+}
+
+/// A backward pass of a window that is being recorded.
+pub(super) struct Pass<'a> {
+    tables: &'a ColumnsBackward,
+    columns: &'a Columns,
+    sampler: &'a Sampler<'a>,
+    gradients: &'a Gradients<'a>,
+    scratch: Option<Scratch>,
+}
+
+impl<'a> Pass<'a> {
+    /// Takes workspace for strips of at most so many blocks.
+    pub(super) fn new(
         recorder: &mut Recorder,
-        columns: &Columns,
-        images: u32,
-        pixels: u32,
-        gradients: &Gradients,
-    ) -> Result<Option<Scratch>> {
-        let Some(deformation) = columns.deformation else { return Ok(None) };
-        let points = deformation.points(&columns.im2col);
-        let of = |wanted: bool, elements: u32| if wanted { elements } else { 0 };
-        let scatter = gradients.input.is_some();
-        let positions = gradients.offset.is_some() || gradients.mask.is_some() || gradients.weight.is_some();
-        let (offset_groups, rows) = chains_at_once(recorder.gpu(), columns, &deformation, images);
-        let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
-        Ok(Some(Scratch {
-            samples: recorder.workspace([of(scatter || positions, pixels), points, 4])?,
-            cells: recorder.workspace([of(scatter || positions, pixels), points])?,
-            heads: recorder.workspace([of(scatter, heads as u32)])?,
-            gradients: recorder.workspace([of(positions, pixels), points, 4])?,
-        }))
+        tables: &'a ColumnsBackward,
+        columns: &'a Columns,
+        sampler: &'a Sampler<'a>,
+        gradients: &'a Gradients<'a>,
+        blocks: Blocks,
+    ) -> Result<Self> {
+        let scratch = columns.deformation.map(|deformation| {
+            let (images, pixels) = (blocks.strip_images(), blocks.strip_pixels());
+            let points = deformation.points(&columns.im2col);
+            let (offset_groups, rows) = chains_at_once(recorder.gpu(), columns, &deformation, images);
+            let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
+            Ok(Scratch {
+                samples: recorder.workspace([pixels, points, 4])?,
+                cells: recorder.workspace([pixels, points])?,
+                heads: recorder.workspace([if gradients.input.is_some() { heads as u32 } else { 0 }])?,
+                gradients: recorder.workspace([if reads_input(gradients) { pixels } else { 0 }, points, 4])?,
+            })
+        });
+        Ok(Self { tables, columns, sampler, gradients, scratch: scratch.transpose()? })
     }
 
     /// Records the gradients that there are, of a strip, from those of its columns: (group, pixel, tap, quad).
     ///
-    /// `packed` holds the images of a chunk. Where the gradient of the weight is wanted, and it says so, the columns take the place of their
-    /// gradients.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn backward(
+    /// Where the gradient of the weight is wanted, and this says so, the columns take the place of their gradients.
+    pub(super) fn strip(
         &self,
         recorder: &mut Recorder,
-        columns: &Columns,
-        sampler: &Sampler,
+        chunk: &Chunk,
         strip: &Strip,
-        (chunk, packed): (&Range<u32>, &[Tensor]),
         grad_columns: &Part,
-        scratch: Option<&Scratch>,
-        gradients: &Gradients,
     ) -> Result<bool> {
-        let (Some(deformation), Some(scratch)) = (&columns.deformation, scratch) else {
-            self.plain(recorder, columns, strip, grad_columns, gradients.input.as_ref())?;
+        let columns = self.columns;
+        let (Some(deformation), Some(scratch)) = (&columns.deformation, &self.scratch) else {
+            if let Some(input) = &self.gradients.input {
+                self.plain(recorder, strip, grad_columns, input)?;
+            }
             return Ok(false);
         };
-        let points = u64::from(deformation.points(&columns.im2col));
-        let samples = scratch.samples.part("offset", 0..4 * points * u64::from(strip.len()))?;
-        let cells = scratch.cells.part("offset", 0..points * u64::from(strip.len()))?;
-        columns.with_offsets(
-            sampler,
-            strip.images.clone(),
-            columns.window(strip.pixels.clone()),
-            &mut |params, offsets| {
-                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, params, [&samples, &cells], offsets))
-            },
-        )?;
-        if let Some(input) = &gradients.input {
-            self.deformed(recorder, columns, deformation, strip, [grad_columns, &samples, &cells], scratch, input)?;
+        let points = u64::from(deformation.points(&columns.im2col)) * u64::from(strip.len());
+        let samples = Samples {
+            deformation,
+            places: scratch.samples.part("offset", 0..4 * points)?,
+            cells: scratch.cells.part("offset", 0..points)?,
+        };
+        let params = columns.window(strip.pixels.clone());
+        columns.with_offsets(self.sampler, strip.images.clone(), params, &mut |params, offsets| {
+            let written = [&samples.places, &samples.cells];
+            offsets.map_or(Ok(()), |offsets| deform_samples(recorder, params, written, offsets))
+        })?;
+        if let Some(input) = &self.gradients.input {
+            self.deformed(recorder, &samples, strip, grad_columns, &scratch.heads, input)?;
         }
-        let keep = gradients.weight.is_some() && packed.len() == 1;
-        let wanted = gradients.offset.is_some() || gradients.mask.is_some();
-        if wanted || keep {
-            let of_samples = scratch.gradients.part("offset", 0..4 * points * u64::from(strip.len()))?;
-            let parts = [grad_columns, &samples, &cells, &of_samples];
-            self.of_samples(recorder, columns, deformation, strip, (chunk, packed), parts, keep)?;
-            planes(recorder, columns, deformation, strip, &of_samples, gradients)?;
+        let keep = self.gradients.weight.is_some() && chunk.packed.len() == 1;
+        if self.gradients.offset.is_some() || self.gradients.mask.is_some() || keep {
+            let of_samples = scratch.gradients.part("offset", 0..4 * points)?;
+            self.of_samples(recorder, &samples, chunk, strip, [grad_columns, &of_samples], keep)?;
+            self.planes(recorder, deformation, strip, &of_samples)?;
         }
         Ok(keep)
     }
 
     /// The gradient of the input of a plain window.
-    fn plain(
-        &self,
-        recorder: &mut Recorder,
-        columns: &Columns,
-        strip: &Strip,
-        grad_columns: &Part,
-        input: Option<&Gradient>,
-    ) -> Result<()> {
-        let Some(input) = input else { return Ok(()) };
+    fn plain(&self, recorder: &mut Recorder, strip: &Strip, grad_columns: &Part, input: &Gradient) -> Result<()> {
+        let Self { columns, tables, .. } = *self;
         let g @ Im2colGeometry { window, out_height, out_width, .. } = columns.im2col;
-        let all = [0..self.block_runs.len() as u32, 0..g.height * g.width];
-        self.input_pieces(columns, strip, input, all, &mut |piece, grad_input| {
+        let all = [0..tables.block_runs.len() as u32, 0..g.height * g.width];
+        self.input_pieces(strip, input, all, &mut |piece, grad_input| {
             let params = col2im::Params {
                 image_first: piece.images.start,
                 images: piece.images.end - piece.images.start,
@@ -269,34 +286,34 @@ impl ColumnsBackward {
                 dilation_x: window.dilation[1],
                 ..Default::default()
             };
-            col2im::col2im(recorder, params, [grad_columns, &self.block_table.part(), grad_input])
+            col2im::col2im(recorder, params, [grad_columns, &tables.block_table.part(), grad_input])
         })
     }
 
     /// The gradient of the input of a deformable window: the samples of each cell in a chain, and each pixel adds up four of these.
-    #[allow(clippy::too_many_arguments)]
     fn deformed(
         &self,
         recorder: &mut Recorder,
-        columns: &Columns,
-        deformation: &Deformation,
+        samples: &Samples,
         strip: &Strip,
-        [grad_columns, samples, cells_of]: [&Part; 3],
-        scratch: &Scratch,
+        grad_columns: &Part,
+        heads: &Tensor,
         input: &Gradient,
     ) -> Result<()> {
+        let Self { columns, tables, .. } = *self;
+        let Samples { deformation, places, cells: cells_of } = samples;
         let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
         let (some_groups, some_rows) = chains_at_once(recorder.gpu(), columns, deformation, images);
         for offset_groups in pieces(0..deformation.offset_groups, some_groups) {
             let groups = offset_groups.end - offset_groups.start;
-            let run = |offset_group: u32| self.block_runs.partition_point(|run| run[1] < offset_group) as u32;
+            let run = |offset_group: u32| tables.block_runs.partition_point(|run| run[1] < offset_group) as u32;
             let runs = run(offset_groups.start)..run(offset_groups.end);
             for band in pieces(0..height, some_rows) {
                 let cell_first = band.start * (width + 1);
                 let cells = cells(&g, band.end - band.start) as u32;
-                let heads = scratch.heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
+                let heads = heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
                 let params = chain_samples::Params {
                     images,
                     image_rows: rows / images,
@@ -307,9 +324,9 @@ impl ColumnsBackward {
                     cells,
                     owned: chain_samples::owned(recorder.gpu().capabilities(), images * groups, cells),
                 };
-                chain_samples(recorder, params, [cells_of, samples, &heads])?;
+                chain_samples(recorder, params, [cells_of, places, &heads])?;
                 let all = [runs.clone(), band.start * width..band.end * width];
-                self.input_pieces(columns, strip, input, all, &mut |piece, grad_input| {
+                self.input_pieces(strip, input, all, &mut |piece, grad_input| {
                     let params = deform_col2im::Params {
                         image_first: piece.images.start,
                         images: piece.images.end - piece.images.start,
@@ -331,8 +348,8 @@ impl ColumnsBackward {
                         accumulate: piece.accumulate.into(),
                         ..Default::default()
                     };
-                    let table = self.block_table.part();
-                    deform_col2im::deform_col2im(recorder, params, [grad_columns, &table, grad_input, samples, &heads])
+                    let table = tables.block_table.part();
+                    deform_col2im::deform_col2im(recorder, params, [grad_columns, &table, grad_input, places, &heads])
                 })?;
             }
         }
@@ -342,21 +359,21 @@ impl ColumnsBackward {
     /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, in pieces that can be bound.
     fn input_pieces(
         &self,
-        columns: &Columns,
         strip: &Strip,
         input: &Gradient,
         [runs, pixels]: [Range<u32>; 2],
         dispatch: &mut impl FnMut(InputPiece, &Part) -> Result<()>,
     ) -> Result<()> {
-        let Im2colGeometry { channels, height, width, .. } = columns.im2col;
+        let Im2colGeometry { channels, height, width, .. } = self.columns.im2col;
+        let block_runs = &self.tables.block_runs;
         let images = strip.images.end - strip.images.start;
         in_pieces([0..images, runs, 0..RUN_CHANNELS, pixels], &mut |[images, runs, lanes, pixels]| {
             let element = |image: u32, channel: u32, pixel: u32| {
                 let plane = u64::from(strip.images.start + image) * u64::from(channels) + u64::from(channel);
                 plane * u64::from(height * width) + u64::from(pixel)
             };
-            let [.., first, _] = self.block_runs[runs.start as usize];
-            let [.., last, of_last] = self.block_runs[runs.end as usize - 1];
+            let [.., first, _] = block_runs[runs.start as usize];
+            let [.., last, of_last] = block_runs[runs.end as usize - 1];
             let last_channels = (of_last % 32).min(lanes.end);
             // Of a run with fewer channels, the upper lanes are nothing.
             if runs.end - runs.start == 1 && last_channels <= lanes.start {
@@ -378,20 +395,20 @@ impl ColumnsBackward {
     }
 
     /// The gradients of each sample's position and mask, and the columns too where they are kept.
-    #[allow(clippy::too_many_arguments)]
     fn of_samples(
         &self,
         recorder: &mut Recorder,
-        columns: &Columns,
-        deformation: &Deformation,
+        samples: &Samples,
+        chunk: &Chunk,
         strip: &Strip,
-        (chunk, packed): (&Range<u32>, &[Tensor]),
-        [grad_columns, samples, cells, gradients]: [&Part; 4],
+        [grad_columns, gradients]: [&Part; 2],
         keep: bool,
     ) -> Result<()> {
+        let Self { columns, tables, .. } = *self;
+        let Samples { deformation, places, cells } = samples;
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
-        for (band, packed) in columns.bands(recorder.gpu(), chunk.end - chunk.start).zip(packed) {
-            let before = (strip.images.start - chunk.start) * height * width;
+        for (band, packed) in columns.bands(recorder.gpu(), chunk.images.end - chunk.images.start).zip(chunk.packed) {
+            let before = (strip.images.start - chunk.images.start) * height * width;
             let params = sample_gradients::Params {
                 pixels: strip.len(),
                 taps: g.taps(),
@@ -409,8 +426,56 @@ impl ColumnsBackward {
                 accumulate: (band.start > 0).into(),
             };
             let packed = packed.part("input", 0..packed.shape().elements())?;
-            let parts = [&packed, grad_columns, &self.sample_table.part(), samples, cells, gradients];
+            let parts = [&packed, grad_columns, &tables.sample_table.part(), places, cells, gradients];
             sample_gradients::sample_gradients(recorder, keep, params, parts)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the samples' gradients into the tensors that they belong to.
+    fn planes(
+        &self,
+        recorder: &mut Recorder,
+        deformation: &Deformation,
+        strip: &Strip,
+        of_samples: &Part,
+    ) -> Result<()> {
+        let (g, gradients) = (&self.columns.im2col, self.gradients);
+        let (layout, points, out_pixels) = (deformation.offset_layout, deformation.points(g), g.out_pixels());
+        let [dy, dx] = layout.offset_planes(points);
+        let all = 0..points;
+        let mask = if layout.holds_mask() { &gradients.offset } else { &gradients.mask };
+        let components = [(&gradients.offset, dy), (&gradients.offset, dx), (mask, layout.mask_planes(points))];
+        // As offsets are bound: see `Columns::with_offsets`.
+        let one_image = strip.images.end - strip.images.start == 1;
+        let pixels = if one_image { strip.pixels.clone() } else { 0..out_pixels };
+        for (component, (gradient, planes)) in components.into_iter().enumerate() {
+            let Some(Gradient { tensor, accumulate, .. }) = gradient else { continue };
+            let Planes { first, step, batch } = planes;
+            in_pieces([all.clone()], &mut |[points]| {
+                let element = |image: u32, point: u32, pixel: u32| {
+                    let plane = u64::from(image) * u64::from(batch) + u64::from(first + point * step);
+                    plane * u64::from(out_pixels) + u64::from(pixel)
+                };
+                let start = element(strip.images.start, points.start, pixels.start);
+                let end = element(strip.images.end - 1, points.end - 1, pixels.end);
+                let plane = tensor.part("grad_offset", start..end)?;
+                let params = sample_planes::Params {
+                    component: component as u32,
+                    pixel_first: strip.pixels.start,
+                    pixels: strip.len(),
+                    out_pixels,
+                    taps: g.taps(),
+                    point_first: points.start,
+                    points: points.end - points.start,
+                    origin: pixels.start,
+                    batch: batch * out_pixels,
+                    step: step * out_pixels,
+                    accumulate: (*accumulate).into(),
+                    ..Default::default()
+                };
+                sample_planes(recorder, params, [of_samples, &plane])
+            })?;
         }
         Ok(())
     }
@@ -439,53 +504,4 @@ fn chains_at_once(gpu: &Gpu, columns: &Columns, deformation: &Deformation, image
 /// The cells that some rows of an image have neighbours in.
 fn cells(im2col: &Im2colGeometry, rows: u32) -> u64 {
     (u64::from(rows) + 1) * (u64::from(im2col.width) + 1)
-}
-
-/// Writes the samples' gradients into the tensors that they belong to.
-fn planes(
-    recorder: &mut Recorder,
-    columns: &Columns,
-    deformation: &Deformation,
-    strip: &Strip,
-    of_samples: &Part,
-    gradients: &Gradients,
-) -> Result<()> {
-    let g = &columns.im2col;
-    let (layout, points, out_pixels) = (deformation.offset_layout, deformation.points(g), g.out_pixels());
-    let [dy, dx] = layout.offset_planes(points);
-    let all = 0..points;
-    let mask = if layout.holds_mask() { &gradients.offset } else { &gradients.mask };
-    let components = [(&gradients.offset, dy), (&gradients.offset, dx), (mask, layout.mask_planes(points))];
-    // As offsets are bound: see `Columns::with_offsets`.
-    let one_image = strip.images.end - strip.images.start == 1;
-    let pixels = if one_image { strip.pixels.clone() } else { 0..out_pixels };
-    for (component, (gradient, planes)) in components.into_iter().enumerate() {
-        let Some(Gradient { tensor, accumulate, .. }) = gradient else { continue };
-        let Planes { first, step, batch } = planes;
-        in_pieces([all.clone()], &mut |[points]| {
-            let element = |image: u32, point: u32, pixel: u32| {
-                let plane = u64::from(image) * u64::from(batch) + u64::from(first + point * step);
-                plane * u64::from(out_pixels) + u64::from(pixel)
-            };
-            let start = element(strip.images.start, points.start, pixels.start);
-            let end = element(strip.images.end - 1, points.end - 1, pixels.end);
-            let plane = tensor.part("grad_offset", start..end)?;
-            let params = sample_planes::Params {
-                component: component as u32,
-                pixel_first: strip.pixels.start,
-                pixels: strip.len(),
-                out_pixels,
-                taps: g.taps(),
-                point_first: points.start,
-                points: points.end - points.start,
-                origin: pixels.start,
-                batch: batch * out_pixels,
-                step: step * out_pixels,
-                accumulate: (*accumulate).into(),
-                ..Default::default()
-            };
-            sample_planes(recorder, params, [of_samples, &plane])
-        })?;
-    }
-    Ok(())
 }

@@ -13,7 +13,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::compare::Expected;
 use super::door::{Attributes, Through};
-use super::problem::{Array, Implementation, Problem, Storage};
+use super::problem::{Array, Implementation, Problem, Storage, Ways};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -280,7 +280,7 @@ impl<'a> File<'a> {
                 references.iter().map(|(_, reference)| (DType::F32, value(reference))).collect()
             }
             Implementation::Device { gpu, .. } => {
-                let gradients = problem.backward_on(gpu, storage, &grad_output).await?;
+                let gradients = problem.backward_on(gpu, storage, &grad_output, Ways::One).await?;
                 gradients.into_iter().map(|gradient| (gradient.dtype, gradient.value)).collect()
             }
         };

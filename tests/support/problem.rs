@@ -417,12 +417,14 @@ impl Problem {
         }
     }
 
-    /// What a device makes of the gradients, in the order of those of the reference. Empty where it has no backward pass.
+    /// What a device makes of the gradients, in the order of those of the reference, in as many ways as there are. Empty where it has no
+    /// backward pass.
     pub(crate) async fn backward_on(
         &self,
         gpu: &Gpu,
         storage: Storage,
         grad_output: &Array,
+        ways: Ways,
     ) -> Result<Vec<Differentiated>> {
         let data = |array: &Array| array.upload_as(gpu, storage.data);
         let offset = |array: &Array| array.upload_as(gpu, storage.offset);
@@ -437,7 +439,7 @@ impl Problem {
                 let (plan, inputs) = ($plan?, $inputs);
                 let grad_output = &like(plan.forward(recorder, inputs)?)?;
                 differentiated(
-                    gpu,
+                    gpu, ways,
                     |recorder| {
                         let gradients = plan.backward(recorder, inputs, grad_output, &$gradients::ALL)?;
                         Ok(gradients.named().map(|(name, gradient)| (name, gradient.clone())).collect())
@@ -454,7 +456,7 @@ impl Problem {
                 let (plan, input) = ($plan?, $input);
                 let grad_output = &like(plan.forward(recorder, input)?)?;
                 differentiated(
-                    gpu,
+                    gpu, ways,
                     |recorder| Ok(vec![("grad_input", plan.backward(recorder, input, grad_output)?)]),
                     |recorder, destinations| match destinations[0].1 {
                         Some(destination) => plan.backward_into(recorder, input, grad_output, destination),
@@ -489,6 +491,7 @@ impl Problem {
                 let grad_output = data(&Array { shape, ..grad_output.clone() })?;
                 differentiated(
                     gpu,
+                    ways,
                     |recorder| {
                         let gradients = plan.backward(recorder, &grad_output, &vec![true; specs.len()])?;
                         Ok(gradients.into_iter().flatten().map(|gradient| ("grad_input", gradient)).collect())
@@ -512,6 +515,7 @@ impl Problem {
                 let grad_outputs: Vec<_> = grad_outputs.iter().collect();
                 differentiated(
                     gpu,
+                    ways,
                     |recorder| Ok(vec![("grad_input", plan.backward(recorder, &grad_outputs)?)]),
                     |recorder, destinations| match destinations[0].1 {
                         Some(destination) => plan.backward_into(recorder, &grad_outputs, destination),
@@ -562,12 +566,21 @@ impl Problem {
     }
 }
 
+/// In which ways gradients are computed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ways {
+    /// By `backward`.
+    One,
+    /// By `backward_into` too: written, alone and added.
+    All,
+}
+
 /// A gradient as a device makes it.
 pub(crate) struct Differentiated {
     pub(crate) name: &'static str,
     pub(crate) dtype: DType,
     pub(crate) value: Vec<f32>,
-    /// The same added to [`before`].
+    /// The same added to [`before`]; empty where there is one way.
     pub(crate) added: Vec<f32>,
 }
 
@@ -593,6 +606,7 @@ type Destinations<'a> = [(&'static str, Option<Destination<'a>>)];
 /// and in the outputs, and each those that it is when it is asked for alone.
 async fn differentiated(
     gpu: &Gpu,
+    ways: Ways,
     backward: impl FnOnce(&mut Recorder) -> Result<Vec<(&'static str, Tensor)>>,
     backward_into: impl Fn(&mut Recorder, &Destinations) -> Result<()>,
 ) -> Result<Vec<Differentiated>> {
@@ -600,6 +614,14 @@ async fn differentiated(
     let gradients = backward(&mut recorder)?;
     recorder.submit()?;
     drop(recorder);
+    if ways == Ways::One {
+        let mut results = Vec::new();
+        for (name, gradient) in gradients {
+            let value = elements(&gradient).await?;
+            results.push(Differentiated { name, dtype: gradient.dtype(), value, added: Vec::new() });
+        }
+        return Ok(results);
+    }
     let into = |destinations: &Destinations| {
         gpu.poison_workspace()?;
         let mut recorder = Recorder::new(gpu);

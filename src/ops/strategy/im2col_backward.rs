@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::backward::Gradient;
 use super::super::channels_last::ChannelsLast;
 use super::super::columns::Sampler;
-use super::super::columns_backward::{Blocks, ColumnsBackward, Gradients, Strip};
+use super::super::columns_backward::{Blocks, Chunk, ColumnsBackward, Gradients, Pass, reads_input};
 use super::super::matmul::{self, Matrix, Output, Product, product};
 use super::super::pieces;
 use super::super::sums::{sum_over, zeros};
@@ -78,45 +78,33 @@ impl Im2colConvolution {
         if let Some(packed) = &packed_weight {
             self.pack_into(recorder, weight, packed, group_rows)?;
         }
-        let packed = columns.packed(recorder, chunk)?;
-        let scratch =
-            backward.columns.scratch(recorder, columns, blocks.strip_images(), blocks.strip_pixels(), gradients)?;
+        let packed = if reads_input(gradients) { columns.packed(recorder, chunk)? } else { Vec::new() };
+        let pass = Pass::new(recorder, &backward.columns, columns, sampler, gradients, blocks)?;
         let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
         let strip_columns = recorder.workspace([blocks.strip_pixels(), g.groups, depth as u32])?;
         let of_weight = gradients.weight.as_ref().map(|_| recorder.workspace(weight_shape)).transpose()?;
         let mut accumulate = false;
         for images in pieces(0..g.im2col.batch, chunk) {
             columns.pack(recorder, sampler.input, images.clone(), &packed)?;
+            let chunk = Chunk { images: images.clone(), packed: &packed };
             for strip in blocks.strips(images.clone()) {
                 backward.grad_output.pack(recorder, "grad_output", grad_output, blocks.of_images(&strip), &grads)?;
+                let products = StripProducts { convolution: self, group_rows, strip: strip.len(), grads: &grads };
+                if let Some(weight) = &packed_weight {
+                    products.grad_columns(recorder, weight, &strip_columns)?;
+                }
                 let elements = u64::from(strip.len()) * u64::from(g.groups) * depth;
                 let part = strip_columns.part("columns", 0..elements)?;
-                if let Some(weight) = &packed_weight {
-                    self.grad_columns(recorder, group_rows, weight, &grads, &strip, &strip_columns)?;
+                let kept = pass.strip(recorder, &chunk, &strip, &part)?;
+                let Some(of_weight) = &of_weight else { continue };
+                if !kept {
+                    let before = (strip.images.start - images.start) * g.im2col.out_pixels();
+                    let pixels = before + strip.pixels.start..before + strip.pixels.end;
+                    columns.sample(recorder, sampler, images.clone(), pixels, &packed, &part)?;
                 }
-                let chunk = (&images, &packed[..]);
-                let scratch = scratch.as_ref();
-                let kept =
-                    backward.columns.backward(recorder, columns, sampler, &strip, chunk, &part, scratch, gradients)?;
-                if let Some(of_weight) = &of_weight {
-                    if !kept {
-                        let before = (strip.images.start - images.start) * g.im2col.out_pixels();
-                        let pixels = before + strip.pixels.start..before + strip.pixels.end;
-                        columns.sample(recorder, sampler, images.clone(), pixels, &packed, &part)?;
-                    }
-                    for block in pieces(0..strip.len(), blocks.pixels) {
-                        self.block_of_weight(
-                            recorder,
-                            group_rows,
-                            &grads,
-                            &strip_columns,
-                            strip.len(),
-                            block,
-                            of_weight,
-                            accumulate,
-                        )?;
-                        accumulate = true;
-                    }
+                for block in pieces(0..strip.len(), blocks.pixels) {
+                    products.grad_weight(recorder, &strip_columns, block, of_weight, accumulate)?;
+                    accumulate = true;
                 }
             }
         }
@@ -126,22 +114,53 @@ impl Im2colConvolution {
         }
     }
 
-    /// The gradients of a strip's columns.
-    fn grad_columns(
+    /// The gradient of the weight in the order of the weight.
+    fn unpack_weight(
         &self,
         recorder: &mut Recorder,
         group_rows: u32,
-        weight: &Tensor,
-        grads: &Tensor,
-        strip: &Strip,
-        columns: &Tensor,
+        packed: &Tensor,
+        gradient: &Gradient,
     ) -> Result<()> {
-        let (g, depth) = (&self.geometry, depth(&self.geometry, &self.columns));
+        self.weight_pieces(recorder, &gradient.tensor, packed, group_rows, &mut |recorder, piece, weight, packed| {
+            let params = unpack_weight::Params {
+                row_first: piece.rows.start,
+                rows: piece.rows.end - piece.rows.start,
+                out_channel_first: piece.out_channel_first,
+                group_out_channels: self.geometry.group_out_channels(),
+                group_rows,
+                group_channels: self.geometry.group_channels(),
+                taps: self.geometry.im2col.taps(),
+                quads_per_group: self.columns.quads_per_group(),
+                accumulate: gradient.accumulate.into(),
+                ..Default::default()
+            };
+            unpack_weight::unpack_weight(recorder, params, [packed, &self.columns.channel_quads(), weight])
+        })
+    }
+}
+
+/// The matrix products of a strip of so many pixels.
+struct StripProducts<'a> {
+    convolution: &'a Im2colConvolution,
+    /// Rows of the packed weight for each group.
+    group_rows: u32,
+    strip: u32,
+    /// The gradients of its output, channels last.
+    grads: &'a Tensor,
+}
+
+impl StripProducts<'_> {
+    /// The gradients of a strip's columns.
+    fn grad_columns(&self, recorder: &mut Recorder, weight: &Tensor, columns: &Tensor) -> Result<()> {
+        let Self { convolution: Im2colConvolution { geometry: g, columns: window, .. }, group_rows, strip, grads } =
+            *self;
+        let depth = depth(g, window);
         product(
             recorder,
             Product {
                 batch: g.groups,
-                rows: strip.len(),
+                rows: strip,
                 columns: depth as u32,
                 depth: group_rows,
                 a: Matrix {
@@ -165,7 +184,7 @@ impl Im2colConvolution {
                 output: Output {
                     tensor: columns,
                     first: 0,
-                    batch: u64::from(strip.len()) * depth,
+                    batch: u64::from(strip) * depth,
                     row: depth,
                     column_first: 0,
                     block: depth as u32,
@@ -175,20 +194,18 @@ impl Im2colConvolution {
         )
     }
 
-    /// What a block of a strip's pixels adds to the gradient of the weight: (group, output channel in quads, tap, quad).
-    #[allow(clippy::too_many_arguments)]
-    fn block_of_weight(
+    /// What a block of the strip's pixels adds to the gradient of the weight: (group, output channel in quads, tap, quad).
+    fn grad_weight(
         &self,
         recorder: &mut Recorder,
-        group_rows: u32,
-        grads: &Tensor,
         columns: &Tensor,
-        strip: u32,
         block: Range<u32>,
         of_weight: &Tensor,
         accumulate: bool,
     ) -> Result<()> {
-        let (g, depth) = (&self.geometry, depth(&self.geometry, &self.columns));
+        let Self { convolution: Im2colConvolution { geometry: g, columns: window, .. }, group_rows, strip, grads } =
+            *self;
+        let depth = depth(g, window);
         let row = u64::from(g.groups) * u64::from(group_rows);
         product(
             recorder,
@@ -227,30 +244,5 @@ impl Im2colConvolution {
                 },
             },
         )
-    }
-
-    /// The gradient of the weight in the order of the weight.
-    fn unpack_weight(
-        &self,
-        recorder: &mut Recorder,
-        group_rows: u32,
-        packed: &Tensor,
-        gradient: &Gradient,
-    ) -> Result<()> {
-        self.weight_pieces(recorder, &gradient.tensor, packed, group_rows, &mut |recorder, piece, weight, packed| {
-            let params = unpack_weight::Params {
-                row_first: piece.rows.start,
-                rows: piece.rows.end - piece.rows.start,
-                out_channel_first: piece.out_channel_first,
-                group_out_channels: self.geometry.group_out_channels(),
-                group_rows,
-                group_channels: self.geometry.group_channels(),
-                taps: self.geometry.im2col.taps(),
-                quads_per_group: self.columns.quads_per_group(),
-                accumulate: gradient.accumulate.into(),
-                ..Default::default()
-            };
-            unpack_weight::unpack_weight(recorder, params, [packed, &self.columns.channel_quads(), weight])
-        })
     }
 }
