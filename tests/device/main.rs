@@ -76,7 +76,7 @@ fn check_on(problem: &Problem, implementation: Implementation<'_>) -> Result<(),
 }
 
 /// Holds the gradients of a problem against the reference, where there is a backward pass; `seed` draws that of the output.
-fn check_backward_on(problem: &Problem, seed: u64, implementation: Implementation<'_>, Ways::All) -> Result<(), String> {
+fn check_backward_on(problem: &Problem, seed: u64, implementation: Implementation<'_>) -> Result<(), String> {
     let Implementation::Device { gpu, storage, .. } = implementation else { return Ok(()) };
     let failed = |error: pliant::Error| error.to_string();
     let problem = problem.stored(storage);
