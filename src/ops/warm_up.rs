@@ -6,13 +6,14 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{
     BatchNorm, BatchNormInputs, BilinearSample, BilinearSampleInputs, Binary, BinaryInputs, Concat, Conv2d,
-    Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, GlobalAveragePool, Im2col,
-    Matmul, MatmulInputs, Unary,
+    Conv2dGradients, Conv2dInputs, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
+    DeformIm2colInputs, GlobalAveragePool, Im2col, Matmul, MatmulGradients, MatmulInputs, Unary,
 };
 use crate::gpu::{Gpu, Recorder, Tensor};
 
 impl Gpu {
-    /// Compiles every kernel that this device may use, and runs each once on next to nothing: some drivers compile at the first run.
+    /// Compiles every kernel that this device may use for forward passes, and runs each once on next to nothing: some drivers compile at
+    /// the first run.
     ///
     /// Without it a plan compiles what it needs when it is made, and what its backward pass needs when that is first recorded. Compiling
     /// keeps the thread busy that polls; a plan made meanwhile in another thread waits for the kernels that it has in common, and for no
@@ -54,9 +55,7 @@ impl Gpu {
         let inputs = MatmulInputs { a: element, b: element };
         MatmulPlan::new(self, &Matmul::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;
-        let plan = UnaryPlan::new(self, &Unary::Relu, pixel.spec())?;
-        plan.forward(&mut recorder, pixel)?;
-        plan.backward(&mut recorder, pixel, pixel)?;
+        UnaryPlan::new(self, &Unary::Relu, pixel.spec())?.forward(&mut recorder, pixel)?;
         let inputs = BinaryInputs { a: pixel, b: pixel };
         BinaryPlan::new(self, &Binary::Add, &inputs.map(|tensor| tensor.spec()))?.forward(&mut recorder, &inputs)?;
         // Its kernel is that of a split too.
@@ -67,6 +66,42 @@ impl Gpu {
         let inputs = BilinearSampleInputs { input: pixel, positions: offset };
         let last = BilinearSamplePlan::new(self, &BilinearSample::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;
+
+        recorder.submit()?;
+        last.download::<f32>()?.await.map(drop)
+    }
+
+    /// The same for what backward passes need beside it.
+    ///
+    /// # Errors
+    /// As [`Gpu::warm_up`].
+    pub async fn warm_up_backward(&self) -> Result<()> {
+        let (pixel, offset) = (&Tensor::new(self, [1; 4], DType::F32)?, &Tensor::new(self, [1, 2, 1, 1], DType::F32)?);
+        let element = &Tensor::new(self, [1; 3], DType::F32)?;
+        let half = &Tensor::new(self, [1; 4], DType::F16)?;
+        let mut recorder = Recorder::new(self);
+
+        let inputs = Conv2dInputs { input: half, weight: pixel, bias: Some(&Tensor::new(self, [1], DType::F32)?) };
+        Conv2dPlan::new(self, &Conv2d::default(), &inputs.map(|tensor| tensor.spec()))?.backward(
+            &mut recorder,
+            &inputs,
+            half,
+            &Conv2dGradients::ALL,
+        )?;
+        let inputs = DeformConv2dInputs { input: pixel, offset, weight: pixel, mask: None, bias: None };
+        let plan = DeformConv2dPlan::new(self, &DeformConv2d::default(), &inputs.map(|tensor| tensor.spec()))?;
+        plan.backward(&mut recorder, &inputs, pixel, &DeformConv2dGradients::ALL)?;
+        // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.
+        let wanted = DeformConv2dGradients { offset: Some(()), ..DeformConv2dGradients::default() };
+        plan.backward(&mut recorder, &inputs, pixel, &wanted)?;
+        let inputs = MatmulInputs { a: element, b: element };
+        MatmulPlan::new(self, &Matmul::default(), &inputs.map(|tensor| tensor.spec()))?.backward(
+            &mut recorder,
+            &inputs,
+            element,
+            &MatmulGradients::ALL,
+        )?;
+        let last = UnaryPlan::new(self, &Unary::Relu, pixel.spec())?.backward(&mut recorder, pixel, pixel)?;
 
         recorder.submit()?;
         last.download::<f32>()?.await.map(drop)

@@ -135,6 +135,14 @@ fn after_a_warm_up_no_op_compiles() {
         }
     }
     assert_eq!(gpu.counts().pipelines, counts.pipelines);
+
+    pollster::block_on(gpu.warm_up_backward()).unwrap();
+    let counts = gpu.counts();
+    for problem in crate::dtypes::every_op() {
+        let device = Implementation::Device { gpu: &gpu, strategy: None, storage: crate::dtypes::STORAGES[0] };
+        crate::check_backward_on(&problem, 3, device).unwrap();
+    }
+    assert_eq!(gpu.counts().pipelines, counts.pipelines);
 }
 
 #[test]
