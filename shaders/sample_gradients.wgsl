@@ -42,11 +42,12 @@ fn slope(low: i32, fraction: f32, extent: i32) -> f32 {
     return select(1.0, 0.0, clamped || at_edge);
 }
 
-// The sum over neighbours of weights, or derivatives of weights, times products. What does not count is 0, whatever it is multiplied
-// with.
-fn sum_of(weights: vec4<f32>, products: vec4<f32>, exists: vec4<bool>) -> f32 {
+// The sum over neighbours of weights, or derivatives of weights, times products, and that times a factor. What does not count is 0,
+// whatever it is multiplied with.
+fn sum_of(weights: vec4<f32>, products: vec4<f32>, exists: vec4<bool>, factor: f32) -> f32 {
     let counts = exists & (weights != vec4<f32>(0.0));
-    return dot(vec4<f32>(1.0), select(vec4<f32>(0.0), weights * products, counts));
+    let sum = dot(vec4<f32>(1.0), select(vec4<f32>(0.0), weights * products, counts));
+    return select(0.0, factor * sum, any(counts));
 }
 
 @compute @workgroup_size(64)
@@ -112,9 +113,9 @@ fn sample_gradients(
     let slope_y = slope(low.x, fraction.x, extent.x) * vec4<f32>(-1.0, -1.0, 1.0, 1.0);
     let slope_x = slope(low.y, fraction.y, extent.y) * vec4<f32>(-1.0, 1.0, -1.0, 1.0);
     let result = vec4<f32>(
-        sum_of(slope_y * weight_x, modulation * products, modulated),
-        sum_of(slope_x * weight_y, modulation * products, modulated),
-        sum_of(weight_y * weight_x, products, exists),
+        sum_of(slope_y * weight_x, products, modulated, modulation),
+        sum_of(slope_x * weight_y, products, modulated, modulation),
+        sum_of(weight_y * weight_x, products, exists, 1.0),
         0.0,
     );
     gradients[sample] = select(vec4<f32>(0.0), gradients[sample], params.accumulate != 0u) + result;

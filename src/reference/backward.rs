@@ -119,6 +119,15 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
         (n * planes.batch + planes.first + point * planes.step) as usize * out_pixels + p
     };
 
+    let mask_value = |n: u32, point: u32, p: usize| -> f64 {
+        let at = element(mask_planes, n, point, p);
+        match mask {
+            _ if mask_in_offset => offset[at].into(),
+            Some(mask) => mask[at].into(),
+            None => 1.0,
+        }
+    };
+
     let mut grad_input = zeros(input.len() as u64);
     let mut grad_offset = zeros(offset.len() as u64);
     let mut grad_mask = mask.map(|mask| zeros(mask.len() as u64));
@@ -133,11 +142,7 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
                     let point = c / (channels / deformation.offset_groups) * taps + tap;
                     let delta = [offset_y, offset_x].map(|planes| offset[element(planes, n, point, p)].into());
                     let mask_element = element(mask_planes, n, point, p);
-                    let mask_value: f64 = match mask {
-                        _ if mask_in_offset => offset[mask_element].into(),
-                        Some(mask) => mask[mask_element].into(),
-                        None => 1.0,
-                    };
+                    let mask_value = mask_value(n, point, p);
                     let neighbours =
                         neighbours(deformation.border, deformation.edge_derivative, [height, width], base, delta);
 
@@ -169,10 +174,10 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
                         }
                         for (planes, derivative) in [offset_y, offset_x].into_iter().zip(derivatives) {
                             if derivative != 0.0 && mask_value != 0.0 {
-                                let factor = mask_value * value;
-                                let magnitude = (factor * column.magnitude).abs();
+                                // Times the mask, below.
+                                let magnitude = (value * column.magnitude).abs();
                                 let gradient = &mut grad_offset[element(planes, n, point, p)];
-                                gradient.add(derivative * factor * column.value, magnitude, column.terms);
+                                gradient.add(derivative * value * column.value, magnitude, column.terms);
                             }
                         }
                         if weight != 0.0 {
@@ -183,6 +188,20 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
                             };
                             gradient.add(weight * value * column.value, (value * column.magnitude).abs(), column.terms);
                         }
+                    }
+                }
+            }
+        }
+    }
+    for n in 0..batch {
+        for point in 0..points {
+            for p in 0..out_pixels {
+                let mask_value = mask_value(n, point, p);
+                for planes in [offset_y, offset_x] {
+                    let gradient = &mut grad_offset[element(planes, n, point, p)];
+                    if gradient.terms > 0 {
+                        gradient.value *= mask_value;
+                        gradient.magnitude *= mask_value.abs();
                     }
                 }
             }
