@@ -5,7 +5,7 @@ use pliant::geometry::*;
 use pliant::{ConcatPlan, Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, SplitPlan, Tensor, TensorSpec};
 
 use crate::gpu;
-use crate::support::problem::{Array, Implementation};
+use crate::support::problem::{Array, Implementation, Ways};
 use crate::support::random::normal;
 
 /// A convolution, its tensors and a plan.
@@ -140,7 +140,7 @@ fn after_a_warm_up_no_op_compiles() {
     let counts = gpu.counts();
     for problem in crate::dtypes::every_op() {
         let device = Implementation::Device { gpu: &gpu, strategy: None, storage: crate::dtypes::STORAGES[0] };
-        crate::check_backward_on(&problem, 3, device).unwrap();
+        crate::check_backward_on(&problem, 3, device, Ways::One).unwrap();
     }
     assert_eq!(gpu.counts().pipelines, counts.pipelines);
 }

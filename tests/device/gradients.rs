@@ -8,20 +8,23 @@ use crate::dtypes::STORAGES;
 use crate::limits::{large_problems, with_limits};
 use crate::shapes::{BROADCASTS, UNARIES};
 use crate::support::compare::Expected;
-use crate::support::problem::{Array, Implementation, Problem, Storage};
+use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::normal;
 use crate::{check_backward_on, gpu};
 
-fn check_with(gpu: &Gpu, problem: &Problem, storage: Storage) {
-    if let Err(failure) = check_backward_on(problem, 70, Implementation::Device { gpu, strategy: None, storage }) {
+fn check_with(gpu: &Gpu, problem: &Problem, storage: Storage, ways: Ways) {
+    let device = Implementation::Device { gpu, strategy: None, storage };
+    if let Err(failure) = check_backward_on(problem, 70, device, ways) {
         panic!("{storage:?}: {failure}\n{}", problem.describe());
     }
 }
 
 /// In f32, in either type of 16 bits, and in both at once.
 fn check(problem: &Problem) {
-    for storage in [Storage::F32, STORAGES[0], STORAGES[1], STORAGES[5]] {
-        check_with(gpu(), problem, storage);
+    for (storage, ways) in
+        [(Storage::F32, Ways::All), (STORAGES[0], Ways::All), (STORAGES[1], Ways::One), (STORAGES[5], Ways::One)]
+    {
+        check_with(gpu(), problem, storage, ways);
     }
 }
 
@@ -45,7 +48,7 @@ fn of_functions_of_one_tensor() {
         for (extents, sigma) in [(&[][..], 1.0), (&[0, 3], 1.0), (&[67], 1e-3), (&[5, 3, 7], 10.0)] {
             check(&Problem::Unary(op, normal(&mut rng, pliant::Shape::new(extents).unwrap(), sigma)));
         }
-        check_with(gpu(), &Problem::Unary(op, normal(&mut rng, [20_000], 3.0)), Storage::F32);
+        check_with(gpu(), &Problem::Unary(op, normal(&mut rng, [20_000], 3.0)), Storage::F32, Ways::All);
     }
 }
 
@@ -106,13 +109,13 @@ fn of_operands_repeated_along_every_set_of_axes() {
                 *extent = if repeated >> axis & 1 == 1 { 1 } else { *extent };
             }
             let inputs = BinaryInputs { a: normal(&mut rng, operand, 1.0), b: normal(&mut rng, extents, 1.0) };
-            check_with(gpu(), &Problem::Binary(Binary::Mul, inputs.clone()), Storage::F32);
-            check_with(gpu(), &Problem::Binary(Binary::Add, inputs), STORAGES[repeated % STORAGES.len()]);
+            check_with(gpu(), &Problem::Binary(Binary::Mul, inputs.clone()), Storage::F32, Ways::All);
+            check_with(gpu(), &Problem::Binary(Binary::Add, inputs), STORAGES[repeated % STORAGES.len()], Ways::All);
         }
     }
     for (a, b) in [([1, 1], [70_000, 3]), ([1, 1], [3, 70_000]), ([1, 100], [2000, 100]), ([70_000, 1], [70_000, 2])] {
         let inputs = BinaryInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
-        check_with(gpu(), &Problem::Binary(Binary::Mul, inputs), Storage::F32);
+        check_with(gpu(), &Problem::Binary(Binary::Mul, inputs), Storage::F32, Ways::All);
     }
 }
 
@@ -164,7 +167,7 @@ fn of_batch_norm() {
 fn of_tensors_beyond_a_binding() {
     let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 64 << 10);
     for problem in large_problems() {
-        check_with(&gpu, &problem, Storage::F32);
+        check_with(&gpu, &problem, Storage::F32, Ways::All);
     }
 }
 
@@ -175,7 +178,7 @@ fn of_sums_of_rows_beyond_a_binding() {
     let mut rng = Rng::with_seed(78);
     for (a, b) in [([1, 3000, 1], [9, 3000, 2]), ([2, 1, 1500], [2, 70, 1500]), ([1, 1, 1], [2, 3, 5000])] {
         let inputs = BinaryInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
-        check_with(&gpu, &Problem::Binary(Binary::Mul, inputs), Storage::F32);
+        check_with(&gpu, &Problem::Binary(Binary::Mul, inputs), Storage::F32, Ways::All);
     }
 }
 
@@ -183,7 +186,7 @@ fn of_sums_of_rows_beyond_a_binding() {
 fn on_small_grids() {
     let gpu = with_limits(|limits| limits.max_compute_workgroups_per_dimension = 40);
     for problem in large_problems() {
-        check_with(&gpu, &problem, Storage::F32);
+        check_with(&gpu, &problem, Storage::F32, Ways::All);
     }
 }
 

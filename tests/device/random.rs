@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::dtypes::STORAGES;
 use crate::shapes::deform_conv2d;
-use crate::support::problem::{Array, Implementation, Problem, Storage};
+use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::normal;
 use crate::{check_backward_on, check_on, gpu};
 
@@ -294,7 +294,7 @@ fn agree(problem: &Problem, device: Implementation<'_>) -> Result<(), String> {
     let Err(refused) = problem.reference() else {
         check_on(problem, device)?;
         return match device {
-            Implementation::Device { strategy: None, .. } => check_backward_on(problem, 1, device),
+            Implementation::Device { strategy: None, .. } => check_backward_on(problem, 1, device, Ways::One),
             _ => Ok(()),
         };
     };
