@@ -5,8 +5,8 @@
 // heads    (image, offset_group, cell): the first row of a cell's chain; NOWHERE where it is empty
 //
 // A dispatch does `cells` cells of each image from cell_first on, and offset_groups offset groups from offset_group_first on, from
-// which heads are counted. An image has image_rows rows. One invocation does `owned` cells of one image and offset group: it walks over all of their
-// samples, last to first, and takes those that are its own.
+// which heads are counted. An image has image_rows rows. One invocation does `owned` cells of one image and offset group: it walks over
+// all of their samples, last to first, and takes those that are its own.
 
 struct Params {
     images: u32,

@@ -1,6 +1,7 @@
 // Where the samples of a deformable convolution lie: shared/samples.wgsl.
 //
-// What follows each sample is left to chain_samples. Offsets and masks: shared/offsets.wgsl. One invocation does one sampling point of one output pixel of the strip.
+// What follows each sample is left to chain_samples. Offsets and masks: shared/offsets.wgsl. One invocation does one sampling point of
+// one output pixel of the strip.
 
 @group(0) @binding(1) var<storage, read_write> samples: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read_write> cells: array<u32>;

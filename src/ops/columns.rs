@@ -250,19 +250,10 @@ impl Columns {
         let all = 0..points;
         let mask = if layout.holds_mask() { Some(offset) } else { sampler.mask };
 
-        // A strip of one image is bound by itself; one over several images lies in planes that are bound whole.
-        let one_image = images.end - images.start == 1;
-        let pixels =
-            if one_image { params.pixel_first..params.pixel_first + params.pixels } else { 0..params.out_pixels };
+        let pixels = bound_pixels(&images, params.pixel_first..params.pixel_first + params.pixels, params.out_pixels);
         in_pieces([all], &mut |[points]| {
-            let part = |argument, tensor: &Tensor, planes: Planes| {
-                let element = |image: u32, point: u32, pixel: u32| {
-                    let plane =
-                        u64::from(image) * u64::from(planes.batch) + u64::from(planes.first + point * planes.step);
-                    plane * u64::from(params.out_pixels) + u64::from(pixel)
-                };
-                let start = element(images.start, points.start, pixels.start);
-                tensor.part(argument, start..element(images.end - 1, points.end - 1, pixels.end))
+            let part = |argument, tensor: &Tensor, planes| {
+                tensor.part(argument, plane_elements(planes, &images, points, &pixels, params.out_pixels))
             };
             let offset_y = part("offset", offset, dy)?;
             let offset_x = part("offset", offset, dx)?;
@@ -287,4 +278,24 @@ impl Columns {
             dispatch(params, Some([&offset_y, &offset_x, &mask_part]))
         })
     }
+}
+
+/// The output pixels that are bound of each image of a strip: those of one image by themselves, of several all.
+pub(super) fn bound_pixels(images: &Range<u32>, pixels: Range<u32>, out_pixels: u32) -> Range<u32> {
+    if images.end - images.start == 1 { pixels } else { 0..out_pixels }
+}
+
+/// The elements from the first to the last of some pixels in the planes of some sampling points.
+pub(super) fn plane_elements(
+    planes: Planes,
+    images: &Range<u32>,
+    points: &Range<u32>,
+    pixels: &Range<u32>,
+    out_pixels: u32,
+) -> Range<u64> {
+    let element = |image: u32, point: u32, pixel: u32| {
+        let plane = u64::from(image) * u64::from(planes.batch) + u64::from(planes.first + point * planes.step);
+        plane * u64::from(out_pixels) + u64::from(pixel)
+    };
+    element(images.start, points.start, pixels.start)..element(images.end - 1, points.end - 1, pixels.end)
 }

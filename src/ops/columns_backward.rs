@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::backward::Gradient;
 use super::channels_last::Quad;
-use super::columns::{Columns, Sampler, channels, same_quads};
+use super::columns::{Columns, Sampler, bound_pixels, channels, plane_elements, same_quads};
 use super::{bindable, in_pieces, pieces};
 use crate::error::Result;
-use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry, Planes};
+use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
 use crate::kernels::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
 use crate::kernels::deform_samples::{DEFORM_SAMPLES, deform_samples};
@@ -188,7 +188,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// Takes workspace for strips of at most so many blocks.
+    /// Takes the workspace that the largest strip needs.
     pub(super) fn new(
         recorder: &mut Recorder,
         tables: &'a ColumnsBackward,
@@ -446,20 +446,12 @@ impl<'a> Pass<'a> {
         let all = 0..points;
         let mask = if layout.holds_mask() { &gradients.offset } else { &gradients.mask };
         let components = [(&gradients.offset, dy), (&gradients.offset, dx), (mask, layout.mask_planes(points))];
-        // As offsets are bound: see `Columns::with_offsets`.
-        let one_image = strip.images.end - strip.images.start == 1;
-        let pixels = if one_image { strip.pixels.clone() } else { 0..out_pixels };
+        let pixels = bound_pixels(&strip.images, strip.pixels.clone(), out_pixels);
         for (component, (gradient, planes)) in components.into_iter().enumerate() {
             let Some(Gradient { tensor, accumulate, .. }) = gradient else { continue };
-            let Planes { first, step, batch } = planes;
             in_pieces([all.clone()], &mut |[points]| {
-                let element = |image: u32, point: u32, pixel: u32| {
-                    let plane = u64::from(image) * u64::from(batch) + u64::from(first + point * step);
-                    plane * u64::from(out_pixels) + u64::from(pixel)
-                };
-                let start = element(strip.images.start, points.start, pixels.start);
-                let end = element(strip.images.end - 1, points.end - 1, pixels.end);
-                let plane = tensor.part("grad_offset", start..end)?;
+                let elements = plane_elements(planes, &strip.images, points, &pixels, out_pixels);
+                let plane = tensor.part("grad_offset", elements)?;
                 let params = sample_planes::Params {
                     component: component as u32,
                     pixel_first: strip.pixels.start,
@@ -469,8 +461,8 @@ impl<'a> Pass<'a> {
                     point_first: points.start,
                     points: points.end - points.start,
                     origin: pixels.start,
-                    batch: batch * out_pixels,
-                    step: step * out_pixels,
+                    batch: planes.batch * out_pixels,
+                    step: planes.step * out_pixels,
                     accumulate: (*accumulate).into(),
                     ..Default::default()
                 };

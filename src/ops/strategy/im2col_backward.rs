@@ -1,5 +1,5 @@
-//! The backward pass of a convolution by columns, strip by strip: the gradients of the columns are the transposed weight by those of
-//! the output, and those of the weight are these by the columns, which are made anew.
+//! The backward pass of a convolution by columns, strip by strip: the gradients of the columns are those of the output by the weight, and
+//! those of the weight are these, transposed, by the columns, which are not kept from the forward pass.
 
 use std::ops::Range;
 
