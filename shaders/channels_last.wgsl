@@ -2,7 +2,7 @@
 //
 // input         (image, channel, pixel): the binding starts at a pixel of channel channel_first of an image
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
-// packed        (images, pixels, row_quads) quads
+// packed        (pixel of all images, row_quads) quads: shared/pack_rows.wgsl, shared/pack_panels.wgsl
 //
 // A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
 // image. It fills the lanes from lane_first to lane_end; lanes before them were filled before. One invocation packs one quad of one
@@ -24,8 +24,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> channel_quads: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read_write> packed: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> channel_quads: array<vec4<u32>>;
 
 @compute @workgroup_size(64)
 fn channels_last(
@@ -37,21 +36,23 @@ fn channels_last(
     if invocation >= params.images * params.pixels * params.quads {
         return;
     }
-    let pixel = invocation % params.pixels;
-    let quad = params.quad_first + invocation / params.pixels % params.quads;
-    let image = invocation / params.pixels / params.quads;
+    let by_pixel = divide(invocation, params.pixels);
+    let by_quad = divide(by_pixel.x, params.quads);
+    let pixel = by_pixel.y;
+    let quad = params.quad_first + by_quad.y;
+    let image = by_quad.x;
 
     let table = channel_quads[quad];
     // Wraps where the first lanes are not bound.
     let channel = image * params.channels + table.x - params.channel_first;
     let start = params.input_first + channel * params.plane + pixel;
-    let at = (image * params.pixels + pixel) * params.row_quads + quad;
+    let place = quad_place(0u, image * params.pixels + pixel, quad, 0u, params.row_quads);
     var value = vec4<f32>(0.0);
     if params.lane_first > 0u {
-        value = packed[at];
+        value = packed_before(place);
     }
     for (var lane = params.lane_first; lane < min(table.y, params.lane_end); lane++) {
         value = select(value, vec4<f32>(input[start + lane * params.plane]), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(lane));
     }
-    packed[at] = value;
+    store_packed(place, value);
 }

@@ -11,7 +11,8 @@ struct Params {
     plane: u32,
     width: u32,
     channels: u32,
-    rows: u32,
+    strip_pixels: u32,
+    taps: u32,
     quads_per_group: u32,
     run_first: u32,
     runs: u32,
@@ -22,7 +23,6 @@ struct Params {
     out_height: u32,
     out_width: u32,
     strip_first: u32,
-    kernel_height: u32,
     kernel_width: u32,
     stride_y: u32,
     stride_x: u32,
@@ -48,26 +48,23 @@ fn col2im(
     let run = block_runs[params.run_first + at.y];
     let pixel = params.pixel_first + mine.y;
     let yx = divide(pixel, params.width);
-    let taps = params.kernel_height * params.kernel_width;
 
     let channels = min(run.w % 32u, params.lane_end);
     let quads = (channels + 3u) / 4u;
     let start = gradient_start(at.x, run, pixel);
-    let source = columns_start(run);
     var sums = load_block(start, channels);
     // The last tap meets the first output pixel.
-    for (var tap = taps; tap > 0u;) {
+    for (var tap = params.taps; tap > 0u;) {
         tap--;
         let kernel = divide(tap, params.kernel_width);
         // Wraps above and left of the first window.
         let first = yx + vec2<u32>(params.padding_top, params.padding_left) - kernel * vec2<u32>(params.dilation_y, params.dilation_x);
         let y = divide(first.x, params.stride_y);
         let x = divide(first.y, params.stride_x);
-        let row_pixel = ((params.image_first + at.x) * params.out_height + y.x) * params.out_width + x.x - params.strip_first;
-        let row = row_pixel * taps + tap;
+        let of_pixel = ((params.image_first + at.x) * params.out_height + y.x) * params.out_width + x.x - params.strip_first;
         let meets = y.y == 0u && x.y == 0u && y.x < params.out_height && x.x < params.out_width;
-        if meets && row_pixel < params.rows / taps {
-            sums = add_columns(sums, quads, source + row * params.quads_per_group, 1.0);
+        if meets && of_pixel < params.strip_pixels {
+            sums = add_columns(sums, quads, columns_start(run, of_pixel, tap), 1.0);
         }
     }
     store_block(start, channels, sums);

@@ -12,7 +12,8 @@ struct Params {
     plane: u32,
     width: u32,
     channels: u32,
-    rows: u32,
+    strip_pixels: u32,
+    taps: u32,
     quads_per_group: u32,
     run_first: u32,
     runs: u32,
@@ -55,14 +56,13 @@ fn deform_col2im(
     let channels = min(run.w % 32u, params.lane_end);
     let quads = (channels + 3u) / 4u;
     let start = gradient_start(at.x, run, pixel);
-    let source = columns_start(run);
     var sums = load_block(start, channels);
     loop {
         let row = min(min(head.x, head.y), min(head.z, head.w));
         if row == NOWHERE {
             break;
         }
-        let sample = run.y * params.rows + row;
+        let sample = run.y * params.strip_pixels * params.taps + row;
         let bits = unpack_bits(samples[sample]);
         let is = head == vec4<u32>(row);
         head = select(head, vec4<u32>(bits.x), is);
@@ -72,7 +72,8 @@ fn deform_col2im(
         let weight = weight_y * weight_x;
         // A mask of 0, decided on its bits. What does not count is not added, whatever it is.
         if weight != 0.0 && (bits.w << 1u) != 0u {
-            sums = add_columns(sums, quads, source + row * params.quads_per_group, weight * bitcast<f32>(bits.w));
+            let by_tap = divide(row, params.taps);
+            sums = add_columns(sums, quads, columns_start(run, by_tap.x, by_tap.y), weight * bitcast<f32>(bits.w));
         }
     }
     store_block(start, channels, sums);

@@ -39,15 +39,21 @@ fn deform_im2col(
     let in_band = near.pixel + out_pixel.x * params.height * params.width - params.band_first;
     let weight = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.band_pixels));
     let counts = weight != vec4<f32>(0.0);
-    let source = select(vec4<u32>(0u), in_band, counts) * params.quads + run.x;
+    let pixel = select(vec4<u32>(0u), in_band, counts);
+    let source = vec4<u32>(
+        quad_place(0u, pixel.x, run.x, 0u, params.quads),
+        quad_place(0u, pixel.y, run.x, 0u, params.quads),
+        quad_place(0u, pixel.z, run.x, 0u, params.quads),
+        quad_place(0u, pixel.w, run.x, 0u, params.quads),
+    );
 
     let columns = columns_start(mine, run);
     let quads = run_quads(run);
     for (var i = 0u; i < quads; i++) {
-        var value = weight.x * select(vec4<f32>(0.0), unpack_quad(packed[source.x + i]), counts.x);
-        value += weight.y * select(vec4<f32>(0.0), unpack_quad(packed[source.y + i]), counts.y);
-        value += weight.z * select(vec4<f32>(0.0), unpack_quad(packed[source.z + i]), counts.z);
-        value += weight.w * select(vec4<f32>(0.0), unpack_quad(packed[source.w + i]), counts.w);
+        var value = weight.x * select(vec4<f32>(0.0), load_packed(source.x + i * NEXT_QUAD), counts.x);
+        value += weight.y * select(vec4<f32>(0.0), load_packed(source.y + i * NEXT_QUAD), counts.y);
+        value += weight.z * select(vec4<f32>(0.0), load_packed(source.z + i * NEXT_QUAD), counts.z);
+        value += weight.w * select(vec4<f32>(0.0), load_packed(source.w + i * NEXT_QUAD), counts.w);
         store_columns(columns, run, i, value);
     }
 }

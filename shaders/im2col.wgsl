@@ -21,9 +21,9 @@ fn im2col(
 
     let run = unpack_bits(channel_runs[mine.run]);
     let columns = columns_start(mine, run);
-    let source = select(0u, in_band, inside) * params.quads + run.x;
+    let source = quad_place(0u, select(0u, in_band, inside), run.x, 0u, params.quads);
     let quads = run_quads(run);
     for (var i = 0u; i < quads; i++) {
-        store_columns(columns, run, i, select(vec4<f32>(0.0), unpack_quad(packed[source + i]), inside));
+        store_columns(columns, run, i, select(vec4<f32>(0.0), load_packed(source + i * NEXT_QUAD), inside));
     }
 }

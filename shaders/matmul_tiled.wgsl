@@ -1,10 +1,38 @@
 // Matrix products by tiles in workgroup memory.
 //
-// Operands: shared/matmul.wgsl. One workgroup does a tile of 64 rows and 64 columns, one invocation 8 x 8 of it. Tiles are numbered by row, column, batch.
+// a      element (batch, row, k) is a_first + batch * a_batch + row * a_row + k * a_depth
+// b      element (batch, k, column) is b_first + batch * b_batch + k * b_depth + column * b_column
+//
+// Bias and output: shared/matmul.wgsl. One workgroup does a tile of 64 rows and 64 columns, one invocation 8 x 8 of it. Tiles are numbered by row, column, batch.
 
+struct Params {
+    rows: u32,
+    columns: u32,
+    depth: u32,
+    batch: u32,
+    a_first: u32,
+    a_batch: u32,
+    a_row: u32,
+    a_depth: u32,
+    b_first: u32,
+    b_batch: u32,
+    b_depth: u32,
+    b_column: u32,
+    output_first: u32,
+    output_batch: u32,
+    output_row: u32,
+    column_first: u32,
+    block: u32,
+    output_block: u32,
+    biased: u32,
+    accumulate: u32,
+    bias_first: u32,
+    bias_batch: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 const TILE = 64u;
 const DEPTH = 16u;

@@ -3,8 +3,8 @@
 //
 // weight        (out_channel, channel of the group, tap), from the first out_channel of row row_first on
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
-// packed        (row, tap, quad of the group) quads, from row_first on; a group's output channels are the first of its group_rows rows, the
-//               others 0
+// packed        (group, row of the group, quad) quads, a row's quads by tap and quad of the group; a group's output channels are the first of
+//               its group_rows rows, the others 0: shared/pack_rows.wgsl, counted from packed_first on, and shared/pack_panels.wgsl
 //
 // A dispatch does `rows` of them. One invocation packs one quad of one tap.
 
@@ -23,8 +23,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read> channel_quads: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read_write> packed: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> channel_quads: array<vec4<u32>>;
 
 @compute @workgroup_size(64)
 fn pack_weight(
@@ -49,5 +48,7 @@ fn pack_weight(
         let element = weight[params.weight_first + (channel + i) * params.taps + by_tap.y];
         value = select(value, vec4<f32>(element), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(i));
     }
-    packed[params.packed_first / 4u + invocation] = value;
+    let quad = by_tap.y * params.quads_per_group + by_quad.y;
+    let place = quad_place(group, row.y, quad, params.group_rows, params.taps * params.quads_per_group);
+    store_packed(place - params.packed_first, value);
 }

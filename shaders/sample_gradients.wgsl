@@ -1,7 +1,9 @@
 // The gradients of each sample's position and mask: (by y, by x, by the mask, 0), summed over the channels of its offset group.
 //
-// packed     (image, pixel, quad) quads of channels, of which the binding shows the pixels from band_first on, band_pixels of them
-// columns    see the file that declares it: columns_read, columns_kept
+// columns    (group, pixel, quad) gradients of columns: grad_columns_rows, grad_columns_panels, columns_kept_rows
+// packed     (pixel of all images, quad) quads of channels, of which there are the pixels from band_first on, band_pixels of them:
+//            packed_rows, packed_panels
+// kept       the columns, where they are wanted: columns_kept_rows, columns_kept_panels
 // runs       per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
 //            offset group: its first quad, counted over all groups; its channels; its group; 0
 // samples    shared/samples.wgsl
@@ -29,7 +31,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> packed: array<Quad>;
 @group(0) @binding(3) var<storage, read> runs: array<QuadBits>;
 @group(0) @binding(4) var<storage, read> samples: array<QuadBits>;
 @group(0) @binding(5) var<storage, read> cells: array<u32>;
@@ -73,11 +74,18 @@ fn sample_gradients(
     let x = vec2<i32>(low.y, low.y + 1);
     let y_counts = (y >= vec2<i32>(0)) & (y < vec2<i32>(extent.x)) & vec2<bool>(inside);
     let x_counts = (x >= vec2<i32>(0)) & (x < vec2<i32>(extent.y));
-    let image = row / params.taps / params.image_pixels;
+    let by_tap = divide(row, params.taps);
+    let image = divide(by_tap.x, params.image_pixels).x;
     let place = image * params.height * params.width - params.band_first;
     let pixel = place + vec4<u32>(y.xxyy) * params.width + vec4<u32>(x.xyxy);
     let exists = y_counts.xxyy & x_counts.xyxy & (pixel < vec4<u32>(params.band_pixels));
-    let source = select(vec4<u32>(0u), pixel, exists) * params.quads;
+    let near_pixel = select(vec4<u32>(0u), pixel, exists);
+    let source = vec4<u32>(
+        quad_place(0u, near_pixel.x, 0u, 0u, params.quads),
+        quad_place(0u, near_pixel.y, 0u, 0u, params.quads),
+        quad_place(0u, near_pixel.z, 0u, 0u, params.quads),
+        quad_place(0u, near_pixel.w, 0u, 0u, params.quads),
+    );
 
     let fraction = bitcast<vec2<f32>>(bits.yz);
     let modulation = bitcast<f32>(bits.w);
@@ -93,20 +101,19 @@ fn sample_gradients(
     let table = unpack_bits(runs[mine.x]);
     for (var i = 0u; i < table.y; i++) {
         let run = unpack_bits(runs[table.x + i]);
-        let column = (run.z * rows + row) * params.quads_per_group + run.x - run.z * params.quads_per_group;
+        let first = by_tap.y * params.quads_per_group + run.x - run.z * params.quads_per_group;
+        let column = quad_place(run.z, by_tap.x, first, params.pixels, params.taps * params.quads_per_group);
         for (var quad = 0u; 4u * quad < run.y; quad++) {
             let has = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(run.y);
-            let gradient = select(vec4<f32>(0.0), unpack_quad(columns[column + quad]), has);
-            let at = source + run.x + quad;
-            let near = mat4x4<f32>(
-                unpack_quad(packed[at.x]), unpack_quad(packed[at.y]), unpack_quad(packed[at.z]), unpack_quad(packed[at.w]),
-            );
+            let gradient = select(vec4<f32>(0.0), load_columns(column + quad * NEXT_QUAD), has);
+            let at = source + (run.x + quad) * NEXT_QUAD;
+            let near = mat4x4<f32>(load_packed(at.x), load_packed(at.y), load_packed(at.z), load_packed(at.w));
             products += gradient * near;
             var value = weight.x * select(vec4<f32>(0.0), near[0], counts.x);
             value += weight.y * select(vec4<f32>(0.0), near[1], counts.y);
             value += weight.z * select(vec4<f32>(0.0), near[2], counts.z);
             value += weight.w * select(vec4<f32>(0.0), near[3], counts.w);
-            keep_column(column + quad, select(vec4<f32>(0.0), value, has));
+            keep_column(column + quad * NEXT_QUAD, select(vec4<f32>(0.0), value, has));
         }
     }
 

@@ -1,6 +1,7 @@
 // What col2im and deform_col2im have in common: gradients of columns added up for each pixel of the input.
 //
-// columns     (group, row, quad of the group) gradients of columns, row = pixel * taps + tap, pixels counted over the strip
+// columns     (group, pixel, quad) gradients of columns, a pixel's quads by tap and quad of the group, pixels counted over the strip:
+//             grad_columns_rows, grad_columns_panels
 // block_runs  per run of at most four quads with one group and one offset group: its first quad, counted over all groups; its offset
 //             group; its first channel; 32 * group + channels
 // grad_input  (image, channel, pixel), from the first channel of run run_first that is done, and pixel pixel_first, on
@@ -8,7 +9,6 @@
 // One invocation does one pixel for the channels of one run, those from lane_first to lane_end if they are not all: it adds to what is
 // there where accumulate is 1.
 
-@group(0) @binding(1) var<storage, read> columns: array<Quad>;
 @group(0) @binding(2) var<storage, read> block_runs: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read_write> grad_input: array<f32>;
 
@@ -20,26 +20,27 @@ struct Block {
     q3: vec4<f32>,
 }
 
-// Adds the columns of a run from quad `at` on, times a weight.
+// Adds the columns of a run from the quad at `at` on, times a weight.
 fn add_columns(block: Block, quads: u32, at: u32, weight: f32) -> Block {
     var sums = block;
-    sums.q0 += weight * unpack_quad(columns[at]);
+    sums.q0 += weight * load_columns(at);
     if quads > 1u {
-        sums.q1 += weight * unpack_quad(columns[at + 1u]);
+        sums.q1 += weight * load_columns(at + NEXT_QUAD);
     }
     if quads > 2u {
-        sums.q2 += weight * unpack_quad(columns[at + 2u]);
+        sums.q2 += weight * load_columns(at + 2u * NEXT_QUAD);
     }
     if quads > 3u {
-        sums.q3 += weight * unpack_quad(columns[at + 3u]);
+        sums.q3 += weight * load_columns(at + 3u * NEXT_QUAD);
     }
     return sums;
 }
 
-// The quad of the columns at which row 0 of a run starts.
-fn columns_start(run: vec4<u32>) -> u32 {
+// Where the columns of a run start, of a tap of an output pixel of the strip.
+fn columns_start(run: vec4<u32>, pixel: u32, tap: u32) -> u32 {
     let group = run.w / 32u;
-    return group * params.rows * params.quads_per_group + run.x - group * params.quads_per_group;
+    let quad = tap * params.quads_per_group + run.x - group * params.quads_per_group;
+    return quad_place(group, pixel, quad, params.strip_pixels, params.taps * params.quads_per_group);
 }
 
 // Where the channels of a run start at a pixel. Wraps where the first are not bound.

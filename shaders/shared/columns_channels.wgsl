@@ -1,7 +1,7 @@
 // Columns of exactly the input's channels, (pixel, tap, channel): what a caller reads.
 //
 // A run is its first quad, its offset group, its channels, its first channel.
-@group(0) @binding(2) var<storage, read_write> columns: array<f32>;
+@group(0) @binding(1) var<storage, read_write> columns: array<f32>;
 
 // Where the columns of a run start.
 fn columns_start(mine: Share, run: vec4<u32>) -> u32 {

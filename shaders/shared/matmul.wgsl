@@ -1,39 +1,12 @@
 // What the families of matrix products have in common: output = a b, plus a bias for each row.
 //
-// a      element (batch, row, k) is a_first + batch * a_batch + row * a_row + k * a_depth
-// b      element (batch, k, column) is b_first + batch * b_batch + k * b_depth + column * b_column
 // bias   element (batch, row) is bias_first + batch * bias_batch + row; not used where biased is 0
 //        where accumulate is 1, the output's own element takes its place
 // output element (batch, row, column) is output_first + batch * output_batch + row * output_row, plus the place of
 //        c = column_first + column: columns come in blocks, c / block * output_block + c % block
 
-struct Params {
-    rows: u32,
-    columns: u32,
-    depth: u32,
-    batch: u32,
-    a_first: u32,
-    a_batch: u32,
-    a_row: u32,
-    a_depth: u32,
-    b_first: u32,
-    b_batch: u32,
-    b_depth: u32,
-    b_column: u32,
-    output_first: u32,
-    output_batch: u32,
-    output_row: u32,
-    column_first: u32,
-    block: u32,
-    output_block: u32,
-    biased: u32,
-    accumulate: u32,
-    bias_first: u32,
-    bias_batch: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 // Where a column lies in its row of the output.
 fn place(column: u32) -> u32 {

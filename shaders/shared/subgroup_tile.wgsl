@@ -1,12 +1,50 @@
 // The tile of the products by subgroups of 8, for adapters that run on the CPU: there a load costs as much as dozens of
 // multiplications, and a broadcast next to nothing.
 //
-// One workgroup, which is one subgroup, does a tile of 64 columns and of 64 or 32 rows: subgroup_rows_64.wgsl, subgroup_rows_32.wgsl.
-// Each invocation loads its rows of a for all, and does eight columns. Rows and columns alike come in halves of 32, in which the i-th
-// of an invocation's four lies at i * ACROSS + invocation * ALONG: constants of the kernel. Tiles are numbered by row, column, batch.
+// a and b are matrices in quads along their rows, in panels: shared/panels.wgsl. Each is read one of two ways:
 //
-// How an element is summed depends on the depth alone. Stores: subgroup_elements.wgsl, subgroup_quads.wgsl.
+// along   the operand's vectors (rows of a, columns of b) are rows of its matrix, and their elements lie along them: the i-th of an
+//         invocation's four vectors of 32 is at 8 i + invocation: shared/subgroup_a_along.wgsl, subgroup_b_along.wgsl
+// across  the rows of its matrix are the depth: an invocation's four vectors are a quad: subgroup_a_across.wgsl, subgroup_b_across.wgsl
+//
+// x_first   place at which the matrices of operand x start; batches are x_batch apart
+// x_row     row of the matrix that is the first vector, or k 0; x_quad quad that is k 0, or the first four vectors
+// x_quads   quads of a row
+//
+// One workgroup, which is one subgroup, does a tile of 32 rows and 64 columns. Each invocation loads four rows of a for all, and does eight
+// columns, four of each half. Tiles are numbered by row, column, batch. How an element is summed depends on the depth alone.
 
+struct Params {
+    rows: u32,
+    columns: u32,
+    depth: u32,
+    batch: u32,
+    a_first: u32,
+    a_batch: u32,
+    a_row: u32,
+    a_quad: u32,
+    a_quads: u32,
+    b_first: u32,
+    b_batch: u32,
+    b_row: u32,
+    b_quad: u32,
+    b_quads: u32,
+    output_first: u32,
+    output_batch: u32,
+    output_row: u32,
+    row_first: u32,
+    column_first: u32,
+    block: u32,
+    output_block: u32,
+    biased: u32,
+    accumulate: u32,
+    bias_first: u32,
+    bias_batch: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+const ROWS = 32u;
 const COLUMNS = 64u;
 
 // Sums of eight rows, one from each invocation, and of the four columns of a half.
@@ -19,6 +57,18 @@ struct Sums {
     r5: vec4<f32>,
     r6: vec4<f32>,
     r7: vec4<f32>,
+}
+
+// For each of an invocation's rows, its sums with the columns of the left half and of the right.
+struct Tile {
+    left0: Sums,
+    left1: Sums,
+    left2: Sums,
+    left3: Sums,
+    right0: Sums,
+    right1: Sums,
+    right2: Sums,
+    right3: Sums,
 }
 
 // Four k of a row, times four columns; each column of the matrix is one k.
@@ -40,8 +90,18 @@ fn add_products(sums: Sums, row: vec4<f32>, columns: mat4x4<f32>) -> Sums {
     );
 }
 
-fn next_row(sums: Sums) -> Sums {
-    return Sums(sums.r1, sums.r2, sums.r3, sums.r4, sums.r5, sums.r6, sums.r7, sums.r0);
+// Adds four k of the whole tile. Each column of `rows` is a row of a, each of `left` and `right` one k of b.
+fn add_tile(tile: Tile, rows: mat4x4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Tile {
+    return Tile(
+        add_products(tile.left0, rows[0], left),
+        add_products(tile.left1, rows[1], left),
+        add_products(tile.left2, rows[2], left),
+        add_products(tile.left3, rows[3], left),
+        add_products(tile.right0, rows[0], right),
+        add_products(tile.right1, rows[1], right),
+        add_products(tile.right2, rows[2], right),
+        add_products(tile.right3, rows[3], right),
+    );
 }
 
 // Batch, first row, first column.
@@ -51,29 +111,34 @@ fn tile_start(tile: u32) -> vec3<u32> {
     return vec3<u32>(tile / row_tiles / column_tiles, tile % row_tiles * ROWS, tile / row_tiles % column_tiles * COLUMNS);
 }
 
-// A row or column of the tile: the i-th of an invocation.
-fn within(i: u32, invocation: u32) -> u32 {
-    return i / 4u * 32u + i % 4u * ACROSS + invocation * ALONG;
-}
-
 // What lavapipe does not know to be uniform: it compiles a shader anew, at each dispatch, for the uniforms that it branches on or that
 // bound its loops.
 fn no_uniform(value: u32) -> u32 {
     return subgroupBroadcast(value, 0u);
 }
 
-// Few sites of loads and stores, in loops: lavapipe compiles each for long.
+// The sums of the whole tile, with the next row or the next four times eight rows first: what stores them does so in loops, since
+// lavapipe compiles each site of a load or a store for long.
+fn next_row(sums: Sums) -> Sums {
+    return Sums(sums.r1, sums.r2, sums.r3, sums.r4, sums.r5, sums.r6, sums.r7, sums.r0);
+}
+
+fn next_rows(tile: Tile) -> Tile {
+    return Tile(
+        tile.left1, tile.left2, tile.left3, tile.left0,
+        tile.right1, tile.right2, tile.right3, tile.right0,
+    );
+}
+
 fn store_tile(start: vec3<u32>, lane: u32, sums: Tile) {
     let accumulate = no_uniform(params.accumulate) != 0u;
     var tile = sums;
-    for (var i = 0u; i < ROWS / 8u; i++) {
+    for (var i = 0u; i < 4u; i++) {
         for (var invocation = 0u; invocation < 8u; invocation++) {
-            let row = start.y + within(i, invocation);
+            let row = start.y + a_within(i, invocation);
             if row < params.rows {
-                let base = row_bias(start.x, row);
-                let row_start = row_start(start.x, row);
-                store_columns(row_start, base, accumulate, start.z, lane, 0u, tile.left0.r0);
-                store_columns(row_start, base, accumulate, start.z, lane, 4u, tile.right0.r0);
+                store_half(start.x, row, accumulate, start.z, lane, tile.left0.r0);
+                store_half(start.x, row, accumulate, start.z + 32u, lane, tile.right0.r0);
             }
             tile.left0 = next_row(tile.left0);
             tile.right0 = next_row(tile.right0);

@@ -1,6 +1,6 @@
 //! What a device can do, of what matters here.
 
-use super::Gpu;
+use super::{Gpu, Image};
 use crate::error::{Error, Result};
 
 /// What an adapter offers, or a [`Gpu`] has enabled.
@@ -79,9 +79,15 @@ impl Capabilities {
         (self.features.contains(wgpu::Features::SUBGROUP) && least == most).then_some(least)
     }
 
-    /// Whether kernels load 64 bits at a time: adapters that run on the CPU load lane by lane, so every load costs the same.
-    pub fn wide_loads(&self) -> bool {
-        self.software() && self.features.contains(wgpu::Features::SHADER_INT64)
+    /// Whether kernels keep their workspace in images, and multiply matrices by subgroups of 8. Adapters that run on the CPU load lane by
+    /// lane: a texel costs them much less than four words of a buffer, and two words of 64 bits half as much as four of 32.
+    pub fn images(&self) -> bool {
+        let limits = &self.limits;
+        self.software()
+            && self.subgroup_size() == Some(8)
+            && self.features.contains(wgpu::Features::SHADER_INT64)
+            && limits.max_texture_dimension_2d >= Image::MIN_DIMENSION
+            && limits.max_storage_textures_per_shader_stage >= 3
     }
 
     /// Whether tensors lie in memory that the host can map.

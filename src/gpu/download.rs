@@ -31,7 +31,7 @@ pub struct Download<T> {
 enum Source {
     Nothing,
     /// A copy.
-    Staging(Lease),
+    Staging(Lease<wgpu::Buffer>),
     /// The tensor's own buffer.
     Tensor(wgpu::Buffer),
 }
@@ -40,7 +40,7 @@ impl Source {
     fn buffer(&self) -> Option<&wgpu::Buffer> {
         match self {
             Self::Nothing => None,
-            Self::Staging(lease) => lease.buffer().ok(),
+            Self::Staging(lease) => lease.memory().ok(),
             Self::Tensor(buffer) => Some(buffer),
         }
     }
@@ -99,7 +99,7 @@ impl<T: bytemuck::Pod> Download<T> {
         }
         let size = ((elements * size_of::<T>()) as u64).next_multiple_of(4);
         let staging = Lease::staging(gpu, size)?;
-        let destination = staging.buffer()?.clone();
+        let destination = staging.memory()?.clone();
         let submission = gpu.guarded(|| {
             let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             encoder.copy_buffer_to_buffer(buffer, offset, &destination, 0, size);

@@ -5,6 +5,7 @@
 
 mod capabilities;
 mod download;
+mod image;
 mod kernel;
 mod options;
 mod pool;
@@ -19,6 +20,7 @@ pub use profile::StageTime;
 pub use recorder::Recorder;
 pub use tensor::{Tensor, TensorSpec};
 
+pub(crate) use image::Image;
 pub(crate) use kernel::{Kernel, wgsl};
 pub(crate) use pool::Constant;
 use pool::Lease;
@@ -55,8 +57,9 @@ struct Inner {
     id: u64,
     pipelines: kernel::PipelineCache,
     params: pool::ParamsCache,
-    workspaces: Arc<pool::Pool>,
-    stagings: Arc<pool::Pool>,
+    workspaces: Arc<pool::Pool<wgpu::Buffer>>,
+    images: Arc<pool::Pool<wgpu::Texture>>,
+    stagings: Arc<pool::Pool<wgpu::Buffer>>,
     plans: Mutex<HashMap<TypeId, Box<dyn Cached>>>,
     counters: Arc<Counters>,
     fault: Arc<Mutex<Option<Error>>>,
@@ -178,6 +181,7 @@ impl Gpu {
                 pipelines: kernel::PipelineCache::default(),
                 params: pool::ParamsCache::default(),
                 workspaces: Arc::default(),
+                images: Arc::default(),
                 stagings: Arc::default(),
                 plans: Mutex::default(),
                 counters,
@@ -221,6 +225,7 @@ impl Gpu {
     /// Gives back the workspace that no recorder holds, and the staging buffers that no download holds.
     pub fn trim(&self) {
         self.inner.workspaces.trim();
+        self.inner.images.trim();
         self.inner.stagings.trim();
     }
 
@@ -315,6 +320,20 @@ impl Gpu {
         *lock(&self.inner.fault) = Some(Error::DeviceLost("injected".to_string()));
     }
 
+    /// Where a test wants memory to run out, it has.
+    fn before_allocation(&self, size: u64) -> Result<()> {
+        let mut before_failure = lock(&self.inner.buffers_before_failure);
+        match &mut *before_failure {
+            Some(0) => {
+                *before_failure = None;
+                return Err(Error::OutOfMemory(format!("injected at {size} bytes")));
+            }
+            Some(buffers) => *buffers -= 1,
+            None => {}
+        }
+        Ok(())
+    }
+
     fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages, mapped: bool) -> Result<wgpu::Buffer> {
         let most = self.capabilities().limits.max_buffer_size;
         if size > most {
@@ -323,16 +342,7 @@ impl Gpu {
                 format!("a buffer of {size} bytes is needed; the device makes {most} at most"),
             ));
         }
-        let mut before_failure = lock(&self.inner.buffers_before_failure);
-        match &mut *before_failure {
-            Some(0) => {
-                *before_failure = None;
-                return Err(Error::OutOfMemory(format!("injected at a buffer of {size} bytes")));
-            }
-            Some(buffers) => *buffers -= 1,
-            None => {}
-        }
-        drop(before_failure);
+        self.before_allocation(size)?;
         self.guarded(|| {
             self.device().create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),

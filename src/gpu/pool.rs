@@ -1,20 +1,32 @@
-//! Buffers of pliant's own: workspace, parameters, tables. All are counted.
+//! Memory of pliant's own: workspace, parameters, tables. All is counted.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use super::{Counters, Gpu, Part, Tensor, lock};
+use super::{Counters, Gpu, Part, Tensor, image, lock};
 use crate::error::{Error, Result};
 
-/// A counted buffer.
-struct OwnBuffer {
-    buffer: wgpu::Buffer,
+/// Memory of pliant's own, a buffer or an image, counted.
+struct Own<M> {
+    memory: M,
+    size: u64,
     counters: Arc<Counters>,
 }
 
+type OwnBuffer = Own<wgpu::Buffer>;
+
+impl<M> Own<M> {
+    fn new(gpu: &Gpu, memory: M, size: u64) -> Self {
+        let counters = Arc::clone(&gpu.inner.counters);
+        counters.buffers.fetch_add(1, Ordering::Relaxed);
+        counters.buffer_bytes.fetch_add(size, Ordering::Relaxed);
+        Self { memory, size, counters }
+    }
+}
+
 impl OwnBuffer {
-    fn new(gpu: &Gpu, label: &str, size: u64, usage: wgpu::BufferUsages, contents: Option<&[u8]>) -> Result<Self> {
+    fn buffer(gpu: &Gpu, label: &str, size: u64, usage: wgpu::BufferUsages, contents: Option<&[u8]>) -> Result<Self> {
         let buffer = gpu.create_buffer(label, size, usage, contents.is_some())?;
         if let Some(contents) = contents {
             gpu.guarded(|| {
@@ -24,16 +36,13 @@ impl OwnBuffer {
                 buffer.unmap();
             })?;
         }
-        let counters = Arc::clone(&gpu.inner.counters);
-        counters.buffers.fetch_add(1, Ordering::Relaxed);
-        counters.buffer_bytes.fetch_add(size, Ordering::Relaxed);
-        Ok(Self { buffer, counters })
+        Ok(Self::new(gpu, buffer, size))
     }
 }
 
-impl Drop for OwnBuffer {
+impl<M> Drop for Own<M> {
     fn drop(&mut self) {
-        self.counters.buffer_bytes.fetch_sub(self.buffer.size(), Ordering::Relaxed);
+        self.counters.buffer_bytes.fetch_sub(self.size, Ordering::Relaxed);
     }
 }
 
@@ -45,23 +54,28 @@ pub(crate) struct Constant {
 impl Constant {
     pub(crate) fn new(gpu: &Gpu, label: &str, contents: &[u8]) -> Result<Self> {
         Ok(Self {
-            buffer: OwnBuffer::new(gpu, label, contents.len() as u64, wgpu::BufferUsages::STORAGE, Some(contents))?,
+            buffer: OwnBuffer::buffer(gpu, label, contents.len() as u64, wgpu::BufferUsages::STORAGE, Some(contents))?,
         })
     }
 
     pub(crate) fn part(&self) -> Part {
-        Part::whole(&self.buffer.buffer)
+        Part::whole(&self.buffer.memory)
     }
 }
 
-/// Buffers of one use, workspace or staging, that nobody holds. A buffer comes back when its recording or its download is dropped: work
-/// that is still queued runs before whatever is submitted later, and whoever leases a buffer writes it before reading it.
-#[derive(Default)]
-pub(super) struct Pool {
-    free: Mutex<Vec<OwnBuffer>>,
+/// Buffers or images of one use, workspace or staging, that nobody holds. They come back when their recording or their download is
+/// dropped: work that is still queued runs before whatever is submitted later, and whoever leases one writes it before reading it.
+pub(super) struct Pool<M> {
+    free: Mutex<Vec<Own<M>>>,
 }
 
-impl Pool {
+impl<M> Default for Pool<M> {
+    fn default() -> Self {
+        Self { free: Mutex::default() }
+    }
+}
+
+impl<M> Pool<M> {
     /// The most bytes that wait for their next use.
     const MOST_FREE: u64 = 256 << 20;
 
@@ -69,21 +83,20 @@ impl Pool {
         lock(&self.free).clear();
     }
 
-    /// The smallest free buffer that holds `size` bytes, unless it holds more than twice as many.
-    fn take(&self, size: u64) -> Option<OwnBuffer> {
+    /// The smallest that is free and holds `size` bytes, unless it holds more than twice as many.
+    fn take(&self, size: u64) -> Option<Own<M>> {
         let mut free = lock(&self.free);
-        let fits = |own: &OwnBuffer| (size..=size.saturating_mul(2)).contains(&own.buffer.size());
-        let (index, _) =
-            free.iter().enumerate().filter(|(_, own)| fits(own)).min_by_key(|(_, own)| own.buffer.size())?;
+        let fits = |own: &Own<M>| (size..=size.saturating_mul(2)).contains(&own.size);
+        let (index, _) = free.iter().enumerate().filter(|(_, own)| fits(own)).min_by_key(|(_, own)| own.size)?;
         Some(free.swap_remove(index))
     }
 
-    fn give(&self, own: OwnBuffer) {
+    fn give(&self, own: Own<M>) {
         let mut free = lock(&self.free);
         free.push(own);
-        let mut bytes: u64 = free.iter().map(|own| own.buffer.size()).sum();
+        let mut bytes: u64 = free.iter().map(|own| own.size).sum();
         while bytes > Self::MOST_FREE {
-            bytes -= free.remove(0).buffer.size();
+            bytes -= free.remove(0).size;
         }
     }
 }
@@ -97,51 +110,70 @@ impl Gpu {
     pub fn poison_workspace(&self) -> Result<()> {
         self.guarded(|| {
             for own in lock(&self.inner.workspaces.free).iter() {
-                self.queue().write_buffer(&own.buffer, 0, &vec![0xff; own.buffer.size() as usize]);
+                self.queue().write_buffer(&own.memory, 0, &vec![0xff; own.size as usize]);
+            }
+            for own in lock(&self.inner.images.free).iter() {
+                image::poison(self.queue(), &own.memory);
             }
         })
     }
 }
 
-/// A leased buffer. It goes back to its pool when dropped.
-pub(super) struct Lease {
+/// Leased memory. It goes back to its pool when dropped.
+pub(super) struct Lease<M> {
     /// Present until the drop.
-    own: Option<OwnBuffer>,
-    pool: Arc<Pool>,
+    own: Option<Own<M>>,
+    pool: Arc<Pool<M>>,
 }
 
-impl Lease {
+impl Lease<wgpu::Buffer> {
     pub(super) fn workspace(gpu: &Gpu, size: u64) -> Result<Self> {
-        Self::new(gpu, &gpu.inner.workspaces, "pliant workspace", size, Tensor::USAGES)
+        Self::buffer(gpu, &gpu.inner.workspaces, "pliant workspace", size, Tensor::USAGES)
     }
 
     /// To be unmapped before it is dropped.
     pub(super) fn staging(gpu: &Gpu, size: u64) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        Self::new(gpu, &gpu.inner.stagings, "pliant staging", size, usage)
+        Self::buffer(gpu, &gpu.inner.stagings, "pliant staging", size, usage)
     }
 
-    fn new(gpu: &Gpu, pool: &Arc<Pool>, label: &str, size: u64, usage: wgpu::BufferUsages) -> Result<Self> {
+    fn buffer(
+        gpu: &Gpu,
+        pool: &Arc<Pool<wgpu::Buffer>>,
+        label: &str,
+        size: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<Self> {
         let size = size_class(size).min(gpu.capabilities().limits.max_buffer_size).max(size);
-        let own = match pool.take(size) {
-            Some(own) => own,
-            None => OwnBuffer::new(gpu, label, size, usage, None)?,
-        };
+        Self::new(pool, size, || OwnBuffer::buffer(gpu, label, size, usage, None))
+    }
+}
+
+impl Lease<wgpu::Texture> {
+    pub(super) fn image(gpu: &Gpu, size: u64) -> Result<Self> {
+        let size = image::whole_rows(size_class(size));
+        Self::new(&gpu.inner.images, size, || Ok(Own::new(gpu, image::texture(gpu, size)?, size)))
+    }
+}
+
+impl<M> Lease<M> {
+    fn new(pool: &Arc<Pool<M>>, size: u64, make: impl FnOnce() -> Result<Own<M>>) -> Result<Self> {
+        let own = pool.take(size).map_or_else(make, Ok)?;
         Ok(Self { own: Some(own), pool: Arc::clone(pool) })
     }
 
     pub(super) fn size(&self) -> u64 {
-        self.own.as_ref().map_or(0, |own| own.buffer.size())
+        self.own.as_ref().map_or(0, |own| own.size)
     }
 
-    /// Drops the buffer instead of giving it back.
+    /// Drops the memory instead of giving it back.
     pub(super) fn discard(&mut self) {
         self.own = None;
     }
 
-    pub(super) fn buffer(&self) -> Result<&wgpu::Buffer> {
-        let given_back = || Error::Validation("a buffer was used after it was given back".to_string());
-        self.own.as_ref().map(|own| &own.buffer).ok_or_else(given_back)
+    pub(super) fn memory(&self) -> Result<&M> {
+        let given_back = || Error::Validation("memory was used after it was given back".to_string());
+        self.own.as_ref().map(|own| &own.memory).ok_or_else(given_back)
     }
 }
 
@@ -150,7 +182,7 @@ fn size_class(size: u64) -> u64 {
     size.next_multiple_of((size.next_power_of_two() / 8).max(256))
 }
 
-impl Drop for Lease {
+impl<M> Drop for Lease<M> {
     fn drop(&mut self) {
         if let Some(own) = self.own.take() {
             self.pool.give(own);
@@ -171,11 +203,11 @@ impl Gpu {
         const MOST_PARAMS: usize = 16384;
         let buffers = &self.inner.params.buffers;
         if let Some(own) = lock(buffers).get(params) {
-            return Ok(Part::whole(&own.buffer));
+            return Ok(Part::whole(&own.memory));
         }
         let size = params.len().next_multiple_of(16) as u64;
-        let own = Arc::new(OwnBuffer::new(self, "pliant params", size, wgpu::BufferUsages::UNIFORM, Some(params))?);
-        let part = Part::whole(&own.buffer);
+        let own = Arc::new(OwnBuffer::buffer(self, "pliant params", size, wgpu::BufferUsages::UNIFORM, Some(params))?);
+        let part = Part::whole(&own.memory);
         let mut buffers = lock(buffers);
         if buffers.len() >= MOST_PARAMS {
             buffers.clear();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::kernel::Pipeline;
-use super::{Capabilities, Gpu, Kernel, Lease, Part, Tensor};
+use super::{Capabilities, Gpu, Image, Kernel, Lease, Part, Tensor};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -27,14 +27,34 @@ use crate::shape::Shape;
 pub struct Recorder {
     gpu: Gpu,
     pub(super) dispatches: Vec<Dispatch>,
-    workspaces: Vec<Workspace>,
+    workspaces: Workspaces<wgpu::Buffer>,
+    images: Workspaces<wgpu::Texture>,
 }
 
-/// Scratch memory of a recording.
-struct Workspace {
-    lease: Lease,
-    /// Whether the op that is being recorded has it.
-    taken: bool,
+/// Scratch memory of a recording. Ops run one after another, so each gets what the one before it had.
+struct Workspaces<M> {
+    leases: Vec<Lease<M>>,
+    /// Those that the op has which is being recorded come first.
+    taken: usize,
+}
+
+impl<M> Workspaces<M> {
+    const NONE: Self = Self { leases: Vec::new(), taken: 0 };
+
+    /// The smallest that is left and large enough, or a new one.
+    fn take(&mut self, size: u64, lease: impl FnOnce() -> Result<Lease<M>>) -> Result<&Lease<M>> {
+        let left = self.leases.iter().enumerate().skip(self.taken).filter(|(_, lease)| lease.size() >= size);
+        let index = match left.min_by_key(|(_, lease)| lease.size()) {
+            Some((index, _)) => index,
+            None => {
+                self.leases.push(lease()?);
+                self.leases.len() - 1
+            }
+        };
+        self.leases.swap(self.taken, index);
+        self.taken += 1;
+        Ok(&self.leases[self.taken - 1])
+    }
 }
 
 pub(super) struct Dispatch {
@@ -56,7 +76,7 @@ impl Dispatch {
 impl Recorder {
     /// An empty recording.
     pub fn new(gpu: &Gpu) -> Self {
-        Self { gpu: gpu.clone(), dispatches: Vec::new(), workspaces: Vec::new() }
+        Self { gpu: gpu.clone(), dispatches: Vec::new(), workspaces: Workspaces::NONE, images: Workspaces::NONE }
     }
 
     /// The device it is for.
@@ -116,10 +136,10 @@ impl Recorder {
         self.dispatches.iter().for_each(|dispatch| dispatch.encode(pass));
     }
 
-    /// Refuses a tensor of another device, where no device can read it.
-    pub(crate) fn check(&self, argument: &'static str, tensor: &Tensor) -> Result<()> {
-        if self.gpu.id() != tensor.gpu().id() {
-            let message = format!("{argument} is on {:?} and the recorder on another {:?}", tensor.gpu(), self.gpu);
+    /// Refuses what lies on another device, where this one cannot read it.
+    pub(crate) fn check(&self, argument: &'static str, gpu: &Gpu) -> Result<()> {
+        if self.gpu.id() != gpu.id() {
+            let message = format!("{argument} is on {gpu:?} and the recorder on another {:?}", self.gpu);
             return Err(Error::attribute(argument, message));
         }
         Ok(())
@@ -128,36 +148,41 @@ impl Recorder {
     /// Records all of it, or, where that fails, nothing.
     pub(crate) fn all(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let before = self.dispatches.len();
-        record(self).inspect_err(|_| self.dispatches.truncate(before))
+        record(self).inspect_err(|_| self.truncate(before))
+    }
+
+    /// Forgets all dispatches but the first.
+    pub(crate) fn truncate(&mut self, dispatches: usize) {
+        self.dispatches.truncate(dispatches);
     }
 
     /// The same for an op, between error scopes.
     pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        self.workspaces.iter_mut().for_each(|workspace| workspace.taken = false);
+        (self.workspaces.taken, self.images.taken) = (0, 0);
         let gpu = self.gpu.clone();
         self.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded))
     }
 
     /// A scratch tensor of f32 for the op that is being recorded. It holds whatever was left in it.
-    ///
-    /// Ops of one recording run one after another, so the next one gets the same again: the smallest that is large enough.
     pub(crate) fn workspace(&mut self, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
         let size = shape.elements().max(4) * DType::F32.size();
-        let fits = |workspace: &&mut Workspace| !workspace.taken && workspace.lease.size() >= size;
-        let buffer = match self.workspaces.iter_mut().filter(fits).min_by_key(|workspace| workspace.lease.size()) {
-            Some(workspace) => {
-                workspace.taken = true;
-                workspace.lease.buffer()?.clone()
-            }
-            None => {
-                let lease = Lease::workspace(&self.gpu, size)?;
-                let buffer = lease.buffer()?.clone();
-                self.workspaces.push(Workspace { lease, taken: true });
-                buffer
-            }
-        };
+        let buffer = self.workspaces.take(size, || Lease::workspace(&self.gpu, size))?.memory()?.clone();
         Tensor::from_buffer(&self.gpu, buffer, 0, shape, DType::F32)
+    }
+
+    /// Gives back, to the rest of the op, the workspace that `record` takes.
+    pub(crate) fn scratch<T>(&mut self, record: impl FnOnce(&mut Self) -> T) -> T {
+        let before = (self.workspaces.taken, self.images.taken);
+        let recorded = record(self);
+        (self.workspaces.taken, self.images.taken) = before;
+        recorded
+    }
+
+    /// The same as [`Recorder::workspace`] in an image.
+    pub(crate) fn image(&mut self, quads: u64) -> Result<Image> {
+        let size = quads.max(1) * 4 * DType::F32.size();
+        Image::leased(self.images.take(size, || Lease::image(&self.gpu, size))?)
     }
 
     /// Appends a dispatch of as many workgroups as hold `invocations` invocations, which together write or sample `elements` elements.
@@ -193,14 +218,7 @@ impl Recorder {
         let entries: Vec<_> = std::iter::once(&params)
             .chain(bindings.iter().copied())
             .enumerate()
-            .map(|(binding, part)| wgpu::BindGroupEntry {
-                binding: binding as u32,
-                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &part.buffer,
-                    offset: part.offset,
-                    size: std::num::NonZeroU64::new(part.size),
-                }),
-            })
+            .map(|(binding, part)| wgpu::BindGroupEntry { binding: binding as u32, resource: part.binding() })
             .collect();
         // Its errors come out at the end of the op.
         let bind_group = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {

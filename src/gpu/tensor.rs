@@ -209,7 +209,7 @@ impl Tensor {
             return Err(Error::limit(argument, message));
         }
         let first = ((start - offset) / self.dtype.size()) as u32;
-        Ok(Part { buffer: self.buffer.clone(), offset, size, first })
+        Ok(Part { resource: Resource::Buffer { buffer: self.buffer.clone(), offset, size }, first })
     }
 }
 
@@ -218,18 +218,37 @@ fn bytes(shape: Shape, dtype: DType) -> u64 {
     (shape.elements() * dtype.size()).next_multiple_of(4)
 }
 
-/// A part of a buffer, as bound.
+/// What a binding shows: a part of a buffer, or an image.
 #[derive(Clone)]
 pub(crate) struct Part {
-    pub(super) buffer: wgpu::Buffer,
-    pub(super) offset: u64,
-    pub(super) size: u64,
+    resource: Resource,
     /// The element of the binding at which the part starts.
     pub(crate) first: u32,
 }
 
+#[derive(Clone)]
+enum Resource {
+    Buffer { buffer: wgpu::Buffer, offset: u64, size: u64 },
+    Image(wgpu::TextureView),
+}
+
 impl Part {
     pub(super) fn whole(buffer: &wgpu::Buffer) -> Self {
-        Self { buffer: buffer.clone(), offset: 0, size: buffer.size(), first: 0 }
+        Self { resource: Resource::Buffer { buffer: buffer.clone(), offset: 0, size: buffer.size() }, first: 0 }
+    }
+
+    pub(super) fn image(texture: &wgpu::Texture) -> Self {
+        Self { resource: Resource::Image(texture.create_view(&wgpu::TextureViewDescriptor::default())), first: 0 }
+    }
+
+    pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
+        match &self.resource {
+            Resource::Buffer { buffer, offset, size } => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer,
+                offset: *offset,
+                size: std::num::NonZeroU64::new(*size),
+            }),
+            Resource::Image(view) => wgpu::BindingResource::TextureView(view),
+        }
     }
 }

@@ -1,12 +1,22 @@
+use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
-pub(crate) static CHANNELS_LAST: Kernel = Kernel {
-    name: "channels_last",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "channels_last.wgsl"],
-    workgroup_size: 64,
+macro_rules! kernel {
+    ($variant:literal, $place:literal, $pack:literal) => {
+        Kernel {
+            name: "channels_last",
+            variant: $variant,
+            files: wgsl!["shared/grid.wgsl", $place, $pack, "channels_last.wgsl"],
+            workgroup_size: 64,
+        }
+    };
+}
+
+pub(crate) static CHANNELS_LAST: ByForm = ByForm {
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/pack_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/pack_panels.wgsl"),
 };
 
 params!(
@@ -25,10 +35,12 @@ params!(
 
 pub(crate) fn channels_last(
     recorder: &mut Recorder,
+    form: Form,
     params: Params,
-    [input, channel_quads, packed]: [&Part; 3],
+    [input, packed, channel_quads]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { input_first: input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
-    recorder.dispatch(&CHANNELS_LAST, &params, &[input, channel_quads, packed], invocations, 4 * invocations)
+    let kernel = CHANNELS_LAST.of(form);
+    recorder.dispatch(kernel, &params, &[input, packed, channel_quads], invocations, 4 * invocations)
 }

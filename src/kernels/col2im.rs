@@ -1,20 +1,23 @@
+use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $quad:literal) => {
+    ($variant:literal, $place:literal, $columns:literal) => {
         Kernel {
             name: "col2im",
             variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $quad, "shared/col2im.wgsl", "col2im.wgsl"],
+            files: wgsl!["shared/grid.wgsl", $place, $columns, "shared/col2im.wgsl", "col2im.wgsl"],
             workgroup_size: 64,
         }
     };
 }
 
-pub(crate) static COL2IM: Kernel = kernel!("", "shared/quad_f32.wgsl");
-pub(crate) static COL2IM_U64: Kernel = kernel!("u64", "shared/quad_u64.wgsl");
+pub(crate) static COL2IM: ByForm = ByForm {
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/grad_columns_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/grad_columns_panels.wgsl"),
+};
 
 params!(
     image_first,
@@ -24,7 +27,8 @@ params!(
     plane,
     width,
     channels,
-    rows,
+    strip_pixels,
+    taps,
     quads_per_group,
     run_first,
     runs,
@@ -35,7 +39,6 @@ params!(
     out_height,
     out_width,
     strip_first,
-    kernel_height,
     kernel_width,
     stride_y,
     stride_x,
@@ -45,23 +48,15 @@ params!(
     dilation_x,
 );
 
-fn kernel(gpu: &Gpu) -> &'static Kernel {
-    if gpu.capabilities().wide_loads() { &COL2IM_U64 } else { &COL2IM }
-}
-
-pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
-    gpu.compile(kernel(gpu))
-}
-
 pub(crate) fn col2im(
     recorder: &mut Recorder,
+    form: Form,
     params: Params,
     [columns, block_runs, grad_input]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
-    let taps = u64::from(params.kernel_height) * u64::from(params.kernel_width);
-    let elements = 16 * invocations * taps;
-    let kernel = kernel(recorder.gpu());
+    let elements = 16 * invocations * u64::from(params.taps);
+    let kernel = COL2IM.of(form);
     recorder.dispatch(kernel, &params, &[columns, block_runs, grad_input], invocations, elements)
 }

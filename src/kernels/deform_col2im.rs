@@ -1,20 +1,31 @@
+use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $quad:literal) => {
+    ($variant:literal, $place:literal, $bits:literal, $columns:literal) => {
         Kernel {
             name: "deform_col2im",
             variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $quad, "shared/samples.wgsl", "shared/col2im.wgsl", "deform_col2im.wgsl"],
+            files: wgsl![
+                "shared/grid.wgsl",
+                $place,
+                $bits,
+                $columns,
+                "shared/samples.wgsl",
+                "shared/col2im.wgsl",
+                "deform_col2im.wgsl",
+            ],
             workgroup_size: 64,
         }
     };
 }
 
-pub(crate) static DEFORM_COL2IM: Kernel = kernel!("", "shared/quad_f32.wgsl");
-pub(crate) static DEFORM_COL2IM_U64: Kernel = kernel!("u64", "shared/quad_u64.wgsl");
+pub(crate) static DEFORM_COL2IM: ByForm = ByForm {
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/bits_u32.wgsl", "shared/grad_columns_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/bits_u64.wgsl", "shared/grad_columns_panels.wgsl"),
+};
 
 params!(
     image_first,
@@ -24,7 +35,8 @@ params!(
     plane,
     width,
     channels,
-    rows,
+    strip_pixels,
+    taps,
     quads_per_group,
     run_first,
     runs,
@@ -38,23 +50,17 @@ params!(
     grad_input_first,
 );
 
-fn kernel(gpu: &Gpu) -> &'static Kernel {
-    if gpu.capabilities().wide_loads() { &DEFORM_COL2IM_U64 } else { &DEFORM_COL2IM }
-}
-
-pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
-    gpu.compile(kernel(gpu))
-}
-
 pub(crate) fn deform_col2im(
     recorder: &mut Recorder,
+    form: Form,
     params: Params,
     [columns, block_runs, grad_input, samples, heads]: [&Part; 5],
 ) -> Result<()> {
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     // On the average, each row is added to four pixels.
-    let elements = (4 * u64::from(params.rows) * u64::from(params.runs)).max(invocations) * 16;
+    let elements =
+        (4 * u64::from(params.strip_pixels) * u64::from(params.taps) * u64::from(params.runs)).max(invocations) * 16;
     let bindings = [columns, block_runs, grad_input, samples, heads];
-    recorder.dispatch(kernel(recorder.gpu()), &params, &bindings, invocations, elements)
+    recorder.dispatch(DEFORM_COL2IM.of(form), &params, &bindings, invocations, elements)
 }

@@ -1,9 +1,10 @@
 use super::columns::{ColumnsLayout, Params};
+use super::form::{ByForm, Form};
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $quad:literal, $columns:literal) => {
+    ($variant:literal, $place:literal, $bits:literal, $packed:literal, $($columns:literal),+) => {
         Kernel {
             name: "deform_im2col",
             variant: $variant,
@@ -11,10 +12,12 @@ macro_rules! kernel {
                 "shared/grid.wgsl",
                 "shared/border.wgsl",
                 "shared/bilinear.wgsl",
-                $quad,
+                $place,
+                $bits,
                 "shared/window.wgsl",
                 "shared/columns.wgsl",
-                $columns,
+                $packed,
+                $($columns,)+
                 "shared/offsets.wgsl",
                 "deform_im2col.wgsl",
             ],
@@ -23,33 +26,61 @@ macro_rules! kernel {
     };
 }
 
-pub(crate) static DEFORM_IM2COL_QUADS: Kernel = kernel!("quads", "shared/quad_f32.wgsl", "shared/columns_quads.wgsl");
-pub(crate) static DEFORM_IM2COL_QUADS_U64: Kernel =
-    kernel!("quads_u64", "shared/quad_u64.wgsl", "shared/columns_quads.wgsl");
-pub(crate) static DEFORM_IM2COL_CHANNELS: Kernel =
-    kernel!("channels", "shared/quad_f32.wgsl", "shared/columns_channels.wgsl");
+pub(crate) static DEFORM_IM2COL_QUADS: ByForm = ByForm {
+    rows: kernel!(
+        "rows",
+        "shared/rows.wgsl",
+        "shared/bits_u32.wgsl",
+        "shared/packed_rows.wgsl",
+        "shared/columns_quads.wgsl",
+        "shared/columns_rows.wgsl"
+    ),
+    panels: kernel!(
+        "panels",
+        "shared/panels.wgsl",
+        "shared/bits_u64.wgsl",
+        "shared/packed_panels.wgsl",
+        "shared/columns_quads.wgsl",
+        "shared/columns_panels.wgsl"
+    ),
+};
+pub(crate) static DEFORM_IM2COL_CHANNELS: ByForm = ByForm {
+    rows: kernel!(
+        "channels.rows",
+        "shared/rows.wgsl",
+        "shared/bits_u32.wgsl",
+        "shared/packed_rows.wgsl",
+        "shared/columns_channels.wgsl"
+    ),
+    panels: kernel!(
+        "channels.panels",
+        "shared/panels.wgsl",
+        "shared/bits_u64.wgsl",
+        "shared/packed_panels.wgsl",
+        "shared/columns_channels.wgsl"
+    ),
+};
 
-fn kernel(gpu: &Gpu, layout: ColumnsLayout) -> &'static Kernel {
+fn kernel(layout: ColumnsLayout, form: Form) -> &'static Kernel {
     match layout {
-        ColumnsLayout::Quads if gpu.capabilities().wide_loads() => &DEFORM_IM2COL_QUADS_U64,
-        ColumnsLayout::Quads => &DEFORM_IM2COL_QUADS,
-        ColumnsLayout::Channels => &DEFORM_IM2COL_CHANNELS,
+        ColumnsLayout::Quads => DEFORM_IM2COL_QUADS.of(form),
+        ColumnsLayout::Channels => DEFORM_IM2COL_CHANNELS.of(form),
     }
 }
 
-pub(crate) fn compile(gpu: &Gpu, layout: ColumnsLayout) -> Result<()> {
-    gpu.compile(kernel(gpu, layout))
+pub(crate) fn compile(gpu: &Gpu, layout: ColumnsLayout, form: Form) -> Result<()> {
+    gpu.compile(kernel(layout, form))
 }
 
 pub(crate) fn deform_im2col(
     recorder: &mut Recorder,
-    layout: ColumnsLayout,
+    (layout, form): (ColumnsLayout, Form),
     params: Params,
-    [packed, columns, channel_runs]: [&Part; 3],
+    [columns, packed, channel_runs]: [&Part; 3],
     [offset_y, offset_x, mask]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { columns_first: columns.first, ..params };
-    let kernel = kernel(recorder.gpu(), layout);
-    let bindings = [packed, columns, channel_runs, offset_y, offset_x, mask];
+    let kernel = kernel(layout, form);
+    let bindings = [columns, packed, channel_runs, offset_y, offset_x, mask];
     recorder.dispatch(kernel, &params, &bindings, params.invocations(), params.elements())
 }

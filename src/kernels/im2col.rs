@@ -1,48 +1,81 @@
 use super::columns::{ColumnsLayout, Params};
+use super::form::{ByForm, Form};
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $quad:literal, $columns:literal) => {
+    ($variant:literal, $place:literal, $bits:literal, $packed:literal, $($columns:literal),+) => {
         Kernel {
             name: "im2col",
             variant: $variant,
             files: wgsl![
                 "shared/grid.wgsl",
-                $quad,
+                $place,
+                $bits,
                 "shared/window.wgsl",
                 "shared/columns.wgsl",
-                $columns,
-                "im2col.wgsl"
+                $packed,
+                $($columns,)+
+                "im2col.wgsl",
             ],
             workgroup_size: 64,
         }
     };
 }
 
-pub(crate) static IM2COL_QUADS: Kernel = kernel!("quads", "shared/quad_f32.wgsl", "shared/columns_quads.wgsl");
-pub(crate) static IM2COL_QUADS_U64: Kernel = kernel!("quads_u64", "shared/quad_u64.wgsl", "shared/columns_quads.wgsl");
-pub(crate) static IM2COL_CHANNELS: Kernel = kernel!("channels", "shared/quad_f32.wgsl", "shared/columns_channels.wgsl");
+pub(crate) static IM2COL_QUADS: ByForm = ByForm {
+    rows: kernel!(
+        "rows",
+        "shared/rows.wgsl",
+        "shared/bits_u32.wgsl",
+        "shared/packed_rows.wgsl",
+        "shared/columns_quads.wgsl",
+        "shared/columns_rows.wgsl"
+    ),
+    panels: kernel!(
+        "panels",
+        "shared/panels.wgsl",
+        "shared/bits_u64.wgsl",
+        "shared/packed_panels.wgsl",
+        "shared/columns_quads.wgsl",
+        "shared/columns_panels.wgsl"
+    ),
+};
+pub(crate) static IM2COL_CHANNELS: ByForm = ByForm {
+    rows: kernel!(
+        "channels.rows",
+        "shared/rows.wgsl",
+        "shared/bits_u32.wgsl",
+        "shared/packed_rows.wgsl",
+        "shared/columns_channels.wgsl"
+    ),
+    panels: kernel!(
+        "channels.panels",
+        "shared/panels.wgsl",
+        "shared/bits_u64.wgsl",
+        "shared/packed_panels.wgsl",
+        "shared/columns_channels.wgsl"
+    ),
+};
 
-fn kernel(gpu: &Gpu, layout: ColumnsLayout) -> &'static Kernel {
+fn kernel(layout: ColumnsLayout, form: Form) -> &'static Kernel {
     match layout {
-        ColumnsLayout::Quads if gpu.capabilities().wide_loads() => &IM2COL_QUADS_U64,
-        ColumnsLayout::Quads => &IM2COL_QUADS,
-        ColumnsLayout::Channels => &IM2COL_CHANNELS,
+        ColumnsLayout::Quads => IM2COL_QUADS.of(form),
+        ColumnsLayout::Channels => IM2COL_CHANNELS.of(form),
     }
 }
 
-pub(crate) fn compile(gpu: &Gpu, layout: ColumnsLayout) -> Result<()> {
-    gpu.compile(kernel(gpu, layout))
+pub(crate) fn compile(gpu: &Gpu, layout: ColumnsLayout, form: Form) -> Result<()> {
+    gpu.compile(kernel(layout, form))
 }
 
 pub(crate) fn im2col(
     recorder: &mut Recorder,
-    layout: ColumnsLayout,
+    (layout, form): (ColumnsLayout, Form),
     params: Params,
-    [packed, columns, channel_runs]: [&Part; 3],
+    [columns, packed, channel_runs]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { columns_first: columns.first, ..params };
-    let kernel = kernel(recorder.gpu(), layout);
-    recorder.dispatch(kernel, &params, &[packed, columns, channel_runs], params.invocations(), params.elements())
+    let kernel = kernel(layout, form);
+    recorder.dispatch(kernel, &params, &[columns, packed, channel_runs], params.invocations(), params.elements())
 }

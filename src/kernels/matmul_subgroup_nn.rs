@@ -1,26 +1,16 @@
-use super::matmul::Params;
-use super::subgroup_tile::{self, Variants, in_quads, stores_quads, variants};
+use super::subgroup_tile::{self, Params, kernel};
 use crate::error::Result;
-use crate::gpu::{Gpu, Part, Recorder};
+use crate::gpu::{Kernel, Part, Recorder};
 
-pub(crate) static MATMUL_SUBGROUP_NN: Variants = variants!(
+pub(crate) static MATMUL_SUBGROUP_NN: Kernel = kernel!(
     "matmul_subgroup_nn",
-    "shared/subgroup_quads.wgsl",
-    "shared/subgroup_a_inner.wgsl",
-    "shared/subgroup_b_outer.wgsl",
+    "shared/subgroup_a_along.wgsl",
+    "shared/subgroup_b_across.wgsl",
+    "shared/subgroup_panels.wgsl",
     "matmul_subgroup_nn.wgsl"
 );
 
-/// Whether the operands lie as the kernel reads them.
-pub(crate) fn takes(params: &Params, [a, b, _, output]: [&Part; 4]) -> bool {
-    let quads = [params.depth, a.first, params.a_batch, params.a_row, b.first, params.b_batch, params.b_depth];
-    params.a_depth == 1 && params.b_column == 1 && in_quads(&quads) && stores_quads(params, output)
-}
-
-pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
-    subgroup_tile::compile(gpu, &MATMUL_SUBGROUP_NN)
-}
-
-pub(crate) fn matmul_subgroup_nn(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
-    subgroup_tile::dispatch(recorder, &MATMUL_SUBGROUP_NN, params, parts)
+/// The output is an image.
+pub(crate) fn matmul_subgroup_nn(recorder: &mut Recorder, params: Params, parts: [&Part; 3]) -> Result<()> {
+    subgroup_tile::dispatch(recorder, &MATMUL_SUBGROUP_NN, params, &parts)
 }

@@ -1,12 +1,22 @@
+use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
-pub(crate) static PACK_WEIGHT: Kernel = Kernel {
-    name: "pack_weight",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "pack_weight.wgsl"],
-    workgroup_size: 64,
+macro_rules! kernel {
+    ($variant:literal, $place:literal, $pack:literal) => {
+        Kernel {
+            name: "pack_weight",
+            variant: $variant,
+            files: wgsl!["shared/grid.wgsl", $place, $pack, "pack_weight.wgsl"],
+            workgroup_size: 64,
+        }
+    };
+}
+
+pub(crate) static PACK_WEIGHT: ByForm = ByForm {
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/pack_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/pack_panels.wgsl"),
 };
 
 params!(
@@ -24,10 +34,12 @@ params!(
 
 pub(crate) fn pack_weight(
     recorder: &mut Recorder,
+    form: Form,
     params: Params,
-    [weight, channel_quads, packed]: [&Part; 3],
+    [weight, packed, channel_quads]: [&Part; 3],
 ) -> Result<()> {
-    let params = Params { weight_first: weight.first, packed_first: packed.first, ..params };
+    let params = Params { weight_first: weight.first, ..params };
     let invocations = u64::from(params.rows) * u64::from(params.taps) * u64::from(params.quads_per_group);
-    recorder.dispatch(&PACK_WEIGHT, &params, &[weight, channel_quads, packed], invocations, 4 * invocations)
+    let kernel = PACK_WEIGHT.of(form);
+    recorder.dispatch(kernel, &params, &[weight, packed, channel_quads], invocations, 4 * invocations)
 }

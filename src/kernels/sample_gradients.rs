@@ -1,31 +1,63 @@
+use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $quad:literal, $columns:literal) => {
+    ($variant:literal, $place:literal, $bits:literal, $packed:literal, $($columns:literal),+) => {
         Kernel {
             name: "sample_gradients",
             variant: $variant,
             files: wgsl![
                 "shared/grid.wgsl",
-                $quad,
-                $columns,
+                $place,
+                $bits,
+                $packed,
+                $($columns,)+
                 "shared/border.wgsl",
                 "shared/samples.wgsl",
-                "sample_gradients.wgsl"
+                "sample_gradients.wgsl",
             ],
             workgroup_size: 64,
         }
     };
 }
 
-pub(crate) static SAMPLE_GRADIENTS_READ: Kernel = kernel!("read", "shared/quad_f32.wgsl", "shared/columns_read.wgsl");
-pub(crate) static SAMPLE_GRADIENTS_READ_U64: Kernel =
-    kernel!("read_u64", "shared/quad_u64.wgsl", "shared/columns_read.wgsl");
-pub(crate) static SAMPLE_GRADIENTS_KEPT: Kernel = kernel!("kept", "shared/quad_f32.wgsl", "shared/columns_kept.wgsl");
-pub(crate) static SAMPLE_GRADIENTS_KEPT_U64: Kernel =
-    kernel!("kept_u64", "shared/quad_u64.wgsl", "shared/columns_kept.wgsl");
+pub(crate) static SAMPLE_GRADIENTS: ByForm = ByForm {
+    rows: kernel!(
+        "rows",
+        "shared/rows.wgsl",
+        "shared/bits_u32.wgsl",
+        "shared/packed_rows.wgsl",
+        "shared/grad_columns_rows.wgsl",
+        "shared/columns_left.wgsl"
+    ),
+    panels: kernel!(
+        "panels",
+        "shared/panels.wgsl",
+        "shared/bits_u64.wgsl",
+        "shared/packed_panels.wgsl",
+        "shared/grad_columns_panels.wgsl",
+        "shared/columns_left.wgsl"
+    ),
+};
+pub(crate) static SAMPLE_GRADIENTS_KEPT: ByForm = ByForm {
+    rows: kernel!(
+        "kept.rows",
+        "shared/rows.wgsl",
+        "shared/bits_u32.wgsl",
+        "shared/packed_rows.wgsl",
+        "shared/columns_kept_rows.wgsl"
+    ),
+    panels: kernel!(
+        "kept.panels",
+        "shared/panels.wgsl",
+        "shared/bits_u64.wgsl",
+        "shared/packed_panels.wgsl",
+        "shared/grad_columns_panels.wgsl",
+        "shared/columns_kept_panels.wgsl"
+    ),
+};
 
 params!(
     pixels,
@@ -43,29 +75,39 @@ params!(
     accumulate,
 );
 
-fn kernel(gpu: &Gpu, columns_kept: bool) -> &'static Kernel {
-    match (gpu.capabilities().wide_loads(), columns_kept) {
-        (false, false) => &SAMPLE_GRADIENTS_READ,
-        (true, false) => &SAMPLE_GRADIENTS_READ_U64,
-        (false, true) => &SAMPLE_GRADIENTS_KEPT,
-        (true, true) => &SAMPLE_GRADIENTS_KEPT_U64,
-    }
+pub(crate) fn compile(gpu: &Gpu, form: Form) -> Result<()> {
+    SAMPLE_GRADIENTS.compile(gpu, form)?;
+    SAMPLE_GRADIENTS_KEPT.compile(gpu, form)
 }
 
-pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
-    [false, true].into_iter().try_for_each(|columns_kept| gpu.compile(kernel(gpu, columns_kept)))
+/// What becomes of the columns themselves.
+#[derive(Clone, Copy)]
+pub(crate) enum Kept<'a> {
+    No,
+    /// In a buffer, each in the place of its gradient.
+    InPlace,
+    /// In an image of their own.
+    In(&'a Part),
 }
 
-/// Where the columns are kept, each takes the place of its gradient.
 pub(crate) fn sample_gradients(
     recorder: &mut Recorder,
-    columns_kept: bool,
+    form: Form,
     params: Params,
     bindings: [&Part; 6],
+    kept: Kept,
 ) -> Result<()> {
     let rows = u64::from(params.pixels) * u64::from(params.taps);
     let invocations = rows * u64::from(params.offset_groups);
     let elements = rows * u64::from(params.quads) * 4;
-    let kernel = kernel(recorder.gpu(), columns_kept);
+    let mut bindings = bindings.to_vec();
+    let kernel = match kept {
+        Kept::No => SAMPLE_GRADIENTS.of(form),
+        Kept::InPlace => &SAMPLE_GRADIENTS_KEPT.rows,
+        Kept::In(image) => {
+            bindings.push(image);
+            &SAMPLE_GRADIENTS_KEPT.panels
+        }
+    };
     recorder.dispatch(kernel, &params, &bindings, invocations, elements)
 }

@@ -83,7 +83,7 @@ impl<I> Contract<I> {
         let planned = planned(&self.inputs);
         self.check_inputs(recorder, planned, given)?;
         self.check_argument(recorder, "grad_output", &self.output, grad_output.into())?;
-        let read = given.iter().filter_map(|(input, argument)| Some((*input, argument.as_ref()?.tensor)));
+        let read = given.iter().filter_map(|(input, argument)| Some((*input, argument.as_ref()?.tensor?)));
         let read: Vec<_> = read.chain([("grad_output", grad_output)]).collect();
         let destinations = destinations.map(|(name, destination)| {
             let of = name.trim_start_matches("grad_");

@@ -2,7 +2,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::backward::{Destination, Gradient, get_or_try_init};
-use super::channels_last::ChannelsLast;
+use super::channels_last::{ChannelsLast, channel_quads};
 use super::columns::{Columns, Sampler};
 use super::columns_backward::{Blocks, Chunk, ColumnsBackward, Gradients, Pass, reads_input};
 use super::convert::{rounded, widened};
@@ -45,9 +45,10 @@ impl Backward {
             offset_layout: OffsetLayout::Separate,
             modulated: false,
         };
-        let columns = Columns::new(gpu, im2col, 1, Some(deformation), ColumnsLayout::Quads)?;
+        let columns = Columns::new(gpu, im2col, 1, Some(deformation), ColumnsLayout::Quads, 0)?;
         let backward = ColumnsBackward::new(gpu, &columns)?;
-        let grad_output = ChannelsLast::new(gpu, channels, im2col.out_pixels(), 1, 1)?;
+        let quads = channel_quads(channels, 1, 1);
+        let grad_output = ChannelsLast::new(gpu, columns.form, [channels, im2col.out_pixels()], quads)?;
         Ok(Self { columns, backward, grad_output })
     }
 
@@ -70,8 +71,7 @@ impl Backward {
             let chunk = Chunk { images: images.clone(), packed: &packed };
             for strip in blocks.strips(images) {
                 self.grad_output.pack(recorder, "grad_output", grad_output, blocks.of_images(&strip), &grads)?;
-                let part = grads.part("grad_output", 0..grads.shape().elements())?;
-                pass.strip(recorder, &chunk, &strip, &part)?;
+                pass.strip(recorder, &chunk, &strip, &grads.with_rows(strip.len()), None)?;
             }
         }
         Ok(())

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use super::quads::Quads;
 use crate::error::{Error, Result};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
 use crate::kernels::channels_last::{CHANNELS_LAST, Params, channels_last};
+use crate::kernels::form::Form;
 
 /// One quad of channels, which all have one group and one offset group: first channel, channels, offset group, 0.
 pub(super) type Quad = [u32; 4];
@@ -13,7 +15,7 @@ pub(super) type Quad = [u32; 4];
 pub(super) const QUAD: u64 = 16;
 
 /// Channels in quads, each group with as many as the others: those that have fewer end in quads without channels.
-fn channel_quads(channels: u32, groups: u32, offset_groups: u32) -> Vec<Quad> {
+pub(super) fn channel_quads(channels: u32, groups: u32, offset_groups: u32) -> Vec<Quad> {
     let (per_group, per_offset_group) = (channels / groups, channels / offset_groups);
     let of_group = |group: u32| {
         let end = (group + 1) * per_group;
@@ -42,16 +44,16 @@ pub(super) struct ChannelsLast {
     channels: u32,
     /// Pixels of an image.
     pixels: u32,
+    form: Form,
     pub(super) quads: Vec<Quad>,
     pub(super) table: Constant,
 }
 
 impl ChannelsLast {
-    pub(super) fn new(gpu: &Gpu, channels: u32, pixels: u32, groups: u32, offset_groups: u32) -> Result<Self> {
-        gpu.compile(&CHANNELS_LAST)?;
-        let quads = channel_quads(channels, groups, offset_groups);
+    pub(super) fn new(gpu: &Gpu, form: Form, [channels, pixels]: [u32; 2], quads: Vec<Quad>) -> Result<Self> {
+        CHANNELS_LAST.compile(gpu, form)?;
         let table = Constant::new(gpu, "pliant channel_quads", bytemuck::cast_slice(&quads))?;
-        Ok(Self { channels, pixels, quads, table })
+        Ok(Self { channels, pixels, form, quads, table })
     }
 
     /// Bytes of one packed pixel.
@@ -60,8 +62,8 @@ impl ChannelsLast {
     }
 
     /// Workspace for packed pixels.
-    pub(super) fn workspace(&self, recorder: &mut Recorder, pixels: u32) -> Result<Tensor> {
-        recorder.workspace([pixels, self.quads.len() as u32, 4])
+    pub(super) fn workspace(&self, recorder: &mut Recorder, pixels: u32) -> Result<Quads> {
+        Quads::workspace(recorder, self.form, [1, pixels, self.quads.len() as u32])
     }
 
     /// Packs pixels of each of some images: all pixels, or those of one image.
@@ -71,9 +73,9 @@ impl ChannelsLast {
         argument: &'static str,
         input: &Tensor,
         [images, pixels]: [Range<u32>; 2],
-        packed: &Tensor,
+        packed: &Quads,
     ) -> Result<()> {
-        let packed = packed.part(argument, 0..packed.shape().elements())?;
+        let packed = packed.part(argument)?;
         let all = [images, pixels, 0..self.quads.len() as u32, 0..4];
         self.pack_quads(recorder, (argument, input), all, &packed)
     }
@@ -105,7 +107,7 @@ impl ChannelsLast {
                 };
                 let parts = if quads.end - quads.start > 1 {
                     halves(&quads).map(|quads| [images.clone(), pixels.clone(), quads, lanes.clone()])
-                } else if lanes.end - lanes.start > 1 {
+                } else if lanes.end - lanes.start > 1 && self.form == Form::Rows {
                     halves(&lanes).map(|lanes| [images.clone(), pixels.clone(), quads.clone(), lanes])
                 } else {
                     return Err(error);
@@ -129,7 +131,7 @@ impl ChannelsLast {
             lane_end: lanes.end,
             ..Default::default()
         };
-        channels_last(recorder, params, [&input_part, &self.table.part(), packed])
+        channels_last(recorder, self.form, params, [&input_part, packed, &self.table.part()])
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
-use super::channels_last::{ChannelsLast, Quad};
+use super::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
+use super::quads::{self, Quads};
 use super::{bindable, in_pieces, pieces};
 use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
 use crate::kernels::columns::{ColumnsLayout, Params};
+use crate::kernels::form::Form;
 use crate::kernels::{border, deform_im2col, im2col};
 
 /// Packed images take about this many bytes at a time: a batch is done in chunks of images.
@@ -60,12 +62,25 @@ fn channel_runs(quads: &[Quad], per_group: usize, layout: ColumnsLayout) -> Vec<
     runs.collect()
 }
 
+/// The form of a window's workspace. Images are packed by quads at once, so four channels of an image and four rows of the weight's gradient
+/// have to be bound.
+fn form(gpu: &Gpu, im2col: &Im2colGeometry, groups: u32, out_channels: u32, quads: u64) -> Form {
+    let Im2colGeometry { height, width, .. } = *im2col;
+    let row = u64::from(im2col.taps()) * quads / u64::from(groups);
+    let weight_rows = u64::from(out_channels) + 32 * u64::from(groups);
+    let pixels = u64::from(height) * u64::from(width);
+    let largest = (pixels * quads).max(weight_rows * row) * QUAD;
+    let bound = pixels.max(im2col.out_pixels().into()).max(4 * row) * QUAD;
+    quads::form(gpu, largest, bound)
+}
+
 /// A window, plain or deformable, over images of one geometry.
 pub(super) struct Columns {
     pub(super) im2col: Im2colGeometry,
     groups: u32,
     pub(super) deformation: Option<Deformation>,
     layout: ColumnsLayout,
+    pub(super) form: Form,
     pub(super) packing: ChannelsLast,
     runs: u32,
     channel_runs: Constant,
@@ -78,17 +93,20 @@ impl Columns {
         groups: u32,
         deformation: Option<Deformation>,
         layout: ColumnsLayout,
+        out_channels: u32,
     ) -> Result<Self> {
-        match deformation {
-            None => im2col::compile(gpu, layout)?,
-            Some(_) => deform_im2col::compile(gpu, layout)?,
-        }
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
         let pixels = im2col.height * im2col.width;
-        let packing = ChannelsLast::new(gpu, im2col.channels, pixels, groups, offset_groups)?;
+        let channel_quads = channel_quads(im2col.channels, groups, offset_groups);
+        let form = form(gpu, &im2col, groups, out_channels, channel_quads.len() as u64);
+        match deformation {
+            None => im2col::compile(gpu, layout, form)?,
+            Some(_) => deform_im2col::compile(gpu, layout, form)?,
+        }
+        let packing = ChannelsLast::new(gpu, form, [im2col.channels, pixels], channel_quads)?;
         let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, layout);
         let channel_runs = Constant::new(gpu, "pliant channel_runs", bytemuck::cast_slice(&runs))?;
-        Ok(Self { im2col, groups, deformation, layout, packing, runs: runs.len() as u32, channel_runs })
+        Ok(Self { im2col, groups, deformation, layout, form, packing, runs: runs.len() as u32, channel_runs })
     }
 
     pub(super) fn quads_per_group(&self) -> u32 {
@@ -121,12 +139,15 @@ impl Columns {
 
     /// The packed pixels of a chunk in bands that can be bound: one band, but for a single image that is too large.
     pub(super) fn bands(&self, gpu: &Gpu, images: u32) -> impl Iterator<Item = Range<u32>> + use<> {
-        let pixels = bindable(gpu) / self.packing.pixel_bytes();
+        let pixels = match self.form {
+            Form::Rows => bindable(gpu) / self.packing.pixel_bytes(),
+            Form::Panels => u64::MAX,
+        };
         pieces(0..images * self.pixels(), pixels.clamp(1, u32::MAX.into()) as u32)
     }
 
     /// Workspace for the packed images of a chunk, band by band.
-    pub(super) fn packed(&self, recorder: &mut Recorder, images: u32) -> Result<Vec<Tensor>> {
+    pub(super) fn packed(&self, recorder: &mut Recorder, images: u32) -> Result<Vec<Quads>> {
         let bands = self.bands(recorder.gpu(), images);
         bands.map(|band| self.packing.workspace(recorder, band.end - band.start)).collect()
     }
@@ -169,7 +190,7 @@ impl Columns {
         recorder: &mut Recorder,
         input: &Tensor,
         images: Range<u32>,
-        packed: &[Tensor],
+        packed: &[Quads],
     ) -> Result<()> {
         for (band, packed) in self.bands(recorder.gpu(), images.end - images.start).zip(packed) {
             let pixels = band.start..band.end.min(self.pixels());
@@ -185,7 +206,7 @@ impl Columns {
         sampler: &Sampler,
         images: Range<u32>,
         pixels: Range<u32>,
-        packed: &[Tensor],
+        packed: &[Quads],
         columns: &Part,
     ) -> Result<()> {
         for (band, packed) in self.bands(recorder.gpu(), images.end - images.start).zip(packed) {
@@ -195,11 +216,12 @@ impl Columns {
                 accumulate: (band.start > 0).into(),
                 ..self.window(pixels.clone())
             };
-            let packed = packed.part("input", 0..packed.shape().elements())?;
-            let parts = [&packed, columns, &self.channel_runs.part()];
+            let parts = [columns, &packed.part("input")?, &self.channel_runs.part()];
             self.with_offsets(sampler, images.clone(), params, &mut |params, offsets| match offsets {
-                None => im2col::im2col(recorder, self.layout, params, parts),
-                Some(offsets) => deform_im2col::deform_im2col(recorder, self.layout, params, parts, offsets),
+                None => im2col::im2col(recorder, (self.layout, self.form), params, parts),
+                Some(offsets) => {
+                    deform_im2col::deform_im2col(recorder, (self.layout, self.form), params, parts, offsets)
+                }
             })?;
         }
         Ok(())

@@ -5,12 +5,16 @@ use std::ops::Range;
 use super::backward::Gradient;
 use super::channels_last::Quad;
 use super::columns::{Columns, Sampler, bound_pixels, channels, plane_elements, same_quads};
+use super::quads::Quads;
 use super::{bindable, in_pieces, pieces};
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
 use crate::kernels::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
+use crate::kernels::col2im::COL2IM;
+use crate::kernels::deform_col2im::DEFORM_COL2IM;
 use crate::kernels::deform_samples::{DEFORM_SAMPLES, deform_samples};
+use crate::kernels::sample_gradients::Kept;
 use crate::kernels::sample_planes::{self, SAMPLE_PLANES, sample_planes};
 use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
 
@@ -153,12 +157,12 @@ struct Samples<'a> {
 impl ColumnsBackward {
     pub(super) fn new(gpu: &Gpu, columns: &Columns) -> Result<Self> {
         match columns.deformation {
-            None => col2im::compile(gpu)?,
+            None => COL2IM.compile(gpu, columns.form)?,
             Some(_) => {
                 gpu.compile(&DEFORM_SAMPLES)?;
                 gpu.compile(&CHAIN_SAMPLES)?;
-                deform_col2im::compile(gpu)?;
-                sample_gradients::compile(gpu)?;
+                DEFORM_COL2IM.compile(gpu, columns.form)?;
+                sample_gradients::compile(gpu, columns.form)?;
                 gpu.compile(&SAMPLE_PLANES)?;
             }
         }
@@ -175,7 +179,7 @@ impl ColumnsBackward {
 /// Images that are packed together, and the packed ones: none where no gradient needs them.
 pub(super) struct Chunk<'a> {
     pub(super) images: Range<u32>,
-    pub(super) packed: &'a [Tensor],
+    pub(super) packed: &'a [Quads],
 }
 
 /// A backward pass of a window that is being recorded.
@@ -214,15 +218,18 @@ impl<'a> Pass<'a> {
 
     /// Records the gradients that there are, of a strip, from those of its columns: (group, pixel, tap, quad).
     ///
-    /// Where the gradient of the weight is wanted, and this says so, the columns take the place of their gradients.
+    /// Where the gradient of the weight is wanted, and this says so, the columns are left in `kept`, or, where there is none, in the place of
+    /// their gradients.
     pub(super) fn strip(
         &self,
         recorder: &mut Recorder,
         chunk: &Chunk,
         strip: &Strip,
-        grad_columns: &Part,
+        grad_columns: &Quads,
+        kept: Option<&Quads>,
     ) -> Result<bool> {
         let columns = self.columns;
+        let grad_columns = &grad_columns.part("columns")?;
         let (Some(deformation), Some(scratch)) = (&columns.deformation, &self.scratch) else {
             if let Some(input) = &self.gradients.input {
                 self.plain(recorder, strip, grad_columns, input)?;
@@ -246,7 +253,13 @@ impl<'a> Pass<'a> {
         let keep = self.gradients.weight.is_some() && chunk.packed.len() == 1;
         if self.gradients.offset.is_some() || self.gradients.mask.is_some() || keep {
             let of_samples = scratch.gradients.part("offset", 0..4 * points)?;
-            self.of_samples(recorder, &samples, chunk, strip, [grad_columns, &of_samples], keep)?;
+            let kept = kept.map(|kept| kept.part("columns")).transpose()?;
+            let kept = match &kept {
+                Some(kept) if keep => Kept::In(kept),
+                None if keep => Kept::InPlace,
+                _ => Kept::No,
+            };
+            self.of_samples(recorder, &samples, chunk, strip, [grad_columns, &of_samples], kept)?;
             self.planes(recorder, deformation, strip, &of_samples)?;
         }
         Ok(keep)
@@ -266,7 +279,8 @@ impl<'a> Pass<'a> {
                 plane: g.height * g.width,
                 width: g.width,
                 channels: g.channels,
-                rows: strip.len() * g.taps(),
+                strip_pixels: strip.len(),
+                taps: g.taps(),
                 quads_per_group: columns.quads_per_group(),
                 run_first: piece.runs.start,
                 runs: piece.runs.end - piece.runs.start,
@@ -276,7 +290,6 @@ impl<'a> Pass<'a> {
                 out_height,
                 out_width,
                 strip_first: strip.pixels.start,
-                kernel_height: window.kernel[0],
                 kernel_width: window.kernel[1],
                 stride_y: window.stride[0],
                 stride_x: window.stride[1],
@@ -286,7 +299,8 @@ impl<'a> Pass<'a> {
                 dilation_x: window.dilation[1],
                 ..Default::default()
             };
-            col2im::col2im(recorder, params, [grad_columns, &tables.block_table.part(), grad_input])
+            let parts = [grad_columns, &tables.block_table.part(), grad_input];
+            col2im::col2im(recorder, columns.form, params, parts)
         })
     }
 
@@ -335,7 +349,8 @@ impl<'a> Pass<'a> {
                         plane: height * width,
                         width,
                         channels,
-                        rows,
+                        strip_pixels: strip.len(),
+                        taps: g.taps(),
                         quads_per_group: columns.quads_per_group(),
                         run_first: piece.runs.start,
                         runs: piece.runs.end - piece.runs.start,
@@ -349,7 +364,8 @@ impl<'a> Pass<'a> {
                         ..Default::default()
                     };
                     let table = tables.block_table.part();
-                    deform_col2im::deform_col2im(recorder, params, [grad_columns, &table, grad_input, places, &heads])
+                    let parts = [grad_columns, &table, grad_input, places, &heads];
+                    deform_col2im::deform_col2im(recorder, columns.form, params, parts)
                 })?;
             }
         }
@@ -394,7 +410,7 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// The gradients of each sample's position and mask, and the columns too where they are kept.
+    /// The gradients of each sample's position and mask.
     fn of_samples(
         &self,
         recorder: &mut Recorder,
@@ -402,7 +418,7 @@ impl<'a> Pass<'a> {
         chunk: &Chunk,
         strip: &Strip,
         [grad_columns, gradients]: [&Part; 2],
-        keep: bool,
+        kept: Kept,
     ) -> Result<()> {
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, places, cells } = samples;
@@ -425,9 +441,8 @@ impl<'a> Pass<'a> {
                 edge_zero: (deformation.edge_derivative == EdgeDerivative::Zero).into(),
                 accumulate: (band.start > 0).into(),
             };
-            let packed = packed.part("input", 0..packed.shape().elements())?;
-            let parts = [&packed, grad_columns, &tables.sample_table.part(), places, cells, gradients];
-            sample_gradients::sample_gradients(recorder, keep, params, parts)?;
+            let parts = [grad_columns, &packed.part("input")?, &tables.sample_table.part(), places, cells, gradients];
+            sample_gradients::sample_gradients(recorder, columns.form, params, parts, kept)?;
         }
         Ok(())
     }

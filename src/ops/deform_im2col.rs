@@ -20,7 +20,7 @@ impl DeformIm2colPlan {
     pub fn new(gpu: &Gpu, op: &DeformIm2col, inputs: &DeformIm2colInputs<TensorSpec>) -> Result<Self> {
         let geometry = DeformIm2colGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, DeformIm2colInputs::named, geometry.columns_shape())?;
-        let columns = Columns::new(gpu, geometry.im2col, 1, Some(geometry.deformation), ColumnsLayout::Channels)?;
+        let columns = Columns::new(gpu, geometry.im2col, 1, Some(geometry.deformation), ColumnsLayout::Channels, 0)?;
         Ok(Self { contract, columns })
     }
 

@@ -5,12 +5,12 @@ use super::convert::{rounded, widened};
 use super::{Argument, Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
-use crate::gpu::{Capabilities, Gpu, Part, Recorder, Tensor, TensorSpec};
-use crate::kernels::matmul::Params;
-use crate::kernels::matmul_subgroup::{self, matmul_subgroup};
-use crate::kernels::matmul_subgroup_nn::{self, matmul_subgroup_nn};
-use crate::kernels::matmul_subgroup_tn::{self, matmul_subgroup_tn};
-use crate::kernels::matmul_tiled::{self, matmul_tiled};
+use crate::gpu::{Gpu, Image, Part, Recorder, Tensor, TensorSpec};
+use crate::kernels::matmul_subgroup::{MATMUL_SUBGROUP, matmul_subgroup};
+use crate::kernels::matmul_subgroup_nn::{MATMUL_SUBGROUP_NN, matmul_subgroup_nn};
+use crate::kernels::matmul_subgroup_tn::{MATMUL_SUBGROUP_TN, matmul_subgroup_tn};
+use crate::kernels::matmul_tiled::{self, MATMUL_TILED, matmul_tiled};
+use crate::kernels::pack_panels::{self, PACK_PANELS, pack_panels};
 use crate::kernels::subgroup_tile;
 
 /// A [`Matmul`] bound to a device and shapes.
@@ -28,9 +28,6 @@ impl MatmulPlan {
         let geometry = MatmulGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, MatmulInputs::named, geometry.output_shape())?;
         compile(gpu)?;
-        compile_rows(gpu)?;
-        // Operands that do not lie in quads need it.
-        gpu.compile(&matmul_tiled::MATMUL_TILED)?;
         Ok(Self { contract, geometry })
     }
 
@@ -109,9 +106,9 @@ impl MatmulPlan {
             if let Some(destination) = destinations.a {
                 let gradient = Gradient::begin(recorder, destination)?;
                 let (extents, left, right) = if op.transpose_a {
-                    ([depth, rows, columns], b, grad.transposed())
+                    ([depth, rows, columns], b.swapped(), grad)
                 } else {
-                    ([rows, depth, columns], grad, b.transposed())
+                    ([rows, depth, columns], grad, b.swapped())
                 };
                 self.multiply(recorder, extents, left, right, &gradient.tensor, gradient.accumulate)?;
                 gradient.finish(recorder)?;
@@ -119,9 +116,9 @@ impl MatmulPlan {
             if let Some(destination) = destinations.b {
                 let gradient = Gradient::begin(recorder, destination)?;
                 let (extents, left, right) = if op.transpose_b {
-                    ([columns, depth, rows], grad.transposed(), a)
+                    ([columns, depth, rows], grad.swapped(), a.swapped())
                 } else {
-                    ([depth, columns, rows], a.transposed(), grad)
+                    ([depth, columns, rows], a.swapped(), grad.swapped())
                 };
                 self.multiply(recorder, extents, left, right, &gradient.tensor, gradient.accumulate)?;
                 gradient.finish(recorder)?;
@@ -133,7 +130,7 @@ impl MatmulPlan {
     fn operands<'a>(&self, inputs: &'a MatmulInputs<Tensor>) -> (Matrix<'a>, Matrix<'a>) {
         let MatmulGeometry { op, rows, columns, depth, .. } = self.geometry;
         let a = Matrix::dense("a", &inputs.a, [rows, depth], op.transpose_a);
-        (a, Matrix::dense("b", &inputs.b, [depth, columns], op.transpose_b))
+        (a, Matrix::dense("b", &inputs.b, [columns, depth], !op.transpose_b))
     }
 
     /// Records the products of two batches of matrices into a dense tensor of the given rows and columns.
@@ -149,7 +146,7 @@ impl MatmulPlan {
         if self.geometry.batch == 0 {
             return Ok(());
         }
-        let output = Output {
+        let output = Elements {
             tensor: output,
             first: 0,
             batch: u64::from(rows) * u64::from(columns),
@@ -159,6 +156,7 @@ impl MatmulPlan {
             block_stride: 0,
         };
         let batch = self.geometry.batch;
+        let (a, b, output) = (Operand::Matrix(a), Operand::Matrix(b), Output::Elements(output));
         product(recorder, Product { batch, rows, columns, depth, a, b, bias: None, accumulate, output })
     }
 }
@@ -192,39 +190,117 @@ impl Matmul {
     }
 }
 
-/// A batch of matrices in a tensor, each element `first + n * batch + i * row + j * column`.
+/// An operand of a product: vectors, which are rows of a and columns of b, of as many elements as the product is deep.
+#[derive(Clone)]
+pub(super) enum Operand<'a> {
+    Matrix(Matrix<'a>),
+    Panels(Panels),
+}
+
+/// A batch of matrices in a tensor, element k of vector v `first + n * batch + v * vector + k * depth`.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {
     pub(super) argument: &'static str,
     pub(super) tensor: &'a Tensor,
     pub(super) first: u64,
     pub(super) batch: u64,
-    pub(super) row: u64,
-    pub(super) column: u64,
+    pub(super) vector: u64,
+    pub(super) depth: u64,
+}
+
+/// A batch of matrices in panels: shared/subgroup_tile.wgsl.
+#[derive(Clone)]
+pub(super) struct Panels {
+    pub(super) image: Image,
+    pub(super) first: u64,
+    pub(super) batch: u64,
+    pub(super) row: u32,
+    pub(super) quad: u32,
+    pub(super) quads: u32,
+    /// Whether the depth goes down the rows.
+    pub(super) across: bool,
 }
 
 impl<'a> Matrix<'a> {
-    /// Matrices one behind another, of the given rows and columns; where they are stored transposed, of as many columns and rows.
-    fn dense(argument: &'static str, tensor: &'a Tensor, [rows, columns]: [u32; 2], transposed: bool) -> Self {
-        let [rows, columns] = [rows, columns].map(u64::from);
-        let (row, column) = if transposed { (1, rows) } else { (columns, 1) };
-        Self { argument, tensor, first: 0, batch: rows * columns, row, column }
+    /// Matrices one behind another, vector by vector; where they are stored transposed, element by element.
+    fn dense(argument: &'static str, tensor: &'a Tensor, [vectors, depth]: [u32; 2], transposed: bool) -> Self {
+        let [vectors, depth] = [vectors, depth].map(u64::from);
+        let (vector, along) = if transposed { (1, vectors) } else { (depth, 1) };
+        Self { argument, tensor, first: 0, batch: vectors * depth, vector, depth: along }
     }
 
-    fn transposed(self) -> Self {
-        Self { row: self.column, column: self.row, ..self }
+    /// The vectors of the other axis.
+    fn swapped(self) -> Self {
+        Self { vector: self.depth, depth: self.vector, ..self }
     }
 
-    fn part(&self, batch: u32, rows: u32, columns: u32) -> Result<Part> {
-        let last =
-            u64::from(batch - 1) * self.batch + u64::from(rows - 1) * self.row + u64::from(columns - 1) * self.column;
-        self.tensor.part(self.argument, self.first..self.first + last + 1)
+    /// Bound, or too large.
+    fn part(&self, [batch, vectors, depth]: [u32; 3], vector_axis: Axis) -> Result<Result<Part, TooLarge>> {
+        let spans = [u64::from(vectors - 1) * self.vector, u64::from(depth - 1) * self.depth];
+        let last = u64::from(batch - 1) * self.batch + spans[0] + spans[1];
+        let longer = if spans[0] >= spans[1] { vector_axis } else { Axis::Depth };
+        let axis = if batch > 1 { Axis::Batch } else { longer };
+        too_large(axis, self.tensor.part(self.argument, self.first..self.first + last + 1))
     }
 }
 
-/// A batch of matrices to be written. Columns, counted from `column_first`, come in blocks: `c / block * block_stride + c % block`.
+impl Operand<'_> {
+    fn batches(&mut self, start: u32) {
+        match self {
+            Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.batch,
+            Self::Panels(panels) => panels.first += u64::from(start) * panels.batch,
+        }
+    }
+
+    fn vectors(&mut self, start: u32) {
+        match self {
+            Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.vector,
+            Self::Panels(panels) if panels.across => panels.quad += start / 4,
+            Self::Panels(panels) => panels.row += start,
+        }
+    }
+
+    /// From element `start` on; of panels whose depth goes along the rows it is a multiple of 4.
+    fn depth(&mut self, start: u32) {
+        match self {
+            Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.depth,
+            Self::Panels(panels) if panels.across => panels.row += start,
+            Self::Panels(panels) => panels.quad += start / 4,
+        }
+    }
+
+    /// Without its first so many elements.
+    pub(super) fn from_depth(mut self, start: u32) -> Self {
+        self.depth(start);
+        self
+    }
+
+    /// With batches so many vectors apart, or so many elements of the depth, which are multiples of 4.
+    pub(super) fn batched_by(self, vectors: u32, depth: u32) -> Self {
+        match self {
+            Self::Matrix(matrix) => {
+                let batch = u64::from(vectors) * matrix.vector + u64::from(depth) * matrix.depth;
+                Self::Matrix(Matrix { batch, ..matrix })
+            }
+            Self::Panels(panels) => {
+                let along = if panels.across { vectors } else { depth };
+                Self::Panels(Panels { batch: u64::from(along / 4) * 32, ..panels })
+            }
+        }
+    }
+}
+
+/// A batch of matrices to be written.
+#[derive(Clone)]
+pub(super) enum Output<'a> {
+    Elements(Elements<'a>),
+    /// Columns in quads along the rows, of which there are a multiple of 4.
+    Panels(Panels),
+}
+
+/// Matrices in a tensor. Columns, counted from `column_first`, come in blocks: `c / block * block_stride + c % block`.
 #[derive(Clone, Copy)]
-pub(super) struct Output<'a> {
+pub(super) struct Elements<'a> {
     pub(super) tensor: &'a Tensor,
     pub(super) first: u64,
     pub(super) batch: u64,
@@ -234,7 +310,7 @@ pub(super) struct Output<'a> {
     pub(super) block_stride: u64,
 }
 
-impl Output<'_> {
+impl Elements<'_> {
     /// The same columns counted from their first block on; where all are in one block, from the first column on.
     fn normalised(self, columns: u32) -> Self {
         let (block, column) = (self.column_first / self.block, self.column_first % self.block);
@@ -246,55 +322,34 @@ impl Output<'_> {
         }
     }
 
-    fn part(&self, batch: u32, rows: u32, columns: u32) -> Result<Part> {
-        let last = self.column_first + columns - 1;
+    /// Bound, or too large.
+    fn part(&self, [batch, rows, columns]: [u32; 3]) -> Result<Result<Part, TooLarge>> {
+        let last_column = self.column_first + columns - 1;
+        let row_span = u64::from(rows - 1) * self.row;
         let last = u64::from(batch - 1) * self.batch
-            + u64::from(rows - 1) * self.row
-            + u64::from(last / self.block) * self.block_stride
-            + u64::from(last % self.block);
-        self.tensor.part("output", self.first..self.first + last + 1)
+            + row_span
+            + u64::from(last_column / self.block) * self.block_stride
+            + u64::from(last_column % self.block);
+        let longer = if row_span >= u64::from(columns - 1) { Axis::Rows } else { Axis::Columns };
+        let axis = if batch > 1 { Axis::Batch } else { longer };
+        too_large(axis, self.tensor.part("output", self.first..self.first + last + 1))
     }
 }
 
 /// A batch of products: output = a b, plus a bias for each row.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Product<'a> {
     pub(super) batch: u32,
     pub(super) rows: u32,
     pub(super) columns: u32,
     pub(super) depth: u32,
-    pub(super) a: Matrix<'a>,
-    pub(super) b: Matrix<'a>,
+    pub(super) a: Operand<'a>,
+    pub(super) b: Operand<'a>,
     /// The tensor, its first element, and elements from one batch to the next.
     pub(super) bias: Option<(&'a Tensor, u64, u32)>,
     /// Whether the output holds a part of the sums already.
     pub(super) accumulate: bool,
     pub(super) output: Output<'a>,
-}
-
-/// The families of kernels.
-#[derive(Clone, Copy)]
-enum Family {
-    Subgroup,
-    SubgroupNn,
-    SubgroupTn,
-    Tiled,
-}
-
-impl Family {
-    fn of(capabilities: &Capabilities, params: &Params, parts: [&Part; 4]) -> Self {
-        if !subgroup_tile::suits(capabilities) {
-            Self::Tiled
-        } else if matmul_subgroup::takes(params, parts) {
-            Self::Subgroup
-        } else if matmul_subgroup_nn::takes(params, parts) {
-            Self::SubgroupNn
-        } else if matmul_subgroup_tn::takes(params, parts) {
-            Self::SubgroupTn
-        } else {
-            Self::Tiled
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -305,108 +360,166 @@ enum Axis {
     Depth,
 }
 
+/// The axis along which something is too large for one dispatch, and what it is.
+type TooLarge = (Axis, Error);
+
+/// A limit that was met as something too large.
+fn too_large<T>(axis: Axis, result: Result<T>) -> Result<Result<T, TooLarge>> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(error @ Error::Limit { .. }) => Ok(Err((axis, error))),
+        Err(error) => Err(error),
+    }
+}
+
+/// What came out, unless something is too large.
+macro_rules! small {
+    ($result:expr) => {
+        match $result? {
+            Ok(done) => done,
+            Err(too_large) => return Ok(Err(too_large)),
+        }
+    };
+}
+
+/// The most bytes of an operand that is packed for a product.
+const PACKED_BYTES: u64 = 16 << 20;
+
 impl<'a> Product<'a> {
     /// Records the product as one dispatch, or says along which axis it is too large for one.
-    fn dispatch(&self, recorder: &mut Recorder) -> Result<Result<(), (Axis, Error)>> {
-        let &Self { batch, rows, columns, depth, a, b, bias, accumulate, .. } = self;
-        let output = self.output.normalised(columns);
-        // The axis along which an operand extends furthest.
-        let longer = |(axis, extent, stride): (Axis, u32, u64),
-                      (other, other_extent, other_stride): (Axis, u32, u64)| {
-            let [span, other_span] = [u64::from(extent - 1) * stride, u64::from(other_extent - 1) * other_stride];
-            if batch > 1 {
-                Axis::Batch
-            } else if span >= other_span {
-                axis
-            } else {
-                other
-            }
+    fn dispatch(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
+        if recorder.gpu().capabilities().images() { self.by_subgroups(recorder) } else { self.tiled(recorder) }
+    }
+
+    fn by_subgroups(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
+        let &Self { batch, rows, columns, depth, accumulate, .. } = self;
+        let mut params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
+        small!(self.check_work(recorder, params.work(), subgroup_tile::TILE));
+        let a = small!(packed(recorder, &self.a, [batch, rows, depth], Axis::Rows));
+        let b = small!(packed(recorder, &self.b, [batch, columns, depth], Axis::Columns));
+        params = subgroup_tile::Params {
+            a_first: a.first as u32,
+            a_batch: a.batch as u32,
+            a_row: a.row,
+            a_quad: a.quad,
+            a_quads: a.quads,
+            b_first: b.first as u32,
+            b_batch: b.batch as u32,
+            b_row: b.row,
+            b_quad: b.quad,
+            b_quads: b.quads,
+            accumulate: accumulate.into(),
+            ..params
         };
-        macro_rules! bound {
-            ($part:expr, $axis:expr) => {
-                match $part {
-                    Ok(part) => part,
-                    Err(error @ Error::Limit { .. }) => return Ok(Err(($axis, error))),
-                    Err(error) => return Err(error),
-                }
-            };
+        match &self.output {
+            Output::Panels(output) => {
+                params = subgroup_tile::Params {
+                    output_first: output.first as u32,
+                    row_first: output.row,
+                    output_batch: output.batch as u32,
+                    output_row: output.quads,
+                    column_first: 4 * output.quad,
+                    ..params
+                };
+                matmul_subgroup_nn(recorder, params, [&a.image.part(), &b.image.part(), &output.image.part()])?;
+            }
+            Output::Elements(output) => {
+                let output = output.normalised(columns);
+                let output_part = small!(output.part([batch, rows, columns]));
+                let bias = match self.bias_part()? {
+                    Some(bias) => bias,
+                    None => recorder.workspace([1])?.part("bias", 0..1)?,
+                };
+                params = subgroup_tile::Params {
+                    output_batch: output.batch as u32,
+                    output_row: output.row as u32,
+                    column_first: output.column_first,
+                    block: output.block,
+                    output_block: output.block_stride as u32,
+                    biased: self.bias.is_some().into(),
+                    bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
+                    ..params
+                };
+                let family = if a.across { matmul_subgroup_tn } else { matmul_subgroup };
+                family(recorder, params, [&a.image.part(), &b.image.part(), &bias, &output_part])?;
+            }
         }
-        let a_part =
-            bound!(a.part(batch, rows, depth), longer((Axis::Rows, rows, a.row), (Axis::Depth, depth, a.column)));
-        let b_part = bound!(
-            b.part(batch, depth, columns),
-            longer((Axis::Columns, columns, b.column), (Axis::Depth, depth, b.row))
-        );
-        let output_part = bound!(
-            output.part(batch, rows, columns),
-            longer((Axis::Rows, rows, output.row), (Axis::Columns, columns, 1))
-        );
-        let bias_part = match bias {
-            Some((tensor, first, stride)) => {
-                tensor.part("bias", first..first + u64::from(batch - 1) * u64::from(stride) + u64::from(rows))?
-            }
-            None => a_part.clone(),
+        Ok(Ok(()))
+    }
+
+    fn tiled(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
+        let &Self { batch, rows, columns, depth, accumulate, .. } = self;
+        let (Operand::Matrix(a), Operand::Matrix(b), Output::Elements(output)) =
+            (&self.a, &self.b, self.output.clone())
+        else {
+            return Err(Error::Validation("a product of panels on a device without".to_string()));
         };
-        let params = Params {
+        let output = output.normalised(columns);
+        let a_part = small!(a.part([batch, rows, depth], Axis::Rows));
+        let b_part = small!(b.part([batch, columns, depth], Axis::Columns));
+        let output_part = small!(output.part([batch, rows, columns]));
+        let bias_part = self.bias_part()?.unwrap_or_else(|| a_part.clone());
+        let params = matmul_tiled::Params {
             rows,
             columns,
             depth,
             batch,
             a_batch: a.batch as u32,
-            a_row: a.row as u32,
-            a_depth: a.column as u32,
+            a_row: a.vector as u32,
+            a_depth: a.depth as u32,
             b_batch: b.batch as u32,
-            b_depth: b.row as u32,
-            b_column: b.column as u32,
+            b_depth: b.depth as u32,
+            b_column: b.vector as u32,
             output_batch: output.batch as u32,
             output_row: output.row as u32,
             column_first: output.column_first,
             block: output.block,
             output_block: output.block_stride as u32,
-            biased: bias.is_some().into(),
+            biased: self.bias.is_some().into(),
             accumulate: accumulate.into(),
-            bias_batch: bias.map_or(0, |(_, _, stride)| stride),
+            bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
             ..Default::default()
         };
-        let parts = [&a_part, &b_part, &bias_part, &output_part];
-        let capabilities = recorder.gpu().capabilities();
-        let family = Family::of(capabilities, &params, parts);
-        let (work, tile) = match family {
-            Family::Subgroup | Family::SubgroupNn | Family::SubgroupTn => {
-                (subgroup_tile::work(&params), subgroup_tile::tile(&params))
-            }
-            Family::Tiled => (matmul_tiled::work(capabilities, &params), matmul_tiled::TILE),
+        let work = params.work(recorder.gpu().capabilities());
+        small!(self.check_work(recorder, work, matmul_tiled::TILE));
+        matmul_tiled(recorder, params, [&a_part, &b_part, &bias_part, &output_part]).map(Ok)
+    }
+
+    fn bias_part(&self) -> Result<Option<Part>> {
+        let part = |(tensor, first, stride): (&Tensor, u64, u32)| {
+            let last = u64::from(self.batch - 1) * u64::from(stride) + u64::from(self.rows);
+            tensor.part("bias", first..first + last)
         };
-        let most = capabilities.work_per_dispatch();
-        if work > most {
-            let tiles = [rows.div_ceil(tile[0]), columns.div_ceil(tile[1])];
-            let axis = if tiles == [1; 2] && batch == 1 {
-                Axis::Depth
-            } else {
-                longer((Axis::Rows, tiles[0], 1), (Axis::Columns, tiles[1], 1))
-            };
-            // A product that cannot be halved any more is done all the same.
-            if self.halves(axis).is_some() {
-                let message = format!("the product takes {work} units of work; a dispatch takes {most} at most");
-                return Ok(Err((axis, Error::limit("product", message))));
-            }
+        self.bias.map(part).transpose()
+    }
+
+    /// Whether a dispatch takes so much work. A product that cannot be halved any more is done all the same.
+    fn check_work(&self, recorder: &Recorder, work: u64, tile: [u32; 2]) -> Result<Result<(), TooLarge>> {
+        let most = recorder.gpu().capabilities().work_per_dispatch();
+        let tiles = [self.rows.div_ceil(tile[0]), self.columns.div_ceil(tile[1])];
+        let axis = if self.batch > 1 {
+            Axis::Batch
+        } else if tiles == [1; 2] {
+            Axis::Depth
+        } else if tiles[0] >= tiles[1] {
+            Axis::Rows
+        } else {
+            Axis::Columns
+        };
+        if work <= most || self.halves(axis).is_none() {
+            return Ok(Ok(()));
         }
-        match family {
-            Family::Subgroup => matmul_subgroup(recorder, params, parts),
-            Family::SubgroupNn => matmul_subgroup_nn(recorder, params, parts),
-            Family::SubgroupTn => matmul_subgroup_tn(recorder, params, parts),
-            Family::Tiled => matmul_tiled(recorder, params, parts),
-        }
-        .map(Ok)
+        let message = format!("the product takes {work} units of work; a dispatch takes {most} at most");
+        Ok(Err((axis, Error::limit("product", message))))
     }
 
     /// Two halves along an axis, the second to be done behind the first, unless the axis is too short.
-    fn halves(self, axis: Axis) -> Option<[Self; 2]> {
+    fn halves(&self, axis: Axis) -> Option<[Self; 2]> {
         let both = |extent: u32, middle: u32, part: fn(Self, Range<u32>) -> Self| {
-            (0 < middle && middle < extent).then(|| [part(self, 0..middle), part(self, middle..extent)])
+            (0 < middle && middle < extent).then(|| [part(self.clone(), 0..middle), part(self.clone(), middle..extent)])
         };
-        // Whole quads where there are some: operands that lie in quads still do.
-        let middle = |extent: u32| if extent < 8 { extent / 2 } else { extent / 8 * 4 };
+        // Whole quads where there are some.
+        let middle = |extent: u32| if extent > 4 { (extent / 2).next_multiple_of(4) } else { extent / 2 };
         match axis {
             Axis::Batch => both(self.batch, self.batch / 2, Self::batches),
             Axis::Rows => both(self.rows, middle(self.rows), Self::rows),
@@ -417,30 +530,39 @@ impl<'a> Product<'a> {
 
     fn batches(mut self, range: Range<u32>) -> Self {
         let start = u64::from(range.start);
-        self.a.first += start * self.a.batch;
-        self.b.first += start * self.b.batch;
-        self.output.first += start * self.output.batch;
+        self.a.batches(range.start);
+        self.b.batches(range.start);
+        match &mut self.output {
+            Output::Elements(output) => output.first += start * output.batch,
+            Output::Panels(output) => output.first += start * output.batch,
+        }
         self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start * u64::from(batch), batch));
         Self { batch: range.end - range.start, ..self }
     }
 
     fn rows(mut self, range: Range<u32>) -> Self {
         let start = u64::from(range.start);
-        self.a.first += start * self.a.row;
-        self.output.first += start * self.output.row;
+        self.a.vectors(range.start);
+        match &mut self.output {
+            Output::Elements(output) => output.first += start * output.row,
+            Output::Panels(output) => output.row += range.start,
+        }
         self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start, batch));
         Self { rows: range.end - range.start, ..self }
     }
 
     fn columns(mut self, range: Range<u32>) -> Self {
-        self.b.first += u64::from(range.start) * self.b.column;
-        self.output.column_first += range.start;
+        self.b.vectors(range.start);
+        match &mut self.output {
+            Output::Elements(output) => output.column_first += range.start,
+            Output::Panels(output) => output.quad += range.start / 4,
+        }
         Self { columns: range.end - range.start, ..self }
     }
 
     fn depth(mut self, range: Range<u32>) -> Self {
-        self.a.first += u64::from(range.start) * self.a.column;
-        self.b.first += u64::from(range.start) * self.b.row;
+        self.a.depth(range.start);
+        self.b.depth(range.start);
         if range.start > 0 {
             (self.bias, self.accumulate) = (None, true);
         }
@@ -448,31 +570,73 @@ impl<'a> Product<'a> {
     }
 }
 
-/// Compiles what products need on this device whose operands lie in quads along their depth.
-pub(super) fn compile(gpu: &Gpu) -> Result<()> {
-    if subgroup_tile::suits(gpu.capabilities()) {
-        matmul_subgroup::compile(gpu)
-    } else {
-        gpu.compile(&matmul_tiled::MATMUL_TILED)
+/// An operand in panels: those that it lies in, or those that a matrix is packed into now.
+fn packed(
+    recorder: &mut Recorder,
+    operand: &Operand,
+    [batch, vectors, depth]: [u32; 3],
+    vector_axis: Axis,
+) -> Result<Result<Panels, TooLarge>> {
+    let matrix = match operand {
+        Operand::Panels(panels) => return Ok(Ok(panels.clone())),
+        Operand::Matrix(matrix) => matrix,
+    };
+    let quads = depth.div_ceil(4);
+    let places = u64::from(vectors).next_multiple_of(32) * u64::from(quads);
+    let bytes = u64::from(batch) * places * 16;
+    if bytes > PACKED_BYTES {
+        let axis = if batch > 1 {
+            Axis::Batch
+        } else if vectors >= depth {
+            vector_axis
+        } else {
+            Axis::Depth
+        };
+        let argument = matrix.argument;
+        let message = format!("{argument} takes {bytes} bytes in panels; a product packs {PACKED_BYTES} at most");
+        return Ok(Err((axis, Error::limit(argument, message))));
     }
+    let part = small!(matrix.part([batch, vectors, depth], vector_axis));
+    let image = recorder.image(u64::from(batch) * places)?;
+    let params = pack_panels::Params {
+        batch,
+        rows: vectors,
+        depth,
+        batch_stride: matrix.batch as u32,
+        row_stride: matrix.vector as u32,
+        depth_stride: matrix.depth as u32,
+        ..Default::default()
+    };
+    pack_panels(recorder, params, [&part, &image.part()])?;
+    Ok(Ok(Panels { image, first: 0, batch: places, row: 0, quad: 0, quads, across: false }))
 }
 
-/// Compiles what products need on this device whose b lies in quads along its columns.
-pub(super) fn compile_rows(gpu: &Gpu) -> Result<()> {
-    if subgroup_tile::suits(gpu.capabilities()) {
-        matmul_subgroup_nn::compile(gpu)?;
-        matmul_subgroup_tn::compile(gpu)
-    } else {
-        gpu.compile(&matmul_tiled::MATMUL_TILED)
+/// Compiles what products of matrices need on this device.
+pub(super) fn compile(gpu: &Gpu) -> Result<()> {
+    if !gpu.capabilities().images() {
+        return gpu.compile(&MATMUL_TILED);
     }
+    gpu.compile(&PACK_PANELS)?;
+    gpu.compile(&MATMUL_SUBGROUP)
+}
+
+/// Compiles what backward passes need beside it.
+pub(super) fn compile_backward(gpu: &Gpu) -> Result<()> {
+    if !gpu.capabilities().images() {
+        return Ok(());
+    }
+    gpu.compile(&MATMUL_SUBGROUP_NN)?;
+    gpu.compile(&MATMUL_SUBGROUP_TN)
 }
 
 /// Records a product, in as many dispatches as its operands need to be bound and a dispatch takes.
 pub(super) fn product(recorder: &mut Recorder, product: Product) -> Result<()> {
-    let (axis, error) = match product.dispatch(recorder)? {
+    let before = recorder.len();
+    let (axis, error) = match recorder.scratch(|recorder| product.dispatch(recorder))? {
         Ok(()) => return Ok(()),
         Err(too_large) => too_large,
     };
+    recorder.truncate(before);
     let Some(halves) = product.halves(axis) else { return Err(error) };
     halves.into_iter().try_for_each(|half| self::product(recorder, half))
 }

@@ -18,6 +18,7 @@ mod deform_im2col;
 mod global_average_pool;
 mod im2col;
 mod matmul;
+mod quads;
 mod split;
 mod strategy;
 mod sums;
@@ -56,12 +57,14 @@ type Named<'a, T, const N: usize> = [(&'static str, Option<&'a T>); N];
 #[derive(Clone, Copy)]
 struct Argument<'a> {
     spec: TensorSpec,
-    tensor: &'a Tensor,
+    gpu: &'a Gpu,
+    /// Absent where it is a weight that pliant has packed.
+    tensor: Option<&'a Tensor>,
 }
 
 impl<'a> From<&'a Tensor> for Argument<'a> {
     fn from(tensor: &'a Tensor) -> Self {
-        Self { spec: tensor.spec(), tensor }
+        Self { spec: tensor.spec(), gpu: tensor.gpu(), tensor: Some(tensor) }
     }
 }
 
@@ -103,8 +106,8 @@ impl<I> Contract<I> {
     ) -> Result<()> {
         self.check_inputs(recorder, planned(&self.inputs), given)?;
         for (name, argument) in given {
-            if let Some(argument) = argument {
-                check_apart(("output", output), (name, argument.tensor))?;
+            if let Some(tensor) = argument.and_then(|argument| argument.tensor) {
+                check_apart(("output", output), (name, tensor))?;
             }
         }
         self.check_output(recorder, output)
@@ -148,7 +151,7 @@ impl<I> Contract<I> {
                 "the recorder is on one device and the plan was made for another",
             ));
         }
-        recorder.check(name, given.tensor)?;
+        recorder.check(name, given.gpu)?;
         let TensorSpec { shape, dtype } = given.spec;
         if shape != planned.shape {
             let message = format!("{name} is {shape}; the plan was made for {}", planned.shape);

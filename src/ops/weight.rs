@@ -1,7 +1,8 @@
 //! Weights of convolutions, plain or packed once for many calls.
 
 use super::Argument;
-use crate::gpu::{Tensor, TensorSpec};
+use super::quads::Quads;
+use crate::gpu::{Gpu, Tensor, TensorSpec};
 
 /// A weight in the order in which a plan's kernels read it: what a model keeps for inference in place of the plain one.
 ///
@@ -10,10 +11,11 @@ use crate::gpu::{Tensor, TensorSpec};
 /// groups, offset groups and strategy, whatever the images.
 #[derive(Debug, Clone)]
 pub struct PackedWeight {
+    pub(super) gpu: Gpu,
     /// Of the plain weight.
     pub(super) spec: TensorSpec,
     pub(super) packing: Packing,
-    pub(super) packed: Tensor,
+    pub(super) packed: Quads,
 }
 
 impl PackedWeight {
@@ -55,7 +57,7 @@ impl<'a> From<Weight<'a>> for Argument<'a> {
     fn from(weight: Weight<'a>) -> Self {
         match weight {
             Weight::Plain(tensor) => tensor.into(),
-            Weight::Packed(packed) => Self { spec: packed.spec, tensor: &packed.packed },
+            Weight::Packed(packed) => Self { spec: packed.spec, gpu: &packed.gpu, tensor: None },
         }
     }
 }

@@ -4,14 +4,15 @@ use std::ops::Range;
 
 use super::super::columns::{Columns, Sampler};
 use super::super::convert::widened;
-use super::super::matmul::{self, Matrix, Output, Product};
+use super::super::matmul::{self, Elements, Output, Product};
+use super::super::quads::Quads;
 use super::super::weight::{PackedWeight, Packing, Weight};
 use super::super::{in_pieces, pieces};
-use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
 use crate::kernels::columns::ColumnsLayout;
+use crate::kernels::form::Form;
 use crate::kernels::pack_weight;
 
 /// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy.
@@ -26,8 +27,15 @@ pub(in crate::ops) struct Im2colConvolution {
 
 impl Im2colConvolution {
     pub(in crate::ops) fn new(gpu: &Gpu, geometry: Conv2dGeometry, deformation: Option<Deformation>) -> Result<Self> {
-        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, ColumnsLayout::Quads)?;
-        gpu.compile(&pack_weight::PACK_WEIGHT)?;
+        let columns = Columns::new(
+            gpu,
+            geometry.im2col,
+            geometry.groups,
+            deformation,
+            ColumnsLayout::Quads,
+            geometry.out_channels,
+        )?;
+        pack_weight::PACK_WEIGHT.compile(gpu, columns.form)?;
         matmul::compile(gpu)?;
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
         Ok(Self { geometry, columns, packing: Packing { groups: geometry.groups, offset_groups } })
@@ -35,17 +43,19 @@ impl Im2colConvolution {
 
     /// Records the packing of a weight into a tensor of its own.
     pub(in crate::ops) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
-        let packed = Tensor::new(recorder.gpu(), self.packed_shape(), DType::F32)?;
+        let packed =
+            Quads::new(recorder.gpu(), self.columns.form, self.packed_shape(self.geometry.group_out_channels()))?;
         recorder.op(|recorder| self.pack_into(recorder, weight, &packed, self.geometry.group_out_channels()))?;
-        Ok(PackedWeight { spec: weight.spec(), packing: self.packing, packed })
+        Ok(PackedWeight { gpu: recorder.gpu().clone(), spec: weight.spec(), packing: self.packing, packed })
     }
 
     /// The packed weight: given so, or packed now, into workspace.
-    pub(in crate::ops) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Tensor> {
+    pub(in crate::ops) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Quads> {
         match weight {
             Weight::Plain(plain) => {
-                let packed = recorder.workspace(self.packed_shape())?;
-                self.pack_into(recorder, plain, &packed, self.geometry.group_out_channels())?;
+                let rows = self.geometry.group_out_channels();
+                let packed = Quads::workspace(recorder, self.columns.form, self.packed_shape(rows))?;
+                self.pack_into(recorder, plain, &packed, rows)?;
                 Ok(packed)
             }
             Weight::Packed(PackedWeight { packing, packed, .. }) => {
@@ -62,8 +72,9 @@ impl Im2colConvolution {
         }
     }
 
-    fn packed_shape(&self) -> [u32; 2] {
-        [self.geometry.out_channels, depth(&self.geometry, &self.columns) as u32]
+    /// Groups, rows of each, quads of a row.
+    pub(super) fn packed_shape(&self, group_rows: u32) -> [u32; 3] {
+        [self.geometry.groups, group_rows, depth(&self.geometry, &self.columns) as u32 / 4]
     }
 
     /// Packs a weight into rows of (tap, quad), of which each group has group_rows: those beyond its output channels are 0.
@@ -71,11 +82,13 @@ impl Im2colConvolution {
         &self,
         recorder: &mut Recorder,
         weight: &Tensor,
-        packed: &Tensor,
+        packed: &Quads,
         group_rows: u32,
     ) -> Result<()> {
         let weight = widened(recorder, weight)?;
-        self.weight_pieces(recorder, &weight, packed, group_rows, &mut |recorder, piece, weight, packed| {
+        self.weight_pieces(recorder, &weight, group_rows, &mut |recorder, piece, weight| {
+            let packed_part = packed.rows_part("weight", piece.packed_rows())?;
+            let quads = depth(&self.geometry, &self.columns) as u32 / 4;
             let params = pack_weight::Params {
                 row_first: piece.rows.start,
                 rows: piece.rows.end - piece.rows.start,
@@ -85,9 +98,15 @@ impl Im2colConvolution {
                 group_channels: self.geometry.group_channels(),
                 taps: self.geometry.im2col.taps(),
                 quads_per_group: self.columns.quads_per_group(),
+                // Where rows are bound in parts, places are counted from the first; wraps where the part starts further on.
+                packed_first: match packed.form() {
+                    Form::Rows => (piece.rows.start * quads).wrapping_sub(packed_part.first / 4),
+                    Form::Panels => 0,
+                },
                 ..Default::default()
             };
-            pack_weight::pack_weight(recorder, params, [weight, &self.columns.channel_quads(), packed])
+            let parts = [weight, &packed_part, &self.columns.channel_quads()];
+            pack_weight::pack_weight(recorder, packed.form(), params, parts)
         })
     }
 
@@ -96,9 +115,8 @@ impl Im2colConvolution {
         &self,
         recorder: &mut Recorder,
         weight: &Tensor,
-        packed: &Tensor,
         group_rows: u32,
-        dispatch: &mut impl FnMut(&mut Recorder, WeightPiece, &Part, &Part) -> Result<()>,
+        dispatch: &mut impl FnMut(&mut Recorder, WeightPiece, &Part) -> Result<()>,
     ) -> Result<()> {
         let g = &self.geometry;
         let (group_outs, depth) = (g.group_out_channels(), depth(g, &self.columns));
@@ -111,8 +129,7 @@ impl Im2colConvolution {
             let end = out_channels_before(rows.end).max(first + 1);
             recorder.gpu().capabilities().check_elements("weight", u64::from(rows.end - rows.start) * depth)?;
             let weight = weight.part("weight", u64::from(first) * row..u64::from(end) * row)?;
-            let packed = packed.part("weight", u64::from(rows.start) * depth..u64::from(rows.end) * depth)?;
-            dispatch(recorder, WeightPiece { rows: rows.clone(), out_channel_first: first }, &weight, &packed)
+            dispatch(recorder, WeightPiece { rows: rows.clone(), out_channel_first: first }, &weight)
         })
     }
 
@@ -121,7 +138,7 @@ impl Im2colConvolution {
         &self,
         recorder: &mut Recorder,
         sampler: &Sampler,
-        packed_weight: &Tensor,
+        packed_weight: &Quads,
         bias: Option<&Tensor>,
         output: &Tensor,
     ) -> Result<()> {
@@ -135,14 +152,14 @@ impl Im2colConvolution {
         let chunk = self.columns.images_per_chunk(recorder.gpu());
         let strip = self.columns.strip_pixels(recorder.gpu(), chunk, STRIP_BYTES);
         let packed = self.columns.packed(recorder, chunk)?;
-        let columns = recorder.workspace([strip, g.groups, depth as u32])?;
+        let columns = Quads::workspace(recorder, self.columns.form, [g.groups, strip, depth as u32 / 4])?;
         for images in pieces(0..im2col.batch, chunk) {
             self.columns.pack(recorder, sampler.input, images.clone(), &packed)?;
             let image_pixels = (images.end - images.start) * out_pixels;
             for pixels in pieces(0..image_pixels, strip) {
                 let strip_pixels = pixels.end - pixels.start;
-                let elements = u64::from(strip_pixels) * u64::from(g.groups) * depth;
-                let part = columns.part("columns", 0..elements)?;
+                let columns = columns.with_rows(strip_pixels);
+                let part = columns.part("columns")?;
                 self.columns.sample(recorder, sampler, images.clone(), pixels.clone(), &packed, &part)?;
                 matmul::product(
                     recorder,
@@ -151,25 +168,11 @@ impl Im2colConvolution {
                         rows: g.group_out_channels(),
                         columns: strip_pixels,
                         depth: depth as u32,
-                        a: Matrix {
-                            argument: "weight",
-                            tensor: packed_weight,
-                            first: 0,
-                            batch: u64::from(g.group_out_channels()) * depth,
-                            row: depth,
-                            column: 1,
-                        },
-                        b: Matrix {
-                            argument: "columns",
-                            tensor: &columns,
-                            first: 0,
-                            batch: u64::from(strip_pixels) * depth,
-                            row: 1,
-                            column: depth,
-                        },
+                        a: packed_weight.along("weight"),
+                        b: columns.along("columns"),
                         bias: bias.map(|bias| (bias, 0, g.group_out_channels())),
                         accumulate: false,
-                        output: Output {
+                        output: Output::Elements(Elements {
                             tensor: output,
                             first: u64::from(images.start) * u64::from(g.out_channels) * u64::from(out_pixels),
                             batch: u64::from(g.group_out_channels()) * u64::from(out_pixels),
@@ -177,7 +180,7 @@ impl Im2colConvolution {
                             column_first: pixels.start,
                             block: out_pixels,
                             block_stride: u64::from(g.out_channels) * u64::from(out_pixels),
-                        },
+                        }),
                     },
                 )?;
             }
@@ -190,6 +193,12 @@ impl Im2colConvolution {
 pub(super) struct WeightPiece {
     pub(super) rows: Range<u32>,
     pub(super) out_channel_first: u32,
+}
+
+impl WeightPiece {
+    pub(super) fn packed_rows(&self) -> Range<u64> {
+        u64::from(self.rows.start)..u64::from(self.rows.end)
+    }
 }
 
 /// Elements of one group's row of the columns, and of a row of the packed weight.

@@ -4,15 +4,17 @@
 use std::ops::Range;
 
 use super::super::backward::Gradient;
-use super::super::channels_last::ChannelsLast;
+use super::super::channels_last::{ChannelsLast, channel_quads};
 use super::super::columns::Sampler;
 use super::super::columns_backward::{Blocks, Chunk, ColumnsBackward, Gradients, Pass, reads_input};
-use super::super::matmul::{self, Matrix, Output, Product, product};
+use super::super::matmul::{self, Elements, Output, Product, product};
 use super::super::pieces;
+use super::super::quads::Quads;
 use super::super::sums::{sum_over, zeros};
 use super::im2col::{Im2colConvolution, depth};
 use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor};
+use crate::kernels::form::Form;
 use crate::kernels::segment_sums::SEGMENT_SUMS;
 use crate::kernels::unpack_weight::{self, UNPACK_WEIGHT};
 use crate::shape::MAX_RANK;
@@ -28,9 +30,11 @@ impl Im2colBackward {
         let g = &convolution.geometry;
         gpu.compile(&UNPACK_WEIGHT)?;
         gpu.compile(&SEGMENT_SUMS)?;
-        matmul::compile_rows(gpu)?;
+        matmul::compile_backward(gpu)?;
         let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
-        let grad_output = ChannelsLast::new(gpu, g.out_channels, g.im2col.out_pixels(), g.groups, 1)?;
+        let extents = [g.out_channels, g.im2col.out_pixels()];
+        let quads = channel_quads(g.out_channels, g.groups, 1);
+        let grad_output = ChannelsLast::new(gpu, convolution.columns.form, extents, quads)?;
         Ok(Self { columns, grad_output })
     }
 }
@@ -73,15 +77,21 @@ impl Im2colConvolution {
 
         // Output channels are filled up to quads, with rows of 0.
         let group_rows = 4 * backward.grad_output.quads.len() as u32 / g.groups;
-        let weight_shape = [g.groups * group_rows, depth as u32];
-        let packed_weight = sampled.then(|| recorder.workspace(weight_shape)).transpose()?;
+        let packed_shape = self.packed_shape(group_rows);
+        let packed_weight = sampled.then(|| Quads::workspace(recorder, columns.form, packed_shape)).transpose()?;
         if let Some(packed) = &packed_weight {
             self.pack_into(recorder, weight, packed, group_rows)?;
         }
         let packed = if reads_input(gradients) { columns.packed(recorder, chunk)? } else { Vec::new() };
         let pass = Pass::new(recorder, &backward.columns, columns, sampler, gradients, blocks)?;
         let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
-        let strip_columns = recorder.workspace([blocks.strip_pixels(), g.groups, depth as u32])?;
+        let strip_shape = [g.groups, blocks.strip_pixels(), depth as u32 / 4];
+        let columns_workspace = |recorder: &mut Recorder| Quads::workspace(recorder, columns.form, strip_shape);
+        let strip_columns = columns_workspace(recorder)?;
+        // An image is not written where it is read.
+        let apart = columns.form == Form::Panels && gradients.weight.is_some();
+        let kept_columns = apart.then(|| columns_workspace(recorder)).transpose()?;
+        let weight_shape = [g.groups * group_rows, depth as u32];
         let of_weight = gradients.weight.as_ref().map(|_| recorder.workspace(weight_shape)).transpose()?;
         let mut accumulate = false;
         for images in pieces(0..g.im2col.batch, chunk) {
@@ -89,17 +99,20 @@ impl Im2colConvolution {
             let chunk = Chunk { images: images.clone(), packed: &packed };
             for strip in blocks.strips(images.clone()) {
                 backward.grad_output.pack(recorder, "grad_output", grad_output, blocks.of_images(&strip), &grads)?;
+                let grads = grads.with_rows(strip.len());
+                let grad_columns = strip_columns.with_rows(strip.len());
+                let kept_columns = kept_columns.as_ref().map(|kept| kept.with_rows(strip.len()));
                 let products = StripProducts { convolution: self, group_rows, strip: strip.len(), grads: &grads };
                 if let Some(weight) = &packed_weight {
-                    products.grad_columns(recorder, weight, &strip_columns)?;
+                    products.grad_columns(recorder, weight, &grad_columns)?;
                 }
-                let elements = u64::from(strip.len()) * u64::from(g.groups) * depth;
-                let part = strip_columns.part("columns", 0..elements)?;
-                let kept = pass.strip(recorder, &chunk, &strip, &part)?;
+                let kept = pass.strip(recorder, &chunk, &strip, &grad_columns, kept_columns.as_ref())?;
                 let Some(of_weight) = &of_weight else { continue };
+                let strip_columns = kept_columns.unwrap_or(grad_columns);
                 if !kept {
                     let before = (strip.images.start - images.start) * g.im2col.out_pixels();
                     let pixels = before + strip.pixels.start..before + strip.pixels.end;
+                    let part = strip_columns.part("columns")?;
                     columns.sample(recorder, sampler, images.clone(), pixels, &packed, &part)?;
                 }
                 for block in pieces(0..strip.len(), blocks.pixels) {
@@ -122,7 +135,10 @@ impl Im2colConvolution {
         packed: &Tensor,
         gradient: &Gradient,
     ) -> Result<()> {
-        self.weight_pieces(recorder, &gradient.tensor, packed, group_rows, &mut |recorder, piece, weight, packed| {
+        let depth = depth(&self.geometry, &self.columns);
+        self.weight_pieces(recorder, &gradient.tensor, group_rows, &mut |recorder, piece, weight| {
+            let rows = piece.packed_rows();
+            let packed = packed.part("weight", rows.start * depth..rows.end * depth)?;
             let params = unpack_weight::Params {
                 row_first: piece.rows.start,
                 rows: piece.rows.end - piece.rows.start,
@@ -135,7 +151,7 @@ impl Im2colConvolution {
                 accumulate: gradient.accumulate.into(),
                 ..Default::default()
             };
-            unpack_weight::unpack_weight(recorder, params, [packed, &self.columns.channel_quads(), weight])
+            unpack_weight::unpack_weight(recorder, params, [&packed, &self.columns.channel_quads(), weight])
         })
     }
 }
@@ -147,12 +163,12 @@ struct StripProducts<'a> {
     group_rows: u32,
     strip: u32,
     /// The gradients of its output, channels last.
-    grads: &'a Tensor,
+    grads: &'a Quads,
 }
 
 impl StripProducts<'_> {
     /// The gradients of a strip's columns.
-    fn grad_columns(&self, recorder: &mut Recorder, weight: &Tensor, columns: &Tensor) -> Result<()> {
+    fn grad_columns(&self, recorder: &mut Recorder, weight: &Quads, columns: &Quads) -> Result<()> {
         let Self { convolution: Im2colConvolution { geometry: g, columns: window, .. }, group_rows, strip, grads } =
             *self;
         let depth = depth(g, window);
@@ -163,33 +179,11 @@ impl StripProducts<'_> {
                 rows: strip,
                 columns: depth as u32,
                 depth: group_rows,
-                a: Matrix {
-                    argument: "grad_output",
-                    tensor: grads,
-                    first: 0,
-                    batch: group_rows.into(),
-                    row: u64::from(g.groups) * u64::from(group_rows),
-                    column: 1,
-                },
-                b: Matrix {
-                    argument: "weight",
-                    tensor: weight,
-                    first: 0,
-                    batch: depth * u64::from(group_rows),
-                    row: depth,
-                    column: 1,
-                },
+                a: grads.along("grad_output").batched_by(0, group_rows),
+                b: weight.across("weight"),
                 bias: None,
                 accumulate: false,
-                output: Output {
-                    tensor: columns,
-                    first: 0,
-                    batch: u64::from(strip) * depth,
-                    row: depth,
-                    column_first: 0,
-                    block: depth as u32,
-                    block_stride: 0,
-                },
+                output: columns.output(),
             },
         )
     }
@@ -198,15 +192,13 @@ impl StripProducts<'_> {
     fn grad_weight(
         &self,
         recorder: &mut Recorder,
-        columns: &Tensor,
+        columns: &Quads,
         block: Range<u32>,
         of_weight: &Tensor,
         accumulate: bool,
     ) -> Result<()> {
-        let Self { convolution: Im2colConvolution { geometry: g, columns: window, .. }, group_rows, strip, grads } =
-            *self;
+        let Self { convolution: Im2colConvolution { geometry: g, columns: window, .. }, group_rows, grads, .. } = *self;
         let depth = depth(g, window);
-        let row = u64::from(g.groups) * u64::from(group_rows);
         product(
             recorder,
             Product {
@@ -215,25 +207,11 @@ impl StripProducts<'_> {
                 rows: group_rows,
                 columns: depth as u32,
                 depth: block.end - block.start,
-                a: Matrix {
-                    argument: "grad_output",
-                    tensor: grads,
-                    first: u64::from(block.start) * row,
-                    batch: group_rows.into(),
-                    row: 1,
-                    column: row,
-                },
-                b: Matrix {
-                    argument: "columns",
-                    tensor: columns,
-                    first: u64::from(block.start) * depth,
-                    batch: u64::from(strip) * depth,
-                    row: depth,
-                    column: 1,
-                },
+                a: grads.across("grad_output").batched_by(group_rows, 0).from_depth(block.start),
+                b: columns.across("columns").from_depth(block.start),
                 bias: None,
                 accumulate,
-                output: Output {
+                output: Output::Elements(Elements {
                     tensor: of_weight,
                     first: 0,
                     batch: u64::from(group_rows) * depth,
@@ -241,7 +219,7 @@ impl StripProducts<'_> {
                     column_first: 0,
                     block: depth as u32,
                     block_stride: 0,
-                },
+                }),
             },
         )
     }

@@ -1,0 +1,16 @@
+// Workspace in images: matrices in quads along their rows, in panels of 32 rows. A panel has the first quads of its rows, then the second
+// quads, and so on, so that subgroups find what they load together side by side, whether they go along rows or across.
+
+// Where a quad of a row lies, in a batch of matrices.
+fn quad_place(batch: u32, row: u32, quad: u32, rows: u32, row_quads: u32) -> u32 {
+    let panel = batch * ((rows + 31u) / 32u) + row / 32u;
+    return (panel * row_quads + quad) * 32u + row % 32u;
+}
+
+// From a quad of a row to the next.
+const NEXT_QUAD = 32u;
+
+// The texel of a quad.
+fn texel(place: u32) -> vec2<u32> {
+    return vec2<u32>(place % 4096u, place / 4096u);
+}

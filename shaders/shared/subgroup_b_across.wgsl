@@ -1,0 +1,25 @@
+// b of a product by subgroups, read across its rows: see subgroup_tile.wgsl.
+@group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
+
+fn b_within(i: u32, invocation: u32) -> u32 {
+    return 4u * invocation + i;
+}
+
+// Where the four columns from one on have their quad in row 0.
+fn b_start(batch: u32, column: u32) -> u32 {
+    return params.b_first + batch * params.b_batch + (params.b_quad + column / 4u) * 32u;
+}
+
+// Four k of four columns, 0 beyond the depth; each k is a column of the matrix.
+fn b_columns(start: u32, k: u32) -> mat4x4<f32> {
+    let four = k + vec4<u32>(0u, 1u, 2u, 3u);
+    let exists = four < vec4<u32>(params.depth);
+    let of_row = params.b_row + four;
+    let at = start + of_row / 32u * (params.b_quads * 32u) + of_row % 32u;
+    return mat4x4<f32>(
+        select(vec4<f32>(), textureLoad(b, texel(at.x)), exists.x),
+        select(vec4<f32>(), textureLoad(b, texel(at.y)), exists.y),
+        select(vec4<f32>(), textureLoad(b, texel(at.z)), exists.z),
+        select(vec4<f32>(), textureLoad(b, texel(at.w)), exists.w),
+    );
+}

@@ -1,0 +1,21 @@
+// b of a product by subgroups, read along its rows: see subgroup_tile.wgsl.
+@group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
+
+fn b_within(i: u32, invocation: u32) -> u32 {
+    return 8u * i + invocation;
+}
+
+// Where the four columns from one on that are eight apart have their first quads.
+fn b_start(batch: u32, column: u32) -> vec4<u32> {
+    let at = vec4<u32>(params.b_row + column) + vec4<u32>(0u, 8u, 16u, 24u);
+    let panel = at / 32u * params.b_quads + params.b_quad;
+    return params.b_first + batch * params.b_batch + panel * 32u + at % 32u;
+}
+
+// Four k of four columns; each k is a column of the matrix.
+fn b_columns(start: vec4<u32>, k: u32) -> mat4x4<f32> {
+    let at = start + k * 8u;
+    return transpose(mat4x4<f32>(
+        textureLoad(b, texel(at.x)), textureLoad(b, texel(at.y)), textureLoad(b, texel(at.z)), textureLoad(b, texel(at.w)),
+    ));
+}

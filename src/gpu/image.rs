@@ -1,0 +1,77 @@
+//! Workspace in images: adapters that run on the CPU load a texel several times as fast as four words of a buffer.
+
+use super::pool::Lease;
+use super::{Gpu, Part};
+use crate::error::{Error, Result};
+
+/// Quads of f32 in an image that kernels alone use: quad `i` is the texel (i % width, i / width). See shared/panels.wgsl.
+#[derive(Debug, Clone)]
+pub(crate) struct Image {
+    texture: wgpu::Texture,
+}
+
+/// Texels in a row of an image.
+const WIDTH: u32 = 4096;
+
+/// Bytes of a quad of f32, which is a texel.
+const QUAD: u64 = 16;
+
+impl Image {
+    /// The least that a device must allow, for images to be large enough for anything.
+    pub(super) const MIN_DIMENSION: u32 = 8192;
+
+    /// The most bytes.
+    pub(crate) const MOST_BYTES: u64 = WIDTH as u64 * Self::MIN_DIMENSION as u64 * QUAD;
+
+    /// An image of its own.
+    pub(crate) fn new(gpu: &Gpu, quads: u64) -> Result<Self> {
+        Ok(Self { texture: texture(gpu, whole_rows(quads * QUAD))? })
+    }
+
+    pub(super) fn leased(lease: &Lease<wgpu::Texture>) -> Result<Self> {
+        Ok(Self { texture: lease.memory()?.clone() })
+    }
+
+    /// All of it, as a binding.
+    pub(crate) fn part(&self) -> Part {
+        Part::image(&self.texture)
+    }
+}
+
+pub(super) fn whole_rows(size: u64) -> u64 {
+    size.next_multiple_of(u64::from(WIDTH) * QUAD)
+}
+
+/// A texture of so many bytes, in whole rows.
+pub(super) fn texture(gpu: &Gpu, size: u64) -> Result<wgpu::Texture> {
+    let most = Image::MOST_BYTES;
+    if size > most {
+        return Err(Error::limit("image", format!("an image of {size} bytes is needed; {most} are the most")));
+    }
+    gpu.before_allocation(size)?;
+    gpu.guarded(|| {
+        gpu.device().create_texture(&wgpu::TextureDescriptor {
+            label: Some("pliant image"),
+            size: extent(size),
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba32Float,
+            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
+            view_formats: &[],
+        })
+    })
+}
+
+fn extent(size: u64) -> wgpu::Extent3d {
+    let height = (size / QUAD / u64::from(WIDTH)) as u32;
+    wgpu::Extent3d { width: WIDTH, height, depth_or_array_layers: 1 }
+}
+
+/// Fills it with NaN.
+pub(super) fn poison(queue: &wgpu::Queue, texture: &wgpu::Texture) {
+    let row = WIDTH * QUAD as u32;
+    let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
+    let data = vec![0xff; row as usize * texture.height() as usize];
+    queue.write_texture(texture.as_image_copy(), &data, layout, texture.size());
+}

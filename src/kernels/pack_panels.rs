@@ -1,0 +1,18 @@
+use super::params;
+use crate::error::Result;
+use crate::gpu::{Kernel, Part, Recorder, wgsl};
+
+pub(crate) static PACK_PANELS: Kernel = Kernel {
+    name: "pack_panels",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "shared/panels.wgsl", "shared/pack_panels.wgsl", "pack_panels.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(batch, rows, depth, first, batch_stride, row_stride, depth_stride);
+
+pub(crate) fn pack_panels(recorder: &mut Recorder, params: Params, [matrix, packed]: [&Part; 2]) -> Result<()> {
+    let params = Params { first: matrix.first, ..params };
+    let invocations = u64::from(params.batch) * u64::from(params.rows) * u64::from(params.depth.div_ceil(4));
+    recorder.dispatch(&PACK_PANELS, &params, &[matrix, packed], invocations, 4 * invocations)
+}

@@ -1,0 +1,130 @@
+//! Matrices in quads along their rows, in workspace that kernels share.
+
+use super::bindable;
+use super::channels_last::QUAD;
+use super::matmul::{Elements, Matrix, Operand, Output, Panels};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::gpu::{Gpu, Image, Part, Recorder, Tensor};
+use crate::kernels::form::Form;
+
+/// A batch of matrices of f32. In panels its rows are filled up to whole ones.
+#[derive(Debug, Clone)]
+pub(super) struct Quads {
+    memory: Memory,
+    batch: u32,
+    rows: u32,
+    /// Quads of a row.
+    quads: u32,
+}
+
+#[derive(Debug, Clone)]
+enum Memory {
+    Rows(Tensor),
+    Panels(Image),
+}
+
+/// The places of a matrix in panels.
+fn panel_places(rows: u32, quads: u32) -> u64 {
+    u64::from(rows).next_multiple_of(32) * u64::from(quads)
+}
+
+/// The form that a device wants for matrices, the largest of so many bytes, where it binds so many bytes of a buffer at once.
+pub(super) fn form(gpu: &Gpu, largest: u64, bound: u64) -> Form {
+    let fits = largest <= Image::MOST_BYTES / 4 * 3 && bound <= bindable(gpu);
+    if gpu.capabilities().images() && fits { Form::Panels } else { Form::Rows }
+}
+
+impl Quads {
+    /// Workspace of the op that is being recorded.
+    pub(super) fn workspace(recorder: &mut Recorder, form: Form, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
+        let memory = match form {
+            Form::Rows => Memory::Rows(recorder.workspace([batch, rows, quads, 4])?),
+            Form::Panels => Memory::Panels(recorder.image(u64::from(batch) * panel_places(rows, quads))?),
+        };
+        Ok(Self { memory, batch, rows, quads })
+    }
+
+    /// Memory of their own.
+    pub(super) fn new(gpu: &Gpu, form: Form, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
+        let memory = match form {
+            Form::Rows => Memory::Rows(Tensor::new(gpu, [batch, rows, quads, 4], DType::F32)?),
+            Form::Panels => Memory::Panels(Image::new(gpu, u64::from(batch) * panel_places(rows, quads))?),
+        };
+        Ok(Self { memory, batch, rows, quads })
+    }
+
+    /// The same memory for matrices of fewer rows.
+    pub(super) fn with_rows(&self, rows: u32) -> Self {
+        Self { rows, ..self.clone() }
+    }
+
+    pub(super) fn form(&self) -> Form {
+        match &self.memory {
+            Memory::Rows(_) => Form::Rows,
+            Memory::Panels(_) => Form::Panels,
+        }
+    }
+
+    /// All of it, as a binding.
+    pub(super) fn part(&self, argument: &'static str) -> Result<Part> {
+        let rows = u64::from(self.batch) * u64::from(self.rows);
+        self.rows_part(argument, 0..rows)
+    }
+
+    /// Some rows, counted over the batch; of panels all.
+    pub(super) fn rows_part(&self, argument: &'static str, rows: std::ops::Range<u64>) -> Result<Part> {
+        let row = 4 * u64::from(self.quads);
+        match &self.memory {
+            Memory::Rows(tensor) => tensor.part(argument, rows.start * row..rows.end * row),
+            Memory::Panels(image) => Ok(image.part()),
+        }
+    }
+
+    /// As an operand of a product whose vectors are the rows.
+    pub(super) fn along(&self, argument: &'static str) -> Operand<'_> {
+        self.operand(argument, false)
+    }
+
+    /// As an operand whose depth goes down the rows.
+    pub(super) fn across(&self, argument: &'static str) -> Operand<'_> {
+        self.operand(argument, true)
+    }
+
+    /// As the output of a product.
+    pub(super) fn output(&self) -> Output<'_> {
+        let row = 4 * self.quads;
+        match self.along("columns") {
+            Operand::Matrix(Matrix { tensor, first, batch, vector, .. }) => Output::Elements(Elements {
+                tensor,
+                first,
+                batch,
+                row: vector,
+                column_first: 0,
+                block: row,
+                block_stride: 0,
+            }),
+            Operand::Panels(panels) => Output::Panels(panels),
+        }
+    }
+
+    fn operand(&self, argument: &'static str, across: bool) -> Operand<'_> {
+        match &self.memory {
+            Memory::Rows(tensor) => {
+                let row = 4 * u64::from(self.quads);
+                let (vector, depth) = if across { (1, row) } else { (row, 1) };
+                let batch = u64::from(self.rows) * row;
+                Operand::Matrix(Matrix { argument, tensor, first: 0, batch, vector, depth })
+            }
+            Memory::Panels(image) => Operand::Panels(Panels {
+                image: image.clone(),
+                first: 0,
+                batch: panel_places(self.rows, self.quads),
+                row: 0,
+                quad: 0,
+                quads: self.quads,
+                across,
+            }),
+        }
+    }
+}
