@@ -1,8 +1,8 @@
 // The samples of each cell as a chain, by ascending row: what has to be added to a pixel, in an order that depends on nothing else.
 //
-// cells    shared/samples.wgsl
-// samples  as words: which follows which is written
-// heads    (image, offset_group, cell): the first row of a cell's chain; NOWHERE where it is empty
+// cells      shared/samples.wgsl
+// followers  likewise: the row of the sample that follows one in its cell, or NOWHERE
+// heads      (image, offset_group, cell): the first row of a cell's chain; NOWHERE where it is empty
 //
 // A dispatch does `cells` cells of each image from cell_first on, and offset_groups offset groups from offset_group_first on, from
 // which heads are counted. An image has image_rows rows. One invocation does `owned` cells of one image and offset group: it walks over
@@ -21,7 +21,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> cells: array<u32>;
-@group(0) @binding(2) var<storage, read_write> samples: array<u32>;
+@group(0) @binding(2) var<storage, read_write> followers: array<u32>;
 @group(0) @binding(3) var<storage, read_write> heads: array<u32>;
 
 @compute @workgroup_size(8)
@@ -49,7 +49,7 @@ fn chain_samples(
         row--;
         let cell = cells[samples_first + row] - cell_first;
         if cell < count {
-            samples[4u * (samples_first + row)] = heads[chains + cell];
+            followers[samples_first + row] = heads[chains + cell];
             heads[chains + cell] = row;
         }
     }

@@ -2,7 +2,7 @@
 //
 // input         (image, channel, pixel): the binding starts at a pixel of channel channel_first of an image
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
-// packed        (pixel of all images, row_quads) quads: shared/pack_rows.wgsl, shared/pack_panels.wgsl
+// made          (pixel of all images, row_quads) quads: shared/made_rows.wgsl, shared/made_panels.wgsl
 //
 // A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
 // image. It fills the lanes from lane_first to lane_end; lanes before them were filled before. One invocation packs one quad of one
@@ -49,10 +49,10 @@ fn channels_last(
     let place = quad_place(0u, image * params.pixels + pixel, quad, 0u, params.row_quads);
     var value = vec4<f32>(0.0);
     if params.lane_first > 0u {
-        value = packed_before(place);
+        value = made_before(place);
     }
     for (var lane = params.lane_first; lane < min(table.y, params.lane_end); lane++) {
         value = select(value, vec4<f32>(input[start + lane * params.plane]), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(lane));
     }
-    store_packed(place, value);
+    store_made(place, value);
 }

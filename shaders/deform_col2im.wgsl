@@ -1,7 +1,7 @@
 // The gradient of a deformable convolution's input: each pixel adds up, of every sample that it is a neighbour of, the gradients of
 // its columns times its weight and mask.
 //
-// Columns and gradients: shared/col2im.wgsl; samples: shared/samples.wgsl; heads: chain_samples.wgsl. Sums go by row,
+// Columns and gradients: shared/col2im.wgsl; samples: shared/samples.wgsl; followers and heads: chain_samples.wgsl. Sums go by row,
 // whatever strips the rows come in.
 
 struct Params {
@@ -28,8 +28,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(4) var<storage, read> samples: array<QuadBits>;
-@group(0) @binding(5) var<storage, read> heads: array<u32>;
+@group(0) @binding(5) var<storage, read> followers: array<u32>;
+@group(0) @binding(6) var<storage, read> heads: array<u32>;
 
 @compute @workgroup_size(64)
 fn deform_col2im(
@@ -63,17 +63,17 @@ fn deform_col2im(
             break;
         }
         let sample = run.y * params.strip_pixels * params.taps + row;
-        let bits = unpack_bits(samples[sample]);
+        let at_sample = load_sample(sample);
         let is = head == vec4<u32>(row);
-        head = select(head, vec4<u32>(bits.x), is);
-        let fraction = bitcast<vec2<f32>>(bits.yz);
+        head = select(head, vec4<u32>(followers[sample]), is);
+        let fraction = at_sample.xy;
         let weight_y = select(1.0 - fraction.x, fraction.x, is.x || is.y);
         let weight_x = select(1.0 - fraction.y, fraction.y, is.x || is.z);
         let weight = weight_y * weight_x;
         // A mask of 0, decided on its bits. What does not count is not added, whatever it is.
-        if weight != 0.0 && (bits.w << 1u) != 0u {
+        if weight != 0.0 && (bitcast<u32>(at_sample.z) << 1u) != 0u {
             let by_tap = divide(row, params.taps);
-            sums = add_columns(sums, quads, columns_start(run, by_tap.x, by_tap.y), weight * bitcast<f32>(bits.w));
+            sums = add_columns(sums, quads, columns_start(run, by_tap.x, by_tap.y), weight * at_sample.z);
         }
     }
     store_block(start, channels, sums);

@@ -1,10 +1,9 @@
-// Where the samples of a deformable convolution lie: shared/samples.wgsl.
+// Where the samples of a deformable convolution lie: shared/samples.wgsl, made_rows.wgsl, made_panels.wgsl.
 //
-// What follows each sample is left to chain_samples. Offsets and masks: shared/offsets.wgsl. One invocation does one sampling point of
+// Offsets and masks: shared/offsets.wgsl. One invocation does one sampling point of
 // one output pixel of the strip.
 
-@group(0) @binding(1) var<storage, read_write> samples: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read_write> cells: array<u32>;
+@group(0) @binding(1) var<storage, read_write> cells: array<u32>;
 @group(0) @binding(3) var<storage, read> offset_y: array<u32>;
 @group(0) @binding(4) var<storage, read> offset_x: array<u32>;
 @group(0) @binding(5) var<storage, read> mask: array<f32>;
@@ -34,10 +33,5 @@ fn deform_samples(
     }
     let sample = (point.x * params.pixels + mine.y) * params.taps + point.y;
     cells[sample] = select(NOWHERE, cell, at.inside);
-    samples[sample] = vec4<u32>(
-        NOWHERE,
-        bitcast<u32>(fraction.x),
-        bitcast<u32>(fraction.y),
-        bitcast<u32>(factor),
-    );
+    store_made(sample, vec4<f32>(fraction, factor, 0.0));
 }

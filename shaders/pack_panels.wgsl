@@ -1,7 +1,7 @@
 // Matrices in panels: shared/panels.wgsl.
 //
 // matrix  element (batch, row, k) is first + batch * batch_stride + row * row_stride + k * depth_stride
-// packed  (batch, row, k / 4) quads, 0 beyond the depth: shared/pack_panels.wgsl
+// made    (batch, row, k / 4) quads, 0 beyond the depth: shared/made_panels.wgsl
 //
 // One invocation packs one quad, or nothing where there is no such row.
 
@@ -38,5 +38,5 @@ fn pack_panels(
         let element = matrix[select(start, start + (k + i) * params.depth_stride, exists)];
         value[i] = select(0.0, element, exists);
     }
-    store_packed(quad_place(by_quad.x, by_row.y, by_quad.y, params.rows, quads), value);
+    store_made(quad_place(by_quad.x, by_row.y, by_quad.y, params.rows, quads), value);
 }

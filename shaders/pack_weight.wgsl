@@ -3,8 +3,8 @@
 //
 // weight        (out_channel, channel of the group, tap), from the first out_channel of row row_first on
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
-// packed        (group, row of the group, quad) quads, a row's quads by tap and quad of the group; a group's output channels are the first of
-//               its group_rows rows, the others 0: shared/pack_rows.wgsl, counted from packed_first on, and shared/pack_panels.wgsl
+// made          (group, row of the group, quad) quads, a row's quads by tap and quad of the group; a group's output channels are the first of
+//               its group_rows rows, the others 0: shared/made_rows.wgsl, counted from packed_first on, and shared/made_panels.wgsl
 //
 // A dispatch does `rows` of them. One invocation packs one quad of one tap.
 
@@ -50,5 +50,5 @@ fn pack_weight(
     }
     let quad = by_tap.y * params.quads_per_group + by_quad.y;
     let place = quad_place(group, row.y, quad, params.group_rows, params.taps * params.quads_per_group);
-    store_packed(place - params.packed_first, value);
+    store_made(place - params.packed_first, value);
 }

@@ -1,14 +1,14 @@
 // The gradients of each sample's position and mask: (by y, by x, by the mask, 0), summed over the channels of its offset group.
 //
-// columns    (group, pixel, quad) gradients of columns: grad_columns_rows, grad_columns_panels, columns_kept_rows
+// given      (group, pixel, quad) gradients of columns: given_rows, given_panels, given_kept_rows
 // packed     (pixel of all images, quad) quads of channels, of which there are the pixels from band_first on, band_pixels of them:
 //            packed_rows, packed_panels
-// kept       the columns, where they are wanted: columns_kept_rows, columns_kept_panels
+// kept       the columns, where they are wanted: given_kept_rows, columns_kept_panels
 // runs       per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
 //            offset group: its first quad, counted over all groups; its channels; its group; 0
-// samples    shared/samples.wgsl
+// samples    shared/samples.wgsl: samples_rows, samples_panels
 // cells      likewise
-// gradients  as samples
+// gradients  as samples: gradients_rows, gradients_panels
 //
 // The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
 // Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
@@ -32,9 +32,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(3) var<storage, read> runs: array<QuadBits>;
-@group(0) @binding(4) var<storage, read> samples: array<QuadBits>;
 @group(0) @binding(5) var<storage, read> cells: array<u32>;
-@group(0) @binding(6) var<storage, read_write> gradients: array<vec4<f32>>;
 
 // The derivative of the upper neighbour's weight along an axis.
 fn slope(low: i32, fraction: f32, extent: i32) -> f32 {
@@ -64,7 +62,7 @@ fn sample_gradients(
         return;
     }
     let row = mine.y;
-    let bits = unpack_bits(samples[sample]);
+    let at_sample = load_sample(sample);
     let inside = cells[sample] != NOWHERE;
     let low = vec2<i32>(divide(select(0u, cells[sample], inside), params.width + 1u)) - 1;
     let extent = vec2<i32>(i32(params.height), i32(params.width));
@@ -87,10 +85,10 @@ fn sample_gradients(
         quad_place(0u, near_pixel.w, 0u, 0u, params.quads),
     );
 
-    let fraction = bitcast<vec2<f32>>(bits.yz);
-    let modulation = bitcast<f32>(bits.w);
+    let fraction = at_sample.xy;
+    let modulation = at_sample.z;
     // A mask of 0, decided on its bits.
-    let modulated = exists & vec4<bool>((bits.w << 1u) != 0u);
+    let modulated = exists & vec4<bool>((bitcast<u32>(modulation) << 1u) != 0u);
     let weight_y = vec2<f32>(1.0 - fraction.x, fraction.x).xxyy;
     let weight_x = vec2<f32>(1.0 - fraction.y, fraction.y).xyxy;
     let counts = modulated & (weight_y * weight_x != vec4<f32>(0.0));
@@ -105,7 +103,7 @@ fn sample_gradients(
         let column = quad_place(run.z, by_tap.x, first, params.pixels, params.taps * params.quads_per_group);
         for (var quad = 0u; 4u * quad < run.y; quad++) {
             let has = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(run.y);
-            let gradient = select(vec4<f32>(0.0), load_columns(column + quad * NEXT_QUAD), has);
+            let gradient = select(vec4<f32>(0.0), load_given(column + quad * NEXT_QUAD), has);
             let at = source + (run.x + quad) * NEXT_QUAD;
             let near = mat4x4<f32>(load_packed(at.x), load_packed(at.y), load_packed(at.z), load_packed(at.w));
             products += gradient * near;
@@ -125,5 +123,5 @@ fn sample_gradients(
         sum_of(weight_y * weight_x, products, exists, 1.0),
         0.0,
     );
-    gradients[sample] = select(vec4<f32>(0.0), gradients[sample], params.accumulate != 0u) + result;
+    store_gradients(sample, result);
 }

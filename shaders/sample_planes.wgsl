@@ -1,6 +1,6 @@
 // One component of the samples' gradients, in the planes of the tensor that it belongs to.
 //
-// gradients  sample_gradients.wgsl
+// given      the gradients, by y, x and mask: sample_gradients.wgsl, shared/given_rows.wgsl, shared/given_panels.wgsl
 // plane      the gradient of dy, dx or mask; that of sampling point `point` at pixel `p` of image `n` is element
 //            plane_first + n * batch + (point - point_first) * step + p - origin
 //
@@ -23,7 +23,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> gradients: array<f32>;
 @group(0) @binding(2) var<storage, read_write> plane: array<f32>;
 
 @compute @workgroup_size(64)
@@ -40,5 +39,7 @@ fn sample_planes(
     let out_pixel = divide(params.pixel_first + mine.y, params.out_pixels);
     let sample = (point.x * params.pixels + mine.y) * params.taps + point.y;
     let at = params.plane_first + out_pixel.x * params.batch + mine.x * params.step + out_pixel.y - params.origin;
-    plane[at] = select(0.0, plane[at], params.accumulate != 0u) + gradients[4u * sample + params.component];
+    let all = load_given(sample);
+    let gradient = select(select(all.x, all.y, params.component == 1u), all.z, params.component == 2u);
+    plane[at] = select(0.0, plane[at], params.accumulate != 0u) + gradient;
 }

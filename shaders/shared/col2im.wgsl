@@ -1,7 +1,7 @@
 // What col2im and deform_col2im have in common: gradients of columns added up for each pixel of the input.
 //
-// columns     (group, pixel, quad) gradients of columns, a pixel's quads by tap and quad of the group, pixels counted over the strip:
-//             grad_columns_rows, grad_columns_panels
+// given       (group, pixel, quad) gradients of columns, a pixel's quads by tap and quad of the group, pixels counted over the strip:
+//             given_rows, given_panels
 // block_runs  per run of at most four quads with one group and one offset group: its first quad, counted over all groups; its offset
 //             group; its first channel; 32 * group + channels
 // grad_input  (image, channel, pixel), from the first channel of run run_first that is done, and pixel pixel_first, on
@@ -23,15 +23,15 @@ struct Block {
 // Adds the columns of a run from the quad at `at` on, times a weight.
 fn add_columns(block: Block, quads: u32, at: u32, weight: f32) -> Block {
     var sums = block;
-    sums.q0 += weight * load_columns(at);
+    sums.q0 += weight * load_given(at);
     if quads > 1u {
-        sums.q1 += weight * load_columns(at + NEXT_QUAD);
+        sums.q1 += weight * load_given(at + NEXT_QUAD);
     }
     if quads > 2u {
-        sums.q2 += weight * load_columns(at + 2u * NEXT_QUAD);
+        sums.q2 += weight * load_given(at + 2u * NEXT_QUAD);
     }
     if quads > 3u {
-        sums.q3 += weight * load_columns(at + 3u * NEXT_QUAD);
+        sums.q3 += weight * load_given(at + 3u * NEXT_QUAD);
     }
     return sums;
 }

@@ -3,7 +3,7 @@
 //
 // cells    the cell that it lies in: (low_y + 1) * (width + 1) + low_x + 1 in its image, where (low_y, low_x) is the neighbour above and
 //          left of it, from -1 on; or NOWHERE
-// samples  the row of the sample that follows it in its cell, or NOWHERE; bits of the fractions by y and x; bits of the mask
+// samples  fraction by y, fraction by x, mask, 0
 //
 // Along an axis on which a sample is clamped its fraction is 0.
 

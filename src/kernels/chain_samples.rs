@@ -13,7 +13,7 @@ params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first,
 
 /// Cells that one invocation should own: few walks for the two or so that run at once on a CPU, many invocations for a GPU.
 pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32) -> u32 {
-    if capabilities.software() { cells.div_ceil(16u32.div_ceil(chains)) } else { cells.min(16) }
+    if capabilities.software() { cells.div_ceil(16u32.div_ceil(chains)).min(1 << 14) } else { cells.min(16) }
 }
 
 pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [&Part; 3]) -> Result<()> {

@@ -15,8 +15,8 @@ macro_rules! kernel {
 }
 
 pub(crate) static COL2IM: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows.wgsl", "shared/grad_columns_rows.wgsl"),
-    panels: kernel!("panels", "shared/panels.wgsl", "shared/grad_columns_panels.wgsl"),
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/given_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/given_panels.wgsl"),
 };
 
 params!(

@@ -4,16 +4,16 @@ use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $place:literal, $bits:literal, $columns:literal) => {
+    ($variant:literal, $place:literal, $samples:literal, $columns:literal) => {
         Kernel {
             name: "deform_col2im",
             variant: $variant,
             files: wgsl![
                 "shared/grid.wgsl",
                 $place,
-                $bits,
                 $columns,
                 "shared/samples.wgsl",
+                $samples,
                 "shared/col2im.wgsl",
                 "deform_col2im.wgsl",
             ],
@@ -23,8 +23,8 @@ macro_rules! kernel {
 }
 
 pub(crate) static DEFORM_COL2IM: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows.wgsl", "shared/bits_u32.wgsl", "shared/grad_columns_rows.wgsl"),
-    panels: kernel!("panels", "shared/panels.wgsl", "shared/bits_u64.wgsl", "shared/grad_columns_panels.wgsl"),
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/samples_rows.wgsl", "shared/given_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/samples_panels.wgsl", "shared/given_panels.wgsl"),
 };
 
 params!(
@@ -50,17 +50,11 @@ params!(
     grad_input_first,
 );
 
-pub(crate) fn deform_col2im(
-    recorder: &mut Recorder,
-    form: Form,
-    params: Params,
-    [columns, block_runs, grad_input, samples, heads]: [&Part; 5],
-) -> Result<()> {
-    let params = Params { grad_input_first: grad_input.first, ..params };
+pub(crate) fn deform_col2im(recorder: &mut Recorder, form: Form, params: Params, bindings: [&Part; 6]) -> Result<()> {
+    let params = Params { grad_input_first: bindings[2].first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     // On the average, each row is added to four pixels.
     let elements =
         (4 * u64::from(params.strip_pixels) * u64::from(params.taps) * u64::from(params.runs)).max(invocations) * 16;
-    let bindings = [columns, block_runs, grad_input, samples, heads];
     recorder.dispatch(DEFORM_COL2IM.of(form), &params, &bindings, invocations, elements)
 }

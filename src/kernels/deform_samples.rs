@@ -1,33 +1,46 @@
 use super::columns::Params;
+use super::form::{ByForm, Form};
 use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
-pub(crate) static DEFORM_SAMPLES: Kernel = Kernel {
-    name: "deform_samples",
-    variant: "",
-    files: wgsl![
-        "shared/grid.wgsl",
-        "shared/border.wgsl",
-        "shared/bilinear.wgsl",
-        "shared/window.wgsl",
-        "shared/offsets.wgsl",
-        "shared/samples.wgsl",
-        "deform_samples.wgsl",
-    ],
-    workgroup_size: 64,
+macro_rules! kernel {
+    ($variant:literal, $place:literal, $made:literal) => {
+        Kernel {
+            name: "deform_samples",
+            variant: $variant,
+            files: wgsl![
+                "shared/grid.wgsl",
+                "shared/border.wgsl",
+                "shared/bilinear.wgsl",
+                "shared/window.wgsl",
+                "shared/offsets.wgsl",
+                "shared/samples.wgsl",
+                $place,
+                $made,
+                "deform_samples.wgsl",
+            ],
+            workgroup_size: 64,
+        }
+    };
+}
+
+pub(crate) static DEFORM_SAMPLES: ByForm = ByForm {
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/made_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/made_panels.wgsl"),
 };
 
 pub(crate) fn deform_samples(
     recorder: &mut Recorder,
+    form: Form,
     params: Params,
-    [samples, cells]: [&Part; 2],
+    [cells, samples]: [&Part; 2],
     [offset_y, offset_x, mask]: [&Part; 3],
 ) -> Result<()> {
     let invocations = u64::from(params.pixels) * u64::from(params.points);
     recorder.dispatch(
-        &DEFORM_SAMPLES,
+        DEFORM_SAMPLES.of(form),
         &params,
-        &[samples, cells, offset_y, offset_x, mask],
+        &[cells, samples, offset_y, offset_x, mask],
         invocations,
         4 * invocations,
     )

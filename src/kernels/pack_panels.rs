@@ -5,7 +5,7 @@ use crate::gpu::{Kernel, Part, Recorder, wgsl};
 pub(crate) static PACK_PANELS: Kernel = Kernel {
     name: "pack_panels",
     variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/panels.wgsl", "shared/pack_panels.wgsl", "pack_panels.wgsl"],
+    files: wgsl!["shared/grid.wgsl", "shared/panels.wgsl", "shared/made_panels.wgsl", "pack_panels.wgsl"],
     workgroup_size: 64,
 };
 

@@ -15,8 +15,8 @@ macro_rules! kernel {
 }
 
 pub(crate) static PACK_WEIGHT: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows.wgsl", "shared/pack_rows.wgsl"),
-    panels: kernel!("panels", "shared/panels.wgsl", "shared/pack_panels.wgsl"),
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/made_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/made_panels.wgsl"),
 };
 
 params!(

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $place:literal, $bits:literal, $packed:literal, $($columns:literal),+) => {
+    ($variant:literal, $place:literal, $bits:literal, $packed:literal, $samples:literal, $gradients:literal, $($columns:literal),+) => {
         Kernel {
             name: "sample_gradients",
             variant: $variant,
@@ -16,6 +16,8 @@ macro_rules! kernel {
                 $($columns,)+
                 "shared/border.wgsl",
                 "shared/samples.wgsl",
+                $samples,
+                $gradients,
                 "sample_gradients.wgsl",
             ],
             workgroup_size: 64,
@@ -29,7 +31,9 @@ pub(crate) static SAMPLE_GRADIENTS: ByForm = ByForm {
         "shared/rows.wgsl",
         "shared/bits_u32.wgsl",
         "shared/packed_rows.wgsl",
-        "shared/grad_columns_rows.wgsl",
+        "shared/samples_rows.wgsl",
+        "shared/gradients_rows.wgsl",
+        "shared/given_rows.wgsl",
         "shared/columns_left.wgsl"
     ),
     panels: kernel!(
@@ -37,7 +41,9 @@ pub(crate) static SAMPLE_GRADIENTS: ByForm = ByForm {
         "shared/panels.wgsl",
         "shared/bits_u64.wgsl",
         "shared/packed_panels.wgsl",
-        "shared/grad_columns_panels.wgsl",
+        "shared/samples_panels.wgsl",
+        "shared/gradients_panels.wgsl",
+        "shared/given_panels.wgsl",
         "shared/columns_left.wgsl"
     ),
 };
@@ -47,14 +53,18 @@ pub(crate) static SAMPLE_GRADIENTS_KEPT: ByForm = ByForm {
         "shared/rows.wgsl",
         "shared/bits_u32.wgsl",
         "shared/packed_rows.wgsl",
-        "shared/columns_kept_rows.wgsl"
+        "shared/samples_rows.wgsl",
+        "shared/gradients_rows.wgsl",
+        "shared/given_kept_rows.wgsl"
     ),
     panels: kernel!(
         "kept.panels",
         "shared/panels.wgsl",
         "shared/bits_u64.wgsl",
         "shared/packed_panels.wgsl",
-        "shared/grad_columns_panels.wgsl",
+        "shared/samples_panels.wgsl",
+        "shared/gradients_panels.wgsl",
+        "shared/given_panels.wgsl",
         "shared/columns_kept_panels.wgsl"
     ),
 };

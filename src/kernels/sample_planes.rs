@@ -1,12 +1,22 @@
+use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
-pub(crate) static SAMPLE_PLANES: Kernel = Kernel {
-    name: "sample_planes",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "sample_planes.wgsl"],
-    workgroup_size: 64,
+macro_rules! kernel {
+    ($variant:literal, $place:literal, $given:literal) => {
+        Kernel {
+            name: "sample_planes",
+            variant: $variant,
+            files: wgsl!["shared/grid.wgsl", $place, $given, "sample_planes.wgsl"],
+            workgroup_size: 64,
+        }
+    };
+}
+
+pub(crate) static SAMPLE_PLANES: ByForm = ByForm {
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/given_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/given_panels.wgsl"),
 };
 
 params!(
@@ -24,8 +34,13 @@ params!(
     plane_first,
 );
 
-pub(crate) fn sample_planes(recorder: &mut Recorder, params: Params, [gradients, plane]: [&Part; 2]) -> Result<()> {
+pub(crate) fn sample_planes(
+    recorder: &mut Recorder,
+    form: Form,
+    params: Params,
+    [gradients, plane]: [&Part; 2],
+) -> Result<()> {
     let params = Params { plane_first: plane.first, ..params };
     let invocations = u64::from(params.pixels) * u64::from(params.points);
-    recorder.dispatch(&SAMPLE_PLANES, &params, &[gradients, plane], invocations, invocations)
+    recorder.dispatch(SAMPLE_PLANES.of(form), &params, &[gradients, plane], invocations, invocations)
 }

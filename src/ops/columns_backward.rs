@@ -21,7 +21,11 @@ use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
 /// The gradient of the weight adds up blocks of so many output pixels at most, and of columns of so many bytes. What is in a block follows
 /// from the shapes, so its sum does not depend on the strips.
 const BLOCK_PIXELS: u32 = 1024;
-const BLOCK_BYTES: u64 = 24 << 20;
+const BLOCK_BYTES: u64 = 16 << 20;
+
+/// The most samples of a strip in one offset group: lavapipe leaves the loops of an invocation after 65,535 iterations in all, and those that
+/// chain samples walk over all of them.
+const STRIP_SAMPLES: u32 = 40 << 10;
 
 /// A strip has as many blocks as take about this many bytes of columns, and no more than four.
 const STRIP_BYTES: u64 = 10 << 20;
@@ -90,13 +94,14 @@ impl Blocks {
         let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
         let largest = pixel.max(samples).max(other);
         let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel).max(1);
-        let block = (BLOCK_BYTES / pixel).min(BLOCK_PIXELS.into());
+        let sampled = (STRIP_SAMPLES / columns.im2col.taps()).max(1);
+        let block = (BLOCK_BYTES / pixel).min(BLOCK_PIXELS.min(sampled).into());
         // Whole tiles of the matrix product.
         let block = if block > 64 { block / 64 * 64 } else { block.max(1) }.min(most) as u32;
         let images = (block / out_pixels).min(chunk);
         let pixels = if images > 0 { images * out_pixels } else { block };
         let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
-        let strip = by_bytes.min(most / u64::from(pixels)).max(1) as u32;
+        let strip = by_bytes.min(most.min(sampled.into()) / u64::from(pixels)).max(1) as u32;
         Self { images, pixels, strip, out_pixels }
     }
 
@@ -141,10 +146,11 @@ pub(super) struct ColumnsBackward {
 
 /// Scratch memory for a strip of a deformable window.
 struct Scratch {
-    samples: Tensor,
+    samples: Quads,
     cells: Tensor,
+    followers: Tensor,
     heads: Tensor,
-    gradients: Tensor,
+    gradients: Quads,
 }
 
 /// The samples of a strip: shared/samples.wgsl.
@@ -159,11 +165,11 @@ impl ColumnsBackward {
         match columns.deformation {
             None => COL2IM.compile(gpu, columns.form)?,
             Some(_) => {
-                gpu.compile(&DEFORM_SAMPLES)?;
+                DEFORM_SAMPLES.compile(gpu, columns.form)?;
                 gpu.compile(&CHAIN_SAMPLES)?;
                 DEFORM_COL2IM.compile(gpu, columns.form)?;
                 sample_gradients::compile(gpu, columns.form)?;
-                gpu.compile(&SAMPLE_PLANES)?;
+                SAMPLE_PLANES.compile(gpu, columns.form)?;
             }
         }
         let (quads, per_group) = (&columns.packing.quads, columns.quads_per_group() as usize);
@@ -205,12 +211,15 @@ impl<'a> Pass<'a> {
             let (images, pixels) = (blocks.strip_images(), blocks.strip_pixels());
             let points = deformation.points(&columns.im2col);
             let (offset_groups, rows) = chains_at_once(recorder.gpu(), columns, &deformation, images);
+            // Next to nothing where it is not used.
+            let [chained, of_samples] = [gradients.input.is_some(), reads_input(gradients)].map(u32::from);
             let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
             Ok(Scratch {
-                samples: recorder.workspace([pixels, points, 4])?,
+                samples: Quads::workspace(recorder, columns.form, [1, pixels * points, 1])?,
                 cells: recorder.workspace([pixels, points])?,
-                heads: recorder.workspace([if gradients.input.is_some() { heads as u32 } else { 0 }])?,
-                gradients: recorder.workspace([if reads_input(gradients) { pixels } else { 0 }, points, 4])?,
+                followers: recorder.workspace([chained * pixels, points])?,
+                heads: recorder.workspace([chained * heads as u32])?,
+                gradients: Quads::workspace(recorder, columns.form, [1, of_samples * pixels * points, 1])?,
             })
         });
         Ok(Self { tables, columns, sampler, gradients, scratch: scratch.transpose()? })
@@ -236,23 +245,23 @@ impl<'a> Pass<'a> {
             }
             return Ok(false);
         };
-        let points = u64::from(deformation.points(&columns.im2col)) * u64::from(strip.len());
+        let points = deformation.points(&columns.im2col) * strip.len();
         let samples = Samples {
             deformation,
-            places: scratch.samples.part("offset", 0..4 * points)?,
-            cells: scratch.cells.part("offset", 0..points)?,
+            places: scratch.samples.with_rows(points).part("offset")?,
+            cells: scratch.cells.part("offset", 0..points.into())?,
         };
         let params = columns.window(strip.pixels.clone());
         columns.with_offsets(self.sampler, strip.images.clone(), params, &mut |params, offsets| {
-            let written = [&samples.places, &samples.cells];
-            offsets.map_or(Ok(()), |offsets| deform_samples(recorder, params, written, offsets))
+            let written = [&samples.cells, &samples.places];
+            offsets.map_or(Ok(()), |offsets| deform_samples(recorder, columns.form, params, written, offsets))
         })?;
         if let Some(input) = &self.gradients.input {
-            self.deformed(recorder, &samples, strip, grad_columns, &scratch.heads, input)?;
+            self.deformed(recorder, &samples, strip, grad_columns, scratch, input)?;
         }
         let keep = self.gradients.weight.is_some() && chunk.packed.len() == 1;
         if self.gradients.offset.is_some() || self.gradients.mask.is_some() || keep {
-            let of_samples = scratch.gradients.part("offset", 0..4 * points)?;
+            let of_samples = scratch.gradients.with_rows(points).part("offset")?;
             let kept = kept.map(|kept| kept.part("columns")).transpose()?;
             let kept = match &kept {
                 Some(kept) if keep => Kept::In(kept),
@@ -311,7 +320,7 @@ impl<'a> Pass<'a> {
         samples: &Samples,
         strip: &Strip,
         grad_columns: &Part,
-        heads: &Tensor,
+        scratch: &Scratch,
         input: &Gradient,
     ) -> Result<()> {
         let Self { columns, tables, .. } = *self;
@@ -320,6 +329,7 @@ impl<'a> Pass<'a> {
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
         let (some_groups, some_rows) = chains_at_once(recorder.gpu(), columns, deformation, images);
+        let followers = scratch.followers.part("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
         for offset_groups in pieces(0..deformation.offset_groups, some_groups) {
             let groups = offset_groups.end - offset_groups.start;
             let run = |offset_group: u32| tables.block_runs.partition_point(|run| run[1] < offset_group) as u32;
@@ -327,7 +337,7 @@ impl<'a> Pass<'a> {
             for band in pieces(0..height, some_rows) {
                 let cell_first = band.start * (width + 1);
                 let cells = cells(&g, band.end - band.start) as u32;
-                let heads = heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
+                let heads = scratch.heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
                 let params = chain_samples::Params {
                     images,
                     image_rows: rows / images,
@@ -338,7 +348,7 @@ impl<'a> Pass<'a> {
                     cells,
                     owned: chain_samples::owned(recorder.gpu().capabilities(), images * groups, cells),
                 };
-                chain_samples(recorder, params, [cells_of, places, &heads])?;
+                chain_samples(recorder, params, [cells_of, &followers, &heads])?;
                 let all = [runs.clone(), band.start * width..band.end * width];
                 self.input_pieces(strip, input, all, &mut |piece, grad_input| {
                     let params = deform_col2im::Params {
@@ -364,7 +374,7 @@ impl<'a> Pass<'a> {
                         ..Default::default()
                     };
                     let table = tables.block_table.part();
-                    let parts = [grad_columns, &table, grad_input, places, &heads];
+                    let parts = [grad_columns, &table, grad_input, places, &followers, &heads];
                     deform_col2im::deform_col2im(recorder, columns.form, params, parts)
                 })?;
             }
@@ -481,7 +491,7 @@ impl<'a> Pass<'a> {
                     accumulate: (*accumulate).into(),
                     ..Default::default()
                 };
-                sample_planes(recorder, params, [of_samples, &plane])
+                sample_planes(recorder, self.columns.form, params, [of_samples, &plane])
             })?;
         }
         Ok(())

@@ -393,6 +393,7 @@ impl<'a> Product<'a> {
 
     fn by_subgroups(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
         let &Self { batch, rows, columns, depth, accumulate, .. } = self;
+        small!(check_depth(depth, 4 * LOOP));
         let mut params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
         small!(self.check_work(recorder, params.work(), subgroup_tile::TILE));
         let a = small!(packed(recorder, &self.a, [batch, rows, depth], Axis::Rows));
@@ -454,6 +455,9 @@ impl<'a> Product<'a> {
         else {
             return Err(Error::Validation("a product of panels on a device without".to_string()));
         };
+        if recorder.gpu().capabilities().software() {
+            small!(check_depth(depth, LOOP / 2));
+        }
         let output = output.normalised(columns);
         let a_part = small!(a.part([batch, rows, depth], Axis::Rows));
         let b_part = small!(b.part([batch, columns, depth], Axis::Columns));
@@ -568,6 +572,17 @@ impl<'a> Product<'a> {
         }
         Self { depth: range.end - range.start, ..self }
     }
+}
+
+/// Iterations after which lavapipe leaves the loops of an invocation, whatever is left, less those that store a tile.
+const LOOP: u32 = 60_000;
+
+fn check_depth(depth: u32, most: u32) -> Result<Result<(), TooLarge>> {
+    if depth <= most {
+        return Ok(Ok(()));
+    }
+    let message = format!("the product is {depth} elements deep; a dispatch does {most} on this device");
+    Ok(Err((Axis::Depth, Error::limit("product", message))))
 }
 
 /// An operand in panels: those that it lies in, or those that a matrix is packed into now.

@@ -1,7 +1,6 @@
 //! Matrices in quads along their rows, in workspace that kernels share.
 
 use super::bindable;
-use super::channels_last::QUAD;
 use super::matmul::{Elements, Matrix, Operand, Output, Panels};
 use crate::dtype::DType;
 use crate::error::Result;

@@ -1,0 +1,6 @@
+// Gradients of samples that are made, in an image, each at once.
+@group(0) @binding(6) var gradients: texture_storage_2d<rgba32float, write>;
+
+fn store_gradients(sample: u32, value: vec4<f32>) {
+    textureStore(gradients, texel(sample), value);
+}

@@ -1,0 +1,6 @@
+// Gradients of samples that are made, in a buffer.
+@group(0) @binding(6) var<storage, read_write> gradients: array<vec4<f32>>;
+
+fn store_gradients(sample: u32, value: vec4<f32>) {
+    gradients[sample] = select(vec4<f32>(0.0), gradients[sample], params.accumulate != 0u) + value;
+}
