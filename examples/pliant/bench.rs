@@ -82,7 +82,11 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     let layers = arguments.layers()?;
-    if arguments.digest { arguments.digests(&layers).await? } else { arguments.times(&layers).await? }
+    if arguments.digest {
+        arguments.digests(&layers).await?
+    } else {
+        arguments.times(&layers).await?
+    }
     Ok(ExitCode::SUCCESS)
 }
 

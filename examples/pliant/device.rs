@@ -63,11 +63,7 @@ impl StrategyChoice {
 
     /// What to force, one after another; `None` leaves it to the plan.
     pub(crate) fn choices(&self) -> Vec<Option<Strategy>> {
-        if self.every_strategy {
-            Strategy::ALL.iter().copied().map(Some).collect()
-        } else {
-            vec![self.strategy]
-        }
+        if self.every_strategy { Strategy::ALL.iter().copied().map(Some).collect() } else { vec![self.strategy] }
     }
 }
 

@@ -209,13 +209,7 @@ impl Job<'_> {
         let data = self.dtype;
         let optional = |array: &Option<Array>| array.as_ref().map(|_| data);
         let DeformConv2dInputs { mask, bias, .. } = &self.inputs;
-        DeformConv2dInputs {
-            input: data,
-            offset: DType::F32,
-            mask: optional(mask),
-            weight: data,
-            bias: optional(bias),
-        }
+        DeformConv2dInputs { input: data, offset: DType::F32, mask: optional(mask), weight: data, bias: optional(bias) }
     }
 
     /// What a pass must move at least: each input is read once and each output written once.

@@ -73,14 +73,13 @@ pub(crate) fn draw(title: &str, rows: &[Row], matmul: f64, copy: f64) -> RgbImag
     let peak = point(ridge, matmul);
     stroke(&mut canvas, point(start, start * copy), peak, 3.0, ROOF, 1.0);
     stroke(&mut canvas, peak, point(x.high, matmul), 3.0, ROOF, 1.0);
-    let plateau = format!("matrix product {:.0} GFLOP/s", matmul * 1e-9);
+    let plateau = format!("matrix product {:.1} GFLOP/s", matmul * 1e-9);
     let end = f64::from(right) - f64::from(plateau.len() as u32 * CHARACTER[0] * SCALE);
     write(&mut canvas, [end, f64::from(peak[0]) - 24.0], &plateau);
     let slope = format!("copy {:.1} GB/s", copy * 1e-9);
     let middle = (start * ridge).sqrt();
     let [slope_y, slope_x] = point(middle, middle * copy);
-    let wide = slope.len() as f32 * (CHARACTER[0] * SCALE) as f32;
-    write(&mut canvas, [f64::from(slope_x - wide - 16.0), f64::from(slope_y) - 20.0], &slope);
+    write(&mut canvas, [f64::from(slope_x) + 16.0, f64::from(slope_y)], &slope);
 
     let mut series: Vec<String> = Vec::new();
     let mut taken: Vec<[f32; 4]> = Vec::new();
@@ -171,5 +170,11 @@ fn label(canvas: &mut RgbImage, [y, x]: [f32; 2], name: &str, taken: &mut Vec<[f
 }
 
 fn write(canvas: &mut RgbImage, [x, y]: [f64; 2], line: &str) {
-    text(canvas, [x.max(0.0) as u32, y.max(0.0) as u32], SCALE, INK, line);
+    let [x, y] = [x, y].map(|at| at.max(0.0) as u32);
+    let [wide, high] = [line.len() as u32 * CHARACTER[0], CHARACTER[1]].map(|extent| (extent * SCALE) as f32);
+    // No line of the grid runs through it.
+    let middle = y as f32 + high / 2.0;
+    let [from, to] = [x as f32 + high / 2.0, x as f32 + wide - high / 2.0];
+    stroke(canvas, [middle, from], [middle, to], high + 4.0, PAPER.0.map(f32::from), 1.0);
+    text(canvas, [x, y], SCALE, INK, line);
 }

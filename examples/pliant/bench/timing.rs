@@ -73,9 +73,9 @@ impl Times {
         })
     }
 
-    /// What rates are worked out from: the device's own time where it tells it, else the least by the clock.
+    /// What rates are worked out from: the least time, be it the device's own or by the clock.
     pub(crate) fn seconds(&self) -> f64 {
-        self.device.unwrap_or(self.min).as_secs_f64()
+        self.device.map_or(self.min, |device| device.min(self.min)).as_secs_f64()
     }
 }
 
@@ -122,9 +122,8 @@ impl<'a> Run<'a> {
     ) -> pliant::Result<Self> {
         let dtypes = job.dtypes();
         let upload = |array: &problem::Array, dtype| array.upload_as(gpu, dtype);
-        let optional = |array: &Option<problem::Array>| {
-            array.as_ref().map(|array| array.upload_as(gpu, job.dtype)).transpose()
-        };
+        let optional =
+            |array: &Option<problem::Array>| array.as_ref().map(|array| array.upload_as(gpu, job.dtype)).transpose();
         let DeformConv2dInputs { input, offset, mask, weight, bias } = &job.inputs;
         let inputs = DeformConv2dInputs {
             input: upload(input, dtypes.input)?,
