@@ -13,7 +13,7 @@ use pliant::geometry::{
 };
 use pliant::{
     BilinearSamplePlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan, Destination, Gpu, Im2colPlan,
-    MatmulPlan, Recorder, Result, Tensor,
+    MatmulPlan, Recorder, Result, Shape, Tensor,
 };
 
 /// An image, and how it is called.
@@ -67,10 +67,10 @@ fn time(
 }
 
 /// Elements between `-spread` and `spread`, from a fixed seed.
-fn tensor<const N: usize>(gpu: &Gpu, shape: [u32; N], spread: f32) -> Result<Tensor> {
+fn tensor(gpu: &Gpu, shape: impl Into<Shape>, spread: f32) -> Result<Tensor> {
+    let shape = shape.into();
     let mut rng = Rng::with_seed(7);
-    let elements = shape.iter().product::<u32>();
-    let elements: Vec<_> = (0..elements).map(|_| spread * (2.0 * rng.f32() - 1.0)).collect();
+    let elements: Vec<_> = (0..shape.elements()).map(|_| spread * (2.0 * rng.f32() - 1.0)).collect();
     Tensor::upload(gpu, shape, &elements)
 }
 

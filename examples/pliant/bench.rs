@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use pliant::{DType, Error};
+use pliant::{DType, DeformConv2dPlan, Error};
 
 use crate::Failure;
 use crate::device::{Device, StrategyChoice};
@@ -149,6 +149,7 @@ impl Arguments {
             let job = &job?;
             let backward = job.layer.backward && !self.forward;
             let matmul = ceilings.matmul(job).await?;
+            let own = DeformConv2dPlan::new(ceilings.gpu(), &job.layer.op, &job.specs())?.strategy();
             let mut check = None;
             for strategy in self.strategy.choices() {
                 // On a device of its own, that has compiled nothing.
@@ -166,7 +167,22 @@ impl Arguments {
                     none => none.insert(Check::new(job, flops, backward, self.whole)?),
                 };
                 let mut add = |backward, pass| {
-                    let row = Row::new(job, run.plan().strategy(), backward, pass, flops, matmul, &ceilings);
+                    let strategy = run.plan().strategy();
+                    let row = Row {
+                        shape: job.layer.name,
+                        offsets: job.offsets.name(),
+                        dtype: job.dtype,
+                        strategy,
+                        chosen: strategy == own,
+                        backward,
+                        pass,
+                        // Backward has two contractions of the same size.
+                        flops: if backward { 3 * flops } else { flops },
+                        bytes: job.bytes(backward),
+                        packed_bytes: job.packed_bytes(),
+                        matmul,
+                        copy: ceilings.copy(),
+                    };
                     table.print(&row);
                     rows.push(row);
                 };

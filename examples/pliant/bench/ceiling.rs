@@ -34,6 +34,11 @@ impl Ceilings {
         Ok(ceilings)
     }
 
+    /// The device that they are measured on.
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
     /// Bytes read and written in a second by a copy from buffer to buffer.
     pub(crate) fn copy(&self) -> f64 {
         self.copy

@@ -73,7 +73,7 @@ fn all(job: &Job, backward: bool) -> Result<Vec<Expectation>, Failure> {
 
 /// How the gradient of this name is stored.
 fn stored(job: &Job, name: &str) -> DType {
-    if name == "grad_offset" { job.dtypes().offset } else { job.dtype }
+    if name == "grad_offset" { job.specs().offset.dtype } else { job.dtype }
 }
 
 fn samples(job: &Job, backward: bool) -> Result<Vec<Expectation>, Failure> {

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use fastrand::Rng;
 use pliant::geometry::{DeformConv2d, DeformConv2dInputs, Im2col, Im2colGeometry};
-use pliant::{DType, Shape};
+use pliant::{DType, Shape, TensorSpec};
 
 use crate::Failure;
 use crate::support::problem::Array;
@@ -205,11 +205,10 @@ pub(crate) struct Job<'a> {
 
 impl Job<'_> {
     /// How each input and its gradient are stored.
-    pub(crate) fn dtypes(&self) -> DeformConv2dInputs<DType> {
-        let data = self.dtype;
-        let optional = |array: &Option<Array>| array.as_ref().map(|_| data);
-        let DeformConv2dInputs { mask, bias, .. } = &self.inputs;
-        DeformConv2dInputs { input: data, offset: DType::F32, mask: optional(mask), weight: data, bias: optional(bias) }
+    pub(crate) fn specs(&self) -> DeformConv2dInputs<TensorSpec> {
+        let DeformConv2dInputs { input, offset, mask, weight, bias } =
+            self.inputs.map(|array| TensorSpec { shape: array.shape, dtype: self.dtype });
+        DeformConv2dInputs { input, offset: TensorSpec { dtype: DType::F32, ..offset }, mask, weight, bias }
     }
 
     /// What a pass must move at least: each input is read once and each output written once.

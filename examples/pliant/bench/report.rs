@@ -1,68 +1,46 @@
 //! One line for each pass that was timed: as text, in Markdown, or as JSON.
 
-use pliant::Strategy;
+use pliant::{DType, Strategy};
 use serde_json::json;
 
-use super::ceiling::Ceilings;
-use super::layers::Job;
 use super::timing::Pass;
 
 /// A pass that was timed, and what it is held against.
 pub(crate) struct Row {
     pub(crate) shape: &'static str,
-    offsets: &'static str,
-    dtype: String,
-    strategy: Strategy,
+    pub(crate) offsets: &'static str,
+    pub(crate) dtype: DType,
+    pub(crate) strategy: Strategy,
+    /// Whether a plan chooses this strategy by itself.
+    pub(crate) chosen: bool,
+    /// Whether forward and backward were timed together.
     pub(crate) backward: bool,
-    pass: Pass,
-    packed_bytes: u64,
-    /// Floating-point operations of its contractions, and what it moves at least.
-    flops: f64,
-    bytes: f64,
-    /// Rates that the device reaches.
-    matmul: f64,
-    copy: f64,
+    pub(crate) pass: Pass,
+    /// Floating-point operations of all contractions.
+    pub(crate) flops: u64,
+    /// What must be moved at least.
+    pub(crate) bytes: u64,
+    /// The input's size, channels last.
+    pub(crate) packed_bytes: u64,
+    /// Floating-point operations a second, and bytes a second, that the device reaches.
+    pub(crate) matmul: f64,
+    pub(crate) copy: f64,
 }
 
 impl Row {
-    /// The contraction of the forward pass counts once, and backward two more of the same size.
-    pub(crate) fn new(
-        job: &Job,
-        strategy: Strategy,
-        backward: bool,
-        pass: Pass,
-        flops: u64,
-        matmul: f64,
-        ceilings: &Ceilings,
-    ) -> Self {
-        Self {
-            shape: job.layer.name,
-            offsets: job.offsets.name(),
-            dtype: job.dtype.to_string(),
-            strategy,
-            backward,
-            pass,
-            packed_bytes: job.packed_bytes(),
-            flops: if backward { 3.0 } else { 1.0 } * flops as f64,
-            bytes: job.bytes(backward) as f64,
-            matmul,
-            copy: ceilings.copy(),
-        }
-    }
-
     /// Floating-point operations a second.
     pub(crate) fn rate(&self) -> f64 {
-        self.flops / self.pass.times.seconds()
+        self.flops as f64 / self.pass.times.seconds()
     }
 
     /// Bytes a second.
     fn bandwidth(&self) -> f64 {
-        self.bytes / self.pass.times.seconds()
+        self.bytes as f64 / self.pass.times.seconds()
     }
 
     /// Floating-point operations a byte.
     pub(crate) fn intensity(&self) -> f64 {
-        self.flops / self.bytes
+        self.flops as f64 / self.bytes as f64
     }
 
     /// What it shares with the passes of other shapes.
@@ -74,7 +52,7 @@ impl Row {
         if self.backward { "forward+backward" } else { "forward" }
     }
 
-    /// The columns of the table: heading, width, cell.
+    /// The columns of the table: heading, width, cell. A star marks the strategy that a plan chooses by itself.
     fn columns(&self) -> [(&'static str, usize, String); 17] {
         let ms = |seconds: f64| format!("{:.3}", seconds * 1e3);
         let mega = |bytes: u64| format!("{:.1}", bytes as f64 * 1e-6);
@@ -83,8 +61,8 @@ impl Row {
         [
             ("shape", 10, self.shape.to_string()),
             ("offsets", 13, self.offsets.to_string()),
-            ("type", 4, self.dtype.clone()),
-            ("strategy", 17, self.strategy.to_string()),
+            ("type", 4, self.dtype.to_string()),
+            ("strategy", 19, format!("{}{}", self.strategy, if self.chosen { " *" } else { "" })),
             ("pass", 16, self.pass_name().to_string()),
             ("first ms", 9, ms(first.as_secs_f64())),
             ("min ms", 9, ms(times.min.as_secs_f64())),
@@ -107,8 +85,9 @@ impl Row {
         json!({
             "shape": self.shape,
             "offsets": self.offsets,
-            "dtype": self.dtype,
+            "dtype": self.dtype.to_string(),
             "strategy": self.strategy.name(),
+            "chosen": self.chosen,
             "pass": self.pass_name(),
             "adapter": adapter,
             "first_ms": ms(*first),

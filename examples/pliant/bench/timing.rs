@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use pliant::geometry::{DeformConv2dGradients, DeformConv2dInputs};
-use pliant::{DeformConv2dPlan, Gpu, PackedWeight, Recorder, StageTime, Strategy, Tensor, Weight};
+use pliant::{DeformConv2dPlan, Gpu, PackedWeight, Recorder, StageTime, Strategy, Tensor, TensorSpec, Weight};
 
 use super::check::Check;
 use super::layers::Job;
 use crate::Failure;
-use crate::support::problem;
+use crate::support::problem::{self, Array};
 
 /// How long what a recording holds takes, warm.
 pub(crate) struct Times {
@@ -120,28 +120,26 @@ impl<'a> Run<'a> {
         strategy: Option<Strategy>,
         packed: bool,
     ) -> pliant::Result<Self> {
-        let dtypes = job.dtypes();
-        let upload = |array: &problem::Array, dtype| array.upload_as(gpu, dtype);
-        let optional =
-            |array: &Option<problem::Array>| array.as_ref().map(|array| array.upload_as(gpu, job.dtype)).transpose();
+        let upload = |array: &Array| array.upload_as(gpu, job.dtype);
         let DeformConv2dInputs { input, offset, mask, weight, bias } = &job.inputs;
+        let specs = job.specs();
         let inputs = DeformConv2dInputs {
-            input: upload(input, dtypes.input)?,
-            offset: upload(offset, dtypes.offset)?,
-            mask: optional(mask)?,
-            weight: upload(weight, dtypes.weight)?,
-            bias: optional(bias)?,
+            input: upload(input)?,
+            offset: offset.upload_as(gpu, specs.offset.dtype)?,
+            mask: mask.as_ref().map(upload).transpose()?,
+            weight: upload(weight)?,
+            bias: bias.as_ref().map(upload).transpose()?,
         };
         let grad_output = job.grad_output.upload_as(gpu, job.dtype)?;
-        let output = Tensor::new(gpu, grad_output.shape(), grad_output.dtype())?;
-        let DeformConv2dInputs { input, offset, mask, weight, bias } =
-            inputs.try_map(|tensor| Tensor::new(gpu, tensor.shape(), tensor.dtype()))?;
+        let like = |spec: &TensorSpec| Tensor::new(gpu, spec.shape, spec.dtype);
+        let output = like(&grad_output.spec())?;
+        let DeformConv2dInputs { input, offset, mask, weight, bias } = specs.try_map(like)?;
         let gradients =
             DeformConv2dGradients { input: Some(input), offset: Some(offset), weight: Some(weight), mask, bias };
 
         gpu.wait()?;
         let start = Instant::now();
-        let plan = DeformConv2dPlan::with_strategy(gpu, &job.layer.op, &inputs.map(Tensor::spec), strategy)?;
+        let plan = DeformConv2dPlan::with_strategy(gpu, &job.layer.op, &specs, strategy)?;
         let planning = start.elapsed();
         let mut recorder = Recorder::new(gpu);
         let packed_weight = packed.then(|| plan.pack_weight(&mut recorder, &inputs.weight)).transpose()?;
