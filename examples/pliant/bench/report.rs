@@ -43,9 +43,9 @@ impl Row {
         self.flops as f64 / self.bytes as f64
     }
 
-    /// What it shares with the passes of other shapes.
+    /// What it shares with passes of other shapes and offsets.
     pub(crate) fn series(&self) -> String {
-        format!("{} {} {}", self.strategy, self.dtype, self.offsets)
+        format!("{} {}", self.strategy, self.dtype)
     }
 
     fn pass_name(&self) -> &'static str {

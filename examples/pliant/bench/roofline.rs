@@ -8,8 +8,8 @@ use crate::canvas::{CHARACTER, stroke, text};
 
 const WIDTH: u32 = 1600;
 const HEIGHT: u32 = 1000;
-/// Left, top, right, bottom.
-const MARGIN: [u32; 4] = [120, 70, 40, 90];
+/// Left, top, right with the legend, bottom.
+const MARGIN: [u32; 4] = [120, 70, 340, 90];
 const SCALE: u32 = 2;
 
 const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
@@ -73,10 +73,10 @@ pub(crate) fn draw(title: &str, rows: &[Row], matmul: f64, copy: f64) -> RgbImag
     let peak = point(ridge, matmul);
     stroke(&mut canvas, point(start, start * copy), peak, 3.0, ROOF, 1.0);
     stroke(&mut canvas, peak, point(x.high, matmul), 3.0, ROOF, 1.0);
-    let plateau = format!("matrix product {:.1} GFLOP/s", matmul * 1e-9);
+    let plateau = format!("matrix product {} GFLOP/s", figure(matmul * 1e-9));
     let end = f64::from(right) - f64::from(plateau.len() as u32 * CHARACTER[0] * SCALE);
     write(&mut canvas, [end, f64::from(peak[0]) - 24.0], &plateau);
-    let slope = format!("copy {:.1} GB/s", copy * 1e-9);
+    let slope = format!("copy {} GB/s", figure(copy * 1e-9));
     let middle = (start * ridge).sqrt();
     let [slope_y, slope_x] = point(middle, middle * copy);
     write(&mut canvas, [f64::from(slope_x) + 16.0, f64::from(slope_y)], &slope);
@@ -106,12 +106,13 @@ pub(crate) fn draw(title: &str, rows: &[Row], matmul: f64, copy: f64) -> RgbImag
             label(&mut canvas, place(row), row.shape, &mut taken);
         }
     }
-    for (line, name) in series.iter().enumerate() {
-        let [x, y] = [right - 520, bottom - 40 - 28 * (series.len() - line) as u32];
-        dot(&mut canvas, [y as f32 + 7.0, x as f32], SERIES[line % SERIES.len()], false);
-        write(&mut canvas, [f64::from(x) + 20.0, f64::from(y)], name);
+    let marks = [("forward".to_string(), INK.0, false), ("forward+backward".to_string(), INK.0, true)];
+    let colours = series.into_iter().zip(SERIES.into_iter().cycle()).map(|(name, colour)| (name, colour, false));
+    for (line, (name, colour, ring)) in (0u32..).zip(marks.into_iter().chain(colours)) {
+        let [x, y] = [right + 30, top + 28 * line].map(f64::from);
+        dot(&mut canvas, [y as f32 + 7.0, x as f32], colour, ring);
+        write(&mut canvas, [x + 18.0, y], &name);
     }
-    write(&mut canvas, [f64::from(right) - 520.0, f64::from(bottom) - 30.0], "dot: forward, ring: forward+backward");
     canvas
 }
 
@@ -138,6 +139,11 @@ fn number(value: f64) -> String {
     if value >= 1.0 { format!("{value:.0}") } else { format!("{value:.*}", (-value.log10().floor()) as usize) }
 }
 
+/// A rate to about three digits.
+fn figure(value: f64) -> String {
+    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
 fn dot(canvas: &mut RgbImage, place: [f32; 2], colour: [u8; 3], ring: bool) {
     stroke(canvas, place, place, 15.0, colour.map(f32::from), 1.0);
     if ring {
@@ -145,28 +151,31 @@ fn dot(canvas: &mut RgbImage, place: [f32; 2], colour: [u8; 3], ring: bool) {
     }
 }
 
-/// Writes a name beside its point, where nothing is yet.
+/// Writes a name beside its point, where it covers least of what is there.
 fn label(canvas: &mut RgbImage, [y, x]: [f32; 2], name: &str, taken: &mut Vec<[f32; 4]>) {
     let [wide, high] = [name.len() as u32 * CHARACTER[0], CHARACTER[1]].map(|extent| (extent * SCALE) as f32);
-    let places = [
-        [x + 12.0, y - high / 2.0],
-        [x - 12.0 - wide, y - high / 2.0],
-        [x - wide / 2.0, y + 12.0],
-        [x - wide / 2.0, y - 12.0 - high],
-        [x + 12.0, y + 10.0],
-        [x + 12.0, y - 10.0 - high],
-        [x - 12.0 - wide, y + 10.0],
-        [x - 12.0 - wide, y - 10.0 - high],
-    ];
+    let [left, middle, right] = [x - 12.0 - wide, x - wide / 2.0, x + 12.0];
+    let rows = [0.0, 16.0, -16.0, 34.0, -34.0].map(|below| y - high / 2.0 + below);
+    let beside = rows.into_iter().flat_map(|top| [[right, top], [left, top]]);
+    let above = [[middle, rows[2] - 4.0], [middle, rows[1] + 4.0], [middle, rows[4]], [middle, rows[3]]];
     let area = |[left, top]: [f32; 2]| [left, top, left + wide, top + high];
-    let free = |area: [f32; 4]| {
-        let apart =
-            |other: &[f32; 4]| area[2] < other[0] || other[2] < area[0] || area[3] < other[1] || other[3] < area[1];
-        area[2] < (WIDTH - MARGIN[2]) as f32 && taken.iter().all(apart)
+    let covered = |place: [f32; 2]| {
+        let area = area(place);
+        let common = |axis: usize, other: &[f32; 4]| {
+            (area[axis + 2].min(other[axis + 2]) - area[axis].max(other[axis])).max(0.0)
+        };
+        let frame = if area[2] > (WIDTH - MARGIN[2]) as f32 { wide * high } else { 0.0 };
+        taken.iter().map(|other| common(0, other) * common(1, other)).sum::<f32>() + frame
     };
-    let place = places.into_iter().find(|&place| free(area(place))).unwrap_or(places[0]);
-    taken.push(area(place));
-    write(canvas, place.map(f64::from), name);
+    let mut best = ([right, rows[0]], f32::INFINITY);
+    for place in beside.chain(above) {
+        let covered = covered(place);
+        if covered < best.1 {
+            best = (place, covered);
+        }
+    }
+    taken.push(area(best.0));
+    text(canvas, best.0.map(|at| at.max(0.0) as u32), SCALE, INK, name);
 }
 
 fn write(canvas: &mut RgbImage, [x, y]: [f64; 2], line: &str) {
