@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use pliant::{DType, Strategy};
+use pliant::DType;
 
 use crate::Failure;
 use crate::device::{Device, StrategyChoice};
@@ -25,9 +25,6 @@ pub(crate) struct Arguments {
     /// Print a line for each source of cases: its name, passed, failed, skipped
     #[arg(long)]
     table: bool,
-    /// Use each strategy in turn, and not the plan's own choice
-    #[arg(long, conflicts_with = "strategy")]
-    every_strategy: bool,
     #[command(flatten)]
     strategy: StrategyChoice,
     #[command(flatten)]
@@ -40,11 +37,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         cases.extend(case::find(path)?);
     }
     let gpu = arguments.device.gpu().await?;
-    let strategies = if arguments.every_strategy {
-        Strategy::ALL.iter().copied().map(Some).collect()
-    } else {
-        vec![arguments.strategy.strategy()]
-    };
+    let strategies = arguments.strategy.choices();
     let storage = |&dtype: &DType| Storage::new(dtype, arguments.offset_dtype.unwrap_or(dtype));
     let runs: Vec<_> = arguments
         .dtype

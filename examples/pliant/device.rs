@@ -51,11 +51,19 @@ pub(crate) struct StrategyChoice {
     /// Use this family of kernels, whatever the device and the shape
     #[arg(long, value_name = "NAME", value_parser = strategy)]
     strategy: Option<Strategy>,
+    /// Use each strategy in turn, and not the plan's own choice
+    #[arg(long, conflicts_with = "strategy")]
+    every_strategy: bool,
 }
 
 impl StrategyChoice {
-    pub(crate) fn strategy(&self) -> Option<Strategy> {
-        self.strategy
+    pub(crate) fn every(&self) -> bool {
+        self.every_strategy
+    }
+
+    /// What to force, one after another; `None` leaves it to the plan.
+    pub(crate) fn choices(&self) -> Vec<Option<Strategy>> {
+        if self.every_strategy { Strategy::ALL.iter().copied().map(Some).collect() } else { vec![self.strategy] }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod adapters;
 mod bench;
+mod canvas;
 mod conformance;
 mod device;
 #[cfg(feature = "onnx")]

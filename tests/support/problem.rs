@@ -739,7 +739,7 @@ impl Guarded {
 }
 
 /// A tensor's elements, whatever their type.
-async fn elements(tensor: &Tensor) -> Result<Vec<f32>> {
+pub(crate) async fn elements(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(match tensor.dtype() {
         DType::F32 => tensor.download()?.await?,
         DType::F16 => tensor.download::<f16>()?.await?.into_iter().map(f16::to_f32).collect(),
