@@ -122,12 +122,12 @@ fn roi_input_gradient(
                 weight *= weight_along(bin.x, bin.samples.y, x, params.width) * bin.factor;
             }
             let element = params.grad_output_first + (roi.x * params.out_channels + channel) * pooled + roi.y;
-            let from = element + min(lanes, vec4<u32>(channels - 1u)) * pooled;
+            let sources = element + min(lanes, vec4<u32>(channels - 1u)) * pooled;
             let grad = vec4<f32>(
-                grad_output[from.x],
-                grad_output[from.y],
-                grad_output[from.z],
-                grad_output[from.w],
+                grad_output[sources.x],
+                grad_output[sources.y],
+                grad_output[sources.z],
+                grad_output[sources.w],
             );
             // What does not count is not added, whatever it is.
             sums += select(vec4<f32>(0.0), weight * grad, vec4<bool>(weight != 0.0));
