@@ -6,10 +6,9 @@
 // grad_output  (rois, out_channels, bins), from the first channel on that is done
 // grad_input   (images, in_channels, height * width), from the first pixel on that is done
 //
-// A dispatch does `images` images, `classes_done` classes from class_first on, `channels` channels of each, and some rows of
-// tiles. The weight of a pixel is a product of one by y and one by x, and so is what the weights in a grid of samples add up to.
-// It adds to what is there where accumulate is 1. One workgroup does one tile for up to four output channels of a class, in one cell of the
-// grid of input channels that belong to each.
+// A dispatch does `images` images, `classes_done` classes from class_first on, `channels` channels of each, `cells` cells of the grid of
+// input channels that belong to each from cell_first on, and some rows of tiles. The weight of a pixel is a product of one by y and one by x, and so is what the weights in a grid of samples add up to.
+// It adds to what is there where accumulate is 1. One workgroup does one tile for up to four output channels of a class, in one cell of that grid.
 
 struct Params {
     rois: u32,
@@ -34,6 +33,8 @@ struct Params {
     channels: u32,
     group_height: u32,
     group_width: u32,
+    cell_first: u32,
+    cells: u32,
     accumulate: u32,
     grad_output_first: u32,
     grad_input_first: u32,
@@ -75,11 +76,10 @@ fn roi_input_gradient(
     let blocks = (params.channels + 3u) / 4u;
     let by_column = divide(linear_workgroup(workgroup, grid), params.tile_columns);
     let by_row = divide(by_column.x, params.tile_rows);
-    let by_group_column = divide(by_row.x, params.group_width);
-    let by_group_row = divide(by_group_column.x, params.group_height);
-    let by_block = divide(by_group_row.x, blocks);
+    let by_cell = divide(by_row.x, params.cells);
+    let by_block = divide(by_cell.x, blocks);
     let by_class = divide(by_block.x, params.classes_done);
-    let group = vec2<u32>(by_group_row.y, by_group_column.y);
+    let group = divide(params.cell_first + by_cell.y, params.group_width);
     let image = by_class.x;
 
     let y = (params.tile_row_first + by_row.y) * TILE + lane / TILE;
@@ -95,9 +95,8 @@ fn roi_input_gradient(
     let tile = (touched * params.touched_rows + params.touched_row + by_row.y) * params.tile_columns + by_column.y;
     let words = select(0u, params.words, inside);
     let plane = params.height * params.width;
-    let cell = group.x * params.group_width + group.y;
     let cells = params.group_height * params.group_width;
-    let first_plane = image * params.in_channels + channel * cells + cell;
+    let first_plane = image * params.in_channels + channel * cells + by_cell.y;
     let start = params.grad_input_first + first_plane * plane + (y - params.tile_row_first * TILE) * params.width + x;
 
     var sums = vec4<f32>(0.0);

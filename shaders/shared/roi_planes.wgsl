@@ -1,8 +1,8 @@
 // Which plane of the input each output channel of a bin is taken from, for kernels that do one element of the output in an invocation.
 //
 // A dispatch does `rois` RoIs, `channels` output channels from channel_first on, `bins_count` bins of each from bin_first on, where their image is
-// one of `images` from image_first on; that of a RoI without an image is the first of all. The input's binding starts with the first plane
-// that belongs to channel_first, of image_first.
+// one of `images` from image_first on; that of a RoI without an image is the first of all. The input's binding starts with plane cell_first of
+// those that belong to channel_first, of image_first.
 
 struct Params {
     rois: u32,
@@ -22,6 +22,7 @@ struct Params {
     pooled_width: u32,
     group_height: u32,
     group_width: u32,
+    cell_first: u32,
     input_first: u32,
     output_first: u32,
     derivative: u32,
@@ -51,7 +52,7 @@ fn share(invocation: u32) -> Share {
     let group_row = divide(row.x * params.group_height, params.pooled_height).x;
     let group_column = divide(row.y * params.group_width, params.pooled_width).x;
     let class_number = divide(channel, params.class_channels).x;
-    let plane = (by_channel.y * params.group_height + group_row) * params.group_width + group_column;
+    let plane = (by_channel.y * params.group_height + group_row) * params.group_width + group_column - params.cell_first;
     return Share(
         (roi * params.classes + class_number) * pooled + bin,
         (roi * params.out_channels + by_channel.y) * pooled + by_bin.y,

@@ -32,6 +32,8 @@ params!(
     channels,
     group_height,
     group_width,
+    cell_first,
+    cells,
     accumulate,
     grad_output_first,
     grad_input_first,
@@ -46,7 +48,7 @@ pub(crate) fn roi_input_gradient(
 ) -> Result<()> {
     let params = Params { grad_output_first: grad_output.first, grad_input_first: grad_input.first, ..params };
     let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
-    let planes = u64::from(params.group_height) * u64::from(params.group_width) * u64::from(params.classes_done);
+    let planes = u64::from(params.cells) * u64::from(params.classes_done);
     let invocations = 64 * tiles * planes * u64::from(params.channels.div_ceil(4));
     let bindings = [bins, touches, grad_output, grad_input];
     recorder.dispatch(&ROI_INPUT_GRADIENT, &params, &bindings, invocations, elements)

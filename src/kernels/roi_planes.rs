@@ -20,6 +20,7 @@ params!(
     pooled_width,
     group_height,
     group_width,
+    cell_first,
     input_first,
     output_first,
     derivative,

@@ -150,18 +150,19 @@ fn input_gradient(
                     width: g.width,
                 };
                 roi_touches(recorder, params, [&bins, &touched])?;
-                let all = [images.clone(), 0..g.classes, 0..g.class_channels(), band.clone()];
-                in_pieces(all, &mut |[some_images, classes, channels, rows]| {
-                    let cells = g.group[0] * g.group[1];
+                let group = g.group[0] * g.group[1];
+                let all = [images.clone(), 0..g.classes, 0..g.class_channels(), 0..group, band.clone()];
+                in_pieces(all, &mut |[some_images, classes, channels, cells, rows]| {
                     let channel = |class: u32, channel: u32| class * g.class_channels() + channel;
-                    let (first, last) =
-                        (channel(classes.start, channels.start), channel(classes.end - 1, channels.end - 1));
-                    let element = |image: u32, channel: u32, row: u32| {
-                        let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel);
+                    let first = channel(classes.start, channels.start);
+                    let last = channel(classes.end - 1, channels.end - 1);
+                    let element = |image: u32, channel: u32, cell: u32, row: u32| {
+                        let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + cell);
                         (plane * u64::from(g.height) + u64::from(row)) * u64::from(g.width)
                     };
-                    let start = element(some_images.start, first * cells, rows.start * TILE);
-                    let end = element(some_images.end - 1, last * cells + cells - 1, (rows.end * TILE).min(g.height));
+                    let start = element(some_images.start, first, cells.start, rows.start * TILE);
+                    let row_end = (rows.end * TILE).min(g.height);
+                    let end = element(some_images.end - 1, last, cells.end - 1, row_end);
                     let grad_input = input.tensor.part("grad_input", start..end)?;
                     let piece = Piece {
                         rois: rois.clone(),
@@ -170,13 +171,13 @@ fn input_gradient(
                         bins: 0..g.bins(),
                     };
                     let grads = output_part(g, "grad_output", grad_output, &piece)?;
-                    let [images_done, classes_done, channels_done, rows_done] =
-                        [some_images, classes, channels, rows].map(|range| range.end - range.start);
+                    let [images_done, classes_done, channels_done, cells_done, rows_done] =
+                        [some_images, classes, channels, cells, rows].map(|range| range.end - range.start);
                     let planes = u64::from(images_done) * u64::from(classes_done * channels_done);
-                    let pixels = planes * u64::from(cells) * u64::from(rows_done * TILE) * u64::from(g.width);
+                    let pixels = planes * u64::from(cells_done) * u64::from(rows_done * TILE) * u64::from(g.width);
                     let added = u64::from(classes_done * channels_done) * u64::from(count * g.bins()) * samples(g);
                     let elements = pixels * u64::from(1 + words / 64) + added;
-                    let fewest = images_done * classes_done * channels_done * rows_done == 1;
+                    let fewest = images_done * classes_done * channels_done * cells_done * rows_done == 1;
                     if !fewest {
                         recorder.gpu().capabilities().check_elements("grad_input", elements)?;
                     }
@@ -203,6 +204,8 @@ fn input_gradient(
                         channels: channels_done,
                         group_height: g.group[0],
                         group_width: g.group[1],
+                        cell_first: cells.start,
+                        cells: cells_done,
                         accumulate: (input.accumulate || rois.start > 0).into(),
                         ..Default::default()
                     };
@@ -376,6 +379,7 @@ fn planes(
                 pooled_width: g.pooled[1],
                 group_height: g.group[0],
                 group_width: g.group[1],
+                cell_first: cells_of(g, bins).start,
                 derivative: number(g.derivative),
                 reach: g.reach.to_bits(),
                 ..Default::default()
@@ -385,17 +389,25 @@ fn planes(
     })
 }
 
-/// The planes of the input that a piece's channels are taken from.
+/// The cells of an output channel's grid of input channels that some bins are taken from, and those between.
+fn cells_of(g: &RoiPooling, bins: &Range<u32>) -> Range<u32> {
+    let [first, last] = [bins.start, bins.end - 1].map(|bin| [bin / g.pooled[1], bin % g.pooled[1]]);
+    let group = |bin: [u32; 2], axis: usize| {
+        (u64::from(bin[axis]) * u64::from(g.group[axis]) / u64::from(g.pooled[axis])) as u32
+    };
+    let (start, end) = (group(first, 0) * g.group[1], group(last, 0) * g.group[1]);
+    if first[0] == last[0] { start + group(first, 1)..end + group(last, 1) + 1 } else { start..end + g.group[1] }
+}
+
+/// The planes of the input that a piece is taken from.
 fn input_part(g: &RoiPooling, input: &Tensor, piece: &Piece) -> Result<Part> {
-    let cells = g.group[0] * g.group[1];
-    let element = |image: u32, channel: u32| {
-        let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * cells);
+    let (group, cells) = (g.group[0] * g.group[1], cells_of(g, &piece.bins));
+    let element = |image: u32, channel: u32, cell: u32| {
+        let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + cell);
         plane * u64::from(g.height * g.width)
     };
-    input.part(
-        "input",
-        element(piece.images.start, piece.channels.start)..element(piece.images.end - 1, piece.channels.end),
-    )
+    let start = element(piece.images.start, piece.channels.start, cells.start);
+    input.part("input", start..element(piece.images.end - 1, piece.channels.end - 1, cells.end))
 }
 
 /// The elements of the output from the first to the last of a piece.

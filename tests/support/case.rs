@@ -109,6 +109,7 @@ impl Case {
         let problem = match file.attribute("op")? {
             "conv2d" => file.conv2d()?,
             "deform_conv2d" => file.deform_conv2d()?,
+            op @ ("roi_align" | "ps_roi_align") => file.roi_align(op)?,
             "deform_roi_pool" => file.deform_roi_pool()?,
             "deformable_psroi_pooling" => file.deform_ps_roi_pool()?,
             op @ "deform_conv2d_pack" => return Ok(Verdict::Skipped(format!("{op} is not built yet"))),
@@ -384,6 +385,22 @@ impl<'a> File<'a> {
             },
         };
         Ok(Problem::DeformConv2d(self.entered(through, expected)?, inputs))
+    }
+
+    fn roi_align(&self, op: &str) -> Result<Problem, Failure> {
+        let sampling_ratio: i64 = self.number("sampling_ratio")?;
+        let position_sensitive = op == "ps_roi_align";
+        let stated = RoiAlign {
+            pooled: [self.number("pooled_height")?, self.number("pooled_width")?],
+            spatial_scale: self.number("spatial_scale")?,
+            sampling_ratio: sampling_ratio.max(0) as u32,
+            aligned: position_sensitive || self.number("aligned")?,
+            channels: if position_sensitive { RoiChannels::PositionSensitive } else { RoiChannels::Each },
+        };
+        let inputs = RoiAlignInputs { input: self.need("input")?, rois: self.need("rois")? };
+        let (dialect, shapes) = (self.attribute("dialect")?, inputs.map(|array| array.shape));
+        let through = door::roi_align(dialect, &stated, sampling_ratio, &shapes);
+        Ok(Problem::RoiAlign(self.entered(through, stated)?, inputs))
     }
 
     fn deform_roi_pool(&self) -> Result<Problem, Failure> {

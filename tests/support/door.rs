@@ -3,7 +3,7 @@
 use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torchvision};
 use pliant::geometry::{
     Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformPsRoiPool, DeformPsRoiPoolInputs, DeformRoiPool,
-    DeformRoiPoolInputs,
+    DeformRoiPoolInputs, RoiAlign, RoiAlignInputs, RoiChannels,
 };
 use pliant::{Error, Shape};
 
@@ -185,7 +185,27 @@ impl Attributes {
     }
 }
 
-/// A pooling of regions of interest with moved bins.
+/// A pooling of regions of interest; `sampling_ratio` as the case states it.
+pub(crate) fn roi_align(
+    system: &str,
+    stated: &RoiAlign,
+    sampling_ratio: i64,
+    shapes: &RoiAlignInputs<Shape>,
+) -> Through<RoiAlign> {
+    let RoiAlign { pooled, spatial_scale, aligned, channels, .. } = *stated;
+    let output_size = pooled.map(i64::from);
+    match (system, channels) {
+        ("torchvision", RoiChannels::Each) => {
+            torchvision::RoiAlign { output_size, spatial_scale, sampling_ratio, aligned }.op(shapes).into()
+        }
+        ("torchvision", RoiChannels::PositionSensitive) => {
+            torchvision::PsRoiAlign { output_size, spatial_scale, sampling_ratio }.op(shapes).into()
+        }
+        _ => Through::UnknownSystem,
+    }
+}
+
+/// The same with moved bins.
 pub(crate) fn deform_roi_pool(
     system: &str,
     stated: &DeformRoiPool,
