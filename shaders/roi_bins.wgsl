@@ -4,11 +4,11 @@
 // offset  (rois, classes, 2, part_height, part_width) bits of an offset by x, then by y; not read where deformed is 0
 //
 // A corner is rounded, ties away from 0, where rounded is 1, in which case the RoI reaches to the end of the pixel; it is scaled and
-// shifted, and the RoI enlarged to `least` (these, and phase, beyond, reach: bits of f32). A bin is moved by reach * size * offset. Of a bin's samples,
-// samples_y by samples_x, 0 for as many as there are pixels, the k-th lies k + phase steps from its start, and counts where it is no further than
-// `beyond` from the outermost pixels' centres. Their sum is divided by the number of all of them, or of those that count where skips is 1.
-// A RoI has no samples where the magnitude of a corner exceeds that of bits `furthest`, a bin where an offset is not finite.
-// One invocation does one bin.
+// shifted, and the RoI enlarged to `least` (these, and phase, beyond, reach: bits of f32). A bin is moved by reach * size * offset. It has
+// samples_y by samples_x samples, 0 for as many as there are pixels; the k-th along an axis lies k + phase steps from the bin's start, and
+// counts where it is no further than `beyond` from the outermost pixels' centres. Their sum is divided by the number of all of them, or,
+// where skips is 1, of those that count. A RoI has no samples where the magnitude of a corner exceeds that of bits `furthest`, a bin where an
+// offset is not finite. One invocation does one bin.
 
 struct Params {
     rois_count: u32,

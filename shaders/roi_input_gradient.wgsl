@@ -7,8 +7,9 @@
 // grad_input   (images, in_channels, height * width), from the first pixel on that is done
 //
 // A dispatch does `images` images, `classes_done` classes from class_first on, `channels` channels of each, `cells` cells of the grid of
-// input channels that belong to each from cell_first on, and some rows of tiles. The weight of a pixel is a product of one by y and one by x, and so is what the weights in a grid of samples add up to.
-// It adds to what is there where accumulate is 1. One workgroup does one tile for up to four output channels of a class, in one cell of that grid.
+// input channels that belong to each from cell_first on, and some rows of tiles. The weight of a pixel is a product of one by y and one by
+// x, and so is what the weights in a grid of samples add up to. It adds to what is there where accumulate is 1. One workgroup does one
+// tile for up to four output channels of a class, in one cell of that grid.
 
 struct Params {
     rois: u32,

@@ -5,10 +5,14 @@
 // grad_output  (rois, out_channels, bins)
 // terms        as grad_output: (by x, by y)
 //
-// What a dispatch does: shared/roi_planes.wgsl. The derivative by a bin's position is reach (bits of f32) times the RoI's size times the sum over
-// its samples of that by their position, which is, along an axis on which a sample is clamped, EXACT: 0; BEFORE_CLAMPING: that of the cell it
-// is clamped to, the other axis interpolated at the position before it is clamped; and WITHIN_CELLS: 0, as it is at any whole number, where
-// the others have the right-hand derivative. One invocation does one element.
+// What a dispatch does: shared/roi_planes.wgsl. The derivative by an offset is reach (bits of f32) times the RoI's size times the sum over
+// the bin's samples of that by their position. At whole numbers it is the right-hand one, and along an axis on which a sample is clamped
+//
+// EXACT            0
+// BEFORE_CLAMPING  that of the cell that it is clamped to, both axes interpolated at the position before it was clamped
+// WITHIN_CELLS     0, as it is at any whole number then
+//
+// One invocation does one element.
 
 const EXACT = 0u;
 const BEFORE_CLAMPING = 1u;

@@ -5,8 +5,8 @@
 // bins  along y: bits of start, size, divisions and first of an axis; along x: likewise; then how many samples there are along y and
 //       along x, bits of the factor of their sum, and the image, or NOWHERE
 //
-// Along an axis, sample k lies at start + (first + k) * size / divisions, which is no further beyond the image than it may be, and is to be
-// clamped to it. What follows from the samples that do not count is in the factor.
+// Along an axis, sample k lies at start + (first + k) * size / divisions, which is no further beyond the image than it may be, and is to
+// be clamped to it. What follows from the samples that do not count is in the factor.
 
 // The image of a RoI that lies in none.
 const NOWHERE = 0xffffffffu;

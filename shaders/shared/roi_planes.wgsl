@@ -1,8 +1,8 @@
 // Which plane of the input each output channel of a bin is taken from, for kernels that do one element of the output in an invocation.
 //
-// A dispatch does `rois` RoIs, `channels` output channels from channel_first on, `bins_count` bins of each from bin_first on, where their image is
-// one of `images` from image_first on; that of a RoI without an image is the first of all. The input's binding starts with plane cell_first of
-// those that belong to channel_first, of image_first.
+// A dispatch does `rois` RoIs, `channels` output channels from channel_first on, `bins_count` bins of each from bin_first on, where their
+// image is one of `images` from image_first on; that of a RoI without an image is the first of all. The input's binding starts with plane
+// cell_first of those that belong to channel_first, of image_first.
 
 struct Params {
     rois: u32,
