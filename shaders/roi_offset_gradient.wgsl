@@ -4,12 +4,14 @@
 // terms        (rois, out_channels, bins): roi_offset_terms.wgsl
 // grad_offset  (rois, classes, 2, part_height, part_width)
 //
-// It adds to what is there where accumulate is 1. One invocation does one element.
+// A dispatch does `channels` channels of each class from channel_first on. It adds to what is there where accumulate is 1. One invocation does one element.
 
 struct Params {
     rois: u32,
     classes: u32,
     class_channels: u32,
+    channel_first: u32,
+    channels: u32,
     pooled_height: u32,
     pooled_width: u32,
     part_height: u32,
@@ -39,7 +41,7 @@ fn roi_offset_gradient(
     let plane = by_row.x % 2u;
     let class_number = by_row.x / 2u;
     let exists = class_number < params.rois * params.classes;
-    let channels = select(0u, params.class_channels, exists);
+    let channels = select(0u, params.channels, exists);
     let row_end = select(0u, first_bin(by_row.y + 1u, params.part_height, params.pooled_height), exists);
     let column_first = first_bin(by_column.y, params.part_width, params.pooled_width);
     let column_end = first_bin(by_column.y + 1u, params.part_width, params.pooled_width);
@@ -48,7 +50,8 @@ fn roi_offset_gradient(
     var sum = 0.0;
     for (var row = first_bin(by_row.y, params.part_height, params.pooled_height); row < row_end; row++) {
         for (var column = column_first; column < column_end; column++) {
-            var at = class_number * params.class_channels * pooled + row * params.pooled_width + column;
+            let first = class_number * params.class_channels + params.channel_first;
+            var at = first * pooled + row * params.pooled_width + column;
             for (var channel = 0u; channel < channels; channel++) {
                 sum += terms[2u * at + plane];
                 at += pooled;

@@ -47,14 +47,15 @@ fn roi_offset_terms(
         return;
     }
     let bin = unpack_bin(bins[3u * mine.bin], bins[3u * mine.bin + 1u], bins[3u * mine.bin + 2u]);
-    if !does(bin.image) {
+    if !does(bin.image, bin.samples.x) {
         return;
     }
     let plane = plane_start(bin.image, mine.plane);
     var by_y = 0.0;
     var by_x = 0.0;
     var counts = vec2<bool>(false);
-    for (var i = 0u; i < bin.samples.x; i++) {
+    let end = min(bin.samples.x, params.row_first + params.rows);
+    for (var i = params.row_first; i < end; i++) {
         let position_y = sample_position(bin.y, i);
         let y = between(position_y, params.height);
         let rows = plane + vec2<u32>(y.low, y.high) * params.width;
@@ -79,5 +80,6 @@ fn roi_offset_terms(
     let grad = bitcast<f32>(params.reach) * bin.factor * grad_output[params.grad_output_first + mine.element];
     let moved = grad * vec2<f32>(by_x * bin.x.size, by_y * bin.y.size);
     // What does not count is 0, whatever it is multiplied with.
-    terms[params.output_first + mine.element] = select(vec2<f32>(0.0), moved, counts);
+    let at = params.output_first + mine.element;
+    terms[at] = select(vec2<f32>(0.0), terms[at], params.row_first != 0u) + select(vec2<f32>(0.0), moved, counts);
 }

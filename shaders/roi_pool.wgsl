@@ -21,12 +21,13 @@ fn roi_pool(
         return;
     }
     let bin = unpack_bin(bins[3u * mine.bin], bins[3u * mine.bin + 1u], bins[3u * mine.bin + 2u]);
-    if !does(bin.image) {
+    if !does(bin.image, bin.samples.x) {
         return;
     }
     let plane = plane_start(bin.image, mine.plane);
     var sum = 0.0;
-    for (var i = 0u; i < bin.samples.x; i++) {
+    let end = min(bin.samples.x, params.row_first + params.rows);
+    for (var i = params.row_first; i < end; i++) {
         let y = between(sample_position(bin.y, i), params.height);
         let rows = plane + vec2<u32>(y.low, y.high) * params.width;
         for (var j = 0u; j < bin.samples.y; j++) {
@@ -41,5 +42,6 @@ fn roi_pool(
             sum += dot(weight, select(vec4<f32>(0.0), near, weight != vec4<f32>(0.0)));
         }
     }
-    output[params.output_first + mine.element] = sum * bin.factor;
+    let at = params.output_first + mine.element;
+    output[at] = select(0.0, output[at], params.row_first != 0u) + sum * bin.factor;
 }

@@ -1,7 +1,8 @@
 // Which plane of the input each output channel of a bin is taken from, for kernels that do one element of the output in an invocation.
 //
 // A dispatch does `rois` RoIs, `channels` output channels from channel_first on, `bins_count` bins of each from bin_first on, where their
-// image is one of `images` from image_first on; that of a RoI without an image is the first of all. The input's binding starts with plane
+// image is one of `images` from image_first on; that of a RoI without an image is the first of all. It does `rows` rows of samples of each bin
+// from row_first on, and adds to what those before have left. The input's binding starts with plane
 // cell_first of those that belong to channel_first, of image_first.
 
 struct Params {
@@ -23,6 +24,8 @@ struct Params {
     group_height: u32,
     group_width: u32,
     cell_first: u32,
+    row_first: u32,
+    rows: u32,
     input_first: u32,
     output_first: u32,
     derivative: u32,
@@ -61,9 +64,10 @@ fn share(invocation: u32) -> Share {
     );
 }
 
-// Whether the dispatch does a bin of this image.
-fn does(image: u32) -> bool {
-    return select(image - params.image_first < params.images, params.image_first == 0u, image == NOWHERE);
+// Whether the dispatch does a bin of this image that has so many rows of samples. The first rows are done though there are none.
+fn does(image: u32, rows: u32) -> bool {
+    let here = select(image - params.image_first < params.images, params.image_first == 0u, image == NOWHERE);
+    return here & ((params.row_first == 0u) | (params.row_first < rows));
 }
 
 // The first pixel of a plane of an image.

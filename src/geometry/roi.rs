@@ -16,7 +16,7 @@ pub struct RoiAlign {
     pub pooled: [u32; 2],
     /// Pixels of the input for each unit of a corner; 1 by default.
     pub spatial_scale: f32,
-    /// Samples of a bin along either axis, at most 65535. 0, the default: as many as make them no more than a pixel apart.
+    /// Samples of a bin along either axis, at most 16384. 0, the default: as many as make them no more than a pixel apart.
     pub sampling_ratio: u32,
     /// Whether a corner of 0 is that of the first pixel, half a pixel beyond its centre; else it is that centre, and a RoI is
     /// enlarged to at least one pixel. True by default.
@@ -87,7 +87,7 @@ pub struct DeformPsRoiPool {
     pub pooled_size: u32,
     /// Rows, and columns, of the grid of offsets, at most 65535. 0, the default: as many as bins.
     pub part_size: u32,
-    /// Samples of a bin: `[height, width]`; at most 65535 each. 1 by default.
+    /// Samples of a bin: `[height, width]`; at most 16384 each. 1 by default.
     pub spatial_bins: [u32; 2],
     /// What an offset of 1 moves a bin by, in sizes of its RoI; 0.1 by default.
     pub trans_std: f32,
@@ -228,18 +228,19 @@ pub(crate) struct RoiPooling {
 /// Corners beyond it are those of no RoI: f32 does not tell pixels apart there.
 pub(crate) const FURTHEST: f32 = 16_777_216.0;
 
-/// The most bins, samples of a bin, and parts along an axis.
+/// The most bins and parts, and the most samples of a bin, along an axis.
 const MOST: u32 = 65535;
+const MOST_SAMPLES: u32 = 16384;
 
-fn at_most(argument: &'static str, value: u32) -> Result<()> {
-    if value > MOST {
-        return Err(Error::attribute(argument, format!("{argument} is {value}; at most {MOST} is possible")));
+fn at_most(most: u32, argument: &'static str, value: u32) -> Result<()> {
+    if value > most {
+        return Err(Error::attribute(argument, format!("{argument} is {value}; at most {most} is possible")));
     }
     Ok(())
 }
 
-fn grid(argument: &'static str, sizes: [u32; 2]) -> Result<()> {
-    sizes.into_iter().try_for_each(|size| positive(argument, size).and_then(|()| at_most(argument, size)))
+fn grid(most: u32, argument: &'static str, sizes: [u32; 2]) -> Result<()> {
+    sizes.into_iter().try_for_each(|size| positive(argument, size).and_then(|()| at_most(most, argument, size)))
 }
 
 /// Refuses a factor of offsets that is no number, or could make others infinite.
@@ -375,8 +376,8 @@ geometries! {
 impl RoiAlign {
     fn pooling(&self, shapes: &RoiAlignInputs<Shape>) -> Result<RoiPooling> {
         let Self { pooled, spatial_scale, sampling_ratio, aligned, channels } = *self;
-        grid("pooled", pooled)?;
-        at_most("sampling_ratio", sampling_ratio)?;
+        grid(MOST, "pooled", pooled)?;
+        at_most(MOST_SAMPLES, "sampling_ratio", sampling_ratio)?;
         let pooling = RoiPooling::new(RoiRule::Align { aligned }, pooled, spatial_scale, shapes.input, shapes.rois)?;
         let pooling = RoiPooling { samples: [sampling_ratio; 2], ..pooling };
         match channels {
@@ -407,10 +408,10 @@ impl DeformPsRoiPool {
     fn pooling(&self, shapes: &DeformPsRoiPoolInputs<Shape>) -> Result<RoiPooling> {
         let Self { output_dim, spatial_scale, group_size, pooled_size, part_size, spatial_bins, trans_std } = *self;
         positive("output_dim", output_dim)?;
-        grid("group_size", [group_size; 2])?;
-        grid("pooled_size", [pooled_size; 2])?;
-        at_most("part_size", part_size)?;
-        grid("spatial_bins", spatial_bins)?;
+        grid(MOST, "group_size", [group_size; 2])?;
+        grid(MOST, "pooled_size", [pooled_size; 2])?;
+        at_most(MOST, "part_size", part_size)?;
+        grid(MOST_SAMPLES, "spatial_bins", spatial_bins)?;
         let (rule, pooled) = (RoiRule::PositionSensitive, [pooled_size; 2]);
         let pooling = RoiPooling::new(rule, pooled, spatial_scale, shapes.input, shapes.rois)?;
         let pooling = RoiPooling {

@@ -13,6 +13,8 @@ params!(
     rois,
     classes,
     class_channels,
+    channel_first,
+    channels,
     pooled_height,
     pooled_width,
     part_height,
@@ -29,7 +31,7 @@ pub(crate) fn roi_offset_gradient(
     let params = Params { grad_offset_first: grad_offset.first, ..params };
     let of_roi = 2 * u64::from(params.classes) * u64::from(params.part_height) * u64::from(params.part_width);
     let bins = u64::from(params.pooled_height) * u64::from(params.pooled_width);
-    let terms_of_roi = 2 * u64::from(params.classes) * u64::from(params.class_channels) * bins;
+    let terms_of_roi = 2 * u64::from(params.classes) * u64::from(params.channels) * bins;
     let rois = u64::from(params.rois);
     let elements = rois * terms_of_roi.max(of_roi);
     recorder.dispatch(&ROI_OFFSET_GRADIENT, &params, &[terms, grad_offset], rois * of_roi, elements)

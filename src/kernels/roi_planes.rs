@@ -21,6 +21,8 @@ params!(
     group_height,
     group_width,
     cell_first,
+    row_first,
+    rows,
     input_first,
     output_first,
     derivative,

@@ -26,6 +26,12 @@ const TOUCHES_BYTES: u64 = 8 << 20;
 /// What output channels contribute to the gradient of the offset takes about this many bytes at a time.
 const TERMS_BYTES: u64 = 16 << 20;
 
+/// The most iterations of all loops of an invocation: lavapipe leaves them after 65535, whatever they have done by then. GPUs do not, and one
+/// more piece costs them more than it costs a CPU.
+fn most_iterations(gpu: &Gpu) -> u64 {
+    if gpu.capabilities().software() { 60_000 } else { 1 << 22 }
+}
+
 /// What a pooling reads, in f32.
 pub(super) struct Sources {
     pub(super) input: Tensor,
@@ -121,6 +127,10 @@ fn input_gradient(
     // One row of tiles fits at least: so many words for each tile.
     let grads = 4 * u64::from(g.out_channels) * u64::from(g.bins());
     let step = rois_at_once(g, recorder.gpu(), &[(grads, u64::MAX), (row * u64::from(g.bins().div_ceil(32)), budget)]);
+    let step =
+        step.min(
+            (most_iterations(recorder.gpu()) / (u64::from(g.bins()) * iterations(g))).clamp(1, u32::MAX.into()) as u32
+        );
     let words = (step * g.bins()).div_ceil(32);
     let rows = (budget / (row * u64::from(words))).clamp(1, u32::MAX.into()) as u32;
     let (some_images, some_rows) = ((rows / tile_rows).clamp(1, g.batch), rows.min(tile_rows));
@@ -242,18 +252,25 @@ fn offset_gradient(
         })?;
         let terms = terms.part("offset", 0..2 * u64::from(count) * of_roi)?;
         let grad_offset = rows_part("grad_offset", &offset.tensor, &rois)?;
-        let params = roi_offset_gradient::Params {
-            rois: count,
-            classes: g.classes,
-            class_channels: g.class_channels(),
-            pooled_height: g.pooled[0],
-            pooled_width: g.pooled[1],
-            part_height,
-            part_width,
-            accumulate: offset.accumulate.into(),
-            ..Default::default()
-        };
-        roi_offset_gradient(recorder, params, [&terms, &grad_offset])?;
+        let bins_of_part =
+            u64::from(g.pooled[0].div_ceil(part_height) + 1) * u64::from(g.pooled[1].div_ceil(part_width) + 1);
+        let some_channels = (most_iterations(recorder.gpu()) / bins_of_part).clamp(1, u32::MAX.into()) as u32;
+        for channels in pieces(0..g.class_channels(), some_channels) {
+            let params = roi_offset_gradient::Params {
+                rois: count,
+                classes: g.classes,
+                class_channels: g.class_channels(),
+                channel_first: channels.start,
+                channels: channels.end - channels.start,
+                pooled_height: g.pooled[0],
+                pooled_width: g.pooled[1],
+                part_height,
+                part_width,
+                accumulate: (offset.accumulate || channels.start > 0).into(),
+                ..Default::default()
+            };
+            roi_offset_gradient(recorder, params, [&terms, &grad_offset])?;
+        }
     }
     Ok(())
 }
@@ -265,6 +282,25 @@ fn samples_along(g: &RoiPooling, axis: usize) -> u64 {
         0 => 1 + (2 * (u64::from(extent) + 2)).div_ceil(g.pooled[axis].into()),
         fixed => fixed.into(),
     }
+}
+
+/// The samples of a bin along an axis that count, at most: where there are as many as pixels, two are more than half a pixel apart.
+fn most_along(g: &RoiPooling, axis: usize) -> u32 {
+    let extent = [g.height, g.width][axis];
+    match g.samples[axis] {
+        0 => 2 * (extent + 2),
+        fixed => fixed,
+    }
+}
+
+/// The iterations that a pixel needs for a bin, at most: a step of each bisection halves the samples, and those between pixels are walked over.
+fn iterations(g: &RoiPooling) -> u64 {
+    let along = |axis: usize| {
+        let most = u64::from(most_along(g, axis));
+        let near = if g.samples[axis] == 0 { most.min(8) } else { most };
+        near + if most > 8 { 2 * (u64::from(most.ilog2()) + 1) } else { 0 }
+    };
+    along(0) + along(1) + 2
 }
 
 /// The samples of a bin that count, at most on the average.
@@ -384,7 +420,12 @@ fn planes(
                 reach: g.reach.to_bits(),
                 ..Default::default()
             };
-            dispatch(recorder, &piece, params)
+            // Rows of samples, so that loops end.
+            let some_rows = (most_iterations(recorder.gpu()) / (u64::from(most_along(g, 1)) + 2)).max(1) as u32;
+            pieces(0..most_along(g, 0), some_rows).try_for_each(|rows| {
+                let params = roi_planes::Params { row_first: rows.start, rows: rows.end - rows.start, ..params };
+                dispatch(recorder, &piece, params)
+            })
         })
     })
 }
