@@ -127,10 +127,8 @@ fn input_gradient(
     // One row of tiles fits at least: so many words for each tile.
     let grads = 4 * u64::from(g.out_channels) * u64::from(g.bins());
     let step = rois_at_once(g, recorder.gpu(), &[(grads, u64::MAX), (row * u64::from(g.bins().div_ceil(32)), budget)]);
-    let step =
-        step.min(
-            (most_iterations(recorder.gpu()) / (u64::from(g.bins()) * iterations(g))).clamp(1, u32::MAX.into()) as u32
-        );
+    let by_iterations = most_iterations(recorder.gpu()) / (u64::from(g.bins()) * iterations(g));
+    let step = step.min(by_iterations.clamp(1, u32::MAX.into()) as u32);
     let words = (step * g.bins()).div_ceil(32);
     let rows = (budget / (row * u64::from(words))).clamp(1, u32::MAX.into()) as u32;
     let (some_images, some_rows) = ((rows / tile_rows).clamp(1, g.batch), rows.min(tile_rows));
@@ -275,15 +273,6 @@ fn offset_gradient(
     Ok(())
 }
 
-/// The samples of a bin along an axis that count, at most on the average: pixels are no closer to one another than two samples apart.
-fn samples_along(g: &RoiPooling, axis: usize) -> u64 {
-    let extent = [g.height, g.width][axis];
-    match g.samples[axis] {
-        0 => 1 + (2 * (u64::from(extent) + 2)).div_ceil(g.pooled[axis].into()),
-        fixed => fixed.into(),
-    }
-}
-
 /// The samples of a bin along an axis that count, at most: where there are as many as pixels, two are more than half a pixel apart.
 fn most_along(g: &RoiPooling, axis: usize) -> u32 {
     let extent = [g.height, g.width][axis];
@@ -293,7 +282,7 @@ fn most_along(g: &RoiPooling, axis: usize) -> u32 {
     }
 }
 
-/// The iterations that a pixel needs for a bin, at most: a step of each bisection halves the samples, and those between pixels are walked over.
+/// The iterations that a pixel needs for a bin, at most: it bisects many samples, and walks over those near it.
 fn iterations(g: &RoiPooling) -> u64 {
     let along = |axis: usize| {
         let most = u64::from(most_along(g, axis));
@@ -305,7 +294,11 @@ fn iterations(g: &RoiPooling) -> u64 {
 
 /// The samples of a bin that count, at most on the average.
 fn samples(g: &RoiPooling) -> u64 {
-    samples_along(g, 0) * samples_along(g, 1)
+    let along = |axis: usize| match g.samples[axis] {
+        0 => 1 + u64::from(most_along(g, axis).div_ceil(g.pooled[axis])),
+        fixed => u64::from(fixed),
+    };
+    along(0) * along(1)
 }
 
 /// How many RoIs are done together: their bins, and further bytes for each, are within their budgets and can be bound, and a dispatch does
