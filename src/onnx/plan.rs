@@ -125,7 +125,7 @@ impl ModelPlan {
         let inputs = by_name(self.inputs.iter().map(|(name, _)| name.as_str()), inputs)?;
         let mut values: Vec<Option<Tensor>> = vec![None; self.values];
         for (value, ((name, planned), input)) in self.inputs.iter().zip(inputs).enumerate() {
-            recorder.check("input", input).map_err(|error| error.at(&format!("input {name:?}")))?;
+            recorder.check("input", input.gpu()).map_err(|error| error.at(&format!("input {name:?}")))?;
             let (shape, dtype) = (input.shape(), input.dtype());
             if shape != planned.shape {
                 let message = format!("input {name:?} is {shape}; the plan was made for {}", planned.shape);

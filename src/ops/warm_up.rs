@@ -1,13 +1,14 @@
 use super::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan,
-    GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, UnaryPlan,
+    DeformRoiPoolPlan, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, UnaryPlan,
 };
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{
     BatchNorm, BatchNormInputs, BilinearSample, BilinearSampleInputs, Binary, BinaryInputs, Concat, Conv2d,
     Conv2dGradients, Conv2dInputs, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
-    DeformIm2colInputs, GlobalAveragePool, Im2col, Matmul, MatmulGradients, MatmulInputs, Unary,
+    DeformIm2colInputs, DeformRoiPool, DeformRoiPoolGradients, DeformRoiPoolInputs, GlobalAveragePool, Im2col, Matmul,
+    MatmulGradients, MatmulInputs, Unary,
 };
 use crate::gpu::{Gpu, Recorder, Tensor};
 
@@ -63,6 +64,10 @@ impl Gpu {
         GlobalAveragePoolPlan::new(self, &GlobalAveragePool, pixel.spec())?.forward(&mut recorder, pixel)?;
         let inputs = BatchNormInputs { input: pixel, scale: channel, shift: channel };
         BatchNormPlan::new(self, &BatchNorm, &inputs.map(|tensor| tensor.spec()))?.forward(&mut recorder, &inputs)?;
+        // Its kernels are those of every pooling of RoIs.
+        let inputs = DeformRoiPoolInputs { input: pixel, rois: &Tensor::new(self, [1, 5], DType::F32)?, offset: None };
+        DeformRoiPoolPlan::new(self, &DeformRoiPool::default(), &inputs.map(|tensor| tensor.spec()))?
+            .forward(&mut recorder, &inputs)?;
         let inputs = BilinearSampleInputs { input: pixel, positions: offset };
         let last = BilinearSamplePlan::new(self, &BilinearSample::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;
@@ -94,6 +99,14 @@ impl Gpu {
         // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.
         let wanted = DeformConv2dGradients { offset: Some(()), ..DeformConv2dGradients::default() };
         plan.backward(&mut recorder, &inputs, pixel, &wanted)?;
+        let rois = &Tensor::new(self, [1, 5], DType::F32)?;
+        let inputs = DeformRoiPoolInputs { input: pixel, rois, offset: Some(offset) };
+        DeformRoiPoolPlan::new(self, &DeformRoiPool::default(), &inputs.map(|tensor| tensor.spec()))?.backward(
+            &mut recorder,
+            &inputs,
+            pixel,
+            &DeformRoiPoolGradients::ALL,
+        )?;
         let inputs = MatmulInputs { a: element, b: element };
         MatmulPlan::new(self, &Matmul::default(), &inputs.map(|tensor| tensor.spec()))?.backward(
             &mut recorder,

@@ -141,6 +141,20 @@ pub(crate) fn every_op() -> Vec<Problem> {
         shift: normal(&mut rng, [5], 1.0),
     };
     problems.push(Problem::BatchNorm(BatchNorm, inputs));
+    let inputs = DeformRoiPoolInputs {
+        input: normal(&mut rng, [2, 3, 5, 7], 1.0),
+        rois: Array {
+            shape: [3, 5].into(),
+            elements: [[0, 1, 0, 5, 3], [1, -2, 1, 4, 9], [0, 3, 4, 2, 2]]
+                .concat()
+                .into_iter()
+                .map(|n: i8| n.into())
+                .collect(),
+        },
+        offset: Some(Array::from_fn([3, 2, 3, 1], |index| index as f32 / 16.0 - 0.5)),
+    };
+    let op = DeformRoiPool { pooled: [3, 1], sampling_ratio: 2, ..DeformRoiPool::default() };
+    problems.push(Problem::DeformRoiPool(op, inputs));
     problems
 }
 

@@ -31,6 +31,7 @@ mod limits;
 mod onnx;
 mod properties;
 mod random;
+mod roi;
 mod shapes;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]

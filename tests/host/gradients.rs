@@ -125,6 +125,92 @@ fn bilinear_sample_by_differences() {
     }
 }
 
+/// RoIs within an image and across its edges. Their corners have digits of their own, so that no sample lies on a kink.
+fn regions(rng: &mut Rng) -> Vec<f64> {
+    (0..6)
+        .flat_map(|roi| {
+            [
+                f64::from(roi % 2),
+                rng.f64() * 3.0 - 2.0,
+                rng.f64() * 3.0 - 2.0,
+                3.0 + rng.f64() * 4.0,
+                3.0 + rng.f64() * 4.0,
+            ]
+        })
+        .collect()
+}
+
+#[test]
+fn roi_align_by_differences() {
+    let mut rng = Rng::with_seed(68);
+    for (channels, sampling_ratio) in [(RoiChannels::Each, 0), (RoiChannels::PositionSensitive, 2)] {
+        let op = RoiAlign { pooled: [2, 3], sampling_ratio, channels, ..RoiAlign::default() };
+        let extents = [2, 6, 5, 4];
+        let shapes = RoiAlignInputs { input: extents.into(), rois: [6, 5].into() };
+        let geometry = RoiAlignGeometry::new(&op, &shapes).unwrap();
+        let (input, rois) = (drawn(&mut rng, extents), regions(&mut rng));
+        let grad_output = drawn(&mut rng, geometry.output_shape().extents().try_into().unwrap());
+        let slices = RoiAlignInputs { input: &input[..], rois: &rois[..] };
+        let gradients = reference::roi_align_backward(&geometry, &slices, &grad_output).unwrap();
+        check("input", &gradients.input.unwrap(), &input, |input| {
+            weighted(reference::roi_align(&geometry, &RoiAlignInputs { input, ..slices }).unwrap(), &grad_output)
+        });
+    }
+}
+
+#[test]
+fn deform_roi_pool_by_differences() {
+    let mut rng = Rng::with_seed(69);
+    for sampling_ratio in [0, 1, 3] {
+        let op = DeformRoiPool { pooled: [2, 3], sampling_ratio, gamma: 0.3, ..DeformRoiPool::default() };
+        let (input, offset) = ([2, 3, 5, 4], [6, 2, 2, 3]);
+        let shapes = DeformRoiPoolInputs { input: input.into(), rois: [6, 5].into(), offset: Some(offset.into()) };
+        let geometry = DeformRoiPoolGeometry::new(&op, &shapes).unwrap();
+        let (input, offset, rois) = (drawn(&mut rng, input), drawn(&mut rng, offset), regions(&mut rng));
+        let grad_output = drawn(&mut rng, [6, 3, 2, 3]);
+        let slices = DeformRoiPoolInputs { input: &input[..], rois: &rois[..], offset: Some(&offset[..]) };
+        let gradients = reference::deform_roi_pool_backward(&geometry, &slices, &grad_output).unwrap();
+        let loss = |inputs: DeformRoiPoolInputs<&[f64]>| {
+            weighted(reference::deform_roi_pool(&geometry, &inputs).unwrap(), &grad_output)
+        };
+        check("input", &gradients.input.unwrap(), &input, |input| loss(DeformRoiPoolInputs { input, ..slices }));
+        check("offset", &gradients.offset.unwrap(), &offset, |offset| {
+            loss(DeformRoiPoolInputs { offset: Some(offset), ..slices })
+        });
+    }
+}
+
+#[test]
+fn deform_ps_roi_pool_by_differences() {
+    let mut rng = Rng::with_seed(70);
+    for (group_size, pooled_size, part_size) in [(2, 2, 2), (2, 3, 2), (1, 2, 3)] {
+        let op = DeformPsRoiPool {
+            output_dim: 6,
+            // Corners are rounded: a scale with digits of its own keeps samples off the kinks.
+            spatial_scale: 0.731,
+            group_size,
+            pooled_size,
+            part_size,
+            spatial_bins: [2, 3],
+            trans_std: 0.2,
+        };
+        let (input, offset) = ([2, 6 * group_size * group_size, 5, 4], [6, 4, part_size, part_size]);
+        let shapes = DeformPsRoiPoolInputs { input: input.into(), rois: [6, 5].into(), offset: Some(offset.into()) };
+        let geometry = DeformPsRoiPoolGeometry::new(&op, &shapes).unwrap();
+        let (input, offset, rois) = (drawn(&mut rng, input), drawn(&mut rng, offset), regions(&mut rng));
+        let grad_output = drawn(&mut rng, geometry.output_shape().extents().try_into().unwrap());
+        let slices = DeformPsRoiPoolInputs { input: &input[..], rois: &rois[..], offset: Some(&offset[..]) };
+        let gradients = reference::deform_ps_roi_pool_backward(&geometry, &slices, &grad_output).unwrap();
+        let loss = |inputs: DeformPsRoiPoolInputs<&[f64]>| {
+            weighted(reference::deform_ps_roi_pool(&geometry, &inputs).unwrap(), &grad_output)
+        };
+        check("input", &gradients.input.unwrap(), &input, |input| loss(DeformPsRoiPoolInputs { input, ..slices }));
+        check("offset", &gradients.offset.unwrap(), &offset, |offset| {
+            loss(DeformPsRoiPoolInputs { offset: Some(offset), ..slices })
+        });
+    }
+}
+
 #[test]
 fn matmul_by_differences() {
     let mut rng = Rng::with_seed(64);

@@ -12,6 +12,7 @@ mod layers;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod reference;
+mod roi;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,8 +5,8 @@ use pliant::geometry::*;
 use pliant::reference::{self, Reference};
 use pliant::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan,
-    Destination, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder, Result, Shape, SplitPlan, Strategy,
-    Tensor, TensorSpec, UnaryPlan, wgpu,
+    DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder,
+    Result, RoiAlignPlan, Shape, SplitPlan, Strategy, Tensor, TensorSpec, UnaryPlan, wgpu,
 };
 
 /// A tensor on the host.
@@ -79,6 +79,7 @@ pub(crate) struct Storage {
     pub(crate) data: DType,
     /// Offset or positions.
     pub(crate) offset: DType,
+    /// Mask, or RoIs.
     pub(crate) mask: DType,
     /// Weight and bias, scale and shift, the second operand, and every second tensor of a list.
     pub(crate) weight: DType,
@@ -121,6 +122,9 @@ pub(crate) enum Problem {
     Split(Split, Array),
     GlobalAveragePool(GlobalAveragePool, Array),
     BatchNorm(BatchNorm, BatchNormInputs<Array>),
+    RoiAlign(RoiAlign, RoiAlignInputs<Array>),
+    DeformRoiPool(DeformRoiPool, DeformRoiPoolInputs<Array>),
+    DeformPsRoiPool(DeformPsRoiPool, DeformPsRoiPoolInputs<Array>),
 }
 
 /// Elements in front of and behind an output that nobody may write.
@@ -176,6 +180,16 @@ impl Problem {
             Self::BatchNorm(op, inputs) => {
                 reference::batch_norm(&BatchNormGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
             }
+            Self::RoiAlign(op, inputs) => {
+                reference::roi_align(&RoiAlignGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
+            Self::DeformRoiPool(op, inputs) => {
+                reference::deform_roi_pool(&DeformRoiPoolGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
+            Self::DeformPsRoiPool(op, inputs) => reference::deform_ps_roi_pool(
+                &DeformPsRoiPoolGeometry::new(op, &inputs.map(shape))?,
+                &inputs.map(slice),
+            ),
         }
     }
 
@@ -236,6 +250,18 @@ impl Problem {
                 let geometry = BatchNormGeometry::new(op, &inputs.map(shape))?;
                 named!(reference::batch_norm_backward(&geometry, &inputs.map(slice), grad_output))
             }
+            Self::RoiAlign(op, inputs) => {
+                let geometry = RoiAlignGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::roi_align_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            Self::DeformRoiPool(op, inputs) => {
+                let geometry = DeformRoiPoolGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::deform_roi_pool_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            Self::DeformPsRoiPool(op, inputs) => {
+                let geometry = DeformPsRoiPoolGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::deform_ps_roi_pool_backward(&geometry, &inputs.map(slice), grad_output))
+            }
             Self::Im2col(..) | Self::DeformIm2col(..) => Vec::new(),
         })
     }
@@ -258,6 +284,9 @@ impl Problem {
             Self::Split(op, input) => format!("{op:?} {:?}", input.shape),
             Self::GlobalAveragePool(op, input) => format!("{op:?} {:?}", input.shape),
             Self::BatchNorm(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::RoiAlign(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::DeformRoiPool(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::DeformPsRoiPool(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
         }
     }
 
@@ -299,6 +328,20 @@ impl Problem {
             Self::BatchNorm(op, i) => {
                 let (input, scale, shift) = (i.input.stored(data), i.scale.stored(weight), i.shift.stored(weight));
                 Self::BatchNorm(*op, BatchNormInputs { input, scale, shift })
+            }
+            Self::RoiAlign(op, i) => {
+                let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
+                Self::RoiAlign(*op, RoiAlignInputs { input, rois })
+            }
+            Self::DeformRoiPool(op, i) => {
+                let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
+                let offset = i.offset.as_ref().map(|array| array.stored(offset));
+                Self::DeformRoiPool(*op, DeformRoiPoolInputs { input, rois, offset })
+            }
+            Self::DeformPsRoiPool(op, i) => {
+                let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
+                let offset = i.offset.as_ref().map(|array| array.stored(offset));
+                Self::DeformPsRoiPool(*op, DeformPsRoiPoolInputs { input, rois, offset })
             }
         }
     }
@@ -413,6 +456,26 @@ impl Problem {
                 let BatchNormInputs { input, scale, shift } = inputs;
                 let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
                 run!(BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
+            Self::RoiAlign(op, inputs) => {
+                let inputs = RoiAlignInputs { input: data(&inputs.input)?, rois: mask(&inputs.rois)? };
+                run!(RoiAlignPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
+            Self::DeformRoiPool(op, inputs) => {
+                let inputs = DeformRoiPoolInputs {
+                    input: data(&inputs.input)?,
+                    rois: mask(&inputs.rois)?,
+                    offset: inputs.offset.as_ref().map(offset).transpose()?,
+                };
+                run!(DeformRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
+            Self::DeformPsRoiPool(op, inputs) => {
+                let inputs = DeformPsRoiPoolInputs {
+                    input: data(&inputs.input)?,
+                    rois: mask(&inputs.rois)?,
+                    offset: inputs.offset.as_ref().map(offset).transpose()?,
+                };
+                run!(DeformPsRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
             }
         }
     }
@@ -560,6 +623,29 @@ impl Problem {
                 let plan = DeformConv2dPlan::new(gpu, op, &inputs.map(Tensor::spec));
                 let inputs = &inputs.map(|tensor| tensor);
                 run!(plan, inputs, DeformConv2dGradients { input, offset, weight, mask, bias })
+            }
+            Self::RoiAlign(op, inputs) => {
+                let inputs = RoiAlignInputs { input: data(&inputs.input)?, rois: mask(&inputs.rois)? };
+                let plan = RoiAlignPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), RoiAlignGradients { input })
+            }
+            Self::DeformRoiPool(op, inputs) => {
+                let inputs = DeformRoiPoolInputs {
+                    input: data(&inputs.input)?,
+                    rois: mask(&inputs.rois)?,
+                    offset: inputs.offset.as_ref().map(offset).transpose()?,
+                };
+                let plan = DeformRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), DeformRoiPoolGradients { input, offset })
+            }
+            Self::DeformPsRoiPool(op, inputs) => {
+                let inputs = DeformPsRoiPoolInputs {
+                    input: data(&inputs.input)?,
+                    rois: mask(&inputs.rois)?,
+                    offset: inputs.offset.as_ref().map(offset).transpose()?,
+                };
+                let plan = DeformPsRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), DeformPsRoiPoolGradients { input, offset })
             }
             Self::Im2col(..) | Self::DeformIm2col(..) => Ok(Vec::new()),
         }
