@@ -10,6 +10,7 @@ pub(crate) static DEFORM_SAMPLES: Kernel = Kernel {
         "shared/border.wgsl",
         "shared/bilinear.wgsl",
         "shared/window.wgsl",
+        "shared/taps.wgsl",
         "shared/offsets.wgsl",
         "shared/samples.wgsl",
         "deform_samples.wgsl",

@@ -11,6 +11,7 @@ macro_rules! kernel {
                 "shared/grid.wgsl",
                 $quad,
                 "shared/window.wgsl",
+                "shared/taps.wgsl",
                 "shared/columns.wgsl",
                 $columns,
                 "im2col.wgsl"

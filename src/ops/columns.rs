@@ -79,16 +79,20 @@ impl Columns {
         deformation: Option<Deformation>,
         layout: ColumnsLayout,
     ) -> Result<Self> {
-        match deformation {
-            None => im2col::compile(gpu, layout)?,
-            Some(_) => deform_im2col::compile(gpu, layout)?,
-        }
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
         let pixels = im2col.height * im2col.width;
         let packing = ChannelsLast::new(gpu, im2col.channels, pixels, groups, offset_groups)?;
         let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, layout);
         let channel_runs = Constant::new(gpu, "pliant channel_runs", bytemuck::cast_slice(&runs))?;
         Ok(Self { im2col, groups, deformation, layout, packing, runs: runs.len() as u32, channel_runs })
+    }
+
+    /// Compiles what makes the columns.
+    pub(super) fn compile(&self, gpu: &Gpu) -> Result<()> {
+        match self.deformation {
+            None => im2col::compile(gpu, self.layout),
+            Some(_) => deform_im2col::compile(gpu, self.layout),
+        }
     }
 
     pub(super) fn quads_per_group(&self) -> u32 {

@@ -21,6 +21,7 @@ impl DeformIm2colPlan {
         let geometry = DeformIm2colGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, DeformIm2colInputs::named, geometry.columns_shape())?;
         let columns = Columns::new(gpu, geometry.im2col, 1, Some(geometry.deformation), ColumnsLayout::Channels)?;
+        columns.compile(gpu)?;
         Ok(Self { contract, columns })
     }
 

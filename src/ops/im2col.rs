@@ -20,7 +20,9 @@ impl Im2colPlan {
     pub fn new(gpu: &Gpu, op: &Im2col, input: TensorSpec) -> Result<Self> {
         let geometry = Im2colGeometry::new(op, input.shape)?;
         let contract = Contract::new(gpu, input, |spec| [("input", Some(spec))], geometry.columns_shape()?)?;
-        Ok(Self { contract, columns: Columns::new(gpu, geometry, 1, None, ColumnsLayout::Channels)? })
+        let columns = Columns::new(gpu, geometry, 1, None, ColumnsLayout::Channels)?;
+        columns.compile(gpu)?;
+        Ok(Self { contract, columns })
     }
 
     /// Records the columns into a new tensor (batch, out_height, out_width, taps, channels).

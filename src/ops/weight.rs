@@ -1,6 +1,8 @@
 //! Weights of convolutions, plain or packed once for many calls.
 
-use super::Argument;
+use super::{Argument, Strategy};
+use crate::error::{Error, Result};
+use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Tensor, TensorSpec};
 
 /// A weight in the order in which a plan's kernels read it: what a model keeps for inference in place of the plain one.
@@ -21,13 +23,37 @@ impl PackedWeight {
     pub fn spec(&self) -> TensorSpec {
         self.spec
     }
+
+    /// The tensor, for a plan whose kernels read the weight in a given order.
+    pub(super) fn packed_for(&self, needs: Packing) -> Result<Tensor> {
+        if self.packing != needs {
+            let has = self.packing;
+            return Err(Error::attribute("weight", format!("weight was packed for {has}; the plan has {needs}")));
+        }
+        Ok(self.packed.clone())
+    }
 }
 
 /// What decides the order of a packed weight of a given shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packing {
-    pub(super) groups: u32,
-    pub(super) offset_groups: u32,
+    strategy: Strategy,
+    groups: u32,
+    offset_groups: u32,
+}
+
+impl Packing {
+    pub(super) fn new(strategy: Strategy, geometry: &Conv2dGeometry, deformation: Option<&Deformation>) -> Self {
+        let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
+        Self { strategy, groups: geometry.groups, offset_groups }
+    }
+}
+
+impl std::fmt::Display for Packing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { strategy, groups, offset_groups } = self;
+        write!(f, "{groups} groups and {offset_groups} offset groups by {strategy}")
+    }
 }
 
 /// What a plan takes for a weight: a tensor, which is packed in the recording, or one packed before.

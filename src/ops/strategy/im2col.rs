@@ -7,8 +7,9 @@ use super::super::convert::widened;
 use super::super::matmul::{self, Matrix, Output, Product};
 use super::super::weight::{PackedWeight, Packing, Weight};
 use super::super::{in_pieces, pieces};
+use super::Strategy;
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
 use crate::kernels::columns::ColumnsLayout;
@@ -27,10 +28,11 @@ pub(in crate::ops) struct Im2colConvolution {
 impl Im2colConvolution {
     pub(in crate::ops) fn new(gpu: &Gpu, geometry: Conv2dGeometry, deformation: Option<Deformation>) -> Result<Self> {
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, ColumnsLayout::Quads)?;
+        columns.compile(gpu)?;
         gpu.compile(&pack_weight::PACK_WEIGHT)?;
         matmul::compile(gpu)?;
-        let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
-        Ok(Self { geometry, columns, packing: Packing { groups: geometry.groups, offset_groups } })
+        let packing = Packing::new(Strategy::Im2col, &geometry, deformation.as_ref());
+        Ok(Self { geometry, columns, packing })
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -48,17 +50,7 @@ impl Im2colConvolution {
                 self.pack_into(recorder, plain, &packed, self.geometry.group_out_channels())?;
                 Ok(packed)
             }
-            Weight::Packed(PackedWeight { packing, packed, .. }) => {
-                let (has, needs) = (packing, self.packing);
-                if *has != needs {
-                    let message = format!(
-                        "weight was packed for {} groups and {} offset groups; the plan has {} and {}",
-                        has.groups, has.offset_groups, needs.groups, needs.offset_groups
-                    );
-                    return Err(Error::attribute("weight", message));
-                }
-                Ok(packed.clone())
-            }
+            Weight::Packed(packed) => packed.packed_for(self.packing),
         }
     }
 
