@@ -88,10 +88,11 @@ pub(crate) fn tile_work(capabilities: &Capabilities, [rows, pixels]: [u32; 2], t
     (product + Capabilities::WORK_PER_ELEMENT) * u64::from(pixels) * u64::from(terms) * 4
 }
 
-/// The files of a kernel by its own and how it samples.
+/// The files of a kernel by its own and how it samples; behind a directive, where it has one.
 macro_rules! with_sampler {
-    (window: $($file:literal),+ $(,)?) => {
+    (window $(after $first:literal)?: $($file:literal),+ $(,)?) => {
         crate::gpu::wgsl![
+            $($first,)?
             "shared/grid.wgsl",
             "shared/fused.wgsl",
             "shared/taps.wgsl",
@@ -99,8 +100,9 @@ macro_rules! with_sampler {
             $($file),+
         ]
     };
-    (deform: $($file:literal),+ $(,)?) => {
+    (deform $(after $first:literal)?: $($file:literal),+ $(,)?) => {
         crate::gpu::wgsl![
+            $($first,)?
             "shared/grid.wgsl",
             "shared/border.wgsl",
             "shared/bilinear.wgsl",

@@ -15,6 +15,7 @@ pub(crate) mod deform_col2im;
 pub(crate) mod deform_im2col;
 pub(crate) mod deform_samples;
 pub(crate) mod fused;
+pub(crate) mod fused_cooperative;
 pub(crate) mod fused_direct;
 pub(crate) mod fused_tile;
 pub(crate) mod fused_weight;

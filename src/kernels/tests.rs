@@ -27,6 +27,12 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&deform_im2col::DEFORM_IM2COL_QUADS, columns::Params::FIELDS),
     (&deform_im2col::DEFORM_IM2COL_QUADS_U64, columns::Params::FIELDS),
     (&deform_samples::DEFORM_SAMPLES, columns::Params::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_8X8_8[0], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_8X8_8[1], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_8X8_32[0], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_8X8_32[1], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_16X16_32[0], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_16X16_32[1], fused::Uniform::FIELDS),
     (&fused_direct::FUSED_DIRECT[0], fused::Uniform::FIELDS),
     (&fused_direct::FUSED_DIRECT[1], fused::Uniform::FIELDS),
     (&fused_tile::FUSED_TILE_32X128[0], fused::Uniform::FIELDS),
@@ -64,12 +70,20 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&unpack_weight::UNPACK_WEIGHT, unpack_weight::Params::FIELDS),
 ];
 
+/// Whether a kernel needs what only Vulkan and Metal have.
+fn cooperative(kernel: &Kernel) -> bool {
+    kernel.name == "fused_cooperative"
+}
+
 fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
     let source = kernel.source();
     let label = kernel.label();
     let module = naga::front::wgsl::parse_str(&source)
         .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, &label)));
-    let capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_INT64;
+    let mut capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_INT64;
+    if cooperative(kernel) {
+        capabilities |= Capabilities::SHADER_FLOAT16 | Capabilities::COOPERATIVE_MATRIX;
+    }
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, &label)));
@@ -148,6 +162,9 @@ fn every_kernel_translates_for_every_target() {
         let (text, _) = naga::back::msl::write_string(&module, &info, &options, &pipeline)
             .unwrap_or_else(|error| panic!("{label} to MSL: {error}"));
         assert!(text.contains("kernel void"), "{label}");
+        if cooperative(kernel) {
+            continue;
+        }
 
         let options =
             naga::back::hlsl::Options { shader_model: naga::back::hlsl::ShaderModel::V6_0, ..Default::default() };

@@ -26,7 +26,7 @@ impl Conv2dPlan {
     /// The same with the strategy forced, if one is given.
     ///
     /// # Errors
-    /// As [`Conv2dPlan::new`].
+    /// As [`Conv2dPlan::new`]; [`Error::Unsupported`](crate::Error::Unsupported) where the strategy is not applicable.
     pub fn with_strategy(
         gpu: &Gpu,
         op: &Conv2d,
@@ -35,7 +35,7 @@ impl Conv2dPlan {
     ) -> Result<Self> {
         let geometry = Conv2dGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, Conv2dInputs::named, geometry.output_shape())?;
-        let convolution = Convolution::new(gpu, geometry, None, strategy)?;
+        let convolution = Convolution::new(gpu, geometry, None, inputs.input.dtype, strategy)?;
         Ok(Self { contract, geometry, convolution })
     }
 

@@ -26,7 +26,7 @@ impl DeformConv2dPlan {
     /// The same with the strategy forced, if one is given.
     ///
     /// # Errors
-    /// As [`DeformConv2dPlan::new`].
+    /// As [`DeformConv2dPlan::new`]; [`Error::Unsupported`](crate::Error::Unsupported) where the strategy is not applicable.
     pub fn with_strategy(
         gpu: &Gpu,
         op: &DeformConv2d,
@@ -35,7 +35,8 @@ impl DeformConv2dPlan {
     ) -> Result<Self> {
         let geometry = DeformConv2dGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, DeformConv2dInputs::named, geometry.output_shape())?;
-        let convolution = Convolution::new(gpu, geometry.conv2d, Some(geometry.deformation), strategy)?;
+        let convolution =
+            Convolution::new(gpu, geometry.conv2d, Some(geometry.deformation), inputs.input.dtype, strategy)?;
         Ok(Self { contract, geometry, convolution })
     }
 

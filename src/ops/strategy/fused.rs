@@ -3,21 +3,24 @@
 use std::ops::Range;
 
 use super::super::columns::{Columns, Sampler, bound_pixels};
-use super::super::convert::widened;
+use super::super::convert::{rounded, widened};
 use super::super::sums::Sums;
 use super::super::weight::{PackedWeight, Packing, Weight};
 use super::super::{bindable, in_pieces, pieces};
 use super::Strategy;
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
 use crate::kernels::columns::{self, ColumnsLayout};
+use crate::kernels::convert::CONVERT;
 use crate::kernels::fused::{self, Dispatch, tile_work};
+use crate::kernels::fused_cooperative::{self, Matrices, fused_cooperative};
 use crate::kernels::fused_direct::{self, fused_direct};
 use crate::kernels::fused_tile::{self, Tile, fused_tile};
 use crate::kernels::fused_weight::{self, FUSED_WEIGHT, fused_weight};
 use crate::kernels::segment_sums::SEGMENT_SUMS;
+use crate::shape::Shape;
 
 /// Workgroups that keep a large device busy: about four for each of its 132 cores.
 const BUSY: u64 = 512;
@@ -28,7 +31,7 @@ const LEAST_TERMS: u32 = 32;
 /// The most bytes of the outputs of all splits.
 const SPLIT_BYTES: u64 = 64 << 20;
 
-/// Terms are split at multiples of the most that a kernel does at a time.
+/// The most terms that a kernel does at a time. Where terms are cut they are cut at multiples of it.
 const STEP: u32 = 4;
 
 /// Which kernel does a convolution.
@@ -37,6 +40,7 @@ enum Family {
     /// Groups of few rows.
     Direct,
     Tiles(Tile),
+    Cooperative(Matrices),
 }
 
 impl Family {
@@ -52,10 +56,18 @@ impl Family {
         }
     }
 
+    fn strategy(self) -> Strategy {
+        match self {
+            Self::Direct | Self::Tiles(_) => Strategy::Fused,
+            Self::Cooperative(_) => Strategy::FusedCooperative,
+        }
+    }
+
     fn compile(self, gpu: &Gpu, deformable: bool) -> Result<()> {
         match self {
             Self::Direct => fused_direct::compile(gpu, deformable),
             Self::Tiles(tile) => fused_tile::compile(gpu, tile, deformable),
+            Self::Cooperative(matrices) => fused_cooperative::compile(gpu, matrices, deformable),
         }
     }
 
@@ -63,6 +75,7 @@ impl Family {
         match self {
             Self::Direct => fused_direct(recorder, dispatch),
             Self::Tiles(tile) => fused_tile(recorder, tile, dispatch),
+            Self::Cooperative(matrices) => fused_cooperative(recorder, matrices, dispatch),
         }
     }
 
@@ -71,6 +84,15 @@ impl Family {
         match self {
             Self::Direct => fused_direct::TILE,
             Self::Tiles(tile) => tile.extents(),
+            Self::Cooperative(matrices) => matrices.tile(),
+        }
+    }
+
+    /// What it reads the weight as, and of how many rows it reads it together.
+    fn weight(self) -> (DType, u32) {
+        match self {
+            Self::Direct | Self::Tiles(_) => (DType::F32, 4),
+            Self::Cooperative(matrices) => (DType::F16, matrices.tile()[0]),
         }
     }
 
@@ -92,18 +114,55 @@ pub(super) struct FusedConvolution {
 }
 
 impl FusedConvolution {
+    /// In f32.
     pub(super) fn new(gpu: &Gpu, geometry: Conv2dGeometry, deformation: Option<Deformation>) -> Result<Self> {
+        Self::with_family(gpu, geometry, deformation, Family::of(&geometry))
+    }
+
+    /// By cooperative matrices, for data of 16 bits.
+    pub(super) fn cooperative(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
+        data: DType,
+    ) -> Result<Self> {
+        if data == DType::F32 {
+            let message = "input holds f32; cooperative matrices multiply f16, and serve data of 16 bits only";
+            return Err(Error::Unsupported(message.to_string()));
+        }
+        let Some(matrices) = Matrices::of(gpu.capabilities()) else {
+            let message = format!(
+                "{gpu:?} has not enabled cooperative matrices of 8 x 8 or 16 x 16 f16 with sums in f32, in subgroups of a \
+                 fixed size: see GpuOptions::cooperative_matrices"
+            );
+            return Err(Error::Unsupported(message));
+        };
+        Self::with_family(gpu, geometry, deformation, Family::Cooperative(matrices))
+    }
+
+    fn with_family(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
+        family: Family,
+    ) -> Result<Self> {
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, ColumnsLayout::Quads)?;
-        let family = Family::of(&geometry);
         gpu.compile(&FUSED_WEIGHT)?;
         family.compile(gpu, deformation.is_some())?;
-        let packing = Packing::new(Strategy::Fused, &geometry, deformation.as_ref());
+        if family.weight().0 != DType::F32 {
+            gpu.compile(&CONVERT)?;
+        }
+        let packing = Packing::new(family.strategy(), &geometry, deformation.as_ref());
         let mut convolution = Self { geometry, columns, packing, family, splits: 1 };
         convolution.splits = convolution.splits(gpu);
         if convolution.splits > 1 {
             gpu.compile(&SEGMENT_SUMS)?;
         }
         Ok(convolution)
+    }
+
+    pub(super) fn strategy(&self) -> Strategy {
+        self.family.strategy()
     }
 
     /// Into how many parts the terms are split: one, but where the tiles are too few to keep a device busy.
@@ -131,9 +190,15 @@ impl FusedConvolution {
         self.geometry.im2col.taps() * self.columns.quads_per_group()
     }
 
+    /// Terms of a group in the packed weight: whole steps.
+    fn packed_terms(&self) -> u32 {
+        self.terms().next_multiple_of(STEP)
+    }
+
     /// Rows of a group in the packed weight.
     fn packed_rows(&self) -> u32 {
-        self.geometry.group_out_channels().next_multiple_of(4)
+        let (_, together) = self.family.weight();
+        self.geometry.group_out_channels().next_multiple_of(together)
     }
 
     /// Elements of one term of the packed weight.
@@ -141,21 +206,21 @@ impl FusedConvolution {
         4 * u64::from(self.packed_rows())
     }
 
-    fn packed_shape(&self) -> [u32; 4] {
-        [self.geometry.groups, self.terms(), 4, self.packed_rows()]
+    fn packed_shape(&self) -> Shape {
+        [self.geometry.groups, self.packed_terms(), 4, self.packed_rows()].into()
     }
 
     /// Elements of some terms of some groups of the packed weight: those of one group, or all.
     fn packed_elements(&self, groups: &Range<u32>, terms: &Range<u32>) -> Range<u64> {
         let element = |group: u32, term: u32| {
-            (u64::from(group) * u64::from(self.terms()) + u64::from(term)) * self.term_elements()
+            (u64::from(group) * u64::from(self.packed_terms()) + u64::from(term)) * self.term_elements()
         };
         element(groups.start, terms.start)..element(groups.end - 1, terms.end)
     }
 
     /// Records the packing of a weight into a tensor of its own.
     pub(super) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
-        let packed = Tensor::new(recorder.gpu(), self.packed_shape(), DType::F32)?;
+        let packed = Tensor::new(recorder.gpu(), self.packed_shape(), self.family.weight().0)?;
         recorder.op(|recorder| self.pack_into(recorder, weight, &packed))?;
         Ok(PackedWeight { spec: weight.spec(), packing: self.packing, packed })
     }
@@ -164,7 +229,10 @@ impl FusedConvolution {
     pub(super) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Tensor> {
         match weight {
             Weight::Plain(plain) => {
-                let packed = recorder.workspace(self.packed_shape())?;
+                let space = recorder.workspace(self.packed_shape())?;
+                let (dtype, _) = self.family.weight();
+                let packed =
+                    Tensor::from_buffer(recorder.gpu(), space.buffer().clone(), 0, self.packed_shape(), dtype)?;
                 self.pack_into(recorder, plain, &packed)?;
                 Ok(packed)
             }
@@ -174,18 +242,23 @@ impl FusedConvolution {
 
     fn pack_into(&self, recorder: &mut Recorder, weight: &Tensor, packed: &Tensor) -> Result<()> {
         let weight = widened(recorder, weight)?;
+        rounded(recorder, packed, |recorder, packed| self.pack_f32(recorder, &weight, packed))
+    }
+
+    fn pack_f32(&self, recorder: &mut Recorder, weight: &Tensor, packed: &Tensor) -> Result<()> {
         let (g, group_rows) = (&self.geometry, self.geometry.group_out_channels());
         let row = u64::from(g.group_channels()) * u64::from(g.im2col.taps());
-        let all = [0..g.groups, 0..self.packed_rows() / 4, 0..self.terms()];
+        let all = [0..g.groups, 0..self.packed_rows() / 4, 0..self.packed_terms()];
         in_pieces(all, &mut |[groups, quads, terms]| {
-            let first = groups.start * group_rows + 4 * quads.start;
-            let end = (groups.end - 1) * group_rows + group_rows.min(4 * quads.end);
+            // A binding shows something, even where all rows are beyond the output channels.
+            let first = groups.start * group_rows + (4 * quads.start).min(group_rows - 1);
+            let end = ((groups.end - 1) * group_rows + group_rows.min(4 * quads.end)).max(first + 1);
             let params = fused_weight::Params {
                 group_first: groups.start,
                 groups: groups.end - groups.start,
                 term_first: terms.start,
                 term_count: terms.end - terms.start,
-                terms: self.terms(),
+                terms: self.packed_terms(),
                 row_first: 4 * quads.start,
                 row_quads: quads.end - quads.start,
                 packed_rows: self.packed_rows(),
@@ -248,12 +321,14 @@ impl FusedConvolution {
 
     /// Groups and their terms, in pieces of which the weight can be bound: all terms of some groups, or some of one.
     fn weight_pieces(&self, gpu: &Gpu) -> Vec<(Range<u32>, Range<u32>)> {
-        let groups = self.geometry.groups;
-        let terms = (bindable(gpu) / 4 / self.term_elements()).clamp(1, u32::MAX.into()) as u32;
-        if terms >= self.terms() {
-            return pieces(0..groups, terms / self.terms()).map(|groups| (groups, 0..self.terms())).collect();
+        let (groups, all) = (self.geometry.groups, self.packed_terms());
+        let (dtype, _) = self.family.weight();
+        let most = bindable(gpu) / dtype.size() / self.term_elements() / u64::from(STEP) * u64::from(STEP);
+        let terms = most.clamp(STEP.into(), (u32::MAX - STEP).into()) as u32;
+        if terms >= all {
+            return pieces(0..groups, terms / all).map(|groups| (groups, 0..all)).collect();
         }
-        let of_group = |group| pieces(0..self.terms(), terms).map(move |terms| (group..group + 1, terms));
+        let of_group = |group| pieces(0..all, terms).map(move |terms| (group..group + 1, terms));
         (0..groups).flat_map(of_group).collect()
     }
 
@@ -305,10 +380,10 @@ impl Call<'_> {
             rows: rows.end - rows.start,
             group_rows,
             term_first: terms.start,
-            term_end: terms.end,
+            term_end: terms.end.min(convolution.terms()),
             split_terms: convolution.split_terms(convolution.splits),
             splits: convolution.splits,
-            weight_group: (u64::from(convolution.terms()) * convolution.term_elements()) as u32,
+            weight_group: (u64::from(convolution.packed_terms()) * convolution.term_elements()) as u32,
             weight_row: convolution.packed_rows(),
             output_first,
             output_image: g.out_channels * g.im2col.out_pixels(),

@@ -1,7 +1,14 @@
 //! Which family of kernels does a convolution, and what a plan keeps of it.
 //!
-//! The rule, where no strategy is forced: `Im2col` on adapters that run on the CPU, since they emulate workgroup memory and barriers, `Fused`
-//! on all others. Which of its kernels `Fused` uses follows from the geometry alone: see fused.rs.
+//! The rule, where no strategy is forced:
+//!
+//! 1. `Im2col` on adapters that run on the CPU, which emulate workgroup memory and barriers;
+//! 2. `FusedCooperative` for f16 where the caller has asked for it, the device has it, and groups have more than 32 output channels, so that
+//!    tiles are filled; not for bf16, whose range is beyond that of f16;
+//! 3. `Fused` else.
+//!
+//! Which of its kernels `Fused` uses follows from the geometry alone: see `Family` in fused.rs. A strategy that is forced where it is not
+//! applicable is `Error::Unsupported`.
 //!
 //! Gradients are by columns, whatever the strategy of the forward pass.
 
@@ -18,9 +25,11 @@ use im2col_backward::Im2colBackward;
 use super::backward::get_or_try_init;
 use super::columns::Sampler;
 use super::weight::{PackedWeight, Weight};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Capabilities, Gpu, Recorder, Tensor};
+use crate::kernels::fused_cooperative::Matrices;
 
 /// A family of kernels for a convolution. The choice follows from the device and the geometry; tests and benchmarks force it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,23 +39,34 @@ pub enum Strategy {
     Im2col,
     /// Channels last, and tiles of the output that sample what they need: no columns in memory. The fast one on GPUs.
     Fused,
+    /// The same by cooperative matrices, for data of 16 bits: samples and weights are rounded to f16, of which they must be in range, and summed
+    /// in f32. For devices on which [`GpuOptions::cooperative_matrices`](crate::GpuOptions::cooperative_matrices) found them, or a caller's own
+    /// that has them enabled.
+    FusedCooperative,
 }
 
 impl Strategy {
-    /// Every strategy there is.
-    pub const ALL: &'static [Self] = &[Self::Im2col, Self::Fused];
+    /// Every strategy there is. A plan refuses one that is not applicable, with [`Error::Unsupported`](crate::Error::Unsupported).
+    pub const ALL: &'static [Self] = &[Self::Im2col, Self::Fused, Self::FusedCooperative];
 
     /// Its name in benchmarks and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Im2col => "im2col",
             Self::Fused => "fused",
+            Self::FusedCooperative => "fused-cooperative",
         }
     }
 
     /// The rule.
-    fn of(capabilities: &Capabilities) -> Self {
-        if capabilities.software() { Self::Im2col } else { Self::Fused }
+    fn of(capabilities: &Capabilities, geometry: &Conv2dGeometry, data: DType) -> Self {
+        if capabilities.software() {
+            Self::Im2col
+        } else if data == DType::F16 && geometry.group_out_channels() > 32 && Matrices::of(capabilities).is_some() {
+            Self::FusedCooperative
+        } else {
+            Self::Fused
+        }
     }
 }
 
@@ -72,16 +92,20 @@ enum Forward {
 }
 
 impl Convolution {
-    /// By the strategy that is forced, or else by the rule.
+    /// By the strategy that is forced, or else by the rule, for an input of `data`.
     pub(super) fn new(
         gpu: &Gpu,
         geometry: Conv2dGeometry,
         deformation: Option<Deformation>,
+        data: DType,
         strategy: Option<Strategy>,
     ) -> Result<Self> {
-        let forward = match strategy.unwrap_or_else(|| Strategy::of(gpu.capabilities())) {
+        let forward = match strategy.unwrap_or_else(|| Strategy::of(gpu.capabilities(), &geometry, data)) {
             Strategy::Im2col => Forward::Im2col(Im2colConvolution::new(gpu, geometry, deformation)?),
             Strategy::Fused => Forward::Fused(FusedConvolution::new(gpu, geometry, deformation)?),
+            Strategy::FusedCooperative => {
+                Forward::Fused(FusedConvolution::cooperative(gpu, geometry, deformation, data)?)
+            }
         };
         Ok(Self { geometry, deformation, forward, columns: OnceLock::new(), backward: OnceLock::new() })
     }
@@ -89,7 +113,7 @@ impl Convolution {
     pub(super) fn strategy(&self) -> Strategy {
         match &self.forward {
             Forward::Im2col(_) => Strategy::Im2col,
-            Forward::Fused(_) => Strategy::Fused,
+            Forward::Fused(convolution) => convolution.strategy(),
         }
     }
 
