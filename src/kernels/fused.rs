@@ -81,11 +81,14 @@ impl Dispatch<'_> {
     }
 }
 
+/// What sampling one element counts in units of work, next to its products: its neighbours lie in a cache more often than not.
+const WORK_PER_SAMPLE: u64 = 16;
+
 /// What a tile of so many rows and pixels takes, of so many terms: see [`Capabilities::work_per_dispatch`]. Adapters that run on the CPU emulate
 /// workgroup memory and barriers.
 pub(crate) fn tile_work(capabilities: &Capabilities, [rows, pixels]: [u32; 2], terms: u32) -> u64 {
     let product = u64::from(rows) * if capabilities.software() { 8 } else { 1 };
-    (product + Capabilities::WORK_PER_ELEMENT) * u64::from(pixels) * u64::from(terms) * 4
+    (product + WORK_PER_SAMPLE) * u64::from(pixels) * u64::from(terms) * 4
 }
 
 /// The files of a kernel by its own and how it samples; behind a directive, where it has one.

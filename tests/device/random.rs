@@ -22,7 +22,8 @@ fn devices() -> &'static [Gpu] {
             let mut limits = gpu().capabilities().limits.clone();
             limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(binding);
             limits.max_compute_workgroups_per_dimension = limits.max_compute_workgroups_per_dimension.min(workgroups);
-            let options = GpuOptions { limits: Some(limits), features, ..GpuOptions::default() };
+            let options =
+                GpuOptions { limits: Some(limits), features, cooperative_matrices: true, ..GpuOptions::default() };
             pollster::block_on(Gpu::with_options(&options)).unwrap()
         };
         let all = Gpu::OPTIONAL_FEATURES;

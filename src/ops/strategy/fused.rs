@@ -28,9 +28,6 @@ const BUSY: u64 = 512;
 /// The least terms of a split: below it, what is summed behind it costs more than the split gains.
 const LEAST_TERMS: u32 = 32;
 
-/// The most bytes of the outputs of all splits.
-const SPLIT_BYTES: u64 = 64 << 20;
-
 /// The most terms that a kernel does at a time. Where terms are cut they are cut at multiples of it.
 const STEP: u32 = 4;
 
@@ -44,6 +41,10 @@ enum Family {
 }
 
 impl Family {
+    /// All those of `Strategy::Fused`.
+    const FUSED: [Self; 4] =
+        [Self::Direct, Self::Tiles(Tile::Rows32), Self::Tiles(Tile::Rows64), Self::Tiles(Tile::Rows128)];
+
     /// By the rows of a group, and whether the wide tile leaves enough workgroups.
     fn of(geometry: &Conv2dGeometry) -> Self {
         let rows = geometry.group_out_channels();
@@ -88,7 +89,7 @@ impl Family {
         }
     }
 
-    /// What it reads the weight as, and of how many rows it reads it together.
+    /// What it reads the weight as, and the rows that it reads together: where rows are cut they are cut at multiples of it.
     fn weight(self) -> (DType, u32) {
         match self {
             Self::Direct | Self::Tiles(_) => (DType::F32, 4),
@@ -96,12 +97,22 @@ impl Family {
         }
     }
 
-    /// Those of a whole convolution.
+    /// Workgroups of a whole convolution.
     fn workgroups(self, geometry: &Conv2dGeometry) -> u64 {
         let [rows, pixels] = self.tile().map(u64::from);
         let all = u64::from(geometry.im2col.batch) * u64::from(geometry.im2col.out_pixels());
         u64::from(geometry.groups) * u64::from(geometry.group_out_channels()).div_ceil(rows) * all.div_ceil(pixels)
     }
+}
+
+/// Compiles what any convolution without columns may need on this device.
+pub(super) fn compile_all(gpu: &Gpu) -> Result<()> {
+    let cooperative = Matrices::of(gpu.capabilities()).map(Family::Cooperative);
+    for family in Family::FUSED.into_iter().chain(cooperative) {
+        family.compile(gpu, false)?;
+        family.compile(gpu, true)?;
+    }
+    Ok(())
 }
 
 /// A convolution, plain or deformable, without columns.
@@ -174,7 +185,7 @@ impl FusedConvolution {
         let most = [
             BUSY / self.family.workgroups(&self.geometry).max(1),
             u64::from(self.terms() / LEAST_TERMS),
-            bindable(gpu).min(SPLIT_BYTES) / bytes,
+            bindable(gpu) / bytes,
         ];
         let splits = most.into_iter().min().unwrap_or(1).max(1) as u32;
         self.terms().div_ceil(self.split_terms(splits))
@@ -294,14 +305,14 @@ impl FusedConvolution {
         let partial = (self.splits > 1).then(|| recorder.workspace([self.splits, elements as u32])).transpose()?;
         let call = Call { convolution: self, sampler, weight, bias, output: partial.as_ref().unwrap_or(output) };
 
-        let chunk = self.images_per_chunk(&gpu);
+        let (chunk, blocks) = (self.images_per_chunk(&gpu), self.packed_rows() / self.family.weight().1);
         let packed = self.columns.packed(recorder, chunk)?;
         for images in pieces(0..im2col.batch, chunk) {
             self.columns.pack(recorder, sampler.input, images.clone(), &packed)?;
             let all = (images.end - images.start) * im2col.out_pixels();
             for (groups, terms) in self.weight_pieces(&gpu) {
                 for pixels in pieces(0..all, self.strip_pixels(&gpu, &groups, &terms)) {
-                    in_pieces([groups.clone(), 0..self.packed_rows() / 4, pixels], &mut |piece| {
+                    in_pieces([groups.clone(), 0..blocks, pixels], &mut |piece| {
                         call.record(recorder, &packed, &images, &terms, piece)
                     })?;
                 }
@@ -354,7 +365,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Records some groups, quads of their rows, and output pixels, counted over the images, of some terms: band by band of the images, and in as
+    /// Records some groups, blocks of their rows, and output pixels, counted over the images, of some terms: band by band of the images, and in as
     /// many pieces as the offset needs to be bound. All but the first add to it.
     fn record(
         &self,
@@ -362,12 +373,13 @@ impl Call<'_> {
         packed: &[Tensor],
         images: &Range<u32>,
         terms: &Range<u32>,
-        [groups, quads, pixels]: &[Range<u32>; 3],
+        [groups, blocks, pixels]: &[Range<u32>; 3],
     ) -> Result<()> {
         let &Self { convolution, sampler, weight, bias, .. } = self;
         let (g, of_images) = (&convolution.geometry, &convolution.columns);
         let group_rows = g.group_out_channels();
-        let rows = 4 * quads.start..group_rows.min(4 * quads.end);
+        let (_, together) = convolution.family.weight();
+        let rows = together * blocks.start..group_rows.min(together * blocks.end);
         let (output, output_first) = self.output_part(images, groups, &rows, pixels)?;
         let weight = weight.part("weight", convolution.packed_elements(groups, terms))?;
         let channels = u64::from(groups.start * group_rows)..u64::from(groups.end * group_rows);
