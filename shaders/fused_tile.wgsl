@@ -6,10 +6,11 @@
 // One workgroup does a tile of ROWS rows and PIXELS pixels, one invocation 8 x 8 of it, DEPTH terms at a time. A place is worked out once
 // for each pixel and kept as long as its terms last: DEPTH places are, in a ring.
 //
-// Each term takes, of each invocation, 8 x 8 x 4 multiplications with an addition and 16 loads of quads from workgroup memory: 16 each. Of the
-// workgroup it takes, for each pixel, four loads of quads that mostly lie in a cache, 16 multiplications and a store, against ROWS * 4 multiplications:
-// with 64 rows the sampling is about a fifth of the work, with 128 a tenth. An invocation keeps 64 sums and 32 weights in registers. Rows of
-// the sample tile are as much longer than the tile is wide that neither storing term by term nor loading pixel by pixel meets a bank twice.
+// Each term takes, of each invocation, 8 x 8 x 4 multiplications with an addition, 16 for each quad that it loads from workgroup memory. Of
+// the workgroup it takes, for each pixel, four loads of quads that mostly lie in a cache, 16 multiplications and a store, against the
+// ROWS * 4 multiplications of the tile: with 64 rows the sampling is about a fifth of the work, with 128 a tenth. An invocation keeps 64 sums
+// and 32 weights in registers. Rows of the sample tile are as much longer than the tile is wide that neither storing term by term nor
+// loading pixel by pixel meets a bank twice.
 
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
 

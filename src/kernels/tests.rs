@@ -177,6 +177,18 @@ fn every_kernel_translates_for_every_target() {
     }
 }
 
+/// What every device has: wgpu's defaults.
+#[test]
+fn workgroups_stay_within_the_default_limits() {
+    for (kernel, _) in KERNELS {
+        let (module, _) = parse(kernel);
+        let of_workgroup = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
+        let bytes: u32 = of_workgroup.map(|(_, v)| module.types[v.ty].inner.size(module.to_ctx())).sum();
+        assert!(bytes <= 16 << 10, "{} has {bytes} bytes of workgroup memory", kernel.label());
+        assert!(kernel.workgroup_size <= 256, "{}", kernel.label());
+    }
+}
+
 /// Every file is part of a kernel, opens with its contract, and what is not shared is named after its kernel.
 #[test]
 fn every_file_is_used_and_opens_with_its_contract() {
