@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     /// How offsets and masks are stored [default: as the others]
     #[arg(long)]
     offset_dtype: Option<DType>,
-    /// Print a line for each source of cases: its name, passed, failed, skipped
+    /// Print a line for each source of cases: its name, passed, failed, not applicable, skipped
     #[arg(long)]
     table: bool,
     #[command(flatten)]
@@ -60,6 +60,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
                     tally.failed += 1;
                     progress.suspend(|| eprintln!("FAILED {} in {}: {why}", case.name, storage.data));
                 }
+                Verdict::NotApplicable(_) => tally.not_applicable += 1,
                 Verdict::Skipped(why) => {
                     tally.skipped += 1;
                     if !arguments.table {
@@ -71,17 +72,19 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
     }
     progress.finish_and_clear();
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let (mut passed, mut failed, mut not_applicable, mut skipped) = (0, 0, 0, 0);
     for (source, tally) in &by_source {
         passed += tally.passed;
         failed += tally.failed;
+        not_applicable += tally.not_applicable;
         skipped += tally.skipped;
         if arguments.table {
-            println!("{source}\t{}\t{}\t{}", tally.passed, tally.failed, tally.skipped);
+            let Tally { passed, failed, not_applicable, skipped } = tally;
+            println!("{source}\t{passed}\t{failed}\t{not_applicable}\t{skipped}");
         }
     }
     if !arguments.table {
-        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        println!("{passed} passed, {failed} failed, {not_applicable} not applicable, {skipped} skipped");
     }
     if passed + failed == 0 {
         eprintln!("pliant: no case was run");
@@ -93,5 +96,6 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
 struct Tally {
     passed: u32,
     failed: u32,
+    not_applicable: u32,
     skipped: u32,
 }

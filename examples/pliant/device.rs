@@ -14,6 +14,9 @@ pub(crate) struct Device {
     /// Use an adapter that runs on the CPU
     #[arg(long)]
     software: bool,
+    /// Use cooperative matrices where the adapter has them, which wgpu calls experimental
+    #[arg(long)]
+    cooperative_matrices: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -37,8 +40,12 @@ impl Backend {
 
 impl Device {
     pub(crate) async fn gpu(&self) -> pliant::Result<Gpu> {
-        let mut options =
-            GpuOptions { adapter: self.adapter.clone(), software: self.software, ..GpuOptions::default() };
+        let mut options = GpuOptions {
+            adapter: self.adapter.clone(),
+            software: self.software,
+            cooperative_matrices: self.cooperative_matrices,
+            ..GpuOptions::default()
+        };
         if let Some(backend) = self.backend {
             options.backends = backend.backends();
         }

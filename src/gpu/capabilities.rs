@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 pub struct Capabilities {
     /// Name, backend, driver and kind of the adapter.
     pub info: wgpu::AdapterInfo,
-    /// Which of [`Gpu::OPTIONAL_FEATURES`] there are.
+    /// Which of [`Gpu::OPTIONAL_FEATURES`] and [`Gpu::COOPERATIVE_FEATURES`] there are.
     pub features: wgpu::Features,
     /// The limits.
     pub limits: wgpu::Limits,
@@ -34,7 +34,7 @@ impl Capabilities {
         let cooperative = features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
         let cooperative_matrices =
             adapter.filter(|_| cooperative).map(wgpu::Adapter::cooperative_matrix_properties).unwrap_or_default();
-        let features = features & Gpu::OPTIONAL_FEATURES;
+        let features = features & (Gpu::OPTIONAL_FEATURES | Gpu::COOPERATIVE_FEATURES);
         let mut capabilities = Self { info, features, limits, cooperative_matrices };
         if !capabilities.software() {
             // No kernel for a GPU uses the one; the other would put tensors where a GPU reads them slowly.
@@ -88,6 +88,16 @@ impl Capabilities {
             && self.features.contains(wgpu::Features::SHADER_INT64)
             && limits.max_texture_dimension_2d >= Image::MIN_DIMENSION
             && limits.max_storage_textures_per_shader_stage >= 3
+    }
+
+    /// Whether kernels may multiply matrices of `side` rows and columns of f16 into sums of f32.
+    pub(crate) fn multiplies_f16(&self, side: u32) -> bool {
+        use wgpu::CooperativeScalarType::{F16, F32};
+        let square = |matrices: &wgpu::CooperativeMatrixProperties| {
+            [matrices.m_size, matrices.n_size, matrices.k_size] == [side; 3]
+                && (matrices.ab_type, matrices.cr_type) == (F16, F32)
+        };
+        self.features.contains(Gpu::COOPERATIVE_FEATURES) && self.cooperative_matrices.iter().any(square)
     }
 
     /// Whether tensors lie in memory that the host can map.

@@ -99,6 +99,10 @@ impl Gpu {
         .union(wgpu::Features::TIMESTAMP_QUERY)
         .union(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
 
+    /// What cooperative matrices of f16 need. They are used where they are asked for, or a caller's own device has them enabled.
+    pub const COOPERATIVE_FEATURES: wgpu::Features =
+        wgpu::Features::SHADER_F16.union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
+
     /// The machine's best adapter, through Vulkan, Metal, DX12 or the browser.
     ///
     /// # Errors
@@ -119,7 +123,7 @@ impl Gpu {
             return Err(Error::NoAdapter(options::no_adapter(options, &found)));
         };
         let mut capabilities = Capabilities::of_adapter(adapter);
-        capabilities.features &= options.features;
+        capabilities.features &= options.allowed();
         if let Some(bounds) = &options.limits {
             capabilities.limits = capabilities.limits.or_worse_values_from(bounds);
         }
@@ -128,6 +132,7 @@ impl Gpu {
             required_features: capabilities.features,
             required_limits: capabilities.limits.clone(),
             memory_hints: wgpu::MemoryHints::Performance,
+            experimental_features: experimental(capabilities.features),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = adapter
@@ -423,6 +428,19 @@ async fn adapters(backends: wgpu::Backends, software: bool) -> Vec<wgpu::Adapter
         return instance.request_adapter(&options).await.into_iter().collect();
     }
     instance.enumerate_adapters(backends).await
+}
+
+/// What wgpu wants for features that it calls experimental, if any of these is.
+fn experimental(features: wgpu::Features) -> wgpu::ExperimentalFeatures {
+    if !features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+        return wgpu::ExperimentalFeatures::disabled();
+    }
+    // SAFETY: to be aware that defects of wgpu may be undefined behaviour. The kernels that use the feature stay within what they bind and within
+    // the sizes that the adapter tells, and nobody gets them who has not asked for them.
+    #[allow(unsafe_code)]
+    unsafe {
+        wgpu::ExperimentalFeatures::enabled()
+    }
 }
 
 fn from_wgpu(error: &wgpu::Error) -> Error {

@@ -27,6 +27,10 @@ pub struct GpuOptions {
     /// The optional features that may be used where the adapter has them; all of
     /// [`Gpu::OPTIONAL_FEATURES`](super::Gpu::OPTIONAL_FEATURES) by default.
     pub features: wgpu::Features,
+    /// Whether [`Gpu::COOPERATIVE_FEATURES`](super::Gpu::COOPERATIVE_FEATURES) are used where the adapter has them, as
+    /// [`Strategy::FusedCooperative`](crate::Strategy::FusedCooperative) needs it. Off by default: wgpu calls cooperative matrices experimental, and
+    /// vouches for none of the drivers that have them.
+    pub cooperative_matrices: bool,
     /// Bounds on the adapter's limits: the device gets the smaller of each.
     pub limits: Option<wgpu::Limits>,
 }
@@ -38,12 +42,20 @@ impl Default for GpuOptions {
             adapter: None,
             software: false,
             features: super::Gpu::OPTIONAL_FEATURES,
+            cooperative_matrices: false,
             limits: None,
         }
     }
 }
 
 impl GpuOptions {
+    /// The features that may be used.
+    pub(super) fn allowed(&self) -> wgpu::Features {
+        let cooperative =
+            if self.cooperative_matrices { super::Gpu::COOPERATIVE_FEATURES } else { wgpu::Features::empty() };
+        self.features & super::Gpu::OPTIONAL_FEATURES | cooperative
+    }
+
     /// Whether an adapter satisfies the options; its backend was chosen by the instance.
     pub(super) fn admits(&self, info: &wgpu::AdapterInfo) -> bool {
         let named = self.adapter.as_ref().is_none_or(|part| info.name.to_lowercase().contains(&part.to_lowercase()));

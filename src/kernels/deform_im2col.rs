@@ -15,10 +15,12 @@ macro_rules! kernel {
                 $place,
                 $bits,
                 "shared/window.wgsl",
+                "shared/taps.wgsl",
                 "shared/columns.wgsl",
                 $packed,
                 $($columns,)+
                 "shared/offsets.wgsl",
+                "shared/modulated.wgsl",
                 "deform_im2col.wgsl",
             ],
             workgroup_size: 64,

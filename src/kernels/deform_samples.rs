@@ -13,6 +13,7 @@ macro_rules! kernel {
                 "shared/border.wgsl",
                 "shared/bilinear.wgsl",
                 "shared/window.wgsl",
+                "shared/taps.wgsl",
                 "shared/offsets.wgsl",
                 "shared/samples.wgsl",
                 $place,

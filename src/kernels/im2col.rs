@@ -13,6 +13,7 @@ macro_rules! kernel {
                 $place,
                 $bits,
                 "shared/window.wgsl",
+                "shared/taps.wgsl",
                 "shared/columns.wgsl",
                 $packed,
                 $($columns,)+

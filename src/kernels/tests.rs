@@ -30,6 +30,21 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&deform_im2col::DEFORM_IM2COL_QUADS.panels, columns::Params::FIELDS),
     (&deform_samples::DEFORM_SAMPLES.rows, columns::Params::FIELDS),
     (&deform_samples::DEFORM_SAMPLES.panels, columns::Params::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_8X8_8[0], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_8X8_8[1], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_8X8_32[0], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_8X8_32[1], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_16X16_32[0], fused::Uniform::FIELDS),
+    (&fused_cooperative::FUSED_COOPERATIVE_16X16_32[1], fused::Uniform::FIELDS),
+    (&fused_direct::FUSED_DIRECT[0], fused::Uniform::FIELDS),
+    (&fused_direct::FUSED_DIRECT[1], fused::Uniform::FIELDS),
+    (&fused_tile::FUSED_TILE_32X128[0], fused::Uniform::FIELDS),
+    (&fused_tile::FUSED_TILE_32X128[1], fused::Uniform::FIELDS),
+    (&fused_tile::FUSED_TILE_64X64[0], fused::Uniform::FIELDS),
+    (&fused_tile::FUSED_TILE_64X64[1], fused::Uniform::FIELDS),
+    (&fused_tile::FUSED_TILE_128X128[0], fused::Uniform::FIELDS),
+    (&fused_tile::FUSED_TILE_128X128[1], fused::Uniform::FIELDS),
+    (&fused_weight::FUSED_WEIGHT, fused_weight::Params::FIELDS),
     (&im2col::IM2COL_CHANNELS.rows, columns::Params::FIELDS),
     (&im2col::IM2COL_CHANNELS.panels, columns::Params::FIELDS),
     (&im2col::IM2COL_QUADS.rows, columns::Params::FIELDS),
@@ -59,12 +74,20 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&unpack_weight::UNPACK_WEIGHT, unpack_weight::Params::FIELDS),
 ];
 
+/// Whether a kernel needs what only Vulkan and Metal have.
+fn cooperative(kernel: &Kernel) -> bool {
+    kernel.name == "fused_cooperative"
+}
+
 fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
     let source = kernel.source();
     let label = kernel.label();
     let module = naga::front::wgsl::parse_str(&source)
         .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, &label)));
-    let capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_INT64;
+    let mut capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_INT64;
+    if cooperative(kernel) {
+        capabilities |= Capabilities::SHADER_FLOAT16 | Capabilities::COOPERATIVE_MATRIX;
+    }
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, &label)));
@@ -145,6 +168,9 @@ fn every_kernel_translates_for_every_target() {
         let (text, _) = naga::back::msl::write_string(&module, &info, &options, &pipeline)
             .unwrap_or_else(|error| panic!("{label} to MSL: {error}"));
         assert!(text.contains("kernel void"), "{label}");
+        if cooperative(kernel) {
+            continue;
+        }
 
         let options =
             naga::back::hlsl::Options { shader_model: naga::back::hlsl::ShaderModel::V6_0, ..Default::default() };
@@ -154,6 +180,18 @@ fn every_kernel_translates_for_every_target() {
             .write(&module, &info, None)
             .unwrap_or_else(|error| panic!("{label} to HLSL: {error}"));
         assert!(text.contains("numthreads"), "{label}");
+    }
+}
+
+/// What every device has: wgpu's defaults.
+#[test]
+fn workgroups_stay_within_the_default_limits() {
+    for (kernel, _) in KERNELS {
+        let (module, _) = parse(kernel);
+        let of_workgroup = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
+        let bytes: u32 = of_workgroup.map(|(_, v)| module.types[v.ty].inner.size(module.to_ctx())).sum();
+        assert!(bytes <= 16 << 10, "{} has {bytes} bytes of workgroup memory", kernel.label());
+        assert!(kernel.workgroup_size <= 256, "{}", kernel.label());
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 
 use super::backward::{Destination, Gradient, get_or_try_init};
 use super::channels_last::{ChannelsLast, channel_quads};
-use super::columns::{Columns, Sampler};
+use super::columns::{Columns, Sampler, form};
 use super::columns_backward::{Blocks, Chunk, ColumnsBackward, Gradients, Pass, reads_input};
 use super::convert::{rounded, widened};
 use super::{Argument, Contract, in_pieces, pieces, run};
@@ -45,7 +45,8 @@ impl Backward {
             offset_layout: OffsetLayout::Separate,
             modulated: false,
         };
-        let columns = Columns::new(gpu, im2col, 1, Some(deformation), ColumnsLayout::Quads, 0)?;
+        let form = form(gpu, &im2col, 1, Some(&deformation), 0);
+        let columns = Columns::new(gpu, im2col, 1, Some(deformation), (ColumnsLayout::Quads, form))?;
         let backward = ColumnsBackward::new(gpu, &columns)?;
         let quads = channel_quads(channels, 1, 1);
         let grad_output = ChannelsLast::new(gpu, columns.form, [channels, im2col.out_pixels()], quads)?;

@@ -62,10 +62,21 @@ fn channel_runs(quads: &[Quad], per_group: usize, layout: ColumnsLayout) -> Vec<
     runs.collect()
 }
 
+fn offset_groups(deformation: Option<&Deformation>) -> u32 {
+    deformation.map_or(1, |deformation| deformation.offset_groups)
+}
+
 /// The form of a window's workspace. Images are packed by quads at once, so four channels of an image and four rows of the weight's gradient
 /// have to be bound.
-fn form(gpu: &Gpu, im2col: &Im2colGeometry, groups: u32, out_channels: u32, quads: u64) -> Form {
-    let Im2colGeometry { height, width, .. } = *im2col;
+pub(super) fn form(
+    gpu: &Gpu,
+    im2col: &Im2colGeometry,
+    groups: u32,
+    deformation: Option<&Deformation>,
+    out_channels: u32,
+) -> Form {
+    let Im2colGeometry { channels, height, width, .. } = *im2col;
+    let quads = channel_quads(channels, groups, offset_groups(deformation)).len() as u64;
     let row = u64::from(im2col.taps()) * quads / u64::from(groups);
     let weight_rows = u64::from(out_channels) + 32 * u64::from(groups);
     let pixels = u64::from(height) * u64::from(width);
@@ -92,21 +103,22 @@ impl Columns {
         im2col: Im2colGeometry,
         groups: u32,
         deformation: Option<Deformation>,
-        layout: ColumnsLayout,
-        out_channels: u32,
+        (layout, form): (ColumnsLayout, Form),
     ) -> Result<Self> {
-        let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
         let pixels = im2col.height * im2col.width;
-        let channel_quads = channel_quads(im2col.channels, groups, offset_groups);
-        let form = form(gpu, &im2col, groups, out_channels, channel_quads.len() as u64);
-        match deformation {
-            None => im2col::compile(gpu, layout, form)?,
-            Some(_) => deform_im2col::compile(gpu, layout, form)?,
-        }
-        let packing = ChannelsLast::new(gpu, form, [im2col.channels, pixels], channel_quads)?;
+        let quads = channel_quads(im2col.channels, groups, offset_groups(deformation.as_ref()));
+        let packing = ChannelsLast::new(gpu, form, [im2col.channels, pixels], quads)?;
         let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, layout);
         let channel_runs = Constant::new(gpu, "pliant channel_runs", bytemuck::cast_slice(&runs))?;
         Ok(Self { im2col, groups, deformation, layout, form, packing, runs: runs.len() as u32, channel_runs })
+    }
+
+    /// Compiles what makes the columns.
+    pub(super) fn compile(&self, gpu: &Gpu) -> Result<()> {
+        match self.deformation {
+            None => im2col::compile(gpu, self.layout, self.form),
+            Some(_) => deform_im2col::compile(gpu, self.layout, self.form),
+        }
     }
 
     pub(super) fn quads_per_group(&self) -> u32 {

@@ -1,10 +1,7 @@
-use std::sync::OnceLock;
-
-use super::backward::{Destination, Gradient, get_or_try_init};
+use super::backward::{Destination, Gradient};
 use super::columns::Sampler;
 use super::convert::{rounded, widened};
-use super::strategy::im2col::Im2colConvolution;
-use super::strategy::im2col_backward::Im2colBackward;
+use super::strategy::Convolution;
 use super::{Argument, Contract, PackedWeight, Strategy, Weight, run};
 use crate::error::Result;
 use crate::geometry::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs, DeformConv2dGradients};
@@ -14,10 +11,7 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 pub struct Conv2dPlan {
     contract: Contract<Conv2dInputs<TensorSpec>>,
     geometry: Conv2dGeometry,
-    strategy: Strategy,
-    convolution: Im2colConvolution,
-    /// Made by the first backward pass.
-    backward: OnceLock<Im2colBackward>,
+    convolution: Convolution,
 }
 
 impl Conv2dPlan {
@@ -32,7 +26,7 @@ impl Conv2dPlan {
     /// The same with the strategy forced, if one is given.
     ///
     /// # Errors
-    /// As [`Conv2dPlan::new`].
+    /// As [`Conv2dPlan::new`]; [`Error::Unsupported`](crate::Error::Unsupported) where the strategy is not applicable.
     pub fn with_strategy(
         gpu: &Gpu,
         op: &Conv2d,
@@ -41,11 +35,8 @@ impl Conv2dPlan {
     ) -> Result<Self> {
         let geometry = Conv2dGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, Conv2dInputs::named, geometry.output_shape())?;
-        let strategy = strategy.unwrap_or(Strategy::Im2col);
-        let convolution = match strategy {
-            Strategy::Im2col => Im2colConvolution::new(gpu, geometry, None)?,
-        };
-        Ok(Self { contract, geometry, strategy, convolution, backward: OnceLock::new() })
+        let convolution = Convolution::new(gpu, geometry, None, inputs.input.dtype, strategy)?;
+        Ok(Self { contract, geometry, convolution })
     }
 
     /// The checked problem.
@@ -55,7 +46,7 @@ impl Conv2dPlan {
 
     /// The family of kernels that does it.
     pub fn strategy(&self) -> Strategy {
-        self.strategy
+        self.convolution.strategy()
     }
 
     /// Records the packing of a weight, once for many calls.
@@ -86,7 +77,7 @@ impl Conv2dPlan {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made
     /// for; [`Error::Attribute`](crate::Error::Attribute) where `output` shares its buffer with an input, or the weight was packed for
-    /// other groups; [`Error::Limit`](crate::Error::Limit) where one row of the columns, or one output channel of the weight, is beyond
+    /// other groups or another strategy; [`Error::Limit`](crate::Error::Limit) where one row of the columns, or one output channel of the weight, is beyond
     /// what the device binds.
     pub fn forward_into<'a>(
         &self,
@@ -149,7 +140,7 @@ impl Conv2dPlan {
         let named = destinations.named();
         self.contract.check_backward(recorder, Conv2dInputs::named, given.named(), grad_output, named)?;
         let gpu = recorder.gpu().clone();
-        let backward = get_or_try_init(&self.backward, || Im2colBackward::new(&gpu, &self.convolution))?;
+        let (convolution, backward) = self.convolution.by_columns(&gpu)?;
         recorder.op(|recorder| {
             let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
             let grad_output = widened(recorder, grad_output)?;
@@ -157,7 +148,7 @@ impl Conv2dPlan {
                 destinations.try_map(|&destination| Gradient::begin(recorder, destination))?;
             let gradients = DeformConv2dGradients { input, weight, bias, ..Default::default() };
             let sampler = Sampler { input: &inputs.input, offset: None, mask: None };
-            self.convolution.backward(recorder, backward, &sampler, &inputs.weight, &grad_output, &gradients)?;
+            convolution.backward(recorder, backward, &sampler, &inputs.weight, &grad_output, &gradients)?;
             gradients.named().try_for_each(|(_, gradient)| gradient.finish(recorder))
         })
     }

@@ -1,4 +1,4 @@
-use super::columns::{Columns, Sampler};
+use super::columns::{Columns, Sampler, form};
 use super::convert::{rounded, widened};
 use super::{Argument, Contract, run};
 use crate::error::Result;
@@ -20,7 +20,10 @@ impl DeformIm2colPlan {
     pub fn new(gpu: &Gpu, op: &DeformIm2col, inputs: &DeformIm2colInputs<TensorSpec>) -> Result<Self> {
         let geometry = DeformIm2colGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, DeformIm2colInputs::named, geometry.columns_shape())?;
-        let columns = Columns::new(gpu, geometry.im2col, 1, Some(geometry.deformation), ColumnsLayout::Channels, 0)?;
+        let form = form(gpu, &geometry.im2col, 1, Some(&geometry.deformation), 0);
+        let layout = ColumnsLayout::Channels;
+        let columns = Columns::new(gpu, geometry.im2col, 1, Some(geometry.deformation), (layout, form))?;
+        columns.compile(gpu)?;
         Ok(Self { contract, columns })
     }
 

@@ -1,4 +1,4 @@
-use super::columns::{Columns, Sampler};
+use super::columns::{Columns, Sampler, form};
 use super::convert::{rounded, widened};
 use super::{Contract, run};
 use crate::error::Result;
@@ -20,7 +20,10 @@ impl Im2colPlan {
     pub fn new(gpu: &Gpu, op: &Im2col, input: TensorSpec) -> Result<Self> {
         let geometry = Im2colGeometry::new(op, input.shape)?;
         let contract = Contract::new(gpu, input, |spec| [("input", Some(spec))], geometry.columns_shape()?)?;
-        Ok(Self { contract, columns: Columns::new(gpu, geometry, 1, None, ColumnsLayout::Channels, 0)? })
+        let form = form(gpu, &geometry, 1, None, 0);
+        let columns = Columns::new(gpu, geometry, 1, None, (ColumnsLayout::Channels, form))?;
+        columns.compile(gpu)?;
+        Ok(Self { contract, columns })
     }
 
     /// Records the columns into a new tensor (batch, out_height, out_width, taps, channels).

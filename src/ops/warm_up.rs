@@ -1,6 +1,6 @@
 use super::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan,
-    DeformRoiPoolPlan, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, UnaryPlan,
+    DeformRoiPoolPlan, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, UnaryPlan, strategy,
 };
 use crate::dtype::DType;
 use crate::error::Result;
@@ -13,8 +13,8 @@ use crate::geometry::{
 use crate::gpu::{Gpu, Recorder, Tensor};
 
 impl Gpu {
-    /// Compiles every kernel that this device may use for forward passes, and runs each once on next to nothing: some drivers compile at
-    /// the first run.
+    /// Compiles every kernel that this device may use for forward passes, and runs those that next to nothing needs: some drivers compile
+    /// at the first run.
     ///
     /// Without it a plan compiles what it needs when it is made, and what its backward pass needs when that is first recorded. Compiling
     /// keeps the thread busy that polls; a plan made meanwhile in another thread waits for the kernels that it has in common, and for no
@@ -43,6 +43,7 @@ impl Gpu {
         let channel = &Tensor::new(self, [1], DType::F32)?;
         let mut recorder = Recorder::new(self);
 
+        strategy::compile_all(self)?;
         let inputs = Conv2dInputs { input: half, weight: pixel, bias: None };
         Conv2dPlan::new(self, &Conv2d::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;

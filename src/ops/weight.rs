@@ -1,8 +1,11 @@
 //! Weights of convolutions, plain or packed once for many calls.
 
-use super::Argument;
 use super::quads::Quads;
+use super::{Argument, Strategy};
+use crate::error::{Error, Result};
+use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Gpu, Tensor, TensorSpec};
+use crate::kernels::form::Form;
 
 /// A weight in the order in which a plan's kernels read it: what a model keeps for inference in place of the plain one.
 ///
@@ -15,7 +18,14 @@ pub struct PackedWeight {
     /// Of the plain weight.
     pub(super) spec: TensorSpec,
     pub(super) packing: Packing,
-    pub(super) packed: Quads,
+    pub(super) packed: Packed,
+}
+
+/// The memory of a packed weight, as its strategy keeps it.
+#[derive(Debug, Clone)]
+pub(super) enum Packed {
+    Quads(Quads),
+    Tensor(Tensor),
 }
 
 impl PackedWeight {
@@ -23,13 +33,44 @@ impl PackedWeight {
     pub fn spec(&self) -> TensorSpec {
         self.spec
     }
+
+    /// The memory, for a plan whose kernels read the weight in a given order.
+    pub(super) fn packed_for(&self, needs: Packing) -> Result<Packed> {
+        if self.packing != needs {
+            let has = self.packing;
+            return Err(Error::attribute("weight", format!("weight was packed for {has}; the plan has {needs}")));
+        }
+        Ok(self.packed.clone())
+    }
 }
 
 /// What decides the order of a packed weight of a given shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packing {
-    pub(super) groups: u32,
-    pub(super) offset_groups: u32,
+    strategy: Strategy,
+    /// The same for all images but the largest.
+    form: Form,
+    groups: u32,
+    offset_groups: u32,
+}
+
+impl Packing {
+    pub(super) fn new(
+        strategy: Strategy,
+        form: Form,
+        geometry: &Conv2dGeometry,
+        deformation: Option<&Deformation>,
+    ) -> Self {
+        let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
+        Self { strategy, form, groups: geometry.groups, offset_groups }
+    }
+}
+
+impl std::fmt::Display for Packing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { strategy, form, groups, offset_groups } = self;
+        write!(f, "{groups} groups and {offset_groups} offset groups by {strategy} in {form}")
+    }
 }
 
 /// What a plan takes for a weight: a tensor, which is packed in the recording, or one packed before.

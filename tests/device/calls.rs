@@ -275,8 +275,13 @@ fn a_packed_weight_serves_every_image_and_no_other_groups() {
         assert_eq!(once.download_blocking::<f32>().unwrap(), each.download_blocking::<f32>().unwrap());
     }
     let input = &normal(&mut rng, [1, 3, 4, 5], 1.0).upload(gpu()).unwrap();
-    let error = plan(1, 4).forward(&mut recorder, &Conv2dInputs { input, weight: &packed, bias: None }).unwrap_err();
-    assert_eq!(error.to_string(), "weight was packed for 2 groups and 1 offset groups; the plan has 1 and 1");
+    let plan = plan(1, 4);
+    let error = plan.forward(&mut recorder, &Conv2dInputs { input, weight: &packed, bias: None }).unwrap_err();
+    let by = plan.strategy();
+    let expected = format!(
+        "weight was packed for 2 groups and 1 offset groups by {by}; the plan has 1 groups and 1 offset groups by {by}"
+    );
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use pliant::{
 };
 
 use crate::shapes::deform_conv2d;
-use crate::support::problem::{Array, Implementation, Problem, Storage};
+use crate::support::problem::{Array, Problem};
 use crate::support::random::normal;
 
 pub(crate) fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
@@ -18,11 +18,7 @@ pub(crate) fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
 }
 
 fn check_with(gpu: &Gpu, problem: &Problem) {
-    if let Err(failure) =
-        crate::check_on(problem, Implementation::Device { gpu, strategy: None, storage: Storage::F32 })
-    {
-        panic!("{failure}\n{}", problem.describe());
-    }
+    crate::check_each_on(problem, gpu);
 }
 
 /// Problems whose tensors are all beyond 16 KiB.

@@ -5,6 +5,7 @@
 //! | goldens | every strategy agrees with other systems |
 //! | shapes | every op agrees with the reference on shapes in which no two axes are alike, and on the odd ones |
 //! | properties | what holds without expected numbers |
+//! | strategies | each kernel of each strategy, on shapes that make it the one; what is not applicable is told |
 //! | random | drawn problems, legal or not, on devices with small limits: both agree, or both refuse |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
@@ -33,6 +34,7 @@ mod properties;
 mod random;
 mod roi;
 mod shapes;
+mod strategies;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
@@ -40,7 +42,7 @@ mod support;
 use std::sync::OnceLock;
 
 use fastrand::Rng;
-use pliant::{Gpu, Strategy};
+use pliant::{Gpu, GpuOptions, Strategy};
 
 use support::compare::Expected;
 use support::problem::{Implementation, Problem, Storage, Ways, before};
@@ -49,7 +51,8 @@ use support::random::normal;
 /// The device of all tests.
 fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| match pollster::block_on(Gpu::new()) {
+    let options = GpuOptions { cooperative_matrices: true, ..GpuOptions::default() };
+    GPU.get_or_init(|| match pollster::block_on(Gpu::with_options(&options)) {
         Ok(gpu) => {
             eprintln!("on {gpu:?}");
             gpu
@@ -58,22 +61,25 @@ fn gpu() -> &'static Gpu {
     })
 }
 
-/// Every implementation on a device: each strategy forced, and the plan's own choice.
+/// Every implementation in f32 on a device: the plan's own choice, and the other strategies forced. Cooperative kernels do not do f32: see
+/// strategies.rs.
 fn implementations(gpu: &Gpu) -> impl Iterator<Item = Implementation<'_>> {
-    let forced = Strategy::ALL.iter().map(|&strategy| Some(strategy));
-    let strategies = std::iter::once(None).chain(forced);
+    let own = if gpu.capabilities().software() { Strategy::Im2col } else { Strategy::Fused };
+    let others = Strategy::ALL.iter().filter(move |&&other| other != own && other != Strategy::FusedCooperative);
+    let strategies = std::iter::once(None).chain(others.map(|&strategy| Some(strategy)));
     strategies.map(move |strategy| Implementation::Device { gpu, strategy, storage: Storage::F32 })
 }
 
-/// Holds a problem against the reference.
+/// Holds a problem against the reference, where the implementation is applicable.
 fn check_on(problem: &Problem, implementation: Implementation<'_>) -> Result<(), String> {
-    let actual = pollster::block_on(problem.run(implementation)).map_err(|error| error.to_string())?;
-    let storage = match implementation {
-        Implementation::Reference => Storage::F32,
-        Implementation::Device { storage, .. } => storage,
+    let actual = match pollster::block_on(problem.run(implementation)) {
+        Ok(actual) => actual,
+        Err(error) => return implementation.not_applicable(&error).map(drop).ok_or(error.to_string()),
     };
+    let storage = implementation.storage();
     let reference = problem.stored(storage).reference().map_err(|error| error.to_string())?;
-    Expected::of_reference(reference).stored(storage.data).compare(&actual).map_err(|miss| format!("output{miss}"))
+    let expected = Expected::of_rounded_operands(reference, implementation.rounded_operands()).stored(storage.data);
+    expected.compare(&actual).map_err(|miss| format!("output{miss}"))
 }
 
 /// Holds the gradients of a problem against the reference, where there is a backward pass; `seed` draws that of the output.
@@ -111,7 +117,12 @@ fn check_backward_on(
 }
 
 fn check(problem: &Problem) {
-    for implementation in implementations(gpu()) {
+    check_each_on(problem, gpu());
+}
+
+fn check_each_on(problem: &Problem, gpu: &Gpu) {
+    let all = if problem.has_strategies() { usize::MAX } else { 1 };
+    for implementation in implementations(gpu).take(all) {
         if let Err(failure) = check_on(problem, implementation) {
             panic!("{failure}\n{}", problem.describe());
         }

@@ -14,8 +14,14 @@ impl Expected {
     /// The reference, to within what summing in f32 may lose: half a unit in the last place for each of a few operations
     /// on every term, and for the sum as a random walk over the terms, all against the sum of absolute terms.
     pub(crate) fn of_reference(reference: Reference) -> Self {
+        Self::of_rounded_operands(reference, 0)
+    }
+
+    /// The same where so many operands of every term are rounded to f16 before.
+    pub(crate) fn of_rounded_operands(reference: Reference, operands: u32) -> Self {
         let ulps = 16.0 + 2.0 * (reference.terms as f64).sqrt();
-        let tolerance = reference.magnitude.iter().map(|magnitude| ulps * 2f64.powi(-24) * magnitude).collect();
+        let relative = ulps * 2f64.powi(-24) + f64::from(operands) * 2f64.powi(-11);
+        let tolerance = reference.magnitude.iter().map(|magnitude| relative * magnitude).collect();
         Self { value: reference.value, tolerance }
     }
 

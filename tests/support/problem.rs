@@ -5,8 +5,8 @@ use pliant::geometry::*;
 use pliant::reference::{self, Reference};
 use pliant::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan,
-    DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder,
-    Result, RoiAlignPlan, Shape, SplitPlan, Strategy, Tensor, TensorSpec, UnaryPlan, wgpu,
+    DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, Error, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan,
+    Recorder, Result, RoiAlignPlan, Shape, SplitPlan, Strategy, Tensor, TensorSpec, UnaryPlan, wgpu,
 };
 
 /// A tensor on the host.
@@ -68,6 +68,24 @@ impl Implementation<'_> {
         match self {
             Self::Reference => Storage::F32,
             Self::Device { storage, .. } => storage,
+        }
+    }
+
+    /// Operands of every term that it may round to f16: a sample and a weight, where the kernels are cooperative.
+    pub(crate) fn rounded_operands(self) -> u32 {
+        let Self::Device { gpu, strategy, storage } = self else { return 0 };
+        let cooperative = match strategy {
+            None => gpu.capabilities().features.contains(Gpu::COOPERATIVE_FEATURES),
+            Some(strategy) => strategy == Strategy::FusedCooperative,
+        };
+        if cooperative && storage.data != DType::F32 { 2 } else { 0 }
+    }
+
+    /// Why it does not apply, if that is what an error says of a strategy that does not apply everywhere.
+    pub(crate) fn not_applicable(self, error: &Error) -> Option<&str> {
+        match (self, error) {
+            (Self::Device { strategy: Some(Strategy::FusedCooperative), .. }, Error::Unsupported(why)) => Some(why),
+            _ => None,
         }
     }
 }
@@ -344,6 +362,11 @@ impl Problem {
                 Self::DeformPsRoiPool(*op, DeformPsRoiPoolInputs { input, rois, offset })
             }
         }
+    }
+
+    /// Whether strategies make a difference.
+    pub(crate) fn has_strategies(&self) -> bool {
+        matches!(self, Self::Conv2d(..) | Self::DeformConv2d(..))
     }
 
     /// The output, by any implementation.

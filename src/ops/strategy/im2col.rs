@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use super::super::columns::{Columns, Sampler};
+use super::super::columns::{Columns, Sampler, form};
 use super::super::convert::widened;
 use super::super::matmul::{self, Elements, Output, Product};
 use super::super::quads::Quads;
-use super::super::weight::{PackedWeight, Packing, Weight};
+use super::super::weight::{Packed, PackedWeight, Packing, Weight};
 use super::super::{in_pieces, pieces};
-use crate::error::{Error, Result};
+use super::Strategy;
+use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
 use crate::kernels::columns::ColumnsLayout;
@@ -27,18 +28,14 @@ pub(in crate::ops) struct Im2colConvolution {
 
 impl Im2colConvolution {
     pub(in crate::ops) fn new(gpu: &Gpu, geometry: Conv2dGeometry, deformation: Option<Deformation>) -> Result<Self> {
-        let columns = Columns::new(
-            gpu,
-            geometry.im2col,
-            geometry.groups,
-            deformation,
-            ColumnsLayout::Quads,
-            geometry.out_channels,
-        )?;
-        pack_weight::PACK_WEIGHT.compile(gpu, columns.form)?;
+        let form = form(gpu, &geometry.im2col, geometry.groups, deformation.as_ref(), geometry.out_channels);
+        let layout = (ColumnsLayout::Quads, form);
+        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout)?;
+        columns.compile(gpu)?;
+        pack_weight::PACK_WEIGHT.compile(gpu, form)?;
         matmul::compile(gpu)?;
-        let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
-        Ok(Self { geometry, columns, packing: Packing { groups: geometry.groups, offset_groups } })
+        let packing = Packing::new(Strategy::Im2col, form, &geometry, deformation.as_ref());
+        Ok(Self { geometry, columns, packing })
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -46,29 +43,24 @@ impl Im2colConvolution {
         let packed =
             Quads::new(recorder.gpu(), self.columns.form, self.packed_shape(self.geometry.group_out_channels()))?;
         recorder.op(|recorder| self.pack_into(recorder, weight, &packed, self.geometry.group_out_channels()))?;
-        Ok(PackedWeight { gpu: recorder.gpu().clone(), spec: weight.spec(), packing: self.packing, packed })
+        Ok(PackedWeight {
+            gpu: recorder.gpu().clone(),
+            spec: weight.spec(),
+            packing: self.packing,
+            packed: Packed::Quads(packed),
+        })
     }
 
     /// The packed weight: given so, or packed now, into workspace.
-    pub(in crate::ops) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Quads> {
+    pub(in crate::ops) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Packed> {
         match weight {
             Weight::Plain(plain) => {
                 let rows = self.geometry.group_out_channels();
                 let packed = Quads::workspace(recorder, self.columns.form, self.packed_shape(rows))?;
                 self.pack_into(recorder, plain, &packed, rows)?;
-                Ok(packed)
+                Ok(Packed::Quads(packed))
             }
-            Weight::Packed(PackedWeight { packing, packed, .. }) => {
-                let (has, needs) = (packing, self.packing);
-                if *has != needs {
-                    let message = format!(
-                        "weight was packed for {} groups and {} offset groups; the plan has {} and {}",
-                        has.groups, has.offset_groups, needs.groups, needs.offset_groups
-                    );
-                    return Err(Error::attribute("weight", message));
-                }
-                Ok(packed.clone())
-            }
+            Weight::Packed(packed) => packed.packed_for(self.packing),
         }
     }
 

@@ -1,0 +1,158 @@
+// Convolution without columns in memory: what its kernels have in common.
+//
+// output[image, group, row, pixel] = bias[group, row] + the sum over terms and lanes of
+//     weight[group, term, lane, row] * sample[image, pixel, term, lane]
+//
+// A term is a quad of one tap: tap * quads_per_group + quad of the group; its lanes are the quad's channels. A row is an output channel of
+// the group. The terms of a group with one tap and one offset group have one place in each image; places are numbered as terms are.
+//
+// packed        (image, pixel, quad) quads of channels, of which the binding shows the pixels from band_first on, band_pixels of them
+// channel_quads per quad: its first channel, how many it has, its offset group, 0
+// bias          of the groups of the dispatch, group_rows each; not used where biased is 0
+// output        element (split, image, group, row, pixel) is output_first + split * output_split + image * output_image
+//               + (group * group_rows + row) * out_pixels + pixel, wrapping; where accumulate is 1, what it holds is added to
+//
+// A dispatch does `groups` groups from group_first on, `rows` rows of each, the output pixels that shared/window.wgsl tells, and the terms from
+// term_first to term_end, in splits of split_terms. Each split writes an output of its own; the first has the bias.
+
+// Up to mask_step as in shared/window.wgsl.
+struct Params {
+    pixel_first: u32,
+    pixels: u32,
+    out_width: u32,
+    out_pixels: u32,
+    height: u32,
+    width: u32,
+    kernel_width: u32,
+    taps: u32,
+    stride_y: u32,
+    stride_x: u32,
+    padding_top: u32,
+    padding_left: u32,
+    dilation_y: u32,
+    dilation_x: u32,
+    channels: u32,
+    quads: u32,
+    quads_per_group: u32,
+    runs: u32,
+    band_first: u32,
+    band_pixels: u32,
+    accumulate: u32,
+    columns_first: u32,
+    border: u32,
+    modulated: u32,
+    point_first: u32,
+    points: u32,
+    origin: u32,
+    offset_y_first: u32,
+    offset_y_batch: u32,
+    offset_y_step: u32,
+    offset_x_first: u32,
+    offset_x_batch: u32,
+    offset_x_step: u32,
+    mask_first: u32,
+    mask_batch: u32,
+    mask_step: u32,
+    group_first: u32,
+    groups: u32,
+    row_first: u32,
+    rows: u32,
+    group_rows: u32,
+    term_first: u32,
+    term_end: u32,
+    split_terms: u32,
+    splits: u32,
+    weight_first: u32,
+    weight_group: u32,
+    weight_row: u32,
+    biased: u32,
+    bias_first: u32,
+    output_first: u32,
+    output_image: u32,
+    output_split: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> packed: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> channel_quads: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read_write> output: array<f32>;
+
+// What a workgroup does: a group of the dispatch, the first of its rows, the first of its pixels, a split.
+struct Tile {
+    group: u32,
+    row: u32,
+    pixel: u32,
+    split: u32,
+}
+
+// Tiles of `rows` rows and `pixels` pixels, numbered by row, pixel, group, split: those that lie side by side sample the same pixels.
+// Splits beyond the last occur.
+fn tile_of(number: u32, rows: u32, pixels: u32) -> Tile {
+    let by_row = divide(number, (params.rows + rows - 1u) / rows);
+    let by_pixel = divide(by_row.x, (params.pixels + pixels - 1u) / pixels);
+    let by_group = divide(by_pixel.x, params.groups);
+    return Tile(by_group.y, by_row.y * rows, by_pixel.y * pixels, by_group.x);
+}
+
+// The terms of a split: the first, and the end.
+fn terms_of(split: u32) -> vec2<u32> {
+    let first = params.term_first + split * params.split_terms;
+    return vec2<u32>(first, min(first + params.split_terms, params.term_end));
+}
+
+// The quads of a group, and the places of one of its taps.
+struct Group {
+    quad_first: u32,
+    offset_group: u32,
+    places: u32,
+}
+
+fn group_of(tile: Tile) -> Group {
+    let first = (params.group_first + tile.group) * params.quads_per_group;
+    let offset_group = channel_quads[first].z;
+    return Group(first, offset_group, channel_quads[first + params.quads_per_group - 1u].z - offset_group + 1u);
+}
+
+// A term's place, its quad, and the channels of that.
+fn term_of(group: Group, term: u32) -> vec3<u32> {
+    let by_tap = divide(term, params.quads_per_group);
+    let quad = group.quad_first + by_tap.y;
+    let table = channel_quads[quad];
+    return vec3<u32>(by_tap.x * group.places + table.z - group.offset_group, quad, table.y);
+}
+
+// The sample of a term's channels; 0 in the lanes beyond them, even where 0 times the mask is not 0.
+fn sample_of(corner: u32, share: Share, term: vec3<u32>) -> vec4<f32> {
+    return select(vec4<f32>(0.0), sample(corner, share, term.y), vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(term.z));
+}
+
+// Adds four lanes of a sample, times four rows; each column of the weights is a lane.
+fn add(sums: vec4<f32>, sample: vec4<f32>, weights: mat4x4<f32>) -> vec4<f32> {
+    var result = sums + sample.x * weights[0];
+    result += sample.y * weights[1];
+    result += sample.z * weights[2];
+    result += sample.w * weights[3];
+    return result;
+}
+
+// Stores the sums of four rows of a pixel, of those that there are. Chosen without a branch: lavapipe compiles a shader anew, at each
+// dispatch, for the uniforms that it branches on or that bound its loops.
+fn store(tile: Tile, pixel: u32, row: u32, sums: vec4<f32>) {
+    if pixel >= params.pixels {
+        return;
+    }
+    let at = divide(params.pixel_first + pixel, params.out_pixels);
+    let plane = tile.group * params.group_rows + row;
+    let start = params.output_first + tile.split * params.output_split + at.x * params.output_image + at.y;
+    let biased = params.biased != 0u && tile.split == 0u;
+    var rest = sums;
+    for (var i = 0u; i < 4u; i++) {
+        if row + i < params.rows {
+            let element = start + (plane + i) * params.out_pixels;
+            let base = select(0.0, bias[select(0u, params.bias_first + params.row_first + plane + i, biased)], biased);
+            output[element] = select(base, output[element], params.accumulate != 0u) + rest.x;
+        }
+        rest = rest.yzwx;
+    }
+}

@@ -1,0 +1,5 @@
+// A tile for few rows. Workgroup memory: 10 KiB.
+const ROWS = 32u;
+const PIXELS = 128u;
+const DEPTH = 2u;
+const LANES = 64u;

@@ -1,0 +1,71 @@
+use super::fused::{Dispatch, with_sampler};
+use crate::error::Result;
+use crate::gpu::{Gpu, Kernel, Recorder};
+
+/// A plain window's kernel, and a deformable one's.
+pub(super) type Variants = [Kernel; 2];
+
+macro_rules! variants {
+    ($window:literal, $deform:literal, $tile:literal, $lanes:literal) => {
+        [
+            Kernel {
+                name: "fused_tile",
+                variant: $window,
+                files: with_sampler!(window: $tile, "fused_tile.wgsl"),
+                workgroup_size: $lanes,
+            },
+            Kernel {
+                name: "fused_tile",
+                variant: $deform,
+                files: with_sampler!(deform: $tile, "fused_tile.wgsl"),
+                workgroup_size: $lanes,
+            },
+        ]
+    };
+}
+
+pub(crate) static FUSED_TILE_32X128: Variants =
+    variants!("32x128.window", "32x128.deform", "shared/fused_tile_32x128.wgsl", 64);
+pub(crate) static FUSED_TILE_64X64: Variants =
+    variants!("64x64.window", "64x64.deform", "shared/fused_tile_64x64.wgsl", 64);
+pub(crate) static FUSED_TILE_128X128: Variants =
+    variants!("128x128.window", "128x128.deform", "shared/fused_tile_128x128.wgsl", 256);
+
+/// Rows and pixels of the tile that one workgroup does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tile {
+    Rows32,
+    Rows64,
+    Rows128,
+}
+
+impl Tile {
+    pub(crate) fn extents(self) -> [u32; 2] {
+        match self {
+            Self::Rows32 => [32, 128],
+            Self::Rows64 => [64, 64],
+            Self::Rows128 => [128, 128],
+        }
+    }
+
+    fn kernel(self, deformable: bool) -> &'static Kernel {
+        let variants = match self {
+            Self::Rows32 => &FUSED_TILE_32X128,
+            Self::Rows64 => &FUSED_TILE_64X64,
+            Self::Rows128 => &FUSED_TILE_128X128,
+        };
+        &variants[usize::from(deformable)]
+    }
+}
+
+pub(crate) fn compile(gpu: &Gpu, tile: Tile, deformable: bool) -> Result<()> {
+    gpu.compile(tile.kernel(deformable))
+}
+
+pub(crate) fn fused_tile(recorder: &mut Recorder, tile: Tile, dispatch: &Dispatch) -> Result<()> {
+    let kernel = tile.kernel(dispatch.offsets.is_some());
+    let extents = tile.extents();
+    let work = dispatch.work(recorder.gpu().capabilities(), extents);
+    let workgroups = dispatch.workgroups(extents);
+    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work)
+}

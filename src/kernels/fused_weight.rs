@@ -1,0 +1,45 @@
+use super::params;
+use crate::error::Result;
+use crate::gpu::{Kernel, Part, Recorder, wgsl};
+
+pub(crate) static FUSED_WEIGHT: Kernel = Kernel {
+    name: "fused_weight",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "fused_weight.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(
+    group_first,
+    groups,
+    term_first,
+    term_count,
+    terms,
+    row_first,
+    row_quads,
+    packed_rows,
+    group_rows,
+    group_channels,
+    taps,
+    quads_per_group,
+    out_channel_first,
+    weight_first,
+    packed_first,
+);
+
+impl Params {
+    /// Elements that it packs.
+    pub(crate) fn elements(&self) -> u64 {
+        16 * u64::from(self.groups) * u64::from(self.term_count) * u64::from(self.row_quads)
+    }
+}
+
+pub(crate) fn fused_weight(
+    recorder: &mut Recorder,
+    params: Params,
+    [weight, channel_quads, packed]: [&Part; 3],
+) -> Result<()> {
+    let params = Params { weight_first: weight.first, packed_first: packed.first, ..params };
+    let elements = params.elements();
+    recorder.dispatch(&FUSED_WEIGHT, &params, &[weight, channel_quads, packed], elements / 4, elements)
+}

@@ -1,0 +1,152 @@
+//! Each kernel of each strategy, on shapes that make it the one; what is not applicable is told.
+
+use fastrand::Rng;
+use pliant::geometry::*;
+use pliant::{
+    Conv2dPlan, DType, DeformConv2dPlan, Error, Gpu, GpuOptions, Recorder, Result, Strategy, Tensor, TensorSpec,
+};
+
+use crate::shapes::deform_conv2d;
+use crate::support::problem::{Implementation, Problem, Storage};
+use crate::support::random::normal;
+use crate::{check_on, gpu};
+
+fn conv2d(rng: &mut Rng, op: Conv2d, input: [u32; 4], weight: [u32; 4]) -> Problem {
+    let bias = Some(normal(rng, [weight[0]], 1.0));
+    Problem::Conv2d(op, Conv2dInputs { input: normal(rng, input, 1.0), weight: normal(rng, weight, 1.0), bias })
+}
+
+/// The kernels that a forward pass runs, by name and variant.
+fn kernels(gpu: &Gpu, problem: &Problem, strategy: Strategy, data: DType) -> Result<Vec<String>> {
+    let zeros = |spec: &TensorSpec| Tensor::new(gpu, spec.shape, spec.dtype);
+    let mut recorder = Recorder::new(gpu);
+    match problem {
+        Problem::Conv2d(op, inputs) => {
+            let inputs = inputs.map(|array| TensorSpec { shape: array.shape, dtype: data });
+            let plan = Conv2dPlan::with_strategy(gpu, op, &inputs, Some(strategy))?;
+            let inputs = inputs.try_map(zeros)?;
+            plan.forward(&mut recorder, &inputs.map(|tensor| tensor))?;
+        }
+        Problem::DeformConv2d(op, inputs) => {
+            let inputs = inputs.map(|array| TensorSpec { shape: array.shape, dtype: data });
+            let plan = DeformConv2dPlan::with_strategy(gpu, op, &inputs, Some(strategy))?;
+            let inputs = inputs.try_map(zeros)?;
+            plan.forward(&mut recorder, &inputs.map(|tensor| tensor))?;
+        }
+        other => panic!("{} has no strategies", other.describe()),
+    }
+    let stages = pollster::block_on(recorder.profile())?;
+    Ok(stages.into_iter().map(|stage| stage.kernel).collect())
+}
+
+/// For each kernel, shapes in which its tiles are not filled: rows, pixels, terms, several tiles of each.
+fn by_kernel() -> Vec<(&'static str, Problem)> {
+    let rng = &mut Rng::with_seed(21);
+    let padded = DeformConv2d { padding: [1, 0, 1, 2], ..DeformConv2d::default() };
+    let plain = Conv2d { padding: [1, 0, 1, 2], ..Conv2d::default() };
+    vec![
+        ("fused_direct.window", conv2d(rng, Conv2d { groups: 3, ..plain }, [2, 21, 9, 8], [21, 7, 3, 2])),
+        (
+            "fused_direct.deform",
+            deform_conv2d(rng, DeformConv2d { groups: 3, ..padded }, [2, 21, 9, 8], [24, 7, 2, 3], true, 2.0),
+        ),
+        ("fused_tile.32x128.window", conv2d(rng, plain, [3, 6, 13, 11], [27, 6, 3, 3])),
+        (
+            "fused_tile.32x128.deform",
+            deform_conv2d(rng, DeformConv2d { offset_groups: 3, ..padded }, [3, 9, 13, 11], [27, 9, 3, 3], true, 2.0),
+        ),
+        ("fused_tile.64x64.window", conv2d(rng, Conv2d { groups: 2, ..plain }, [2, 12, 11, 9], [140, 6, 3, 3])),
+        (
+            "fused_tile.64x64.deform",
+            deform_conv2d(
+                rng,
+                DeformConv2d { groups: 3, offset_groups: 5, ..padded },
+                [2, 30, 11, 9],
+                [3 * 37, 10, 2, 3],
+                true,
+                2.0,
+            ),
+        ),
+        ("fused_tile.128x128.window", conv2d(rng, Conv2d::default(), [1, 3, 150, 219], [126, 3, 1, 1])),
+        (
+            "fused_tile.128x128.deform",
+            deform_conv2d(rng, DeformConv2d::default(), [1, 3, 150, 219], [126, 3, 1, 1], false, 2.0),
+        ),
+        // Terms in splits, added up behind.
+        ("segment_sums", conv2d(rng, plain, [1, 81, 7, 6], [40, 81, 3, 3])),
+        ("segment_sums", deform_conv2d(rng, padded, [2, 81, 5, 6], [40, 81, 3, 3], true, 2.0)),
+    ]
+}
+
+#[test]
+fn every_kernel_of_the_fused_strategy_agrees_with_the_reference() {
+    for (kernel, problem) in by_kernel() {
+        let used = kernels(gpu(), &problem, Strategy::Fused, DType::F32).unwrap();
+        assert!(used.iter().any(|other| other == kernel), "{kernel} is not among {used:?}");
+        let device = Implementation::Device { gpu: gpu(), strategy: Some(Strategy::Fused), storage: Storage::F32 };
+        if let Err(failure) = check_on(&problem, device) {
+            panic!("{kernel}: {failure}\n{}", problem.describe());
+        }
+    }
+}
+
+/// On a device that has them; elsewhere, and for f32, the strategy says that it is not applicable.
+#[test]
+fn cooperative_matrices_serve_16_bits_where_there_are_any() {
+    let has = !gpu().capabilities().cooperative_matrices.is_empty();
+    eprintln!("cooperative matrices: {has}");
+    let mut applied = 0;
+    for (_, problem) in by_kernel() {
+        let used = |data| kernels(gpu(), &problem, Strategy::FusedCooperative, data);
+        assert!(matches!(used(DType::F32), Err(Error::Unsupported(why)) if why.starts_with("input holds f32")));
+        for data in [DType::F16, DType::BF16] {
+            match used(data) {
+                Ok(used) => assert!(used.iter().any(|kernel| kernel.starts_with("fused_cooperative.")), "{used:?}"),
+                Err(Error::Unsupported(_)) if !has => continue,
+                Err(error) => panic!("{error}"),
+            }
+            let storage = Storage::new(data, DType::F32);
+            let strategy = Some(Strategy::FusedCooperative);
+            if let Err(failure) = check_on(&problem, Implementation::Device { gpu: gpu(), strategy, storage }) {
+                panic!("{data}: {failure}\n{}", problem.describe());
+            }
+            applied += 1;
+        }
+    }
+    assert_eq!(applied > 0, has);
+}
+
+#[test]
+fn cooperative_matrices_are_used_only_where_they_are_asked_for() {
+    let gpu = pollster::block_on(Gpu::with_options(&GpuOptions::default())).unwrap();
+    assert!(!gpu.capabilities().features.intersects(Gpu::COOPERATIVE_FEATURES));
+    let (_, problem) = by_kernel().swap_remove(4);
+    let error = kernels(&gpu, &problem, Strategy::FusedCooperative, DType::F16).unwrap_err();
+    assert!(matches!(error, Error::Unsupported(why) if why.contains("GpuOptions::cooperative_matrices")));
+}
+
+/// A weight is packed for the kernels of one strategy; a plan by another refuses it, and has the same gradients.
+#[test]
+fn plans_of_two_strategies_share_gradients_and_no_weights() {
+    let (op, weight) = (Conv2d { padding: [1; 4], groups: 2, ..Conv2d::default() }, [10, 3, 3, 3]);
+    let rng = &mut Rng::with_seed(22);
+    let [input, weight, grad_output] = [[2, 6, 5, 7], weight, [2, 10, 5, 7]].map(|shape| normal(rng, shape, 1.0));
+    let [input, weight, grad_output] = [input, weight, grad_output].map(|array| array.upload(gpu()).unwrap());
+    let inputs = Conv2dInputs { input: &input, weight: &weight, bias: None };
+    let [by_columns, fused] = [Strategy::Im2col, Strategy::Fused].map(|strategy| {
+        Conv2dPlan::with_strategy(gpu(), &op, &inputs.map(|tensor| tensor.spec()), Some(strategy)).unwrap()
+    });
+    let mut recorder = Recorder::new(gpu());
+    let weight = &by_columns.pack_weight(&mut recorder, &weight).unwrap();
+    let error = fused.forward(&mut recorder, &Conv2dInputs { input: &input, weight, bias: None }).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "weight was packed for 2 groups and 1 offset groups by im2col; the plan has 2 groups and 1 offset groups by fused"
+    );
+    let [one, other] = [by_columns, fused].map(|plan| {
+        let gradients = plan.backward(&mut recorder, &inputs, &grad_output, &Conv2dGradients::ALL).unwrap();
+        recorder.submit().unwrap();
+        [gradients.input, gradients.weight].map(|gradient| gradient.unwrap().download_blocking::<f32>().unwrap())
+    });
+    assert_eq!(one, other);
+}
