@@ -13,6 +13,7 @@ mod deform;
 mod global_average_pool;
 mod im2col;
 mod matmul;
+pub mod nn;
 mod unary;
 
 pub use backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
