@@ -25,12 +25,16 @@
 //! ```
 
 mod deform_conv2d;
+#[cfg(feature = "safetensors")]
+mod weights;
 
 pub use crate::geometry::nn::{
     DeformConv2d, DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs,
     DeformConv2dParameters, DeformConv2dSizes, Mask,
 };
 pub use deform_conv2d::DeformConv2dPlan;
+#[cfg(feature = "safetensors")]
+pub use weights::{Naming, Weights};
 
 use half::{bf16, f16};
 
