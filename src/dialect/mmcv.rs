@@ -1,9 +1,12 @@
-//! mmcv's `DeformConv2d` (version 1) and `ModulatedDeformConv2d` (version 2). Its plain convolution is torch's:
+//! mmcv's `DeformConv2d` (version 1), `ModulatedDeformConv2d` (version 2), `DeformRoIPool` and `RoIAlign`. Its plain convolution is torch's:
 //! [`torchvision::Conv2d`](super::torchvision::Conv2d).
 
-use super::{Sizes, absent, checked, counts, pixels};
+use super::{Sizes, absent, checked, counts, pixels, sampling_ratio};
 use crate::error::{Error, Result};
-use crate::geometry::{self, Border, DeformConv2dInputs, EdgeDerivative, OffsetLayout};
+use crate::geometry::{
+    self, Border, DeformConv2dInputs, DeformRoiPoolGeometry, DeformRoiPoolInputs, EdgeDerivative, OffsetGradient,
+    OffsetLayout, RoiAlignGeometry, RoiAlignInputs, RoiChannels,
+};
 use crate::gpu::Tensor;
 use crate::shape::Shape;
 
@@ -118,4 +121,97 @@ impl ModulatedDeformConv2d {
 forward! {
     DeformConv2d, DeformConv2dInputs;
     ModulatedDeformConv2d, DeformConv2dInputs;
+}
+
+/// The attributes of mmcv's `DeformRoIPool` and `deform_roi_pool`.
+///
+/// | tensor | shape |
+/// | --- | --- |
+/// | input | (batch, channels, height, width) |
+/// | rois | (rois, 5): image, x1, y1, x2, y2 |
+/// | offset, optional | (rois, 2, height, width) of the output: a plane of x, then a plane of y |
+///
+/// The gradient of the offset is mmcv's: [`OffsetGradient::Mmcv`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeformRoiPool {
+    /// `[height, width]`; required, 0 by default, which is refused.
+    pub output_size: [i64; 2],
+    /// 1 by default.
+    pub spatial_scale: f32,
+    /// 0 by default: as many samples as pixels.
+    pub sampling_ratio: i64,
+    /// 0.1 by default.
+    pub gamma: f32,
+}
+
+/// The attributes of mmcv's `RoIAlign` and `roi_align`.
+///
+/// | tensor | shape |
+/// | --- | --- |
+/// | input | (batch, channels, height, width) |
+/// | rois | (rois, 5): image, x1, y1, x2, y2 |
+///
+/// Departure: there is no `pool_mode`; it is `avg`, which is mmcv's default.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoiAlign {
+    /// `[height, width]`; required, 0 by default, which is refused.
+    pub output_size: [i64; 2],
+    /// 1 by default.
+    pub spatial_scale: f32,
+    /// 0 by default: as many samples as pixels.
+    pub sampling_ratio: i64,
+    /// True by default.
+    pub aligned: bool,
+}
+
+impl Default for DeformRoiPool {
+    fn default() -> Self {
+        Self { output_size: [0; 2], spatial_scale: 1.0, sampling_ratio: 0, gamma: 0.1 }
+    }
+}
+
+impl Default for RoiAlign {
+    fn default() -> Self {
+        Self { output_size: [0; 2], spatial_scale: 1.0, sampling_ratio: 0, aligned: true }
+    }
+}
+
+impl DeformRoiPool {
+    /// The op for tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Attribute`], with the two figures that disagree.
+    pub fn op(&self, shapes: &DeformRoiPoolInputs<Shape>) -> Result<geometry::DeformRoiPool> {
+        let op = geometry::DeformRoiPool {
+            pooled: counts("output_size", self.output_size)?,
+            spatial_scale: self.spatial_scale,
+            sampling_ratio: sampling_ratio(self.sampling_ratio)?,
+            gamma: self.gamma,
+            offset_gradient: OffsetGradient::Mmcv,
+        };
+        DeformRoiPoolGeometry::new(&op, shapes).map(|_| op)
+    }
+}
+
+impl RoiAlign {
+    /// The op for tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Attribute`], with the two figures that disagree.
+    pub fn op(&self, shapes: &RoiAlignInputs<Shape>) -> Result<geometry::RoiAlign> {
+        let op = geometry::RoiAlign {
+            pooled: counts("output_size", self.output_size)?,
+            spatial_scale: self.spatial_scale,
+            sampling_ratio: sampling_ratio(self.sampling_ratio)?,
+            aligned: self.aligned,
+            channels: RoiChannels::Each,
+        };
+        RoiAlignGeometry::new(&op, shapes).map(|_| op)
+    }
+}
+
+forward! {
+    "The averages, in a new tensor (rois, channels, height, width), submitted." =>
+    DeformRoiPool, DeformRoiPoolInputs;
+    RoiAlign, RoiAlignInputs;
 }

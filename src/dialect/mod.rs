@@ -17,6 +17,9 @@
 //! | ONNX | [`onnx::DeformConv`] | [`onnx::Conv`] |
 //! | mmcv | [`mmcv::DeformConv2d`], [`mmcv::ModulatedDeformConv2d`] | torch's |
 //!
+//! Regions of interest: [`torchvision::RoiAlign`], [`torchvision::PsRoiAlign`], [`mmcv::RoiAlign`], [`mmcv::DeformRoiPool`],
+//! [`openvino::DeformablePsRoiPooling1`].
+//!
 //! What holds for all of them, whatever upstream's text says:
 //!
 //! - Offset groups are chosen by input channel, over all channels, whatever the groups, as every system's code does.
@@ -25,11 +28,14 @@
 //! - Limits of implementations are not taken over: a batch may be 0 and need not be divisible by anything, groups and offset groups need
 //!   not divide one another, and each tensor may hold any [`DType`](crate::DType), its own.
 
-/// Gives a struct of attributes with `op` its `forward`.
+/// Gives a struct of attributes with `op` its `forward`: that of a convolution, or what is said.
 macro_rules! forward {
-    ($($dialect:ident, $inputs:ident;)+) => {$(
+    ($($dialect:ident, $inputs:ident;)+) => {
+        forward! { "The convolution, in a new tensor (batch, out_channels, out_height, out_width), submitted." => $($dialect, $inputs;)+ }
+    };
+    ($gives:literal => $($dialect:ident, $inputs:ident;)+) => {$(
         impl $dialect {
-            /// The convolution, in a new tensor (batch, out_channels, out_height, out_width), submitted.
+            #[doc = $gives]
             ///
             /// # Errors
             /// As `op`, and as the op's own `forward`.
@@ -181,6 +187,11 @@ fn exactly<const N: usize>(argument: &'static str, values: &[i64], names: &str) 
 }
 
 const PAIR: &str = "height, width";
+
+/// A number of samples, of which 0 and less ask for as many as there are pixels.
+fn sampling_ratio(value: i64) -> Result<u32> {
+    at_least(0, "sampling_ratio", value.max(0))
+}
 
 /// Refuses an input that the system's operation does not have. `why` says so.
 fn absent(argument: &'static str, given: Option<Shape>, why: &str) -> Result<()> {

@@ -1,4 +1,4 @@
-//! OpenVINO's `DeformableConvolution`, versions 1 and 8, `Convolution` and `GroupConvolution`, version 1.
+//! OpenVINO's `DeformableConvolution`, versions 1 and 8, `Convolution`, `GroupConvolution` and `DeformablePSROIPooling`, version 1.
 //!
 //! Attributes that upstream requires have no default: they are empty here, and refused until they are given. Pads need not be given
 //! where `auto_pad` finds them; they are ignored then, as upstream does.
@@ -7,9 +7,12 @@
 //! element type but ours. None of these operations has a bias, which is an `Add` of its own, and one is refused; to fuse it, make
 //! the op from shapes without it and the plan from inputs with it.
 
-use super::{AutoPad, PAIR, Sizes, absent, checked, checked_plain, counts, exactly, pixels};
+use super::{AutoPad, PAIR, Sizes, absent, checked, checked_plain, count, counts, exactly, pixels};
 use crate::error::Result;
-use crate::geometry::{self, Border, Conv2dInputs, DeformConv2dInputs, EdgeDerivative, OffsetLayout, axis, extents};
+use crate::geometry::{
+    self, Border, Conv2dInputs, DeformConv2dInputs, DeformPsRoiPoolGeometry, DeformPsRoiPoolInputs, EdgeDerivative,
+    OffsetLayout, axis, extents,
+};
 use crate::gpu::Tensor;
 use crate::shape::Shape;
 
@@ -299,4 +302,77 @@ forward! {
     DeformableConvolution1, DeformConv2dInputs;
     DeformableConvolution8, DeformConv2dInputs;
     Convolution1, Conv2dInputs;
+}
+
+/// The attributes of OpenVINO's `DeformablePSROIPooling-1`.
+///
+/// | tensor | OpenVINO's | shape |
+/// | --- | --- | --- |
+/// | input | first | (batch, output_dim · group_size², height, width) |
+/// | rois | second | (rois, 5): image, x1, y1, x2, y2 |
+/// | offset, optional | third | (rois, 2 · classes, parts, parts): for each class a plane of x and a plane of y |
+///
+/// The output has group_size by group_size bins. `mode` has but one value, `bilinear_deformable`, and is left out.
+///
+/// Departure: where there are offsets, there are as many parts as these have rows, whatever `part_size` is; OpenVINO's own tests state others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeformablePsRoiPooling1 {
+    /// Required; 0 by default, which is refused.
+    pub output_dim: i64,
+    /// Required; 0 by default, which is refused.
+    pub spatial_scale: f32,
+    /// 1 by default.
+    pub group_size: i64,
+    /// 1 by default.
+    pub spatial_bins_x: i64,
+    /// 1 by default.
+    pub spatial_bins_y: i64,
+    /// 1 by default.
+    pub trans_std: f32,
+    /// 1 by default.
+    pub part_size: i64,
+}
+
+impl Default for DeformablePsRoiPooling1 {
+    fn default() -> Self {
+        Self {
+            output_dim: 0,
+            spatial_scale: 0.0,
+            group_size: 1,
+            spatial_bins_x: 1,
+            spatial_bins_y: 1,
+            trans_std: 1.0,
+            part_size: 1,
+        }
+    }
+}
+
+impl DeformablePsRoiPooling1 {
+    /// The op for tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), with the two figures that disagree.
+    pub fn op(&self, shapes: &DeformPsRoiPoolInputs<Shape>) -> Result<geometry::DeformPsRoiPool> {
+        let group_size = count("group_size", self.group_size)?;
+        let part_size = count("part_size", self.part_size)?;
+        let rows = shapes.offset.and_then(|offset| offset.extents().get(2).copied());
+        let op = geometry::DeformPsRoiPool {
+            output_dim: count("output_dim", self.output_dim)?,
+            spatial_scale: self.spatial_scale,
+            group_size,
+            pooled_size: group_size,
+            part_size: rows.unwrap_or(part_size),
+            spatial_bins: [
+                count("spatial_bins_y", self.spatial_bins_y)?,
+                count("spatial_bins_x", self.spatial_bins_x)?,
+            ],
+            trans_std: self.trans_std,
+        };
+        DeformPsRoiPoolGeometry::new(&op, shapes).map(|_| op)
+    }
+}
+
+forward! {
+    "The averages, in a new tensor (rois, output_dim, group_size, group_size), submitted." =>
+    DeformablePsRoiPooling1, DeformPsRoiPoolInputs;
 }

@@ -1,9 +1,10 @@
-//! torchvision's `deform_conv2d` and torch's `conv2d`.
+//! torchvision's `deform_conv2d`, `roi_align` and `ps_roi_align`, and torch's `conv2d`.
 
-use super::{AutoPad, Sizes, checked, checked_plain, counts, pixels};
+use super::{AutoPad, Sizes, checked, checked_plain, counts, pixels, sampling_ratio};
 use crate::error::{Error, Result};
 use crate::geometry::{
-    self, BATCH, Border, Conv2dInputs, DeformConv2dInputs, EdgeDerivative, OffsetLayout, axis, extents,
+    self, BATCH, Border, Conv2dInputs, DeformConv2dInputs, EdgeDerivative, OffsetLayout, RoiAlignGeometry,
+    RoiAlignInputs, RoiChannels, axis, extents,
 };
 use crate::gpu::Tensor;
 use crate::shape::Shape;
@@ -234,4 +235,124 @@ pub fn conv2d(
 forward! {
     DeformConv2d, DeformConv2dInputs;
     Conv2d, Conv2dInputs;
+}
+
+/// The attributes of `torchvision.ops.roi_align`.
+///
+/// | tensor | torchvision's | shape |
+/// | --- | --- | --- |
+/// | input | input | (batch, channels, height, width) |
+/// | rois | boxes | (boxes, 5): image, x1, y1, x2, y2 |
+///
+/// Departure: boxes come as one tensor, not as one for each image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoiAlign {
+    /// `[height, width]`; required, 0 by default, which is refused.
+    pub output_size: [i64; 2],
+    /// 1 by default.
+    pub spatial_scale: f32,
+    /// -1 by default: as many samples as pixels, as for any number below 1.
+    pub sampling_ratio: i64,
+    /// False by default.
+    pub aligned: bool,
+}
+
+/// The attributes of `torchvision.ops.ps_roi_align`.
+///
+/// | tensor | torchvision's | shape |
+/// | --- | --- | --- |
+/// | input | input | (batch, out_channels · height · width of the output, height, width) |
+/// | rois | boxes | (boxes, 5): image, x1, y1, x2, y2 |
+///
+/// Departures: boxes come as one tensor, not as one for each image; a bin without samples gives 0, torchvision divides 0 by 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PsRoiAlign {
+    /// `[height, width]`; required, 0 by default, which is refused.
+    pub output_size: [i64; 2],
+    /// 1 by default.
+    pub spatial_scale: f32,
+    /// -1 by default: as many samples as pixels, as for any number below 1.
+    pub sampling_ratio: i64,
+}
+
+impl Default for RoiAlign {
+    fn default() -> Self {
+        Self { output_size: [0; 2], spatial_scale: 1.0, sampling_ratio: -1, aligned: false }
+    }
+}
+
+impl Default for PsRoiAlign {
+    fn default() -> Self {
+        Self { output_size: [0; 2], spatial_scale: 1.0, sampling_ratio: -1 }
+    }
+}
+
+impl RoiAlign {
+    /// The op for tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Attribute`], with the two figures that disagree.
+    pub fn op(&self, shapes: &RoiAlignInputs<Shape>) -> Result<geometry::RoiAlign> {
+        self.resolve(shapes, RoiChannels::Each)
+    }
+
+    fn resolve(&self, shapes: &RoiAlignInputs<Shape>, channels: RoiChannels) -> Result<geometry::RoiAlign> {
+        let op = geometry::RoiAlign {
+            pooled: counts("output_size", self.output_size)?,
+            spatial_scale: self.spatial_scale,
+            sampling_ratio: sampling_ratio(self.sampling_ratio)?,
+            aligned: self.aligned,
+            channels,
+        };
+        RoiAlignGeometry::new(&op, shapes).map(|_| op)
+    }
+}
+
+impl PsRoiAlign {
+    /// The op for tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Attribute`], with the two figures that disagree.
+    pub fn op(&self, shapes: &RoiAlignInputs<Shape>) -> Result<geometry::RoiAlign> {
+        let Self { output_size, spatial_scale, sampling_ratio } = *self;
+        let aligned = RoiAlign { output_size, spatial_scale, sampling_ratio, aligned: true };
+        aligned.resolve(shapes, RoiChannels::PositionSensitive)
+    }
+}
+
+forward! {
+    "The averages, in a new tensor (boxes, channels, height, width), submitted." =>
+    RoiAlign, RoiAlignInputs;
+    PsRoiAlign, RoiAlignInputs;
+}
+
+/// `torchvision.ops.roi_align`, its arguments in their order: [`RoiAlign::forward`]. Submitted.
+///
+/// # Errors
+/// As [`RoiAlign::forward`].
+pub fn roi_align(
+    input: &Tensor,
+    boxes: &Tensor,
+    output_size: [i64; 2],
+    spatial_scale: f32,
+    sampling_ratio: i64,
+    aligned: bool,
+) -> Result<Tensor> {
+    let attributes = RoiAlign { output_size, spatial_scale, sampling_ratio, aligned };
+    attributes.forward(&RoiAlignInputs { input, rois: boxes })
+}
+
+/// `torchvision.ops.ps_roi_align`, its arguments in their order: [`PsRoiAlign::forward`]. Submitted.
+///
+/// # Errors
+/// As [`PsRoiAlign::forward`].
+pub fn ps_roi_align(
+    input: &Tensor,
+    boxes: &Tensor,
+    output_size: [i64; 2],
+    spatial_scale: f32,
+    sampling_ratio: i64,
+) -> Result<Tensor> {
+    let attributes = PsRoiAlign { output_size, spatial_scale, sampling_ratio };
+    attributes.forward(&RoiAlignInputs { input, rois: boxes })
 }

@@ -127,6 +127,7 @@ mod global_average_pool;
 mod im2col;
 mod matmul;
 pub(crate) mod nn;
+mod roi;
 mod split;
 mod unary;
 
@@ -142,11 +143,17 @@ pub use deform::{
 pub use global_average_pool::{GlobalAveragePool, GlobalAveragePoolGeometry};
 pub use im2col::{Im2col, Im2colGeometry};
 pub use matmul::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
+pub use roi::{
+    DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool,
+    DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGeometry,
+    RoiAlignGradients, RoiAlignInputs, RoiChannels,
+};
 pub use split::{Split, SplitGeometry};
 pub use unary::{Unary, UnaryGeometry};
 
 pub(crate) use binary::BroadcastAxis;
 pub(crate) use concat::Sections;
+pub(crate) use roi::{FURTHEST, RoiPooling, RoiRule, SampleDerivative};
 
 use crate::error::{Error, Result};
 use crate::shape::Shape;

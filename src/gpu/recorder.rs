@@ -139,7 +139,10 @@ impl Recorder {
         let gpu = self.gpu.clone();
         let recorded = self.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded));
         let depth = self.depth;
-        self.workspaces.iter_mut().filter(|workspace| workspace.taken == depth).for_each(|workspace| workspace.taken = 0);
+        self.workspaces
+            .iter_mut()
+            .filter(|workspace| workspace.taken == depth)
+            .for_each(|workspace| workspace.taken = 0);
         self.depth -= 1;
         recorded
     }

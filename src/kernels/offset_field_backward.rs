@@ -14,8 +14,7 @@ pub(crate) fn offset_field_backward(
     params: Params,
     [flow, field, grad_field]: [&Part; 3],
 ) -> Result<()> {
-    let params =
-        Params { flow_first: flow.first, field_first: field.first, grad_first: grad_field.first, ..params };
+    let params = Params { flow_first: flow.first, field_first: field.first, grad_first: grad_field.first, ..params };
     let parts = [flow, field, grad_field];
     recorder.dispatch(&OFFSET_FIELD_BACKWARD, &params, &parts, params.elements(), params.elements())
 }

@@ -7,7 +7,7 @@ use naga::{AddressSpace, Module, Scalar, ShaderStage, TypeInner};
 
 use super::*;
 use crate::dtype::DType;
-use crate::geometry::{Binary, Unary};
+use crate::geometry::{Binary, SampleDerivative, Unary};
 use crate::gpu::Kernel;
 
 /// Every kernel, and the fields of its `Params` in Rust.
@@ -47,6 +47,12 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&offset_field::OFFSET_FIELD, offset_field::Params::FIELDS),
     (&offset_field_backward::OFFSET_FIELD_BACKWARD, offset_field::Params::FIELDS),
     (&pack_weight::PACK_WEIGHT, pack_weight::Params::FIELDS),
+    (&roi_bins::ROI_BINS, roi_bins::Params::FIELDS),
+    (&roi_input_gradient::ROI_INPUT_GRADIENT, roi_input_gradient::Params::FIELDS),
+    (&roi_offset_gradient::ROI_OFFSET_GRADIENT, roi_offset_gradient::Params::FIELDS),
+    (&roi_offset_terms::ROI_OFFSET_TERMS, roi_planes::Params::FIELDS),
+    (&roi_pool::ROI_POOL, roi_planes::Params::FIELDS),
+    (&roi_touches::ROI_TOUCHES, roi_touches::Params::FIELDS),
     (&sample_gradients::SAMPLE_GRADIENTS_KEPT, sample_gradients::Params::FIELDS),
     (&sample_gradients::SAMPLE_GRADIENTS_KEPT_U64, sample_gradients::Params::FIELDS),
     (&sample_gradients::SAMPLE_GRADIENTS_READ, sample_gradients::Params::FIELDS),
@@ -202,4 +208,13 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
         has(text(&binary::BINARY, "binary.wgsl"), name, binary::operation(op));
     }
     has(text(&binary::BINARY, "binary.wgsl"), "FIRST", binary::FIRST);
+    for (name, derivative) in [
+        ("EXACT", SampleDerivative::Exact),
+        ("BEFORE_CLAMPING", SampleDerivative::Mmcv),
+        ("WITHIN_CELLS", SampleDerivative::WithinCells),
+    ] {
+        let text = text(&roi_offset_terms::ROI_OFFSET_TERMS, "roi_offset_terms.wgsl");
+        has(text, name, roi_offset_terms::number(derivative));
+    }
+    has(text(&roi_touches::ROI_TOUCHES, "shared/roi_tiles.wgsl"), "TILE", roi_touches::TILE);
 }

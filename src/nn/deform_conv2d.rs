@@ -9,7 +9,8 @@ use crate::error::Result;
 use crate::geometry::{self, Conv2d, Conv2dGradients, Conv2dInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::{
-    self, Argument, Contract, Conv2dPlan, Destination, Gradient, Named, check_apart, get_or_try_init, offset_field, rounded, widened,
+    self, Argument, Contract, Conv2dPlan, Destination, Gradient, Named, check_apart, get_or_try_init, offset_field,
+    rounded, widened,
 };
 
 /// A [`DeformConv2d`] bound to a device and shapes: what a model keeps.
@@ -348,11 +349,8 @@ impl DeformConv2dPlan {
             }
             offset_field::activate_backward(recorder, &geometry.offset, &field.offset, flow, grad_offset)?;
             let read = Conv2dInputs { input, weight: offset_weight, bias: offset_bias };
-            let written = Conv2dGradients {
-                input: through,
-                weight: destinations.offset_weight,
-                bias: destinations.offset_bias,
-            };
+            let written =
+                Conv2dGradients { input: through, weight: destinations.offset_weight, bias: destinations.offset_bias };
             if written.named().next().is_some() {
                 self.offset_conv.backward_into(recorder, &read, grad_offset, &written)?;
             }

@@ -14,6 +14,7 @@ mod global_average_pool;
 mod im2col;
 mod matmul;
 pub mod nn;
+mod roi;
 mod unary;
 
 pub use backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
@@ -26,6 +27,10 @@ pub use deform::{deform_conv2d, deform_im2col};
 pub use global_average_pool::{global_average_pool, global_average_pool_backward};
 pub use im2col::im2col;
 pub use matmul::{matmul, matmul_backward};
+pub use roi::{
+    deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
+    roi_align_backward,
+};
 pub use unary::{unary, unary_backward};
 
 use crate::error::{Error, Result};

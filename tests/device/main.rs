@@ -33,6 +33,7 @@ mod nn;
 mod onnx;
 mod properties;
 mod random;
+mod roi;
 mod shapes;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]

@@ -62,8 +62,7 @@ fn layer(rng: &mut Rng, kind: Kind, batch: u32) -> Problem {
 
 fn check(problem: &Problem, implementation: Implementation, ways: Ways) {
     let Implementation::Device { storage, .. } = implementation else { return };
-    let checked =
-        check_on(problem, implementation).and_then(|()| check_backward_on(problem, 91, implementation, ways));
+    let checked = check_on(problem, implementation).and_then(|()| check_backward_on(problem, 91, implementation, ways));
     if let Err(failure) = checked {
         panic!("{storage:?}: {failure}\n{}", problem.describe());
     }

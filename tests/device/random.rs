@@ -128,10 +128,72 @@ fn draw_glue(rng: &mut Rng) -> Problem {
     }
 }
 
+/// A legal pooling of regions of interest. Corners, offsets and scales are few binary digits, so that samples which lie on a border do so in f32
+/// too; some corners are far out or not finite, and some RoIs reversed or empty.
+pub(crate) fn draw_roi(rng: &mut Rng) -> Problem {
+    let mut up_to = |most: u32| rng.u32(1..=most);
+    let (batch, height, width, rois) = (up_to(3), up_to(20), up_to(20), up_to(12) - 1);
+    let pooled = [up_to(5), up_to(5)];
+    let spatial_scale = [0.25, 0.5, 1.0, 2.0][rng.usize(..4)];
+    let (sampling_ratio, reach) = (rng.u32(..4), [0.125, -0.5][rng.usize(..2)]);
+    let out_channels = rng.u32(1..=9);
+    let input = |rng: &mut Rng, channels: u32| normal(rng, [batch, channels, height, width], 1.0);
+    let regions = Array::from_fn([rois, 5], |index| {
+        let extent = if index % 5 % 2 == 1 { width } else { height };
+        let corner = (rng.f32() * 1.5 - 0.25) * extent as f32 / spatial_scale;
+        match (index % 5, rng.u32(..60)) {
+            (0, _) => rng.u32(..batch) as f32,
+            (_, 0) => [f32::NAN, f32::INFINITY, f32::MIN, 3e7][rng.usize(..4)],
+            (_, 1) => -1000.0,
+            _ => (corner * 8.0).round() / 8.0,
+        }
+    });
+    let offset = |rng: &mut Rng, planes: u32, [rows, columns]: [u32; 2]| {
+        let mut offset = normal(rng, [rois, planes, rows, columns], 1.0);
+        for offset in &mut offset.elements {
+            *offset = if rng.u32(..40) == 0 { f32::NAN } else { (*offset * 16.0).round() / 16.0 };
+        }
+        rng.bool().then_some(offset)
+    };
+    match rng.u32(..3) {
+        0 => {
+            let channels = [RoiChannels::Each, RoiChannels::PositionSensitive][rng.usize(..2)];
+            let op = RoiAlign { pooled, spatial_scale, sampling_ratio, aligned: rng.bool(), channels };
+            let cells = if channels == RoiChannels::Each { 1 } else { pooled[0] * pooled[1] };
+            let input = input(rng, out_channels * cells);
+            Problem::RoiAlign(op, RoiAlignInputs { input, rois: regions })
+        }
+        1 => {
+            let offset_gradient = [OffsetGradient::Exact, OffsetGradient::Mmcv][rng.usize(..2)];
+            let op = DeformRoiPool { pooled, spatial_scale, sampling_ratio, gamma: reach, offset_gradient };
+            let (input, offset) = (input(rng, out_channels), offset(rng, 2, pooled));
+            Problem::DeformRoiPool(op, DeformRoiPoolInputs { input, rois: regions, offset })
+        }
+        _ => {
+            let classes = rng.u32(1..=3);
+            let op = DeformPsRoiPool {
+                output_dim: classes * rng.u32(1..=5),
+                spatial_scale,
+                group_size: rng.u32(1..=3),
+                pooled_size: pooled[0],
+                part_size: rng.u32(..4),
+                spatial_bins: [rng.u32(1..=3), rng.u32(1..=4)],
+                trans_std: reach,
+            };
+            let part = if op.part_size == 0 { pooled[0] } else { op.part_size };
+            let input = input(rng, op.output_dim * op.group_size * op.group_size);
+            let offset = offset(rng, 2 * classes, [part; 2]);
+            Problem::DeformPsRoiPool(op, DeformPsRoiPoolInputs { input, rois: regions, offset })
+        }
+    }
+}
+
 /// A legal problem of any op.
 fn draw_legal(rng: &mut Rng) -> Problem {
-    if rng.u32(..3) == 0 {
-        return draw_glue(rng);
+    match rng.u32(..9) {
+        0..3 => return draw_glue(rng),
+        3 => return draw_roi(rng),
+        _ => {}
     }
     let (op, inputs) = draw_deform_conv2d(rng);
     let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, offset_layout } = op;
@@ -238,6 +300,33 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             let either = if rng.bool() { &mut inputs.input } else { &mut inputs.positions };
             reshape(rng, either);
             Problem::BilinearSample(op, inputs)
+        }
+        Problem::RoiAlign(mut op, mut inputs) => {
+            match rng.u32(..4) {
+                0 => number(rng, &mut op.pooled[0]),
+                1 => op.spatial_scale = [0.0, -1.0, f32::NAN][rng.usize(..3)],
+                2 => reshape(rng, &mut inputs.input),
+                _ => reshape(rng, &mut inputs.rois),
+            }
+            Problem::RoiAlign(op, inputs)
+        }
+        Problem::DeformRoiPool(mut op, mut inputs) => {
+            match rng.u32(..3) {
+                0 => number(rng, &mut op.pooled[1]),
+                1 => inputs.offset.iter_mut().for_each(|offset| reshape(rng, offset)),
+                _ => reshape(rng, &mut inputs.rois),
+            }
+            Problem::DeformRoiPool(op, inputs)
+        }
+        Problem::DeformPsRoiPool(mut op, mut inputs) => {
+            match rng.u32(..5) {
+                0 => number(rng, &mut op.output_dim),
+                1 => number(rng, &mut op.group_size),
+                2 => number(rng, &mut op.part_size),
+                3 => inputs.offset.iter_mut().for_each(|offset| reshape(rng, offset)),
+                _ => reshape(rng, &mut inputs.input),
+            }
+            Problem::DeformPsRoiPool(op, inputs)
         }
         Problem::Unary(mut op, mut input) => {
             match &mut op {

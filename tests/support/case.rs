@@ -13,7 +13,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::compare::Expected;
-use super::door::{Attributes, Through};
+use super::door::{self, Attributes, Through};
 use super::problem::{Array, Implementation, Problem, Storage, Ways};
 
 type Failure = Box<dyn std::error::Error>;
@@ -111,16 +111,17 @@ impl Case {
             "conv2d" => file.conv2d()?,
             "deform_conv2d" => file.deform_conv2d()?,
             "deform_conv2d_pack" => file.deform_conv2d_pack()?,
-            op @ ("deform_roi_pool" | "deformable_psroi_pooling") => {
-                return Ok(Verdict::Skipped(format!("{op} is not built yet")));
-            }
+            "deform_roi_pool" => file.deform_roi_pool()?,
+            "deformable_psroi_pooling" => file.deform_ps_roi_pool()?,
             op => return Err(format!("the op {op} is not known").into()),
         };
         if !file.tensors.names().iter().any(|name| name.starts_with("expect.")) {
             return Err("nothing is expected".into());
         }
-        if let Some(miss) = file.judge_gradients(&problem, implementation).await? {
-            return Ok(Verdict::Failed(miss));
+        for (problem, suffix) in file.differentiated(&problem) {
+            if let Some(miss) = file.judge_gradients(&problem, suffix, implementation).await? {
+                return Ok(Verdict::Failed(miss));
+            }
         }
         let Some(mut expected) = file.expected("output")? else { return Ok(Verdict::Passed) };
         if let Implementation::Device { storage, .. } = implementation
@@ -213,6 +214,9 @@ fn exactly<const N: usize>(key: &str, numbers: Vec<u32>) -> Result<[u32; N], Fai
         .map_err(|numbers: Vec<u32>| format!("{key} has {} numbers; {N} are needed", numbers.len()).into())
 }
 
+/// What the name of a gradient ends with that is the derivative, where its system computes something else.
+const EXACT: &str = "_exact";
+
 /// A case's tensors and attributes.
 struct File<'a> {
     tensors: SafeTensors<'a>,
@@ -265,13 +269,29 @@ impl<'a> File<'a> {
         Ok(Some(Expected::within(values, absolute, relative)))
     }
 
-    /// The first expected gradient that is missed, if one is.
+    /// The problems whose gradients are expected, and what the names of these end with.
+    fn differentiated(&self, problem: &Problem) -> Vec<(Problem, &'static str)> {
+        let mut all = vec![(problem.clone(), "")];
+        if let Problem::DeformRoiPool(op, inputs) = problem {
+            let op = DeformRoiPool { offset_gradient: OffsetGradient::Exact, ..*op };
+            all.push((Problem::DeformRoiPool(op, inputs.clone()), EXACT));
+        }
+        all
+    }
+
+    /// The first expected gradient that is missed, if one is, of those whose names end with `suffix`.
     async fn judge_gradients(
         &self,
         problem: &Problem,
+        suffix: &str,
         implementation: Implementation<'_>,
     ) -> Result<Option<String>, Failure> {
-        let names: Vec<_> = self.tensors.names().into_iter().filter_map(|name| name.strip_prefix("expect.")).collect();
+        let names = self.tensors.names().into_iter().filter_map(|name| name.strip_prefix("expect."));
+        let names = names.filter(|name| name.starts_with("grad_") && name.ends_with(EXACT) != suffix.is_empty());
+        let names: Vec<_> = names.collect();
+        if names.is_empty() {
+            return Ok(None);
+        }
         let Some(grad_output) = self.array("grad_output")? else { return Ok(None) };
         let storage = implementation.storage();
         let (stored, stored_grad) = (problem.stored(storage), grad_output.stored(storage.data));
@@ -286,9 +306,9 @@ impl<'a> File<'a> {
                 gradients.into_iter().map(|gradient| (gradient.dtype, gradient.value)).collect()
             }
         };
-        for name in names.into_iter().filter(|name| name.starts_with("grad_")) {
-            let ours = name.replace("offset_conv.", "offset_");
-            let found = references.iter().zip(&actual).find(|((other, _), _)| *other == ours);
+        for name in names {
+            let of = name.strip_suffix(suffix).unwrap_or(name).replace("offset_conv.", "offset_");
+            let found = references.iter().zip(&actual).find(|((other, _), _)| *other == of);
             let Some(((_, reference), (dtype, values))) = found else {
                 return Ok(Some(format!("{name} is expected, and there is none")));
             };
@@ -441,6 +461,40 @@ impl<'a> File<'a> {
             },
         };
         Ok(Problem::DeformConv2d(self.entered(through, expected)?, inputs))
+    }
+
+    fn deform_roi_pool(&self) -> Result<Problem, Failure> {
+        let stated = DeformRoiPool {
+            pooled: [self.number("pooled_height")?, self.number("pooled_width")?],
+            spatial_scale: self.number("spatial_scale")?,
+            sampling_ratio: self.number("sampling_ratio")?,
+            gamma: self.number("gamma")?,
+            offset_gradient: OffsetGradient::Mmcv,
+        };
+        let (input, rois, offset) = (self.need("input")?, self.need("rois")?, self.array("offset")?);
+        let inputs = DeformRoiPoolInputs { input, rois, offset };
+        let through = door::deform_roi_pool(self.attribute("dialect")?, &stated, &inputs.map(|array| array.shape));
+        Ok(Problem::DeformRoiPool(self.entered(through, stated)?, inputs))
+    }
+
+    fn deform_ps_roi_pool(&self) -> Result<Problem, Failure> {
+        let (input, rois, offset) = (self.need("input")?, self.need("rois")?, self.array("offset")?);
+        let part_size = self.number("part_size")?;
+        let group_size = self.number("group_size")?;
+        let rows = offset.as_ref().map(|offset| offset.shape.extents()[2]);
+        let stated = DeformPsRoiPool {
+            output_dim: self.number("output_dim")?,
+            spatial_scale: self.number("spatial_scale")?,
+            group_size,
+            pooled_size: group_size,
+            part_size: rows.unwrap_or(part_size),
+            spatial_bins: [self.number("spatial_bins_y")?, self.number("spatial_bins_x")?],
+            trans_std: self.number("trans_std")?,
+        };
+        let inputs = DeformPsRoiPoolInputs { input, rois, offset };
+        let (dialect, shapes) = (self.attribute("dialect")?, inputs.map(|array| array.shape));
+        let through = door::deform_ps_roi_pool(dialect, &stated, part_size.into(), &shapes);
+        Ok(Problem::DeformPsRoiPool(self.entered(through, stated)?, inputs))
     }
 
     /// The op that the front door gave, which must be the one stated; or that one, where there is no door.

@@ -1,7 +1,10 @@
 //! The front doors of `pliant::dialect`, by the names under which conformance cases come.
 
 use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torchvision};
-use pliant::geometry::{Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs};
+use pliant::geometry::{
+    Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformPsRoiPool, DeformPsRoiPoolInputs, DeformRoiPool,
+    DeformRoiPoolInputs,
+};
 use pliant::{Error, Shape};
 
 /// What a case says of its convolution.
@@ -179,5 +182,47 @@ impl Attributes {
             }
             _ => Through::UnknownSystem,
         }
+    }
+}
+
+/// A pooling of regions of interest with moved bins.
+pub(crate) fn deform_roi_pool(
+    system: &str,
+    stated: &DeformRoiPool,
+    shapes: &DeformRoiPoolInputs<Shape>,
+) -> Through<DeformRoiPool> {
+    let DeformRoiPool { pooled, spatial_scale, sampling_ratio, gamma, .. } = *stated;
+    match system {
+        "mmcv" => {
+            let (output_size, sampling_ratio) = (pooled.map(i64::from), sampling_ratio.into());
+            mmcv::DeformRoiPool { output_size, spatial_scale, sampling_ratio, gamma }.op(shapes).into()
+        }
+        _ => Through::UnknownSystem,
+    }
+}
+
+/// The same with a channel for each bin; `part_size` as the case states it.
+pub(crate) fn deform_ps_roi_pool(
+    system: &str,
+    stated: &DeformPsRoiPool,
+    part_size: i64,
+    shapes: &DeformPsRoiPoolInputs<Shape>,
+) -> Through<DeformPsRoiPool> {
+    let DeformPsRoiPool { output_dim, spatial_scale, group_size, spatial_bins: [rows, columns], trans_std, .. } =
+        *stated;
+    match system {
+        "openvino-1" => {
+            let attributes = openvino::DeformablePsRoiPooling1 {
+                output_dim: output_dim.into(),
+                spatial_scale,
+                group_size: group_size.into(),
+                spatial_bins_x: columns.into(),
+                spatial_bins_y: rows.into(),
+                trans_std,
+                part_size,
+            };
+            attributes.op(shapes).into()
+        }
+        _ => Through::UnknownSystem,
     }
 }

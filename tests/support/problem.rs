@@ -6,8 +6,8 @@ use pliant::nn;
 use pliant::reference::{self, Reference};
 use pliant::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan,
-    Destination, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder, Result, Shape, SplitPlan, Strategy,
-    Tensor, TensorSpec, UnaryPlan, wgpu,
+    DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder,
+    Result, RoiAlignPlan, Shape, SplitPlan, Strategy, Tensor, TensorSpec, UnaryPlan, wgpu,
 };
 
 /// A tensor on the host.
@@ -80,6 +80,7 @@ pub(crate) struct Storage {
     pub(crate) data: DType,
     /// Offset or positions.
     pub(crate) offset: DType,
+    /// Mask, or RoIs.
     pub(crate) mask: DType,
     /// Weight and bias, scale and shift, the second operand, and every second tensor of a list.
     pub(crate) weight: DType,
@@ -123,6 +124,9 @@ pub(crate) enum Problem {
     GlobalAveragePool(GlobalAveragePool, Array),
     BatchNorm(BatchNorm, BatchNormInputs<Array>),
     Layer(nn::DeformConv2d, nn::DeformConv2dInputs<Array>, nn::DeformConv2dParameters<Array>),
+    RoiAlign(RoiAlign, RoiAlignInputs<Array>),
+    DeformRoiPool(DeformRoiPool, DeformRoiPoolInputs<Array>),
+    DeformPsRoiPool(DeformPsRoiPool, DeformPsRoiPoolInputs<Array>),
 }
 
 /// Elements in front of and behind an output that nobody may write.
@@ -182,6 +186,16 @@ impl Problem {
                 let geometry = nn::DeformConv2dGeometry::new(layer, &inputs.map(shape), &parameters.map(shape))?;
                 reference::nn::deform_conv2d(&geometry, &inputs.map(slice), &parameters.map(slice))
             }
+            Self::RoiAlign(op, inputs) => {
+                reference::roi_align(&RoiAlignGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
+            Self::DeformRoiPool(op, inputs) => {
+                reference::deform_roi_pool(&DeformRoiPoolGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
+            Self::DeformPsRoiPool(op, inputs) => reference::deform_ps_roi_pool(
+                &DeformPsRoiPoolGeometry::new(op, &inputs.map(shape))?,
+                &inputs.map(slice),
+            ),
         }
     }
 
@@ -247,6 +261,18 @@ impl Problem {
                 let (inputs, parameters) = (inputs.map(slice), parameters.map(slice));
                 named!(reference::nn::deform_conv2d_backward(&geometry, &inputs, &parameters, grad_output))
             }
+            Self::RoiAlign(op, inputs) => {
+                let geometry = RoiAlignGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::roi_align_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            Self::DeformRoiPool(op, inputs) => {
+                let geometry = DeformRoiPoolGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::deform_roi_pool_backward(&geometry, &inputs.map(slice), grad_output))
+            }
+            Self::DeformPsRoiPool(op, inputs) => {
+                let geometry = DeformPsRoiPoolGeometry::new(op, &inputs.map(shape))?;
+                named!(reference::deform_ps_roi_pool_backward(&geometry, &inputs.map(slice), grad_output))
+            }
             Self::Im2col(..) | Self::DeformIm2col(..) => Vec::new(),
         })
     }
@@ -272,6 +298,9 @@ impl Problem {
             Self::Layer(layer, inputs, parameters) => {
                 format!("{layer:?} {:?} {:?}", inputs.map(shape), parameters.map(shape))
             }
+            Self::RoiAlign(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::DeformRoiPool(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::DeformPsRoiPool(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
         }
     }
 
@@ -319,6 +348,20 @@ impl Problem {
                 let stored = layer_as(inputs, parameters, storage, stored);
                 let (inputs, parameters) = stored.expect("rounding does not fail");
                 Self::Layer(*layer, inputs, parameters)
+            }
+            Self::RoiAlign(op, i) => {
+                let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
+                Self::RoiAlign(*op, RoiAlignInputs { input, rois })
+            }
+            Self::DeformRoiPool(op, i) => {
+                let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
+                let offset = i.offset.as_ref().map(|array| array.stored(offset));
+                Self::DeformRoiPool(*op, DeformRoiPoolInputs { input, rois, offset })
+            }
+            Self::DeformPsRoiPool(op, i) => {
+                let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
+                let offset = i.offset.as_ref().map(|array| array.stored(offset));
+                Self::DeformPsRoiPool(*op, DeformPsRoiPoolInputs { input, rois, offset })
             }
         }
     }
@@ -442,13 +485,32 @@ impl Problem {
                 let (inputs, parameters) = (inputs.map(|tensor| tensor), parameters.map(|tensor| tensor));
                 let field = plan.new_field(gpu)?;
                 // With the offsets and masks in tensors and in workspace.
-                let first = |recorder: &mut Recorder| {
-                    Ok(vec![plan.forward_with(recorder, &inputs, &parameters, &field)?])
-                };
+                let first =
+                    |recorder: &mut Recorder| Ok(vec![plan.forward_with(recorder, &inputs, &parameters, &field)?]);
                 let second = |recorder: &mut Recorder, outputs: &[&Tensor]| {
                     plan.forward_into(recorder, &inputs, &parameters, outputs[0])
                 };
                 twice(gpu, first, second).await
+            }
+            Self::RoiAlign(op, inputs) => {
+                let inputs = RoiAlignInputs { input: data(&inputs.input)?, rois: mask(&inputs.rois)? };
+                run!(RoiAlignPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
+            Self::DeformRoiPool(op, inputs) => {
+                let inputs = DeformRoiPoolInputs {
+                    input: data(&inputs.input)?,
+                    rois: mask(&inputs.rois)?,
+                    offset: inputs.offset.as_ref().map(offset).transpose()?,
+                };
+                run!(DeformRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
+            Self::DeformPsRoiPool(op, inputs) => {
+                let inputs = DeformPsRoiPoolInputs {
+                    input: data(&inputs.input)?,
+                    rois: mask(&inputs.rois)?,
+                    offset: inputs.offset.as_ref().map(offset).transpose()?,
+                };
+                run!(DeformPsRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
             }
         }
     }
@@ -631,6 +693,29 @@ impl Problem {
                     },
                 )
                 .await
+            }
+            Self::RoiAlign(op, inputs) => {
+                let inputs = RoiAlignInputs { input: data(&inputs.input)?, rois: mask(&inputs.rois)? };
+                let plan = RoiAlignPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), RoiAlignGradients { input })
+            }
+            Self::DeformRoiPool(op, inputs) => {
+                let inputs = DeformRoiPoolInputs {
+                    input: data(&inputs.input)?,
+                    rois: mask(&inputs.rois)?,
+                    offset: inputs.offset.as_ref().map(offset).transpose()?,
+                };
+                let plan = DeformRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), DeformRoiPoolGradients { input, offset })
+            }
+            Self::DeformPsRoiPool(op, inputs) => {
+                let inputs = DeformPsRoiPoolInputs {
+                    input: data(&inputs.input)?,
+                    rois: mask(&inputs.rois)?,
+                    offset: inputs.offset.as_ref().map(offset).transpose()?,
+                };
+                let plan = DeformPsRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), DeformPsRoiPoolGradients { input, offset })
             }
             Self::Im2col(..) | Self::DeformIm2col(..) => Ok(Vec::new()),
         }

@@ -1,7 +1,7 @@
 use crate::error::{Error, Result};
 use crate::geometry::{
-    self, Border, Conv2d, Conv2dGeometry, Conv2dInputs, EdgeDerivative, NCHW, OffsetLayout, check_elements, WEIGHT, divides,
-    expect, extents, positive,
+    self, Border, Conv2d, Conv2dGeometry, Conv2dInputs, EdgeDerivative, NCHW, OffsetLayout, WEIGHT, check_elements,
+    divides, expect, extents, positive,
 };
 use crate::shape::Shape;
 
@@ -67,8 +67,9 @@ pub struct DeformConv2d {
 
 impl Default for DeformConv2d {
     fn default() -> Self {
-        let geometry::DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, .. } =
-            geometry::DeformConv2d::default();
+        let geometry::DeformConv2d {
+            stride, padding, dilation, groups, offset_groups, border, edge_derivative, ..
+        } = geometry::DeformConv2d::default();
         Self {
             stride,
             padding,
@@ -309,7 +310,8 @@ impl DeformConv2dGeometry {
                 return Err(Error::shape("mask_weight", message));
             }
             (_, None, Some(shape)) => {
-                let message = format!("mask_bias ({shape}) was given without a mask_weight, of 1 mask channel at least");
+                let message =
+                    format!("mask_bias ({shape}) was given without a mask_weight, of 1 mask channel at least");
                 return Err(Error::shape("mask_bias", message));
             }
             _ => {}
@@ -324,9 +326,8 @@ impl DeformConv2dGeometry {
         };
         let read = if inputs.offset_input.is_some() { "offset_input" } else { "input" };
         let offset_conv = conv([read, "offset_weight", "offset_bias"], offset_weight, offset_bias)?;
-        let mask_conv = mask_weight
-            .map(|weight| conv([read, "mask_weight", "mask_bias"], weight, mask_bias))
-            .transpose()?;
+        let mask_conv =
+            mask_weight.map(|weight| conv([read, "mask_weight", "mask_bias"], weight, mask_bias)).transpose()?;
 
         let joint = op.mask != Mask::None && mask_conv.is_none();
         let convolution = geometry::DeformConv2d {
@@ -372,7 +373,9 @@ impl DeformConv2dGeometry {
         expect("flow", "columns", width, im2col.out_width.into(), "the output's width is")?;
         let groups = convolution.deformation.offset_groups;
         if !planes.is_multiple_of(2) || !groups.is_multiple_of(planes / 2) {
-            let message = format!("flow has {planes} channels, 2 for each flow; {groups} offset groups are shared out among flows");
+            let message = format!(
+                "flow has {planes} channels, 2 for each flow; {groups} offset groups are shared out among flows"
+            );
             return Err(Error::shape("flow", message));
         }
         Ok(planes)

@@ -1,0 +1,62 @@
+// The gradient of a pooling's offset: each element adds up what the output channels of its class contribute to the bins that it moves, by
+// ascending bin and channel.
+//
+// terms        (rois, out_channels, bins): roi_offset_terms.wgsl
+// grad_offset  (rois, classes, 2, part_height, part_width)
+//
+// It adds to what is there where accumulate is 1. One invocation does one element.
+
+struct Params {
+    rois: u32,
+    classes: u32,
+    class_channels: u32,
+    pooled_height: u32,
+    pooled_width: u32,
+    part_height: u32,
+    part_width: u32,
+    accumulate: u32,
+    grad_offset_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> terms: array<f32>;
+@group(0) @binding(2) var<storage, read_write> grad_offset: array<f32>;
+
+// The first bin along an axis that belongs to a part, or to a later one.
+fn first_bin(part: u32, parts: u32, pooled: u32) -> u32 {
+    return divide(part * pooled + parts - 1u, parts).x;
+}
+
+@compute @workgroup_size(64)
+fn roi_offset_gradient(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let number = linear_workgroup(workgroup, grid) * 64u + lane;
+    let by_column = divide(number, params.part_width);
+    let by_row = divide(by_column.x, params.part_height);
+    let plane = by_row.x % 2u;
+    let class_number = by_row.x / 2u;
+    let exists = class_number < params.rois * params.classes;
+    let channels = select(0u, params.class_channels, exists);
+    let row_end = select(0u, first_bin(by_row.y + 1u, params.part_height, params.pooled_height), exists);
+    let column_first = first_bin(by_column.y, params.part_width, params.pooled_width);
+    let column_end = first_bin(by_column.y + 1u, params.part_width, params.pooled_width);
+    let pooled = params.pooled_height * params.pooled_width;
+
+    var sum = 0.0;
+    for (var row = first_bin(by_row.y, params.part_height, params.pooled_height); row < row_end; row++) {
+        for (var column = column_first; column < column_end; column++) {
+            var at = class_number * params.class_channels * pooled + row * params.pooled_width + column;
+            for (var channel = 0u; channel < channels; channel++) {
+                sum += terms[2u * at + plane];
+                at += pooled;
+            }
+        }
+    }
+    if exists {
+        let at = params.grad_offset_first + number;
+        grad_offset[at] = select(0.0, grad_offset[at], params.accumulate != 0u) + sum;
+    }
+}

@@ -1,0 +1,21 @@
+use super::params;
+use crate::error::Result;
+use crate::gpu::{Kernel, Part, Recorder, wgsl};
+
+pub(crate) static ROI_TOUCHES: Kernel = Kernel {
+    name: "roi_touches",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "shared/roi_bins.wgsl", "shared/roi_tiles.wgsl", "roi_touches.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(rois, classes, pooled, words, image_first, images, tile_row_first, tile_rows, tile_columns, height, width,);
+
+/// Pixels of a tile either way: shared/roi_tiles.wgsl.
+pub(crate) const TILE: u32 = 8;
+
+pub(crate) fn roi_touches(recorder: &mut Recorder, params: Params, bindings: [&Part; 2]) -> Result<()> {
+    let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
+    let invocations = tiles * u64::from(params.classes) * u64::from(params.words);
+    recorder.dispatch(&ROI_TOUCHES, &params, &bindings, invocations, 32 * invocations)
+}
