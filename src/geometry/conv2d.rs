@@ -96,6 +96,16 @@ impl Conv2dGeometry {
         [batch, self.out_channels, out_height, out_width].into()
     }
 
+    pub(crate) fn input_shape(&self) -> Shape {
+        let Im2colGeometry { batch, channels, height, width, .. } = self.im2col;
+        [batch, channels, height, width].into()
+    }
+
+    pub(crate) fn weight_shape(&self) -> Shape {
+        let [kernel_height, kernel_width] = self.im2col.window.kernel;
+        [self.out_channels, self.group_channels(), kernel_height, kernel_width].into()
+    }
+
     /// Input channels of one group.
     pub(crate) fn group_channels(&self) -> u32 {
         self.im2col.channels / self.groups

@@ -25,14 +25,18 @@
 //! ```
 
 mod deform_conv2d;
+mod deform_roi_pool;
 #[cfg(feature = "safetensors")]
 mod weights;
 
+pub use crate::geometry::DeformRoiPool;
 pub use crate::geometry::nn::{
     DeformConv2d, DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs,
-    DeformConv2dParameters, DeformConv2dSizes, Mask,
+    DeformConv2dParameters, DeformConv2dSizes, DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs,
+    DeformRoiPoolParameters, DeformRoiPoolSizes, Mask,
 };
 pub use deform_conv2d::DeformConv2dPlan;
+pub use deform_roi_pool::DeformRoiPoolPlan;
 #[cfg(feature = "safetensors")]
 pub use weights::{Naming, Weights};
 

@@ -4,7 +4,7 @@ use super::{Reference, check_len, conv2d, conv2d_backward};
 use crate::error::Result;
 use crate::geometry::nn::{
     DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformConv2dParameters,
-    OffsetField,
+    DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, DeformRoiPoolParameters, OffsetField,
 };
 use crate::geometry::{self, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
 
@@ -260,4 +260,226 @@ fn sum(a: Option<Reference>, b: Option<Reference>) -> Option<Reference> {
         }),
         (a, b) => a.or(b),
     }
+}
+
+/// What lies between input and output of a layer of [`DeformRoiPool`](crate::nn::DeformRoiPool).
+struct Moved {
+    input: Vec<f64>,
+    rois: Vec<f64>,
+    pooled: Reference,
+    /// What each layer gives, behind its relu.
+    offset_fc: Vec<Reference>,
+    mask_fc: Vec<Reference>,
+    /// (rois, 1, bins)
+    mask: Option<Vec<f64>>,
+    output: Reference,
+    /// How much more a rounding error counts behind the offsets.
+    amplification: f64,
+}
+
+type Layers = Vec<[Vec<f64>; 2]>;
+
+/// The parameters of both stacks.
+fn layers<T: Copy + Into<f64>>(parameters: &DeformRoiPoolParameters<&[T]>) -> [Layers; 2] {
+    let wide = |slice: &&[T]| slice.iter().map(|&element| element.into()).collect::<Vec<f64>>();
+    let of = |[(_, weight), (_, bias)]: [(&str, &&[T]); 2]| [wide(weight), wide(bias)];
+    let mask_fc = parameters.mask_fc().map(|stack| stack.map(of).into_iter().collect());
+    [parameters.offset_fc().map(of).into_iter().collect(), mask_fc.unwrap_or_default()]
+}
+
+/// A convolution of what is itself rounded: its magnitude is convolved too.
+fn rounded(geometry: &Conv2dGeometry, input: &Reference, [weight, bias]: &[Vec<f64>; 2]) -> Result<Reference> {
+    let inputs = Conv2dInputs { input: &input.value[..], weight: &weight[..], bias: Some(&bias[..]) };
+    let absolute = inputs.map(|slice| slice.iter().map(|element| element.abs()).collect::<Vec<_>>());
+    let rounding =
+        Conv2dInputs { input: &input.magnitude[..], weight: &absolute.weight[..], bias: absolute.bias.as_deref() };
+    let rounding = conv2d(geometry, &rounding)?;
+    let output = conv2d(geometry, &inputs)?;
+    Ok(Reference { magnitude: rounding.value, terms: output.terms + input.terms, ..output })
+}
+
+fn connected(geometries: &[Conv2dGeometry], layers: &Layers, input: &Reference) -> Result<Vec<Reference>> {
+    let mut outputs: Vec<Reference> = Vec::new();
+    for (index, (geometry, layer)) in geometries.iter().zip(layers).enumerate() {
+        let mut output = rounded(geometry, outputs.last().unwrap_or(input), layer)?;
+        if index + 1 < geometries.len() {
+            output.value.iter_mut().for_each(|value| *value = value.max(0.0));
+        }
+        outputs.push(output);
+    }
+    Ok(outputs)
+}
+
+/// The gradients of a stack: of its parameters, first layer first, and of its input.
+fn connected_backward(
+    geometries: &[Conv2dGeometry],
+    layers: &Layers,
+    input: &Reference,
+    outputs: &[Reference],
+    mut gradient: Reference,
+) -> Result<(Vec<[Option<Reference>; 2]>, Reference)> {
+    let mut gradients = Vec::new();
+    for (index, (geometry, [weight, bias])) in geometries.iter().zip(layers).enumerate().rev() {
+        if index + 1 < geometries.len() {
+            for ((value, magnitude), output) in
+                gradient.value.iter_mut().zip(&mut gradient.magnitude).zip(&outputs[index].value)
+            {
+                if *output == 0.0 {
+                    (*value, *magnitude) = (0.0, 0.0);
+                }
+            }
+        }
+        let below = index.checked_sub(1).map_or(input, |below| &outputs[below]);
+        let inputs = Conv2dInputs { input: &below.value[..], weight: &weight[..], bias: Some(&bias[..]) };
+        let inner = convolved(geometry, &inputs, &gradient)?;
+        // What the layer read is rounded too.
+        let mut of_weight = inner.weight;
+        if let Some(of_weight) = &mut of_weight {
+            let read = Conv2dInputs { input: &below.magnitude[..], weight: &weight[..], bias: Some(&bias[..]) };
+            let absolute: Vec<f64> = gradient.value.iter().map(|value| value.abs()).collect();
+            if let Some(rounding) = conv2d_backward(geometry, &read, &absolute)?.weight {
+                of_weight.magnitude.iter_mut().zip(rounding.value).for_each(|(magnitude, more)| *magnitude += more);
+            }
+            of_weight.terms += below.terms;
+        }
+        gradients.push([of_weight, inner.bias]);
+        gradient = inner.input.unwrap_or(gradient);
+    }
+    gradients.reverse();
+    Ok((gradients, gradient))
+}
+
+impl Moved {
+    fn new<T: Copy + Into<f64>>(
+        geometry: &DeformRoiPoolGeometry,
+        inputs: &DeformRoiPoolInputs<&[T]>,
+        [offset_fc, mask_fc]: &[Layers; 2],
+    ) -> Result<Self> {
+        let wide = |slice: &[T]| slice.iter().map(|&element| element.into()).collect::<Vec<f64>>();
+        let (input, rois) = (wide(inputs.input), wide(inputs.rois));
+        let read = |offset| geometry::DeformRoiPoolInputs { input: &input[..], rois: &rois[..], offset };
+        let pooled = super::deform_roi_pool(&geometry.still, &read(None))?;
+        let offset_fc = connected(&geometry.offset_fc, offset_fc, &pooled)?;
+        let mask_fc = connected(&geometry.mask_fc, mask_fc, &pooled)?;
+        let offset = offset_fc.last().unwrap_or(&pooled);
+        let mut output = super::deform_roi_pool(&geometry.moved, &read(Some(&offset.value[..])))?;
+
+        let corners = rois.chunks(5).flat_map(|roi| &roi[1..]);
+        let corner = corners.fold(1.0, |largest: f64, corner| largest.max(corner.abs()));
+        let amplification = 1.0 + 4.0 * corner * offset.magnitude.iter().copied().fold(0.0, f64::max);
+        output = amplified(&output, amplification, offset.terms);
+        let mask = mask_fc.last().map(|logits| {
+            let bins = (geometry.pooled[0] * geometry.pooled[1]) as usize;
+            let mask: Vec<f64> = logits.value.iter().map(|value| 1.0 / (1.0 + (-value).exp())).collect();
+            let channels = output.value.len() / mask.len().max(1);
+            for (at, (value, magnitude)) in output.value.iter_mut().zip(&mut output.magnitude).enumerate() {
+                let at = at / bins / channels * bins + at % bins;
+                *magnitude = mask[at] * (*magnitude + value.abs() * (1.0 + logits.magnitude[at]));
+                *value *= mask[at];
+            }
+            mask
+        });
+        let terms = mask_fc.last().map_or(0, |logits| logits.terms);
+        output.terms = output.terms.max(terms);
+        Ok(Self { input, rois, pooled, offset_fc, mask_fc, mask, output, amplification })
+    }
+}
+
+/// A layer of [`DeformRoiPool`](crate::nn::DeformRoiPool). What rounding the offsets and masks makes of it counts as magnitude.
+///
+/// # Errors
+/// As [`deform_roi_pool`](super::deform_roi_pool) and [`conv2d`](super::conv2d()).
+pub fn deform_roi_pool<T: Copy + Into<f64>>(
+    geometry: &DeformRoiPoolGeometry,
+    inputs: &DeformRoiPoolInputs<&[T]>,
+    parameters: &DeformRoiPoolParameters<&[T]>,
+) -> Result<Reference> {
+    Ok(Moved::new(geometry, inputs, &layers(parameters))?.output)
+}
+
+/// The gradients of a layer of [`DeformRoiPool`](crate::nn::DeformRoiPool): all that there are.
+///
+/// # Errors
+/// As [`deform_roi_pool`].
+pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
+    geometry: &DeformRoiPoolGeometry,
+    inputs: &DeformRoiPoolInputs<&[T]>,
+    parameters: &DeformRoiPoolParameters<&[T]>,
+    grad_output: &[T],
+) -> Result<DeformRoiPoolGradients<Reference>> {
+    let [offset_layers, mask_layers] = layers(parameters);
+    let stacks = [offset_layers, mask_layers];
+    let between = Moved::new(geometry, inputs, &stacks)?;
+    let [offset_layers, mask_layers] = &stacks;
+    let bins = (geometry.pooled[0] * geometry.pooled[1]) as usize;
+    let mut grad_moved: Vec<f64> = grad_output.iter().map(|&element| element.into()).collect();
+    let offset = &between.offset_fc.last().unwrap_or(&between.pooled).value;
+    let read =
+        geometry::DeformRoiPoolInputs { input: &between.input[..], rois: &between.rois[..], offset: Some(&offset[..]) };
+
+    let mut of_mask = Vec::new();
+    let mut through = None;
+    if let (Some(mask), Some(logits)) = (&between.mask, between.mask_fc.last()) {
+        let moved = super::deform_roi_pool(&geometry.moved, &read)?;
+        let channels = moved.value.len() / mask.len().max(1);
+        let elements = mask.len();
+        let mut gradient =
+            Reference { value: vec![0.0; elements], magnitude: vec![0.0; elements], terms: moved.terms + logits.terms };
+        gradient.terms += channels as u64;
+        for (at, grad) in grad_moved.iter_mut().enumerate() {
+            let to = at / bins / channels * bins + at % bins;
+            let slope = mask[to] * (1.0 - mask[to]) * *grad;
+            gradient.value[to] += slope * moved.value[at];
+            let rounding =
+                moved.magnitude[at] * between.amplification + moved.value[at].abs() * (1.0 + logits.magnitude[to]);
+            gradient.magnitude[to] += slope.abs() * rounding;
+            *grad *= mask[to];
+        }
+        let (gradients, below) =
+            connected_backward(&geometry.mask_fc, mask_layers, &between.pooled, &between.mask_fc, gradient)?;
+        (of_mask, through) = (gradients, Some(below));
+    }
+    let masked = between.mask_fc.last().map_or(0.0, |logits| logits.magnitude.iter().copied().fold(0.0, f64::max));
+    let factor = between.amplification * (1.0 + masked);
+    let outer = super::deform_roi_pool_backward(&geometry.moved, &read, &grad_moved)?;
+    let terms = between.offset_fc.last().map_or(0, |offset| offset.terms);
+    let outer = outer.map(|gradient| amplified(gradient, factor, terms));
+    let mut of_offset = Vec::new();
+    if let Some(gradient) = outer.offset {
+        let (gradients, below) =
+            connected_backward(&geometry.offset_fc, offset_layers, &between.pooled, &between.offset_fc, gradient)?;
+        (of_offset, through) = (gradients, sum(through, Some(below)));
+    }
+    let through = match through {
+        Some(gradient) => {
+            let read = geometry::DeformRoiPoolInputs { offset: None, ..read };
+            let value = super::deform_roi_pool_backward(&geometry.still, &read, &gradient.value)?.input;
+            let rounding = super::deform_roi_pool_backward(&geometry.still, &read, &gradient.magnitude)?.input;
+            value.zip(rounding).map(|(value, rounding)| Reference {
+                terms: value.terms + gradient.terms,
+                magnitude: rounding.magnitude,
+                ..value
+            })
+        }
+        None => None,
+    };
+    let mut of_offset = of_offset.into_iter();
+    let mut of_mask = of_mask.into_iter();
+    let mut next = |mask| if mask { of_mask.next() } else { of_offset.next() }.unwrap_or([None, None]);
+    let ([offset_weight_0, offset_bias_0], [offset_weight_1, offset_bias_1], [offset_weight_2, offset_bias_2]) =
+        (next(false), next(false), next(false));
+    let ([mask_weight_0, mask_bias_0], [mask_weight_1, mask_bias_1]) = (next(true), next(true));
+    Ok(DeformRoiPoolGradients {
+        input: sum(outer.input, through),
+        offset_weight_0,
+        offset_bias_0,
+        offset_weight_1,
+        offset_bias_1,
+        offset_weight_2,
+        offset_bias_2,
+        mask_weight_0,
+        mask_bias_0,
+        mask_weight_1,
+        mask_bias_1,
+    })
 }
