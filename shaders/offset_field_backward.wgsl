@@ -3,7 +3,7 @@
 // field      the offsets and masks
 // grad_field laid out like it
 //
-// The derivatives are those at the function's value: 1 - tanh^2, and mask * (1 - mask / mask_scale). A gradient of 0 stays 0.
+// The derivatives are those at the function's value: limit * (1 - tanh^2), and mask * (1 - mask / mask_scale). A gradient of 0 stays 0.
 // One invocation does one element.
 
 @group(0) @binding(2) var<storage, read> field: array<f32>;
@@ -22,8 +22,9 @@ fn offset_field_backward(
     let value = field[params.field_first + element.at];
     let at = params.grad_first + element.at;
     let grad = grad_field[at];
-    let tanh = (value - element.flow) / bitcast<f32>(select(params.limit, 0x3f800000u, params.limit == 0u));
-    let limited = select((1.0 - tanh) * (1.0 + tanh), 1.0, params.limit == 0u);
+    let limit = bitcast<f32>(params.limit);
+    let tanh = (value - element.flow) / limit;
+    let limited = select(limit * (1.0 - tanh) * (1.0 + tanh), 1.0, params.limit == 0u);
     let slope = select(value * (1.0 - value / bitcast<f32>(params.mask_scale)), limited, element.is_offset);
     grad_field[at] = select(slope * grad, 0.0, grad == 0.0);
 }

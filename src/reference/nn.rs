@@ -114,7 +114,7 @@ fn activated_backward(
             (value * (1.0 - value / scale), 3.0 * rounding)
         } else if limit > 0.0 {
             let flow = flow.zip(flow_at).map_or(0.0, |(flow, at)| flow[at]);
-            (1.0 - ((value - flow) / limit).powi(2), 2.0 * rounding / limit)
+            (limit * (1.0 - ((value - flow) / limit).powi(2)), 2.0 * rounding)
         } else {
             continue;
         };

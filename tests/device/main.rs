@@ -11,6 +11,7 @@
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
 //! | convolution_gradients | the same for what samples; the same bits, whatever the strips; directional derivatives |
 //! | nn | layers, forward and backward, against the reference, and what they make and refuse |
+//! | weights | parameters of layers in safetensors files, with the feature of that name |
 //! | dialects | the short ways of other systems' operations, on their documents' examples |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
@@ -38,6 +39,8 @@ mod shapes;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "safetensors")]
+mod weights;
 
 use std::sync::OnceLock;
 
