@@ -108,6 +108,7 @@ pub(crate) fn uneven() -> DeformConv2d {
 }
 
 /// An op with its inputs.
+#[allow(clippy::large_enum_variant, reason = "few are held at once")]
 #[derive(Debug, Clone)]
 pub(crate) enum Problem {
     BilinearSample(BilinearSample, BilinearSampleInputs<Array>),

@@ -263,7 +263,7 @@ pub(crate) struct OffsetField {
 impl OffsetField {
     /// The planes of offsets that share a flow.
     pub(crate) fn planes_per_flow(&self) -> u32 {
-        if self.flow_planes == 0 { self.planes } else { self.offset_planes / self.flow_planes * 2 }
+        self.offset_planes.checked_div(self.flow_planes).map_or(self.planes, |planes| planes * 2)
     }
 
     /// The planes that are changed.
