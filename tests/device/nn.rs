@@ -193,7 +193,7 @@ fn pools_of_regions() {
 
         let once: Vec<_> = written.named().map(|(_, gradient)| elements(gradient)).collect();
         let mut recorder = Recorder::new(gpu());
-        let added = written.map(|gradient| Destination::Add(gradient));
+        let added = written.map(Destination::Add);
         plan.backward_into(&mut recorder, &inputs, &parameters, &grad_output, &added).unwrap();
         recorder.submit().unwrap();
         for ((name, gradient), once) in written.named().zip(once) {

@@ -30,7 +30,8 @@ const WEIGHT: &[usize] = &[8, 4, 3, 3];
 #[test]
 fn every_system_has_its_names() {
     let two = DeformConv2d { mask: Mask::Sigmoid, ..DeformConv2d::default() };
-    let table: [(Naming, &[(&str, &[usize])], Mask); 7] = [
+    type Row<'a> = (Naming<'a>, &'a [(&'a str, &'a [usize])], Mask);
+    let table: [Row; 7] = [
         (
             Naming::Torchvision("guess"),
             &[("n.weight", WEIGHT), ("n.bias", &[8]), ("guess.weight", &[18, 4, 3, 3])],
@@ -93,7 +94,7 @@ fn every_system_has_its_names() {
         assert_eq!(read, tensors.len() - stack, "{naming:?}");
         assert_eq!(parameters.weight.dtype(), dtype);
         let shape = parameters.weight.shape();
-        assert_eq!(weights.elements(&tensors[0].0.to_string(), shape).unwrap()[100], 100.0);
+        assert_eq!(weights.elements(tensors[0].0, shape).unwrap()[100], 100.0);
         let shapes = parameters.map(Tensor::shape);
         let offset_input = (stack > 0).then(|| [1, 6, 5, 5].into());
         let inputs = pliant::nn::DeformConv2dInputs { input: [1, 4, 5, 5].into(), offset_input, flow: None };

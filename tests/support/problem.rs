@@ -345,9 +345,9 @@ impl Problem {
                 Self::BatchNorm(*op, BatchNormInputs { input, scale, shift })
             }
             Self::Layer(layer, inputs, parameters) => {
-                let stored = |array: &Array, dtype| Ok(array.stored(dtype));
-                let stored = layer_as(inputs, parameters, storage, stored);
-                let (inputs, parameters) = stored.expect("rounding does not fail");
+                let stored = layer_as(inputs, parameters, storage, |array, dtype| Ok(array.stored(dtype)));
+                // Rounding does not fail.
+                let (inputs, parameters) = stored.unwrap_or_else(|_| (inputs.clone(), parameters.clone()));
                 Self::Layer(*layer, inputs, parameters)
             }
             Self::RoiAlign(op, i) => {
