@@ -1,4 +1,4 @@
-use super::{Im2col, Im2colGeometry, axis, check_elements, divides, expect, extents, positive};
+use super::{Im2col, Im2colGeometry, WEIGHT, axis, check_elements, divides, expect, extents, positive};
 use crate::error::Result;
 use crate::shape::Shape;
 
@@ -61,11 +61,7 @@ impl Conv2dGeometry {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) or [`Error::Attribute`](crate::Error::Attribute), with the two figures that disagree.
     pub fn new(op: &Conv2d, shapes: &Conv2dInputs<Shape>) -> Result<Self> {
-        let [out_channels, group_channels, kernel_height, kernel_width] = extents(
-            "weight",
-            shapes.weight,
-            [axis("out_channels"), axis("channels"), axis("kernel_height"), axis("kernel_width")],
-        )?;
+        let [out_channels, group_channels, kernel_height, kernel_width] = extents("weight", shapes.weight, WEIGHT)?;
         let Conv2d { stride, padding, dilation, groups } = *op;
         let window = Im2col { kernel: [kernel_height, kernel_width], stride, padding, dilation };
         let im2col = Im2colGeometry::new(&window, shapes.input)?;
@@ -98,6 +94,16 @@ impl Conv2dGeometry {
     pub fn output_shape(&self) -> Shape {
         let Im2colGeometry { batch, out_height, out_width, .. } = self.im2col;
         [batch, self.out_channels, out_height, out_width].into()
+    }
+
+    pub(crate) fn input_shape(&self) -> Shape {
+        let Im2colGeometry { batch, channels, height, width, .. } = self.im2col;
+        [batch, channels, height, width].into()
+    }
+
+    pub(crate) fn weight_shape(&self) -> Shape {
+        let [kernel_height, kernel_width] = self.im2col.window.kernel;
+        [self.out_channels, self.group_channels(), kernel_height, kernel_width].into()
     }
 
     /// Input channels of one group.

@@ -156,11 +156,10 @@ impl Recorder {
         self.dispatches.truncate(dispatches);
     }
 
-    /// The same for an op, between error scopes.
+    /// The same for an op, between error scopes. Ops may consist of others: these leave it its workspace.
     pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        (self.workspaces.taken, self.images.taken) = (0, 0);
         let gpu = self.gpu.clone();
-        self.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded))
+        self.scratch(|recorder| recorder.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded)))
     }
 
     /// A scratch tensor of f32 for the op that is being recorded. It holds whatever was left in it.

@@ -11,6 +11,8 @@
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
 //! | convolution_gradients | the same for what samples; the same bits, whatever the strips; directional derivatives |
+//! | nn | layers, forward and backward, against the reference, and what they make and refuse |
+//! | weights | parameters of layers in safetensors files, with the feature of that name |
 //! | dialects | the short ways of other systems' operations, on their documents' examples |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
@@ -28,6 +30,7 @@ mod faults;
 mod goldens;
 mod gradients;
 mod limits;
+mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod properties;
@@ -38,6 +41,8 @@ mod strategies;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "safetensors")]
+mod weights;
 
 use std::sync::OnceLock;
 

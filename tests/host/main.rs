@@ -9,6 +9,7 @@ mod fuzz;
 mod goldens;
 mod gradients;
 mod layers;
+mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod reference;

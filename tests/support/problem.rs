@@ -2,6 +2,7 @@
 
 use half::{bf16, f16};
 use pliant::geometry::*;
+use pliant::nn;
 use pliant::reference::{self, Reference};
 use pliant::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan,
@@ -125,6 +126,7 @@ pub(crate) fn uneven() -> DeformConv2d {
 }
 
 /// An op with its inputs.
+#[allow(clippy::large_enum_variant, reason = "few are held at once")]
 #[derive(Debug, Clone)]
 pub(crate) enum Problem {
     BilinearSample(BilinearSample, BilinearSampleInputs<Array>),
@@ -140,6 +142,7 @@ pub(crate) enum Problem {
     Split(Split, Array),
     GlobalAveragePool(GlobalAveragePool, Array),
     BatchNorm(BatchNorm, BatchNormInputs<Array>),
+    Layer(nn::DeformConv2d, nn::DeformConv2dInputs<Array>, nn::DeformConv2dParameters<Array>),
     RoiAlign(RoiAlign, RoiAlignInputs<Array>),
     DeformRoiPool(DeformRoiPool, DeformRoiPoolInputs<Array>),
     DeformPsRoiPool(DeformPsRoiPool, DeformPsRoiPoolInputs<Array>),
@@ -197,6 +200,10 @@ impl Problem {
             }
             Self::BatchNorm(op, inputs) => {
                 reference::batch_norm(&BatchNormGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
+            Self::Layer(layer, inputs, parameters) => {
+                let geometry = nn::DeformConv2dGeometry::new(layer, &inputs.map(shape), &parameters.map(shape))?;
+                reference::nn::deform_conv2d(&geometry, &inputs.map(slice), &parameters.map(slice))
             }
             Self::RoiAlign(op, inputs) => {
                 reference::roi_align(&RoiAlignGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
@@ -268,6 +275,11 @@ impl Problem {
                 let geometry = BatchNormGeometry::new(op, &inputs.map(shape))?;
                 named!(reference::batch_norm_backward(&geometry, &inputs.map(slice), grad_output))
             }
+            Self::Layer(layer, inputs, parameters) => {
+                let geometry = nn::DeformConv2dGeometry::new(layer, &inputs.map(shape), &parameters.map(shape))?;
+                let (inputs, parameters) = (inputs.map(slice), parameters.map(slice));
+                named!(reference::nn::deform_conv2d_backward(&geometry, &inputs, &parameters, grad_output))
+            }
             Self::RoiAlign(op, inputs) => {
                 let geometry = RoiAlignGeometry::new(op, &inputs.map(shape))?;
                 named!(reference::roi_align_backward(&geometry, &inputs.map(slice), grad_output))
@@ -302,6 +314,9 @@ impl Problem {
             Self::Split(op, input) => format!("{op:?} {:?}", input.shape),
             Self::GlobalAveragePool(op, input) => format!("{op:?} {:?}", input.shape),
             Self::BatchNorm(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::Layer(layer, inputs, parameters) => {
+                format!("{layer:?} {:?} {:?}", inputs.map(shape), parameters.map(shape))
+            }
             Self::RoiAlign(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
             Self::DeformRoiPool(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
             Self::DeformPsRoiPool(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
@@ -346,6 +361,12 @@ impl Problem {
             Self::BatchNorm(op, i) => {
                 let (input, scale, shift) = (i.input.stored(data), i.scale.stored(weight), i.shift.stored(weight));
                 Self::BatchNorm(*op, BatchNormInputs { input, scale, shift })
+            }
+            Self::Layer(layer, inputs, parameters) => {
+                let stored = layer_as(inputs, parameters, storage, |array, dtype| Ok(array.stored(dtype)));
+                // Rounding does not fail.
+                let (inputs, parameters) = stored.unwrap_or_else(|_| (inputs.clone(), parameters.clone()));
+                Self::Layer(*layer, inputs, parameters)
             }
             Self::RoiAlign(op, i) => {
                 let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
@@ -479,6 +500,21 @@ impl Problem {
                 let BatchNormInputs { input, scale, shift } = inputs;
                 let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
                 run!(BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
+            Self::Layer(layer, inputs, parameters) => {
+                let upload = |array: &Array, dtype| array.upload_as(gpu, dtype);
+                let (inputs, parameters) = layer_as(inputs, parameters, storage, upload)?;
+                let plan =
+                    nn::DeformConv2dPlan::new(gpu, layer, &inputs.map(Tensor::spec), &parameters.map(Tensor::spec))?;
+                let (inputs, parameters) = (inputs.map(|tensor| tensor), parameters.map(|tensor| tensor));
+                let field = plan.new_field(gpu)?;
+                // With the offsets and masks in tensors and in workspace.
+                let first =
+                    |recorder: &mut Recorder| Ok(vec![plan.forward_with(recorder, &inputs, &parameters, &field)?]);
+                let second = |recorder: &mut Recorder, outputs: &[&Tensor]| {
+                    plan.forward_into(recorder, &inputs, &parameters, outputs[0])
+                };
+                twice(gpu, first, second).await
             }
             Self::RoiAlign(op, inputs) => {
                 let inputs = RoiAlignInputs { input: data(&inputs.input)?, rois: mask(&inputs.rois)? };
@@ -647,6 +683,41 @@ impl Problem {
                 let inputs = &inputs.map(|tensor| tensor);
                 run!(plan, inputs, DeformConv2dGradients { input, offset, weight, mask, bias })
             }
+            Self::Layer(layer, inputs, parameters) => {
+                let upload = |array: &Array, dtype| array.upload_as(gpu, dtype);
+                let (inputs, parameters) = layer_as(inputs, parameters, storage, upload)?;
+                let plan =
+                    nn::DeformConv2dPlan::new(gpu, layer, &inputs.map(Tensor::spec), &parameters.map(Tensor::spec))?;
+                let (inputs, parameters) = (&inputs.map(|tensor| tensor), &parameters.map(|tensor| tensor));
+                let field = &plan.new_field(gpu)?;
+                let grad_output = &like(plan.forward_with(recorder, inputs, parameters, field)?)?;
+                recorder.submit()?;
+                differentiated(
+                    gpu,
+                    ways,
+                    |recorder| {
+                        let all = &nn::DeformConv2dGradients::ALL;
+                        let gradients = plan.backward(recorder, inputs, parameters, field, grad_output, all)?;
+                        Ok(gradients.named().map(|(name, gradient)| (name, gradient.clone())).collect())
+                    },
+                    |recorder, destinations| {
+                        let of = |name: &str| destinations.iter().find(|(other, _)| *other == name)?.1;
+                        let destinations = nn::DeformConv2dGradients {
+                            input: of("grad_input"),
+                            offset_input: of("grad_offset_input"),
+                            flow: of("grad_flow"),
+                            weight: of("grad_weight"),
+                            offset_weight: of("grad_offset_weight"),
+                            bias: of("grad_bias"),
+                            offset_bias: of("grad_offset_bias"),
+                            mask_weight: of("grad_mask_weight"),
+                            mask_bias: of("grad_mask_bias"),
+                        };
+                        plan.backward_into(recorder, inputs, parameters, field, grad_output, &destinations)
+                    },
+                )
+                .await
+            }
             Self::RoiAlign(op, inputs) => {
                 let inputs = RoiAlignInputs { input: data(&inputs.input)?, rois: mask(&inputs.rois)? };
                 let plan = RoiAlignPlan::new(gpu, op, &inputs.map(Tensor::spec));
@@ -673,6 +744,32 @@ impl Problem {
             Self::Im2col(..) | Self::DeformIm2col(..) => Ok(Vec::new()),
         }
     }
+}
+
+/// What a layer reads, each with its element type: convolutions of offsets and masks as these are stored.
+fn layer_as<U>(
+    inputs: &nn::DeformConv2dInputs<Array>,
+    parameters: &nn::DeformConv2dParameters<Array>,
+    Storage { data, offset, mask, weight }: Storage,
+    f: impl Fn(&Array, DType) -> Result<U>,
+) -> Result<(nn::DeformConv2dInputs<U>, nn::DeformConv2dParameters<U>)> {
+    let optional = |array: &Option<Array>, dtype| array.as_ref().map(|array| f(array, dtype)).transpose();
+    let nn::DeformConv2dInputs { input, offset_input, flow } = inputs;
+    let p = parameters;
+    let inputs = nn::DeformConv2dInputs {
+        input: f(input, data)?,
+        offset_input: optional(offset_input, offset)?,
+        flow: optional(flow, mask)?,
+    };
+    let parameters = nn::DeformConv2dParameters {
+        weight: f(&p.weight, weight)?,
+        offset_weight: f(&p.offset_weight, offset)?,
+        bias: optional(&p.bias, weight)?,
+        offset_bias: optional(&p.offset_bias, offset)?,
+        mask_weight: optional(&p.mask_weight, mask)?,
+        mask_bias: optional(&p.mask_bias, mask)?,
+    };
+    Ok((inputs, parameters))
 }
 
 /// In which ways gradients are computed.

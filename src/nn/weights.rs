@@ -1,0 +1,213 @@
+//! Parameters from safetensors files.
+
+use std::fmt::Display;
+
+use half::{bf16, f16};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use super::{DeformConv2d, DeformConv2dParameters, DeformConv2dSizes, Mask};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Tensor};
+use crate::shape::Shape;
+
+/// A safetensors file that has been checked, over its bytes.
+///
+/// ```no_run
+/// use pliant::nn::{DeformConv2d, Mask, Naming, Weights};
+///
+/// # fn example(gpu: pliant::Gpu) -> Result<(), Box<dyn std::error::Error>> {
+/// let file = std::fs::read("resnet50-dcnv2.safetensors")?;
+/// let weights = Weights::read(&file)?;
+/// let layer = DeformConv2d { padding: [1; 4], mask: Mask::Sigmoid, ..DeformConv2d::default() };
+/// let parameters = weights.deform_conv2d(&gpu, &layer, "backbone.layer2.0.conv2", Naming::Mmcv)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Weights<'a> {
+    tensors: SafeTensors<'a>,
+}
+
+/// The names under which a system stores the parameters of a [`DeformConv2d`], behind the layer's own: `layer2.0.conv2`.
+///
+/// Offsets and masks come of a convolution named
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming<'a> {
+    /// as it is named here, in full, or `NAME.conv_offset` where nothing is: torchvision's layer takes its offsets from outside.
+    Torchvision(&'a str),
+    /// `NAME.conv_offset`, or `NAME_offset` in older files.
+    Mmcv,
+    /// `NAME_offset`.
+    Detectron2,
+    /// `NAME.conv_offset.N`, the last of a stack with leaky relus (slope 0.1) between them. The others are plain convolutions of whoever
+    /// builds the network: what they give is the layer's `offset_input`.
+    BasicVsrPlusPlus,
+    /// `NAME.offset_conv` for offsets and `NAME.modulator_conv` for masks, beside `NAME.regular_conv`.
+    BiRefNet,
+}
+
+impl<'a> Weights<'a> {
+    /// Checks a file.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where it is no safetensors file.
+    pub fn read(bytes: &'a [u8]) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(bytes)
+            .map_err(|error| Error::Malformed(format!("the file is no safetensors file: {error}")))?;
+        Ok(Self { tensors })
+    }
+
+    /// The shape of a tensor, if there is one of that name.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where it has more than six axes, or an extent beyond `u32`.
+    pub fn shape(&self, name: &str) -> Result<Option<Shape>> {
+        let Ok(view) = self.tensors.tensor(name) else { return Ok(None) };
+        let shape = Shape::new(view.shape()).map_err(|error| Error::Malformed(format!("{name}: {error}")))?;
+        Ok(Some(shape))
+    }
+
+    /// A tensor of the given shape, as it is stored.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where there is none of that name, [`Error::Shape`] where it has another shape, [`Error::DType`] where it holds
+    /// neither f32, f16 nor bf16; what [`Tensor::upload`] gives.
+    pub fn tensor(&self, gpu: &Gpu, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
+        let (view, shape) = self.view(name, shape.into())?;
+        let data = view.data();
+        match view.dtype() {
+            Dtype::F32 => Tensor::upload(gpu, shape, &elements(data, f32::from_le_bytes)),
+            Dtype::F16 => Tensor::upload(gpu, shape, &elements(data, f16::from_le_bytes)),
+            Dtype::BF16 => Tensor::upload(gpu, shape, &elements(data, bf16::from_le_bytes)),
+            dtype => Err(unknown(name, dtype)),
+        }
+    }
+
+    /// The elements of a tensor of the given shape, for the host: what [`BatchNorm::fold`](crate::geometry::BatchNorm::fold) takes.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`].
+    pub fn elements(&self, name: &str, shape: impl Into<Shape>) -> Result<Vec<f32>> {
+        let (view, _) = self.view(name, shape.into())?;
+        let data = view.data();
+        match view.dtype() {
+            Dtype::F32 => Ok(elements(data, f32::from_le_bytes)),
+            Dtype::F16 => Ok(elements(data, |bytes| f16::from_le_bytes(bytes).to_f32())),
+            Dtype::BF16 => Ok(elements(data, |bytes| bf16::from_le_bytes(bytes).to_f32())),
+            dtype => Err(unknown(name, dtype)),
+        }
+    }
+
+    /// The parameters of a layer: `name` and what the system has put behind it. Whether there is a bias is the file's to say; kernel and
+    /// channels are those of the weight, and the others must fit it.
+    ///
+    /// # Errors
+    /// As [`Weights::tensor`], for each of them; what [`DeformConv2d::parameter_shapes`] gives.
+    pub fn deform_conv2d(
+        &self,
+        gpu: &Gpu,
+        layer: &DeformConv2d,
+        name: &str,
+        naming: Naming,
+    ) -> Result<DeformConv2dParameters<Tensor>> {
+        let names = self.names(name, naming)?;
+        let shapes = self.shapes(layer, &names)?;
+        let mut named = names.named().into_iter().flat_map(|(_, name)| name);
+        shapes.try_map(|&shape| match named.next() {
+            Some(name) => self.tensor(gpu, name, shape),
+            None => Err(Error::Malformed(format!("a parameter of shape {shape} has no name"))),
+        })
+    }
+
+    /// The names of a layer's parameters in this file.
+    fn names(&self, name: &str, naming: Naming) -> Result<DeformConv2dParameters<String>> {
+        let offset_conv = match naming {
+            Naming::Torchvision("") => format!("{name}.conv_offset"),
+            Naming::Torchvision(conv) => conv.to_string(),
+            Naming::Mmcv if !self.has(&format!("{name}.conv_offset.weight")) => format!("{name}_offset"),
+            Naming::Mmcv => format!("{name}.conv_offset"),
+            Naming::Detectron2 => format!("{name}_offset"),
+            Naming::BasicVsrPlusPlus => self.last_of(&format!("{name}.conv_offset"))?,
+            Naming::BiRefNet => format!("{name}.offset_conv"),
+        };
+        let mask_conv = (naming == Naming::BiRefNet).then(|| format!("{name}.modulator_conv"));
+        let conv = if naming == Naming::BiRefNet { format!("{name}.regular_conv") } else { name.to_string() };
+        let weight = |conv: &String| format!("{conv}.weight");
+        let bias = |conv: &String| Some(format!("{conv}.bias")).filter(|bias| self.has(bias));
+        Ok(DeformConv2dParameters {
+            weight: weight(&conv),
+            offset_weight: weight(&offset_conv),
+            bias: bias(&conv),
+            offset_bias: bias(&offset_conv),
+            mask_weight: mask_conv.as_ref().map(weight),
+            mask_bias: mask_conv.as_ref().and_then(bias),
+        })
+    }
+
+    /// The last layer of a stack that has a weight.
+    fn last_of(&self, stack: &str) -> Result<String> {
+        let numbers = self.tensors.names().into_iter().filter_map(|name| {
+            name.strip_prefix(stack)?.strip_prefix('.')?.strip_suffix(".weight")?.parse::<u32>().ok()
+        });
+        match numbers.max() {
+            Some(number) => Ok(format!("{stack}.{number}")),
+            None => Err(Error::Malformed(format!("the file has no tensor {stack}.N.weight"))),
+        }
+    }
+
+    /// The shapes that the parameters must have, of which the file has those of the same names.
+    fn shapes(
+        &self,
+        layer: &DeformConv2d,
+        names: &DeformConv2dParameters<String>,
+    ) -> Result<DeformConv2dParameters<Shape>> {
+        let of_weight = |name: &str| {
+            let shape = self.shape(name)?.ok_or_else(|| missing(name))?;
+            <[u32; 4]>::try_from(shape.extents()).map_err(|_| {
+                let message = format!("the tensor {name} is {shape}, of {} axes; a weight has 4", shape.rank());
+                Error::shape("weight", message)
+            })
+        };
+        let [out_channels, channels, kernel @ ..] = of_weight(&names.weight)?;
+        let [_, offset_channels, ..] = of_weight(&names.offset_weight)?;
+        let sizes = DeformConv2dSizes {
+            channels: channels.saturating_mul(layer.groups),
+            out_channels,
+            kernel,
+            offset_channels: Some(offset_channels),
+            split: names.mask_weight.is_some() && layer.mask != Mask::None,
+            bias: names.bias.is_some(),
+        };
+        let shapes = layer.parameter_shapes(&sizes)?;
+        Ok(DeformConv2dParameters {
+            offset_bias: names.offset_bias.as_ref().and(shapes.offset_bias),
+            mask_bias: names.mask_bias.as_ref().and(shapes.mask_bias),
+            ..shapes
+        })
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
+    fn view(&self, name: &str, shape: Shape) -> Result<(TensorView<'_>, Shape)> {
+        let has = self.shape(name)?.ok_or_else(|| missing(name))?;
+        if has != shape {
+            return Err(Error::shape("tensor", format!("the tensor {name} is {has}; {shape} is needed")));
+        }
+        let view = self.tensors.tensor(name).map_err(|_| missing(name))?;
+        Ok((view, has))
+    }
+}
+
+fn elements<T, const N: usize>(data: &[u8], element: impl Fn([u8; N]) -> T) -> Vec<T> {
+    data.as_chunks().0.iter().map(|&bytes| element(bytes)).collect()
+}
+
+fn missing(name: &str) -> Error {
+    Error::Malformed(format!("the file has no tensor {name}"))
+}
+
+fn unknown(name: &str, dtype: impl Display) -> Error {
+    Error::dtype("tensor", format!("the tensor {name} holds {dtype}; F32, F16 and BF16 are known"))
+}

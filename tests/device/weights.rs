@@ -1,0 +1,167 @@
+//! Parameters of layers from safetensors files.
+
+use half::{bf16, f16};
+use pliant::nn::{DeformConv2d, DeformConv2dGeometry, DeformConv2dSizes, Mask, Naming, Weights};
+use pliant::{DType, Error, Tensor};
+use safetensors::tensor::{Dtype, TensorView};
+
+use crate::gpu;
+
+/// A file of tensors whose elements are their index.
+fn file(tensors: &[(&str, &[usize], Dtype)]) -> Vec<u8> {
+    let elements = |shape: &[usize], dtype: Dtype| -> Vec<u8> {
+        let numbers = (0..shape.iter().product::<usize>()).map(|index| index as f32);
+        match dtype {
+            Dtype::F32 => numbers.flat_map(f32::to_le_bytes).collect(),
+            Dtype::F16 => numbers.flat_map(|number| f16::from_f32(number).to_le_bytes()).collect(),
+            Dtype::BF16 => numbers.flat_map(|number| bf16::from_f32(number).to_le_bytes()).collect(),
+            _ => numbers.flat_map(|number| f64::from(number).to_le_bytes()).collect(),
+        }
+    };
+    let data: Vec<_> = tensors.iter().map(|(_, shape, dtype)| elements(shape, *dtype)).collect();
+    let views = tensors.iter().zip(&data).map(|((name, shape, dtype), data)| {
+        ((*name).to_string(), TensorView::new(*dtype, shape.to_vec(), data).unwrap())
+    });
+    safetensors::serialize(views, None).unwrap()
+}
+
+const WEIGHT: &[usize] = &[8, 4, 3, 3];
+
+#[test]
+fn every_system_has_its_names() {
+    let two = DeformConv2d { mask: Mask::Sigmoid, ..DeformConv2d::default() };
+    type Row<'a> = (Naming<'a>, &'a [(&'a str, &'a [usize])], Mask);
+    let table: [Row; 7] = [
+        (
+            Naming::Torchvision("guess"),
+            &[("n.weight", WEIGHT), ("n.bias", &[8]), ("guess.weight", &[18, 4, 3, 3])],
+            Mask::None,
+        ),
+        (
+            Naming::Mmcv,
+            &[("n.weight", WEIGHT), ("n.conv_offset.weight", &[27, 4, 3, 3]), ("n.conv_offset.bias", &[27])],
+            Mask::Sigmoid,
+        ),
+        (
+            Naming::Mmcv,
+            &[("n.weight", WEIGHT), ("n_offset.weight", &[27, 4, 3, 3]), ("n_offset.bias", &[27])],
+            Mask::Sigmoid,
+        ),
+        (
+            Naming::Mmcv,
+            &[("n.weight", WEIGHT), ("n_offset.weight", &[18, 4, 3, 3]), ("n_offset.bias", &[18])],
+            Mask::None,
+        ),
+        (
+            Naming::Detectron2,
+            &[("n.weight", WEIGHT), ("n_offset.weight", &[27, 4, 3, 3]), ("n_offset.bias", &[27])],
+            Mask::Sigmoid,
+        ),
+        (
+            Naming::BasicVsrPlusPlus,
+            &[
+                ("n.weight", WEIGHT),
+                ("n.bias", &[8]),
+                ("n.conv_offset.0.weight", &[6, 14, 3, 3]),
+                ("n.conv_offset.2.weight", &[6, 6, 3, 3]),
+                ("n.conv_offset.10.weight", &[27, 6, 3, 3]),
+                ("n.conv_offset.10.bias", &[27]),
+            ],
+            Mask::Sigmoid,
+        ),
+        (
+            Naming::BiRefNet,
+            &[
+                ("n.regular_conv.weight", WEIGHT),
+                ("n.offset_conv.weight", &[18, 4, 3, 3]),
+                ("n.offset_conv.bias", &[18]),
+                ("n.modulator_conv.weight", &[9, 4, 3, 3]),
+                ("n.modulator_conv.bias", &[9]),
+            ],
+            Mask::TwoSigmoid,
+        ),
+    ];
+    for (index, (naming, tensors, mask)) in table.into_iter().enumerate() {
+        let (dtype, stored) =
+            [(DType::F32, Dtype::F32), (DType::F16, Dtype::F16), (DType::BF16, Dtype::BF16)][index % 3];
+        let tensors: Vec<_> = tensors.iter().map(|(name, shape)| (*name, *shape, stored)).collect();
+        let bytes = file(&tensors);
+        let layer = DeformConv2d { mask, ..two };
+        let weights = Weights::read(&bytes).unwrap();
+        let parameters = weights.deform_conv2d(gpu(), &layer, "n", naming).unwrap();
+        let read = parameters.named().into_iter().filter(|(_, tensor)| tensor.is_some()).count();
+        let stack = if naming == Naming::BasicVsrPlusPlus { 2 } else { 0 };
+        assert_eq!(read, tensors.len() - stack, "{naming:?}");
+        assert_eq!(parameters.weight.dtype(), dtype);
+        let shape = parameters.weight.shape();
+        assert_eq!(weights.elements(tensors[0].0, shape).unwrap()[100], 100.0);
+        let shapes = parameters.map(Tensor::shape);
+        let offset_input = (stack > 0).then(|| [1, 6, 5, 5].into());
+        let inputs = pliant::nn::DeformConv2dInputs { input: [1, 4, 5, 5].into(), offset_input, flow: None };
+        DeformConv2dGeometry::new(&layer, &inputs, &shapes).unwrap();
+    }
+}
+
+#[test]
+fn what_a_file_lacks_is_named() {
+    let layer = DeformConv2d { mask: Mask::Sigmoid, ..DeformConv2d::default() };
+    type Tensors<'a> = &'a [(&'a str, &'a [usize], Dtype)];
+    let table: [(Tensors, &str); 6] = [
+        (&[("n.bias", &[8], Dtype::F32)], "the file has no tensor n.weight"),
+        (&[("n.weight", WEIGHT, Dtype::F32)], "the file has no tensor n_offset.weight"),
+        (
+            &[("n.weight", WEIGHT, Dtype::F32), ("n_offset.weight", &[18, 4, 3, 3], Dtype::F32)],
+            "the tensor n_offset.weight is 18x4x3x3; 27x4x3x3 is needed",
+        ),
+        (
+            &[("n.weight", &[8, 4, 9], Dtype::F32), ("n_offset.weight", &[27, 4, 3, 3], Dtype::F32)],
+            "the tensor n.weight is 8x4x9, of 3 axes; a weight has 4",
+        ),
+        (
+            &[
+                ("n.weight", WEIGHT, Dtype::F32),
+                ("n_offset.weight", &[27, 4, 3, 3], Dtype::F32),
+                ("n_offset.bias", &[18], Dtype::F32),
+            ],
+            "the tensor n_offset.bias is 18; 27 is needed",
+        ),
+        (
+            &[("n.weight", WEIGHT, Dtype::F64), ("n_offset.weight", &[27, 4, 3, 3], Dtype::F32)],
+            "the tensor n.weight holds F64; F32, F16 and BF16 are known",
+        ),
+    ];
+    for (tensors, expected) in table {
+        let bytes = file(tensors);
+        let error = Weights::read(&bytes).unwrap().deform_conv2d(gpu(), &layer, "n", Naming::Mmcv).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let bytes = file(&[("n.weight", &[1, 1, 1, 1, 1, 1, 1], Dtype::F32)]);
+    let error = Weights::read(&bytes).unwrap().shape("n.weight").unwrap_err();
+    assert!(matches!(error, Error::Malformed(_)), "{error:?}");
+}
+
+/// A file cut anywhere, and one with any byte of its header changed, is refused or read, and nothing else.
+#[test]
+fn no_file_does_harm() {
+    let bytes = file(&[("n.weight", &[1, 1, 1, 1], Dtype::F32), ("n_offset.weight", &[3, 1, 1, 1], Dtype::F32)]);
+    let layer = DeformConv2d { mask: Mask::Sigmoid, offset_groups: u32::MAX, ..DeformConv2d::default() };
+    let read = |bytes: &[u8]| {
+        let Ok(weights) = Weights::read(bytes) else { return };
+        let _ = weights.shape("n.weight");
+        let _ = weights.elements("n.weight", [1, 1, 1, 1]);
+        let _ = weights.deform_conv2d(gpu(), &layer, "n", Naming::Mmcv);
+    };
+    for end in 0..bytes.len() {
+        assert!(Weights::read(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    let mut altered = bytes.clone();
+    for at in 0..bytes.len() {
+        for byte in [0, b'9', b'-', b'"', 0xff] {
+            altered[at] = byte;
+            read(&altered);
+        }
+        altered[at] = bytes[at];
+    }
+    let sizes = DeformConv2dSizes::new([4, 8], [3, 3]);
+    assert!(layer.parameter_shapes(&sizes).is_err());
+}

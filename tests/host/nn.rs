@@ -1,0 +1,207 @@
+//! Layers: what they begin with, what they refuse, and their gradients by the reference, against differences.
+
+use fastrand::Rng;
+use pliant::nn::*;
+use pliant::reference::{self, Reference};
+use pliant::{Error, Shape};
+
+const SIZES: DeformConv2dSizes =
+    DeformConv2dSizes { channels: 6, out_channels: 4, kernel: [3, 2], offset_channels: None, split: false, bias: true };
+
+#[test]
+fn layers_begin_as_in_the_papers() {
+    let mut rng = Rng::with_seed(101);
+    for (mask, split, channels, bound) in [
+        // sqrt(6 / (2 channels of a group x 6 taps))
+        (Mask::None, false, [36, 0], 0.5f32.sqrt()),
+        // 1 / sqrt(6 channels x 6 taps)
+        (Mask::Sigmoid, false, [54, 0], 1.0 / 6.0),
+        (Mask::TwoSigmoid, true, [36, 18], 1.0 / 6.0),
+    ] {
+        let layer = DeformConv2d { groups: 3, offset_groups: 3, mask, ..DeformConv2d::default() };
+        let sizes = DeformConv2dSizes { out_channels: 300, split, offset_channels: Some(5), ..SIZES };
+        let parameters = layer.initial(&sizes, || rng.f32()).unwrap();
+        let (shape, weight) = &parameters.weight;
+        assert_eq!(*shape, [300, 2, 3, 2].into());
+        let largest = weight.iter().fold(0.0, |largest: f32, element| largest.max(element.abs()));
+        let mean = weight.iter().sum::<f32>() / weight.len() as f32;
+        assert!(largest <= bound && largest > 0.99 * bound, "{largest} of {bound}");
+        assert!(mean.abs() < 0.05 * bound, "{mean}");
+        let zeros = |parameter: &Option<(Shape, Vec<f32>)>| {
+            parameter.as_ref().is_none_or(|(_, elements)| elements.iter().all(|&element| element == 0.0))
+        };
+        assert!(parameters.offset_weight.1.iter().all(|&element| element == 0.0));
+        assert!(
+            [&parameters.bias, &parameters.offset_bias, &parameters.mask_weight, &parameters.mask_bias]
+                .into_iter()
+                .all(zeros)
+        );
+        assert_eq!(parameters.offset_weight.0, [channels[0], 5, 3, 2].into());
+        assert_eq!(parameters.mask_weight.map(|(shape, _)| shape), split.then_some([channels[1], 5, 3, 2].into()));
+    }
+}
+
+/// (batch 2, 6 channels, 5x4), 3x2 taps without padding: the output is 3x3.
+fn geometry(
+    layer: &DeformConv2d,
+    sizes: &DeformConv2dSizes,
+    change: impl FnOnce(&mut DeformConv2dInputs<Shape>, &mut DeformConv2dParameters<Shape>),
+) -> pliant::Result<DeformConv2dGeometry> {
+    let mut parameters = layer.parameter_shapes(sizes)?;
+    let mut inputs = DeformConv2dInputs::from(Shape::from([2, 6, 5, 4]));
+    change(&mut inputs, &mut parameters);
+    DeformConv2dGeometry::new(layer, &inputs, &parameters)
+}
+
+#[test]
+fn what_does_not_fit_is_named_with_both_figures() {
+    let one = DeformConv2d { offset_groups: 2, ..DeformConv2d::default() };
+    let two = DeformConv2d { mask: Mask::Sigmoid, ..one };
+    let split = DeformConv2dSizes { split: true, ..SIZES };
+    let bounded = |offset_limit| geometry(&DeformConv2d { offset_limit, ..one }, &SIZES, |_, _| {});
+    type Change = fn(&mut DeformConv2dInputs<Shape>, &mut DeformConv2dParameters<Shape>);
+    let changed = |layer: &DeformConv2d, sizes, change: Change| geometry(layer, sizes, change);
+    let table = [
+        (bounded(Some(0.0)), "offset_limit is 0; a number above 0 is needed"),
+        (bounded(Some(f32::NAN)), "offset_limit is NaN; a number above 0 is needed"),
+        (geometry(&one, &split, |_, _| {}), "split is true; a layer of version 1 has 0 masks to compute apart"),
+        (
+            geometry(&DeformConv2d { groups: 4, ..one }, &SIZES, |_, _| {}),
+            "groups is 4; it does not divide 6 input channels",
+        ),
+        (
+            geometry(&DeformConv2d { offset_groups: 0, ..one }, &SIZES, |_, _| {}),
+            "offset_groups is 0; at least 1 is needed",
+        ),
+        (
+            changed(&two, &SIZES, |_, parameters| {
+                parameters.offset_weight = [24, 6, 3, 2].into();
+                parameters.offset_bias = None;
+            }),
+            "offset_weight: offset has 24 channels; 3 x 2 offset groups x 3 x 2 taps need 36",
+        ),
+        (
+            changed(&one, &SIZES, |_, parameters| parameters.offset_weight = [24, 5, 3, 2].into()),
+            "offset_weight: weight takes 5 input channels per group; 6 input channels in 1 group give 6",
+        ),
+        (
+            changed(&one, &SIZES, |_, parameters| parameters.offset_weight = [24, 6, 2, 2].into()),
+            "offset_weight: offset has 4 rows; the output's height is 3",
+        ),
+        (
+            changed(&one, &SIZES, |_, parameters| parameters.offset_bias = Some([36].into())),
+            "offset_bias: bias has 36 channels; the weight's output channels are 24",
+        ),
+        (
+            changed(&two, &split, |_, parameters| {
+                parameters.mask_weight = Some([6, 6, 3, 2].into());
+                parameters.mask_bias = None;
+            }),
+            "mask_weight: mask has 6 channels; 1 x 2 offset groups x 3 x 2 taps need 12",
+        ),
+        (
+            changed(&two, &split, |_, parameters| parameters.mask_weight = None),
+            "mask_bias (12) was given without a mask_weight, of 1 mask channel at least",
+        ),
+        (
+            changed(&one, &SIZES, |_, parameters| parameters.mask_weight = Some([12, 6, 3, 2].into())),
+            "mask_weight (12x6x3x2) was given; a layer of version 1 has 0 masks",
+        ),
+        (
+            changed(&one, &SIZES, |inputs, _| inputs.offset_input = Some([2, 6, 7, 4].into())),
+            "offset_weight: offset has 5 rows; the output's height is 3",
+        ),
+        (
+            changed(&one, &SIZES, |inputs, _| inputs.offset_input = Some([2, 6, 2, 4].into())),
+            "offset_input: the output would have no pixels: the padded input has height 2; a kernel of 3 taps 1 apart spans 3",
+        ),
+        (
+            changed(&one, &SIZES, |inputs, _| inputs.flow = Some([2, 6, 3, 3].into())),
+            "flow has 6 channels, 2 for each flow; 2 offset groups are shared out among flows",
+        ),
+        (
+            changed(&one, &SIZES, |inputs, _| inputs.flow = Some([2, 3, 3, 3].into())),
+            "flow has 3 channels, 2 for each flow; 2 offset groups are shared out among flows",
+        ),
+        (
+            changed(&one, &SIZES, |inputs, _| inputs.flow = Some([2, 2, 5, 4].into())),
+            "flow has 5 rows; the output's height is 3",
+        ),
+    ];
+    for (result, expected) in table {
+        let error = result.unwrap_err();
+        assert!(matches!(error, Error::Shape { .. } | Error::Attribute { .. }), "{error:?}");
+        assert_eq!(error.to_string(), expected);
+    }
+    assert!(geometry(&two, &split, |inputs, _| inputs.flow = Some([2, 4, 3, 3].into())).is_ok());
+}
+
+#[test]
+fn sizes_beyond_any_tensor_are_refused() {
+    let layer = DeformConv2d { offset_groups: u32::MAX, mask: Mask::Sigmoid, ..DeformConv2d::default() };
+    let sizes = DeformConv2dSizes { channels: u32::MAX, kernel: [u32::MAX; 2], ..SIZES };
+    assert!(matches!(layer.parameter_shapes(&sizes), Err(Error::Shape { .. })));
+}
+
+/// By every input and every parameter, off the kinks, in both versions, with and without limits, flows and another input of the offsets.
+#[test]
+fn gradients_by_differences() {
+    let mut rng = Rng::with_seed(102);
+    for (mask, split, limit, flows, offset_channels) in [
+        (Mask::None, false, None, 0, None),
+        (Mask::Sigmoid, false, Some(1.5), 2, Some(2)),
+        (Mask::TwoSigmoid, true, None, 1, None),
+    ] {
+        let layer = DeformConv2d {
+            offset_groups: 2,
+            padding: [1, 0, 0, 1],
+            offset_limit: limit,
+            mask,
+            ..DeformConv2d::default()
+        };
+        let sizes = DeformConv2dSizes { split, offset_channels, channels: 2, out_channels: 2, ..SIZES };
+        let parameters = layer.parameter_shapes(&sizes).unwrap();
+        let inputs = DeformConv2dInputs {
+            input: [1, 2, 4, 3].into(),
+            offset_input: offset_channels.map(|channels| [1, channels, 4, 3].into()),
+            flow: (flows > 0).then(|| [1, 2 * flows, 3, 3].into()),
+        };
+        let geometry = DeformConv2dGeometry::new(&layer, &inputs, &parameters).unwrap();
+        let mut drawn = |shape: &Shape| (0..shape.elements()).map(|_| rng.f64() - 0.5).collect::<Vec<_>>();
+        let (inputs, parameters) = (inputs.map(&mut drawn), parameters.map(&mut drawn));
+        let grad_output = drawn(&geometry.output_shape());
+        let loss = |inputs: &DeformConv2dInputs<Vec<f64>>, parameters: &DeformConv2dParameters<Vec<f64>>| {
+            let (inputs, parameters) = (inputs.map(|slice| &slice[..]), parameters.map(|slice| &slice[..]));
+            let output = reference::nn::deform_conv2d(&geometry, &inputs, &parameters).unwrap();
+            output.value.iter().zip(&grad_output).map(|(value, grad)| value * grad).sum::<f64>()
+        };
+        let slices = (inputs.map(|slice| &slice[..]), parameters.map(|slice| &slice[..]));
+        let gradients = reference::nn::deform_conv2d_backward(&geometry, &slices.0, &slices.1, &grad_output).unwrap();
+        let named = inputs.named().into_iter().chain(parameters.named());
+        assert_eq!(gradients.named().count(), named.filter(|(_, slice)| slice.is_some()).count());
+        for (name, Reference { value, .. }) in gradients.named() {
+            for (index, gradient) in value.iter().enumerate() {
+                let moved = |step: f64| {
+                    let (mut inputs, mut parameters) = (inputs.clone(), parameters.clone());
+                    let slice = match name {
+                        "grad_input" => &mut inputs.input,
+                        "grad_offset_input" => inputs.offset_input.as_mut().unwrap(),
+                        "grad_flow" => inputs.flow.as_mut().unwrap(),
+                        "grad_weight" => &mut parameters.weight,
+                        "grad_offset_weight" => &mut parameters.offset_weight,
+                        "grad_bias" => parameters.bias.as_mut().unwrap(),
+                        "grad_offset_bias" => parameters.offset_bias.as_mut().unwrap(),
+                        "grad_mask_weight" => parameters.mask_weight.as_mut().unwrap(),
+                        "grad_mask_bias" => parameters.mask_bias.as_mut().unwrap(),
+                        name => panic!("{name}"),
+                    };
+                    slice[index] += step;
+                    loss(&inputs, &parameters)
+                };
+                let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+                let off = (gradient - difference).abs();
+                assert!(off < 1e-6, "{mask:?}, {name}[{index}] is {gradient}, the difference {difference}");
+            }
+        }
+    }
+}
