@@ -122,10 +122,12 @@ mod bilinear_sample;
 mod binary;
 mod concat;
 mod conv2d;
+mod cross_entropy;
 mod deform;
 mod global_average_pool;
 mod im2col;
 mod matmul;
+mod sgd;
 mod split;
 mod unary;
 
@@ -134,6 +136,7 @@ pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSample
 pub use binary::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
 pub use concat::{Concat, ConcatGeometry};
 pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
+pub use cross_entropy::{CrossEntropy, CrossEntropyGeometry, CrossEntropyInputs, Reduction};
 pub use deform::{
     Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
     DeformIm2colGeometry, DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,
@@ -141,6 +144,7 @@ pub use deform::{
 pub use global_average_pool::{GlobalAveragePool, GlobalAveragePoolGeometry};
 pub use im2col::{Im2col, Im2colGeometry};
 pub use matmul::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
+pub use sgd::{Sgd, SgdGeometry, SgdInputs};
 pub use split::{Split, SplitGeometry};
 pub use unary::{Unary, UnaryGeometry};
 

@@ -9,10 +9,12 @@ mod bilinear_sample;
 mod binary;
 mod concat;
 mod conv2d;
+mod cross_entropy;
 mod deform;
 mod global_average_pool;
 mod im2col;
 mod matmul;
+mod sgd;
 mod unary;
 
 pub use backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
@@ -21,10 +23,12 @@ pub use bilinear_sample::bilinear_sample;
 pub use binary::{binary, binary_backward};
 pub use concat::{concat, concat_backward, split, split_backward};
 pub use conv2d::conv2d;
+pub use cross_entropy::{cross_entropy, cross_entropy_backward};
 pub use deform::{deform_conv2d, deform_im2col};
 pub use global_average_pool::{global_average_pool, global_average_pool_backward};
 pub use im2col::im2col;
 pub use matmul::{matmul, matmul_backward};
+pub use sgd::sgd;
 pub use unary::{unary, unary_backward};
 
 use crate::error::{Error, Result};
