@@ -1,13 +1,14 @@
 use super::{
-    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan,
-    GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, UnaryPlan,
+    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DeformConv2dPlan,
+    DeformIm2colPlan, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, SgdPlan, UnaryPlan,
 };
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{
     BatchNorm, BatchNormInputs, BilinearSample, BilinearSampleInputs, Binary, BinaryInputs, Concat, Conv2d,
-    Conv2dGradients, Conv2dInputs, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
-    DeformIm2colInputs, GlobalAveragePool, Im2col, Matmul, MatmulGradients, MatmulInputs, Unary,
+    Conv2dGradients, Conv2dInputs, CrossEntropy, CrossEntropyInputs, DeformConv2d, DeformConv2dGradients,
+    DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, GlobalAveragePool, Im2col, Matmul, MatmulGradients,
+    MatmulInputs, Sgd, SgdInputs, Unary,
 };
 use crate::gpu::{Gpu, Recorder, Tensor};
 
@@ -63,6 +64,9 @@ impl Gpu {
         GlobalAveragePoolPlan::new(self, &GlobalAveragePool, pixel.spec())?.forward(&mut recorder, pixel)?;
         let inputs = BatchNormInputs { input: pixel, scale: channel, shift: channel };
         BatchNormPlan::new(self, &BatchNorm, &inputs.map(|tensor| tensor.spec()))?.forward(&mut recorder, &inputs)?;
+        let inputs = CrossEntropyInputs { logits: &Tensor::new(self, [1; 2], DType::F32)?, labels: channel };
+        CrossEntropyPlan::new(self, &CrossEntropy::default(), &inputs.map(|tensor| tensor.spec()))?
+            .forward(&mut recorder, &inputs)?;
         let inputs = BilinearSampleInputs { input: pixel, positions: offset };
         let last = BilinearSamplePlan::new(self, &BilinearSample::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;
@@ -71,7 +75,7 @@ impl Gpu {
         last.download::<f32>()?.await.map(drop)
     }
 
-    /// The same for what backward passes need beside it.
+    /// The same for what backward passes and an optimiser's steps need beside it.
     ///
     /// # Errors
     /// As [`Gpu::warm_up`].
@@ -101,6 +105,17 @@ impl Gpu {
             element,
             &MatmulGradients::ALL,
         )?;
+        let channel = || Tensor::new(self, [1], DType::F32);
+        let inputs = CrossEntropyInputs { logits: &Tensor::new(self, [1; 2], DType::F32)?, labels: &channel()? };
+        CrossEntropyPlan::new(self, &CrossEntropy::default(), &inputs.map(|tensor| tensor.spec()))?.backward(
+            &mut recorder,
+            &inputs,
+            &Tensor::new(self, [], DType::F32)?,
+        )?;
+        let [parameter, velocity, gradient, learning_rate] = [channel()?, channel()?, channel()?, channel()?];
+        let inputs = SgdInputs { parameter, velocity, gradient, learning_rate };
+        SgdPlan::new(self, &Sgd::default(), &inputs.map(Tensor::spec))?
+            .step(&mut recorder, &inputs.map(|tensor| tensor))?;
         let last = UnaryPlan::new(self, &Unary::Relu, pixel.spec())?.backward(&mut recorder, pixel, pixel)?;
 
         recorder.submit()?;

@@ -9,7 +9,7 @@ use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 use crate::shapes::deform_conv2d;
 use crate::support::case;
 use crate::support::problem::{Array, Implementation, Problem, Storage, uneven};
-use crate::support::random::{normal, uniform};
+use crate::support::random::{labels, normal, uniform};
 use crate::{check_on, gpu};
 
 pub(crate) const STORAGES: [Storage; 6] = [
@@ -141,6 +141,10 @@ pub(crate) fn every_op() -> Vec<Problem> {
         shift: normal(&mut rng, [5], 1.0),
     };
     problems.push(Problem::BatchNorm(BatchNorm, inputs));
+    for reduction in [Reduction::None, Reduction::Mean] {
+        let inputs = CrossEntropyInputs { logits: normal(&mut rng, [7, 5], 2.0), labels: labels(&mut rng, 7, 5) };
+        problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));
+    }
     problems
 }
 

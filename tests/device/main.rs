@@ -11,6 +11,7 @@
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
 //! | convolution_gradients | the same for what samples; the same bits, whatever the strips; directional derivatives |
 //! | dialects | the short ways of other systems' operations, on their documents' examples |
+//! | training | an optimiser's steps; a whole network's gradients and steps agree with the reference |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
 //! | faults | what goes wrong is told, by kind of fault |
@@ -35,6 +36,7 @@ mod shapes;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+mod training;
 
 use std::sync::OnceLock;
 

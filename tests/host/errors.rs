@@ -225,6 +225,42 @@ fn functions_and_normalisations_are_refused_with_both_numbers() {
 }
 
 #[test]
+fn losses_and_steps_are_refused_with_both_numbers() {
+    let message = |logits: &[usize], labels: &[usize]| {
+        let shapes = CrossEntropyInputs { logits: Shape::new(logits).unwrap(), labels: Shape::new(labels).unwrap() };
+        CrossEntropyGeometry::new(&CrossEntropy::default(), &shapes).unwrap_err().to_string()
+    };
+    assert_eq!(message(&[3, 4, 1, 1], &[3]), "logits (3x4x1x1) has 4 axes; it needs 2: batch, classes");
+    assert_eq!(message(&[3, 0], &[3]), "logits (3x0) has classes of extent 0; at least 1 is needed");
+    assert_eq!(message(&[3, 4], &[3, 4]), "labels (3x4) has 2 axes; it needs 1: batch");
+    assert_eq!(message(&[3, 4], &[4]), "labels has 4 elements; the logits' batch is 3");
+
+    let legal = SgdInputs {
+        parameter: Shape::from([2, 3]),
+        velocity: [2, 3].into(),
+        gradient: [2, 3].into(),
+        learning_rate: [1].into(),
+    };
+    assert!(SgdGeometry::new(&Sgd::default(), &legal).is_ok());
+    let message = |op: Sgd, shapes| SgdGeometry::new(&op, &shapes).unwrap_err().to_string();
+    let plain = Sgd::default();
+    assert_eq!(message(plain, SgdInputs { velocity: [6].into(), ..legal }), "velocity is 6; the parameter is 2x3");
+    assert_eq!(message(plain, SgdInputs { gradient: [3, 2].into(), ..legal }), "gradient is 3x2; the parameter is 2x3");
+    assert_eq!(
+        message(plain, SgdInputs { learning_rate: [2].into(), ..legal }),
+        "learning_rate has 2 elements; all parameters of a step share 1"
+    );
+    assert_eq!(
+        message(Sgd { momentum: -0.5, ..plain }, legal),
+        "momentum is -0.5; a finite number of at least 0 is needed"
+    );
+    assert_eq!(
+        message(Sgd { weight_decay: f32::NAN, ..plain }, legal),
+        "weight_decay is NaN; a finite number of at least 0 is needed"
+    );
+}
+
+#[test]
 fn a_batch_of_zero_is_legal() {
     let (op, shapes) = legal();
     let without = |shape: &Shape| match shape.extents() {

@@ -167,6 +167,54 @@ fn means_and_normalisations_by_hand() {
 }
 
 #[test]
+fn losses_by_hand() {
+    let losses = |reduction, logits: [f64; 4], labels: [f64; 2]| {
+        let shapes = CrossEntropyInputs { logits: [2, 2].into(), labels: [2].into() };
+        let geometry = CrossEntropyGeometry::new(&CrossEntropy { reduction }, &shapes).unwrap();
+        let inputs = CrossEntropyInputs { logits: &logits[..], labels: &labels[..] };
+        reference::cross_entropy(&geometry, &inputs).unwrap().value
+    };
+    // Odds of 1:3 and of 1:1.
+    let logits = [0.0, 3f64.ln(), -700.0, -700.0];
+    let [quarter, half] = [4f64.ln(), 2f64.ln()];
+    for (reduction, expected) in [
+        (Reduction::None, vec![quarter, half]),
+        (Reduction::Mean, vec![(quarter + half) / 2.0]),
+        (Reduction::Sum, vec![quarter + half]),
+    ] {
+        for (value, expected) in losses(reduction, logits, [0.0, 1.0]).into_iter().zip(expected) {
+            approx::assert_relative_eq!(value, expected, max_relative = 1e-14);
+        }
+    }
+    for no_class in [-1.0, 0.5, 2.0, f64::NAN] {
+        let values = losses(Reduction::None, logits, [no_class, 0.0]);
+        assert!(values[0].is_nan() && values[1].is_finite(), "{no_class}: {values:?}");
+    }
+}
+
+/// By hand, and over several steps: the velocity is remembered.
+#[test]
+fn descent_by_hand() {
+    let shapes = SgdInputs { parameter: [1], velocity: [1], gradient: [1], learning_rate: [1] };
+    let op = Sgd { momentum: 0.5, weight_decay: 0.25 };
+    let geometry = SgdGeometry::new(&op, &shapes.map(|&extents| extents.into())).unwrap();
+    let (mut parameter, mut velocity) = (vec![8.0], vec![0.0]);
+    for (gradient, learning_rate, expected) in
+        [(1.0, 1.0, [5.0, 3.0]), (-1.0, 2.0, [1.5, 1.75]), (0.0, 0.0, [1.5, 1.25])]
+    {
+        let inputs = SgdInputs {
+            parameter: &parameter[..],
+            velocity: &velocity,
+            gradient: &[gradient],
+            learning_rate: &[learning_rate],
+        };
+        let [next, moved] = reference::sgd(&geometry, &inputs).unwrap();
+        (parameter, velocity) = (next.value, moved.value);
+        assert_eq!([parameter[0], velocity[0]], expected);
+    }
+}
+
+#[test]
 fn slices_of_the_wrong_length_are_refused() {
     let geometry = Im2colGeometry::new(&Im2col::default(), [1, 2, 3, 4].into()).unwrap();
     let error = reference::im2col(&geometry, &[0.0f32; 23]).unwrap_err();

@@ -4,9 +4,9 @@ use half::{bf16, f16};
 use pliant::geometry::*;
 use pliant::reference::{self, Reference};
 use pliant::{
-    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan,
-    Destination, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder, Result, Shape, SplitPlan, Strategy,
-    Tensor, TensorSpec, UnaryPlan, wgpu,
+    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DType, DeformConv2dPlan,
+    DeformIm2colPlan, Destination, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan, Recorder, Result, Shape,
+    SplitPlan, Strategy, Tensor, TensorSpec, UnaryPlan, wgpu,
 };
 
 /// A tensor on the host.
@@ -80,7 +80,7 @@ pub(crate) struct Storage {
     /// Offset or positions.
     pub(crate) offset: DType,
     pub(crate) mask: DType,
-    /// Weight and bias, scale and shift, the second operand, and every second tensor of a list.
+    /// Weight and bias, scale and shift, labels, the second operand, and every second tensor of a list.
     pub(crate) weight: DType,
 }
 
@@ -121,6 +121,7 @@ pub(crate) enum Problem {
     Split(Split, Array),
     GlobalAveragePool(GlobalAveragePool, Array),
     BatchNorm(BatchNorm, BatchNormInputs<Array>),
+    CrossEntropy(CrossEntropy, CrossEntropyInputs<Array>),
 }
 
 /// Elements in front of and behind an output that nobody may write.
@@ -175,6 +176,9 @@ impl Problem {
             }
             Self::BatchNorm(op, inputs) => {
                 reference::batch_norm(&BatchNormGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
+            Self::CrossEntropy(op, inputs) => {
+                reference::cross_entropy(&CrossEntropyGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
             }
         }
     }
@@ -236,6 +240,11 @@ impl Problem {
                 let geometry = BatchNormGeometry::new(op, &inputs.map(shape))?;
                 named!(reference::batch_norm_backward(&geometry, &inputs.map(slice), grad_output))
             }
+            Self::CrossEntropy(op, inputs) => {
+                let geometry = CrossEntropyGeometry::new(op, &inputs.map(shape))?;
+                let gradient = reference::cross_entropy_backward(&geometry, &inputs.map(slice), grad_output)?;
+                vec![("grad_logits", gradient)]
+            }
             Self::Im2col(..) | Self::DeformIm2col(..) => Vec::new(),
         })
     }
@@ -258,6 +267,7 @@ impl Problem {
             Self::Split(op, input) => format!("{op:?} {:?}", input.shape),
             Self::GlobalAveragePool(op, input) => format!("{op:?} {:?}", input.shape),
             Self::BatchNorm(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::CrossEntropy(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
         }
     }
 
@@ -299,6 +309,10 @@ impl Problem {
             Self::BatchNorm(op, i) => {
                 let (input, scale, shift) = (i.input.stored(data), i.scale.stored(weight), i.shift.stored(weight));
                 Self::BatchNorm(*op, BatchNormInputs { input, scale, shift })
+            }
+            Self::CrossEntropy(op, i) => {
+                let (logits, labels) = (i.logits.stored(data), i.labels.stored(weight));
+                Self::CrossEntropy(*op, CrossEntropyInputs { logits, labels })
             }
         }
     }
@@ -414,6 +428,10 @@ impl Problem {
                 let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
                 run!(BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
             }
+            Self::CrossEntropy(op, inputs) => {
+                let inputs = CrossEntropyInputs { logits: data(&inputs.logits)?, labels: weight(&inputs.labels)? };
+                run!(CrossEntropyPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
         }
     }
 
@@ -452,12 +470,15 @@ impl Problem {
                 )
                 .await
             }};
-            ($plan:expr, $input:expr) => {{
+            ($plan:expr, $input:expr) => {
+                run!($plan, $input, "grad_input")
+            };
+            ($plan:expr, $input:expr, $name:literal) => {{
                 let (plan, input) = ($plan?, $input);
                 let grad_output = &like(plan.forward(recorder, input)?)?;
                 differentiated(
                     gpu, ways,
-                    |recorder| Ok(vec![("grad_input", plan.backward(recorder, input, grad_output)?)]),
+                    |recorder| Ok(vec![($name, plan.backward(recorder, input, grad_output)?)]),
                     |recorder, destinations| match destinations[0].1 {
                         Some(destination) => plan.backward_into(recorder, input, grad_output, destination),
                         None => Ok(()),
@@ -533,6 +554,11 @@ impl Problem {
                 let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
                 let plan = BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec));
                 run!(plan, &inputs.map(|tensor| tensor), BatchNormGradients { input, scale, shift })
+            }
+            Self::CrossEntropy(op, inputs) => {
+                let inputs = CrossEntropyInputs { logits: data(&inputs.logits)?, labels: weight(&inputs.labels)? };
+                let plan = CrossEntropyPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), "grad_logits")
             }
             Self::BilinearSample(op, inputs) => {
                 let (input, positions) = (data(&inputs.input)?, offset(&inputs.positions)?);
