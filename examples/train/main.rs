@@ -1,0 +1,29 @@
+//! Trains two small networks to read handwritten digits that are turned, scaled and shifted: one with plain convolutions, and the same with
+//! its last two deformable. Every tensor is computed on the device, forward, backward and in the steps of descent.
+//!
+//! `cargo run --release --example train -- --help` lists the options.
+
+#[allow(dead_code)]
+#[path = "../pliant/device.rs"]
+mod device;
+mod digits;
+mod network;
+mod training;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// A failure to be told to whoever started the program.
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let arguments = training::Arguments::parse();
+    match pollster::block_on(training::main(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("train: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! A small network for images of one channel: convolutions of 3x3, each with a relu behind it, the mean of each plane, and a linear
+//! classifier. All that it computes, it records as ops of the library.
+
+use fastrand::Rng;
+use pliant::geometry::{
+    Conv2d, Conv2dGradients, Conv2dInputs, CrossEntropy, CrossEntropyInputs, GlobalAveragePool, Sgd, SgdInputs, Unary,
+};
+use pliant::{
+    Conv2dPlan, CrossEntropyPlan, DType, Error, GlobalAveragePoolPlan, Gpu, Recorder, Result, SgdPlan, Shape, Tensor,
+    UnaryPlan,
+};
+
+/// Attributes and sizes of a network.
+#[derive(Debug, Clone)]
+pub(crate) struct Design {
+    pub(crate) batch: u32,
+    /// Rows and columns of an image.
+    pub(crate) side: u32,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) classes: u32,
+}
+
+/// A convolution of 3x3 with padding of 1.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layer {
+    pub(crate) channels: u32,
+    pub(crate) stride: u32,
+    pub(crate) deformable: bool,
+}
+
+impl Layer {
+    /// As a plain convolution.
+    pub(crate) fn conv2d(self) -> Conv2d {
+        Conv2d { stride: [self.stride; 2], padding: [1; 4], ..Conv2d::default() }
+    }
+}
+
+/// What a network learns, as it begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) shape: Shape,
+    pub(crate) elements: Vec<f32>,
+}
+
+impl Design {
+    /// Channels and side of each layer's input, and of the last one's output.
+    pub(crate) fn extents(&self) -> Vec<[u32; 2]> {
+        let mut extents = vec![[1, self.side]];
+        for layer in &self.layers {
+            let [_, side] = extents[extents.len() - 1];
+            extents.push([layer.channels, side.div_ceil(layer.stride)]);
+        }
+        extents
+    }
+
+    /// The parameters, layer by layer: weight and bias, and those of a deformable layer's offsets. Weights are drawn evenly from
+    /// ± sqrt(6 / terms); what offsets are made of is 0, and so are biases.
+    pub(crate) fn parameters(&self, rng: &mut Rng) -> Vec<Parameter> {
+        let mut parameters = Vec::new();
+        let mut add = |name: String, shape: Shape, bound: f32| {
+            let elements = (0..shape.elements()).map(|_| bound * (2.0 * rng.f32() - 1.0)).collect();
+            parameters.push(Parameter { name, shape, elements });
+        };
+        let extents = self.extents();
+        for (index, layer) in self.layers.iter().enumerate() {
+            let ([channels, _], name) = (extents[index], format!("layer {index}"));
+            add(
+                format!("{name} weight"),
+                [layer.channels, channels, 3, 3].into(),
+                (6.0 / (9 * channels) as f32).sqrt(),
+            );
+            add(format!("{name} bias"), [layer.channels].into(), 0.0);
+            if layer.deformable {
+                add(format!("{name} offset_weight"), [18, channels, 3, 3].into(), 0.0);
+                add(format!("{name} offset_bias"), [18].into(), 0.0);
+            }
+        }
+        let [channels, _] = extents[extents.len() - 1];
+        add("head weight".to_string(), [self.classes, channels, 1, 1].into(), (3.0 / channels as f32).sqrt());
+        add("head bias".to_string(), [self.classes].into(), 0.0);
+        parameters
+    }
+}
+
+/// A tensor and the gradient of the loss by it.
+struct Pair {
+    value: Tensor,
+    gradient: Tensor,
+}
+
+impl Pair {
+    fn new(gpu: &Gpu, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        Ok(Self { value: Tensor::new(gpu, shape, DType::F32)?, gradient: Tensor::new(gpu, shape, DType::F32)? })
+    }
+
+    /// The same elements in another shape.
+    fn reshaped(&self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        let view = |tensor: &Tensor| {
+            Tensor::from_buffer(tensor.gpu(), tensor.buffer().clone(), tensor.offset(), shape, tensor.dtype())
+        };
+        Ok(Self { value: view(&self.value)?, gradient: view(&self.gradient)? })
+    }
+}
+
+/// A parameter on the device, and what updates it.
+pub(crate) struct Trained {
+    pub(crate) name: String,
+    pub(crate) value: Tensor,
+    pub(crate) gradient: Tensor,
+    velocity: Tensor,
+    learning_rate: Tensor,
+    descent: SgdPlan,
+}
+
+impl Trained {
+    fn new(gpu: &Gpu, parameter: &Parameter, sgd: Sgd, learning_rate: &Tensor) -> Result<Self> {
+        let Parameter { name, shape, elements } = parameter;
+        let value = Tensor::upload(gpu, *shape, elements)?;
+        let Pair { gradient, value: velocity } = Pair::new(gpu, *shape)?;
+        let inputs = SgdInputs { parameter: &value, velocity: &velocity, gradient: &gradient, learning_rate };
+        let descent = SgdPlan::new(gpu, &sgd, &inputs.map(|tensor| tensor.spec()))?;
+        Ok(Self { name: name.clone(), value, gradient, velocity, learning_rate: learning_rate.clone(), descent })
+    }
+
+    fn step(&self, recorder: &mut Recorder) -> Result<()> {
+        let Self { value: parameter, velocity, gradient, learning_rate, .. } = self;
+        self.descent.step(recorder, &SgdInputs { parameter, velocity, gradient, learning_rate })
+    }
+}
+
+/// A convolution with its parameters.
+enum Convolution {
+    Plain { plan: Conv2dPlan, parameters: [Trained; 2] },
+}
+
+impl Convolution {
+    fn plain(gpu: &Gpu, op: &Conv2d, input: &Tensor, parameters: [Trained; 2]) -> Result<Self> {
+        let plan = Conv2dPlan::new(gpu, op, &conv2d_inputs(input, &parameters).map(|tensor| tensor.spec()))?;
+        Ok(Self::Plain { plan, parameters })
+    }
+
+    fn parameters(&self) -> &[Trained] {
+        match self {
+            Self::Plain { parameters, .. } => parameters,
+        }
+    }
+
+    fn forward(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) -> Result<()> {
+        match self {
+            Self::Plain { plan, parameters } => plan.forward_into(recorder, &conv2d_inputs(input, parameters), output),
+        }
+    }
+
+    /// Records the gradients of the parameters, and of the input where it is wanted.
+    fn backward(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        grad_output: &Tensor,
+        grad_input: Option<&Tensor>,
+    ) -> Result<()> {
+        match self {
+            Self::Plain { plan, parameters } => {
+                let [weight, bias] = parameters.each_ref().map(|parameter| Some(&parameter.gradient));
+                let gradients = Conv2dGradients { input: grad_input, weight, bias };
+                plan.backward_into(recorder, &conv2d_inputs(input, parameters), grad_output, &gradients)
+            }
+        }
+    }
+}
+
+fn conv2d_inputs<'a>(input: &'a Tensor, [weight, bias]: &'a [Trained; 2]) -> Conv2dInputs<&'a Tensor> {
+    Conv2dInputs { input, weight: &weight.value, bias: Some(&bias.value) }
+}
+
+/// A convolution and its relu.
+struct Stage {
+    convolution: Convolution,
+    linear: Pair,
+    relu: UnaryPlan,
+    output: Pair,
+}
+
+/// A network on a device, with the tensors of a training step. A step that has been recorded once may be submitted as often as one likes.
+pub(crate) struct Network {
+    /// (batch, 1, side, side)
+    pub(crate) images: Tensor,
+    /// (batch)
+    pub(crate) labels: Tensor,
+    /// A scalar: the mean over the batch.
+    pub(crate) loss: Tensor,
+    /// (1): those of all parameters but the offsets', and of these.
+    pub(crate) learning_rates: [Tensor; 2],
+    stages: Vec<Stage>,
+    pool: GlobalAveragePoolPlan,
+    pooled: Pair,
+    head: Convolution,
+    /// (batch, classes, 1, 1)
+    logits: Pair,
+    /// The same as (batch, classes).
+    rows: Pair,
+    cross_entropy: CrossEntropyPlan,
+    /// The gradient of the loss by itself.
+    one: Tensor,
+}
+
+impl Network {
+    /// A network whose parameters begin as given, in the order of [`Design::parameters`].
+    pub(crate) fn new(gpu: &Gpu, design: &Design, sgd: Sgd, parameters: &[Parameter]) -> Result<Self> {
+        let Design { batch, side, classes, .. } = *design;
+        let images = Tensor::new(gpu, [batch, 1, side, side], DType::F32)?;
+        let labels = Tensor::new(gpu, [batch], DType::F32)?;
+        let learning_rates = [Tensor::new(gpu, [1], DType::F32)?, Tensor::new(gpu, [1], DType::F32)?];
+        let mut parameters = parameters.iter();
+        let mut next = || {
+            let parameter = parameters.next().ok_or_else(|| Error::Malformed("a parameter is missing".to_string()))?;
+            Trained::new(gpu, parameter, sgd, &learning_rates[usize::from(parameter.name.contains("offset"))])
+        };
+
+        let mut stages: Vec<Stage> = Vec::new();
+        for (layer, [channels, side]) in design.layers.iter().zip(design.extents().split_off(1)) {
+            let input = stages.last().map_or(&images, |stage| &stage.output.value);
+            let convolution = Convolution::plain(gpu, &layer.conv2d(), input, [next()?, next()?])?;
+            let shape = [batch, channels, side, side];
+            let (linear, output) = (Pair::new(gpu, shape)?, Pair::new(gpu, shape)?);
+            let relu = UnaryPlan::new(gpu, &Unary::Relu, linear.value.spec())?;
+            stages.push(Stage { convolution, linear, relu, output });
+        }
+        let features = stages.last().map_or(&images, |stage| &stage.output.value);
+        let pool = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, features.spec())?;
+        let pooled = Pair::new(gpu, [batch, features.shape().extents()[1], 1, 1])?;
+        let head = Convolution::plain(gpu, &Conv2d::default(), &pooled.value, [next()?, next()?])?;
+        let logits = Pair::new(gpu, [batch, classes, 1, 1])?;
+        let rows = logits.reshaped([batch, classes])?;
+        let inputs = CrossEntropyInputs { logits: &rows.value, labels: &labels };
+        let cross_entropy = CrossEntropyPlan::new(gpu, &CrossEntropy::default(), &inputs.map(|tensor| tensor.spec()))?;
+        let (loss, one) = (Tensor::new(gpu, [], DType::F32)?, Tensor::upload(gpu, [], &[1.0f32])?);
+        Ok(Self { images, labels, loss, learning_rates, stages, pool, pooled, head, logits, rows, cross_entropy, one })
+    }
+
+    /// The parameters, in the order of [`Design::parameters`].
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &Trained> {
+        self.stages.iter().map(|stage| &stage.convolution).chain([&self.head]).flat_map(Convolution::parameters)
+    }
+
+    /// (batch, classes, 1, 1)
+    pub(crate) fn logits(&self) -> &Tensor {
+        &self.logits.value
+    }
+
+    /// Records the logits of the images.
+    pub(crate) fn forward(&self, recorder: &mut Recorder) -> Result<()> {
+        let mut input = &self.images;
+        for stage in &self.stages {
+            stage.convolution.forward(recorder, input, &stage.linear.value)?;
+            stage.relu.forward_into(recorder, &stage.linear.value, &stage.output.value)?;
+            input = &stage.output.value;
+        }
+        self.pool.forward_into(recorder, input, &self.pooled.value)?;
+        self.head.forward(recorder, &self.pooled.value, &self.logits.value)
+    }
+
+    /// Records the loss and the gradients of all parameters, behind a forward pass.
+    pub(crate) fn backward(&self, recorder: &mut Recorder) -> Result<()> {
+        let Self { logits, rows, pooled, .. } = self;
+        let inputs = CrossEntropyInputs { logits: &rows.value, labels: &self.labels };
+        self.cross_entropy.forward_into(recorder, &inputs, &self.loss)?;
+        self.cross_entropy.backward_into(recorder, &inputs, &self.one, &rows.gradient)?;
+        self.head.backward(recorder, &pooled.value, &logits.gradient, Some(&pooled.gradient))?;
+        if let Some(Stage { output, .. }) = self.stages.last() {
+            self.pool.backward_into(recorder, &output.value, &pooled.gradient, &output.gradient)?;
+        }
+        for (index, Stage { convolution, linear, relu, output }) in self.stages.iter().enumerate().rev() {
+            relu.backward_into(recorder, &linear.value, &output.gradient, &linear.gradient)?;
+            let before = index.checked_sub(1).map(|before| &self.stages[before].output);
+            let input = before.map_or(&self.images, |before| &before.value);
+            convolution.backward(recorder, input, &linear.gradient, before.map(|before| &before.gradient))?;
+        }
+        Ok(())
+    }
+
+    /// Records a step of descent, behind a backward pass.
+    pub(crate) fn step(&self, recorder: &mut Recorder) -> Result<()> {
+        self.parameters().try_for_each(|parameter| parameter.step(recorder))
+    }
+}
