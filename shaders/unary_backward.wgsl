@@ -42,7 +42,7 @@ fn unary_backward(
     let x = input[params.input_first + element];
     let grad = grad_output[params.grad_output_first + element];
 
-    // As in unary.wgsl; sigmoid's derivative at y is e / (1 + e)^2 where e = exp(-|y|), and tanh's at y / 2 four times that.
+    // As in shared/exponential.wgsl; sigmoid's derivative at y is e / (1 + e)^2 where e = exp(-|y|), and tanh's at y / 2 four times that.
     let argument = abs(x) * select(1.0, 2.0, params.operation == TANH);
     let decay = select(exp(-argument), 0.0, argument > 87.0);
     let slope = select(1.0, 4.0, params.operation == TANH) * decay / ((1.0 + decay) * (1.0 + decay));

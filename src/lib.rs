@@ -27,6 +27,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`geometry`] | ops as attributes, their inputs, and the one place where shapes are refused |
+//! | [`nn`] | layers: ops with the parameters that they learn |
 //! | [`dialect`] | the ops under the attributes of torchvision, OpenVINO, MindSpore, ONNX and mmcv |
 //! | [`reference`](mod@reference) | every op as nested loops in `f64`: the definition |
 //! | `onnx` | models in ONNX files, with the feature of that name |
@@ -34,6 +35,7 @@
 
 pub mod dialect;
 pub mod geometry;
+pub mod nn;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod reference;

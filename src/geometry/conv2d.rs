@@ -1,4 +1,4 @@
-use super::{Im2col, Im2colGeometry, axis, check_elements, divides, expect, extents, positive};
+use super::{Im2col, Im2colGeometry, WEIGHT, axis, check_elements, divides, expect, extents, positive};
 use crate::error::Result;
 use crate::shape::Shape;
 
@@ -61,11 +61,7 @@ impl Conv2dGeometry {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) or [`Error::Attribute`](crate::Error::Attribute), with the two figures that disagree.
     pub fn new(op: &Conv2d, shapes: &Conv2dInputs<Shape>) -> Result<Self> {
-        let [out_channels, group_channels, kernel_height, kernel_width] = extents(
-            "weight",
-            shapes.weight,
-            [axis("out_channels"), axis("channels"), axis("kernel_height"), axis("kernel_width")],
-        )?;
+        let [out_channels, group_channels, kernel_height, kernel_width] = extents("weight", shapes.weight, WEIGHT)?;
         let Conv2d { stride, padding, dilation, groups } = *op;
         let window = Im2col { kernel: [kernel_height, kernel_width], stride, padding, dilation };
         let im2col = Im2colGeometry::new(&window, shapes.input)?;

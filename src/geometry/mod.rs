@@ -127,6 +127,7 @@ mod deform;
 mod global_average_pool;
 mod im2col;
 mod matmul;
+pub(crate) mod nn;
 mod sgd;
 mod split;
 mod unary;
@@ -165,6 +166,10 @@ pub(crate) const fn axis(name: &'static str) -> Axis {
 
 /// The four axes of an image tensor.
 pub(crate) const NCHW: [Axis; 4] = [BATCH, axis("channels"), axis("height"), axis("width")];
+
+/// The four axes of a convolution's weight.
+pub(crate) const WEIGHT: [Axis; 4] =
+    [axis("out_channels"), axis("channels"), axis("kernel_height"), axis("kernel_width")];
 
 /// Checks rank, extents and element count of one argument, and hands its extents out.
 pub(crate) fn extents<const N: usize>(argument: &'static str, shape: Shape, axes: [Axis; N]) -> Result<[u32; N]> {

@@ -28,13 +28,15 @@ pub struct Recorder {
     gpu: Gpu,
     pub(super) dispatches: Vec<Dispatch>,
     workspaces: Vec<Workspace>,
+    /// How many ops are being recorded, one within another.
+    depth: usize,
 }
 
 /// Scratch memory of a recording.
 struct Workspace {
     lease: Lease,
-    /// Whether the op that is being recorded has it.
-    taken: bool,
+    /// The depth of the op that has it; 0 for none.
+    taken: usize,
 }
 
 pub(super) struct Dispatch {
@@ -56,7 +58,7 @@ impl Dispatch {
 impl Recorder {
     /// An empty recording.
     pub fn new(gpu: &Gpu) -> Self {
-        Self { gpu: gpu.clone(), dispatches: Vec::new(), workspaces: Vec::new() }
+        Self { gpu: gpu.clone(), dispatches: Vec::new(), workspaces: Vec::new(), depth: 0 }
     }
 
     /// The device it is for.
@@ -131,11 +133,18 @@ impl Recorder {
         record(self).inspect_err(|_| self.dispatches.truncate(before))
     }
 
-    /// The same for an op, between error scopes.
+    /// The same for an op, between error scopes. Ops may consist of others: these leave it its workspace.
     pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        self.workspaces.iter_mut().for_each(|workspace| workspace.taken = false);
+        self.depth += 1;
         let gpu = self.gpu.clone();
-        self.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded))
+        let recorded = self.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded));
+        let depth = self.depth;
+        self.workspaces
+            .iter_mut()
+            .filter(|workspace| workspace.taken == depth)
+            .for_each(|workspace| workspace.taken = 0);
+        self.depth -= 1;
+        recorded
     }
 
     /// A scratch tensor of f32 for the op that is being recorded. It holds whatever was left in it.
@@ -144,16 +153,16 @@ impl Recorder {
     pub(crate) fn workspace(&mut self, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
         let size = shape.elements().max(4) * DType::F32.size();
-        let fits = |workspace: &&mut Workspace| !workspace.taken && workspace.lease.size() >= size;
+        let fits = |workspace: &&mut Workspace| workspace.taken == 0 && workspace.lease.size() >= size;
         let buffer = match self.workspaces.iter_mut().filter(fits).min_by_key(|workspace| workspace.lease.size()) {
             Some(workspace) => {
-                workspace.taken = true;
+                workspace.taken = self.depth;
                 workspace.lease.buffer()?.clone()
             }
             None => {
                 let lease = Lease::workspace(&self.gpu, size)?;
                 let buffer = lease.buffer()?.clone();
-                self.workspaces.push(Workspace { lease, taken: true });
+                self.workspaces.push(Workspace { lease, taken: self.depth });
                 buffer
             }
         };

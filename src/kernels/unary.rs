@@ -3,8 +3,12 @@ use crate::error::Result;
 use crate::geometry::Unary;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
-pub(crate) static UNARY: Kernel =
-    Kernel { name: "unary", variant: "", files: wgsl!["shared/grid.wgsl", "unary.wgsl"], workgroup_size: 64 };
+pub(crate) static UNARY: Kernel = Kernel {
+    name: "unary",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "shared/exponential.wgsl", "unary.wgsl"],
+    workgroup_size: 64,
+};
 
 params!(elements, operation, low, high, input_first, output_first);
 

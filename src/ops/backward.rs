@@ -33,16 +33,16 @@ impl<'a> From<&'a Tensor> for Destination<'a> {
 }
 
 /// A gradient while it is computed, in f32.
-pub(super) struct Gradient<'a> {
-    pub(super) tensor: Tensor,
+pub(crate) struct Gradient<'a> {
+    pub(crate) tensor: Tensor,
     /// Whether it holds terms already, to be added to. Else whatever it holds is to be overwritten.
-    pub(super) accumulate: bool,
+    pub(crate) accumulate: bool,
     /// Where it is to be rounded to.
     rounded: Option<&'a Tensor>,
 }
 
 impl<'a> Gradient<'a> {
-    pub(super) fn begin(recorder: &mut Recorder, destination: Destination<'a>) -> Result<Self> {
+    pub(crate) fn begin(recorder: &mut Recorder, destination: Destination<'a>) -> Result<Self> {
         let tensor = destination.tensor();
         let accumulate = matches!(destination, Destination::Add(_));
         if tensor.dtype() == DType::F32 {
@@ -55,13 +55,18 @@ impl<'a> Gradient<'a> {
         Ok(Self { tensor: wide, accumulate, rounded: Some(tensor) })
     }
 
-    pub(super) fn finish(&self, recorder: &mut Recorder) -> Result<()> {
+    /// Where an op that is part of another writes it.
+    pub(crate) fn destination(&self) -> Destination<'_> {
+        if self.accumulate { Destination::Add(&self.tensor) } else { Destination::Write(&self.tensor) }
+    }
+
+    pub(crate) fn finish(&self, recorder: &mut Recorder) -> Result<()> {
         self.rounded.map_or(Ok(()), |rounded| convert_all(recorder, &self.tensor, rounded))
     }
 }
 
 /// What a cell holds, made now where it holds nothing.
-pub(super) fn get_or_try_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+pub(crate) fn get_or_try_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
     if let Some(made) = cell.get() {
         return Ok(made);
     }
@@ -72,7 +77,7 @@ pub(super) fn get_or_try_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Resu
 impl<I> Contract<I> {
     /// Refuses arguments of a backward pass other than those the plan was made for: inputs, the gradient of the output, and
     /// destinations, which are named after their inputs, behind `grad_`.
-    pub(super) fn check_backward<'a, const N: usize>(
+    pub(crate) fn check_backward<'a, const N: usize>(
         &self,
         recorder: &Recorder,
         planned: impl Fn(&I) -> Named<TensorSpec, N>,
@@ -95,7 +100,7 @@ impl<I> Contract<I> {
 
     /// Refuses destinations, each with the input that it is the gradient of, that are not like it, that share a buffer with what is read,
     /// or that overlap.
-    pub(super) fn check_destinations<'a>(
+    pub(crate) fn check_destinations<'a>(
         &self,
         recorder: &Recorder,
         read: &[(&str, &Tensor)],

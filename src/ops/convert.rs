@@ -7,7 +7,7 @@ use crate::gpu::{Recorder, Tensor};
 use crate::kernels::convert::convert;
 
 /// The tensor itself where it holds f32, else a copy in workspace that does.
-pub(super) fn widened(recorder: &mut Recorder, tensor: &Tensor) -> Result<Tensor> {
+pub(crate) fn widened(recorder: &mut Recorder, tensor: &Tensor) -> Result<Tensor> {
     if tensor.dtype() == DType::F32 {
         return Ok(tensor.clone());
     }
@@ -17,7 +17,7 @@ pub(super) fn widened(recorder: &mut Recorder, tensor: &Tensor) -> Result<Tensor
 }
 
 /// Has `record` write the output where it holds f32, else a workspace that is then rounded into it.
-pub(super) fn rounded(
+pub(crate) fn rounded(
     recorder: &mut Recorder,
     output: &Tensor,
     record: impl FnOnce(&mut Recorder, &Tensor) -> Result<()>,

@@ -19,6 +19,7 @@ mod deform_im2col;
 mod global_average_pool;
 mod im2col;
 mod matmul;
+pub(crate) mod offset_field;
 mod sgd;
 mod split;
 mod strategy;
@@ -45,6 +46,9 @@ pub use strategy::Strategy;
 pub use unary::UnaryPlan;
 pub use weight::{PackedWeight, Weight};
 
+pub(crate) use backward::{Gradient, get_or_try_init};
+pub(crate) use convert::{rounded, widened};
+
 use std::ops::Range;
 
 use crate::dtype::DType;
@@ -54,13 +58,13 @@ use crate::kernels::convert::CONVERT;
 use crate::shape::Shape;
 
 /// The arguments of an op by name; an optional one may be absent.
-type Named<'a, T, const N: usize> = [(&'static str, Option<&'a T>); N];
+pub(crate) type Named<'a, T, const N: usize> = [(&'static str, Option<&'a T>); N];
 
 /// What is given for an argument: the tensor, and what it counts as.
 #[derive(Clone, Copy)]
-struct Argument<'a> {
-    spec: TensorSpec,
-    tensor: &'a Tensor,
+pub(crate) struct Argument<'a> {
+    pub(crate) spec: TensorSpec,
+    pub(crate) tensor: &'a Tensor,
 }
 
 impl<'a> From<&'a Tensor> for Argument<'a> {
@@ -70,15 +74,15 @@ impl<'a> From<&'a Tensor> for Argument<'a> {
 }
 
 /// What every plan keeps: whose it is, what it was made for, what it gives.
-struct Contract<I> {
+pub(crate) struct Contract<I> {
     gpu: u64,
-    inputs: I,
+    pub(crate) inputs: I,
     output: TensorSpec,
 }
 
 impl<I> Contract<I> {
     /// The output has the element type of the first input. Compiles what element types need.
-    fn new<const N: usize>(
+    pub(crate) fn new<const N: usize>(
         gpu: &Gpu,
         inputs: I,
         named: impl Fn(&I) -> Named<TensorSpec, N>,
@@ -98,7 +102,7 @@ impl<I> Contract<I> {
     }
 
     /// Refuses arguments other than those the plan was made for.
-    fn check<const N: usize>(
+    pub(crate) fn check<const N: usize>(
         &self,
         recorder: &Recorder,
         planned: impl Fn(&I) -> Named<TensorSpec, N>,
@@ -114,7 +118,7 @@ impl<I> Contract<I> {
         self.check_output(recorder, output)
     }
 
-    fn check_inputs<const N: usize>(
+    pub(crate) fn check_inputs<const N: usize>(
         &self,
         recorder: &Recorder,
         planned: Named<TensorSpec, N>,
@@ -139,7 +143,7 @@ impl<I> Contract<I> {
         self.check_argument(recorder, "output", &self.output, output.into())
     }
 
-    fn check_argument(
+    pub(crate) fn check_argument(
         &self,
         recorder: &Recorder,
         name: &'static str,
@@ -165,13 +169,13 @@ impl<I> Contract<I> {
         Ok(())
     }
 
-    fn output(&self, recorder: &Recorder) -> Result<Tensor> {
+    pub(crate) fn output(&self, recorder: &Recorder) -> Result<Tensor> {
         Tensor::new(recorder.gpu(), self.output.shape, self.output.dtype)
     }
 }
 
 /// Refuses a tensor that is written in the buffer of one that is read.
-fn check_apart((name, written): (&'static str, &Tensor), (input, read): (&str, &Tensor)) -> Result<()> {
+pub(crate) fn check_apart((name, written): (&'static str, &Tensor), (input, read): (&str, &Tensor)) -> Result<()> {
     if written.buffer() == read.buffer() {
         let message = format!("{name} lies in the same buffer as {input}; a buffer that is written can't be read");
         return Err(Error::attribute(name, message));

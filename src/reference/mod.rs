@@ -14,6 +14,7 @@ mod deform;
 mod global_average_pool;
 mod im2col;
 mod matmul;
+pub mod nn;
 mod sgd;
 mod unary;
 

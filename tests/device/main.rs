@@ -10,6 +10,7 @@
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
 //! | convolution_gradients | the same for what samples; the same bits, whatever the strips; directional derivatives |
+//! | nn | layers, forward and backward, against the reference, and what they make and refuse |
 //! | dialects | the short ways of other systems' operations, on their documents' examples |
 //! | training | an optimiser's steps; a whole network's gradients and steps agree with the reference |
 //! | embedding | the caller's device, encoder and pass |
@@ -28,6 +29,7 @@ mod faults;
 mod goldens;
 mod gradients;
 mod limits;
+mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod properties;

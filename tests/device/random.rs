@@ -296,6 +296,20 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             reshape(rng, either);
             Problem::CrossEntropy(op, inputs)
         }
+        Problem::Layer(mut layer, mut inputs, mut parameters) => {
+            match rng.u32(..9) {
+                0 => number(rng, &mut layer.groups),
+                1 => number(rng, &mut layer.offset_groups),
+                2 => number(rng, &mut layer.stride[0]),
+                3 => layer.offset_limit = Some([0.0, -1.0, f32::NAN, f32::INFINITY][rng.usize(..4)]),
+                4 => reshape(rng, &mut inputs.input),
+                5 => inputs.flow.iter_mut().for_each(|flow| reshape(rng, flow)),
+                6 => reshape(rng, &mut parameters.weight),
+                7 => reshape(rng, &mut parameters.offset_weight),
+                _ => parameters.mask_weight.iter_mut().for_each(|weight| reshape(rng, weight)),
+            }
+            Problem::Layer(layer, inputs, parameters)
+        }
     }
 }
 

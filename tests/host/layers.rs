@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gpu", &["error", "shape", "dtype", "geometry"]),
     ("kernels", &["error", "shape", "dtype", "geometry", "gpu"]),
     ("ops", &["error", "shape", "dtype", "geometry", "gpu", "kernels"]),
+    ("nn", &["error", "shape", "dtype", "geometry", "gpu", "ops"]),
     ("dialect", &["error", "shape", "dtype", "geometry", "gpu", "ops"]),
     ("onnx", &["error", "shape", "dtype", "geometry", "gpu", "ops", "dialect"]),
 ];

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use pliant::dialect::AutoPad;
 use pliant::geometry::*;
+use pliant::nn;
 use pliant::reference::Reference;
 use pliant::{DType, DeformConv2dPlan, Error, Shape, TensorSpec};
 use safetensors::tensor::TensorView;
@@ -109,7 +110,8 @@ impl Case {
         let problem = match file.attribute("op")? {
             "conv2d" => file.conv2d()?,
             "deform_conv2d" => file.deform_conv2d()?,
-            op @ ("deform_conv2d_pack" | "deform_roi_pool" | "deformable_psroi_pooling") => {
+            "deform_conv2d_pack" => file.deform_conv2d_pack()?,
+            op @ ("deform_roi_pool" | "deformable_psroi_pooling") => {
                 return Ok(Verdict::Skipped(format!("{op} is not built yet")));
             }
             op => return Err(format!("the op {op} is not known").into()),
@@ -285,7 +287,8 @@ impl<'a> File<'a> {
             }
         };
         for name in names.into_iter().filter(|name| name.starts_with("grad_")) {
-            let found = references.iter().zip(&actual).find(|((other, _), _)| *other == name);
+            let ours = name.replace("offset_conv.", "offset_");
+            let found = references.iter().zip(&actual).find(|((other, _), _)| *other == ours);
             let Some(((_, reference), (dtype, values))) = found else {
                 return Ok(Some(format!("{name} is expected, and there is none")));
             };
@@ -325,6 +328,89 @@ impl<'a> File<'a> {
         Ok(Problem::Conv2d(self.entered(through, expected)?, inputs))
     }
 
+    /// A layer of mmcv's: its convolution comes through the door of mmcv, as if the offsets had been given.
+    fn deform_conv2d_pack(&self) -> Result<Problem, Failure> {
+        let stated = self.stated()?;
+        let mask = match self.attribute("pack")? {
+            pack if pack.starts_with("v1") => nn::Mask::None,
+            pack if pack.starts_with("v2") => nn::Mask::Sigmoid,
+            pack => return Err(format!("the pack {pack} is not known").into()),
+        };
+        let inputs = nn::DeformConv2dInputs::from(self.need("input")?);
+        let parameters = nn::DeformConv2dParameters {
+            weight: self.need("weight")?,
+            offset_weight: self.need("offset_conv.weight")?,
+            bias: self.array("bias")?,
+            offset_bias: self.array("offset_conv.bias")?,
+            mask_weight: None,
+            mask_bias: None,
+        };
+        let expected = DeformConv2d {
+            stride: stated.strides,
+            padding: stated.pads,
+            dilation: stated.dilations,
+            groups: stated.groups,
+            offset_groups: stated.offset_groups,
+            border: self.border()?,
+            edge_derivative: self.edge_derivative()?.unwrap_or_default(),
+            offset_layout: OffsetLayout::Separate,
+        };
+        let given = self.given_offsets(&expected, &inputs, &parameters, mask)?;
+        let through = stated.deform_conv2d(self.attribute("dialect")?, &given);
+        let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, .. } =
+            self.entered(through, expected)?;
+        let layer = nn::DeformConv2d {
+            stride,
+            padding,
+            dilation,
+            groups,
+            offset_groups,
+            border,
+            edge_derivative,
+            mask,
+            offset_limit: None,
+        };
+        Ok(Problem::Layer(layer, inputs, parameters))
+    }
+
+    /// The shapes of a layer's convolution.
+    fn given_offsets(
+        &self,
+        op: &DeformConv2d,
+        inputs: &nn::DeformConv2dInputs<Array>,
+        parameters: &nn::DeformConv2dParameters<Array>,
+        mask: nn::Mask,
+    ) -> Result<DeformConv2dInputs<Shape>, Failure> {
+        let DeformConv2d { stride, padding, dilation, .. } = *op;
+        let (input, weight) = (inputs.input.shape, parameters.weight.shape);
+        let [_, _, kernel @ ..] = <[u32; 4]>::try_from(weight.extents())?;
+        let windows = Im2colGeometry::new(&Im2col { kernel, stride, padding, dilation }, input)?;
+        let [height, width] = windows.out_extents();
+        let points = op.offset_groups * windows.taps();
+        let planes = |channels| [input.extents()[0], channels, height, width].into();
+        let mask = (mask != nn::Mask::None).then(|| planes(points));
+        let bias = parameters.bias.as_ref().map(|bias| bias.shape);
+        Ok(DeformConv2dInputs { input, offset: planes(2 * points), mask, weight, bias })
+    }
+
+    fn border(&self) -> Result<Border, Failure> {
+        Ok(match self.attribute("border")? {
+            "zeros" => Border::Zeros,
+            "clamp_hi" => Border::ClampHi,
+            "strict" => Border::Strict,
+            border => return Err(format!("the border {border} is not known").into()),
+        })
+    }
+
+    fn edge_derivative(&self) -> Result<Option<EdgeDerivative>, Failure> {
+        match self.attributes.get("grad_edge").map(String::as_str) {
+            None => Ok(None),
+            Some("one_sided") => Ok(Some(EdgeDerivative::OneSided)),
+            Some("zero") => Ok(Some(EdgeDerivative::Zero)),
+            Some(edge) => Err(format!("the edge derivative {edge} is not known").into()),
+        }
+    }
+
     fn deform_conv2d(&self) -> Result<Problem, Failure> {
         let stated = self.stated()?;
         let inputs = DeformConv2dInputs {
@@ -335,10 +421,8 @@ impl<'a> File<'a> {
             bias: self.array("bias")?,
         };
         let through = stated.deform_conv2d(self.attribute("dialect")?, &inputs.map(|array| array.shape));
-        let edge_derivative = match (self.attributes.get("grad_edge").map(String::as_str), &through) {
-            (Some("one_sided"), _) => EdgeDerivative::OneSided,
-            (Some("zero"), _) => EdgeDerivative::Zero,
-            (Some(edge), _) => return Err(format!("the edge derivative {edge} is not known").into()),
+        let edge_derivative = match (self.edge_derivative()?, &through) {
+            (Some(edge), _) => edge,
             (None, Through::Op(op)) => op.edge_derivative,
             (None, _) => EdgeDerivative::default(),
         };
@@ -348,12 +432,7 @@ impl<'a> File<'a> {
             dilation: stated.dilations,
             groups: stated.groups,
             offset_groups: stated.offset_groups,
-            border: match self.attribute("border")? {
-                "zeros" => Border::Zeros,
-                "clamp_hi" => Border::ClampHi,
-                "strict" => Border::Strict,
-                border => return Err(format!("the border {border} is not known").into()),
-            },
+            border: self.border()?,
             edge_derivative,
             offset_layout: match self.attribute("offset_layout")? {
                 "yx_per_tap" => OffsetLayout::Separate,

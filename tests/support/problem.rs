@@ -2,6 +2,7 @@
 
 use half::{bf16, f16};
 use pliant::geometry::*;
+use pliant::nn;
 use pliant::reference::{self, Reference};
 use pliant::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DType, DeformConv2dPlan,
@@ -122,6 +123,7 @@ pub(crate) enum Problem {
     GlobalAveragePool(GlobalAveragePool, Array),
     BatchNorm(BatchNorm, BatchNormInputs<Array>),
     CrossEntropy(CrossEntropy, CrossEntropyInputs<Array>),
+    Layer(nn::DeformConv2d, nn::DeformConv2dInputs<Array>, nn::DeformConv2dParameters<Array>),
 }
 
 /// Elements in front of and behind an output that nobody may write.
@@ -179,6 +181,10 @@ impl Problem {
             }
             Self::CrossEntropy(op, inputs) => {
                 reference::cross_entropy(&CrossEntropyGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
+            Self::Layer(layer, inputs, parameters) => {
+                let geometry = nn::DeformConv2dGeometry::new(layer, &inputs.map(shape), &parameters.map(shape))?;
+                reference::nn::deform_conv2d(&geometry, &inputs.map(slice), &parameters.map(slice))
             }
         }
     }
@@ -245,6 +251,11 @@ impl Problem {
                 let gradient = reference::cross_entropy_backward(&geometry, &inputs.map(slice), grad_output)?;
                 vec![("grad_logits", gradient)]
             }
+            Self::Layer(layer, inputs, parameters) => {
+                let geometry = nn::DeformConv2dGeometry::new(layer, &inputs.map(shape), &parameters.map(shape))?;
+                let (inputs, parameters) = (inputs.map(slice), parameters.map(slice));
+                named!(reference::nn::deform_conv2d_backward(&geometry, &inputs, &parameters, grad_output))
+            }
             Self::Im2col(..) | Self::DeformIm2col(..) => Vec::new(),
         })
     }
@@ -268,6 +279,9 @@ impl Problem {
             Self::GlobalAveragePool(op, input) => format!("{op:?} {:?}", input.shape),
             Self::BatchNorm(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
             Self::CrossEntropy(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::Layer(layer, inputs, parameters) => {
+                format!("{layer:?} {:?} {:?}", inputs.map(shape), parameters.map(shape))
+            }
         }
     }
 
@@ -313,6 +327,12 @@ impl Problem {
             Self::CrossEntropy(op, i) => {
                 let (logits, labels) = (i.logits.stored(data), i.labels.stored(weight));
                 Self::CrossEntropy(*op, CrossEntropyInputs { logits, labels })
+            }
+            Self::Layer(layer, inputs, parameters) => {
+                let stored = |array: &Array, dtype| Ok(array.stored(dtype));
+                let stored = layer_as(inputs, parameters, storage, stored);
+                let (inputs, parameters) = stored.expect("rounding does not fail");
+                Self::Layer(*layer, inputs, parameters)
             }
         }
     }
@@ -431,6 +451,21 @@ impl Problem {
             Self::CrossEntropy(op, inputs) => {
                 let inputs = CrossEntropyInputs { logits: data(&inputs.logits)?, labels: weight(&inputs.labels)? };
                 run!(CrossEntropyPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
+            Self::Layer(layer, inputs, parameters) => {
+                let upload = |array: &Array, dtype| array.upload_as(gpu, dtype);
+                let (inputs, parameters) = layer_as(inputs, parameters, storage, upload)?;
+                let plan =
+                    nn::DeformConv2dPlan::new(gpu, layer, &inputs.map(Tensor::spec), &parameters.map(Tensor::spec))?;
+                let (inputs, parameters) = (inputs.map(|tensor| tensor), parameters.map(|tensor| tensor));
+                let field = plan.new_field(gpu)?;
+                // With the offsets and masks in tensors and in workspace.
+                let first =
+                    |recorder: &mut Recorder| Ok(vec![plan.forward_with(recorder, &inputs, &parameters, &field)?]);
+                let second = |recorder: &mut Recorder, outputs: &[&Tensor]| {
+                    plan.forward_into(recorder, &inputs, &parameters, outputs[0])
+                };
+                twice(gpu, first, second).await
             }
         }
     }
@@ -587,9 +622,70 @@ impl Problem {
                 let inputs = &inputs.map(|tensor| tensor);
                 run!(plan, inputs, DeformConv2dGradients { input, offset, weight, mask, bias })
             }
+            Self::Layer(layer, inputs, parameters) => {
+                let upload = |array: &Array, dtype| array.upload_as(gpu, dtype);
+                let (inputs, parameters) = layer_as(inputs, parameters, storage, upload)?;
+                let plan =
+                    nn::DeformConv2dPlan::new(gpu, layer, &inputs.map(Tensor::spec), &parameters.map(Tensor::spec))?;
+                let (inputs, parameters) = (&inputs.map(|tensor| tensor), &parameters.map(|tensor| tensor));
+                let field = &plan.new_field(gpu)?;
+                let grad_output = &like(plan.forward_with(recorder, inputs, parameters, field)?)?;
+                recorder.submit()?;
+                differentiated(
+                    gpu,
+                    ways,
+                    |recorder| {
+                        let all = &nn::DeformConv2dGradients::ALL;
+                        let gradients = plan.backward(recorder, inputs, parameters, field, grad_output, all)?;
+                        Ok(gradients.named().map(|(name, gradient)| (name, gradient.clone())).collect())
+                    },
+                    |recorder, destinations| {
+                        let of = |name: &str| destinations.iter().find(|(other, _)| *other == name)?.1;
+                        let destinations = nn::DeformConv2dGradients {
+                            input: of("grad_input"),
+                            offset_input: of("grad_offset_input"),
+                            flow: of("grad_flow"),
+                            weight: of("grad_weight"),
+                            offset_weight: of("grad_offset_weight"),
+                            bias: of("grad_bias"),
+                            offset_bias: of("grad_offset_bias"),
+                            mask_weight: of("grad_mask_weight"),
+                            mask_bias: of("grad_mask_bias"),
+                        };
+                        plan.backward_into(recorder, inputs, parameters, field, grad_output, &destinations)
+                    },
+                )
+                .await
+            }
             Self::Im2col(..) | Self::DeformIm2col(..) => Ok(Vec::new()),
         }
     }
+}
+
+/// What a layer reads, each with its element type: convolutions of offsets and masks as these are stored.
+fn layer_as<U>(
+    inputs: &nn::DeformConv2dInputs<Array>,
+    parameters: &nn::DeformConv2dParameters<Array>,
+    Storage { data, offset, mask, weight }: Storage,
+    f: impl Fn(&Array, DType) -> Result<U>,
+) -> Result<(nn::DeformConv2dInputs<U>, nn::DeformConv2dParameters<U>)> {
+    let optional = |array: &Option<Array>, dtype| array.as_ref().map(|array| f(array, dtype)).transpose();
+    let nn::DeformConv2dInputs { input, offset_input, flow } = inputs;
+    let p = parameters;
+    let inputs = nn::DeformConv2dInputs {
+        input: f(input, data)?,
+        offset_input: optional(offset_input, offset)?,
+        flow: optional(flow, mask)?,
+    };
+    let parameters = nn::DeformConv2dParameters {
+        weight: f(&p.weight, weight)?,
+        offset_weight: f(&p.offset_weight, offset)?,
+        bias: optional(&p.bias, weight)?,
+        offset_bias: optional(&p.offset_bias, offset)?,
+        mask_weight: optional(&p.mask_weight, mask)?,
+        mask_bias: optional(&p.mask_bias, mask)?,
+    };
+    Ok((inputs, parameters))
 }
 
 /// In which ways gradients are computed.

@@ -1,0 +1,29 @@
+// Gradients of what an offset convolution gives, of those of the offsets and masks made of it, in place: see shared/offset_field.wgsl.
+//
+// field      the offsets and masks
+// grad_field laid out like it
+//
+// The derivatives are those at the function's value: 1 - tanh^2, and mask * (1 - mask / mask_scale). A gradient of 0 stays 0.
+// One invocation does one element.
+
+@group(0) @binding(2) var<storage, read> field: array<f32>;
+@group(0) @binding(3) var<storage, read_write> grad_field: array<f32>;
+
+@compute @workgroup_size(64)
+fn offset_field_backward(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let element = element_of(linear_workgroup(workgroup, grid) * 64u + lane);
+    if !element.exists {
+        return;
+    }
+    let value = field[params.field_first + element.at];
+    let at = params.grad_first + element.at;
+    let grad = grad_field[at];
+    let tanh = (value - element.flow) / bitcast<f32>(select(params.limit, 0x3f800000u, params.limit == 0u));
+    let limited = select((1.0 - tanh) * (1.0 + tanh), 1.0, params.limit == 0u);
+    let slope = select(value * (1.0 - value / bitcast<f32>(params.mask_scale)), limited, element.is_offset);
+    grad_field[at] = select(slope * grad, 0.0, grad == 0.0);
+}

@@ -1,0 +1,51 @@
+// Planes of what an offset convolution gives: of each image `offset_planes` planes of offsets, dy and dx of each sampling point, then
+// planes of masks. A piece of them is done: `planes` planes, from plane `first_plane` on, of `images` images, and `pixels` pixels of each.
+//
+// field      (images, whole_planes, whole_pixels), from the piece's first element on
+// limit      bits of f32: offsets are limit * tanh(x); 0: they are x
+// mask_scale bits of f32: masks are mask_scale * sigmoid(x)
+// flow       (images, flow_planes, whole_pixels), from the piece's pixels of plane `flow_base` on: dx, then dy of each flow, added to
+//            the offsets of `planes_per_flow` planes; where flow_planes is 0 there is none, and any buffer serves
+
+struct Params {
+    images: u32,
+    planes: u32,
+    pixels: u32,
+    first_plane: u32,
+    whole_planes: u32,
+    whole_pixels: u32,
+    offset_planes: u32,
+    limit: u32,
+    mask_scale: u32,
+    flow_planes: u32,
+    planes_per_flow: u32,
+    flow_base: u32,
+    flow_first: u32,
+    field_first: u32,
+    grad_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> flow: array<f32>;
+
+struct Element {
+    exists: bool,
+    // From the piece's first element.
+    at: u32,
+    is_offset: bool,
+    flow: f32,
+}
+
+fn element_of(invocation: u32) -> Element {
+    let row = divide(invocation, params.pixels);
+    let place = divide(row.x, params.planes);
+    let exists = place.x < params.images;
+    let plane = params.first_plane + place.y;
+    let is_offset = plane < params.offset_planes;
+    let flows = exists & is_offset & (params.flow_planes != 0u);
+    let flow_plane = 2u * divide(plane, params.planes_per_flow).x + 1u - (plane & 1u);
+    let flow_at = (place.x * params.flow_planes + flow_plane - params.flow_base) * params.whole_pixels + row.y;
+    let value = flow[params.flow_first + select(0u, flow_at, flows)];
+    let at = (place.x * params.whole_planes + place.y) * params.whole_pixels + row.y;
+    return Element(exists, at, is_offset, select(0.0, value, flows));
+}

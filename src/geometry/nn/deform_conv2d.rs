@@ -1,0 +1,412 @@
+use crate::error::{Error, Result};
+use crate::geometry::{
+    self, Border, Conv2d, Conv2dGeometry, Conv2dInputs, EdgeDerivative, NCHW, OffsetLayout, WEIGHT, check_elements,
+    divides, expect, extents, positive,
+};
+use crate::shape::Shape;
+
+/// What a layer makes masks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mask {
+    /// There are none: version 1.
+    #[default]
+    None,
+    /// The sigmoid of what the convolution gives: version 2, as in mmcv, Detectron2, EDVR and BasicVSR++.
+    Sigmoid,
+    /// Twice that, which is 1 where the convolution gives 0: version 2 as in BiRefNet and its authors' example.
+    TwoSigmoid,
+}
+
+impl Mask {
+    /// What the sigmoid is multiplied by; 0 where there is no mask.
+    pub(crate) fn scale(self) -> f32 {
+        match self {
+            Self::None => 0.0,
+            Self::Sigmoid => 1.0,
+            Self::TwoSigmoid => 2.0,
+        }
+    }
+}
+
+/// A deformable convolution that learns its offsets, and its masks: a plain convolution with the same window computes them.
+///
+/// ```text
+/// o      = conv2d(offset_input or input, offset_weight, offset_bias)
+/// m      = conv2d(the same, mask_weight, mask_bias), or else the last third of the channels of o
+/// offset = o, or offset_limit * tanh(o); plus the flow, if there is one
+/// mask   = sigmoid(m), or 2 * sigmoid(m)
+/// output = deform_conv2d(input, offset, mask, weight, bias)
+/// ```
+///
+/// The channels of `o` are dy and dx of each sampling point, interleaved, and then, in a layer of version 2 without a convolution of its own
+/// for them, the masks: [`OffsetLayout::Joint`]. That is the order of mmcv's `conv_offset`. The kernel's extents are the weights'; stride,
+/// padding and dilation are those of all convolutions. Pairs are `[height, width]`; padding is `[top, left, bottom, right]`.
+///
+/// Offsets and masks are computed and kept in `f32`, whatever the tensors hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeformConv2d {
+    /// Pixels from one window to the next.
+    pub stride: [u32; 2],
+    /// Pixels around the image: top, left, bottom, right.
+    pub padding: [u32; 4],
+    /// Pixels from one tap to the next.
+    pub dilation: [u32; 2],
+    /// Groups of channels that are convolved apart by `weight`; the convolutions of offsets and masks have one.
+    pub groups: u32,
+    /// Groups of input channels that share their offsets.
+    pub offset_groups: u32,
+    /// What samples count near and beyond the edge.
+    pub border: Border,
+    /// The derivative of samples at the edge. Offsets that begin at 0 put samples there: see [`EdgeDerivative`].
+    pub edge_derivative: EdgeDerivative,
+    /// What masks are made of.
+    pub mask: Mask,
+    /// The largest offset, approached through tanh: BasicVSR++'s `max_residue_magnitude`. Absent, offsets have no limit.
+    pub offset_limit: Option<f32>,
+}
+
+impl Default for DeformConv2d {
+    fn default() -> Self {
+        let geometry::DeformConv2d {
+            stride, padding, dilation, groups, offset_groups, border, edge_derivative, ..
+        } = geometry::DeformConv2d::default();
+        Self {
+            stride,
+            padding,
+            dilation,
+            groups,
+            offset_groups,
+            border,
+            edge_derivative,
+            mask: Mask::default(),
+            offset_limit: None,
+        }
+    }
+}
+
+inputs!(
+    /// What a [`DeformConv2d`] reads beside its parameters.
+    DeformConv2dInputs, 3 {
+        /// (batch, channels, height, width)
+        input,
+        ;
+        /// What the offsets and masks are computed from, where that is not the input, as in EDVR and BasicVSR++: (batch, its channels,
+        /// height, width).
+        offset_input,
+        /// Added to the offsets: (batch, 2 · flows, out_height, out_width), dx and dy of each flow in pixels, in this order, which is that of
+        /// networks for optical flow. The offset groups are shared out among the flows in order: BasicVSR++ has two.
+        flow,
+    }
+);
+
+impl<T> From<T> for DeformConv2dInputs<T> {
+    fn from(input: T) -> Self {
+        Self { input, offset_input: None, flow: None }
+    }
+}
+
+inputs!(
+    /// What a [`DeformConv2d`] learns: tensors, their shapes, or slices for the reference.
+    DeformConv2dParameters, 6 {
+        /// (out_channels, channels / groups, kernel_height, kernel_width)
+        weight,
+        /// (2 or 3 · offset_groups · taps, channels, kernel_height, kernel_width): 3 where it gives the masks too.
+        offset_weight,
+        ;
+        /// (out_channels); absent, it counts 0.
+        bias,
+        /// (2 or 3 · offset_groups · taps); absent, it counts 0.
+        offset_bias,
+        /// (offset_groups · taps, channels, kernel_height, kernel_width), where a convolution of its own gives the masks.
+        mask_weight,
+        /// (offset_groups · taps); absent, it counts 0.
+        mask_bias,
+    }
+);
+
+inputs!(
+    /// Offsets and masks as a [`DeformConv2d`] has computed them, in `f32`.
+    DeformConv2dField, 2 {
+        /// (batch, 2 or 3 · offset_groups · taps, out_height, out_width): dy and dx interleaved, then, with 3, the masks.
+        offset,
+        ;
+        /// (batch, offset_groups · taps, out_height, out_width), where a convolution of its own gives them.
+        mask,
+    }
+);
+
+gradients!(
+    /// The gradients of what a [`DeformConv2d`] reads and learns.
+    DeformConv2dGradients {
+        input,
+        offset_input,
+        flow,
+        weight,
+        offset_weight,
+        bias,
+        offset_bias,
+        mask_weight,
+        mask_bias,
+    }
+);
+
+/// How large the parameters of a new [`DeformConv2d`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeformConv2dSizes {
+    /// Of the input.
+    pub channels: u32,
+    /// Of the output.
+    pub out_channels: u32,
+    /// Rows and columns of taps.
+    pub kernel: [u32; 2],
+    /// Channels of what the offsets are computed from, where that is not the input.
+    pub offset_channels: Option<u32>,
+    /// Whether a convolution of its own gives the masks.
+    pub split: bool,
+    /// Whether there is a `bias`. The convolutions of offsets and masks always have theirs.
+    pub bias: bool,
+}
+
+impl DeformConv2dSizes {
+    /// Sizes for an input and an output of so many channels; offsets from the input, one convolution for offsets and masks, and a bias.
+    pub fn new([channels, out_channels]: [u32; 2], kernel: [u32; 2]) -> Self {
+        Self { channels, out_channels, kernel, offset_channels: None, split: false, bias: true }
+    }
+}
+
+impl DeformConv2d {
+    /// The shapes of the parameters.
+    ///
+    /// # Errors
+    /// [`Error::Attribute`] where a size is 0, groups do not divide the channels, or a convolution of masks is asked for where there are
+    /// none; [`Error::Shape`] where a parameter has more elements than `u32` counts.
+    pub fn parameter_shapes(&self, sizes: &DeformConv2dSizes) -> Result<DeformConv2dParameters<Shape>> {
+        let DeformConv2dSizes { channels, out_channels, kernel: [kernel_height, kernel_width], .. } = *sizes;
+        let offset_channels = sizes.offset_channels.unwrap_or(channels);
+        for (argument, size) in [
+            ("channels", channels),
+            ("out_channels", out_channels),
+            ("kernel", kernel_height),
+            ("kernel", kernel_width),
+            ("offset_channels", offset_channels),
+        ] {
+            positive(argument, size)?;
+        }
+        divides("groups", self.groups, channels, "input")?;
+        divides("groups", self.groups, out_channels, "output")?;
+        divides("offset_groups", self.offset_groups, channels, "input")?;
+        if sizes.split && self.mask == Mask::None {
+            return Err(Error::attribute("split", "split is true; a layer of version 1 has 0 masks to compute apart"));
+        }
+        let points = self.offset_groups.saturating_mul(kernel_height).saturating_mul(kernel_width);
+        let offset_planes = self.planes_per_point(sizes.split).saturating_mul(points);
+        let kernel = |out_channels, channels| [out_channels, channels, kernel_height, kernel_width].into();
+        let shapes = DeformConv2dParameters {
+            weight: kernel(out_channels, channels / self.groups),
+            offset_weight: kernel(offset_planes, offset_channels),
+            bias: sizes.bias.then_some([out_channels].into()),
+            offset_bias: Some([offset_planes].into()),
+            mask_weight: sizes.split.then_some(kernel(points, offset_channels)),
+            mask_bias: sizes.split.then_some([points].into()),
+        };
+        for (name, shape) in shapes.named() {
+            shape.map_or(Ok(()), |shape| check_elements(name, *shape))?;
+        }
+        Ok(shapes)
+    }
+
+    /// The parameters that training begins with, as the papers and mmcv have them: those of offsets and masks are 0, so is the bias, and the
+    /// weight is drawn evenly between two bounds, ± sqrt(6 / terms) in version 1, where `terms` are those of an output element, and
+    /// ± 1 / sqrt(channels · taps) in version 2. `uniform` gives numbers between 0 and 1; 1 excluded.
+    ///
+    /// # Errors
+    /// As [`DeformConv2d::parameter_shapes`].
+    pub fn initial(
+        &self,
+        sizes: &DeformConv2dSizes,
+        mut uniform: impl FnMut() -> f32,
+    ) -> Result<DeformConv2dParameters<(Shape, Vec<f32>)>> {
+        let shapes = self.parameter_shapes(sizes)?;
+        let [_, channels, kernel_height, kernel_width] = extents("weight", shapes.weight, WEIGHT)?;
+        let terms = [channels, kernel_height, kernel_width].into_iter().map(f64::from).product::<f64>();
+        let bound = match self.mask {
+            Mask::None => (6.0 / terms).sqrt(),
+            Mask::Sigmoid | Mask::TwoSigmoid => (terms * f64::from(self.groups)).sqrt().recip(),
+        } as f32;
+        let mut parameters = shapes.map(|&shape| (shape, vec![0.0; shape.elements() as usize]));
+        parameters.weight.1.fill_with(|| bound * (2.0 * uniform() - 1.0));
+        Ok(parameters)
+    }
+
+    /// Channels of the offset convolution for each sampling point.
+    fn planes_per_point(&self, split: bool) -> u32 {
+        if self.mask == Mask::None || split { 2 } else { 3 }
+    }
+}
+
+/// What is done to a tensor that a convolution of a layer has written: planes of offsets, then planes of masks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct OffsetField {
+    pub(crate) batch: u32,
+    pub(crate) planes: u32,
+    pub(crate) pixels: u32,
+    /// The planes that are offsets; the others are masks.
+    pub(crate) offset_planes: u32,
+    /// The offsets' limit; 0 for none.
+    pub(crate) limit: f32,
+    /// What the sigmoid is multiplied by.
+    pub(crate) mask_scale: f32,
+    /// Planes of the flow, 0 where there is none, or where the tensor has no offsets.
+    pub(crate) flow_planes: u32,
+}
+
+impl OffsetField {
+    /// The planes of offsets that share a flow.
+    pub(crate) fn planes_per_flow(&self) -> u32 {
+        if self.flow_planes == 0 { self.planes } else { self.offset_planes / self.flow_planes * 2 }
+    }
+
+    /// The planes that are changed.
+    pub(crate) fn changed(&self) -> std::ops::Range<u32> {
+        let kept = self.limit == 0.0 && self.flow_planes == 0;
+        if kept { self.offset_planes..self.planes } else { 0..self.planes }
+    }
+
+    /// The planes whose gradients are changed.
+    pub(crate) fn curved(&self) -> std::ops::Range<u32> {
+        if self.limit == 0.0 { self.offset_planes..self.planes } else { 0..self.planes }
+    }
+}
+
+/// A checked layer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeformConv2dGeometry {
+    pub(crate) offset_conv: Conv2dGeometry,
+    pub(crate) mask_conv: Option<Conv2dGeometry>,
+    pub(crate) fields: DeformConv2dField<OffsetField>,
+    pub(crate) convolution: geometry::DeformConv2dGeometry,
+    pub(crate) flow: Option<Shape>,
+}
+
+impl DeformConv2dGeometry {
+    /// Checks a layer's attributes and the shapes of what it reads and learns.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Attribute`], with the two figures that disagree.
+    pub fn new(
+        op: &DeformConv2d,
+        inputs: &DeformConv2dInputs<Shape>,
+        parameters: &DeformConv2dParameters<Shape>,
+    ) -> Result<Self> {
+        let DeformConv2dParameters { weight, offset_weight, bias, offset_bias, mask_weight, mask_bias } = *parameters;
+        let limit = op.offset_limit.unwrap_or(0.0);
+        if op.offset_limit.is_some() && !(limit > 0.0 && limit.is_finite()) {
+            let message = format!("offset_limit is {limit}; a number above 0 is needed");
+            return Err(Error::attribute("offset_limit", message));
+        }
+        match (op.mask, mask_weight, mask_bias) {
+            (Mask::None, Some(shape), _) => {
+                let message = format!("mask_weight ({shape}) was given; a layer of version 1 has 0 masks");
+                return Err(Error::shape("mask_weight", message));
+            }
+            (_, None, Some(shape)) => {
+                let message =
+                    format!("mask_bias ({shape}) was given without a mask_weight, of 1 mask channel at least");
+                return Err(Error::shape("mask_bias", message));
+            }
+            _ => {}
+        }
+
+        let offset_input = inputs.offset_input.unwrap_or(inputs.input);
+        let conv = |[input, weight, bias]: [&'static str; 3], weight_shape, bias_shape| {
+            let window = Conv2d { stride: op.stride, padding: op.padding, dilation: op.dilation, groups: 1 };
+            let inputs = Conv2dInputs { input: offset_input, weight: weight_shape, bias: bias_shape };
+            Conv2dGeometry::new(&window, &inputs)
+                .map_err(|error| renamed(error, &[("input", input), ("weight", weight), ("bias", bias)]))
+        };
+        let read = if inputs.offset_input.is_some() { "offset_input" } else { "input" };
+        let offset_conv = conv([read, "offset_weight", "offset_bias"], offset_weight, offset_bias)?;
+        let mask_conv =
+            mask_weight.map(|weight| conv([read, "mask_weight", "mask_bias"], weight, mask_bias)).transpose()?;
+
+        let joint = op.mask != Mask::None && mask_conv.is_none();
+        let convolution = geometry::DeformConv2d {
+            stride: op.stride,
+            padding: op.padding,
+            dilation: op.dilation,
+            groups: op.groups,
+            offset_groups: op.offset_groups,
+            border: op.border,
+            edge_derivative: op.edge_derivative,
+            offset_layout: if joint { OffsetLayout::Joint } else { OffsetLayout::Separate },
+        };
+        let (offset, mask) = (offset_conv.output_shape(), mask_conv.map(|conv| conv.output_shape()));
+        let convolution = geometry::DeformConv2dGeometry::new(
+            &convolution,
+            &geometry::DeformConv2dInputs { input: inputs.input, offset, mask, weight, bias },
+        )
+        .map_err(|error| renamed(error, &[("offset", "offset_weight"), ("mask", "mask_weight")]))?;
+
+        let points = convolution.deformation.points(&convolution.conv2d.im2col);
+        let flow_planes = inputs.flow.map(|flow| Self::flow_planes(&convolution, flow)).transpose()?;
+        let field = |conv: &Conv2dGeometry, offset_planes, flow_planes| OffsetField {
+            batch: conv.im2col.batch,
+            planes: conv.out_channels,
+            pixels: conv.im2col.out_pixels(),
+            offset_planes,
+            limit,
+            mask_scale: op.mask.scale(),
+            flow_planes,
+        };
+        let fields = DeformConv2dField {
+            offset: field(&offset_conv, 2 * points, flow_planes.unwrap_or(0)),
+            mask: mask_conv.as_ref().map(|conv| field(conv, 0, 0)),
+        };
+        Ok(Self { offset_conv, mask_conv, fields, convolution, flow: inputs.flow })
+    }
+
+    fn flow_planes(convolution: &geometry::DeformConv2dGeometry, flow: Shape) -> Result<u32> {
+        let im2col = convolution.conv2d.im2col;
+        let [batch, planes, height, width] = extents("flow", flow, NCHW)?;
+        expect("flow", "images", batch, im2col.batch.into(), "the input's batch is")?;
+        expect("flow", "rows", height, im2col.out_height.into(), "the output's height is")?;
+        expect("flow", "columns", width, im2col.out_width.into(), "the output's width is")?;
+        let groups = convolution.deformation.offset_groups;
+        if !planes.is_multiple_of(2) || !groups.is_multiple_of(planes / 2) {
+            let message = format!(
+                "flow has {planes} channels, 2 for each flow; {groups} offset groups are shared out among flows"
+            );
+            return Err(Error::shape("flow", message));
+        }
+        Ok(planes)
+    }
+
+    /// (batch, out_channels, out_height, out_width)
+    pub fn output_shape(&self) -> Shape {
+        self.convolution.output_shape()
+    }
+
+    /// Where the offset convolution leaves dy, dx and mask.
+    pub(crate) fn offset_layout(&self) -> OffsetLayout {
+        self.convolution.deformation.offset_layout
+    }
+
+    /// The shapes of offsets and masks.
+    pub fn field_shapes(&self) -> DeformConv2dField<Shape> {
+        DeformConv2dField {
+            offset: self.offset_conv.output_shape(),
+            mask: self.mask_conv.map(|conv| conv.output_shape()),
+        }
+    }
+}
+
+/// An error of a part of the layer, under the argument's name in the layer.
+fn renamed(error: Error, names: &[(&str, &'static str)]) -> Error {
+    match error {
+        Error::Shape { argument, message } => match names.iter().find(|(part, _)| *part == argument) {
+            Some((_, layer)) if *layer != argument => Error::shape(layer, format!("{layer}: {message}")),
+            _ => Error::Shape { argument, message },
+        },
+        error => error,
+    }
+}

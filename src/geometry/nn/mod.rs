@@ -1,0 +1,10 @@
+//! Layers: attributes, what they read and learn, and checked problems. Public as `pliant::nn`.
+
+mod deform_conv2d;
+
+pub use deform_conv2d::{
+    DeformConv2d, DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs,
+    DeformConv2dParameters, DeformConv2dSizes, Mask,
+};
+
+pub(crate) use deform_conv2d::OffsetField;

@@ -1,0 +1,263 @@
+//! Layers, put together of the ops that they consist of: see [`nn`](crate::nn).
+
+use super::{Reference, check_len, conv2d, conv2d_backward};
+use crate::error::Result;
+use crate::geometry::nn::{
+    DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformConv2dParameters,
+    OffsetField,
+};
+use crate::geometry::{self, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
+
+/// What a layer reads, in `f64`.
+struct Read {
+    inputs: DeformConv2dInputs<Vec<f64>>,
+    parameters: DeformConv2dParameters<Vec<f64>>,
+}
+
+impl Read {
+    fn new<T: Copy + Into<f64>>(
+        geometry: &DeformConv2dGeometry,
+        inputs: &DeformConv2dInputs<&[T]>,
+        parameters: &DeformConv2dParameters<&[T]>,
+    ) -> Result<Self> {
+        if let (Some(flow), Some(shape)) = (inputs.flow, geometry.flow) {
+            check_len("flow", flow, shape)?;
+        }
+        let wide = |slice: &&[T]| slice.iter().map(|&element| element.into()).collect();
+        Ok(Self { inputs: inputs.map(wide), parameters: parameters.map(wide) })
+    }
+
+    fn offset_conv(&self) -> Conv2dInputs<&[f64]> {
+        self.conv(&self.parameters.offset_weight, self.parameters.offset_bias.as_ref())
+    }
+
+    fn mask_conv(&self) -> Option<Conv2dInputs<&[f64]>> {
+        let weight = self.parameters.mask_weight.as_ref()?;
+        Some(self.conv(weight, self.parameters.mask_bias.as_ref()))
+    }
+
+    fn conv<'a>(&'a self, weight: &'a [f64], bias: Option<&'a Vec<f64>>) -> Conv2dInputs<&'a [f64]> {
+        let input = self.inputs.offset_input.as_ref().unwrap_or(&self.inputs.input);
+        Conv2dInputs { input, weight, bias: bias.map(Vec::as_slice) }
+    }
+
+    fn convolution<'a>(&'a self, field: &'a DeformConv2dField<Reference>) -> geometry::DeformConv2dInputs<&'a [f64]> {
+        geometry::DeformConv2dInputs {
+            input: &self.inputs.input,
+            offset: &field.offset.value,
+            weight: &self.parameters.weight,
+            mask: field.mask.as_ref().map(|mask| &mask.value[..]),
+            bias: self.parameters.bias.as_deref(),
+        }
+    }
+
+    fn field(&self, geometry: &DeformConv2dGeometry) -> Result<DeformConv2dField<Reference>> {
+        let DeformConv2dGeometry { offset_conv, mask_conv, fields, .. } = geometry;
+        let offset = conv2d(offset_conv, &self.offset_conv())?;
+        let offset = activated(&fields.offset, offset, self.inputs.flow.as_deref());
+        let mask = match (mask_conv, self.mask_conv(), &fields.mask) {
+            (Some(conv), Some(inputs), Some(field)) => Some(activated(field, conv2d(conv, &inputs)?, None)),
+            _ => None,
+        };
+        Ok(DeformConv2dField { offset, mask })
+    }
+}
+
+/// An element of a field: its plane in the image, and the element of the flow that is added to it.
+fn places(geometry: &OffsetField) -> impl Iterator<Item = (usize, bool, Option<usize>)> + use<> {
+    let OffsetField { batch, planes, pixels, offset_planes, flow_planes, .. } = *geometry;
+    let per_flow = geometry.planes_per_flow();
+    let planes = (0..batch).flat_map(move |image| (0..planes).map(move |plane| (image, plane)));
+    let elements = planes.flat_map(move |place| (0..pixels).map(move |pixel| (place, pixel)));
+    elements.enumerate().map(move |(at, ((image, plane), pixel))| {
+        let is_offset = plane < offset_planes;
+        // dx of each flow lies first, dy of each sampling point.
+        let flow_plane = plane / per_flow * 2 + 1 - plane % 2;
+        let flow = (image as usize * flow_planes as usize + flow_plane as usize) * pixels as usize + pixel as usize;
+        (at, is_offset, (is_offset && flow_planes > 0).then_some(flow))
+    })
+}
+
+/// Offsets and masks of what a convolution gives.
+fn activated(geometry: &OffsetField, mut field: Reference, flow: Option<&[f64]>) -> Reference {
+    let (limit, scale) = (f64::from(geometry.limit), f64::from(geometry.mask_scale));
+    for (at, is_offset, flow_at) in places(geometry) {
+        let (value, magnitude) = (&mut field.value[at], &mut field.magnitude[at]);
+        if !is_offset {
+            *value = scale / (1.0 + (-*value).exp());
+            *magnitude = value.abs() * (1.0 + *magnitude);
+        } else if limit > 0.0 {
+            let tanh = value.tanh();
+            *value = limit * tanh;
+            *magnitude = value.abs() + limit * (1.0 - tanh * tanh) * *magnitude;
+        }
+        if let (Some(flow), Some(at)) = (flow, flow_at) {
+            *value += flow[at];
+            *magnitude += flow[at].abs();
+        }
+    }
+    field
+}
+
+/// The gradient of what the convolution gives, of that of the offsets and masks.
+fn activated_backward(
+    geometry: &OffsetField,
+    field: &Reference,
+    flow: Option<&[f64]>,
+    mut gradient: Reference,
+) -> Reference {
+    let (limit, scale) = (f64::from(geometry.limit), f64::from(geometry.mask_scale));
+    for (at, is_offset, flow_at) in places(geometry) {
+        let (value, rounding) = (field.value[at], field.magnitude[at]);
+        // With what the slope changes by where the value does.
+        let (slope, change) = if !is_offset {
+            (value * (1.0 - value / scale), 3.0 * rounding)
+        } else if limit > 0.0 {
+            let flow = flow.zip(flow_at).map_or(0.0, |(flow, at)| flow[at]);
+            (1.0 - ((value - flow) / limit).powi(2), 2.0 * rounding / limit)
+        } else {
+            continue;
+        };
+        let (grad, magnitude) = (&mut gradient.value[at], &mut gradient.magnitude[at]);
+        *magnitude = slope.abs() * *magnitude + change * grad.abs();
+        *grad *= slope;
+    }
+    gradient
+}
+
+/// How much more a rounding error counts behind the field than in an op of its own: by what an offset is off, in pixels, each term of a
+/// sample may be off in two directions, and by what a mask is off, relative to it.
+fn amplification(geometry: &DeformConv2dGeometry, field: &DeformConv2dField<Reference>) -> f64 {
+    let largest = |geometry: &OffsetField, field: &Reference| {
+        let of = |(at, is_offset, _): (usize, bool, _)| {
+            if is_offset { 2.0 * field.magnitude[at] } else { field.magnitude[at] / field.value[at] }
+        };
+        places(geometry).map(of).fold(0.0, f64::max)
+    };
+    let mask = geometry.fields.mask.as_ref().zip(field.mask.as_ref());
+    1.0 + largest(&geometry.fields.offset, &field.offset) + mask.map_or(0.0, |(geometry, mask)| largest(geometry, mask))
+}
+
+fn amplified(reference: &Reference, factor: f64, terms: u64) -> Reference {
+    Reference {
+        value: reference.value.clone(),
+        magnitude: reference.magnitude.iter().map(|magnitude| magnitude * factor).collect(),
+        terms: reference.terms.max(terms),
+    }
+}
+
+/// The offsets and masks of a [`DeformConv2d`](crate::nn::DeformConv2d).
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
+pub fn deform_conv2d_field<T: Copy + Into<f64>>(
+    geometry: &DeformConv2dGeometry,
+    inputs: &DeformConv2dInputs<&[T]>,
+    parameters: &DeformConv2dParameters<&[T]>,
+) -> Result<DeformConv2dField<Reference>> {
+    Read::new(geometry, inputs, parameters)?.field(geometry)
+}
+
+/// A [`DeformConv2d`](crate::nn::DeformConv2d). What rounding the offsets and masks makes of it counts as magnitude.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
+pub fn deform_conv2d<T: Copy + Into<f64>>(
+    geometry: &DeformConv2dGeometry,
+    inputs: &DeformConv2dInputs<&[T]>,
+    parameters: &DeformConv2dParameters<&[T]>,
+) -> Result<Reference> {
+    let read = Read::new(geometry, inputs, parameters)?;
+    let field = read.field(geometry)?;
+    let output = super::deform_conv2d(&geometry.convolution, &read.convolution(&field))?;
+    Ok(amplified(&output, amplification(geometry, &field), field.offset.terms))
+}
+
+/// The gradients of a [`DeformConv2d`](crate::nn::DeformConv2d): all that there are.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
+pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
+    geometry: &DeformConv2dGeometry,
+    inputs: &DeformConv2dInputs<&[T]>,
+    parameters: &DeformConv2dParameters<&[T]>,
+    grad_output: &[T],
+) -> Result<DeformConv2dGradients<Reference>> {
+    let read = Read::new(geometry, inputs, parameters)?;
+    let field = read.field(geometry)?;
+    let grad_output: Vec<f64> = grad_output.iter().map(|&element| element.into()).collect();
+    let outer = super::deform_conv2d_backward(&geometry.convolution, &read.convolution(&field), &grad_output)?;
+    let factor = amplification(geometry, &field);
+    let outer = outer.map(|gradient| amplified(gradient, factor, field.offset.terms));
+
+    let flow = read.inputs.flow.as_deref();
+    let fields = &geometry.fields;
+    let mut gradients = DeformConv2dGradients { weight: outer.weight, bias: outer.bias, ..Default::default() };
+    let mut through = None;
+    if let Some(gradient) = outer.offset {
+        gradients.flow = geometry.flow.map(|shape| of_flow(&fields.offset, &gradient, shape.elements()));
+        let gradient = activated_backward(&fields.offset, &field.offset, flow, gradient);
+        let inner = convolved(&geometry.offset_conv, &read.offset_conv(), &gradient)?;
+        (through, gradients.offset_weight, gradients.offset_bias) = (inner.input, inner.weight, inner.bias);
+    }
+    if let (Some(gradient), Some(conv), Some(inputs), Some(geometry), Some(field)) =
+        (outer.mask, &geometry.mask_conv, read.mask_conv(), &fields.mask, &field.mask)
+    {
+        let inner = convolved(conv, &inputs, &activated_backward(geometry, field, None, gradient))?;
+        through = sum(through, inner.input);
+        (gradients.mask_weight, gradients.mask_bias) = (inner.weight, inner.bias);
+    }
+    if read.inputs.offset_input.is_some() {
+        (gradients.input, gradients.offset_input) = (outer.input, through);
+    } else {
+        gradients.input = sum(outer.input, through);
+    }
+    Ok(gradients)
+}
+
+/// The gradients of a convolution whose output's gradient is itself rounded: its magnitude is convolved too.
+fn convolved(
+    geometry: &Conv2dGeometry,
+    inputs: &Conv2dInputs<&[f64]>,
+    gradient: &Reference,
+) -> Result<Conv2dGradients<Reference>> {
+    let absolute = inputs.map(|slice| slice.iter().map(|element| element.abs()).collect::<Vec<_>>());
+    let rounding = conv2d_backward(geometry, &absolute.map(Vec::as_slice), &gradient.magnitude)?;
+    let Conv2dGradients { input, weight, bias } = conv2d_backward(geometry, inputs, &gradient.value)?;
+    let with = |value: Option<Reference>, rounding: Option<Reference>| {
+        let (value, rounding) = (value?, rounding?);
+        Some(Reference { magnitude: rounding.value, terms: value.terms + gradient.terms, ..value })
+    };
+    Ok(Conv2dGradients {
+        input: with(input, rounding.input),
+        weight: with(weight, rounding.weight),
+        bias: with(bias, rounding.bias),
+    })
+}
+
+fn of_flow(geometry: &OffsetField, gradient: &Reference, elements: u64) -> Reference {
+    let mut sum = Reference {
+        value: vec![0.0; elements as usize],
+        magnitude: vec![0.0; elements as usize],
+        terms: gradient.terms + u64::from(geometry.planes_per_flow() / 2),
+    };
+    for (at, _, flow) in places(geometry) {
+        if let Some(flow) = flow {
+            sum.value[flow] += gradient.value[at];
+            sum.magnitude[flow] += gradient.magnitude[at];
+        }
+    }
+    sum
+}
+
+fn sum(a: Option<Reference>, b: Option<Reference>) -> Option<Reference> {
+    let add = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(b).map(|(a, b)| a + b).collect();
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Reference {
+            value: add(a.value, b.value),
+            magnitude: add(a.magnitude, b.magnitude),
+            terms: a.terms + b.terms,
+        }),
+        (a, b) => a.or(b),
+    }
+}
