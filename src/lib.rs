@@ -52,8 +52,8 @@ pub use error::{Error, Result};
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
 pub use ops::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DeformConv2dPlan,
-    DeformIm2colPlan, Destination, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, PackedWeight, SgdPlan, SplitPlan,
-    Strategy, UnaryPlan, Weight,
+    DeformIm2colPlan, Destination, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, PackedWeight, SplitPlan, Strategy,
+    UnaryPlan, Weight,
 };
 pub use shape::Shape;
 pub use wgpu;

@@ -7,7 +7,7 @@ use fastrand::Rng;
 /// Rows and columns of an image as it was scanned.
 const SCANNED: usize = 8;
 /// Rows and columns of an image as it is learned.
-pub(crate) const SIDE: u32 = 28;
+pub(crate) const SIDE: u32 = 24;
 pub(crate) const CLASSES: u32 = 10;
 
 /// A digit as it was scanned.
@@ -63,8 +63,8 @@ impl Digit {
     pub(crate) fn draw(&self, view: &View) -> impl Iterator<Item = f32> {
         let View { angle, scale, shift } = *view;
         let (sin, cos) = angle.sin_cos();
-        // Pixels of the scan for each of the canvas; at scale 1 the digit is 16 pixels high.
-        let step = SCANNED as f32 / (16.0 * scale);
+        // Pixels of the scan for each of the canvas; at scale 1 the digit is 12 pixels high.
+        let step = SCANNED as f32 / (12.0 * scale);
         let middle = (SIDE - 1) as f32 / 2.0;
         (0..SIDE * SIDE).map(move |pixel| {
             let y = (pixel / SIDE) as f32 - middle - shift[0];
@@ -86,13 +86,13 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Turned by up to 60 degrees either way, scaled by 0.7 to 1.4, shifted by up to 3 pixels along each axis.
+    /// Turned by up to 60 degrees either way, scaled by 0.7 to 1.4, shifted by up to 2 pixels along each axis.
     pub(crate) fn drawn(rng: &mut Rng) -> Self {
         let mut between = |low: f32, high: f32| low + (high - low) * rng.f32();
         Self {
             angle: between(-60.0, 60.0).to_radians(),
             scale: between(0.7f32.ln(), 1.4f32.ln()).exp(),
-            shift: [between(-3.0, 3.0), between(-3.0, 3.0)],
+            shift: [between(-2.0, 2.0), between(-2.0, 2.0)],
         }
     }
 }

@@ -3,11 +3,14 @@
 
 use fastrand::Rng;
 use pliant::geometry::{
-    Conv2d, Conv2dGradients, Conv2dInputs, CrossEntropy, CrossEntropyInputs, GlobalAveragePool, Sgd, SgdInputs, Unary,
+    Conv2d, Conv2dGradients, Conv2dInputs, CrossEntropy, CrossEntropyInputs, GlobalAveragePool, Unary,
+};
+use pliant::nn::{
+    Adam, AdamInputs, AdamPlan, DeformConv2d, DeformConv2dField, DeformConv2dGradients, DeformConv2dInputs,
+    DeformConv2dParameters, DeformConv2dPlan, Mask,
 };
 use pliant::{
-    Conv2dPlan, CrossEntropyPlan, DType, Error, GlobalAveragePoolPlan, Gpu, Recorder, Result, SgdPlan, Shape, Tensor,
-    UnaryPlan,
+    Conv2dPlan, CrossEntropyPlan, DType, Error, GlobalAveragePoolPlan, Gpu, Recorder, Result, Shape, Tensor, UnaryPlan,
 };
 
 /// Attributes and sizes of a network.
@@ -33,6 +36,11 @@ impl Layer {
     pub(crate) fn conv2d(self) -> Conv2d {
         Conv2d { stride: [self.stride; 2], padding: [1; 4], ..Conv2d::default() }
     }
+
+    /// As one of version 2, whose masks are 1 where nothing has been learned.
+    pub(crate) fn deform_conv2d(self) -> DeformConv2d {
+        DeformConv2d { stride: [self.stride; 2], padding: [1; 4], mask: Mask::TwoSigmoid, ..DeformConv2d::default() }
+    }
 }
 
 /// What a network learns, as it begins.
@@ -54,12 +62,14 @@ impl Design {
         extents
     }
 
-    /// The parameters, layer by layer: weight and bias, and those of a deformable layer's offsets. Weights are drawn evenly from
-    /// ± sqrt(6 / terms); what offsets are made of is 0, and so are biases.
+    /// The parameters, layer by layer: weight and bias, and those of a deformable layer's offsets and masks. Weights are drawn evenly from
+    /// ± sqrt(6 / terms), those of the classifier from ± sqrt(3 / terms); biases are 0, and so is what offsets and masks are made of: a
+    /// deformable layer begins as the plain one that is drawn from the same numbers.
     pub(crate) fn parameters(&self, rng: &mut Rng) -> Vec<Parameter> {
         let mut parameters = Vec::new();
         let mut add = |name: String, shape: Shape, bound: f32| {
-            let elements = (0..shape.elements()).map(|_| bound * (2.0 * rng.f32() - 1.0)).collect();
+            let drawn = |_| if bound > 0.0 { bound * (2.0 * rng.f32() - 1.0) } else { 0.0 };
+            let elements = (0..shape.elements()).map(drawn).collect();
             parameters.push(Parameter { name, shape, elements });
         };
         let extents = self.extents();
@@ -72,8 +82,8 @@ impl Design {
             );
             add(format!("{name} bias"), [layer.channels].into(), 0.0);
             if layer.deformable {
-                add(format!("{name} offset_weight"), [18, channels, 3, 3].into(), 0.0);
-                add(format!("{name} offset_bias"), [18].into(), 0.0);
+                add(format!("{name} offset_weight"), [27, channels, 3, 3].into(), 0.0);
+                add(format!("{name} offset_bias"), [27].into(), 0.0);
             }
         }
         let [channels, _] = extents[extents.len() - 1];
@@ -110,30 +120,43 @@ pub(crate) struct Trained {
     pub(crate) name: String,
     pub(crate) value: Tensor,
     pub(crate) gradient: Tensor,
-    velocity: Tensor,
-    learning_rate: Tensor,
-    descent: SgdPlan,
+    mean: Tensor,
+    variance: Tensor,
+    rates: Tensor,
+    adam: AdamPlan,
 }
 
 impl Trained {
-    fn new(gpu: &Gpu, parameter: &Parameter, sgd: Sgd, learning_rate: &Tensor) -> Result<Self> {
+    fn new(gpu: &Gpu, parameter: &Parameter, adam: &Adam, rates: &Tensor) -> Result<Self> {
         let Parameter { name, shape, elements } = parameter;
         let value = Tensor::upload(gpu, *shape, elements)?;
-        let Pair { gradient, value: velocity } = Pair::new(gpu, *shape)?;
-        let inputs = SgdInputs { parameter: &value, velocity: &velocity, gradient: &gradient, learning_rate };
-        let descent = SgdPlan::new(gpu, &sgd, &inputs.map(|tensor| tensor.spec()))?;
-        Ok(Self { name: name.clone(), value, gradient, velocity, learning_rate: learning_rate.clone(), descent })
+        let zeros = || Tensor::new(gpu, *shape, DType::F32);
+        let (gradient, mean, variance) = (zeros()?, zeros()?, zeros()?);
+        let inputs = AdamInputs { parameter: &value, mean: &mean, variance: &variance, gradient: &gradient, rates };
+        let adam = AdamPlan::new(gpu, adam, &inputs.map(|tensor| tensor.spec()))?;
+        Ok(Self { name: name.clone(), value, gradient, mean, variance, rates: rates.clone(), adam })
     }
 
     fn step(&self, recorder: &mut Recorder) -> Result<()> {
-        let Self { value: parameter, velocity, gradient, learning_rate, .. } = self;
-        self.descent.step(recorder, &SgdInputs { parameter, velocity, gradient, learning_rate })
+        let Self { value: parameter, mean, variance, gradient, rates, .. } = self;
+        self.adam.step(recorder, &AdamInputs { parameter, mean, variance, gradient, rates })
     }
 }
 
 /// A convolution with its parameters.
 enum Convolution {
-    Plain { plan: Conv2dPlan, parameters: [Trained; 2] },
+    Plain {
+        plan: Conv2dPlan,
+        /// Weight and bias.
+        parameters: [Trained; 2],
+    },
+    Deformable {
+        plan: DeformConv2dPlan,
+        /// What the forward pass leaves to the backward pass.
+        field: DeformConv2dField<Tensor>,
+        /// Weight, bias, and those of the offsets and masks.
+        parameters: [Trained; 4],
+    },
 }
 
 impl Convolution {
@@ -142,8 +165,21 @@ impl Convolution {
         Ok(Self::Plain { plan, parameters })
     }
 
+    fn deformable(gpu: &Gpu, layer: &DeformConv2d, input: &Tensor, parameters: [Trained; 4]) -> Result<Self> {
+        let (inputs, learned) = (DeformConv2dInputs::from(input), learned(&parameters));
+        let plan = DeformConv2dPlan::new(
+            gpu,
+            layer,
+            &inputs.map(|tensor| tensor.spec()),
+            &learned.map(|tensor| tensor.spec()),
+        )?;
+        let field = plan.new_field(gpu)?;
+        Ok(Self::Deformable { plan, field, parameters })
+    }
+
     fn parameters(&self) -> &[Trained] {
         match self {
+            Self::Deformable { parameters, .. } => parameters,
             Self::Plain { parameters, .. } => parameters,
         }
     }
@@ -151,6 +187,9 @@ impl Convolution {
     fn forward(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) -> Result<()> {
         match self {
             Self::Plain { plan, parameters } => plan.forward_into(recorder, &conv2d_inputs(input, parameters), output),
+            Self::Deformable { plan, field, parameters } => {
+                plan.forward_with_into(recorder, &input.into(), &learned(parameters), field, output)
+            }
         }
     }
 
@@ -168,12 +207,36 @@ impl Convolution {
                 let gradients = Conv2dGradients { input: grad_input, weight, bias };
                 plan.backward_into(recorder, &conv2d_inputs(input, parameters), grad_output, &gradients)
             }
+            Self::Deformable { plan, field, parameters } => {
+                let [weight, bias, offset_weight, offset_bias] =
+                    parameters.each_ref().map(|parameter| Some(&parameter.gradient));
+                let gradients = DeformConv2dGradients {
+                    input: grad_input,
+                    weight,
+                    bias,
+                    offset_weight,
+                    offset_bias,
+                    ..DeformConv2dGradients::default()
+                };
+                plan.backward_into(recorder, &input.into(), &learned(parameters), field, grad_output, &gradients)
+            }
         }
     }
 }
 
 fn conv2d_inputs<'a>(input: &'a Tensor, [weight, bias]: &'a [Trained; 2]) -> Conv2dInputs<&'a Tensor> {
     Conv2dInputs { input, weight: &weight.value, bias: Some(&bias.value) }
+}
+
+fn learned([weight, bias, offset_weight, offset_bias]: &[Trained; 4]) -> DeformConv2dParameters<&Tensor> {
+    DeformConv2dParameters {
+        weight: &weight.value,
+        offset_weight: &offset_weight.value,
+        bias: Some(&bias.value),
+        offset_bias: Some(&offset_bias.value),
+        mask_weight: None,
+        mask_bias: None,
+    }
 }
 
 /// A convolution and its relu.
@@ -192,8 +255,8 @@ pub(crate) struct Network {
     pub(crate) labels: Tensor,
     /// A scalar: the mean over the batch.
     pub(crate) loss: Tensor,
-    /// (1): those of all parameters but the offsets', and of these.
-    pub(crate) learning_rates: [Tensor; 2],
+    /// (3): Adam's rates for all parameters but those that offsets and masks are made of, and for these.
+    pub(crate) rates: [Tensor; 2],
     stages: Vec<Stage>,
     pool: GlobalAveragePoolPlan,
     pooled: Pair,
@@ -209,21 +272,25 @@ pub(crate) struct Network {
 
 impl Network {
     /// A network whose parameters begin as given, in the order of [`Design::parameters`].
-    pub(crate) fn new(gpu: &Gpu, design: &Design, sgd: Sgd, parameters: &[Parameter]) -> Result<Self> {
+    pub(crate) fn new(gpu: &Gpu, design: &Design, adam: &Adam, parameters: &[Parameter]) -> Result<Self> {
         let Design { batch, side, classes, .. } = *design;
         let images = Tensor::new(gpu, [batch, 1, side, side], DType::F32)?;
         let labels = Tensor::new(gpu, [batch], DType::F32)?;
-        let learning_rates = [Tensor::new(gpu, [1], DType::F32)?, Tensor::new(gpu, [1], DType::F32)?];
+        let rates = [Tensor::new(gpu, [3], DType::F32)?, Tensor::new(gpu, [3], DType::F32)?];
         let mut parameters = parameters.iter();
         let mut next = || {
             let parameter = parameters.next().ok_or_else(|| Error::Malformed("a parameter is missing".to_string()))?;
-            Trained::new(gpu, parameter, sgd, &learning_rates[usize::from(parameter.name.contains("offset"))])
+            Trained::new(gpu, parameter, adam, &rates[usize::from(parameter.name.contains("offset"))])
         };
 
         let mut stages: Vec<Stage> = Vec::new();
         for (layer, [channels, side]) in design.layers.iter().zip(design.extents().split_off(1)) {
             let input = stages.last().map_or(&images, |stage| &stage.output.value);
-            let convolution = Convolution::plain(gpu, &layer.conv2d(), input, [next()?, next()?])?;
+            let convolution = if layer.deformable {
+                Convolution::deformable(gpu, &layer.deform_conv2d(), input, [next()?, next()?, next()?, next()?])?
+            } else {
+                Convolution::plain(gpu, &layer.conv2d(), input, [next()?, next()?])?
+            };
             let shape = [batch, channels, side, side];
             let (linear, output) = (Pair::new(gpu, shape)?, Pair::new(gpu, shape)?);
             let relu = UnaryPlan::new(gpu, &Unary::Relu, linear.value.spec())?;
@@ -238,7 +305,7 @@ impl Network {
         let inputs = CrossEntropyInputs { logits: &rows.value, labels: &labels };
         let cross_entropy = CrossEntropyPlan::new(gpu, &CrossEntropy::default(), &inputs.map(|tensor| tensor.spec()))?;
         let (loss, one) = (Tensor::new(gpu, [], DType::F32)?, Tensor::upload(gpu, [], &[1.0f32])?);
-        Ok(Self { images, labels, loss, learning_rates, stages, pool, pooled, head, logits, rows, cross_entropy, one })
+        Ok(Self { images, labels, loss, rates, stages, pool, pooled, head, logits, rows, cross_entropy, one })
     }
 
     /// The parameters, in the order of [`Design::parameters`].
@@ -249,6 +316,14 @@ impl Network {
     /// (batch, classes, 1, 1)
     pub(crate) fn logits(&self) -> &Tensor {
         &self.logits.value
+    }
+
+    /// The offsets and masks of the last forward pass, of each deformable layer: (batch, 27, height, width).
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Tensor> {
+        self.stages.iter().filter_map(|stage| match &stage.convolution {
+            Convolution::Deformable { field, .. } => Some(&field.offset),
+            Convolution::Plain { .. } => None,
+        })
     }
 
     /// Records the logits of the images.
@@ -282,7 +357,7 @@ impl Network {
         Ok(())
     }
 
-    /// Records a step of descent, behind a backward pass.
+    /// Records a step of Adam, behind a backward pass.
     pub(crate) fn step(&self, recorder: &mut Recorder) -> Result<()> {
         self.parameters().try_for_each(|parameter| parameter.step(recorder))
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
-use pliant::geometry::Sgd;
+use pliant::nn::Adam;
 use pliant::{Gpu, Recorder, Tensor};
 
 use crate::Failure;
@@ -13,9 +13,9 @@ use crate::network::{Design, Layer, Network};
 
 const BATCH: usize = 64;
 /// The largest learning rate; that of the offsets' parameters is a part of it.
-const LEARNING_RATE: f32 = 0.3;
+const LEARNING_RATE: f32 = 0.01;
 /// Steps in which the learning rate grows to its largest, before it falls to 0 along a cosine.
-const WARM_UP: usize = 20;
+const WARM_UP: u32 = 32;
 /// What draws the views of the validation and of the test: fixed, whatever the seed of the training.
 const VALIDATION_SEED: u64 = 1001;
 const TEST_SEED: u64 = 1002;
@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
 /// The network with its last two convolutions plain or deformable.
 fn design(deformable: bool) -> Design {
     let layer = |channels, stride, deformable| Layer { channels, stride, deformable };
-    let layers = vec![layer(16, 2, false), layer(32, 2, false), layer(32, 1, deformable), layer(32, 1, deformable)];
+    let layers = vec![layer(12, 2, false), layer(24, 2, false), layer(24, 1, deformable), layer(24, 1, deformable)];
     Design { batch: BATCH as u32, side: SIDE, layers, classes: CLASSES }
 }
 
@@ -90,7 +90,8 @@ async fn train(
     let design = design(deformable);
     let mut rng = Rng::with_seed(seed);
     let parameters = design.parameters(&mut rng);
-    let network = Network::new(gpu, &design, Sgd { momentum: 0.9, weight_decay: 1e-4 }, &parameters)?;
+    let adam = Adam::default();
+    let network = Network::new(gpu, &design, &adam, &parameters)?;
     // One recording serves all steps: what changes lies in tensors.
     let mut step = Recorder::new(gpu);
     network.forward(&mut step)?;
@@ -103,8 +104,8 @@ async fn train(
     if arguments.quick {
         order.truncate(4 * BATCH);
     }
-    let steps = epochs as usize * (order.len() / BATCH);
-    let bar = ProgressBar::new(steps as u64);
+    let steps = epochs * (order.len() / BATCH) as u32;
+    let bar = ProgressBar::new(steps.into());
     bar.set_style(ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg} {eta}")?);
     bar.set_prefix(format!("{} {seed}", if deformable { "deformable" } else { "plain" }));
     let (mut losses, mut digest, mut done) = (Vec::new(), Digest::new(), 0);
@@ -116,8 +117,8 @@ async fn train(
             write(&network.images, &batch.images);
             write(&network.labels, &batch.labels);
             let rate = learning_rate(done, steps);
-            write(&network.learning_rates[0], &[rate]);
-            write(&network.learning_rates[1], &[rate * arguments.offset_rate]);
+            write(&network.rates[0], &adam.rates(done, rate));
+            write(&network.rates[1], &adam.rates(done, rate * arguments.offset_rate));
             step.submit()?;
             let loss = network.loss.download::<f32>()?.await?;
             digest.add(&loss);
@@ -132,13 +133,12 @@ async fn train(
     for parameter in network.parameters() {
         digest.add(&parameter.value.download()?.await?);
     }
-    drop(step);
     let validation = accuracy(gpu, &network, &digits.validation, VALIDATION_SEED).await?;
     let test = accuracy(gpu, &network, &digits.test, TEST_SEED).await?;
     Ok(Trained { losses, validation, test, digest: digest.0 })
 }
 
-fn learning_rate(step: usize, steps: usize) -> f32 {
+fn learning_rate(step: u32, steps: u32) -> f32 {
     let begun = (step + 1) as f32 / WARM_UP as f32;
     let done = step as f32 / steps as f32;
     LEARNING_RATE * begun.min(1.0) * 0.5 * (1.0 + (std::f32::consts::PI * done).cos())

@@ -128,7 +128,6 @@ mod global_average_pool;
 mod im2col;
 mod matmul;
 pub(crate) mod nn;
-mod sgd;
 mod split;
 mod unary;
 
@@ -145,7 +144,6 @@ pub use deform::{
 pub use global_average_pool::{GlobalAveragePool, GlobalAveragePoolGeometry};
 pub use im2col::{Im2col, Im2colGeometry};
 pub use matmul::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
-pub use sgd::{Sgd, SgdGeometry, SgdInputs};
 pub use split::{Split, SplitGeometry};
 pub use unary::{Unary, UnaryGeometry};
 

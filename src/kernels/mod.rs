@@ -2,6 +2,7 @@
 //!
 //! These functions trust their arguments: geometries have been checked and parts bound by the ops.
 
+pub(crate) mod adam;
 pub(crate) mod batch_norm;
 pub(crate) mod bilinear_sample;
 pub(crate) mod binary;

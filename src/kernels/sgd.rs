@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::geometry::Sgd;
+use crate::geometry::nn::Sgd;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
 pub(crate) static SGD: Kernel =

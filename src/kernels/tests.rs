@@ -12,6 +12,7 @@ use crate::gpu::Kernel;
 
 /// Every kernel, and the fields of its `Params` in Rust.
 const KERNELS: &[(&Kernel, &[&str])] = &[
+    (&adam::ADAM, adam::Params::FIELDS),
     (&batch_norm::BATCH_NORM, batch_norm::Params::FIELDS),
     (&bilinear_sample::BILINEAR_SAMPLE, bilinear_sample::Params::FIELDS),
     (&binary::BINARY, binary::Params::FIELDS),

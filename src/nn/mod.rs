@@ -27,9 +27,10 @@
 mod deform_conv2d;
 
 pub use crate::geometry::nn::{
-    DeformConv2d, DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs,
-    DeformConv2dParameters, DeformConv2dSizes, Mask,
+    Adam, AdamGeometry, AdamInputs, DeformConv2d, DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients,
+    DeformConv2dInputs, DeformConv2dParameters, DeformConv2dSizes, Mask, Sgd, SgdGeometry, SgdInputs,
 };
+pub use crate::ops::{AdamPlan, SgdPlan};
 pub use deform_conv2d::DeformConv2dPlan;
 
 use half::{bf16, f16};

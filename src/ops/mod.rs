@@ -2,6 +2,7 @@
 //!
 //! Ops compose kernels. Shapes have been checked by the geometry; what is decided here is which kernels, in which pieces.
 
+mod adam;
 mod backward;
 mod batch_norm;
 mod bilinear_sample;
@@ -28,6 +29,7 @@ mod unary;
 mod warm_up;
 mod weight;
 
+pub use adam::AdamPlan;
 pub use backward::Destination;
 pub use batch_norm::BatchNormPlan;
 pub use bilinear_sample::BilinearSamplePlan;

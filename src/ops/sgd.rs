@@ -2,7 +2,7 @@ use super::backward::{Destination, Gradient};
 use super::convert::widened;
 use super::{Argument, Contract, in_pieces};
 use crate::error::Result;
-use crate::geometry::{Sgd, SgdGeometry, SgdInputs};
+use crate::geometry::nn::{Sgd, SgdGeometry, SgdInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::sgd::{SGD, sgd};
 

@@ -1,14 +1,15 @@
 use super::{
-    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DeformConv2dPlan,
-    DeformIm2colPlan, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, SgdPlan, UnaryPlan,
+    AdamPlan, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
+    DeformConv2dPlan, DeformIm2colPlan, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, SgdPlan, UnaryPlan,
 };
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::geometry::nn::{Adam, AdamInputs, Sgd, SgdInputs};
 use crate::geometry::{
     BatchNorm, BatchNormInputs, BilinearSample, BilinearSampleInputs, Binary, BinaryInputs, Concat, Conv2d,
     Conv2dGradients, Conv2dInputs, CrossEntropy, CrossEntropyInputs, DeformConv2d, DeformConv2dGradients,
     DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, GlobalAveragePool, Im2col, Matmul, MatmulGradients,
-    MatmulInputs, Sgd, SgdInputs, Unary,
+    MatmulInputs, Unary,
 };
 use crate::gpu::{Gpu, Recorder, Tensor};
 
@@ -115,6 +116,11 @@ impl Gpu {
         let [parameter, velocity, gradient, learning_rate] = [channel()?, channel()?, channel()?, channel()?];
         let inputs = SgdInputs { parameter, velocity, gradient, learning_rate };
         SgdPlan::new(self, &Sgd::default(), &inputs.map(Tensor::spec))?
+            .step(&mut recorder, &inputs.map(|tensor| tensor))?;
+        let [parameter, mean, variance, gradient] = [channel()?, channel()?, channel()?, channel()?];
+        let rates = Tensor::new(self, [3], DType::F32)?;
+        let inputs = AdamInputs { parameter, mean, variance, gradient, rates };
+        AdamPlan::new(self, &Adam::default(), &inputs.map(Tensor::spec))?
             .step(&mut recorder, &inputs.map(|tensor| tensor))?;
         let last = UnaryPlan::new(self, &Unary::Relu, pixel.spec())?.backward(&mut recorder, pixel, pixel)?;
 

@@ -3,6 +3,7 @@
 //! Nothing here is shared with the kernels, and nothing in the library calls it: tests hold every kernel on every adapter
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
 
+mod adam;
 mod backward;
 mod batch_norm;
 mod bilinear_sample;
@@ -29,7 +30,6 @@ pub use deform::{deform_conv2d, deform_im2col};
 pub use global_average_pool::{global_average_pool, global_average_pool_backward};
 pub use im2col::im2col;
 pub use matmul::{matmul, matmul_backward};
-pub use sgd::sgd;
 pub use unary::{unary, unary_backward};
 
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 use super::{Reference, check_len};
 use crate::error::Result;
-use crate::geometry::{Sgd, SgdGeometry, SgdInputs};
+use crate::geometry::nn::{Sgd, SgdGeometry, SgdInputs};
 
-/// The parameter and the velocity after a step; see [`Sgd`].
+/// The parameter and the velocity after a step; see [`Sgd`](crate::nn::Sgd).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

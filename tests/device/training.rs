@@ -2,7 +2,8 @@
 
 use fastrand::Rng;
 use pliant::geometry::*;
-use pliant::{DType, Gpu, Recorder, SgdPlan, Tensor, reference};
+use pliant::nn::{Adam, AdamGeometry, AdamInputs, Sgd, SgdGeometry, SgdInputs};
+use pliant::{DType, Gpu, Recorder, Tensor, reference};
 
 use crate::gpu;
 use crate::limits::with_limits;
@@ -42,7 +43,7 @@ fn check_descent(gpu: &Gpu, op: Sgd, shape: &[usize], dtypes: [DType; 4]) {
     for step in 0..3 {
         let before = tensors.map(elements);
         recorder.submit().unwrap();
-        let expected = reference::sgd(&geometry, &before.map(Vec::as_slice)).unwrap();
+        let expected = reference::nn::sgd(&geometry, &before.map(Vec::as_slice)).unwrap();
         for (expected, tensor) in expected.into_iter().zip([&tensors.parameter, &tensors.velocity]) {
             let compared = Expected::of_reference(expected).stored(tensor.dtype()).compare(&elements(tensor));
             assert!(compared.is_ok(), "{op:?} {shape:?} {dtypes:?}, step {step}: {}", compared.unwrap_err());

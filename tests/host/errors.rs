@@ -2,6 +2,7 @@
 
 use crate::support::problem::uneven;
 use pliant::geometry::*;
+use pliant::nn::{Adam, AdamGeometry, AdamInputs, Sgd, SgdGeometry, SgdInputs};
 use pliant::{Error, Shape, Tensor};
 
 /// A legal deformable convolution in which every axis has another extent.

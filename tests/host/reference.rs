@@ -2,6 +2,7 @@
 
 use approx::assert_abs_diff_eq;
 use pliant::geometry::*;
+use pliant::nn::{Adam, AdamGeometry, AdamInputs, Sgd, SgdGeometry, SgdInputs};
 use pliant::reference;
 
 #[test]
@@ -208,7 +209,7 @@ fn descent_by_hand() {
             gradient: &[gradient],
             learning_rate: &[learning_rate],
         };
-        let [next, moved] = reference::sgd(&geometry, &inputs).unwrap();
+        let [next, moved] = reference::nn::sgd(&geometry, &inputs).unwrap();
         (parameter, velocity) = (next.value, moved.value);
         assert_eq!([parameter[0], velocity[0]], expected);
     }

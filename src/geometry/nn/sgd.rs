@@ -1,5 +1,5 @@
-use super::{any_rank, axis, extents};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::geometry::{any_rank, axis, expect, extents};
 use crate::shape::Shape;
 
 /// Stochastic gradient descent with momentum, by torch's formula: velocity = momentum * velocity + gradient + weight_decay * parameter, then
@@ -37,23 +37,17 @@ impl SgdGeometry {
     /// Checks that velocity and gradient have the parameter's shape.
     ///
     /// # Errors
-    /// [`Error::Shape`] with the two that disagree, [`Error::Attribute`] for an attribute that is negative or not finite.
+    /// [`Error::Shape`](crate::Error::Shape) with the two that disagree, [`Error::Attribute`](crate::Error::Attribute) for an attribute that is negative or not finite.
     pub fn new(op: &Sgd, shapes: &SgdInputs<Shape>) -> Result<Self> {
-        for (argument, value) in [("momentum", op.momentum), ("weight_decay", op.weight_decay)] {
-            if !(value >= 0.0 && value.is_finite()) {
-                let message = format!("{argument} is {value}; a finite number of at least 0 is needed");
-                return Err(Error::attribute(argument, message));
-            }
-        }
+        super::not_negative("momentum", op.momentum)?;
+        super::not_negative("weight_decay", op.weight_decay)?;
         let shape = shapes.parameter;
         any_rank("parameter", shape)?;
         for (argument, other) in [("velocity", shapes.velocity), ("gradient", shapes.gradient)] {
-            if other != shape {
-                return Err(Error::shape(argument, format!("{argument} is {other}; the parameter is {shape}")));
-            }
+            super::like_parameter(argument, other, shape)?;
         }
         let [rates] = extents("learning_rate", shapes.learning_rate, [axis("elements")])?;
-        super::expect("learning_rate", "elements", rates, 1, "all parameters of a step share")?;
+        expect("learning_rate", "elements", rates, 1, "all parameters of a step share")?;
         Ok(Self { op: *op, shape })
     }
 }
