@@ -5,6 +5,7 @@ mod lens;
 mod photo;
 mod picture;
 mod problem;
+mod stroke;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use fastrand::Rng;
 /// Rows and columns of an image as it was scanned.
 const SCANNED: usize = 8;
 /// Rows and columns of an image as it is learned.
-pub(crate) const SIDE: u32 = 24;
+pub(crate) const SIDE: u32 = 20;
 pub(crate) const CLASSES: u32 = 10;
 
 /// A digit as it was scanned.
@@ -63,8 +63,8 @@ impl Digit {
     pub(crate) fn draw(&self, view: &View) -> impl Iterator<Item = f32> {
         let View { angle, scale, shift } = *view;
         let (sin, cos) = angle.sin_cos();
-        // Pixels of the scan for each of the canvas; at scale 1 the digit is 12 pixels high.
-        let step = SCANNED as f32 / (12.0 * scale);
+        // Pixels of the scan for each of the canvas; at scale 1 the digit is 10 pixels high.
+        let step = SCANNED as f32 / (10.0 * scale);
         let middle = (SIDE - 1) as f32 / 2.0;
         (0..SIDE * SIDE).map(move |pixel| {
             let y = (pixel / SIDE) as f32 - middle - shift[0];

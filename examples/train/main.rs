@@ -8,6 +8,9 @@
 mod device;
 mod digits;
 mod network;
+mod picture;
+#[path = "../pliant/run/stroke.rs"]
+mod stroke;
 mod training;
 
 use std::process::ExitCode;

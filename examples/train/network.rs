@@ -23,7 +23,7 @@ pub(crate) struct Design {
     pub(crate) classes: u32,
 }
 
-/// A convolution of 3x3 with padding of 1.
+/// A convolution of 3x3 with padding of 1, without a bias.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layer {
     pub(crate) channels: u32,
@@ -62,7 +62,7 @@ impl Design {
         extents
     }
 
-    /// The parameters, layer by layer: weight and bias, and those of a deformable layer's offsets and masks. Weights are drawn evenly from
+    /// The parameters, layer by layer: the weight, and weight and bias of what gives a deformable layer's offsets and masks. Weights are drawn evenly from
     /// ± sqrt(6 / terms), those of the classifier from ± sqrt(3 / terms); biases are 0, and so is what offsets and masks are made of: a
     /// deformable layer begins as the plain one that is drawn from the same numbers.
     pub(crate) fn parameters(&self, rng: &mut Rng) -> Vec<Parameter> {
@@ -80,7 +80,6 @@ impl Design {
                 [layer.channels, channels, 3, 3].into(),
                 (6.0 / (9 * channels) as f32).sqrt(),
             );
-            add(format!("{name} bias"), [layer.channels].into(), 0.0);
             if layer.deformable {
                 add(format!("{name} offset_weight"), [27, channels, 3, 3].into(), 0.0);
                 add(format!("{name} offset_bias"), [27].into(), 0.0);
@@ -147,46 +146,45 @@ impl Trained {
 enum Convolution {
     Plain {
         plan: Conv2dPlan,
-        /// Weight and bias.
-        parameters: [Trained; 2],
+        weight: Trained,
+        bias: Option<Trained>,
     },
     Deformable {
         plan: DeformConv2dPlan,
         /// What the forward pass leaves to the backward pass.
         field: DeformConv2dField<Tensor>,
-        /// Weight, bias, and those of the offsets and masks.
-        parameters: [Trained; 4],
+        /// The weight, and weight and bias of what gives offsets and masks.
+        parameters: [Trained; 3],
     },
 }
 
 impl Convolution {
-    fn plain(gpu: &Gpu, op: &Conv2d, input: &Tensor, parameters: [Trained; 2]) -> Result<Self> {
-        let plan = Conv2dPlan::new(gpu, op, &conv2d_inputs(input, &parameters).map(|tensor| tensor.spec()))?;
-        Ok(Self::Plain { plan, parameters })
+    fn plain(gpu: &Gpu, op: &Conv2d, input: &Tensor, weight: Trained, bias: Option<Trained>) -> Result<Self> {
+        let inputs = conv2d_inputs(input, &weight, bias.as_ref());
+        let plan = Conv2dPlan::new(gpu, op, &inputs.map(|tensor| tensor.spec()))?;
+        Ok(Self::Plain { plan, weight, bias })
     }
 
-    fn deformable(gpu: &Gpu, layer: &DeformConv2d, input: &Tensor, parameters: [Trained; 4]) -> Result<Self> {
+    fn deformable(gpu: &Gpu, layer: &DeformConv2d, input: &Tensor, parameters: [Trained; 3]) -> Result<Self> {
         let (inputs, learned) = (DeformConv2dInputs::from(input), learned(&parameters));
-        let plan = DeformConv2dPlan::new(
-            gpu,
-            layer,
-            &inputs.map(|tensor| tensor.spec()),
-            &learned.map(|tensor| tensor.spec()),
-        )?;
+        let (inputs, learned) = (inputs.map(|tensor| tensor.spec()), learned.map(|tensor| tensor.spec()));
+        let plan = DeformConv2dPlan::new(gpu, layer, &inputs, &learned)?;
         let field = plan.new_field(gpu)?;
         Ok(Self::Deformable { plan, field, parameters })
     }
 
-    fn parameters(&self) -> &[Trained] {
+    fn parameters(&self) -> Vec<&Trained> {
         match self {
-            Self::Deformable { parameters, .. } => parameters,
-            Self::Plain { parameters, .. } => parameters,
+            Self::Plain { weight, bias, .. } => std::iter::once(weight).chain(bias).collect(),
+            Self::Deformable { parameters, .. } => parameters.iter().collect(),
         }
     }
 
     fn forward(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) -> Result<()> {
         match self {
-            Self::Plain { plan, parameters } => plan.forward_into(recorder, &conv2d_inputs(input, parameters), output),
+            Self::Plain { plan, weight, bias } => {
+                plan.forward_into(recorder, &conv2d_inputs(input, weight, bias.as_ref()), output)
+            }
             Self::Deformable { plan, field, parameters } => {
                 plan.forward_with_into(recorder, &input.into(), &learned(parameters), field, output)
             }
@@ -202,18 +200,20 @@ impl Convolution {
         grad_input: Option<&Tensor>,
     ) -> Result<()> {
         match self {
-            Self::Plain { plan, parameters } => {
-                let [weight, bias] = parameters.each_ref().map(|parameter| Some(&parameter.gradient));
-                let gradients = Conv2dGradients { input: grad_input, weight, bias };
-                plan.backward_into(recorder, &conv2d_inputs(input, parameters), grad_output, &gradients)
+            Self::Plain { plan, weight, bias } => {
+                let gradients = Conv2dGradients {
+                    input: grad_input,
+                    weight: Some(&weight.gradient),
+                    bias: bias.as_ref().map(|bias| &bias.gradient),
+                };
+                plan.backward_into(recorder, &conv2d_inputs(input, weight, bias.as_ref()), grad_output, &gradients)
             }
             Self::Deformable { plan, field, parameters } => {
-                let [weight, bias, offset_weight, offset_bias] =
+                let [weight, offset_weight, offset_bias] =
                     parameters.each_ref().map(|parameter| Some(&parameter.gradient));
                 let gradients = DeformConv2dGradients {
                     input: grad_input,
                     weight,
-                    bias,
                     offset_weight,
                     offset_bias,
                     ..DeformConv2dGradients::default()
@@ -224,15 +224,15 @@ impl Convolution {
     }
 }
 
-fn conv2d_inputs<'a>(input: &'a Tensor, [weight, bias]: &'a [Trained; 2]) -> Conv2dInputs<&'a Tensor> {
-    Conv2dInputs { input, weight: &weight.value, bias: Some(&bias.value) }
+fn conv2d_inputs<'a>(input: &'a Tensor, weight: &'a Trained, bias: Option<&'a Trained>) -> Conv2dInputs<&'a Tensor> {
+    Conv2dInputs { input, weight: &weight.value, bias: bias.map(|bias| &bias.value) }
 }
 
-fn learned([weight, bias, offset_weight, offset_bias]: &[Trained; 4]) -> DeformConv2dParameters<&Tensor> {
+fn learned([weight, offset_weight, offset_bias]: &[Trained; 3]) -> DeformConv2dParameters<&Tensor> {
     DeformConv2dParameters {
         weight: &weight.value,
         offset_weight: &offset_weight.value,
-        bias: Some(&bias.value),
+        bias: None,
         offset_bias: Some(&offset_bias.value),
         mask_weight: None,
         mask_bias: None,
@@ -287,9 +287,9 @@ impl Network {
         for (layer, [channels, side]) in design.layers.iter().zip(design.extents().split_off(1)) {
             let input = stages.last().map_or(&images, |stage| &stage.output.value);
             let convolution = if layer.deformable {
-                Convolution::deformable(gpu, &layer.deform_conv2d(), input, [next()?, next()?, next()?, next()?])?
+                Convolution::deformable(gpu, &layer.deform_conv2d(), input, [next()?, next()?, next()?])?
             } else {
-                Convolution::plain(gpu, &layer.conv2d(), input, [next()?, next()?])?
+                Convolution::plain(gpu, &layer.conv2d(), input, next()?, None)?
             };
             let shape = [batch, channels, side, side];
             let (linear, output) = (Pair::new(gpu, shape)?, Pair::new(gpu, shape)?);
@@ -299,7 +299,7 @@ impl Network {
         let features = stages.last().map_or(&images, |stage| &stage.output.value);
         let pool = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, features.spec())?;
         let pooled = Pair::new(gpu, [batch, features.shape().extents()[1], 1, 1])?;
-        let head = Convolution::plain(gpu, &Conv2d::default(), &pooled.value, [next()?, next()?])?;
+        let head = Convolution::plain(gpu, &Conv2d::default(), &pooled.value, next()?, Some(next()?))?;
         let logits = Pair::new(gpu, [batch, classes, 1, 1])?;
         let rows = logits.reshaped([batch, classes])?;
         let inputs = CrossEntropyInputs { logits: &rows.value, labels: &labels };

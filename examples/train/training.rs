@@ -1,6 +1,6 @@
 //! The training loop, the test, and what is told of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -8,13 +8,14 @@ use pliant::nn::Adam;
 use pliant::{Gpu, Recorder, Tensor};
 
 use crate::Failure;
-use crate::digits::{Batch, CLASSES, Digit, Digits, SIDE};
+use crate::digits::{Batch, CLASSES, Digit, Digits, SIDE, View};
 use crate::network::{Design, Layer, Network};
+use crate::picture::{self, Samples};
 
 const BATCH: usize = 64;
-/// The largest learning rate; that of the offsets' parameters is a part of it.
+/// The largest learning rate.
 const LEARNING_RATE: f32 = 0.01;
-/// Steps in which the learning rate grows to its largest, before it falls to 0 along a cosine.
+/// Steps in which the learning rate grows to its largest; then it falls to 0 along a cosine.
 const WARM_UP: u32 = 32;
 /// What draws the views of the validation and of the test: fixed, whatever the seed of the training.
 const VALIDATION_SEED: u64 = 1001;
@@ -26,16 +27,19 @@ const VIEWS: usize = 2;
 #[command(about = "Train a plain and a deformable network on handwritten digits, and compare them")]
 pub(crate) struct Arguments {
     /// How often the training digits are gone through
-    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     epochs: u32,
     /// Train each network from so many seeds
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
-    /// A few steps of each network, no pictures: whether all works and gives the same bits again
+    /// The first of the seeds
+    #[arg(long, value_name = "SEED", default_value_t = 1, value_parser = clap::value_parser!(u32).range(..1_000_000))]
+    first: u32,
+    /// Eight steps of each network and no pictures: whether all works, and gives the same bits again
     #[arg(long)]
     quick: bool,
-    /// How fast the offsets' parameters learn, compared with the others
-    #[arg(long, default_value_t = 0.1)]
+    /// The learning rate of what offsets and masks are made of, in parts of the others'
+    #[arg(long, value_name = "PART", default_value_t = 0.1)]
     offset_rate: f32,
     /// Where the pictures go; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "output")]
@@ -44,54 +48,88 @@ pub(crate) struct Arguments {
     device: crate::device::Device,
 }
 
-/// The network with its last two convolutions plain or deformable.
+/// The networks, which differ in their last two convolutions.
+const NETWORKS: [(&str, bool); 2] = [("plain", false), ("deformable", true)];
+
 fn design(deformable: bool) -> Design {
     let layer = |channels, stride, deformable| Layer { channels, stride, deformable };
-    let layers = vec![layer(12, 2, false), layer(24, 2, false), layer(24, 1, deformable), layer(24, 1, deformable)];
+    let layers = vec![layer(8, 2, false), layer(16, 2, false), layer(24, 1, deformable), layer(24, 1, deformable)];
     Design { batch: BATCH as u32, side: SIDE, layers, classes: CLASSES }
 }
 
 /// What came of a training.
 struct Trained {
+    network: Network,
     /// The mean loss of each epoch.
     losses: Vec<f32>,
-    /// Parts of the validation and of the test that were read right.
-    validation: f32,
-    test: f32,
-    /// Of the losses and of all parameters.
+    /// Of the losses of all steps and of the parameters in the end.
     digest: u64,
 }
 
 pub(crate) async fn main(arguments: Arguments) -> Result<(), Failure> {
     let gpu = arguments.device.gpu().await?;
     println!("{gpu:?}");
-    let digits = Digits::read()?;
-    let (epochs, seeds) = if arguments.quick { (1, 1) } else { (arguments.epochs, arguments.seeds) };
-    println!("{:<12} {:>4} {:>12} {:>12} {:>12} {:>18}", "network", "seed", "loss", "validation", "test", "digest");
-    for seed in 1..=u64::from(seeds) {
-        for (name, deformable) in [("plain", false), ("deformable", true)] {
-            let trained = train(&gpu, &digits, deformable, seed, epochs, &arguments).await?;
-            let Trained { losses, validation, test, digest } = &trained;
+    let mut digits = Digits::read()?;
+    let (epochs, seeds) = if arguments.quick { (2, 1) } else { (arguments.epochs, arguments.seeds) };
+    if arguments.quick {
+        digits.training.truncate(4 * BATCH);
+    }
+    for (name, deformable) in NETWORKS {
+        let parameters = design(deformable).parameters(&mut Rng::with_seed(0));
+        let count: usize = parameters.iter().map(|parameter| parameter.elements.len()).sum();
+        println!("{name}: {count} parameters, {epochs} epochs of {} digits", digits.training.len());
+    }
+
+    println!("\n{:<12} {:>4} {:>10} {:>12} {:>10}  digest", "network", "seed", "loss", "validation", "test");
+    let (mut curves, mut tests, mut shown) = (Vec::new(), [Vec::new(), Vec::new()], None);
+    for seed in (arguments.first..arguments.first + seeds).map(u64::from) {
+        for (index, (name, deformable)) in NETWORKS.into_iter().enumerate() {
+            let trained =
+                train(&gpu, &digits.training, (name, deformable), seed, epochs, arguments.offset_rate).await?;
+            let validation = accuracy(&gpu, &trained.network, &digits.validation, VALIDATION_SEED).await?;
+            let test = accuracy(&gpu, &trained.network, &digits.test, TEST_SEED).await?;
+            let Trained { network, losses, digest } = trained;
             let loss = losses.last().copied().unwrap_or(f32::NAN);
-            println!("{name:<12} {seed:>4} {loss:>12.4} {validation:>12.4} {test:>12.4} {digest:>18x}");
+            println!(
+                "{name:<12} {seed:>4} {loss:>10.4} {:>10.2} % {:>8.2} %  {digest:016x}",
+                100.0 * validation,
+                100.0 * test
+            );
+            tests[index].push(test);
+            curves.push((losses, if deformable { picture::DEFORMABLE } else { picture::PLAIN }));
+            if deformable {
+                shown.get_or_insert(network);
+            }
         }
     }
-    Ok(())
+    for ((name, _), tests) in NETWORKS.into_iter().zip(&tests) {
+        let mean = tests.iter().sum::<f32>() / tests.len() as f32;
+        let (least, most) =
+            tests.iter().fold((1.0f32, 0.0f32), |(least, most), &test| (least.min(test), most.max(test)));
+        println!("{name}: {:.2} % of the test, from {:.2} to {:.2}", 100.0 * mean, 100.0 * least, 100.0 * most);
+    }
+    match shown {
+        Some(network) if !arguments.quick => {
+            std::fs::create_dir_all(&arguments.output)
+                .map_err(|error| format!("cannot make the directory {}: {error}", arguments.output.display()))?;
+            save(&arguments.output, "losses.png", &picture::losses(&curves))?;
+            save(&arguments.output, "positions.png", &positions(&gpu, &network, &digits.test).await?)
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn train(
     gpu: &Gpu,
-    digits: &Digits,
-    deformable: bool,
+    digits: &[Digit],
+    (name, deformable): (&str, bool),
     seed: u64,
     epochs: u32,
-    arguments: &Arguments,
+    offset_rate: f32,
 ) -> Result<Trained, Failure> {
     let design = design(deformable);
-    let mut rng = Rng::with_seed(seed);
-    let parameters = design.parameters(&mut rng);
     let adam = Adam::default();
-    let network = Network::new(gpu, &design, &adam, &parameters)?;
+    let network = Network::new(gpu, &design, &adam, &design.parameters(&mut Rng::with_seed(seed)))?;
     // One recording serves all steps: what changes lies in tensors.
     let mut step = Recorder::new(gpu);
     network.forward(&mut step)?;
@@ -100,42 +138,36 @@ async fn train(
 
     // Both networks see the same images in the same order.
     let mut rng = Rng::with_seed(seed);
-    let mut order: Vec<&Digit> = digits.training.iter().collect();
-    if arguments.quick {
-        order.truncate(4 * BATCH);
-    }
-    let steps = epochs * (order.len() / BATCH) as u32;
-    let bar = ProgressBar::new(steps.into());
-    bar.set_style(ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg} {eta}")?);
-    bar.set_prefix(format!("{} {seed}", if deformable { "deformable" } else { "plain" }));
+    let mut order: Vec<&Digit> = digits.iter().collect();
+    let steps = epochs * (digits.len() / BATCH) as u32;
+    let bar = ProgressBar::new(steps.into()).with_prefix(format!("{name} {seed}"));
+    bar.set_style(ProgressStyle::with_template("{prefix:<12} {wide_bar} {pos}/{len}, loss {msg}, {eta} left")?);
     let (mut losses, mut digest, mut done) = (Vec::new(), Digest::new(), 0);
     for _ in 0..epochs {
         rng.shuffle(&mut order);
         let mut sum = 0.0;
         for chosen in order.chunks_exact(BATCH) {
             let batch = Batch::drawn(chosen.iter().copied(), &mut rng);
+            let rate = learning_rate(done, steps);
             write(&network.images, &batch.images);
             write(&network.labels, &batch.labels);
-            let rate = learning_rate(done, steps);
             write(&network.rates[0], &adam.rates(done, rate));
-            write(&network.rates[1], &adam.rates(done, rate * arguments.offset_rate));
+            write(&network.rates[1], &adam.rates(done, rate * offset_rate));
             step.submit()?;
             let loss = network.loss.download::<f32>()?.await?;
             digest.add(&loss);
             sum += loss[0];
             done += 1;
+            bar.set_message(format!("{:.3}", loss[0]));
             bar.inc(1);
-            bar.set_message(format!("loss {:.3}", loss[0]));
         }
-        losses.push(sum / (order.len() / BATCH) as f32);
+        losses.push(sum / (digits.len() / BATCH) as f32);
     }
     bar.finish_and_clear();
     for parameter in network.parameters() {
         digest.add(&parameter.value.download()?.await?);
     }
-    let validation = accuracy(gpu, &network, &digits.validation, VALIDATION_SEED).await?;
-    let test = accuracy(gpu, &network, &digits.test, TEST_SEED).await?;
-    Ok(Trained { losses, validation, test, digest: digest.0 })
+    Ok(Trained { network, losses, digest: digest.0 })
 }
 
 fn learning_rate(step: u32, steps: u32) -> f32 {
@@ -144,7 +176,7 @@ fn learning_rate(step: u32, steps: u32) -> f32 {
     LEARNING_RATE * begun.min(1.0) * 0.5 * (1.0 + (std::f32::consts::PI * done).cos())
 }
 
-/// The part of digits that is read right, over several views of each.
+/// The part of the digits that is read right, over several views of each.
 async fn accuracy(gpu: &Gpu, network: &Network, digits: &[Digit], seed: u64) -> Result<f32, Failure> {
     let mut forward = Recorder::new(gpu);
     network.forward(&mut forward)?;
@@ -156,13 +188,83 @@ async fn accuracy(gpu: &Gpu, network: &Network, digits: &[Digit], seed: u64) -> 
             forward.submit()?;
             let logits: Vec<f32> = network.logits().download()?.await?;
             for (row, digit) in logits.chunks_exact(CLASSES as usize).zip(chosen) {
-                let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                right += usize::from(row[digit.label as usize] == largest);
+                let answer = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]));
+                right += usize::from(answer == Some(digit.label as usize));
                 all += 1;
             }
         }
     }
     Ok(right as f32 / all as f32)
+}
+
+/// Digits of the test in several views each, and where the middle output pixel of the last layer samples them. The first picture of a row
+/// has the samples of a plain network.
+async fn positions(gpu: &Gpu, network: &Network, digits: &[Digit]) -> Result<image::RgbImage, Failure> {
+    let view = |degrees: f32, scale| View { angle: degrees.to_radians(), scale, shift: [0.0; 2] };
+    let upright = view(0.0, 1.0);
+    let views = [view(0.0, 0.7), upright, view(0.0, 1.4), view(-45.0, 1.0), view(45.0, 1.0)];
+    let digits: Vec<_> =
+        [2, 3, 4, 7].iter().filter_map(|&label| digits.iter().find(|digit| digit.label == label)).collect();
+    let mut batch = Batch::default();
+    for (digit, view) in digits.iter().flat_map(|digit| views.iter().map(move |view| (digit, view))) {
+        batch.push(digit, view);
+    }
+    let pixels = (SIDE * SIDE) as usize;
+    batch.images.resize(BATCH * pixels, 0.0);
+    write(&network.images, &batch.images);
+    let mut forward = Recorder::new(gpu);
+    network.forward(&mut forward)?;
+    forward.submit()?;
+    let mut fields = Vec::new();
+    for tensor in network.fields() {
+        fields.push(tensor.download::<f32>()?.await?);
+    }
+    let undeformed: Vec<_> = fields.iter().map(|field| vec![0.0; field.len()]).collect();
+
+    let images: Vec<_> = batch.images.chunks_exact(pixels).collect();
+    let rows = (0..digits.len()).map(|row| {
+        let plain = picture::samples(images[row * views.len() + 1], &samples(&undeformed, 0, Some(1.0)));
+        let columns = (row * views.len()..(row + 1) * views.len())
+            .map(|image| picture::samples(images[image], &samples(&fields, image, None)));
+        std::iter::once(plain).chain(columns).collect()
+    });
+    Ok(picture::sheet(&rows.collect::<Vec<_>>()))
+}
+
+/// Where the middle output pixel of the last layer samples an image through the deformable layers before it, each sample taken on at the
+/// pixel that it is nearest to, and the product of the masks on the way; or `part` for all.
+fn samples(fields: &[Vec<f32>], image: usize, part: Option<f32>) -> Samples {
+    // Pixels of the image from one pixel of the layers to the next.
+    const STEP: f32 = 4.0;
+    const WIDTH: usize = SIDE as usize / 4;
+    let own = [(WIDTH / 2) as f32; 2];
+    let mut places = vec![(own, 1.0)];
+    for field in fields.iter().rev() {
+        let value = |channel: usize, pixel: usize| field[(image * 27 + channel) * WIDTH * WIDTH + pixel];
+        let mut further = Vec::new();
+        for (place, before) in places {
+            let [y, x] = place.map(f32::round);
+            if ![y, x].iter().all(|along| (0.0..WIDTH as f32).contains(along)) {
+                continue;
+            }
+            let pixel = y as usize * WIDTH + x as usize;
+            for tap in 0..9 {
+                let moved = [2 * tap, 2 * tap + 1].map(|channel| value(channel, pixel));
+                let place = [y + (tap / 3) as f32 - 1.0 + moved[0], x + (tap % 3) as f32 - 1.0 + moved[1]];
+                further.push((place, before * part.unwrap_or(value(18 + tap, pixel))));
+            }
+        }
+        places = further;
+    }
+    let on_image = |place: [f32; 2]| place.map(|along| STEP * along);
+    Samples { own: on_image(own), places: places.into_iter().map(|(place, part)| (on_image(place), part)).collect() }
+}
+
+fn save(directory: &Path, name: &str, picture: &image::RgbImage) -> Result<(), Failure> {
+    let file = directory.join(name);
+    picture.save(&file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    println!("wrote {}", file.display());
+    Ok(())
 }
 
 /// Gives a tensor other elements, behind all work submitted before.

@@ -29,6 +29,12 @@ mod faults;
 mod goldens;
 mod gradients;
 mod limits;
+/// The network of the example `train`, on a device.
+#[allow(dead_code)]
+#[path = "../../examples/train/network.rs"]
+mod network;
+#[path = "../support/network.rs"]
+mod network_reference;
 mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;

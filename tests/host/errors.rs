@@ -259,6 +259,27 @@ fn losses_and_steps_are_refused_with_both_numbers() {
         message(Sgd { weight_decay: f32::NAN, ..plain }, legal),
         "weight_decay is NaN; a finite number of at least 0 is needed"
     );
+
+    let like = || Shape::from([2, 3]);
+    let legal =
+        AdamInputs { parameter: like(), mean: like(), variance: like(), gradient: like(), rates: Shape::from([3]) };
+    assert!(AdamGeometry::new(&Adam::default(), &legal).is_ok());
+    let message = |op: Adam, shapes| AdamGeometry::new(&op, &shapes).unwrap_err().to_string();
+    let plain = Adam::default();
+    assert_eq!(message(plain, AdamInputs { mean: [3].into(), ..legal }), "mean is 3; the parameter is 2x3");
+    assert_eq!(message(plain, AdamInputs { variance: [3].into(), ..legal }), "variance is 3; the parameter is 2x3");
+    assert_eq!(
+        message(plain, AdamInputs { rates: [1].into(), ..legal }),
+        "rates has 1 elements; a learning rate and two corrections are 3"
+    );
+    assert_eq!(
+        message(Adam { beta1: 1.0, ..plain }, legal),
+        "beta1 is 1; a number of at least 0 and below 1 is needed"
+    );
+    assert_eq!(
+        message(Adam { epsilon: -1.0, ..plain }, legal),
+        "epsilon is -1; a finite number of at least 0 is needed"
+    );
 }
 
 #[test]

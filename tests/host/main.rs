@@ -9,11 +9,18 @@ mod fuzz;
 mod goldens;
 mod gradients;
 mod layers;
+/// The network of the example `train`, on a device.
+#[allow(dead_code)]
+#[path = "../../examples/train/network.rs"]
+mod network;
+#[path = "../support/network.rs"]
+mod network_reference;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod reference;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+mod training;
 #[path = "../support/unchecked.rs"]
 mod unchecked;

@@ -216,6 +216,30 @@ fn descent_by_hand() {
 }
 
 #[test]
+fn adam_by_hand() {
+    let shapes = AdamInputs { parameter: [1], mean: [1], variance: [1], gradient: [1], rates: [3] };
+    let op = Adam { beta1: 0.5, beta2: 0.75, epsilon: 1.0, weight_decay: 0.25 };
+    let geometry = AdamGeometry::new(&op, &shapes.map(|&extents| extents.into())).unwrap();
+    let step = |values: [f64; 3], gradient: f64, step| {
+        let inputs = AdamInputs {
+            parameter: &values[..1],
+            mean: &values[1..2],
+            variance: &values[2..],
+            gradient: &[gradient],
+            rates: &op.rates(step, 0.5).map(f64::from),
+        };
+        reference::nn::adam(&geometry, &inputs).unwrap().map(|reference| reference.value[0])
+    };
+    // The corrections undo that mean and variance began at 0: the first step goes by gradient / (|gradient| + 1).
+    let first = step([8.0, 0.0, 0.0], 3.0, 0);
+    assert_eq!(first, [8.0 - 0.5 * 0.25 * 8.0 - 0.5 * 3.0 / 4.0, 1.5, 2.25]);
+    let [parameter, mean, variance] = step(first, -1.0, 1);
+    assert_eq!([mean, variance], [0.25, 1.9375]);
+    let moved = 0.5 * (0.25 / 0.75) / ((1.9375f64 / 0.4375).sqrt() + 1.0);
+    approx::assert_relative_eq!(parameter, first[0] * 0.875 - moved, max_relative = 1e-7);
+}
+
+#[test]
 fn slices_of_the_wrong_length_are_refused() {
     let geometry = Im2colGeometry::new(&Im2col::default(), [1, 2, 3, 4].into()).unwrap();
     let error = reference::im2col(&geometry, &[0.0f32; 23]).unwrap_err();
