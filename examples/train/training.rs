@@ -165,7 +165,11 @@ async fn train(
     }
     bar.finish_and_clear();
     for parameter in network.parameters() {
-        digest.add(&parameter.value.download()?.await?);
+        let elements: Vec<f32> = parameter.value.download()?.await?;
+        if !elements.iter().all(|element| element.is_finite()) {
+            return Err(format!("{name}, seed {seed}: {} is not finite", parameter.name).into());
+        }
+        digest.add(&elements);
     }
     Ok(Trained { network, losses, digest: digest.0 })
 }

@@ -1,7 +1,7 @@
 //! Layers: ops with the parameters that they learn.
 //!
 //! A layer is attributes, such as [`DeformConv2d`]; its parameters are plain tensors in a struct beside it, to be read, replaced and updated
-//! in place by whoever trains them. A plan binds it to the shapes of what it reads, and records it like an op.
+//! in place by whoever trains them: [`Sgd`] and [`Adam`] do. A plan binds it to the shapes of what it reads, and records it like an op.
 //!
 //! ```no_run
 //! use pliant::nn::{DeformConv2d, DeformConv2dGradients, DeformConv2dParameters, DeformConv2dPlan, DeformConv2dSizes, Mask};

@@ -49,6 +49,7 @@ impl AdamPlan {
         recorder.op(|recorder| {
             let gradient = widened(recorder, gradient)?;
             let rates = widened(recorder, rates)?.part("rates", 0..3)?;
+            // Read and written in f32, as a gradient is that is added to.
             let parameter = Gradient::begin(recorder, Destination::Add(parameter))?;
             let mean = Gradient::begin(recorder, Destination::Add(mean))?;
             let variance = Gradient::begin(recorder, Destination::Add(variance))?;

@@ -46,6 +46,7 @@ impl SgdPlan {
         recorder.op(|recorder| {
             let gradient = widened(recorder, gradient)?;
             let learning_rate = widened(recorder, learning_rate)?.part("learning_rate", 0..1)?;
+            // Read and written in f32, as a gradient is that is added to.
             let parameter = Gradient::begin(recorder, Destination::Add(parameter))?;
             let velocity = Gradient::begin(recorder, Destination::Add(velocity))?;
             let whole = 0..shape.elements() as u32;

@@ -1,6 +1,7 @@
 //! The reference against numbers worked by hand.
 
 use approx::assert_abs_diff_eq;
+use pliant::Shape;
 use pliant::geometry::*;
 use pliant::nn::{Adam, AdamGeometry, AdamInputs, Sgd, SgdGeometry, SgdInputs};
 use pliant::reference;
@@ -237,6 +238,58 @@ fn adam_by_hand() {
     assert_eq!([mean, variance], [0.25, 1.9375]);
     let moved = 0.5 * (0.25 / 0.75) / ((1.9375f64 / 0.4375).sqrt() + 1.0);
     approx::assert_relative_eq!(parameter, first[0] * 0.875 - moved, max_relative = 1e-7);
+}
+
+/// What torch 2.15 makes of the same in `f64`: `SGD`, `AdamW` and `cross_entropy`.
+#[test]
+fn training_as_in_torch() {
+    let close = |values: &[f64], expected: &[f64]| {
+        assert_eq!(values.len(), expected.len());
+        for (value, expected) in values.iter().zip(expected) {
+            approx::assert_relative_eq!(value, expected, max_relative = 1e-7);
+        }
+    };
+    let gradients = [[0.5, -2.0], [0.25, 1.0], [-1.5, 0.125]];
+    let shape = || Shape::from([2]);
+    let op = Sgd { momentum: 0.75, weight_decay: 0.25 };
+    let shapes =
+        SgdInputs { parameter: shape(), velocity: shape(), gradient: shape(), learning_rate: Shape::from([1]) };
+    let geometry = SgdGeometry::new(&op, &shapes).unwrap();
+    let (mut parameter, mut velocity) = (vec![1.0, -3.0], vec![0.0; 2]);
+    for gradient in &gradients {
+        let inputs = SgdInputs { parameter: &parameter[..], velocity: &velocity, gradient, learning_rate: &[0.125] };
+        [parameter, velocity] = reference::nn::sgd(&geometry, &inputs).unwrap().map(|reference| reference.value);
+    }
+    close(&parameter, &[0.842193603515625, -2.217926025390625]);
+
+    let op = Adam { beta1: 0.75, beta2: 0.875, epsilon: 2f32.powi(-10), weight_decay: 0.25 };
+    let shapes =
+        AdamInputs { parameter: shape(), mean: shape(), variance: shape(), gradient: shape(), rates: Shape::from([3]) };
+    let geometry = AdamGeometry::new(&op, &shapes).unwrap();
+    let [mut parameter, mut mean, mut variance] = [vec![1.0, -3.0], vec![0.0; 2], vec![0.0; 2]];
+    for (step, gradient) in gradients.iter().enumerate() {
+        let rates = op.rates(step as u32, 0.125).map(f64::from);
+        let inputs =
+            AdamInputs { parameter: &parameter[..], mean: &mean, variance: &variance, gradient, rates: &rates };
+        [parameter, mean, variance] = reference::nn::adam(&geometry, &inputs).unwrap().map(|reference| reference.value);
+    }
+    close(&parameter, &[0.7379607227515953, -2.576840382568596]);
+
+    let shapes = CrossEntropyInputs { logits: [2, 3].into(), labels: [2].into() };
+    let geometry = CrossEntropyGeometry::new(&CrossEntropy::default(), &shapes).unwrap();
+    let inputs = CrossEntropyInputs { logits: &[0.5, -1.25, 2.0, 3.0, 0.0, -0.5][..], labels: &[1.0, 0.0] };
+    close(&reference::cross_entropy(&geometry, &inputs).unwrap().value, &[1.7797843138219793]);
+    close(
+        &reference::cross_entropy_backward(&geometry, &inputs, &[1.0]).unwrap().value,
+        &[
+            0.08841009105372215,
+            -0.4846366298367818,
+            0.39622653878305963,
+            -0.03703037189915104,
+            0.02304990052650151,
+            0.013980471372649537,
+        ],
+    );
 }
 
 #[test]
