@@ -1,5 +1,5 @@
-//! Trains two small networks to read handwritten digits that are turned, scaled and shifted: one with plain convolutions, and the same with
-//! its last two deformable. Every tensor is computed on the device, forward, backward and in the steps of descent.
+//! Trains small networks to read handwritten digits that are turned, scaled and shifted: one with plain convolutions, a wider one, and the
+//! first with its last two convolutions deformable. Every tensor is computed on the device, forward, backward and in the steps of descent.
 //!
 //! `cargo run --release --example train -- --help` lists the options.
 

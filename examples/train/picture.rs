@@ -9,8 +9,7 @@ use crate::stroke::stroke;
 const PAPER: Rgb<u8> = Rgb([24, 24, 27]);
 const LINES: [f32; 3] = [70.0, 70.0, 76.0];
 const TEXT: [f32; 3] = [190.0, 190.0, 196.0];
-pub(crate) const PLAIN: [f32; 3] = [110.0, 170.0, 255.0];
-pub(crate) const DEFORMABLE: [f32; 3] = [255.0, 196.0, 60.0];
+pub(crate) const ORANGE: [f32; 3] = [255.0, 196.0, 60.0];
 const OWN_PLACE: [f32; 3] = [255.0, 80.0, 80.0];
 
 /// The width and height of the plot, and of its margins on the left and at the bottom; those on the other sides are `GAP`.
@@ -69,7 +68,7 @@ pub(crate) fn samples(digit: &[f32], samples: &Samples) -> RgbImage {
     // The centre of pixel 0 is position 0.
     let on_canvas = |place: [f32; 2]| place.map(|along| (along + 0.5) * ZOOM as f32);
     for &(place, part) in &samples.places {
-        stroke(&mut canvas, on_canvas(place), on_canvas(place), 5.0, DEFORMABLE, part.clamp(0.15, 1.0));
+        stroke(&mut canvas, on_canvas(place), on_canvas(place), 5.0, ORANGE, part.clamp(0.15, 1.0));
     }
     let own = on_canvas(samples.own);
     stroke(&mut canvas, own, own, 8.0, OWN_PLACE, 1.0);

@@ -24,7 +24,7 @@ const TEST_SEED: u64 = 1002;
 const VIEWS: usize = 2;
 
 #[derive(clap::Parser)]
-#[command(about = "Train a plain and a deformable network on handwritten digits, and compare them")]
+#[command(about = "Train plain and deformable networks on handwritten digits, and compare them")]
 pub(crate) struct Arguments {
     /// How often the training digits are gone through
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// The first of the seeds
     #[arg(long, value_name = "SEED", default_value_t = 1, value_parser = clap::value_parser!(u32).range(..1_000_000))]
     first: u32,
+    /// Train this network only; may be given more than once
+    #[arg(long, value_enum, value_name = "NAME")]
+    only: Vec<Variant>,
     /// Eight steps of each network and no pictures: whether all works, and gives the same bits again
     #[arg(long)]
     quick: bool,
@@ -49,12 +52,40 @@ pub(crate) struct Arguments {
 }
 
 /// The networks, which differ in their last two convolutions.
-const NETWORKS: [(&str, bool); 2] = [("plain", false), ("deformable", true)];
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Variant {
+    Plain,
+    /// Plain, with more channels, so that it has no fewer parameters than the deformable one.
+    Wide,
+    Deformable,
+}
 
-fn design(deformable: bool) -> Design {
-    let layer = |channels, stride, deformable| Layer { channels, stride, deformable };
-    let layers = vec![layer(8, 2, false), layer(16, 2, false), layer(24, 1, deformable), layer(24, 1, deformable)];
-    Design { batch: BATCH as u32, side: SIDE, layers, classes: CLASSES }
+impl Variant {
+    const ALL: [Self; 3] = [Self::Plain, Self::Wide, Self::Deformable];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Wide => "wide",
+            Self::Deformable => "deformable",
+        }
+    }
+
+    fn colour(self) -> [f32; 3] {
+        match self {
+            Self::Plain => [110.0, 170.0, 255.0],
+            Self::Wide => [120.0, 220.0, 140.0],
+            Self::Deformable => picture::ORANGE,
+        }
+    }
+
+    fn design(self) -> Design {
+        let layer = |channels, stride, deformable| Layer { channels, stride, deformable };
+        let (channels, deformable) = (if self == Self::Wide { 40 } else { 24 }, self == Self::Deformable);
+        let last = layer(channels, 1, deformable);
+        let layers = vec![layer(8, 2, false), layer(16, 2, false), last, last];
+        Design { batch: BATCH as u32, side: SIDE, layers, classes: CLASSES }
+    }
 }
 
 /// What came of a training.
@@ -74,60 +105,69 @@ pub(crate) async fn main(arguments: Arguments) -> Result<(), Failure> {
     if arguments.quick {
         digits.training.truncate(4 * BATCH);
     }
-    for (name, deformable) in NETWORKS {
-        let parameters = design(deformable).parameters(&mut Rng::with_seed(0));
+    let mut variants = Variant::ALL.to_vec();
+    variants.retain(|variant| arguments.only.is_empty() || arguments.only.contains(variant));
+    for variant in &variants {
+        let parameters = variant.design().parameters(&mut Rng::with_seed(0));
         let count: usize = parameters.iter().map(|parameter| parameter.elements.len()).sum();
-        println!("{name}: {count} parameters, {epochs} epochs of {} digits", digits.training.len());
+        println!("{}: {count} parameters, {epochs} epochs of {} digits", variant.name(), digits.training.len());
     }
 
     println!("\n{:<12} {:>4} {:>10} {:>12} {:>10}  digest", "network", "seed", "loss", "validation", "test");
-    let (mut curves, mut tests, mut shown) = (Vec::new(), [Vec::new(), Vec::new()], None);
+    let (mut curves, mut tests, mut shown) = (Vec::new(), vec![Vec::new(); variants.len()], None);
     for seed in (arguments.first..arguments.first + seeds).map(u64::from) {
-        for (index, (name, deformable)) in NETWORKS.into_iter().enumerate() {
-            let trained =
-                train(&gpu, &digits.training, (name, deformable), seed, epochs, arguments.offset_rate).await?;
+        for (&variant, tests) in variants.iter().zip(&mut tests) {
+            let trained = train(&gpu, &digits.training, variant, seed, epochs, arguments.offset_rate).await?;
             let validation = accuracy(&gpu, &trained.network, &digits.validation, VALIDATION_SEED).await?;
             let test = accuracy(&gpu, &trained.network, &digits.test, TEST_SEED).await?;
             let Trained { network, losses, digest } = trained;
             let loss = losses.last().copied().unwrap_or(f32::NAN);
             println!(
-                "{name:<12} {seed:>4} {loss:>10.4} {:>10.2} % {:>8.2} %  {digest:016x}",
+                "{:<12} {seed:>4} {loss:>10.4} {:>10.2} % {:>8.2} %  {digest:016x}",
+                variant.name(),
                 100.0 * validation,
                 100.0 * test
             );
-            tests[index].push(test);
-            curves.push((losses, if deformable { picture::DEFORMABLE } else { picture::PLAIN }));
-            if deformable {
+            tests.push(test);
+            curves.push((losses, variant.colour()));
+            if variant == Variant::Deformable {
                 shown.get_or_insert(network);
             }
         }
     }
-    for ((name, _), tests) in NETWORKS.into_iter().zip(&tests) {
+    for (variant, tests) in variants.iter().zip(&tests) {
         let mean = tests.iter().sum::<f32>() / tests.len() as f32;
         let (least, most) =
             tests.iter().fold((1.0f32, 0.0f32), |(least, most), &test| (least.min(test), most.max(test)));
-        println!("{name}: {:.2} % of the test, from {:.2} to {:.2}", 100.0 * mean, 100.0 * least, 100.0 * most);
+        println!(
+            "{}: {:.2} % of the test, from {:.2} to {:.2}",
+            variant.name(),
+            100.0 * mean,
+            100.0 * least,
+            100.0 * most
+        );
     }
+    if arguments.quick {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&arguments.output)
+        .map_err(|error| format!("cannot make the directory {}: {error}", arguments.output.display()))?;
+    save(&arguments.output, "losses.png", &picture::losses(&curves))?;
     match shown {
-        Some(network) if !arguments.quick => {
-            std::fs::create_dir_all(&arguments.output)
-                .map_err(|error| format!("cannot make the directory {}: {error}", arguments.output.display()))?;
-            save(&arguments.output, "losses.png", &picture::losses(&curves))?;
-            save(&arguments.output, "positions.png", &positions(&gpu, &network, &digits.test).await?)
-        }
-        _ => Ok(()),
+        Some(network) => save(&arguments.output, "positions.png", &positions(&gpu, &network, &digits.test).await?),
+        None => Ok(()),
     }
 }
 
 async fn train(
     gpu: &Gpu,
     digits: &[Digit],
-    (name, deformable): (&str, bool),
+    variant: Variant,
     seed: u64,
     epochs: u32,
     offset_rate: f32,
 ) -> Result<Trained, Failure> {
-    let design = design(deformable);
+    let (name, design) = (variant.name(), variant.design());
     let adam = Adam::default();
     let network = Network::new(gpu, &design, &adam, &design.parameters(&mut Rng::with_seed(seed)))?;
     // One recording serves all steps: what changes lies in tensors.
@@ -136,7 +176,7 @@ async fn train(
     network.backward(&mut step)?;
     network.step(&mut step)?;
 
-    // Both networks see the same images in the same order.
+    // All networks see the same images in the same order.
     let mut rng = Rng::with_seed(seed);
     let mut order: Vec<&Digit> = digits.iter().collect();
     let steps = epochs * (digits.len() / BATCH) as u32;
