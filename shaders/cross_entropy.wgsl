@@ -34,6 +34,6 @@ fn cross_entropy(
     if lane == 0u {
         let label = class_of(labels[params.labels_first + row]);
         let logit = logits[start + min(label, params.classes - 1u)];
-        losses[params.losses_first + row] = or_nan((softmax.x - logit) + log(softmax.y), label);
+        losses[params.losses_first + row] = or_nan((softmax.x - logit) + log(softmax.y), spoilt(softmax.y, label));
     }
 }

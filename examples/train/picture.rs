@@ -112,7 +112,7 @@ fn write(canvas: &mut RgbImage, at: [f32; 2], text: &str) {
         for cell in (0..15u16).filter(|cell| glyph >> (14 - cell) & 1 == 1) {
             let y = at[0] + SQUARE * f32::from(cell / 3);
             let x = at[1] + SQUARE * (4.0 * index as f32 + f32::from(cell % 3));
-            stroke(canvas, [y, x], [y, x], SQUARE, TEXT, 1.0);
+            stroke(canvas, [y, x], [y, x], 1.4 * SQUARE, TEXT, 1.0);
         }
     }
 }

@@ -14,15 +14,18 @@ fn decay(x: f32) -> f32 {
     return select(exp(x), 0.0, x < -87.0);
 }
 
-// Of the row that starts at a logit: the largest logit and the sum. All invocations get it.
+// Of the row that starts at a logit: the largest logit and the sum, which is NaN where a logit is NaN or infinite. All invocations get it.
 fn largest_and_sum(start: u32, lane: u32) -> vec2<f32> {
     var mine = vec2<f32>(-3.4028234e38, 0.0);
     // Not the uniform itself: see shared/matmul.wgsl.
     let end = select(0u, params.classes, lane < params.classes);
     for (var at = lane; at < end; at += 64u) {
-        let logit = logits[start + at];
+        let given = logits[start + at];
+        // The sum tells that there was one.
+        let spoils = is_nan(given) | (bitcast<u32>(given) == INFINITY);
+        let logit = select(given, mine.x, spoils);
         let largest = max(mine.x, logit);
-        mine = vec2<f32>(largest, mine.y * decay(mine.x - largest) + decay(logit - largest));
+        mine = vec2<f32>(largest, mine.y * decay(mine.x - largest) + or_nan(decay(logit - largest), spoils));
     }
     partial[lane] = mine;
     for (var reach = 32u; reach > 0u; reach /= 2u) {
@@ -38,6 +41,16 @@ fn largest_and_sum(start: u32, lane: u32) -> vec2<f32> {
     return partial[0];
 }
 
+const INFINITY = 0x7f800000u;
+
+fn is_nan(value: f32) -> bool {
+    return (bitcast<u32>(value) & 0x7fffffffu) > INFINITY;
+}
+
+fn or_nan(value: f32, spoilt: bool) -> f32 {
+    return bitcast<f32>(select(bitcast<u32>(value), 0x7fc00000u, spoilt));
+}
+
 // The class that a label names, or NO_CLASS.
 const NO_CLASS = 0xffffffffu;
 
@@ -46,7 +59,7 @@ fn class_of(label: f32) -> u32 {
     return select(NO_CLASS, at, (f32(at) == label) & (at < params.classes));
 }
 
-// A value of a row, or NaN where its label names no class.
-fn or_nan(value: f32, label: u32) -> f32 {
-    return bitcast<f32>(select(bitcast<u32>(value), 0x7fc00000u, label == NO_CLASS));
+// Whether what is made of a row is NaN: decided on bits, since adapters may assume that there is none.
+fn spoilt(sum: f32, label: u32) -> bool {
+    return is_nan(sum) | (label == NO_CLASS);
 }
