@@ -18,7 +18,7 @@ pub(crate) struct Digit {
     pub(crate) label: u32,
 }
 
-/// The digits in the order of the file, in which the writers follow one another: most of those of the test are not in the training.
+/// The digits, cut in the order of the file.
 pub(crate) struct Digits {
     /// What is learned from: 1024.
     pub(crate) training: Vec<Digit>,
