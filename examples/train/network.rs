@@ -150,7 +150,7 @@ enum Convolution {
         bias: Option<Trained>,
     },
     Deformable {
-        plan: DeformConv2dPlan,
+        plan: Box<DeformConv2dPlan>,
         /// What the forward pass leaves to the backward pass.
         field: DeformConv2dField<Tensor>,
         /// The weight, and weight and bias of what gives offsets and masks.
@@ -170,7 +170,7 @@ impl Convolution {
         let (inputs, learned) = (inputs.map(|tensor| tensor.spec()), learned.map(|tensor| tensor.spec()));
         let plan = DeformConv2dPlan::new(gpu, layer, &inputs, &learned)?;
         let field = plan.new_field(gpu)?;
-        Ok(Self::Deformable { plan, field, parameters })
+        Ok(Self::Deformable { plan: Box::new(plan), field, parameters })
     }
 
     fn parameters(&self) -> Vec<&Trained> {

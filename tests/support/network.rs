@@ -14,7 +14,7 @@ enum Convolution<'a> {
     /// Weight and bias.
     Plain(Conv2dGeometry, &'a [f64], Option<&'a [f64]>),
     /// Weight, and weight and bias of what gives offsets and masks.
-    Deformable(DeformConv2dGeometry, [&'a [f64]; 3]),
+    Deformable(Box<DeformConv2dGeometry>, [&'a [f64]; 3]),
 }
 
 impl<'a> Convolution<'a> {
@@ -34,7 +34,7 @@ impl<'a> Convolution<'a> {
             mask_bias: None,
         };
         let geometry = DeformConv2dGeometry::new(&layer.deform_conv2d(), &input.into(), &shapes).unwrap();
-        Self::Deformable(geometry, [next(), next(), next()])
+        Self::Deformable(Box::new(geometry), [next(), next(), next()])
     }
 
     fn forward(&self, input: &[f64]) -> Vec<f64> {
