@@ -51,9 +51,9 @@ pub use dtype::{DType, Element};
 pub use error::{Error, Result};
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
 pub use ops::{
-    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan,
-    DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, PackedWeight,
-    RoiAlignPlan, SplitPlan, Strategy, UnaryPlan, Weight,
+    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DeformConv2dPlan,
+    DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, Im2colPlan,
+    MatmulPlan, PackedWeight, RoiAlignPlan, SplitPlan, Strategy, UnaryPlan, Weight,
 };
 pub use shape::Shape;
 pub use wgpu;

@@ -122,6 +122,7 @@ mod bilinear_sample;
 mod binary;
 mod concat;
 mod conv2d;
+mod cross_entropy;
 mod deform;
 mod global_average_pool;
 mod im2col;
@@ -136,6 +137,7 @@ pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSample
 pub use binary::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
 pub use concat::{Concat, ConcatGeometry};
 pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
+pub use cross_entropy::{CrossEntropy, CrossEntropyGeometry, CrossEntropyInputs, Reduction};
 pub use deform::{
     Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
     DeformIm2colGeometry, DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,

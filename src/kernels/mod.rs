@@ -2,6 +2,7 @@
 //!
 //! These functions trust their arguments: geometries have been checked and parts bound by the ops.
 
+pub(crate) mod adam;
 pub(crate) mod batch_norm;
 pub(crate) mod bilinear_sample;
 pub(crate) mod binary;
@@ -11,6 +12,8 @@ pub(crate) mod col2im;
 pub(crate) mod columns;
 pub(crate) mod convert;
 pub(crate) mod copy_rows;
+pub(crate) mod cross_entropy;
+pub(crate) mod cross_entropy_backward;
 pub(crate) mod deform_col2im;
 pub(crate) mod deform_im2col;
 pub(crate) mod deform_samples;
@@ -40,6 +43,7 @@ pub(crate) mod roi_touches;
 pub(crate) mod sample_gradients;
 pub(crate) mod sample_planes;
 pub(crate) mod segment_sums;
+pub(crate) mod sgd;
 pub(crate) mod subgroup_tile;
 pub(crate) mod unary;
 pub(crate) mod unary_backward;

@@ -12,6 +12,7 @@ use crate::gpu::Kernel;
 
 /// Every kernel, and the fields of its `Params` in Rust.
 const KERNELS: &[(&Kernel, &[&str])] = &[
+    (&adam::ADAM, adam::Params::FIELDS),
     (&batch_norm::BATCH_NORM, batch_norm::Params::FIELDS),
     (&bilinear_sample::BILINEAR_SAMPLE, bilinear_sample::Params::FIELDS),
     (&binary::BINARY, binary::Params::FIELDS),
@@ -22,6 +23,8 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&col2im::COL2IM.panels, col2im::Params::FIELDS),
     (&convert::CONVERT, convert::Params::FIELDS),
     (&copy_rows::COPY_ROWS, copy_rows::Params::FIELDS),
+    (&cross_entropy::CROSS_ENTROPY, cross_entropy::Params::FIELDS),
+    (&cross_entropy_backward::CROSS_ENTROPY_BACKWARD, cross_entropy_backward::Params::FIELDS),
     (&deform_col2im::DEFORM_COL2IM.rows, deform_col2im::Params::FIELDS),
     (&deform_col2im::DEFORM_COL2IM.panels, deform_col2im::Params::FIELDS),
     (&deform_im2col::DEFORM_IM2COL_CHANNELS.rows, columns::Params::FIELDS),
@@ -72,6 +75,7 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&sample_planes::SAMPLE_PLANES.rows, sample_planes::Params::FIELDS),
     (&sample_planes::SAMPLE_PLANES.panels, sample_planes::Params::FIELDS),
     (&segment_sums::SEGMENT_SUMS, segment_sums::Params::FIELDS),
+    (&sgd::SGD, sgd::Params::FIELDS),
     (&unary::UNARY, unary::Params::FIELDS),
     (&unary_backward::UNARY_BACKWARD, unary_backward::Params::FIELDS),
     (&unpack_weight::UNPACK_WEIGHT, unpack_weight::Params::FIELDS),

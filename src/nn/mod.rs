@@ -1,7 +1,7 @@
 //! Layers: ops with the parameters that they learn.
 //!
 //! A layer is attributes, such as [`DeformConv2d`]; its parameters are plain tensors in a struct beside it, to be read, replaced and updated
-//! in place by whoever trains them. A plan binds it to the shapes of what it reads, and records it like an op.
+//! in place by whoever trains them: [`Sgd`] and [`Adam`] do. A plan binds it to the shapes of what it reads, and records it like an op.
 //!
 //! ```no_run
 //! use pliant::nn::{DeformConv2d, DeformConv2dGradients, DeformConv2dParameters, DeformConv2dPlan, DeformConv2dSizes, Mask};
@@ -31,10 +31,11 @@ mod weights;
 
 pub use crate::geometry::DeformRoiPool;
 pub use crate::geometry::nn::{
-    DeformConv2d, DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs,
-    DeformConv2dParameters, DeformConv2dSizes, DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs,
-    DeformRoiPoolParameters, DeformRoiPoolSizes, Mask,
+    Adam, AdamGeometry, AdamInputs, DeformConv2d, DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients,
+    DeformConv2dInputs, DeformConv2dParameters, DeformConv2dSizes, DeformRoiPoolGeometry, DeformRoiPoolGradients,
+    DeformRoiPoolInputs, DeformRoiPoolParameters, DeformRoiPoolSizes, Mask, Sgd, SgdGeometry, SgdInputs,
 };
+pub use crate::ops::{AdamPlan, SgdPlan};
 pub use deform_conv2d::DeformConv2dPlan;
 pub use deform_roi_pool::DeformRoiPoolPlan;
 #[cfg(feature = "safetensors")]

@@ -63,7 +63,7 @@ impl Backward {
         let Self { columns, backward, .. } = self;
         let sampler = Sampler { input: &inputs.input, offset: Some(&inputs.positions), mask: None };
         let chunk = columns.images_per_chunk(recorder.gpu());
-        let blocks = Blocks::new(recorder.gpu(), columns, [self.grad_output.pixel_bytes(), 0], chunk);
+        let blocks = Blocks::new(recorder.gpu(), columns, [self.grad_output.pixel_bytes(), 0], 0, chunk);
         let packed = if reads_input(gradients) { columns.packed(recorder, chunk)? } else { Vec::new() };
         let pass = Pass::new(recorder, backward, columns, &sampler, gradients, blocks)?;
         let grads = self.grad_output.workspace(recorder, blocks.strip_pixels())?;

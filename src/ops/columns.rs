@@ -138,6 +138,11 @@ impl Columns {
         u64::from(self.pixels()) * self.packing.pixel_bytes()
     }
 
+    /// Bytes that packed images take at a time, at most.
+    pub(super) fn packed_bytes(&self) -> u64 {
+        (u64::from(self.im2col.batch) * self.image_bytes()).min(CHUNK_BYTES.max(self.image_bytes()))
+    }
+
     /// Images that are packed, and bound, together.
     pub(super) fn images_per_chunk(&self, gpu: &Gpu) -> u32 {
         let most = bindable(gpu);

@@ -23,6 +23,10 @@ use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
 const BLOCK_PIXELS: u32 = 1024;
 const BLOCK_BYTES: u64 = 16 << 20;
 
+/// All workspace of a backward pass takes about this many bytes: blocks get what packed images, weights and chains leave, and these at least.
+const BACKWARD_BYTES: u64 = 50 << 20;
+const LEAST_BLOCK_BYTES: u64 = 2 << 20;
+
 /// The most samples of a strip in one offset group: lavapipe leaves the loops of an invocation after 65,535 iterations in all, and those that
 /// chain samples walk over all of them.
 const STRIP_SAMPLES: u32 = 40 << 10;
@@ -88,14 +92,18 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// For a chunk of so many images, where an output pixel takes so many bytes of columns, and of what else is made of it.
-    pub(super) fn new(gpu: &Gpu, columns: &Columns, [pixel, other]: [u64; 2], chunk: u32) -> Self {
+    /// For a chunk of so many images, where an output pixel takes so many bytes of columns, and of what else is made of it, and weights take
+    /// so many.
+    pub(super) fn new(gpu: &Gpu, columns: &Columns, [pixel, other]: [u64; 2], weights: u64, chunk: u32) -> Self {
         let out_pixels = columns.im2col.out_pixels();
         let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
         let largest = pixel.max(samples).max(other);
         let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel).max(1);
         let sampled = (STRIP_SAMPLES / columns.im2col.taps()).max(1);
-        let block = (BLOCK_BYTES / pixel).min(BLOCK_PIXELS.min(sampled).into());
+        let packed = columns.packed_bytes();
+        let held = packed + weights + HEADS_BYTES.min(packed);
+        let left = BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other);
+        let block = (BLOCK_BYTES / pixel).min(left).min(BLOCK_PIXELS.min(sampled).into());
         // Whole tiles of the matrix product.
         let block = if block > 64 { block / 64 * 64 } else { block.max(1) }.min(most) as u32;
         let images = (block / out_pixels).min(chunk);

@@ -270,7 +270,7 @@ impl Operand<'_> {
     }
 
     /// Without its first so many elements.
-    pub(super) fn from_depth(mut self, start: u32) -> Self {
+    pub(super) fn starting_at(mut self, start: u32) -> Self {
         self.depth(start);
         self
     }

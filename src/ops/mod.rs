@@ -2,6 +2,7 @@
 //!
 //! Ops compose kernels. Shapes have been checked by the geometry; what is decided here is which kernels, in which pieces.
 
+mod adam;
 mod backward;
 mod batch_norm;
 mod bilinear_sample;
@@ -13,6 +14,7 @@ mod columns_backward;
 mod concat;
 mod conv2d;
 mod convert;
+mod cross_entropy;
 mod deform_conv2d;
 mod deform_im2col;
 mod deform_ps_roi_pool;
@@ -24,6 +26,7 @@ pub(crate) mod offset_field;
 mod quads;
 mod roi;
 mod roi_align;
+mod sgd;
 mod split;
 mod strategy;
 mod sums;
@@ -31,12 +34,14 @@ mod unary;
 mod warm_up;
 mod weight;
 
+pub use adam::AdamPlan;
 pub use backward::Destination;
 pub use batch_norm::BatchNormPlan;
 pub use bilinear_sample::BilinearSamplePlan;
 pub use binary::BinaryPlan;
 pub use concat::ConcatPlan;
 pub use conv2d::Conv2dPlan;
+pub use cross_entropy::CrossEntropyPlan;
 pub use deform_conv2d::DeformConv2dPlan;
 pub use deform_im2col::DeformIm2colPlan;
 pub use deform_ps_roi_pool::DeformPsRoiPoolPlan;
@@ -45,6 +50,7 @@ pub use global_average_pool::GlobalAveragePoolPlan;
 pub use im2col::Im2colPlan;
 pub use matmul::MatmulPlan;
 pub use roi_align::RoiAlignPlan;
+pub use sgd::SgdPlan;
 pub use split::SplitPlan;
 pub use strategy::Strategy;
 pub use unary::UnaryPlan;

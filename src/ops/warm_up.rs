@@ -1,14 +1,16 @@
 use super::{
-    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, DeformIm2colPlan,
-    DeformRoiPoolPlan, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, UnaryPlan, strategy,
+    AdamPlan, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
+    DeformConv2dPlan, DeformIm2colPlan, DeformRoiPoolPlan, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, SgdPlan,
+    UnaryPlan, strategy,
 };
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::geometry::nn::{Adam, AdamInputs, Sgd, SgdInputs};
 use crate::geometry::{
     BatchNorm, BatchNormInputs, BilinearSample, BilinearSampleInputs, Binary, BinaryInputs, Concat, Conv2d,
-    Conv2dGradients, Conv2dInputs, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
-    DeformIm2colInputs, DeformRoiPool, DeformRoiPoolGradients, DeformRoiPoolInputs, GlobalAveragePool, Im2col, Matmul,
-    MatmulGradients, MatmulInputs, Unary,
+    Conv2dGradients, Conv2dInputs, CrossEntropy, CrossEntropyInputs, DeformConv2d, DeformConv2dGradients,
+    DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, DeformRoiPool, DeformRoiPoolGradients, DeformRoiPoolInputs,
+    GlobalAveragePool, Im2col, Matmul, MatmulGradients, MatmulInputs, Unary,
 };
 use crate::gpu::{Gpu, Recorder, Tensor};
 
@@ -69,6 +71,9 @@ impl Gpu {
         let inputs = DeformRoiPoolInputs { input: pixel, rois: &Tensor::new(self, [1, 5], DType::F32)?, offset: None };
         DeformRoiPoolPlan::new(self, &DeformRoiPool::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;
+        let inputs = CrossEntropyInputs { logits: &Tensor::new(self, [1; 2], DType::F32)?, labels: channel };
+        CrossEntropyPlan::new(self, &CrossEntropy::default(), &inputs.map(|tensor| tensor.spec()))?
+            .forward(&mut recorder, &inputs)?;
         let inputs = BilinearSampleInputs { input: pixel, positions: offset };
         let last = BilinearSamplePlan::new(self, &BilinearSample::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;
@@ -77,7 +82,7 @@ impl Gpu {
         last.download::<f32>()?.await.map(drop)
     }
 
-    /// The same for what backward passes need beside it.
+    /// The same for what backward passes and an optimiser's steps need beside it.
     ///
     /// # Errors
     /// As [`Gpu::warm_up`].
@@ -115,6 +120,22 @@ impl Gpu {
             element,
             &MatmulGradients::ALL,
         )?;
+        let channel = || Tensor::new(self, [1], DType::F32);
+        let inputs = CrossEntropyInputs { logits: &Tensor::new(self, [1; 2], DType::F32)?, labels: &channel()? };
+        CrossEntropyPlan::new(self, &CrossEntropy::default(), &inputs.map(|tensor| tensor.spec()))?.backward(
+            &mut recorder,
+            &inputs,
+            &Tensor::new(self, [], DType::F32)?,
+        )?;
+        let [parameter, velocity, gradient, learning_rate] = [channel()?, channel()?, channel()?, channel()?];
+        let inputs = SgdInputs { parameter, velocity, gradient, learning_rate };
+        SgdPlan::new(self, &Sgd::default(), &inputs.map(Tensor::spec))?
+            .step(&mut recorder, &inputs.map(|tensor| tensor))?;
+        let [parameter, mean, variance, gradient] = [channel()?, channel()?, channel()?, channel()?];
+        let rates = Tensor::new(self, [3], DType::F32)?;
+        let inputs = AdamInputs { parameter, mean, variance, gradient, rates };
+        AdamPlan::new(self, &Adam::default(), &inputs.map(Tensor::spec))?
+            .step(&mut recorder, &inputs.map(|tensor| tensor))?;
         let last = UnaryPlan::new(self, &Unary::Relu, pixel.spec())?.backward(&mut recorder, pixel, pixel)?;
 
         recorder.submit()?;

@@ -3,18 +3,21 @@
 //! Nothing here is shared with the kernels, and nothing in the library calls it: tests hold every kernel on every adapter
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
 
+mod adam;
 mod backward;
 mod batch_norm;
 mod bilinear_sample;
 mod binary;
 mod concat;
 mod conv2d;
+mod cross_entropy;
 mod deform;
 mod global_average_pool;
 mod im2col;
 mod matmul;
 pub mod nn;
 mod roi;
+mod sgd;
 mod unary;
 
 pub use backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
@@ -23,6 +26,7 @@ pub use bilinear_sample::bilinear_sample;
 pub use binary::{binary, binary_backward};
 pub use concat::{concat, concat_backward, split, split_backward};
 pub use conv2d::conv2d;
+pub use cross_entropy::{cross_entropy, cross_entropy_backward};
 pub use deform::{deform_conv2d, deform_im2col};
 pub use global_average_pool::{global_average_pool, global_average_pool_backward};
 pub use im2col::im2col;

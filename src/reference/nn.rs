@@ -1,5 +1,8 @@
 //! Layers, put together of the ops that they consist of: see [`nn`](crate::nn).
 
+pub use super::adam::adam;
+pub use super::sgd::sgd;
+
 use super::{Reference, check_len, conv2d, conv2d_backward};
 use crate::error::Result;
 use crate::geometry::nn::{

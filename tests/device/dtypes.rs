@@ -9,7 +9,7 @@ use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 use crate::shapes::deform_conv2d;
 use crate::support::case;
 use crate::support::problem::{Array, Implementation, Problem, Storage, uneven};
-use crate::support::random::{normal, uniform};
+use crate::support::random::{labels, normal, uniform};
 use crate::{check_on, gpu};
 
 pub(crate) const STORAGES: [Storage; 6] = [
@@ -155,6 +155,10 @@ pub(crate) fn every_op() -> Vec<Problem> {
     };
     let op = DeformRoiPool { pooled: [3, 1], sampling_ratio: 2, ..DeformRoiPool::default() };
     problems.push(Problem::DeformRoiPool(op, inputs));
+    for reduction in [Reduction::None, Reduction::Mean] {
+        let inputs = CrossEntropyInputs { logits: normal(&mut rng, [7, 5], 2.0), labels: labels(&mut rng, 7, 5) };
+        problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));
+    }
     problems
 }
 

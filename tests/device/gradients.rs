@@ -9,7 +9,7 @@ use crate::limits::{large_problems, with_limits};
 use crate::shapes::{BROADCASTS, UNARIES};
 use crate::support::compare::Expected;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
-use crate::support::random::normal;
+use crate::support::random::{labels, normal};
 use crate::{check_backward_on, gpu};
 
 fn check_with(gpu: &Gpu, problem: &Problem, storage: Storage, ways: Ways) {
@@ -161,6 +161,27 @@ fn of_batch_norm() {
         let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), 1.0);
         check(&Problem::BatchNorm(BatchNorm, BatchNormInputs { input, scale, shift }));
     }
+}
+
+#[test]
+fn of_cross_entropy() {
+    let mut rng = Rng::with_seed(79);
+    for reduction in [Reduction::None, Reduction::Mean, Reduction::Sum] {
+        for ([batch, classes], sigma) in
+            [([1, 1], 1.0), ([0, 3], 1.0), ([67, 2], 5.0), ([5, 65], 3.0), ([2, 250], 1e-3)]
+        {
+            let (logits, labels) = (normal(&mut rng, [batch, classes], sigma), labels(&mut rng, batch, classes));
+            check(&Problem::CrossEntropy(CrossEntropy { reduction }, CrossEntropyInputs { logits, labels }));
+        }
+    }
+    // A label that names no class spoils its row and no other.
+    let logits = &Array::filled([3, 2], 1.0).upload(gpu()).unwrap();
+    let labels = &Tensor::upload(gpu(), [3], &[1.0f32, 2.0, 0.0]).unwrap();
+    let one = Tensor::upload(gpu(), [], &[3.0f32]).unwrap();
+    let gradient = CrossEntropy::default().backward(&CrossEntropyInputs { logits, labels }, &one).unwrap();
+    let gradient: Vec<f32> = gradient.download_blocking().unwrap();
+    assert_eq!([0, 1, 4, 5].map(|element| gradient[element]), [0.5, -0.5, -0.5, 0.5]);
+    assert!(gradient[2].is_nan() && gradient[3].is_nan());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use pliant::{
 
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Problem};
-use crate::support::random::normal;
+use crate::support::random::{labels, normal};
 
 pub(crate) fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
     let mut limits = crate::gpu().capabilities().limits.clone();
@@ -64,6 +64,10 @@ pub(crate) fn large_problems() -> Vec<Problem> {
         shift: normal(&mut rng, [20_000], 1.0),
     };
     problems.push(Problem::BatchNorm(BatchNorm, inputs));
+    for (reduction, batch, classes) in [(Reduction::None, 5000, 3), (Reduction::Mean, 40, 1001)] {
+        let (logits, labels) = (normal(&mut rng, [batch, classes], 3.0), labels(&mut rng, batch, classes));
+        problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, CrossEntropyInputs { logits, labels }));
+    }
     problems
 }
 

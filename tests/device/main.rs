@@ -14,6 +14,7 @@
 //! | nn | layers, forward and backward, against the reference, and what they make and refuse |
 //! | weights | parameters of layers in safetensors files, with the feature of that name |
 //! | dialects | the short ways of other systems' operations, on their documents' examples |
+//! | training | an optimiser's steps; a whole network's gradients and steps agree with the reference |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
 //! | faults | what goes wrong is told, by kind of fault |
@@ -30,6 +31,12 @@ mod faults;
 mod goldens;
 mod gradients;
 mod limits;
+/// The network of the example `train`, on a device.
+#[allow(dead_code)]
+#[path = "../../examples/train/network.rs"]
+mod network;
+#[path = "../support/network.rs"]
+mod network_reference;
 mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -41,6 +48,7 @@ mod strategies;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+mod training;
 #[cfg(feature = "safetensors")]
 mod weights;
 

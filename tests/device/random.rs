@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::dtypes::STORAGES;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
-use crate::support::random::normal;
+use crate::support::random::{labels, normal};
 use crate::{check_backward_on, check_on, gpu};
 
 /// The common device, and some with small limits or without features.
@@ -82,7 +82,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
     let array = |rng: &mut Rng, extents: &[usize]| normal(rng, pliant::Shape::new(extents).unwrap(), 2.0);
     let axis = rng.usize(..extents.len());
     let mut sizes: Vec<u32> = (0..rng.usize(1..=4)).map(|_| rng.u32(1..=40)).collect();
-    match rng.u32(..6) {
+    match rng.u32(..7) {
         0 => {
             let clip = Unary::Clip { min: rng.f32() - 1.0, max: rng.f32() };
             let op = [Unary::Sigmoid, Unary::Tanh, Unary::Relu, clip][rng.usize(..4)];
@@ -118,6 +118,17 @@ fn draw_glue(rng: &mut Rng) -> Problem {
         4 => {
             let extents = [3, 7, 200, 200].map(|most| rng.u32(1..=most));
             Problem::GlobalAveragePool(GlobalAveragePool, normal(rng, extents, 1.0))
+        }
+        5 => {
+            let reduction = [Reduction::None, Reduction::Mean, Reduction::Sum][rng.usize(..3)];
+            let (batch, classes) = (rng.u32(..90), rng.u32(1..=200));
+            let mut labels = labels(rng, batch, classes);
+            if rng.bool() {
+                // Mostly beyond the last class.
+                labels.elements.iter_mut().for_each(|label| *label = if rng.u32(..9) == 0 { 200.0 } else { *label });
+            }
+            let logits = normal(rng, [batch, classes], 3.0);
+            Problem::CrossEntropy(CrossEntropy { reduction }, CrossEntropyInputs { logits, labels })
         }
         _ => {
             extents.insert(0, rng.usize(..4));
@@ -369,6 +380,11 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             };
             reshape(rng, any);
             Problem::BatchNorm(op, inputs)
+        }
+        Problem::CrossEntropy(op, mut inputs) => {
+            let either = if rng.bool() { &mut inputs.logits } else { &mut inputs.labels };
+            reshape(rng, either);
+            Problem::CrossEntropy(op, inputs)
         }
         Problem::Layer(mut layer, mut inputs, mut parameters) => {
             match rng.u32(..9) {

@@ -1,10 +1,11 @@
 use fastrand::Rng;
+use pliant::Tensor;
 use pliant::geometry::*;
 
-use crate::check;
 use crate::support::compare::Expected;
 use crate::support::problem::{Array, Problem, uneven};
-use crate::support::random::{normal, uniform};
+use crate::support::random::{labels, normal, uniform};
+use crate::{check, gpu};
 
 /// The inputs of a deformable convolution, drawn, for a legal geometry; the mask where the layout has it, or `mask` asks for it.
 pub(crate) fn deform_conv2d(
@@ -333,6 +334,53 @@ fn batch_norm_of_odd_shapes() {
         let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), 1.0);
         check(&Problem::BatchNorm(BatchNorm, BatchNormInputs { input, scale, shift }));
     }
+}
+
+#[test]
+fn cross_entropy_of_odd_shapes() {
+    let mut rng = Rng::with_seed(13);
+    for reduction in [Reduction::None, Reduction::Mean, Reduction::Sum] {
+        for ([batch, classes], sigma) in
+            [([1, 1], 1.0), ([0, 3], 1.0), ([67, 2], 5.0), ([3, 64], 1.0), ([5, 65], 10.0), ([2, 1000], 1e-3)]
+        {
+            let inputs = CrossEntropyInputs {
+                logits: normal(&mut rng, [batch, classes], sigma),
+                labels: labels(&mut rng, batch, classes),
+            };
+            check(&Problem::CrossEntropy(CrossEntropy { reduction }, inputs));
+        }
+    }
+}
+
+/// Far apart and infinite logits, and labels that name no class, held against numbers and not the reference alone.
+#[test]
+fn cross_entropy_by_hand() {
+    let (infinity, nan) = (f32::INFINITY, f32::NAN);
+    let table = [
+        ([0.0, 0.0, 0.0], 1.0, 3f64.ln()),
+        ([1000.0, -1000.0, 0.0], 0.0, 0.0),
+        ([1000.0, -1000.0, 0.0], 1.0, 2000.0),
+        ([-3e38, -3e38, -infinity], 1.0, 2f64.ln()),
+        ([5.0, -infinity, -infinity], 0.0, 0.0),
+        ([5.0, -infinity, 5.0], 1.0, f64::INFINITY),
+        ([nan, 0.0, 0.0], 1.0, f64::NAN),
+        ([0.0; 3], 3.0, f64::NAN),
+        ([0.0; 3], -1.0, f64::NAN),
+        ([0.0; 3], 0.5, f64::NAN),
+        ([0.0; 3], nan, f64::NAN),
+        ([0.0; 3], infinity, f64::NAN),
+        ([0.0; 3], 2.0, 3f64.ln()),
+    ];
+    let rows = table.len() as u32;
+    let logits: Vec<_> = table.iter().flat_map(|(logits, ..)| *logits).collect();
+    let labels: Vec<_> = table.iter().map(|(_, label, _)| *label).collect();
+    let logits = &Tensor::upload(gpu(), [rows, 3], &logits).unwrap();
+    let labels = &Tensor::upload(gpu(), [rows], &labels).unwrap();
+    let op = CrossEntropy { reduction: Reduction::None };
+    let losses = op.forward(&CrossEntropyInputs { logits, labels }).unwrap().download_blocking().unwrap();
+    let expected = table.map(|(.., loss)| loss).to_vec();
+    let compared = Expected::within(expected, 0.0, 1e-6).compare(&losses);
+    assert!(compared.is_ok(), "{losses:?}");
 }
 
 /// Positions on, next to and beyond every edge, under every rule, held against the table of rules and not the reference alone.

@@ -2,6 +2,7 @@
 
 use crate::support::problem::uneven;
 use pliant::geometry::*;
+use pliant::nn::{Adam, AdamGeometry, AdamInputs, Sgd, SgdGeometry, SgdInputs};
 use pliant::{Error, Shape, Tensor};
 
 /// A legal deformable convolution in which every axis has another extent.
@@ -222,6 +223,63 @@ fn functions_and_normalisations_are_refused_with_both_numbers() {
         "variance of channel 1 is -0.5 and epsilon 0.25; their sum must be above 0"
     );
     assert!(fold(&[0.0; 2], &[1.0, f32::NAN], 0.25).contains("channel 1 is NaN"));
+}
+
+#[test]
+fn losses_and_steps_are_refused_with_both_numbers() {
+    let message = |logits: &[usize], labels: &[usize]| {
+        let shapes = CrossEntropyInputs { logits: Shape::new(logits).unwrap(), labels: Shape::new(labels).unwrap() };
+        CrossEntropyGeometry::new(&CrossEntropy::default(), &shapes).unwrap_err().to_string()
+    };
+    assert_eq!(message(&[3, 4, 1, 1], &[3]), "logits (3x4x1x1) has 4 axes; it needs 2: batch, classes");
+    assert_eq!(message(&[3, 0], &[3]), "logits (3x0) has classes of extent 0; at least 1 is needed");
+    assert_eq!(message(&[3, 4], &[3, 4]), "labels (3x4) has 2 axes; it needs 1: batch");
+    assert_eq!(message(&[3, 4], &[4]), "labels has 4 elements; the logits' batch is 3");
+
+    let legal = SgdInputs {
+        parameter: Shape::from([2, 3]),
+        velocity: [2, 3].into(),
+        gradient: [2, 3].into(),
+        learning_rate: [1].into(),
+    };
+    assert!(SgdGeometry::new(&Sgd::default(), &legal).is_ok());
+    let message = |op: Sgd, shapes| SgdGeometry::new(&op, &shapes).unwrap_err().to_string();
+    let plain = Sgd::default();
+    assert_eq!(message(plain, SgdInputs { velocity: [6].into(), ..legal }), "velocity is 6; the parameter is 2x3");
+    assert_eq!(message(plain, SgdInputs { gradient: [3, 2].into(), ..legal }), "gradient is 3x2; the parameter is 2x3");
+    assert_eq!(
+        message(plain, SgdInputs { learning_rate: [2].into(), ..legal }),
+        "learning_rate has 2 elements; all parameters of a step share 1"
+    );
+    assert_eq!(
+        message(Sgd { momentum: -0.5, ..plain }, legal),
+        "momentum is -0.5; a finite number of at least 0 is needed"
+    );
+    assert_eq!(
+        message(Sgd { weight_decay: f32::NAN, ..plain }, legal),
+        "weight_decay is NaN; a finite number of at least 0 is needed"
+    );
+
+    let like = || Shape::from([2, 3]);
+    let legal =
+        AdamInputs { parameter: like(), mean: like(), variance: like(), gradient: like(), rates: Shape::from([3]) };
+    assert!(AdamGeometry::new(&Adam::default(), &legal).is_ok());
+    let message = |op: Adam, shapes| AdamGeometry::new(&op, &shapes).unwrap_err().to_string();
+    let plain = Adam::default();
+    assert_eq!(message(plain, AdamInputs { mean: [3].into(), ..legal }), "mean is 3; the parameter is 2x3");
+    assert_eq!(message(plain, AdamInputs { variance: [3].into(), ..legal }), "variance is 3; the parameter is 2x3");
+    assert_eq!(
+        message(plain, AdamInputs { rates: [1].into(), ..legal }),
+        "rates has 1 elements; a learning rate and two corrections are 3"
+    );
+    assert_eq!(
+        message(Adam { beta1: 1.0, ..plain }, legal),
+        "beta1 is 1; a number of at least 0 and below 1 is needed"
+    );
+    assert_eq!(
+        message(Adam { epsilon: -1.0, ..plain }, legal),
+        "epsilon is -1; a finite number of at least 0 is needed"
+    );
 }
 
 #[test]

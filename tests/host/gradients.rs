@@ -328,6 +328,25 @@ fn batch_norm_by_differences() {
     check("shift", &gradients.shift.unwrap(), slices.shift, |shift| loss(BatchNormInputs { shift, ..slices }));
 }
 
+#[test]
+fn cross_entropy_by_differences() {
+    let mut rng = Rng::with_seed(60);
+    for reduction in [Reduction::None, Reduction::Mean, Reduction::Sum] {
+        let shapes = CrossEntropyInputs { logits: [4, 5].into(), labels: [4].into() };
+        let geometry = CrossEntropyGeometry::new(&CrossEntropy { reduction }, &shapes).unwrap();
+        let (logits, labels) = (drawn(&mut rng, [1, 1, 4, 5]), [3.0, 0.0, 4.0, 4.0]);
+        let grad_output = drawn(&mut rng, [1, 1, 1, geometry.output_shape().elements() as u32]);
+        let inputs = CrossEntropyInputs { logits: &logits[..], labels: &labels[..] };
+        let gradient = reference::cross_entropy_backward(&geometry, &inputs, &grad_output).unwrap();
+        check("logits", &gradient, &logits, |logits| {
+            weighted(
+                reference::cross_entropy(&geometry, &CrossEntropyInputs { logits, ..inputs }).unwrap(),
+                &grad_output,
+            )
+        });
+    }
+}
+
 /// Bounds, zeros of either sign, and what is no number.
 #[test]
 fn derivatives_of_functions_by_hand() {

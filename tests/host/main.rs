@@ -9,6 +9,12 @@ mod fuzz;
 mod goldens;
 mod gradients;
 mod layers;
+/// The network of the example `train`, on a device.
+#[allow(dead_code)]
+#[path = "../../examples/train/network.rs"]
+mod network;
+#[path = "../support/network.rs"]
+mod network_reference;
 mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -17,5 +23,6 @@ mod roi;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+mod training;
 #[path = "../support/unchecked.rs"]
 mod unchecked;

@@ -1,7 +1,9 @@
 //! The reference against numbers worked by hand.
 
 use approx::assert_abs_diff_eq;
+use pliant::Shape;
 use pliant::geometry::*;
+use pliant::nn::{Adam, AdamGeometry, AdamInputs, Sgd, SgdGeometry, SgdInputs};
 use pliant::reference;
 
 #[test]
@@ -164,6 +166,130 @@ fn means_and_normalisations_by_hand() {
     let inputs = BatchNormInputs { input: &[5.0, 6.0, 2.0, 1.0][..], scale: &scale, shift: &shift };
     let output = reference::batch_norm::<f32>(&geometry, &inputs).unwrap();
     assert_eq!(output.value, [1.0, 3.0, -1.0, -4.0]);
+}
+
+#[test]
+fn losses_by_hand() {
+    let losses = |reduction, logits: [f64; 4], labels: [f64; 2]| {
+        let shapes = CrossEntropyInputs { logits: [2, 2].into(), labels: [2].into() };
+        let geometry = CrossEntropyGeometry::new(&CrossEntropy { reduction }, &shapes).unwrap();
+        let inputs = CrossEntropyInputs { logits: &logits[..], labels: &labels[..] };
+        reference::cross_entropy(&geometry, &inputs).unwrap().value
+    };
+    // Odds of 1:3 and of 1:1.
+    let logits = [0.0, 3f64.ln(), -700.0, -700.0];
+    let [quarter, half] = [4f64.ln(), 2f64.ln()];
+    for (reduction, expected) in [
+        (Reduction::None, vec![quarter, half]),
+        (Reduction::Mean, vec![(quarter + half) / 2.0]),
+        (Reduction::Sum, vec![quarter + half]),
+    ] {
+        for (value, expected) in losses(reduction, logits, [0.0, 1.0]).into_iter().zip(expected) {
+            approx::assert_relative_eq!(value, expected, max_relative = 1e-14);
+        }
+    }
+    for no_class in [-1.0, 0.5, 2.0, f64::NAN] {
+        let values = losses(Reduction::None, logits, [no_class, 0.0]);
+        assert!(values[0].is_nan() && values[1].is_finite(), "{no_class}: {values:?}");
+    }
+}
+
+/// By hand, and over several steps: the velocity is remembered.
+#[test]
+fn descent_by_hand() {
+    let shapes = SgdInputs { parameter: [1], velocity: [1], gradient: [1], learning_rate: [1] };
+    let op = Sgd { momentum: 0.5, weight_decay: 0.25 };
+    let geometry = SgdGeometry::new(&op, &shapes.map(|&extents| extents.into())).unwrap();
+    let (mut parameter, mut velocity) = (vec![8.0], vec![0.0]);
+    for (gradient, learning_rate, expected) in
+        [(1.0, 1.0, [5.0, 3.0]), (-1.0, 2.0, [1.5, 1.75]), (0.0, 0.0, [1.5, 1.25])]
+    {
+        let inputs = SgdInputs {
+            parameter: &parameter[..],
+            velocity: &velocity,
+            gradient: &[gradient],
+            learning_rate: &[learning_rate],
+        };
+        let [next, moved] = reference::nn::sgd(&geometry, &inputs).unwrap();
+        (parameter, velocity) = (next.value, moved.value);
+        assert_eq!([parameter[0], velocity[0]], expected);
+    }
+}
+
+#[test]
+fn adam_by_hand() {
+    let shapes = AdamInputs { parameter: [1], mean: [1], variance: [1], gradient: [1], rates: [3] };
+    let op = Adam { beta1: 0.5, beta2: 0.75, epsilon: 1.0, weight_decay: 0.25 };
+    let geometry = AdamGeometry::new(&op, &shapes.map(|&extents| extents.into())).unwrap();
+    let step = |values: [f64; 3], gradient: f64, step| {
+        let inputs = AdamInputs {
+            parameter: &values[..1],
+            mean: &values[1..2],
+            variance: &values[2..],
+            gradient: &[gradient],
+            rates: &op.rates(step, 0.5).map(f64::from),
+        };
+        reference::nn::adam(&geometry, &inputs).unwrap().map(|reference| reference.value[0])
+    };
+    // The corrections undo that mean and variance began at 0: the first step goes by gradient / (|gradient| + 1).
+    let first = step([8.0, 0.0, 0.0], 3.0, 0);
+    assert_eq!(first, [8.0 - 0.5 * 0.25 * 8.0 - 0.5 * 3.0 / 4.0, 1.5, 2.25]);
+    let [parameter, mean, variance] = step(first, -1.0, 1);
+    assert_eq!([mean, variance], [0.25, 1.9375]);
+    let moved = 0.5 * (0.25 / 0.75) / ((1.9375f64 / 0.4375).sqrt() + 1.0);
+    approx::assert_relative_eq!(parameter, first[0] * 0.875 - moved, max_relative = 1e-7);
+}
+
+/// What torch 2.15 makes of the same in `f64`: `SGD`, `AdamW` and `cross_entropy`.
+#[test]
+fn training_as_in_torch() {
+    let close = |values: &[f64], expected: &[f64]| {
+        assert_eq!(values.len(), expected.len());
+        for (value, expected) in values.iter().zip(expected) {
+            approx::assert_relative_eq!(value, expected, max_relative = 1e-7);
+        }
+    };
+    let gradients = [[0.5, -2.0], [0.25, 1.0], [-1.5, 0.125]];
+    let shape = || Shape::from([2]);
+    let op = Sgd { momentum: 0.75, weight_decay: 0.25 };
+    let shapes =
+        SgdInputs { parameter: shape(), velocity: shape(), gradient: shape(), learning_rate: Shape::from([1]) };
+    let geometry = SgdGeometry::new(&op, &shapes).unwrap();
+    let (mut parameter, mut velocity) = (vec![1.0, -3.0], vec![0.0; 2]);
+    for gradient in &gradients {
+        let inputs = SgdInputs { parameter: &parameter[..], velocity: &velocity, gradient, learning_rate: &[0.125] };
+        [parameter, velocity] = reference::nn::sgd(&geometry, &inputs).unwrap().map(|reference| reference.value);
+    }
+    close(&parameter, &[0.842193603515625, -2.217926025390625]);
+
+    let op = Adam { beta1: 0.75, beta2: 0.875, epsilon: 2f32.powi(-10), weight_decay: 0.25 };
+    let shapes =
+        AdamInputs { parameter: shape(), mean: shape(), variance: shape(), gradient: shape(), rates: Shape::from([3]) };
+    let geometry = AdamGeometry::new(&op, &shapes).unwrap();
+    let [mut parameter, mut mean, mut variance] = [vec![1.0, -3.0], vec![0.0; 2], vec![0.0; 2]];
+    for (step, gradient) in gradients.iter().enumerate() {
+        let rates = op.rates(step as u32, 0.125).map(f64::from);
+        let inputs =
+            AdamInputs { parameter: &parameter[..], mean: &mean, variance: &variance, gradient, rates: &rates };
+        [parameter, mean, variance] = reference::nn::adam(&geometry, &inputs).unwrap().map(|reference| reference.value);
+    }
+    close(&parameter, &[0.7379607227515953, -2.576840382568596]);
+
+    let shapes = CrossEntropyInputs { logits: [2, 3].into(), labels: [2].into() };
+    let geometry = CrossEntropyGeometry::new(&CrossEntropy::default(), &shapes).unwrap();
+    let inputs = CrossEntropyInputs { logits: &[0.5, -1.25, 2.0, 3.0, 0.0, -0.5][..], labels: &[1.0, 0.0] };
+    close(&reference::cross_entropy(&geometry, &inputs).unwrap().value, &[1.7797843138219793]);
+    close(
+        &reference::cross_entropy_backward(&geometry, &inputs, &[1.0]).unwrap().value,
+        &[
+            0.08841009105372215,
+            -0.4846366298367818,
+            0.39622653878305963,
+            -0.03703037189915104,
+            0.02304990052650151,
+            0.013980471372649537,
+        ],
+    );
 }
 
 #[test]

@@ -5,9 +5,10 @@ use pliant::geometry::*;
 use pliant::nn;
 use pliant::reference::{self, Reference};
 use pliant::{
-    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan,
-    DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, Error, GlobalAveragePoolPlan, Gpu, Im2colPlan, MatmulPlan,
-    Recorder, Result, RoiAlignPlan, Shape, SplitPlan, Strategy, Tensor, TensorSpec, UnaryPlan, wgpu,
+    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DType, DeformConv2dPlan,
+    DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, Error, GlobalAveragePoolPlan, Gpu,
+    Im2colPlan, MatmulPlan, Recorder, Result, RoiAlignPlan, Shape, SplitPlan, Strategy, Tensor, TensorSpec, UnaryPlan,
+    wgpu,
 };
 
 /// A tensor on the host.
@@ -100,7 +101,7 @@ pub(crate) struct Storage {
     pub(crate) offset: DType,
     /// Mask, or RoIs.
     pub(crate) mask: DType,
-    /// Weight and bias, scale and shift, the second operand, and every second tensor of a list.
+    /// Weight and bias, scale and shift, labels, the second operand, and every second tensor of a list.
     pub(crate) weight: DType,
 }
 
@@ -142,6 +143,7 @@ pub(crate) enum Problem {
     Split(Split, Array),
     GlobalAveragePool(GlobalAveragePool, Array),
     BatchNorm(BatchNorm, BatchNormInputs<Array>),
+    CrossEntropy(CrossEntropy, CrossEntropyInputs<Array>),
     Layer(nn::DeformConv2d, nn::DeformConv2dInputs<Array>, nn::DeformConv2dParameters<Array>),
     RoiAlign(RoiAlign, RoiAlignInputs<Array>),
     DeformRoiPool(DeformRoiPool, DeformRoiPoolInputs<Array>),
@@ -200,6 +202,9 @@ impl Problem {
             }
             Self::BatchNorm(op, inputs) => {
                 reference::batch_norm(&BatchNormGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
+            }
+            Self::CrossEntropy(op, inputs) => {
+                reference::cross_entropy(&CrossEntropyGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
             }
             Self::Layer(layer, inputs, parameters) => {
                 let geometry = nn::DeformConv2dGeometry::new(layer, &inputs.map(shape), &parameters.map(shape))?;
@@ -275,6 +280,11 @@ impl Problem {
                 let geometry = BatchNormGeometry::new(op, &inputs.map(shape))?;
                 named!(reference::batch_norm_backward(&geometry, &inputs.map(slice), grad_output))
             }
+            Self::CrossEntropy(op, inputs) => {
+                let geometry = CrossEntropyGeometry::new(op, &inputs.map(shape))?;
+                let gradient = reference::cross_entropy_backward(&geometry, &inputs.map(slice), grad_output)?;
+                vec![("grad_logits", gradient)]
+            }
             Self::Layer(layer, inputs, parameters) => {
                 let geometry = nn::DeformConv2dGeometry::new(layer, &inputs.map(shape), &parameters.map(shape))?;
                 let (inputs, parameters) = (inputs.map(slice), parameters.map(slice));
@@ -314,6 +324,7 @@ impl Problem {
             Self::Split(op, input) => format!("{op:?} {:?}", input.shape),
             Self::GlobalAveragePool(op, input) => format!("{op:?} {:?}", input.shape),
             Self::BatchNorm(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
+            Self::CrossEntropy(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
             Self::Layer(layer, inputs, parameters) => {
                 format!("{layer:?} {:?} {:?}", inputs.map(shape), parameters.map(shape))
             }
@@ -361,6 +372,10 @@ impl Problem {
             Self::BatchNorm(op, i) => {
                 let (input, scale, shift) = (i.input.stored(data), i.scale.stored(weight), i.shift.stored(weight));
                 Self::BatchNorm(*op, BatchNormInputs { input, scale, shift })
+            }
+            Self::CrossEntropy(op, i) => {
+                let (logits, labels) = (i.logits.stored(data), i.labels.stored(weight));
+                Self::CrossEntropy(*op, CrossEntropyInputs { logits, labels })
             }
             Self::Layer(layer, inputs, parameters) => {
                 let stored = layer_as(inputs, parameters, storage, |array, dtype| Ok(array.stored(dtype)));
@@ -501,6 +516,10 @@ impl Problem {
                 let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
                 run!(BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
             }
+            Self::CrossEntropy(op, inputs) => {
+                let inputs = CrossEntropyInputs { logits: data(&inputs.logits)?, labels: weight(&inputs.labels)? };
+                run!(CrossEntropyPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            }
             Self::Layer(layer, inputs, parameters) => {
                 let upload = |array: &Array, dtype| array.upload_as(gpu, dtype);
                 let (inputs, parameters) = layer_as(inputs, parameters, storage, upload)?;
@@ -574,12 +593,15 @@ impl Problem {
                 )
                 .await
             }};
-            ($plan:expr, $input:expr) => {{
+            ($plan:expr, $input:expr) => {
+                run!($plan, $input, "grad_input")
+            };
+            ($plan:expr, $input:expr, $name:literal) => {{
                 let (plan, input) = ($plan?, $input);
                 let grad_output = &like(plan.forward(recorder, input)?)?;
                 differentiated(
                     gpu, ways,
-                    |recorder| Ok(vec![("grad_input", plan.backward(recorder, input, grad_output)?)]),
+                    |recorder| Ok(vec![($name, plan.backward(recorder, input, grad_output)?)]),
                     |recorder, destinations| match destinations[0].1 {
                         Some(destination) => plan.backward_into(recorder, input, grad_output, destination),
                         None => Ok(()),
@@ -655,6 +677,11 @@ impl Problem {
                 let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
                 let plan = BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec));
                 run!(plan, &inputs.map(|tensor| tensor), BatchNormGradients { input, scale, shift })
+            }
+            Self::CrossEntropy(op, inputs) => {
+                let inputs = CrossEntropyInputs { logits: data(&inputs.logits)?, labels: weight(&inputs.labels)? };
+                let plan = CrossEntropyPlan::new(gpu, op, &inputs.map(Tensor::spec));
+                run!(plan, &inputs.map(|tensor| tensor), "grad_logits")
             }
             Self::BilinearSample(op, inputs) => {
                 let (input, positions) = (data(&inputs.input)?, offset(&inputs.positions)?);

@@ -14,6 +14,11 @@ pub(crate) fn normal(rng: &mut Rng, shape: impl Into<Shape>, sigma: f32) -> Arra
     })
 }
 
+/// Whole numbers below `classes`.
+pub(crate) fn labels(rng: &mut Rng, batch: u32, classes: u32) -> Array {
+    Array::from_fn([batch], |_| rng.u32(..classes) as f32)
+}
+
 /// Elements between 0 and 1.
 pub(crate) fn uniform(rng: &mut Rng, shape: impl Into<Shape>) -> Array {
     Array::from_fn(shape, |_| rng.f32())

@@ -16,8 +16,11 @@ use crate::kernels::columns::ColumnsLayout;
 use crate::kernels::form::Form;
 use crate::kernels::pack_weight;
 
-/// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy.
+/// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
+/// take FORWARD_BYTES, where that leaves enough.
 const STRIP_BYTES: u64 = 10 << 20;
+const FORWARD_BYTES: u64 = 13 << 20;
+const LEAST_STRIP_BYTES: u64 = 1 << 20;
 
 /// A convolution, plain or deformable, by columns.
 pub(in crate::ops) struct Im2colConvolution {
@@ -125,6 +128,11 @@ impl Im2colConvolution {
         })
     }
 
+    fn strip_bytes(&self) -> u64 {
+        let weight = u64::from(self.geometry.out_channels) * depth(&self.geometry, &self.columns) * 4;
+        FORWARD_BYTES.saturating_sub(weight).clamp(LEAST_STRIP_BYTES, STRIP_BYTES)
+    }
+
     /// Records the convolution with a packed weight.
     pub(in crate::ops) fn forward(
         &self,
@@ -142,7 +150,7 @@ impl Im2colConvolution {
         let depth = depth(g, &self.columns);
 
         let chunk = self.columns.images_per_chunk(recorder.gpu());
-        let strip = self.columns.strip_pixels(recorder.gpu(), chunk, STRIP_BYTES);
+        let strip = self.columns.strip_pixels(recorder.gpu(), chunk, self.strip_bytes());
         let packed = self.columns.packed(recorder, chunk)?;
         let columns = Quads::workspace(recorder, self.columns.form, [g.groups, strip, depth as u32 / 4])?;
         for images in pieces(0..im2col.batch, chunk) {

@@ -70,8 +70,9 @@ impl Im2colConvolution {
         }
         let depth = depth(g, columns);
         let chunk = columns.images_per_chunk(recorder.gpu());
+        let weights = u64::from(g.out_channels) * depth * 4;
         let pixel = [depth * u64::from(g.groups) * 4, backward.grad_output.pixel_bytes()];
-        let blocks = Blocks::new(recorder.gpu(), columns, pixel, chunk);
+        let blocks = Blocks::new(recorder.gpu(), columns, pixel, 2 * weights, chunk);
         // Blocks of whole images do not straddle chunks.
         let chunk = chunk - chunk % blocks.images.max(1);
 
@@ -207,8 +208,8 @@ impl StripProducts<'_> {
                 rows: group_rows,
                 columns: depth as u32,
                 depth: block.end - block.start,
-                a: grads.across("grad_output").batched_by(group_rows, 0).from_depth(block.start),
-                b: columns.across("columns").from_depth(block.start),
+                a: grads.across("grad_output").batched_by(group_rows, 0).starting_at(block.start),
+                b: columns.across("columns").starting_at(block.start),
                 bias: None,
                 accumulate,
                 output: Output::Elements(Elements {

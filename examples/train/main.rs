@@ -1,0 +1,33 @@
+//! Trains small networks to read handwritten digits that are turned, scaled and shifted: one with plain convolutions, a wider one, and the
+//! first with its last two convolutions deformable. Every tensor is computed on the device, forward, backward and in the steps of descent.
+//!
+//! `cargo run --release --example train -- --help` lists the options.
+
+#[allow(dead_code)]
+#[path = "../pliant/canvas.rs"]
+mod canvas;
+#[allow(dead_code)]
+#[path = "../pliant/device.rs"]
+mod device;
+mod digits;
+mod network;
+mod picture;
+mod training;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// A failure to be told to whoever started the program.
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let arguments = training::Arguments::parse();
+    match pollster::block_on(training::main(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("train: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,23 @@
+use super::params;
+use crate::error::Result;
+use crate::gpu::{Kernel, Part, Recorder, wgsl};
+
+pub(crate) static CROSS_ENTROPY: Kernel = Kernel {
+    name: "cross_entropy",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "shared/softmax.wgsl", "cross_entropy.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(rows, classes, logits_first, labels_first, losses_first);
+
+pub(crate) fn cross_entropy(
+    recorder: &mut Recorder,
+    [rows, classes]: [u32; 2],
+    [logits, labels, losses]: [&Part; 3],
+) -> Result<()> {
+    let params =
+        Params { rows, classes, logits_first: logits.first, labels_first: labels.first, losses_first: losses.first };
+    let elements = u64::from(rows) * u64::from(classes);
+    recorder.dispatch(&CROSS_ENTROPY, &params, &[logits, labels, losses], 64 * u64::from(rows), elements)
+}

@@ -1,0 +1,29 @@
+use super::params;
+use crate::error::Result;
+use crate::gpu::{Kernel, Part, Recorder, wgsl};
+
+pub(crate) static CROSS_ENTROPY_BACKWARD: Kernel = Kernel {
+    name: "cross_entropy_backward",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "shared/softmax.wgsl", "cross_entropy_backward.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(rows, classes, scale, grad_step, accumulate, logits_first, labels_first, grad_output_first, grad_logits_first,);
+
+pub(crate) fn cross_entropy_backward(
+    recorder: &mut Recorder,
+    params: Params,
+    [logits, labels, grad_output, grad_logits]: [&Part; 4],
+) -> Result<()> {
+    let params = Params {
+        logits_first: logits.first,
+        labels_first: labels.first,
+        grad_output_first: grad_output.first,
+        grad_logits_first: grad_logits.first,
+        ..params
+    };
+    let parts = [logits, labels, grad_output, grad_logits];
+    let elements = u64::from(params.rows) * u64::from(params.classes);
+    recorder.dispatch(&CROSS_ENTROPY_BACKWARD, &params, &parts, 64 * u64::from(params.rows), elements)
+}
