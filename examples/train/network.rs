@@ -145,7 +145,7 @@ impl Trained {
 /// A convolution with its parameters.
 enum Convolution {
     Plain {
-        plan: Conv2dPlan,
+        plan: Box<Conv2dPlan>,
         weight: Trained,
         bias: Option<Trained>,
     },
@@ -162,7 +162,7 @@ impl Convolution {
     fn plain(gpu: &Gpu, op: &Conv2d, input: &Tensor, weight: Trained, bias: Option<Trained>) -> Result<Self> {
         let inputs = conv2d_inputs(input, &weight, bias.as_ref());
         let plan = Conv2dPlan::new(gpu, op, &inputs.map(|tensor| tensor.spec()))?;
-        Ok(Self::Plain { plan, weight, bias })
+        Ok(Self::Plain { plan: Box::new(plan), weight, bias })
     }
 
     fn deformable(gpu: &Gpu, layer: &DeformConv2d, input: &Tensor, parameters: [Trained; 3]) -> Result<Self> {
