@@ -143,9 +143,10 @@ impl Trained {
 }
 
 /// A convolution with its parameters.
+#[expect(clippy::large_enum_variant, reason = "there are four of them")]
 enum Convolution {
     Plain {
-        plan: Box<Conv2dPlan>,
+        plan: Conv2dPlan,
         weight: Trained,
         bias: Option<Trained>,
     },
@@ -154,7 +155,7 @@ enum Convolution {
         /// What the forward pass leaves to the backward pass.
         field: DeformConv2dField<Tensor>,
         /// The weight, and weight and bias of what gives offsets and masks.
-        parameters: Box<[Trained; 3]>,
+        parameters: [Trained; 3],
     },
 }
 
@@ -162,7 +163,7 @@ impl Convolution {
     fn plain(gpu: &Gpu, op: &Conv2d, input: &Tensor, weight: Trained, bias: Option<Trained>) -> Result<Self> {
         let inputs = conv2d_inputs(input, &weight, bias.as_ref());
         let plan = Conv2dPlan::new(gpu, op, &inputs.map(|tensor| tensor.spec()))?;
-        Ok(Self::Plain { plan: Box::new(plan), weight, bias })
+        Ok(Self::Plain { plan, weight, bias })
     }
 
     fn deformable(gpu: &Gpu, layer: &DeformConv2d, input: &Tensor, parameters: [Trained; 3]) -> Result<Self> {
@@ -170,7 +171,7 @@ impl Convolution {
         let (inputs, learned) = (inputs.map(|tensor| tensor.spec()), learned.map(|tensor| tensor.spec()));
         let plan = DeformConv2dPlan::new(gpu, layer, &inputs, &learned)?;
         let field = plan.new_field(gpu)?;
-        Ok(Self::Deformable { plan: Box::new(plan), field, parameters: Box::new(parameters) })
+        Ok(Self::Deformable { plan: Box::new(plan), field, parameters })
     }
 
     fn parameters(&self) -> Vec<&Trained> {

@@ -151,7 +151,7 @@ impl Lease<wgpu::Buffer> {
 
 impl Lease<wgpu::Texture> {
     pub(super) fn image(gpu: &Gpu, size: u64) -> Result<Self> {
-        let size = image::whole_rows(size_class(size));
+        let size = image::whole_rows(size);
         Self::new(&gpu.inner.images, size, || Ok(Own::new(gpu, image::texture(gpu, size)?, size)))
     }
 }

@@ -12,15 +12,6 @@ pub(crate) enum Form {
     Panels,
 }
 
-impl std::fmt::Display for Form {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Rows => "rows",
-            Self::Panels => "panels",
-        })
-    }
-}
-
 /// A kernel's variants by the form of its workspace.
 pub(crate) struct ByForm {
     pub(crate) rows: Kernel,

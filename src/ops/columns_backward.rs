@@ -24,7 +24,7 @@ const BLOCK_PIXELS: u32 = 1024;
 const BLOCK_BYTES: u64 = 16 << 20;
 
 /// All workspace of a backward pass takes about this many bytes: blocks get what packed images, weights and chains leave, and these at least.
-const BACKWARD_BYTES: u64 = 50 << 20;
+const BACKWARD_BYTES: u64 = 46 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 
 /// The most samples of a strip in one offset group: lavapipe leaves the loops of an invocation after 65,535 iterations in all, and those that

@@ -36,8 +36,12 @@ impl PackedWeight {
 
     /// The memory, for a plan whose kernels read the weight in a given order.
     pub(super) fn packed_for(&self, needs: Packing) -> Result<Packed> {
-        if self.packing != needs {
-            let has = self.packing;
+        let has = self.packing;
+        if has == (Packing { form: has.form, ..needs }) && has != needs {
+            let message = "weight was packed for images of another size: the largest are packed in another form";
+            return Err(Error::attribute("weight", message));
+        }
+        if has != needs {
             return Err(Error::attribute("weight", format!("weight was packed for {has}; the plan has {needs}")));
         }
         Ok(self.packed.clone())
@@ -68,8 +72,8 @@ impl Packing {
 
 impl std::fmt::Display for Packing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { strategy, form, groups, offset_groups } = self;
-        write!(f, "{groups} groups and {offset_groups} offset groups by {strategy} in {form}")
+        let Self { strategy, groups, offset_groups, .. } = self;
+        write!(f, "{groups} groups and {offset_groups} offset groups by {strategy}")
     }
 }
 

@@ -17,10 +17,9 @@ use crate::kernels::form::Form;
 use crate::kernels::pack_weight;
 
 /// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
-/// take FORWARD_BYTES, where that leaves enough.
+/// take FORWARD_BYTES, but a tile of the product is filled.
 const STRIP_BYTES: u64 = 10 << 20;
 const FORWARD_BYTES: u64 = 13 << 20;
-const LEAST_STRIP_BYTES: u64 = 1 << 20;
 
 /// A convolution, plain or deformable, by columns.
 pub(in crate::ops) struct Im2colConvolution {
@@ -130,7 +129,8 @@ impl Im2colConvolution {
 
     fn strip_bytes(&self) -> u64 {
         let weight = u64::from(self.geometry.out_channels) * depth(&self.geometry, &self.columns) * 4;
-        FORWARD_BYTES.saturating_sub(weight).clamp(LEAST_STRIP_BYTES, STRIP_BYTES)
+        let tile = 64 * depth(&self.geometry, &self.columns) * u64::from(self.geometry.groups) * 4;
+        FORWARD_BYTES.saturating_sub(weight).max(tile).min(STRIP_BYTES)
     }
 
     /// Records the convolution with a packed weight.
