@@ -11,7 +11,8 @@
 // gradients  as samples: gradients_rows, gradients_panels
 //
 // The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
-// Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
+// Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate. The last multiplies the sums by
+// the mask, which may be infinite; until then the fourth component says which of the first two have terms, y as 1 and x as 2.
 // One invocation does one sample.
 
 struct Params {
@@ -28,6 +29,7 @@ struct Params {
     border: u32,
     edge_zero: u32,
     accumulate: u32,
+    last: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -41,12 +43,12 @@ fn slope(low: i32, fraction: f32, extent: i32) -> f32 {
     return select(1.0, 0.0, clamped || at_edge);
 }
 
-// The sum over neighbours of weights, or derivatives of weights, times products, and that times a factor. What does not count is 0,
+// The sum over neighbours of weights, or derivatives of weights, times products, and 1 where there are any. What does not count is 0,
 // whatever it is multiplied with.
-fn sum_of(weights: vec4<f32>, products: vec4<f32>, exists: vec4<bool>, factor: f32) -> f32 {
+fn sum_of(weights: vec4<f32>, products: vec4<f32>, exists: vec4<bool>) -> vec2<f32> {
     let counts = exists & (weights != vec4<f32>(0.0));
     let sum = dot(vec4<f32>(1.0), select(vec4<f32>(0.0), weights * products, counts));
-    return select(0.0, factor * sum, any(counts));
+    return vec2<f32>(sum, select(0.0, 1.0, any(counts)));
 }
 
 @compute @workgroup_size(64)
@@ -117,11 +119,19 @@ fn sample_gradients(
 
     let slope_y = slope(low.x, fraction.x, extent.x) * vec4<f32>(-1.0, -1.0, 1.0, 1.0);
     let slope_x = slope(low.y, fraction.y, extent.y) * vec4<f32>(-1.0, 1.0, -1.0, 1.0);
-    let result = vec4<f32>(
-        sum_of(slope_y * weight_x, products, modulated, modulation),
-        sum_of(slope_x * weight_y, products, modulated, modulation),
-        sum_of(weight_y * weight_x, products, exists, 1.0),
+    let by_y = sum_of(slope_y * weight_x, products, modulated);
+    let by_x = sum_of(slope_x * weight_y, products, modulated);
+    let by_mask = sum_of(weight_y * weight_x, products, exists);
+    let before = gradients_before(sample);
+    let sums = before.xyz + vec3<f32>(by_y.x, by_x.x, by_mask.x);
+    let y_has_terms = by_y.y + before.w % 2.0 > 0.0;
+    let x_has_terms = 2.0 * by_x.y + before.w > 1.0;
+    let terms = select(0.0, 1.0, y_has_terms) + select(0.0, 2.0, x_has_terms);
+    let done = vec4<f32>(
+        select(0.0, modulation * sums.x, y_has_terms),
+        select(0.0, modulation * sums.y, x_has_terms),
+        sums.z,
         0.0,
     );
-    store_gradients(sample, result);
+    store_gradients(sample, select(vec4<f32>(sums, terms), done, params.last != 0u));
 }

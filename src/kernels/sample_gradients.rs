@@ -83,6 +83,7 @@ params!(
     border,
     edge_zero,
     accumulate,
+    last,
 );
 
 pub(crate) fn compile(gpu: &Gpu, form: Form) -> Result<()> {

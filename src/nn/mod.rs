@@ -4,14 +4,16 @@
 //! in place by whoever trains them: [`Sgd`] and [`Adam`] do. A plan binds it to the shapes of what it reads, and records it like an op.
 //!
 //! ```no_run
-//! use pliant::nn::{DeformConv2d, DeformConv2dGradients, DeformConv2dParameters, DeformConv2dPlan, DeformConv2dSizes, Mask};
+//! use pliant::nn::{
+//!     DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformConv2dParameters, DeformConv2dPlan, DeformConv2dSizes, Mask,
+//! };
 //! use pliant::{DType, Gpu, Recorder, Tensor};
 //!
 //! # fn example(gpu: Gpu, input: Tensor, grad_output: Tensor, mut uniform: impl FnMut() -> f32) -> pliant::Result<()> {
 //! let layer = DeformConv2d { padding: [1; 4], mask: Mask::Sigmoid, ..DeformConv2d::default() };
 //! let sizes = DeformConv2dSizes::new([64, 64], [3, 3]);
 //! let parameters = DeformConv2dParameters::new(&gpu, &layer, &sizes, DType::F32, &mut uniform)?;
-//! let (inputs, parameters) = ((&input).into(), parameters.map(|tensor| tensor));
+//! let (inputs, parameters) = (DeformConv2dInputs::from(&input), parameters.map(|tensor| tensor));
 //!
 //! let plan = DeformConv2dPlan::new(&gpu, &layer, &inputs.map(|t| t.spec()), &parameters.map(|t| t.spec()))?;
 //! let field = plan.new_field(&gpu)?; // what the forward pass leaves to the backward pass

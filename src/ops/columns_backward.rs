@@ -441,7 +441,9 @@ impl<'a> Pass<'a> {
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, places, cells } = samples;
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
-        for (band, packed) in columns.bands(recorder.gpu(), chunk.images.end - chunk.images.start).zip(chunk.packed) {
+        let images = chunk.images.end - chunk.images.start;
+        let bands = 0..images * height * width;
+        for (band, packed) in columns.bands(recorder.gpu(), images).zip(chunk.packed) {
             let before = (strip.images.start - chunk.images.start) * height * width;
             let params = sample_gradients::Params {
                 pixels: strip.len(),
@@ -458,6 +460,7 @@ impl<'a> Pass<'a> {
                 border: border(deformation.border),
                 edge_zero: (deformation.edge_derivative == EdgeDerivative::Zero).into(),
                 accumulate: (band.start > 0).into(),
+                last: (band.end == bands.end).into(),
             };
             let parts = [grad_columns, &packed.part("input")?, &tables.sample_table.part(), places, cells, gradients];
             sample_gradients::sample_gradients(recorder, columns.form, params, parts, kept)?;

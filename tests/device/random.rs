@@ -421,6 +421,8 @@ fn agree(problem: &Problem, device: Implementation<'_>) -> Result<(), String> {
     match pollster::block_on(problem.run(device)) {
         Err(Error::Shape { .. } | Error::Attribute { .. }) => Ok(()),
         Err(error) => Err(format!("the reference says {refused}; the device says {error}")),
+        // A device gives 0 for a region of an image that does not exist: it cannot know before.
+        Ok(_) if matches!(refused, Error::Attribute { argument: "rois", .. }) => Ok(()),
         Ok(_) => Err(format!("the reference says {refused}; the device does it")),
     }
 }
@@ -447,6 +449,13 @@ fn agrees(seed: u64) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn seeds_that_have_failed_agree() {
+    for seed in [16184290642315677794, 299017641748847286] {
+        agrees(seed).unwrap_or_else(|miss| panic!("{miss}"));
+    }
 }
 
 proptest! {
