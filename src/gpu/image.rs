@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 /// Quads of f32 in an image that kernels alone use: quad `i` is the texel (i % width, i / width). See shared/panels.wgsl.
 #[derive(Debug, Clone)]
 pub(crate) struct Image {
-    texture: wgpu::Texture,
+    /// Of the whole texture: made once, bound by many dispatches.
+    view: wgpu::TextureView,
 }
 
 /// Texels in a row of an image.
@@ -25,16 +26,20 @@ impl Image {
 
     /// An image of its own.
     pub(crate) fn new(gpu: &Gpu, quads: u64) -> Result<Self> {
-        Ok(Self { texture: texture(gpu, whole_rows(quads * QUAD))? })
+        Ok(Self::of(&texture(gpu, whole_rows(quads * QUAD))?))
     }
 
     pub(super) fn leased(lease: &Lease<wgpu::Texture>) -> Result<Self> {
-        Ok(Self { texture: lease.memory()?.clone() })
+        Ok(Self::of(lease.memory()?))
+    }
+
+    fn of(texture: &wgpu::Texture) -> Self {
+        Self { view: texture.create_view(&wgpu::TextureViewDescriptor::default()) }
     }
 
     /// All of it, as a binding.
     pub(crate) fn part(&self) -> Part {
-        Part::image(&self.texture)
+        Part::image(&self.view)
     }
 }
 

@@ -237,8 +237,8 @@ impl Part {
         Self { resource: Resource::Buffer { buffer: buffer.clone(), offset: 0, size: buffer.size() }, first: 0 }
     }
 
-    pub(super) fn image(texture: &wgpu::Texture) -> Self {
-        Self { resource: Resource::Image(texture.create_view(&wgpu::TextureViewDescriptor::default())), first: 0 }
+    pub(super) fn image(view: &wgpu::TextureView) -> Self {
+        Self { resource: Resource::Image(view.clone()), first: 0 }
     }
 
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
