@@ -5,17 +5,15 @@ fn a_within(i: u32, invocation: u32) -> u32 {
     return 8u * i + invocation;
 }
 
-// Where the four rows from one on that are eight apart have their first quads.
-fn a_start(batch: u32, row: u32) -> vec4<u32> {
-    let at = vec4<u32>(params.a_row + row) + vec4<u32>(0u, 8u, 16u, 24u);
+// Where a row and the eighth from it have their first quads.
+fn a_start(batch: u32, row: u32) -> vec2<u32> {
+    let at = vec2<u32>(params.a_row + row) + vec2<u32>(0u, 8u);
     let panel = at / 32u * params.a_quads + params.a_quad;
     return params.a_first + batch * params.a_batch + panel * 32u + at % 32u;
 }
 
-// Four k of four rows; each row is a column of the matrix.
-fn a_rows(start: vec4<u32>, k: u32) -> mat4x4<f32> {
+// Four k of two rows; each row is a column of the matrix.
+fn a_rows(start: vec2<u32>, k: u32) -> mat2x4<f32> {
     let at = start + k * 8u;
-    return mat4x4<f32>(
-        textureLoad(a, texel(at.x)), textureLoad(a, texel(at.y)), textureLoad(a, texel(at.z)), textureLoad(a, texel(at.w)),
-    );
+    return mat2x4<f32>(textureLoad(a, texel(at.x)), textureLoad(a, texel(at.y)));
 }

@@ -3,16 +3,17 @@
 //
 // a and b are matrices in quads along their rows, in panels: shared/panels.wgsl. Each is read one of two ways:
 //
-// along   the operand's vectors (rows of a, columns of b) are rows of its matrix, and their elements lie along them: the i-th of an
-//         invocation's four vectors of 32 is at 8 i + invocation: shared/subgroup_a_along.wgsl, subgroup_b_along.wgsl
-// across  the rows of its matrix are the depth: an invocation's four vectors are a quad: subgroup_a_across.wgsl, subgroup_b_across.wgsl
+// along   the operand's vectors (rows of a, columns of b) are rows of its matrix, and their elements lie along them:
+//         shared/subgroup_a_along.wgsl, subgroup_b_along.wgsl
+// across  the rows of its matrix are the depth, and a quad has four vectors: subgroup_a_across.wgsl, subgroup_b_across.wgsl
 //
 // x_first   place at which the matrices of operand x start; batches are x_batch apart
 // x_row     row of the matrix that is the first vector, or k 0; x_quad quad that is k 0, or the first four vectors
 // x_quads   quads of a row
 //
-// One workgroup, which is one subgroup, does a tile of 32 rows and 64 columns. Each invocation loads four rows of a for all, and does eight
-// columns, four of each half. Tiles are numbered by row, column, batch. How an element is summed depends on the depth alone.
+// One workgroup, which is one subgroup, does a tile of 16 rows and 64 columns. Each invocation loads two rows of a for all, and does eight
+// columns, four of each half: x_within says which. Tiles are numbered by row, column, batch. How an element is summed depends on the depth
+// alone. A loop over a larger tile does not fit the caches in which a CPU keeps its instructions.
 
 struct Params {
     rows: u32,
@@ -44,7 +45,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 
-const ROWS = 32u;
+const ROWS = 16u;
 const COLUMNS = 64u;
 
 // Sums of eight rows, one from each invocation, and of the four columns of a half.
@@ -63,12 +64,8 @@ struct Sums {
 struct Tile {
     left0: Sums,
     left1: Sums,
-    left2: Sums,
-    left3: Sums,
     right0: Sums,
     right1: Sums,
-    right2: Sums,
-    right3: Sums,
 }
 
 // Four k of a row, times four columns; each column of the matrix is one k.
@@ -91,16 +88,12 @@ fn add_products(sums: Sums, row: vec4<f32>, columns: mat4x4<f32>) -> Sums {
 }
 
 // Adds four k of the whole tile. Each column of `rows` is a row of a, each of `left` and `right` one k of b.
-fn add_tile(tile: Tile, rows: mat4x4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Tile {
+fn add_tile(tile: Tile, rows: mat2x4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Tile {
     return Tile(
         add_products(tile.left0, rows[0], left),
         add_products(tile.left1, rows[1], left),
-        add_products(tile.left2, rows[2], left),
-        add_products(tile.left3, rows[3], left),
         add_products(tile.right0, rows[0], right),
         add_products(tile.right1, rows[1], right),
-        add_products(tile.right2, rows[2], right),
-        add_products(tile.right3, rows[3], right),
     );
 }
 
@@ -117,23 +110,20 @@ fn no_uniform(value: u32) -> u32 {
     return subgroupBroadcast(value, 0u);
 }
 
-// The sums of the whole tile, with the next row or the next four times eight rows first: what stores them does so in loops, since
-// lavapipe compiles each site of a load or a store for long.
+// The sums of the whole tile, with the next row or the other eight rows first: what stores them does so in loops, since lavapipe compiles
+// each site of a load or a store for long.
 fn next_row(sums: Sums) -> Sums {
     return Sums(sums.r1, sums.r2, sums.r3, sums.r4, sums.r5, sums.r6, sums.r7, sums.r0);
 }
 
 fn next_rows(tile: Tile) -> Tile {
-    return Tile(
-        tile.left1, tile.left2, tile.left3, tile.left0,
-        tile.right1, tile.right2, tile.right3, tile.right0,
-    );
+    return Tile(tile.left1, tile.left0, tile.right1, tile.right0);
 }
 
 fn store_tile(start: vec3<u32>, lane: u32, sums: Tile) {
     let accumulate = no_uniform(params.accumulate) != 0u;
     var tile = sums;
-    for (var i = 0u; i < 4u; i++) {
+    for (var i = 0u; i < 2u; i++) {
         for (var invocation = 0u; invocation < 8u; invocation++) {
             let row = start.y + a_within(i, invocation);
             if row < params.rows {

@@ -62,7 +62,7 @@ macro_rules! kernel {
 pub(super) use kernel;
 
 /// Rows and columns of the tile that one workgroup does.
-pub(crate) const TILE: [u32; 2] = [32, 64];
+pub(crate) const TILE: [u32; 2] = [16, 64];
 
 impl Params {
     fn tiles(&self) -> u64 {
