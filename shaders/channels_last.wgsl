@@ -1,8 +1,8 @@
 // Images with their channels last, in quads: packed[image, pixel, quad] holds the channels of a quad, and 0 in the lanes beyond them.
 //
 // input         (image, channel, pixel): the binding starts at a pixel of channel channel_first of an image
-// channel_quads per quad: its first channel, how many it has, its offset group, 0
 // made          (pixel of all images, row_quads) quads: shared/made_rows.wgsl, shared/made_panels.wgsl
+// table         per quad: its first channel, how many it has, its offset group, 0: shared/table_rows.wgsl, shared/table_panels.wgsl
 //
 // A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
 // image. It fills the lanes from lane_first to lane_end; lanes before them were filled before. One invocation packs one quad of one
@@ -24,7 +24,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(3) var<storage, read> channel_quads: array<vec4<u32>>;
 
 @compute @workgroup_size(64)
 fn channels_last(
@@ -42,17 +41,20 @@ fn channels_last(
     let quad = params.quad_first + by_quad.y;
     let image = by_quad.x;
 
-    let table = channel_quads[quad];
+    let channels = table_entry(quad);
     // Wraps where the first lanes are not bound.
-    let channel = image * params.channels + table.x - params.channel_first;
+    let channel = image * params.channels + channels.x - params.channel_first;
     let start = params.input_first + channel * params.plane + pixel;
     let place = quad_place(0u, image * params.pixels + pixel, quad, 0u, params.row_quads);
     var value = vec4<f32>(0.0);
     if params.lane_first > 0u {
         value = made_before(place);
     }
-    for (var lane = params.lane_first; lane < min(table.y, params.lane_end); lane++) {
-        value = select(value, vec4<f32>(input[start + lane * params.plane]), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(lane));
+    let end = min(channels.y, params.lane_end);
+    for (var lane = 0u; lane < 4u; lane++) {
+        if params.lane_first <= lane && lane < end {
+            value[lane] = input[start + lane * params.plane];
+        }
     }
     store_made(place, value);
 }

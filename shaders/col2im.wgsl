@@ -45,7 +45,7 @@ fn col2im(
     if at.x >= params.images {
         return;
     }
-    let run = block_runs[params.run_first + at.y];
+    let run = table_entry(params.run_first + at.y);
     let pixel = params.pixel_first + mine.y;
     let yx = divide(pixel, params.width);
 

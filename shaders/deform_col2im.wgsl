@@ -42,7 +42,7 @@ fn deform_col2im(
     if at.x >= params.images {
         return;
     }
-    let run = block_runs[params.run_first + at.y];
+    let run = table_entry(params.run_first + at.y);
     let pixel = params.pixel_first + mine.y;
     let yx = divide(pixel, params.width);
     let offset_group = run.y - params.offset_group_first;

@@ -17,7 +17,7 @@ fn deform_im2col(
     if !mine.exists {
         return;
     }
-    let run = unpack_bits(channel_runs[mine.run]);
+    let run = table_entry(mine.run);
     let at = run.y * params.taps + mine.tap - params.point_first;
     if at >= params.points {
         return;

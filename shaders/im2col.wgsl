@@ -19,7 +19,7 @@ fn im2col(
     let in_band = out_pixel.x * params.height * params.width + at.x * params.width + at.y - params.band_first;
     let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.band_pixels;
 
-    let run = unpack_bits(channel_runs[mine.run]);
+    let run = table_entry(mine.run);
     let columns = columns_start(mine, run);
     let source = quad_place(0u, select(0u, in_band, inside), run.x, 0u, params.quads);
     let quads = run_quads(run);

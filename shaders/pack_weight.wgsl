@@ -2,9 +2,9 @@
 // quad of channels of the output channel's group, and 0 in the lanes beyond them.
 //
 // weight        (out_channel, channel of the group, tap), from the first out_channel of row row_first on
-// channel_quads per quad: its first channel, how many it has, its offset group, 0
 // made          (group, row of the group, quad) quads, a row's quads by tap and quad of the group; a group's output channels are the first of
 //               its group_rows rows, the others 0: shared/made_rows.wgsl, counted from packed_first on, and shared/made_panels.wgsl
+// table         per quad: its first channel, how many it has, its offset group, 0: shared/table_rows.wgsl, shared/table_panels.wgsl
 //
 // A dispatch does `rows` of them. One invocation packs one quad of one tap.
 
@@ -23,7 +23,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> channel_quads: array<vec4<u32>>;
 
 @compute @workgroup_size(64)
 fn pack_weight(
@@ -39,14 +38,15 @@ fn pack_weight(
     }
     let row = divide(params.row_first + by_tap.x, params.group_rows);
     let group = row.x;
-    let table = channel_quads[group * params.quads_per_group + by_quad.y];
-    let channels = select(0u, table.y, row.y < params.group_out_channels);
+    let of_quad = table_entry(group * params.quads_per_group + by_quad.y);
+    let channels = select(0u, of_quad.y, row.y < params.group_out_channels);
     let out_channel = group * params.group_out_channels + row.y - params.out_channel_first;
-    let channel = out_channel * params.group_channels + table.x - group * params.group_channels;
+    let channel = out_channel * params.group_channels + of_quad.x - group * params.group_channels;
     var value = vec4<f32>(0.0);
-    for (var i = 0u; i < channels; i++) {
-        let element = weight[params.weight_first + (channel + i) * params.taps + by_tap.y];
-        value = select(value, vec4<f32>(element), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(i));
+    for (var i = 0u; i < 4u; i++) {
+        if i < channels {
+            value[i] = weight[params.weight_first + (channel + i) * params.taps + by_tap.y];
+        }
     }
     let quad = by_tap.y * params.quads_per_group + by_quad.y;
     let place = quad_place(group, row.y, quad, params.group_rows, params.taps * params.quads_per_group);

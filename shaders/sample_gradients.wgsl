@@ -4,8 +4,8 @@
 // packed     (pixel of all images, quad) quads of channels, of which there are the pixels from band_first on, band_pixels of them:
 //            packed_rows, packed_panels
 // kept       the columns, where they are wanted: given_kept_rows, columns_kept_panels
-// runs       per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
-//            offset group: its first quad, counted over all groups; its channels; its group; 0
+// table      per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
+//            offset group: its first quad, counted over all groups; its channels; its group; 0: table_rows, table_panels
 // samples    shared/samples.wgsl: samples_rows, samples_panels
 // cells      likewise
 // gradients  as samples: gradients_rows, gradients_panels
@@ -33,7 +33,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(3) var<storage, read> runs: array<QuadBits>;
 @group(0) @binding(5) var<storage, read> cells: array<u32>;
 
 // The derivative of the upper neighbour's weight along an axis.
@@ -98,9 +97,9 @@ fn sample_gradients(
 
     // The sum over the channels of the columns' gradients times each neighbour.
     var products = vec4<f32>(0.0);
-    let table = unpack_bits(runs[mine.x]);
-    for (var i = 0u; i < table.y; i++) {
-        let run = unpack_bits(runs[table.x + i]);
+    let runs = table_entry(mine.x);
+    for (var i = 0u; i < runs.y; i++) {
+        let run = table_entry(runs.x + i);
         let first = by_tap.y * params.quads_per_group + run.x - run.z * params.quads_per_group;
         let column = quad_place(run.z, by_tap.x, first, params.pixels, params.taps * params.quads_per_group);
         for (var quad = 0u; 4u * quad < run.y; quad++) {

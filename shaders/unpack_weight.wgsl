@@ -1,8 +1,8 @@
 // The gradient of a weight in the order of the weight itself: the inverse of pack_weight.wgsl.
 //
 // packed        (row, tap, quad of the group) quads, from row row_first on; a group's output channels are the first of its group_rows rows
-// channel_quads per quad: its first channel, how many it has, its offset group, 0
 // weight        (out_channel, channel of the group, tap), from the first out_channel of row row_first on; added to where accumulate is 1
+// table         per quad: its first channel, how many it has, its offset group, 0: shared/table_rows.wgsl, shared/table_panels.wgsl
 //
 // A dispatch does `rows` of them. One invocation unpacks one quad of one tap.
 
@@ -22,8 +22,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> packed: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> channel_quads: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> weight: array<f32>;
 
 @compute @workgroup_size(64)
 fn unpack_weight(
@@ -39,11 +38,11 @@ fn unpack_weight(
         return;
     }
     let group = row.x;
-    let table = channel_quads[group * params.quads_per_group + by_quad.y];
+    let of_quad = table_entry(group * params.quads_per_group + by_quad.y);
     let out_channel = group * params.group_out_channels + row.y - params.out_channel_first;
-    let channel = out_channel * params.group_channels + table.x - group * params.group_channels;
+    let channel = out_channel * params.group_channels + of_quad.x - group * params.group_channels;
     let value = packed[params.packed_first / 4u + invocation];
-    for (var i = 0u; i < table.y; i++) {
+    for (var i = 0u; i < of_quad.y; i++) {
         let at = params.weight_first + (channel + i) * params.taps + by_tap.y;
         weight[at] = select(0.0, weight[at], params.accumulate != 0u) + value[i];
     }

@@ -2,15 +2,14 @@
 //
 // given       (group, pixel, quad) gradients of columns, a pixel's quads by tap and quad of the group, pixels counted over the strip:
 //             given_rows, given_panels
-// block_runs  per run of at most four quads with one group and one offset group: its first quad, counted over all groups; its offset
-//             group; its first channel; 32 * group + channels
 // grad_input  (image, channel, pixel), from the first channel of run run_first that is done, and pixel pixel_first, on
+// table       per run of at most four quads with one group and one offset group: its first quad, counted over all groups; its offset
+//             group; its first channel; 32 * group + channels: table_rows, table_panels
 //
 // One invocation does one pixel for the channels of one run, those from lane_first to lane_end if they are not all: it adds to what is
 // there where accumulate is 1.
 
-@group(0) @binding(2) var<storage, read> block_runs: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read_write> grad_input: array<f32>;
+@group(0) @binding(2) var<storage, read_write> grad_input: array<f32>;
 
 // The sums of up to four quads.
 struct Block {
@@ -45,7 +44,7 @@ fn columns_start(run: vec4<u32>, pixel: u32, tap: u32) -> u32 {
 
 // Where the channels of a run start at a pixel. Wraps where the first are not bound.
 fn gradient_start(image: u32, run: vec4<u32>, pixel: u32) -> u32 {
-    let channel = image * params.channels + run.z - block_runs[params.run_first].z - params.lane_first;
+    let channel = image * params.channels + run.z - table_entry(params.run_first).z - params.lane_first;
     return params.grad_input_first + channel * params.plane + pixel - params.pixel_first;
 }
 

@@ -3,13 +3,11 @@
 // columns      see the files that declare it: columns_quads with columns_rows or columns_panels; columns_channels
 // packed       (pixel of all images, quad) quads of channels, of which there are the pixels from band_first on, band_pixels of them:
 //              packed_rows, packed_panels
-// channel_runs per run of quads with one group and one offset group: its first quad, its offset group, and two more for whoever stores
-//              its columns
+// table        per run of quads with one group and one offset group: its first quad, its offset group, and two more for whoever stores
+//              its columns: table_rows, table_panels
 //
 // Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
 // One invocation does one run of one tap of one output pixel.
-
-@group(0) @binding(3) var<storage, read> channel_runs: array<QuadBits>;
 
 // What an invocation does: an output pixel, counted from pixel_first, one of its taps, and a run.
 struct Share {

@@ -37,8 +37,8 @@ impl Capabilities {
         let features = features & (Gpu::OPTIONAL_FEATURES | Gpu::COOPERATIVE_FEATURES);
         let mut capabilities = Self { info, features, limits, cooperative_matrices };
         if !capabilities.software() {
-            // No kernel for a GPU uses the one; the other would put tensors where a GPU reads them slowly.
-            capabilities.features.remove(wgpu::Features::SHADER_INT64 | wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
+            // It would put tensors where a GPU reads them slowly.
+            capabilities.features.remove(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
         }
         capabilities
     }
@@ -80,14 +80,13 @@ impl Capabilities {
     }
 
     /// Whether kernels keep their workspace in images, and multiply matrices by subgroups of 8. Adapters that run on the CPU load lane by
-    /// lane: a texel costs them much less than four words of a buffer, and two words of 64 bits half as much as four of 32.
+    /// lane: a texel costs them much less than four words of a buffer.
     pub fn images(&self) -> bool {
         let limits = &self.limits;
         self.software()
             && self.subgroup_size() == Some(8)
-            && self.features.contains(wgpu::Features::SHADER_INT64)
             && limits.max_texture_dimension_2d >= Image::MIN_DIMENSION
-            && limits.max_storage_textures_per_shader_stage >= 3
+            && limits.max_storage_textures_per_shader_stage >= Image::MOST_BOUND
     }
 
     /// Whether kernels may multiply matrices of `side` rows and columns of f16 into sums of f32.

@@ -15,11 +15,14 @@ pub(crate) struct Image {
 const WIDTH: u32 = 4096;
 
 /// Bytes of a quad of f32, which is a texel.
-const QUAD: u64 = 16;
+pub(super) const QUAD: u64 = 16;
 
 impl Image {
     /// The least that a device must allow, for images to be large enough for anything.
     pub(super) const MIN_DIMENSION: u32 = 8192;
+
+    /// Images that a kernel binds at most.
+    pub(crate) const MOST_BOUND: u32 = 6;
 
     /// The most bytes.
     pub(crate) const MOST_BYTES: u64 = WIDTH as u64 * Self::MIN_DIMENSION as u64 * QUAD;
@@ -68,6 +71,35 @@ pub(super) fn texture(gpu: &Gpu, size: u64) -> Result<wgpu::Texture> {
     })
 }
 
+/// A texture of entries of four words, entry `i` where quad `i` of an image is.
+pub(super) fn constant(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<wgpu::Texture> {
+    let width = (entries.len() as u64).clamp(1, WIDTH.into()) as u32;
+    let height = entries.len().div_ceil(width as usize).max(1);
+    let mut contents = entries.to_vec();
+    contents.resize(width as usize * height, [0; 4]);
+    gpu.before_allocation(contents.len() as u64 * QUAD)?;
+    gpu.guarded(|| {
+        let texture = gpu.device().create_texture(&wgpu::TextureDescriptor {
+            label: Some(label),
+            size: wgpu::Extent3d { width, height: height as u32, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba32Uint,
+            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
+            view_formats: &[],
+        });
+        write(gpu.queue(), &texture, bytemuck::cast_slice(&contents));
+        texture
+    })
+}
+
+fn write(queue: &wgpu::Queue, texture: &wgpu::Texture, contents: &[u8]) {
+    let row = texture.width() * QUAD as u32;
+    let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
+    queue.write_texture(texture.as_image_copy(), contents, layout, texture.size());
+}
+
 fn extent(size: u64) -> wgpu::Extent3d {
     let height = (size / QUAD / u64::from(WIDTH)) as u32;
     wgpu::Extent3d { width: WIDTH, height, depth_or_array_layers: 1 }
@@ -75,8 +107,6 @@ fn extent(size: u64) -> wgpu::Extent3d {
 
 /// Fills it with NaN.
 pub(super) fn poison(queue: &wgpu::Queue, texture: &wgpu::Texture) {
-    let row = WIDTH * QUAD as u32;
-    let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
-    let data = vec![0xff; row as usize * texture.height() as usize];
-    queue.write_texture(texture.as_image_copy(), &data, layout, texture.size());
+    let size = texture.width() as usize * texture.height() as usize * QUAD as usize;
+    write(queue, texture, &vec![0xff; size]);
 }

@@ -94,10 +94,8 @@ struct Counters {
 
 impl Gpu {
     /// The optional features that pliant uses where an adapter has them. Nothing depends on them.
-    pub const OPTIONAL_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP
-        .union(wgpu::Features::SHADER_INT64)
-        .union(wgpu::Features::TIMESTAMP_QUERY)
-        .union(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
+    pub const OPTIONAL_FEATURES: wgpu::Features =
+        wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY).union(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
 
     /// What cooperative matrices of f16 need. They are used where they are asked for, or a caller's own device has them enabled.
     pub const COOPERATIVE_FEATURES: wgpu::Features =

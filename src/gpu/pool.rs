@@ -28,14 +28,7 @@ impl<M> Own<M> {
 impl OwnBuffer {
     fn buffer(gpu: &Gpu, label: &str, size: u64, usage: wgpu::BufferUsages, contents: Option<&[u8]>) -> Result<Self> {
         let buffer = gpu.create_buffer(label, size, usage, contents.is_some())?;
-        if let Some(contents) = contents {
-            gpu.guarded(|| {
-                if let Ok(mut mapped) = buffer.get_mapped_range_mut(..) {
-                    mapped.slice(..contents.len()).copy_from_slice(contents);
-                }
-                buffer.unmap();
-            })?;
-        }
+        let buffer = contents.map_or(Ok(buffer.clone()), |contents| fill(gpu, buffer, contents))?;
         Ok(Self::new(gpu, buffer, size))
     }
 }
@@ -46,21 +39,43 @@ impl<M> Drop for Own<M> {
     }
 }
 
-/// A table that a plan makes once and kernels read.
+/// A table of four words an entry that a plan makes once and kernels read.
 pub(crate) struct Constant {
-    buffer: OwnBuffer,
+    part: Part,
+    _counted: Own<()>,
 }
 
 impl Constant {
-    pub(crate) fn new(gpu: &Gpu, label: &str, contents: &[u8]) -> Result<Self> {
-        Ok(Self {
-            buffer: OwnBuffer::buffer(gpu, label, contents.len() as u64, wgpu::BufferUsages::STORAGE, Some(contents))?,
-        })
+    /// In a buffer.
+    pub(crate) fn buffer(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<Self> {
+        let contents = bytemuck::cast_slice(entries);
+        let size = contents.len() as u64;
+        let buffer = fill(gpu, gpu.create_buffer(label, size, wgpu::BufferUsages::STORAGE, true)?, contents)?;
+        Ok(Self { part: Part::whole(&buffer), _counted: Own::new(gpu, (), size) })
+    }
+
+    /// In an image: see [`Image`](super::Image).
+    pub(crate) fn image(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<Self> {
+        let texture = image::constant(gpu, label, entries)?;
+        let size = u64::from(texture.width()) * u64::from(texture.height()) * image::QUAD;
+        let part = Part::image(&texture.create_view(&wgpu::TextureViewDescriptor::default()));
+        Ok(Self { part, _counted: Own::new(gpu, (), size) })
     }
 
     pub(crate) fn part(&self) -> Part {
-        Part::whole(&self.buffer.memory)
+        self.part.clone()
     }
+}
+
+/// Writes what a buffer that has been made to be mapped holds first.
+fn fill(gpu: &Gpu, buffer: wgpu::Buffer, contents: &[u8]) -> Result<wgpu::Buffer> {
+    gpu.guarded(|| {
+        if let Ok(mut mapped) = buffer.get_mapped_range_mut(..) {
+            mapped.slice(..contents.len()).copy_from_slice(contents);
+        }
+        buffer.unmap();
+    })?;
+    Ok(buffer)
 }
 
 /// Buffers or images of one use, workspace or staging, that nobody holds. They come back when their recording or their download is

@@ -4,19 +4,19 @@ use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $place:literal, $pack:literal) => {
+    ($variant:literal, $place:literal, $pack:literal, $table:literal) => {
         Kernel {
             name: "channels_last",
             variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $place, $pack, "channels_last.wgsl"],
+            files: wgsl!["shared/grid.wgsl", $place, $pack, $table, "channels_last.wgsl"],
             workgroup_size: 64,
         }
     };
 }
 
 pub(crate) static CHANNELS_LAST: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows.wgsl", "shared/made_rows.wgsl"),
-    panels: kernel!("panels", "shared/panels.wgsl", "shared/made_panels.wgsl"),
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/made_rows.wgsl", "shared/table_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/made_panels.wgsl", "shared/table_panels.wgsl"),
 };
 
 params!(
@@ -37,10 +37,10 @@ pub(crate) fn channels_last(
     recorder: &mut Recorder,
     form: Form,
     params: Params,
-    [input, packed, channel_quads]: [&Part; 3],
+    [input, packed, table]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { input_first: input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
     let kernel = CHANNELS_LAST.of(form);
-    recorder.dispatch(kernel, &params, &[input, packed, channel_quads], invocations, 4 * invocations)
+    recorder.dispatch(kernel, &params, &[input, packed, table], invocations, 4 * invocations)
 }

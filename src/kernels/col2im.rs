@@ -4,19 +4,19 @@ use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $place:literal, $columns:literal) => {
+    ($variant:literal, $place:literal, $columns:literal, $table:literal) => {
         Kernel {
             name: "col2im",
             variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $place, $columns, "shared/col2im.wgsl", "col2im.wgsl"],
+            files: wgsl!["shared/grid.wgsl", $place, $columns, $table, "shared/col2im.wgsl", "col2im.wgsl"],
             workgroup_size: 64,
         }
     };
 }
 
 pub(crate) static COL2IM: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows.wgsl", "shared/given_rows.wgsl"),
-    panels: kernel!("panels", "shared/panels.wgsl", "shared/given_panels.wgsl"),
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/given_rows.wgsl", "shared/table_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/given_panels.wgsl", "shared/table_panels.wgsl"),
 };
 
 params!(
@@ -52,11 +52,11 @@ pub(crate) fn col2im(
     recorder: &mut Recorder,
     form: Form,
     params: Params,
-    [columns, block_runs, grad_input]: [&Part; 3],
+    [columns, grad_input, table]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     let elements = 16 * invocations * u64::from(params.taps);
     let kernel = COL2IM.of(form);
-    recorder.dispatch(kernel, &params, &[columns, block_runs, grad_input], invocations, elements)
+    recorder.dispatch(kernel, &params, &[columns, grad_input, table], invocations, elements)
 }

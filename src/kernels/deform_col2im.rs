@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $place:literal, $samples:literal, $columns:literal) => {
+    ($variant:literal, $place:literal, $samples:literal, $columns:literal, $table:literal) => {
         Kernel {
             name: "deform_col2im",
             variant: $variant,
@@ -12,6 +12,7 @@ macro_rules! kernel {
                 "shared/grid.wgsl",
                 $place,
                 $columns,
+                $table,
                 "shared/samples.wgsl",
                 $samples,
                 "shared/col2im.wgsl",
@@ -23,8 +24,20 @@ macro_rules! kernel {
 }
 
 pub(crate) static DEFORM_COL2IM: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows.wgsl", "shared/samples_rows.wgsl", "shared/given_rows.wgsl"),
-    panels: kernel!("panels", "shared/panels.wgsl", "shared/samples_panels.wgsl", "shared/given_panels.wgsl"),
+    rows: kernel!(
+        "rows",
+        "shared/rows.wgsl",
+        "shared/samples_rows.wgsl",
+        "shared/given_rows.wgsl",
+        "shared/table_rows.wgsl"
+    ),
+    panels: kernel!(
+        "panels",
+        "shared/panels.wgsl",
+        "shared/samples_panels.wgsl",
+        "shared/given_panels.wgsl",
+        "shared/table_panels.wgsl"
+    ),
 };
 
 params!(
@@ -51,7 +64,7 @@ params!(
 );
 
 pub(crate) fn deform_col2im(recorder: &mut Recorder, form: Form, params: Params, bindings: [&Part; 6]) -> Result<()> {
-    let params = Params { grad_input_first: bindings[2].first, ..params };
+    let params = Params { grad_input_first: bindings[1].first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     // On the average, each row is added to four pixels.
     let elements =

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $place:literal, $bits:literal, $packed:literal, $($columns:literal),+) => {
+    ($variant:literal, $place:literal, $table:literal, $packed:literal, $($columns:literal),+) => {
         Kernel {
             name: "deform_im2col",
             variant: $variant,
@@ -13,7 +13,7 @@ macro_rules! kernel {
                 "shared/border.wgsl",
                 "shared/bilinear.wgsl",
                 $place,
-                $bits,
+                $table,
                 "shared/window.wgsl",
                 "shared/taps.wgsl",
                 "shared/columns.wgsl",
@@ -32,7 +32,7 @@ pub(crate) static DEFORM_IM2COL_QUADS: ByForm = ByForm {
     rows: kernel!(
         "rows",
         "shared/rows.wgsl",
-        "shared/bits_u32.wgsl",
+        "shared/table_rows.wgsl",
         "shared/packed_rows.wgsl",
         "shared/columns_quads.wgsl",
         "shared/columns_rows.wgsl"
@@ -40,7 +40,7 @@ pub(crate) static DEFORM_IM2COL_QUADS: ByForm = ByForm {
     panels: kernel!(
         "panels",
         "shared/panels.wgsl",
-        "shared/bits_u64.wgsl",
+        "shared/table_panels.wgsl",
         "shared/packed_panels.wgsl",
         "shared/columns_quads.wgsl",
         "shared/columns_panels.wgsl"
@@ -50,14 +50,14 @@ pub(crate) static DEFORM_IM2COL_CHANNELS: ByForm = ByForm {
     rows: kernel!(
         "channels.rows",
         "shared/rows.wgsl",
-        "shared/bits_u32.wgsl",
+        "shared/table_rows.wgsl",
         "shared/packed_rows.wgsl",
         "shared/columns_channels.wgsl"
     ),
     panels: kernel!(
         "channels.panels",
         "shared/panels.wgsl",
-        "shared/bits_u64.wgsl",
+        "shared/table_panels.wgsl",
         "shared/packed_panels.wgsl",
         "shared/columns_channels.wgsl"
     ),
@@ -78,11 +78,11 @@ pub(crate) fn deform_im2col(
     recorder: &mut Recorder,
     (layout, form): (ColumnsLayout, Form),
     params: Params,
-    [columns, packed, channel_runs]: [&Part; 3],
+    [columns, packed, table]: [&Part; 3],
     [offset_y, offset_x, mask]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { columns_first: columns.first, ..params };
     let kernel = kernel(layout, form);
-    let bindings = [columns, packed, channel_runs, offset_y, offset_x, mask];
+    let bindings = [columns, packed, table, offset_y, offset_x, mask];
     recorder.dispatch(kernel, &params, &bindings, params.invocations(), params.elements())
 }

@@ -4,14 +4,14 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $place:literal, $bits:literal, $packed:literal, $($columns:literal),+) => {
+    ($variant:literal, $place:literal, $table:literal, $packed:literal, $($columns:literal),+) => {
         Kernel {
             name: "im2col",
             variant: $variant,
             files: wgsl![
                 "shared/grid.wgsl",
                 $place,
-                $bits,
+                $table,
                 "shared/window.wgsl",
                 "shared/taps.wgsl",
                 "shared/columns.wgsl",
@@ -28,7 +28,7 @@ pub(crate) static IM2COL_QUADS: ByForm = ByForm {
     rows: kernel!(
         "rows",
         "shared/rows.wgsl",
-        "shared/bits_u32.wgsl",
+        "shared/table_rows.wgsl",
         "shared/packed_rows.wgsl",
         "shared/columns_quads.wgsl",
         "shared/columns_rows.wgsl"
@@ -36,7 +36,7 @@ pub(crate) static IM2COL_QUADS: ByForm = ByForm {
     panels: kernel!(
         "panels",
         "shared/panels.wgsl",
-        "shared/bits_u64.wgsl",
+        "shared/table_panels.wgsl",
         "shared/packed_panels.wgsl",
         "shared/columns_quads.wgsl",
         "shared/columns_panels.wgsl"
@@ -46,14 +46,14 @@ pub(crate) static IM2COL_CHANNELS: ByForm = ByForm {
     rows: kernel!(
         "channels.rows",
         "shared/rows.wgsl",
-        "shared/bits_u32.wgsl",
+        "shared/table_rows.wgsl",
         "shared/packed_rows.wgsl",
         "shared/columns_channels.wgsl"
     ),
     panels: kernel!(
         "channels.panels",
         "shared/panels.wgsl",
-        "shared/bits_u64.wgsl",
+        "shared/table_panels.wgsl",
         "shared/packed_panels.wgsl",
         "shared/columns_channels.wgsl"
     ),
@@ -74,9 +74,9 @@ pub(crate) fn im2col(
     recorder: &mut Recorder,
     (layout, form): (ColumnsLayout, Form),
     params: Params,
-    [columns, packed, channel_runs]: [&Part; 3],
+    [columns, packed, table]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { columns_first: columns.first, ..params };
     let kernel = kernel(layout, form);
-    recorder.dispatch(kernel, &params, &[columns, packed, channel_runs], params.invocations(), params.elements())
+    recorder.dispatch(kernel, &params, &[columns, packed, table], params.invocations(), params.elements())
 }

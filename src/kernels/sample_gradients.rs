@@ -4,14 +4,14 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $place:literal, $bits:literal, $packed:literal, $samples:literal, $gradients:literal, $($columns:literal),+) => {
+    ($variant:literal, $place:literal, $table:literal, $packed:literal, $samples:literal, $gradients:literal, $($columns:literal),+) => {
         Kernel {
             name: "sample_gradients",
             variant: $variant,
             files: wgsl![
                 "shared/grid.wgsl",
                 $place,
-                $bits,
+                $table,
                 $packed,
                 $($columns,)+
                 "shared/border.wgsl",
@@ -29,7 +29,7 @@ pub(crate) static SAMPLE_GRADIENTS: ByForm = ByForm {
     rows: kernel!(
         "rows",
         "shared/rows.wgsl",
-        "shared/bits_u32.wgsl",
+        "shared/table_rows.wgsl",
         "shared/packed_rows.wgsl",
         "shared/samples_rows.wgsl",
         "shared/gradients_rows.wgsl",
@@ -39,7 +39,7 @@ pub(crate) static SAMPLE_GRADIENTS: ByForm = ByForm {
     panels: kernel!(
         "panels",
         "shared/panels.wgsl",
-        "shared/bits_u64.wgsl",
+        "shared/table_panels.wgsl",
         "shared/packed_panels.wgsl",
         "shared/samples_panels.wgsl",
         "shared/gradients_panels.wgsl",
@@ -51,7 +51,7 @@ pub(crate) static SAMPLE_GRADIENTS_KEPT: ByForm = ByForm {
     rows: kernel!(
         "kept.rows",
         "shared/rows.wgsl",
-        "shared/bits_u32.wgsl",
+        "shared/table_rows.wgsl",
         "shared/packed_rows.wgsl",
         "shared/samples_rows.wgsl",
         "shared/gradients_rows.wgsl",
@@ -60,7 +60,7 @@ pub(crate) static SAMPLE_GRADIENTS_KEPT: ByForm = ByForm {
     panels: kernel!(
         "kept.panels",
         "shared/panels.wgsl",
-        "shared/bits_u64.wgsl",
+        "shared/table_panels.wgsl",
         "shared/packed_panels.wgsl",
         "shared/samples_panels.wgsl",
         "shared/gradients_panels.wgsl",

@@ -8,7 +8,7 @@ use naga::{AddressSpace, Module, Scalar, ShaderStage, TypeInner};
 use super::*;
 use crate::dtype::DType;
 use crate::geometry::{Binary, SampleDerivative, Unary};
-use crate::gpu::Kernel;
+use crate::gpu::{Image, Kernel};
 
 /// Every kernel, and the fields of its `Params` in Rust.
 const KERNELS: &[(&Kernel, &[&str])] = &[
@@ -78,7 +78,8 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&sgd::SGD, sgd::Params::FIELDS),
     (&unary::UNARY, unary::Params::FIELDS),
     (&unary_backward::UNARY_BACKWARD, unary_backward::Params::FIELDS),
-    (&unpack_weight::UNPACK_WEIGHT, unpack_weight::Params::FIELDS),
+    (&unpack_weight::UNPACK_WEIGHT.rows, unpack_weight::Params::FIELDS),
+    (&unpack_weight::UNPACK_WEIGHT.panels, unpack_weight::Params::FIELDS),
 ];
 
 /// Whether a kernel needs what only Vulkan and Metal have.
@@ -91,7 +92,7 @@ fn parse(kernel: &Kernel) -> (Module, ModuleInfo) {
     let label = kernel.label();
     let module = naga::front::wgsl::parse_str(&source)
         .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, &label)));
-    let mut capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_INT64;
+    let mut capabilities = Capabilities::SUBGROUP;
     if cooperative(kernel) {
         capabilities |= Capabilities::SHADER_FLOAT16 | Capabilities::COOPERATIVE_MATRIX;
     }
@@ -200,6 +201,16 @@ fn workgroups_stay_within_the_default_limits() {
         assert!(bytes <= 16 << 10, "{} has {bytes} bytes of workgroup memory", kernel.label());
         assert!(kernel.workgroup_size <= 256, "{}", kernel.label());
     }
+}
+
+#[test]
+fn no_kernel_binds_more_images_than_are_asked_for() {
+    let images = KERNELS.iter().map(|(kernel, _)| {
+        let (module, _) = parse(kernel);
+        let is_image = |ty| matches!(module.types[ty].inner, TypeInner::Image { .. });
+        module.global_variables.iter().filter(|(_, v)| is_image(v.ty)).count() as u32
+    });
+    assert_eq!(images.max(), Some(Image::MOST_BOUND));
 }
 
 /// Every file is part of a kernel, opens with its contract, and what is not shared is named after its kernel.

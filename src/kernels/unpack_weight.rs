@@ -1,12 +1,22 @@
+use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
-pub(crate) static UNPACK_WEIGHT: Kernel = Kernel {
-    name: "unpack_weight",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "unpack_weight.wgsl"],
-    workgroup_size: 64,
+macro_rules! kernel {
+    ($variant:literal, $place:literal, $table:literal) => {
+        Kernel {
+            name: "unpack_weight",
+            variant: $variant,
+            files: wgsl!["shared/grid.wgsl", $place, $table, "unpack_weight.wgsl"],
+            workgroup_size: 64,
+        }
+    };
+}
+
+pub(crate) static UNPACK_WEIGHT: ByForm = ByForm {
+    rows: kernel!("rows", "shared/rows.wgsl", "shared/table_rows.wgsl"),
+    panels: kernel!("panels", "shared/panels.wgsl", "shared/table_panels.wgsl"),
 };
 
 params!(
@@ -23,12 +33,14 @@ params!(
     weight_first,
 );
 
+/// The form is that of the table; what is packed lies in a buffer.
 pub(crate) fn unpack_weight(
     recorder: &mut Recorder,
+    form: Form,
     params: Params,
-    [packed, channel_quads, weight]: [&Part; 3],
+    [packed, weight, table]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { packed_first: packed.first, weight_first: weight.first, ..params };
     let invocations = u64::from(params.rows) * u64::from(params.taps) * u64::from(params.quads_per_group);
-    recorder.dispatch(&UNPACK_WEIGHT, &params, &[packed, channel_quads, weight], invocations, 4 * invocations)
+    recorder.dispatch(UNPACK_WEIGHT.of(form), &params, &[packed, weight, table], invocations, 4 * invocations)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::quads::Quads;
+use super::quads::{self, Quads};
 use crate::error::{Error, Result};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
 use crate::kernels::channels_last::{CHANNELS_LAST, Params, channels_last};
@@ -52,7 +52,7 @@ pub(super) struct ChannelsLast {
 impl ChannelsLast {
     pub(super) fn new(gpu: &Gpu, form: Form, [channels, pixels]: [u32; 2], quads: Vec<Quad>) -> Result<Self> {
         CHANNELS_LAST.compile(gpu, form)?;
-        let table = Constant::new(gpu, "pliant channel_quads", bytemuck::cast_slice(&quads))?;
+        let table = quads::table(gpu, form, "pliant channel_quads", &quads)?;
         Ok(Self { channels, pixels, form, quads, table })
     }
 

@@ -109,7 +109,7 @@ impl Columns {
         let quads = channel_quads(im2col.channels, groups, offset_groups(deformation.as_ref()));
         let packing = ChannelsLast::new(gpu, form, [im2col.channels, pixels], quads)?;
         let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, layout);
-        let channel_runs = Constant::new(gpu, "pliant channel_runs", bytemuck::cast_slice(&runs))?;
+        let channel_runs = quads::table(gpu, form, "pliant channel_runs", &runs)?;
         Ok(Self { im2col, groups, deformation, layout, form, packing, runs: runs.len() as u32, channel_runs })
     }
 

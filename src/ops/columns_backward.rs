@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::backward::Gradient;
 use super::channels_last::Quad;
 use super::columns::{Columns, Sampler, bound_pixels, channels, plane_elements, same_quads};
-use super::quads::Quads;
+use super::quads::{self, Quads};
 use super::{bindable, in_pieces, pieces};
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
@@ -184,8 +184,8 @@ impl ColumnsBackward {
         let block_runs = block_runs(quads, per_group);
         let offset_groups = columns.deformation.map_or(1, |deformation| deformation.offset_groups);
         let sample_runs = sample_runs(quads, per_group, offset_groups);
-        let block_table = Constant::new(gpu, "pliant block_runs", bytemuck::cast_slice(&block_runs))?;
-        let sample_table = Constant::new(gpu, "pliant sample_runs", bytemuck::cast_slice(&sample_runs))?;
+        let block_table = quads::table(gpu, columns.form, "pliant block_runs", &block_runs)?;
+        let sample_table = quads::table(gpu, columns.form, "pliant sample_runs", &sample_runs)?;
         Ok(Self { block_runs, block_table, sample_table })
     }
 }
@@ -316,7 +316,7 @@ impl<'a> Pass<'a> {
                 dilation_x: window.dilation[1],
                 ..Default::default()
             };
-            let parts = [grad_columns, &tables.block_table.part(), grad_input];
+            let parts = [grad_columns, grad_input, &tables.block_table.part()];
             col2im::col2im(recorder, columns.form, params, parts)
         })
     }
@@ -382,7 +382,7 @@ impl<'a> Pass<'a> {
                         ..Default::default()
                     };
                     let table = tables.block_table.part();
-                    let parts = [grad_columns, &table, grad_input, places, &followers, &heads];
+                    let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
                     deform_col2im::deform_col2im(recorder, columns.form, params, parts)
                 })?;
             }

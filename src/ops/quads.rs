@@ -4,7 +4,7 @@ use super::bindable;
 use super::matmul::{Elements, Matrix, Operand, Output, Panels};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Gpu, Image, Part, Recorder, Tensor};
+use crate::gpu::{Constant, Gpu, Image, Part, Recorder, Tensor};
 use crate::kernels::form::Form;
 
 /// A batch of matrices of f32. In panels its rows are filled up to whole ones.
@@ -32,6 +32,14 @@ fn panel_places(rows: u32, quads: u32) -> u64 {
 pub(super) fn form(gpu: &Gpu, largest: u64, bound: u64) -> Form {
     let fits = largest <= Image::MOST_BYTES / 4 * 3 && bound <= bindable(gpu);
     if gpu.capabilities().images() && fits { Form::Panels } else { Form::Rows }
+}
+
+/// A table for kernels with workspace of this form: shared/table_rows.wgsl, shared/table_panels.wgsl.
+pub(super) fn table(gpu: &Gpu, form: Form, label: &str, entries: &[[u32; 4]]) -> Result<Constant> {
+    match form {
+        Form::Rows => Constant::buffer(gpu, label, entries),
+        Form::Panels => Constant::image(gpu, label, entries),
+    }
 }
 
 impl Quads {

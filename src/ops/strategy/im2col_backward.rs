@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor};
 use crate::kernels::form::Form;
 use crate::kernels::segment_sums::SEGMENT_SUMS;
-use crate::kernels::unpack_weight::{self, UNPACK_WEIGHT};
+use crate::kernels::unpack_weight::{self, UNPACK_WEIGHT, unpack_weight};
 use crate::shape::MAX_RANK;
 
 /// What the backward pass of a convolution needs beside the forward's.
@@ -28,7 +28,7 @@ pub(in crate::ops) struct Im2colBackward {
 impl Im2colBackward {
     pub(in crate::ops) fn new(gpu: &Gpu, convolution: &Im2colConvolution) -> Result<Self> {
         let g = &convolution.geometry;
-        gpu.compile(&UNPACK_WEIGHT)?;
+        UNPACK_WEIGHT.compile(gpu, convolution.columns.form)?;
         gpu.compile(&SEGMENT_SUMS)?;
         matmul::compile_backward(gpu)?;
         let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
@@ -152,7 +152,7 @@ impl Im2colConvolution {
                 accumulate: gradient.accumulate.into(),
                 ..Default::default()
             };
-            unpack_weight::unpack_weight(recorder, params, [&packed, &self.columns.channel_quads(), weight])
+            unpack_weight(recorder, self.columns.form, params, [&packed, weight, &self.columns.channel_quads()])
         })
     }
 }

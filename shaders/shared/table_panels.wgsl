@@ -1,0 +1,6 @@
+// A table of four words an entry, in an image.
+@group(0) @binding(3) var table: texture_storage_2d<rgba32uint, read>;
+
+fn table_entry(i: u32) -> vec4<u32> {
+    return textureLoad(table, texel(i));
+}
