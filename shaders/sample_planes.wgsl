@@ -41,5 +41,9 @@ fn sample_planes(
     let at = params.plane_first + out_pixel.x * params.batch + mine.x * params.step + out_pixel.y - params.origin;
     let all = load_given(sample);
     let gradient = select(select(all.x, all.y, params.component == 1u), all.z, params.component == 2u);
-    plane[at] = select(0.0, plane[at], params.accumulate != 0u) + gradient;
+    var held = 0.0;
+    if params.accumulate != 0u {
+        held = plane[at];
+    }
+    plane[at] = held + gradient;
 }

@@ -42,8 +42,14 @@ fn unpack_weight(
     let out_channel = group * params.group_out_channels + row.y - params.out_channel_first;
     let channel = out_channel * params.group_channels + of_quad.x - group * params.group_channels;
     let value = packed[params.packed_first / 4u + invocation];
-    for (var i = 0u; i < of_quad.y; i++) {
-        let at = params.weight_first + (channel + i) * params.taps + by_tap.y;
-        weight[at] = select(0.0, weight[at], params.accumulate != 0u) + value[i];
+    for (var i = 0u; i < 4u; i++) {
+        if i < of_quad.y {
+            let at = params.weight_first + (channel + i) * params.taps + by_tap.y;
+            var held = 0.0;
+            if params.accumulate != 0u {
+                held = weight[at];
+            }
+            weight[at] = held + value[i];
+        }
     }
 }

@@ -427,10 +427,6 @@ impl<'a> Product<'a> {
             Output::Elements(output) => {
                 let output = output.normalised(columns);
                 let output_part = small!(output.part([batch, rows, columns]));
-                let bias = match self.bias_part()? {
-                    Some(bias) => bias,
-                    None => recorder.workspace([1])?.part("bias", 0..1)?,
-                };
                 params = subgroup_tile::Params {
                     output_batch: output.batch as u32,
                     output_row: output.row as u32,
@@ -441,8 +437,16 @@ impl<'a> Product<'a> {
                     bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
                     ..params
                 };
-                let family = if a.across { matmul_subgroup_tn } else { matmul_subgroup };
-                family(recorder, params, [&a.image.part(), &b.image.part(), &bias, &output_part])?;
+                let [a_part, b_part] = [&a, &b].map(|operand| operand.image.part());
+                if a.across {
+                    matmul_subgroup_tn(recorder, params, [&a_part, &b_part, &output_part])?;
+                } else {
+                    let bias = match self.bias_part()? {
+                        Some(bias) => bias,
+                        None => recorder.workspace([1])?.part("bias", 0..1)?,
+                    };
+                    matmul_subgroup(recorder, params, [&a_part, &b_part, &bias, &output_part])?;
+                }
             }
         }
         Ok(Ok(()))
