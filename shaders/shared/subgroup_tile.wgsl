@@ -13,7 +13,7 @@
 //
 // One workgroup, which is one subgroup, does a tile of 16 rows and 64 columns. Each invocation loads two rows of a for all, and does eight
 // columns, four of each half: x_within says which. Tiles are numbered by row, column, batch. How an element is summed depends on the depth
-// alone. A loop over a larger tile does not fit the caches in which a CPU keeps its instructions.
+// alone. A loop over a larger tile does not fit the caches in which a CPU keeps its instructions, and waits for them.
 
 struct Params {
     rows: u32,

@@ -1,6 +1,8 @@
 //! What `im2col` and `deform_im2col` have in common: shared/window.wgsl, shared/columns.wgsl.
 
+use super::form::{ByForm, Form};
 use super::params;
+use crate::gpu::Kernel;
 
 params!(
     pixel_first,
@@ -60,3 +62,61 @@ pub(crate) enum ColumnsLayout {
     /// (pixel, tap, channel): shared/columns_channels.wgsl.
     Channels,
 }
+
+/// A kernel's variants by where columns go and the form of the workspace.
+pub(crate) struct ByLayout {
+    pub(crate) quads: ByForm,
+    pub(crate) channels: ByForm,
+}
+
+impl ByLayout {
+    pub(super) fn of(&'static self, layout: ColumnsLayout, form: Form) -> &'static Kernel {
+        match layout {
+            ColumnsLayout::Quads => self.quads.of(form),
+            ColumnsLayout::Channels => self.channels.of(form),
+        }
+    }
+}
+
+/// A kernel's variants, each of which `$kernel!` makes of its name and the files that it has beyond the others.
+macro_rules! by_layout {
+    ($kernel:ident) => {
+        $crate::kernels::columns::ByLayout {
+            quads: $crate::kernels::form::ByForm {
+                rows: $kernel!(
+                    "rows",
+                    "shared/rows.wgsl",
+                    "shared/table_rows.wgsl",
+                    "shared/packed_rows.wgsl",
+                    "shared/columns_quads.wgsl",
+                    "shared/columns_rows.wgsl"
+                ),
+                panels: $kernel!(
+                    "panels",
+                    "shared/panels.wgsl",
+                    "shared/table_panels.wgsl",
+                    "shared/packed_panels.wgsl",
+                    "shared/columns_quads.wgsl",
+                    "shared/columns_panels.wgsl"
+                ),
+            },
+            channels: $crate::kernels::form::ByForm {
+                rows: $kernel!(
+                    "channels.rows",
+                    "shared/rows.wgsl",
+                    "shared/table_rows.wgsl",
+                    "shared/packed_rows.wgsl",
+                    "shared/columns_channels.wgsl"
+                ),
+                panels: $kernel!(
+                    "channels.panels",
+                    "shared/panels.wgsl",
+                    "shared/table_panels.wgsl",
+                    "shared/packed_panels.wgsl",
+                    "shared/columns_channels.wgsl"
+                ),
+            },
+        }
+    };
+}
+pub(super) use by_layout;

@@ -30,6 +30,9 @@ const BUSY: u64 = 512;
 /// The least terms of a split: below it, what is summed behind it costs more than the split gains.
 const LEAST_TERMS: u32 = 32;
 
+/// The most bytes of workspace for the packed weight and the sums of splits.
+const SPLIT_BYTES: u64 = 16_000_000;
+
 /// The most terms that a kernel does at a time. Where terms are cut they are cut at multiples of it.
 const STEP: u32 = 4;
 
@@ -184,11 +187,12 @@ impl FusedConvolution {
         if self.weight_pieces(gpu).len() > 1 {
             return 1;
         }
-        let bytes = 4 * self.geometry.output_shape().elements().max(1);
+        let weight_bytes = 4 * self.packed_shape().elements();
+        let output_bytes = 4 * self.geometry.output_shape().elements().max(1);
         let most = [
             BUSY / self.family.workgroups(&self.geometry).max(1),
             u64::from(self.terms() / LEAST_TERMS),
-            bindable(gpu) / bytes,
+            bindable(gpu).min(SPLIT_BYTES.saturating_sub(weight_bytes)) / output_bytes,
         ];
         let splits = most.into_iter().min().unwrap_or(1).max(1) as u32;
         self.terms().div_ceil(self.split_terms(splits))

@@ -84,7 +84,9 @@ fn report(shape: &str, pass: &str, flops: usize, device: &Device, work: impl Fn(
         start.elapsed()
     };
     let first = run();
-    (1..WARM_UPS).for_each(|_| drop(run()));
+    for _ in 1..WARM_UPS {
+        run();
+    }
     let mut times = Vec::new();
     let begin = Instant::now();
     while times.len() < 3 || begin.elapsed() < ENOUGH || (times.len() < 10 && begin.elapsed() < 5 * ENOUGH) {
