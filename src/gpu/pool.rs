@@ -28,7 +28,10 @@ impl<M> Own<M> {
 impl OwnBuffer {
     fn buffer(gpu: &Gpu, label: &str, size: u64, usage: wgpu::BufferUsages, contents: Option<&[u8]>) -> Result<Self> {
         let buffer = gpu.create_buffer(label, size, usage, contents.is_some())?;
-        let buffer = contents.map_or(Ok(buffer.clone()), |contents| fill(gpu, buffer, contents))?;
+        let buffer = match contents {
+            Some(contents) => fill(gpu, buffer, contents)?,
+            None => buffer,
+        };
         Ok(Self::new(gpu, buffer, size))
     }
 }

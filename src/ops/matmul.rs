@@ -439,6 +439,7 @@ impl<'a> Product<'a> {
                 };
                 let [a_part, b_part] = [&a, &b].map(|operand| operand.image.part());
                 if a.across {
+                    // Both are: the gradient of a weight, in whole quads.
                     matmul_subgroup_tn(recorder, params, [&a_part, &b_part, &output_part])?;
                 } else {
                     let bias = match self.bias_part()? {
