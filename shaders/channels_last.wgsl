@@ -1,6 +1,7 @@
 // Images with their channels last, in quads: packed[image, pixel, quad] holds the channels of a quad, and 0 in the lanes beyond them.
 //
-// input         (image, channel, pixel): the binding starts at a pixel of channel channel_first of an image
+// input         (image, channel, pixel): the binding starts at a pixel of channel channel_first of an image; shared/stored_32.wgsl,
+//               shared/stored_16.wgsl
 // made          (pixel of all images, row_quads) quads: shared/made_rows.wgsl, shared/made_panels.wgsl
 // table         per quad: its first channel, how many it has, its offset group, 0: shared/table_rows.wgsl, shared/table_panels.wgsl
 //
@@ -20,10 +21,11 @@ struct Params {
     lane_first: u32,
     lane_end: u32,
     input_first: u32,
+    dtype: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<u32>;
 
 @compute @workgroup_size(64)
 fn channels_last(
@@ -53,7 +55,8 @@ fn channels_last(
     let end = min(channels.y, params.lane_end);
     for (var lane = 0u; lane < 4u; lane++) {
         if params.lane_first <= lane && lane < end {
-            value[lane] = input[start + lane * params.plane];
+            let element = start + lane * params.plane;
+            value[lane] = value_of(input[word_of(element)], element);
         }
     }
     store_made(place, value);

@@ -1,6 +1,6 @@
 // A weight with its rows innermost: packed[group, term, lane, row], rows in quads; 0 beyond the rows, the terms and the channels.
 //
-// weight        (out_channel, channel of the group, tap), from out_channel_first on
+// weight        (out_channel, channel of the group, tap), from out_channel_first on: shared/stored_32.wgsl, shared/stored_16.wgsl
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
 // packed        elements packed_first + ((group - group_first) * terms + term - term_first) * 4 * packed_rows + lane * packed_rows + row
 //
@@ -23,10 +23,11 @@ struct Params {
     out_channel_first: u32,
     weight_first: u32,
     packed_first: u32,
+    dtype: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<u32>;
 @group(0) @binding(2) var<storage, read> channel_quads: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read_write> packed: array<vec4<f32>>;
 
@@ -54,8 +55,9 @@ fn fused_weight(
     let start = params.weight_first + (out_channel * params.group_channels + channel) * params.taps + term.x;
     var value = vec4<f32>(0.0);
     for (var i = 0u; i < rows; i++) {
-        let element = weight[start + i * params.group_channels * params.taps];
-        value = select(value, vec4<f32>(element), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(i));
+        let element = start + i * params.group_channels * params.taps;
+        let one = value_of(weight[word_of(element)], element);
+        value = select(value, vec4<f32>(one), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(i));
     }
     let at = ((by_term.x * params.terms + by_term.y) * 4u + channel_lane) * params.packed_rows + row;
     packed[(params.packed_first + at) / 4u] = value;

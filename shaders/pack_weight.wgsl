@@ -1,7 +1,8 @@
 // A weight in the order in which columns have their taps and channels: packed[row, tap, quad] holds the weights of one
 // quad of channels of the output channel's group, and 0 in the lanes beyond them.
 //
-// weight        (out_channel, channel of the group, tap), from the first out_channel of row row_first on
+// weight        (out_channel, channel of the group, tap), from the first out_channel of row row_first on: shared/stored_32.wgsl,
+//               shared/stored_16.wgsl
 // made          (group, row of the group, quad) quads, a row's quads by tap and quad of the group; a group's output channels are the first of
 //               its group_rows rows, the others 0: shared/made_rows.wgsl, counted from packed_first on, and shared/made_panels.wgsl
 // table         per quad: its first channel, how many it has, its offset group, 0: shared/table_rows.wgsl, shared/table_panels.wgsl
@@ -19,10 +20,11 @@ struct Params {
     quads_per_group: u32,
     weight_first: u32,
     packed_first: u32,
+    dtype: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<u32>;
 
 @compute @workgroup_size(64)
 fn pack_weight(
@@ -45,7 +47,8 @@ fn pack_weight(
     var value = vec4<f32>(0.0);
     for (var i = 0u; i < 4u; i++) {
         if i < channels {
-            value[i] = weight[params.weight_first + (channel + i) * params.taps + by_tap.y];
+            let element = params.weight_first + (channel + i) * params.taps + by_tap.y;
+            value[i] = value_of(weight[word_of(element)], element);
         }
     }
     let quad = by_tap.y * params.quads_per_group + by_quad.y;

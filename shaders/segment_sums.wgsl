@@ -1,7 +1,7 @@
 // Sums of segments of planes: output[plane, segment, column] = scale * the sum of input[plane, segment * length .., column], length
 // elements or what is left
 //
-// input  (planes, pixels, columns), a pixel `row` elements behind the one before
+// input  (planes, pixels, columns), a pixel `row` elements behind the one before: shared/stored_32.wgsl, shared/stored_16.wgsl
 // output (planes, segments, columns)
 // width  columns that lie side by side in a workgroup: a power of 2, 64 at most
 // scale  bits of f32
@@ -21,10 +21,11 @@ struct Params {
     row: u32,
     input_first: u32,
     output_first: u32,
+    dtype: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<u32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
 var<workgroup> sums: array<f32, 64>;
@@ -51,7 +52,8 @@ fn segment_sums(
 
     var sum = 0.0;
     for (var pixel = start + share.x; pixel < end; pixel += 64u / params.width) {
-        sum += input[plane + pixel * params.row];
+        let element = plane + pixel * params.row;
+        sum += value_of(input[word_of(element)], element);
     }
     sums[lane] = sum;
     for (var reach = 32u; reach > 0u; reach /= 2u) {

@@ -10,7 +10,7 @@
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
 // bias          of the groups of the dispatch, group_rows each; not used where biased is 0
 // output        element (split, image, group, row, pixel) is output_first + split * output_split + image * output_image
-//               + (group * group_rows + row) * out_pixels + pixel, wrapping; where accumulate is 1, what it holds is added to
+//               + (group * group_rows + row) * output_plane + pixel, wrapping; where accumulate is 1, what it holds is added to
 //
 // A dispatch does `groups` groups from group_first on, `rows` rows of each, the output pixels that shared/window.wgsl tells, and the terms from
 // term_first to term_end, in splits of split_terms. Each split writes an output of its own; the first has the bias.
@@ -68,6 +68,7 @@ struct Params {
     biased: u32,
     bias_first: u32,
     output_first: u32,
+    output_plane: u32,
     output_image: u32,
     output_split: u32,
 }
@@ -149,7 +150,7 @@ fn store(tile: Tile, pixel: u32, row: u32, sums: vec4<f32>) {
     var rest = sums;
     for (var i = 0u; i < 4u; i++) {
         if row + i < params.rows {
-            let element = start + (plane + i) * params.out_pixels;
+            let element = start + (plane + i) * params.output_plane;
             let base = select(0.0, bias[select(0u, params.bias_first + params.row_first + plane + i, biased)], biased);
             output[element] = select(base, output[element], params.accumulate != 0u) + rest.x;
         }

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::{BATCH, Conv2d, Conv2dGeometry, Conv2dInputs, Im2col, Im2colGeometry, axis, divides, expect, extents};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -55,6 +57,14 @@ pub struct Planes {
     pub step: u32,
     /// Planes from one image to the next.
     pub batch: u32,
+}
+
+impl Planes {
+    /// Those of an image from the first to the last of some points.
+    pub(crate) fn of(self, points: &Range<u32>) -> Range<u32> {
+        let plane = |point: u32| self.first + point * self.step;
+        plane(points.start)..plane(points.end - 1) + 1
+    }
 }
 
 impl OffsetLayout {

@@ -1,23 +1,27 @@
-use super::form::{ByForm, Form};
+use super::convert::number;
+use super::form::{ByForm, ByStorage, Form, by_storage};
 use super::params;
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
 macro_rules! kernel {
-    ($variant:literal, $place:literal, $pack:literal, $table:literal) => {
+    ($variant:literal, $($file:literal),+) => {
         Kernel {
             name: "channels_last",
             variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $place, $pack, $table, "channels_last.wgsl"],
+            files: wgsl!["shared/grid.wgsl", $($file,)+ "channels_last.wgsl"],
             workgroup_size: 64,
         }
     };
 }
 
-pub(crate) static CHANNELS_LAST: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows.wgsl", "shared/made_rows.wgsl", "shared/table_rows.wgsl"),
-    panels: kernel!("panels", "shared/panels.wgsl", "shared/made_panels.wgsl", "shared/table_panels.wgsl"),
-};
+pub(crate) static CHANNELS_LAST: ByStorage<ByForm> = by_storage!(
+    kernel:
+    "shared/rows.wgsl", "shared/panels.wgsl";
+    "shared/made_rows.wgsl", "shared/made_panels.wgsl";
+    "shared/table_rows.wgsl", "shared/table_panels.wgsl"
+);
 
 params!(
     images,
@@ -30,17 +34,18 @@ params!(
     row_quads,
     lane_first,
     lane_end,
-    input_first
+    input_first,
+    dtype
 );
 
 pub(crate) fn channels_last(
     recorder: &mut Recorder,
-    form: Form,
+    (form, dtype): (Form, DType),
     params: Params,
     [input, packed, table]: [&Part; 3],
 ) -> Result<()> {
-    let params = Params { input_first: input.first, ..params };
+    let params = Params { input_first: input.first, dtype: number(dtype), ..params };
     let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
-    let kernel = CHANNELS_LAST.of(form);
+    let kernel = CHANNELS_LAST.of(dtype).of(form);
     recorder.dispatch(kernel, &params, &[input, packed, table], invocations, 4 * invocations)
 }

@@ -10,10 +10,20 @@ pub(crate) static CONVERT: Kernel = Kernel {
     workgroup_size: 64,
 };
 
-params!(elements, source_dtype, source_first, destination_dtype, destination_first);
+params!(
+    columns,
+    source_dtype,
+    source_first,
+    source_row,
+    runs,
+    run,
+    destination_dtype,
+    destination_first,
+    destination_run
+);
 
 /// `DType` as shaders know it: shared/dtype.wgsl.
-pub(super) fn number(dtype: DType) -> u32 {
+pub(crate) fn number(dtype: DType) -> u32 {
     match dtype {
         DType::F32 => 0,
         DType::F16 => 1,
@@ -23,17 +33,20 @@ pub(super) fn number(dtype: DType) -> u32 {
 
 pub(crate) fn convert(
     recorder: &mut Recorder,
-    elements: u32,
+    params: Params,
     (source, source_dtype): (&Part, DType),
     (destination, destination_dtype): (&Part, DType),
 ) -> Result<()> {
     let params = Params {
-        elements,
         source_dtype: number(source_dtype),
         source_first: source.first,
         destination_dtype: number(destination_dtype),
         destination_first: destination.first,
+        ..params
     };
-    let words = (u64::from(elements) * destination_dtype.size()).div_ceil(4);
-    recorder.dispatch(&CONVERT, &params, &[source, destination], words, elements.into())
+    // A run of 16 bits may begin and end amid a word.
+    let words = if destination_dtype == DType::F32 { params.run } else { params.run / 2 + 1 };
+    let invocations = u64::from(params.runs) * u64::from(words);
+    let elements = u64::from(params.runs) * u64::from(params.run);
+    recorder.dispatch(&CONVERT, &params, &[source, destination], invocations, elements)
 }

@@ -1,5 +1,6 @@
-//! The two forms of workspace that kernels share.
+//! The two forms of workspace that kernels share, and how the tensors of others are stored.
 
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel};
 
@@ -30,3 +31,43 @@ impl ByForm {
         gpu.compile(self.of(form))
     }
 }
+
+/// A kernel's variants by how the tensor is stored that it reads.
+pub(crate) struct ByStorage<K> {
+    /// shared/stored_32.wgsl
+    pub(crate) of_32: K,
+    /// shared/stored_16.wgsl
+    pub(crate) of_16: K,
+}
+
+impl<K> ByStorage<K> {
+    pub(crate) fn of(&'static self, dtype: DType) -> &'static K {
+        match dtype {
+            DType::F32 => &self.of_32,
+            DType::F16 | DType::BF16 => &self.of_16,
+        }
+    }
+}
+
+/// A kernel's variants, each of which `$kernel!` makes of its name and the files that it has beyond the others, those of its form last.
+macro_rules! by_storage {
+    ($kernel:ident: $($rows:literal, $panels:literal);+) => {
+        $crate::kernels::form::ByStorage {
+            of_32: $crate::kernels::form::ByForm {
+                rows: $kernel!("rows", "shared/stored_32.wgsl", $($rows),+),
+                panels: $kernel!("panels", "shared/stored_32.wgsl", $($panels),+),
+            },
+            of_16: $crate::kernels::form::ByForm {
+                rows: $kernel!("16.rows", "shared/dtype.wgsl", "shared/stored_16.wgsl", $($rows),+),
+                panels: $kernel!("16.panels", "shared/dtype.wgsl", "shared/stored_16.wgsl", $($panels),+),
+            },
+        }
+    };
+    ($kernel:ident) => {
+        $crate::kernels::form::ByStorage {
+            of_32: $kernel!("", "shared/stored_32.wgsl"),
+            of_16: $kernel!("16", "shared/dtype.wgsl", "shared/stored_16.wgsl"),
+        }
+    };
+}
+pub(super) use by_storage;

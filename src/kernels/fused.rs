@@ -19,6 +19,7 @@ params!(
     biased,
     bias_first,
     output_first,
+    output_plane,
     output_image,
     output_split,
 );

@@ -1,13 +1,22 @@
+use super::convert::number;
+use super::form::{ByStorage, by_storage};
 use super::params;
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
-pub(crate) static FUSED_WEIGHT: Kernel = Kernel {
-    name: "fused_weight",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "fused_weight.wgsl"],
-    workgroup_size: 64,
-};
+macro_rules! kernel {
+    ($variant:literal, $($file:literal),+) => {
+        Kernel {
+            name: "fused_weight",
+            variant: $variant,
+            files: wgsl!["shared/grid.wgsl", $($file,)+ "fused_weight.wgsl"],
+            workgroup_size: 64,
+        }
+    };
+}
+
+pub(crate) static FUSED_WEIGHT: ByStorage<Kernel> = by_storage!(kernel);
 
 params!(
     group_first,
@@ -25,6 +34,7 @@ params!(
     out_channel_first,
     weight_first,
     packed_first,
+    dtype,
 );
 
 impl Params {
@@ -36,10 +46,11 @@ impl Params {
 
 pub(crate) fn fused_weight(
     recorder: &mut Recorder,
+    dtype: DType,
     params: Params,
     [weight, channel_quads, packed]: [&Part; 3],
 ) -> Result<()> {
-    let params = Params { weight_first: weight.first, packed_first: packed.first, ..params };
+    let params = Params { weight_first: weight.first, packed_first: packed.first, dtype: number(dtype), ..params };
     let elements = params.elements();
-    recorder.dispatch(&FUSED_WEIGHT, &params, &[weight, channel_quads, packed], elements / 4, elements)
+    recorder.dispatch(FUSED_WEIGHT.of(dtype), &params, &[weight, channel_quads, packed], elements / 4, elements)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::convert::convert_all;
+use super::convert::{Rows, round, widen};
 use super::{Argument, Contract, Named, check_apart};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -50,7 +50,7 @@ impl<'a> Gradient<'a> {
         }
         let wide = recorder.workspace(tensor.shape())?;
         if accumulate {
-            convert_all(recorder, tensor, &wide)?;
+            widen(recorder, tensor, Rows::all(tensor), &wide)?;
         }
         Ok(Self { tensor: wide, accumulate, rounded: Some(tensor) })
     }
@@ -61,7 +61,7 @@ impl<'a> Gradient<'a> {
     }
 
     pub(crate) fn finish(&self, recorder: &mut Recorder) -> Result<()> {
-        self.rounded.map_or(Ok(()), |rounded| convert_all(recorder, &self.tensor, rounded))
+        self.rounded.map_or(Ok(()), |rounded| round(recorder, &self.tensor, rounded, Rows::all(rounded)))
     }
 }
 

@@ -1,12 +1,14 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::backward::{Destination, Gradient, get_or_try_init};
+use super::backward::{Destination, get_or_try_init};
 use super::channels_last::{ChannelsLast, channel_quads};
 use super::columns::{Columns, Sampler, form};
-use super::columns_backward::{Blocks, Chunk, ColumnsBackward, Gradients, Pass, reads_input};
+use super::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
 use super::convert::{rounded, widened};
+use super::strips::wide_bytes;
 use super::{Argument, Contract, in_pieces, pieces, run};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{
     BilinearSample, BilinearSampleGeometry, BilinearSampleGradients, BilinearSampleInputs, Deformation, Im2col,
@@ -33,7 +35,7 @@ struct Backward {
 }
 
 impl Backward {
-    fn new(gpu: &Gpu, geometry: &BilinearSampleGeometry) -> Result<Self> {
+    fn new(gpu: &Gpu, geometry: &BilinearSampleGeometry, data: DType) -> Result<Self> {
         let BilinearSampleGeometry { border, edge_derivative, batch, channels, height, width, out_height, out_width } =
             *geometry;
         let window = Im2col { kernel: [1; 2], stride: [0; 2], padding: [0; 4], dilation: [1; 2] };
@@ -46,34 +48,37 @@ impl Backward {
             modulated: false,
         };
         let form = form(gpu, &im2col, 1, Some(&deformation), 0);
-        let columns = Columns::new(gpu, im2col, 1, Some(deformation), (ColumnsLayout::Quads, form))?;
+        let columns = Columns::new(gpu, im2col, 1, Some(deformation), (ColumnsLayout::Quads, form), data)?;
         let backward = ColumnsBackward::new(gpu, &columns)?;
         let quads = channel_quads(channels, 1, 1);
-        let grad_output = ChannelsLast::new(gpu, columns.form, [channels, im2col.out_pixels()], quads)?;
+        let grad_output = ChannelsLast::new(gpu, columns.form, data, [channels, im2col.out_pixels()], quads)?;
         Ok(Self { columns, backward, grad_output })
     }
 
     fn record(
         &self,
         recorder: &mut Recorder,
-        inputs: &BilinearSampleInputs<Tensor>,
+        inputs: &BilinearSampleInputs<&Tensor>,
         grad_output: &Tensor,
         gradients: &Gradients,
     ) -> Result<()> {
         let Self { columns, backward, .. } = self;
-        let sampler = Sampler { input: &inputs.input, offset: Some(&inputs.positions), mask: None };
-        let chunk = columns.images_per_chunk(recorder.gpu());
-        let blocks = Blocks::new(recorder.gpu(), columns, [self.grad_output.pixel_bytes(), 0], 0, chunk);
+        let sampler = Sampler { input: inputs.input, offset: Some(inputs.positions), mask: None };
+        let wide_image = grad_input_bytes(&columns.im2col, inputs.input);
+        let chunk = columns.images_per_chunk(recorder.gpu(), wide_image);
+        let held = u64::from(chunk) * wide_image;
+        let pixel = [self.grad_output.pixel_bytes(), 0, 2 * wide_bytes([inputs.positions])];
+        let blocks = Blocks::new(recorder.gpu(), columns, pixel, held, chunk);
         let packed = if reads_input(gradients) { columns.packed(recorder, chunk)? } else { Vec::new() };
         let pass = Pass::new(recorder, backward, columns, &sampler, gradients, blocks)?;
         let grads = self.grad_output.workspace(recorder, blocks.strip_pixels())?;
         for images in pieces(0..columns.im2col.batch, chunk) {
-            columns.pack(recorder, sampler.input, images.clone(), &packed)?;
-            let chunk = Chunk { images: images.clone(), packed: &packed };
-            for strip in blocks.strips(images) {
-                self.grad_output.pack(recorder, "grad_output", grad_output, blocks.of_images(&strip), &grads)?;
-                pass.strip(recorder, &chunk, &strip, &grads.with_rows(strip.len()), None)?;
-            }
+            pass.chunk(recorder, images.clone(), &packed, |recorder, chunk| {
+                blocks.strips(images).try_for_each(|strip| {
+                    self.grad_output.pack(recorder, "grad_output", grad_output, strip.each_image(), &grads)?;
+                    pass.strip(recorder, chunk, &strip, &grads.with_rows(strip.len()), None).map(drop)
+                })
+            })?;
         }
         Ok(())
     }
@@ -191,15 +196,12 @@ impl BilinearSamplePlan {
         let named = destinations.named();
         self.contract.check_backward(recorder, BilinearSampleInputs::named, given.named(), grad_output, named)?;
         let gpu = recorder.gpu().clone();
-        let backward = get_or_try_init(&self.backward, || Backward::new(&gpu, &self.geometry))?;
+        let backward =
+            get_or_try_init(&self.backward, || Backward::new(&gpu, &self.geometry, self.contract.inputs.input.dtype))?;
         recorder.op(|recorder| {
-            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            let grad_output = widened(recorder, grad_output)?;
-            let BilinearSampleGradients { input, positions } =
-                destinations.try_map(|&destination| Gradient::begin(recorder, destination))?;
+            let BilinearSampleGradients { input, positions } = destinations;
             let gradients = Gradients { input, offset: positions, ..Default::default() };
-            backward.record(recorder, &inputs, &grad_output, &gradients)?;
-            gradients.named().try_for_each(|(_, gradient)| gradient.finish(recorder))
+            backward.record(recorder, inputs, grad_output, &gradients)
         })
     }
 }

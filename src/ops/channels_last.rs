@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::quads::{self, Quads};
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
 use crate::kernels::channels_last::{CHANNELS_LAST, Params, channels_last};
@@ -45,15 +46,23 @@ pub(super) struct ChannelsLast {
     /// Pixels of an image.
     pixels: u32,
     form: Form,
+    dtype: DType,
     pub(super) quads: Vec<Quad>,
     pub(super) table: Constant,
 }
 
 impl ChannelsLast {
-    pub(super) fn new(gpu: &Gpu, form: Form, [channels, pixels]: [u32; 2], quads: Vec<Quad>) -> Result<Self> {
-        CHANNELS_LAST.compile(gpu, form)?;
+    /// For images that are stored so.
+    pub(super) fn new(
+        gpu: &Gpu,
+        form: Form,
+        dtype: DType,
+        [channels, pixels]: [u32; 2],
+        quads: Vec<Quad>,
+    ) -> Result<Self> {
+        CHANNELS_LAST.of(dtype).compile(gpu, form)?;
         let table = quads::table(gpu, form, "pliant channel_quads", &quads)?;
-        Ok(Self { channels, pixels, form, quads, table })
+        Ok(Self { channels, pixels, form, dtype, quads, table })
     }
 
     /// Bytes of one packed pixel.
@@ -131,7 +140,7 @@ impl ChannelsLast {
             lane_end: lanes.end,
             ..Default::default()
         };
-        channels_last(recorder, self.form, params, [&input_part, packed, &self.table.part()])
+        channels_last(recorder, (self.form, self.dtype), params, [&input_part, packed, &self.table.part()])
     }
 }
 

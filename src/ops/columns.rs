@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
 use super::quads::{self, Quads};
+use super::strips::{Strip, StripPlanes, strips};
 use super::{bindable, in_pieces, pieces};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
@@ -104,10 +106,11 @@ impl Columns {
         groups: u32,
         deformation: Option<Deformation>,
         (layout, form): (ColumnsLayout, Form),
+        data: DType,
     ) -> Result<Self> {
         let pixels = im2col.height * im2col.width;
         let quads = channel_quads(im2col.channels, groups, offset_groups(deformation.as_ref()));
-        let packing = ChannelsLast::new(gpu, form, [im2col.channels, pixels], quads)?;
+        let packing = ChannelsLast::new(gpu, form, data, [im2col.channels, pixels], quads)?;
         let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, layout);
         let channel_runs = quads::table(gpu, form, "pliant channel_runs", &runs)?;
         Ok(Self { im2col, groups, deformation, layout, form, packing, runs: runs.len() as u32, channel_runs })
@@ -143,10 +146,10 @@ impl Columns {
         (u64::from(self.im2col.batch) * self.image_bytes()).min(CHUNK_BYTES.max(self.image_bytes()))
     }
 
-    /// Images that are packed, and bound, together.
-    pub(super) fn images_per_chunk(&self, gpu: &Gpu) -> u32 {
+    /// Images that are packed, and bound, together, where each takes `other` bytes of workspace beside.
+    pub(super) fn images_per_chunk(&self, gpu: &Gpu, other: u64) -> u32 {
         let most = bindable(gpu);
-        let by_packed = most.min(CHUNK_BYTES) / self.image_bytes();
+        let by_packed = (most / self.image_bytes()).min(CHUNK_BYTES / (self.image_bytes() + other));
         let by_offset = self.deformation.map_or(u64::MAX, |deformation| {
             let channels = deformation.offset_layout.channels_per_point() * deformation.points(&self.im2col);
             most / (u64::from(channels) * u64::from(self.im2col.out_pixels()) * 4)
@@ -169,14 +172,21 @@ impl Columns {
         bands.map(|band| self.packing.workspace(recorder, band.end - band.start)).collect()
     }
 
-    /// Output pixels whose columns take `bytes` at most, in a chunk of as many images.
-    pub(super) fn strip_pixels(&self, gpu: &Gpu, images: u32, bytes: u64) -> u32 {
-        let pixel = u64::from(self.im2col.taps()) * self.packing.pixel_bytes();
+    /// Bytes of the columns of an output pixel.
+    pub(super) fn pixel_bytes(&self) -> u64 {
+        u64::from(self.im2col.taps()) * self.packing.pixel_bytes()
+    }
+
+    /// Strips of output pixels of some images: what they have and `other` bytes for each pixel take `bytes` at most.
+    pub(super) fn strips_of(&self, gpu: &Gpu, images: u32, bytes: u64, other: u64) -> [u32; 2] {
         let most = bindable(gpu).min(gpu.capabilities().elements_per_dispatch() * 4);
-        let strip = bytes.min(most) / pixel;
+        let strip = (bytes / (self.pixel_bytes() + other)).min(most / self.pixel_bytes());
         // Whole tiles of the matrix product.
         let strip = if strip > 64 { strip / 64 * 64 } else { strip };
-        strip.clamp(1, u64::from(images) * u64::from(self.im2col.out_pixels())) as u32
+        let out_pixels = self.im2col.out_pixels();
+        let strip = strip.clamp(1, u64::from(images) * u64::from(out_pixels)) as u32;
+        let images = (strip / out_pixels).max(1);
+        [images, strip.min(images * out_pixels)]
     }
 
     /// Records the columns of all images into `output`: (batch, out_height, out_width, taps, channels).
@@ -184,18 +194,18 @@ impl Columns {
         if self.im2col.batch == 0 {
             return Ok(());
         }
-        let chunk = self.images_per_chunk(recorder.gpu());
+        let chunk = self.images_per_chunk(recorder.gpu(), 0);
         let packed = self.packed(recorder, chunk)?;
-        let strip = self.strip_pixels(recorder.gpu(), chunk, u64::MAX);
+        let most = self.strips_of(recorder.gpu(), chunk, u64::MAX, 0);
         let (out_pixels, depth) = (self.im2col.out_pixels(), self.im2col.taps() * self.im2col.channels);
         for images in pieces(0..self.im2col.batch, chunk) {
             self.pack(recorder, sampler.input, images.clone(), &packed)?;
-            for pixels in pieces(0..(images.end - images.start) * out_pixels, strip) {
+            for strip in strips(images.clone(), out_pixels, most) {
                 let row = |pixel: u32| {
-                    (u64::from(images.start) * u64::from(out_pixels) + u64::from(pixel)) * u64::from(depth)
+                    (u64::from(strip.images.start) * u64::from(out_pixels) + u64::from(pixel)) * u64::from(depth)
                 };
-                let columns = output.part("columns", row(pixels.start)..row(pixels.end))?;
-                self.sample(recorder, sampler, images.clone(), pixels, &packed, &columns)?;
+                let columns = output.part("columns", row(strip.pixels.start)..row(strip.pixels.end))?;
+                self.sample(recorder, sampler, &images, &strip, &packed, &columns)?;
             }
         }
         Ok(())
@@ -216,36 +226,35 @@ impl Columns {
         Ok(())
     }
 
-    /// Makes the columns of output pixels `pixels`, counted over the chunk's images.
+    /// Makes the columns of a strip of a chunk of images.
     pub(super) fn sample(
         &self,
         recorder: &mut Recorder,
         sampler: &Sampler,
-        images: Range<u32>,
-        pixels: Range<u32>,
+        chunk: &Range<u32>,
+        strip: &Strip,
         packed: &[Quads],
         columns: &Part,
     ) -> Result<()> {
-        for (band, packed) in self.bands(recorder.gpu(), images.end - images.start).zip(packed) {
-            let params = Params {
-                band_first: band.start,
-                band_pixels: band.end - band.start,
-                accumulate: (band.start > 0).into(),
-                ..self.window(pixels.clone())
-            };
-            let parts = [columns, &packed.part("input")?, &self.channel_runs.part()];
-            self.with_offsets(sampler, images.clone(), params, &mut |params, offsets| match offsets {
-                None => im2col::im2col(recorder, (self.layout, self.form), params, parts),
-                Some(offsets) => {
-                    deform_im2col::deform_im2col(recorder, (self.layout, self.form), params, parts, offsets)
-                }
-            })?;
-        }
-        Ok(())
+        recorder.scratch(|recorder| {
+            let field = self.field(recorder, sampler, strip)?;
+            for (band, packed) in self.bands(recorder.gpu(), chunk.end - chunk.start).zip(packed) {
+                let params = Params { accumulate: (band.start > 0).into(), ..self.window(chunk, strip, &band) };
+                let parts = [columns, &packed.part("input")?, &self.channel_runs.part()];
+                self.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| match offsets {
+                    None => im2col::im2col(recorder, (self.layout, self.form), params, parts),
+                    Some(offsets) => {
+                        deform_im2col::deform_im2col(recorder, (self.layout, self.form), params, parts, offsets)
+                    }
+                })?;
+            }
+            Ok(())
+        })
     }
 
-    /// What kernels need to know of the window, for output pixels counted over a chunk's images.
-    pub(super) fn window(&self, pixels: Range<u32>) -> Params {
+    /// What kernels need to know of the window, for a strip of a chunk of images, and a band of these.
+    pub(super) fn window(&self, chunk: &Range<u32>, strip: &Strip, band: &Range<u32>) -> Params {
+        let pixels = &strip.pixels;
         let Im2colGeometry { channels, height, width, window, out_width, .. } = self.im2col;
         let Im2col { kernel, stride, padding, dilation } = window;
         Params {
@@ -267,32 +276,48 @@ impl Columns {
             quads: self.packing.quads.len() as u32,
             quads_per_group: self.quads_per_group(),
             runs: self.runs,
+            band_first: self.band_first(chunk, strip, band),
+            band_pixels: band.end - band.start,
             ..Default::default()
         }
     }
 
-    /// Has `dispatch` do a window with its offset and mask bound, in as many pieces as they need to be; a plain window at once.
+    /// The first pixel of a band, counted from the strip's first image; wraps where that is behind it.
+    pub(super) fn band_first(&self, chunk: &Range<u32>, strip: &Strip, band: &Range<u32>) -> u32 {
+        band.start.wrapping_sub((strip.images.start - chunk.start) * self.pixels())
+    }
+
+    /// What a strip takes of the offset and the mask of a deformable window, for as long as the recorder's scratch.
+    pub(super) fn field(&self, recorder: &mut Recorder, sampler: &Sampler, strip: &Strip) -> Result<Option<Field>> {
+        let (Some(deformation), Some(offset)) = (self.deformation, sampler.offset) else { return Ok(None) };
+        let offset = StripPlanes::read(recorder, offset, strip)?;
+        let mask = sampler.mask.map(|mask| StripPlanes::read(recorder, mask, strip)).transpose()?;
+        Ok(Some(Field { deformation, offset, mask }))
+    }
+
+    /// Has `dispatch` do some pixels of a strip with offset and mask bound, in as many pieces as they need to be; a plain window at once.
     pub(super) fn with_offsets(
         &self,
-        sampler: &Sampler,
-        images: Range<u32>,
+        field: Option<&Field>,
+        strip: &Strip,
         params: Params,
         dispatch: &mut impl FnMut(Params, Option<[&Part; 3]>) -> Result<()>,
     ) -> Result<()> {
-        let (Some(deformation), Some(offset)) = (&self.deformation, sampler.offset) else {
-            return dispatch(params, None);
-        };
+        let Some(Field { deformation, offset, mask }) = field else { return dispatch(params, None) };
         let layout = deformation.offset_layout;
-        let points = deformation.points(&self.im2col);
-        let [dy, dx] = layout.offset_planes(points);
-        let mask_planes = layout.mask_planes(points);
-        let all = 0..points;
-        let mask = if layout.holds_mask() { Some(offset) } else { sampler.mask };
-
-        let pixels = bound_pixels(&images, params.pixel_first..params.pixel_first + params.pixels, params.out_pixels);
+        let all = deformation.points(&self.im2col);
+        let [dy, dx] = layout.offset_planes(all);
+        let mask_planes = layout.mask_planes(all);
+        let mask = if layout.holds_mask() { Some(offset) } else { mask.as_ref() };
+        let mask_plane = mask.map_or(0, |mask| mask.plane);
+        let images = 0..strip.images.end - strip.images.start;
+        // Of several images all pixels are bound.
+        let pixels =
+            if images.end == 1 { params.pixel_first..params.pixel_first + params.pixels } else { 0..params.out_pixels };
+        let all = 0..all;
         in_pieces([all], &mut |[points]| {
-            let part = |argument, tensor: &Tensor, planes| {
-                tensor.part(argument, plane_elements(planes, &images, points, &pixels, params.out_pixels))
+            let part = |argument, field: &StripPlanes, planes: Planes| {
+                field.tensor.part(argument, field.elements(&images, &planes.of(points), &pixels))
             };
             let offset_y = part("offset", offset, dy)?;
             let offset_x = part("offset", offset, dx)?;
@@ -304,14 +329,14 @@ impl Columns {
                 points: points.end - points.start,
                 origin: pixels.start,
                 offset_y_first: offset_y.first,
-                offset_y_batch: dy.batch * params.out_pixels,
-                offset_y_step: dy.step * params.out_pixels,
+                offset_y_batch: dy.batch * offset.plane,
+                offset_y_step: dy.step * offset.plane,
                 offset_x_first: offset_x.first,
-                offset_x_batch: dx.batch * params.out_pixels,
-                offset_x_step: dx.step * params.out_pixels,
+                offset_x_batch: dx.batch * offset.plane,
+                offset_x_step: dx.step * offset.plane,
                 mask_first: mask_part.first,
-                mask_batch: mask_planes.batch * params.out_pixels,
-                mask_step: mask_planes.step * params.out_pixels,
+                mask_batch: mask_planes.batch * mask_plane,
+                mask_step: mask_planes.step * mask_plane,
                 ..params
             };
             dispatch(params, Some([&offset_y, &offset_x, &mask_part]))
@@ -319,22 +344,9 @@ impl Columns {
     }
 }
 
-/// The output pixels that are bound of each image of a strip: those of one image by themselves, of several all.
-pub(super) fn bound_pixels(images: &Range<u32>, pixels: Range<u32>, out_pixels: u32) -> Range<u32> {
-    if images.end - images.start == 1 { pixels } else { 0..out_pixels }
-}
-
-/// The elements from the first to the last of some pixels in the planes of some sampling points.
-pub(super) fn plane_elements(
-    planes: Planes,
-    images: &Range<u32>,
-    points: &Range<u32>,
-    pixels: &Range<u32>,
-    out_pixels: u32,
-) -> Range<u64> {
-    let element = |image: u32, point: u32, pixel: u32| {
-        let plane = u64::from(image) * u64::from(planes.batch) + u64::from(planes.first + point * planes.step);
-        plane * u64::from(out_pixels) + u64::from(pixel)
-    };
-    element(images.start, points.start, pixels.start)..element(images.end - 1, points.end - 1, pixels.end)
+/// Offset and mask of a strip, in f32.
+pub(super) struct Field {
+    deformation: Deformation,
+    offset: StripPlanes,
+    mask: Option<StripPlanes>,
 }

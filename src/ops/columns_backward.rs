@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::backward::Gradient;
+use super::backward::Destination;
 use super::channels_last::Quad;
-use super::columns::{Columns, Sampler, bound_pixels, channels, plane_elements, same_quads};
+use super::columns::{Columns, Sampler, channels, same_quads};
 use super::quads::{self, Quads};
+use super::strips::{Strip, StripPlanes, strips, wide_bytes};
 use super::{bindable, in_pieces, pieces};
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
@@ -41,20 +42,6 @@ const HEADS_BYTES: u64 = 8 << 20;
 /// The most quads that one invocation adds up: shared/col2im.wgsl.
 const BLOCK_QUADS: usize = 4;
 const RUN_CHANNELS: u32 = 4 * BLOCK_QUADS as u32;
-
-/// Output pixels whose columns are there at once: all pixels of some images, or some of one.
-#[derive(Debug, Clone)]
-pub(super) struct Strip {
-    pub(super) images: Range<u32>,
-    /// Counted from the first pixel of the first image.
-    pub(super) pixels: Range<u32>,
-}
-
-impl Strip {
-    pub(super) fn len(&self) -> u32 {
-        self.pixels.end - self.pixels.start
-    }
-}
 
 /// Quads of one group and one offset group, four at most: first quad, offset group, first channel, 32 * group + channels.
 type BlockRun = [u32; 4];
@@ -92,17 +79,18 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// For a chunk of so many images, where an output pixel takes so many bytes of columns, and of what else is made of it, and weights take
-    /// so many.
-    pub(super) fn new(gpu: &Gpu, columns: &Columns, [pixel, other]: [u64; 2], weights: u64, chunk: u32) -> Self {
+    /// For a chunk of so many images, where an output pixel takes so many bytes of columns, of what else is made of it, and of what is widened,
+    /// and what is held beside packed images takes so many.
+    pub(super) fn new(gpu: &Gpu, columns: &Columns, [pixel, other, wide]: [u64; 3], held: u64, chunk: u32) -> Self {
         let out_pixels = columns.im2col.out_pixels();
         let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
         let largest = pixel.max(samples).max(other);
         let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel).max(1);
         let sampled = (STRIP_SAMPLES / columns.im2col.taps()).max(1);
         let packed = columns.packed_bytes();
-        let held = packed + weights + HEADS_BYTES.min(packed);
-        let left = BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other);
+        let held = packed + held + HEADS_BYTES.min(packed);
+        let left =
+            BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other + wide);
         let block = (BLOCK_BYTES / pixel).min(left).min(BLOCK_PIXELS.min(sampled).into());
         // Whole tiles of the matrix product.
         let block = if block > 64 { block / 64 * 64 } else { block.max(1) }.min(most) as u32;
@@ -111,12 +99,6 @@ impl Blocks {
         let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
         let strip = by_bytes.min(most.min(sampled.into()) / u64::from(pixels)).max(1) as u32;
         Self { images, pixels, strip, out_pixels }
-    }
-
-    /// The images of a strip, and the pixels that it has of each.
-    pub(super) fn of_images(self, strip: &Strip) -> [Range<u32>; 2] {
-        let pixels = if self.images > 0 { 0..self.out_pixels } else { strip.pixels.clone() };
-        [strip.images.clone(), pixels]
     }
 
     /// The most images of a strip.
@@ -130,19 +112,21 @@ impl Blocks {
     }
 
     pub(super) fn strips(self, images: Range<u32>) -> impl Iterator<Item = Strip> {
-        pieces(images, self.strip_images()).flat_map(move |images| {
-            let all = 0..(images.end - images.start) * self.out_pixels;
-            pieces(all, self.strip_pixels()).map(move |pixels| Strip { images: images.clone(), pixels })
-        })
+        strips(images, self.out_pixels, [self.strip_images(), self.strip_pixels()])
     }
 }
 
-/// Those that are to be computed; a plain window has neither offset nor mask.
-pub(super) type Gradients<'a> = DeformConv2dGradients<Gradient<'a>>;
+/// Where those go that are to be computed; a plain window has neither offset nor mask.
+pub(super) type Gradients<'a> = DeformConv2dGradients<Destination<'a>>;
 
 /// Whether some of them depend on what the input holds.
 pub(super) fn reads_input(gradients: &Gradients) -> bool {
     gradients.offset.is_some() || gradients.mask.is_some() || gradients.weight.is_some()
+}
+
+/// The bytes of workspace that the gradient of an image takes, which is like the input: none where that holds f32.
+pub(super) fn grad_input_bytes(im2col: &Im2colGeometry, input: &Tensor) -> u64 {
+    wide_bytes([input]) * u64::from(im2col.height) * u64::from(im2col.width)
 }
 
 /// What the backward pass of a window, plain or deformable, needs beside the forward's.
@@ -190,10 +174,11 @@ impl ColumnsBackward {
     }
 }
 
-/// Images that are packed together, and the packed ones: none where no gradient needs them.
+/// Images that are packed together, the packed ones: none where no gradient needs them, and the gradient of their input, where it is wanted.
 pub(super) struct Chunk<'a> {
     pub(super) images: Range<u32>,
     pub(super) packed: &'a [Quads],
+    grad_input: Option<&'a StripPlanes>,
 }
 
 /// A backward pass of a window that is being recorded.
@@ -233,6 +218,25 @@ impl<'a> Pass<'a> {
         Ok(Self { tables, columns, sampler, gradients, scratch: scratch.transpose()? })
     }
 
+    /// Packs some images, and has `record` do their strips.
+    pub(super) fn chunk(
+        &self,
+        recorder: &mut Recorder,
+        images: Range<u32>,
+        packed: &[Quads],
+        record: impl FnOnce(&mut Recorder, &Chunk) -> Result<()>,
+    ) -> Result<()> {
+        let Im2colGeometry { height, width, .. } = self.columns.im2col;
+        self.columns.pack(recorder, self.sampler.input, images.clone(), packed)?;
+        let Some(destination) = self.gradients.input else {
+            return record(recorder, &Chunk { images, packed, grad_input: None });
+        };
+        let whole = Strip::whole(images.clone(), height * width);
+        StripPlanes::write(recorder, destination, &whole, |recorder, grad_input| {
+            record(recorder, &Chunk { images, packed, grad_input: Some(grad_input) })
+        })
+    }
+
     /// Records the gradients that there are, of a strip, from those of its columns: (group, pixel, tap, quad).
     ///
     /// Where the gradient of the weight is wanted, and this says so, the columns are left in `kept`, or, where there is none, in the place of
@@ -248,9 +252,7 @@ impl<'a> Pass<'a> {
         let columns = self.columns;
         let grad_columns = &grad_columns.part("columns")?;
         let (Some(deformation), Some(scratch)) = (&columns.deformation, &self.scratch) else {
-            if let Some(input) = &self.gradients.input {
-                self.plain(recorder, strip, grad_columns, input)?;
-            }
+            self.plain(recorder, chunk, strip, grad_columns)?;
             return Ok(false);
         };
         let points = deformation.points(&columns.im2col) * strip.len();
@@ -259,14 +261,15 @@ impl<'a> Pass<'a> {
             places: scratch.samples.with_rows(points).part("offset")?,
             cells: scratch.cells.part("offset", 0..points.into())?,
         };
-        let params = columns.window(strip.pixels.clone());
-        columns.with_offsets(self.sampler, strip.images.clone(), params, &mut |params, offsets| {
-            let written = [&samples.cells, &samples.places];
-            offsets.map_or(Ok(()), |offsets| deform_samples(recorder, columns.form, params, written, offsets))
+        recorder.scratch(|recorder| {
+            let field = columns.field(recorder, self.sampler, strip)?;
+            let params = columns.window(&chunk.images, strip, &(0..0));
+            columns.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| {
+                let written = [&samples.cells, &samples.places];
+                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, columns.form, params, written, offsets))
+            })
         })?;
-        if let Some(input) = &self.gradients.input {
-            self.deformed(recorder, &samples, strip, grad_columns, scratch, input)?;
-        }
+        self.deformed(recorder, &samples, chunk, strip, grad_columns, scratch)?;
         let keep = self.gradients.weight.is_some() && chunk.packed.len() == 1;
         if self.gradients.offset.is_some() || self.gradients.mask.is_some() || keep {
             let of_samples = scratch.gradients.with_rows(points).part("offset")?;
@@ -283,11 +286,11 @@ impl<'a> Pass<'a> {
     }
 
     /// The gradient of the input of a plain window.
-    fn plain(&self, recorder: &mut Recorder, strip: &Strip, grad_columns: &Part, input: &Gradient) -> Result<()> {
+    fn plain(&self, recorder: &mut Recorder, chunk: &Chunk, strip: &Strip, grad_columns: &Part) -> Result<()> {
         let Self { columns, tables, .. } = *self;
         let g @ Im2colGeometry { window, out_height, out_width, .. } = columns.im2col;
         let all = [0..tables.block_runs.len() as u32, 0..g.height * g.width];
-        self.input_pieces(strip, input, all, &mut |piece, grad_input| {
+        self.input_pieces(chunk, strip, all, &mut |piece, grad_input| {
             let params = col2im::Params {
                 image_first: piece.images.start,
                 images: piece.images.end - piece.images.start,
@@ -326,11 +329,14 @@ impl<'a> Pass<'a> {
         &self,
         recorder: &mut Recorder,
         samples: &Samples,
+        chunk: &Chunk,
         strip: &Strip,
         grad_columns: &Part,
         scratch: &Scratch,
-        input: &Gradient,
     ) -> Result<()> {
+        if chunk.grad_input.is_none() {
+            return Ok(());
+        }
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, places, cells: cells_of } = samples;
         let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
@@ -358,7 +364,7 @@ impl<'a> Pass<'a> {
                 };
                 chain_samples(recorder, params, [cells_of, &followers, &heads])?;
                 let all = [runs.clone(), band.start * width..band.end * width];
-                self.input_pieces(strip, input, all, &mut |piece, grad_input| {
+                self.input_pieces(chunk, strip, all, &mut |piece, grad_input| {
                     let params = deform_col2im::Params {
                         image_first: piece.images.start,
                         images: piece.images.end - piece.images.start,
@@ -390,22 +396,20 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, in pieces that can be bound.
+    /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, in pieces that can be bound; where the
+    /// gradient of the input is not wanted, nothing.
     fn input_pieces(
         &self,
+        chunk: &Chunk,
         strip: &Strip,
-        input: &Gradient,
         [runs, pixels]: [Range<u32>; 2],
         dispatch: &mut impl FnMut(InputPiece, &Part) -> Result<()>,
     ) -> Result<()> {
-        let Im2colGeometry { channels, height, width, .. } = self.columns.im2col;
+        let (Some(grad_input), Some(destination)) = (chunk.grad_input, self.gradients.input) else { return Ok(()) };
         let block_runs = &self.tables.block_runs;
+        let before = strip.images.start - chunk.images.start;
         let images = strip.images.end - strip.images.start;
         in_pieces([0..images, runs, 0..RUN_CHANNELS, pixels], &mut |[images, runs, lanes, pixels]| {
-            let element = |image: u32, channel: u32, pixel: u32| {
-                let plane = u64::from(strip.images.start + image) * u64::from(channels) + u64::from(channel);
-                plane * u64::from(height * width) + u64::from(pixel)
-            };
             let [.., first, _] = block_runs[runs.start as usize];
             let [.., last, of_last] = block_runs[runs.end as usize - 1];
             let last_channels = (of_last % 32).min(lanes.end);
@@ -413,18 +417,18 @@ impl<'a> Pass<'a> {
             if runs.end - runs.start == 1 && last_channels <= lanes.start {
                 return Ok(());
             }
-            let start = element(images.start, first + lanes.start, pixels.start);
-            let end = element(images.end - 1, last + last_channels - 1, pixels.end);
-            let grad_input = input.tensor.part("grad_input", start..end)?;
+            let channels = first + lanes.start..last + last_channels;
+            let elements = grad_input.elements(&(before + images.start..before + images.end), &channels, pixels);
+            let part = grad_input.tensor.part("grad_input", elements)?;
             let piece = InputPiece {
                 images: images.clone(),
                 runs: runs.clone(),
                 pixels: pixels.clone(),
                 lanes: lanes.clone(),
                 // An image's first strip has nothing before it.
-                accumulate: input.accumulate || strip.pixels.start > 0,
+                accumulate: matches!(destination, Destination::Add(_)) || strip.pixels.start > 0,
             };
-            dispatch(piece, &grad_input)
+            dispatch(piece, &part)
         })
     }
 
@@ -444,7 +448,6 @@ impl<'a> Pass<'a> {
         let images = chunk.images.end - chunk.images.start;
         let bands = 0..images * height * width;
         for (band, packed) in columns.bands(recorder.gpu(), images).zip(chunk.packed) {
-            let before = (strip.images.start - chunk.images.start) * height * width;
             let params = sample_gradients::Params {
                 pixels: strip.len(),
                 taps: g.taps(),
@@ -454,8 +457,7 @@ impl<'a> Pass<'a> {
                 width,
                 quads: columns.packing.quads.len() as u32,
                 quads_per_group: columns.quads_per_group(),
-                // Counted from the strip's first image; wraps.
-                band_first: band.start.wrapping_sub(before),
+                band_first: columns.band_first(&chunk.images, strip, &band),
                 band_pixels: band.end - band.start,
                 border: border(deformation.border),
                 edge_zero: (deformation.edge_derivative == EdgeDerivative::Zero).into(),
@@ -479,30 +481,39 @@ impl<'a> Pass<'a> {
         let (g, gradients) = (&self.columns.im2col, self.gradients);
         let (layout, points, out_pixels) = (deformation.offset_layout, deformation.points(g), g.out_pixels());
         let [dy, dx] = layout.offset_planes(points);
-        let all = 0..points;
-        let mask = if layout.holds_mask() { &gradients.offset } else { &gradients.mask };
-        let components = [(&gradients.offset, dy), (&gradients.offset, dx), (mask, layout.mask_planes(points))];
-        let pixels = bound_pixels(&strip.images, strip.pixels.clone(), out_pixels);
-        for (component, (gradient, planes)) in components.into_iter().enumerate() {
-            let Some(Gradient { tensor, accumulate, .. }) = gradient else { continue };
-            in_pieces([all.clone()], &mut |[points]| {
-                let elements = plane_elements(planes, &strip.images, points, &pixels, out_pixels);
-                let plane = tensor.part("grad_offset", elements)?;
-                let params = sample_planes::Params {
-                    component: component as u32,
-                    pixel_first: strip.pixels.start,
-                    pixels: strip.len(),
-                    out_pixels,
-                    taps: g.taps(),
-                    point_first: points.start,
-                    points: points.end - points.start,
-                    origin: pixels.start,
-                    batch: planes.batch * out_pixels,
-                    step: planes.step * out_pixels,
-                    accumulate: (*accumulate).into(),
-                    ..Default::default()
-                };
-                sample_planes(recorder, self.columns.form, params, [of_samples, &plane])
+        let mask_planes = (2, layout.mask_planes(points));
+        let [of_offset, of_mask]: [&[_]; 2] = if layout.holds_mask() {
+            [&[(0, dy), (1, dx), mask_planes], &[]]
+        } else {
+            [&[(0, dy), (1, dx)], &[mask_planes]]
+        };
+        let images = 0..strip.images.end - strip.images.start;
+        let pixels = strip.image_pixels();
+        for (destination, components) in [(gradients.offset, of_offset), (gradients.mask, of_mask)] {
+            let Some(destination) = destination else { continue };
+            StripPlanes::write(recorder, destination, strip, |recorder, gradient| {
+                components.iter().try_for_each(|&(component, planes)| {
+                    let all = 0..points;
+                    in_pieces([all], &mut |[points]| {
+                        let elements = gradient.elements(&images, &planes.of(points), &pixels);
+                        let params = sample_planes::Params {
+                            component,
+                            pixel_first: strip.pixels.start,
+                            pixels: strip.len(),
+                            out_pixels,
+                            taps: g.taps(),
+                            point_first: points.start,
+                            points: points.end - points.start,
+                            origin: pixels.start,
+                            batch: planes.batch * gradient.plane,
+                            step: planes.step * gradient.plane,
+                            accumulate: matches!(destination, Destination::Add(_)).into(),
+                            ..Default::default()
+                        };
+                        let part = gradient.tensor.part("grad_offset", elements)?;
+                        sample_planes(recorder, self.columns.form, params, [of_samples, &part])
+                    })
+                })
             })?;
         }
         Ok(())

@@ -1,6 +1,6 @@
-use super::backward::{Destination, Gradient};
+use super::backward::Destination;
 use super::columns::Sampler;
-use super::convert::{rounded, widened};
+use super::convert::widened;
 use super::strategy::Convolution;
 use super::{Argument, Contract, PackedWeight, Strategy, Weight, run};
 use crate::error::Result;
@@ -35,7 +35,7 @@ impl Conv2dPlan {
     ) -> Result<Self> {
         let geometry = Conv2dGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, Conv2dInputs::named, geometry.output_shape())?;
-        let convolution = Convolution::new(gpu, geometry, None, inputs.input.dtype, strategy)?;
+        let convolution = Convolution::new(gpu, geometry, None, [inputs.input.dtype, inputs.weight.dtype], strategy)?;
         Ok(Self { contract, geometry, convolution })
     }
 
@@ -91,13 +91,10 @@ impl Conv2dPlan {
             Conv2dInputs { input: Argument::from(input), weight: weight.into(), bias: bias.map(Argument::from) };
         self.contract.check(recorder, Conv2dInputs::named, given.named(), output)?;
         recorder.op(|recorder| {
-            let input = widened(recorder, input)?;
             let weight = self.convolution.weight(recorder, weight)?;
             let bias = bias.map(|bias| widened(recorder, bias)).transpose()?;
-            let sampler = Sampler { input: &input, offset: None, mask: None };
-            rounded(recorder, output, |recorder, output| {
-                self.convolution.forward(recorder, &sampler, &weight, bias.as_ref(), output)
-            })
+            let sampler = Sampler { input, offset: None, mask: None };
+            self.convolution.forward(recorder, &sampler, &weight, bias.as_ref(), output)
         })
     }
 
@@ -142,14 +139,10 @@ impl Conv2dPlan {
         let gpu = recorder.gpu().clone();
         let (convolution, backward) = self.convolution.by_columns(&gpu)?;
         recorder.op(|recorder| {
-            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            let grad_output = widened(recorder, grad_output)?;
-            let Conv2dGradients { input, weight, bias } =
-                destinations.try_map(|&destination| Gradient::begin(recorder, destination))?;
+            let Conv2dGradients { input, weight, bias } = destinations;
             let gradients = DeformConv2dGradients { input, weight, bias, ..Default::default() };
-            let sampler = Sampler { input: &inputs.input, offset: None, mask: None };
-            convolution.backward(recorder, backward, &sampler, &inputs.weight, &grad_output, &gradients)?;
-            gradients.named().try_for_each(|(_, gradient)| gradient.finish(recorder))
+            let sampler = Sampler { input: inputs.input, offset: None, mask: None };
+            convolution.backward(recorder, backward, &sampler, inputs.weight, grad_output, &gradients)
         })
     }
 }

@@ -2,6 +2,7 @@ use super::backward::{Destination, Gradient};
 use super::convert::{rounded, widened};
 use super::sums::{Sums, zeros};
 use super::{Argument, Contract, in_pieces, run};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{CrossEntropy, CrossEntropyGeometry, CrossEntropyInputs, Reduction};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -25,7 +26,7 @@ impl CrossEntropyPlan {
         let contract = Contract::new(gpu, *inputs, CrossEntropyInputs::named, geometry.output_shape())?;
         gpu.compile(&CROSS_ENTROPY)?;
         if op.reduction != Reduction::None {
-            gpu.compile(&SEGMENT_SUMS)?;
+            gpu.compile(SEGMENT_SUMS.of(DType::F32))?;
         }
         Ok(Self { contract, geometry })
     }

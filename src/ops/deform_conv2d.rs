@@ -1,6 +1,6 @@
-use super::backward::{Destination, Gradient};
+use super::backward::Destination;
 use super::columns::Sampler;
-use super::convert::{rounded, widened};
+use super::convert::widened;
 use super::strategy::Convolution;
 use super::{Argument, Contract, PackedWeight, Strategy, Weight, run};
 use crate::error::Result;
@@ -35,8 +35,8 @@ impl DeformConv2dPlan {
     ) -> Result<Self> {
         let geometry = DeformConv2dGeometry::new(op, &inputs.map(|spec| spec.shape))?;
         let contract = Contract::new(gpu, *inputs, DeformConv2dInputs::named, geometry.output_shape())?;
-        let convolution =
-            Convolution::new(gpu, geometry.conv2d, Some(geometry.deformation), inputs.input.dtype, strategy)?;
+        let dtypes = [inputs.input.dtype, inputs.weight.dtype];
+        let convolution = Convolution::new(gpu, geometry.conv2d, Some(geometry.deformation), dtypes, strategy)?;
         Ok(Self { contract, geometry, convolution })
     }
 
@@ -97,15 +97,10 @@ impl DeformConv2dPlan {
         };
         self.contract.check(recorder, DeformConv2dInputs::named, given.named(), output)?;
         recorder.op(|recorder| {
-            let input = widened(recorder, input)?;
-            let offset = widened(recorder, offset)?;
-            let mask = mask.map(|mask| widened(recorder, mask)).transpose()?;
             let weight = self.convolution.weight(recorder, weight)?;
             let bias = bias.map(|bias| widened(recorder, bias)).transpose()?;
-            let sampler = Sampler { input: &input, offset: Some(&offset), mask: mask.as_ref() };
-            rounded(recorder, output, |recorder, output| {
-                self.convolution.forward(recorder, &sampler, &weight, bias.as_ref(), output)
-            })
+            let sampler = Sampler { input, offset: Some(offset), mask };
+            self.convolution.forward(recorder, &sampler, &weight, bias.as_ref(), output)
         })
     }
 
@@ -153,13 +148,9 @@ impl DeformConv2dPlan {
         let gpu = recorder.gpu().clone();
         let (convolution, backward) = self.convolution.by_columns(&gpu)?;
         recorder.op(|recorder| {
-            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            let grad_output = widened(recorder, grad_output)?;
-            let gradients = destinations.try_map(|&destination| Gradient::begin(recorder, destination))?;
-            let DeformConv2dInputs { input, offset, weight, mask, .. } = &inputs;
-            let sampler = Sampler { input, offset: Some(offset), mask: mask.as_ref() };
-            convolution.backward(recorder, backward, &sampler, weight, &grad_output, &gradients)?;
-            gradients.named().try_for_each(|(_, gradient)| gradient.finish(recorder))
+            let DeformConv2dInputs { input, offset, weight, mask, .. } = *inputs;
+            let sampler = Sampler { input, offset: Some(offset), mask };
+            convolution.backward(recorder, backward, &sampler, weight, grad_output, &destinations)
         })
     }
 }

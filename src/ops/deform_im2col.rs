@@ -1,5 +1,5 @@
 use super::columns::{Columns, Sampler, form};
-use super::convert::{rounded, widened};
+use super::convert::rounded;
 use super::{Argument, Contract, run};
 use crate::error::Result;
 use crate::geometry::{DeformIm2col, DeformIm2colGeometry, DeformIm2colInputs};
@@ -22,7 +22,8 @@ impl DeformIm2colPlan {
         let contract = Contract::new(gpu, *inputs, DeformIm2colInputs::named, geometry.columns_shape())?;
         let form = form(gpu, &geometry.im2col, 1, Some(&geometry.deformation), 0);
         let layout = ColumnsLayout::Channels;
-        let columns = Columns::new(gpu, geometry.im2col, 1, Some(geometry.deformation), (layout, form))?;
+        let columns =
+            Columns::new(gpu, geometry.im2col, 1, Some(geometry.deformation), (layout, form), inputs.input.dtype)?;
         columns.compile(gpu)?;
         Ok(Self { contract, columns })
     }
@@ -51,8 +52,7 @@ impl DeformIm2colPlan {
         let given = inputs.map(|&tensor| Argument::from(tensor));
         self.contract.check(recorder, DeformIm2colInputs::named, given.named(), output)?;
         recorder.op(|recorder| {
-            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            let sampler = Sampler { input: &inputs.input, offset: Some(&inputs.offset), mask: inputs.mask.as_ref() };
+            let sampler = Sampler { input: inputs.input, offset: Some(inputs.offset), mask: inputs.mask };
             rounded(recorder, output, |recorder, output| self.columns.forward(recorder, &sampler, output))
         })
     }

@@ -3,6 +3,7 @@ use super::broadcast::Elementwise;
 use super::convert::{rounded, widened};
 use super::sums::Sums;
 use super::{Contract, run};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{BroadcastAxis, GlobalAveragePool, GlobalAveragePoolGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -23,7 +24,7 @@ impl GlobalAveragePoolPlan {
     pub fn new(gpu: &Gpu, op: &GlobalAveragePool, input: TensorSpec) -> Result<Self> {
         let geometry = GlobalAveragePoolGeometry::new(op, input.shape)?;
         let contract = Contract::new(gpu, input, |spec| [("input", Some(spec))], geometry.output_shape())?;
-        gpu.compile(&SEGMENT_SUMS)?;
+        gpu.compile(SEGMENT_SUMS.of(DType::F32))?;
         Ok(Self { contract, geometry })
     }
 

@@ -1,5 +1,5 @@
 use super::columns::{Columns, Sampler, form};
-use super::convert::{rounded, widened};
+use super::convert::rounded;
 use super::{Contract, run};
 use crate::error::Result;
 use crate::geometry::{Im2col, Im2colGeometry};
@@ -21,7 +21,7 @@ impl Im2colPlan {
         let geometry = Im2colGeometry::new(op, input.shape)?;
         let contract = Contract::new(gpu, input, |spec| [("input", Some(spec))], geometry.columns_shape()?)?;
         let form = form(gpu, &geometry, 1, None, 0);
-        let columns = Columns::new(gpu, geometry, 1, None, (ColumnsLayout::Channels, form))?;
+        let columns = Columns::new(gpu, geometry, 1, None, (ColumnsLayout::Channels, form), input.dtype)?;
         columns.compile(gpu)?;
         Ok(Self { contract, columns })
     }
@@ -44,8 +44,7 @@ impl Im2colPlan {
     pub fn forward_into(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) -> Result<()> {
         self.contract.check(recorder, |spec| [("input", Some(spec))], [("input", Some(&input.into()))], output)?;
         recorder.op(|recorder| {
-            let input = widened(recorder, input)?;
-            let sampler = Sampler { input: &input, offset: None, mask: None };
+            let sampler = Sampler { input, offset: None, mask: None };
             rounded(recorder, output, |recorder, output| self.columns.forward(recorder, &sampler, output))
         })
     }

@@ -29,6 +29,7 @@ mod roi_align;
 mod sgd;
 mod split;
 mod strategy;
+mod strips;
 mod sums;
 mod unary;
 mod warm_up;

@@ -2,6 +2,7 @@
 
 use super::backward::Gradient;
 use super::{bindable, in_pieces};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Recorder, Tensor};
 use crate::kernels::segment_sums::{Params, segment_sums};
@@ -48,7 +49,7 @@ impl Sums {
     /// bound. A segment that is cut is added up in the output.
     fn segmented(self, recorder: &mut Recorder, length: u32, input: &Tensor, output: &Tensor) -> Result<()> {
         let Self { planes, pixels, columns, scale, accumulate } = self;
-        let all = pixels.div_ceil(length);
+        let (all, dtype) = (pixels.div_ceil(length), input.dtype());
         // Of several planes, segments or pixels, what lies further in is whole.
         in_pieces([0..planes, 0..all, 0..length, 0..columns], &mut |[planes, segments, within, some_columns]| {
             let first = u64::from(segments.start) * u64::from(length) + u64::from(within.start);
@@ -86,7 +87,7 @@ impl Sums {
             };
             let elements = u64::from(params.planes) * u64::from(params.pixels) * u64::from(params.columns);
             recorder.gpu().capabilities().check_elements("input", elements)?;
-            segment_sums(recorder, params, [&input, &output])
+            segment_sums(recorder, dtype, params, [&input, &output])
         })
     }
 }
@@ -131,6 +132,6 @@ pub(super) fn zeros(recorder: &mut Recorder, output: &Tensor) -> Result<()> {
         let output = output.part("output", columns.start.into()..columns.end.into())?;
         recorder.gpu().capabilities().check_elements("output", elements.into())?;
         let params = Params { planes: 1, columns: elements, segments: 1, length: 1, width: 64, ..Default::default() };
-        segment_sums(recorder, params, [&nothing, &output])
+        segment_sums(recorder, DType::F32, params, [&nothing, &output])
     })
 }

@@ -46,7 +46,7 @@ impl Gpu {
         let mut recorder = Recorder::new(self);
 
         strategy::compile_all(self)?;
-        let inputs = Conv2dInputs { input: half, weight: pixel, bias: None };
+        let inputs = Conv2dInputs { input: half, weight: half, bias: None };
         Conv2dPlan::new(self, &Conv2d::default(), &inputs.map(|tensor| tensor.spec()))?
             .forward(&mut recorder, &inputs)?;
         let inputs = DeformConv2dInputs { input: pixel, offset, weight: pixel, mask: None, bias: None };
@@ -92,7 +92,7 @@ impl Gpu {
         let half = &Tensor::new(self, [1; 4], DType::F16)?;
         let mut recorder = Recorder::new(self);
 
-        let inputs = Conv2dInputs { input: half, weight: pixel, bias: Some(&Tensor::new(self, [1], DType::F32)?) };
+        let inputs = Conv2dInputs { input: half, weight: half, bias: Some(&Tensor::new(self, [1], DType::F32)?) };
         Conv2dPlan::new(self, &Conv2d::default(), &inputs.map(|tensor| tensor.spec()))?.backward(
             &mut recorder,
             &inputs,

@@ -88,8 +88,14 @@ fn of_what_is_not_finite() {
     }
 }
 
-fn bits(gpu: &Gpu, problem: &Problem, grad_output: &Array, ways: Ways) -> Vec<(&'static str, Vec<u32>)> {
-    let gradients = pollster::block_on(problem.backward_on(gpu, Storage::F32, grad_output, ways)).unwrap();
+fn bits(
+    gpu: &Gpu,
+    problem: &Problem,
+    storage: Storage,
+    grad_output: &Array,
+    ways: Ways,
+) -> Vec<(&'static str, Vec<u32>)> {
+    let gradients = pollster::block_on(problem.backward_on(gpu, storage, grad_output, ways)).unwrap();
     let bits = |Differentiated { name, value, .. }| (name, value.iter().map(|value: &f32| value.to_bits()).collect());
     gradients.into_iter().map(bits).collect()
 }
@@ -122,9 +128,9 @@ fn crowded() -> Vec<(Problem, Array, u64)> {
 #[test]
 fn the_same_bits_a_hundred_times() {
     for (problem, grad_output, _) in crowded() {
-        let first = bits(gpu(), &problem, &grad_output, Ways::All);
+        let first = bits(gpu(), &problem, Storage::F32, &grad_output, Ways::All);
         for _ in 0..100 {
-            assert_eq!(bits(gpu(), &problem, &grad_output, Ways::One), first);
+            assert_eq!(bits(gpu(), &problem, Storage::F32, &grad_output, Ways::One), first);
         }
     }
 }
@@ -132,15 +138,20 @@ fn the_same_bits_a_hundred_times() {
 /// Strips of four blocks, and on devices that bind less, of two and of one.
 #[test]
 fn the_same_bits_from_strips_of_every_size() {
-    for (problem, grad_output, block) in crowded() {
+    let storages = [Storage::F32, Storage::new(DType::F16, DType::F16)];
+    for ((problem, grad_output, block), storage) in
+        crowded().into_iter().flat_map(|case| storages.map(|storage| (case.clone(), storage)))
+    {
+        let problem = problem.stored(storage);
         let [four, two, one] = [u64::MAX, block * 5 / 2, block * 6 / 5].map(|binding| {
             let gpu = with_limits(|limits| {
                 limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(binding);
             });
-            (bits(&gpu, &problem, &grad_output, Ways::One), gpu.counts().buffer_bytes)
+            (bits(&gpu, &problem, storage, &grad_output, Ways::All), gpu.counts().buffer_bytes)
         });
-        assert!(four.0 == two.0 && two.0 == one.0, "{}", problem.describe());
-        assert!(four.1 > two.1 && two.1 > one.1, "the strips are the same: {}", problem.describe());
+        let case = || format!("{storage:?}, {}", problem.describe());
+        assert!(four.0 == two.0 && two.0 == one.0, "{}", case());
+        assert!(four.1 > two.1 && two.1 > one.1, "the strips are the same: {}", case());
     }
 }
 
@@ -162,9 +173,9 @@ fn of_images_beyond_a_binding() {
     }
 }
 
-/// What the backward pass needs beside inputs and gradients, for layers of real models.
+/// What both passes need beside inputs, outputs and gradients, for layers of real models: the input once, channels last, and little more.
 #[test]
-fn workspace_stays_below_64_mb() {
+fn workspace_of_real_layers_is_bounded() {
     let table: [([u32; 4], u32, u32, u32, u32); 8] = [
         ([1, 64, 256, 256], 256, 7, 1, 1),
         ([1, 64, 256, 256], 256, 3, 1, 1),
@@ -176,7 +187,8 @@ fn workspace_stays_below_64_mb() {
         ([1, 4, 224, 224], 64, 5, 1, 1),
     ];
     let gpu = &with_limits(|_| {});
-    for (input @ [batch, channels, height, width], out_channels, kernel, offset_groups, dilation) in table {
+    for (layer, dtype) in table.into_iter().flat_map(|layer| [DType::F32, DType::F16].map(|dtype| (layer, dtype))) {
+        let (input @ [batch, channels, height, width], out_channels, kernel, offset_groups, dilation) = layer;
         let padding = [dilation * (kernel / 2); 4];
         let op = DeformConv2d { padding, dilation: [dilation; 2], offset_groups, ..DeformConv2d::default() };
         let points = offset_groups * kernel * kernel;
@@ -187,16 +199,35 @@ fn workspace_stays_below_64_mb() {
             mask: Some([batch, points, height, width].into()),
             bias: Some([out_channels].into()),
         };
-        gpu.trim();
-        let before = gpu.counts().buffer_bytes;
-        let specs = shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 });
+        let specs = shapes.map(|&shape| TensorSpec { shape, dtype });
+        let tensors = specs.try_map(|spec: &TensorSpec| Tensor::new(gpu, spec.shape, spec.dtype)).unwrap();
+        let tensors = tensors.map(|tensor| tensor);
+        let image = u64::from(batch * channels * height * width) * 4;
+        let taken = |record: &dyn Fn(&mut Recorder)| {
+            gpu.trim();
+            let before = gpu.counts().buffer_bytes;
+            let mut recorder = Recorder::new(gpu);
+            record(&mut recorder);
+            (gpu.counts().buffer_bytes - before).saturating_sub(image)
+        };
+        for strategy in [pliant::Strategy::Im2col, pliant::Strategy::Fused] {
+            let plan = DeformConv2dPlan::with_strategy(gpu, &op, &specs, Some(strategy)).unwrap();
+            let output = Tensor::new(gpu, plan.geometry().output_shape(), dtype).unwrap();
+            let forward = taken(&|recorder| plan.forward_into(recorder, &tensors, &output).unwrap());
+            assert!(forward <= 16 << 20, "{input:?}, {dtype}, {strategy}: {forward} bytes");
+        }
         let plan = DeformConv2dPlan::new(gpu, &op, &specs).unwrap();
-        let tensors = shapes.try_map(|&shape: &pliant::Shape| Tensor::new(gpu, shape, DType::F32)).unwrap();
-        let grad_output = Tensor::new(gpu, plan.geometry().output_shape(), DType::F32).unwrap();
-        let mut recorder = Recorder::new(gpu);
-        plan.backward(&mut recorder, &tensors.map(|tensor| tensor), &grad_output, &DeformConv2dGradients::ALL).unwrap();
-        let bytes = gpu.counts().buffer_bytes - before;
-        assert!(bytes <= 64_000_000, "{input:?}: {bytes} bytes");
+        let grad_output = Tensor::new(gpu, plan.geometry().output_shape(), dtype).unwrap();
+        let gradients = specs.try_map(|spec: &TensorSpec| Tensor::new(gpu, spec.shape, spec.dtype)).unwrap();
+        let gradients = DeformConv2dGradients {
+            input: Some(&gradients.input),
+            offset: Some(&gradients.offset),
+            weight: Some(&gradients.weight),
+            mask: gradients.mask.as_ref(),
+            bias: gradients.bias.as_ref(),
+        };
+        let backward = taken(&|recorder| plan.backward_into(recorder, &tensors, &grad_output, &gradients).unwrap());
+        assert!(backward <= 64 << 20, "{input:?}, {dtype}: {backward} bytes");
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::super::columns::{Columns, Sampler, bound_pixels};
-use super::super::convert::{rounded, widened};
+use super::super::columns::{Columns, Field, Sampler};
+use super::super::convert::rounded;
 use super::super::quads::Quads;
+use super::super::strips::{Strip, StripPlanes, strips, wide_bytes};
 use super::super::sums::Sums;
 use super::super::weight::{Packed, PackedWeight, Packing, Weight};
 use super::super::{bindable, in_pieces, pieces};
@@ -29,6 +30,9 @@ const BUSY: u64 = 512;
 
 /// The least terms of a split: below it, what is summed behind it costs more than the split gains.
 const LEAST_TERMS: u32 = 32;
+
+/// Strips of what is widened, offset, mask and output, take about this many bytes.
+const WIDE_BYTES: u64 = 6 << 20;
 
 /// The most bytes of workspace for the packed weight and the sums of splits.
 const SPLIT_BYTES: u64 = 16_000_000;
@@ -131,8 +135,13 @@ pub(super) struct FusedConvolution {
 
 impl FusedConvolution {
     /// In f32.
-    pub(super) fn new(gpu: &Gpu, geometry: Conv2dGeometry, deformation: Option<Deformation>) -> Result<Self> {
-        Self::with_family(gpu, geometry, deformation, Family::of(&geometry))
+    pub(super) fn new(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
+        dtypes: [DType; 2],
+    ) -> Result<Self> {
+        Self::with_family(gpu, geometry, deformation, dtypes, Family::of(&geometry))
     }
 
     /// By cooperative matrices, for data of 16 bits.
@@ -140,7 +149,7 @@ impl FusedConvolution {
         gpu: &Gpu,
         geometry: Conv2dGeometry,
         deformation: Option<Deformation>,
-        data: DType,
+        dtypes @ [data, _]: [DType; 2],
     ) -> Result<Self> {
         if data == DType::F32 {
             let message = "input holds f32; cooperative matrices multiply f16, and serve data of 16 bits only";
@@ -153,27 +162,28 @@ impl FusedConvolution {
             );
             return Err(Error::Unsupported(message));
         };
-        Self::with_family(gpu, geometry, deformation, Family::Cooperative(matrices))
+        Self::with_family(gpu, geometry, deformation, dtypes, Family::Cooperative(matrices))
     }
 
     fn with_family(
         gpu: &Gpu,
         geometry: Conv2dGeometry,
         deformation: Option<Deformation>,
+        [data, weight]: [DType; 2],
         family: Family,
     ) -> Result<Self> {
         let layout = (ColumnsLayout::Quads, Form::Rows);
-        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout)?;
-        gpu.compile(&FUSED_WEIGHT)?;
+        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
+        gpu.compile(FUSED_WEIGHT.of(weight))?;
         family.compile(gpu, deformation.is_some())?;
         if family.weight().0 != DType::F32 {
             gpu.compile(&CONVERT)?;
         }
         let packing = Packing::new(family.strategy(), Form::Rows, &geometry, deformation.as_ref());
         let mut convolution = Self { geometry, columns, packing, family, splits: 1 };
-        convolution.splits = convolution.splits(gpu);
+        convolution.splits = convolution.splits(gpu, data);
         if convolution.splits > 1 {
-            gpu.compile(&SEGMENT_SUMS)?;
+            gpu.compile(SEGMENT_SUMS.of(DType::F32))?;
         }
         Ok(convolution)
     }
@@ -183,16 +193,18 @@ impl FusedConvolution {
     }
 
     /// Into how many parts the terms are split: one, but where the tiles are too few to keep a device busy.
-    fn splits(&self, gpu: &Gpu) -> u32 {
+    fn splits(&self, gpu: &Gpu, data: DType) -> u32 {
         if self.weight_pieces(gpu).len() > 1 {
             return 1;
         }
         let weight_bytes = 4 * self.packed_shape().elements();
         let output_bytes = 4 * self.geometry.output_shape().elements().max(1);
+        // Before an output of 16 bits is rounded, it is a sum in f32.
+        let outputs = bindable(gpu).min(SPLIT_BYTES.saturating_sub(weight_bytes)) / output_bytes;
         let most = [
             BUSY / self.family.workgroups(&self.geometry).max(1),
             u64::from(self.terms() / LEAST_TERMS),
-            bindable(gpu).min(SPLIT_BYTES.saturating_sub(weight_bytes)) / output_bytes,
+            outputs.saturating_sub((data != DType::F32).into()),
         ];
         let splits = most.into_iter().min().unwrap_or(1).max(1) as u32;
         self.terms().div_ceil(self.split_terms(splits))
@@ -260,12 +272,12 @@ impl FusedConvolution {
     }
 
     fn pack_into(&self, recorder: &mut Recorder, weight: &Tensor, packed: &Tensor) -> Result<()> {
-        let weight = widened(recorder, weight)?;
-        rounded(recorder, packed, |recorder, packed| self.pack_f32(recorder, &weight, packed))
+        recorder
+            .scratch(|recorder| rounded(recorder, packed, |recorder, packed| self.pack_f32(recorder, weight, packed)))
     }
 
     fn pack_f32(&self, recorder: &mut Recorder, weight: &Tensor, packed: &Tensor) -> Result<()> {
-        let (g, group_rows) = (&self.geometry, self.geometry.group_out_channels());
+        let (g, group_rows, dtype) = (&self.geometry, self.geometry.group_out_channels(), weight.dtype());
         let row = u64::from(g.group_channels()) * u64::from(g.im2col.taps());
         let all = [0..g.groups, 0..self.packed_rows() / 4, 0..self.packed_terms()];
         in_pieces(all, &mut |[groups, quads, terms]| {
@@ -291,7 +303,7 @@ impl FusedConvolution {
             recorder.gpu().capabilities().check_elements("weight", params.elements())?;
             let weight = weight.part("weight", u64::from(first) * row..u64::from(end) * row)?;
             let packed = packed.part("weight", self.packed_elements(groups, terms))?;
-            fused_weight(recorder, params, [&weight, &self.columns.channel_quads(), &packed])
+            fused_weight(recorder, dtype, params, [&weight, &self.columns.channel_quads(), &packed])
         })
     }
 
@@ -308,34 +320,59 @@ impl FusedConvolution {
         if im2col.batch == 0 {
             return Ok(());
         }
-        let gpu = recorder.gpu().clone();
-        let elements = output.shape().elements();
-        let partial = (self.splits > 1).then(|| recorder.workspace([self.splits, elements as u32])).transpose()?;
-        let call = Call { convolution: self, sampler, weight, bias, output: partial.as_ref().unwrap_or(output) };
+        if self.splits == 1 {
+            return self.strips(recorder, sampler, weight, bias, output);
+        }
+        let [batch, _, height, width] = *output.shape().extents() else { return Ok(()) };
+        let partial = recorder.workspace([self.splits * batch, self.geometry.out_channels, height, width])?;
+        self.strips(recorder, sampler, weight, bias, &partial)?;
+        let columns = output.shape().elements() as u32;
+        let sums = Sums { planes: 1, pixels: self.splits, columns, scale: 1.0, accumulate: false };
+        rounded(recorder, output, |recorder, output| sums.record(recorder, &partial, output))
+    }
 
+    /// Records it strip by strip, into the output or those of the splits, one behind another.
+    fn strips(
+        &self,
+        recorder: &mut Recorder,
+        sampler: &Sampler,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        output: &Tensor,
+    ) -> Result<()> {
+        let gpu = recorder.gpu().clone();
+        let im2col = &self.geometry.im2col;
         let (chunk, blocks) = (self.images_per_chunk(&gpu), self.packed_rows() / self.family.weight().1);
+        let wide = wide_bytes([sampler.offset, sampler.mask, Some(output)].into_iter().flatten());
+        let pixels = (WIDE_BYTES / wide.max(1)).clamp(1, u32::MAX.into()) as u32;
+        let most = [(pixels / im2col.out_pixels()).max(1), pixels];
         let packed = self.columns.packed(recorder, chunk)?;
         for images in pieces(0..im2col.batch, chunk) {
             self.columns.pack(recorder, sampler.input, images.clone(), &packed)?;
-            let all = (images.end - images.start) * im2col.out_pixels();
-            for (groups, terms) in self.weight_pieces(&gpu) {
-                for pixels in pieces(0..all, self.strip_pixels(&gpu, &groups, &terms)) {
-                    in_pieces([groups.clone(), 0..blocks, pixels], &mut |piece| {
-                        call.record(recorder, &packed, &images, &terms, piece)
-                    })?;
-                }
+            for strip in strips(images.clone(), im2col.out_pixels(), most) {
+                StripPlanes::write(recorder, output.into(), &strip, |recorder, output| {
+                    let field = self.columns.field(recorder, sampler, &strip)?;
+                    let (packed, chunk, strip, field) = (&packed[..], &images, &strip, field.as_ref());
+                    let call = Call { convolution: self, packed, chunk, strip, field, weight, bias, output };
+                    for (groups, terms) in self.weight_pieces(&gpu) {
+                        for pixels in pieces(strip.pixels.clone(), self.strip_pixels(&gpu, &groups, &terms)) {
+                            in_pieces([groups.clone(), 0..blocks, pixels], &mut |piece| {
+                                call.record(recorder, &terms, piece)
+                            })?;
+                        }
+                    }
+                    Ok(())
+                })?;
             }
         }
-        let Some(partial) = &partial else { return Ok(()) };
-        let sums = Sums { planes: 1, pixels: self.splits, columns: elements as u32, scale: 1.0, accumulate: false };
-        sums.record(recorder, partial, output)
+        Ok(())
     }
 
     /// Images that are packed together, and whose outputs are bound together where there are several.
     fn images_per_chunk(&self, gpu: &Gpu) -> u32 {
         let image = 4 * u64::from(self.geometry.out_channels) * u64::from(self.geometry.im2col.out_pixels());
         let by_output = (bindable(gpu) / image).clamp(1, u32::MAX.into()) as u32;
-        self.columns.images_per_chunk(gpu).min(by_output)
+        self.columns.images_per_chunk(gpu, 0).min(by_output)
     }
 
     /// Groups and their terms, in pieces of which the weight can be bound: all terms of some groups, or some of one.
@@ -362,33 +399,35 @@ impl FusedConvolution {
     }
 }
 
-/// What the dispatches of a forward pass have in common.
+/// What the dispatches of a strip have in common.
 struct Call<'a> {
     convolution: &'a FusedConvolution,
-    sampler: &'a Sampler<'a>,
+    packed: &'a [Quads],
+    /// The images that are packed.
+    chunk: &'a Range<u32>,
+    strip: &'a Strip,
+    field: Option<&'a Field>,
     weight: &'a Tensor,
     bias: Option<&'a Tensor>,
     /// That of the convolution, or those of its splits.
-    output: &'a Tensor,
+    output: &'a StripPlanes,
 }
 
 impl Call<'_> {
-    /// Records some groups, blocks of their rows, and output pixels, counted over the images, of some terms: band by band of the images, and in as
-    /// many pieces as the offset needs to be bound. All but the first add to it.
+    /// Records some groups, blocks of their rows, and some pixels of the strip, of some terms: band by band of the images, and in as many pieces
+    /// as the offset needs to be bound. All but the first add to it.
     fn record(
         &self,
         recorder: &mut Recorder,
-        packed: &[Quads],
-        images: &Range<u32>,
         terms: &Range<u32>,
         [groups, blocks, pixels]: &[Range<u32>; 3],
     ) -> Result<()> {
-        let &Self { convolution, sampler, weight, bias, .. } = self;
+        let &Self { convolution, packed, chunk, strip, field, weight, bias, .. } = self;
         let (g, of_images) = (&convolution.geometry, &convolution.columns);
         let group_rows = g.group_out_channels();
         let (_, together) = convolution.family.weight();
         let rows = together * blocks.start..group_rows.min(together * blocks.end);
-        let (output, output_first) = self.output_part(images, groups, &rows, pixels)?;
+        let (output, output_first) = self.output_part(groups, &rows, pixels)?;
         let weight = weight.part("weight", convolution.packed_elements(groups, terms))?;
         let channels = u64::from(groups.start * group_rows)..u64::from(groups.end * group_rows);
         let bias = bias.map(|bias| bias.part("bias", channels)).transpose()?;
@@ -406,18 +445,19 @@ impl Call<'_> {
             weight_group: (u64::from(convolution.packed_terms()) * convolution.term_elements()) as u32,
             weight_row: convolution.packed_rows(),
             output_first,
-            output_image: g.out_channels * g.im2col.out_pixels(),
+            output_plane: self.output.plane,
+            output_image: g.out_channels * self.output.plane,
             output_split: g.output_shape().elements() as u32,
             ..Default::default()
         };
-        for (band, packed) in of_images.bands(recorder.gpu(), images.end - images.start).zip(packed) {
+        for (band, packed) in of_images.bands(recorder.gpu(), chunk.end - chunk.start).zip(packed) {
             let packed = packed.part("input")?;
             let window = columns::Params {
-                band_first: band.start,
-                band_pixels: band.end - band.start,
-                ..of_images.window(pixels.clone())
+                pixel_first: pixels.start,
+                pixels: pixels.end - pixels.start,
+                ..of_images.window(chunk, strip, &band)
             };
-            of_images.with_offsets(sampler, images.clone(), window, &mut |window, offsets| {
+            of_images.with_offsets(field, strip, window, &mut |window, offsets| {
                 let first = terms.start == 0 && band.start == 0 && window.point_first == 0;
                 let window = columns::Params { accumulate: (!first).into(), ..window };
                 let params = fused::Params { biased: (first && bias.is_some()).into(), ..params };
@@ -429,25 +469,15 @@ impl Call<'_> {
     }
 
     /// The output's part of a piece, and where pixel 0 of its first row would lie in it, wrapping. Of several images all pixels are bound.
-    fn output_part(
-        &self,
-        images: &Range<u32>,
-        groups: &Range<u32>,
-        rows: &Range<u32>,
-        pixels: &Range<u32>,
-    ) -> Result<(Part, u32)> {
+    fn output_part(&self, groups: &Range<u32>, rows: &Range<u32>, pixels: &Range<u32>) -> Result<(Part, u32)> {
         let g = &self.convolution.geometry;
-        let out_pixels = g.im2col.out_pixels();
-        let pixels = bound_pixels(images, pixels.clone(), out_pixels);
-        let element = |image: u32, group: u32, row: u32, pixel: u32| {
-            let channel = u64::from(group) * u64::from(g.group_out_channels()) + u64::from(row);
-            let plane = u64::from(image) * u64::from(g.out_channels) + channel;
-            plane * u64::from(out_pixels) + u64::from(pixel)
-        };
-        let start = element(images.start, groups.start, rows.start, pixels.start);
-        let end = element(images.end - 1, groups.end - 1, rows.end - 1, pixels.end);
+        let images = 0..self.strip.images.end - self.strip.images.start;
+        let pixels = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
+        let channel = |group: u32, row: u32| group * g.group_out_channels() + row;
+        let channels = channel(groups.start, rows.start)..channel(groups.end - 1, rows.end);
+        let Range { start, end } = self.output.elements(&images, &channels, &pixels);
         let splits = u64::from(self.convolution.splits - 1) * g.output_shape().elements();
-        let part = self.output.part("output", start..end + splits)?;
+        let part = self.output.tensor.part("output", start..end + splits)?;
         Ok((part, pixels.start.wrapping_neg()))
     }
 }

@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use super::super::columns::{Columns, Sampler, form};
-use super::super::convert::widened;
 use super::super::matmul::{self, Elements, Output, Product};
 use super::super::quads::Quads;
+use super::super::strips::{StripPlanes, strips, wide_bytes};
 use super::super::weight::{Packed, PackedWeight, Packing, Weight};
 use super::super::{in_pieces, pieces};
 use super::Strategy;
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
@@ -29,12 +30,18 @@ pub(in crate::ops) struct Im2colConvolution {
 }
 
 impl Im2colConvolution {
-    pub(in crate::ops) fn new(gpu: &Gpu, geometry: Conv2dGeometry, deformation: Option<Deformation>) -> Result<Self> {
+    /// For data and a weight that are stored so.
+    pub(in crate::ops) fn new(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
+        [data, weight]: [DType; 2],
+    ) -> Result<Self> {
         let form = form(gpu, &geometry.im2col, geometry.groups, deformation.as_ref(), geometry.out_channels);
         let layout = (ColumnsLayout::Quads, form);
-        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout)?;
+        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
         columns.compile(gpu)?;
-        pack_weight::PACK_WEIGHT.compile(gpu, form)?;
+        pack_weight::PACK_WEIGHT.of(weight).compile(gpu, form)?;
         matmul::compile(gpu)?;
         let packing = Packing::new(Strategy::Im2col, form, &geometry, deformation.as_ref());
         Ok(Self { geometry, columns, packing })
@@ -79,8 +86,8 @@ impl Im2colConvolution {
         packed: &Quads,
         group_rows: u32,
     ) -> Result<()> {
-        let weight = widened(recorder, weight)?;
-        self.weight_pieces(recorder, &weight, group_rows, &mut |recorder, piece, weight| {
+        let dtype = weight.dtype();
+        self.weight_pieces(recorder, weight, group_rows, &mut |recorder, piece, weight| {
             let packed_part = packed.rows_part("weight", piece.packed_rows())?;
             let quads = depth(&self.geometry, &self.columns) as u32 / 4;
             let params = pack_weight::Params {
@@ -100,7 +107,7 @@ impl Im2colConvolution {
                 ..Default::default()
             };
             let parts = [weight, &packed_part, &self.columns.channel_quads()];
-            pack_weight::pack_weight(recorder, packed.form(), params, parts)
+            pack_weight::pack_weight(recorder, (packed.form(), dtype), params, parts)
         })
     }
 
@@ -127,10 +134,10 @@ impl Im2colConvolution {
         })
     }
 
-    fn strip_bytes(&self) -> u64 {
+    /// What the strips of a forward pass take, where a pixel takes so many bytes.
+    fn strip_bytes(&self, pixel: u64) -> u64 {
         let weight = u64::from(self.geometry.out_channels) * depth(&self.geometry, &self.columns) * 4;
-        let tile = 64 * depth(&self.geometry, &self.columns) * u64::from(self.geometry.groups) * 4;
-        FORWARD_BYTES.saturating_sub(weight).max(tile).min(STRIP_BYTES)
+        FORWARD_BYTES.saturating_sub(weight).max(64 * pixel).min(STRIP_BYTES)
     }
 
     /// Records the convolution with a packed weight.
@@ -146,43 +153,48 @@ impl Im2colConvolution {
         if im2col.batch == 0 {
             return Ok(());
         }
-        let out_pixels = im2col.out_pixels();
         let depth = depth(g, &self.columns);
 
-        let chunk = self.columns.images_per_chunk(recorder.gpu());
-        let strip = self.columns.strip_pixels(recorder.gpu(), chunk, self.strip_bytes());
+        let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
+        let wide = wide_bytes([sampler.offset, sampler.mask, Some(output)].into_iter().flatten());
+        let bytes = self.strip_bytes(self.columns.pixel_bytes() + wide);
+        let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, wide);
         let packed = self.columns.packed(recorder, chunk)?;
+        let [_, strip] = most;
         let columns = Quads::workspace(recorder, self.columns.form, [g.groups, strip, depth as u32 / 4])?;
         for images in pieces(0..im2col.batch, chunk) {
             self.columns.pack(recorder, sampler.input, images.clone(), &packed)?;
-            let image_pixels = (images.end - images.start) * out_pixels;
-            for pixels in pieces(0..image_pixels, strip) {
-                let strip_pixels = pixels.end - pixels.start;
-                let columns = columns.with_rows(strip_pixels);
+            for strip in strips(images.clone(), im2col.out_pixels(), most) {
+                let columns = columns.with_rows(strip.len());
                 let part = columns.part("columns")?;
-                self.columns.sample(recorder, sampler, images.clone(), pixels.clone(), &packed, &part)?;
-                matmul::product(
-                    recorder,
-                    Product {
-                        batch: g.groups,
-                        rows: g.group_out_channels(),
-                        columns: strip_pixels,
-                        depth: depth as u32,
-                        a: packed_weight.along("weight"),
-                        b: columns.along("columns"),
-                        bias: bias.map(|bias| (bias, 0, g.group_out_channels())),
-                        accumulate: false,
-                        output: Output::Elements(Elements {
-                            tensor: output,
-                            first: u64::from(images.start) * u64::from(g.out_channels) * u64::from(out_pixels),
-                            batch: u64::from(g.group_out_channels()) * u64::from(out_pixels),
-                            row: out_pixels.into(),
-                            column_first: pixels.start,
-                            block: out_pixels,
-                            block_stride: u64::from(g.out_channels) * u64::from(out_pixels),
-                        }),
-                    },
-                )?;
+                self.columns.sample(recorder, sampler, &images, &strip, &packed, &part)?;
+                StripPlanes::write(recorder, output.into(), &strip, |recorder, output| {
+                    let pixels = strip.image_pixels();
+                    let plane = u64::from(output.plane);
+                    let Range { start, .. } = output.elements(&(0..1), &(0..1), &pixels);
+                    matmul::product(
+                        recorder,
+                        Product {
+                            batch: g.groups,
+                            rows: g.group_out_channels(),
+                            columns: strip.len(),
+                            depth: depth as u32,
+                            a: packed_weight.along("weight"),
+                            b: columns.along("columns"),
+                            bias: bias.map(|bias| (bias, 0, g.group_out_channels())),
+                            accumulate: false,
+                            output: Output::Elements(Elements {
+                                tensor: &output.tensor,
+                                first: start,
+                                batch: u64::from(g.group_out_channels()) * plane,
+                                row: plane,
+                                column_first: 0,
+                                block: pixels.end - pixels.start,
+                                block_stride: u64::from(g.out_channels) * plane,
+                            }),
+                        },
+                    )
+                })?;
             }
         }
         Ok(())

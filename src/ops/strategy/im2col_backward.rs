@@ -3,15 +3,17 @@
 
 use std::ops::Range;
 
-use super::super::backward::Gradient;
+use super::super::backward::{Destination, Gradient};
 use super::super::channels_last::{ChannelsLast, channel_quads};
 use super::super::columns::Sampler;
-use super::super::columns_backward::{Blocks, Chunk, ColumnsBackward, Gradients, Pass, reads_input};
+use super::super::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
 use super::super::matmul::{self, Elements, Output, Product, product};
 use super::super::pieces;
 use super::super::quads::Quads;
+use super::super::strips::wide_bytes;
 use super::super::sums::{sum_over, zeros};
 use super::im2col::{Im2colConvolution, depth};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor};
 use crate::kernels::form::Form;
@@ -26,15 +28,18 @@ pub(in crate::ops) struct Im2colBackward {
 }
 
 impl Im2colBackward {
-    pub(in crate::ops) fn new(gpu: &Gpu, convolution: &Im2colConvolution) -> Result<Self> {
+    /// For a gradient of the output that is stored so.
+    pub(in crate::ops) fn new(gpu: &Gpu, convolution: &Im2colConvolution, data: DType) -> Result<Self> {
         let g = &convolution.geometry;
         UNPACK_WEIGHT.compile(gpu, convolution.columns.form)?;
-        gpu.compile(&SEGMENT_SUMS)?;
+        // Of the sums of segments the sums are f32.
+        gpu.compile(SEGMENT_SUMS.of(data))?;
+        gpu.compile(SEGMENT_SUMS.of(DType::F32))?;
         matmul::compile_backward(gpu)?;
         let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
         let extents = [g.out_channels, g.im2col.out_pixels()];
         let quads = channel_quads(g.out_channels, g.groups, 1);
-        let grad_output = ChannelsLast::new(gpu, convolution.columns.form, extents, quads)?;
+        let grad_output = ChannelsLast::new(gpu, convolution.columns.form, data, extents, quads)?;
         Ok(Self { columns, grad_output })
     }
 }
@@ -52,80 +57,90 @@ impl Im2colConvolution {
     ) -> Result<()> {
         let (g, columns) = (&self.geometry, &self.columns);
         let sampled = gradients.input.is_some() || gradients.offset.is_some() || gradients.mask.is_some();
-        if let Some(gradient) = &gradients.bias {
+        if let Some(destination) = gradients.bias {
             let mut axes = [(1, false); MAX_RANK];
             axes[..3].copy_from_slice(&[
                 (g.im2col.batch, true),
                 (g.out_channels, false),
                 (g.im2col.out_pixels(), true),
             ]);
-            sum_over(recorder, axes, grad_output, gradient)?;
+            let gradient = Gradient::begin(recorder, destination)?;
+            sum_over(recorder, axes, grad_output, &gradient)?;
+            gradient.finish(recorder)?;
         }
         if g.im2col.batch == 0 {
-            let weight = gradients.weight.as_ref().filter(|gradient| !gradient.accumulate);
-            return weight.map_or(Ok(()), |gradient| zeros(recorder, &gradient.tensor));
+            let Some(destination @ Destination::Write(_)) = gradients.weight else { return Ok(()) };
+            let gradient = Gradient::begin(recorder, destination)?;
+            zeros(recorder, &gradient.tensor)?;
+            return gradient.finish(recorder);
         }
         if !(sampled || gradients.weight.is_some()) {
             return Ok(());
         }
         let depth = depth(g, columns);
-        let chunk = columns.images_per_chunk(recorder.gpu());
-        let weights = u64::from(g.out_channels) * depth * 4;
-        let pixel = [depth * u64::from(g.groups) * 4, backward.grad_output.pixel_bytes()];
-        let blocks = Blocks::new(recorder.gpu(), columns, pixel, 2 * weights, chunk);
+        let wide_image = grad_input_bytes(&g.im2col, sampler.input);
+        let chunk = columns.images_per_chunk(recorder.gpu(), wide_image);
+        let held = 2 * u64::from(g.out_channels) * depth * 4 + u64::from(chunk) * wide_image;
+        let fields = [sampler.offset, sampler.mask].into_iter().flatten();
+        // Whichever gradients are wanted: what is in a block does not depend on it.
+        let pixel = [columns.pixel_bytes(), backward.grad_output.pixel_bytes(), 2 * wide_bytes(fields)];
+        let blocks = Blocks::new(recorder.gpu(), columns, pixel, held, chunk);
         // Blocks of whole images do not straddle chunks.
         let chunk = chunk - chunk % blocks.images.max(1);
 
         // Output channels are filled up to quads, with rows of 0.
         let group_rows = 4 * backward.grad_output.quads.len() as u32 / g.groups;
         let packed_shape = self.packed_shape(group_rows);
-        let packed_weight = sampled.then(|| Quads::workspace(recorder, columns.form, packed_shape)).transpose()?;
-        if let Some(packed) = &packed_weight {
-            self.pack_into(recorder, weight, packed, group_rows)?;
-        }
-        let packed = if reads_input(gradients) { columns.packed(recorder, chunk)? } else { Vec::new() };
-        let pass = Pass::new(recorder, &backward.columns, columns, sampler, gradients, blocks)?;
-        let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
-        let strip_shape = [g.groups, blocks.strip_pixels(), depth as u32 / 4];
-        let columns_workspace = |recorder: &mut Recorder| Quads::workspace(recorder, columns.form, strip_shape);
-        let strip_columns = columns_workspace(recorder)?;
-        // An image is not written where it is read.
-        let apart = columns.form == Form::Panels && gradients.weight.is_some();
-        let kept_columns = apart.then(|| columns_workspace(recorder)).transpose()?;
         let weight_shape = [g.groups * group_rows, depth as u32];
-        let of_weight = gradients.weight.as_ref().map(|_| recorder.workspace(weight_shape)).transpose()?;
-        let mut accumulate = false;
-        for images in pieces(0..g.im2col.batch, chunk) {
-            columns.pack(recorder, sampler.input, images.clone(), &packed)?;
-            let chunk = Chunk { images: images.clone(), packed: &packed };
-            for strip in blocks.strips(images.clone()) {
-                backward.grad_output.pack(recorder, "grad_output", grad_output, blocks.of_images(&strip), &grads)?;
-                let grads = grads.with_rows(strip.len());
-                let grad_columns = strip_columns.with_rows(strip.len());
-                let kept_columns = kept_columns.as_ref().map(|kept| kept.with_rows(strip.len()));
-                let products = StripProducts { convolution: self, group_rows, strip: strip.len(), grads: &grads };
-                if let Some(weight) = &packed_weight {
-                    products.grad_columns(recorder, weight, &grad_columns)?;
-                }
-                let kept = pass.strip(recorder, &chunk, &strip, &grad_columns, kept_columns.as_ref())?;
-                let Some(of_weight) = &of_weight else { continue };
-                let strip_columns = kept_columns.unwrap_or(grad_columns);
-                if !kept {
-                    let before = (strip.images.start - images.start) * g.im2col.out_pixels();
-                    let pixels = before + strip.pixels.start..before + strip.pixels.end;
-                    let part = strip_columns.part("columns")?;
-                    columns.sample(recorder, sampler, images.clone(), pixels, &packed, &part)?;
-                }
-                for block in pieces(0..strip.len(), blocks.pixels) {
-                    products.grad_weight(recorder, &strip_columns, block, of_weight, accumulate)?;
-                    accumulate = true;
-                }
+        let of_weight = gradients.weight.map(|_| recorder.workspace(weight_shape)).transpose()?;
+        recorder.scratch(|recorder| {
+            let packed_weight = sampled.then(|| Quads::workspace(recorder, columns.form, packed_shape)).transpose()?;
+            if let Some(packed) = &packed_weight {
+                self.pack_into(recorder, weight, packed, group_rows)?;
             }
-        }
-        match (&of_weight, &gradients.weight) {
-            (Some(packed), Some(gradient)) => self.unpack_weight(recorder, group_rows, packed, gradient),
-            _ => Ok(()),
-        }
+            let packed = if reads_input(gradients) { columns.packed(recorder, chunk)? } else { Vec::new() };
+            let pass = Pass::new(recorder, &backward.columns, columns, sampler, gradients, blocks)?;
+            let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
+            let strip_shape = [g.groups, blocks.strip_pixels(), depth as u32 / 4];
+            let columns_workspace = |recorder: &mut Recorder| Quads::workspace(recorder, columns.form, strip_shape);
+            let strip_columns = columns_workspace(recorder)?;
+            // An image is not written where it is read.
+            let apart = columns.form == Form::Panels && gradients.weight.is_some();
+            let kept_columns = apart.then(|| columns_workspace(recorder)).transpose()?;
+            let mut accumulate = false;
+            for images in pieces(0..g.im2col.batch, chunk) {
+                pass.chunk(recorder, images, &packed, |recorder, chunk| {
+                    for strip in blocks.strips(chunk.images.clone()) {
+                        backward.grad_output.pack(recorder, "grad_output", grad_output, strip.each_image(), &grads)?;
+                        let grads = grads.with_rows(strip.len());
+                        let grad_columns = strip_columns.with_rows(strip.len());
+                        let kept_columns = kept_columns.as_ref().map(|kept| kept.with_rows(strip.len()));
+                        let products =
+                            StripProducts { convolution: self, group_rows, strip: strip.len(), grads: &grads };
+                        if let Some(weight) = &packed_weight {
+                            products.grad_columns(recorder, weight, &grad_columns)?;
+                        }
+                        let kept = pass.strip(recorder, chunk, &strip, &grad_columns, kept_columns.as_ref())?;
+                        let Some(of_weight) = &of_weight else { continue };
+                        let strip_columns = kept_columns.unwrap_or(grad_columns);
+                        if !kept {
+                            let part = strip_columns.part("columns")?;
+                            columns.sample(recorder, sampler, &chunk.images, &strip, &packed, &part)?;
+                        }
+                        for block in pieces(0..strip.len(), blocks.pixels) {
+                            products.grad_weight(recorder, &strip_columns, block, of_weight, accumulate)?;
+                            accumulate = true;
+                        }
+                    }
+                    Ok(())
+                })?;
+            }
+            Ok(())
+        })?;
+        let (Some(packed), Some(destination)) = (&of_weight, gradients.weight) else { return Ok(()) };
+        let gradient = Gradient::begin(recorder, destination)?;
+        self.unpack_weight(recorder, group_rows, packed, &gradient)?;
+        gradient.finish(recorder)
     }
 
     /// The gradient of the weight in the order of the weight.

@@ -85,6 +85,8 @@ pub(super) fn compile_all(gpu: &Gpu) -> Result<()> {
 pub(super) struct Convolution {
     geometry: Conv2dGeometry,
     deformation: Option<Deformation>,
+    /// Of data and weight.
+    dtypes: [DType; 2],
     forward: Forward,
     /// For the backward pass, where the forward has none; made by the first, as what it needs beside.
     columns: OnceLock<Im2colConvolution>,
@@ -97,22 +99,22 @@ enum Forward {
 }
 
 impl Convolution {
-    /// By the strategy that is forced, or else by the rule, for an input of `data`.
+    /// By the strategy that is forced, or else by the rule, for data and a weight that are stored so.
     pub(super) fn new(
         gpu: &Gpu,
         geometry: Conv2dGeometry,
         deformation: Option<Deformation>,
-        data: DType,
+        dtypes @ [data, _]: [DType; 2],
         strategy: Option<Strategy>,
     ) -> Result<Self> {
         let forward = match strategy.unwrap_or_else(|| Strategy::of(gpu.capabilities(), &geometry, data)) {
-            Strategy::Im2col => Forward::Im2col(Im2colConvolution::new(gpu, geometry, deformation)?),
-            Strategy::Fused => Forward::Fused(FusedConvolution::new(gpu, geometry, deformation)?),
+            Strategy::Im2col => Forward::Im2col(Im2colConvolution::new(gpu, geometry, deformation, dtypes)?),
+            Strategy::Fused => Forward::Fused(FusedConvolution::new(gpu, geometry, deformation, dtypes)?),
             Strategy::FusedCooperative => {
-                Forward::Fused(FusedConvolution::cooperative(gpu, geometry, deformation, data)?)
+                Forward::Fused(FusedConvolution::cooperative(gpu, geometry, deformation, dtypes)?)
             }
         };
-        Ok(Self { geometry, deformation, forward, columns: OnceLock::new(), backward: OnceLock::new() })
+        Ok(Self { geometry, deformation, dtypes, forward, columns: OnceLock::new(), backward: OnceLock::new() })
     }
 
     pub(super) fn strategy(&self) -> Strategy {
@@ -162,11 +164,11 @@ impl Convolution {
     pub(super) fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
         let convolution = match &self.forward {
             Forward::Im2col(convolution) => convolution,
-            Forward::Fused(_) => {
-                get_or_try_init(&self.columns, || Im2colConvolution::new(gpu, self.geometry, self.deformation))?
-            }
+            Forward::Fused(_) => get_or_try_init(&self.columns, || {
+                Im2colConvolution::new(gpu, self.geometry, self.deformation, self.dtypes)
+            })?,
         };
-        let backward = get_or_try_init(&self.backward, || Im2colBackward::new(gpu, convolution))?;
+        let backward = get_or_try_init(&self.backward, || Im2colBackward::new(gpu, convolution, self.dtypes[0]))?;
         Ok((convolution, backward))
     }
 }
