@@ -24,11 +24,11 @@ fn is_finite_bits(bits: u32) -> bool {
 fn axis_position(base: i32, delta: f32, extent: i32, border: u32) -> AxisPosition {
     // Extents and bases stay below 2^29, so a delta beyond 2^30 is outside, wherever it is.
     let within = clamp(delta, -1073741824.0, 1073741824.0);
-    let whole = floor(within);
-    let low = base + i32(whole);
+    let below = floor(within);
+    let low = base + bitcast<i32>(whole(below));
     let lowest = select(0, -1, border == ZEROS);
     let high = select(low + 1, min(low + 1, extent - 1), border == CLAMP_HI);
-    return AxisPosition(low, high, within - whole, lowest <= low && low < extent);
+    return AxisPosition(low, high, within - below, lowest <= low && low < extent);
 }
 
 // A position in an image: outside where either axis is, and where a delta is not finite.

@@ -261,6 +261,11 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
         // No constant: derivatives that cancel are rounding errors, which an infinite mask makes infinite.
         *array = uniform(rng, pliant::Shape::new(&extents).unwrap());
     };
+    // What says where regions are sampled has few binary digits, as in what is drawn.
+    let reshape_region = |rng: &mut Rng, array: &mut Array| {
+        reshape(rng, array);
+        array.elements.iter_mut().for_each(|element| *element = (*element * 8.0).round() / 8.0);
+    };
     let number = |rng: &mut Rng, number: &mut u32| *number = [0, *number + 1, 1 << 29, u32::MAX][rng.usize(..4)];
     match problem {
         Problem::DeformConv2d(mut op, mut inputs) => {
@@ -319,15 +324,15 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 0 => number(rng, &mut op.pooled[0]),
                 1 => op.spatial_scale = [0.0, -1.0, f32::NAN][rng.usize(..3)],
                 2 => reshape(rng, &mut inputs.input),
-                _ => reshape(rng, &mut inputs.rois),
+                _ => reshape_region(rng, &mut inputs.rois),
             }
             Problem::RoiAlign(op, inputs)
         }
         Problem::DeformRoiPool(mut op, mut inputs) => {
             match rng.u32(..3) {
                 0 => number(rng, &mut op.pooled[1]),
-                1 => inputs.offset.iter_mut().for_each(|offset| reshape(rng, offset)),
-                _ => reshape(rng, &mut inputs.rois),
+                1 => inputs.offset.iter_mut().for_each(|offset| reshape_region(rng, offset)),
+                _ => reshape_region(rng, &mut inputs.rois),
             }
             Problem::DeformRoiPool(op, inputs)
         }
@@ -336,7 +341,7 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 0 => number(rng, &mut op.output_dim),
                 1 => number(rng, &mut op.group_size),
                 2 => number(rng, &mut op.part_size),
-                3 => inputs.offset.iter_mut().for_each(|offset| reshape(rng, offset)),
+                3 => inputs.offset.iter_mut().for_each(|offset| reshape_region(rng, offset)),
                 _ => reshape(rng, &mut inputs.input),
             }
             Problem::DeformPsRoiPool(op, inputs)

@@ -31,8 +31,9 @@ const BUSY: u64 = 512;
 /// The least terms of a split: below it, what is summed behind it costs more than the split gains.
 const LEAST_TERMS: u32 = 32;
 
-/// Strips of what is widened, offset, mask and output, take about this many bytes.
-const WIDE_BYTES: u64 = 6 << 20;
+/// With the packed weight, strips of what is widened, offset, mask and output, take about this many bytes, and these at least.
+const FORWARD_BYTES: u64 = 13 << 20;
+const LEAST_STRIP_BYTES: u64 = 2 << 20;
 
 /// The most bytes of workspace for the packed weight and the sums of splits.
 const SPLIT_BYTES: u64 = 16_000_000;
@@ -197,10 +198,9 @@ impl FusedConvolution {
         if self.weight_pieces(gpu).len() > 1 {
             return 1;
         }
-        let weight_bytes = 4 * self.packed_shape().elements();
         let output_bytes = 4 * self.geometry.output_shape().elements().max(1);
         // Before an output of 16 bits is rounded, it is a sum in f32.
-        let outputs = bindable(gpu).min(SPLIT_BYTES.saturating_sub(weight_bytes)) / output_bytes;
+        let outputs = bindable(gpu).min(SPLIT_BYTES.saturating_sub(self.weight_bytes())) / output_bytes;
         let most = [
             BUSY / self.family.workgroups(&self.geometry).max(1),
             u64::from(self.terms() / LEAST_TERMS),
@@ -238,6 +238,11 @@ impl FusedConvolution {
 
     fn packed_shape(&self) -> Shape {
         [self.geometry.groups, self.packed_terms(), 4, self.packed_rows()].into()
+    }
+
+    /// Bytes of the packed weight in f32.
+    fn weight_bytes(&self) -> u64 {
+        4 * self.packed_shape().elements()
     }
 
     /// Elements of some terms of some groups of the packed weight: those of one group, or all.
@@ -344,7 +349,8 @@ impl FusedConvolution {
         let im2col = &self.geometry.im2col;
         let (chunk, blocks) = (self.images_per_chunk(&gpu), self.packed_rows() / self.family.weight().1);
         let wide = wide_bytes([sampler.offset, sampler.mask, Some(output)].into_iter().flatten());
-        let pixels = (WIDE_BYTES / wide.max(1)).clamp(1, u32::MAX.into()) as u32;
+        let bytes = FORWARD_BYTES.saturating_sub(self.weight_bytes()).max(LEAST_STRIP_BYTES);
+        let pixels = (bytes / wide.max(1)).clamp(1, u32::MAX.into()) as u32;
         let most = [(pixels / im2col.out_pixels()).max(1), pixels];
         let packed = self.columns.packed(recorder, chunk)?;
         for images in pieces(0..im2col.batch, chunk) {
