@@ -9,6 +9,9 @@ use std::task::{Context, Poll, Waker};
 use super::{Gpu, Lease, lock};
 use crate::error::{Error, Result};
 
+/// How often a download looks at the device at most, for what is about to happen.
+const LOOKS: u32 = 2000;
+
 /// A read-back under way. Await it, or on native wait for it. Dropping it harms nothing.
 ///
 /// It needs no particular executor: on native a thread of the [`Gpu`]'s waits on the device, in a browser the event loop does.
@@ -75,12 +78,29 @@ impl Shared {
 impl<T> Drop for Download<T> {
     fn drop(&mut self) {
         // The buffer may have other users: its tensor's clones, or the next download.
-        if let Some(buffer) = self.source.buffer()
-            && self.gpu.scoped(|| buffer.unmap()).is_err()
-            && let Source::Staging(lease) = &mut self.source
-        {
+        let unmapped = self.source.buffer().is_none_or(|buffer| self.unmap(buffer));
+        if !unmapped && let Source::Staging(lease) = &mut self.source {
             lease.discard();
         }
+    }
+}
+
+impl<T> Download<T> {
+    /// Whether the buffer is free again.
+    fn unmap(&self, buffer: &wgpu::Buffer) -> bool {
+        for _ in 0..LOOKS {
+            let failed = matches!(lock(&self.shared.state).result, Some(Err(_)));
+            if self.gpu.scoped(|| buffer.unmap()).is_ok() {
+                return true;
+            }
+            if failed {
+                break;
+            }
+            // While another thread is about to map the buffer, it neither waits nor is mapped, and can't be unmapped. Looks at the device take
+            // turns: behind this one it is mapped.
+            let _ = self.gpu.device().poll(wgpu::PollType::Poll);
+        }
+        false
     }
 }
 
@@ -199,7 +219,7 @@ mod waiter {
     use std::thread::JoinHandle;
     use std::time::Duration;
 
-    use super::{Arc, Error, Mutex, Shared, lock};
+    use super::{Arc, Error, LOOKS, Mutex, Shared, lock};
 
     /// The thread that waits on the device for futures. It is started by the first, and joined when the [`Gpu`](super::Gpu) is dropped:
     /// a driver that is still at work in another thread when the process exits may crash it.
@@ -254,7 +274,6 @@ mod waiter {
     /// same time.
     pub(in crate::gpu) fn wait_for(device: &wgpu::Device, submission: Option<wgpu::SubmissionIndex>, shared: &Shared) {
         const LOOK_AGAIN: Duration = Duration::from_millis(5);
-        const LOOKS: u32 = 2000;
         if let Err(error) = device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None }) {
             shared.finish(Err(Error::DeviceLost(error.to_string())));
         }

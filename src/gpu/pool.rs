@@ -195,9 +195,9 @@ impl<M> Lease<M> {
     }
 }
 
-/// The size rounded up by a sixteenth at most, so that slightly different problems find each other's buffers.
+/// The size rounded up, by a quarter and by 128 KiB at most, so that slightly different problems find each other's buffers.
 fn size_class(size: u64) -> u64 {
-    size.next_multiple_of((size.next_power_of_two() / 32).max(256))
+    size.next_multiple_of((size.next_power_of_two() / 8).clamp(256, 128 << 10))
 }
 
 impl<M> Drop for Lease<M> {

@@ -60,6 +60,28 @@ fn a_dropped_download_harms_nothing() {
     assert_eq!(tensor.download_blocking::<f32>().unwrap(), [1.0, 2.0, 3.0, 4.0]);
 }
 
+/// Another thread, which sees to the device, may be about to map the buffer.
+#[test]
+fn a_consuming_download_is_dropped_while_others_poll() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let tensor = Tensor::upload(&gpu, [4], &[1.0f32, 2.0, 3.0, 4.0]).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = gpu.device().poll(pliant::wgpu::PollType::Poll);
+            }
+        });
+        let read = || {
+            drop(tensor.clone().into_download::<f32>()?);
+            tensor.download_blocking::<f32>()
+        };
+        let results: Vec<_> = (0..2000).map(|_| read()).collect();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(results.into_iter().all(|result| result.unwrap() == [1.0, 2.0, 3.0, 4.0]));
+    });
+}
+
 #[test]
 fn a_consuming_download_gives_the_same_and_the_buffer_back() {
     let elements: Vec<f32> = (0..999).map(|index| index as f32).collect();
