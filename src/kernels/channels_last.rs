@@ -3,21 +3,10 @@ use super::form::{ByForm, ByStorage, Form, by_storage};
 use super::params;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
-
-macro_rules! kernel {
-    ($variant:literal, $($file:literal),+) => {
-        Kernel {
-            name: "channels_last",
-            variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $($file,)+ "channels_last.wgsl"],
-            workgroup_size: 64,
-        }
-    };
-}
+use crate::gpu::{Part, Recorder};
 
 pub(crate) static CHANNELS_LAST: ByStorage<ByForm> = by_storage!(
-    kernel:
+    "channels_last", "channels_last.wgsl":
     "shared/rows.wgsl", "shared/panels.wgsl";
     "shared/made_rows.wgsl", "shared/made_panels.wgsl";
     "shared/table_rows.wgsl", "shared/table_panels.wgsl"

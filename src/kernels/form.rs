@@ -49,24 +49,32 @@ impl<K> ByStorage<K> {
     }
 }
 
-/// A kernel's variants, each of which `$kernel!` makes of its name and the files that it has beyond the others, those of its form last.
+/// The variants of a kernel of 64 invocations, by its name, its file and, where it has two forms, the files of both.
 macro_rules! by_storage {
-    ($kernel:ident: $($rows:literal, $panels:literal);+) => {
+    ($name:literal, $file:literal: $($rows:literal, $panels:literal);+) => {
         $crate::kernels::form::ByStorage {
             of_32: $crate::kernels::form::ByForm {
-                rows: $kernel!("rows", "shared/stored_32.wgsl", $($rows),+),
-                panels: $kernel!("panels", "shared/stored_32.wgsl", $($panels),+),
+                rows: by_storage!(@kernel $name, "rows", "shared/stored_32.wgsl", $($rows,)+ $file),
+                panels: by_storage!(@kernel $name, "panels", "shared/stored_32.wgsl", $($panels,)+ $file),
             },
             of_16: $crate::kernels::form::ByForm {
-                rows: $kernel!("16.rows", "shared/dtype.wgsl", "shared/stored_16.wgsl", $($rows),+),
-                panels: $kernel!("16.panels", "shared/dtype.wgsl", "shared/stored_16.wgsl", $($panels),+),
+                rows: by_storage!(@kernel $name, "16.rows", "shared/dtype.wgsl", "shared/stored_16.wgsl", $($rows,)+ $file),
+                panels: by_storage!(@kernel $name, "16.panels", "shared/dtype.wgsl", "shared/stored_16.wgsl", $($panels,)+ $file),
             },
         }
     };
-    ($kernel:ident) => {
+    ($name:literal, $file:literal) => {
         $crate::kernels::form::ByStorage {
-            of_32: $kernel!("", "shared/stored_32.wgsl"),
-            of_16: $kernel!("16", "shared/dtype.wgsl", "shared/stored_16.wgsl"),
+            of_32: by_storage!(@kernel $name, "", "shared/stored_32.wgsl", $file),
+            of_16: by_storage!(@kernel $name, "16", "shared/dtype.wgsl", "shared/stored_16.wgsl", $file),
+        }
+    };
+    (@kernel $name:literal, $variant:literal, $($files:literal),+) => {
+        $crate::gpu::Kernel {
+            name: $name,
+            variant: $variant,
+            files: $crate::gpu::wgsl!["shared/grid.wgsl", $($files),+],
+            workgroup_size: 64,
         }
     };
 }

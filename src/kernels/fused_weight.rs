@@ -3,20 +3,9 @@ use super::form::{ByStorage, by_storage};
 use super::params;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Part, Recorder};
 
-macro_rules! kernel {
-    ($variant:literal, $($file:literal),+) => {
-        Kernel {
-            name: "fused_weight",
-            variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $($file,)+ "fused_weight.wgsl"],
-            workgroup_size: 64,
-        }
-    };
-}
-
-pub(crate) static FUSED_WEIGHT: ByStorage<Kernel> = by_storage!(kernel);
+pub(crate) static FUSED_WEIGHT: ByStorage<Kernel> = by_storage!("fused_weight", "fused_weight.wgsl");
 
 params!(
     group_first,

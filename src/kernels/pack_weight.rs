@@ -3,21 +3,10 @@ use super::form::{ByForm, ByStorage, Form, by_storage};
 use super::params;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
-
-macro_rules! kernel {
-    ($variant:literal, $($file:literal),+) => {
-        Kernel {
-            name: "pack_weight",
-            variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $($file,)+ "pack_weight.wgsl"],
-            workgroup_size: 64,
-        }
-    };
-}
+use crate::gpu::{Part, Recorder};
 
 pub(crate) static PACK_WEIGHT: ByStorage<ByForm> = by_storage!(
-    kernel:
+    "pack_weight", "pack_weight.wgsl":
     "shared/rows.wgsl", "shared/panels.wgsl";
     "shared/made_rows.wgsl", "shared/made_panels.wgsl";
     "shared/table_rows.wgsl", "shared/table_panels.wgsl"

@@ -3,20 +3,9 @@ use super::form::{ByStorage, by_storage};
 use super::params;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Part, Recorder};
 
-macro_rules! kernel {
-    ($variant:literal, $($file:literal),+) => {
-        Kernel {
-            name: "segment_sums",
-            variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $($file,)+ "segment_sums.wgsl"],
-            workgroup_size: 64,
-        }
-    };
-}
-
-pub(crate) static SEGMENT_SUMS: ByStorage<Kernel> = by_storage!(kernel);
+pub(crate) static SEGMENT_SUMS: ByStorage<Kernel> = by_storage!("segment_sums", "segment_sums.wgsl");
 
 params!(planes, pixels, columns, segments, length, width, scale, accumulate, row, input_first, output_first, dtype);
 
