@@ -27,6 +27,10 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<u32>;
 
+fn input_value(element: u32) -> f32 {
+    return value_of(input[word_of(element)], element);
+}
+
 @compute @workgroup_size(64)
 fn channels_last(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -48,16 +52,16 @@ fn channels_last(
     let channel = image * params.channels + channels.x - params.channel_first;
     let start = params.input_first + channel * params.plane + pixel;
     let place = quad_place(0u, image * params.pixels + pixel, quad, 0u, params.row_quads);
-    var value = vec4<f32>(0.0);
+    let lane = vec4<u32>(0u, 1u, 2u, 3u);
+    let wanted = vec4<u32>(params.lane_first) <= lane & lane < vec4<u32>(min(channels.y, params.lane_end));
+    // What is not wanted reads the first element, which is bound.
+    let element = select(vec4<u32>(params.input_first), start + lane * params.plane, wanted);
+    let value = vec4<f32>(
+        input_value(element.x), input_value(element.y), input_value(element.z), input_value(element.w),
+    );
+    var held = vec4<f32>(0.0);
     if params.lane_first > 0u {
-        value = made_before(place);
+        held = made_before(place);
     }
-    let end = min(channels.y, params.lane_end);
-    for (var lane = 0u; lane < 4u; lane++) {
-        if params.lane_first <= lane && lane < end {
-            let element = start + lane * params.plane;
-            value[lane] = value_of(input[word_of(element)], element);
-        }
-    }
-    store_made(place, value);
+    store_made(place, select(held, value, wanted));
 }

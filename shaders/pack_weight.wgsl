@@ -7,7 +7,8 @@
 //               its group_rows rows, the others 0: shared/made_rows.wgsl, counted from packed_first on, and shared/made_panels.wgsl
 // table         per quad: its first channel, how many it has, its offset group, 0: shared/table_rows.wgsl, shared/table_panels.wgsl
 //
-// A dispatch does `rows` of them. One invocation packs one quad of one tap.
+// A dispatch does `rows` of them. One invocation packs one quad of a run of taps, run_taps of them at most; a quad has tap_runs. Those of rows that lie together
+// follow one another.
 
 struct Params {
     row_first: u32,
@@ -17,6 +18,8 @@ struct Params {
     group_rows: u32,
     group_channels: u32,
     taps: u32,
+    run_taps: u32,
+    tap_runs: u32,
     quads_per_group: u32,
     weight_first: u32,
     packed_first: u32,
@@ -26,32 +29,41 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<u32>;
 
+fn weight_value(element: u32) -> f32 {
+    return value_of(weight[word_of(element)], element);
+}
+
 @compute @workgroup_size(64)
 fn pack_weight(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) local: u32,
 ) {
-    let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
-    let by_quad = divide(invocation, params.quads_per_group);
-    let by_tap = divide(by_quad.x, params.taps);
-    if by_tap.x >= params.rows {
+    let invocation = linear_workgroup(workgroup, grid) * 64u + local;
+    let by_quad = divide(invocation / ROWS_TOGETHER, params.quads_per_group);
+    let by_run = divide(by_quad.x, params.tap_runs);
+    let of_dispatch = by_run.x * ROWS_TOGETHER + invocation % ROWS_TOGETHER;
+    if of_dispatch >= params.rows {
         return;
     }
-    let row = divide(params.row_first + by_tap.x, params.group_rows);
+    let row = divide(params.row_first + of_dispatch, params.group_rows);
     let group = row.x;
     let of_quad = table_entry(group * params.quads_per_group + by_quad.y);
-    let channels = select(0u, of_quad.y, row.y < params.group_out_channels);
+    let lane = vec4<u32>(0u, 1u, 2u, 3u);
+    let exists = lane < vec4<u32>(select(0u, of_quad.y, row.y < params.group_out_channels));
     let out_channel = group * params.group_out_channels + row.y - params.out_channel_first;
     let channel = out_channel * params.group_channels + of_quad.x - group * params.group_channels;
-    var value = vec4<f32>(0.0);
-    for (var i = 0u; i < 4u; i++) {
-        if i < channels {
-            let element = params.weight_first + (channel + i) * params.taps + by_tap.y;
-            value[i] = value_of(weight[word_of(element)], element);
-        }
+    let row_quads = params.taps * params.quads_per_group;
+    let elements = params.weight_first + (channel + lane) * params.taps;
+    let place = quad_place(group, row.y, by_quad.y, params.group_rows, row_quads) - params.packed_first;
+    let first = by_run.y * params.run_taps;
+    let end = min(first + params.run_taps, params.taps);
+    for (var tap = first; tap < end; tap++) {
+        // What does not exist reads the first element, which is bound.
+        let element = select(vec4<u32>(params.weight_first), elements + tap, exists);
+        let value = vec4<f32>(
+            weight_value(element.x), weight_value(element.y), weight_value(element.z), weight_value(element.w),
+        );
+        store_made(place + tap * params.quads_per_group * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
     }
-    let quad = by_tap.y * params.quads_per_group + by_quad.y;
-    let place = quad_place(group, row.y, quad, params.group_rows, params.taps * params.quads_per_group);
-    store_made(place - params.packed_first, value);
 }

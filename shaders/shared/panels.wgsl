@@ -1,6 +1,9 @@
 // Workspace in images: matrices in quads along their rows, in panels of 32 rows. A panel has the first quads of its rows, then the second
 // quads, and so on, so that subgroups find what they load together side by side, whether they go along rows or across.
 
+// Rows whose quads lie side by side.
+const ROWS_TOGETHER = 32u;
+
 // Where a quad of a row lies, in a batch of matrices.
 fn quad_place(batch: u32, row: u32, quad: u32, rows: u32, row_quads: u32) -> u32 {
     let panel = batch * ((rows + 31u) / 32u) + row / 32u;

@@ -5,5 +5,8 @@ fn quad_place(batch: u32, row: u32, quad: u32, rows: u32, row_quads: u32) -> u32
     return (batch * rows + row) * row_quads + quad;
 }
 
+// Rows whose quads lie side by side.
+const ROWS_TOGETHER = 1u;
+
 // From a quad of a row to the next.
 const NEXT_QUAD = 1u;

@@ -48,24 +48,28 @@ struct Params {
 const ROWS = 16u;
 const COLUMNS = 64u;
 
-// Sums of eight rows, one from each invocation, and of the four columns of a half.
+// Sums of a row with an invocation's four columns of the left half, and of the right.
 struct Sums {
-    r0: vec4<f32>,
-    r1: vec4<f32>,
-    r2: vec4<f32>,
-    r3: vec4<f32>,
-    r4: vec4<f32>,
-    r5: vec4<f32>,
-    r6: vec4<f32>,
-    r7: vec4<f32>,
+    left: vec4<f32>,
+    right: vec4<f32>,
 }
 
-// For each of an invocation's rows, its sums with the columns of the left half and of the right.
+// Sums of eight rows, one from each invocation.
+struct Rows {
+    r0: Sums,
+    r1: Sums,
+    r2: Sums,
+    r3: Sums,
+    r4: Sums,
+    r5: Sums,
+    r6: Sums,
+    r7: Sums,
+}
+
+// For each of an invocation's rows, its sums and those of the rows that the others have with it.
 struct Tile {
-    left0: Sums,
-    left1: Sums,
-    right0: Sums,
-    right1: Sums,
+    rows0: Rows,
+    rows1: Rows,
 }
 
 // Four k of a row, times four columns; each column of the matrix is one k.
@@ -73,28 +77,28 @@ fn product(row: vec4<f32>, columns: mat4x4<f32>) -> vec4<f32> {
     return row.x * columns[0] + row.y * columns[1] + row.z * columns[2] + row.w * columns[3];
 }
 
-// Adds four k of eight rows, of which each invocation brings one, times four columns.
-fn add_products(sums: Sums, row: vec4<f32>, columns: mat4x4<f32>) -> Sums {
-    return Sums(
-        sums.r0 + product(subgroupBroadcast(row, 0u), columns),
-        sums.r1 + product(subgroupBroadcast(row, 1u), columns),
-        sums.r2 + product(subgroupBroadcast(row, 2u), columns),
-        sums.r3 + product(subgroupBroadcast(row, 3u), columns),
-        sums.r4 + product(subgroupBroadcast(row, 4u), columns),
-        sums.r5 + product(subgroupBroadcast(row, 5u), columns),
-        sums.r6 + product(subgroupBroadcast(row, 6u), columns),
-        sums.r7 + product(subgroupBroadcast(row, 7u), columns),
+// Adds four k of a row, times both halves: what is broadcast is used at once, while it is in registers.
+fn add_row(sums: Sums, row: vec4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Sums {
+    return Sums(sums.left + product(row, left), sums.right + product(row, right));
+}
+
+// Adds four k of eight rows, of which each invocation brings one.
+fn add_rows(rows: Rows, row: vec4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Rows {
+    return Rows(
+        add_row(rows.r0, subgroupBroadcast(row, 0u), left, right),
+        add_row(rows.r1, subgroupBroadcast(row, 1u), left, right),
+        add_row(rows.r2, subgroupBroadcast(row, 2u), left, right),
+        add_row(rows.r3, subgroupBroadcast(row, 3u), left, right),
+        add_row(rows.r4, subgroupBroadcast(row, 4u), left, right),
+        add_row(rows.r5, subgroupBroadcast(row, 5u), left, right),
+        add_row(rows.r6, subgroupBroadcast(row, 6u), left, right),
+        add_row(rows.r7, subgroupBroadcast(row, 7u), left, right),
     );
 }
 
 // Adds four k of the whole tile. Each column of `rows` is a row of a, each of `left` and `right` one k of b.
 fn add_tile(tile: Tile, rows: mat2x4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Tile {
-    return Tile(
-        add_products(tile.left0, rows[0], left),
-        add_products(tile.left1, rows[1], left),
-        add_products(tile.right0, rows[0], right),
-        add_products(tile.right1, rows[1], right),
-    );
+    return Tile(add_rows(tile.rows0, rows[0], left, right), add_rows(tile.rows1, rows[1], left, right));
 }
 
 // Batch, first row, first column.
@@ -110,29 +114,23 @@ fn no_uniform(value: u32) -> u32 {
     return subgroupBroadcast(value, 0u);
 }
 
-// The sums of the whole tile, with the next row or the other eight rows first: what stores them does so in loops, since lavapipe compiles
-// each site of a load or a store for long.
-fn next_row(sums: Sums) -> Sums {
-    return Sums(sums.r1, sums.r2, sums.r3, sums.r4, sums.r5, sums.r6, sums.r7, sums.r0);
+// The sums with the next row first: what stores them does so in loops, since lavapipe compiles each site of a load or a store for long.
+fn next_row(rows: Rows) -> Rows {
+    return Rows(rows.r1, rows.r2, rows.r3, rows.r4, rows.r5, rows.r6, rows.r7, rows.r0);
 }
 
-fn next_rows(tile: Tile) -> Tile {
-    return Tile(tile.left1, tile.left0, tile.right1, tile.right0);
-}
-
-fn store_tile(start: vec3<u32>, lane: u32, sums: Tile) {
+fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
     let accumulate = no_uniform(params.accumulate) != 0u;
-    var tile = sums;
+    var rows = tile.rows0;
     for (var i = 0u; i < 2u; i++) {
         for (var invocation = 0u; invocation < 8u; invocation++) {
             let row = start.y + a_within(i, invocation);
             if row < params.rows {
-                store_half(start.x, row, accumulate, start.z, lane, tile.left0.r0);
-                store_half(start.x, row, accumulate, start.z + 32u, lane, tile.right0.r0);
+                store_half(start.x, row, accumulate, start.z, lane, rows.r0.left);
+                store_half(start.x, row, accumulate, start.z + 32u, lane, rows.r0.right);
             }
-            tile.left0 = next_row(tile.left0);
-            tile.right0 = next_row(tile.right0);
+            rows = next_row(rows);
         }
-        tile = next_rows(tile);
+        rows = tile.rows1;
     }
 }

@@ -41,5 +41,5 @@ pub(crate) fn deform_im2col(
     let params = Params { columns_first: columns.first, ..params };
     let kernel = DEFORM_IM2COL.of(layout, form);
     let bindings = [columns, packed, table, offset_y, offset_x, mask];
-    recorder.dispatch(kernel, &params, &bindings, params.invocations(), params.elements())
+    recorder.dispatch(kernel, &params, &bindings, params.invocations(form), params.elements())
 }

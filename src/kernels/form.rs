@@ -13,6 +13,16 @@ pub(crate) enum Form {
     Panels,
 }
 
+impl Form {
+    /// Rows, filled up to those that lie together: ROWS_TOGETHER in shared/rows.wgsl and shared/panels.wgsl.
+    pub(crate) fn whole_rows(self, rows: u32) -> u32 {
+        match self {
+            Form::Rows => rows,
+            Form::Panels => rows.next_multiple_of(32),
+        }
+    }
+}
+
 /// A kernel's variants by the form of its workspace.
 pub(crate) struct ByForm {
     pub(crate) rows: Kernel,

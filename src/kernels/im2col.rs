@@ -35,5 +35,5 @@ pub(crate) fn im2col(
 ) -> Result<()> {
     let params = Params { columns_first: columns.first, ..params };
     let kernel = IM2COL.of(layout, form);
-    recorder.dispatch(kernel, &params, &[columns, packed, table], params.invocations(), params.elements())
+    recorder.dispatch(kernel, &params, &[columns, packed, table], params.invocations(form), params.elements())
 }

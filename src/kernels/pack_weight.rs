@@ -20,11 +20,16 @@ params!(
     group_rows,
     group_channels,
     taps,
+    run_taps,
+    tap_runs,
     quads_per_group,
     weight_first,
     packed_first,
     dtype,
 );
+
+/// Taps of an invocation at most: enough to make its place worth computing.
+const RUN_TAPS: u32 = 16;
 
 pub(crate) fn pack_weight(
     recorder: &mut Recorder,
@@ -32,8 +37,10 @@ pub(crate) fn pack_weight(
     params: Params,
     [weight, packed, table]: [&Part; 3],
 ) -> Result<()> {
-    let params = Params { weight_first: weight.first, dtype: number(dtype), ..params };
-    let invocations = u64::from(params.rows) * u64::from(params.taps) * u64::from(params.quads_per_group);
+    let tap_runs = params.taps.div_ceil(RUN_TAPS);
+    let params = Params { run_taps: RUN_TAPS, tap_runs, weight_first: weight.first, dtype: number(dtype), ..params };
+    let [rows, quads] = [form.whole_rows(params.rows), params.quads_per_group].map(u64::from);
+    let elements = 4 * rows * u64::from(params.taps) * quads;
     let kernel = PACK_WEIGHT.of(dtype).of(form);
-    recorder.dispatch(kernel, &params, &[weight, packed, table], invocations, 4 * invocations)
+    recorder.dispatch(kernel, &params, &[weight, packed, table], rows * u64::from(tap_runs) * quads, elements)
 }

@@ -28,8 +28,13 @@ pub(super) struct Sampler<'a> {
 /// invocation does a run.
 type Run = [u32; 4];
 
-/// The most quads of a run: enough to make their position worth computing.
-const RUN_QUADS: usize = 16;
+/// The most quads of a run: enough to make their position worth computing. Adapters that run on the CPU have few invocations at a time.
+fn run_quads(form: Form) -> usize {
+    match form {
+        Form::Rows => 16,
+        Form::Panels => 64,
+    }
+}
 
 /// Quads in runs of one group and one offset group, at most so many: the group, the first quad, and the run. Quads without channels belong
 /// to the run before them.
@@ -53,8 +58,8 @@ pub(super) fn channels(run: &[Quad]) -> u32 {
     run.iter().map(|[_, channels, ..]| channels).sum()
 }
 
-fn channel_runs(quads: &[Quad], per_group: usize, layout: ColumnsLayout) -> Vec<Run> {
-    let runs = same_quads(quads, per_group, RUN_QUADS).map(|(group, first, run)| {
+fn channel_runs(quads: &[Quad], per_group: usize, (layout, form): (ColumnsLayout, Form)) -> Vec<Run> {
+    let runs = same_quads(quads, per_group, run_quads(form)).map(|(group, first, run)| {
         let [channel, _, offset_group, _] = run[0];
         match layout {
             ColumnsLayout::Quads => [first, offset_group, 256 * channels(run) + run.len() as u32, group],
@@ -111,7 +116,7 @@ impl Columns {
         let pixels = im2col.height * im2col.width;
         let quads = channel_quads(im2col.channels, groups, offset_groups(deformation.as_ref()));
         let packing = ChannelsLast::new(gpu, form, data, [im2col.channels, pixels], quads)?;
-        let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, layout);
+        let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, (layout, form));
         let channel_runs = quads::table(gpu, form, "pliant channel_runs", &runs)?;
         Ok(Self { im2col, groups, deformation, layout, form, packing, runs: runs.len() as u32, channel_runs })
     }
