@@ -13,7 +13,7 @@
 // The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
 // Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate. The last multiplies the sums by
 // the mask, which may be infinite; until then the fourth component says which of the first two have terms, y as 1 and x as 2.
-// One invocation does one sample.
+// One invocation does one sample. Those of pixels that lie together in the columns follow one another.
 
 struct Params {
     pixels: u32,
@@ -56,13 +56,15 @@ fn sample_gradients(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let sample = linear_workgroup(workgroup, grid) * 64u + lane;
-    let rows = params.pixels * params.taps;
-    let mine = divide(sample, rows);
-    if mine.x >= params.offset_groups {
+    let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
+    let by_tap = divide(invocation / ROWS_TOGETHER, params.taps);
+    let tap = by_tap.y;
+    let mine = divide(by_tap.x, (params.pixels + ROWS_TOGETHER - 1u) / ROWS_TOGETHER);
+    let out_pixel = mine.y * ROWS_TOGETHER + invocation % ROWS_TOGETHER;
+    if mine.x >= params.offset_groups || out_pixel >= params.pixels {
         return;
     }
-    let row = mine.y;
+    let sample = (mine.x * params.pixels + out_pixel) * params.taps + tap;
     let at_sample = load_sample(sample);
     let inside = cells[sample] != NOWHERE;
     let low = vec2<i32>(divide(select(0u, cells[sample], inside), params.width + 1u)) - 1;
@@ -73,8 +75,7 @@ fn sample_gradients(
     let x = vec2<i32>(low.y, low.y + 1);
     let y_counts = (y >= vec2<i32>(0)) & (y < vec2<i32>(extent.x)) & vec2<bool>(inside);
     let x_counts = (x >= vec2<i32>(0)) & (x < vec2<i32>(extent.y));
-    let by_tap = divide(row, params.taps);
-    let image = divide(by_tap.x, params.image_pixels).x;
+    let image = divide(out_pixel, params.image_pixels).x;
     let place = image * params.height * params.width - params.band_first;
     let pixel = place + vec4<u32>(y.xxyy) * params.width + vec4<u32>(x.xyxy);
     let exists = y_counts.xxyy & x_counts.xyxy & (pixel < vec4<u32>(params.band_pixels));
@@ -100,8 +101,8 @@ fn sample_gradients(
     let runs = table_entry(mine.x);
     for (var i = 0u; i < runs.y; i++) {
         let run = table_entry(runs.x + i);
-        let first = by_tap.y * params.quads_per_group + run.x - run.z * params.quads_per_group;
-        let column = quad_place(run.z, by_tap.x, first, params.pixels, params.taps * params.quads_per_group);
+        let first = tap * params.quads_per_group + run.x - run.z * params.quads_per_group;
+        let column = quad_place(run.z, out_pixel, first, params.pixels, params.taps * params.quads_per_group);
         for (var quad = 0u; 4u * quad < run.y; quad++) {
             let has = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(run.y);
             let gradient = select(vec4<f32>(0.0), load_given(column + quad * NEXT_QUAD), has);
