@@ -7,8 +7,8 @@
 //               its group_rows rows, the others 0: shared/made_rows.wgsl, counted from packed_first on, and shared/made_panels.wgsl
 // table         per quad: its first channel, how many it has, its offset group, 0: shared/table_rows.wgsl, shared/table_panels.wgsl
 //
-// A dispatch does `rows` of them. One invocation packs one quad of a run of taps, run_taps of them at most; a quad has tap_runs. Those of rows that lie together
-// follow one another.
+// A dispatch does `rows` of them. One invocation packs one quad of a run of taps, run_taps of them at most; there are tap_runs for each quad.
+// Those of rows that lie together follow one another.
 
 struct Params {
     row_first: u32,

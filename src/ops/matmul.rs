@@ -2,6 +2,7 @@ use std::ops::Range;
 
 use super::backward::{Destination, Gradient};
 use super::convert::{rounded, widened};
+use super::quads::panel_places;
 use super::{Argument, Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
@@ -602,7 +603,7 @@ fn packed(
         Operand::Matrix(matrix) => matrix,
     };
     let quads = depth.div_ceil(4);
-    let places = u64::from(vectors).next_multiple_of(32) * u64::from(quads);
+    let places = panel_places(vectors, quads);
     let bytes = u64::from(batch) * places * 16;
     if bytes > PACKED_BYTES {
         let axis = if batch > 1 {
