@@ -121,13 +121,15 @@ fn next_row(rows: Rows) -> Rows {
 
 fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
     let accumulate = no_uniform(params.accumulate) != 0u;
+    let left = half_columns(start.z, lane);
+    let right = half_columns(start.z + 32u, lane);
     var rows = tile.rows0;
     for (var i = 0u; i < 2u; i++) {
         for (var invocation = 0u; invocation < 8u; invocation++) {
             let row = start.y + a_within(i, invocation);
             if row < params.rows {
-                store_half(start.x, row, accumulate, start.z, lane, rows.r0.left);
-                store_half(start.x, row, accumulate, start.z + 32u, lane, rows.r0.right);
+                store_half(start.x, row, accumulate, left, rows.r0.left);
+                store_half(start.x, row, accumulate, right, rows.r0.right);
             }
             rows = next_row(rows);
         }
