@@ -6,12 +6,12 @@ const ROWS_TOGETHER = 32u;
 
 // Where a quad of a row lies, in a batch of matrices.
 fn quad_place(batch: u32, row: u32, quad: u32, rows: u32, row_quads: u32) -> u32 {
-    let panel = batch * ((rows + 31u) / 32u) + row / 32u;
-    return (panel * row_quads + quad) * 32u + row % 32u;
+    let panel = batch * ((rows + ROWS_TOGETHER - 1u) / ROWS_TOGETHER) + row / ROWS_TOGETHER;
+    return (panel * row_quads + quad) * ROWS_TOGETHER + row % ROWS_TOGETHER;
 }
 
 // From a quad of a row to the next.
-const NEXT_QUAD = 32u;
+const NEXT_QUAD = ROWS_TOGETHER;
 
 // The texel of a quad.
 fn texel(place: u32) -> vec2<u32> {

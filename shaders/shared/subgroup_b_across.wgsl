@@ -5,6 +5,11 @@ fn b_within(i: u32, invocation: u32) -> u32 {
     return 4u * invocation + i;
 }
 
+// The first of the four columns of this invocation in one half.
+fn half_columns(column: u32, lane: u32) -> u32 {
+    return column + b_within(0u, lane);
+}
+
 // Where the four columns from one on have their quad in row 0.
 fn b_start(batch: u32, column: u32) -> u32 {
     return params.b_first + batch * params.b_batch + (params.b_quad + column / 4u) * 32u;

@@ -4,11 +4,6 @@
 //         batches output_batch apart; columns are a multiple of 4
 @group(0) @binding(3) var output: texture_storage_2d<rgba32float, write>;
 
-// The first of the four columns of this invocation in one half.
-fn half_columns(column: u32, lane: u32) -> u32 {
-    return column + b_within(0u, lane);
-}
-
 fn store_half(batch: u32, row: u32, accumulate: bool, at: u32, values: vec4<f32>) {
     if at < params.columns {
         let place = quad_place(0u, params.row_first + row, (params.column_first + at) / 4u, 0u, params.output_row);

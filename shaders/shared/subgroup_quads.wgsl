@@ -4,11 +4,6 @@
 // output  element (batch, row, column) is output_first + batch * output_batch + row * output_row + column; all are multiples of 4
 @group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
 
-// The first of the four columns of this invocation in one half.
-fn half_columns(column: u32, lane: u32) -> u32 {
-    return column + b_within(0u, lane);
-}
-
 // Stores a row's columns of this invocation in one half, those that exist. A load is left out where it can be.
 fn store_half(batch: u32, row: u32, accumulate: bool, at: u32, values: vec4<f32>) {
     if at < params.columns {
