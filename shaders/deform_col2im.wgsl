@@ -52,6 +52,9 @@ fn deform_col2im(
     let cell = chains + yx.x * (params.width + 1u) + yx.y;
     let below = cell + params.width + 1u;
     var head = vec4<u32>(heads[cell], heads[cell + 1u], heads[below], heads[below + 1u]);
+    if params.accumulate != 0u && all(head == vec4<u32>(NOWHERE)) {
+        return;
+    }
 
     let channels = min(run.w % 32u, params.lane_end);
     let quads = (channels + 3u) / 4u;

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::{NCHW, check_elements, check_padded_extent, extents, positive};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -72,6 +74,15 @@ impl Im2colGeometry {
         [self.out_height, self.out_width]
     }
 
+    /// The rows of an image that the windows of some of its output pixels reach: none, where these lie in the padding.
+    pub(crate) fn rows_reached(&self, out_pixels: &Range<u32>) -> Range<u32> {
+        let Im2col { kernel, stride, padding: [top, ..], dilation } = self.window;
+        let window_row = |out_pixel: u32| u64::from(out_pixel / self.out_width) * u64::from(stride[0]);
+        let row = |padded: u64| padded.saturating_sub(top.into()).min(self.height.into()) as u32;
+        let reach = u64::from(dilation[0]) * u64::from(kernel[0] - 1);
+        row(window_row(out_pixels.start))..row(window_row(out_pixels.end - 1) + reach + 1)
+    }
+
     /// Output pixels of one image. Fits `u32`, since some tensor of the problem has as many elements.
     pub(crate) fn out_pixels(&self) -> u32 {
         self.out_height * self.out_width
@@ -123,6 +134,30 @@ mod tests {
             let window = Im2col { kernel, stride, padding, dilation };
             let geometry = Im2colGeometry::new(&window, [1, 1, image[0], image[1]].into()).unwrap();
             assert_eq!(geometry.out_extents(), expected, "{window:?} over {image:?}");
+        }
+    }
+
+    #[test]
+    fn rows_reached_by_hand() {
+        // A kernel of 3 rows over 9 x 5: stride, padding, dilation, output pixels (5 to a row) -> rows.
+        let table = [
+            (1, 1, 1, 0..5, 0..2),
+            (1, 1, 1, 4..6, 0..3),
+            (1, 1, 1, 40..45, 7..9),
+            (2, 1, 1, 5..10, 1..4),
+            (1, 4, 2, 20..21, 0..5),
+            (3, 4, 1, 0..5, 0..0),
+            (1, 0, 4, 0..5, 0..9),
+        ];
+        for (stride, padding, dilation, pixels, expected) in table {
+            let window = Im2col {
+                kernel: [3, 1],
+                stride: [stride, 1],
+                padding: [padding, 0, padding, 0],
+                dilation: [dilation, 1],
+            };
+            let geometry = Im2colGeometry::new(&window, [1, 1, 9, 5].into()).unwrap();
+            assert_eq!(geometry.rows_reached(&pixels), expected, "{window:?}, {pixels:?}");
         }
     }
 

@@ -24,8 +24,9 @@ use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
 const BLOCK_PIXELS: u32 = 1024;
 const BLOCK_BYTES: u64 = 16 << 20;
 
-/// All workspace of a backward pass takes about this many bytes: blocks get what packed images, weights and chains leave, and these at least.
-const BACKWARD_BYTES: u64 = 46 << 20;
+/// The workspace of a backward pass takes about this many bytes beside packed images: strips get what weights and chains leave, and blocks
+/// these at least.
+const BACKWARD_BYTES: u64 = 54 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 
 /// The most samples of a strip in one offset group: lavapipe leaves the loops of an invocation after 65,535 iterations in all, and those that
@@ -87,8 +88,7 @@ impl Blocks {
         let largest = pixel.max(samples).max(other);
         let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel).max(1);
         let sampled = (STRIP_SAMPLES / columns.im2col.taps()).max(1);
-        let packed = columns.packed_bytes();
-        let held = packed + held + HEADS_BYTES.min(packed);
+        let held = held + HEADS_BYTES.min(columns.packed_bytes());
         let left =
             BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other + wide);
         let block = (BLOCK_BYTES / pixel).min(left).min(BLOCK_PIXELS.min(sampled).into());
@@ -97,7 +97,7 @@ impl Blocks {
         let images = (block / out_pixels).min(chunk);
         let pixels = if images > 0 { images * out_pixels } else { block };
         let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
-        let strip = by_bytes.min(most.min(sampled.into()) / u64::from(pixels)).max(1) as u32;
+        let strip = by_bytes.min(most.min(sampled.into()).min(left) / u64::from(pixels)).max(1) as u32;
         Self { images, pixels, strip, out_pixels }
     }
 
@@ -289,7 +289,13 @@ impl<'a> Pass<'a> {
     fn plain(&self, recorder: &mut Recorder, chunk: &Chunk, strip: &Strip, grad_columns: &Part) -> Result<()> {
         let Self { columns, tables, .. } = *self;
         let g @ Im2colGeometry { window, out_height, out_width, .. } = columns.im2col;
-        let all = [0..tables.block_runs.len() as u32, 0..g.height * g.width];
+        // What is not reached holds what it should already, but where an image is begun.
+        let one = strip.images.end - strip.images.start == 1;
+        let rows = if one && self.accumulates(strip) { g.rows_reached(&strip.pixels) } else { 0..g.height };
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let all = [0..tables.block_runs.len() as u32, rows.start * g.width..rows.end * g.width];
         self.input_pieces(chunk, strip, all, &mut |piece, grad_input| {
             let params = col2im::Params {
                 image_first: piece.images.start,
@@ -306,7 +312,7 @@ impl<'a> Pass<'a> {
                 runs: piece.runs.end - piece.runs.start,
                 lane_first: piece.lanes.start,
                 lane_end: piece.lanes.end,
-                accumulate: piece.accumulate.into(),
+                accumulate: self.accumulates(strip).into(),
                 out_height,
                 out_width,
                 strip_first: strip.pixels.start,
@@ -384,7 +390,7 @@ impl<'a> Pass<'a> {
                         offset_groups: groups,
                         cell_first,
                         cells,
-                        accumulate: piece.accumulate.into(),
+                        accumulate: self.accumulates(strip).into(),
                         ..Default::default()
                     };
                     let table = tables.block_table.part();
@@ -396,6 +402,11 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
+    /// Whether a strip adds to the gradient of the input: an image's first strip has nothing before it.
+    fn accumulates(&self, strip: &Strip) -> bool {
+        matches!(self.gradients.input, Some(Destination::Add(_))) || strip.pixels.start > 0
+    }
+
     /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, in pieces that can be bound; where the
     /// gradient of the input is not wanted, nothing.
     fn input_pieces(
@@ -405,7 +416,7 @@ impl<'a> Pass<'a> {
         [runs, pixels]: [Range<u32>; 2],
         dispatch: &mut impl FnMut(InputPiece, &Part) -> Result<()>,
     ) -> Result<()> {
-        let (Some(grad_input), Some(destination)) = (chunk.grad_input, self.gradients.input) else { return Ok(()) };
+        let Some(grad_input) = chunk.grad_input else { return Ok(()) };
         let block_runs = &self.tables.block_runs;
         let before = strip.images.start - chunk.images.start;
         let images = strip.images.end - strip.images.start;
@@ -420,14 +431,8 @@ impl<'a> Pass<'a> {
             let channels = first + lanes.start..last + last_channels;
             let elements = grad_input.elements(&(before + images.start..before + images.end), &channels, pixels);
             let part = grad_input.tensor.part("grad_input", elements)?;
-            let piece = InputPiece {
-                images: images.clone(),
-                runs: runs.clone(),
-                pixels: pixels.clone(),
-                lanes: lanes.clone(),
-                // An image's first strip has nothing before it.
-                accumulate: matches!(destination, Destination::Add(_)) || strip.pixels.start > 0,
-            };
+            let piece =
+                InputPiece { images: images.clone(), runs: runs.clone(), pixels: pixels.clone(), lanes: lanes.clone() };
             dispatch(piece, &part)
         })
     }
@@ -528,7 +533,6 @@ struct InputPiece {
     pixels: Range<u32>,
     /// Channels of a run, where there is one.
     lanes: Range<u32>,
-    accumulate: bool,
 }
 
 /// Offset groups, and rows of the input, whose chains are made at once.
