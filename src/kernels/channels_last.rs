@@ -20,6 +20,8 @@ params!(
     plane,
     quad_first,
     quads,
+    run_quads,
+    runs,
     row_quads,
     lane_first,
     lane_end,
@@ -33,8 +35,15 @@ pub(crate) fn channels_last(
     params: Params,
     [input, packed, table]: [&Part; 3],
 ) -> Result<()> {
-    let params = Params { input_first: input.first, dtype: number(dtype), ..params };
-    let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
+    // Where few invocations run at a time, each does many quads of a pixel, whose place it works out once.
+    let run_quads = match form {
+        Form::Rows => 1,
+        Form::Panels => 64,
+    };
+    let runs = params.quads.div_ceil(run_quads);
+    let params = Params { run_quads, runs, input_first: input.first, dtype: number(dtype), ..params };
+    let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(runs);
+    let elements = 4 * u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
     let kernel = CHANNELS_LAST.of(dtype).of(form);
-    recorder.dispatch(kernel, &params, &[input, packed, table], invocations, 4 * invocations)
+    recorder.dispatch(kernel, &params, &[input, packed, table], invocations, elements)
 }
