@@ -33,13 +33,11 @@ fn pack_panels(
     if by_panel.x >= params.batch || row >= params.rows {
         return;
     }
-    let k = 4u * by_quad.y;
     let start = params.first + by_panel.x * params.batch_stride + row * params.row_stride;
-    var value = vec4<f32>(0.0);
-    for (var i = 0u; i < 4u; i++) {
-        let exists = k + i < params.depth;
-        let element = matrix[select(start, start + (k + i) * params.depth_stride, exists)];
-        value[i] = select(0.0, element, exists);
-    }
-    store_made(place, value);
+    let k = 4u * by_quad.y + vec4<u32>(0u, 1u, 2u, 3u);
+    let exists = k < vec4<u32>(params.depth);
+    // What does not exist reads the row's first element, which is bound.
+    let element = start + select(vec4<u32>(0u), k * params.depth_stride, exists);
+    let value = vec4<f32>(matrix[element.x], matrix[element.y], matrix[element.z], matrix[element.w]);
+    store_made(place, select(vec4<f32>(0.0), value, exists));
 }
