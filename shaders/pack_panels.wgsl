@@ -27,9 +27,9 @@ fn pack_panels(
 ) {
     let quads = (params.depth + 3u) / 4u;
     let place = linear_workgroup(workgroup, grid) * 64u + lane;
-    let by_quad = divide(place / 32u, quads);
-    let by_panel = divide(by_quad.x, (params.rows + 31u) / 32u);
-    let row = 32u * by_panel.y + place % 32u;
+    let by_quad = divide(place / ROWS_TOGETHER, quads);
+    let by_panel = divide(by_quad.x, (params.rows + ROWS_TOGETHER - 1u) / ROWS_TOGETHER);
+    let row = ROWS_TOGETHER * by_panel.y + place % ROWS_TOGETHER;
     if by_panel.x >= params.batch || row >= params.rows {
         return;
     }

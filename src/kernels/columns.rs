@@ -45,7 +45,7 @@ params!(
 
 impl Params {
     pub(super) fn invocations(&self, form: Form) -> u64 {
-        u64::from(form.filled_rows(self.pixels)) * u64::from(self.taps) * u64::from(self.runs)
+        form.filled_rows(self.pixels) * u64::from(self.taps) * u64::from(self.runs)
     }
 
     /// Elements of the columns that it makes.

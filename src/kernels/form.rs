@@ -15,10 +15,10 @@ pub(crate) enum Form {
 
 impl Form {
     /// Rows, filled up to those that lie together: ROWS_TOGETHER in shared/rows.wgsl and shared/panels.wgsl.
-    pub(crate) fn filled_rows(self, rows: u32) -> u32 {
+    pub(crate) fn filled_rows(self, rows: u32) -> u64 {
         match self {
-            Form::Rows => rows,
-            Form::Panels => rows.next_multiple_of(32),
+            Form::Rows => rows.into(),
+            Form::Panels => u64::from(rows).next_multiple_of(32),
         }
     }
 }

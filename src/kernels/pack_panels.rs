@@ -1,3 +1,4 @@
+use super::form::Form;
 use super::params;
 use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
@@ -13,7 +14,7 @@ params!(batch, rows, depth, first, batch_stride, row_stride, depth_stride);
 
 pub(crate) fn pack_panels(recorder: &mut Recorder, params: Params, [matrix, packed]: [&Part; 2]) -> Result<()> {
     let params = Params { first: matrix.first, ..params };
-    let rows = u64::from(params.rows).next_multiple_of(32);
+    let rows = Form::Panels.filled_rows(params.rows);
     let invocations = u64::from(params.batch) * rows * u64::from(params.depth.div_ceil(4));
     recorder.dispatch(&PACK_PANELS, &params, &[matrix, packed], invocations, 4 * invocations)
 }

@@ -39,7 +39,7 @@ pub(crate) fn pack_weight(
 ) -> Result<()> {
     let tap_runs = params.taps.div_ceil(RUN_TAPS);
     let params = Params { run_taps: RUN_TAPS, tap_runs, weight_first: weight.first, dtype: number(dtype), ..params };
-    let [rows, quads] = [form.filled_rows(params.rows), params.quads_per_group].map(u64::from);
+    let [rows, quads] = [form.filled_rows(params.rows), params.quads_per_group.into()];
     let elements = 4 * rows * u64::from(params.taps) * quads;
     let kernel = PACK_WEIGHT.of(dtype).of(form);
     recorder.dispatch(kernel, &params, &[weight, packed, table], rows * u64::from(tap_runs) * quads, elements)

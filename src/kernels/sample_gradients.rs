@@ -108,7 +108,7 @@ pub(crate) fn sample_gradients(
     bindings: [&Part; 6],
     kept: Kept,
 ) -> Result<()> {
-    let rows = u64::from(form.filled_rows(params.pixels)) * u64::from(params.taps);
+    let rows = form.filled_rows(params.pixels) * u64::from(params.taps);
     let invocations = rows * u64::from(params.offset_groups);
     let elements = rows * u64::from(params.quads) * 4;
     let mut bindings = bindings.to_vec();

@@ -25,7 +25,7 @@ enum Memory {
 
 /// The places of a matrix in panels.
 pub(super) fn panel_places(rows: u32, quads: u32) -> u64 {
-    u64::from(Form::Panels.filled_rows(rows)) * u64::from(quads)
+    Form::Panels.filled_rows(rows) * u64::from(quads)
 }
 
 /// The form that a device wants for matrices, the largest of so many bytes, where it binds so many bytes of a buffer at once.
