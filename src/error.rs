@@ -57,13 +57,17 @@ pub enum Error {
     /// No adapter satisfies the options. The text says how to get one.
     #[error("{0}")]
     NoAdapter(String),
+    /// A tensor was asked for its elements before anything that writes them was submitted.
+    #[error("{0}")]
+    NotSubmitted(String),
     /// The device was lost; make a new [`Gpu`](crate::Gpu).
     #[error("the device was lost: {0}")]
     DeviceLost(String),
     /// The device had no memory for a buffer.
     #[error("out of memory: {0}")]
     OutOfMemory(String),
-    /// wgpu refused a call. From pliant's own calls this is a defect of pliant.
+    /// wgpu refused a call, for the reason that the text gives. A buffer that the caller has mapped or destroyed, or that belongs to another
+    /// device, and a tensor that a consuming download is reading, are refused so; anything else is a defect of pliant.
     #[error("wgpu refused a call: {0}")]
     Validation(String),
 }

@@ -45,27 +45,30 @@ impl Capabilities {
 
     /// Refuses limits below wgpu's defaults, of those that kernels or their buffers meet.
     pub(super) fn check_defaults(&self) -> Result<()> {
-        type Pick = fn(&wgpu::Limits) -> u64;
-        let table: [(&str, Pick); 8] = [
-            ("max_buffer_size", |l| l.max_buffer_size),
-            ("max_storage_buffer_binding_size", |l| l.max_storage_buffer_binding_size),
-            ("max_storage_buffers_per_shader_stage", |l| l.max_storage_buffers_per_shader_stage.into()),
-            ("max_uniform_buffers_per_shader_stage", |l| l.max_uniform_buffers_per_shader_stage.into()),
-            ("max_compute_workgroup_storage_size", |l| l.max_compute_workgroup_storage_size.into()),
-            ("max_compute_invocations_per_workgroup", |l| l.max_compute_invocations_per_workgroup.into()),
-            ("max_compute_workgroup_size_x", |l| l.max_compute_workgroup_size_x.into()),
-            ("max_compute_workgroups_per_dimension", |l| l.max_compute_workgroups_per_dimension.into()),
-        ];
-        for (limit, pick) in table {
-            let (has, needs) = (pick(&self.limits), pick(&wgpu::Limits::default()));
-            if has < needs {
-                return Err(Error::limit(
-                    "device",
-                    format!("the device has {limit} {has}; at least {needs} is needed"),
-                ));
-            }
-        }
-        Ok(())
+        let default = wgpu::Limits::default();
+        let needed = wgpu::Limits {
+            max_buffer_size: default.max_buffer_size,
+            max_bind_groups: default.max_bind_groups,
+            max_bindings_per_bind_group: default.max_bindings_per_bind_group,
+            max_storage_buffer_binding_size: default.max_storage_buffer_binding_size,
+            max_storage_buffers_per_shader_stage: default.max_storage_buffers_per_shader_stage,
+            max_uniform_buffer_binding_size: default.max_uniform_buffer_binding_size,
+            max_uniform_buffers_per_shader_stage: default.max_uniform_buffers_per_shader_stage,
+            max_buffers_and_acceleration_structures_per_shader_stage: default
+                .max_buffers_and_acceleration_structures_per_shader_stage,
+            max_compute_workgroup_storage_size: default.max_compute_workgroup_storage_size,
+            max_compute_invocations_per_workgroup: default.max_compute_invocations_per_workgroup,
+            max_compute_workgroup_size_x: default.max_compute_workgroup_size_x,
+            max_compute_workgroup_size_y: default.max_compute_workgroup_size_y,
+            max_compute_workgroup_size_z: default.max_compute_workgroup_size_z,
+            max_compute_workgroups_per_dimension: default.max_compute_workgroups_per_dimension,
+            ..self.limits.clone()
+        };
+        let mut refused = Ok(());
+        needed.check_limits_with_fail_fn(&self.limits, true, |limit, needs, has| {
+            refused = Err(Error::limit("device", format!("the device has {limit} {has}; at least {needs} is needed")));
+        });
+        refused
     }
 
     /// Whether kernels run on the CPU. These adapters want other kernels than GPUs do.

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use super::contents::{Contents, ReadBack};
 use super::{Gpu, Lease, lock};
 use crate::error::{Error, Result};
 
@@ -36,7 +37,7 @@ enum Source {
     /// A copy.
     Staging(Lease<wgpu::Buffer>),
     /// The tensor's own buffer.
-    Tensor(wgpu::Buffer),
+    Tensor(wgpu::Buffer, Arc<Contents>),
 }
 
 impl Source {
@@ -44,7 +45,7 @@ impl Source {
         match self {
             Self::Nothing => None,
             Self::Staging(lease) => lease.memory().ok(),
-            Self::Tensor(buffer) => Some(buffer),
+            Self::Tensor(buffer, _) => Some(buffer),
         }
     }
 }
@@ -77,37 +78,38 @@ impl Shared {
 
 impl<T> Drop for Download<T> {
     fn drop(&mut self) {
-        // The buffer may have other users: its tensor's clones, or the next download.
-        let unmapped = self.source.buffer().is_none_or(|buffer| self.unmap(buffer));
-        if !unmapped && let Source::Staging(lease) = &mut self.source {
-            lease.discard();
+        let mapped = matches!(lock(&self.shared.state).result, Some(Ok(())));
+        let unmapped = mapped && self.source.buffer().is_none_or(|buffer| self.gpu.scoped(|| buffer.unmap()).is_ok());
+        // What was not mapped yet may still be, for whoever asks next: see `ReadBack::Copy`.
+        match &mut self.source {
+            Source::Staging(lease) if !unmapped => lease.discard(),
+            Source::Tensor(_, contents) if unmapped => contents.end_read_back(ReadBack::Map),
+            Source::Tensor(buffer, contents) => {
+                give_up(&self.gpu, &self.shared, buffer);
+                contents.end_read_back(ReadBack::Copy);
+            }
+            Source::Staging(_) | Source::Nothing => {}
         }
     }
 }
 
-impl<T> Download<T> {
-    /// Whether the buffer is free again.
-    fn unmap(&self, buffer: &wgpu::Buffer) -> bool {
-        for _ in 0..LOOKS {
-            let failed = matches!(lock(&self.shared.state).result, Some(Err(_)));
-            if self.gpu.scoped(|| buffer.unmap()).is_ok() {
-                return true;
-            }
-            if failed {
-                break;
-            }
-            // While another thread is about to map the buffer, it neither waits nor is mapped, and can't be unmapped. Looks at the device take
-            // turns: behind this one it is mapped.
-            let _ = self.gpu.device().poll(wgpu::PollType::Poll);
+/// Gives a mapping up that has not come about, since the tensor's clones may use the buffer.
+fn give_up(gpu: &Gpu, shared: &Shared, buffer: &wgpu::Buffer) {
+    for _ in 0..LOOKS {
+        let failed = matches!(lock(&shared.state).result, Some(Err(_)));
+        if gpu.scoped(|| buffer.unmap()).is_ok() || failed {
+            return;
         }
-        false
+        // While another thread is about to map the buffer, it neither waits nor is mapped, and can't be unmapped. Looks at the device take
+        // turns: behind this one it is mapped.
+        let _ = gpu.device().poll(wgpu::PollType::Poll);
     }
 }
 
 impl<T: bytemuck::Pod> Download<T> {
     /// Reads a copy of a range of a buffer.
     pub(super) fn copied(gpu: &Gpu, buffer: &wgpu::Buffer, offset: u64, elements: usize) -> Result<Self> {
-        gpu.check()?;
+        gpu.settled(Ok(()))?;
         if elements == 0 {
             let download = Self::new(gpu, Source::Nothing, None, 0);
             download.shared.finish(Ok(()));
@@ -129,8 +131,8 @@ impl<T: bytemuck::Pod> Download<T> {
     }
 
     /// Reads the first elements of a buffer that can be mapped itself.
-    pub(super) fn mapped(gpu: &Gpu, buffer: wgpu::Buffer, elements: usize) -> Result<Self> {
-        Self::new(gpu, Source::Tensor(buffer), None, elements).map()
+    pub(super) fn mapped(gpu: &Gpu, buffer: wgpu::Buffer, contents: Arc<Contents>, elements: usize) -> Result<Self> {
+        Self::new(gpu, Source::Tensor(buffer, contents), None, elements).map()
     }
 
     #[cfg_attr(target_arch = "wasm32", allow(unused_variables))]
@@ -154,7 +156,7 @@ impl<T: bytemuck::Pod> Download<T> {
             if let Some(buffer) = self.source.buffer() {
                 let shared = Arc::clone(&self.shared);
                 buffer.map_async(wgpu::MapMode::Read, .., move |result| {
-                    shared.finish(result.map_err(|error| Error::DeviceLost(error.to_string())));
+                    shared.finish(result.map_err(|error| Error::Validation(error.to_string())));
                 });
             }
         })?;
@@ -170,13 +172,14 @@ impl<T: bytemuck::Pod> Download<T> {
         if lock(&self.shared.state).result.is_none() {
             wait_for(self.gpu.device(), self.submission.take(), &self.shared);
         }
-        self.elements().unwrap_or_else(|| Err(Error::DeviceLost("the read-back never ended".to_string())))
+        let never = || self.gpu.settled(Err(Error::DeviceLost("the read-back never ended".to_string())));
+        self.elements().unwrap_or_else(never)
     }
 
     /// The elements, once they are there.
     fn elements(&self) -> Option<Result<Vec<T>>> {
         let result = lock(&self.shared.state).result.clone()?;
-        Some(self.gpu.check().and(result).and_then(|()| self.read()))
+        Some(self.gpu.settled(result.and_then(|()| self.read())))
     }
 
     fn read(&self) -> Result<Vec<T>> {

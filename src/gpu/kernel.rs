@@ -26,6 +26,13 @@ impl Kernel {
         self.files.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n")
     }
 
+    /// The bindings that the shader writes, of buffers.
+    pub(crate) fn written(&self) -> Vec<u32> {
+        let lines = self.files.iter().flat_map(|(_, text)| text.lines());
+        let written = lines.filter(|line| line.contains("var<storage, read_write>"));
+        written.filter_map(|line| line.split_once("@binding(")?.1.split_once(')')?.0.parse().ok()).collect()
+    }
+
     /// The label of its pipeline: `name` or `name.variant`.
     pub(crate) fn label(&self) -> String {
         if self.variant.is_empty() { self.name.to_string() } else { format!("{}.{}", self.name, self.variant) }
@@ -44,6 +51,7 @@ pub(super) struct Pipeline {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
     pub(super) label: String,
+    pub(super) written: Vec<u32>,
 }
 
 /// Each pipeline behind a lock of its own, so that whoever needs one that is being compiled waits for it, and nobody else does.
@@ -85,7 +93,7 @@ impl Gpu {
                 cache: None,
             });
             let layout = pipeline.get_bind_group_layout(0);
-            Pipeline { pipeline, layout, label }
+            Pipeline { pipeline, layout, label, written: kernel.written() }
         })?;
         self.inner.counters.shader_modules.fetch_add(1, Ordering::Relaxed);
         self.inner.counters.pipelines.fetch_add(1, Ordering::Relaxed);

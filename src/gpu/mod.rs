@@ -4,6 +4,7 @@
 #![cfg_attr(target_arch = "wasm32", allow(clippy::arc_with_non_send_sync))]
 
 mod capabilities;
+mod contents;
 mod download;
 mod image;
 mod kernel;
@@ -30,7 +31,7 @@ use std::any::{Any, TypeId};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -65,6 +66,9 @@ struct Inner {
     fault: Arc<Mutex<Option<Error>>>,
     /// What error scopes have yet to say, in order.
     answers: Mutex<VecDeque<Box<dyn Answer>>>,
+    /// A small buffer that tells whether the device still takes calls, made at the first of them.
+    #[cfg(not(target_arch = "wasm32"))]
+    probe: Mutex<Option<wgpu::Buffer>>,
     /// A test's way to a device without memory: how many buffers it makes before it fails once.
     buffers_before_failure: Mutex<Option<u32>>,
     #[cfg(not(target_arch = "wasm32"))]
@@ -107,6 +111,15 @@ impl Gpu {
     /// [`Error::NoAdapter`], with advice on how to get one.
     pub async fn new() -> Result<Self> {
         Self::with_options(&GpuOptions::default()).await
+    }
+
+    /// [`Gpu::new`], waiting for it: for programs that have no executor.
+    ///
+    /// # Errors
+    /// As [`Gpu::new`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn new_blocking() -> Result<Self> {
+        block_on(Self::new())
     }
 
     /// The best adapter that satisfies the options. It is asked for its own limits, or the options' where those are smaller.
@@ -191,6 +204,8 @@ impl Gpu {
                 counters,
                 fault,
                 answers: Mutex::default(),
+                #[cfg(not(target_arch = "wasm32"))]
+                probe: Mutex::default(),
                 buffers_before_failure: Mutex::default(),
             }),
         }
@@ -239,11 +254,8 @@ impl Gpu {
     /// [`Error::DeviceLost`] where the device did not finish it.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn wait(&self) -> Result<()> {
-        self.device()
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map_err(|error| Error::DeviceLost(error.to_string()))?;
-        self.look_for_loss();
-        self.check()
+        let waited = self.device().poll(wgpu::PollType::wait_indefinitely());
+        self.settled(waited.map(drop).map_err(|error| Error::DeviceLost(error.to_string())))
     }
 
     /// Tells devices apart. A plan keeps it in place of the `Gpu`, which keeps plans.
@@ -269,11 +281,55 @@ impl Gpu {
 
     /// Makes calls into wgpu whose errors come back here, and what went wrong between calls too.
     fn guarded<T>(&self, calls: impl FnOnce() -> T) -> Result<T> {
-        let result = self.scoped(calls);
-        if result.is_err() {
-            self.look_for_loss();
+        self.settled(self.scoped(calls))
+    }
+
+    /// What a call's result comes to: the loss of the device, which comes before all else and is kept for every later call; a fault between
+    /// calls; or the result.
+    fn settled<T>(&self, result: Result<T>) -> Result<T> {
+        match &result {
+            Err(lost @ Error::DeviceLost(_)) => self.lose(lost.clone()),
+            Ok(_) if self.takes_calls() => {}
+            _ => self.look_for_loss(),
         }
         self.check().and(result)
+    }
+
+    fn lose(&self, lost: Error) {
+        let mut fault = lock(&self.inner.fault);
+        if !matches!(&*fault, Some(Error::DeviceLost(_))) {
+            *fault = Some(lost);
+        }
+    }
+
+    /// Whether the device still takes calls, but for a false alarm now and then. A lost device swallows them without a word, all but the
+    /// request of a mapping, which is refused at once.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn takes_calls(&self) -> bool {
+        let mut probe = lock(&self.inner.probe);
+        let refused = Arc::new(AtomicBool::new(false));
+        let taken = self.scoped(|| {
+            let probe = probe.get_or_insert_with(|| {
+                self.device().create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("pliant probe"),
+                    size: 4,
+                    usage: wgpu::BufferUsages::MAP_READ,
+                    mapped_at_creation: false,
+                })
+            });
+            let answer = Arc::clone(&refused);
+            probe.map_async(wgpu::MapMode::Read, .., move |result| answer.store(result.is_err(), Ordering::SeqCst));
+            let taken = !refused.load(Ordering::SeqCst);
+            probe.unmap();
+            taken
+        });
+        taken.unwrap_or(false)
+    }
+
+    /// A browser answers later, and tells of a loss then.
+    #[cfg(target_arch = "wasm32")]
+    fn takes_calls(&self) -> bool {
+        true
     }
 
     /// Finds out whether the device is lost: then what is made on it is invalid, and nobody says so before it is used. Its handlers may be
@@ -289,10 +345,7 @@ impl Gpu {
             self.device().create_buffer(&descriptor).unmap();
         });
         if matches!(used, Err(Error::Validation(_))) {
-            let mut fault = lock(&self.inner.fault);
-            if !matches!(&*fault, Some(Error::DeviceLost(_))) {
-                *fault = Some(Error::DeviceLost("it takes no calls any more".to_string()));
-            }
+            self.lose(Error::DeviceLost("it takes no calls any more".to_string()));
         }
     }
 
@@ -390,7 +443,7 @@ impl Gpu {
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let info = &self.inner.capabilities.info;
-        write!(f, "Gpu({}, {})", info.name, info.backend)
+        write!(f, "Gpu {} ({}, {})", self.inner.id, info.name, info.backend)
     }
 }
 
@@ -405,6 +458,25 @@ impl<T: Future<Output = Option<wgpu::Error>> + Unpin + wgpu::WasmNotSend> Answer
 /// Polls, and asks for no wake-up.
 fn look<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Runs a future in this thread, which sleeps while there is nothing to do.
+#[cfg(not(target_arch = "wasm32"))]
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
 }
 
 /// All adapters; in a browser the one that it gives, which is one that runs on the CPU where `software` is asked for.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use super::{Counters, Gpu, Part, Tensor, image, lock};
 use crate::error::{Error, Result};
@@ -82,9 +82,27 @@ fn fill(gpu: &Gpu, buffer: wgpu::Buffer, contents: &[u8]) -> Result<wgpu::Buffer
 }
 
 /// Buffers or images of one use, workspace or staging, that nobody holds. They come back when their recording or their download is
-/// dropped: work that is still queued runs before whatever is submitted later, and whoever leases one writes it before reading it.
+/// dropped: work that is still queued runs before whatever is submitted later, and whoever leases one writes it before reading it. What a
+/// recording was encoded with waits until that can no longer run.
 pub(super) struct Pool<M> {
-    free: Mutex<Vec<Own<M>>>,
+    free: Mutex<Vec<Free<M>>>,
+}
+
+struct Free<M> {
+    own: Own<M>,
+    encoded: Encoded,
+}
+
+/// Held by every command buffer of the caller's that a recording was encoded into, until it has run or never will.
+pub(super) type Encoding = Arc<()>;
+
+/// Looks whether there are such command buffers: what was recorded may run yet, between any two submissions.
+type Encoded = Weak<()>;
+
+impl<M> Free<M> {
+    fn is_idle(&self) -> bool {
+        self.encoded.strong_count() == 0
+    }
 }
 
 impl<M> Default for Pool<M> {
@@ -101,20 +119,21 @@ impl<M> Pool<M> {
         lock(&self.free).clear();
     }
 
-    /// The smallest that is free and holds `size` bytes, unless it holds more than twice as many.
+    /// The smallest that is idle and holds `size` bytes, unless it holds more than twice as many.
     fn take(&self, size: u64) -> Option<Own<M>> {
         let mut free = lock(&self.free);
-        let fits = |own: &Own<M>| (size..=size.saturating_mul(2)).contains(&own.size);
-        let (index, _) = free.iter().enumerate().filter(|(_, own)| fits(own)).min_by_key(|(_, own)| own.size)?;
-        Some(free.swap_remove(index))
+        let fits = |free: &Free<M>| (size..=size.saturating_mul(2)).contains(&free.own.size) && free.is_idle();
+        let fitting = free.iter().enumerate().filter(|(_, free)| fits(free));
+        let (index, _) = fitting.min_by_key(|(_, free)| free.own.size)?;
+        Some(free.swap_remove(index).own)
     }
 
-    fn give(&self, own: Own<M>) {
+    fn give(&self, own: Own<M>, encoded: Encoded) {
         let mut free = lock(&self.free);
-        free.push(own);
-        let mut bytes: u64 = free.iter().map(|own| own.size).sum();
+        free.push(Free { own, encoded });
+        let mut bytes: u64 = free.iter().map(|free| free.own.size).sum();
         while bytes > Self::MOST_FREE {
-            bytes -= free.remove(0).size;
+            bytes -= free.remove(0).own.size;
         }
     }
 }
@@ -127,10 +146,10 @@ impl Gpu {
     #[doc(hidden)]
     pub fn poison_workspace(&self) -> Result<()> {
         self.guarded(|| {
-            for own in lock(&self.inner.workspaces.free).iter() {
+            for Free { own, .. } in lock(&self.inner.workspaces.free).iter().filter(|free| free.is_idle()) {
                 self.queue().write_buffer(&own.memory, 0, &vec![0xff; own.size as usize]);
             }
-            for own in lock(&self.inner.images.free).iter() {
+            for Free { own, .. } in lock(&self.inner.images.free).iter().filter(|free| free.is_idle()) {
                 image::poison(self.queue(), &own.memory);
             }
         })
@@ -142,42 +161,46 @@ pub(super) struct Lease<M> {
     /// Present until the drop.
     own: Option<Own<M>>,
     pool: Arc<Pool<M>>,
+    encoded: Encoded,
 }
 
 impl Lease<wgpu::Buffer> {
-    pub(super) fn workspace(gpu: &Gpu, size: u64) -> Result<Self> {
-        Self::buffer(gpu, &gpu.inner.workspaces, "pliant workspace", size, Tensor::USAGES)
+    pub(super) fn workspace(gpu: &Gpu, encoding: &Encoding, size: u64) -> Result<Self> {
+        Self::buffer(gpu, &gpu.inner.workspaces, Arc::downgrade(encoding), "pliant workspace", size, Tensor::USAGES)
     }
 
     /// To be unmapped before it is dropped.
     pub(super) fn staging(gpu: &Gpu, size: u64) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        Self::buffer(gpu, &gpu.inner.stagings, "pliant staging", size, usage)
+        Self::buffer(gpu, &gpu.inner.stagings, Encoded::new(), "pliant staging", size, usage)
     }
 
     fn buffer(
         gpu: &Gpu,
         pool: &Arc<Pool<wgpu::Buffer>>,
+        encoded: Encoded,
         label: &str,
         size: u64,
         usage: wgpu::BufferUsages,
     ) -> Result<Self> {
         let size = size_class(size).min(gpu.capabilities().limits.max_buffer_size).max(size);
-        Self::new(pool, size, || OwnBuffer::buffer(gpu, label, size, usage, None))
+        Self::new(pool, encoded, size, || OwnBuffer::buffer(gpu, label, size, usage, None))
     }
 }
 
 impl Lease<wgpu::Texture> {
-    pub(super) fn image(gpu: &Gpu, size: u64) -> Result<Self> {
+    pub(super) fn image(gpu: &Gpu, encoding: &Encoding, size: u64) -> Result<Self> {
         let size = image::whole_rows(size);
-        Self::new(&gpu.inner.images, size, || Ok(Own::new(gpu, image::texture(gpu, size)?, size)))
+        Self::new(&gpu.inner.images, Arc::downgrade(encoding), size, || {
+            Ok(Own::new(gpu, image::texture(gpu, size)?, size))
+        })
     }
 }
 
 impl<M> Lease<M> {
-    fn new(pool: &Arc<Pool<M>>, size: u64, make: impl FnOnce() -> Result<Own<M>>) -> Result<Self> {
+    fn new(pool: &Arc<Pool<M>>, encoded: Encoded, size: u64, make: impl FnOnce() -> Result<Own<M>>) -> Result<Self> {
         let own = pool.take(size).map_or_else(make, Ok)?;
-        Ok(Self { own: Some(own), pool: Arc::clone(pool) })
+        Ok(Self { own: Some(own), pool: Arc::clone(pool), encoded })
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -203,7 +226,7 @@ fn size_class(size: u64) -> u64 {
 impl<M> Drop for Lease<M> {
     fn drop(&mut self) {
         if let Some(own) = self.own.take() {
-            self.pool.give(own);
+            self.pool.give(own, self.encoded.clone());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where the time of a recording goes.
 
 use super::recorder::Dispatch;
-use super::{Download, Recorder};
+use super::{Download, Recorder, lock};
 use crate::error::Result;
 
 /// The time of all dispatches of one kernel in a recording.
@@ -19,33 +19,42 @@ impl Recorder {
     /// Runs the recording with each dispatch apart, and says what each kernel took, in the order in which they first ran.
     ///
     /// By the device's own timestamps where it has them, in a compute pass for each dispatch; else, on native, by the clock around a
-    /// submission for each dispatch.
+    /// submission for each dispatch. A command buffer that the recording was encoded into must not be submitted meanwhile.
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) in a browser without timestamps; as [`Recorder::submit`].
     pub async fn profile(&self) -> Result<Vec<StageTime>> {
+        // All is submitted before anything is waited for, so that nobody who submits the same recording comes between.
+        let seconds = if self.gpu().capabilities().timestamps() {
+            let stamps = self.timestamps()?;
+            self.between(stamps).await?
+        } else {
+            self.clock()?
+        };
         let mut stages: Vec<StageTime> = Vec::new();
-        for dispatches in self.dispatches.chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2) {
-            let seconds = if self.gpu().capabilities().timestamps() {
-                self.timestamps(dispatches).await?
-            } else {
-                self.clock(dispatches)?
-            };
-            for (dispatch, seconds) in dispatches.iter().zip(seconds) {
-                let kernel = &dispatch.pipeline.label;
-                match stages.iter_mut().find(|stage| stage.kernel == *kernel) {
-                    Some(stage) => {
-                        stage.dispatches += 1;
-                        stage.seconds += seconds;
-                    }
-                    None => stages.push(StageTime { kernel: kernel.clone(), dispatches: 1, seconds }),
+        for (dispatch, seconds) in self.dispatches.iter().zip(seconds) {
+            let kernel = &dispatch.pipeline.label;
+            match stages.iter_mut().find(|stage| stage.kernel == *kernel) {
+                Some(stage) => {
+                    stage.dispatches += 1;
+                    stage.seconds += seconds;
                 }
+                None => stages.push(StageTime { kernel: kernel.clone(), dispatches: 1, seconds }),
             }
         }
         Ok(stages)
     }
 
-    async fn timestamps(&self, dispatches: &[Dispatch]) -> Result<Vec<f64>> {
+    /// Submits the work, and reads back when each dispatch began and ended.
+    fn timestamps(&self) -> Result<Vec<Download<u64>>> {
+        let _parts = lock(&self.parts);
+        let chunks = self.dispatches.chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2);
+        let downloads = chunks.map(|dispatches| self.stamped(dispatches)).collect::<Result<_>>()?;
+        self.note_written();
+        Ok(downloads)
+    }
+
+    fn stamped(&self, dispatches: &[Dispatch]) -> Result<Download<u64>> {
         let gpu = self.gpu();
         let count = 2 * dispatches.len() as u32;
         let size = u64::from(count) * u64::from(wgpu::QUERY_SIZE);
@@ -72,28 +81,39 @@ impl Recorder {
             encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
             gpu.queue().submit([encoder.finish()]);
         })?;
-        let stamps: Vec<u64> = Download::copied(gpu, &resolved, 0, count as usize)?.await?;
-        let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
-        Ok(stamps.chunks_exact(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64 * period).collect())
+        Download::copied(gpu, &resolved, 0, count as usize)
     }
 
+    /// The seconds between the two stamps of each dispatch.
+    async fn between(&self, downloads: Vec<Download<u64>>) -> Result<Vec<f64>> {
+        let period = f64::from(self.gpu().queue().get_timestamp_period()) * 1e-9;
+        let mut seconds = Vec::new();
+        for download in downloads {
+            let stamps = download.await?;
+            seconds.extend(stamps.chunks_exact(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64 * period));
+        }
+        Ok(seconds)
+    }
+
+    /// Submits the dispatches one by one, and gives the seconds until each has run.
     #[cfg(not(target_arch = "wasm32"))]
-    fn clock(&self, dispatches: &[Dispatch]) -> Result<Vec<f64>> {
+    fn clock(&self) -> Result<Vec<f64>> {
         let gpu = self.gpu();
+        let _parts = lock(&self.parts);
         gpu.wait()?;
-        dispatches
-            .iter()
-            .map(|dispatch| {
-                let start = std::time::Instant::now();
-                self.submit_some(std::slice::from_ref(dispatch))?;
-                gpu.wait()?;
-                Ok(start.elapsed().as_secs_f64())
-            })
-            .collect()
+        let timed = self.dispatches.iter().map(|dispatch| {
+            let start = std::time::Instant::now();
+            self.submit_some(std::slice::from_ref(dispatch))?;
+            gpu.wait()?;
+            Ok(start.elapsed().as_secs_f64())
+        });
+        let seconds = timed.collect::<Result<_>>()?;
+        self.note_written();
+        Ok(seconds)
     }
 
     #[cfg(target_arch = "wasm32")]
-    fn clock(&self, _: &[Dispatch]) -> Result<Vec<f64>> {
+    fn clock(&self) -> Result<Vec<f64>> {
         Err(crate::Error::Unsupported("this browser's device writes no timestamps".to_string()))
     }
 }

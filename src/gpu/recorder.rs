@@ -1,9 +1,11 @@
 //! Work as data: a list of dispatches, to be submitted.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use super::contents::Contents;
 use super::kernel::Pipeline;
-use super::{Capabilities, Gpu, Image, Kernel, Lease, Part, Tensor};
+use super::pool::Encoding;
+use super::{Capabilities, Gpu, Image, Kernel, Lease, Part, Tensor, lock};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -29,6 +31,11 @@ pub struct Recorder {
     pub(super) dispatches: Vec<Dispatch>,
     workspaces: Workspaces<wgpu::Buffer>,
     images: Workspaces<wgpu::Texture>,
+    encoding: Encoding,
+    /// Of tensors that nothing has written that was submitted before, and that a dispatch writes.
+    written: Vec<Arc<Contents>>,
+    /// Held while the work is submitted in parts, each of which reads workspace that those before it have written.
+    pub(super) parts: Mutex<()>,
 }
 
 /// Scratch memory of a recording. Ops run one after another, so each gets what the one before it had.
@@ -76,7 +83,15 @@ impl Dispatch {
 impl Recorder {
     /// An empty recording.
     pub fn new(gpu: &Gpu) -> Self {
-        Self { gpu: gpu.clone(), dispatches: Vec::new(), workspaces: Workspaces::NONE, images: Workspaces::NONE }
+        Self {
+            gpu: gpu.clone(),
+            dispatches: Vec::new(),
+            workspaces: Workspaces::NONE,
+            images: Workspaces::NONE,
+            encoding: Encoding::default(),
+            written: Vec::new(),
+            parts: Mutex::default(),
+        }
     }
 
     /// The device it is for.
@@ -99,8 +114,12 @@ impl Recorder {
     /// # Errors
     /// [`Error::DeviceLost`], or what went wrong on the device since the last call.
     pub fn submit(&self) -> Result<()> {
-        // Long work goes in several submissions, since systems with a watchdog kill a long one.
-        let most = self.gpu.capabilities().work_per_submission();
+        // Long work goes in several submissions, since systems with a watchdog kill a long one; but in one where what it was encoded into may
+        // run between them.
+        let encoded = Arc::strong_count(&self.encoding) > 1;
+        let most = if encoded { u64::MAX } else { self.gpu.capabilities().work_per_submission() };
+        let parts = lock(&self.parts);
+        self.gpu.settled(Ok(()))?;
         let mut rest = &self.dispatches[..];
         while !rest.is_empty() {
             let mut work = 0u64;
@@ -112,7 +131,14 @@ impl Recorder {
             self.submit_some(some)?;
             rest = others;
         }
+        drop(parts);
+        self.note_written();
         Ok(())
+    }
+
+    /// Notes that the work was submitted or encoded.
+    pub(super) fn note_written(&self) {
+        self.written.iter().for_each(|contents| contents.write());
     }
 
     pub(super) fn submit_some(&self, dispatches: &[Dispatch]) -> Result<()> {
@@ -127,6 +153,9 @@ impl Recorder {
 
     /// Encodes the work into the caller's encoder, in a compute pass of its own. It runs when the caller submits that, and the recorder
     /// need not live until then.
+    ///
+    /// The command buffer keeps the workspace until it has run or is dropped: wgpu tells of the first at a later submission, or when the device
+    /// is polled. It must not be submitted in another thread while [`Recorder::profile`] is under way on the same recorder.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
         self.encode_pass(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
     }
@@ -134,6 +163,9 @@ impl Recorder {
     /// Encodes the work into the caller's open compute pass. It changes the pass's pipeline and its bind group 0.
     pub fn encode_pass(&self, pass: &mut wgpu::ComputePass<'_>) {
         self.dispatches.iter().for_each(|dispatch| dispatch.encode(pass));
+        let encoding = Arc::clone(&self.encoding);
+        pass.on_submitted_work_done(move || drop(encoding));
+        self.note_written();
     }
 
     /// Refuses what lies on another device, where this one cannot read it.
@@ -166,7 +198,8 @@ impl Recorder {
     pub(crate) fn workspace(&mut self, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
         let size = shape.elements().max(4) * DType::F32.size();
-        let buffer = self.workspaces.take(size, || Lease::workspace(&self.gpu, size))?.memory()?.clone();
+        let buffer =
+            self.workspaces.take(size, || Lease::workspace(&self.gpu, &self.encoding, size))?.memory()?.clone();
         Tensor::from_buffer(&self.gpu, buffer, 0, shape, DType::F32)
     }
 
@@ -181,7 +214,7 @@ impl Recorder {
     /// The same as [`Recorder::workspace`] in an image.
     pub(crate) fn image(&mut self, quads: u64) -> Result<Image> {
         let size = quads.max(1) * 4 * DType::F32.size();
-        Image::leased(self.images.take(size, || Lease::image(&self.gpu, size))?)
+        Image::leased(self.images.take(size, || Lease::image(&self.gpu, &self.encoding, size))?)
     }
 
     /// Appends a dispatch of as many workgroups as hold `invocations` invocations, which together write or sample `elements` elements.
@@ -225,6 +258,13 @@ impl Recorder {
             layout: &pipeline.layout,
             entries: &entries,
         });
+        let written =
+            pipeline.written.iter().filter_map(|&binding| bindings.get(binding as usize - 1)?.contents.as_ref());
+        for contents in written {
+            if contents.record() && !self.written.iter().any(|known| Arc::ptr_eq(known, contents)) {
+                self.written.push(Arc::clone(contents));
+            }
+        }
         self.dispatches.push(Dispatch { pipeline, bind_group, workgroups, work });
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! Tensors: ranges of buffers with a shape and an element type.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::contents::{Contents, ReadBack};
 use super::{Download, Gpu};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
@@ -31,8 +33,8 @@ pub struct Tensor {
     offset: u64,
     shape: Shape,
     dtype: DType,
-    /// Whether the buffer is pliant's and may be mapped.
-    mappable: bool,
+    /// Present where the buffer is pliant's.
+    contents: Option<Arc<Contents>>,
 }
 
 /// What a plan needs to know of a tensor.
@@ -60,7 +62,8 @@ impl Tensor {
         let mappable = gpu.capabilities().mappable_tensors();
         let usages = if mappable { Self::USAGES | wgpu::BufferUsages::MAP_READ } else { Self::USAGES };
         let buffer = gpu.create_buffer("pliant tensor", bytes(shape, dtype).max(4), usages, false)?;
-        Ok(Self { gpu: gpu.clone(), buffer, offset: 0, shape, dtype, mappable })
+        let contents = Some(Arc::new(Contents::new(mappable)));
+        Ok(Self { gpu: gpu.clone(), buffer, offset: 0, shape, dtype, contents })
     }
 
     /// A tensor with the given elements.
@@ -87,10 +90,14 @@ impl Tensor {
                 gpu.queue().write_buffer(&tensor.buffer, words.len() as u64, &last);
             }
         })?;
+        tensor.contents.iter().for_each(|contents| contents.write());
         Ok(tensor)
     }
 
     /// A tensor over a range of a buffer of the caller's, from `offset` bytes on. Nothing is copied.
+    ///
+    /// The buffer must have been made on `gpu`'s device. wgpu refuses one of another device of the same instance at its first use; one of
+    /// another instance it takes for whichever buffer has the same number here, and nothing can tell.
     ///
     /// # Errors
     /// [`Error::Attribute`] where the offset is no multiple of 4 or the buffer lacks the usage STORAGE, [`Error::Shape`] where
@@ -121,16 +128,17 @@ impl Tensor {
                 format!("{shape} elements of {dtype} from byte {offset} on end at byte {end}; the buffer has {size}");
             return Err(Error::shape("buffer", message));
         }
-        Ok(Self { gpu: gpu.clone(), buffer, offset, shape, dtype, mappable: false })
+        Ok(Self { gpu: gpu.clone(), buffer, offset, shape, dtype, contents: None })
     }
 
     /// Reads the elements back. The copy is submitted now, behind all work submitted before; the future waits for it.
     ///
     /// # Errors
-    /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC; the future
-    /// itself gives [`Error::DeviceLost`], or what went wrong on the device since the last call.
+    /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC,
+    /// [`Error::NotSubmitted`] where recordings write the tensor, none of which was submitted or encoded, and nothing else has written it; the
+    /// future itself gives [`Error::DeviceLost`], or what went wrong on the device since the last call.
     pub fn download<T: Element>(&self) -> Result<Download<T>> {
-        self.check_dtype::<T>()?;
+        self.check_readable::<T>()?;
         Download::copied(&self.gpu, &self.buffer, self.offset, self.shape.elements() as usize)
     }
 
@@ -141,20 +149,40 @@ impl Tensor {
     /// wgpu refuses it.
     ///
     /// # Errors
-    /// As [`Tensor::download`].
+    /// As [`Tensor::download`], and [`Error::Validation`] while another consuming download reads the same tensor.
     pub fn into_download<T: Element>(self) -> Result<Download<T>> {
-        if !self.mappable || self.shape.elements() == 0 {
+        self.check_readable::<T>()?;
+        let Some(contents) = &self.contents else { return self.download() };
+        if self.shape.elements() == 0 {
             return self.download();
         }
-        self.check_dtype::<T>()?;
-        Download::mapped(&self.gpu, self.buffer, self.shape.elements() as usize)
+        match contents.begin_read_back() {
+            ReadBack::Copy => self.download(),
+            ReadBack::Map => {
+                Download::mapped(&self.gpu, self.buffer, Arc::clone(contents), self.shape.elements() as usize)
+            }
+            ReadBack::Mapping => {
+                let message = "the tensor is being read back by another consuming download, of a clone of it";
+                Err(Error::Validation(message.to_string()))
+            }
+        }
     }
 
-    fn check_dtype<T: Element>(&self) -> Result<()> {
+    /// The same elements under other extents, of which there must be as many.
+    pub(crate) fn reshaped(&self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if shape.elements() != self.shape.elements() {
+            let message = format!("the tensor is {}, which is not as many elements as {shape}", self.shape);
+            return Err(Error::shape("shape", message));
+        }
+        Ok(Self { shape, ..self.clone() })
+    }
+
+    fn check_readable<T: Element>(&self) -> Result<()> {
         if T::DTYPE != self.dtype {
             return Err(Error::dtype("tensor", format!("the tensor holds {}; {} was asked for", self.dtype, T::DTYPE)));
         }
-        Ok(())
+        self.contents.as_ref().map_or(Ok(()), |contents| contents.check())
     }
 
     /// Reads the elements back and waits for them.
@@ -209,7 +237,8 @@ impl Tensor {
             return Err(Error::limit(argument, message));
         }
         let first = ((start - offset) / self.dtype.size()) as u32;
-        Ok(Part { resource: Resource::Buffer { buffer: self.buffer.clone(), offset, size }, first })
+        let resource = Resource::Buffer { buffer: self.buffer.clone(), offset, size };
+        Ok(Part { resource, first, contents: self.contents.clone() })
     }
 }
 
@@ -224,6 +253,8 @@ pub(crate) struct Part {
     resource: Resource,
     /// The element of the binding at which the part starts.
     pub(crate) first: u32,
+    /// Those of the tensor, where it is a part of one in a buffer of pliant's.
+    pub(super) contents: Option<Arc<Contents>>,
 }
 
 #[derive(Clone)]
@@ -234,11 +265,12 @@ enum Resource {
 
 impl Part {
     pub(super) fn whole(buffer: &wgpu::Buffer) -> Self {
-        Self { resource: Resource::Buffer { buffer: buffer.clone(), offset: 0, size: buffer.size() }, first: 0 }
+        let resource = Resource::Buffer { buffer: buffer.clone(), offset: 0, size: buffer.size() };
+        Self { resource, first: 0, contents: None }
     }
 
     pub(super) fn image(view: &wgpu::TextureView) -> Self {
-        Self { resource: Resource::Image(view.clone()), first: 0 }
+        Self { resource: Resource::Image(view.clone()), first: 0, contents: None }
     }
 
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {

@@ -277,3 +277,17 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     }
     has(text(&roi_touches::ROI_TOUCHES, "shared/roi_tiles.wgsl"), "TILE", roi_touches::TILE);
 }
+
+/// What a recorder takes to be written is what the shader writes.
+#[test]
+fn the_bindings_that_shaders_write_are_known() {
+    for (kernel, _) in KERNELS {
+        let (module, _) = parse(kernel);
+        let stored = module.global_variables.iter().filter_map(|(_, variable)| {
+            let AddressSpace::Storage { access } = variable.space else { return None };
+            access.contains(naga::StorageAccess::STORE).then_some(variable.binding.as_ref()?.binding)
+        });
+        let stored: BTreeSet<_> = stored.collect();
+        assert_eq!(kernel.written().into_iter().collect::<BTreeSet<_>>(), stored, "{}", kernel.label());
+    }
+}

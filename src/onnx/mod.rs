@@ -196,7 +196,11 @@ impl Error {
             | Self::Limit { message, .. }
             | Self::Unsupported(message)
             | Self::Malformed(message) => *message = format!("{place}: {message}"),
-            Self::NoAdapter(_) | Self::DeviceLost(_) | Self::OutOfMemory(_) | Self::Validation(_) => {}
+            Self::NoAdapter(_)
+            | Self::NotSubmitted(_)
+            | Self::DeviceLost(_)
+            | Self::OutOfMemory(_)
+            | Self::Validation(_) => {}
         }
         self
     }

@@ -367,6 +367,9 @@ fn what_belongs_to_another_device_is_refused() {
     let elsewhere = Array::filled([1, 5, 9, 8], 1.0).upload(&other).unwrap();
     let error = plan.forward(&mut Recorder::new(gpu()), &Conv2dInputs { input: &elsewhere, ..references }).unwrap_err();
     assert!(matches!(error, Error::Attribute { argument: "input", .. }), "{error:?}");
+    // Two devices of one adapter have names of their own.
+    let names = [format!("{other:?}"), format!("{:?}", gpu())];
+    assert!(names[0] != names[1] && names.iter().all(|name| error.to_string().contains(name)), "{error}");
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use fastrand::Rng;
 use pliant::geometry::*;
-use pliant::{DType, Error, Gpu, Recorder, Tensor, wgpu};
+use pliant::{DType, Error, Gpu, GpuOptions, Recorder, Tensor, wgpu};
 
+use crate::calls::convolution;
 use crate::check_on;
 use crate::dtypes::{STORAGES, every_op};
 use crate::support::compare::Expected;
@@ -175,11 +176,27 @@ fn an_encoded_recording_outlives_its_recorder() {
 
 #[test]
 fn a_device_below_the_default_limits_is_refused() {
-    let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..wgpu::Limits::default() };
-    let (device, queue) = foreign(limits, wgpu::Features::empty());
-    let error = Gpu::from_wgpu(device, queue, None).unwrap_err();
-    assert!(matches!(error, Error::Limit { argument: "device", .. }), "{error:?}");
-    assert_eq!(error.to_string(), "the device has max_storage_buffers_per_shader_stage 4; at least 8 is needed");
+    type Lower = fn(&mut wgpu::Limits);
+    let lowered: [(&str, Lower); 6] = [
+        ("max_storage_buffers_per_shader_stage 4; at least 8 is needed", |l| {
+            l.max_storage_buffers_per_shader_stage = 4
+        }),
+        ("max_bind_groups 0; at least 4 is needed", |l| l.max_bind_groups = 0),
+        ("max_bindings_per_bind_group 6; at least 1000 is needed", |l| l.max_bindings_per_bind_group = 6),
+        ("max_uniform_buffer_binding_size 128; at least 65536 is needed", |l| l.max_uniform_buffer_binding_size = 128),
+        ("max_buffers_and_acceleration_structures_per_shader_stage 4; at least 28 is needed", |l| {
+            l.max_buffers_and_acceleration_structures_per_shader_stage = 4;
+        }),
+        ("max_compute_workgroup_size_x 64; at least 256 is needed", |l| l.max_compute_workgroup_size_x = 64),
+    ];
+    for (message, lower) in lowered {
+        let mut limits = wgpu::Limits::default();
+        lower(&mut limits);
+        let (device, queue) = foreign(limits, wgpu::Features::empty());
+        let error = Gpu::from_wgpu(device, queue, None).unwrap_err();
+        assert!(matches!(error, Error::Limit { argument: "device", .. }), "{error:?}");
+        assert_eq!(error.to_string(), format!("the device has {message}"));
+    }
 }
 
 /// Storage of 16 bits is the same whether or not the device has f16.
@@ -196,5 +213,94 @@ fn what_else_is_enabled_changes_nothing() {
                 }
             }
         }
+    }
+}
+
+/// A command buffer that was encoded and is still to be submitted keeps its workspace, from whatever is recorded meanwhile.
+#[test]
+fn workspace_comes_back_when_what_was_encoded_can_no_longer_run() {
+    let gpu = pollster::block_on(Gpu::new()).unwrap();
+    let (inputs, plan) = convolution(&gpu);
+    let references = inputs.map(|tensor| tensor);
+    let record = || {
+        let mut recorder = Recorder::new(&gpu);
+        let output = plan.forward(&mut recorder, &references).unwrap();
+        (recorder, output)
+    };
+    let encoded = |pass: bool| {
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let (recorder, output) = record();
+        if pass {
+            recorder.encode_pass(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        } else {
+            recorder.encode(&mut encoder);
+        }
+        (encoder.finish(), output)
+    };
+    drop(record());
+    let one = gpu.counts().buffers;
+    drop(record());
+    assert_eq!(gpu.counts().buffers, one);
+    for pass in [false, true] {
+        let (commands, output) = encoded(pass);
+        drop(record());
+        let two = gpu.counts().buffers;
+        assert!(two > one);
+        let expected = {
+            let (recorder, output) = record();
+            recorder.submit().unwrap();
+            output.download_blocking::<f32>().unwrap()
+        };
+        gpu.queue().submit([commands]);
+        assert_eq!(output.download_blocking::<f32>().unwrap(), expected);
+        gpu.wait().unwrap();
+        // What was submitted has run; what is dropped never will.
+        drop(encoded(pass));
+        let made = gpu.counts().buffers;
+        drop((record(), record()));
+        assert_eq!(gpu.counts().buffers, made);
+        gpu.trim();
+        drop(record());
+    }
+}
+
+/// Recordings in several submissions, among those of another thread that were encoded and whose recorders are gone.
+#[test]
+fn recordings_in_several_submissions_are_right_among_others() {
+    let options =
+        GpuOptions { features: Gpu::OPTIONAL_FEATURES - wgpu::Features::TIMESTAMP_QUERY, ..Default::default() };
+    let gpu = pollster::block_on(Gpu::with_options(&options)).unwrap();
+    let mut rng = Rng::with_seed(33);
+    let mut inputs = || Conv2dInputs {
+        input: normal(&mut rng, [1, 32, 48, 48], 1.0).upload(&gpu).unwrap(),
+        weight: normal(&mut rng, [16, 32, 3, 3], 1.0).upload(&gpu).unwrap(),
+        bias: None,
+    };
+    let (mine, others) = (inputs(), inputs());
+    let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let plan = pliant::Conv2dPlan::new(&gpu, &op, &mine.map(Tensor::spec)).unwrap();
+    let expected = op.forward(&mine.map(|tensor| tensor)).unwrap().download_blocking::<f32>().unwrap();
+    for _ in 0..5 {
+        let commands: Vec<_> = (0..40)
+            .map(|_| {
+                let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                let mut recorder = Recorder::new(&gpu);
+                plan.forward(&mut recorder, &others.map(|tensor| tensor)).unwrap();
+                recorder.encode(&mut encoder);
+                encoder.finish()
+            })
+            .collect();
+        let mut recorder = Recorder::new(&gpu);
+        let output = plan.forward(&mut recorder, &mine.map(|tensor| tensor)).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for commands in commands {
+                    gpu.queue().submit([commands]);
+                    std::thread::yield_now();
+                }
+            });
+            pollster::block_on(recorder.profile()).unwrap();
+        });
+        assert!(output.download_blocking::<f32>().unwrap() == expected);
     }
 }

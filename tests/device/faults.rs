@@ -4,10 +4,14 @@
 //! | --- | --- | --- |
 //! | the device is destroyed | `a_destroyed_device_is_told_and_a_new_one_works` | `DeviceLost` at every later call |
 //! | the caller's device is destroyed | `a_destroyed_device_of_the_callers_is_told` | `DeviceLost` at every later call |
+//! | a download waits meanwhile | `a_download_that_waits_when_the_callers_device_is_destroyed_is_told` | `DeviceLost` from the download |
+//! | and other threads are at work | `no_call_succeeds_in_any_thread_after_a_loss_was_told` | `DeviceLost` at every later call |
 //! | the device is lost by its own doing (injected) | `a_lost_device_stays_lost` | `DeviceLost` at every later call |
 //! | no memory for a buffer (injected, at each of them) | `out_of_memory_is_told_and_leaves_nothing` | `OutOfMemory` at the call |
 //! | a buffer was destroyed | `a_destroyed_buffer_is_told` | `Validation` at the call |
 //! | a buffer is mapped | `a_mapped_buffer_is_refused_until_it_is_read` | `Validation` at the submission |
+//! | a second consuming download of a tensor | `downloads::a_second_consuming_download_leaves_the_first_alone` | `Validation` at the call |
+//! | a download of what was not submitted | `downloads::what_was_recorded_and_not_submitted_is_not_downloaded` | `NotSubmitted` at the call |
 //! | a call of the caller's own fails on pliant's device | `an_error_of_the_callers_own_comes_out_once` | `Validation` at the next call, once |
 //! | a device below wgpu's default limits | `embedding::a_device_below_the_default_limits_is_refused` | `Limit` at once |
 //! | a tensor beyond the largest buffer | `limits::a_tensor_beyond_the_largest_buffer_is_an_error` | `Limit` at the call |
@@ -69,16 +73,84 @@ fn a_destroyed_device_of_the_callers_is_told() {
     let (device, queue) = foreign(wgpu::Limits::default(), wgpu::Features::empty());
     let gpu = Gpu::from_wgpu(device.clone(), queue, None).unwrap();
     let (inputs, plan) = convolution(&gpu);
+    let (waiting, recorder) = (inputs.input.download::<f32>().unwrap(), Recorder::new(&gpu));
     device.destroy();
+    // The first call that is made, and the next.
+    let lost = Tensor::new(&gpu, [1], DType::F32);
+    assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
+    let lost = pollster::block_on(waiting);
+    assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
+    let lost = recorder.submit();
+    assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
     let lost = gpu.wait();
     assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
     for _ in 0..2 {
         let lost = output(&gpu, &inputs, &plan);
         assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
+        let lost = Tensor::new(&gpu, [1], DType::F32);
+        assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
         let lost = inputs.input.download::<f32>().and_then(pollster::block_on);
         assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
     }
     a_new_device_works();
+}
+
+#[test]
+fn a_download_that_waits_when_the_callers_device_is_destroyed_is_told() {
+    for poll in [false, true] {
+        let (device, queue) = foreign(wgpu::Limits::default(), wgpu::Features::empty());
+        let gpu = Gpu::from_wgpu(device.clone(), queue, None).unwrap();
+        let (inputs, _) = convolution(&gpu);
+        let waiting = inputs.input.download::<f32>().unwrap();
+        device.destroy();
+        if poll {
+            let _ = device.poll(wgpu::PollType::Poll);
+        }
+        let lost = pollster::block_on(waiting);
+        assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
+        let lost = Tensor::new(&gpu, [1], DType::F32);
+        assert!(matches!(lost, Err(Error::DeviceLost(_))), "{lost:?}");
+    }
+}
+
+/// Whoever has been told of the loss tells the others: what begins after that fails, in every thread.
+#[test]
+fn no_call_succeeds_in_any_thread_after_a_loss_was_told() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    for _ in 0..20 {
+        let (device, queue) = foreign(wgpu::Limits::default(), wgpu::Features::empty());
+        let gpu = Gpu::from_wgpu(device.clone(), queue, None).unwrap();
+        let (inputs, plan) = convolution(&gpu);
+        let told = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for round in 0.. {
+                        let before = told.load(Ordering::SeqCst);
+                        let mut recorder = Recorder::new(&gpu);
+                        let results = [
+                            plan.forward(&mut recorder, &inputs.map(|tensor| tensor)).map(drop),
+                            recorder.submit(),
+                            inputs.input.download_blocking::<f32>().map(drop),
+                        ];
+                        for result in results {
+                            match result {
+                                Ok(()) => assert!(!before),
+                                Err(Error::DeviceLost(_)) => told.store(true, Ordering::SeqCst),
+                                Err(error) => panic!("{error:?}"),
+                            }
+                        }
+                        if before {
+                            break;
+                        }
+                        if round == 3 {
+                            device.destroy();
+                        }
+                    }
+                });
+            }
+        });
+    }
 }
 
 #[test]

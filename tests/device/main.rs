@@ -18,6 +18,7 @@
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
 //! | faults | what goes wrong is told, by kind of fault |
+//! | downloads | nothing stale is read back, and nothing that was not submitted |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -25,6 +26,7 @@
 mod calls;
 mod convolution_gradients;
 mod dialects;
+mod downloads;
 mod dtypes;
 mod embedding;
 mod faults;
