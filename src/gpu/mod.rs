@@ -31,7 +31,7 @@ use std::any::{Any, TypeId};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -307,7 +307,7 @@ impl Gpu {
     #[cfg(not(target_arch = "wasm32"))]
     fn takes_calls(&self) -> bool {
         let mut probe = lock(&self.inner.probe);
-        let refused = Arc::new(AtomicBool::new(false));
+        let refused = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let taken = self.scoped(|| {
             let probe = probe.get_or_insert_with(|| {
                 self.device().create_buffer(&wgpu::BufferDescriptor {
