@@ -3,6 +3,7 @@
 mod ceiling;
 mod check;
 mod layers;
+mod progress;
 mod report;
 mod roofline;
 mod timing;
@@ -11,10 +12,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use pliant::{DType, DeformConv2dPlan, Error};
 
-use crate::Failure;
-use crate::device::{Device, StrategyChoice};
+use crate::device::{DTYPES, Device, StrategyChoice};
+use crate::{Failure, output};
 use ceiling::Ceilings;
 use check::Check;
 use layers::{ByHand, Job, Layer, Offsets, Suite};
@@ -27,10 +29,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "cpu", conflicts_with = "input")]
     suite: Suite,
     /// Only the shapes of these names
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = PossibleValuesParser::new(Suite::names()))]
     only: Vec<String>,
     /// How all tensors but offsets are stored, one after another; offsets are f32
-    #[arg(long, default_value = "f32", value_delimiter = ',')]
+    #[arg(long, value_name = DTYPES, default_value = "f32", value_delimiter = ',')]
     dtype: Vec<DType>,
     /// Where the taps sample, one after another
     #[arg(long, value_enum, default_value = "sigma2", value_delimiter = ',')]
@@ -82,6 +84,10 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     let layers = arguments.layers()?;
+    if let Some(file) = &arguments.plot {
+        image::ImageFormat::from_path(file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        output::file(file)?;
+    }
     if arguments.digest {
         arguments.digests(&layers).await?
     } else {
@@ -95,7 +101,7 @@ impl Arguments {
         let mut layers = self.by_hand.layer().map_or_else(|| self.suite.layers(), |layer| vec![layer]);
         let names: Vec<_> = layers.iter().map(|layer| layer.name).collect();
         if let Some(unknown) = self.only.iter().find(|only| !names.contains(&only.as_str())) {
-            return Err(format!("no shape is named {unknown}; there are {}", names.join(", ")).into());
+            return Err(format!("{unknown} is not among the shapes to time, {}; see --suite", names.join(", ")).into());
         }
         layers.retain(|layer| self.only.is_empty() || self.only.iter().any(|only| only == layer.name));
         Ok(layers)
@@ -116,13 +122,17 @@ impl Arguments {
             for strategy in self.strategy.choices() {
                 let run = Run::new(&gpu, job, strategy, self.packed)?;
                 let name = job.layer.name;
+                let progress = run.progress("digest");
+                progress.set_units(self.repeat.into());
                 let digest = run.digest().await?;
                 for _ in 1..self.repeat {
+                    progress.advance(1);
                     let again = run.digest().await?;
                     if again != digest {
                         return Err(format!("{name} gave {digest:016x}, and then {again:016x}").into());
                     }
                 }
+                drop(progress);
                 println!("{name} {digest:016x}");
             }
         }
@@ -192,9 +202,11 @@ impl Arguments {
                 }
             }
         }
+        table.explain();
         if let Some(file) = &self.plot {
-            let picture = roofline::draw(&title, &rows, ceilings.best(), ceilings.copy());
-            picture.save(file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+            output::save(&roofline::draw(&title, &rows, ceilings.best(), ceilings.copy()), file)?;
+            // Standard output may be a table for other programs.
+            eprintln!("wrote {}", file.display());
         }
         Ok(())
     }

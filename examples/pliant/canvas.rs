@@ -1,6 +1,10 @@
-//! What pictures are drawn with: lines, dots and text.
+//! What pictures are drawn with: lines, dots, text and captions.
 
-use image::{Rgb, RgbImage};
+use image::{Rgb, RgbImage, imageops};
+
+/// What dark pictures are drawn on, and their text.
+pub(crate) const DARK: Rgb<u8> = Rgb([24, 24, 27]);
+pub(crate) const LIGHT: Rgb<u8> = Rgb([200, 200, 206]);
 
 /// A line with round ends from `a` to `b`, both `[y, x]`, its edge smoothed over a pixel. From a point to itself it is a dot.
 pub(crate) fn stroke(canvas: &mut RgbImage, a: [f32; 2], b: [f32; 2], width: f32, colour: [f32; 3], opacity: f32) {
@@ -45,6 +49,42 @@ pub(crate) fn text(canvas: &mut RgbImage, [x, y]: [u32; 2], scale: u32, colour: 
             }
         }
     }
+}
+
+/// From one line of text to the next, at scale 1.
+pub(crate) const LINE: u32 = 10;
+
+/// Writes text in lines of at most so many pixels, broken between words, and says how many pixels high they are.
+pub(crate) fn paragraph(canvas: &mut RgbImage, [x, y]: [u32; 2], width: u32, scale: u32, words: &str) -> u32 {
+    let lines = lines(width, scale, words);
+    for (line, row) in lines.iter().zip(0..) {
+        text(canvas, [x, y + row * LINE * scale], scale, LIGHT, line);
+    }
+    lines.len() as u32 * LINE * scale
+}
+
+fn lines(width: u32, scale: u32, words: &str) -> Vec<String> {
+    let most = (width / (CHARACTER[0] * scale)) as usize;
+    let mut lines = vec![String::new()];
+    for word in words.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= most => *line += &format!(" {word}"),
+            _ => lines.push(word.to_string()),
+        }
+    }
+    lines
+}
+
+/// The picture, and text below it.
+pub(crate) fn captioned(picture: &RgbImage, scale: u32, words: &str) -> RgbImage {
+    let ([width, height], margin) = ([picture.width(), picture.height()], 4 * scale);
+    let inside = width.saturating_sub(2 * margin);
+    let below = lines(inside, scale, words).len() as u32 * LINE * scale + 2 * margin;
+    let mut canvas = RgbImage::from_pixel(width, height + below, DARK);
+    imageops::replace(&mut canvas, picture, 0, 0);
+    paragraph(&mut canvas, [margin, height + margin], inside, scale, words);
+    canvas
 }
 
 /// The printable characters of ASCII, from the space on: five columns each, the lowest bit at the top.

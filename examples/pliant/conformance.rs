@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use pliant::DType;
 
 use crate::Failure;
-use crate::device::{Device, StrategyChoice};
+use crate::device::{DTYPES, Device, StrategyChoice};
 use crate::support::case::{self, Verdict};
 use crate::support::problem::{Implementation, Storage};
 
@@ -17,12 +17,12 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "DIR")]
     paths: Vec<PathBuf>,
     /// How the cases' tensors are stored, one after another; with 16 bits, the reference on the rounded inputs is the measure
-    #[arg(long, default_value = "f32", value_delimiter = ',')]
+    #[arg(long, value_name = DTYPES, default_value = "f32", value_delimiter = ',')]
     dtype: Vec<DType>,
     /// How offsets and masks are stored [default: as the others]
-    #[arg(long)]
+    #[arg(long, value_name = DTYPES)]
     offset_dtype: Option<DType>,
-    /// Print a line for each source of cases: its name, passed, failed, not applicable, skipped
+    /// Print a line for each source of cases, below one of headings: its name, passed, failed, not applicable, skipped
     #[arg(long)]
     table: bool,
     #[command(flatten)]
@@ -72,6 +72,9 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
     }
     progress.finish_and_clear();
+    if arguments.table {
+        println!("source\tpassed\tfailed\tnot applicable\tskipped");
+    }
     let (mut passed, mut failed, mut not_applicable, mut skipped) = (0, 0, 0, 0);
     for (source, tally) in &by_source {
         passed += tally.passed;

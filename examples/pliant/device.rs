@@ -1,5 +1,6 @@
-//! Which device a command uses.
+//! Which device a command uses, and how.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use pliant::{Gpu, GpuOptions, Strategy, wgpu};
 
@@ -56,7 +57,7 @@ impl Device {
 #[derive(Args)]
 pub(crate) struct StrategyChoice {
     /// Use this family of kernels, whatever the device and the shape
-    #[arg(long, value_name = "NAME", value_parser = strategy)]
+    #[arg(long, value_name = "NAME", value_parser = strategy())]
     strategy: Option<Strategy>,
     /// Use each strategy in turn, and not the plan's own choice
     #[arg(long, conflicts_with = "strategy")]
@@ -74,9 +75,28 @@ impl StrategyChoice {
     }
 }
 
-fn strategy(name: &str) -> Result<Strategy, String> {
-    Strategy::ALL.iter().copied().find(|strategy| strategy.name() == name).ok_or_else(|| {
-        let names: Vec<_> = Strategy::ALL.iter().map(|strategy| strategy.name()).collect();
-        format!("it is one of {}", names.join(", "))
-    })
+/// Takes one of the strategies, and lists them in the help.
+fn strategy() -> impl TypedValueParser<Value = Strategy> {
+    let find = |name: String| Strategy::ALL.iter().copied().find(|strategy| strategy.name() == name);
+    PossibleValuesParser::new(Strategy::ALL.iter().map(|strategy| strategy.name()))
+        .try_map(move |name| find(name).ok_or("there is no such strategy"))
+}
+
+/// What the help says that an element type can be.
+pub(crate) const DTYPES: &str = "f32|f16|bf16";
+
+/// Starts the program again with an `XDG_RUNTIME_DIR` where there is none. Mesa complains of that on standard error, once for each
+/// Vulkan instance, and without unsafe code a program cannot change its own environment.
+pub(crate) fn set_runtime_dir() {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::process::CommandExt;
+        let is_set = std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|dir| std::path::Path::new(&dir).is_absolute());
+        // It is set from then on, to an absolute path with nothing for Mesa in it: the program starts again once at most.
+        if let (false, Ok(program)) = (is_set, std::env::current_exe()) {
+            let arguments = std::env::args_os().skip(1);
+            // Where that fails, the program goes on as it is.
+            let _ = std::process::Command::new(&program).args(arguments).env("XDG_RUNTIME_DIR", &program).exec();
+        }
+    }
 }

@@ -7,8 +7,9 @@ mod bench;
 mod canvas;
 mod conformance;
 mod device;
-#[cfg(feature = "onnx")]
+#[cfg_attr(not(feature = "onnx"), path = "onnx_missing.rs")]
 mod onnx;
+mod output;
 mod run;
 #[allow(dead_code)]
 #[path = "../../tests/support/mod.rs"]
@@ -44,11 +45,12 @@ enum Command {
     /// Time deformable convolutions, verified first
     Bench(bench::Arguments),
     /// Run a model from an ONNX file on inputs from NumPy's files
-    #[cfg(feature = "onnx")]
+    #[cfg_attr(not(feature = "onnx"), command(about = onnx::MISSING))]
     Onnx(onnx::Arguments),
 }
 
 fn main() -> ExitCode {
+    device::set_runtime_dir();
     let Arguments { command, run } = Arguments::parse();
     let command = command.unwrap_or(Command::Run(run));
     let result = pollster::block_on(async {
@@ -57,7 +59,6 @@ fn main() -> ExitCode {
             Command::Adapters(arguments) => adapters::main(arguments).await,
             Command::Conformance(arguments) => conformance::main(arguments).await,
             Command::Bench(arguments) => bench::main(arguments).await,
-            #[cfg(feature = "onnx")]
             Command::Onnx(arguments) => onnx::main(arguments).await,
         }
     });

@@ -41,6 +41,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     let inputs = named(&arguments.inputs, model.inputs())?;
     let outputs = named(&arguments.outputs, model.outputs())?;
     let expected = named(&arguments.expected, model.outputs())?;
+    outputs.iter().try_for_each(|(_, file)| crate::output::file(file))?;
 
     let gpu = arguments.device.gpu().await?;
     println!("on {gpu:?}");

@@ -17,6 +17,9 @@ use filters::FILTERS;
 use lens::Lens;
 use problem::{Problem, Run};
 
+use crate::canvas::captioned;
+use crate::output;
+
 /// The longest side of a photo that a GPU does without a long wait.
 const GPU_SIZE: u32 = 2048;
 /// The same for an adapter that runs on the CPU.
@@ -75,6 +78,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, crate::Failur
         Some(file) => photo::read(file)?,
         None => photo::shipped()?,
     };
+    output::directory(&arguments.output, &file_names())?;
     let (photo, problem, output) = match arguments.device.gpu().await {
         Ok(gpu) => on_device(&arguments, photo, &gpu).await?,
         Err(error @ Error::NoAdapter(_)) if Gpu::adapters(wgpu::Backends::PRIMARY).await.is_empty() => {
@@ -154,34 +158,48 @@ fn print_times(gpu: &Gpu, run: &Run) {
         println!("{:<40} {:>10} {:>12.3}", stage.kernel, stage.dispatches, stage.seconds * 1e3);
     }
     let dispatches: u32 = run.stages.iter().map(|stage| stage.dispatches).sum();
-    let seconds: f64 = run.stages.iter().map(|stage| stage.seconds).sum();
-    println!("{:<40} {dispatches:>10} {:>12.3}", "sum", seconds * 1e3);
+    println!("{:<40} {dispatches:>10} {:>12.3}", "sum", problem::seconds(&run.stages) * 1e3);
     println!(
         "{:<40} {dispatches:>10} {:>12.3}",
         "total, submitted at once, by the clock",
         run.total.as_secs_f64() * 1e3
     );
+    println!(
+        "\nFor the stages and their sum each dispatch runs apart; the total is a run of its own, from submitting all of them to"
+    );
+    println!("the end. Both are the fastest of {} runs, after one to warm up.", problem::RUNS);
 }
 
+/// The pictures that are written, in this order.
+fn file_names() -> Vec<String> {
+    let filters = FILTERS.iter().map(|filter| filter.name);
+    ["original"].into_iter().chain(filters).chain(["samples", "sheet"]).map(|name| format!("{name}.png")).collect()
+}
+
+/// Why the pictures darken.
+const MASK: &str = "It darkens away from the lens, where the mask lets samples count less.";
+
 fn write_pictures(directory: &Path, photo: &RgbImage, problem: &Problem, output: &[f32]) -> Result<(), crate::Failure> {
+    // About forty characters a line.
+    let scale = photo.width().div_ceil(300);
     let mut responses = Vec::new();
+    let mut pictures = vec![captioned(photo, scale, "original: the photo, undistorted")];
     let mut rest = output;
     for filter in &FILTERS {
         let (own, others) = rest.split_at((filter.out_channels() * problem.width * problem.height) as usize);
-        responses.push(filter.picture(own, problem.width, problem.height));
+        let response = filter.picture(own, problem.width, problem.height);
+        pictures.push(captioned(&response, scale, &format!("{}: {}. {MASK}", filter.name, filter.effect)));
+        responses.push(response);
         rest = others;
     }
     let samples = picture::sampling_positions(photo, problem);
-    let sheet = picture::contact_sheet(&samples, &responses);
+    let sheet = picture::contact_sheet(photo, problem, &samples, &responses);
+    pictures.extend([captioned(&samples, 3, picture::DOTS), sheet]);
 
-    std::fs::create_dir_all(directory)
-        .map_err(|error| format!("cannot make the directory {}: {error}", directory.display()))?;
-    let names = FILTERS.iter().map(|filter| format!("{}.png", filter.name));
-    let others = [("samples.png".to_string(), &samples), ("sheet.png".to_string(), &sheet)];
     println!();
-    for (name, picture) in names.zip(&responses).chain(others) {
+    for (name, picture) in file_names().iter().zip(&pictures) {
         let file = directory.join(name);
-        picture.save(&file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        output::save(picture, &file)?;
         println!("wrote {}", file.display());
     }
     Ok(())

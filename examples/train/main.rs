@@ -11,6 +11,8 @@ mod canvas;
 mod device;
 mod digits;
 mod network;
+#[path = "../pliant/output.rs"]
+mod output;
 mod picture;
 mod training;
 
@@ -22,6 +24,7 @@ use clap::Parser;
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
+    device::set_runtime_dir();
     let arguments = training::Arguments::parse();
     match pollster::block_on(training::main(arguments)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,51 +3,75 @@
 use image::imageops::{self, FilterType};
 use image::{GrayImage, Luma, Rgb, RgbImage};
 
-use crate::canvas::stroke;
+use crate::canvas::{CHARACTER, DARK, LIGHT, LINE, captioned, stroke, text};
 use crate::digits::SIDE;
 
-const PAPER: Rgb<u8> = Rgb([24, 24, 27]);
 const LINES: [f32; 3] = [70.0, 70.0, 76.0];
-const TEXT: [f32; 3] = [190.0, 190.0, 196.0];
 pub(crate) const ORANGE: [f32; 3] = [255.0, 196.0, 60.0];
 const OWN_PLACE: [f32; 3] = [255.0, 80.0, 80.0];
 
-/// The width and height of the plot, and of its margins on the left and at the bottom; those on the other sides are `GAP`.
-const PLOT: [u32; 2] = [900, 520];
-const MARGIN: [u32; 2] = [64, 48];
-const GAP: u32 = 24;
+/// The width and height of the plot, and its margins: left, top, right with the legend, bottom.
+const PLOT: [u32; 2] = [1080, 560];
+const MARGIN: [u32; 4] = [64, 56, 240, 68];
+/// How many pixels of the canvas a pixel of the font is wide and high.
+const SCALE: u32 = 2;
 /// Pixels of a picture of samples for each of a digit's.
 const ZOOM: u32 = 8;
 
-/// The loss of each epoch, for each training in a colour of its own.
-pub(crate) fn losses(curves: &[(Vec<f32>, [f32; 3])]) -> RgbImage {
-    let mut canvas = RgbImage::from_pixel(PLOT[0], PLOT[1], PAPER);
-    let highest = curves.iter().flat_map(|(losses, _)| losses).copied().fold(0.5, f32::max);
-    let epochs = curves.iter().map(|(losses, _)| losses.len()).max().unwrap_or(1).max(2);
-    let (left, right) = (MARGIN[0] as f32, (PLOT[0] - GAP) as f32);
-    let (top, bottom) = (GAP as f32, (PLOT[1] - MARGIN[1]) as f32);
+/// The losses of a training, one for each epoch.
+pub(crate) struct Curve {
+    /// What is trained; curves of one name have one colour.
+    pub(crate) name: &'static str,
+    pub(crate) colour: [f32; 3],
+    pub(crate) losses: Vec<f32>,
+}
+
+/// The loss of each epoch, for each training.
+pub(crate) fn losses(curves: &[Curve]) -> RgbImage {
+    let mut canvas = RgbImage::from_pixel(PLOT[0], PLOT[1], DARK);
+    let highest = curves.iter().flat_map(|curve| &curve.losses).copied().fold(0.5, f32::max);
+    let epochs = curves.iter().map(|curve| curve.losses.len()).max().unwrap_or(1).max(2);
+    let [left, top, right, bottom] = [MARGIN[0], MARGIN[1], PLOT[0] - MARGIN[2], PLOT[1] - MARGIN[3]];
+    let write = |canvas: &mut RgbImage, place: [u32; 2], words: &str| text(canvas, place, SCALE, LIGHT, words);
+    let wide = |words: &str| words.len() as u32 * CHARACTER[0] * SCALE;
+    write(&mut canvas, [8, 16], "mean loss of an epoch: cross-entropy");
+    let below = "epoch";
+    write(&mut canvas, [(left + right - wide(below)) / 2, bottom + 40], below);
+
+    let edges = [left, top, right, bottom].map(|edge| edge as f32);
     let at = |epoch: f32, loss: f32| {
         let along = (epoch - 1.0) / (epochs - 1) as f32;
-        [bottom - (bottom - top) * loss / highest, left + (right - left) * along]
+        [edges[3] - (edges[3] - edges[1]) * loss / highest, edges[0] + (edges[2] - edges[0]) * along]
     };
     let mut tick = 0.0;
     while tick <= highest {
         let [y, _] = at(1.0, tick);
-        stroke(&mut canvas, [y, left], [y, right], 1.0, LINES, 1.0);
-        write(&mut canvas, [y - 7.0, left - 48.0], &format!("{tick:.1}"));
+        stroke(&mut canvas, [y, edges[0]], [y, edges[2]], 1.0, LINES, 1.0);
+        write(&mut canvas, [left - 48, y as u32 - 7], &format!("{tick:.1}"));
         tick += 0.5;
     }
-    for epoch in (1..=epochs).filter(|epoch| *epoch == 1 || epoch % 10 == 0) {
+    for epoch in (1..=epochs).filter(|epoch| *epoch == 1 || *epoch == epochs || epoch % 10 == 0) {
         let [_, x] = at(epoch as f32, 0.0);
-        stroke(&mut canvas, [top, x], [bottom, x], 1.0, LINES, 1.0);
-        write(&mut canvas, [bottom + 12.0, x - 7.0], &epoch.to_string());
+        stroke(&mut canvas, [edges[1], x], [edges[3], x], 1.0, LINES, 1.0);
+        let name = epoch.to_string();
+        write(&mut canvas, [x as u32 - wide(&name) / 2, bottom + 12], &name);
     }
-    for (losses, colour) in curves {
+    let mut named: Vec<&str> = Vec::new();
+    for Curve { name, colour, losses } in curves {
         let places: Vec<_> = losses.iter().enumerate().map(|(index, &loss)| at(index as f32 + 1.0, loss)).collect();
         for pair in places.windows(2) {
             stroke(&mut canvas, pair[0], pair[1], 2.0, *colour, 0.9);
         }
+        if !named.contains(name) {
+            let [x, y] = [right + 24, top + 14 * SCALE * named.len() as u32];
+            let middle = (y + CHARACTER[1]) as f32;
+            stroke(&mut canvas, [middle, x as f32], [middle, (x + 20) as f32], 3.0, *colour, 1.0);
+            write(&mut canvas, [x + 30, y], name);
+            named.push(name);
+        }
     }
+    let [x, y] = [right + 24, top + 14 * SCALE * named.len() as u32];
+    write(&mut canvas, [x, y], "one line per seed");
     canvas
 }
 
@@ -63,7 +87,7 @@ pub(crate) fn samples(digit: &[f32], samples: &Samples) -> RgbImage {
     let digit = imageops::resize(&digit, SIDE * ZOOM, SIDE * ZOOM, FilterType::Triangle);
     let mut canvas = RgbImage::from_fn(digit.width(), digit.height(), |x, y| {
         let Luma([ink]) = *digit.get_pixel(x, y);
-        Rgb(PAPER.0.map(|paper| paper.saturating_add(ink)))
+        Rgb(DARK.0.map(|paper| paper.saturating_add(ink)))
     });
     // The centre of pixel 0 is position 0.
     let on_canvas = |place: [f32; 2]| place.map(|along| (along + 0.5) * ZOOM as f32);
@@ -75,44 +99,21 @@ pub(crate) fn samples(digit: &[f32], samples: &Samples) -> RgbImage {
     canvas
 }
 
-/// Pictures of one size in rows.
-pub(crate) fn sheet(rows: &[Vec<RgbImage>]) -> RgbImage {
+/// Pictures of one size in rows, a heading above each column, and text below all.
+pub(crate) fn sheet(headings: &[String], rows: &[Vec<RgbImage>], words: &str) -> RgbImage {
     const BETWEEN: u32 = 6;
+    const TOP: u32 = LINE * SCALE;
     let step = SIDE * ZOOM + BETWEEN;
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0) as u32;
-    let mut sheet = RgbImage::from_pixel(columns * step + BETWEEN, rows.len() as u32 * step + BETWEEN, Rgb([0; 3]));
+    let [width, height] = [headings.len(), rows.len()].map(|count| count as u32 * step + BETWEEN);
+    let mut sheet = RgbImage::from_pixel(width, TOP + height, Rgb([0; 3]));
+    for (heading, column) in headings.iter().zip(0..) {
+        text(&mut sheet, [column * step + BETWEEN, BETWEEN], SCALE, LIGHT, heading);
+    }
     for (y, row) in rows.iter().enumerate() {
         for (x, picture) in row.iter().enumerate() {
-            let [x, y] = [x, y].map(|place| i64::from(place as u32 * step + BETWEEN));
-            imageops::replace(&mut sheet, picture, x, y);
+            let [x, y] = [x, y].map(|place| place as u32 * step + BETWEEN);
+            imageops::replace(&mut sheet, picture, x.into(), (TOP + y).into());
         }
     }
-    sheet
-}
-
-/// Digits and points from `at` on, `[y, x]`, in cells of 3 x 5 squares.
-fn write(canvas: &mut RgbImage, at: [f32; 2], text: &str) {
-    const SQUARE: f32 = 3.0;
-    // From the top left, row by row.
-    const GLYPHS: [(char, u16); 11] = [
-        ('0', 0b111_101_101_101_111),
-        ('1', 0b010_110_010_010_111),
-        ('2', 0b111_001_111_100_111),
-        ('3', 0b111_001_111_001_111),
-        ('4', 0b101_101_111_001_001),
-        ('5', 0b111_100_111_001_111),
-        ('6', 0b111_100_111_101_111),
-        ('7', 0b111_001_010_010_010),
-        ('8', 0b111_101_111_101_111),
-        ('9', 0b111_101_111_001_111),
-        ('.', 0b000_000_000_000_010),
-    ];
-    for (index, letter) in text.chars().enumerate() {
-        let Some((_, glyph)) = GLYPHS.iter().find(|(other, _)| *other == letter) else { continue };
-        for cell in (0..15u16).filter(|cell| glyph >> (14 - cell) & 1 == 1) {
-            let y = at[0] + SQUARE * f32::from(cell / 3);
-            let x = at[1] + SQUARE * (4.0 * index as f32 + f32::from(cell % 3));
-            stroke(canvas, [y, x], [y, x], 1.4 * SQUARE, TEXT, 1.0);
-        }
-    }
+    captioned(&sheet, SCALE, words)
 }

@@ -10,7 +10,8 @@ use pliant::{Gpu, Recorder, Tensor};
 use crate::Failure;
 use crate::digits::{Batch, CLASSES, Digit, Digits, SIDE, View};
 use crate::network::{Design, Layer, Network};
-use crate::picture::{self, Samples};
+use crate::output;
+use crate::picture::{self, Curve, Samples};
 
 const BATCH: usize = 64;
 /// The largest learning rate.
@@ -38,7 +39,7 @@ pub(crate) struct Arguments {
     /// Train this network only; may be given more than once
     #[arg(long, value_enum, value_name = "NAME")]
     only: Vec<Variant>,
-    /// Eight steps of each network and no pictures: whether all works, and gives the same bits again
+    /// A smoke test, eight steps of each network and no pictures: whether all works, and gives the same bits again
     #[arg(long)]
     quick: bool,
     /// The learning rate of what offsets and masks are made of, in parts of the others'
@@ -97,7 +98,13 @@ struct Trained {
     digest: u64,
 }
 
+/// The pictures that are written.
+const PICTURES: [&str; 2] = ["losses.png", "positions.png"];
+
 pub(crate) async fn main(arguments: Arguments) -> Result<(), Failure> {
+    if !arguments.quick {
+        output::directory(&arguments.output, &PICTURES)?;
+    }
     let gpu = arguments.device.gpu().await?;
     println!("{gpu:?}");
     let mut digits = Digits::read()?;
@@ -111,6 +118,11 @@ pub(crate) async fn main(arguments: Arguments) -> Result<(), Failure> {
         let parameters = variant.design().parameters(&mut Rng::with_seed(0));
         let count: usize = parameters.iter().map(|parameter| parameter.elements.len()).sum();
         println!("{}: {count} parameters, {epochs} epochs of {} digits", variant.name(), digits.training.len());
+    }
+
+    if arguments.quick {
+        let steps = epochs as usize * (digits.training.len() / BATCH);
+        println!("a smoke test: after {steps} steps a network still reads by chance, one digit in {CLASSES}");
     }
 
     println!("\n{:<12} {:>4} {:>10} {:>12} {:>10}  digest", "network", "seed", "loss", "validation", "test");
@@ -129,7 +141,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<(), Failure> {
                 100.0 * test
             );
             tests.push(test);
-            curves.push((losses, variant.colour()));
+            curves.push(Curve { name: variant.name(), colour: variant.colour(), losses });
             if variant == Variant::Deformable {
                 shown.get_or_insert(network);
             }
@@ -150,11 +162,10 @@ pub(crate) async fn main(arguments: Arguments) -> Result<(), Failure> {
     if arguments.quick {
         return Ok(());
     }
-    std::fs::create_dir_all(&arguments.output)
-        .map_err(|error| format!("cannot make the directory {}: {error}", arguments.output.display()))?;
-    save(&arguments.output, "losses.png", &picture::losses(&curves))?;
+    let [losses, places] = PICTURES.map(|name| arguments.output.join(name));
+    save(&picture::losses(&curves), &losses)?;
     match shown {
-        Some(network) => save(&arguments.output, "positions.png", &positions(&gpu, &network, &digits.test).await?),
+        Some(network) => save(&positions(&gpu, &network, &digits.test).await?, &places),
         None => Ok(()),
     }
 }
@@ -244,9 +255,14 @@ async fn accuracy(gpu: &Gpu, network: &Network, digits: &[Digit], seed: u64) -> 
 /// Digits of the test in several views each, and where the middle output pixel of the last layer samples them. The first picture of a row
 /// has the samples of a plain network.
 async fn positions(gpu: &Gpu, network: &Network, digits: &[Digit]) -> Result<image::RgbImage, Failure> {
-    let view = |degrees: f32, scale| View { angle: degrees.to_radians(), scale, shift: [0.0; 2] };
-    let upright = view(0.0, 1.0);
-    let views = [view(0.0, 0.7), upright, view(0.0, 1.4), view(-45.0, 1.0), view(45.0, 1.0)];
+    // Degrees and scale.
+    let views = [(0.0, 0.7), (0.0, 1.0), (0.0, 1.4), (-45.0, 1.0), (45.0, 1.0)];
+    let heading = |&(degrees, scale): &(f32, f32)| match (degrees, scale) {
+        (0.0, scale) => format!("scale {scale}"),
+        (degrees, _) => format!("turned {degrees}"),
+    };
+    let headings: Vec<_> = std::iter::once("plain".to_string()).chain(views.iter().map(heading)).collect();
+    let views = views.map(|(degrees, scale)| View { angle: degrees.to_radians(), scale, shift: [0.0; 2] });
     let digits: Vec<_> =
         [2, 3, 4, 7].iter().filter_map(|&label| digits.iter().find(|digit| digit.label == label)).collect();
     let mut batch = Batch::default();
@@ -272,7 +288,10 @@ async fn positions(gpu: &Gpu, network: &Network, digits: &[Digit]) -> Result<ima
             .map(|image| picture::samples(images[image], &samples(&fields, image, None)));
         std::iter::once(plain).chain(columns).collect()
     });
-    Ok(picture::sheet(&rows.collect::<Vec<_>>()))
+    let words = "Where one output pixel of the last convolution looks, the middle one: red, its own place; orange, where its taps and \
+                 those of the convolution before sample the digit, fainter where masks count less. First column: plain \
+                 convolutions; the others: deformable ones, on five views of each digit.";
+    Ok(picture::sheet(&headings, &rows.collect::<Vec<_>>(), words))
 }
 
 /// Where the middle output pixel of the last layer samples an image through the deformable layers before it, each sample taken on at the
@@ -304,9 +323,8 @@ fn samples(fields: &[Vec<f32>], image: usize, part: Option<f32>) -> Samples {
     Samples { own: on_image(own), places: places.into_iter().map(|(place, part)| (on_image(place), part)).collect() }
 }
 
-fn save(directory: &Path, name: &str, picture: &image::RgbImage) -> Result<(), Failure> {
-    let file = directory.join(name);
-    picture.save(&file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+fn save(picture: &image::RgbImage, file: &Path) -> Result<(), Failure> {
+    output::save(picture, file)?;
     println!("wrote {}", file.display());
     Ok(())
 }

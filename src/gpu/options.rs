@@ -76,31 +76,42 @@ pub(super) fn preference(info: &wgpu::AdapterInfo) -> u32 {
 
 /// The sentence of [`Error::NoAdapter`](crate::Error::NoAdapter): what was asked, what there is, what to do.
 pub(super) fn no_adapter(options: &GpuOptions, found: &[wgpu::AdapterInfo]) -> String {
-    let mut wanted = format!("no adapter of {}", backend_names(options.backends));
+    let built = wgpu::Instance::enabled_backend_features();
+    // Of several backends, those that this system does not have say nothing.
+    let possible = options.backends & built;
+    let named = if possible.is_empty() { options.backends } else { possible };
+    let mut wanted = format!("no adapter through {}", backend_names(named, " or "));
     if options.software {
         wanted += " that runs on the CPU";
     }
     if let Some(part) = &options.adapter {
         wanted += &format!(" whose name contains \"{part}\"");
     }
+    wanted += " was found";
     if !found.is_empty() {
         let found: Vec<_> = found.iter().map(|info| format!("{} ({})", info.name, info.backend)).collect();
         return format!("{wanted}; there are: {}", found.join(", "));
     }
-    let built = wgpu::Instance::enabled_backend_features();
-    if !options.backends.intersects(built) {
-        let built = backend_names(built);
+    if possible.is_empty() {
+        let built = backend_names(built, ", ");
         return format!(
-            "{wanted} was found: this build has {built}. The cargo features vulkan, metal, dx12, webgpu and gles add \
-             backends, on the systems that have them."
+            "{wanted}: this build has {built}. The cargo features vulkan, metal, dx12, webgpu and gles add backends, on \
+             the systems that have them."
         );
     }
-    format!("{wanted} was found. {ADVICE}")
+    format!("{wanted}. {ADVICE}")
 }
 
-fn backend_names(backends: wgpu::Backends) -> String {
-    let names: Vec<_> = backends.iter_names().map(|(name, _)| name).collect();
-    if names.is_empty() { "no backend".to_string() } else { names.join(", ") }
+fn backend_names(backends: wgpu::Backends, between: &str) -> String {
+    const NAMES: [(wgpu::Backends, &str); 5] = [
+        (wgpu::Backends::VULKAN, "Vulkan"),
+        (wgpu::Backends::METAL, "Metal"),
+        (wgpu::Backends::DX12, "DX12"),
+        (wgpu::Backends::BROWSER_WEBGPU, "WebGPU"),
+        (wgpu::Backends::GL, "GL"),
+    ];
+    let names: Vec<_> = NAMES.iter().filter(|(flag, _)| backends.contains(*flag)).map(|(_, name)| *name).collect();
+    if names.is_empty() { "no backend".to_string() } else { names.join(between) }
 }
 
 const ADVICE: &str = if cfg!(target_arch = "wasm32") {
@@ -115,5 +126,37 @@ const ADVICE: &str = if cfg!(target_arch = "wasm32") {
 } else {
     "Install the graphics vendor's Vulkan driver. Without a GPU, install lavapipe, Mesa's software adapter: \
      on Debian and Ubuntu `apt-get install libvulkan1 mesa-vulkan-drivers`, on Fedora `dnf install vulkan-loader mesa-vulkan-drivers`, \
-     on Arch `pacman -S vulkan-icd-loader vulkan-swrast`. `vulkaninfo --summary` lists what is there."
+     on Arch `pacman -S vulkan-icd-loader vulkan-swrast`. `vulkaninfo --summary`, of the package vulkan-tools, lists what is there."
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backends_are_named_that_the_system_can_have() {
+        let sentence = no_adapter(&GpuOptions::default(), &[]);
+        let possible = wgpu::Backends::PRIMARY & wgpu::Instance::enabled_backend_features();
+        let names = backend_names(possible, " or ");
+        assert_eq!(sentence, format!("no adapter through {names} was found. {ADVICE}"));
+        #[cfg(all(target_os = "linux", feature = "vulkan"))]
+        assert_eq!(names, "Vulkan");
+    }
+
+    #[test]
+    fn a_backend_that_the_system_cannot_have_is_named_where_it_is_asked_for() {
+        let all = wgpu::Backends::all() - wgpu::Backends::NOOP;
+        let options = GpuOptions {
+            backends: all - wgpu::Instance::enabled_backend_features(),
+            adapter: Some("some".to_string()),
+            software: true,
+            ..GpuOptions::default()
+        };
+        let sentence = no_adapter(&options, &[]);
+        let wanted = backend_names(options.backends, " or ");
+        let begin =
+            format!("no adapter through {wanted} that runs on the CPU whose name contains \"some\" was found: ");
+        assert!(sentence.starts_with(&begin), "{sentence}");
+        assert!(sentence.contains("this build has ") && sentence.contains("cargo features"), "{sentence}");
+    }
+}

@@ -8,6 +8,7 @@ use pliant::geometry::{Matmul, MatmulInputs};
 use pliant::{DType, Gpu, MatmulPlan, Tensor, wgpu};
 
 use super::layers::Job;
+use super::progress::Progress;
 use super::timing::Times;
 use crate::Failure;
 use crate::support::random;
@@ -81,7 +82,8 @@ impl Ceilings {
         let inputs = inputs.try_map(|shape| random::uniform(&mut rng, *shape).upload_as(&self.gpu, dtype))?;
         let plan = MatmulPlan::new(&self.gpu, &Matmul::default(), &inputs.map(Tensor::spec))?;
         let output = Tensor::new(&self.gpu, [batch, rows, columns], dtype)?;
-        let times = Times::new(&self.gpu, self.enough, |recorder| {
+        let progress = Progress::new("a matrix product".to_string(), 1);
+        let times = Times::new(&self.gpu, self.enough, progress, |recorder| {
             plan.forward_into(recorder, &inputs.map(|tensor| tensor), &output)
         });
         let flops = 2.0 * product.iter().map(|&extent| f64::from(extent)).product::<f64>();

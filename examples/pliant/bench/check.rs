@@ -6,6 +6,7 @@ use pliant::reference::{self, Reference};
 use pliant::{DType, Shape, Tensor};
 
 use super::layers::Job;
+use super::progress::Progress;
 use crate::Failure;
 use crate::support::compare::Expected;
 use crate::support::problem::{self, Array, Problem};
@@ -32,7 +33,9 @@ struct Expectation {
 impl Check {
     /// Works out what is expected: all of it, or of a large job samples, unless `whole` is wanted.
     pub(crate) fn new(job: &Job, flops: u64, backward: bool, whole: bool) -> Result<Self, Failure> {
-        let expectations = if whole || flops <= WHOLE { all(job, backward)? } else { samples(job, backward)? };
+        let progress = Progress::new(format!("{}: reference", job.layer.name), 1);
+        let expectations =
+            if whole || flops <= WHOLE { all(job, backward, &progress)? } else { samples(job, backward, &progress)? };
         Ok(Self { expectations })
     }
 
@@ -55,14 +58,17 @@ impl Check {
     }
 }
 
-fn all(job: &Job, backward: bool) -> Result<Vec<Expectation>, Failure> {
+fn all(job: &Job, backward: bool, progress: &Progress) -> Result<Vec<Expectation>, Failure> {
     let problem = Problem::DeformConv2d(job.layer.op, job.inputs.clone());
     let whole = |name, reference, dtype| Expectation {
         name,
         elements: None,
         expected: Expected::of_reference(reference).stored(dtype),
     };
+    // Backward has two contractions of the same size.
+    progress.set_units(if backward { 3 } else { 1 });
     let mut expectations = vec![whole("output", problem.reference()?, job.dtype)];
+    progress.advance(1);
     if backward {
         for (name, gradient) in problem.gradients(&job.grad_output)? {
             expectations.push(whole(name, gradient, stored(job, name)));
@@ -76,19 +82,23 @@ fn stored(job: &Job, name: &str) -> DType {
     if name == "grad_offset" { job.specs().offset.dtype } else { job.dtype }
 }
 
-fn samples(job: &Job, backward: bool) -> Result<Vec<Expectation>, Failure> {
+fn samples(job: &Job, backward: bool, progress: &Progress) -> Result<Vec<Expectation>, Failure> {
     let mut rng = Rng::with_seed(9);
     let mut expectations = Vec::new();
+    let [batch, _, height, width] = extents(&job.grad_output);
+    // A pixel is a sum over all input channels, an input channel has its part in all pixels.
+    let [of_pixel, of_channel] = [job.layer.input[1] as usize, batch * height * width].map(|units| units as u64);
+    let channels = if backward { CHANNELS } else { 0 };
+    progress.set_units(PIXELS as u64 * of_pixel + channels as u64 * of_channel);
     for _ in 0..PIXELS {
-        let [batch, _, height, width] = extents(&job.grad_output);
         let pixel = [batch, height, width].map(|extent| rng.usize(..extent));
         expectations.extend(pixel_expectations(job, pixel, backward)?);
+        progress.advance(of_pixel);
     }
-    if backward {
-        for _ in 0..CHANNELS {
-            let channel = rng.usize(..job.layer.input[1] as usize);
-            expectations.extend(channel_expectations(job, channel)?);
-        }
+    for _ in 0..channels {
+        let channel = rng.usize(..job.layer.input[1] as usize);
+        expectations.extend(channel_expectations(job, channel)?);
+        progress.advance(of_channel);
     }
     Ok(expectations)
 }

@@ -230,6 +230,11 @@ impl Job<'_> {
 }
 
 impl Suite {
+    /// The names of the layers of all suites.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        Self::value_variants().iter().flat_map(|suite| suite.layers()).map(|layer| layer.name)
+    }
+
     pub(crate) fn layers(self) -> Vec<Layer> {
         match self {
             Self::Cpu => vec![

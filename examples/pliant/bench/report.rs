@@ -52,30 +52,30 @@ impl Row {
         if self.backward { "forward+backward" } else { "forward" }
     }
 
-    /// The columns of the table: heading, width, cell. A star marks the strategy that a plan chooses by itself.
-    fn columns(&self) -> [(&'static str, usize, String); 17] {
+    /// The cells under [`COLUMNS`].
+    fn cells(&self) -> [String; COLUMNS.len()] {
         let ms = |seconds: f64| format!("{:.3}", seconds * 1e3);
         let mega = |bytes: u64| format!("{:.1}", bytes as f64 * 1e-6);
         let percent = |share: f64| format!("{:.1} %", share * 1e2);
         let Pass { first, times, extra_bytes } = &self.pass;
         [
-            ("shape", 10, self.shape.to_string()),
-            ("offsets", 13, self.offsets.to_string()),
-            ("type", 4, self.dtype.to_string()),
-            ("strategy", 19, format!("{}{}", self.strategy, if self.chosen { " *" } else { "" })),
-            ("pass", 16, self.pass_name().to_string()),
-            ("first ms", 9, ms(first.as_secs_f64())),
-            ("min ms", 9, ms(times.min.as_secs_f64())),
-            ("median ms", 9, ms(times.median.as_secs_f64())),
-            ("device ms", 9, times.device.map_or("-".to_string(), |device| ms(device.as_secs_f64()))),
-            ("host us", 7, format!("{:.0}", times.host_median.as_secs_f64() * 1e6)),
-            ("dispatches", 10, times.dispatches.to_string()),
-            ("GFLOP/s", 8, format!("{:.1}", self.rate() * 1e-9)),
-            ("of matmul", 9, percent(self.rate() / self.matmul)),
-            ("GB/s", 7, format!("{:.2}", self.bandwidth() * 1e-9)),
-            ("of copy", 7, percent(self.bandwidth() / self.copy)),
-            ("extra MB", 8, mega(*extra_bytes)),
-            ("image MB", 8, mega(self.packed_bytes)),
+            self.shape.to_string(),
+            self.offsets.to_string(),
+            self.dtype.to_string(),
+            format!("{}{}", self.strategy, if self.chosen { " *" } else { "" }),
+            self.pass_name().to_string(),
+            ms(first.as_secs_f64()),
+            ms(times.min.as_secs_f64()),
+            ms(times.median.as_secs_f64()),
+            times.device.map_or("-".to_string(), |device| ms(device.as_secs_f64())),
+            format!("{:.0}", times.host_median.as_secs_f64() * 1e6),
+            times.dispatches.to_string(),
+            format!("{:.1}", self.rate() * 1e-9),
+            percent(self.rate() / self.matmul),
+            format!("{:.2}", self.bandwidth() * 1e-9),
+            percent(self.bandwidth() / self.copy),
+            mega(*extra_bytes),
+            mega(self.packed_bytes),
         ]
     }
 
@@ -106,6 +106,40 @@ impl Row {
     }
 }
 
+/// A column of the table.
+struct Column {
+    heading: &'static str,
+    width: usize,
+    meaning: &'static str,
+}
+
+const fn column(heading: &'static str, width: usize, meaning: &'static str) -> Column {
+    Column { heading, width, meaning }
+}
+
+/// So many columns from the left hold names, the others numbers.
+const NAMES: usize = 5;
+
+const COLUMNS: [Column; 17] = [
+    column("shape", 10, "its name in the suite"),
+    column("offsets", 13, "where the taps sample: see --offsets"),
+    column("type", 4, "how all tensors but the offsets are stored"),
+    column("strategy", 19, "the family of kernels; a star marks the one that a plan chooses by itself"),
+    column("pass", 16, "what was timed: forward, or forward and backward together"),
+    column("first ms", 9, "a first call: plan, pipelines and one run; of forward+backward, after forward has run"),
+    column("min ms", 9, "the least time by the clock, from recording to the end of the work, once warm"),
+    column("median ms", 9, "the median of the same times"),
+    column("device ms", 9, "the sum of the dispatches by the device's own timestamps; - where it has none"),
+    column("host us", 7, "the median of recording and submitting, in microseconds"),
+    column("dispatches", 10, "how many there are in one run"),
+    column("GFLOP/s", 8, "operations of the contractions a second, by the lesser of min ms and device ms"),
+    column("of matmul", 9, "the share of the best plain matrix product on this device"),
+    column("GB/s", 7, "what must be read and written at least, a second"),
+    column("of copy", 7, "the share of a plain copy on this device"),
+    column("extra MB", 8, "memory beyond inputs, outputs and gradients"),
+    column("image MB", 8, "the input once, channels last, as a strategy packs it"),
+];
+
 /// How rows are printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -128,35 +162,48 @@ impl Table {
     }
 
     pub(crate) fn print(&mut self, row: &Row) {
-        let columns = row.columns();
-        let line = |cell: &dyn Fn(&(&'static str, usize, String)) -> String, between: &str| {
-            columns.iter().map(cell).collect::<Vec<_>>().join(between)
-        };
-        // Names stand at the left, numbers at the right.
-        let is_name = |heading: &str| ["shape", "offsets", "type", "strategy", "pass"].contains(&heading);
-        let padded = |heading: &str, width: usize, text: &str| {
-            if is_name(heading) { format!("{text:width$}") } else { format!("{text:>width$}") }
-        };
+        let cells = row.cells();
+        let headings = COLUMNS.map(|column| column.heading.to_string());
         let first = !std::mem::replace(&mut self.begun, true);
         match self.format {
             Format::Json => println!("{}", row.json(&self.adapter)),
             Format::Markdown => {
                 if first {
-                    println!("| {} |", line(&|(heading, ..)| heading.to_string(), " | "));
-                    let rule = |(heading, ..): &(&str, usize, String)| if is_name(heading) { "---" } else { "---:" };
-                    println!("| {} |", line(&|column| rule(column).to_string(), " | "));
+                    println!("| {} |", headings.join(" | "));
+                    let rules: [_; COLUMNS.len()] =
+                        std::array::from_fn(|index| if index < NAMES { "---" } else { "---:" });
+                    println!("| {} |", rules.join(" | "));
                 }
-                println!("| {} |", line(&|(.., cell)| cell.clone(), " | "));
+                println!("| {} |", cells.join(" | "));
             }
             Format::Text => {
                 if first {
-                    println!("{}", line(&|&(heading, width, _)| padded(heading, width, heading), "  "));
+                    println!("{}", padded(&headings));
                 }
-                println!("{}", line(&|(heading, width, cell)| padded(heading, *width, cell), "  "));
+                println!("{}", padded(&cells));
                 for stage in row.pass.times.stages.iter().filter(|_| self.stages) {
                     println!("    {:9.3} ms  {} x{}", stage.seconds * 1e3, stage.kernel, stage.dispatches);
                 }
             }
         }
     }
+
+    /// Prints what the headings mean, below a table of text.
+    pub(crate) fn explain(&self) {
+        if self.format == Format::Text && self.begun {
+            println!();
+            for Column { heading, meaning, .. } in &COLUMNS {
+                println!("{heading:<10}  {meaning}");
+            }
+        }
+    }
+}
+
+/// A line of the table: names at the left of their columns, numbers at the right.
+fn padded(cells: &[String; COLUMNS.len()]) -> String {
+    let pad = |(index, (cell, column)): (usize, (&String, &Column))| {
+        let width = column.width;
+        if index < NAMES { format!("{cell:width$}") } else { format!("{cell:>width$}") }
+    };
+    cells.iter().zip(&COLUMNS).enumerate().map(pad).collect::<Vec<_>>().join("  ")
 }

@@ -7,6 +7,7 @@ use pliant::{DeformConv2dPlan, Gpu, PackedWeight, Recorder, StageTime, Strategy,
 
 use super::check::Check;
 use super::layers::Job;
+use super::progress::Progress;
 use crate::Failure;
 use crate::support::problem::{self, Array};
 
@@ -28,11 +29,14 @@ impl Times {
     pub(crate) async fn new(
         gpu: &Gpu,
         enough: Duration,
+        progress: Progress,
         record: impl Fn(&mut Recorder) -> pliant::Result<()>,
     ) -> Result<Self, Failure> {
         /// So many runs at least, of which a slow pass gets fewer: it is timed for five times as long, but for `FEW`.
         const RUNS: usize = 10;
         const FEW: usize = 3;
+        let timestamps = gpu.capabilities().timestamps();
+        let profiles = |runs: usize| if timestamps { RUNS.min(runs) } else { 1 };
 
         let (mut host, mut whole) = (Vec::new(), Vec::new());
         let begin = Instant::now();
@@ -44,7 +48,14 @@ impl Times {
             drop(once(gpu, &record)?);
             host.push(start.elapsed());
             gpu.wait()?;
-            whole.push(start.elapsed());
+            let taken = start.elapsed();
+            whole.push(taken);
+            if whole.len() == 1 {
+                let within = |time: Duration| time.div_duration_f64(taken).ceil() as usize;
+                let runs = FEW.max(RUNS.min(within(enough.saturating_mul(5)))).max(within(enough));
+                progress.set_units(runs.saturating_add(profiles(runs)) as u64);
+            }
+            progress.advance(1);
         }
         host.sort();
         whole.sort();
@@ -52,8 +63,9 @@ impl Times {
         let mut recorder = Recorder::new(gpu);
         record(&mut recorder)?;
         let mut stages = recorder.profile().await?;
-        let device = if gpu.capabilities().timestamps() {
-            for _ in 1..RUNS.min(whole.len()) {
+        let device = if timestamps {
+            for _ in 1..profiles(whole.len()) {
+                progress.advance(1);
                 let again = recorder.profile().await?;
                 if seconds(&again) < seconds(&stages) {
                     stages = again;
@@ -165,6 +177,11 @@ impl<'a> Run<'a> {
         self.plan.backward_into(recorder, &inputs, &self.grad_output, &gradients)
     }
 
+    /// Begins to show what is done of the job.
+    pub(crate) fn progress(&self, doing: &str) -> Progress {
+        Progress::new(format!("{}, {}: {doing}", self.job.layer.name, self.plan.strategy()), 1)
+    }
+
     /// A hash (FNV-1a) of the bits of output and gradients.
     pub(crate) async fn digest(&self) -> Result<u64, Failure> {
         once(self.gpu, |recorder| self.record_forward_backward(recorder))?;
@@ -180,24 +197,32 @@ impl<'a> Run<'a> {
 
     /// Times the forward pass, once its output has been found right.
     pub(crate) async fn forward(&self, check: &Check, enough: Duration) -> Result<Pass, Failure> {
-        let (first, extra_bytes) = self.first(|recorder| self.record_forward(recorder))?;
+        let (first, extra_bytes) = self.first("forward", |recorder| self.record_forward(recorder))?;
         check.verify(self.job, "output", &self.output).await?;
-        let times = Times::new(self.gpu, enough, |recorder| self.record_forward(recorder)).await?;
+        let times =
+            Times::new(self.gpu, enough, self.progress("forward"), |recorder| self.record_forward(recorder)).await?;
         Ok(Pass { first: self.planning + first, times, extra_bytes })
     }
 
     /// Times both passes together, once the gradients have been found right.
     pub(crate) async fn forward_backward(&self, check: &Check, enough: Duration) -> Result<Pass, Failure> {
-        let (first, extra_bytes) = self.first(|recorder| self.record_forward_backward(recorder))?;
+        let both = "forward+backward";
+        let (first, extra_bytes) = self.first(both, |recorder| self.record_forward_backward(recorder))?;
         for (name, gradient) in self.gradients.named() {
             check.verify(self.job, name, gradient).await?;
         }
-        let times = Times::new(self.gpu, enough, |recorder| self.record_forward_backward(recorder)).await?;
+        let progress = self.progress(both);
+        let times = Times::new(self.gpu, enough, progress, |recorder| self.record_forward_backward(recorder)).await?;
         Ok(Pass { first, times, extra_bytes })
     }
 
     /// How long a first call takes, and how much memory.
-    fn first(&self, record: impl Fn(&mut Recorder) -> pliant::Result<()>) -> pliant::Result<(Duration, u64)> {
+    fn first(
+        &self,
+        pass: &str,
+        record: impl Fn(&mut Recorder) -> pliant::Result<()>,
+    ) -> pliant::Result<(Duration, u64)> {
+        let _progress = self.progress(&format!("first {pass}"));
         self.gpu.trim();
         let bytes_before = self.gpu.counts().buffer_bytes;
         let start = Instant::now();

@@ -8,6 +8,8 @@ pub(super) const KERNEL: u32 = 3;
 /// A few output channels that make one picture.
 pub(super) struct Filter {
     pub(super) name: &'static str,
+    /// What it does, in a few words.
+    pub(super) effect: &'static str,
     channels: &'static [Channel],
 }
 
@@ -20,20 +22,34 @@ struct Channel {
 
 /// All filters, in the order of their output channels.
 pub(super) const FILTERS: [Filter; 5] = [
-    Filter { name: "lens", channels: &each_colour([0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]) },
+    Filter {
+        name: "lens",
+        effect: "one tap, unfiltered",
+        channels: &each_colour([0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]),
+    },
     Filter {
         name: "smooth",
+        effect: "mean of nine taps",
         channels: &each_colour([0.0625, 0.125, 0.0625, 0.125, 0.25, 0.125, 0.0625, 0.125, 0.0625]),
     },
-    Filter { name: "sharpen", channels: &each_colour([0.0, -0.5, 0.0, -0.5, 3.0, -0.5, 0.0, -0.5, 0.0]) },
+    Filter {
+        name: "sharpen",
+        effect: "details raised",
+        channels: &each_colour([0.0, -0.5, 0.0, -0.5, 3.0, -0.5, 0.0, -0.5, 0.0]),
+    },
     Filter {
         name: "edges",
+        effect: "hue is direction",
         channels: &[
             Channel::grey([-1.0, 0.0, 1.0, -2.0, 0.0, 2.0, -1.0, 0.0, 1.0], 0.0),
             Channel::grey([-1.0, -2.0, -1.0, 0.0, 0.0, 0.0, 1.0, 2.0, 1.0], 0.0),
         ],
     },
-    Filter { name: "emboss", channels: &[Channel::grey([-1.0, -1.0, 0.0, -1.0, 0.0, 1.0, 0.0, 1.0, 1.0], 0.5)] },
+    Filter {
+        name: "emboss",
+        effect: "slope as relief",
+        channels: &[Channel::grey([-1.0, -1.0, 0.0, -1.0, 0.0, 1.0, 0.0, 1.0, 1.0], 0.5)],
+    },
 ];
 
 /// The output channels of all filters together.

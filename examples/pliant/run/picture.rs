@@ -3,18 +3,23 @@
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
+use super::filters::FILTERS;
 use super::problem::Problem;
-use crate::canvas::stroke;
+use crate::canvas::{DARK, LIGHT, LINE, paragraph, stroke, text};
 
 /// The longer side of the picture of sampling positions.
 const SAMPLES_SIDE: u32 = 1600;
-/// The width of the contact sheet, and the gaps between its pictures.
+/// The width of the contact sheet, the gaps between its pictures, and the scale of its text.
 const SHEET_WIDTH: u32 = 1000;
 const SHEET_GAP: u32 = 8;
-const SHEET_COLOUR: Rgb<u8> = Rgb([24, 24, 27]);
+const SHEET_SCALE: u32 = 2;
 
 const OWN_PLACE: [f32; 3] = [255.0, 255.0, 255.0];
 const SAMPLE: [f32; 3] = [255.0, 196.0, 60.0];
+
+/// What the picture of sampling positions shows.
+pub(super) const DOTS: &str = "White dots: some output pixels. Orange dots, at the ends of the lines: where the nine taps of each sample \
+                               the photo, which is dimmed here.";
 
 /// The photo, dimmed, and over it for some output pixels a white dot at their own place and lines to the dots where their
 /// taps sample.
@@ -52,21 +57,42 @@ fn evenly(extent: u32, longer: u32) -> impl Iterator<Item = u32> {
     (0..count).map(move |index| ((2 * index + 1) * extent / (2 * count)).min(extent - 1))
 }
 
-/// A grid of three by three: the large picture over two rows and columns at the top left, the small ones around it.
-pub(super) fn contact_sheet(large: &RgbImage, small: &[RgbImage]) -> RgbImage {
+/// A grid of three columns: the sampling positions over two rows and columns at the top left, the photo and what the filters make of it
+/// around them, then the mask; each with a line below it, and in the last cell why the pictures darken.
+pub(super) fn contact_sheet(
+    photo: &RgbImage,
+    problem: &Problem,
+    samples: &RgbImage,
+    responses: &[RgbImage],
+) -> RgbImage {
+    const CAPTION: u32 = (LINE + 3) * SHEET_SCALE;
     let cell_width = (SHEET_WIDTH - 4 * SHEET_GAP) / 3;
     let cell_height =
-        (u64::from(cell_width) * u64::from(large.height()) / u64::from(large.width())).clamp(40, 1200) as u32;
-    let [x, y] = [cell_width, cell_height].map(|extent| move |cell: u32| SHEET_GAP + cell * (extent + SHEET_GAP));
-    let mut sheet = RgbImage::from_pixel(SHEET_WIDTH, y(3), SHEET_COLOUR);
-    let mut put = |picture: &RgbImage, [row, column]: [u32; 2], cells: u32| {
-        let [width, height] = [cell_width, cell_height].map(|extent| cells * extent + (cells - 1) * SHEET_GAP);
+        (u64::from(cell_width) * u64::from(photo.height()) / u64::from(photo.width())).clamp(40, 1200) as u32;
+    let x = |column: u32| SHEET_GAP + column * (cell_width + SHEET_GAP);
+    let y = |row: u32| SHEET_GAP + row * (cell_height + CAPTION);
+    let mut sheet = RgbImage::from_pixel(SHEET_WIDTH, y(4), DARK);
+    let mut put = |picture: &RgbImage, caption: &str, [row, column]: [u32; 2], cells: u32| {
+        let width = cells * cell_width + (cells - 1) * SHEET_GAP;
+        let height = cell_height * width / cell_width;
         let fitted = imageops::resize(picture, width, height, FilterType::CatmullRom);
         imageops::replace(&mut sheet, &fitted, x(column).into(), y(row).into());
+        text(&mut sheet, [x(column), y(row) + height + 6], SHEET_SCALE, LIGHT, caption);
     };
-    put(large, [0, 0], 2);
-    for (picture, cell) in small.iter().zip([[0, 2], [1, 2], [2, 0], [2, 1], [2, 2]]) {
-        put(picture, cell, 1);
+    put(samples, "white: output pixels, orange: where their taps sample", [0, 0], 2);
+    put(photo, "original, undistorted", [0, 2], 1);
+    let cells = [[1, 2], [2, 0], [2, 1], [2, 2], [3, 0]];
+    for ((filter, picture), cell) in FILTERS.iter().zip(responses).zip(cells) {
+        put(picture, &format!("{}: {}", filter.name, filter.effect), cell, 1);
     }
+    let mask = problem.middle_mask();
+    let mask = RgbImage::from_fn(problem.width, problem.height, |x, y| {
+        let value = mask.get((y * problem.width + x) as usize).map_or(0.0, |value| value * 255.0);
+        Rgb([value.round() as u8; 3])
+    });
+    put(&mask, "mask: white is 1, black 0", [3, 1], 1);
+    let why = "The mask is what each sample counts: 1 in the lens, less and less away from it. So all that is computed darkens there; \
+               the original does not.";
+    paragraph(&mut sheet, [x(2), y(3) + CAPTION], cell_width, SHEET_SCALE, why);
     sheet
 }
