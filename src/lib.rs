@@ -46,10 +46,13 @@ mod gpu;
 mod kernels;
 mod ops;
 mod shape;
+#[cfg(any(feature = "onnx", feature = "safetensors"))]
+mod signature;
 
 pub use dtype::{DType, Element};
 pub use error::{Error, Result};
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
+pub use half;
 pub use ops::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DeformConv2dPlan,
     DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, Im2colPlan,

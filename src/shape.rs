@@ -21,11 +21,19 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A shape from extents of any integer width.
+    /// A shape from extents of any integer type: [`Shape::extents`]'s own, a host's `usize`, a file's `i64`.
+    ///
+    /// ```
+    /// # use pliant::Shape;
+    /// let rows = vec![0.5f32; 6];
+    /// let shape = Shape::new(&[2, rows.len()])?;
+    /// assert_eq!(Shape::new(&shape.extents()[1..])?, [6].into());
+    /// # Ok::<(), pliant::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Shape`] for more than six axes, or an extent beyond `u32`.
-    pub fn new(extents: &[usize]) -> Result<Self> {
+    /// [`Error::Shape`] for more than six axes, or an extent that is negative or beyond `u32`.
+    pub fn new<T: Copy + fmt::Display + TryInto<u32>>(extents: &[T]) -> Result<Self> {
         if extents.len() > MAX_RANK {
             return Err(Error::shape(
                 "shape",
@@ -34,8 +42,8 @@ impl Shape {
         }
         let mut shape = Self { extents: [1; MAX_RANK], rank: extents.len() as u8 };
         for (axis, &extent) in extents.iter().enumerate() {
-            shape.extents[axis] = u32::try_from(extent).map_err(|_| {
-                Error::shape("shape", format!("axis {axis} has extent {extent}; at most {} is possible", u32::MAX))
+            shape.extents[axis] = extent.try_into().map_err(|_| {
+                Error::shape("shape", format!("axis {axis} has extent {extent}; 0 to {} are possible", u32::MAX))
             })?;
         }
         Ok(shape)

@@ -1,6 +1,6 @@
 //! `onnx`: a model from an ONNX file, on inputs from NumPy's files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use pliant::onnx::{Model, ModelPlan, ValueInfo};
 
 use crate::Failure;
 use crate::device::Device;
-use crate::support::npy::Array;
+use crate::support::npy::{Array, named};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -35,12 +35,13 @@ pub(crate) struct Arguments {
 pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     let file = &arguments.model;
     let bytes = std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    let model = Model::read(&bytes)?;
+    let model = Model::read(&bytes).map_err(|error| format!("{}: {error}", file.display()))?;
     list("inputs", model.inputs());
     list("outputs", model.outputs());
-    let inputs = named(&arguments.inputs, model.inputs())?;
-    let outputs = named(&arguments.outputs, model.outputs())?;
-    let expected = named(&arguments.expected, model.outputs())?;
+    let names = |values| <[ValueInfo]>::iter(values).map(|value| value.name.as_str());
+    let inputs = named(&arguments.inputs, "input", names(model.inputs()))?;
+    let outputs = named(&arguments.outputs, "output", names(model.outputs()))?;
+    let expected = named(&arguments.expected, "output", names(model.outputs()))?;
     outputs.iter().try_for_each(|(_, file)| crate::output::file(file))?;
 
     let gpu = arguments.device.gpu().await?;
@@ -87,22 +88,6 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
 fn list(what: &str, values: &[ValueInfo]) {
     let values: Vec<_> = values.iter().map(ToString::to_string).collect();
     println!("{what:<8} {}", values.join(", "));
-}
-
-/// Files with the names that they were given with, or else, in order, those of the model.
-fn named<'a>(files: &[String], values: &'a [ValueInfo]) -> Result<Vec<(&'a str, PathBuf)>, Failure> {
-    let mut order = values.iter();
-    let mut named = Vec::new();
-    for file in files {
-        let by_name =
-            file.split_once('=').and_then(|(name, file)| Some((values.iter().find(|v| v.name == name)?, file)));
-        let (value, file) = match by_name {
-            Some(found) => found,
-            None => (order.next().ok_or_else(|| format!("the model has no place for {file}"))?, file.as_str()),
-        };
-        named.push((value.name.as_str(), Path::new(file).to_path_buf()));
-    }
-    Ok(named)
 }
 
 fn agrees(actual: &Array, expected: &Array, tolerance: f32) -> bool {

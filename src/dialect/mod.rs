@@ -57,8 +57,8 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    Conv2d, Conv2dGeometry, Conv2dInputs, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs, NCHW, axis, divides,
-    extents,
+    Conv2d, Conv2dGeometry, Conv2dInputs, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs, NCHW, WEIGHT,
+    divides, extents, likely,
 };
 use crate::shape::Shape;
 
@@ -212,6 +212,7 @@ fn same_kernel(argument: &'static str, stated: [i64; 2], [height, width]: [u32; 
 
 /// What attributes are resolved against.
 struct Sizes {
+    input: Shape,
     channels: u32,
     /// Height and width of the image.
     image: [u32; 2],
@@ -224,24 +225,28 @@ struct Sizes {
 impl Sizes {
     fn new(input: Shape, weight: Shape) -> Result<Self> {
         let [_, channels, height, width] = extents("input", input, NCHW)?;
-        let axes = [axis("out_channels"), axis("channels"), axis("kernel_height"), axis("kernel_width")];
-        let [out_channels, group_channels, kernel_height, kernel_width] = extents("weight", weight, axes)?;
+        let [out_channels, group_channels, kernel_height, kernel_width] = extents("weight", weight, WEIGHT)?;
         let kernel = [kernel_height, kernel_width];
-        Ok(Self { channels, image: [height, width], out_channels, group_channels, kernel })
+        Ok(Self { input, channels, image: [height, width], out_channels, group_channels, kernel })
     }
 
     /// Groups as an attribute of the system's states them.
     fn groups(&self, argument: &'static str, value: i64) -> Result<u32> {
         let groups = count(argument, value)?;
-        divides(argument, groups, self.channels, "input")?;
+        divides(argument, groups, self.channels, "input").map_err(|error| error.perhaps(self.channels_last(groups)))?;
         divides(argument, groups, self.out_channels, "output")?;
         Ok(groups)
+    }
+
+    /// Whether the input has the channels of so many groups along its last axis.
+    fn channels_last(&self, groups: u32) -> Option<String> {
+        likely::channels_last("input", self.input, u64::from(self.group_channels) * u64::from(groups))
     }
 
     /// Offset groups as an attribute of the system's states them.
     fn offset_groups(&self, argument: &'static str, value: i64) -> Result<u32> {
         let groups = count(argument, value)?;
-        divides(argument, groups, self.channels, "input")?;
+        divides(argument, groups, self.channels, "input").map_err(|error| error.perhaps(self.channels_last(1)))?;
         Ok(groups)
     }
 }

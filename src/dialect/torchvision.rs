@@ -4,7 +4,7 @@ use super::{AutoPad, Sizes, checked, checked_plain, counts, pixels, sampling_rat
 use crate::error::{Error, Result};
 use crate::geometry::{
     self, BATCH, Border, Conv2dInputs, DeformConv2dInputs, EdgeDerivative, OffsetLayout, RoiAlignGeometry,
-    RoiAlignInputs, RoiChannels, axis, extents,
+    RoiAlignInputs, RoiChannels, axis, extents, likely,
 };
 use crate::gpu::Tensor;
 use crate::shape::Shape;
@@ -71,7 +71,7 @@ impl DeformConv2d {
             let message = format!(
                 "weight takes {group_channels} input channels per group; they do not divide {channels} input channels"
             );
-            return Err(Error::shape("weight", message));
+            return Err(Error::shape("weight", message).perhaps(sizes.channels_last(1)));
         }
         // What the offset's height and width should be is the geometry's to say.
         let axes = [BATCH, axis("channels"), ("height", true), ("width", true)];
@@ -81,7 +81,9 @@ impl DeformConv2d {
             let message = format!(
                 "offset has {offset_channels} channels; 2 x {kernel_height} x {kernel_width} taps need a multiple of {each}"
             );
-            return Err(Error::shape("offset", message));
+            let points = each / 2 * (u64::from(offset_channels) / (each / 2 * 3));
+            let layout = likely::other_layout(offset_channels, points, OffsetLayout::Separate);
+            return Err(Error::shape("offset", message).perhaps(layout));
         }
         let offset_groups = (u64::from(offset_channels) / each) as u32;
         if !channels.is_multiple_of(offset_groups) {
@@ -102,7 +104,11 @@ impl DeformConv2d {
             edge_derivative: EdgeDerivative::OneSided,
             offset_layout: OffsetLayout::Separate,
         };
-        checked(op, shapes)
+        checked(op, shapes).map_err(|error| match error {
+            // Groups that were inferred from an axis that is none of channels.
+            Error::Attribute { argument: "groups", .. } => error.perhaps(sizes.channels_last(1)),
+            error => error,
+        })
     }
 }
 

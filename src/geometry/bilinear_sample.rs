@@ -1,4 +1,4 @@
-use super::{BATCH, Border, EdgeDerivative, NCHW, axis, check_elements, check_padded_extent, expect, extents};
+use super::{BATCH, Border, EdgeDerivative, NCHW, axis, check_elements, check_padded_extent, expect, extents, likely};
 use crate::error::Result;
 use crate::shape::Shape;
 
@@ -54,7 +54,8 @@ impl BilinearSampleGeometry {
         let axes = [BATCH, axis("planes"), axis("height"), axis("width")];
         let [images, planes, out_height, out_width] = extents("positions", shapes.positions, axes)?;
         expect("positions", "images", images, batch.into(), "the input's batch is")?;
-        expect("positions", "planes", planes, 2, "y and x need")?;
+        expect("positions", "planes", planes, 2, "y and x need")
+            .map_err(|error| error.perhaps(likely::channels_last("positions", shapes.positions, 2)))?;
         let BilinearSample { border, edge_derivative } = *op;
         let geometry = Self { border, edge_derivative, batch, channels, height, width, out_height, out_width };
         check_elements("output", geometry.output_shape())?;

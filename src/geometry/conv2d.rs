@@ -1,5 +1,5 @@
-use super::{Im2col, Im2colGeometry, WEIGHT, axis, check_elements, divides, expect, extents, positive};
-use crate::error::Result;
+use super::{Im2col, Im2colGeometry, WEIGHT, axis, check_elements, divides, expect, extents, likely};
+use crate::error::{Error, Result};
 use crate::shape::Shape;
 
 /// Plain two-dimensional convolution (cross-correlation, as every framework has it).
@@ -59,26 +59,26 @@ impl Conv2dGeometry {
     /// Checks a convolution's attributes and shapes.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) or [`Error::Attribute`](crate::Error::Attribute), with the two figures that disagree.
+    /// [`Error::Shape`] or [`Error::Attribute`], with the two figures that disagree.
     pub fn new(op: &Conv2d, shapes: &Conv2dInputs<Shape>) -> Result<Self> {
         let [out_channels, group_channels, kernel_height, kernel_width] = extents("weight", shapes.weight, WEIGHT)?;
         let Conv2d { stride, padding, dilation, groups } = *op;
         let window = Im2col { kernel: [kernel_height, kernel_width], stride, padding, dilation };
-        let im2col = Im2colGeometry::new(&window, shapes.input)?;
+        let channels_last =
+            || likely::channels_last("input", shapes.input, u64::from(group_channels) * u64::from(groups));
+        let im2col = Im2colGeometry::new(&window, shapes.input).map_err(|error| error.perhaps(channels_last()))?;
 
-        positive("groups", groups)?;
-        if u64::from(group_channels) * u64::from(groups) != u64::from(im2col.channels) {
-            let channels = im2col.channels;
-            let why = format!(
-                "input channels per group; {channels} input channels in {groups} group{} give",
+        let channels = im2col.channels;
+        divides("groups", groups, channels, "input").map_err(|error| error.perhaps(channels_last()))?;
+        let per_group = channels / groups;
+        if group_channels != per_group {
+            let message = format!(
+                "weight takes {group_channels} input channels per group; \
+                 {channels} input channels in {groups} group{} give {per_group}",
                 if groups == 1 { "" } else { "s" }
             );
-            let per_group = if channels.is_multiple_of(groups) {
-                (channels / groups).to_string()
-            } else {
-                format!("{channels}/{groups}")
-            };
-            return Err(crate::Error::shape("weight", format!("weight takes {group_channels} {why} {per_group}")));
+            let mistake = channels_last().or_else(|| likely::weight_order(shapes.weight, per_group));
+            return Err(Error::shape("weight", message).perhaps(mistake));
         }
         divides("groups", groups, out_channels, "output")?;
         if let Some(bias) = shapes.bias {

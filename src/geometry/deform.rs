@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::{BATCH, Conv2d, Conv2dGeometry, Conv2dInputs, Im2col, Im2colGeometry, axis, divides, expect, extents};
+use super::{Conv2d, Conv2dGeometry, Conv2dInputs, Im2col, Im2colGeometry, NCHW, divides, expect, extents, likely};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 
@@ -189,16 +189,20 @@ impl Deformation {
         let DeformIm2col { offset_groups, border, edge_derivative, offset_layout, .. } = *op;
         divides("offset_groups", offset_groups, im2col.channels, "input")?;
         let planes = |argument, shape: Shape, channels_per_point: u32| {
-            let axes = [BATCH, axis("channels"), axis("height"), axis("width")];
-            let [batch, channels, height, width] = extents(argument, shape, axes)?;
+            let [batch, channels, height, width] = extents(argument, shape, NCHW)?;
             expect(argument, "images", batch, im2col.batch.into(), "the input's batch is")?;
             let [kernel_height, kernel_width] = im2col.window.kernel;
-            let needs = u64::from(channels_per_point) * u64::from(offset_groups) * u64::from(im2col.taps());
+            let points = u64::from(offset_groups) * u64::from(im2col.taps());
+            let needs = points.saturating_mul(channels_per_point.into());
             let why = format!(
                 "{channels_per_point} x {offset_groups} offset group{} x {kernel_height} x {kernel_width} taps need",
                 if offset_groups == 1 { "" } else { "s" }
             );
-            expect(argument, "channels", channels, needs, &why)?;
+            expect(argument, "channels", channels, needs, &why).map_err(|error| {
+                let other_layout = || likely::other_layout(channels, points, offset_layout);
+                let layout = if argument == "offset" { other_layout() } else { None };
+                error.perhaps(layout.or_else(|| likely::channels_last(argument, shape, needs)))
+            })?;
             expect(argument, "rows", height, im2col.out_height.into(), "the output's height is")?;
             expect(argument, "columns", width, im2col.out_width.into(), "the output's width is")
         };

@@ -64,7 +64,7 @@ macro_rules! gradients {
     ($(#[$doc:meta])* $name:ident { $($field:ident,)+ }) => {
         $(#[$doc])*
         ///
-        /// With `()` in place of tensors it names those that are wanted: all are in `ALL`, none in `default()`.
+        /// With `()` in place of tensors it names those that are wanted: `ALL` has all that there are, `default()` none.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name<T> {
             $(
@@ -81,12 +81,17 @@ macro_rules! gradients {
         }
 
         impl $name<()> {
-            /// All that there are: those of inputs that are absent do not count.
+            /// All that there are: those of inputs that are absent do not count. Any other value must not name these.
             pub const ALL: Self = Self { $($field: Some(()),)+ };
 
-            /// Of what belongs to each, that of those named here.
-            pub(crate) fn of<T>(&self, all: $name<T>) -> $name<T> {
-                $name { $($field: self.$field.and(all.$field),)+ }
+            /// Of what belongs to each input that there is, that of those named here.
+            pub(crate) fn of<T>(&self, present: $name<T>) -> crate::error::Result<$name<T>> {
+                if *self != Self::ALL {
+                    $(if self.$field.is_some() && present.$field.is_none() {
+                        return Err(crate::geometry::no_input(concat!("grad_", stringify!($field))));
+                    })+
+                }
+                Ok($name { $($field: self.$field.and(present.$field),)+ })
             }
         }
 
@@ -126,6 +131,7 @@ mod cross_entropy;
 mod deform;
 mod global_average_pool;
 mod im2col;
+pub(crate) mod likely;
 mod matmul;
 pub(crate) mod nn;
 mod roi;
@@ -228,6 +234,12 @@ pub(crate) fn expect(argument: &'static str, axis: &str, has: u32, needs: u64, w
         return Err(Error::shape(argument, format!("{argument} has {has} {axis}; {why} {needs}")));
     }
     Ok(())
+}
+
+/// The refusal of a gradient whose input is absent.
+pub(crate) fn no_input(gradient: &'static str) -> Error {
+    let input = gradient.trim_start_matches("grad_");
+    Error::shape(gradient, format!("{gradient} was asked for; the plan was made without {input}"))
 }
 
 /// The padded extent beyond which an image is refused: positions are `i32`, and their sums must not overflow.

@@ -1,4 +1,4 @@
-use super::{NCHW, check_elements, check_padded_extent, expect, extents, positive};
+use super::{NCHW, check_elements, check_padded_extent, expect, extents, likely, positive};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 
@@ -287,7 +287,9 @@ impl RoiPooling {
     /// The same with channels in a grid for each output channel.
     fn grouped(self, group: [u32; 2], out_channels: u64, why: &str) -> Result<Self> {
         let cells = u64::from(group[0]) * u64::from(group[1]);
-        expect("input", "channels", self.channels, out_channels.saturating_mul(cells), why)?;
+        let needs = out_channels.saturating_mul(cells);
+        expect("input", "channels", self.channels, needs, why)
+            .map_err(|error| error.perhaps(likely::channels_last("input", self.input_shape(), needs)))?;
         Ok(Self { group, out_channels: out_channels as u32, ..self })
     }
 
@@ -303,9 +305,13 @@ impl RoiPooling {
             expect("offset", "planes", planes, 2, "x and y need")?;
         }
         let classes = planes / 2;
-        if !planes.is_multiple_of(2) || !self.out_channels.is_multiple_of(classes) {
+        if !planes.is_multiple_of(2) {
+            let message = format!("offset has {planes} planes; x and y of each class need a multiple of 2");
+            return Err(Error::shape("offset", message));
+        }
+        if !self.out_channels.is_multiple_of(classes) {
             let message = format!(
-                "offset has {planes} planes; x and y of classes that divide {} output channels are needed",
+                "offset has {planes} planes, which makes {classes} classes; they do not divide {} output channels",
                 self.out_channels
             );
             return Err(Error::shape("offset", message));

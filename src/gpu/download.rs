@@ -291,3 +291,9 @@ mod waiter {
         shared.finish(Err(Error::DeviceLost("the device did not map the buffer".to_string())));
     }
 }
+
+impl<T> std::fmt::Debug for Download<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Download").field("elements", &self.elements).finish_non_exhaustive()
+    }
+}

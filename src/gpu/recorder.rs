@@ -284,3 +284,12 @@ impl Recorder {
         Ok([per_row as u32, rows as u32, layers as u32])
     }
 }
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder")
+            .field("gpu", &self.gpu)
+            .field("dispatches", &self.dispatches.len())
+            .finish_non_exhaustive()
+    }
+}

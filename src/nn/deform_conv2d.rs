@@ -26,8 +26,10 @@ pub struct DeformConv2dPlan {
     backward: OnceLock<()>,
 }
 
+ops::plan!(DeformConv2dPlan, |plan| { geometry: plan.geometry });
+
 /// All that a layer reads.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Read<T> {
     inputs: DeformConv2dInputs<T>,
     parameters: DeformConv2dParameters<T>,
@@ -227,7 +229,7 @@ impl DeformConv2dPlan {
         rounded(recorder, output, |recorder, output| self.convolution.forward_into(recorder, &read, output))
     }
 
-    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors: those of what there is.
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors; `ALL` stands for those of what there is.
     ///
     /// The first call compiles what the backward pass needs.
     ///
@@ -253,7 +255,7 @@ impl DeformConv2dPlan {
             offset_bias: p.offset_bias,
             mask_weight: p.mask_weight,
             mask_bias: p.mask_bias,
-        });
+        })?;
         let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
         let destinations = gradients.map(|gradient| gradient);
         self.backward_into(recorder, inputs, parameters, field, grad_output, &destinations)?;

@@ -33,6 +33,8 @@ pub struct DeformRoiPoolPlan {
     modulation: Option<Modulation>,
 }
 
+ops::plan!(DeformRoiPoolPlan, |plan| { geometry: plan.geometry });
+
 /// What makes masks, and multiplies by them.
 struct Modulation {
     fc: Stack,
@@ -41,7 +43,7 @@ struct Modulation {
 }
 
 /// All that a layer reads.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Read<T> {
     inputs: DeformRoiPoolInputs<T>,
     parameters: DeformRoiPoolParameters<T>,
@@ -318,7 +320,7 @@ impl DeformRoiPoolPlan {
             mask_bias_0: p.mask_bias_0,
             mask_weight_1: p.mask_weight_1,
             mask_bias_1: p.mask_bias_1,
-        });
+        })?;
         let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
         self.backward_into(recorder, inputs, parameters, grad_output, &gradients.map(|gradient| gradient))?;
         Ok(gradients)

@@ -1,6 +1,6 @@
 //! Parameters from safetensors files.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
@@ -10,6 +10,7 @@ use super::{DeformConv2d, DeformConv2dParameters, DeformConv2dSizes, Mask};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Tensor};
 use crate::shape::Shape;
+use crate::signature;
 
 /// A safetensors file that has been checked, over its bytes.
 ///
@@ -26,6 +27,12 @@ use crate::shape::Shape;
 /// ```
 pub struct Weights<'a> {
     tensors: SafeTensors<'a>,
+}
+
+impl fmt::Debug for Weights<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
 }
 
 /// The names under which a system stores the parameters of a [`DeformConv2d`], behind the layer's own: `layer2.0.conv2`.
@@ -53,8 +60,16 @@ impl<'a> Weights<'a> {
     /// [`Error::Malformed`] where it is no safetensors file.
     pub fn read(bytes: &'a [u8]) -> Result<Self> {
         let tensors = SafeTensors::deserialize(bytes)
-            .map_err(|error| Error::Malformed(format!("the file is no safetensors file: {error}")))?;
+            .map_err(|error| signature::why(bytes, signature::SAFETENSORS, error))
+            .map_err(|why| Error::Malformed(format!("the file is no safetensors file: {why}")))?;
         Ok(Self { tensors })
+    }
+
+    /// The names of all tensors, in alphabetical order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        let mut names = self.tensors.names();
+        names.sort_unstable();
+        names.into_iter()
     }
 
     /// The shape of a tensor, if there is one of that name.
@@ -98,8 +113,9 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// The parameters of a layer: `name` and what the system has put behind it. Whether there is a bias is the file's to say; kernel and
-    /// channels are those of the weight, and the others must fit it.
+    /// The parameters of a layer: `name` and what the system has put behind it. Whether the convolution itself has a bias is the file's to
+    /// say; those of offsets and masks must have theirs, as they do in every system, but for a convolution beside torchvision's layer. Kernel
+    /// and channels are those of the weight, and the others must fit it.
     ///
     /// # Errors
     /// As [`Weights::tensor`], for each of them; what [`DeformConv2d::parameter_shapes`] gives.
@@ -110,7 +126,7 @@ impl<'a> Weights<'a> {
         name: &str,
         naming: Naming,
     ) -> Result<DeformConv2dParameters<Tensor>> {
-        let names = self.names(name, naming)?;
+        let names = self.parameter_names(name, naming)?;
         let shapes = self.shapes(layer, &names)?;
         let mut named = names.named().into_iter().flat_map(|(_, name)| name);
         shapes.try_map(|&shape| match named.next() {
@@ -120,11 +136,11 @@ impl<'a> Weights<'a> {
     }
 
     /// The names of a layer's parameters in this file.
-    fn names(&self, name: &str, naming: Naming) -> Result<DeformConv2dParameters<String>> {
+    fn parameter_names(&self, name: &str, naming: Naming) -> Result<DeformConv2dParameters<String>> {
         let offset_conv = match naming {
             Naming::Torchvision("") => format!("{name}.conv_offset"),
             Naming::Torchvision(conv) => conv.to_string(),
-            Naming::Mmcv if !self.has(&format!("{name}.conv_offset.weight")) => format!("{name}_offset"),
+            Naming::Mmcv if self.is_old(name) => format!("{name}_offset"),
             Naming::Mmcv => format!("{name}.conv_offset"),
             Naming::Detectron2 => format!("{name}_offset"),
             Naming::BasicVsrPlusPlus => self.last_of(&format!("{name}.conv_offset"))?,
@@ -133,11 +149,15 @@ impl<'a> Weights<'a> {
         let mask_conv = (naming == Naming::BiRefNet).then(|| format!("{name}.modulator_conv"));
         let conv = if naming == Naming::BiRefNet { format!("{name}.regular_conv") } else { name.to_string() };
         let weight = |conv: &String| format!("{conv}.weight");
-        let bias = |conv: &String| Some(format!("{conv}.bias")).filter(|bias| self.has(bias));
+        let optional = |conv: &String| Some(format!("{conv}.bias")).filter(|bias| self.has(bias));
+        let bias = |conv: &String| match naming {
+            Naming::Torchvision(_) => optional(conv),
+            _ => Some(format!("{conv}.bias")),
+        };
         Ok(DeformConv2dParameters {
             weight: weight(&conv),
             offset_weight: weight(&offset_conv),
-            bias: bias(&conv),
+            bias: optional(&conv),
             offset_bias: bias(&offset_conv),
             mask_weight: mask_conv.as_ref().map(weight),
             mask_bias: mask_conv.as_ref().and_then(bias),
@@ -151,8 +171,13 @@ impl<'a> Weights<'a> {
         });
         match numbers.max() {
             Some(number) => Ok(format!("{stack}.{number}")),
-            None => Err(Error::Malformed(format!("the file has no tensor {stack}.N.weight"))),
+            None => Err(self.missing(&format!("{stack}.N.weight"))),
         }
+    }
+
+    /// Whether the offsets of mmcv's layer have the name of older files.
+    fn is_old(&self, name: &str) -> bool {
+        self.has(&format!("{name}_offset.weight")) && !self.has(&format!("{name}.conv_offset.weight"))
     }
 
     /// The shapes that the parameters must have, of which the file has those of the same names.
@@ -162,14 +187,15 @@ impl<'a> Weights<'a> {
         names: &DeformConv2dParameters<String>,
     ) -> Result<DeformConv2dParameters<Shape>> {
         let of_weight = |name: &str| {
-            let shape = self.shape(name)?.ok_or_else(|| missing(name))?;
+            let shape = self.shape(name)?.ok_or_else(|| self.missing(name))?;
             <[u32; 4]>::try_from(shape.extents()).map_err(|_| {
                 let message = format!("the tensor {name} is {shape}, of {} axes; a weight has 4", shape.rank());
                 Error::shape("weight", message)
             })
         };
         let [out_channels, channels, kernel @ ..] = of_weight(&names.weight)?;
-        let [_, offset_channels, ..] = of_weight(&names.offset_weight)?;
+        let offset_weight = of_weight(&names.offset_weight)?;
+        let [offset_planes, offset_channels, ..] = offset_weight;
         let sizes = DeformConv2dSizes {
             channels: channels.saturating_mul(layer.groups),
             out_channels,
@@ -179,6 +205,12 @@ impl<'a> Weights<'a> {
             bias: names.bias.is_some(),
         };
         let shapes = layer.parameter_shapes(&sizes)?;
+        let points =
+            [layer.offset_groups, kernel[0], kernel[1]].into_iter().map(u64::from).fold(1, u64::saturating_mul);
+        if let Some(version) = layer.other_version(offset_planes, points, sizes.split) {
+            let (name, has, needs) = (&names.offset_weight, Shape::from(offset_weight), shapes.offset_weight);
+            return Err(Error::shape("tensor", format!("the tensor {name} is {has}; {needs} is needed; {version}")));
+        }
         Ok(DeformConv2dParameters {
             offset_bias: names.offset_bias.as_ref().and(shapes.offset_bias),
             mask_bias: names.mask_bias.as_ref().and(shapes.mask_bias),
@@ -191,21 +223,52 @@ impl<'a> Weights<'a> {
     }
 
     fn view(&self, name: &str, shape: Shape) -> Result<(TensorView<'_>, Shape)> {
-        let has = self.shape(name)?.ok_or_else(|| missing(name))?;
+        let has = self.shape(name)?.ok_or_else(|| self.missing(name))?;
         if has != shape {
             return Err(Error::shape("tensor", format!("the tensor {name} is {has}; {shape} is needed")));
         }
-        let view = self.tensors.tensor(name).map_err(|_| missing(name))?;
+        let view = self.tensors.tensor(name).map_err(|_| self.missing(name))?;
         Ok((view, has))
     }
+
+    /// The refusal of a name, with those of the file that are near it, or else the first.
+    fn missing(&self, name: &str) -> Error {
+        const LISTED: usize = 4;
+        let mut near: Vec<_> = self.names().filter(|other| is_near(name, other)).collect();
+        near.sort_by_key(|other| distance(name, other));
+        let (all, what) = match near.is_empty() {
+            true => (self.names().collect(), "has"),
+            false => (near, "has, near it,"),
+        };
+        let more = if all.len() > LISTED { format!(" and {} more", all.len() - LISTED) } else { String::new() };
+        let listed = all[..all.len().min(LISTED)].join(", ");
+        let listed = if listed.is_empty() { "none at all" } else { &listed };
+        Error::Malformed(format!("the file has no tensor {name}; it {what} {listed}{more}"))
+    }
+}
+
+/// Whether one name is the other behind a prefix, or differs from it by few letters.
+fn is_near(a: &str, b: &str) -> bool {
+    let behind = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|prefix| prefix.ends_with('.'));
+    behind(a, b) || behind(b, a) || distance(a, b) <= a.len() / 6
+}
+
+/// The letters to be inserted, left out or replaced that make one name of another.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
 }
 
 fn elements<T, const N: usize>(data: &[u8], element: impl Fn([u8; N]) -> T) -> Vec<T> {
     data.as_chunks().0.iter().map(|&bytes| element(bytes)).collect()
-}
-
-fn missing(name: &str) -> Error {
-    Error::Malformed(format!("the file has no tensor {name}"))
 }
 
 fn unknown(name: &str, dtype: impl Display) -> Error {

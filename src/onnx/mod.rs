@@ -24,7 +24,8 @@
 //! # }
 //! ```
 //!
-//! These operators are known, in opsets 7 to 28 of the default domain; a node of any other is refused by its name and type.
+//! These operators are known, in opsets 7 to 28 of the default domain; nodes of any other are refused, all of them at once, by name and
+//! type.
 //!
 //! | operator | restrictions |
 //! | --- | --- |

@@ -12,7 +12,7 @@ use crate::geometry::{
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::{
     BatchNormPlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, GlobalAveragePoolPlan, PackedWeight,
-    SplitPlan, UnaryPlan, Weight,
+    SplitPlan, UnaryPlan, Weight, printed,
 };
 use crate::shape::Shape;
 
@@ -24,6 +24,12 @@ pub struct ModelPlan {
     constants: HashMap<usize, Tensor>,
     values: usize,
 }
+
+printed!(ModelPlan, |plan| {
+    inputs: plan.inputs,
+    outputs: plan.outputs().collect::<Vec<_>>(),
+    steps: plan.steps.iter().map(|step| &step.place).collect::<Vec<_>>()
+});
 
 struct Output {
     name: String,

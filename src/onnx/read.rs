@@ -12,13 +12,35 @@ use crate::dialect::onnx::{Conv, DeformConv};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{BatchNorm, Binary, Unary};
+use crate::signature;
 
 /// Before 7, broadcasting was by attributes.
 const OPSETS: RangeInclusive<i64> = 7..=28;
 
+/// The operators of the default domain that can be read.
+const OPERATORS: [&str; 14] = [
+    "Add",
+    "BatchNormalization",
+    "Clip",
+    "Concat",
+    "Constant",
+    "Conv",
+    "DeformConv",
+    "GlobalAveragePool",
+    "Identity",
+    "Mul",
+    "Relu",
+    "Sigmoid",
+    "Split",
+    "Tanh",
+];
+
 pub(super) fn model(bytes: &[u8]) -> Result<Model> {
-    let model = ModelProto::decode(bytes).map_err(|error| malformed(format!("this is no ONNX model: {error}")))?;
-    let graph = model.graph.ok_or_else(|| malformed("this is no ONNX model: it has no graph"))?;
+    let no_model = |why: &dyn std::fmt::Display| {
+        malformed(format!("this is no ONNX model: {}", signature::why(bytes, "an ONNX model", why)))
+    };
+    let model = ModelProto::decode(bytes).map_err(|error| no_model(&error))?;
+    let graph = model.graph.ok_or_else(|| no_model(&"it has no graph"))?;
     let opset = model.opset_import.iter().find(|opset| is_default(&opset.domain));
     let opset = opset.ok_or_else(|| malformed("the model imports no opset of the default domain"))?.version;
     if !OPSETS.contains(&opset) {
@@ -54,11 +76,12 @@ impl<'a> Reader<'a> {
     }
 
     fn read(mut self) -> Result<Model> {
+        let mut missing = Missing::default();
         let mut inputs = Vec::new();
         for input in &self.graph.input {
             // Files of old list initializers as inputs too.
             if !self.initializers.contains_key(input.name.as_str()) {
-                inputs.push(value_info("input", input)?);
+                inputs.extend(missing.unless_unsupported(value_info("input", input))?);
                 self.new_value(&input.name)?;
             }
         }
@@ -66,16 +89,24 @@ impl<'a> Reader<'a> {
         for (index, node) in self.graph.node.iter().enumerate() {
             let name = if node.name.is_empty() { format!("{index}") } else { format!("{:?}", node.name) };
             let place = format!("node {name} of type {}", node.op_type);
-            nodes.extend(self.node(node, &place).map_err(|error| error.at(&place))?);
+            match self.node(node, &place) {
+                Ok(read) => nodes.extend(read),
+                Err(Error::Unsupported(message)) => {
+                    missing.node(&node.op_type, name, message);
+                    self.pass_over(node).map_err(|error| error.at(&place))?;
+                }
+                Err(error) => return Err(error.at(&place)),
+            }
         }
         let mut outputs = Vec::new();
         let mut output_values = Vec::new();
         for output in &self.graph.output {
-            outputs.push(value_info("output", output)?);
+            outputs.extend(missing.unless_unsupported(value_info("output", output))?);
             output_values.push(self.value(&output.name)?.ok_or_else(|| {
                 malformed(format!("output {:?} is given by no node, input or initializer", output.name))
             })?);
         }
+        missing.finish()?;
         if outputs.is_empty() {
             return Err(malformed("the model has no outputs"));
         }
@@ -95,6 +126,12 @@ impl<'a> Reader<'a> {
             return Err(malformed(format!("{name:?} is given twice")));
         }
         Ok(())
+    }
+
+    /// Gives the outputs of a node that cannot be read a value each, so that those behind it can be.
+    fn pass_over(&mut self, node: &'a NodeProto) -> Result<()> {
+        let outputs = node.output.iter().map(String::as_str).filter(|name| !name.is_empty());
+        outputs.map(|name| self.new_value(name).map(drop)).collect()
     }
 
     fn new_constant(&mut self, name: &'a str, constant: Constant) -> Result<usize> {
@@ -119,6 +156,9 @@ impl<'a> Reader<'a> {
     fn node(&mut self, node: &'a NodeProto, place: &str) -> Result<Option<Node>> {
         if !is_default(&node.domain) {
             return Err(Error::Unsupported(format!("operators of the domain {:?} are not known", node.domain)));
+        }
+        if !OPERATORS.contains(&node.op_type.as_str()) {
+            return Err(unknown_operator());
         }
         let mut inputs = Vec::new();
         for name in without_absent(&node.input) {
@@ -288,7 +328,7 @@ impl<'a> Reader<'a> {
                 let (scale, shift) = BatchNorm::fold(gamma, beta, mean, variance, epsilon)?;
                 Ok(Operation::BatchNorm { scale, shift })
             }
-            _ => Err(Error::Unsupported("operators of this type are not known".into())),
+            _ => Err(unknown_operator()),
         }
     }
 
@@ -306,6 +346,56 @@ impl<'a> Reader<'a> {
         self.constants
             .get(&value)
             .ok_or_else(|| Error::Unsupported(format!("{name} is computed by the model; it must be constant")))
+    }
+}
+
+fn unknown_operator() -> Error {
+    Error::Unsupported("operators of this type are not known".into())
+}
+
+/// All that a file has and that cannot be done, to be told at once.
+#[derive(Default)]
+struct Missing<'a> {
+    /// What is wrong with inputs and outputs.
+    values: Vec<String>,
+    /// The type of some nodes, what is wrong with them, and their names.
+    nodes: Vec<(&'a str, String, Vec<String>)>,
+}
+
+impl<'a> Missing<'a> {
+    /// The names that are listed of nodes with the same fault.
+    const NAMES: usize = 4;
+
+    /// What was read, or nothing where that cannot be done.
+    fn unless_unsupported<T>(&mut self, read: Result<T>) -> Result<Option<T>> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(Error::Unsupported(message)) => {
+                self.values.push(message);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn node(&mut self, op_type: &'a str, name: String, message: String) {
+        match self.nodes.iter_mut().find(|(of_type, fault, _)| *of_type == op_type && *fault == message) {
+            Some((_, _, names)) => names.push(name),
+            None => self.nodes.push((op_type, message, vec![name])),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        let nodes = self.nodes.into_iter().map(|(op_type, message, names)| match &names[..] {
+            [name] => format!("node {name} of type {op_type}: {message}"),
+            names => {
+                let more = if names.len() > Self::NAMES { ", ..." } else { "" };
+                let listed = names[..names.len().min(Self::NAMES)].join(", ");
+                format!("{} nodes of type {op_type} ({listed}{more}): {message}", names.len())
+            }
+        });
+        let all: Vec<_> = self.values.into_iter().chain(nodes).collect();
+        if all.is_empty() { Ok(()) } else { Err(Error::Unsupported(all.join("; "))) }
     }
 }
 

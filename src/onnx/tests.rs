@@ -201,7 +201,65 @@ fn graphs_are_refused() {
         refused(ModelProto { opset_import: Vec::new(), ..model.clone() }),
         "the model imports no opset of the default domain"
     );
-    assert_eq!(refused(ModelProto { graph: None, ..model }), "this is no ONNX model: it has no graph");
+    let without = ModelProto { graph: None, ..model };
+    let bytes = without.encoded_len();
+    assert_eq!(
+        refused(without),
+        format!("this is no ONNX model: it has no graph; it has {bytes} bytes: is it complete?")
+    );
+}
+
+/// One file, many faults: those of a kind together.
+#[test]
+fn all_that_is_missing_is_told_at_once() {
+    let named = |name: &str, node: NodeProto| NodeProto { name: name.into(), ..node };
+    let mut model = of_node(19, named("first", node("Softmax", &["x"], &["a"])));
+    let graph = model.graph.as_mut().unwrap();
+    graph.input.push(value("ids", data_type::INT64, &[1]));
+    // Outputs that no operator here has, inputs that no node before gives, and what depends on them.
+    graph.node.push(named("top", node("TopK", &["a", "elsewhere"], &["b", "c"])));
+    graph.node.push(named("relu", node("Relu", &["b"], &["d"])));
+    graph.node.push(named("second", node("Softmax", &["d"], &["e"])));
+    graph.node.push(named("clip", node("Clip", &["e", "x"], &["f"])));
+    graph.node.push(NodeProto { domain: "com.example".into(), ..node("Relu", &["f"], &["y"]) });
+    assert_eq!(
+        read(&model).unwrap_err(),
+        Error::Unsupported(
+            "input \"ids\": INT64 was given; tensors hold FLOAT, FLOAT16 or BFLOAT16; \
+             2 nodes of type Softmax (\"first\", \"second\"): operators of this type are not known; \
+             node \"top\" of type TopK: operators of this type are not known; \
+             node \"clip\" of type Clip: min is computed by the model; it must be constant; \
+             node \"n\" of type Relu: operators of the domain \"com.example\" are not known"
+                .into()
+        )
+    );
+    // Of many, some are named.
+    let mut model = of_node(19, node("Relu", &["x"], &["y"]));
+    let many = (0..9).map(|index| named("", node("Erf", &["x"], &[&format!("e{index}")])));
+    model.graph.as_mut().unwrap().node.extend(many);
+    let expected = "9 nodes of type Erf (1, 2, 3, 4, ...): operators of this type are not known";
+    assert_eq!(read(&model).unwrap_err().to_string(), expected);
+    // A file that is wrong in itself is told first.
+    model.graph.as_mut().unwrap().node.push(node("Relu", &["nothing"], &["z"]));
+    assert!(matches!(read(&model), Err(Error::Malformed(_))));
+}
+
+#[test]
+fn files_of_another_kind_are_told() {
+    let refused = |bytes: &[u8]| Model::read(bytes).unwrap_err().to_string();
+    for (bytes, kind) in [
+        (&b""[..], "an empty file"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG image"),
+        (b"PK\x03\x04\x14\0", "a ZIP archive, such as torch.save (.pt, .pth) and np.savez (.npz) write"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer: `git lfs pull` fetches the file itself"),
+        (b"\x20\0\0\0\0\0\0\0{\"x\":{\"dtype\"", "a safetensors file"),
+    ] {
+        assert_eq!(refused(bytes), format!("this is no ONNX model: it looks like {kind}"));
+    }
+    let bytes = of_node(19, node("Relu", &["x"], &["y"])).encode_to_vec();
+    let cut = &bytes[..bytes.len() / 2];
+    let message = refused(cut);
+    assert!(message.ends_with(&format!("; it has {} bytes: is it complete?", cut.len())), "{message}");
 }
 
 #[test]

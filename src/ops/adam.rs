@@ -12,6 +12,8 @@ pub struct AdamPlan {
     geometry: AdamGeometry,
 }
 
+printed!(AdamPlan, |plan| { inputs: plan.contract.inputs, geometry: plan.geometry });
+
 impl AdamPlan {
     /// Checks the problem and compiles what it needs.
     ///

@@ -6,6 +6,7 @@ use super::convert::{Rows, round, widen};
 use super::{Argument, Contract, Named, check_apart};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::geometry::no_input;
 use crate::gpu::{Recorder, Tensor, TensorSpec};
 
 /// Where a gradient goes. Shape and element type are those of the input that it is the gradient of.
@@ -109,8 +110,7 @@ impl<I> Contract<I> {
         let mut before: Vec<(&str, &Tensor)> = Vec::new();
         for (name, spec, tensor) in destinations {
             let Some(spec) = spec else {
-                let of = name.trim_start_matches("grad_");
-                return Err(Error::shape(name, format!("{name} was asked for; the plan was made without {of}")));
+                return Err(no_input(name));
             };
             self.check_argument(recorder, name, spec, tensor.into())?;
             read.iter().try_for_each(|&read| check_apart((name, tensor), read))?;

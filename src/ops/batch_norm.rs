@@ -13,6 +13,8 @@ pub struct BatchNormPlan {
     geometry: BatchNormGeometry,
 }
 
+plan!(BatchNormPlan, |plan| { geometry: plan.geometry });
+
 impl BatchNormPlan {
     /// Checks the problem and compiles what it needs.
     ///
@@ -90,7 +92,7 @@ impl BatchNormPlan {
         wanted: &BatchNormGradients<()>,
     ) -> Result<BatchNormGradients<Tensor>> {
         let BatchNormInputs { input, scale, shift } = self.contract.inputs;
-        let specs = wanted.of(BatchNormGradients { input: Some(input), scale: Some(scale), shift: Some(shift) });
+        let specs = wanted.of(BatchNormGradients { input: Some(input), scale: Some(scale), shift: Some(shift) })?;
         let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
         self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
         Ok(gradients)

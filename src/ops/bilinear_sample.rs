@@ -27,6 +27,8 @@ pub struct BilinearSamplePlan {
     backward: OnceLock<Backward>,
 }
 
+plan!(BilinearSamplePlan, |plan| { geometry: plan.geometry });
+
 /// Samples at positions are those of a window of one tap, which starts at pixel (0, 0) wherever it stands.
 struct Backward {
     columns: Columns,
@@ -172,7 +174,7 @@ impl BilinearSamplePlan {
         wanted: &BilinearSampleGradients<()>,
     ) -> Result<BilinearSampleGradients<Tensor>> {
         let BilinearSampleInputs { input, positions } = self.contract.inputs;
-        let specs = wanted.of(BilinearSampleGradients { input: Some(input), positions: Some(positions) });
+        let specs = wanted.of(BilinearSampleGradients { input: Some(input), positions: Some(positions) })?;
         let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
         self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
         Ok(gradients)

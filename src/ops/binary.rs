@@ -13,6 +13,8 @@ pub struct BinaryPlan {
     geometry: BinaryGeometry,
 }
 
+plan!(BinaryPlan, |plan| { geometry: plan.geometry });
+
 impl BinaryPlan {
     /// Checks the problem and compiles what it needs.
     ///
@@ -64,7 +66,7 @@ impl BinaryPlan {
         wanted: &BinaryGradients<()>,
     ) -> Result<BinaryGradients<Tensor>> {
         let BinaryInputs { a, b } = self.contract.inputs;
-        let specs = wanted.of(BinaryGradients { a: Some(a), b: Some(b) });
+        let specs = wanted.of(BinaryGradients { a: Some(a), b: Some(b) })?;
         let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
         self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
         Ok(gradients)

@@ -12,6 +12,8 @@ pub struct ConcatPlan {
     geometry: ConcatGeometry,
 }
 
+plan!(ConcatPlan, |plan| { geometry: plan.geometry });
+
 impl ConcatPlan {
     /// Checks the problem and compiles what it needs.
     ///

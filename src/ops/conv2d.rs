@@ -14,6 +14,8 @@ pub struct Conv2dPlan {
     convolution: Convolution,
 }
 
+plan!(Conv2dPlan, |plan| { geometry: plan.geometry, strategy: plan.strategy() });
+
 impl Conv2dPlan {
     /// Checks the problem, chooses a strategy, and compiles what it needs.
     ///
@@ -98,7 +100,7 @@ impl Conv2dPlan {
         })
     }
 
-    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors: those of inputs that there are.
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors; `ALL` stands for those of inputs that there are.
     ///
     /// The first call compiles what the backward pass needs.
     ///
@@ -112,7 +114,7 @@ impl Conv2dPlan {
         wanted: &Conv2dGradients<()>,
     ) -> Result<Conv2dGradients<Tensor>> {
         let Conv2dInputs { input, weight, bias } = self.contract.inputs;
-        let specs = wanted.of(Conv2dGradients { input: Some(input), weight: Some(weight), bias });
+        let specs = wanted.of(Conv2dGradients { input: Some(input), weight: Some(weight), bias })?;
         let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
         self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
         Ok(gradients)

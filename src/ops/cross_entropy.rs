@@ -16,6 +16,8 @@ pub struct CrossEntropyPlan {
     geometry: CrossEntropyGeometry,
 }
 
+plan!(CrossEntropyPlan, |plan| { geometry: plan.geometry });
+
 impl CrossEntropyPlan {
     /// Checks the problem and compiles what it needs.
     ///

@@ -14,6 +14,8 @@ pub struct DeformConv2dPlan {
     convolution: Convolution,
 }
 
+plan!(DeformConv2dPlan, |plan| { geometry: plan.geometry, strategy: plan.strategy() });
+
 impl DeformConv2dPlan {
     /// Checks the problem, chooses a strategy, and compiles what it needs.
     ///
@@ -104,7 +106,7 @@ impl DeformConv2dPlan {
         })
     }
 
-    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors: those of inputs that there are.
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors; `ALL` stands for those of inputs that there are.
     ///
     /// The first call compiles what the backward pass needs.
     ///
@@ -119,7 +121,7 @@ impl DeformConv2dPlan {
     ) -> Result<DeformConv2dGradients<Tensor>> {
         let DeformConv2dInputs { input, offset, weight, mask, bias } = self.contract.inputs;
         let (input, offset, weight) = (Some(input), Some(offset), Some(weight));
-        let specs = wanted.of(DeformConv2dGradients { input, offset, weight, mask, bias });
+        let specs = wanted.of(DeformConv2dGradients { input, offset, weight, mask, bias })?;
         let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
         self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
         Ok(gradients)

@@ -12,6 +12,8 @@ pub struct DeformIm2colPlan {
     columns: Columns,
 }
 
+plan!(DeformIm2colPlan, |plan| { im2col: plan.columns.im2col, deformation: plan.columns.deformation });
+
 impl DeformIm2colPlan {
     /// Checks the problem and compiles what it needs.
     ///

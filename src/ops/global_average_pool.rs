@@ -16,6 +16,8 @@ pub struct GlobalAveragePoolPlan {
     geometry: GlobalAveragePoolGeometry,
 }
 
+plan!(GlobalAveragePoolPlan, |plan| { geometry: plan.geometry });
+
 impl GlobalAveragePoolPlan {
     /// Checks the problem and compiles what it needs.
     ///

@@ -12,6 +12,8 @@ pub struct Im2colPlan {
     columns: Columns,
 }
 
+plan!(Im2colPlan, |plan| { im2col: plan.columns.im2col });
+
 impl Im2colPlan {
     /// Checks the problem and compiles what it needs.
     ///

@@ -20,6 +20,8 @@ pub struct MatmulPlan {
     geometry: MatmulGeometry,
 }
 
+plan!(MatmulPlan, |plan| { geometry: plan.geometry });
+
 impl MatmulPlan {
     /// Checks the problem and compiles what it needs.
     ///
@@ -72,7 +74,7 @@ impl MatmulPlan {
         wanted: &MatmulGradients<()>,
     ) -> Result<MatmulGradients<Tensor>> {
         let MatmulInputs { a, b } = self.contract.inputs;
-        let specs = wanted.of(MatmulGradients { a: Some(a), b: Some(b) });
+        let specs = wanted.of(MatmulGradients { a: Some(a), b: Some(b) })?;
         let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
         self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
         Ok(gradients)

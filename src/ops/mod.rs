@@ -2,6 +2,38 @@
 //!
 //! Ops compose kernels. Shapes have been checked by the geometry; what is decided here is which kernels, in which pieces.
 
+/// Gives a plan what all have: the spec of its output, and how it is printed, with what is named behind its inputs and its output.
+macro_rules! plan {
+    ($plan:ident, |$this:ident| { $($name:ident: $value:expr),* }) => {
+        impl $plan {
+            /// Shape and element type of the output.
+            pub fn output_spec(&self) -> TensorSpec {
+                self.contract.output_spec()
+            }
+        }
+
+        $crate::ops::printed!($plan, |$this| {
+            inputs: $this.contract.inputs,
+            output: $this.output_spec()
+            $(, $name: $value)*
+        });
+    };
+}
+pub(crate) use plan;
+
+/// Has a plan printed with what is named: the rest is kernels and tables.
+macro_rules! printed {
+    ($plan:ident, |$this:ident| { $($name:ident: $value:expr),* }) => {
+        impl std::fmt::Debug for $plan {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let $this = self;
+                f.debug_struct(stringify!($plan))$(.field(stringify!($name), &$value))*.finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use printed;
+
 mod adam;
 mod backward;
 mod batch_norm;
@@ -180,6 +212,10 @@ impl<I> Contract<I> {
             return Err(Error::dtype(name, message));
         }
         Ok(())
+    }
+
+    pub(crate) fn output_spec(&self) -> TensorSpec {
+        self.output
     }
 
     pub(crate) fn output(&self, recorder: &Recorder) -> Result<Tensor> {

@@ -471,6 +471,8 @@ macro_rules! roi_plan {
             geometry: $geometry,
         }
 
+        plan!($plan, |plan| { geometry: plan.geometry });
+
         impl $plan {
             /// Checks the problem and compiles what the forward pass needs.
             ///
@@ -529,7 +531,7 @@ macro_rules! roi_plan {
                 wanted: &$gradients<()>,
             ) -> Result<$gradients<Tensor>> {
                 let planned = &self.contract.inputs;
-                let specs = wanted.of($gradients { input: Some(planned.input), $($optional: planned.$optional)? });
+                let specs = wanted.of($gradients { input: Some(planned.input), $($optional: planned.$optional)? })?;
                 let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
                 self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
                 Ok(gradients)

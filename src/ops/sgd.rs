@@ -12,6 +12,8 @@ pub struct SgdPlan {
     geometry: SgdGeometry,
 }
 
+printed!(SgdPlan, |plan| { inputs: plan.contract.inputs, geometry: plan.geometry });
+
 impl SgdPlan {
     /// Checks the problem and compiles what it needs.
     ///

@@ -15,6 +15,8 @@ pub struct SplitPlan {
     geometry: SplitGeometry,
 }
 
+printed!(SplitPlan, |plan| { input: plan.input, outputs: plan.output_specs().collect::<Vec<_>>(), geometry: plan.geometry });
+
 impl SplitPlan {
     /// Checks the problem and compiles what it needs.
     ///
@@ -26,6 +28,11 @@ impl SplitPlan {
         let contracts = geometry.output_shapes().into_iter().map(contract).collect::<Result<_>>()?;
         gpu.compile(&COPY_ROWS)?;
         Ok(Self { contracts, input, geometry })
+    }
+
+    /// Shapes and element types of the outputs, in the order of the sizes.
+    pub fn output_specs(&self) -> impl ExactSizeIterator<Item = TensorSpec> {
+        self.contracts.iter().map(Contract::output_spec)
     }
 
     /// Records the copies into new tensors, in the order of the sizes.

@@ -13,6 +13,8 @@ pub struct UnaryPlan {
     geometry: UnaryGeometry,
 }
 
+plan!(UnaryPlan, |plan| { geometry: plan.geometry });
+
 impl UnaryPlan {
     /// Checks the problem and compiles what it needs.
     ///

@@ -269,11 +269,17 @@ fn of_what_is_absent_it_is_refused_or_none() {
     let names: Vec<_> = gradients.named().map(|(name, _)| name).collect();
     assert_eq!(names, ["grad_input", "grad_offset", "grad_weight"]);
 
+    let refused = "grad_mask was asked for; the plan was made without mask";
+    let wanted = DeformConv2dGradients { mask: Some(()), ..DeformConv2dGradients::default() };
+    assert_eq!(op.backward(&inputs, &grad_output, &wanted).unwrap_err().to_string(), refused);
+    let wanted = DeformConv2dGradients { input: None, ..DeformConv2dGradients::ALL };
+    assert_eq!(op.backward(&inputs, &grad_output, &wanted).unwrap_err().to_string(), refused);
+
     let plan = DeformConv2dPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
     let destinations = DeformConv2dGradients { mask: Some(&grad_output), ..DeformConv2dGradients::default() };
     let error = plan.backward_into(&mut Recorder::new(gpu()), &inputs, &grad_output, &destinations).unwrap_err();
     assert!(matches!(error, Error::Shape { .. }));
-    assert_eq!(error.to_string(), "grad_mask was asked for; the plan was made without mask");
+    assert_eq!(error.to_string(), refused);
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -106,12 +106,17 @@ fn every_system_has_its_names() {
 fn what_a_file_lacks_is_named() {
     let layer = DeformConv2d { mask: Mask::Sigmoid, ..DeformConv2d::default() };
     type Tensors<'a> = &'a [(&'a str, &'a [usize], Dtype)];
-    let table: [(Tensors, &str); 6] = [
-        (&[("n.bias", &[8], Dtype::F32)], "the file has no tensor n.weight"),
-        (&[("n.weight", WEIGHT, Dtype::F32)], "the file has no tensor n_offset.weight"),
+    let table: [(Tensors, &str); 7] = [
+        (&[("n.bias", &[8], Dtype::F32)], "the file has no tensor n.weight; it has n.bias"),
+        (&[("n.weight", WEIGHT, Dtype::F32)], "the file has no tensor n.conv_offset.weight; it has n.weight"),
+        (
+            &[("n.weight", WEIGHT, Dtype::F32), ("n.conv_offset.weight", &[27, 4, 3, 3], Dtype::F32)],
+            "the file has no tensor n.conv_offset.bias; it has n.conv_offset.weight, n.weight",
+        ),
         (
             &[("n.weight", WEIGHT, Dtype::F32), ("n_offset.weight", &[18, 4, 3, 3], Dtype::F32)],
-            "the tensor n_offset.weight is 18x4x3x3; 27x4x3x3 is needed",
+            "the tensor n_offset.weight is 18x4x3x3; 27x4x3x3 is needed; \
+             18 would fit a layer without masks (Mask::None), or with a mask_weight",
         ),
         (
             &[("n.weight", &[8, 4, 9], Dtype::F32), ("n_offset.weight", &[27, 4, 3, 3], Dtype::F32)],

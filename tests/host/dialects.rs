@@ -341,6 +341,18 @@ fn torchvision_refuses() {
         "weight takes 3 input channels per group; they do not divide 7 input channels",
     );
     shape(
+        op(|s| s.input = [5, 8, 9, 3].into()),
+        "weight",
+        "weight takes 3 input channels per group; they do not divide 8 input channels; input (5x8x9x3) is read as \
+         (batch, channels, height, width) and has 3 along axis 3: are its axes in another order?",
+    );
+    shape(
+        op(|s| s.offset = [5, 18, 5, 9].into()),
+        "offset",
+        "offset has 18 channels; 2 x 3 x 2 taps need a multiple of 12; \
+         18 would fit OffsetLayout::Joint or OffsetLayout::Planes, which hold the mask too",
+    );
+    shape(
         op(|s| s.offset = [5, 34, 5, 9].into()),
         "offset",
         "offset has 34 channels; 2 x 3 x 2 taps need a multiple of 12",
@@ -481,7 +493,12 @@ fn openvino_refuses() {
         "deformable_group",
         "deformable_group is 4; it does not divide 6 input channels",
     );
-    shape(op(|a| a.deformable_group = 2), "offset", "offset has 36 channels; 2 x 2 offset groups x 3 x 2 taps need 24");
+    shape(
+        op(|a| a.deformable_group = 2),
+        "offset",
+        "offset has 36 channels; 2 x 2 offset groups x 3 x 2 taps need 24; \
+         36 would fit OffsetLayout::Joint or OffsetLayout::Planes, which hold the mask too",
+    );
     shape(
         op(|a| a.dilations = vec![7, 3]),
         "input",
@@ -551,7 +568,8 @@ fn mindspore_refuses() {
     shape(
         mindspore().op(&shapes([1, 3, 2, 4], 36)),
         "offset",
-        "offset has 36 channels; 3 x 3 offset groups x 3 x 2 taps need 54",
+        "offset has 36 channels; 3 x 3 offset groups x 3 x 2 taps need 54; \
+         36 would fit OffsetLayout::Separate, whose mask is a tensor of its own",
     );
     shape(
         mindspore().op(&masked(given)),

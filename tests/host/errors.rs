@@ -44,20 +44,22 @@ fn shapes_are_refused_with_both_numbers() {
             "weight (4x3x0x2) has kernel_height of extent 0; at least 1 is needed",
         ),
         (
-            |s| s.input = [33, 7, 5, 4].into(),
-            "weight",
-            "weight takes 3 input channels per group; 7 input channels in 2 groups give 7/2",
-        ),
-        (
             |s| s.weight = [4, 2, 3, 2].into(),
             "weight",
-            "weight takes 2 input channels per group; 6 input channels in 2 groups give 3",
+            "weight takes 2 input channels per group; 6 input channels in 2 groups give 3; input (33x6x5x4) is read as \
+             (batch, channels, height, width) and has 4 along axis 3: are its axes in another order?",
         ),
         (|s| s.bias = Some([5].into()), "bias", "bias has 5 channels; the weight's output channels are 4"),
         (
             |s| s.offset = [33, 34, 2, 6].into(),
             "offset",
             "offset has 34 channels; 2 x 3 offset groups x 3 x 2 taps need 36",
+        ),
+        (
+            |s| s.offset = [33, 54, 2, 6].into(),
+            "offset",
+            "offset has 54 channels; 2 x 3 offset groups x 3 x 2 taps need 36; \
+             54 would fit OffsetLayout::Joint or OffsetLayout::Planes, which hold the mask too",
         ),
         (|s| s.offset = [32, 36, 2, 6].into(), "offset", "offset has 32 images; the input's batch is 33"),
         (|s| s.offset = [33, 36, 3, 6].into(), "offset", "offset has 3 rows; the output's height is 2"),
@@ -116,6 +118,89 @@ fn attributes_are_refused_with_both_numbers() {
     shapes.bias = None;
     let error = DeformConv2dGeometry::new(&op, &shapes).unwrap_err();
     assert_eq!(error.to_string(), "groups is 2; it does not divide 3 output channels");
+    shapes.input = [33, 7, 5, 4].into();
+    let error = DeformConv2dGeometry::new(&op, &shapes).unwrap_err();
+    assert_eq!(error.to_string(), "groups is 2; it does not divide 7 input channels");
+}
+
+/// Each tensor as systems have it that keep channels last.
+#[test]
+fn axes_in_another_order_are_told() {
+    let image = |argument: &str, shape: Shape, channels: u32| {
+        format!(
+            "; {argument} ({shape}) is read as (batch, channels, height, width) and has {channels} along axis 3: \
+             are its axes in another order?"
+        )
+    };
+    let refused = |change: fn(&mut DeformConv2d, &mut DeformConv2dInputs<Shape>), input: Shape| {
+        let (mut op, mut shapes) = legal();
+        shapes.input = input;
+        change(&mut op, &mut shapes);
+        DeformConv2dGeometry::new(&op, &shapes).unwrap_err().to_string()
+    };
+    let (message, input) = ("weight takes 3 input channels per group; ", Shape::from([33, 8, 4, 6]));
+    let expected = format!("{message}8 input channels in 2 groups give 4{}", image("input", input, 6));
+    assert_eq!(refused(|_, _| {}, input), expected);
+    let input = [33, 5, 4, 6].into();
+    let expected = format!("groups is 2; it does not divide 5 input channels{}", image("input", input, 6));
+    assert_eq!(refused(|_, _| {}, input), expected);
+    // Where the axis that is taken for the width is smaller than the kernel.
+    let input = [33, 224, 224, 6].into();
+    let message = "the output would have no pixels: the padded input has width 9; a kernel of 7 taps 2 apart spans 13";
+    let kernel: fn(&mut DeformConv2d, &mut DeformConv2dInputs<Shape>) = |op, shapes| {
+        shapes.weight = [4, 3, 3, 7].into();
+        op.dilation = [2; 2];
+    };
+    assert_eq!(refused(kernel, input), format!("{message}{}", image("input", input, 6)));
+
+    let read = "is read as (out_channels, channels / groups, kernel_height, kernel_width)";
+    for (weight, has, axis) in [([4, 2, 5, 3], 2, 3), ([2, 2, 3, 4], 2, 2)] {
+        let shapes = Conv2dInputs { input: Shape::from([33, 6, 5, 7]), weight: Shape::from(weight), bias: None };
+        let op = Conv2d { groups: 2, padding: [2; 4], ..Conv2d::default() };
+        let expected = format!(
+            "weight takes {has} input channels per group; 6 input channels in 2 groups give 3; \
+             weight ({}) {read} and has 3 along axis {axis}: are its axes in another order?",
+            shapes.weight
+        );
+        assert_eq!(Conv2dGeometry::new(&op, &shapes).unwrap_err().to_string(), expected);
+    }
+
+    let (op, shapes) = legal();
+    let offset = [33, 2, 6, 36].into();
+    let error = DeformConv2dGeometry::new(&op, &DeformConv2dInputs { offset, ..shapes }).unwrap_err();
+    let message = "offset has 2 channels; 2 x 3 offset groups x 3 x 2 taps need 36";
+    assert_eq!(error.to_string(), format!("{message}{}", image("offset", offset, 36)));
+    let mask = [33, 2, 6, 18].into();
+    let error = DeformConv2dGeometry::new(&op, &DeformConv2dInputs { mask: Some(mask), ..shapes }).unwrap_err();
+    let message = "mask has 2 channels; 1 x 3 offset groups x 3 x 2 taps need 18";
+    assert_eq!(error.to_string(), format!("{message}{}", image("mask", mask, 18)));
+    let positions = [1, 5, 6, 2].into();
+    let shapes = BilinearSampleInputs { input: [1, 3, 7, 8].into(), positions };
+    let error = BilinearSampleGeometry::new(&BilinearSample::default(), &shapes).unwrap_err();
+    let message = "positions has 5 planes; y and x need 2";
+    assert_eq!(error.to_string(), format!("{message}{}", image("positions", positions, 2)));
+    let input = [1, 7, 8, 12].into();
+    let op = DeformPsRoiPool { output_dim: 3, group_size: 2, ..DeformPsRoiPool::default() };
+    let shapes = DeformPsRoiPoolInputs { input, rois: [1, 5].into(), offset: None };
+    let error = DeformPsRoiPoolGeometry::new(&op, &shapes).unwrap_err();
+    let message = "input has 7 channels; output_dim 3 in groups of 2 x 2 needs 12";
+    assert_eq!(error.to_string(), format!("{message}{}", image("input", input, 12)));
+}
+
+/// An offset that holds the mask where a mask of its own is meant, and one that holds none where it should.
+#[test]
+fn offsets_of_another_layout_are_told() {
+    let (op, shapes) = legal();
+    for (offset_layout, channels, fits) in [
+        (OffsetLayout::Separate, 54, "OffsetLayout::Joint or OffsetLayout::Planes, which hold the mask too"),
+        (OffsetLayout::Joint, 36, "OffsetLayout::Separate, whose mask is a tensor of its own"),
+        (OffsetLayout::Planes, 36, "OffsetLayout::Separate, whose mask is a tensor of its own"),
+    ] {
+        let op = DeformConv2d { offset_layout, ..op };
+        let shapes = DeformConv2dInputs { offset: [33, channels, 2, 6].into(), mask: None, ..shapes };
+        let message = DeformConv2dGeometry::new(&op, &shapes).unwrap_err().to_string();
+        assert!(message.ends_with(&format!("; {channels} would fit {fits}")), "{message}");
+    }
 }
 
 #[test]
@@ -293,8 +378,113 @@ fn a_batch_of_zero_is_legal() {
 }
 
 #[test]
+fn shapes_are_made_of_any_integers() {
+    let shape = Shape::from([2, 3, 4]);
+    assert_eq!(Shape::new(shape.extents()), Ok(shape));
+    assert_eq!(Shape::new(&[2i64, 3, 4]), Ok(shape));
+    assert_eq!(Shape::new(&[2usize, 3, 4]), Ok(shape));
+    let refused = |result: pliant::Result<Shape>| result.unwrap_err().to_string();
+    assert_eq!(refused(Shape::new(&[2, -3])), "axis 1 has extent -3; 0 to 4294967295 are possible");
+    assert_eq!(refused(Shape::new(&[1u64 << 32])), "axis 0 has extent 4294967296; 0 to 4294967295 are possible");
+}
+
+#[test]
 fn errors_and_tensors_cross_threads() {
     fn crosses<T: Clone + Send + Sync>() {}
     crosses::<Error>();
     crosses::<Tensor>();
+}
+
+/// A file with the named tensors, of one element each.
+#[cfg(feature = "safetensors")]
+fn weights(names: &[&str]) -> Vec<u8> {
+    use safetensors::tensor::{Dtype, TensorView};
+
+    let tensors = names.iter().map(|name| (*name, TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap()));
+    safetensors::serialize(tensors, None).unwrap()
+}
+
+#[cfg(feature = "safetensors")]
+#[test]
+fn missing_tensors_are_told_with_those_near_them() {
+    use pliant::nn::Weights;
+
+    let refused = |names: &[&str], name: &str| {
+        let bytes = weights(names);
+        let weights = Weights::read(&bytes).unwrap();
+        let mut sorted = names.to_vec();
+        sorted.sort_unstable();
+        assert_eq!(weights.names().collect::<Vec<_>>(), sorted);
+        weights.elements(name, [1]).unwrap_err().to_string()
+    };
+    let missing = |name, rest| format!("the file has no tensor {name}; it {rest}");
+    let [whole, part] = ["model.layer2.0.conv2.weight", "layer2.0.conv2.weight"];
+    assert_eq!(refused(&["head.bias", whole], part), missing(part, "has, near it, model.layer2.0.conv2.weight"));
+    assert_eq!(refused(&["head.bias", part], whole), missing(whole, "has, near it, layer2.0.conv2.weight"));
+    let near = "has, near it, layer2.0.conv1.weight, layer2.1.conv1.weight";
+    assert_eq!(refused(&["layer2.1.conv1.weight", "layer2.0.conv1.weight", "head.bias"], part), missing(part, near));
+    let first = "has a, b, c, d and 2 more";
+    assert_eq!(refused(&["f", "e", "d", "c", "b", "a"], part), missing(part, first));
+    assert_eq!(refused(&[], part), missing(part, "has none at all"));
+}
+
+#[cfg(feature = "safetensors")]
+#[test]
+fn files_that_are_no_weights_are_told() {
+    use pliant::nn::Weights;
+
+    let refused = |bytes: &[u8]| Weights::read(bytes).unwrap_err().to_string();
+    let archive = "a ZIP archive, such as torch.save (.pt, .pth) and np.savez (.npz) write";
+    assert_eq!(refused(b"PK\x03\x04\0\0\0\0"), format!("the file is no safetensors file: it looks like {archive}"));
+    let bytes = weights(&["a", "b"]);
+    for length in [4, bytes.len() - 1] {
+        let message = refused(&bytes[..length]);
+        assert!(message.ends_with(&format!("; it has {length} bytes: is it complete?")), "{message}");
+    }
+}
+
+#[test]
+fn files_that_are_no_arrays_are_told() {
+    use crate::support::npy::Array;
+
+    let folder = std::env::temp_dir().join(format!("pliant-arrays-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("x.npy");
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        Array::read(&file).err().unwrap()
+    };
+    let begin = format!("cannot read {}: an .npy file of numpy.save is needed: ", file.display());
+    assert_eq!(refused(include_bytes!("../../examples/data/chelsea.png")), format!("{begin}it looks like a PNG image"));
+    let header = b"\x93NUMPY\x01\0\x46\0{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
+    let mut array = header.to_vec();
+    array.resize(79, b' ');
+    array.push(b'\n');
+    array.extend([0; 24]);
+    for length in [array.len() - 1, 40] {
+        let message = refused(&array[..length]);
+        let end = format!("; it has {length} bytes: is it complete?");
+        assert!(message.starts_with(&begin) && message.ends_with(&end), "{message}");
+    }
+    std::fs::write(&file, &array).unwrap();
+    assert_eq!(Array::read(&file).map(|array| array.shape), Ok([2, 3].into()));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn files_are_given_for_what_the_model_has() {
+    use crate::support::npy::named;
+
+    let given = |files: &[&str]| {
+        let files: Vec<_> = files.iter().map(ToString::to_string).collect();
+        named(&files, "input", ["x", "/y"].into_iter())
+    };
+    let files = |files: [(&'static str, &str); 2]| Ok(files.map(|(name, file)| (name, file.into())).to_vec());
+    assert_eq!(given(&["a.npy", "b.npy"]), files([("x", "a.npy"), ("/y", "b.npy")]));
+    assert_eq!(given(&["/y=b.npy", "x=a=1.npy"]), files([("/y", "b.npy"), ("x", "a=1.npy")]));
+    assert_eq!(given(&["./a=1/x.npy", "/y=b.npy"]), files([("x", "./a=1/x.npy"), ("/y", "b.npy")]));
+    let unknown = r#"the model has no input "z", which z=x.npy names; it has x, /y"#;
+    assert_eq!(given(&["z=x.npy"]), Err(unknown.into()));
+    let many = "the model has no input for c.npy; it has x, /y";
+    assert_eq!(given(&["a.npy", "b.npy", "c.npy"]), Err(many.into()));
 }

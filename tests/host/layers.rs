@@ -7,14 +7,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("dtype", &["error"]),
     ("shape", &["error"]),
+    ("signature", &[]),
     ("geometry", &["error", "shape"]),
     ("reference", &["error", "shape", "geometry"]),
     ("gpu", &["error", "shape", "dtype", "geometry"]),
     ("kernels", &["error", "shape", "dtype", "geometry", "gpu"]),
     ("ops", &["error", "shape", "dtype", "geometry", "gpu", "kernels"]),
-    ("nn", &["error", "shape", "dtype", "geometry", "gpu", "ops"]),
+    ("nn", &["error", "shape", "dtype", "signature", "geometry", "gpu", "ops"]),
     ("dialect", &["error", "shape", "dtype", "geometry", "gpu", "ops"]),
-    ("onnx", &["error", "shape", "dtype", "geometry", "gpu", "ops", "dialect"]),
+    ("onnx", &["error", "shape", "dtype", "signature", "geometry", "gpu", "ops", "dialect"]),
 ];
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -78,7 +78,21 @@ fn what_does_not_fit_is_named_with_both_figures() {
                 parameters.offset_weight = [24, 6, 3, 2].into();
                 parameters.offset_bias = None;
             }),
-            "offset_weight: offset has 24 channels; 3 x 2 offset groups x 3 x 2 taps need 36",
+            "offset_weight has 24 output channels; the layer needs 36; \
+             24 would fit a layer without masks (Mask::None), or with a mask_weight",
+        ),
+        (
+            changed(&one, &SIZES, |_, parameters| {
+                parameters.offset_weight = [36, 6, 3, 2].into();
+                parameters.offset_bias = None;
+            }),
+            "offset_weight has 36 output channels; the layer needs 24; \
+             36 would fit a layer whose offset_weight gives the masks too (Mask::Sigmoid or Mask::TwoSigmoid)",
+        ),
+        (
+            changed(&one, &SIZES, |inputs, _| inputs.flow = Some([2, 3, 3, 2].into())),
+            "flow has 2 columns; the output's width is 3; flow (2x3x3x2) is read as (batch, channels, height, width) \
+             and has 2 along axis 3: are its axes in another order?",
         ),
         (
             changed(&one, &SIZES, |_, parameters| parameters.offset_weight = [24, 5, 3, 2].into()),
@@ -117,11 +131,11 @@ fn what_does_not_fit_is_named_with_both_figures() {
         ),
         (
             changed(&one, &SIZES, |inputs, _| inputs.flow = Some([2, 6, 3, 3].into())),
-            "flow has 6 channels, 2 for each flow; 2 offset groups are shared out among flows",
+            "flow has 6 channels, which makes 3 flows; they do not divide 2 offset groups",
         ),
         (
             changed(&one, &SIZES, |inputs, _| inputs.flow = Some([2, 3, 3, 3].into())),
-            "flow has 3 channels, 2 for each flow; 2 offset groups are shared out among flows",
+            "flow has 3 channels; dx and dy of each flow need a multiple of 2",
         ),
         (
             changed(&one, &SIZES, |inputs, _| inputs.flow = Some([2, 2, 5, 4].into())),

@@ -240,10 +240,11 @@ fn refused() {
     ] {
         assert_eq!(message(DeformPsRoiPoolGeometry::new(&op, &ps_shapes())), expected);
     }
-    for planes in [5, 8] {
+    for (planes, expected) in [
+        (5, "offset has 5 planes; x and y of each class need a multiple of 2"),
+        (8, "offset has 8 planes, which makes 4 classes; they do not divide 6 output channels"),
+    ] {
         let shapes = DeformPsRoiPoolInputs { offset: Some([9, planes, 4, 4].into()), ..ps_shapes() };
-        let expected =
-            format!("offset has {planes} planes; x and y of classes that divide 6 output channels are needed");
         assert_eq!(message(DeformPsRoiPoolGeometry::new(&op, &shapes)), expected);
     }
 }

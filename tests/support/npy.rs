@@ -1,6 +1,9 @@
 //! NumPy's files.
 
-use std::path::Path;
+#[path = "../../src/signature.rs"]
+mod signature;
+
+use std::path::{Path, PathBuf};
 
 use half::f16;
 use npyz::WriterBuilder;
@@ -21,15 +24,18 @@ impl Array {
     pub(crate) fn read(file: &Path) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", file.display());
         let bytes = std::fs::read(file).map_err(|error| failed(&error))?;
-        let array = npyz::NpyFile::new(&bytes[..]).map_err(|error| failed(&error))?;
+        let broken = |error| {
+            let why = signature::why(&bytes, "a NumPy array (.npy)", error);
+            failed(&format_args!("an .npy file of numpy.save is needed: {why}"))
+        };
+        let array = npyz::NpyFile::new(&bytes[..]).map_err(broken)?;
         if array.order() != npyz::Order::C && array.shape().len() > 1 {
             return Err(failed(&"its order is Fortran's; np.ascontiguousarray makes it C's"));
         }
-        let extents: Vec<_> = array.shape().iter().map(|&extent| extent as usize).collect();
-        let shape = Shape::new(&extents).map_err(|error| failed(&error))?;
+        let shape = Shape::new(array.shape()).map_err(|error| failed(&error))?;
         let elements = match array.dtype().descr().trim_matches('\'') {
-            "<f4" => Elements::F32(array.into_vec().map_err(|error| failed(&error))?),
-            "<f2" => Elements::F16(array.into_vec().map_err(|error| failed(&error))?),
+            "<f4" => Elements::F32(array.into_vec().map_err(broken)?),
+            "<f2" => Elements::F16(array.into_vec().map_err(broken)?),
             other => return Err(failed(&format_args!("it holds {other}; float32 and float16 can be read"))),
         };
         Ok(Self { shape, elements })
@@ -78,4 +84,31 @@ fn write<T: Element + npyz::AutoSerialize>(file: &Path, shape: &[u64], elements:
     writer.extend(elements)?;
     writer.finish()?;
     std::fs::write(file, bytes)
+}
+
+/// Files with what they are given for, of which the model has `names`: `NAME=FILE`, or else those of the model in order.
+pub(crate) fn named<'a>(
+    files: &[String],
+    what: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Result<Vec<(&'a str, PathBuf)>, String> {
+    let all = || names.clone().collect::<Vec<_>>().join(", ");
+    let mut order = names.clone();
+    let mut named = Vec::new();
+    for file in files {
+        let split = file.split_once('=').map(|(name, file)| (name, file, names.clone().find(|other| *other == name)));
+        let (name, file) = match split {
+            Some((_, file, Some(name))) => (name, file),
+            // A folder's name may have a '=' too.
+            Some((name, _, None)) if !name.contains(['/', '\\']) => {
+                return Err(format!("the model has no {what} {name:?}, which {file} names; it has {}", all()));
+            }
+            _ => match order.next() {
+                Some(name) => (name, file.as_str()),
+                None => return Err(format!("the model has no {what} for {file}; it has {}", all())),
+            },
+        };
+        named.push((name, PathBuf::from(file)));
+    }
+    Ok(named)
 }

@@ -427,7 +427,11 @@ impl Problem {
             ($plan:expr, $inputs:expr, |$bound:ident, $recorder:ident| $first:expr) => {{
                 let plan = $plan?;
                 let $bound = &plan;
-                let first = |$recorder: &mut Recorder| Ok(vec![$first?]);
+                let first = |$recorder: &mut Recorder| {
+                    let output = $first?;
+                    assert_eq!(plan.output_spec(), output.spec(), "{plan:?}");
+                    Ok(vec![output])
+                };
                 twice(gpu, first, |recorder, outputs| plan.forward_into(recorder, $inputs, outputs[0])).await
             }};
         }
@@ -504,7 +508,11 @@ impl Problem {
             Self::Split(op, input) => {
                 let input = data(input)?;
                 let plan = SplitPlan::new(gpu, op, input.spec())?;
-                let first = |recorder: &mut Recorder| plan.forward(recorder, &input);
+                let first = |recorder: &mut Recorder| {
+                    let outputs = plan.forward(recorder, &input)?;
+                    assert!(plan.output_specs().eq(outputs.iter().map(Tensor::spec)), "{plan:?}");
+                    Ok(outputs)
+                };
                 twice(gpu, first, |recorder, outputs| plan.forward_into(recorder, &input, outputs)).await
             }
             Self::GlobalAveragePool(op, input) => {
@@ -528,8 +536,11 @@ impl Problem {
                 let (inputs, parameters) = (inputs.map(|tensor| tensor), parameters.map(|tensor| tensor));
                 let field = plan.new_field(gpu)?;
                 // With the offsets and masks in tensors and in workspace.
-                let first =
-                    |recorder: &mut Recorder| Ok(vec![plan.forward_with(recorder, &inputs, &parameters, &field)?]);
+                let first = |recorder: &mut Recorder| {
+                    let output = plan.forward_with(recorder, &inputs, &parameters, &field)?;
+                    assert_eq!(plan.output_spec(), output.spec(), "{plan:?}");
+                    Ok(vec![output])
+                };
                 let second = |recorder: &mut Recorder, outputs: &[&Tensor]| {
                     plan.forward_into(recorder, &inputs, &parameters, outputs[0])
                 };

@@ -350,6 +350,7 @@ impl Rules {
         }
         let window = Im2col { kernel: kernel.map(clamp), stride, padding, dilation };
         let windows = self.windows(&window, shapes.input)?;
+        self.demand("groups", groups == 0 || windows.channels.is_multiple_of(groups.into()));
         self.demand("weight", group_channels * u128::from(groups) == windows.channels);
         let output = [windows.batch, out_channels, windows.out[0], windows.out[1]];
         self.demand("output", countable(&output));

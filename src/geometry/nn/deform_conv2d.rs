@@ -1,7 +1,7 @@
 use crate::error::{Error, Result};
 use crate::geometry::{
     self, Border, Conv2d, Conv2dGeometry, Conv2dInputs, EdgeDerivative, NCHW, OffsetLayout, WEIGHT, check_elements,
-    divides, expect, extents, positive,
+    divides, expect, extents, likely, positive,
 };
 use crate::shape::Shape;
 
@@ -242,6 +242,16 @@ impl DeformConv2d {
     fn planes_per_point(&self, split: bool) -> u32 {
         if self.mask == Mask::None || split { 2 } else { 3 }
     }
+
+    /// What a layer would be whose offset convolution has this many channels for so many points, where this one is another.
+    pub(crate) fn other_version(&self, planes: u32, points: u64, split: bool) -> Option<String> {
+        let (other, layer) = match self.planes_per_point(split) {
+            2 => (3, "a layer whose offset_weight gives the masks too (Mask::Sigmoid or Mask::TwoSigmoid)"),
+            _ => (2, "a layer without masks (Mask::None), or with a mask_weight"),
+        };
+        let fits = points > 0 && u64::from(planes) == points.saturating_mul(other);
+        fits.then(|| format!("{planes} would fit {layer}"))
+    }
 }
 
 /// What is done to a tensor that a convolution of a layer has written: planes of offsets, then planes of masks.
@@ -329,6 +339,15 @@ impl DeformConv2dGeometry {
         let mask_conv =
             mask_weight.map(|weight| conv([read, "mask_weight", "mask_bias"], weight, mask_bias)).transpose()?;
 
+        let planes = offset_conv.out_channels;
+        let [_, _, kernel_height, kernel_width] = extents("weight", weight, WEIGHT)?;
+        let points = [op.offset_groups, kernel_height, kernel_width].into_iter().map(u64::from);
+        let points = points.fold(1, u64::saturating_mul);
+        if let Some(version) = op.other_version(planes, points, mask_conv.is_some()) {
+            let needs = points.saturating_mul(op.planes_per_point(mask_conv.is_some()).into());
+            let message = format!("offset_weight has {planes} output channels; the layer needs {needs}; {version}");
+            return Err(Error::shape("offset_weight", message));
+        }
         let joint = op.mask != Mask::None && mask_conv.is_none();
         let convolution = geometry::DeformConv2d {
             stride: op.stride,
@@ -368,13 +387,19 @@ impl DeformConv2dGeometry {
     fn flow_planes(convolution: &geometry::DeformConv2dGeometry, flow: Shape) -> Result<u32> {
         let im2col = convolution.conv2d.im2col;
         let [batch, planes, height, width] = extents("flow", flow, NCHW)?;
+        let or_channels_last = |error: Error| error.perhaps(likely::channels_last("flow", flow, 2));
         expect("flow", "images", batch, im2col.batch.into(), "the input's batch is")?;
-        expect("flow", "rows", height, im2col.out_height.into(), "the output's height is")?;
-        expect("flow", "columns", width, im2col.out_width.into(), "the output's width is")?;
+        expect("flow", "rows", height, im2col.out_height.into(), "the output's height is").map_err(or_channels_last)?;
+        expect("flow", "columns", width, im2col.out_width.into(), "the output's width is").map_err(or_channels_last)?;
         let groups = convolution.deformation.offset_groups;
-        if !planes.is_multiple_of(2) || !groups.is_multiple_of(planes / 2) {
+        if !planes.is_multiple_of(2) {
+            let message = format!("flow has {planes} channels; dx and dy of each flow need a multiple of 2");
+            return Err(or_channels_last(Error::shape("flow", message)));
+        }
+        if !groups.is_multiple_of(planes / 2) {
+            let flows = planes / 2;
             let message = format!(
-                "flow has {planes} channels, 2 for each flow; {groups} offset groups are shared out among flows"
+                "flow has {planes} channels, which makes {flows} flows; they do not divide {groups} offset groups"
             );
             return Err(Error::shape("flow", message));
         }
