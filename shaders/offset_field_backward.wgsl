@@ -3,7 +3,8 @@
 // field      the offsets and masks
 // grad_field laid out like it
 //
-// The derivatives are those at the function's value: limit * (1 - tanh^2), and mask * (1 - mask / mask_scale). A gradient of 0 stays 0.
+// The derivatives are those at the function's value: limit * (1 - tanh^2), and mask * (1 - mask / mask_scale). An offset that is not finite
+// has none.
 // One invocation does one element.
 
 @group(0) @binding(2) var<storage, read> field: array<f32>;
@@ -26,5 +27,7 @@ fn offset_field_backward(
     let tanh = (value - element.flow) / limit;
     let limited = select(limit * (1.0 - tanh) * (1.0 + tanh), 1.0, params.limit == 0u);
     let slope = select(value * (1.0 - value / bitcast<f32>(params.mask_scale)), limited, element.is_offset);
-    grad_field[at] = select(slope * grad, 0.0, grad == 0.0);
+    // Decided on the bits: see shared/bilinear.wgsl.
+    let samples = !element.is_offset | ((bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u);
+    grad_field[at] = select(0.0, slope * grad, samples);
 }

@@ -31,7 +31,7 @@
 //! | --- | --- |
 //! | Conv, DeformConv | two dimensions; [`dialect::onnx`](crate::dialect::onnx) holds their attributes |
 //! | Sigmoid, Tanh, Relu | |
-//! | Clip | constant bounds |
+//! | Clip | constant bounds; one that is absent is the largest number of the element type |
 //! | Add, Mul | |
 //! | Concat | |
 //! | Split | constant sizes, none 0 |
@@ -40,7 +40,8 @@
 //! | Constant, Identity | |
 //!
 //! Tensors have at most six axes and hold `f32`, `f16` or `bf16`; an output has the element type of its node's first input. Weights lie in
-//! the file itself. A malformed file is an [`Error::Malformed`], one that is beyond this table an [`Error::Unsupported`].
+//! the file itself. What no output of the model needs is not looked at, whatever it is; but an input is to be given all the same, if it is a
+//! tensor of these. A malformed file is an [`Error::Malformed`], one that is beyond this table an [`Error::Unsupported`].
 
 mod constant;
 mod plan;
@@ -89,7 +90,8 @@ impl Model {
         &self.inputs
     }
 
-    /// What the model gives, in the file's order.
+    /// What the model gives, in the file's order. The extents are those that the file declares, on which nothing depends:
+    /// [`ModelPlan::outputs`] has those that are computed.
     pub fn outputs(&self) -> &[ValueInfo] {
         &self.outputs
     }
@@ -146,6 +148,11 @@ enum Operation {
     /// Of X, W, offset, B, mask.
     DeformConv(DeformConv),
     Unary(Unary),
+    /// A bound that is absent is the largest number of the element type, or its negative.
+    Clip {
+        min: Option<f32>,
+        max: Option<f32>,
+    },
     Binary(Binary),
     BatchNorm {
         scale: Vec<f32>,

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use half::{bf16, f16};
+
 use super::{Model, Node, Operation, Sizes, no_element};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{
     BatchNorm, BatchNormInputs, BinaryGeometry, BinaryInputs, Concat, ConcatGeometry, Conv2dInputs, DeformConv2dInputs,
-    GlobalAveragePool, GlobalAveragePoolGeometry, Split, SplitGeometry,
+    GlobalAveragePool, GlobalAveragePoolGeometry, Split, SplitGeometry, Unary,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::{
@@ -270,6 +272,12 @@ impl Planner<'_> {
                 let input = required(0)?;
                 (Work::Unary(UnaryPlan::new(&gpu, op, input)?), vec![input.shape])
             }
+            Operation::Clip { min, max } => {
+                let input = required(0)?;
+                let largest = largest(input.dtype);
+                let op = Unary::Clip { min: min.unwrap_or(-largest), max: max.unwrap_or(largest) };
+                (Work::Unary(UnaryPlan::new(&gpu, &op, input)?), vec![input.shape])
+            }
             Operation::Binary(op) => {
                 let specs = BinaryInputs { a: required(0)?, b: required(1)? };
                 let shape = BinaryGeometry::new(op, &specs.map(|spec| spec.shape))?.output_shape();
@@ -435,6 +443,15 @@ impl Work {
             Self::Split(plan) => plan.forward_into(recorder, inputs.required(0)?, &outputs.iter().collect::<Vec<_>>()),
             Self::GlobalAveragePool(plan) => plan.forward_into(recorder, inputs.required(0)?, output),
         }
+    }
+}
+
+/// The largest number of an element type.
+fn largest(dtype: DType) -> f32 {
+    match dtype {
+        DType::F32 => f32::MAX,
+        DType::F16 => f16::MAX.to_f32(),
+        DType::BF16 => bf16::MAX.to_f32(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! From the bytes of a file to a [`Model`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use prost::Message;
@@ -58,9 +58,12 @@ struct Reader<'a> {
     graph: &'a GraphProto,
     opset: i64,
     initializers: HashMap<&'a str, &'a TensorProto>,
-    /// The values so far, by name.
-    names: HashMap<&'a str, usize>,
-    values: usize,
+    /// What some output of the model needs.
+    needed: HashSet<&'a str>,
+    /// The values so far, by name; `None` for what no output needs.
+    names: HashMap<&'a str, Option<usize>>,
+    /// How the elements of each value are stored; `None` for integers.
+    dtypes: Vec<Option<DType>>,
     constants: HashMap<usize, Constant>,
 }
 
@@ -72,7 +75,8 @@ impl<'a> Reader<'a> {
                 return Err(malformed(format!("there are two initializers {:?}", tensor.name)));
             }
         }
-        Ok(Self { graph, opset, initializers, names: HashMap::new(), values: 0, constants: HashMap::new() })
+        let (needed, names) = (needed(graph), HashMap::new());
+        Ok(Self { graph, opset, initializers, needed, names, dtypes: Vec::new(), constants: HashMap::new() })
     }
 
     fn read(mut self) -> Result<Model> {
@@ -80,10 +84,18 @@ impl<'a> Reader<'a> {
         let mut inputs = Vec::new();
         for input in &self.graph.input {
             // Files of old list initializers as inputs too.
-            if !self.initializers.contains_key(input.name.as_str()) {
-                inputs.extend(missing.unless_unsupported(value_info("input", input))?);
-                self.new_value(&input.name)?;
+            if self.initializers.contains_key(input.name.as_str()) {
+                continue;
             }
+            let info = value_info("input", input);
+            if matches!(info, Err(Error::Unsupported(_))) && !self.needed.contains(input.name.as_str()) {
+                // No tensor could be given.
+                self.bind(&input.name, None)?;
+                continue;
+            }
+            let info = missing.unless_unsupported(info)?;
+            self.new_value(&input.name, info.as_ref().map(|info| info.dtype))?;
+            inputs.extend(info);
         }
         let mut nodes = Vec::new();
         for (index, node) in self.graph.node.iter().enumerate() {
@@ -101,27 +113,35 @@ impl<'a> Reader<'a> {
         let mut outputs = Vec::new();
         let mut output_values = Vec::new();
         for output in &self.graph.output {
-            outputs.extend(missing.unless_unsupported(value_info("output", output))?);
-            output_values.push(self.value(&output.name)?.ok_or_else(|| {
+            let info = missing.unless_unsupported(value_info("output", output))?;
+            let value = self.value(&output.name)?.ok_or_else(|| {
                 malformed(format!("output {:?} is given by no node, input or initializer", output.name))
-            })?);
+            })?;
+            if let (Some(info), Some(dtype)) = (&info, self.dtypes[value])
+                && info.dtype != dtype
+            {
+                let message = format!("output {:?} is declared to hold {}; it holds {dtype}", info.name, info.dtype);
+                return Err(malformed(message));
+            }
+            outputs.extend(info);
+            output_values.push(value);
         }
         missing.finish()?;
         if outputs.is_empty() {
             return Err(malformed("the model has no outputs"));
         }
-        Ok(Model { inputs, outputs, output_values, nodes, constants: self.constants, values: self.values })
+        Ok(Model { inputs, outputs, output_values, nodes, constants: self.constants, values: self.dtypes.len() })
     }
 
-    fn new_value(&mut self, name: &'a str) -> Result<usize> {
-        let value = self.values;
-        self.bind(name, value)?;
-        self.values += 1;
+    fn new_value(&mut self, name: &'a str, dtype: Option<DType>) -> Result<usize> {
+        let value = self.dtypes.len();
+        self.bind(name, Some(value))?;
+        self.dtypes.push(dtype);
         Ok(value)
     }
 
     /// Gives a name to a value.
-    fn bind(&mut self, name: &'a str, value: usize) -> Result<()> {
+    fn bind(&mut self, name: &'a str, value: Option<usize>) -> Result<()> {
         if self.names.insert(name, value).is_some() {
             return Err(malformed(format!("{name:?} is given twice")));
         }
@@ -131,11 +151,11 @@ impl<'a> Reader<'a> {
     /// Gives the outputs of a node that cannot be read a value each, so that those behind it can be.
     fn pass_over(&mut self, node: &'a NodeProto) -> Result<()> {
         let outputs = node.output.iter().map(String::as_str).filter(|name| !name.is_empty());
-        outputs.map(|name| self.new_value(name).map(drop)).collect()
+        outputs.map(|name| self.new_value(name, None).map(drop)).collect()
     }
 
     fn new_constant(&mut self, name: &'a str, constant: Constant) -> Result<usize> {
-        let value = self.new_value(name)?;
+        let value = self.new_value(name, constant.dtype())?;
         self.constants.insert(value, constant);
         Ok(value)
     }
@@ -143,7 +163,7 @@ impl<'a> Reader<'a> {
     /// The value of this name, if there is one by now.
     fn value(&mut self, name: &'a str) -> Result<Option<usize>> {
         match (self.names.get(name), self.initializers.get(name)) {
-            (Some(&value), _) => Ok(Some(value)),
+            (Some(&value), _) => Ok(value),
             (None, Some(tensor)) => {
                 let constant = Constant::read(tensor)?;
                 self.new_constant(name, constant).map(Some)
@@ -152,8 +172,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a node; there is none where it only names a value.
+    /// Reads a node; there is none where it only names a value, or gives what no output of the model needs.
     fn node(&mut self, node: &'a NodeProto, place: &str) -> Result<Option<Node>> {
+        if let Some(name) = node.output.iter().find(|name| self.initializers.contains_key(name.as_str())) {
+            return Err(malformed(format!("{name:?} is given twice")));
+        }
+        let outputs = without_absent(&node.output);
+        let most = if node.op_type == "Split" { usize::MAX } else { 1 };
+        let count_refused = || {
+            let needs = if most == 1 { "1" } else { "at least 1" };
+            Err(malformed(format!("it has {} outputs; it needs {needs}", outputs.len())))
+        };
+        if outputs.is_empty() {
+            return count_refused();
+        }
+        if !outputs.iter().any(|name| self.needed.contains(name.as_str())) {
+            outputs.iter().filter(|name| !name.is_empty()).try_for_each(|name| self.bind(name, None))?;
+            return Ok(None);
+        }
         if !is_default(&node.domain) {
             return Err(Error::Unsupported(format!("operators of the domain {:?} are not known", node.domain)));
         }
@@ -170,14 +206,8 @@ impl<'a> Reader<'a> {
             };
             inputs.push(value);
         }
-        if let Some(name) = node.output.iter().find(|name| self.initializers.contains_key(name.as_str())) {
-            return Err(malformed(format!("{name:?} is given twice")));
-        }
-        let outputs = without_absent(&node.output);
-        let most = if node.op_type == "Split" { usize::MAX } else { 1 };
-        if outputs.is_empty() || outputs.len() > most {
-            let needs = if most == 1 { "1" } else { "at least 1" };
-            return Err(malformed(format!("it has {} outputs; it needs {needs}", outputs.len())));
+        if outputs.len() > most {
+            return count_refused();
         }
         let output = outputs[0].as_str();
 
@@ -193,18 +223,17 @@ impl<'a> Reader<'a> {
             "Identity" => {
                 arity(&inputs, 1, 1)?;
                 attributes.finish()?;
-                if let Some(value) = inputs[0] {
-                    self.bind(output, value)?;
-                }
+                self.bind(output, inputs[0])?;
                 return Ok(None);
             }
             _ => {}
         }
         let operation = self.operation(&node.op_type, &mut attributes, &mut inputs, outputs.len())?;
         attributes.finish()?;
+        let dtype = inputs.first().copied().flatten().and_then(|value| self.dtypes[value]);
         let outputs = outputs.iter().map(|name| match name.as_str() {
             "" => Ok(None),
-            name => self.new_value(name).map(Some),
+            name => self.new_value(name, dtype).map(Some),
         });
         Ok(Some(Node { place: place.to_string(), operation, outputs: outputs.collect::<Result<_>>()?, inputs }))
     }
@@ -250,23 +279,21 @@ impl<'a> Reader<'a> {
             }
             "Clip" if self.opset < 11 => {
                 arity(inputs, 1, 1)?;
-                let min = attributes.float("min")?.unwrap_or(f32::MIN);
-                let max = attributes.float("max")?.unwrap_or(f32::MAX);
-                Ok(Operation::Unary(Unary::Clip { min, max }))
+                let (min, max) = (attributes.float("min")?, attributes.float("max")?);
+                Ok(Operation::Clip { min, max })
             }
             "Clip" => {
                 arity(inputs, 1, 3)?;
-                let bound = |index, name, none| match inputs.get(index).copied().flatten() {
-                    None => Ok(none),
+                let bound = |index, name| match inputs.get(index).copied().flatten() {
+                    None => Ok(None),
                     Some(value) => match self.floats(name, value)?[..] {
-                        [bound] => Ok(bound),
+                        [bound] => Ok(Some(bound)),
                         ref bounds => Err(malformed(format!("{name} has {} elements; it needs 1", bounds.len()))),
                     },
                 };
-                let min = bound(1, "min", f32::NEG_INFINITY)?;
-                let max = bound(2, "max", f32::INFINITY)?;
+                let (min, max) = (bound(1, "min")?, bound(2, "max")?);
                 inputs.truncate(1);
-                Ok(Operation::Unary(Unary::Clip { min, max }))
+                Ok(Operation::Clip { min, max })
             }
             "Add" | "Mul" => {
                 arity(inputs, 2, 2)?;
@@ -397,6 +424,17 @@ impl<'a> Missing<'a> {
         let all: Vec<_> = self.values.into_iter().chain(nodes).collect();
         if all.is_empty() { Ok(()) } else { Err(Error::Unsupported(all.join("; "))) }
     }
+}
+
+/// The names that some output of a graph needs. Nodes come in an order in which they can be done.
+fn needed(graph: &GraphProto) -> HashSet<&str> {
+    let mut needed: HashSet<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
+    for node in graph.node.iter().rev() {
+        if node.output.iter().any(|name| !name.is_empty() && needed.contains(name.as_str())) {
+            needed.extend(node.input.iter().map(String::as_str));
+        }
+    }
+    needed
 }
 
 /// Without the absent ones at the end.

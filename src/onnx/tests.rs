@@ -268,12 +268,84 @@ fn declared_inputs_are_told() {
     let graph = model.graph.as_mut().unwrap();
     graph.input = vec![value("x", data_type::BFLOAT16, &[0, 2, -1, 4]), value("w", data_type::FLOAT, &[1, 2, 1, 1])];
     graph.output[0].r#type =
-        Some(TypeProto { tensor_type: Some(TensorTypeProto { elem_type: data_type::FLOAT16, shape: None }) });
+        Some(TypeProto { tensor_type: Some(TensorTypeProto { elem_type: data_type::BFLOAT16, shape: None }) });
     let model = read(&model).unwrap();
     // w is an initializer.
     let inputs: Vec<_> = model.inputs().iter().map(ToString::to_string).collect();
     assert_eq!(inputs, ["x (?x2x?x4 of bf16)"]);
-    assert_eq!(model.outputs()[0].to_string(), "y (any shape of f16)");
+    assert_eq!(model.outputs()[0].to_string(), "y (any shape of bf16)");
+}
+
+#[test]
+fn outputs_hold_what_is_declared() {
+    let chains: [&[NodeProto]; 4] = [
+        &[node("Relu", &["x"], &["y"])],
+        &[node("Identity", &["x"], &["y"])],
+        &[node("Conv", &["x", "w"], &["a"]), node("Clip", &["a"], &["b"]), node("Add", &["b", "one"], &["y"])],
+        &[with(node("Split", &["x"], &["", "y"]), int("axis", 1))],
+    ];
+    for chain in chains {
+        let mut model = of_node(13, chain[0].clone());
+        let graph = model.graph.as_mut().unwrap();
+        graph.node = chain.to_vec();
+        read(&model).unwrap();
+        model.graph.as_mut().unwrap().output[0] = value("y", data_type::FLOAT16, &[]);
+        let refused = read(&model).unwrap_err();
+        assert!(matches!(refused, Error::Malformed(_)), "{refused:?}");
+        assert_eq!(refused.to_string(), r#"output "y" is declared to hold f16; it holds f32"#);
+    }
+}
+
+#[test]
+fn what_no_output_needs_is_not_looked_at() {
+    const INT8: i32 = 3;
+    let bytes = || TensorProto { data_type: INT8, raw_data: vec![1, 2], ..tensor("", &[2], &[]) };
+    let constant = || AttributeProto {
+        name: "value".into(),
+        t: Some(bytes()),
+        r#type: attribute_type::TENSOR,
+        ..AttributeProto::default()
+    };
+    let named = |name: &str, node: NodeProto| NodeProto { name: name.into(), ..node };
+    let elsewhere = NodeProto { domain: "com.example".into(), ..node("Relu", &["x"], &["e"]) };
+    let unused: &[NodeProto] = &[
+        with(node("Constant", &[], &["c"]), constant()),
+        node("Softmax", &["x"], &["s"]),
+        // Of what is not needed either, of what there is not, and with too few or too many of both.
+        node("Relu", &["s"], &["r"]),
+        node("Relu", &["nothing"], &["n"]),
+        node("Conv", &[], &["d", "f"]),
+        with(node("Relu", &["c"], &["a"]), int("alpha", 1)),
+        elsewhere,
+    ];
+    let model = |before: &[NodeProto], last: NodeProto| {
+        let mut model = of_node(19, last.clone());
+        let graph = model.graph.as_mut().unwrap();
+        graph.node = [before, &[last]].concat();
+        graph.initializer.push(TensorProto { name: "i".into(), ..bytes() });
+        graph.input.push(value("u", data_type::INT64, &[1]));
+        model
+    };
+    let relu = named("last", node("Relu", &["x"], &["y"]));
+    let read_model = read(&model(unused, relu.clone())).unwrap();
+    assert_eq!((read_model.nodes.len(), read_model.inputs().len()), (1, 1));
+
+    // What an output needs, if only through another node, is looked at; and names are given once.
+    let int8 = "holds INT8; FLOAT, FLOAT16, BFLOAT16 and INT64 can be read";
+    let int64 = r#"input "u": INT64 was given; tensors hold FLOAT, FLOAT16 or BFLOAT16"#;
+    let table: &[(NodeProto, String)] = &[
+        (node("Relu", &["c"], &["y"]), format!(r#"node "n" of type Constant: tensor "" {int8}"#)),
+        (node("Relu", &["s"], &["y"]), r#"node "n" of type Softmax: operators of this type are not known"#.into()),
+        (node("Add", &["x", "i"], &["y"]), format!(r#"node "n" of type Add: tensor "i" {int8}"#)),
+        (node("Add", &["x", "u"], &["y"]), int64.into()),
+        (node("Split", &["x"], &["y", "r"]), r#"node "n" of type Split: it needs one"#.into()),
+    ];
+    for (last, message) in table {
+        let refused = read(&model(&unused[..2], last.clone())).unwrap_err().to_string();
+        assert!(refused.starts_with(message), "{refused}");
+    }
+    let twice = read(&model(&[unused[1].clone(), unused[1].clone()], relu)).unwrap_err().to_string();
+    assert_eq!(twice, r#"node "n" of type Softmax: "s" is given twice"#);
 }
 
 /// protobuf has either for a list of numbers.

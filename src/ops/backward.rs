@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::convert::{Rows, round, widen};
-use super::{Argument, Contract, Named, check_apart};
+use super::{Argument, Contract, Named, check_apart, overlap};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::no_input;
@@ -121,11 +121,4 @@ impl<I> Contract<I> {
         }
         Ok(())
     }
-}
-
-/// Whether two tensors have a word in common.
-fn overlap(a: &Tensor, b: &Tensor) -> bool {
-    let end =
-        |tensor: &Tensor| tensor.offset() + (tensor.shape().elements() * tensor.dtype().size()).next_multiple_of(4);
-    a.buffer() == b.buffer() && a.offset() < end(b) && b.offset() < end(a)
 }

@@ -1,6 +1,6 @@
 use super::backward::{Destination, Gradient};
 use super::convert::{rounded, widened};
-use super::{Contract, check_apart, in_pieces, run};
+use super::{Contract, check_apart, check_list_apart, in_pieces, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Concat, ConcatGeometry, Sections};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -99,6 +99,7 @@ impl ConcatPlan {
         let destinations: Vec<Option<Destination>> = destinations.iter().map(|&d| d.map(Into::into)).collect();
         self.contract.check_argument(recorder, "grad_output", &self.contract.output, grad_output.into())?;
         let with_specs = destinations.iter().zip(&self.contract.inputs);
+        check_list_apart("grad_input", destinations.iter().map(|destination| destination.map(Destination::tensor)))?;
         self.contract.check_destinations(
             recorder,
             &[("grad_output", grad_output)],

@@ -232,6 +232,27 @@ pub(crate) fn check_apart((name, written): (&'static str, &Tensor), (input, read
     Ok(())
 }
 
+/// Refuses two of a list of tensors that are all written and have a word in common; absent ones count in the list.
+fn check_list_apart<'a>(argument: &'static str, list: impl Iterator<Item = Option<&'a Tensor>>) -> Result<()> {
+    let mut before: Vec<(usize, &Tensor)> = Vec::new();
+    for (index, tensor) in list.enumerate() {
+        let Some(tensor) = tensor else { continue };
+        if let Some((other, _)) = before.iter().find(|(_, other)| overlap(other, tensor)) {
+            let message = format!("{argument}[{index}] and {argument}[{other}] overlap in their buffer");
+            return Err(Error::attribute(argument, message));
+        }
+        before.push((index, tensor));
+    }
+    Ok(())
+}
+
+/// Whether two tensors have a word in common; one without elements has none.
+fn overlap(a: &Tensor, b: &Tensor) -> bool {
+    let end =
+        |tensor: &Tensor| tensor.offset() + (tensor.shape().elements() * tensor.dtype().size()).next_multiple_of(4);
+    a.buffer() == b.buffer() && a.offset().max(b.offset()) < end(a).min(end(b))
+}
+
 /// Records with `record` and submits: the short way of every op.
 fn run<T>(gpu: &Gpu, record: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
     let mut recorder = Recorder::new(gpu);

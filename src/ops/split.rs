@@ -1,7 +1,7 @@
 use super::backward::{Destination, Gradient};
 use super::concat::{Rows, copy_section};
 use super::convert::{rounded, widened};
-use super::{Contract, run};
+use super::{Contract, check_list_apart, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Split, SplitGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -48,12 +48,14 @@ impl SplitPlan {
     /// Records the copies into `outputs`.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for.
+    /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for; [`Error::Attribute`] where an output shares its
+    /// buffer with the input, or two outputs overlap.
     pub fn forward_into(&self, recorder: &mut Recorder, input: &Tensor, outputs: &[&Tensor]) -> Result<()> {
         self.check_count("output", outputs.len())?;
         for (contract, output) in self.contracts.iter().zip(outputs) {
             contract.check(recorder, |spec| [("input", Some(spec))], [("input", Some(&input.into()))], output)?;
         }
+        check_list_apart("output", outputs.iter().copied().map(Some))?;
         let sections = &self.geometry.sections;
         recorder.op(|recorder| {
             let input = widened(recorder, input)?;

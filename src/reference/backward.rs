@@ -2,7 +2,7 @@
 
 use super::conv2d::check_weight;
 use super::deform::check_deformed;
-use super::im2col::{pixel, tap_position};
+use super::im2col::{pixel, sample, tap_position};
 use super::{Reference, check_len};
 use crate::error::Result;
 use crate::geometry::{
@@ -14,9 +14,9 @@ use crate::geometry::{
 /// A sum with the absolute values and the number of its terms.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sum {
-    value: f64,
-    magnitude: f64,
-    terms: u64,
+    pub(super) value: f64,
+    pub(super) magnitude: f64,
+    pub(super) terms: u64,
 }
 
 impl Sum {
@@ -162,9 +162,7 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
                         let grad: f64 = grad_output[(n * conv2d.out_channels + co) as usize * out_pixels + p].into();
                         let term = weight[at].into() * grad;
                         column.add(term, term.abs(), 1);
-                        if sample.terms > 0 {
-                            grad_weight[at].add(sample.value * grad, sample.magnitude * grad.abs(), sample.terms);
-                        }
+                        grad_weight[at].add(sample.value * grad, sample.magnitude * grad.abs(), sample.terms);
                     }
                     for Neighbour { index, weight, derivatives } in neighbours {
                         let value: f64 = input[plane + index].into();
@@ -229,7 +227,7 @@ pub fn conv2d_backward<T: Copy + Into<f64>>(
     check_len("input", inputs.input, [batch, channels, height, width])?;
     let _ = check_weight(geometry, inputs.weight, inputs.bias)?;
     check_len("grad_output", grad_output, geometry.output_shape())?;
-    let (taps, out_pixels) = (g.taps(), g.out_pixels() as usize);
+    let (taps, pixels, out_pixels) = (g.taps(), (height * width) as usize, g.out_pixels() as usize);
     let (group_channels, group_out_channels) = (geometry.group_channels(), geometry.group_out_channels());
     let mut grad_input = zeros(inputs.input.len() as u64);
     let mut grad_weight = zeros(inputs.weight.len() as u64);
@@ -240,15 +238,17 @@ pub fn conv2d_backward<T: Copy + Into<f64>>(
                 let grad: f64 = grad_output[(n * geometry.out_channels + co) as usize * out_pixels + p].into();
                 for tap in 0..taps {
                     let position = tap_position(&g, [oy, ox], [tap / window.kernel[1], tap % window.kernel[1]]);
-                    let Some(pixel) = pixel(&g, position) else { continue };
+                    let pixel = pixel(&g, position);
                     for ci in 0..group_channels {
                         let channel = co / group_out_channels * group_channels + ci;
-                        let input = (n * channels + channel) as usize * (height * width) as usize + pixel;
+                        let plane = (n * channels + channel) as usize * pixels;
                         let weight = ((co * group_channels + ci) * taps + tap) as usize;
-                        let term = grad * inputs.weight[weight].into();
-                        grad_input[input].add(term, term.abs(), 1);
-                        let term = grad * inputs.input[input].into();
-                        grad_weight[weight].add(term, term.abs(), 1);
+                        let term = grad * sample(&g, &inputs.input[plane..][..pixels], position);
+                        grad_weight[weight].add(term, term.abs(), pixel.map_or(0, |_| 1));
+                        if let Some(pixel) = pixel {
+                            let term = grad * inputs.weight[weight].into();
+                            grad_input[plane + pixel].add(term, term.abs(), 1);
+                        }
                     }
                 }
             }

@@ -1,4 +1,4 @@
-use super::im2col::{pixel, tap_position};
+use super::im2col::{sample, tap_position};
 use super::{Reference, check_len};
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Conv2dInputs, Im2colGeometry};
@@ -40,9 +40,9 @@ pub fn conv2d<T: Copy + Into<f64>>(geometry: &Conv2dGeometry, inputs: &Conv2dInp
                         let plane = &inputs.input[(n * channels + channel) as usize * pixels..][..pixels];
                         for i in 0..window.kernel[0] {
                             for j in 0..window.kernel[1] {
-                                let Some(pixel) = pixel(&g, tap_position(&g, [oy, ox], [i, j])) else { continue };
+                                let sample = sample(&g, plane, tap_position(&g, [oy, ox], [i, j]));
                                 let tap = (co * group_channels + ci) * g.taps() + i * window.kernel[1] + j;
-                                let term = inputs.weight[tap as usize].into() * plane[pixel].into();
+                                let term = inputs.weight[tap as usize].into() * sample;
                                 value += term;
                                 magnitude += term.abs();
                             }

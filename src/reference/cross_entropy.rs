@@ -3,6 +3,9 @@ use super::{Reference, check_len};
 use crate::error::Result;
 use crate::geometry::{CrossEntropyGeometry, CrossEntropyInputs, Reduction};
 
+/// The largest label: an `f32` holds every whole number up to it.
+const LARGEST: f64 = (1 << 24) as f64;
+
 /// A row of logits as its loss and its gradient need it.
 struct Row {
     largest: f64,
@@ -20,7 +23,7 @@ impl Row {
         let exponents = logits.clone().map(|logit| logit - largest);
         let sum = exponents.clone().map(f64::exp).sum();
         let change = exponents.map(|exponent| change(exponent) * exponent.exp()).sum::<f64>() / sum;
-        let named = label >= 0.0 && label.fract() == 0.0 && label < logits.count() as f64;
+        let named = (0.0..=LARGEST).contains(&label) && label.fract() == 0.0 && label < logits.count() as f64;
         Self { largest, sum, change, label: named.then_some(label as usize) }
     }
 }

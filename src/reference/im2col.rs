@@ -20,6 +20,11 @@ pub(super) fn pixel(g: &Im2colGeometry, [y, x]: [i64; 2]) -> Option<usize> {
     inside.then_some((y * i64::from(g.width) + x) as usize)
 }
 
+/// What a plane holds at a position: 0 in the padding, which is a value like any other.
+pub(super) fn sample<T: Copy + Into<f64>>(g: &Im2colGeometry, plane: &[T], position: [i64; 2]) -> f64 {
+    pixel(g, position).map_or(0.0, |pixel| plane[pixel].into())
+}
+
 /// The columns of `input`: (batch, out_height, out_width, taps, channels); padding counts 0.
 ///
 /// # Errors
@@ -36,11 +41,10 @@ pub fn im2col<T: Copy + Into<f64>>(geometry: &Im2colGeometry, input: &[T]) -> Re
                 for i in 0..window.kernel[0] {
                     for j in 0..window.kernel[1] {
                         for c in 0..channels {
-                            if let Some(pixel) = pixel(geometry, tap_position(geometry, [oy, ox], [i, j])) {
-                                let value: f64 = input[(n * channels + c) as usize * pixels + pixel].into();
-                                reference.value[element] = value;
-                                reference.magnitude[element] = value.abs();
-                            }
+                            let plane = &input[(n * channels + c) as usize * pixels..][..pixels];
+                            let value = sample(geometry, plane, tap_position(geometry, [oy, ox], [i, j]));
+                            reference.value[element] = value;
+                            reference.magnitude[element] = value.abs();
                             element += 1;
                         }
                     }

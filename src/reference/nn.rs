@@ -86,13 +86,16 @@ fn activated(geometry: &OffsetField, mut field: Reference, flow: Option<&[f64]>)
     let (limit, scale) = (f64::from(geometry.limit), f64::from(geometry.mask_scale));
     for (at, is_offset, flow_at) in places(geometry) {
         let (value, magnitude) = (&mut field.value[at], &mut field.magnitude[at]);
+        // Far out, where what was rounded may be infinite, it changes nothing.
+        let changes = |slope: f64, rounding: f64| if slope == 0.0 { 0.0 } else { slope * rounding };
         if !is_offset {
+            let far = value.is_infinite();
             *value = scale / (1.0 + (-*value).exp());
-            *magnitude = value.abs() * (1.0 + *magnitude);
+            *magnitude = value.abs() + changes(if far { 0.0 } else { value.abs() }, *magnitude);
         } else if limit > 0.0 {
             let tanh = value.tanh();
             *value = limit * tanh;
-            *magnitude = value.abs() + limit * (1.0 - tanh * tanh) * *magnitude;
+            *magnitude = value.abs() + changes(limit * (1.0 - tanh * tanh), *magnitude);
         }
         if let (Some(flow), Some(at)) = (flow, flow_at) {
             *value += flow[at];
@@ -102,7 +105,7 @@ fn activated(geometry: &OffsetField, mut field: Reference, flow: Option<&[f64]>)
     field
 }
 
-/// The gradient of what the convolution gives, of that of the offsets and masks.
+/// The gradient of what the convolution gives, of that of the offsets and masks. An offset that is not finite has none.
 fn activated_backward(
     geometry: &OffsetField,
     field: &Reference,
@@ -122,6 +125,10 @@ fn activated_backward(
             continue;
         };
         let (grad, magnitude) = (&mut gradient.value[at], &mut gradient.magnitude[at]);
+        if is_offset && !value.is_finite() {
+            (*grad, *magnitude) = (0.0, 0.0);
+            continue;
+        }
         *magnitude = slope.abs() * *magnitude + change * grad.abs();
         *grad *= slope;
     }
@@ -132,8 +139,11 @@ fn activated_backward(
 /// sample may be off in two directions, and by what a mask is off, relative to it.
 fn amplification(geometry: &DeformConv2dGeometry, field: &DeformConv2dField<Reference>) -> f64 {
     let largest = |geometry: &OffsetField, field: &Reference| {
-        let of = |(at, is_offset, _): (usize, bool, _)| {
-            if is_offset { 2.0 * field.magnitude[at] } else { field.magnitude[at] / field.value[at] }
+        let of = |(at, is_offset, _): (usize, bool, _)| match is_offset {
+            true if field.value[at].is_finite() => 2.0 * field.magnitude[at],
+            // It moves nothing.
+            true => 0.0,
+            false => field.magnitude[at] / field.value[at],
         };
         places(geometry).map(of).fold(0.0, f64::max)
     };
@@ -306,9 +316,20 @@ fn connected(geometries: &[Conv2dGeometry], layers: &Layers, input: &Reference) 
     for (index, (geometry, layer)) in geometries.iter().zip(layers).enumerate() {
         let mut output = rounded(geometry, outputs.last().unwrap_or(input), layer)?;
         if index + 1 < geometries.len() {
-            output.value.iter_mut().for_each(|value| *value = value.max(0.0));
+            for (value, magnitude) in output.value.iter_mut().zip(&mut output.magnitude) {
+                if *value == f64::NEG_INFINITY {
+                    *magnitude = 0.0;
+                }
+                // Written so that NaN stays.
+                *value = if *value < 0.0 { 0.0 } else { *value };
+            }
         }
         outputs.push(output);
+    }
+    if let Some(last) = outputs.last_mut() {
+        // An offset that is not finite moves nothing, and a sigmoid is flat far out: what was rounded changes nothing.
+        let places = last.value.iter().zip(&mut last.magnitude);
+        places.filter(|(value, _)| !value.is_finite()).for_each(|(_, magnitude)| *magnitude = 0.0);
     }
     Ok(outputs)
 }
@@ -327,7 +348,8 @@ fn connected_backward(
             for ((value, magnitude), output) in
                 gradient.value.iter_mut().zip(&mut gradient.magnitude).zip(&outputs[index].value)
             {
-                if *output == 0.0 {
+                // Written so that NaN passes nothing.
+                if !(*output > 0.0) {
                     (*value, *magnitude) = (0.0, 0.0);
                 }
             }

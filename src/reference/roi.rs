@@ -233,6 +233,8 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
             let grad: f64 = grad_output[element].into();
             let grad = grad / bin.divisor;
             let rounded = 1.0 + bin.magnitude;
+            // By x, by y.
+            let mut moved = [Sum::default(); 2];
             for &sample in &bin.samples {
                 let [rows, columns] = self.between(sample);
                 for i in 0..2 {
@@ -242,18 +244,24 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
                         if weight != 0.0 {
                             grad_input[pixel].add(weight * grad, grad.abs() * rounded, 1);
                         }
-                        let (Some(grad_offset), Some([x, y])) = (&mut grad_offset, bin.offsets) else { continue };
                         let sign = |upper: usize| if upper == 1 { 1.0 } else { -1.0 };
                         let by_y = sign(i) * rows.slope * columns.across[j];
                         let by_x = sign(j) * columns.slope * rows.across[i];
-                        for (at, derivative, size) in [(x, by_x, roi.size[1]), (y, by_y, roi.size[0])] {
+                        for (sum, derivative) in moved.iter_mut().zip([by_x, by_y]) {
                             if derivative != 0.0 {
-                                let term = reach * grad * self.input[pixel].into();
-                                let magnitude = term.abs() * (size.abs() * rounded + roi.magnitude);
-                                grad_offset[at].add(derivative * size * term, magnitude, 1);
+                                let value: f64 = self.input[pixel].into();
+                                sum.add(derivative * value, value.abs(), 1);
                             }
                         }
                     }
+                }
+            }
+            let (Some(grad_offset), Some(offsets)) = (&mut grad_offset, bin.offsets) else { return };
+            for ((at, sum), size) in offsets.into_iter().zip(moved).zip([roi.size[1], roi.size[0]]) {
+                // What does not count is 0, whatever it is multiplied with.
+                if sum.terms > 0 {
+                    let magnitude = sum.magnitude * (reach * grad).abs() * (size.abs() * rounded + roi.magnitude);
+                    grad_offset[at].add(reach * grad * size * sum.value, magnitude, sum.terms);
                 }
             }
         });

@@ -357,6 +357,35 @@ fn lists_other_than_the_planned_are_refused() {
     assert_eq!(Concat::default().forward(&[]).unwrap_err().to_string(), "0 inputs were given; at least 1 is needed");
 }
 
+/// Beside one another in a buffer they may be.
+#[test]
+fn outputs_that_overlap_are_refused() {
+    let whole = Tensor::upload(gpu(), [2, 4], &[0.0f32, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).unwrap();
+    let zeros = Tensor::upload(gpu(), [8], &[0.0f32; 8]).unwrap();
+    let at = |word: u64, extents: [u32; 2]| {
+        Tensor::from_buffer(gpu(), zeros.buffer().clone(), zeros.offset() + 4 * word, extents, DType::F32).unwrap()
+    };
+    let halves = SplitPlan::new(gpu(), &Split { axis: 1, sizes: vec![2, 2] }, whole.spec()).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    for second in [0, 1, 3] {
+        let outputs = [&at(0, [2, 2]), &at(second, [2, 2])];
+        let refused = halves.forward_into(&mut recorder, &whole, &outputs).unwrap_err();
+        assert!(matches!(refused, Error::Attribute { argument: "output", .. }), "{refused:?}");
+        assert_eq!(refused.to_string(), "output[1] and output[0] overlap in their buffer");
+    }
+    assert!(recorder.is_empty());
+    halves.forward_into(&mut recorder, &whole, &[&at(0, [2, 2]), &at(4, [2, 2])]).unwrap();
+    recorder.submit().unwrap();
+    assert_eq!(zeros.download_blocking::<f32>().unwrap(), [0.0, 1.0, 4.0, 5.0, 2.0, 3.0, 6.0, 7.0]);
+
+    // One without elements overlaps nothing.
+    let parts = SplitPlan::new(gpu(), &Split { axis: 0, sizes: vec![2, 0, 0] }, whole.spec()).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    parts.forward_into(&mut recorder, &whole, &[&at(0, [2, 4]), &at(2, [0, 4]), &at(2, [0, 4])]).unwrap();
+    recorder.submit().unwrap();
+    assert_eq!(zeros.download_blocking::<f32>().unwrap(), whole.download_blocking::<f32>().unwrap());
+}
+
 #[test]
 fn what_belongs_to_another_device_is_refused() {
     let other = pollster::block_on(Gpu::new()).unwrap();

@@ -339,7 +339,7 @@ fn refused() {
     assert_eq!(concat(&pair, &[true]), "1 grad_inputs were given; the plan was made for 2");
     let plan = pliant::ConcatPlan::new(gpu(), &Concat { axis: 1 }, &[column.spec(); 2]).unwrap();
     let error = plan.backward_into(&mut recorder, &pair, &[Some(&column), Some(&column)]).unwrap_err();
-    assert_eq!(error.to_string(), "grad_input and grad_input overlap in their buffer");
+    assert_eq!(error.to_string(), "grad_input[1] and grad_input[0] overlap in their buffer");
 
     let split = Split { axis: 1, sizes: vec![1, 1] };
     let message = |grads: &[&Tensor]| split.backward(grads).unwrap_err().to_string();

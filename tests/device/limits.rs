@@ -3,11 +3,12 @@
 use fastrand::Rng;
 use pliant::geometry::*;
 use pliant::{
-    BinaryPlan, GlobalAveragePoolPlan, Gpu, GpuOptions, Im2colPlan, MatmulPlan, Recorder, SplitPlan, UnaryPlan, wgpu,
+    BinaryPlan, DType, Error, GlobalAveragePoolPlan, Gpu, GpuOptions, Im2colPlan, MatmulPlan, Recorder, SplitPlan,
+    Tensor, UnaryPlan, wgpu,
 };
 
 use crate::shapes::deform_conv2d;
-use crate::support::problem::{Array, Problem};
+use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal};
 
 pub(crate) fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
@@ -223,5 +224,25 @@ fn without_its_optional_features_a_device_gives_the_same() {
         for problem in large_problems() {
             check_with(&gpu, &problem);
         }
+    }
+}
+
+/// A row of logits is done by one workgroup.
+#[test]
+fn long_rows_of_cross_entropy() {
+    let mut rng = Rng::with_seed(64);
+    let logits = normal(&mut rng, [1, 2_000_000], 3.0);
+    let inputs = CrossEntropyInputs { logits, labels: Array::filled([1], 1_999_999.0) };
+    let problem = Problem::CrossEntropy(CrossEntropy::default(), inputs);
+    let device = Implementation::Device { gpu: crate::gpu(), strategy: None, storage: Storage::F32 };
+    crate::check_on(&problem, device).unwrap();
+    crate::check_backward_on(&problem, 65, device, Ways::One).unwrap();
+
+    if crate::gpu().capabilities().software() {
+        let logits = Tensor::new(crate::gpu(), [1, (1 << 24) + 1], DType::F32).unwrap();
+        let labels = Tensor::new(crate::gpu(), [1], DType::F32).unwrap();
+        let inputs = CrossEntropyInputs { logits: &logits, labels: &labels };
+        let refused = CrossEntropy::default().forward(&inputs).unwrap_err();
+        assert!(matches!(refused, Error::Limit { .. }), "{refused:?}");
     }
 }

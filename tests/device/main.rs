@@ -5,6 +5,7 @@
 //! | goldens | every strategy agrees with other systems |
 //! | shapes | every op agrees with the reference on shapes in which no two axes are alike, and on the odd ones |
 //! | properties | what holds without expected numbers |
+//! | values | what is not finite, in each input of each op, and denormals |
 //! | strategies | each kernel of each strategy, on shapes that make it the one; what is not applicable is told |
 //! | random | drawn problems, legal or not, on devices with small limits: both agree, or both refuse |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
@@ -51,6 +52,7 @@ mod strategies;
 #[path = "../support/mod.rs"]
 mod support;
 mod training;
+mod values;
 #[cfg(feature = "safetensors")]
 mod weights;
 
@@ -60,7 +62,7 @@ use fastrand::Rng;
 use pliant::{Gpu, GpuOptions, Strategy};
 
 use support::compare::Expected;
-use support::problem::{Implementation, Problem, Storage, Ways, before};
+use support::problem::{Array, Implementation, Problem, Storage, Ways, before};
 use support::random::normal;
 
 /// The device of all tests.
@@ -104,11 +106,22 @@ fn check_backward_on(
     implementation: Implementation<'_>,
     ways: Ways,
 ) -> Result<(), String> {
+    let storage = implementation.storage();
+    let elements = problem.stored(storage).reference().map_err(|error| error.to_string())?.value.len() as u32;
+    let grad_output = normal(&mut Rng::with_seed(seed), [elements], 1.0);
+    check_gradients_on(problem, &grad_output, implementation, ways)
+}
+
+/// The same for this gradient of the output.
+fn check_gradients_on(
+    problem: &Problem,
+    grad_output: &Array,
+    implementation: Implementation<'_>,
+    ways: Ways,
+) -> Result<(), String> {
     let Implementation::Device { gpu, storage, .. } = implementation else { return Ok(()) };
     let failed = |error: pliant::Error| error.to_string();
-    let problem = problem.stored(storage);
-    let elements = problem.reference().map_err(failed)?.value.len() as u32;
-    let grad_output = normal(&mut Rng::with_seed(seed), [elements], 1.0).stored(storage.data);
+    let (problem, grad_output) = (problem.stored(storage), grad_output.stored(storage.data));
     let gradients = pollster::block_on(problem.backward_on(gpu, storage, &grad_output, ways)).map_err(failed)?;
     if gradients.is_empty() {
         return Ok(());

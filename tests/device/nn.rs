@@ -2,6 +2,7 @@ use fastrand::Rng;
 use half::f16;
 use pliant::geometry::{DeformRoiPool, OffsetLayout};
 use pliant::nn;
+use pliant::reference::Reference;
 use pliant::{DType, Destination, Error, Recorder, Tensor, reference};
 
 use crate::dtypes::STORAGES;
@@ -13,7 +14,7 @@ use crate::{check_backward_on, check_on, gpu};
 
 /// What of a layer is drawn.
 #[derive(Clone, Copy)]
-struct Kind {
+pub(crate) struct Kind {
     mask: nn::Mask,
     split: bool,
     limit: Option<f32>,
@@ -24,7 +25,7 @@ struct Kind {
 const PLAIN: Kind = Kind { mask: nn::Mask::None, split: false, limit: None, flows: 0, offset_channels: None };
 
 /// Every part of a layer, in at least two company.
-const KINDS: [Kind; 7] = [
+pub(crate) const KINDS: [Kind; 7] = [
     PLAIN,
     Kind { mask: nn::Mask::Sigmoid, ..PLAIN },
     Kind { mask: nn::Mask::TwoSigmoid, split: true, ..PLAIN },
@@ -36,7 +37,7 @@ const KINDS: [Kind; 7] = [
 ];
 
 /// A layer in which no two axes are alike, its parameters drawn: none of them is 0.
-fn layer(rng: &mut Rng, kind: Kind, batch: u32) -> Problem {
+pub(crate) fn layer(rng: &mut Rng, kind: Kind, batch: u32) -> Problem {
     let Kind { mask, split, limit, flows, offset_channels } = kind;
     let layer = nn::DeformConv2d {
         stride: [2, 1],
@@ -146,50 +147,94 @@ fn elements(tensor: &Tensor) -> Vec<f32> {
     }
 }
 
-/// Pooled, moved and modulated, with every gradient, written and added.
-#[test]
-fn pools_of_regions() {
-    let mut rng = Rng::with_seed(95);
-    let layer = DeformRoiPool { pooled: [2, 3], spatial_scale: 0.5, sampling_ratio: 2, ..DeformRoiPool::default() };
-    for (modulated, dtype) in [(false, DType::F32), (true, DType::F32), (true, DType::F16)] {
+/// A layer that pools, with what it reads as it is when stored so, and the gradient of its output.
+pub(crate) struct Pool {
+    layer: DeformRoiPool,
+    dtype: DType,
+    pub(crate) inputs: nn::DeformRoiPoolInputs<Array>,
+    pub(crate) parameters: nn::DeformRoiPoolParameters<Array>,
+    pub(crate) grad_output: Array,
+}
+
+impl Pool {
+    pub(crate) fn draw(rng: &mut Rng, modulated: bool, dtype: DType) -> Self {
+        let layer = DeformRoiPool { pooled: [2, 3], spatial_scale: 0.5, sampling_ratio: 2, ..DeformRoiPool::default() };
         let shapes = layer.parameter_shapes(&nn::DeformRoiPoolSizes { channels: 3, hidden: 5, modulated }).unwrap();
-        let parameters = shapes.map(|&shape| normal(&mut rng, shape, 0.4).stored(dtype));
+        let parameters = shapes.map(|&shape| normal(rng, shape, 0.4).stored(dtype));
         let corners = [[0.0, 1.0, 2.0, 13.0, 11.0], [1.0, 3.5, 0.0, 16.0, 9.5], [0.0, -3.0, 5.0, 7.0, 20.0]].concat();
         let inputs = nn::DeformRoiPoolInputs {
-            input: normal(&mut rng, [2, 3, 9, 8], 1.0).stored(dtype),
+            input: normal(rng, [2, 3, 9, 8], 1.0).stored(dtype),
             rois: Array { shape: [3, 5].into(), elements: corners },
         };
         let (read, learnt) = (inputs.map(|array| array.shape), parameters.map(|array| array.shape));
         let geometry = nn::DeformRoiPoolGeometry::new(&layer, &read, &learnt).unwrap();
-        let grad_output = normal(&mut rng, geometry.output_shape(), 1.0).stored(dtype);
-        let (read, learnt) = (inputs.map(|array| &array.elements[..]), parameters.map(|array| &array.elements[..]));
+        let grad_output = normal(rng, geometry.output_shape(), 1.0).stored(dtype);
+        Self { layer, dtype, inputs, parameters, grad_output }
+    }
+
+    /// The output and the gradients, by definition.
+    fn reference(&self) -> Vec<(&'static str, Reference)> {
+        let (read, learnt) = (self.inputs.map(|array| array.shape), self.parameters.map(|array| array.shape));
+        let geometry = nn::DeformRoiPoolGeometry::new(&self.layer, &read, &learnt).unwrap();
+        let read = self.inputs.map(|array| &array.elements[..]);
+        let learnt = self.parameters.map(|array| &array.elements[..]);
         let output = reference::nn::deform_roi_pool(&geometry, &read, &learnt).unwrap();
         let gradients =
-            reference::nn::deform_roi_pool_backward(&geometry, &read, &learnt, &grad_output.elements).unwrap();
+            reference::nn::deform_roi_pool_backward(&geometry, &read, &learnt, &self.grad_output.elements).unwrap();
+        let gradients = gradients.named().map(|(name, gradient)| (name, gradient.clone()));
+        std::iter::once(("output", output)).chain(gradients).collect()
+    }
 
-        let inputs = nn::DeformRoiPoolInputs {
-            input: inputs.input.upload_as(gpu(), dtype).unwrap(),
-            rois: inputs.rois.upload(gpu()).unwrap(),
-        };
-        let parameters = parameters.map(|array| array.upload_as(gpu(), dtype).unwrap());
-        let plan = nn::DeformRoiPoolPlan::new(gpu(), &layer, &inputs.map(Tensor::spec), &parameters.map(Tensor::spec))
-            .unwrap();
+    /// Holds a device's output and gradients against the reference.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (plan, inputs, parameters, grad_output) = self.bind();
         let (inputs, parameters) = (inputs.map(|tensor| tensor), parameters.map(|tensor| tensor));
-        let grad_output = grad_output.upload_as(gpu(), dtype).unwrap();
         let mut recorder = Recorder::new(gpu());
-        let actual = plan.forward(&mut recorder, &inputs, &parameters).unwrap();
+        let output = plan.forward(&mut recorder, &inputs, &parameters).unwrap();
+        let all = &nn::DeformRoiPoolGradients::ALL;
+        let gradients = plan.backward(&mut recorder, &inputs, &parameters, &grad_output, all).unwrap();
+        recorder.submit().unwrap();
+        let actual = std::iter::once(("output", &output)).chain(gradients.named());
+        for ((name, tensor), (_, reference)) in actual.zip(self.reference()) {
+            let expected = Expected::of_reference(reference).stored(self.dtype);
+            expected.compare(&elements(tensor)).map_err(|miss| format!("{name}{miss}"))?;
+        }
+        Ok(())
+    }
+
+    fn bind(
+        &self,
+    ) -> (nn::DeformRoiPoolPlan, nn::DeformRoiPoolInputs<Tensor>, nn::DeformRoiPoolParameters<Tensor>, Tensor) {
+        let upload = |array: &Array| array.upload_as(gpu(), self.dtype).unwrap();
+        let inputs = nn::DeformRoiPoolInputs {
+            input: upload(&self.inputs.input),
+            rois: self.inputs.rois.upload(gpu()).unwrap(),
+        };
+        let parameters = self.parameters.map(upload);
+        let (read, learnt) = (inputs.map(Tensor::spec), parameters.map(Tensor::spec));
+        let plan = nn::DeformRoiPoolPlan::new(gpu(), &self.layer, &read, &learnt).unwrap();
+        (plan, inputs, parameters, upload(&self.grad_output))
+    }
+}
+
+/// Pooled, moved and modulated, with every gradient, written and added.
+#[test]
+fn pools_of_regions() {
+    let mut rng = Rng::with_seed(95);
+    for (modulated, dtype) in [(false, DType::F32), (true, DType::F32), (true, DType::F16)] {
+        let pool = Pool::draw(&mut rng, modulated, dtype);
+        pool.check().unwrap_or_else(|miss| panic!("{modulated}, {dtype}: {miss}"));
+        for (name, reference) in pool.reference() {
+            assert!(reference.value.iter().any(|value| *value != 0.0), "{name} is 0");
+        }
+
+        let (plan, inputs, parameters, grad_output) = pool.bind();
+        let (inputs, parameters) = (inputs.map(|tensor| tensor), parameters.map(|tensor| tensor));
+        let mut recorder = Recorder::new(gpu());
         let all = &nn::DeformRoiPoolGradients::ALL;
         let written = plan.backward(&mut recorder, &inputs, &parameters, &grad_output, all).unwrap();
         recorder.submit().unwrap();
-        let expected = Expected::of_reference(output).stored(dtype);
-        expected.compare(&elements(&actual)).unwrap_or_else(|miss| panic!("{modulated}, {dtype}: output{miss}"));
         assert_eq!(written.named().count(), if modulated { 11 } else { 7 });
-        for ((name, gradient), (_, reference)) in written.named().zip(gradients.named()) {
-            let expected = Expected::of_reference(reference.clone()).stored(dtype);
-            let compared = expected.compare(&elements(gradient));
-            compared.unwrap_or_else(|miss| panic!("{modulated}, {dtype}: {name}{miss}"));
-            assert!(reference.value.iter().any(|value| *value != 0.0), "{name} is 0");
-        }
 
         let once: Vec<_> = written.named().map(|(_, gradient)| elements(gradient)).collect();
         let mut recorder = Recorder::new(gpu());

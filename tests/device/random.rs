@@ -258,7 +258,7 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 extents[axis] = [0, 1, extents[axis] + 1, extents[axis].saturating_sub(1)][rng.usize(..4)];
             }
         }
-        // No constant: derivatives that cancel are rounding errors, which an infinite mask makes infinite.
+        // No constant: derivatives that cancel are rounding errors, of which an infinite mask makes infinity or NaN.
         *array = uniform(rng, pliant::Shape::new(&extents).unwrap());
     };
     // What says where regions are sampled has few binary digits, as in what is drawn.
@@ -409,10 +409,34 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
     }
 }
 
+/// Has some elements of some inputs be infinite or NaN.
+fn make_not_finite(rng: &mut Rng, problem: &mut Problem) {
+    let has_strategies = problem.has_strategies();
+    for (name, array) in problem.arrays_mut() {
+        if array.elements.is_empty() || rng.bool() {
+            continue;
+        }
+        for _ in 0..rng.usize(1..=3) {
+            let element = rng.usize(..array.elements.len());
+            array.elements[element] = match name {
+                // The image must be there.
+                "rois" if element.is_multiple_of(5) => continue,
+                // What `Fused` cannot bind it multiplies in parts, by zeros where others do not.
+                "weight" if has_strategies => f32::NAN,
+                _ => [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][rng.usize(..3)],
+            };
+        }
+    }
+}
+
 fn draw(seed: u64) -> Problem {
     let mut rng = Rng::with_seed(seed);
     let problem = draw_legal(&mut rng);
-    if rng.u32(..4) == 0 { spoil(&mut rng, problem) } else { problem }
+    let mut problem = if rng.u32(..4) == 0 { spoil(&mut rng, problem) } else { problem };
+    if seed % 5 == 0 {
+        make_not_finite(&mut rng, &mut problem);
+    }
+    problem
 }
 
 /// Both give the same, or both refuse for what the problem is.

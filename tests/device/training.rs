@@ -45,6 +45,10 @@ fn check_sgd(gpu: &Gpu, op: Sgd, extents: &[usize], [parameter, velocity, gradie
         gradient: draw(3.0, gradient),
         learning_rate: Array::filled([1], 0.125).upload_as(gpu, rate).unwrap(),
     };
+    check_sgd_steps(gpu, op, &tensors);
+}
+
+pub(crate) fn check_sgd_steps(gpu: &Gpu, op: Sgd, tensors: &SgdInputs<Tensor>) {
     let geometry = SgdGeometry::new(&op, &tensors.map(Tensor::shape)).unwrap();
     let plan = SgdPlan::new(gpu, &op, &tensors.map(Tensor::spec)).unwrap();
     let mut recorder = Recorder::new(gpu);
@@ -66,6 +70,10 @@ fn check_adam(gpu: &Gpu, op: Adam, extents: &[usize], [parameter, mean, variance
         gradient,
         rates: Array { shape: [3].into(), elements: op.rates(3, 0.125).to_vec() }.upload_as(gpu, rates).unwrap(),
     };
+    check_adam_steps(gpu, op, &tensors);
+}
+
+pub(crate) fn check_adam_steps(gpu: &Gpu, op: Adam, tensors: &AdamInputs<Tensor>) {
     let geometry = AdamGeometry::new(&op, &tensors.map(Tensor::shape)).unwrap();
     let plan = AdamPlan::new(gpu, &op, &tensors.map(Tensor::spec)).unwrap();
     let mut recorder = Recorder::new(gpu);

@@ -190,7 +190,10 @@ def of_torch():
 def by_hand(name, opset, nodes, inputs, outputs, constants):
     generator = np.random.default_rng(2)
     dtype = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.float16): TensorProto.FLOAT16}
-    inputs = {value: generator.standard_normal(shape).astype(kind) for value, (shape, kind) in inputs.items()}
+    for value, what in inputs.items():
+        if isinstance(what, tuple):
+            shape, kind = what
+            inputs[value] = generator.standard_normal(shape).astype(kind)
     initializer = []
     for value, what in constants.items():
         if isinstance(what, tuple):
@@ -290,6 +293,20 @@ def of_hand():
         {"y": f16},
         {"wj": (27, 4, 3, 3), "bj": (27,), "sizes": np.array([18, 9]), "w": (4, 4, 3, 3), "b": (4,)},
     )
+    special = np.array([-np.inf, -1e4, -0.5, 0, 0.5, 1e4, np.inf, np.nan]).reshape(1, 1, 2, 4)
+    for name, opset, kinds in [("clip", 19, {"x": f32, "h": f16}), ("clip_of_old", 10, {"x": f32})]:
+        nodes, outputs = [], {}
+        for value, kind in kinds.items():
+            constant = numpy_helper.from_array(np.array(1, dtype=kind))
+            if opset > 10:
+                nodes.append(node("Constant", [], [f"{value}_one"], f"one of {value}", value=constant))
+            for bound in ["neither", "min", "max"]:
+                bounds = [f"{value}_one" if bound == which else "" for which in ["min", "max"]]
+                attributes = {} if opset > 10 or bound == "neither" else {bound: 1.0}
+                bounds = bounds if opset > 10 else []
+                outputs[f"{value}_{bound}"] = kind
+                nodes.append(node("Clip", [value, *bounds], [f"{value}_{bound}"], f"{bound} of {value}", **attributes))
+        by_hand(name, opset, nodes, {value: special.astype(kind) for value, kind in kinds.items()}, outputs, {})
 
 
 of_torch()

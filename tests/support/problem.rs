@@ -306,6 +306,56 @@ impl Problem {
         })
     }
 
+    /// Every input, by name.
+    pub(crate) fn arrays_mut(&mut self) -> Vec<(&'static str, &mut Array)> {
+        let mut arrays: Vec<(&'static str, Option<&mut Array>)> = match self {
+            Self::Im2col(_, input)
+            | Self::Unary(_, input)
+            | Self::Split(_, input)
+            | Self::GlobalAveragePool(_, input) => vec![("input", Some(input))],
+            Self::BilinearSample(_, i) => vec![("input", Some(&mut i.input)), ("positions", Some(&mut i.positions))],
+            Self::DeformIm2col(_, i) => {
+                vec![("input", Some(&mut i.input)), ("offset", Some(&mut i.offset)), ("mask", i.mask.as_mut())]
+            }
+            Self::Matmul(_, i) => vec![("a", Some(&mut i.a)), ("b", Some(&mut i.b))],
+            Self::Conv2d(_, i) => {
+                vec![("input", Some(&mut i.input)), ("weight", Some(&mut i.weight)), ("bias", i.bias.as_mut())]
+            }
+            Self::DeformConv2d(_, i) => vec![
+                ("input", Some(&mut i.input)),
+                ("offset", Some(&mut i.offset)),
+                ("weight", Some(&mut i.weight)),
+                ("mask", i.mask.as_mut()),
+                ("bias", i.bias.as_mut()),
+            ],
+            Self::Binary(_, i) => vec![("a", Some(&mut i.a)), ("b", Some(&mut i.b))],
+            Self::Concat(_, inputs) => inputs.iter_mut().map(|input| ("input", Some(input))).collect(),
+            Self::BatchNorm(_, i) => {
+                vec![("input", Some(&mut i.input)), ("scale", Some(&mut i.scale)), ("shift", Some(&mut i.shift))]
+            }
+            Self::CrossEntropy(_, i) => vec![("logits", Some(&mut i.logits)), ("labels", Some(&mut i.labels))],
+            Self::Layer(_, i, p) => vec![
+                ("input", Some(&mut i.input)),
+                ("offset_input", i.offset_input.as_mut()),
+                ("flow", i.flow.as_mut()),
+                ("weight", Some(&mut p.weight)),
+                ("offset_weight", Some(&mut p.offset_weight)),
+                ("bias", p.bias.as_mut()),
+                ("offset_bias", p.offset_bias.as_mut()),
+                ("mask_weight", p.mask_weight.as_mut()),
+                ("mask_bias", p.mask_bias.as_mut()),
+            ],
+            Self::RoiAlign(_, i) => vec![("input", Some(&mut i.input)), ("rois", Some(&mut i.rois))],
+            Self::DeformRoiPool(_, i) => {
+                vec![("input", Some(&mut i.input)), ("rois", Some(&mut i.rois)), ("offset", i.offset.as_mut())]
+            }
+            Self::DeformPsRoiPool(_, i) => {
+                vec![("input", Some(&mut i.input)), ("rois", Some(&mut i.rois)), ("offset", i.offset.as_mut())]
+            }
+        };
+        arrays.drain(..).filter_map(|(name, array)| Some((name, array?))).collect()
+    }
+
     /// Op and shapes, without the elements.
     pub(crate) fn describe(&self) -> String {
         fn shape(array: &Array) -> Shape {
