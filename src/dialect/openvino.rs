@@ -252,7 +252,7 @@ impl GroupConvolution1 {
     /// [`Error::Shape`](crate::Error::Shape) where it has other than five axes.
     pub fn weight(weight: &Tensor) -> Result<Tensor> {
         let (_, shape) = four_axes(weight.shape())?;
-        Tensor::from_buffer(weight.gpu(), weight.buffer().clone(), weight.offset(), shape, weight.dtype())
+        weight.viewed(shape, weight.dtype())
     }
 
     /// The convolution, in a new tensor (batch, out_channels, out_height, out_width), submitted.

@@ -124,6 +124,13 @@ impl Tensor {
         Ok(Self { gpu: gpu.clone(), buffer, offset, shape, dtype, mappable: false })
     }
 
+    /// The first elements of its memory, under other extents and as another type.
+    pub(crate) fn viewed(&self, shape: impl Into<Shape>, dtype: DType) -> Result<Self> {
+        let shape = shape.into();
+        debug_assert!(bytes(shape, dtype) <= bytes(self.shape, self.dtype), "{shape} of {dtype}, of {:?}", self.spec());
+        Self::from_buffer(&self.gpu, self.buffer.clone(), self.offset, shape, dtype)
+    }
+
     /// Reads the elements back. The copy is submitted now, behind all work submitted before; the future waits for it.
     ///
     /// # Errors
@@ -198,6 +205,8 @@ impl Tensor {
 
     /// A range of its elements, as a binding.
     pub(crate) fn part(&self, argument: &'static str, elements: Range<u64>) -> Result<Part> {
+        // Workspace may lie in a larger buffer: what happens to be there is not the tensor's.
+        debug_assert!(elements.end <= self.shape.elements(), "{argument}: {elements:?} of {} are bound", self.shape);
         // Bindings start at multiples of the device's alignment; the rest of the way is the kernel's.
         let alignment = u64::from(self.gpu.capabilities().limits.min_storage_buffer_offset_alignment);
         let start = self.offset + elements.start * self.dtype.size();

@@ -56,7 +56,7 @@ impl<T> Read<T> {
 
 /// The same elements under other extents.
 fn viewed(tensor: &Tensor, shape: impl Into<Shape>) -> Result<Tensor> {
-    Tensor::from_buffer(tensor.gpu(), tensor.buffer().clone(), tensor.offset(), shape, tensor.dtype())
+    tensor.viewed(shape, tensor.dtype())
 }
 
 /// A destination under other extents.
