@@ -252,7 +252,7 @@ impl GroupConvolution1 {
     /// [`Error::Shape`](crate::Error::Shape) where it has other than five axes.
     pub fn weight(weight: &Tensor) -> Result<Tensor> {
         let (_, shape) = four_axes(weight.shape())?;
-        weight.reshaped(shape)
+        Ok(weight.reshaped(shape))
     }
 
     /// The convolution, in a new tensor (batch, out_channels, out_height, out_width), submitted.

@@ -131,6 +131,18 @@ impl Tensor {
         Ok(Self { gpu: gpu.clone(), buffer, offset, shape, dtype, contents: None })
     }
 
+    /// The first elements of its memory, under other extents and as another type.
+    pub(crate) fn viewed(&self, shape: impl Into<Shape>, dtype: DType) -> Self {
+        let shape = shape.into();
+        debug_assert!(bytes(shape, dtype) <= bytes(self.shape, self.dtype), "{shape} of {dtype}, of {:?}", self.spec());
+        Self { shape, dtype, ..self.clone() }
+    }
+
+    /// The same elements under other extents.
+    pub(crate) fn reshaped(&self, shape: impl Into<Shape>) -> Self {
+        self.viewed(shape, self.dtype)
+    }
+
     /// Reads the elements back. The copy is submitted now, behind all work submitted before; the future waits for it.
     ///
     /// # Errors
@@ -166,16 +178,6 @@ impl Tensor {
                 Err(Error::Validation(message.to_string()))
             }
         }
-    }
-
-    /// The same elements under other extents, of which there must be as many.
-    pub(crate) fn reshaped(&self, shape: impl Into<Shape>) -> Result<Self> {
-        let shape = shape.into();
-        if shape.elements() != self.shape.elements() {
-            let message = format!("the tensor is {}, which is not as many elements as {shape}", self.shape);
-            return Err(Error::shape("shape", message));
-        }
-        Ok(Self { shape, ..self.clone() })
     }
 
     fn check_readable<T: Element>(&self) -> Result<()> {
@@ -226,6 +228,8 @@ impl Tensor {
 
     /// A range of its elements, as a binding.
     pub(crate) fn part(&self, argument: &'static str, elements: Range<u64>) -> Result<Part> {
+        // Workspace may lie in a larger buffer: what happens to be there is not the tensor's.
+        debug_assert!(elements.end <= self.shape.elements(), "{argument}: {elements:?} of {} are bound", self.shape);
         // Bindings start at multiples of the device's alignment; the rest of the way is the kernel's.
         let alignment = u64::from(self.gpu.capabilities().limits.min_storage_buffer_offset_alignment);
         let start = self.offset + elements.start * self.dtype.size();

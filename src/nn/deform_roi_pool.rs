@@ -64,7 +64,7 @@ struct Viewed {
 
 impl Viewed {
     fn new(destination: &Destination, shape: Shape) -> Result<Self> {
-        let tensor = destination.tensor().reshaped(shape)?;
+        let tensor = destination.tensor().reshaped(shape);
         Ok(Self { tensor, add: matches!(destination, Destination::Add(_)) })
     }
 
@@ -108,8 +108,8 @@ impl Stack {
     ) -> Result<Vec<Tensor>> {
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.layers.len());
         for (index, ((geometry, plan), [(_, weight), (_, bias)])) in self.layers.iter().zip(parameters).enumerate() {
-            let input = outputs.last().unwrap_or(input).reshaped(geometry.input_shape())?;
-            let weight = weight.reshaped(geometry.weight_shape())?;
+            let input = outputs.last().unwrap_or(input).reshaped(geometry.input_shape());
+            let weight = weight.reshaped(geometry.weight_shape());
             let output = recorder.workspace(geometry.output_shape())?;
             plan.forward_into(recorder, &Conv2dInputs { input: &input, weight: &weight, bias: Some(**bias) }, &output)?;
             outputs.push(match self.relus.get(index) {
@@ -144,8 +144,8 @@ impl Stack {
             let of_weight = wanted[index][0].map(|destination| Viewed::new(destination, geometry.weight_shape()));
             let of_weight = of_weight.transpose()?;
             let inputs = Conv2dInputs {
-                input: &before.unwrap_or(input).reshaped(geometry.input_shape())?,
-                weight: &weight.reshaped(geometry.weight_shape())?,
+                input: &before.unwrap_or(input).reshaped(geometry.input_shape()),
+                weight: &weight.reshaped(geometry.weight_shape()),
                 bias: Some(*bias),
             };
             let destinations = Conv2dGradients {
@@ -154,7 +154,7 @@ impl Stack {
                 bias: wanted[index][1].copied(),
             };
             if destinations.named().next().is_some() {
-                let grad = &grad.reshaped(geometry.output_shape())?;
+                let grad = &grad.reshaped(geometry.output_shape());
                 plan.backward_into(recorder, &inputs, &grad, &destinations)?;
             }
             if let (Some(relu), Some(before), Some(below)) =
@@ -277,13 +277,13 @@ impl DeformRoiPoolPlan {
         let pooled = recorder.workspace(self.geometry.output_shape())?;
         self.still.forward_into(recorder, &read(None), &pooled)?;
         let offset_fc = self.offset_fc.forward(recorder, &pooled, &parameters.offset_fc())?;
-        let last = |outputs: &[Tensor], shape| outputs.last().unwrap_or(&pooled).reshaped(shape);
-        let offset = last(&offset_fc, self.geometry.offset_shape())?;
+        let last = |outputs: &[Tensor], shape: Shape| outputs.last().unwrap_or(&pooled).reshaped(shape);
+        let offset = last(&offset_fc, self.geometry.offset_shape());
         self.moved.forward_into(recorder, &read(Some(&offset)), moved)?;
         let modulated = match (&self.modulation, parameters.mask_fc()) {
             (Some(Modulation { fc, sigmoid, .. }), Some(parameters)) => {
                 let mask_fc = fc.forward(recorder, &pooled, &parameters)?;
-                let logits = last(&mask_fc, self.geometry.mask_shape())?;
+                let logits = last(&mask_fc, self.geometry.mask_shape());
                 let mask = recorder.workspace(self.geometry.mask_shape())?;
                 sigmoid.forward_into(recorder, &logits, &mask)?;
                 Some(Modulated { mask_fc, logits, mask })

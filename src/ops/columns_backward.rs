@@ -98,12 +98,14 @@ impl Blocks {
         let pixels = if images > 0 { images * out_pixels } else { block };
         let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
         let strip = by_bytes.min(most.min(sampled.into()).min(left) / u64::from(pixels)).max(1) as u32;
-        Self { images, pixels, strip, out_pixels }
+        // Strips end with chunks, and those of an image that has several blocks with the image.
+        let there_are = chunk.checked_div(images).unwrap_or(out_pixels.div_ceil(pixels));
+        Self { images, pixels, strip: strip.min(there_are), out_pixels }
     }
 
-    /// The most images of a strip.
-    pub(super) fn strip_images(self) -> u32 {
-        (self.images * self.strip).max(1)
+    /// The most images and pixels of a strip.
+    fn strip(self) -> [u32; 2] {
+        [(self.images * self.strip).max(1), self.strip_pixels()]
     }
 
     /// The most pixels of a strip.
@@ -112,7 +114,7 @@ impl Blocks {
     }
 
     pub(super) fn strips(self, images: Range<u32>) -> impl Iterator<Item = Strip> {
-        strips(images, self.out_pixels, [self.strip_images(), self.strip_pixels()])
+        strips(images, self.out_pixels, self.strip())
     }
 }
 
@@ -140,9 +142,45 @@ pub(super) struct ColumnsBackward {
 struct Scratch {
     samples: Quads,
     cells: Tensor,
+    /// Where the gradient of the input is wanted.
+    chains: Option<Chains>,
+    gradients: Quads,
+}
+
+/// The chains that are made at once: those of some offset groups and of some rows of the input, in all images of a strip.
+struct Chains {
+    offset_groups: u32,
+    rows: u32,
     followers: Tensor,
     heads: Tensor,
-    gradients: Quads,
+}
+
+impl Chains {
+    /// Workspace for strips of so many images and pixels at most. Strips of fewer images make the chains of no more offset groups and rows:
+    /// what these would need may be more than was taken.
+    fn workspace(
+        recorder: &mut Recorder,
+        columns: &Columns,
+        deformation: &Deformation,
+        [images, pixels]: [u32; 2],
+    ) -> Result<Self> {
+        let Im2colGeometry { height, width, .. } = columns.im2col;
+        let most = HEADS_BYTES.min(bindable(recorder.gpu())) / (4 * u64::from(images));
+        let offset_groups = (most / cells(&columns.im2col, height)).clamp(1, deformation.offset_groups.into()) as u32;
+        let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
+        let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
+        Ok(Self {
+            offset_groups,
+            rows,
+            followers: recorder.workspace([pixels, deformation.points(&columns.im2col)])?,
+            heads: recorder.workspace([heads as u32])?,
+        })
+    }
+}
+
+/// The cells that some rows of an image have neighbours in.
+fn cells(im2col: &Im2colGeometry, rows: u32) -> u64 {
+    (u64::from(rows) + 1) * (u64::from(im2col.width) + 1)
 }
 
 /// The samples of a strip: shared/samples.wgsl.
@@ -201,17 +239,16 @@ impl<'a> Pass<'a> {
         blocks: Blocks,
     ) -> Result<Self> {
         let scratch = columns.deformation.map(|deformation| {
-            let (images, pixels) = (blocks.strip_images(), blocks.strip_pixels());
+            let strip @ [_, pixels] = blocks.strip();
             let points = deformation.points(&columns.im2col);
-            let (offset_groups, rows) = chains_at_once(recorder.gpu(), columns, &deformation, images);
+            let chains =
+                gradients.input.map(|_| Chains::workspace(recorder, columns, &deformation, strip)).transpose()?;
             // Next to nothing where it is not used.
-            let [chained, of_samples] = [gradients.input.is_some(), reads_input(gradients)].map(u32::from);
-            let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
+            let of_samples = u32::from(reads_input(gradients));
             Ok(Scratch {
                 samples: Quads::workspace(recorder, columns.form, [1, pixels * points, 1])?,
                 cells: recorder.workspace([pixels, points])?,
-                followers: recorder.workspace([chained * pixels, points])?,
-                heads: recorder.workspace([chained * heads as u32])?,
+                chains,
                 gradients: Quads::workspace(recorder, columns.form, [1, of_samples * pixels * points, 1])?,
             })
         });
@@ -340,24 +377,21 @@ impl<'a> Pass<'a> {
         grad_columns: &Part,
         scratch: &Scratch,
     ) -> Result<()> {
-        if chunk.grad_input.is_none() {
-            return Ok(());
-        }
+        let Some(chains) = &scratch.chains else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, places, cells: cells_of } = samples;
         let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
-        let (some_groups, some_rows) = chains_at_once(recorder.gpu(), columns, deformation, images);
-        let followers = scratch.followers.part("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
-        for offset_groups in pieces(0..deformation.offset_groups, some_groups) {
+        let followers = chains.followers.part("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
+        for offset_groups in pieces(0..deformation.offset_groups, chains.offset_groups) {
             let groups = offset_groups.end - offset_groups.start;
             let run = |offset_group: u32| tables.block_runs.partition_point(|run| run[1] < offset_group) as u32;
             let runs = run(offset_groups.start)..run(offset_groups.end);
-            for band in pieces(0..height, some_rows) {
+            for band in pieces(0..height, chains.rows) {
                 let cell_first = band.start * (width + 1);
                 let cells = cells(&g, band.end - band.start) as u32;
-                let heads = scratch.heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
+                let heads = chains.heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
                 let params = chain_samples::Params {
                     images,
                     image_rows: rows / images,
@@ -533,18 +567,4 @@ struct InputPiece {
     pixels: Range<u32>,
     /// Channels of a run, where there is one.
     lanes: Range<u32>,
-}
-
-/// Offset groups, and rows of the input, whose chains are made at once.
-fn chains_at_once(gpu: &Gpu, columns: &Columns, deformation: &Deformation, images: u32) -> (u32, u32) {
-    let Im2colGeometry { height, width, .. } = columns.im2col;
-    let most = HEADS_BYTES.min(bindable(gpu)) / (4 * u64::from(images));
-    let offset_groups = (most / cells(&columns.im2col, height)).clamp(1, deformation.offset_groups.into()) as u32;
-    let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
-    (offset_groups, rows)
-}
-
-/// The cells that some rows of an image have neighbours in.
-fn cells(im2col: &Im2colGeometry, rows: u32) -> u64 {
-    (u64::from(rows) + 1) * (u64::from(im2col.width) + 1)
 }

@@ -63,6 +63,7 @@ impl Quads {
 
     /// The same memory for matrices of fewer rows.
     pub(super) fn with_rows(&self, rows: u32) -> Self {
+        debug_assert!(rows <= self.rows, "{rows} of {} rows", self.rows);
         Self { rows, ..self.clone() }
     }
 
@@ -81,6 +82,7 @@ impl Quads {
 
     /// Some rows, counted over the batch; of panels all.
     pub(super) fn rows_part(&self, argument: &'static str, rows: std::ops::Range<u64>) -> Result<Part> {
+        debug_assert!(rows.end <= u64::from(self.batch) * u64::from(self.rows), "{argument}: {rows:?} of {self:?}");
         let row = 4 * u64::from(self.quads);
         match &self.memory {
             Memory::Rows(tensor) => tensor.part(argument, rows.start * row..rows.end * row),

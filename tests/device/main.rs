@@ -8,6 +8,7 @@
 //! | values | what is not finite, in each input of each op, and denormals |
 //! | strategies | each kernel of each strategy, on shapes that make it the one; what is not applicable is told |
 //! | random | drawn problems, legal or not, on devices with small limits: both agree, or both refuse |
+//! | recordings | drawn shapes are recorded, and not run: what is bound was taken |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
@@ -45,6 +46,7 @@ mod nn;
 mod onnx;
 mod properties;
 mod random;
+mod recordings;
 mod roi;
 mod shapes;
 mod strategies;

@@ -267,8 +267,7 @@ impl FusedConvolution {
             Weight::Plain(plain) => {
                 let space = recorder.workspace(self.packed_shape())?;
                 let (dtype, _) = self.family.weight();
-                let packed =
-                    Tensor::from_buffer(recorder.gpu(), space.buffer().clone(), 0, self.packed_shape(), dtype)?;
+                let packed = space.viewed(self.packed_shape(), dtype);
                 self.pack_into(recorder, plain, &packed)?;
                 Ok(Packed::Tensor(packed))
             }
