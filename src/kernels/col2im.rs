@@ -46,6 +46,8 @@ params!(
     padding_left,
     dilation_y,
     dilation_x,
+    tap_first,
+    tap_end,
 );
 
 pub(crate) fn col2im(
@@ -56,7 +58,7 @@ pub(crate) fn col2im(
 ) -> Result<()> {
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
-    let elements = 16 * invocations * u64::from(params.taps);
+    let elements = 16 * invocations * u64::from(params.tap_end - params.tap_first);
     let kernel = COL2IM.of(form);
     recorder.dispatch(kernel, &params, &[columns, grad_input, table], invocations, elements)
 }

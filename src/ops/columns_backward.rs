@@ -33,6 +33,9 @@ const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 /// chain samples walk over all of them.
 const STRIP_SAMPLES: u32 = 40 << 10;
 
+/// The most taps that a pixel of a plain window's input adds up in one dispatch, for the same reason.
+const PIECE_TAPS: u32 = 60_000;
+
 /// A strip has as many blocks as take about this many bytes of columns, and no more than four.
 const STRIP_BYTES: u64 = 10 << 20;
 const STRIP_BLOCKS: u64 = 4;
@@ -333,38 +336,50 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let all = [0..tables.block_runs.len() as u32, rows.start * g.width..rows.end * g.width];
-        self.input_pieces(chunk, strip, all, &mut |piece, grad_input| {
-            let params = col2im::Params {
-                image_first: piece.images.start,
-                images: piece.images.end - piece.images.start,
-                pixel_first: piece.pixels.start,
-                pixels: piece.pixels.end - piece.pixels.start,
-                plane: g.height * g.width,
-                width: g.width,
-                channels: g.channels,
-                strip_pixels: strip.len(),
-                taps: g.taps(),
-                quads_per_group: columns.quads_per_group(),
-                run_first: piece.runs.start,
-                runs: piece.runs.end - piece.runs.start,
-                lane_first: piece.lanes.start,
-                lane_end: piece.lanes.end,
-                accumulate: self.accumulates(strip).into(),
-                out_height,
-                out_width,
-                strip_first: strip.pixels.start,
-                kernel_width: window.kernel[1],
-                stride_y: window.stride[0],
-                stride_x: window.stride[1],
-                padding_top: window.padding[0],
-                padding_left: window.padding[1],
-                dilation_y: window.dilation[0],
-                dilation_x: window.dilation[1],
-                ..Default::default()
-            };
-            let parts = [grad_columns, grad_input, &tables.block_table.part()];
-            col2im::col2im(recorder, columns.form, params, parts)
-        })
+        let common = col2im::Params {
+            plane: g.height * g.width,
+            width: g.width,
+            channels: g.channels,
+            strip_pixels: strip.len(),
+            taps: g.taps(),
+            quads_per_group: columns.quads_per_group(),
+            out_height,
+            out_width,
+            strip_first: strip.pixels.start,
+            kernel_width: window.kernel[1],
+            stride_y: window.stride[0],
+            stride_x: window.stride[1],
+            padding_top: window.padding[0],
+            padding_left: window.padding[1],
+            dilation_y: window.dilation[0],
+            dilation_x: window.dilation[1],
+            ..Default::default()
+        };
+        let mut tap_end = g.taps();
+        // Last to first, as within a piece.
+        while tap_end > 0 {
+            let tap_first = tap_end.saturating_sub(PIECE_TAPS);
+            self.input_pieces(chunk, strip, all.clone(), &mut |piece, grad_input| {
+                let params = col2im::Params {
+                    image_first: piece.images.start,
+                    images: piece.images.end - piece.images.start,
+                    pixel_first: piece.pixels.start,
+                    pixels: piece.pixels.end - piece.pixels.start,
+                    run_first: piece.runs.start,
+                    runs: piece.runs.end - piece.runs.start,
+                    lane_first: piece.lanes.start,
+                    lane_end: piece.lanes.end,
+                    tap_first,
+                    tap_end,
+                    accumulate: (self.accumulates(strip) || tap_end < g.taps()).into(),
+                    ..common
+                };
+                let parts = [grad_columns, grad_input, &tables.block_table.part()];
+                col2im::col2im(recorder, columns.form, params, parts)
+            })?;
+            tap_end = tap_first;
+        }
+        Ok(())
     }
 
     /// The gradient of the input of a deformable window: the samples of each cell in a chain, and each pixel adds up four of these.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::backward::Gradient;
 use super::sums::zeros;
 use super::{bindable, in_pieces, pieces};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{FURTHEST, RoiPooling, RoiRule};
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
 use crate::kernels::roi_bins::{self, ROI_BINS, roi_bins};
@@ -252,7 +252,13 @@ fn offset_gradient(
         let grad_offset = rows_part("grad_offset", &offset.tensor, &rois)?;
         let bins_of_part =
             u64::from(g.pooled[0].div_ceil(part_height) + 1) * u64::from(g.pooled[1].div_ceil(part_width) + 1);
-        let some_channels = (most_iterations(recorder.gpu()) / bins_of_part).clamp(1, u32::MAX.into()) as u32;
+        let most = most_iterations(recorder.gpu());
+        // Of a bin, its channels, the end of them, and its share of the row's end.
+        let some_channels = (most / bins_of_part).saturating_sub(3).min(u32::MAX.into()) as u32;
+        if some_channels == 0 {
+            let message = format!("one offset moves {bins_of_part} bins; the device adds up {} at most", most / 4);
+            return Err(Error::limit("offset", message));
+        }
         for channels in pieces(0..g.class_channels(), some_channels) {
             let params = roi_offset_gradient::Params {
                 rois: count,
@@ -282,13 +288,16 @@ fn most_along(g: &RoiPooling, axis: usize) -> u32 {
     }
 }
 
-/// The iterations that a pixel needs for a bin, at most: it bisects many samples, and walks over those near it.
+/// The iterations that a pixel needs for a bin, at most: it bisects many samples, and walks over those near it. A loop that ends after n
+/// iterations counts once more; lavapipe also runs each once that stands in a branch which is not taken, or behind the end of the loop around it.
 fn iterations(g: &RoiPooling) -> u64 {
     let along = |axis: usize| {
         let most = u64::from(most_along(g, axis));
         let near = if g.samples[axis] == 0 { most.min(8) } else { most };
-        near + if most > 8 { 2 * (u64::from(most.ilog2()) + 1) } else { 0 }
+        let bisected = if most > 8 { u64::from(most.ilog2()) + 2 } else { 1 };
+        near + 1 + 2 * bisected
     };
+    // The bin itself, and its share of the word that it is a bit of.
     along(0) + along(1) + 2
 }
 

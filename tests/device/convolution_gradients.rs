@@ -346,3 +346,21 @@ proptest! {
         }
     }
 }
+
+/// As many taps as an invocation of a software adapter takes in its loops, and more.
+#[test]
+fn windows_of_very_many_taps() {
+    for kernel in [[255, 257], [256, 256], [257, 256]] {
+        let op = Conv2d { padding: [0, 0, kernel[0] - 1, kernel[1] - 1], ..Conv2d::default() };
+        let inputs = Conv2dInputs {
+            input: Array::filled([1, 1, 1, 1], 1.0),
+            weight: Array::filled([1, 1, kernel[0], kernel[1]], 1.0),
+            bias: None,
+        };
+        let problem = Problem::Conv2d(op, inputs);
+        let gradients =
+            pollster::block_on(problem.backward_on(gpu(), Storage::F32, &Array::filled([1; 4], 1.0), Ways::One));
+        let gradient = gradients.unwrap().into_iter().next().unwrap();
+        assert_eq!((gradient.name, &gradient.value[..]), ("grad_input", &[1.0][..]), "{kernel:?}");
+    }
+}

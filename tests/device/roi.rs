@@ -224,6 +224,83 @@ fn long_work_is_cut() {
     }
 }
 
+/// Each op that pools, of one bin and one sample, over an image of one pixel.
+fn of_one_pixel(rois: u32) -> Vec<Problem> {
+    let input = Array::filled([1; 4], 1.0);
+    let regions = |corner: f32| Array::from_fn([rois, 5], |index| if index % 5 < 3 { 0.0 } else { corner });
+    let align = |channels| RoiAlign { sampling_ratio: 1, channels, ..RoiAlign::default() };
+    let inputs = RoiAlignInputs { input: input.clone(), rois: regions(1.0) };
+    let deform = DeformRoiPool { sampling_ratio: 1, ..DeformRoiPool::default() };
+    let deform_inputs = DeformRoiPoolInputs { input: input.clone(), rois: regions(1.0), offset: None };
+    let ps_inputs = DeformPsRoiPoolInputs { input, rois: regions(0.0), offset: None };
+    vec![
+        Problem::RoiAlign(align(RoiChannels::Each), inputs.clone()),
+        Problem::RoiAlign(align(RoiChannels::PositionSensitive), inputs),
+        Problem::DeformRoiPool(deform, deform_inputs),
+        Problem::DeformPsRoiPool(DeformPsRoiPool::default(), ps_inputs),
+    ]
+}
+
+fn input_gradient(problem: &Problem, grad_output: &Array) -> Vec<f32> {
+    let gradients = pollster::block_on(problem.backward_on(gpu(), Storage::F32, grad_output, Ways::One)).unwrap();
+    gradients.into_iter().next().unwrap().value
+}
+
+/// Every bin of many that share a pixel adds to its gradient.
+#[test]
+fn no_bin_is_lost() {
+    for rois in [7_085, 7_086, 20_000, 70_000] {
+        for problem in of_one_pixel(rois) {
+            let gradient = input_gradient(&problem, &Array::filled([rois, 1, 1, 1], 1.0));
+            assert_eq!(gradient, [rois as f32], "{}", problem.describe());
+        }
+    }
+}
+
+#[test]
+fn no_bin_of_equal_regions_is_lost() {
+    let rois = Array::from_fn([512, 5], |index| if index % 5 < 3 { 0.0 } else { 8.0 });
+    let inputs = RoiAlignInputs { input: Array::filled([1, 1, 8, 8], 1.0), rois };
+    let op = RoiAlign { pooled: [7; 2], sampling_ratio: 2, ..RoiAlign::default() };
+    let grads = Array::filled([512, 1, 7, 7], 1.0);
+    let gradient = input_gradient(&Problem::RoiAlign(op, inputs), &grads);
+    let sum: f64 = gradient.iter().copied().map(f64::from).sum();
+    let bins = f64::from(512 * 7 * 7);
+    assert!((sum / bins - 1.0).abs() < 1e-5, "{sum} for {bins}");
+}
+
+/// As a detector's proposals lie around an object.
+#[test]
+fn no_bin_of_proposals_around_an_object_is_lost() {
+    let mut rng = Rng::with_seed(97);
+    let mut corners = Vec::new();
+    for _ in 0..512 {
+        let mut near = |corner: f32| corner + 12.0 * (rng.f32() - 0.5);
+        corners.extend([0.0, near(10.0), near(8.0), near(60.0), near(58.0)]);
+    }
+    let rois = Array { shape: [512, 5].into(), elements: corners };
+    let input = normal(&mut rng, [1, 2, 64, 68], 1.0);
+    for sampling_ratio in [0, 2] {
+        let op = RoiAlign { pooled: [7; 2], sampling_ratio, ..RoiAlign::default() };
+        let inputs = RoiAlignInputs { input: input.clone(), rois: rois.clone() };
+        check_with(gpu(), &Problem::RoiAlign(op, inputs), Storage::F32, Ways::One);
+    }
+}
+
+/// More bins move with one offset than an invocation adds up.
+#[test]
+fn a_part_of_too_many_bins_is_refused() {
+    if !gpu().capabilities().software() {
+        return;
+    }
+    let op = DeformPsRoiPool { pooled_size: 260, part_size: 1, ..DeformPsRoiPool::default() };
+    let new = |extents: &[u32]| Tensor::new(gpu(), pliant::Shape::new(extents).unwrap(), DType::F32).unwrap();
+    let (input, rois, offset) = (new(&[1, 1, 9, 8]), new(&[1, 5]), new(&[1, 2, 1, 1]));
+    let inputs = DeformPsRoiPoolInputs { input: &input, rois: &rois, offset: Some(&offset) };
+    let error = op.backward(&inputs, &new(&[1, 1, 260, 260]), &DeformPsRoiPoolGradients::ALL).unwrap_err();
+    assert!(matches!(error, Error::Limit { argument: "offset", .. }), "{error:?}");
+}
+
 #[test]
 fn refused() {
     let spec = |extents: &[usize]| TensorSpec { shape: pliant::Shape::new(extents).unwrap(), dtype: DType::F32 };
