@@ -155,7 +155,7 @@ impl Stack {
             };
             if destinations.named().next().is_some() {
                 let grad = &grad.reshaped(geometry.output_shape());
-                plan.backward_into(recorder, &inputs, &grad, &destinations)?;
+                plan.backward_into(recorder, &inputs, grad, &destinations)?;
             }
             if let (Some(relu), Some(before), Some(below)) =
                 (index.checked_sub(1).map(|i| &self.relus[i]), before, below)

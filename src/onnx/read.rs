@@ -150,8 +150,8 @@ impl<'a> Reader<'a> {
 
     /// Gives the outputs of a node that cannot be read a value each, so that those behind it can be.
     fn pass_over(&mut self, node: &'a NodeProto) -> Result<()> {
-        let outputs = node.output.iter().map(String::as_str).filter(|name| !name.is_empty());
-        outputs.map(|name| self.new_value(name, None).map(drop)).collect()
+        let mut outputs = node.output.iter().map(String::as_str).filter(|name| !name.is_empty());
+        outputs.try_for_each(|name| self.new_value(name, None).map(drop))
     }
 
     fn new_constant(&mut self, name: &'a str, constant: Constant) -> Result<usize> {

@@ -348,8 +348,7 @@ fn connected_backward(
             for ((value, magnitude), output) in
                 gradient.value.iter_mut().zip(&mut gradient.magnitude).zip(&outputs[index].value)
             {
-                // Written so that NaN passes nothing.
-                if !(*output > 0.0) {
+                if output.is_nan() || *output <= 0.0 {
                     (*value, *magnitude) = (0.0, 0.0);
                 }
             }

@@ -433,7 +433,7 @@ fn draw(seed: u64) -> Problem {
     let mut rng = Rng::with_seed(seed);
     let problem = draw_legal(&mut rng);
     let mut problem = if rng.u32(..4) == 0 { spoil(&mut rng, problem) } else { problem };
-    if seed % 5 == 0 {
+    if seed.is_multiple_of(5) {
         make_not_finite(&mut rng, &mut problem);
     }
     problem

@@ -250,7 +250,7 @@ fn strips_of_fewer_images_agree_with_the_reference() {
     let deformed = deform_conv2d(&mut rng, op, input, weight, true, 20.0);
     let (input @ [batch, _, height, width], [out_height, out_width]) = UNEVEN_SAMPLES;
     let positions = Array::from_fn([batch, 2, out_height, out_width], |index| {
-        let extent = if index / (out_height * out_width) as usize % 2 == 0 { height } else { width };
+        let extent = if (index / (out_height * out_width) as usize).is_multiple_of(2) { height } else { width };
         rng.f32() * extent as f32
     });
     let inputs = BilinearSampleInputs { input: uniform(&mut rng, input), positions };
