@@ -17,7 +17,7 @@ fn to_tensor(gpu: &Gpu, image: &RgbImage) -> pliant::Result<Tensor> {
     Tensor::upload(gpu, [1, 3, height, width], &elements)
 }
 
-/// What [`to_tensor`] makes a tensor of; values beyond 0 and 1 are clamped.
+/// The image of a tensor, as [`to_tensor`] takes it; values beyond 0 and 1 are clamped.
 async fn to_image(tensor: &Tensor) -> Result<RgbImage, Box<dyn std::error::Error>> {
     let &[1, 3, height, width] = tensor.shape().extents() else {
         return Err(format!("the tensor is {}; an image is 1x3xHEIGHTxWIDTH", tensor.shape()).into());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::lock;
 use crate::error::{Error, Result};
 
-/// What the clones of a tensor in a buffer of pliant's know of it together.
+/// State that the clones of a tensor share, where its buffer is pliant's.
 #[derive(Debug)]
 pub(crate) struct Contents {
     /// A recording writes the elements.

@@ -284,7 +284,7 @@ impl Gpu {
         self.settled(self.scoped(calls))
     }
 
-    /// What a call's result comes to: the loss of the device, which comes before all else and is kept for every later call; a fault between
+    /// Settles a call's result: the loss of the device, which comes before all else and is kept for every later call; a fault between
     /// calls; or the result.
     fn settled<T>(&self, result: Result<T>) -> Result<T> {
         match &result {
