@@ -49,6 +49,8 @@ mod shape;
 
 pub use dtype::{DType, Element};
 pub use error::{Error, Result};
+#[doc(hidden)]
+pub use gpu::LoopCounters;
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
 pub use ops::{
     BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DeformConv2dPlan,

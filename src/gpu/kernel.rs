@@ -43,6 +43,16 @@ pub(crate) trait Loops: bytemuck::NoUninit {
     }
 }
 
+/// What a test adds to kernels, to count what their loops take.
+#[doc(hidden)]
+pub trait LoopCounters: wgpu::WasmNotSendSync {
+    /// The kernel with a counter, bound behind what it has.
+    fn shader(&self, kernel: &str, source: String) -> wgpu::ShaderSource<'static>;
+
+    /// The counter of a dispatch whose loops take so many iterations at most.
+    fn counter(&self, kernel: &str, iterations: u64) -> wgpu::Buffer;
+}
+
 /// The files of a kernel, by their paths under `shaders/`.
 macro_rules! wgsl {
     ($($file:literal),+ $(,)?) => {
@@ -77,12 +87,14 @@ impl Gpu {
         if let Some(pipeline) = &*slot {
             return Ok(Arc::clone(pipeline));
         }
-        let label = kernel.label();
+        let (label, counters) = (kernel.label(), self.loop_counters());
+        let source = match counters {
+            None => wgpu::ShaderSource::Wgsl(kernel.source().into()),
+            Some(counters) => counters.shader(&label, kernel.source()),
+        };
         let pipeline = self.guarded(|| {
-            let module = self.device().create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(&label),
-                source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
-            });
+            let module =
+                self.device().create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&label), source });
             let pipeline = self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(&label),
                 layout: None,
@@ -90,7 +102,7 @@ impl Gpu {
                 entry_point: Some(kernel.name),
                 compilation_options: wgpu::PipelineCompilationOptions {
                     // Every kernel writes its workgroup memory before it reads it.
-                    zero_initialize_workgroup_memory: false,
+                    zero_initialize_workgroup_memory: counters.is_some(),
                     ..wgpu::PipelineCompilationOptions::default()
                 },
                 cache: None,

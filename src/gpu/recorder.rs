@@ -216,10 +216,14 @@ impl Recorder {
         let workgroups = self.grid(kernel, workgroups)?;
         let pipeline = self.gpu.pipeline(kernel)?;
         let params = self.gpu.params(bytemuck::bytes_of(params))?;
-        let entries: Vec<_> = std::iter::once(&params)
+        let counter = self.gpu.loop_counters().map(|counters| counters.counter(&pipeline.label, iterations));
+        let entries = std::iter::once(&params)
             .chain(bindings.iter().copied())
+            .map(|part| part.binding())
+            .chain(counter.iter().map(wgpu::Buffer::as_entire_binding));
+        let entries: Vec<_> = entries
             .enumerate()
-            .map(|(binding, part)| wgpu::BindGroupEntry { binding: binding as u32, resource: part.binding() })
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
             .collect();
         // Its errors come out at the end of the op.
         let bind_group = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {

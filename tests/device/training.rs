@@ -75,6 +75,12 @@ fn check_adam(gpu: &Gpu, op: Adam, extents: &[usize], [parameter, mean, variance
     });
 }
 
+/// A step of each optimiser.
+pub(crate) fn check_steps_on(gpu: &Gpu) {
+    check_sgd(gpu, Sgd::default(), &[67], [DType::F32; 4]);
+    check_adam(gpu, Adam::default(), &[67], [DType::F32; 5]);
+}
+
 #[test]
 fn steps_agree_with_the_reference() {
     let (wide, half, brain) = (DType::F32, DType::F16, DType::BF16);
