@@ -39,6 +39,7 @@ struct Params {
     accumulate: u32,
     grad_output_first: u32,
     grad_input_first: u32,
+    bin_iterations: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -2,7 +2,7 @@
 //
 // A dispatch does `rois` RoIs, `channels` output channels from channel_first on, `bins_count` bins of each from bin_first on, where their
 // image is one of `images` from image_first on; that of a RoI without an image is the first of all. It does `rows` rows of samples of each bin
-// from row_first on, and adds to what those before have left. The input's binding starts with plane
+// from row_first on, of row_samples samples at most, and adds to what those before have left. The input's binding starts with plane
 // cell_first of those that belong to channel_first, of image_first.
 
 struct Params {
@@ -31,6 +31,7 @@ struct Params {
     derivative: u32,
     reach: u32,
     grad_output_first: u32,
+    row_samples: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

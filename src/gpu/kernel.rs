@@ -39,6 +39,27 @@ impl Kernel {
     }
 }
 
+/// The `Params` of kernels that loop in the same way.
+pub(crate) trait Loops: bytemuck::NoUninit {
+    /// The most iterations that all loops of an invocation take together: see [`Capabilities::iterations_per_invocation`](super::Capabilities::iterations_per_invocation).
+    ///
+    /// An iteration is an evaluation of the loop's condition, the last of which ends the loop. Invocations of a subgroup loop together, as long as
+    /// one of them does: what counts is the longest of them in each loop.
+    fn iterations(&self) -> u64 {
+        0
+    }
+}
+
+/// What a test adds to kernels, to count what their loops take.
+#[doc(hidden)]
+pub trait LoopCounters: wgpu::WasmNotSendSync {
+    /// The kernel with a counter, bound behind what it has.
+    fn shader(&self, kernel: &str, source: String) -> wgpu::ShaderSource<'static>;
+
+    /// The counter of a dispatch whose loops take so many iterations at most.
+    fn counter(&self, kernel: &str, iterations: u64) -> wgpu::Buffer;
+}
+
 /// The files of a kernel, by their paths under `shaders/`.
 macro_rules! wgsl {
     ($($file:literal),+ $(,)?) => {
@@ -74,12 +95,14 @@ impl Gpu {
         if let Some(pipeline) = &*slot {
             return Ok(Arc::clone(pipeline));
         }
-        let label = kernel.label();
+        let (label, counters) = (kernel.label(), self.loop_counters());
+        let source = match counters {
+            None => wgpu::ShaderSource::Wgsl(kernel.source().into()),
+            Some(counters) => counters.shader(&label, kernel.source()),
+        };
         let pipeline = self.guarded(|| {
-            let module = self.device().create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(&label),
-                source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
-            });
+            let module =
+                self.device().create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&label), source });
             let pipeline = self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(&label),
                 layout: None,
@@ -87,7 +110,7 @@ impl Gpu {
                 entry_point: Some(kernel.name),
                 compilation_options: wgpu::PipelineCompilationOptions {
                     // Every kernel writes its workgroup memory before it reads it.
-                    zero_initialize_workgroup_memory: false,
+                    zero_initialize_workgroup_memory: counters.is_some(),
                     ..wgpu::PipelineCompilationOptions::default()
                 },
                 cache: None,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::contents::Contents;
 use super::kernel::Pipeline;
 use super::pool::Encoding;
-use super::{Capabilities, Gpu, Image, Kernel, Lease, Part, Tensor, lock};
+use super::{Capabilities, Gpu, Image, Kernel, Lease, Loops, Part, Tensor, lock};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -229,18 +229,18 @@ impl Recorder {
     pub(crate) fn dispatch(
         &mut self,
         kernel: &'static Kernel,
-        params: &impl bytemuck::NoUninit,
+        params: &impl Loops,
         bindings: &[&Part],
         invocations: u64,
         elements: u64,
     ) -> Result<()> {
         let workgroups = invocations.div_ceil(kernel.workgroup_size.into());
         let work = elements.saturating_mul(Capabilities::WORK_PER_ELEMENT);
-        self.dispatch_workgroups(kernel, params, bindings, workgroups, work)
+        self.dispatch_workgroups(kernel, params, bindings, workgroups, work, params.iterations())
     }
 
     /// Appends a dispatch of `workgroups` workgroups, numbered by the shader's `linear_workgroup`, which together do
-    /// `work`: see [`Capabilities::work_per_dispatch`].
+    /// `work`: see [`Capabilities::work_per_dispatch`]. Its loops take `iterations` at most: see [`Loops::iterations`].
     pub(crate) fn dispatch_workgroups(
         &mut self,
         kernel: &'static Kernel,
@@ -248,20 +248,26 @@ impl Recorder {
         bindings: &[&Part],
         workgroups: u64,
         work: u64,
+        iterations: u64,
     ) -> Result<()> {
         if workgroups == 0 {
             return Ok(());
         }
+        self.gpu.capabilities().check_iterations(kernel.name, iterations)?;
         let workgroups = self.grid(kernel, workgroups)?;
         if self.draft {
             return Ok(());
         }
         let pipeline = self.gpu.pipeline(kernel)?;
         let params = self.gpu.params(bytemuck::bytes_of(params))?;
-        let entries: Vec<_> = std::iter::once(&params)
+        let counter = self.gpu.loop_counters().map(|counters| counters.counter(&pipeline.label, iterations));
+        let entries = std::iter::once(&params)
             .chain(bindings.iter().copied())
+            .map(|part| part.binding())
+            .chain(counter.iter().map(wgpu::Buffer::as_entire_binding));
+        let entries: Vec<_> = entries
             .enumerate()
-            .map(|(binding, part)| wgpu::BindGroupEntry { binding: binding as u32, resource: part.binding() })
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
             .collect();
         // Its errors come out at the end of the op.
         let bind_group = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_BINS: Kernel = Kernel {
     name: "roi_bins",
@@ -34,6 +34,19 @@ params!(
     rois_first,
     offset_first,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        let bisections = [self.samples_y, self.samples_x].map(|samples| 2 * bisection_iterations(samples));
+        3 + bisections.iter().sum::<u64>()
+    }
+}
+
+/// The iterations of a bisection of so many samples; 0 for as many as follow from the RoI.
+pub(crate) fn bisection_iterations(samples: u32) -> u64 {
+    let most = if samples == 0 { u32::MAX } else { samples };
+    u64::from(most.ilog2()) + 2
+}
 
 pub(crate) fn roi_bins(recorder: &mut Recorder, params: Params, [rois, offset, bins]: [&Part; 3]) -> Result<()> {
     let params = Params { rois_first: rois.first, offset_first: offset.first, ..params };

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_INPUT_GRADIENT: Kernel = Kernel {
     name: "roi_input_gradient",
@@ -37,7 +37,19 @@ params!(
     accumulate,
     grad_output_first,
     grad_input_first,
+    bin_iterations,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        // All bins may touch a tile.
+        let bins = u64::from(self.rois) * u64::from(self.pooled_height) * u64::from(self.pooled_width);
+        2 * u64::from(self.words)
+            + 1
+            + bins * u64::from(self.bin_iterations)
+            + 2 * (u64::from(self.channels.min(4)) + 1)
+    }
+}
 
 /// `elements` are those that samples add to, of all channels.
 pub(crate) fn roi_input_gradient(

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_OFFSET_GRADIENT: Kernel = Kernel {
     name: "roi_offset_gradient",
@@ -22,6 +22,15 @@ params!(
     accumulate,
     grad_offset_first,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        // The bins of a part, along each axis.
+        let [rows, columns] = [(self.pooled_height, self.part_height), (self.pooled_width, self.part_width)]
+            .map(|(pooled, part)| u64::from(pooled.div_ceil(part)));
+        rows * (2 + columns * (2 + u64::from(self.channels))) + 1
+    }
+}
 
 pub(crate) fn roi_offset_gradient(
     recorder: &mut Recorder,

@@ -1,6 +1,7 @@
 //! What `roi_pool` and `roi_offset_terms` have in common: shared/roi_planes.wgsl.
 
 use super::params;
+use crate::gpu::Loops;
 
 params!(
     rois,
@@ -28,7 +29,14 @@ params!(
     derivative,
     reach,
     grad_output_first,
+    row_samples,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        u64::from(self.rows) * (2 + u64::from(self.row_samples)) + 1
+    }
+}
 
 impl Params {
     pub(super) fn invocations(&self) -> u64 {

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_TOUCHES: Kernel = Kernel {
     name: "roi_touches",
@@ -10,6 +10,12 @@ pub(crate) static ROI_TOUCHES: Kernel = Kernel {
 };
 
 params!(rois, classes, pooled, words, image_first, images, tile_row_first, tile_rows, tile_columns, height, width,);
+
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        u64::from(self.rois).saturating_mul(self.pooled.into()).min(32) + 1
+    }
+}
 
 /// Pixels of a tile either way: shared/roi_tiles.wgsl.
 pub(crate) const TILE: u32 = 8;

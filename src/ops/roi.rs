@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::backward::Gradient;
 use super::sums::zeros;
-use super::{bindable, in_pieces, pieces};
+use super::{at_once, bindable, in_pieces, pieces};
 use crate::error::Result;
 use crate::geometry::{FURTHEST, RoiPooling, RoiRule};
-use crate::gpu::{Gpu, Part, Recorder, Tensor};
-use crate::kernels::roi_bins::{self, ROI_BINS, roi_bins};
+use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
+use crate::kernels::roi_bins::{self, ROI_BINS, bisection_iterations, roi_bins};
 use crate::kernels::roi_input_gradient::{self, ROI_INPUT_GRADIENT, roi_input_gradient};
 use crate::kernels::roi_offset_gradient::{self, ROI_OFFSET_GRADIENT, roi_offset_gradient};
 use crate::kernels::roi_offset_terms::{ROI_OFFSET_TERMS, number, roi_offset_terms};
@@ -25,12 +25,6 @@ const TOUCHES_BYTES: u64 = 8 << 20;
 
 /// What output channels contribute to the gradient of the offset takes about this many bytes at a time.
 const TERMS_BYTES: u64 = 16 << 20;
-
-/// The most iterations of all loops of an invocation: lavapipe leaves them after 65535, whatever they have done by then. GPUs do not, and one
-/// more piece costs them more than it costs a CPU.
-fn most_iterations(gpu: &Gpu) -> u64 {
-    if gpu.capabilities().software() { 60_000 } else { 1 << 22 }
-}
 
 /// What a pooling reads, in f32.
 pub(super) struct Sources {
@@ -127,8 +121,19 @@ fn input_gradient(
     // One row of tiles fits at least: so many words for each tile.
     let grads = 4 * u64::from(g.out_channels) * u64::from(g.bins());
     let step = rois_at_once(g, recorder.gpu(), &[(grads, u64::MAX), (row * u64::from(g.bins().div_ceil(32)), budget)]);
-    let by_iterations = most_iterations(recorder.gpu()) / (u64::from(g.bins()) * iterations(g));
-    let step = step.min(by_iterations.clamp(1, u32::MAX.into()) as u32);
+    let common = roi_input_gradient::Params {
+        classes: g.classes,
+        pooled_height: g.pooled[0],
+        pooled_width: g.pooled[1],
+        channels: g.class_channels(),
+        bin_iterations: bin_iterations(g),
+        ..Default::default()
+    };
+    let looped = |rois: u32| {
+        let words = u64::from(rois).saturating_mul(g.bins().into()).div_ceil(32);
+        roi_input_gradient::Params { rois, words: words.min(u32::MAX.into()) as u32, ..common }.iterations()
+    };
+    let step = at_once(recorder.gpu(), step, looped);
     let words = (step * g.bins()).div_ceil(32);
     let rows = (budget / (row * u64::from(words))).clamp(1, u32::MAX.into()) as u32;
     let (some_images, some_rows) = ((rows / tile_rows).clamp(1, g.batch), rows.min(tile_rows));
@@ -191,9 +196,6 @@ fn input_gradient(
                     }
                     let params = roi_input_gradient::Params {
                         rois: count,
-                        classes: g.classes,
-                        pooled_height: g.pooled[0],
-                        pooled_width: g.pooled[1],
                         words,
                         touched_image: some_images.start - images.start,
                         images: images_done,
@@ -215,7 +217,7 @@ fn input_gradient(
                         cell_first: cells.start,
                         cells: cells_done,
                         accumulate: (input.accumulate || rois.start > 0).into(),
-                        ..Default::default()
+                        ..common
                     };
                     roi_input_gradient(recorder, params, [&bins, &touched, &grads, &grad_input], elements)
                 })?;
@@ -250,22 +252,24 @@ fn offset_gradient(
         })?;
         let terms = terms.part("offset", 0..2 * u64::from(count) * of_roi)?;
         let grad_offset = rows_part("grad_offset", &offset.tensor, &rois)?;
-        let bins_of_part =
-            u64::from(g.pooled[0].div_ceil(part_height) + 1) * u64::from(g.pooled[1].div_ceil(part_width) + 1);
-        let some_channels = (most_iterations(recorder.gpu()) / bins_of_part).clamp(1, u32::MAX.into()) as u32;
+        let common = roi_offset_gradient::Params {
+            rois: count,
+            classes: g.classes,
+            class_channels: g.class_channels(),
+            pooled_height: g.pooled[0],
+            pooled_width: g.pooled[1],
+            part_height,
+            part_width,
+            ..Default::default()
+        };
+        let looped = |channels| roi_offset_gradient::Params { channels, ..common }.iterations();
+        let some_channels = at_once(recorder.gpu(), g.class_channels(), looped);
         for channels in pieces(0..g.class_channels(), some_channels) {
             let params = roi_offset_gradient::Params {
-                rois: count,
-                classes: g.classes,
-                class_channels: g.class_channels(),
                 channel_first: channels.start,
                 channels: channels.end - channels.start,
-                pooled_height: g.pooled[0],
-                pooled_width: g.pooled[1],
-                part_height,
-                part_width,
                 accumulate: (offset.accumulate || channels.start > 0).into(),
-                ..Default::default()
+                ..common
             };
             roi_offset_gradient(recorder, params, [&terms, &grad_offset])?;
         }
@@ -282,14 +286,14 @@ fn most_along(g: &RoiPooling, axis: usize) -> u32 {
     }
 }
 
-/// The iterations that a pixel needs for a bin, at most: it bisects many samples, and walks over those near it.
-fn iterations(g: &RoiPooling) -> u64 {
+/// The iterations that a pixel needs for a bin, at most: it bisects many samples, twice, and walks over those near it.
+fn bin_iterations(g: &RoiPooling) -> u32 {
     let along = |axis: usize| {
-        let most = u64::from(most_along(g, axis));
+        let most = most_along(g, axis);
         let near = if g.samples[axis] == 0 { most.min(8) } else { most };
-        near + if most > 8 { 2 * (u64::from(most.ilog2()) + 1) } else { 0 }
+        u64::from(near) + 1 + if most > 8 { 2 * bisection_iterations(most) } else { 0 }
     };
-    along(0) + along(1) + 2
+    (along(0) + along(1) + 1).min(u32::MAX.into()) as u32
 }
 
 /// The samples of a bin that count, at most on the average.
@@ -411,10 +415,12 @@ fn planes(
                 cell_first: cells_of(g, bins).start,
                 derivative: number(g.derivative),
                 reach: g.reach.to_bits(),
+                row_samples: most_along(g, 1),
                 ..Default::default()
             };
             // Rows of samples, so that loops end.
-            let some_rows = (most_iterations(recorder.gpu()) / (u64::from(most_along(g, 1)) + 2)).max(1) as u32;
+            let looped = |rows| roi_planes::Params { rows, ..params }.iterations();
+            let some_rows = at_once(recorder.gpu(), most_along(g, 0), looped);
             pieces(0..most_along(g, 0), some_rows).try_for_each(|rows| {
                 let params = roi_planes::Params { row_first: rows.start, rows: rows.end - rows.start, ..params };
                 dispatch(recorder, &piece, params)
