@@ -35,6 +35,20 @@ params!(
     offset_first,
 );
 
+/// The most iterations of a bisection of up to `count` samples.
+pub(super) fn bisection(count: u32) -> u64 {
+    // The last finds that nothing is left.
+    u64::from(u32::BITS - count.leading_zeros()) + 1
+}
+
+impl Params {
+    /// The most iterations of the loops of an invocation, and of those that run together.
+    pub(crate) fn iterations(&self) -> u64 {
+        // Each axis is bisected twice. The number of samples may be any.
+        1 + 2 * (1 + 2 * bisection(u32::MAX))
+    }
+}
+
 pub(crate) fn roi_bins(recorder: &mut Recorder, params: Params, [rois, offset, bins]: [&Part; 3]) -> Result<()> {
     let params = Params { rois_first: rois.first, offset_first: offset.first, ..params };
     let of_roi = u64::from(params.classes) * u64::from(params.pooled_height) * u64::from(params.pooled_width);

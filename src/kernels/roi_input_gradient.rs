@@ -1,4 +1,6 @@
 use super::params;
+use super::roi_bins::bisection;
+use super::roi_planes::by_fours;
 use crate::error::Result;
 use crate::gpu::{Kernel, Part, Recorder, wgsl};
 
@@ -15,6 +17,10 @@ params!(
     pooled_height,
     pooled_width,
     words,
+    bin_first,
+    bin_end,
+    samples,
+    near,
     touched_image,
     images,
     touched_row,
@@ -38,6 +44,19 @@ params!(
     grad_output_first,
     grad_input_first,
 );
+
+impl Params {
+    /// The most iterations of the loops of an invocation, and of those that run together.
+    pub(crate) fn iterations(&self) -> u64 {
+        let words = u64::from(self.bin_end.div_ceil(32) - self.bin_first / 32);
+        let bins = u64::from(self.bin_end - self.bin_first);
+        let bisected = if self.samples > 8 { bisection(self.samples) } else { 0 };
+        let of_bin = 1 + bisected + by_fours(if self.samples > 8 { self.near.max(8) } else { self.samples });
+        let channels = 2 * (1 + u64::from(self.channels.min(4)));
+        // Words are walked over twice, and the bits of each come to an end.
+        channels + 2 * (1 + words) + words + bins * of_bin
+    }
+}
 
 /// `elements` are those that samples add to, of all channels.
 pub(crate) fn roi_input_gradient(

@@ -14,6 +14,13 @@ params!(rois, classes, pooled, words, image_first, images, tile_row_first, tile_
 /// Pixels of a tile either way: shared/roi_tiles.wgsl.
 pub(crate) const TILE: u32 = 8;
 
+impl Params {
+    /// The most iterations of the loops of an invocation, and of those that run together.
+    pub(crate) fn iterations(&self) -> u64 {
+        1 + 32
+    }
+}
+
 pub(crate) fn roi_touches(recorder: &mut Recorder, params: Params, bindings: [&Part; 2]) -> Result<()> {
     let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
     let invocations = tiles * u64::from(params.classes) * u64::from(params.words);

@@ -17,6 +17,7 @@
 //! | training | an optimiser's steps; a whole network's gradients and steps agree with the reference |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
+//! | extremes | extreme shapes of every op are recorded in dispatches that their work accounts for |
 //! | faults | what goes wrong is told, by kind of fault |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
 
@@ -27,6 +28,7 @@ mod convolution_gradients;
 mod dialects;
 mod dtypes;
 mod embedding;
+mod extremes;
 mod faults;
 mod goldens;
 mod gradients;
