@@ -1,7 +1,7 @@
 // The gradient of a convolution's input: each pixel adds up the gradients of the columns that were taken from it.
 //
 // Columns and gradients: shared/col2im.wgsl. The strip starts at output pixel strip_first, counted over all images.
-// Sums go by row, whatever strips the rows come in.
+// A dispatch does the taps from tap_first to tap_end. Sums go by row, whatever strips the rows come in.
 
 struct Params {
     image_first: u32,
@@ -30,6 +30,8 @@ struct Params {
     padding_left: u32,
     dilation_y: u32,
     dilation_x: u32,
+    tap_first: u32,
+    tap_end: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -54,7 +56,7 @@ fn col2im(
     let start = gradient_start(at.x, run, pixel);
     var sums = load_block(start, channels);
     // The last tap meets the first output pixel.
-    for (var tap = params.taps; tap > 0u;) {
+    for (var tap = params.tap_end; tap > params.tap_first;) {
         tap--;
         let kernel = divide(tap, params.kernel_width);
         // Wraps above and left of the first window.

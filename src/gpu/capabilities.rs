@@ -142,6 +142,23 @@ impl Capabilities {
         Ok(())
     }
 
+    /// The most iterations of all loops of an invocation: see [`Loops::iterations`](super::Loops::iterations). Lavapipe leaves the loops after so
+    /// many, whatever is left to do. On a GPU they take a second or so.
+    pub(crate) fn iterations_per_invocation(&self) -> u64 {
+        if self.software() { 65_535 } else { 1 << 23 }
+    }
+
+    /// Refuses more iterations than an invocation's loops may take.
+    pub(crate) fn check_iterations(&self, kernel: &'static str, iterations: u64) -> Result<()> {
+        let most = self.iterations_per_invocation();
+        if iterations > most {
+            let message =
+                format!("an invocation of {kernel} takes {iterations} iterations; the device does {most} at most");
+            return Err(Error::limit(kernel, message));
+        }
+        Ok(())
+    }
+
     /// The most bytes of a buffer that one binding shows to a kernel.
     pub fn max_binding(&self) -> u64 {
         // Whole quads; and below 4 GiB, so that every element's index fits u32 with room to spare.

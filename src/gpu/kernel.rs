@@ -32,6 +32,17 @@ impl Kernel {
     }
 }
 
+/// The `Params` of kernels that loop in the same way.
+pub(crate) trait Loops: bytemuck::NoUninit {
+    /// The most iterations that all loops of an invocation take together: see [`Capabilities::iterations_per_invocation`](super::Capabilities::iterations_per_invocation).
+    ///
+    /// An iteration is an evaluation of the loop's condition, the last of which ends the loop. Invocations of a subgroup loop together, as long as
+    /// one of them does: what counts is the longest of them in each loop.
+    fn iterations(&self) -> u64 {
+        0
+    }
+}
+
 /// The files of a kernel, by their paths under `shaders/`.
 macro_rules! wgsl {
     ($($file:literal),+ $(,)?) => {

@@ -21,7 +21,7 @@ pub use recorder::Recorder;
 pub use tensor::{Tensor, TensorSpec};
 
 pub(crate) use image::Image;
-pub(crate) use kernel::{Kernel, wgsl};
+pub(crate) use kernel::{Kernel, Loops, wgsl};
 pub(crate) use pool::Constant;
 use pool::Lease;
 pub(crate) use tensor::Part;

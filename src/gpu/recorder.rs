@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::kernel::Pipeline;
-use super::{Capabilities, Gpu, Image, Kernel, Lease, Part, Tensor};
+use super::{Capabilities, Gpu, Image, Kernel, Lease, Loops, Part, Tensor};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -188,18 +188,18 @@ impl Recorder {
     pub(crate) fn dispatch(
         &mut self,
         kernel: &'static Kernel,
-        params: &impl bytemuck::NoUninit,
+        params: &impl Loops,
         bindings: &[&Part],
         invocations: u64,
         elements: u64,
     ) -> Result<()> {
         let workgroups = invocations.div_ceil(kernel.workgroup_size.into());
         let work = elements.saturating_mul(Capabilities::WORK_PER_ELEMENT);
-        self.dispatch_workgroups(kernel, params, bindings, workgroups, work)
+        self.dispatch_workgroups(kernel, params, bindings, workgroups, work, params.iterations())
     }
 
     /// Appends a dispatch of `workgroups` workgroups, numbered by the shader's `linear_workgroup`, which together do
-    /// `work`: see [`Capabilities::work_per_dispatch`].
+    /// `work`: see [`Capabilities::work_per_dispatch`]. Its loops take `iterations` at most: see [`Loops::iterations`].
     pub(crate) fn dispatch_workgroups(
         &mut self,
         kernel: &'static Kernel,
@@ -207,10 +207,12 @@ impl Recorder {
         bindings: &[&Part],
         workgroups: u64,
         work: u64,
+        iterations: u64,
     ) -> Result<()> {
         if workgroups == 0 {
             return Ok(());
         }
+        self.gpu.capabilities().check_iterations(kernel.name, iterations)?;
         let workgroups = self.grid(kernel, workgroups)?;
         let pipeline = self.gpu.pipeline(kernel)?;
         let params = self.gpu.params(bytemuck::bytes_of(params))?;

@@ -1,7 +1,7 @@
 use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 macro_rules! kernel {
     ($variant:literal, $place:literal, $columns:literal, $table:literal) => {
@@ -46,7 +46,20 @@ params!(
     padding_left,
     dilation_y,
     dilation_x,
+    tap_first,
+    tap_end,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        u64::from(self.tap_end - self.tap_first) + 1 + block_iterations(self.channels)
+    }
+}
+
+/// What the channels of a run take that are loaded and stored, by four: shared/col2im.wgsl.
+pub(super) fn block_iterations(channels: u32) -> u64 {
+    2 * (u64::from(channels.min(16)) + 4)
+}
 
 pub(crate) fn col2im(
     recorder: &mut Recorder,
@@ -56,7 +69,7 @@ pub(crate) fn col2im(
 ) -> Result<()> {
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
-    let elements = 16 * invocations * u64::from(params.taps);
+    let elements = 16 * invocations * u64::from(params.tap_end - params.tap_first);
     let kernel = COL2IM.of(form);
     recorder.dispatch(kernel, &params, &[columns, grad_input, table], invocations, elements)
 }

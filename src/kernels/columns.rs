@@ -2,7 +2,7 @@
 
 use super::form::{ByForm, Form};
 use super::params;
-use crate::gpu::Kernel;
+use crate::gpu::{Kernel, Loops};
 
 params!(
     pixel_first,
@@ -42,6 +42,16 @@ params!(
     mask_batch,
     mask_step,
 );
+
+/// The most quads of a run.
+pub(crate) const RUN_QUADS: u32 = 64;
+
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        // The quads of a run and, where columns hold the input's channels, those of each.
+        6 * u64::from(self.quads_per_group.min(RUN_QUADS)) + 1
+    }
+}
 
 impl Params {
     pub(super) fn invocations(&self, form: Form) -> u64 {

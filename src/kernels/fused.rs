@@ -75,12 +75,37 @@ impl Dispatch<'_> {
         rows * pixels * u64::from(groups) * u64::from(splits)
     }
 
-    pub(super) fn work(&self, capabilities: &Capabilities, tile: [u32; 2]) -> u64 {
+    /// The most terms of a split.
+    pub(super) fn terms(&self) -> u32 {
         let Params { split_terms, term_first, term_end, .. } = self.params;
-        let terms = split_terms.min(term_end - term_first);
-        self.workgroups(tile).saturating_mul(tile_work(capabilities, tile, terms))
+        split_terms.min(term_end - term_first)
+    }
+
+    pub(super) fn work(&self, capabilities: &Capabilities, tile: [u32; 2]) -> u64 {
+        self.workgroups(tile).saturating_mul(tile_work(capabilities, tile, self.terms()))
     }
 }
+
+/// How a kernel loops over its terms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    /// The terms of a step.
+    pub(crate) terms: u32,
+    /// The iterations of a step, its own with those within.
+    pub(crate) each: u64,
+    /// Those that store the sums.
+    pub(crate) store: u64,
+}
+
+impl Steps {
+    /// See [`Loops::iterations`](crate::gpu::Loops::iterations).
+    pub(crate) fn iterations(self, terms: u32) -> u64 {
+        u64::from(terms.div_ceil(self.terms)) * self.each + 1 + self.store
+    }
+}
+
+/// Four rows of a pixel are stored in a loop: shared/fused.wgsl.
+pub(super) const STORE_ITERATIONS: u64 = 4 + 1;
 
 /// What sampling one element counts in units of work, next to its products: its neighbours lie in a cache more often than not.
 const WORK_PER_SAMPLE: u64 = 16;

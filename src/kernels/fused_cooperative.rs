@@ -1,4 +1,4 @@
-use super::fused::{Dispatch, with_sampler};
+use super::fused::{Dispatch, STORE_ITERATIONS, Steps, with_sampler};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Gpu, Kernel, Recorder};
 
@@ -66,6 +66,16 @@ impl Matrices {
         }
     }
 
+    pub(crate) fn steps(self) -> Steps {
+        // DEPTH and SIDE in fused_cooperative.wgsl.
+        let ([_, pixels], lanes) = (self.tile(), self.kernel(false).workgroup_size);
+        let (terms, side) = (4, pixels / 4);
+        // Places and samples, and what is multiplied; then four matrices.
+        let each = 1 + 2 * (u64::from((terms * pixels).div_ceil(lanes)) + 1) + u64::from(4 * terms / side) + 1;
+        let matrix = u64::from((side * side).div_ceil(lanes)) * (1 + STORE_ITERATIONS) + 1;
+        Steps { terms, each, store: 1 + 4 * (1 + matrix) }
+    }
+
     fn kernel(self, deformable: bool) -> &'static Kernel {
         let variants = match self {
             Self::Side8Subgroup8 => &FUSED_COOPERATIVE_8X8_8,
@@ -84,5 +94,6 @@ pub(crate) fn fused_cooperative(recorder: &mut Recorder, matrices: Matrices, dis
     let kernel = matrices.kernel(dispatch.offsets.is_some());
     let tile = matrices.tile();
     let work = dispatch.work(recorder.gpu().capabilities(), tile);
-    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), dispatch.workgroups(tile), work)
+    let (workgroups, iterations) = (dispatch.workgroups(tile), matrices.steps().iterations(dispatch.terms()));
+    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work, iterations)
 }

@@ -1,4 +1,4 @@
-use super::fused::{Dispatch, with_sampler};
+use super::fused::{Dispatch, STORE_ITERATIONS, Steps, with_sampler};
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Recorder};
 
@@ -21,6 +21,8 @@ pub(crate) static FUSED_DIRECT: [Kernel; 2] = [
 /// Rows and pixels that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [4, 64];
 
+pub(crate) const STEPS: Steps = Steps { terms: 1, each: 1, store: STORE_ITERATIONS };
+
 pub(crate) fn compile(gpu: &Gpu, deformable: bool) -> Result<()> {
     gpu.compile(&FUSED_DIRECT[usize::from(deformable)])
 }
@@ -28,5 +30,6 @@ pub(crate) fn compile(gpu: &Gpu, deformable: bool) -> Result<()> {
 pub(crate) fn fused_direct(recorder: &mut Recorder, dispatch: &Dispatch) -> Result<()> {
     let kernel = &FUSED_DIRECT[usize::from(dispatch.offsets.is_some())];
     let work = dispatch.work(recorder.gpu().capabilities(), TILE);
-    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), dispatch.workgroups(TILE), work)
+    let (workgroups, iterations) = (dispatch.workgroups(TILE), STEPS.iterations(dispatch.terms()));
+    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work, iterations)
 }

@@ -1,4 +1,4 @@
-use super::fused::{Dispatch, with_sampler};
+use super::fused::{Dispatch, STORE_ITERATIONS, Steps, with_sampler};
 use crate::error::Result;
 use crate::gpu::{Gpu, Kernel, Recorder};
 
@@ -48,6 +48,19 @@ impl Tile {
         }
     }
 
+    pub(crate) fn steps(self) -> Steps {
+        // DEPTH in shared/fused_tile_32x128.wgsl and its like.
+        let terms = match self {
+            Self::Rows32 | Self::Rows128 => 2,
+            Self::Rows64 => 4,
+        };
+        let lanes = self.kernel(false).workgroup_size;
+        // Places and samples, weights, and what is multiplied.
+        let [weights, samples] = self.extents().map(|extent| u64::from(terms * extent / lanes) + 1);
+        let each = 1 + 2 * samples + weights + u64::from(terms) + 1;
+        Steps { terms, each, store: 1 + 8 * (1 + 2 * STORE_ITERATIONS) }
+    }
+
     fn kernel(self, deformable: bool) -> &'static Kernel {
         let variants = match self {
             Self::Rows32 => &FUSED_TILE_32X128,
@@ -67,5 +80,6 @@ pub(crate) fn fused_tile(recorder: &mut Recorder, tile: Tile, dispatch: &Dispatc
     let extents = tile.extents();
     let work = dispatch.work(recorder.gpu().capabilities(), extents);
     let workgroups = dispatch.workgroups(extents);
-    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work)
+    let iterations = tile.steps().iterations(dispatch.terms());
+    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work, iterations)
 }

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_BINS: Kernel = Kernel {
     name: "roi_bins",
@@ -41,11 +41,11 @@ pub(super) fn bisection(count: u32) -> u64 {
     u64::from(u32::BITS - count.leading_zeros()) + 1
 }
 
-impl Params {
-    /// The most iterations of the loops of an invocation, and of those that run together.
-    pub(crate) fn iterations(&self) -> u64 {
-        // Each axis is bisected twice. The number of samples may be any.
-        1 + 2 * (1 + 2 * bisection(u32::MAX))
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        // Each axis is bisected twice.
+        let of_axis = |samples: u32| 1 + 2 * bisection(if samples == 0 { u32::MAX } else { samples });
+        1 + of_axis(self.samples_y) + of_axis(self.samples_x)
     }
 }
 

@@ -2,7 +2,7 @@ use super::params;
 use super::roi_bins::bisection;
 use super::roi_planes::by_fours;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_INPUT_GRADIENT: Kernel = Kernel {
     name: "roi_input_gradient",
@@ -45,9 +45,8 @@ params!(
     grad_input_first,
 );
 
-impl Params {
-    /// The most iterations of the loops of an invocation, and of those that run together.
-    pub(crate) fn iterations(&self) -> u64 {
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
         let words = u64::from(self.bin_end.div_ceil(32) - self.bin_first / 32);
         let bins = u64::from(self.bin_end - self.bin_first);
         let bisected = if self.samples > 8 { bisection(self.samples) } else { 0 };

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_OFFSET_GRADIENT: Kernel = Kernel {
     name: "roi_offset_gradient",
@@ -27,9 +27,8 @@ params!(
     grad_offset_first,
 );
 
-impl Params {
-    /// The most iterations of the loops of an invocation, and of those that run together.
-    pub(crate) fn iterations(&self) -> u64 {
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
         let [rows, columns, channels] = [self.rows, self.columns, self.channels].map(u64::from);
         let of_row = 1 + columns.saturating_mul(2 + channels);
         rows.saturating_mul(1 + of_row).saturating_add(1)

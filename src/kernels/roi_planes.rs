@@ -2,7 +2,7 @@
 
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Gpu, Kernel, Part, Recorder};
+use crate::gpu::{Gpu, Kernel, Loops, Part, Recorder};
 
 params!(
     rois,
@@ -44,9 +44,8 @@ pub(super) fn by_fours(count: u32) -> u64 {
     u64::from(count / 4) + u64::from(count.min(3)) + 2
 }
 
-impl Params {
-    /// The most iterations of the loops of an invocation, and of those that run together.
-    pub(crate) fn iterations(&self) -> u64 {
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
         let of_channel = if self.chunks == 0 {
             1 + u64::from(self.alone_y) * (1 + by_fours(self.alone_x))
         } else {

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_TOUCHES: Kernel = Kernel {
     name: "roi_touches",
@@ -14,10 +14,9 @@ params!(rois, classes, pooled, words, image_first, images, tile_row_first, tile_
 /// Pixels of a tile either way: shared/roi_tiles.wgsl.
 pub(crate) const TILE: u32 = 8;
 
-impl Params {
-    /// The most iterations of the loops of an invocation, and of those that run together.
-    pub(crate) fn iterations(&self) -> u64 {
-        1 + 32
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        1 + u64::from(self.rois).saturating_mul(self.pooled.into()).min(32)
     }
 }
 

@@ -1,7 +1,7 @@
 use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Gpu, Kernel, Loops, Part, Recorder, wgsl};
 
 macro_rules! kernel {
     ($variant:literal, $place:literal, $table:literal, $packed:literal, $samples:literal, $gradients:literal, $($columns:literal),+) => {
@@ -84,7 +84,19 @@ params!(
     edge_zero,
     accumulate,
     last,
+    run_first,
+    runs,
 );
+
+/// The most quads of a run.
+pub(crate) const RUN_QUADS: u32 = 64;
+
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        // The quads of each run.
+        u64::from(self.runs) * (2 + u64::from(self.quads_per_group.min(RUN_QUADS))) + 1
+    }
+}
 
 pub(crate) fn compile(gpu: &Gpu, form: Form) -> Result<()> {
     SAMPLE_GRADIENTS.compile(gpu, form)?;

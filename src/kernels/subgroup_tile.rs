@@ -2,7 +2,7 @@
 
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder};
+use crate::gpu::{Kernel, Loops, Part, Recorder};
 
 params!(
     rows,
@@ -31,6 +31,13 @@ params!(
     bias_first,
     bias_batch,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        // Sixteen rows are stored by two halves, of which the longest kernel stores four columns in a loop, as it finds their places.
+        u64::from(self.depth.div_ceil(4)) + 1 + 3 + 2 * 9 + (16 * 2 + 2) * 5
+    }
+}
 
 /// The files, behind the directive that browsers want for subgroup operations and naga does not know.
 #[cfg(target_arch = "wasm32")]
@@ -82,5 +89,5 @@ pub(super) fn dispatch(
     params: Params,
     parts: &[&Part],
 ) -> Result<()> {
-    recorder.dispatch_workgroups(kernel, &params, parts, params.tiles(), params.work())
+    recorder.dispatch_workgroups(kernel, &params, parts, params.tiles(), params.work(), params.iterations())
 }

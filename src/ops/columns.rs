@@ -10,7 +10,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
-use crate::kernels::columns::{ColumnsLayout, Params};
+use crate::kernels::columns::{ColumnsLayout, Params, RUN_QUADS};
 use crate::kernels::form::Form;
 use crate::kernels::{border, deform_im2col, im2col};
 
@@ -32,7 +32,7 @@ type Run = [u32; 4];
 fn run_quads(form: Form) -> usize {
     match form {
         Form::Rows => 16,
-        Form::Panels => 64,
+        Form::Panels => RUN_QUADS as usize,
     }
 }
 

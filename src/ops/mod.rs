@@ -216,6 +216,21 @@ fn pieces(whole: Range<u32>, length: u32) -> impl Iterator<Item = Range<u32>> {
     whole.step_by(length.max(1) as usize).map(move |start| start..end.min(start.saturating_add(length.max(1))))
 }
 
+/// How many of `all`, but one at least, a kernel does at a time, which says how many iterations its loops take with so many.
+fn at_once(gpu: &Gpu, all: u32, iterations: impl Fn(u32) -> u64) -> u32 {
+    fitting(gpu.capabilities().iterations_per_invocation(), all, iterations)
+}
+
+/// The same for `most` iterations.
+fn fitting(most: u64, all: u32, iterations: impl Fn(u32) -> u64) -> u32 {
+    let (mut fits, mut beyond) = (1, all.saturating_add(1));
+    while beyond - fits > 1 {
+        let middle = fits + (beyond - fits) / 2;
+        if iterations(middle) <= most { fits = middle } else { beyond = middle }
+    }
+    fits
+}
+
 /// Has `dispatch` do a piece, or, where that meets a limit before anything is recorded, its halves along the outermost axis that can be
 /// halved. An empty piece needs nothing.
 fn in_pieces<const N: usize>(

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::backward::Gradient;
 use super::sums::zeros;
-use super::{bindable, in_pieces, pieces};
+use super::{at_once, bindable, fitting, in_pieces, pieces};
 use crate::error::Result;
 use crate::geometry::{FURTHEST, RoiPooling, RoiRule};
-use crate::gpu::{Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::roi_bins::{self, ROI_BINS, roi_bins};
 use crate::kernels::roi_input_gradient::{self, ROI_INPUT_GRADIENT, roi_input_gradient};
 use crate::kernels::roi_offset_gradient::{self, ROI_OFFSET_GRADIENT, roi_offset_gradient};
@@ -40,22 +40,6 @@ const ALONE: u64 = 60_000;
 /// Planes of a bin that an invocation, or a workgroup, does at most.
 const BLOCK: u32 = 4;
 const LARGE_BLOCK: u32 = 16;
-
-/// The most iterations of all loops of an invocation: lavapipe leaves them after 65535, whatever they have done by then. GPUs do not, and one
-/// more piece costs them more than it costs a CPU.
-fn most_iterations(gpu: &Gpu) -> u64 {
-    if gpu.capabilities().software() { 65_000 } else { 1 << 22 }
-}
-
-/// The largest number up to `most` whose iterations are few enough, or 1.
-fn fitting(iterations: u64, most: u32, of: impl Fn(u32) -> u64) -> u32 {
-    let (mut low, mut high) = (1, most.max(1));
-    while low < high {
-        let middle = high - (high - low) / 2;
-        if of(middle) <= iterations { low = middle } else { high = middle - 1 }
-    }
-    low
-}
 
 /// What a pooling reads, in f32.
 pub(super) struct Sources {
@@ -160,7 +144,7 @@ fn input_gradient(
     let most = most_along(g, 0).max(most_along(g, 1));
     let near = if g.samples == [0; 2] { 2 + ROUNDED } else { most };
     let limits = roi_input_gradient::Params { samples: most, near, ..Default::default() };
-    let some_bins = fitting(most_iterations(recorder.gpu()), step.saturating_mul(g.bins()), |bins| {
+    let some_bins = at_once(recorder.gpu(), step.saturating_mul(g.bins()), |bins| {
         // As many words as may be, and as many channels.
         let (bin_first, bin_end) = (31, bins.saturating_add(31));
         roi_input_gradient::Params { bin_first, bin_end, channels: g.class_channels(), ..limits }.iterations()
@@ -291,10 +275,10 @@ fn offset_gradient(
         let iterations = |rows: u32, columns: u32, channels: u32| {
             roi_offset_gradient::Params { rows, columns, channels, ..Default::default() }.iterations()
         };
-        let most = most_iterations(recorder.gpu());
-        let some_columns = fitting(most, all_columns, |columns| iterations(1, columns, 1));
-        let some_rows = fitting(most, all_rows, |rows| iterations(rows, some_columns, 1));
-        let some_channels = fitting(most, g.class_channels(), |channels| iterations(some_rows, some_columns, channels));
+        let some_columns = at_once(recorder.gpu(), all_columns, |columns| iterations(1, columns, 1));
+        let some_rows = at_once(recorder.gpu(), all_rows, |rows| iterations(rows, some_columns, 1));
+        let some_channels =
+            at_once(recorder.gpu(), g.class_channels(), |channels| iterations(some_rows, some_columns, channels));
         let mut accumulate = offset.accumulate;
         for channels in pieces(0..g.class_channels(), some_channels) {
             for rows in pieces(0..all_rows, some_rows) {
@@ -438,7 +422,6 @@ fn planes(
     dispatch: &mut impl FnMut(&mut Recorder, &Piece, roi_planes::Params) -> Result<()>,
 ) -> Result<()> {
     let count = rois.end - rois.start;
-    let most = most_iterations(recorder.gpu());
     let [alone_y, alone_x] = alone(g);
     let all_chunks = most_along(g, 0).saturating_mul(most_along(g, 1).div_ceil(CHUNK));
     let looped = |block: u32, chunks: u32| {
@@ -446,9 +429,9 @@ fn planes(
     };
     // A block has channels of one class.
     let blocks_of = |most: u32| if g.classes == 1 { most } else { 1 };
-    let block = fitting(most, blocks_of(BLOCK), |block| looped(block, 0));
-    let some_chunks = fitting(most, all_chunks, |chunks| looped(1, chunks));
-    let large_block = fitting(most, blocks_of(LARGE_BLOCK), |block| looped(block, some_chunks));
+    let block = at_once(recorder.gpu(), blocks_of(BLOCK), |block| looped(block, 0));
+    let some_chunks = at_once(recorder.gpu(), all_chunks, |chunks| looped(1, chunks));
+    let large_block = at_once(recorder.gpu(), blocks_of(LARGE_BLOCK), |block| looped(block, some_chunks));
     in_pieces([0..g.out_channels, 0..g.bins()], &mut |[channels, bins]| {
         let elements = u64::from(channels.end - channels.start) * u64::from(bins.end - bins.start);
         if elements > 1 {
