@@ -105,14 +105,7 @@ fn weights_along(bin: Bin, pixel: vec2<u32>) -> vec2<f32> {
     let counts = max(end, first) - first;
     let count = max(counts.x, counts.y);
     var sums = vec2<f32>(0.0);
-    var k = 0u;
-    for (; k + 4u <= count; k += 4u) {
-        sums += weights_in(bin, first + k, end, pixel);
-        sums += weights_in(bin, first + k + 1u, end, pixel);
-        sums += weights_in(bin, first + k + 2u, end, pixel);
-        sums += weights_in(bin, first + k + 3u, end, pixel);
-    }
-    for (; k < count; k++) {
+    for (var k = 0u; k < count; k++) {
         sums += weights_in(bin, first + k, end, pixel);
     }
     return sums;

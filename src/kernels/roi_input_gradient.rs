@@ -1,6 +1,5 @@
 use super::params;
 use super::roi_bins::bisection;
-use super::roi_planes::by_fours;
 use crate::error::Result;
 use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
@@ -50,7 +49,8 @@ impl Loops for Params {
         let words = u64::from(self.bin_end.div_ceil(32) - self.bin_first / 32);
         let bins = u64::from(self.bin_end - self.bin_first);
         let bisected = if self.samples > 8 { bisection(self.samples) } else { 0 };
-        let of_bin = 1 + bisected + by_fours(if self.samples > 8 { self.near.max(8) } else { self.samples });
+        let walked = if self.samples > 8 { self.near.max(8) } else { self.samples };
+        let of_bin = 1 + bisected + 1 + u64::from(walked);
         let channels = 2 * (1 + u64::from(self.channels.min(4)));
         // Words are walked over twice, and the bits of each come to an end.
         channels + 2 * (1 + words) + words + bins * of_bin

@@ -40,7 +40,7 @@ params!(
 pub(crate) const CHUNK: u32 = 4;
 
 /// The most iterations of two loops over up to `count` elements: by fours, and over what is left.
-pub(super) fn by_fours(count: u32) -> u64 {
+fn by_fours(count: u32) -> u64 {
     u64::from(count / 4) + u64::from(count.min(3)) + 2
 }
 

@@ -129,18 +129,12 @@ fn input_gradient(
     input: &Gradient,
 ) -> Result<()> {
     let [tile_rows, tile_columns] = [g.height, g.width].map(|extent| extent.div_ceil(TILE));
-    // A word is 32 bins that are looked at.
-    let by_work = recorder.gpu().capabilities().elements_per_dispatch() / 32 * 4;
+    let by_work = recorder.gpu().capabilities().elements_per_dispatch() / roi_touches::ELEMENTS * 4;
     let budget = TOUCHES_BYTES.min(bindable(recorder.gpu())).min(by_work);
     let row = 4 * u64::from(g.classes) * u64::from(tile_columns);
     // One row of tiles fits at least: so many words for each tile.
     let grads = 4 * u64::from(g.out_channels) * u64::from(g.bins());
     let step = rois_at_once(g, recorder.gpu(), &[(grads, u64::MAX), (row * u64::from(g.bins().div_ceil(32)), budget)]);
-    let words = (step * g.bins()).div_ceil(32);
-    let rows = (budget / (row * u64::from(words))).clamp(1, u32::MAX.into()) as u32;
-    let (some_images, some_rows) = ((rows / tile_rows).clamp(1, g.batch), rows.min(tile_rows));
-    let bins = bins_workspace(g, recorder, step)?;
-    let touches = recorder.workspace([some_images * g.classes, some_rows * tile_columns, words])?;
     let most = most_along(g, 0).max(most_along(g, 1));
     let near = if g.samples == [0; 2] { 2 + ROUNDED } else { most };
     let limits = roi_input_gradient::Params { samples: most, near, ..Default::default() };
@@ -149,13 +143,20 @@ fn input_gradient(
         let (bin_first, bin_end) = (31, bins.saturating_add(31));
         roi_input_gradient::Params { bin_first, bin_end, channels: g.class_channels(), ..limits }.iterations()
     });
+    // As many RoIs as one dispatch does, where that is one at least: their words are few, and so are the bands.
+    let step = step.min(some_bins / g.bins()).max(1);
+    let words = (step * g.bins()).div_ceil(32);
+    let rows = (budget / (row * u64::from(words))).clamp(1, u32::MAX.into()) as u32;
+    let (some_images, some_rows) = ((rows / tile_rows).clamp(1, g.batch), rows.min(tile_rows));
+    let bins = bins_workspace(g, recorder, step)?;
+    let touches = recorder.workspace([some_images * g.classes, some_rows * tile_columns, words])?;
 
-    for images in pieces(0..g.batch, some_images) {
-        for band in pieces(0..tile_rows, some_rows) {
-            for rois in pieces(0..g.rois, step) {
-                let bins = make_bins(g, recorder, sources, rois.clone(), &bins)?;
-                let count = rois.end - rois.start;
-                let words = (count * g.bins()).div_ceil(32);
+    for rois in pieces(0..g.rois, step) {
+        let bins = make_bins(g, recorder, sources, rois.clone(), &bins)?;
+        let count = rois.end - rois.start;
+        let words = (count * g.bins()).div_ceil(32);
+        for images in pieces(0..g.batch, some_images) {
+            for band in pieces(0..tile_rows, some_rows) {
                 let [image_count, row_count] = [&images, &band].map(|range| range.end - range.start);
                 let all = u64::from(image_count * g.classes) * u64::from(row_count * tile_columns) * u64::from(words);
                 let touched = touches.part("input", 0..all)?;
@@ -202,7 +203,9 @@ fn input_gradient(
                         let pixels = planes * u64::from(cells_done) * u64::from(rows_done * TILE) * u64::from(g.width);
                         let added =
                             u64::from(classes_done * channels_done) * u64::from(some.end - some.start) * samples(g);
-                        let elements = pixels * u64::from(1 + words_done / 64) + added;
+                        // Where pixels have been written before, tiles that nothing touches cost a look at their words.
+                        let written = if some.start == 0 && rois.start == 0 { pixels } else { 0 };
+                        let elements = written + pixels / 256 * u64::from(words_done) + added;
                         let fewest = images_done * classes_done * channels_done * cells_done * rows_done == 1;
                         if !fewest {
                             recorder.gpu().capabilities().check_elements("grad_input", elements)?;

@@ -11,8 +11,8 @@ use pliant::{
 
 use crate::gpu;
 
-fn new(shape: &[u32]) -> Tensor {
-    Tensor::new(gpu(), Shape::new(shape).unwrap(), DType::F32).unwrap()
+fn new(shape: impl Into<Shape>) -> Tensor {
+    Tensor::new(gpu(), shape, DType::F32).unwrap()
 }
 
 /// What a pass has to do at least: multiplications, and elements that are read, sampled or written.
@@ -68,7 +68,7 @@ fn products() {
             product(&[batch, rows, depth]) + product(&[batch, depth, columns]) + product(&[batch, rows, columns]);
         let work = Work { products: 3 * product(&[batch, rows, columns, depth]), elements: 3 * elements };
         hold(&format!("product {batch}x{rows}x{columns}x{depth}"), work, |recorder| {
-            let inputs = MatmulInputs { a: &new(&[batch, rows, depth]), b: &new(&[batch, depth, columns]) };
+            let inputs = MatmulInputs { a: &new([batch, rows, depth]), b: &new([batch, depth, columns]) };
             passes!(recorder, MatmulPlan, Matmul::default(), inputs, MatmulGradients);
         });
     }
@@ -96,7 +96,7 @@ fn convolutions() {
         let weight = [outputs, channels / groups, kernel_height, kernel_width];
         hold(&format!("convolution {what}"), Work { products, elements }, |recorder| {
             let op = Conv2d { stride: [stride; 2], groups, ..Conv2d::default() };
-            let (input, weight, bias) = (new(&[batch, channels, height, width]), new(&weight), new(&[outputs]));
+            let (input, weight, bias) = (new([batch, channels, height, width]), new(weight), new([outputs]));
             let inputs = Conv2dInputs { input: &input, weight: &weight, bias: Some(&bias) };
             let plan = Conv2dPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
             let output = plan.forward(recorder, &inputs).unwrap();
@@ -110,9 +110,9 @@ fn convolutions() {
         let work = Work { products, elements: 2 * elements + offsets };
         hold(&format!("deformable {what}"), work, |recorder| {
             let op = DeformConv2d { stride: [stride; 2], groups, ..DeformConv2d::default() };
-            let (input, weight) = (new(&[batch, channels, height, width]), new(&weight));
-            let offset = new(&[batch, 2 * taps, out[0], out[1]]);
-            let mask = new(&[batch, taps, out[0], out[1]]);
+            let (input, weight) = (new([batch, channels, height, width]), new(weight));
+            let offset = new([batch, 2 * taps, out[0], out[1]]);
+            let mask = new([batch, taps, out[0], out[1]]);
             let inputs =
                 DeformConv2dInputs { input: &input, offset: &offset, weight: &weight, mask: Some(&mask), bias: None };
             let plan = DeformConv2dPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
@@ -133,14 +133,14 @@ fn columns() {
         let elements =
             3 * product(&[batch, channels, taps, out[0], out[1]]) + product(&[batch, channels, height, width]);
         let window = Im2col { kernel, stride: [stride; 2], ..Im2col::default() };
-        let input = new(&[batch, channels, height, width]);
+        let input = new([batch, channels, height, width]);
         let what = format!("columns of {batch}x{channels}x{height}x{width} by {kernel:?}");
         hold(&what, Work { products: 0, elements }, |recorder| {
             Im2colPlan::new(gpu(), &window, input.spec()).unwrap().forward(recorder, &input).unwrap();
         });
         hold(&format!("deformable {what}"), Work { products: 0, elements }, |recorder| {
             let op = DeformIm2col { window, ..DeformIm2col::default() };
-            let offset = new(&[batch, 2 * taps, out[0], out[1]]);
+            let offset = new([batch, 2 * taps, out[0], out[1]]);
             let inputs = DeformIm2colInputs { input: &input, offset: &offset, mask: None };
             let plan = DeformIm2colPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
             plan.forward(recorder, &inputs).unwrap();
@@ -162,7 +162,7 @@ fn samples() {
             8 * results + 6 * product(&[batch, channels, height, width]) + 8 * product(&[batch, 2, out[0], out[1]]);
         let what = format!("samples {batch}x{channels}x{height}x{width} at {out:?}");
         hold(&what, Work { products: 0, elements }, |recorder| {
-            let (input, positions) = (new(&[batch, channels, height, width]), new(&[batch, 2, out[0], out[1]]));
+            let (input, positions) = (new([batch, channels, height, width]), new([batch, 2, out[0], out[1]]));
             let inputs = BilinearSampleInputs { input: &input, positions: &positions };
             passes!(recorder, BilinearSamplePlan, BilinearSample::default(), inputs, BilinearSampleGradients);
         });
@@ -181,9 +181,9 @@ fn regions() {
         ([2000, 1, 16, 16], 2000, [3, 3]),
     ] {
         let results = product(&[rois, channels, pooled[0], pooled[1]]);
-        let input = new(&[batch, channels, height, width]);
-        let regions = new(&[rois, 5]);
-        let offset = new(&[rois, 2, pooled[0], pooled[1]]);
+        let input = new([batch, channels, height, width]);
+        let regions = new([rois, 5]);
+        let offset = new([rois, 2, pooled[0], pooled[1]]);
         for sampling_ratio in [0, 1, 2, 16] {
             let samples = u64::from(sampling_ratio * sampling_ratio).max(16);
             let elements = 3 * results * samples + 3 * product(&[batch, channels, height, width]);
@@ -201,8 +201,8 @@ fn regions() {
             });
         }
     }
-    let input = new(&[1, 490, 128, 128]);
-    let (rois, offset) = (new(&[1000, 5]), new(&[1000, 10, 7, 7]));
+    let input = new([1, 490, 128, 128]);
+    let (rois, offset) = (new([1000, 5]), new([1000, 10, 7, 7]));
     let elements = 3 * product(&[1000, 10, 49]) * 16 + 3 * product(&[490, 128, 128]);
     hold("position-sensitive regions", Work { products: 0, elements }, |recorder| {
         let op = DeformPsRoiPool {
@@ -220,7 +220,7 @@ fn regions() {
 #[test]
 fn element_by_element() {
     for shape in [[30_000_000, 1], [1, 30_000_000], [5000, 5000]] {
-        let input = &new(&shape);
+        let input = &new(shape);
         let elements = product(&shape);
         let work = |passes: u64| Work { products: 0, elements: passes * elements };
         hold(&format!("unary {shape:?}"), work(5), |recorder| {
@@ -229,7 +229,7 @@ fn element_by_element() {
             plan.backward(recorder, input, &output).unwrap();
         });
         for other in [[1, 1], [shape[0], 1], [1, shape[1]], shape] {
-            let inputs = BinaryInputs { a: input, b: &new(&other) };
+            let inputs = BinaryInputs { a: input, b: &new(other) };
             hold(&format!("binary {shape:?} {other:?}"), work(9), |recorder| {
                 passes!(recorder, BinaryPlan, Binary::Mul, inputs, BinaryGradients);
             });
@@ -239,19 +239,19 @@ fn element_by_element() {
             let output = plan.forward(recorder, &[input, input]).unwrap();
             plan.backward(recorder, &output, &[true, true]).unwrap();
         });
-        let (parameter, velocity, mean) = (&new(&shape), &new(&shape), &new(&shape));
+        let (parameter, velocity, mean) = (&new(shape), &new(shape), &new(shape));
         hold(&format!("sgd {shape:?}"), work(5), |recorder| {
-            let inputs = SgdInputs { parameter, velocity, gradient: input, learning_rate: &new(&[1]) };
+            let inputs = SgdInputs { parameter, velocity, gradient: input, learning_rate: &new([1]) };
             let plan = SgdPlan::new(gpu(), &Sgd::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
             plan.step(recorder, &inputs).unwrap();
         });
         hold(&format!("adam {shape:?}"), work(7), |recorder| {
-            let inputs = AdamInputs { parameter, mean, variance: velocity, gradient: input, rates: &new(&[3]) };
+            let inputs = AdamInputs { parameter, mean, variance: velocity, gradient: input, rates: &new([3]) };
             let plan = AdamPlan::new(gpu(), &Adam::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
             plan.step(recorder, &inputs).unwrap();
         });
     }
-    let input = &new(&[20, 1_000_000]);
+    let input = &new([20, 1_000_000]);
     hold("split", Work { products: 0, elements: 4 * 20_000_000 }, |recorder| {
         let sizes = vec![1, 999_998, 1];
         let plan = SplitPlan::new(gpu(), &Split { axis: 1, sizes }, input.spec()).unwrap();
@@ -263,21 +263,21 @@ fn element_by_element() {
 #[test]
 fn sums() {
     for shape in [[1, 1, 5000, 5000], [20_000_000, 1, 1, 1], [1, 100_000, 10, 10], [5000, 5000, 1, 1]] {
-        let input = &new(&shape);
+        let input = &new(shape);
         let work = || Work { products: 0, elements: 5 * product(&shape) };
         hold(&format!("means {shape:?}"), work(), |recorder| {
             let plan = GlobalAveragePoolPlan::new(gpu(), &GlobalAveragePool, input.spec()).unwrap();
             let output = plan.forward(recorder, input).unwrap();
             plan.backward(recorder, input, &output).unwrap();
         });
-        let (scale, shift) = (&new(&shape[1..2]), &new(&shape[1..2]));
+        let (scale, shift) = (&new([shape[1]]), &new([shape[1]]));
         hold(&format!("normalised {shape:?}"), work(), |recorder| {
             let inputs = BatchNormInputs { input, scale, shift };
             passes!(recorder, BatchNormPlan, BatchNorm, inputs, BatchNormGradients);
         });
     }
     for [batch, classes] in [[1, 10_000_000], [1_000_000, 10], [4000, 5000]] {
-        let inputs = CrossEntropyInputs { logits: &new(&[batch, classes]), labels: &new(&[batch]) };
+        let inputs = CrossEntropyInputs { logits: &new([batch, classes]), labels: &new([batch]) };
         let work = Work { products: 0, elements: 6 * product(&[batch, classes]) };
         hold(&format!("entropy {batch}x{classes}"), work, |recorder| {
             let op = CrossEntropy { reduction: Reduction::Mean };
@@ -303,7 +303,7 @@ fn layers() {
         let elements = 12 * columns + 12 * field + 6 * product(&[batch, channels, height, width]);
         let what = format!("layer {batch}x{channels}x{height}x{width} by {outputs} of {kernel}x{kernel}");
         hold(&what, Work { products, elements }, |recorder| {
-            let input = new(&[batch, channels, height, width]);
+            let input = new([batch, channels, height, width]);
             let inputs = nn::DeformConv2dInputs { input: &input, offset_input: None, flow: None };
             let parameters = parameters.map(|&shape| Tensor::new(gpu(), shape, DType::F32).unwrap());
             let parameters = parameters.map(|tensor| tensor);

@@ -271,11 +271,10 @@ fn samples_as_many_as_pixels_take_few_dispatches() {
         ([1, 256, 200, 304], 1, [7, 7]),
         ([1, 256, 200, 304], 3, [50, 50]),
     ] {
-        let new = |shape: &[u32]| Tensor::new(gpu(), pliant::Shape::new(shape).unwrap(), DType::F32).unwrap();
-        let input = new(&[batch, channels, height, width]);
-        let regions = new(&[rois, 5]);
-        let offset = new(&[rois, 2, pooled[0], pooled[1]]);
-        let output = new(&[rois, channels, pooled[0], pooled[1]]);
+        let input = Tensor::new(gpu(), [batch, channels, height, width], DType::F32).unwrap();
+        let regions = Tensor::new(gpu(), [rois, 5], DType::F32).unwrap();
+        let offset = Tensor::new(gpu(), [rois, 2, pooled[0], pooled[1]], DType::F32).unwrap();
+        let output = Tensor::new(gpu(), [rois, channels, pooled[0], pooled[1]], DType::F32).unwrap();
         let [adaptive, fixed] = [0, 2].map(|sampling_ratio| {
             let op = DeformRoiPool { pooled, sampling_ratio, ..DeformRoiPool::default() };
             let inputs = DeformRoiPoolInputs { input: &input, rois: &regions, offset: Some(&offset) };
