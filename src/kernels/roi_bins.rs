@@ -35,17 +35,18 @@ params!(
     offset_first,
 );
 
-impl Loops for Params {
-    fn iterations(&self) -> u64 {
-        let bisections = [self.samples_y, self.samples_x].map(|samples| 2 * bisection_iterations(samples));
-        3 + bisections.iter().sum::<u64>()
-    }
+/// The most iterations of a bisection of up to `count` samples.
+pub(super) fn bisection(count: u32) -> u64 {
+    // The last finds that nothing is left.
+    u64::from(u32::BITS - count.leading_zeros()) + 1
 }
 
-/// The iterations of a bisection of so many samples; 0 for as many as follow from the RoI.
-pub(crate) fn bisection_iterations(samples: u32) -> u64 {
-    let most = if samples == 0 { u32::MAX } else { samples };
-    u64::from(most.ilog2()) + 2
+impl Loops for Params {
+    fn iterations(&self) -> u64 {
+        // Each axis is bisected twice.
+        let of_axis = |samples: u32| 1 + 2 * bisection(if samples == 0 { u32::MAX } else { samples });
+        1 + of_axis(self.samples_y) + of_axis(self.samples_x)
+    }
 }
 
 pub(crate) fn roi_bins(recorder: &mut Recorder, params: Params, [rois, offset, bins]: [&Part; 3]) -> Result<()> {

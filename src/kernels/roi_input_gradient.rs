@@ -1,4 +1,5 @@
 use super::params;
+use super::roi_bins::bisection;
 use crate::error::Result;
 use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
@@ -15,6 +16,10 @@ params!(
     pooled_height,
     pooled_width,
     words,
+    bin_first,
+    bin_end,
+    samples,
+    near,
     touched_image,
     images,
     touched_row,
@@ -37,17 +42,18 @@ params!(
     accumulate,
     grad_output_first,
     grad_input_first,
-    bin_iterations,
 );
 
 impl Loops for Params {
     fn iterations(&self) -> u64 {
-        // All bins may touch a tile.
-        let bins = u64::from(self.rois) * u64::from(self.pooled_height) * u64::from(self.pooled_width);
-        2 * u64::from(self.words)
-            + 1
-            + bins * u64::from(self.bin_iterations)
-            + 2 * (u64::from(self.channels.min(4)) + 1)
+        let words = u64::from(self.bin_end.div_ceil(32) - self.bin_first / 32);
+        let bins = u64::from(self.bin_end - self.bin_first);
+        let bisected = if self.samples > 8 { bisection(self.samples) } else { 0 };
+        let walked = if self.samples > 8 { self.near.max(8) } else { self.samples };
+        let of_bin = 1 + bisected + 1 + u64::from(walked);
+        let channels = 2 * (1 + u64::from(self.channels.min(4)));
+        // Words are walked over twice, and the bits of each come to an end.
+        channels + 2 * (1 + words) + words + bins * of_bin
     }
 }
 

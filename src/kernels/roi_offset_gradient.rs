@@ -19,16 +19,19 @@ params!(
     pooled_width,
     part_height,
     part_width,
+    row_first,
+    rows,
+    column_first,
+    columns,
     accumulate,
     grad_offset_first,
 );
 
 impl Loops for Params {
     fn iterations(&self) -> u64 {
-        // The bins of a part, along each axis.
-        let [rows, columns] = [(self.pooled_height, self.part_height), (self.pooled_width, self.part_width)]
-            .map(|(pooled, part)| u64::from(pooled.div_ceil(part)));
-        rows * (2 + columns * (2 + u64::from(self.channels))) + 1
+        let [rows, columns, channels] = [self.rows, self.columns, self.channels].map(u64::from);
+        let of_row = 1 + columns.saturating_mul(2 + channels);
+        rows.saturating_mul(1 + of_row).saturating_add(1)
     }
 }
 
@@ -39,9 +42,8 @@ pub(crate) fn roi_offset_gradient(
 ) -> Result<()> {
     let params = Params { grad_offset_first: grad_offset.first, ..params };
     let of_roi = 2 * u64::from(params.classes) * u64::from(params.part_height) * u64::from(params.part_width);
-    let bins = u64::from(params.pooled_height) * u64::from(params.pooled_width);
-    let terms_of_roi = 2 * u64::from(params.classes) * u64::from(params.channels) * bins;
+    let of_element = u64::from(params.rows) * u64::from(params.columns) * u64::from(params.channels);
     let rois = u64::from(params.rois);
-    let elements = rois * terms_of_roi.max(of_roi);
+    let elements = (rois * of_roi).saturating_mul(of_element.max(1));
     recorder.dispatch(&ROI_OFFSET_GRADIENT, &params, &[terms, grad_offset], rois * of_roi, elements)
 }

@@ -275,7 +275,11 @@ fn pieces(whole: Range<u32>, length: u32) -> impl Iterator<Item = Range<u32>> {
 
 /// How many of `all`, but one at least, a kernel does at a time, which says how many iterations its loops take with so many.
 fn at_once(gpu: &Gpu, all: u32, iterations: impl Fn(u32) -> u64) -> u32 {
-    let most = gpu.capabilities().iterations_per_invocation();
+    fitting(gpu.capabilities().iterations_per_invocation(), all, iterations)
+}
+
+/// The same for `most` iterations.
+fn fitting(most: u64, all: u32, iterations: impl Fn(u32) -> u64) -> u32 {
     let (mut fits, mut beyond) = (1, all.saturating_add(1));
     while beyond - fits > 1 {
         let middle = fits + (beyond - fits) / 2;

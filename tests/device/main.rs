@@ -20,6 +20,7 @@
 //! | training | an optimiser's steps; a whole network's gradients and steps agree with the reference |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
+//! | extremes | extreme shapes of every op are recorded in dispatches that their work accounts for |
 //! | faults | what goes wrong is told, by kind of fault |
 //! | downloads | nothing stale is read back, and nothing that was not submitted |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
@@ -32,6 +33,7 @@ mod dialects;
 mod downloads;
 mod dtypes;
 mod embedding;
+mod extremes;
 mod faults;
 mod goldens;
 mod gradients;
