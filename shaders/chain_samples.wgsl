@@ -5,8 +5,8 @@
 // heads      (image, offset_group, cell): the first row of a cell's chain; NOWHERE where it is empty
 //
 // A dispatch does `cells` cells of each image from cell_first on, and offset_groups offset groups from offset_group_first on, from
-// which heads are counted. An image has image_rows rows. One invocation does `owned` cells of one image and offset group: it walks over
-// all of their samples, last to first, and takes those that are its own.
+// which heads are counted. An image has image_rows rows, of which those from row_first to row_end are chained. One invocation does `owned`
+// cells of one image and offset group: it walks over all of these samples, last to first, and takes those that are its own.
 
 struct Params {
     images: u32,
@@ -17,6 +17,8 @@ struct Params {
     cell_first: u32,
     cells: u32,
     owned: u32,
+    row_first: u32,
+    row_end: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -44,8 +46,8 @@ fn chain_samples(
     }
     let cell_first = params.cell_first + first;
     let samples_first = (params.offset_group_first + image.y) * params.rows;
-    let row_first = image.x * params.image_rows;
-    for (var row = row_first + params.image_rows; row > row_first;) {
+    let row_first = image.x * params.image_rows + params.row_first;
+    for (var row = image.x * params.image_rows + params.row_end; row > row_first;) {
         row--;
         let cell = cells[samples_first + row] - cell_first;
         if cell < count {

@@ -1,7 +1,7 @@
 // The gradient of a convolution's input: each pixel adds up the gradients of the columns that were taken from it.
 //
-// Columns and gradients: shared/col2im.wgsl. The strip starts at output pixel strip_first, counted over all images.
-// A dispatch does the taps from tap_first to tap_end. Sums go by row, whatever strips the rows come in.
+// Columns and gradients: shared/col2im.wgsl. The strip starts at output pixel strip_first, counted over all images, and has no output rows
+// but those from row_first to row_last. A dispatch does the taps from tap_first to tap_end. Sums go by row, whatever strips the rows come in.
 
 struct Params {
     image_first: u32,
@@ -23,6 +23,8 @@ struct Params {
     out_height: u32,
     out_width: u32,
     strip_first: u32,
+    row_first: u32,
+    row_last: u32,
     kernel_width: u32,
     stride_y: u32,
     stride_x: u32,
@@ -35,6 +37,16 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+
+// The rows of the kernel from which a pixel may meet the strip: the first, and the one behind the last.
+fn kernel_rows(y: u32) -> vec2<u32> {
+    let padded = y + params.padding_top;
+    let furthest = params.row_first * params.stride_y;
+    let nearest = min(params.row_last * params.stride_y, padded);
+    let first = divide(padded - nearest + params.dilation_y - 1u, params.dilation_y).x;
+    let last = divide(padded - min(furthest, padded), params.dilation_y).x;
+    return vec2<u32>(first, select(0u, min(last + 1u, params.taps / params.kernel_width), furthest <= padded));
+}
 
 @compute @workgroup_size(64)
 fn col2im(
@@ -55,8 +67,10 @@ fn col2im(
     let quads = (channels + 3u) / 4u;
     let start = gradient_start(at.x, run, pixel);
     var sums = load_block(start, channels);
+    let rows = kernel_rows(yx.x);
+    let tap_first = max(params.tap_first, rows.x * params.kernel_width);
     // The last tap meets the first output pixel.
-    for (var tap = params.tap_end; tap > params.tap_first;) {
+    for (var tap = min(params.tap_end, rows.y * params.kernel_width); tap > tap_first;) {
         tap--;
         let kernel = divide(tap, params.kernel_width);
         // Wraps above and left of the first window.

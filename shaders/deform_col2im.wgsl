@@ -1,8 +1,8 @@
 // The gradient of a deformable convolution's input: each pixel adds up, of every sample that it is a neighbour of, the gradients of
 // its columns times its weight and mask.
 //
-// Columns and gradients: shared/col2im.wgsl; samples: shared/samples.wgsl; followers and heads: chain_samples.wgsl. Sums go by row,
-// whatever strips the rows come in.
+// Columns and gradients: shared/col2im.wgsl; samples: shared/samples.wgsl; followers and heads: chain_samples.wgsl, `chained` rows of each
+// image. Sums go by row, whatever strips the rows come in.
 
 struct Params {
     image_first: u32,
@@ -25,6 +25,7 @@ struct Params {
     cells: u32,
     accumulate: u32,
     grad_input_first: u32,
+    chained: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

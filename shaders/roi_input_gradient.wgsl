@@ -7,9 +7,10 @@
 // grad_input   (images, in_channels, height * width), from the first pixel on that is done
 //
 // A dispatch does `images` images, `classes_done` classes from class_first on, `channels` channels of each, `cells` cells of the grid of
-// input channels that belong to each from cell_first on, and some rows of tiles. The weight of a pixel is a product of one by y and one by
-// x, and so is what the weights in a grid of samples add up to. It adds to what is there where accumulate is 1. One workgroup does one
-// tile for up to four output channels of a class, in one cell of that grid.
+// input channels that belong to each from cell_first on, some rows of tiles, and bins from bin_first to bin_end of each class, counted over all
+// RoIs. The weight of a pixel is a product of one by y and one by x, and so is what the weights in a grid of samples add up to. No bin has more
+// than `samples` samples along an axis, nor more than `near` that a pixel is a neighbour of. It adds to what is there where accumulate is 1.
+// One workgroup does one tile for up to four output channels of a class, in one cell of that grid.
 
 struct Params {
     rois: u32,
@@ -17,6 +18,10 @@ struct Params {
     pooled_height: u32,
     pooled_width: u32,
     words: u32,
+    bin_first: u32,
+    bin_end: u32,
+    samples: u32,
+    near: u32,
     touched_image: u32,
     images: u32,
     touched_row: u32,
@@ -47,25 +52,70 @@ struct Params {
 @group(0) @binding(3) var<storage, read> grad_output: array<f32>;
 @group(0) @binding(4) var<storage, read_write> grad_input: array<f32>;
 
-// What the weights of a pixel in the samples along an axis add up to.
-fn weight_along(axis: Axis, samples: u32, pixel: u32, extent: u32) -> f32 {
-    let at = f32(pixel);
+// The positions of a sample along either axis.
+fn positions(bin: Bin, k: vec2<u32>) -> vec2<f32> {
+    return vec2<f32>(sample_position(bin.y, k.x), sample_position(bin.x, k.y));
+}
+
+// The samples along either axis that a pixel may be a neighbour of: the first, and the one behind the last; found by bisection, all four at once.
+fn samples_near(bin: Bin, samples: vec2<u32>, pixel: vec2<u32>) -> vec4<u32> {
+    let at = vec2<f32>(pixel);
+    let last = vec2<u32>(params.height, params.width) - 1u;
     // What lies beyond the image is clamped to its edge.
-    let reach = vec2<f32>(select(at - 1.0, -2.0, pixel == 0u), select(at + 1.0, at + 2.0, pixel == extent - 1u));
-    let way = select(reach, reach.yx, axis.size < 0.0);
-    var first = 0u;
+    let lower = select(at - 1.0, vec2<f32>(-2.0), pixel == vec2<u32>(0u));
+    let upper = select(at + 1.0, at + 2.0, pixel == last);
+    let descends = vec2<f32>(bin.y.size, bin.x.size) < vec2<f32>(0.0);
+    let levels = vec4<f32>(select(lower, upper, descends), select(upper, lower, descends));
+    let behind_is_below = vec4<bool>(descends, descends);
+    var low = vec4<u32>(0u);
+    var high = vec4<u32>(samples, samples);
+    while any(low < high) {
+        let middle = (low + high) / 2u;
+        let at_middle = vec4<f32>(positions(bin, middle.xy), positions(bin, middle.zw));
+        let behind = select(at_middle > levels, at_middle < levels, behind_is_below);
+        let before = !behind & (vec4<bool>(true, true, false, false) | (at_middle != levels));
+        let open = low < high;
+        low = select(low, middle + 1u, open & before);
+        high = select(high, middle, open & !before);
+    }
+    return low;
+}
+
+// What the weights of a pixel in a sample along either axis are, where that is one before the end.
+fn weights_in(bin: Bin, k: vec2<u32>, end: vec2<u32>, pixel: vec2<u32>) -> vec2<f32> {
+    let at = positions(bin, k);
+    let y = between(at.x, params.height);
+    let x = between(at.y, params.width);
+    let low = select(vec2<f32>(0.0), 1.0 - vec2<f32>(y.fraction, x.fraction), vec2<u32>(y.low, x.low) == pixel);
+    let high = select(vec2<f32>(0.0), vec2<f32>(y.fraction, x.fraction), vec2<u32>(y.high, x.high) == pixel);
+    // A pixel that is both is so for a fraction of 0.
+    return select(vec2<f32>(0.0), low + high, k < end);
+}
+
+// What the weights of a pixel in the samples along either axis add up to.
+fn weights_along(bin: Bin, pixel: vec2<u32>) -> vec2<f32> {
+    let samples = min(bin.samples, vec2<u32>(params.samples));
+    var first = vec2<u32>(0u);
     var end = samples;
-    if samples > 8u {
-        first = samples_before(axis, samples, way.x, true);
-        end = samples_before(axis, samples, way.y, false);
+    if any(samples > vec2<u32>(8u)) {
+        let near = samples_near(bin, samples, pixel);
+        first = near.xy;
+        end = min(near.zw, near.xy + params.near);
     }
-    var sum = 0.0;
-    for (var k = first; k < end; k++) {
-        let near = between(sample_position(axis, k), extent);
-        sum += select(0.0, 1.0 - near.fraction, near.low == pixel);
-        sum += select(0.0, near.fraction, near.high == pixel);
+    let counts = max(end, first) - first;
+    let count = max(counts.x, counts.y);
+    var sums = vec2<f32>(0.0);
+    for (var k = 0u; k < count; k++) {
+        sums += weights_in(bin, first + k, end, pixel);
     }
-    return sum;
+    return sums;
+}
+
+// The bins of a word that touch a tile, of those that are done.
+fn touched_bins(tile: u32, word: u32) -> u32 {
+    let first = max(params.bin_first, 32u * word) - 32u * word;
+    let count = min(params.bin_end - 32u * word, 32u);
+    return touches[tile * params.words + word] & (0xffffffffu << first) & (0xffffffffu >> (32u - count));
 }
 
 @compute @workgroup_size(64)
@@ -94,7 +144,15 @@ fn roi_input_gradient(
 
     let touched = (params.touched_image + image) * params.classes + class_number;
     let tile = (touched * params.touched_rows + params.touched_row + by_row.y) * params.tile_columns + by_column.y;
-    let words = select(0u, params.words, inside);
+    let word_first = params.bin_first / 32u;
+    let word_end = select(word_first, (params.bin_end + 31u) / 32u, inside);
+    var touching = 0u;
+    for (var word = word_first; word < word_end; word++) {
+        touching |= touched_bins(tile, word);
+    }
+    if (touching == 0u) & (params.accumulate != 0u) {
+        return;
+    }
     let plane = params.height * params.width;
     let cells = params.group_height * params.group_width;
     let first_plane = image * params.in_channels + channel * cells + by_cell.y;
@@ -106,8 +164,8 @@ fn roi_input_gradient(
     for (var c = 0u; c < end; c++) {
         sums[c] = select(0.0, grad_input[start + c * cells * plane], params.accumulate != 0u);
     }
-    for (var word = 0u; word < words; word++) {
-        var bits = touches[tile * params.words + word];
+    for (var word = word_first; word < word_end; word++) {
+        var bits = touched_bins(tile, word);
         while bits != 0u {
             let roi = divide(32u * word + firstTrailingBit(bits), pooled);
             bits &= bits - 1u;
@@ -118,8 +176,8 @@ fn roi_input_gradient(
             let bin = unpack_bin(bins[at], bins[at + 1u], bins[at + 2u]);
             var weight = 0.0;
             if all(vec2<u32>(of_row, of_column) == group) {
-                weight = weight_along(bin.y, bin.samples.x, y, params.height);
-                weight *= weight_along(bin.x, bin.samples.y, x, params.width) * bin.factor;
+                let along = weights_along(bin, vec2<u32>(y, x));
+                weight = along.x * (along.y * bin.factor);
             }
             let element = params.grad_output_first + (roi.x * params.out_channels + channel) * pooled + roi.y;
             let sources = element + min(lanes, vec4<u32>(channels - 1u)) * pooled;

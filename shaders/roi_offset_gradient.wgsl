@@ -4,7 +4,9 @@
 // terms        (rois, out_channels, bins): roi_offset_terms.wgsl
 // grad_offset  (rois, classes, 2, part_height, part_width)
 //
-// A dispatch does `channels` channels of each class from channel_first on. It adds to what is there where accumulate is 1. One invocation does one element.
+// A dispatch does `channels` channels of each class from channel_first on, and of the bins that an element moves `rows` rows from row_first on
+// and `columns` columns from column_first on, where there are so many. It adds to what is there where accumulate is 1. One invocation does one
+// element.
 
 struct Params {
     rois: u32,
@@ -16,6 +18,10 @@ struct Params {
     pooled_width: u32,
     part_height: u32,
     part_width: u32,
+    row_first: u32,
+    rows: u32,
+    column_first: u32,
+    columns: u32,
     accumulate: u32,
     grad_offset_first: u32,
 }
@@ -42,13 +48,16 @@ fn roi_offset_gradient(
     let class_number = by_row.x / 2u;
     let exists = class_number < params.rois * params.classes;
     let channels = select(0u, params.channels, exists);
-    let row_end = select(0u, first_bin(by_row.y + 1u, params.part_height, params.pooled_height), exists);
-    let column_first = first_bin(by_column.y, params.part_width, params.pooled_width);
-    let column_end = first_bin(by_column.y + 1u, params.part_width, params.pooled_width);
+    let row_first = first_bin(by_row.y, params.part_height, params.pooled_height) + params.row_first;
+    let column_first = first_bin(by_column.y, params.part_width, params.pooled_width) + params.column_first;
+    let row_last = min(first_bin(by_row.y + 1u, params.part_height, params.pooled_height), row_first + params.rows);
+    let row_end = select(0u, row_last, exists);
+    let column_last = first_bin(by_column.y + 1u, params.part_width, params.pooled_width);
+    let column_end = min(column_last, column_first + params.columns);
     let pooled = params.pooled_height * params.pooled_width;
 
     var sum = 0.0;
-    for (var row = first_bin(by_row.y, params.part_height, params.pooled_height); row < row_end; row++) {
+    for (var row = row_first; row < row_end; row++) {
         for (var column = column_first; column < column_end; column++) {
             let first = class_number * params.class_channels + params.channel_first;
             var at = first * pooled + row * params.pooled_width + column;

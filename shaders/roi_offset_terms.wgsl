@@ -12,7 +12,7 @@
 // BEFORE_CLAMPING  that of the cell that it is clamped to, both axes interpolated at the position before it was clamped
 // WITHIN_CELLS     0, as it is at any whole number then
 //
-// One invocation does one element.
+// One invocation, or one workgroup, does one bin of a block of channels.
 
 const EXACT = 0u;
 const BEFORE_CLAMPING = 1u;
@@ -36,50 +36,72 @@ fn across(at: Between, position: f32) -> vec2<f32> {
     return select(vec2<f32>(1.0 - at.fraction, at.fraction), unclamped, params.derivative == BEFORE_CLAMPING);
 }
 
+// Sums of the derivatives by y and by x, and how often each counts.
+alias Sums = vec4<f32>;
+
+// A row of samples: the first pixels of the rows of the image above and below, and the weights of these in the derivative along either axis.
+struct Row {
+    starts: vec2<u32>,
+    slope: vec4<f32>,
+    across: vec4<f32>,
+}
+
+fn row_of(bin: Bin, plane: u32, i: u32) -> Row {
+    let position = sample_position(bin.y, i);
+    let y = between(position, params.height);
+    return Row(
+        plane + vec2<u32>(y.low, y.high) * params.width,
+        slope(y, position) * vec4<f32>(-1.0, -1.0, 1.0, 1.0),
+        across(y, position).xxyy,
+    );
+}
+
+fn with_sample(sums: Sums, row: Row, bin: Bin, j: u32) -> Sums {
+    let position = sample_position(bin.x, j);
+    let x = between(position, params.width);
+    let near = vec4<f32>(
+        input[row.starts.x + x.low],
+        input[row.starts.x + x.high],
+        input[row.starts.y + x.low],
+        input[row.starts.y + x.high],
+    );
+    let weight_y = row.slope * across(x, position).xyxy;
+    let weight_x = slope(x, position) * vec4<f32>(-1.0, 1.0, -1.0, 1.0) * row.across;
+    return sums + vec4<f32>(
+        dot(weight_y, select(vec4<f32>(0.0), near, weight_y != vec4<f32>(0.0))),
+        dot(weight_x, select(vec4<f32>(0.0), near, weight_x != vec4<f32>(0.0))),
+        select(0.0, 1.0, any(weight_y != vec4<f32>(0.0))),
+        select(0.0, 1.0, any(weight_x != vec4<f32>(0.0))),
+    );
+}
+
 @compute @workgroup_size(64)
 fn roi_offset_terms(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let mine = share(linear_workgroup(workgroup, grid) * 64u + lane);
+    let mine = share(linear_workgroup(workgroup, grid) * (64u / LANES) + lane / LANES);
     if !mine.exists {
         return;
     }
     let bin = unpack_bin(bins[3u * mine.bin], bins[3u * mine.bin + 1u], bins[3u * mine.bin + 2u]);
-    if !does(bin.image, bin.samples.x) {
+    if !(does(bin.image) & takes(bin)) {
         return;
     }
-    let plane = plane_start(bin.image, mine.plane);
-    var by_y = 0.0;
-    var by_x = 0.0;
-    var counts = vec2<bool>(false);
-    let end = min(bin.samples.x, params.row_first + params.rows);
-    for (var i = params.row_first; i < end; i++) {
-        let position_y = sample_position(bin.y, i);
-        let y = between(position_y, params.height);
-        let rows = plane + vec2<u32>(y.low, y.high) * params.width;
-        let slope_y = slope(y, position_y) * vec4<f32>(-1.0, -1.0, 1.0, 1.0);
-        let across_y = across(y, position_y).xxyy;
-        for (var j = 0u; j < bin.samples.y; j++) {
-            let position_x = sample_position(bin.x, j);
-            let x = between(position_x, params.width);
-            let near = vec4<f32>(
-                input[rows.x + x.low],
-                input[rows.x + x.high],
-                input[rows.y + x.low],
-                input[rows.y + x.high],
-            );
-            let weight_y = slope_y * across(x, position_x).xyxy;
-            let weight_x = slope(x, position_x) * vec4<f32>(-1.0, 1.0, -1.0, 1.0) * across_y;
-            counts |= vec2<bool>(any(weight_x != vec4<f32>(0.0)), any(weight_y != vec4<f32>(0.0)));
-            by_y += dot(weight_y, select(vec4<f32>(0.0), near, weight_y != vec4<f32>(0.0)));
-            by_x += dot(weight_x, select(vec4<f32>(0.0), near, weight_x != vec4<f32>(0.0)));
+    var plane = plane_start(bin.image, mine.plane);
+    var element = mine.element;
+    for (var channel = 0u; channel < mine.channels; channel++) {
+        let sums = sum_up(bin, plane, lane);
+        if lane % LANES == 0u {
+            let grad = bitcast<f32>(params.reach) * bin.factor * grad_output[params.grad_output_first + element];
+            let moved = grad * (sums.yx * vec2<f32>(bin.x.size, bin.y.size));
+            // What does not count is 0, whatever it is multiplied with.
+            let counted = select(vec2<f32>(0.0), moved, sums.wz > vec2<f32>(0.0));
+            let at = params.output_first + element;
+            terms[at] = select(vec2<f32>(0.0), terms[at], params.chunk_first != 0u) + counted;
         }
+        plane += next_pixel();
+        element += next_element();
     }
-    let grad = bitcast<f32>(params.reach) * bin.factor * grad_output[params.grad_output_first + mine.element];
-    let moved = grad * vec2<f32>(by_x * bin.x.size, by_y * bin.y.size);
-    // What does not count is 0, whatever it is multiplied with.
-    let at = params.output_first + mine.element;
-    terms[at] = select(vec2<f32>(0.0), terms[at], params.row_first != 0u) + select(vec2<f32>(0.0), moved, counts);
 }

@@ -11,8 +11,9 @@
 // gradients  as samples: gradients_rows, gradients_panels
 //
 // The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
-// Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate. The last multiplies the sums by
-// the mask, which may be infinite; until then the fourth component says which of the first two have terms, y as 1 and x as 2.
+// Input pixels outside the band count 0. A dispatch does `runs` runs of an offset group from run_first on; where there are several, or several
+// bands, all but the first accumulate. The last multiplies the sums by the mask, which may be infinite; until then the fourth component says
+// which of the first two have terms, y as 1 and x as 2.
 // One invocation does one sample. Those of pixels that lie together in the columns follow one another.
 
 struct Params {
@@ -30,6 +31,8 @@ struct Params {
     edge_zero: u32,
     accumulate: u32,
     last: u32,
+    run_first: u32,
+    runs: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -99,7 +102,7 @@ fn sample_gradients(
     // The sum over the channels of the columns' gradients times each neighbour.
     var products = vec4<f32>(0.0);
     let runs = table_entry(mine.x);
-    for (var i = 0u; i < runs.y; i++) {
+    for (var i = params.run_first; i < min(params.run_first + params.runs, runs.y); i++) {
         let run = table_entry(runs.x + i);
         let first = tap * params.quads_per_group + run.x - run.z * params.quads_per_group;
         let column = quad_place(run.z, out_pixel, first, params.pixels, params.taps * params.quads_per_group);

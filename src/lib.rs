@@ -51,6 +51,8 @@ mod signature;
 
 pub use dtype::{DType, Element};
 pub use error::{Error, Result};
+#[doc(hidden)]
+pub use gpu::LoopCounters;
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
 pub use half;
 pub use ops::{

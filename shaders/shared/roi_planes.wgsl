@@ -1,14 +1,19 @@
-// Which plane of the input each output channel of a bin is taken from, for kernels that do one element of the output in an invocation.
+// Which plane of the input each output channel of a bin is taken from, for kernels that sum up the samples of bins.
 //
 // A dispatch does `rois` RoIs, `channels` output channels from channel_first on, `bins_count` bins of each from bin_first on, where their
-// image is one of `images` from image_first on; that of a RoI without an image is the first of all. It does `rows` rows of samples of each bin
-// from row_first on, and adds to what those before have left. The input's binding starts with plane
-// cell_first of those that belong to channel_first, of image_first.
+// image is one of `images` from image_first on; that of a RoI without an image is the first of all. Channels are done in `blocks` blocks of
+// `block`, all of a class. The input's binding starts with plane cell_first of those that belong to channel_first, of image_first.
+//
+// One invocation alone sums up a bin of at most alone_y by alone_x samples: roi_alone.wgsl. Larger bins are shared by the invocations of a
+// workgroup, in a dispatch of their own: roi_together.wgsl. It does `chunks` chunks of up to four samples of a row from chunk_first on, and
+// adds to what those before have left; `chunks` is 0 in the former.
 
 struct Params {
     rois: u32,
     channel_first: u32,
     channels: u32,
+    block: u32,
+    blocks: u32,
     bin_first: u32,
     bins_count: u32,
     image_first: u32,
@@ -24,8 +29,10 @@ struct Params {
     group_height: u32,
     group_width: u32,
     cell_first: u32,
-    row_first: u32,
-    rows: u32,
+    alone_y: u32,
+    alone_x: u32,
+    chunk_first: u32,
+    chunks: u32,
     input_first: u32,
     output_first: u32,
     derivative: u32,
@@ -35,39 +42,54 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 
-// What an invocation does: a bin, by its number in `bins`; an element of the output, counted from that of the first channel and bin; and
-// the first pixel of a plane.
+// What is done at once: a bin, by its number in `bins`, and so many channels; an element of the output, counted from that of the first channel
+// and bin; and a plane of the input, both those of the first of these channels.
 struct Share {
     bin: u32,
+    channels: u32,
     element: u32,
     plane: u32,
     exists: bool,
 }
 
-fn share(invocation: u32) -> Share {
-    let by_bin = divide(invocation, params.bins_count);
-    let by_channel = divide(by_bin.x, params.channels);
-    let roi = by_channel.x;
-    let channel = params.channel_first + by_channel.y;
+fn share(number: u32) -> Share {
+    let by_bin = divide(number, params.bins_count);
+    let by_block = divide(by_bin.x, params.blocks);
+    let roi = by_block.x;
+    let first = by_block.y * params.block;
     let bin = params.bin_first + by_bin.y;
     let pooled = params.pooled_height * params.pooled_width;
     let row = divide(bin, params.pooled_width);
     let group_row = divide(row.x * params.group_height, params.pooled_height).x;
     let group_column = divide(row.y * params.group_width, params.pooled_width).x;
-    let class_number = divide(channel, params.class_channels).x;
-    let plane = (by_channel.y * params.group_height + group_row) * params.group_width + group_column - params.cell_first;
+    let class_number = divide(params.channel_first + first, params.class_channels).x;
     return Share(
         (roi * params.classes + class_number) * pooled + bin,
-        (roi * params.out_channels + by_channel.y) * pooled + by_bin.y,
-        plane,
+        min(params.block, params.channels - first),
+        (roi * params.out_channels + first) * pooled + by_bin.y,
+        (first * params.group_height + group_row) * params.group_width + group_column - params.cell_first,
         roi < params.rois,
     );
 }
 
-// Whether the dispatch does a bin of this image that has so many rows of samples. The first rows are done though there are none.
-fn does(image: u32, rows: u32) -> bool {
-    let here = select(image - params.image_first < params.images, params.image_first == 0u, image == NOWHERE);
-    return here & ((params.row_first == 0u) | (params.row_first < rows));
+// Elements of the output from one channel to the next.
+fn next_element() -> u32 {
+    return params.pooled_height * params.pooled_width;
+}
+
+// Pixels of the input from one channel to the next.
+fn next_pixel() -> u32 {
+    return params.group_height * params.group_width * params.height * params.width;
+}
+
+// Whether a bin is one of those that an invocation sums up alone.
+fn alone(bin: Bin) -> bool {
+    return all(bin.samples <= vec2<u32>(params.alone_y, params.alone_x));
+}
+
+// Whether the dispatch does the bins of this image.
+fn does(image: u32) -> bool {
+    return select(image - params.image_first < params.images, params.image_first == 0u, image == NOWHERE);
 }
 
 // The first pixel of a plane of an image.

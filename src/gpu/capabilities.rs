@@ -1,6 +1,6 @@
 //! What a device can do, of what matters here.
 
-use super::{Gpu, Image};
+use super::{Gpu, Image, Iterations};
 use crate::error::{Error, Result};
 
 /// What an adapter offers, or a [`Gpu`] has enabled.
@@ -141,6 +141,23 @@ impl Capabilities {
                 argument,
                 format!("{argument} has {elements} elements; a dispatch does {most} at most"),
             ));
+        }
+        Ok(())
+    }
+
+    /// The most iterations of all loops of an invocation: see [`Iterations`]. Lavapipe leaves the loops after so many, whatever is left to do.
+    /// On a GPU they take a second or so.
+    pub(crate) fn iterations_per_invocation(&self) -> u64 {
+        if self.software() { 65_535 } else { 1 << 23 }
+    }
+
+    /// Refuses more iterations than an invocation's loops may take.
+    pub(crate) fn check_iterations(&self, kernel: &'static str, iterations: Iterations) -> Result<()> {
+        let (iterations, most) = (iterations.taken, self.iterations_per_invocation());
+        if iterations > most {
+            let message =
+                format!("an invocation of {kernel} takes {iterations} iterations; the device does {most} at most");
+            return Err(Error::limit(kernel, message));
         }
         Ok(())
     }

@@ -39,6 +39,59 @@ impl Kernel {
     }
 }
 
+/// The `Params` of kernels that loop in the same way.
+pub(crate) trait Loops: bytemuck::NoUninit {
+    /// What all loops of an invocation take together at most: see [`Capabilities::iterations_per_invocation`](super::Capabilities::iterations_per_invocation).
+    fn iterations(&self) -> Iterations {
+        Iterations::NONE
+    }
+}
+
+/// What the loops of a shader, or of a part of it, take at most.
+///
+/// An iteration is an evaluation of a loop's condition, the last of which ends the loop. Invocations of a subgroup loop together, as long as
+/// one of them does: what counts is the longest of them in each loop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Iterations {
+    /// Where an invocation runs the part.
+    pub(crate) taken: u64,
+    /// Where none does: lavapipe runs each loop once, in a branch that none takes and in the last iteration of the loop around.
+    pub(crate) skipped: u64,
+}
+
+impl Iterations {
+    pub(crate) const NONE: Self = Self { taken: 0, skipped: 0 };
+
+    /// A loop that does its body so many times, and no loops within.
+    pub(crate) fn of(times: impl Into<u64>) -> Self {
+        Self::each(times, Self::NONE)
+    }
+
+    /// A loop that does `body` so many times.
+    pub(crate) fn each(times: impl Into<u64>, body: Self) -> Self {
+        let skipped = 1 + body.skipped;
+        Self { taken: times.into().saturating_mul(1 + body.taken).saturating_add(skipped), skipped }
+    }
+}
+
+impl std::ops::Add for Iterations {
+    type Output = Self;
+
+    fn add(self, after: Self) -> Self {
+        Self { taken: self.taken.saturating_add(after.taken), skipped: self.skipped + after.skipped }
+    }
+}
+
+/// What a test adds to kernels, to count what their loops take.
+#[doc(hidden)]
+pub trait LoopCounters: wgpu::WasmNotSendSync {
+    /// The kernel with a counter, bound behind what it has.
+    fn shader(&self, kernel: &str, source: String) -> wgpu::ShaderSource<'static>;
+
+    /// The counter of a dispatch whose loops take so many iterations at most.
+    fn counter(&self, kernel: &str, iterations: u64) -> wgpu::Buffer;
+}
+
 /// The files of a kernel, by their paths under `shaders/`.
 macro_rules! wgsl {
     ($($file:literal),+ $(,)?) => {
@@ -74,12 +127,14 @@ impl Gpu {
         if let Some(pipeline) = &*slot {
             return Ok(Arc::clone(pipeline));
         }
-        let label = kernel.label();
+        let (label, counters) = (kernel.label(), self.loop_counters());
+        let source = match counters {
+            None => wgpu::ShaderSource::Wgsl(kernel.source().into()),
+            Some(counters) => counters.shader(&label, kernel.source()),
+        };
         let pipeline = self.guarded(|| {
-            let module = self.device().create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(&label),
-                source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
-            });
+            let module =
+                self.device().create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(&label), source });
             let pipeline = self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(&label),
                 layout: None,
@@ -87,7 +142,7 @@ impl Gpu {
                 entry_point: Some(kernel.name),
                 compilation_options: wgpu::PipelineCompilationOptions {
                     // Every kernel writes its workgroup memory before it reads it.
-                    zero_initialize_workgroup_memory: false,
+                    zero_initialize_workgroup_memory: counters.is_some(),
                     ..wgpu::PipelineCompilationOptions::default()
                 },
                 cache: None,

@@ -16,13 +16,14 @@ mod tensor;
 
 pub use capabilities::Capabilities;
 pub use download::Download;
+pub use kernel::LoopCounters;
 pub use options::GpuOptions;
 pub use profile::StageTime;
 pub use recorder::Recorder;
 pub use tensor::{Tensor, TensorSpec};
 
 pub(crate) use image::Image;
-pub(crate) use kernel::{Kernel, wgsl};
+pub(crate) use kernel::{Iterations, Kernel, Loops, wgsl};
 pub(crate) use pool::Constant;
 use pool::Lease;
 pub(crate) use tensor::Part;
@@ -32,7 +33,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
@@ -71,6 +72,8 @@ struct Inner {
     probe: Mutex<Option<wgpu::Buffer>>,
     /// A test's way to a device without memory: how many buffers it makes before it fails once.
     buffers_before_failure: Mutex<Option<u32>>,
+    /// A test's way to count what loops take.
+    loop_counters: OnceLock<Arc<dyn LoopCounters>>,
     #[cfg(not(target_arch = "wasm32"))]
     waiter: download::Waiter,
 }
@@ -207,6 +210,7 @@ impl Gpu {
                 #[cfg(not(target_arch = "wasm32"))]
                 probe: Mutex::default(),
                 buffers_before_failure: Mutex::default(),
+                loop_counters: OnceLock::new(),
             }),
         }
     }
@@ -369,6 +373,16 @@ impl Gpu {
     #[doc(hidden)]
     pub fn inject_out_of_memory(&self, buffers: u32) {
         *lock(&self.inner.buffers_before_failure) = Some(buffers);
+    }
+
+    /// A test's way to count what loops take, of a device that has compiled nothing yet.
+    #[doc(hidden)]
+    pub fn inject_loop_counters(&self, counters: Arc<dyn LoopCounters>) {
+        let _ = self.inner.loop_counters.set(counters);
+    }
+
+    fn loop_counters(&self) -> Option<&dyn LoopCounters> {
+        self.inner.loop_counters.get().map(|counters| &**counters)
     }
 
     /// A test's way to a device that is lost by its own doing.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::contents::Contents;
 use super::kernel::Pipeline;
 use super::pool::Encoding;
-use super::{Capabilities, Gpu, Image, Kernel, Lease, Part, Tensor, lock};
+use super::{Capabilities, Gpu, Image, Iterations, Kernel, Lease, Loops, Part, Tensor, lock};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -36,7 +36,7 @@ pub struct Recorder {
     written: Vec<Arc<Contents>>,
     /// Held while the work is submitted in parts, each of which reads workspace that those before it have written.
     pub(super) parts: Mutex<()>,
-    draft: bool,
+    draft: Option<usize>,
 }
 
 /// Scratch memory of a recording. Ops run one after another, so each gets what the one before it had.
@@ -92,14 +92,14 @@ impl Recorder {
             encoding: Encoding::default(),
             written: Vec::new(),
             parts: Mutex::default(),
-            draft: false,
+            draft: None,
         }
     }
 
     /// A test's way to record many shapes: workspace is taken and parts of it are bound, and no dispatch is made of them.
     #[doc(hidden)]
     pub fn draft(gpu: &Gpu) -> Self {
-        Self { draft: true, ..Self::new(gpu) }
+        Self { draft: Some(0), ..Self::new(gpu) }
     }
 
     /// The device it is for.
@@ -109,12 +109,12 @@ impl Recorder {
 
     /// The number of dispatches.
     pub fn len(&self) -> usize {
-        self.dispatches.len()
+        self.draft.unwrap_or(self.dispatches.len())
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.dispatches.is_empty()
+        self.len() == 0
     }
 
     /// Hands the work to the device and returns at once. Work submitted later runs later.
@@ -187,13 +187,14 @@ impl Recorder {
 
     /// Records all of it, or, where that fails, nothing.
     pub(crate) fn all(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let before = self.dispatches.len();
+        let before = self.len();
         record(self).inspect_err(|_| self.truncate(before))
     }
 
     /// Forgets all dispatches but the first.
     pub(crate) fn truncate(&mut self, dispatches: usize) {
         self.dispatches.truncate(dispatches);
+        self.draft = self.draft.map(|_| dispatches);
     }
 
     /// The same for an op, between error scopes. Ops may consist of others: these leave it its workspace.
@@ -229,18 +230,18 @@ impl Recorder {
     pub(crate) fn dispatch(
         &mut self,
         kernel: &'static Kernel,
-        params: &impl bytemuck::NoUninit,
+        params: &impl Loops,
         bindings: &[&Part],
         invocations: u64,
         elements: u64,
     ) -> Result<()> {
         let workgroups = invocations.div_ceil(kernel.workgroup_size.into());
         let work = elements.saturating_mul(Capabilities::WORK_PER_ELEMENT);
-        self.dispatch_workgroups(kernel, params, bindings, workgroups, work)
+        self.dispatch_workgroups(kernel, params, bindings, workgroups, work, params.iterations())
     }
 
     /// Appends a dispatch of `workgroups` workgroups, numbered by the shader's `linear_workgroup`, which together do
-    /// `work`: see [`Capabilities::work_per_dispatch`].
+    /// `work`: see [`Capabilities::work_per_dispatch`]. Its loops take `iterations` at most: see [`Loops::iterations`].
     pub(crate) fn dispatch_workgroups(
         &mut self,
         kernel: &'static Kernel,
@@ -248,20 +249,27 @@ impl Recorder {
         bindings: &[&Part],
         workgroups: u64,
         work: u64,
+        iterations: Iterations,
     ) -> Result<()> {
         if workgroups == 0 {
             return Ok(());
         }
+        self.gpu.capabilities().check_iterations(kernel.name, iterations)?;
         let workgroups = self.grid(kernel, workgroups)?;
-        if self.draft {
+        if let Some(dispatches) = &mut self.draft {
+            *dispatches += 1;
             return Ok(());
         }
         let pipeline = self.gpu.pipeline(kernel)?;
         let params = self.gpu.params(bytemuck::bytes_of(params))?;
-        let entries: Vec<_> = std::iter::once(&params)
+        let counter = self.gpu.loop_counters().map(|counters| counters.counter(&pipeline.label, iterations.taken));
+        let entries = std::iter::once(&params)
             .chain(bindings.iter().copied())
+            .map(|part| part.binding())
+            .chain(counter.iter().map(wgpu::Buffer::as_entire_binding));
+        let entries: Vec<_> = entries
             .enumerate()
-            .map(|(binding, part)| wgpu::BindGroupEntry { binding: binding as u32, resource: part.binding() })
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
             .collect();
         // Its errors come out at the end of the op.
         let bind_group = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {

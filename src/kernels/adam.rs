@@ -1,7 +1,7 @@
 use super::params;
 use crate::error::Result;
 use crate::geometry::nn::Adam;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ADAM: Kernel =
     Kernel { name: "adam", variant: "", files: wgsl!["shared/grid.wgsl", "adam.wgsl"], workgroup_size: 64 };
@@ -18,6 +18,8 @@ params!(
     gradient_first,
     rates_first,
 );
+
+impl Loops for Params {}
 
 pub(crate) fn adam(
     recorder: &mut Recorder,

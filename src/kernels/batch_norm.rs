@@ -1,11 +1,13 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static BATCH_NORM: Kernel =
     Kernel { name: "batch_norm", variant: "", files: wgsl!["shared/grid.wgsl", "batch_norm.wgsl"], workgroup_size: 64 };
 
 params!(images, channels, pixels, input_first, scale_first, shift_first, output_first);
+
+impl Loops for Params {}
 
 pub(crate) fn batch_norm(
     recorder: &mut Recorder,

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static BILINEAR_SAMPLE: Kernel = Kernel {
     name: "bilinear_sample",
@@ -10,6 +10,12 @@ pub(crate) static BILINEAR_SAMPLE: Kernel = Kernel {
 };
 
 params!(images, channels, height, width, out_pixels, pixels, border, input_first, positions_first, output_first);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.channels)
+    }
+}
 
 pub(crate) fn bilinear_sample(
     recorder: &mut Recorder,

@@ -1,7 +1,7 @@
 use super::params;
 use crate::error::Result;
 use crate::geometry::Binary;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static BINARY: Kernel =
     Kernel { name: "binary", variant: "", files: wgsl!["shared/grid.wgsl", "binary.wgsl"], workgroup_size: 64 };
@@ -32,6 +32,12 @@ params!(
     b_first,
     output_first,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.extent_5.min(4))
+    }
+}
 
 /// `Binary` as the shader knows it.
 pub(crate) fn operation(op: Binary) -> u32 {

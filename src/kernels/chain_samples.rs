@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Capabilities, Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Capabilities, Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static CHAIN_SAMPLES: Kernel = Kernel {
     name: "chain_samples",
@@ -9,7 +9,14 @@ pub(crate) static CHAIN_SAMPLES: Kernel = Kernel {
     workgroup_size: 8,
 };
 
-params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first, cells, owned);
+params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first, cells, owned, row_first, row_end);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // The heads, and then the samples.
+        Iterations::of(self.owned.min(self.cells)) + Iterations::of(self.row_end - self.row_first)
+    }
+}
 
 /// Cells that one invocation should own: few walks for the two or so that run at once on a CPU, many invocations for a GPU.
 pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32) -> u32 {
@@ -20,6 +27,6 @@ pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [
     let owners =
         u64::from(params.images) * u64::from(params.offset_groups) * u64::from(params.cells.div_ceil(params.owned));
     // Every owner of an image looks at all of its samples.
-    let elements = owners * u64::from(params.image_rows) / 8;
+    let elements = owners * u64::from(params.row_end - params.row_first) / 8;
     recorder.dispatch(&CHAIN_SAMPLES, &params, &bindings, owners, elements)
 }

@@ -3,7 +3,7 @@ use super::form::{ByForm, ByStorage, Form, by_storage};
 use super::params;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Part, Recorder};
+use crate::gpu::{Iterations, Loops, Part, Recorder};
 
 pub(crate) static CHANNELS_LAST: ByStorage<ByForm> = by_storage!(
     "channels_last", "channels_last.wgsl":
@@ -28,6 +28,12 @@ params!(
     input_first,
     dtype
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.run_quads.min(self.quads))
+    }
+}
 
 pub(crate) fn channels_last(
     recorder: &mut Recorder,

@@ -1,7 +1,7 @@
 use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 macro_rules! kernel {
     ($variant:literal, $place:literal, $columns:literal, $table:literal) => {
@@ -39,6 +39,8 @@ params!(
     out_height,
     out_width,
     strip_first,
+    row_first,
+    row_last,
     kernel_width,
     stride_y,
     stride_x,
@@ -50,6 +52,28 @@ params!(
     tap_end,
 );
 
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.most_taps()) + block_iterations(self.channels)
+    }
+}
+
+impl Params {
+    /// The most taps from which a pixel may meet the strip.
+    fn most_taps(&self) -> u32 {
+        let span = u64::from(self.row_last - self.row_first) * u64::from(self.stride_y);
+        let rows = (span / u64::from(self.dilation_y) + 1) * u64::from(self.kernel_width);
+        rows.min((self.tap_end - self.tap_first).into()) as u32
+    }
+}
+
+/// What the channels of a run take that are loaded and stored, by four: shared/col2im.wgsl.
+pub(super) fn block_iterations(channels: u32) -> Iterations {
+    let quad = |first: u32| Iterations::of(channels.saturating_sub(first).min(4));
+    let quads = quad(0) + quad(4) + quad(8) + quad(12);
+    quads + quads
+}
+
 pub(crate) fn col2im(
     recorder: &mut Recorder,
     form: Form,
@@ -58,7 +82,7 @@ pub(crate) fn col2im(
 ) -> Result<()> {
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
-    let elements = 16 * invocations * u64::from(params.tap_end - params.tap_first);
+    let elements = 16 * invocations * u64::from(params.most_taps());
     let kernel = COL2IM.of(form);
     recorder.dispatch(kernel, &params, &[columns, grad_input, table], invocations, elements)
 }

@@ -2,7 +2,7 @@
 
 use super::form::{ByForm, Form};
 use super::params;
-use crate::gpu::Kernel;
+use crate::gpu::{Iterations, Kernel, Loops};
 
 params!(
     pixel_first,
@@ -42,6 +42,16 @@ params!(
     mask_batch,
     mask_step,
 );
+
+/// The most quads of a run.
+pub(crate) const RUN_QUADS: u32 = 64;
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // The quads of a run and, where columns hold the input's channels, those of each.
+        Iterations::each(self.quads_per_group.min(RUN_QUADS), Iterations::of(4u32))
+    }
+}
 
 impl Params {
     pub(super) fn invocations(&self, form: Form) -> u64 {

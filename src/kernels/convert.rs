@@ -1,7 +1,7 @@
 use super::params;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static CONVERT: Kernel = Kernel {
     name: "convert",
@@ -21,6 +21,8 @@ params!(
     destination_first,
     destination_run
 );
+
+impl Loops for Params {}
 
 /// `DType` as shaders know it: shared/dtype.wgsl.
 pub(crate) fn number(dtype: DType) -> u32 {

@@ -1,11 +1,13 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static COPY_ROWS: Kernel =
     Kernel { name: "copy_rows", variant: "", files: wgsl!["shared/grid.wgsl", "copy_rows.wgsl"], workgroup_size: 64 };
 
 params!(rows, columns, source_row, source_first, destination_row, destination_first, accumulate);
+
+impl Loops for Params {}
 
 pub(crate) fn copy_rows(recorder: &mut Recorder, params: Params, [source, destination]: [&Part; 2]) -> Result<()> {
     let params = Params { source_first: source.first, destination_first: destination.first, ..params };

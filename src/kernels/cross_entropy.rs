@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static CROSS_ENTROPY: Kernel = Kernel {
     name: "cross_entropy",
@@ -10,6 +10,17 @@ pub(crate) static CROSS_ENTROPY: Kernel = Kernel {
 };
 
 params!(rows, classes, logits_first, labels_first, losses_first);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        softmax_iterations(self.classes)
+    }
+}
+
+/// What a row's largest logit and sum take: every 64th class, and the tree of shared/softmax.wgsl.
+pub(super) fn softmax_iterations(classes: u32) -> Iterations {
+    Iterations::of(classes.div_ceil(64)) + Iterations::of(6u32)
+}
 
 pub(crate) fn cross_entropy(
     recorder: &mut Recorder,

@@ -1,6 +1,7 @@
+use super::cross_entropy::softmax_iterations;
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static CROSS_ENTROPY_BACKWARD: Kernel = Kernel {
     name: "cross_entropy_backward",
@@ -10,6 +11,12 @@ pub(crate) static CROSS_ENTROPY_BACKWARD: Kernel = Kernel {
 };
 
 params!(rows, classes, scale, grad_step, accumulate, logits_first, labels_first, grad_output_first, grad_logits_first,);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        softmax_iterations(self.classes) + Iterations::of(self.classes.div_ceil(64))
+    }
+}
 
 pub(crate) fn cross_entropy_backward(
     recorder: &mut Recorder,

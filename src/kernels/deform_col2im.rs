@@ -1,7 +1,8 @@
+use super::col2im::block_iterations;
 use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 macro_rules! kernel {
     ($variant:literal, $place:literal, $samples:literal, $columns:literal, $table:literal) => {
@@ -61,7 +62,15 @@ params!(
     cells,
     accumulate,
     grad_input_first,
+    chained,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // All samples of an image may lie in the cells of one pixel.
+        Iterations::of(self.chained) + block_iterations(self.channels)
+    }
+}
 
 pub(crate) fn deform_col2im(recorder: &mut Recorder, form: Form, params: Params, bindings: [&Part; 6]) -> Result<()> {
     let params = Params { grad_input_first: bindings[1].first, ..params };

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static FLOW_GRADIENT: Kernel = Kernel {
     name: "flow_gradient",
@@ -25,6 +25,12 @@ params!(
     grad_field_first,
     grad_flow_first,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.points)
+    }
+}
 
 impl Params {
     /// Of the gradient.

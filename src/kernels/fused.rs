@@ -1,7 +1,7 @@
 //! What the kernels without columns have in common: shared/fused.wgsl.
 
 use super::{columns, params};
-use crate::gpu::{Capabilities, Part};
+use crate::gpu::{Capabilities, Iterations, Part};
 
 params!(
     group_first,
@@ -75,11 +75,38 @@ impl Dispatch<'_> {
         rows * pixels * u64::from(groups) * u64::from(splits)
     }
 
-    pub(super) fn work(&self, capabilities: &Capabilities, tile: [u32; 2]) -> u64 {
+    /// The most terms of a split.
+    pub(super) fn terms(&self) -> u32 {
         let Params { split_terms, term_first, term_end, .. } = self.params;
-        let terms = split_terms.min(term_end - term_first);
-        self.workgroups(tile).saturating_mul(tile_work(capabilities, tile, terms))
+        split_terms.min(term_end - term_first)
     }
+
+    pub(super) fn work(&self, capabilities: &Capabilities, tile: [u32; 2]) -> u64 {
+        self.workgroups(tile).saturating_mul(tile_work(capabilities, tile, self.terms()))
+    }
+}
+
+/// How a kernel loops over its terms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    /// The terms of a step.
+    pub(crate) terms: u32,
+    /// What the loops within a step take.
+    pub(crate) each: Iterations,
+    /// What those take that store the sums.
+    pub(crate) store: Iterations,
+}
+
+impl Steps {
+    /// See [`Loops::iterations`](crate::gpu::Loops::iterations).
+    pub(crate) fn iterations(self, terms: u32) -> Iterations {
+        Iterations::each(terms.div_ceil(self.terms), self.each) + self.store
+    }
+}
+
+/// Four rows of a pixel are stored in a loop: shared/fused.wgsl.
+pub(super) fn stored() -> Iterations {
+    Iterations::of(4u32)
 }
 
 /// What sampling one element counts in units of work, next to its products: its neighbours lie in a cache more often than not.

@@ -1,6 +1,6 @@
-use super::fused::{Dispatch, with_sampler};
+use super::fused::{Dispatch, Steps, stored, with_sampler};
 use crate::error::Result;
-use crate::gpu::{Capabilities, Gpu, Kernel, Recorder};
+use crate::gpu::{Capabilities, Gpu, Iterations, Kernel, Recorder};
 
 /// A plain window's kernel, and a deformable one's.
 pub(super) type Variants = [Kernel; 2];
@@ -66,6 +66,17 @@ impl Matrices {
         }
     }
 
+    pub(crate) fn steps(self) -> Steps {
+        // DEPTH and SIDE in fused_cooperative.wgsl.
+        let ([_, pixels], lanes) = (self.tile(), self.kernel(false).workgroup_size);
+        let (terms, side) = (4, pixels / 4);
+        // Places and samples, and what is multiplied; then four matrices.
+        let samples = Iterations::of((terms * pixels).div_ceil(lanes));
+        let each = samples + samples + Iterations::of(4 * terms / side);
+        let matrix = Iterations::each((side * side).div_ceil(lanes), stored());
+        Steps { terms, each, store: Iterations::each(4u32, matrix) }
+    }
+
     fn kernel(self, deformable: bool) -> &'static Kernel {
         let variants = match self {
             Self::Side8Subgroup8 => &FUSED_COOPERATIVE_8X8_8,
@@ -84,5 +95,6 @@ pub(crate) fn fused_cooperative(recorder: &mut Recorder, matrices: Matrices, dis
     let kernel = matrices.kernel(dispatch.offsets.is_some());
     let tile = matrices.tile();
     let work = dispatch.work(recorder.gpu().capabilities(), tile);
-    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), dispatch.workgroups(tile), work)
+    let (workgroups, iterations) = (dispatch.workgroups(tile), matrices.steps().iterations(dispatch.terms()));
+    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work, iterations)
 }

@@ -1,6 +1,6 @@
-use super::fused::{Dispatch, with_sampler};
+use super::fused::{Dispatch, Steps, stored, with_sampler};
 use crate::error::Result;
-use crate::gpu::{Gpu, Kernel, Recorder};
+use crate::gpu::{Gpu, Iterations, Kernel, Recorder};
 
 /// A plain window's kernel, and a deformable one's.
 pub(crate) static FUSED_DIRECT: [Kernel; 2] = [
@@ -21,6 +21,10 @@ pub(crate) static FUSED_DIRECT: [Kernel; 2] = [
 /// Rows and pixels that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [4, 64];
 
+pub(crate) fn steps() -> Steps {
+    Steps { terms: 1, each: Iterations::NONE, store: stored() }
+}
+
 pub(crate) fn compile(gpu: &Gpu, deformable: bool) -> Result<()> {
     gpu.compile(&FUSED_DIRECT[usize::from(deformable)])
 }
@@ -28,5 +32,6 @@ pub(crate) fn compile(gpu: &Gpu, deformable: bool) -> Result<()> {
 pub(crate) fn fused_direct(recorder: &mut Recorder, dispatch: &Dispatch) -> Result<()> {
     let kernel = &FUSED_DIRECT[usize::from(dispatch.offsets.is_some())];
     let work = dispatch.work(recorder.gpu().capabilities(), TILE);
-    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), dispatch.workgroups(TILE), work)
+    let (workgroups, iterations) = (dispatch.workgroups(TILE), steps().iterations(dispatch.terms()));
+    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work, iterations)
 }

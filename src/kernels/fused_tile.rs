@@ -1,6 +1,6 @@
-use super::fused::{Dispatch, with_sampler};
+use super::fused::{Dispatch, Steps, stored, with_sampler};
 use crate::error::Result;
-use crate::gpu::{Gpu, Kernel, Recorder};
+use crate::gpu::{Gpu, Iterations, Kernel, Recorder};
 
 /// A plain window's kernel, and a deformable one's.
 pub(super) type Variants = [Kernel; 2];
@@ -48,6 +48,19 @@ impl Tile {
         }
     }
 
+    pub(crate) fn steps(self) -> Steps {
+        // DEPTH in shared/fused_tile_32x128.wgsl and its like.
+        let terms = match self {
+            Self::Rows32 | Self::Rows128 => 2,
+            Self::Rows64 => 4,
+        };
+        let lanes = self.kernel(false).workgroup_size;
+        // Places and samples, weights, and what is multiplied.
+        let [weights, samples] = self.extents().map(|extent| Iterations::of(terms * extent / lanes));
+        let each = samples + samples + weights + Iterations::of(terms);
+        Steps { terms, each, store: Iterations::each(8u32, stored() + stored()) }
+    }
+
     fn kernel(self, deformable: bool) -> &'static Kernel {
         let variants = match self {
             Self::Rows32 => &FUSED_TILE_32X128,
@@ -67,5 +80,6 @@ pub(crate) fn fused_tile(recorder: &mut Recorder, tile: Tile, dispatch: &Dispatc
     let extents = tile.extents();
     let work = dispatch.work(recorder.gpu().capabilities(), extents);
     let workgroups = dispatch.workgroups(extents);
-    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work)
+    let iterations = tile.steps().iterations(dispatch.terms());
+    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work, iterations)
 }

@@ -3,7 +3,7 @@ use super::form::{ByStorage, by_storage};
 use super::params;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
 
 pub(crate) static FUSED_WEIGHT: ByStorage<Kernel> = by_storage!("fused_weight", "fused_weight.wgsl");
 
@@ -25,6 +25,12 @@ params!(
     packed_first,
     dtype,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.group_rows.min(4))
+    }
+}
 
 impl Params {
     /// Elements that it packs.

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Capabilities, Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Capabilities, Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static MATMUL_TILED: Kernel = Kernel {
     name: "matmul_tiled",
@@ -34,6 +34,15 @@ params!(
     bias_batch,
 );
 
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // Loading and multiplying 16 of the depth; then eight rows are stored, by eight columns.
+        let stored = Iterations::of(8u32);
+        let two = stored + stored;
+        Iterations::each(self.depth.div_ceil(16), Iterations::of(4u32) + Iterations::of(16u32)) + two + two + two + two
+    }
+}
+
 /// Rows and columns of the tile that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [64, 64];
 
@@ -54,5 +63,5 @@ pub(crate) fn matmul_tiled(recorder: &mut Recorder, params: Params, parts: [&Par
     let [a, b, bias, output] = parts.map(|part| part.first);
     let params = Params { a_first: a, b_first: b, bias_first: bias, output_first: output, ..params };
     let work = params.work(recorder.gpu().capabilities());
-    recorder.dispatch_workgroups(&MATMUL_TILED, &params, &parts, params.tiles(), work)
+    recorder.dispatch_workgroups(&MATMUL_TILED, &params, &parts, params.tiles(), work, params.iterations())
 }

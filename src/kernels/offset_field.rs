@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static OFFSET_FIELD: Kernel = Kernel {
     name: "offset_field",
@@ -26,6 +26,8 @@ params!(
     field_first,
     grad_first,
 );
+
+impl Loops for Params {}
 
 impl Params {
     pub(crate) fn elements(&self) -> u64 {

@@ -1,7 +1,7 @@
 use super::form::Form;
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static PACK_PANELS: Kernel = Kernel {
     name: "pack_panels",
@@ -11,6 +11,8 @@ pub(crate) static PACK_PANELS: Kernel = Kernel {
 };
 
 params!(batch, rows, depth, first, batch_stride, row_stride, depth_stride);
+
+impl Loops for Params {}
 
 pub(crate) fn pack_panels(recorder: &mut Recorder, params: Params, [matrix, packed]: [&Part; 2]) -> Result<()> {
     let params = Params { first: matrix.first, ..params };

@@ -3,7 +3,7 @@ use super::form::{ByForm, ByStorage, Form, by_storage};
 use super::params;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Part, Recorder};
+use crate::gpu::{Iterations, Loops, Part, Recorder};
 
 pub(crate) static PACK_WEIGHT: ByStorage<ByForm> = by_storage!(
     "pack_weight", "pack_weight.wgsl":
@@ -27,6 +27,12 @@ params!(
     packed_first,
     dtype,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.run_taps.min(self.taps))
+    }
+}
 
 /// Taps of an invocation at most: enough to make its place worth computing.
 const RUN_TAPS: u32 = 16;

@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_BINS: Kernel = Kernel {
     name: "roi_bins",
@@ -34,6 +34,19 @@ params!(
     rois_first,
     offset_first,
 );
+
+/// The most iterations of a bisection of up to `count` samples.
+pub(super) fn bisection(count: u32) -> Iterations {
+    Iterations::of(u32::BITS - count.leading_zeros())
+}
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // Each axis is bisected twice.
+        let most = if self.samples_y.min(self.samples_x) == 0 { u32::MAX } else { self.samples_y.max(self.samples_x) };
+        Iterations::each(2u32, bisection(most) + bisection(most))
+    }
+}
 
 pub(crate) fn roi_bins(recorder: &mut Recorder, params: Params, [rois, offset, bins]: [&Part; 3]) -> Result<()> {
     let params = Params { rois_first: rois.first, offset_first: offset.first, ..params };

@@ -1,6 +1,7 @@
 use super::params;
+use super::roi_bins::bisection;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_INPUT_GRADIENT: Kernel = Kernel {
     name: "roi_input_gradient",
@@ -15,6 +16,10 @@ params!(
     pooled_height,
     pooled_width,
     words,
+    bin_first,
+    bin_end,
+    samples,
+    near,
     touched_image,
     images,
     touched_row,
@@ -38,6 +43,20 @@ params!(
     grad_output_first,
     grad_input_first,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        let words = self.bin_end.div_ceil(32) - self.bin_first / 32;
+        let many = self.samples > 8;
+        let bisected = if many { bisection(self.samples) } else { Iterations::of(0u32) };
+        let bin = bisected + Iterations::of(if many { self.near.max(8) } else { self.samples });
+        let channels = Iterations::of(self.channels.min(4));
+        // Each word has an end of its own, and all bins are in one of them.
+        let mut bins = Iterations::each(words, Iterations::each(0u32, bin));
+        bins.taken += u64::from(self.bin_end - self.bin_first) * (1 + bin.taken);
+        Iterations::of(words) + channels + bins + channels
+    }
+}
 
 /// `elements` are those that samples add to, of all channels.
 pub(crate) fn roi_input_gradient(

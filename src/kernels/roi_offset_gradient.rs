@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_OFFSET_GRADIENT: Kernel = Kernel {
     name: "roi_offset_gradient",
@@ -19,9 +19,19 @@ params!(
     pooled_width,
     part_height,
     part_width,
+    row_first,
+    rows,
+    column_first,
+    columns,
     accumulate,
     grad_offset_first,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::each(self.rows, Iterations::each(self.columns, Iterations::of(self.channels)))
+    }
+}
 
 pub(crate) fn roi_offset_gradient(
     recorder: &mut Recorder,
@@ -30,9 +40,8 @@ pub(crate) fn roi_offset_gradient(
 ) -> Result<()> {
     let params = Params { grad_offset_first: grad_offset.first, ..params };
     let of_roi = 2 * u64::from(params.classes) * u64::from(params.part_height) * u64::from(params.part_width);
-    let bins = u64::from(params.pooled_height) * u64::from(params.pooled_width);
-    let terms_of_roi = 2 * u64::from(params.classes) * u64::from(params.channels) * bins;
+    let of_element = u64::from(params.rows) * u64::from(params.columns) * u64::from(params.channels);
     let rois = u64::from(params.rois);
-    let elements = rois * terms_of_roi.max(of_roi);
+    let elements = (rois * of_roi).saturating_mul(of_element.max(1));
     recorder.dispatch(&ROI_OFFSET_GRADIENT, &params, &[terms, grad_offset], rois * of_roi, elements)
 }

@@ -1,14 +1,9 @@
-use super::roi_planes::Params;
+use super::roi_planes::{ByLanes, Params, by_lanes};
 use crate::error::Result;
 use crate::geometry::SampleDerivative;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Part, Recorder};
 
-pub(crate) static ROI_OFFSET_TERMS: Kernel = Kernel {
-    name: "roi_offset_terms",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/roi_bins.wgsl", "shared/roi_planes.wgsl", "roi_offset_terms.wgsl"],
-    workgroup_size: 64,
-};
+pub(crate) static ROI_OFFSET_TERMS: ByLanes = by_lanes!("roi_offset_terms", "roi_offset_terms.wgsl");
 
 /// `SampleDerivative` as the shader knows it.
 pub(crate) fn number(derivative: SampleDerivative) -> u32 {
@@ -32,12 +27,5 @@ pub(crate) fn roi_offset_terms(
         output_first: terms.first / 2,
         ..params
     };
-    let invocations = params.invocations();
-    recorder.dispatch(
-        &ROI_OFFSET_TERMS,
-        &params,
-        &[bins, input, grad_output, terms],
-        invocations,
-        invocations.saturating_mul(samples),
-    )
+    ROI_OFFSET_TERMS.dispatch(recorder, &params, &[bins, input, grad_output, terms], samples)
 }

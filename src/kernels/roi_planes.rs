@@ -1,11 +1,15 @@
 //! What `roi_pool` and `roi_offset_terms` have in common: shared/roi_planes.wgsl.
 
 use super::params;
+use crate::error::Result;
+use crate::gpu::{Gpu, Iterations, Kernel, Loops, Part, Recorder};
 
 params!(
     rois,
     channel_first,
     channels,
+    block,
+    blocks,
     bin_first,
     bins_count,
     image_first,
@@ -21,8 +25,10 @@ params!(
     group_height,
     group_width,
     cell_first,
-    row_first,
-    rows,
+    alone_y,
+    alone_x,
+    chunk_first,
+    chunks,
     input_first,
     output_first,
     derivative,
@@ -30,8 +36,74 @@ params!(
     grad_output_first,
 );
 
-impl Params {
-    pub(super) fn invocations(&self) -> u64 {
-        u64::from(self.rois) * u64::from(self.channels) * u64::from(self.bins_count)
+/// Samples of a row that an iteration does at most.
+pub(crate) const CHUNK: u32 = 4;
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        let of_channel = if self.chunks == 0 {
+            // By fours, and what is left.
+            Iterations::each(self.alone_y, Iterations::of(self.alone_x / 4) + Iterations::of(self.alone_x.min(3)))
+        } else {
+            // Six halvings of 64 sums.
+            Iterations::of(self.chunks.div_ceil(64)) + Iterations::of(6u32)
+        };
+        Iterations::each(self.block.min(self.channels), of_channel)
     }
 }
+
+/// A kernel's variants by who sums up a bin.
+pub(crate) struct ByLanes {
+    /// shared/roi_alone.wgsl
+    pub(crate) alone: Kernel,
+    /// shared/roi_together.wgsl
+    pub(crate) together: Kernel,
+}
+
+impl ByLanes {
+    /// Compiles the variant for small bins, and that for large ones where there may be such.
+    pub(crate) fn compile(&'static self, gpu: &Gpu, large: bool) -> Result<()> {
+        gpu.compile(&self.alone)?;
+        if large { gpu.compile(&self.together) } else { Ok(()) }
+    }
+
+    /// Each element has so many samples.
+    pub(super) fn dispatch(
+        &'static self,
+        recorder: &mut Recorder,
+        params: &Params,
+        bindings: &[&Part],
+        samples: u64,
+    ) -> Result<()> {
+        let bins = u64::from(params.rois) * u64::from(params.bins_count);
+        let (kernel, lanes) = if params.chunks == 0 { (&self.alone, 1) } else { (&self.together, 64) };
+        let invocations = lanes * bins * u64::from(params.blocks);
+        let elements = (bins * u64::from(params.channels)).saturating_mul(samples);
+        recorder.dispatch(kernel, params, bindings, invocations, elements)
+    }
+}
+
+/// The variants of a kernel, by its name and its file.
+macro_rules! by_lanes {
+    ($name:literal, $file:literal) => {
+        $crate::kernels::roi_planes::ByLanes {
+            alone: by_lanes!(@kernel $name, "alone", "shared/roi_alone.wgsl", $file),
+            together: by_lanes!(@kernel $name, "together", "shared/roi_together.wgsl", $file),
+        }
+    };
+    (@kernel $name:literal, $variant:literal, $lanes:literal, $file:literal) => {
+        $crate::gpu::Kernel {
+            name: $name,
+            variant: $variant,
+            files: $crate::gpu::wgsl![
+                "shared/grid.wgsl",
+                "shared/roi_bins.wgsl",
+                "shared/roi_planes.wgsl",
+                $lanes,
+                $file
+            ],
+            workgroup_size: 64,
+        }
+    };
+}
+pub(super) use by_lanes;

@@ -1,13 +1,8 @@
-use super::roi_planes::Params;
+use super::roi_planes::{ByLanes, Params, by_lanes};
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Part, Recorder};
 
-pub(crate) static ROI_POOL: Kernel = Kernel {
-    name: "roi_pool",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/roi_bins.wgsl", "shared/roi_planes.wgsl", "roi_pool.wgsl"],
-    workgroup_size: 64,
-};
+pub(crate) static ROI_POOL: ByLanes = by_lanes!("roi_pool", "roi_pool.wgsl");
 
 /// Each element of the output has so many samples.
 pub(crate) fn roi_pool(
@@ -17,6 +12,5 @@ pub(crate) fn roi_pool(
     samples: u64,
 ) -> Result<()> {
     let params = Params { input_first: input.first, output_first: output.first, ..params };
-    let invocations = params.invocations();
-    recorder.dispatch(&ROI_POOL, &params, &[bins, input, output], invocations, invocations.saturating_mul(samples))
+    ROI_POOL.dispatch(recorder, &params, &[bins, input, output], samples)
 }

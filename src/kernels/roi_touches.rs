@@ -1,6 +1,6 @@
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static ROI_TOUCHES: Kernel = Kernel {
     name: "roi_touches",
@@ -14,8 +14,17 @@ params!(rois, classes, pooled, words, image_first, images, tile_row_first, tile_
 /// Pixels of a tile either way: shared/roi_tiles.wgsl.
 pub(crate) const TILE: u32 = 8;
 
+/// What a word, 32 bins that are looked at, counts in elements.
+pub(crate) const ELEMENTS: u64 = 8;
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(u64::from(self.rois).saturating_mul(self.pooled.into()).min(32))
+    }
+}
+
 pub(crate) fn roi_touches(recorder: &mut Recorder, params: Params, bindings: [&Part; 2]) -> Result<()> {
     let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
     let invocations = tiles * u64::from(params.classes) * u64::from(params.words);
-    recorder.dispatch(&ROI_TOUCHES, &params, &bindings, invocations, 32 * invocations)
+    recorder.dispatch(&ROI_TOUCHES, &params, &bindings, invocations, ELEMENTS * invocations)
 }

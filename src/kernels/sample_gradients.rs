@@ -1,7 +1,7 @@
 use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Gpu, Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 macro_rules! kernel {
     ($variant:literal, $place:literal, $table:literal, $packed:literal, $samples:literal, $gradients:literal, $($columns:literal),+) => {
@@ -84,7 +84,19 @@ params!(
     edge_zero,
     accumulate,
     last,
+    run_first,
+    runs,
 );
+
+/// The most quads of a run.
+pub(crate) const RUN_QUADS: u32 = 64;
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // The quads of each run.
+        Iterations::each(self.runs, Iterations::of(self.quads_per_group.min(RUN_QUADS)))
+    }
+}
 
 pub(crate) fn compile(gpu: &Gpu, form: Form) -> Result<()> {
     SAMPLE_GRADIENTS.compile(gpu, form)?;

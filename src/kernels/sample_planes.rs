@@ -1,7 +1,7 @@
 use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 macro_rules! kernel {
     ($variant:literal, $place:literal, $given:literal) => {
@@ -33,6 +33,8 @@ params!(
     accumulate,
     plane_first,
 );
+
+impl Loops for Params {}
 
 pub(crate) fn sample_planes(
     recorder: &mut Recorder,

@@ -3,11 +3,18 @@ use super::form::{ByStorage, by_storage};
 use super::params;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
 
 pub(crate) static SEGMENT_SUMS: ByStorage<Kernel> = by_storage!("segment_sums", "segment_sums.wgsl");
 
 params!(planes, pixels, columns, segments, length, width, scale, accumulate, row, input_first, output_first, dtype);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // Every so many-th element of a segment, and the tree.
+        Iterations::of(self.length.min(self.pixels).div_ceil(64 / self.width)) + Iterations::of(6u32)
+    }
+}
 
 pub(crate) fn segment_sums(
     recorder: &mut Recorder,

@@ -1,12 +1,14 @@
 use super::params;
 use crate::error::Result;
 use crate::geometry::nn::Sgd;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static SGD: Kernel =
     Kernel { name: "sgd", variant: "", files: wgsl!["shared/grid.wgsl", "sgd.wgsl"], workgroup_size: 64 };
 
 params!(elements, momentum, weight_decay, parameter_first, velocity_first, gradient_first, learning_rate_first);
+
+impl Loops for Params {}
 
 pub(crate) fn sgd(
     recorder: &mut Recorder,

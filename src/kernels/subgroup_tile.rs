@@ -2,7 +2,7 @@
 
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
 
 params!(
     rows,
@@ -31,6 +31,15 @@ params!(
     bias_first,
     bias_batch,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // Sixteen rows are stored by two halves, of which the longest kernel stores four columns in a loop, as it finds their places.
+        let half = Iterations::of(4u32);
+        let rows = Iterations::each(2u32, Iterations::each(8u32, half + half));
+        Iterations::of(self.depth.div_ceil(4)) + half + half + rows
+    }
+}
 
 /// The files, behind the directive that browsers want for subgroup operations and naga does not know.
 #[cfg(target_arch = "wasm32")]
@@ -82,5 +91,5 @@ pub(super) fn dispatch(
     params: Params,
     parts: &[&Part],
 ) -> Result<()> {
-    recorder.dispatch_workgroups(kernel, &params, parts, params.tiles(), params.work())
+    recorder.dispatch_workgroups(kernel, &params, parts, params.tiles(), params.work(), params.iterations())
 }

@@ -70,8 +70,10 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&roi_bins::ROI_BINS, roi_bins::Params::FIELDS),
     (&roi_input_gradient::ROI_INPUT_GRADIENT, roi_input_gradient::Params::FIELDS),
     (&roi_offset_gradient::ROI_OFFSET_GRADIENT, roi_offset_gradient::Params::FIELDS),
-    (&roi_offset_terms::ROI_OFFSET_TERMS, roi_planes::Params::FIELDS),
-    (&roi_pool::ROI_POOL, roi_planes::Params::FIELDS),
+    (&roi_offset_terms::ROI_OFFSET_TERMS.alone, roi_planes::Params::FIELDS),
+    (&roi_offset_terms::ROI_OFFSET_TERMS.together, roi_planes::Params::FIELDS),
+    (&roi_pool::ROI_POOL.alone, roi_planes::Params::FIELDS),
+    (&roi_pool::ROI_POOL.together, roi_planes::Params::FIELDS),
     (&roi_touches::ROI_TOUCHES, roi_touches::Params::FIELDS),
     (&sample_gradients::SAMPLE_GRADIENTS_KEPT.rows, sample_gradients::Params::FIELDS),
     (&sample_gradients::SAMPLE_GRADIENTS_KEPT.panels, sample_gradients::Params::FIELDS),
@@ -272,7 +274,7 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
         ("BEFORE_CLAMPING", SampleDerivative::Mmcv),
         ("WITHIN_CELLS", SampleDerivative::WithinCells),
     ] {
-        let text = text(&roi_offset_terms::ROI_OFFSET_TERMS, "roi_offset_terms.wgsl");
+        let text = text(&roi_offset_terms::ROI_OFFSET_TERMS.alone, "roi_offset_terms.wgsl");
         has(text, name, roi_offset_terms::number(derivative));
     }
     has(text(&roi_touches::ROI_TOUCHES, "shared/roi_tiles.wgsl"), "TILE", roi_touches::TILE);

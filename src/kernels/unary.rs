@@ -1,7 +1,7 @@
 use super::params;
 use crate::error::Result;
 use crate::geometry::Unary;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static UNARY: Kernel = Kernel {
     name: "unary",
@@ -11,6 +11,8 @@ pub(crate) static UNARY: Kernel = Kernel {
 };
 
 params!(elements, operation, low, high, input_first, output_first);
+
+impl Loops for Params {}
 
 /// `Unary` as the shader knows it: an operation and the bits of two bounds.
 pub(crate) fn operation(op: Unary) -> [u32; 3] {

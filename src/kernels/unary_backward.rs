@@ -1,7 +1,7 @@
 use super::{params, unary};
 use crate::error::Result;
 use crate::geometry::Unary;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 
 pub(crate) static UNARY_BACKWARD: Kernel = Kernel {
     name: "unary_backward",
@@ -11,6 +11,8 @@ pub(crate) static UNARY_BACKWARD: Kernel = Kernel {
 };
 
 params!(elements, operation, low, high, accumulate, input_first, grad_output_first, grad_input_first);
+
+impl Loops for Params {}
 
 /// As [`unary::operation`], where `Relu` is not an operation of its own.
 pub(super) fn operation(op: Unary) -> [u32; 3] {

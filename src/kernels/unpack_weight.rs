@@ -1,7 +1,7 @@
 use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 
 macro_rules! kernel {
     ($variant:literal, $place:literal, $table:literal) => {
@@ -32,6 +32,12 @@ params!(
     packed_first,
     weight_first,
 );
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(4u32)
+    }
+}
 
 /// The form is that of the table; what is packed lies in a buffer.
 pub(crate) fn unpack_weight(

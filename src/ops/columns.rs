@@ -9,10 +9,10 @@ use super::{bindable, in_pieces, pieces};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
-use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
-use crate::kernels::columns::{ColumnsLayout, Params};
+use crate::gpu::{Constant, Gpu, Loops, Part, Recorder, Tensor};
+use crate::kernels::columns::{ColumnsLayout, Params, RUN_QUADS};
 use crate::kernels::form::Form;
-use crate::kernels::{border, deform_im2col, im2col};
+use crate::kernels::{border, deform_im2col, im2col, sample_gradients};
 
 /// Packed images take about this many bytes at a time: a batch is done in chunks of images.
 const CHUNK_BYTES: u64 = 32 << 20;
@@ -32,7 +32,7 @@ type Run = [u32; 4];
 fn run_quads(form: Form) -> usize {
     match form {
         Form::Rows => 16,
-        Form::Panels => 64,
+        Form::Panels => RUN_QUADS as usize,
     }
 }
 
@@ -84,6 +84,12 @@ pub(super) fn form(
 ) -> Form {
     let Im2colGeometry { channels, height, width, .. } = *im2col;
     let quads = channel_quads(channels, groups, offset_groups(deformation)).len() as u64;
+    // Gradients of samples in an image are summed by one dispatch: runs of quads are as many as quads at most.
+    let runs = (quads as u32).div_ceil(offset_groups(deformation));
+    let summed = sample_gradients::Params { runs, quads_per_group: 1, ..Default::default() }.iterations();
+    if deformation.is_some() && gpu.capabilities().check_iterations("input", summed).is_err() {
+        return Form::Rows;
+    }
     let row = u64::from(im2col.taps()) * quads / u64::from(groups);
     let weight_rows = u64::from(out_channels) + 32 * u64::from(groups);
     let pixels = u64::from(height) * u64::from(width);

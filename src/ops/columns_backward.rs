@@ -7,10 +7,10 @@ use super::channels_last::Quad;
 use super::columns::{Columns, Sampler, channels, same_quads};
 use super::quads::{self, Quads};
 use super::strips::{Strip, StripPlanes, strips, wide_bytes};
-use super::{bindable, in_pieces, pieces};
+use super::{at_once, bindable, in_pieces, pieces};
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
-use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Constant, Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
 use crate::kernels::col2im::COL2IM;
 use crate::kernels::deform_col2im::DEFORM_COL2IM;
@@ -28,13 +28,6 @@ const BLOCK_BYTES: u64 = 16 << 20;
 /// these at least.
 const BACKWARD_BYTES: u64 = 54 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
-
-/// The most samples of a strip in one offset group: lavapipe leaves the loops of an invocation after 65,535 iterations in all, and those that
-/// chain samples walk over all of them.
-const STRIP_SAMPLES: u32 = 40 << 10;
-
-/// The most taps that a pixel of a plain window's input adds up in one dispatch, for the same reason.
-const PIECE_TAPS: u32 = 60_000;
 
 /// A strip has as many blocks as take about this many bytes of columns, and no more than four.
 const STRIP_BYTES: u64 = 10 << 20;
@@ -60,7 +53,7 @@ fn block_runs(quads: &[Quad], per_group: usize) -> Vec<BlockRun> {
 
 /// Per offset group: its first element further on, and how many; then the runs: first quad, channels, group, 0.
 fn sample_runs(quads: &[Quad], per_group: usize, offset_groups: u32) -> Vec<[u32; 4]> {
-    let runs: Vec<_> = same_quads(quads, per_group, usize::MAX).collect();
+    let runs: Vec<_> = same_quads(quads, per_group, sample_gradients::RUN_QUADS as usize).collect();
     let mut table = Vec::new();
     for offset_group in 0..offset_groups {
         let first = runs.partition_point(|(.., run)| run[0][2] < offset_group);
@@ -90,17 +83,16 @@ impl Blocks {
         let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
         let largest = pixel.max(samples).max(other);
         let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel).max(1);
-        let sampled = (STRIP_SAMPLES / columns.im2col.taps()).max(1);
         let held = held + HEADS_BYTES.min(columns.packed_bytes());
         let left =
             BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other + wide);
-        let block = (BLOCK_BYTES / pixel).min(left).min(BLOCK_PIXELS.min(sampled).into());
+        let block = (BLOCK_BYTES / pixel).min(left).min(BLOCK_PIXELS.into());
         // Whole tiles of the matrix product.
         let block = if block > 64 { block / 64 * 64 } else { block.max(1) }.min(most) as u32;
         let images = (block / out_pixels).min(chunk);
         let pixels = if images > 0 { images * out_pixels } else { block };
         let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
-        let strip = by_bytes.min(most.min(sampled.into()).min(left) / u64::from(pixels)).max(1) as u32;
+        let strip = by_bytes.min(most.min(left) / u64::from(pixels)).max(1) as u32;
         // Strips end with chunks, and those of an image that has several blocks with the image.
         let there_are = chunk.checked_div(images).unwrap_or(out_pixels.div_ceil(pixels));
         Self { images, pixels, strip: strip.min(there_are), out_pixels }
@@ -137,6 +129,8 @@ pub(super) fn grad_input_bytes(im2col: &Im2colGeometry, input: &Tensor) -> u64 {
 /// What the backward pass of a window, plain or deformable, needs beside the forward's.
 pub(super) struct ColumnsBackward {
     block_runs: Vec<BlockRun>,
+    /// The most runs of an offset group.
+    sample_runs: u32,
     block_table: Constant,
     sample_table: Constant,
 }
@@ -211,7 +205,8 @@ impl ColumnsBackward {
         let sample_runs = sample_runs(quads, per_group, offset_groups);
         let block_table = quads::table(gpu, columns.form, "pliant block_runs", &block_runs)?;
         let sample_table = quads::table(gpu, columns.form, "pliant sample_runs", &sample_runs)?;
-        Ok(Self { block_runs, block_table, sample_table })
+        let sample_runs = sample_runs[..offset_groups as usize].iter().map(|[_, runs, ..]| *runs).max().unwrap_or(0);
+        Ok(Self { block_runs, sample_runs, block_table, sample_table })
     }
 }
 
@@ -336,6 +331,10 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let all = [0..tables.block_runs.len() as u32, rows.start * g.width..rows.end * g.width];
+        let [row_first, row_last] = match one {
+            true => [strip.pixels.start, strip.pixels.end - 1].map(|pixel| pixel / out_width),
+            false => [0, out_height - 1],
+        };
         let common = col2im::Params {
             plane: g.height * g.width,
             width: g.width,
@@ -346,6 +345,8 @@ impl<'a> Pass<'a> {
             out_height,
             out_width,
             strip_first: strip.pixels.start,
+            row_first,
+            row_last,
             kernel_width: window.kernel[1],
             stride_y: window.stride[0],
             stride_x: window.stride[1],
@@ -355,10 +356,11 @@ impl<'a> Pass<'a> {
             dilation_x: window.dilation[1],
             ..Default::default()
         };
+        let looped = |tap_end| col2im::Params { tap_end, ..common }.iterations();
         let mut tap_end = g.taps();
         // Last to first, as within a piece.
-        while tap_end > 0 {
-            let tap_first = tap_end.saturating_sub(PIECE_TAPS);
+        for taps in pieces(0..g.taps(), at_once(recorder.gpu(), g.taps(), looped)) {
+            let tap_first = tap_end - (taps.end - taps.start);
             self.input_pieces(chunk, strip, all.clone(), &mut |piece, grad_input| {
                 let params = col2im::Params {
                     image_first: piece.images.start,
@@ -398,6 +400,7 @@ impl<'a> Pass<'a> {
         let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
+        let image_rows = rows / images;
         let followers = chains.followers.part("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
         for offset_groups in pieces(0..deformation.offset_groups, chains.offset_groups) {
             let groups = offset_groups.end - offset_groups.start;
@@ -407,45 +410,57 @@ impl<'a> Pass<'a> {
                 let cell_first = band.start * (width + 1);
                 let cells = cells(&g, band.end - band.start) as u32;
                 let heads = chains.heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
-                let params = chain_samples::Params {
+                let chain = chain_samples::Params {
                     images,
-                    image_rows: rows / images,
+                    image_rows,
                     rows,
                     offset_group_first: offset_groups.start,
                     offset_groups: groups,
                     cell_first,
                     cells,
                     owned: chain_samples::owned(recorder.gpu().capabilities(), images * groups, cells),
+                    ..Default::default()
                 };
-                chain_samples(recorder, params, [cells_of, &followers, &heads])?;
-                let all = [runs.clone(), band.start * width..band.end * width];
-                self.input_pieces(chunk, strip, all, &mut |piece, grad_input| {
-                    let params = deform_col2im::Params {
-                        image_first: piece.images.start,
-                        images: piece.images.end - piece.images.start,
-                        pixel_first: piece.pixels.start,
-                        pixels: piece.pixels.end - piece.pixels.start,
-                        plane: height * width,
-                        width,
-                        channels,
-                        strip_pixels: strip.len(),
-                        taps: g.taps(),
-                        quads_per_group: columns.quads_per_group(),
-                        run_first: piece.runs.start,
-                        runs: piece.runs.end - piece.runs.start,
-                        lane_first: piece.lanes.start,
-                        lane_end: piece.lanes.end,
-                        offset_group_first: offset_groups.start,
-                        offset_groups: groups,
-                        cell_first,
-                        cells,
-                        accumulate: self.accumulates(strip).into(),
-                        ..Default::default()
-                    };
-                    let table = tables.block_table.part();
-                    let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
-                    deform_col2im::deform_col2im(recorder, columns.form, params, parts)
-                })?;
+                let common = deform_col2im::Params {
+                    plane: height * width,
+                    width,
+                    channels,
+                    strip_pixels: strip.len(),
+                    taps: g.taps(),
+                    quads_per_group: columns.quads_per_group(),
+                    offset_group_first: offset_groups.start,
+                    offset_groups: groups,
+                    cell_first,
+                    cells,
+                    ..Default::default()
+                };
+                let chaining = |row_end| chain_samples::Params { row_end, ..chain }.iterations();
+                let adding = |chained| deform_col2im::Params { chained, ..common }.iterations();
+                let gpu = recorder.gpu();
+                let at_a_time = at_once(gpu, image_rows, chaining).min(at_once(gpu, image_rows, adding));
+                for chained in pieces(0..image_rows, at_a_time) {
+                    let chain = chain_samples::Params { row_first: chained.start, row_end: chained.end, ..chain };
+                    chain_samples(recorder, chain, [cells_of, &followers, &heads])?;
+                    let all = [runs.clone(), band.start * width..band.end * width];
+                    self.input_pieces(chunk, strip, all, &mut |piece, grad_input| {
+                        let params = deform_col2im::Params {
+                            image_first: piece.images.start,
+                            images: piece.images.end - piece.images.start,
+                            pixel_first: piece.pixels.start,
+                            pixels: piece.pixels.end - piece.pixels.start,
+                            run_first: piece.runs.start,
+                            runs: piece.runs.end - piece.runs.start,
+                            lane_first: piece.lanes.start,
+                            lane_end: piece.lanes.end,
+                            chained: chained.end - chained.start,
+                            accumulate: (self.accumulates(strip) || chained.start > 0).into(),
+                            ..common
+                        };
+                        let table = tables.block_table.part();
+                        let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
+                        deform_col2im::deform_col2im(recorder, columns.form, params, parts)
+                    })?;
+                }
             }
         }
         Ok(())
@@ -501,25 +516,33 @@ impl<'a> Pass<'a> {
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
         let images = chunk.images.end - chunk.images.start;
         let bands = 0..images * height * width;
+        let quads_per_group = columns.quads_per_group();
+        let looped = |runs| sample_gradients::Params { runs, quads_per_group, ..Default::default() }.iterations();
+        let some_runs = at_once(recorder.gpu(), tables.sample_runs, looped);
         for (band, packed) in columns.bands(recorder.gpu(), images).zip(chunk.packed) {
-            let params = sample_gradients::Params {
-                pixels: strip.len(),
-                taps: g.taps(),
-                image_pixels: strip.len() / (strip.images.end - strip.images.start),
-                offset_groups: deformation.offset_groups,
-                height,
-                width,
-                quads: columns.packing.quads.len() as u32,
-                quads_per_group: columns.quads_per_group(),
-                band_first: columns.band_first(&chunk.images, strip, &band),
-                band_pixels: band.end - band.start,
-                border: border(deformation.border),
-                edge_zero: (deformation.edge_derivative == EdgeDerivative::Zero).into(),
-                accumulate: (band.start > 0).into(),
-                last: (band.end == bands.end).into(),
-            };
-            let parts = [grad_columns, &packed.part("input")?, &tables.sample_table.part(), places, cells, gradients];
-            sample_gradients::sample_gradients(recorder, columns.form, params, parts, kept)?;
+            for runs in pieces(0..tables.sample_runs, some_runs) {
+                let params = sample_gradients::Params {
+                    pixels: strip.len(),
+                    taps: g.taps(),
+                    image_pixels: strip.len() / (strip.images.end - strip.images.start),
+                    offset_groups: deformation.offset_groups,
+                    height,
+                    width,
+                    quads: columns.packing.quads.len() as u32,
+                    quads_per_group,
+                    band_first: columns.band_first(&chunk.images, strip, &band),
+                    band_pixels: band.end - band.start,
+                    border: border(deformation.border),
+                    edge_zero: (deformation.edge_derivative == EdgeDerivative::Zero).into(),
+                    accumulate: (band.start > 0 || runs.start > 0).into(),
+                    last: (band.end == bands.end && runs.end == tables.sample_runs).into(),
+                    run_first: runs.start,
+                    runs: runs.end - runs.start,
+                };
+                let table = tables.sample_table.part();
+                let parts = [grad_columns, &packed.part("input")?, &table, places, cells, gradients];
+                sample_gradients::sample_gradients(recorder, columns.form, params, parts, kept)?;
+            }
         }
         Ok(())
     }

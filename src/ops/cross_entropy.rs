@@ -47,8 +47,8 @@ impl CrossEntropyPlan {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
-    /// [`Error::Limit`](crate::Error::Limit) where one row of logits is beyond what the device binds or, on adapters that run on the CPU, too
-    /// long for a workgroup: up to two million classes it is not.
+    /// [`Error::Limit`](crate::Error::Limit) where one row of logits is beyond what the device binds or, on adapters that run on the CPU, has
+    /// more than 4,193,728 classes, 2,096,832 in the backward pass.
     pub fn forward_into(
         &self,
         recorder: &mut Recorder,

@@ -6,7 +6,7 @@ use super::quads::panel_places;
 use super::{Argument, Contract, run};
 use crate::error::{Error, Result};
 use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
-use crate::gpu::{Gpu, Image, Part, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Gpu, Image, Loops, Part, Recorder, Tensor, TensorSpec};
 use crate::kernels::matmul_subgroup::{MATMUL_SUBGROUP, matmul_subgroup};
 use crate::kernels::matmul_subgroup_nn::{MATMUL_SUBGROUP_NN, matmul_subgroup_nn};
 use crate::kernels::matmul_subgroup_tn::{MATMUL_SUBGROUP_TN, matmul_subgroup_tn};
@@ -396,8 +396,8 @@ impl<'a> Product<'a> {
 
     fn by_subgroups(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
         let &Self { batch, rows, columns, depth, accumulate, .. } = self;
-        small!(check_depth(depth, 4 * LOOP));
         let mut params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
+        small!(check_iterations(recorder, &params));
         small!(self.check_work(recorder, params.work(), subgroup_tile::TILE));
         let a = small!(packed(recorder, &self.a, [batch, rows, depth], Axis::Rows));
         let b = small!(packed(recorder, &self.b, [batch, columns, depth], Axis::Columns));
@@ -463,14 +463,7 @@ impl<'a> Product<'a> {
         else {
             return Err(Error::Validation("a product of panels on a device without".to_string()));
         };
-        if recorder.gpu().capabilities().software() {
-            small!(check_depth(depth, LOOP / 2));
-        }
         let output = output.normalised(columns);
-        let a_part = small!(a.part([batch, rows, depth], Axis::Rows));
-        let b_part = small!(b.part([batch, columns, depth], Axis::Columns));
-        let output_part = small!(output.part([batch, rows, columns]));
-        let bias_part = self.bias_part()?.unwrap_or_else(|| a_part.clone());
         let params = matmul_tiled::Params {
             rows,
             columns,
@@ -492,6 +485,11 @@ impl<'a> Product<'a> {
             bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
             ..Default::default()
         };
+        small!(check_iterations(recorder, &params));
+        let a_part = small!(a.part([batch, rows, depth], Axis::Rows));
+        let b_part = small!(b.part([batch, columns, depth], Axis::Columns));
+        let output_part = small!(output.part([batch, rows, columns]));
+        let bias_part = self.bias_part()?.unwrap_or_else(|| a_part.clone());
         let work = params.work(recorder.gpu().capabilities());
         small!(self.check_work(recorder, work, matmul_tiled::TILE));
         matmul_tiled(recorder, params, [&a_part, &b_part, &bias_part, &output_part]).map(Ok)
@@ -582,15 +580,9 @@ impl<'a> Product<'a> {
     }
 }
 
-/// Iterations after which lavapipe leaves the loops of an invocation, whatever is left, less those that store a tile.
-const LOOP: u32 = 60_000;
-
-fn check_depth(depth: u32, most: u32) -> Result<Result<(), TooLarge>> {
-    if depth <= most {
-        return Ok(Ok(()));
-    }
-    let message = format!("the product is {depth} elements deep; a dispatch does {most} on this device");
-    Ok(Err((Axis::Depth, Error::limit("product", message))))
+/// Whether the loops over the depth end.
+fn check_iterations(recorder: &Recorder, params: &impl Loops) -> Result<Result<(), TooLarge>> {
+    too_large(Axis::Depth, recorder.gpu().capabilities().check_iterations("product", params.iterations()))
 }
 
 /// An operand in panels: those that it lies in, or those that a matrix is packed into now.

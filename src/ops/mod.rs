@@ -96,7 +96,7 @@ use std::ops::Range;
 
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Gpu, Iterations, Recorder, Tensor, TensorSpec};
 use crate::kernels::convert::CONVERT;
 use crate::shape::Shape;
 
@@ -271,6 +271,21 @@ fn bindable(gpu: &Gpu) -> u64 {
 fn pieces(whole: Range<u32>, length: u32) -> impl Iterator<Item = Range<u32>> {
     let end = whole.end;
     whole.step_by(length.max(1) as usize).map(move |start| start..end.min(start.saturating_add(length.max(1))))
+}
+
+/// How many of `all`, but one at least, a kernel does at a time, which says how many iterations its loops take with so many.
+fn at_once(gpu: &Gpu, all: u32, iterations: impl Fn(u32) -> Iterations) -> u32 {
+    fitting(gpu.capabilities().iterations_per_invocation(), all, iterations)
+}
+
+/// The same for `most` iterations.
+fn fitting(most: u64, all: u32, iterations: impl Fn(u32) -> Iterations) -> u32 {
+    let (mut fits, mut beyond) = (1, all.saturating_add(1));
+    while beyond - fits > 1 {
+        let middle = fits + (beyond - fits) / 2;
+        if iterations(middle).taken <= most { fits = middle } else { beyond = middle }
+    }
+    fits
 }
 
 /// Has `dispatch` do a piece, or, where that meets a limit before anything is recorded, its halves along the outermost axis that can be

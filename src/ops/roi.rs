@@ -4,15 +4,15 @@ use std::ops::Range;
 
 use super::backward::Gradient;
 use super::sums::zeros;
-use super::{bindable, in_pieces, pieces};
-use crate::error::{Error, Result};
+use super::{at_once, bindable, fitting, in_pieces, pieces};
+use crate::error::Result;
 use crate::geometry::{FURTHEST, RoiPooling, RoiRule};
-use crate::gpu::{Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::roi_bins::{self, ROI_BINS, roi_bins};
 use crate::kernels::roi_input_gradient::{self, ROI_INPUT_GRADIENT, roi_input_gradient};
 use crate::kernels::roi_offset_gradient::{self, ROI_OFFSET_GRADIENT, roi_offset_gradient};
 use crate::kernels::roi_offset_terms::{ROI_OFFSET_TERMS, number, roi_offset_terms};
-use crate::kernels::roi_planes;
+use crate::kernels::roi_planes::{self, CHUNK};
 use crate::kernels::roi_pool::{ROI_POOL, roi_pool};
 use crate::kernels::roi_touches::{self, ROI_TOUCHES, TILE, roi_touches};
 
@@ -26,11 +26,20 @@ const TOUCHES_BYTES: u64 = 8 << 20;
 /// What output channels contribute to the gradient of the offset takes about this many bytes at a time.
 const TERMS_BYTES: u64 = 16 << 20;
 
-/// The most iterations of all loops of an invocation: lavapipe leaves them after 65535, whatever they have done by then. GPUs do not, and one
-/// more piece costs them more than it costs a CPU.
-fn most_iterations(gpu: &Gpu) -> u64 {
-    if gpu.capabilities().software() { 60_000 } else { 1 << 22 }
-}
+/// Samples along an axis that a bin is reckoned to have where they follow from the RoIs, which are not known when work is cut: an object in the
+/// level of a pyramid that suits it has about as many.
+const RECKONED: u64 = 4;
+
+/// How many samples, more than are expected, may lie in an image or near a pixel along an axis where they follow from the RoIs: positions are
+/// rounded, and corners lie up to 2^24 pixels out.
+const ROUNDED: u32 = 30;
+
+/// The most iterations that an invocation takes for one plane of a bin. A larger one is shared by a workgroup.
+const ALONE: u64 = 60_000;
+
+/// Planes of a bin that an invocation, or a workgroup, does at most.
+const BLOCK: u32 = 4;
+const LARGE_BLOCK: u32 = 16;
 
 /// What a pooling reads, in f32.
 pub(super) struct Sources {
@@ -54,16 +63,16 @@ struct Piece {
     bins: Range<u32>,
 }
 
-pub(super) fn compile_forward(gpu: &Gpu) -> Result<()> {
+pub(super) fn compile_forward(gpu: &Gpu, g: &RoiPooling) -> Result<()> {
     gpu.compile(&ROI_BINS)?;
-    gpu.compile(&ROI_POOL)
+    ROI_POOL.compile(gpu, large_bins(g))
 }
 
-pub(super) fn compile_backward(gpu: &Gpu, offset: bool) -> Result<()> {
+pub(super) fn compile_backward(gpu: &Gpu, g: &RoiPooling) -> Result<()> {
     gpu.compile(&ROI_TOUCHES)?;
     gpu.compile(&ROI_INPUT_GRADIENT)?;
-    if offset {
-        gpu.compile(&ROI_OFFSET_TERMS)?;
+    if g.part.is_some() {
+        ROI_OFFSET_TERMS.compile(gpu, large_bins(g))?;
         gpu.compile(&ROI_OFFSET_GRADIENT)?;
     }
     Ok(())
@@ -120,27 +129,34 @@ fn input_gradient(
     input: &Gradient,
 ) -> Result<()> {
     let [tile_rows, tile_columns] = [g.height, g.width].map(|extent| extent.div_ceil(TILE));
-    // A word is 32 bins that are looked at.
-    let by_work = recorder.gpu().capabilities().elements_per_dispatch() / 32 * 4;
+    let by_work = recorder.gpu().capabilities().elements_per_dispatch() / roi_touches::ELEMENTS * 4;
     let budget = TOUCHES_BYTES.min(bindable(recorder.gpu())).min(by_work);
     let row = 4 * u64::from(g.classes) * u64::from(tile_columns);
     // One row of tiles fits at least: so many words for each tile.
     let grads = 4 * u64::from(g.out_channels) * u64::from(g.bins());
     let step = rois_at_once(g, recorder.gpu(), &[(grads, u64::MAX), (row * u64::from(g.bins().div_ceil(32)), budget)]);
-    let by_iterations = most_iterations(recorder.gpu()) / (u64::from(g.bins()) * iterations(g));
-    let step = step.min(by_iterations.clamp(1, u32::MAX.into()) as u32);
+    let most = most_along(g, 0).max(most_along(g, 1));
+    let near = if g.samples == [0; 2] { 2 + ROUNDED } else { most };
+    let limits = roi_input_gradient::Params { samples: most, near, ..Default::default() };
+    let some_bins = at_once(recorder.gpu(), step.saturating_mul(g.bins()), |bins| {
+        // As many words as may be, and as many channels.
+        let (bin_first, bin_end) = (31, bins.saturating_add(31));
+        roi_input_gradient::Params { bin_first, bin_end, channels: g.class_channels(), ..limits }.iterations()
+    });
+    // As many RoIs as one dispatch does, where that is one at least: their words are few, and so are the bands.
+    let step = step.min(some_bins / g.bins()).max(1);
     let words = (step * g.bins()).div_ceil(32);
     let rows = (budget / (row * u64::from(words))).clamp(1, u32::MAX.into()) as u32;
     let (some_images, some_rows) = ((rows / tile_rows).clamp(1, g.batch), rows.min(tile_rows));
     let bins = bins_workspace(g, recorder, step)?;
     let touches = recorder.workspace([some_images * g.classes, some_rows * tile_columns, words])?;
 
-    for images in pieces(0..g.batch, some_images) {
-        for band in pieces(0..tile_rows, some_rows) {
-            for rois in pieces(0..g.rois, step) {
-                let bins = make_bins(g, recorder, sources, rois.clone(), &bins)?;
-                let count = rois.end - rois.start;
-                let words = (count * g.bins()).div_ceil(32);
+    for rois in pieces(0..g.rois, step) {
+        let bins = make_bins(g, recorder, sources, rois.clone(), &bins)?;
+        let count = rois.end - rois.start;
+        let words = (count * g.bins()).div_ceil(32);
+        for images in pieces(0..g.batch, some_images) {
+            for band in pieces(0..tile_rows, some_rows) {
                 let [image_count, row_count] = [&images, &band].map(|range| range.end - range.start);
                 let all = u64::from(image_count * g.classes) * u64::from(row_count * tile_columns) * u64::from(words);
                 let touched = touches.part("input", 0..all)?;
@@ -159,66 +175,74 @@ fn input_gradient(
                 };
                 roi_touches(recorder, params, [&bins, &touched])?;
                 let group = g.group[0] * g.group[1];
-                let all = [images.clone(), 0..g.classes, 0..g.class_channels(), 0..group, band.clone()];
-                in_pieces(all, &mut |[some_images, classes, channels, cells, rows]| {
-                    let channel = |class: u32, channel: u32| class * g.class_channels() + channel;
-                    let first = channel(classes.start, channels.start);
-                    let last = channel(classes.end - 1, channels.end - 1);
-                    let element = |image: u32, channel: u32, cell: u32, row: u32| {
-                        let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + cell);
-                        (plane * u64::from(g.height) + u64::from(row)) * u64::from(g.width)
-                    };
-                    let start = element(some_images.start, first, cells.start, rows.start * TILE);
-                    let row_end = (rows.end * TILE).min(g.height);
-                    let end = element(some_images.end - 1, last, cells.end - 1, row_end);
-                    let grad_input = input.tensor.part("grad_input", start..end)?;
-                    let piece = Piece {
-                        rois: rois.clone(),
-                        images: some_images.clone(),
-                        channels: first..last + 1,
-                        bins: 0..g.bins(),
-                    };
-                    let grads = output_part(g, "grad_output", grad_output, &piece)?;
-                    let [images_done, classes_done, channels_done, cells_done, rows_done] =
-                        [some_images, classes, channels, cells, rows].map(|range| range.end - range.start);
-                    let planes = u64::from(images_done) * u64::from(classes_done * channels_done);
-                    let pixels = planes * u64::from(cells_done) * u64::from(rows_done * TILE) * u64::from(g.width);
-                    let added = u64::from(classes_done * channels_done) * u64::from(count * g.bins()) * samples(g);
-                    let elements = pixels * u64::from(1 + words / 64) + added;
-                    let fewest = images_done * classes_done * channels_done * cells_done * rows_done == 1;
-                    if !fewest {
-                        recorder.gpu().capabilities().check_elements("grad_input", elements)?;
-                    }
-                    let params = roi_input_gradient::Params {
-                        rois: count,
-                        classes: g.classes,
-                        pooled_height: g.pooled[0],
-                        pooled_width: g.pooled[1],
-                        words,
-                        touched_image: some_images.start - images.start,
-                        images: images_done,
-                        touched_row: rows.start - band.start,
-                        touched_rows: row_count,
-                        tile_row_first: rows.start,
-                        tile_rows: rows_done,
-                        tile_columns,
-                        height: g.height,
-                        width: g.width,
-                        in_channels: g.channels,
-                        out_channels: g.out_channels,
-                        class_first: classes.start,
-                        classes_done,
-                        class_channels: g.class_channels(),
-                        channels: channels_done,
-                        group_height: g.group[0],
-                        group_width: g.group[1],
-                        cell_first: cells.start,
-                        cells: cells_done,
-                        accumulate: (input.accumulate || rois.start > 0).into(),
-                        ..Default::default()
-                    };
-                    roi_input_gradient(recorder, params, [&bins, &touched, &grads, &grad_input], elements)
-                })?;
+                for some in pieces(0..count * g.bins(), some_bins) {
+                    let words_done = some.end.div_ceil(32) - some.start / 32;
+                    let all = [images.clone(), 0..g.classes, 0..g.class_channels(), 0..group, band.clone()];
+                    in_pieces(all, &mut |[some_images, classes, channels, cells, rows]| {
+                        let channel = |class: u32, channel: u32| class * g.class_channels() + channel;
+                        let first = channel(classes.start, channels.start);
+                        let last = channel(classes.end - 1, channels.end - 1);
+                        let element = |image: u32, channel: u32, cell: u32, row: u32| {
+                            let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + cell);
+                            (plane * u64::from(g.height) + u64::from(row)) * u64::from(g.width)
+                        };
+                        let start = element(some_images.start, first, cells.start, rows.start * TILE);
+                        let row_end = (rows.end * TILE).min(g.height);
+                        let end = element(some_images.end - 1, last, cells.end - 1, row_end);
+                        let grad_input = input.tensor.part("grad_input", start..end)?;
+                        let piece = Piece {
+                            rois: rois.clone(),
+                            images: some_images.clone(),
+                            channels: first..last + 1,
+                            bins: 0..g.bins(),
+                        };
+                        let grads = output_part(g, "grad_output", grad_output, &piece)?;
+                        let [images_done, classes_done, channels_done, cells_done, rows_done] =
+                            [some_images, classes, channels, cells, rows].map(|range| range.end - range.start);
+                        let planes = u64::from(images_done) * u64::from(classes_done * channels_done);
+                        let pixels = planes * u64::from(cells_done) * u64::from(rows_done * TILE) * u64::from(g.width);
+                        let added =
+                            u64::from(classes_done * channels_done) * u64::from(some.end - some.start) * samples(g);
+                        // Where pixels have been written before, tiles that nothing touches cost a look at their words.
+                        let written = if some.start == 0 && rois.start == 0 { pixels } else { 0 };
+                        let elements = written + pixels / 256 * u64::from(words_done) + added;
+                        let fewest = images_done * classes_done * channels_done * cells_done * rows_done == 1;
+                        if !fewest {
+                            recorder.gpu().capabilities().check_elements("grad_input", elements)?;
+                        }
+                        let params = roi_input_gradient::Params {
+                            rois: count,
+                            classes: g.classes,
+                            pooled_height: g.pooled[0],
+                            pooled_width: g.pooled[1],
+                            words,
+                            bin_first: some.start,
+                            bin_end: some.end,
+                            touched_image: some_images.start - images.start,
+                            images: images_done,
+                            touched_row: rows.start - band.start,
+                            touched_rows: row_count,
+                            tile_row_first: rows.start,
+                            tile_rows: rows_done,
+                            tile_columns,
+                            height: g.height,
+                            width: g.width,
+                            in_channels: g.channels,
+                            out_channels: g.out_channels,
+                            class_first: classes.start,
+                            classes_done,
+                            class_channels: g.class_channels(),
+                            channels: channels_done,
+                            group_height: g.group[0],
+                            group_width: g.group[1],
+                            cell_first: cells.start,
+                            cells: cells_done,
+                            accumulate: (input.accumulate || rois.start > 0 || some.start > 0).into(),
+                            ..limits
+                        };
+                        roi_input_gradient(recorder, params, [&bins, &touched, &grads, &grad_input], elements)
+                    })?;
+                }
             }
         }
     }
@@ -250,64 +274,74 @@ fn offset_gradient(
         })?;
         let terms = terms.part("offset", 0..2 * u64::from(count) * of_roi)?;
         let grad_offset = rows_part("grad_offset", &offset.tensor, &rois)?;
-        let bins_of_part =
-            u64::from(g.pooled[0].div_ceil(part_height) + 1) * u64::from(g.pooled[1].div_ceil(part_width) + 1);
-        let most = most_iterations(recorder.gpu());
-        // Of a bin, its channels, the end of them, and its share of the row's end.
-        let some_channels = (most / bins_of_part).saturating_sub(3).min(u32::MAX.into()) as u32;
-        if some_channels == 0 {
-            let message = format!("one offset moves {bins_of_part} bins; the device adds up {} at most", most / 4);
-            return Err(Error::limit("offset", message));
-        }
+        let [all_rows, all_columns] = [g.pooled[0].div_ceil(part_height), g.pooled[1].div_ceil(part_width)];
+        let iterations = |rows: u32, columns: u32, channels: u32| {
+            roi_offset_gradient::Params { rows, columns, channels, ..Default::default() }.iterations()
+        };
+        let some_columns = at_once(recorder.gpu(), all_columns, |columns| iterations(1, columns, 1));
+        let some_rows = at_once(recorder.gpu(), all_rows, |rows| iterations(rows, some_columns, 1));
+        let some_channels =
+            at_once(recorder.gpu(), g.class_channels(), |channels| iterations(some_rows, some_columns, channels));
+        let mut accumulate = offset.accumulate;
         for channels in pieces(0..g.class_channels(), some_channels) {
-            let params = roi_offset_gradient::Params {
-                rois: count,
-                classes: g.classes,
-                class_channels: g.class_channels(),
-                channel_first: channels.start,
-                channels: channels.end - channels.start,
-                pooled_height: g.pooled[0],
-                pooled_width: g.pooled[1],
-                part_height,
-                part_width,
-                accumulate: (offset.accumulate || channels.start > 0).into(),
-                ..Default::default()
-            };
-            roi_offset_gradient(recorder, params, [&terms, &grad_offset])?;
+            for rows in pieces(0..all_rows, some_rows) {
+                for columns in pieces(0..all_columns, some_columns) {
+                    let params = roi_offset_gradient::Params {
+                        rois: count,
+                        classes: g.classes,
+                        class_channels: g.class_channels(),
+                        channel_first: channels.start,
+                        channels: channels.end - channels.start,
+                        pooled_height: g.pooled[0],
+                        pooled_width: g.pooled[1],
+                        part_height,
+                        part_width,
+                        row_first: rows.start,
+                        rows: rows.end - rows.start,
+                        column_first: columns.start,
+                        columns: columns.end - columns.start,
+                        accumulate: accumulate.into(),
+                        ..Default::default()
+                    };
+                    roi_offset_gradient(recorder, params, [&terms, &grad_offset])?;
+                    accumulate = true;
+                }
+            }
         }
     }
     Ok(())
 }
 
-/// The samples of a bin along an axis that count, at most: where there are as many as pixels, two are more than half a pixel apart.
+/// The samples of a bin along an axis that count, at most. As many as there are pixels are half a pixel apart where bins are small, and a pixel
+/// where they are large.
 fn most_along(g: &RoiPooling, axis: usize) -> u32 {
-    let extent = [g.height, g.width][axis];
     match g.samples[axis] {
-        0 => 2 * (extent + 2),
+        0 => [g.height, g.width][axis] + 2 + ROUNDED,
         fixed => fixed,
     }
 }
 
-/// The iterations that a pixel needs for a bin, at most: it bisects many samples, and walks over those near it. A loop that ends after n
-/// iterations counts once more; lavapipe also runs each once that stands in a branch which is not taken, or behind the end of the loop around it.
-fn iterations(g: &RoiPooling) -> u64 {
-    let along = |axis: usize| {
-        let most = u64::from(most_along(g, axis));
-        let near = if g.samples[axis] == 0 { most.min(8) } else { most };
-        let bisected = if most > 8 { u64::from(most.ilog2()) + 2 } else { 1 };
-        near + 1 + 2 * bisected
-    };
-    // The bin itself, and its share of the word that it is a bit of.
-    along(0) + along(1) + 2
+/// The samples of a bin that count: all that may, or what they are reckoned at.
+fn samples(g: &RoiPooling) -> u64 {
+    let along = |axis: usize| if g.samples[axis] == 0 { RECKONED } else { g.samples[axis].into() };
+    along(0) * along(1)
 }
 
-/// The samples of a bin that count, at most on the average.
-fn samples(g: &RoiPooling) -> u64 {
-    let along = |axis: usize| match g.samples[axis] {
-        0 => 1 + u64::from(most_along(g, axis).div_ceil(g.pooled[axis])),
-        fixed => u64::from(fixed),
+/// The most rows and columns of samples of a bin that an invocation sums up alone.
+fn alone(g: &RoiPooling) -> [u32; 2] {
+    let most = [most_along(g, 0), most_along(g, 1)];
+    let of = |alone_y: u32, alone_x: u32| {
+        roi_planes::Params { alone_y, alone_x, channels: 1, block: 1, ..Default::default() }.iterations()
     };
-    along(0) * along(1)
+    // A square, or what is left of one where the image is narrow.
+    let side = fitting(ALONE, most[0].max(most[1]), |side| of(side, side));
+    let columns = fitting(ALONE, most[1], |columns| of(side.min(most[0]), columns));
+    [fitting(ALONE, most[0], |rows| of(rows, columns)), columns]
+}
+
+/// Whether there may be bins that an invocation does not sum up alone.
+fn large_bins(g: &RoiPooling) -> bool {
+    alone(g) != [most_along(g, 0), most_along(g, 1)]
 }
 
 /// How many RoIs are done together: their bins, and further bytes for each, are within their budgets and can be bound, and a dispatch does
@@ -382,7 +416,8 @@ fn make_bins(
     Ok(bins)
 }
 
-/// Has `dispatch` do all channels and bins of some RoIs, in pieces that are not too much work and that can be bound.
+/// Has `dispatch` do all channels and bins of some RoIs, in pieces that are not too much work and that can be bound: first the bins that an
+/// invocation sums up alone, then, where there may be such, larger ones.
 fn planes(
     g: &RoiPooling,
     recorder: &mut Recorder,
@@ -390,6 +425,16 @@ fn planes(
     dispatch: &mut impl FnMut(&mut Recorder, &Piece, roi_planes::Params) -> Result<()>,
 ) -> Result<()> {
     let count = rois.end - rois.start;
+    let [alone_y, alone_x] = alone(g);
+    let all_chunks = most_along(g, 0).saturating_mul(most_along(g, 1).div_ceil(CHUNK));
+    let looped = |block: u32, chunks: u32| {
+        roi_planes::Params { block, channels: block, alone_y, alone_x, chunks, ..Default::default() }.iterations()
+    };
+    // A block has channels of one class.
+    let blocks_of = |most: u32| if g.classes == 1 { most } else { 1 };
+    let block = at_once(recorder.gpu(), blocks_of(BLOCK), |block| looped(block, 0));
+    let some_chunks = at_once(recorder.gpu(), all_chunks, |chunks| looped(1, chunks));
+    let large_block = at_once(recorder.gpu(), blocks_of(LARGE_BLOCK), |block| looped(block, some_chunks));
     in_pieces([0..g.out_channels, 0..g.bins()], &mut |[channels, bins]| {
         let elements = u64::from(channels.end - channels.start) * u64::from(bins.end - bins.start);
         if elements > 1 {
@@ -403,6 +448,8 @@ fn planes(
                 rois: count,
                 channel_first: channels.start,
                 channels: channels.end - channels.start,
+                block,
+                blocks: (channels.end - channels.start).div_ceil(block),
                 bin_first: bins.start,
                 bins_count: bins.end - bins.start,
                 image_first: images.start,
@@ -418,15 +465,24 @@ fn planes(
                 group_height: g.group[0],
                 group_width: g.group[1],
                 cell_first: cells_of(g, bins).start,
+                alone_y,
+                alone_x,
                 derivative: number(g.derivative),
                 reach: g.reach.to_bits(),
                 ..Default::default()
             };
-            // Rows of samples, so that loops end.
-            let some_rows = (most_iterations(recorder.gpu()) / (u64::from(most_along(g, 1)) + 2)).max(1) as u32;
-            pieces(0..most_along(g, 0), some_rows).try_for_each(|rows| {
-                let params = roi_planes::Params { row_first: rows.start, rows: rows.end - rows.start, ..params };
-                dispatch(recorder, &piece, params)
+            dispatch(recorder, &piece, params)?;
+            if !large_bins(g) {
+                return Ok(());
+            }
+            let params = roi_planes::Params {
+                block: large_block,
+                blocks: (channels.end - channels.start).div_ceil(large_block),
+                ..params
+            };
+            pieces(0..all_chunks, some_chunks).try_for_each(|chunks| {
+                let (chunk_first, chunks) = (chunks.start, chunks.end - chunks.start);
+                dispatch(recorder, &piece, roi_planes::Params { chunk_first, chunks, ..params })
             })
         })
     })
@@ -490,7 +546,7 @@ macro_rules! roi_plan {
             pub fn new(gpu: &Gpu, op: &$op, inputs: &$inputs<TensorSpec>) -> Result<Self> {
                 let geometry = $geometry::new(op, &inputs.map(|spec| spec.shape))?;
                 let contract = Contract::new(gpu, *inputs, $inputs::named, geometry.output_shape())?;
-                roi::compile_forward(gpu)?;
+                roi::compile_forward(gpu, &geometry.pooling)?;
                 Ok(Self { contract, geometry })
             }
 
@@ -562,7 +618,7 @@ macro_rules! roi_plan {
                 let named = destinations.named();
                 self.contract.check_backward(recorder, $inputs::named, given.named(), grad_output, named)?;
                 let pooling = &self.geometry.pooling;
-                roi::compile_backward(recorder.gpu(), pooling.part.is_some())?;
+                roi::compile_backward(recorder.gpu(), pooling)?;
                 recorder.op(|recorder| {
                     let sources = sources(recorder, inputs)?;
                     let grad_output = widened(recorder, grad_output)?;

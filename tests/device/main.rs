@@ -9,6 +9,7 @@
 //! | strategies | each kernel of each strategy, on shapes that make it the one; what is not applicable is told |
 //! | random | drawn problems, legal or not, on devices with small limits: both agree, or both refuse |
 //! | recordings | drawn shapes are recorded, and not run: what is bound was taken |
+//! | loops | kernels' loops run as often as they state at most, and are cut where a device does not run them to their end |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
@@ -19,6 +20,7 @@
 //! | training | an optimiser's steps; a whole network's gradients and steps agree with the reference |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
+//! | extremes | extreme shapes of every op are recorded in dispatches that their work accounts for |
 //! | faults | what goes wrong is told, by kind of fault |
 //! | downloads | nothing stale is read back, and nothing that was not submitted |
 //! | calls | plans, recorders, downloads, counters, and refusals at the call |
@@ -31,10 +33,12 @@ mod dialects;
 mod downloads;
 mod dtypes;
 mod embedding;
+mod extremes;
 mod faults;
 mod goldens;
 mod gradients;
 mod limits;
+mod loops;
 /// The network of the example `train`, on a device.
 #[allow(dead_code)]
 #[path = "../../examples/train/network.rs"]

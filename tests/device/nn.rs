@@ -77,12 +77,18 @@ fn on(storage: Storage) -> Implementation<'static> {
     Implementation::Device { gpu: gpu(), strategy: None, storage }
 }
 
+/// A layer of every kind.
+pub(crate) fn layers() -> Vec<Problem> {
+    let mut rng = Rng::with_seed(92);
+    KINDS.map(|kind| layer(&mut rng, kind, 3)).into()
+}
+
 #[test]
 fn layers_of_every_kind() {
-    let mut rng = Rng::with_seed(92);
-    for kind in KINDS {
-        check(&layer(&mut rng, kind, 3), on(Storage::F32), Ways::All);
+    for problem in layers() {
+        check(&problem, on(Storage::F32), Ways::All);
     }
+    let mut rng = Rng::with_seed(92);
     check(&layer(&mut rng, KINDS[4], 0), on(Storage::F32), Ways::All);
 }
 

@@ -201,7 +201,7 @@ pub(crate) fn draw_roi(rng: &mut Rng) -> Problem {
 }
 
 /// A legal problem of any op.
-fn draw_legal(rng: &mut Rng) -> Problem {
+pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
     match rng.u32(..9) {
         0..3 => return draw_glue(rng),
         3 => return draw_roi(rng),

@@ -40,7 +40,7 @@ fn kernels(gpu: &Gpu, problem: &Problem, strategy: Strategy, data: DType) -> Res
 }
 
 /// For each kernel, shapes in which its tiles are not filled: rows, pixels, terms, several tiles of each.
-fn by_kernel() -> Vec<(&'static str, Problem)> {
+pub(crate) fn by_kernel() -> Vec<(&'static str, Problem)> {
     let rng = &mut Rng::with_seed(21);
     let padded = DeformConv2d { padding: [1, 0, 1, 2], ..DeformConv2d::default() };
     let plain = Conv2d { padding: [1, 0, 1, 2], ..Conv2d::default() };

@@ -83,6 +83,12 @@ pub(crate) fn check_adam_steps(gpu: &Gpu, op: Adam, tensors: &AdamInputs<Tensor>
     });
 }
 
+/// A step of each optimiser.
+pub(crate) fn check_steps_on(gpu: &Gpu) {
+    check_sgd(gpu, Sgd::default(), &[67], [DType::F32; 4]);
+    check_adam(gpu, Adam::default(), &[67], [DType::F32; 5]);
+}
+
 #[test]
 fn steps_agree_with_the_reference() {
     let (wide, half, brain) = (DType::F32, DType::F16, DType::BF16);

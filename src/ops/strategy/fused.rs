@@ -8,7 +8,7 @@ use super::super::quads::Quads;
 use super::super::strips::{Strip, StripPlanes, strips, wide_bytes};
 use super::super::sums::Sums;
 use super::super::weight::{Packed, PackedWeight, Packing, Weight};
-use super::super::{bindable, in_pieces, pieces};
+use super::super::{at_once, bindable, in_pieces, pieces};
 use super::Strategy;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::gpu::{Gpu, Part, Recorder, Tensor};
 use crate::kernels::columns::{self, ColumnsLayout};
 use crate::kernels::convert::CONVERT;
 use crate::kernels::form::Form;
-use crate::kernels::fused::{self, Dispatch, tile_work};
+use crate::kernels::fused::{self, Dispatch, Steps, tile_work};
 use crate::kernels::fused_cooperative::{self, Matrices, fused_cooperative};
 use crate::kernels::fused_direct::{self, fused_direct};
 use crate::kernels::fused_tile::{self, Tile, fused_tile};
@@ -96,6 +96,15 @@ impl Family {
             Self::Direct => fused_direct::TILE,
             Self::Tiles(tile) => tile.extents(),
             Self::Cooperative(matrices) => matrices.tile(),
+        }
+    }
+
+    /// How its kernel loops.
+    fn steps(self) -> Steps {
+        match self {
+            Self::Direct => fused_direct::steps(),
+            Self::Tiles(tile) => tile.steps(),
+            Self::Cooperative(matrices) => matrices.steps(),
         }
     }
 
@@ -380,12 +389,13 @@ impl FusedConvolution {
         self.columns.images_per_chunk(gpu, 0).min(by_output)
     }
 
-    /// Groups and their terms, in pieces of which the weight can be bound: all terms of some groups, or some of one.
+    /// Groups and their terms, in pieces of which the weight can be bound and the loops end: all terms of some groups, or some of one.
     fn weight_pieces(&self, gpu: &Gpu) -> Vec<(Range<u32>, Range<u32>)> {
         let (groups, all) = (self.geometry.groups, self.packed_terms());
         let (dtype, _) = self.family.weight();
-        let most = bindable(gpu) / dtype.size() / self.term_elements() / u64::from(STEP) * u64::from(STEP);
-        let terms = most.clamp(STEP.into(), (u32::MAX - STEP).into()) as u32;
+        let looped = at_once(gpu, all, |terms| self.family.steps().iterations(terms));
+        let most = (bindable(gpu) / dtype.size() / self.term_elements()).clamp(STEP.into(), (u32::MAX - STEP).into());
+        let terms = (most as u32).min(looped) / STEP * STEP;
         if terms >= all {
             return pieces(0..groups, terms / all).map(|groups| (groups, 0..all)).collect();
         }
