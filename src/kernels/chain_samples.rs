@@ -9,11 +9,18 @@ pub(crate) static CHAIN_SAMPLES: Kernel = Kernel {
     workgroup_size: 8,
 };
 
-params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first, cells, owned);
+params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first, cells, owned, emptied);
 
-/// Cells that one invocation should own: few walks for the two or so that run at once on a CPU, many invocations for a GPU.
-pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32) -> u32 {
-    if capabilities.software() { cells.div_ceil(16u32.div_ceil(chains)).min(1 << 14) } else { cells.min(16) }
+/// Cells that one invocation should own: few walks for the two or so that run at once on a CPU, many invocations for a GPU. Where heads are
+/// empty already, walks do not become more with the cells.
+pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32, emptied: bool) -> u32 {
+    let few = cells.div_ceil(16u32.div_ceil(chains));
+    match (capabilities.software(), emptied) {
+        (true, true) => few,
+        (true, false) => few.min(1 << 14),
+        (false, true) => cells.min(16.max(cells.div_ceil(1 << 12))),
+        (false, false) => cells.min(16),
+    }
 }
 
 pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [&Part; 3]) -> Result<()> {

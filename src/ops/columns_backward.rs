@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::backward::Destination;
 use super::channels_last::Quad;
-use super::columns::{Columns, Sampler, channels, same_quads};
+use super::columns::{Columns, PackedImages, Sampler, channels, same_quads};
 use super::quads::{self, Quads};
 use super::strips::{Strip, StripPlanes, strips, wide_bytes};
 use super::{bindable, in_pieces, pieces};
@@ -14,9 +14,11 @@ use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
 use crate::kernels::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
 use crate::kernels::col2im::COL2IM;
 use crate::kernels::deform_col2im::DEFORM_COL2IM;
+use crate::kernels::deform_col2im_touched::{DEFORM_COL2IM_TOUCHED, deform_col2im_touched};
 use crate::kernels::deform_samples::{DEFORM_SAMPLES, deform_samples};
 use crate::kernels::sample_gradients::Kept;
 use crate::kernels::sample_planes::{self, SAMPLE_PLANES, sample_planes};
+use crate::kernels::unchain_samples::{self, UNCHAIN_SAMPLES};
 use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
 
 /// The gradient of the weight adds up blocks of so many output pixels at most, and of columns of so many bytes. What is in a block follows
@@ -33,9 +35,9 @@ const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 /// chain samples walk over all of them.
 const STRIP_SAMPLES: u32 = 40 << 10;
 
-/// A strip has as many blocks as take about this many bytes of columns, and no more than four.
+/// A strip has as many blocks as take about this many bytes of columns, and no more than so many.
 const STRIP_BYTES: u64 = 10 << 20;
-const STRIP_BLOCKS: u64 = 4;
+const STRIP_BLOCKS: u64 = 64;
 
 /// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows.
 const HEADS_BYTES: u64 = 8 << 20;
@@ -86,7 +88,8 @@ impl Blocks {
         let out_pixels = columns.im2col.out_pixels();
         let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
         let largest = pixel.max(samples).max(other);
-        let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel).max(1);
+        let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel);
+        let most = most.min(columns.most_of_packed(gpu)).max(1);
         let sampled = (STRIP_SAMPLES / columns.im2col.taps()).max(1);
         let held = held + HEADS_BYTES.min(columns.packed_bytes());
         let left =
@@ -97,7 +100,8 @@ impl Blocks {
         let images = (block / out_pixels).min(chunk);
         let pixels = if images > 0 { images * out_pixels } else { block };
         let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
-        let strip = by_bytes.min(most.min(sampled.into()).min(left) / u64::from(pixels)).max(1) as u32;
+        let most = columns.deformation.map_or(most, |_| most.min(sampled.into()));
+        let strip = by_bytes.min(most.min(left) / u64::from(pixels)).max(1) as u32;
         Self { images, pixels, strip, out_pixels }
     }
 
@@ -142,6 +146,8 @@ struct Scratch {
     cells: Tensor,
     followers: Tensor,
     heads: Tensor,
+    /// Whether heads are kept empty between strips.
+    emptied: bool,
     gradients: Quads,
 }
 
@@ -159,7 +165,9 @@ impl ColumnsBackward {
             Some(_) => {
                 DEFORM_SAMPLES.compile(gpu, columns.form)?;
                 gpu.compile(&CHAIN_SAMPLES)?;
+                gpu.compile(&UNCHAIN_SAMPLES)?;
                 DEFORM_COL2IM.compile(gpu, columns.form)?;
+                DEFORM_COL2IM_TOUCHED.compile(gpu, columns.form)?;
                 sample_gradients::compile(gpu, columns.form)?;
                 SAMPLE_PLANES.compile(gpu, columns.form)?;
             }
@@ -174,10 +182,9 @@ impl ColumnsBackward {
     }
 }
 
-/// Images that are packed together, the packed ones: none where no gradient needs them, and the gradient of their input, where it is wanted.
+/// Images that are packed together, and the gradient of their input, where it is wanted.
 pub(super) struct Chunk<'a> {
     pub(super) images: Range<u32>,
-    pub(super) packed: &'a [Quads],
     grad_input: Option<&'a StripPlanes>,
 }
 
@@ -203,48 +210,49 @@ impl<'a> Pass<'a> {
         let scratch = columns.deformation.map(|deformation| {
             let (images, pixels) = (blocks.strip_images(), blocks.strip_pixels());
             let points = deformation.points(&columns.im2col);
-            let (offset_groups, rows) = chains_at_once(recorder.gpu(), columns, &deformation, images);
+            let emptied = few_samples(recorder.gpu(), columns, &deformation, pixels);
+            let at_once = ChainsAtOnce::new(recorder.gpu(), columns, &deformation, images, emptied);
             // Next to nothing where it is not used.
             let [chained, of_samples] = [gradients.input.is_some(), reads_input(gradients)].map(u32::from);
-            let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
+            let kept = if emptied { at_once.pieces } else { 1 };
             Ok(Scratch {
                 samples: Quads::workspace(recorder, columns.form, [1, pixels * points, 1])?,
                 cells: recorder.workspace([pixels, points])?,
                 followers: recorder.workspace([chained * pixels, points])?,
-                heads: recorder.workspace([chained * heads as u32])?,
+                heads: recorder.workspace([chained * kept * at_once.heads])?,
+                emptied,
                 gradients: Quads::workspace(recorder, columns.form, [1, of_samples * pixels * points, 1])?,
             })
         });
         Ok(Self { tables, columns, sampler, gradients, scratch: scratch.transpose()? })
     }
 
-    /// Packs some images, and has `record` do their strips.
+    /// Has `record` do the strips of some images.
     pub(super) fn chunk(
         &self,
         recorder: &mut Recorder,
         images: Range<u32>,
-        packed: &[Quads],
         record: impl FnOnce(&mut Recorder, &Chunk) -> Result<()>,
     ) -> Result<()> {
         let Im2colGeometry { height, width, .. } = self.columns.im2col;
-        self.columns.pack(recorder, self.sampler.input, images.clone(), packed)?;
         let Some(destination) = self.gradients.input else {
-            return record(recorder, &Chunk { images, packed, grad_input: None });
+            return record(recorder, &Chunk { images, grad_input: None });
         };
         let whole = Strip::whole(images.clone(), height * width);
         StripPlanes::write(recorder, destination, &whole, |recorder, grad_input| {
-            record(recorder, &Chunk { images, packed, grad_input: Some(grad_input) })
+            record(recorder, &Chunk { images, grad_input: Some(grad_input) })
         })
     }
 
-    /// Records the gradients that there are, of a strip, from those of its columns: (group, pixel, tap, quad).
+    /// Records the gradients that there are, of a strip of a chunk that is packed where a gradient needs it, from those of its columns:
+    /// (group, pixel, tap, quad).
     ///
     /// Where the gradient of the weight is wanted, and this says so, the columns are left in `kept`, or, where there is none, in the place of
     /// their gradients.
     pub(super) fn strip(
         &self,
         recorder: &mut Recorder,
-        chunk: &Chunk,
+        (chunk, packed): (&Chunk, &PackedImages),
         strip: &Strip,
         grad_columns: &Quads,
         kept: Option<&Quads>,
@@ -270,7 +278,7 @@ impl<'a> Pass<'a> {
             })
         })?;
         self.deformed(recorder, &samples, chunk, strip, grad_columns, scratch)?;
-        let keep = self.gradients.weight.is_some() && chunk.packed.len() == 1;
+        let keep = self.gradients.weight.is_some() && packed.in_one();
         if self.gradients.offset.is_some() || self.gradients.mask.is_some() || keep {
             let of_samples = scratch.gradients.with_rows(points).part("offset")?;
             let kept = kept.map(|kept| kept.part("columns")).transpose()?;
@@ -279,7 +287,7 @@ impl<'a> Pass<'a> {
                 None if keep => Kept::InPlace,
                 _ => Kept::No,
             };
-            self.of_samples(recorder, &samples, chunk, strip, [grad_columns, &of_samples], kept)?;
+            self.of_samples(recorder, &samples, (chunk, packed), strip, [grad_columns, &of_samples], kept)?;
             self.planes(recorder, deformation, strip, &of_samples)?;
         }
         Ok(keep)
@@ -287,6 +295,7 @@ impl<'a> Pass<'a> {
 
     /// The gradient of the input of a plain window.
     fn plain(&self, recorder: &mut Recorder, chunk: &Chunk, strip: &Strip, grad_columns: &Part) -> Result<()> {
+        let Some(grad_input) = chunk.grad_input else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
         let g @ Im2colGeometry { window, out_height, out_width, .. } = columns.im2col;
         // What is not reached holds what it should already, but where an image is begun.
@@ -295,14 +304,15 @@ impl<'a> Pass<'a> {
         if rows.is_empty() {
             return Ok(());
         }
-        let all = [0..tables.block_runs.len() as u32, rows.start * g.width..rows.end * g.width];
-        self.input_pieces(chunk, strip, all, &mut |piece, grad_input| {
+        let pixels = rows.start * g.width..rows.end * g.width;
+        let all = [0..tables.block_runs.len() as u32, pixels.clone()];
+        let dispatch = |recorder: &mut Recorder, piece: InputPiece, grad_input: &Part| {
             let params = col2im::Params {
                 image_first: piece.images.start,
                 images: piece.images.end - piece.images.start,
                 pixel_first: piece.pixels.start,
                 pixels: piece.pixels.end - piece.pixels.start,
-                plane: g.height * g.width,
+                plane: piece.plane,
                 width: g.width,
                 channels: g.channels,
                 strip_pixels: strip.len(),
@@ -327,10 +337,18 @@ impl<'a> Pass<'a> {
             };
             let parts = [grad_columns, grad_input, &tables.block_table.part()];
             col2im::col2im(recorder, columns.form, params, parts)
+        };
+        let before = strip.images.start - chunk.images.start;
+        let images = before..before + strip.images.end - strip.images.start;
+        grad_input.within(recorder, &images, &pixels, self.accumulates(strip), |recorder, grad_input| {
+            self.input_pieces((grad_input, 0), strip, all, &mut |piece, part| dispatch(recorder, piece, part))
         })
     }
 
     /// The gradient of the input of a deformable window: the samples of each cell in a chain, and each pixel adds up four of these.
+    ///
+    /// Where the samples of a strip are few beside the pixels of an image, all but its first strip do what follows from the samples: heads are empty
+    /// between strips, and pixels without samples are not looked at.
     fn deformed(
         &self,
         recorder: &mut Recorder,
@@ -340,25 +358,74 @@ impl<'a> Pass<'a> {
         grad_columns: &Part,
         scratch: &Scratch,
     ) -> Result<()> {
-        if chunk.grad_input.is_none() {
-            return Ok(());
-        }
+        let Some(grad_input) = chunk.grad_input else { return Ok(()) };
+        let before = strip.images.start - chunk.images.start;
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, places, cells: cells_of } = samples;
         let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
-        let (some_groups, some_rows) = chains_at_once(recorder.gpu(), columns, deformation, images);
+        let emptied = scratch.emptied && strip.pixels.start > 0;
+        let at_once = ChainsAtOnce::new(recorder.gpu(), columns, deformation, images, scratch.emptied);
         let followers = scratch.followers.part("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
-        for offset_groups in pieces(0..deformation.offset_groups, some_groups) {
+        let of_groups = pieces(0..deformation.offset_groups, at_once.offset_groups);
+        let all = of_groups.flat_map(|groups| pieces(0..height, at_once.rows).map(move |band| (groups.clone(), band)));
+        for (index, (offset_groups, band)) in all.enumerate() {
             let groups = offset_groups.end - offset_groups.start;
             let run = |offset_group: u32| tables.block_runs.partition_point(|run| run[1] < offset_group) as u32;
             let runs = run(offset_groups.start)..run(offset_groups.end);
-            for band in pieces(0..height, some_rows) {
-                let cell_first = band.start * (width + 1);
-                let cells = cells(&g, band.end - band.start) as u32;
-                let heads = scratch.heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
-                let params = chain_samples::Params {
+            let cell_first = band.start * (width + 1);
+            let cells = cells(&g, band.end - band.start) as u32;
+            let first = if scratch.emptied { index as u64 * u64::from(at_once.heads) } else { 0 };
+            let of_piece = first..first + u64::from(images) * u64::from(groups) * u64::from(cells);
+            let heads = scratch.heads.part("input", of_piece)?;
+            let params = chain_samples::Params {
+                images,
+                image_rows: rows / images,
+                rows,
+                offset_group_first: offset_groups.start,
+                offset_groups: groups,
+                cell_first,
+                cells,
+                owned: chain_samples::owned(recorder.gpu().capabilities(), images * groups, cells, emptied),
+                emptied: emptied.into(),
+            };
+            chain_samples(recorder, params, [cells_of, &followers, &heads])?;
+            let all = [runs.clone(), band.start * width..band.end * width];
+            self.input_pieces((grad_input, before), strip, all, &mut |piece, grad_input| {
+                let params = deform_col2im::Params {
+                    image_first: piece.images.start,
+                    images: piece.images.end - piece.images.start,
+                    pixel_first: piece.pixels.start,
+                    pixels: piece.pixels.end - piece.pixels.start,
+                    plane: piece.plane,
+                    width,
+                    channels,
+                    strip_pixels: strip.len(),
+                    taps: g.taps(),
+                    quads_per_group: columns.quads_per_group(),
+                    run_first: piece.runs.start,
+                    runs: piece.runs.end - piece.runs.start,
+                    lane_first: piece.lanes.start,
+                    lane_end: piece.lanes.end,
+                    offset_group_first: offset_groups.start,
+                    offset_groups: groups,
+                    cell_first,
+                    cells,
+                    accumulate: self.accumulates(strip).into(),
+                    image_rows: rows / images,
+                    ..Default::default()
+                };
+                let table = tables.block_table.part();
+                if emptied {
+                    let parts = [grad_columns, grad_input, &table, places, &followers, &heads, cells_of];
+                    return deform_col2im_touched(recorder, columns.form, params, parts);
+                }
+                let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
+                deform_col2im::deform_col2im(recorder, columns.form, params, parts)
+            })?;
+            if scratch.emptied {
+                let params = unchain_samples::Params {
                     images,
                     image_rows: rows / images,
                     rows,
@@ -366,37 +433,8 @@ impl<'a> Pass<'a> {
                     offset_groups: groups,
                     cell_first,
                     cells,
-                    owned: chain_samples::owned(recorder.gpu().capabilities(), images * groups, cells),
                 };
-                chain_samples(recorder, params, [cells_of, &followers, &heads])?;
-                let all = [runs.clone(), band.start * width..band.end * width];
-                self.input_pieces(chunk, strip, all, &mut |piece, grad_input| {
-                    let params = deform_col2im::Params {
-                        image_first: piece.images.start,
-                        images: piece.images.end - piece.images.start,
-                        pixel_first: piece.pixels.start,
-                        pixels: piece.pixels.end - piece.pixels.start,
-                        plane: height * width,
-                        width,
-                        channels,
-                        strip_pixels: strip.len(),
-                        taps: g.taps(),
-                        quads_per_group: columns.quads_per_group(),
-                        run_first: piece.runs.start,
-                        runs: piece.runs.end - piece.runs.start,
-                        lane_first: piece.lanes.start,
-                        lane_end: piece.lanes.end,
-                        offset_group_first: offset_groups.start,
-                        offset_groups: groups,
-                        cell_first,
-                        cells,
-                        accumulate: self.accumulates(strip).into(),
-                        ..Default::default()
-                    };
-                    let table = tables.block_table.part();
-                    let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
-                    deform_col2im::deform_col2im(recorder, columns.form, params, parts)
-                })?;
+                unchain_samples::unchain_samples(recorder, params, [cells_of, &heads])?;
             }
         }
         Ok(())
@@ -407,18 +445,16 @@ impl<'a> Pass<'a> {
         matches!(self.gradients.input, Some(Destination::Add(_))) || strip.pixels.start > 0
     }
 
-    /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, in pieces that can be bound; where the
-    /// gradient of the input is not wanted, nothing.
+    /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, the first of which is image `before` of the
+    /// gradient, in pieces that can be bound.
     fn input_pieces(
         &self,
-        chunk: &Chunk,
+        (grad_input, before): (&StripPlanes, u32),
         strip: &Strip,
         [runs, pixels]: [Range<u32>; 2],
         dispatch: &mut impl FnMut(InputPiece, &Part) -> Result<()>,
     ) -> Result<()> {
-        let Some(grad_input) = chunk.grad_input else { return Ok(()) };
         let block_runs = &self.tables.block_runs;
-        let before = strip.images.start - chunk.images.start;
         let images = strip.images.end - strip.images.start;
         in_pieces([0..images, runs, 0..RUN_CHANNELS, pixels], &mut |[images, runs, lanes, pixels]| {
             let [.., first, _] = block_runs[runs.start as usize];
@@ -431,8 +467,13 @@ impl<'a> Pass<'a> {
             let channels = first + lanes.start..last + last_channels;
             let elements = grad_input.elements(&(before + images.start..before + images.end), &channels, pixels);
             let part = grad_input.tensor.part("grad_input", elements)?;
-            let piece =
-                InputPiece { images: images.clone(), runs: runs.clone(), pixels: pixels.clone(), lanes: lanes.clone() };
+            let piece = InputPiece {
+                images: images.clone(),
+                runs: runs.clone(),
+                pixels: pixels.clone(),
+                lanes: lanes.clone(),
+                plane: grad_input.plane,
+            };
             dispatch(piece, &part)
         })
     }
@@ -442,7 +483,7 @@ impl<'a> Pass<'a> {
         &self,
         recorder: &mut Recorder,
         samples: &Samples,
-        chunk: &Chunk,
+        (chunk, packed): (&Chunk, &PackedImages),
         strip: &Strip,
         [grad_columns, gradients]: [&Part; 2],
         kept: Kept,
@@ -450,9 +491,8 @@ impl<'a> Pass<'a> {
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, places, cells } = samples;
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
-        let images = chunk.images.end - chunk.images.start;
-        let bands = 0..images * height * width;
-        for (band, packed) in columns.bands(recorder.gpu(), images).zip(chunk.packed) {
+        let bands = packed.bands().count();
+        for (index, (band, packed)) in packed.bands().enumerate() {
             let params = sample_gradients::Params {
                 pixels: strip.len(),
                 taps: g.taps(),
@@ -466,8 +506,8 @@ impl<'a> Pass<'a> {
                 band_pixels: band.end - band.start,
                 border: border(deformation.border),
                 edge_zero: (deformation.edge_derivative == EdgeDerivative::Zero).into(),
-                accumulate: (band.start > 0).into(),
-                last: (band.end == bands.end).into(),
+                accumulate: (index > 0).into(),
+                last: (index + 1 == bands).into(),
             };
             let parts = [grad_columns, &packed.part("input")?, &tables.sample_table.part(), places, cells, gradients];
             sample_gradients::sample_gradients(recorder, columns.form, params, parts, kept)?;
@@ -533,15 +573,45 @@ struct InputPiece {
     pixels: Range<u32>,
     /// Channels of a run, where there is one.
     lanes: Range<u32>,
+    /// Pixels of a plane of what is bound.
+    plane: u32,
+}
+
+/// Whether strips of so many pixels have few samples beside the pixels of an image, and the heads of all its cells can be kept.
+fn few_samples(gpu: &Gpu, columns: &Columns, deformation: &Deformation, pixels: u32) -> bool {
+    let Im2colGeometry { height, width, .. } = columns.im2col;
+    let samples = u64::from(pixels) * u64::from(columns.im2col.taps());
+    let heads = 4 * cells(&columns.im2col, height) * u64::from(deformation.offset_groups);
+    // A sample is looked at for each of its four neighbours.
+    4 * samples < u64::from(height) * u64::from(width) && heads < gpu.capabilities().limits.max_buffer_size / 2
 }
 
 /// Offset groups, and rows of the input, whose chains are made at once.
-fn chains_at_once(gpu: &Gpu, columns: &Columns, deformation: &Deformation, images: u32) -> (u32, u32) {
-    let Im2colGeometry { height, width, .. } = columns.im2col;
-    let most = HEADS_BYTES.min(bindable(gpu)) / (4 * u64::from(images));
-    let offset_groups = (most / cells(&columns.im2col, height)).clamp(1, deformation.offset_groups.into()) as u32;
-    let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
-    (offset_groups, rows)
+struct ChainsAtOnce {
+    offset_groups: u32,
+    rows: u32,
+    /// Heads of a piece of them, filled up to what bindings may start at.
+    heads: u32,
+    /// Of all offset groups and rows.
+    pieces: u32,
+}
+
+impl ChainsAtOnce {
+    /// Where heads are kept between strips, as many as can be bound.
+    fn new(gpu: &Gpu, columns: &Columns, deformation: &Deformation, images: u32, kept: bool) -> Self {
+        let Im2colGeometry { height, width, .. } = columns.im2col;
+        let most = if kept { u64::MAX } else { HEADS_BYTES }.min(bindable(gpu)) / (4 * u64::from(images));
+        let all = deformation.offset_groups;
+        let offset_groups = (most / cells(&columns.im2col, height)).clamp(1, all.into()) as u32;
+        let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
+        let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
+        Self {
+            offset_groups,
+            rows,
+            heads: heads.next_multiple_of(64) as u32,
+            pieces: all.div_ceil(offset_groups) * height.div_ceil(rows),
+        }
+    }
 }
 
 /// The cells that some rows of an image have neighbours in.

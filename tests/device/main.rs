@@ -8,6 +8,7 @@
 //! | strategies | each kernel of each strategy, on shapes that make it the one; what is not applicable is told |
 //! | random | drawn problems, legal or not, on devices with small limits: both agree, or both refuse |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
+//! | sizes | large images: rows and planes that do not fit at once, and work that grows with the image and no faster |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
 //! | convolution_gradients | the same for what samples; the same bits, whatever the strips; directional derivatives |
@@ -44,6 +45,7 @@ mod properties;
 mod random;
 mod roi;
 mod shapes;
+mod sizes;
 mod strategies;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
