@@ -6,7 +6,8 @@
 //
 // A dispatch does `cells` cells of each image from cell_first on, and offset_groups offset groups from offset_group_first on, from
 // which heads are counted. An image has image_rows rows, of which those from row_first to row_end are chained. One invocation does `owned`
-// cells of one image and offset group: it walks over all of these samples, last to first, and takes those that are its own.
+// cells of one image and offset group: it walks over all of these samples, last to first, and takes those that are its own. Heads are made
+// empty first, unless emptied says that they are.
 
 struct Params {
     images: u32,
@@ -19,6 +20,7 @@ struct Params {
     owned: u32,
     row_first: u32,
     row_end: u32,
+    emptied: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -41,7 +43,7 @@ fn chain_samples(
     let first = mine.y * params.owned;
     let count = min(params.owned, params.cells - first);
     let chains = mine.x * params.cells + first;
-    for (var i = 0u; i < count; i++) {
+    for (var i = 0u; i < select(count, 0u, params.emptied != 0u); i++) {
         heads[chains + i] = NOWHERE;
     }
     let cell_first = params.cell_first + first;

@@ -1,13 +1,14 @@
 // Images with their channels last, in quads: packed[image, pixel, quad] holds the channels of a quad, and 0 in the lanes beyond them.
 //
-// input         (image, channel, pixel): the binding starts at a pixel of channel channel_first of an image; shared/stored_32.wgsl,
+// input         (image, channel, pixel), bound for each lane of a quad: from a pixel of channel channel_first of an image on, or, for the lanes
+//               behind the first, of the channels behind it, so that no binding has to show four planes; shared/stored_32.wgsl,
 //               shared/stored_16.wgsl
 // made          (pixel of all images, row_quads) quads: shared/made_rows.wgsl, shared/made_panels.wgsl
 // table         per quad: its first channel, how many it has, its offset group, 0: shared/table_rows.wgsl, shared/table_panels.wgsl
 //
 // A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
-// image. It fills the lanes from lane_first to lane_end; lanes before them were filled before. One invocation packs a run of quads of one
-// pixel, run_quads of them at most; a pixel has `runs` of them.
+// image, and into the rows from pixel_first on. One invocation packs a run of quads of one pixel, run_quads of them at most; a pixel has `runs`
+// of them.
 
 struct Params {
     images: u32,
@@ -20,18 +21,19 @@ struct Params {
     run_quads: u32,
     runs: u32,
     row_quads: u32,
-    lane_first: u32,
-    lane_end: u32,
+    pixel_first: u32,
     input_first: u32,
+    input_1_first: u32,
+    input_2_first: u32,
+    input_3_first: u32,
     dtype: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<u32>;
-
-fn input_value(element: u32) -> f32 {
-    return value_of(input[word_of(element)], element);
-}
+@group(0) @binding(4) var<storage, read> input_1: array<u32>;
+@group(0) @binding(5) var<storage, read> input_2: array<u32>;
+@group(0) @binding(6) var<storage, read> input_3: array<u32>;
 
 @compute @workgroup_size(64)
 fn channels_last(
@@ -49,23 +51,22 @@ fn channels_last(
     let image = by_run.x;
     let first = by_run.y * params.run_quads;
     let end = min(first + params.run_quads, params.quads);
-    let place = quad_place(0u, image * params.pixels + pixel, params.quad_first, 0u, params.row_quads);
+    let row = params.pixel_first + image * params.pixels + pixel;
+    let place = quad_place(0u, row, params.quad_first, 0u, params.row_quads);
     let lane = vec4<u32>(0u, 1u, 2u, 3u);
+    let bound = vec4<u32>(params.input_first, params.input_1_first, params.input_2_first, params.input_3_first);
     for (var i = first; i < end; i++) {
         let channels = table_entry(params.quad_first + i);
-        // Wraps where the first lanes are not bound.
         let channel = image * params.channels + channels.x - params.channel_first;
-        let start = params.input_first + channel * params.plane + pixel;
-        let wanted = vec4<u32>(params.lane_first) <= lane & lane < vec4<u32>(min(channels.y, params.lane_end));
-        // What is not wanted reads the first element, which is bound.
-        let element = select(vec4<u32>(params.input_first), start + lane * params.plane, wanted);
+        let exists = lane < vec4<u32>(channels.y);
+        // What does not exist reads the first element, which is bound.
+        let element = bound + select(vec4<u32>(0u), vec4<u32>(channel * params.plane + pixel), exists);
         let value = vec4<f32>(
-            input_value(element.x), input_value(element.y), input_value(element.z), input_value(element.w),
+            value_of(input[word_of(element.x)], element.x),
+            value_of(input_1[word_of(element.y)], element.y),
+            value_of(input_2[word_of(element.z)], element.z),
+            value_of(input_3[word_of(element.w)], element.w),
         );
-        var held = vec4<f32>(0.0);
-        if params.lane_first > 0u {
-            held = made_before(place + i * NEXT_QUAD);
-        }
-        store_made(place + i * NEXT_QUAD, select(held, value, wanted));
+        store_made(place + i * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
     }
 }

@@ -1,10 +1,6 @@
 // Quads that a kernel makes, in an image, each at once.
 @group(0) @binding(2) var made: texture_storage_2d<rgba32float, write>;
 
-fn made_before(place: u32) -> vec4<f32> {
-    return vec4<f32>(0.0);
-}
-
 fn store_made(place: u32, value: vec4<f32>) {
     textureStore(made, texel(place), value);
 }

@@ -24,8 +24,11 @@ impl Image {
     /// Images that a kernel binds at most.
     pub(crate) const MOST_BOUND: u32 = 6;
 
-    /// The most bytes.
-    pub(crate) const MOST_BYTES: u64 = WIDTH as u64 * Self::MIN_DIMENSION as u64 * QUAD;
+    /// The most bytes on a device: as many rows as it allows, up to 1 GiB, beyond which lavapipe makes no texture.
+    pub(crate) fn most_bytes(gpu: &Gpu) -> u64 {
+        let rows = u64::from(gpu.capabilities().limits.max_texture_dimension_2d);
+        (rows * u64::from(WIDTH) * QUAD).min(1 << 30)
+    }
 
     /// An image of its own.
     pub(crate) fn new(gpu: &Gpu, quads: u64) -> Result<Self> {
@@ -52,7 +55,7 @@ pub(super) fn whole_rows(size: u64) -> u64 {
 
 /// A texture of so many bytes, in whole rows.
 pub(super) fn texture(gpu: &Gpu, size: u64) -> Result<wgpu::Texture> {
-    let most = Image::MOST_BYTES;
+    let most = Image::most_bytes(gpu);
     if size > most {
         return Err(Error::limit("image", format!("an image of {size} bytes is needed; {most} are the most")));
     }

@@ -9,18 +9,38 @@ pub(crate) static CHAIN_SAMPLES: Kernel = Kernel {
     workgroup_size: 8,
 };
 
-params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first, cells, owned, row_first, row_end);
+params!(
+    images,
+    image_rows,
+    rows,
+    offset_group_first,
+    offset_groups,
+    cell_first,
+    cells,
+    owned,
+    row_first,
+    row_end,
+    emptied
+);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
         // The heads, and then the samples.
-        Iterations::of(self.owned.min(self.cells)) + Iterations::of(self.row_end - self.row_first)
+        let heads = if self.emptied != 0 { 0 } else { self.owned.min(self.cells) };
+        Iterations::of(heads) + Iterations::of(self.row_end - self.row_first)
     }
 }
 
-/// Cells that one invocation should own: few walks for the two or so that run at once on a CPU, many invocations for a GPU.
-pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32) -> u32 {
-    if capabilities.software() { cells.div_ceil(16u32.div_ceil(chains)).min(1 << 14) } else { cells.min(16) }
+/// Cells that one invocation should own: few walks for the two or so that run at once on a CPU, many invocations for a GPU. Where heads are
+/// empty already, walks do not become more with the cells.
+pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32, emptied: bool) -> u32 {
+    let few = cells.div_ceil(16u32.div_ceil(chains));
+    match (capabilities.software(), emptied) {
+        (true, true) => few,
+        (true, false) => few.min(1 << 14),
+        (false, true) => cells.min(16.max(cells.div_ceil(1 << 12))),
+        (false, false) => cells.min(16),
+    }
 }
 
 pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [&Part; 3]) -> Result<()> {

@@ -23,9 +23,11 @@ params!(
     run_quads,
     runs,
     row_quads,
-    lane_first,
-    lane_end,
+    pixel_first,
     input_first,
+    input_1_first,
+    input_2_first,
+    input_3_first,
     dtype
 );
 
@@ -39,7 +41,8 @@ pub(crate) fn channels_last(
     recorder: &mut Recorder,
     (form, dtype): (Form, DType),
     params: Params,
-    [input, packed, table]: [&Part; 3],
+    inputs: [&Part; 4],
+    [packed, table]: [&Part; 2],
 ) -> Result<()> {
     // Where few invocations run at a time, each does many quads of a pixel, whose place it works out once.
     let run_quads = match form {
@@ -47,9 +50,20 @@ pub(crate) fn channels_last(
         Form::Panels => 64,
     };
     let runs = params.quads.div_ceil(run_quads);
-    let params = Params { run_quads, runs, input_first: input.first, dtype: number(dtype), ..params };
+    let [input, input_1, input_2, input_3] = inputs;
+    let params = Params {
+        run_quads,
+        runs,
+        input_first: input.first,
+        input_1_first: input_1.first,
+        input_2_first: input_2.first,
+        input_3_first: input_3.first,
+        dtype: number(dtype),
+        ..params
+    };
     let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(runs);
     let elements = 4 * u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
     let kernel = CHANNELS_LAST.of(dtype).of(form);
-    recorder.dispatch(kernel, &params, &[input, packed, table], invocations, elements)
+    let bindings = [input, packed, table, input_1, input_2, input_3];
+    recorder.dispatch(kernel, &params, &bindings, invocations, elements)
 }

@@ -2,44 +2,41 @@ use super::col2im::block_iterations;
 use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Loops, Part, Recorder};
 
-macro_rules! kernel {
-    ($variant:literal, $place:literal, $samples:literal, $columns:literal, $table:literal) => {
-        Kernel {
-            name: "deform_col2im",
+/// The variants of a kernel over chains of samples, by its name and its file.
+macro_rules! chains {
+    ($name:literal, $file:literal) => {
+        $crate::kernels::form::ByForm {
+            rows: chains!(
+                @kernel $name, "rows", $file: "shared/rows.wgsl", "shared/samples_rows.wgsl", "shared/given_rows.wgsl",
+                "shared/table_rows.wgsl"
+            ),
+            panels: chains!(
+                @kernel $name, "panels", $file: "shared/panels.wgsl", "shared/samples_panels.wgsl",
+                "shared/given_panels.wgsl", "shared/table_panels.wgsl"
+            ),
+        }
+    };
+    (@kernel $name:literal, $variant:literal, $file:literal: $($of_form:literal),+) => {
+        $crate::gpu::Kernel {
+            name: $name,
             variant: $variant,
-            files: wgsl![
+            files: $crate::gpu::wgsl![
                 "shared/grid.wgsl",
-                $place,
-                $columns,
-                $table,
+                $($of_form,)+
                 "shared/samples.wgsl",
-                $samples,
                 "shared/col2im.wgsl",
-                "deform_col2im.wgsl",
+                "shared/chains.wgsl",
+                $file,
             ],
             workgroup_size: 64,
         }
     };
 }
+pub(super) use chains;
 
-pub(crate) static DEFORM_COL2IM: ByForm = ByForm {
-    rows: kernel!(
-        "rows",
-        "shared/rows.wgsl",
-        "shared/samples_rows.wgsl",
-        "shared/given_rows.wgsl",
-        "shared/table_rows.wgsl"
-    ),
-    panels: kernel!(
-        "panels",
-        "shared/panels.wgsl",
-        "shared/samples_panels.wgsl",
-        "shared/given_panels.wgsl",
-        "shared/table_panels.wgsl"
-    ),
-};
+pub(crate) static DEFORM_COL2IM: ByForm = chains!("deform_col2im", "deform_col2im.wgsl");
 
 params!(
     image_first,
@@ -63,6 +60,7 @@ params!(
     accumulate,
     grad_input_first,
     chained,
+    image_rows,
 );
 
 impl Loops for Params {

@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 
 use super::backward::{Destination, get_or_try_init};
 use super::channels_last::{ChannelsLast, channel_quads};
-use super::columns::{Columns, Sampler, form};
+use super::columns::{Columns, PackedImages, Sampler, form};
 use super::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
 use super::convert::{rounded, widened};
 use super::strips::wide_bytes;
@@ -71,14 +71,19 @@ impl Backward {
         let held = u64::from(chunk) * wide_image;
         let pixel = [self.grad_output.pixel_bytes(), 0, 2 * wide_bytes([inputs.positions])];
         let blocks = Blocks::new(recorder.gpu(), columns, pixel, held, chunk);
-        let packed = if reads_input(gradients) { columns.packed(recorder, chunk)? } else { Vec::new() };
+        let mut packed = if reads_input(gradients) {
+            columns.packed(recorder, chunk, blocks.strip_pixels())?
+        } else {
+            PackedImages::NONE
+        };
         let pass = Pass::new(recorder, backward, columns, &sampler, gradients, blocks)?;
         let grads = self.grad_output.workspace(recorder, blocks.strip_pixels())?;
         for images in pieces(0..columns.im2col.batch, chunk) {
-            pass.chunk(recorder, images.clone(), &packed, |recorder, chunk| {
+            pass.chunk(recorder, images.clone(), |recorder, chunk| {
                 blocks.strips(images).try_for_each(|strip| {
+                    columns.pack(recorder, inputs.input, &chunk.images, &strip, &mut packed)?;
                     self.grad_output.pack(recorder, "grad_output", grad_output, strip.each_image(), &grads)?;
-                    pass.strip(recorder, chunk, &strip, &grads.with_rows(strip.len()), None).map(drop)
+                    pass.strip(recorder, (chunk, &packed), &strip, &grads.with_rows(strip.len()), None).map(drop)
                 })
             })?;
         }

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::in_pieces;
 use super::quads::{self, Quads};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
 use crate::kernels::channels_last::{CHANNELS_LAST, Params, channels_last};
 use crate::kernels::form::Form;
@@ -85,62 +86,48 @@ impl ChannelsLast {
         packed: &Quads,
     ) -> Result<()> {
         let packed = packed.part(argument)?;
-        let all = [images, pixels, 0..self.quads.len() as u32, 0..4];
-        self.pack_quads(recorder, (argument, input), all, &packed)
+        let all = [0..self.quads.len() as u32, pixels.clone()];
+        in_pieces(all, &mut |[quads, some_pixels]| {
+            let pixel_first = some_pixels.start - pixels.start;
+            let inputs = self.lanes(argument, input, [&images, quads, some_pixels])?;
+            let params = Params {
+                images: images.end - images.start,
+                pixels: some_pixels.end - some_pixels.start,
+                channels: self.channels,
+                channel_first: self.quads[quads.start as usize][0].min(self.channels - 1),
+                plane: self.pixels,
+                quad_first: quads.start,
+                quads: quads.end - quads.start,
+                row_quads: self.quads.len() as u32,
+                pixel_first,
+                ..Default::default()
+            };
+            let parts = [&packed, &self.table.part()];
+            channels_last(recorder, (self.form, self.dtype), params, inputs.each_ref(), parts)
+        })
     }
 
-    /// Packs some lanes of some quads, in as many dispatches as the input needs to be bound.
-    fn pack_quads(
+    /// What the lanes of some quads read of an input. Of several images all pixels are bound.
+    fn lanes(
         &self,
-        recorder: &mut Recorder,
-        (argument, input): (&'static str, &Tensor),
-        [images, pixels, quads, lanes]: [Range<u32>; 4],
-        packed: &Part,
-    ) -> Result<()> {
+        argument: &'static str,
+        input: &Tensor,
+        [images, quads, pixels]: [&Range<u32>; 3],
+    ) -> Result<[Part; 4]> {
         let [first, ..] = self.quads[quads.start as usize];
-        let [last, count, ..] = self.quads[quads.end as usize - 1];
-        // Quads, and lanes, without channels may stand behind the last.
-        let channel_first = (first + lanes.start).min(self.channels - 1);
-        let channel_end = (last + count.min(lanes.end)).clamp(channel_first + 1, self.channels);
+        let [last, ..] = self.quads[quads.end as usize - 1];
+        // Quads, and lanes, without channels may stand behind the last: a binding shows something.
+        let channel = |channel: u32| channel.min(self.channels - 1);
         let element = |image: u32, channel: u32, pixel: u32| {
             let plane = u64::from(image) * u64::from(self.channels) + u64::from(channel);
             plane * u64::from(self.pixels) + u64::from(pixel)
         };
-        let start = element(images.start, channel_first, pixels.start);
-        let input_part = match input.part(argument, start..element(images.end - 1, channel_end - 1, pixels.end)) {
-            Ok(part) => part,
-            Err(error @ Error::Limit { .. }) => {
-                let halves = |range: &Range<u32>| {
-                    let middle = range.start + (range.end - range.start) / 2;
-                    [range.start..middle, middle..range.end]
-                };
-                let parts = if quads.end - quads.start > 1 {
-                    halves(&quads).map(|quads| [images.clone(), pixels.clone(), quads, lanes.clone()])
-                } else if lanes.end - lanes.start > 1 && self.form == Form::Rows {
-                    halves(&lanes).map(|lanes| [images.clone(), pixels.clone(), quads.clone(), lanes])
-                } else {
-                    return Err(error);
-                };
-                return parts
-                    .into_iter()
-                    .try_for_each(|part| self.pack_quads(recorder, (argument, input), part, packed));
-            }
-            Err(error) => return Err(error),
+        let part = |lane: u32| {
+            let [first, last] = [first, last].map(|of_quad| channel(of_quad + lane));
+            let start = element(images.start, first, pixels.start);
+            input.part(argument, start..element(images.end - 1, last, pixels.end))
         };
-        let params = Params {
-            images: images.end - images.start,
-            pixels: pixels.end - pixels.start,
-            channels: self.channels,
-            channel_first,
-            plane: self.pixels,
-            quad_first: quads.start,
-            quads: quads.end - quads.start,
-            row_quads: self.quads.len() as u32,
-            lane_first: lanes.start,
-            lane_end: lanes.end,
-            ..Default::default()
-        };
-        channels_last(recorder, (self.form, self.dtype), params, [&input_part, packed, &self.table.part()])
+        Ok([part(0)?, part(1)?, part(2)?, part(3)?])
     }
 }
 

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
 use super::quads::{self, Quads};
-use super::strips::{Strip, StripPlanes, strips};
+use super::strips::{self, Strip, StripPlanes, strips};
 use super::{bindable, in_pieces, pieces};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
-use crate::gpu::{Constant, Gpu, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Constant, Gpu, Image, Loops, Part, Recorder, Tensor};
 use crate::kernels::columns::{ColumnsLayout, Params, RUN_QUADS};
 use crate::kernels::form::Form;
 use crate::kernels::{border, deform_im2col, im2col, sample_gradients};
@@ -73,7 +73,7 @@ fn offset_groups(deformation: Option<&Deformation>) -> u32 {
     deformation.map_or(1, |deformation| deformation.offset_groups)
 }
 
-/// The form of a window's workspace. Images are packed by quads at once, so four channels of an image and four rows of the weight's gradient
+/// The form of a window's workspace. Of a plain window over a large image some rows are packed at a time. Four rows of the weight's gradient
 /// have to be bound.
 pub(super) fn form(
     gpu: &Gpu,
@@ -92,10 +92,47 @@ pub(super) fn form(
     }
     let row = u64::from(im2col.taps()) * quads / u64::from(groups);
     let weight_rows = u64::from(out_channels) + 32 * u64::from(groups);
-    let pixels = u64::from(height) * u64::from(width);
+    let rows = if deformation.is_none() { rows_read(im2col, 1).min(height) } else { height };
+    let pixels = Form::Panels.filled_rows(rows * width);
     let largest = (pixels * quads).max(weight_rows * row) * QUAD;
-    let bound = pixels.max(im2col.out_pixels().into()).max(4 * row) * QUAD;
-    quads::form(gpu, largest, bound)
+    quads::form(gpu, largest, 4 * row * QUAD)
+}
+
+/// Rows of an image that a plain window reaches at most from so many output pixels that follow one another.
+fn rows_read(im2col: &Im2colGeometry, out_pixels: u32) -> u32 {
+    let Im2col { kernel, stride, dilation, .. } = im2col.window;
+    // They may begin amid a row.
+    let more = u64::from((out_pixels - 1).div_ceil(im2col.out_width)) * u64::from(stride[0]);
+    let rows = more + u64::from(dilation[0]) * u64::from(kernel[0] - 1) + 1;
+    rows.min(u32::MAX.into()) as u32
+}
+
+/// Packed pixels that strips are sampled from, in bands that can be bound: of all images of a chunk, or, for a plain window over one large image,
+/// the rows that a strip reaches and more behind them.
+pub(super) struct PackedImages {
+    memory: Vec<Quads>,
+    /// Pixels of a band.
+    band: u32,
+    /// The images of the chunk, and the pixels that are packed, counted over these.
+    images: Range<u32>,
+    pixels: Range<u32>,
+    /// Rows of the image that there is room for.
+    rows: u32,
+}
+
+impl PackedImages {
+    /// No workspace, for what reads no input.
+    pub(super) const NONE: Self = Self { memory: Vec::new(), band: 0, images: 0..0, pixels: 0..0, rows: 0 };
+
+    /// The bands that are packed, counted over the images of the chunk.
+    pub(super) fn bands(&self) -> impl Iterator<Item = (Range<u32>, &Quads)> {
+        pieces(self.pixels.clone(), self.band).zip(&self.memory)
+    }
+
+    /// Whether all is in one band.
+    pub(super) fn in_one(&self) -> bool {
+        self.memory.len() == 1
+    }
 }
 
 /// A window, plain or deformable, over images of one geometry.
@@ -131,7 +168,11 @@ impl Columns {
     pub(super) fn compile(&self, gpu: &Gpu) -> Result<()> {
         match self.deformation {
             None => im2col::compile(gpu, self.layout, self.form),
-            Some(_) => deform_im2col::compile(gpu, self.layout, self.form),
+            Some(deformation) => {
+                let planes = deformation.offset_layout.channels_per_point() * deformation.points(&self.im2col);
+                strips::compile(gpu, planes, self.im2col.out_pixels())?;
+                deform_im2col::compile(gpu, self.layout, self.form)
+            }
         }
     }
 
@@ -168,19 +209,34 @@ impl Columns {
         by_packed.min(by_offset).clamp(1, self.im2col.batch.max(1).into()) as u32
     }
 
-    /// The packed pixels of a chunk in bands that can be bound: one band, but for a single image that is too large.
-    pub(super) fn bands(&self, gpu: &Gpu, images: u32) -> impl Iterator<Item = Range<u32>> + use<> {
-        let pixels = match self.form {
-            Form::Rows => bindable(gpu) / self.packing.pixel_bytes(),
+    /// Workspace for the packed images of a chunk that are sampled in strips of so many pixels at most: in one band, but for a single image
+    /// that is too large.
+    pub(super) fn packed(&self, recorder: &mut Recorder, images: u32, strip: u32) -> Result<PackedImages> {
+        let row_bytes = u64::from(self.im2col.width) * self.packing.pixel_bytes();
+        let rows = match self.deformation {
+            None if images == 1 => (CHUNK_BYTES / row_bytes).max(rows_read(&self.im2col, strip).into()),
+            _ => u64::MAX,
+        };
+        let rows = rows.min(self.im2col.height.into()) as u32;
+        let pixels = images * rows * self.im2col.width;
+        let band = match self.form {
+            Form::Rows => bindable(recorder.gpu()) / self.packing.pixel_bytes(),
             Form::Panels => u64::MAX,
         };
-        pieces(0..images * self.pixels(), pixels.clamp(1, u32::MAX.into()) as u32)
+        let band = band.clamp(1, pixels.into()) as u32;
+        let memory = pieces(0..pixels, band).map(|band| self.packing.workspace(recorder, band.end - band.start));
+        Ok(PackedImages { memory: memory.collect::<Result<_>>()?, band, rows, ..PackedImages::NONE })
     }
 
-    /// Workspace for the packed images of a chunk, band by band.
-    pub(super) fn packed(&self, recorder: &mut Recorder, images: u32) -> Result<Vec<Quads>> {
-        let bands = self.bands(recorder.gpu(), images);
-        bands.map(|band| self.packing.workspace(recorder, band.end - band.start)).collect()
+    /// The most pixels of strips of a plain window whose rows can be packed together.
+    pub(super) fn most_of_packed(&self, gpu: &Gpu) -> u64 {
+        let Im2colGeometry { width, height, out_width, window, .. } = self.im2col;
+        let rows = Image::most_bytes(gpu) / QUAD / (u64::from(width) * self.packing.quads.len() as u64);
+        if self.form == Form::Rows || self.deformation.is_some() || u64::from(height) <= rows {
+            return u64::MAX;
+        }
+        let more = rows.saturating_sub(rows_read(&self.im2col, 1).into()) / u64::from(window.stride[0]);
+        (more * u64::from(out_width)).max(1)
     }
 
     /// Bytes of the columns of an output pixel.
@@ -192,6 +248,7 @@ impl Columns {
     pub(super) fn strips_of(&self, gpu: &Gpu, images: u32, bytes: u64, other: u64) -> [u32; 2] {
         let most = bindable(gpu).min(gpu.capabilities().elements_per_dispatch() * 4);
         let strip = (bytes / (self.pixel_bytes() + other)).min(most / self.pixel_bytes());
+        let strip = strip.min(self.most_of_packed(gpu));
         // Whole tiles of the matrix product.
         let strip = if strip > 64 { strip / 64 * 64 } else { strip };
         let out_pixels = self.im2col.out_pixels();
@@ -206,12 +263,12 @@ impl Columns {
             return Ok(());
         }
         let chunk = self.images_per_chunk(recorder.gpu(), 0);
-        let packed = self.packed(recorder, chunk)?;
         let most = self.strips_of(recorder.gpu(), chunk, u64::MAX, 0);
+        let mut packed = self.packed(recorder, chunk, most[1])?;
         let (out_pixels, depth) = (self.im2col.out_pixels(), self.im2col.taps() * self.im2col.channels);
         for images in pieces(0..self.im2col.batch, chunk) {
-            self.pack(recorder, sampler.input, images.clone(), &packed)?;
             for strip in strips(images.clone(), out_pixels, most) {
+                self.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
                 let row = |pixel: u32| {
                     (u64::from(strip.images.start) * u64::from(out_pixels) + u64::from(pixel)) * u64::from(depth)
                 };
@@ -222,15 +279,32 @@ impl Columns {
         Ok(())
     }
 
-    /// Packs images channels last, band by band.
+    /// Packs what a strip of a chunk of images is sampled from, channels last, band by band, unless it is packed already.
     pub(super) fn pack(
         &self,
         recorder: &mut Recorder,
         input: &Tensor,
-        images: Range<u32>,
-        packed: &[Quads],
+        images: &Range<u32>,
+        strip: &Strip,
+        packed: &mut PackedImages,
     ) -> Result<()> {
-        for (band, packed) in self.bands(recorder.gpu(), images.end - images.start).zip(packed) {
+        let Im2colGeometry { height, width, .. } = self.im2col;
+        let pixels = if packed.rows == height {
+            0..(images.end - images.start) * self.pixels()
+        } else {
+            let rows = self.im2col.rows_reached(&strip.pixels);
+            // What reaches padding alone is sampled from something all the same.
+            let first = rows.start.min(height - 1);
+            first * width..rows.end.max(first + 1) * width
+        };
+        let held = packed.pixels.start <= pixels.start && pixels.end <= packed.pixels.end;
+        if packed.memory.is_empty() || (packed.images == *images && held) {
+            return Ok(());
+        }
+        packed.images = images.clone();
+        packed.pixels =
+            pixels.start..pixels.end.max(pixels.start.saturating_add(packed.rows * width).min(height * width));
+        for (band, packed) in packed.bands() {
             let pixels = band.start..band.end.min(self.pixels());
             self.packing.pack(recorder, "input", input, [images.clone(), pixels], packed)?;
         }
@@ -244,13 +318,13 @@ impl Columns {
         sampler: &Sampler,
         chunk: &Range<u32>,
         strip: &Strip,
-        packed: &[Quads],
+        packed: &PackedImages,
         columns: &Part,
     ) -> Result<()> {
         recorder.scratch(|recorder| {
             let field = self.field(recorder, sampler, strip)?;
-            for (band, packed) in self.bands(recorder.gpu(), chunk.end - chunk.start).zip(packed) {
-                let params = Params { accumulate: (band.start > 0).into(), ..self.window(chunk, strip, &band) };
+            for (index, (band, packed)) in packed.bands().enumerate() {
+                let params = Params { accumulate: (index > 0).into(), ..self.window(chunk, strip, &band) };
                 let parts = [columns, &packed.part("input")?, &self.channel_runs.part()];
                 self.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| match offsets {
                     None => im2col::im2col(recorder, (self.layout, self.form), params, parts),

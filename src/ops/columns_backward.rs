@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::backward::Destination;
 use super::channels_last::Quad;
-use super::columns::{Columns, Sampler, channels, same_quads};
+use super::columns::{Columns, PackedImages, Sampler, channels, same_quads};
 use super::quads::{self, Quads};
 use super::strips::{Strip, StripPlanes, strips, wide_bytes};
 use super::{at_once, bindable, in_pieces, pieces};
@@ -14,9 +14,11 @@ use crate::gpu::{Constant, Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
 use crate::kernels::col2im::COL2IM;
 use crate::kernels::deform_col2im::DEFORM_COL2IM;
+use crate::kernels::deform_col2im_touched::{DEFORM_COL2IM_TOUCHED, deform_col2im_touched};
 use crate::kernels::deform_samples::{DEFORM_SAMPLES, deform_samples};
 use crate::kernels::sample_gradients::Kept;
 use crate::kernels::sample_planes::{self, SAMPLE_PLANES, sample_planes};
+use crate::kernels::unchain_samples::{self, UNCHAIN_SAMPLES, unchain_samples};
 use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
 
 /// The gradient of the weight adds up blocks of so many output pixels at most, and of columns of so many bytes. What is in a block follows
@@ -29,9 +31,9 @@ const BLOCK_BYTES: u64 = 16 << 20;
 const BACKWARD_BYTES: u64 = 54 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 
-/// A strip has as many blocks as take about this many bytes of columns, and no more than four.
+/// A strip has as many blocks as take about this many bytes of columns, and no more than so many.
 const STRIP_BYTES: u64 = 10 << 20;
-const STRIP_BLOCKS: u64 = 4;
+const STRIP_BLOCKS: u64 = 64;
 
 /// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows.
 const HEADS_BYTES: u64 = 8 << 20;
@@ -82,7 +84,8 @@ impl Blocks {
         let out_pixels = columns.im2col.out_pixels();
         let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
         let largest = pixel.max(samples).max(other);
-        let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel).max(1);
+        let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel);
+        let most = most.min(columns.most_of_packed(gpu)).max(1);
         let held = held + HEADS_BYTES.min(columns.packed_bytes());
         let left =
             BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other + wide);
@@ -150,6 +153,8 @@ struct Chains {
     rows: u32,
     followers: Tensor,
     heads: Tensor,
+    /// Where all heads of an image are kept, and kept empty between strips: how many from one piece of offset groups and rows to the next.
+    kept: Option<u32>,
 }
 
 impl Chains {
@@ -162,17 +167,32 @@ impl Chains {
         [images, pixels]: [u32; 2],
     ) -> Result<Self> {
         let Im2colGeometry { height, width, .. } = columns.im2col;
-        let most = HEADS_BYTES.min(bindable(recorder.gpu())) / (4 * u64::from(images));
+        let keeps = images == 1 && few_samples(recorder.gpu(), columns, deformation, pixels);
+        let budget = if keeps { u64::MAX } else { HEADS_BYTES };
+        let most = budget.min(bindable(recorder.gpu())) / (4 * u64::from(images));
         let offset_groups = (most / cells(&columns.im2col, height)).clamp(1, deformation.offset_groups.into()) as u32;
         let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
         let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
+        // Filled up to what a binding may start at.
+        let kept = keeps.then_some(heads.next_multiple_of(64) as u32);
+        let pieces = deformation.offset_groups.div_ceil(offset_groups) * height.div_ceil(rows);
         Ok(Self {
             offset_groups,
             rows,
             followers: recorder.workspace([pixels, deformation.points(&columns.im2col)])?,
-            heads: recorder.workspace([heads as u32])?,
+            heads: recorder.workspace([kept.map_or(heads as u32, |heads| pieces * heads)])?,
+            kept,
         })
     }
+}
+
+/// Whether strips of so many pixels have few samples beside the pixels of an image, and the heads of all its cells can be kept.
+fn few_samples(gpu: &Gpu, columns: &Columns, deformation: &Deformation, pixels: u32) -> bool {
+    let Im2colGeometry { height, width, .. } = columns.im2col;
+    let samples = u64::from(pixels) * u64::from(columns.im2col.taps());
+    let heads = 4 * cells(&columns.im2col, height) * u64::from(deformation.offset_groups);
+    // A sample is looked at for each of its four neighbours.
+    4 * samples < u64::from(height) * u64::from(width) && heads < gpu.capabilities().limits.max_buffer_size / 2
 }
 
 /// The cells that some rows of an image have neighbours in.
@@ -194,7 +214,9 @@ impl ColumnsBackward {
             Some(_) => {
                 DEFORM_SAMPLES.compile(gpu, columns.form)?;
                 gpu.compile(&CHAIN_SAMPLES)?;
+                gpu.compile(&UNCHAIN_SAMPLES)?;
                 DEFORM_COL2IM.compile(gpu, columns.form)?;
+                DEFORM_COL2IM_TOUCHED.compile(gpu, columns.form)?;
                 sample_gradients::compile(gpu, columns.form)?;
                 SAMPLE_PLANES.compile(gpu, columns.form)?;
             }
@@ -210,10 +232,9 @@ impl ColumnsBackward {
     }
 }
 
-/// Images that are packed together, the packed ones: none where no gradient needs them, and the gradient of their input, where it is wanted.
+/// Images that are packed together, and the gradient of their input, where it is wanted.
 pub(super) struct Chunk<'a> {
     pub(super) images: Range<u32>,
-    pub(super) packed: &'a [Quads],
     grad_input: Option<&'a StripPlanes>,
 }
 
@@ -253,33 +274,32 @@ impl<'a> Pass<'a> {
         Ok(Self { tables, columns, sampler, gradients, scratch: scratch.transpose()? })
     }
 
-    /// Packs some images, and has `record` do their strips.
+    /// Has `record` do the strips of some images.
     pub(super) fn chunk(
         &self,
         recorder: &mut Recorder,
         images: Range<u32>,
-        packed: &[Quads],
         record: impl FnOnce(&mut Recorder, &Chunk) -> Result<()>,
     ) -> Result<()> {
         let Im2colGeometry { height, width, .. } = self.columns.im2col;
-        self.columns.pack(recorder, self.sampler.input, images.clone(), packed)?;
         let Some(destination) = self.gradients.input else {
-            return record(recorder, &Chunk { images, packed, grad_input: None });
+            return record(recorder, &Chunk { images, grad_input: None });
         };
         let whole = Strip::whole(images.clone(), height * width);
         StripPlanes::write(recorder, destination, &whole, |recorder, grad_input| {
-            record(recorder, &Chunk { images, packed, grad_input: Some(grad_input) })
+            record(recorder, &Chunk { images, grad_input: Some(grad_input) })
         })
     }
 
-    /// Records the gradients that there are, of a strip, from those of its columns: (group, pixel, tap, quad).
+    /// Records the gradients that there are, of a strip of a chunk that is packed where a gradient needs it, from those of its columns:
+    /// (group, pixel, tap, quad).
     ///
     /// Where the gradient of the weight is wanted, and this says so, the columns are left in `kept`, or, where there is none, in the place of
     /// their gradients.
     pub(super) fn strip(
         &self,
         recorder: &mut Recorder,
-        chunk: &Chunk,
+        (chunk, packed): (&Chunk, &PackedImages),
         strip: &Strip,
         grad_columns: &Quads,
         kept: Option<&Quads>,
@@ -305,7 +325,7 @@ impl<'a> Pass<'a> {
             })
         })?;
         self.deformed(recorder, &samples, chunk, strip, grad_columns, scratch)?;
-        let keep = self.gradients.weight.is_some() && chunk.packed.len() == 1;
+        let keep = self.gradients.weight.is_some() && packed.in_one();
         if self.gradients.offset.is_some() || self.gradients.mask.is_some() || keep {
             let of_samples = scratch.gradients.with_rows(points).part("offset")?;
             let kept = kept.map(|kept| kept.part("columns")).transpose()?;
@@ -314,7 +334,7 @@ impl<'a> Pass<'a> {
                 None if keep => Kept::InPlace,
                 _ => Kept::No,
             };
-            self.of_samples(recorder, &samples, chunk, strip, [grad_columns, &of_samples], kept)?;
+            self.of_samples(recorder, &samples, (chunk, packed), strip, [grad_columns, &of_samples], kept)?;
             self.planes(recorder, deformation, strip, &of_samples)?;
         }
         Ok(keep)
@@ -322,6 +342,7 @@ impl<'a> Pass<'a> {
 
     /// The gradient of the input of a plain window.
     fn plain(&self, recorder: &mut Recorder, chunk: &Chunk, strip: &Strip, grad_columns: &Part) -> Result<()> {
+        let Some(grad_input) = chunk.grad_input else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
         let g @ Im2colGeometry { window, out_height, out_width, .. } = columns.im2col;
         // What is not reached holds what it should already, but where an image is begun.
@@ -330,13 +351,12 @@ impl<'a> Pass<'a> {
         if rows.is_empty() {
             return Ok(());
         }
-        let all = [0..tables.block_runs.len() as u32, rows.start * g.width..rows.end * g.width];
+        let reached = rows.start * g.width..rows.end * g.width;
         let [row_first, row_last] = match one {
             true => [strip.pixels.start, strip.pixels.end - 1].map(|pixel| pixel / out_width),
             false => [0, out_height - 1],
         };
         let common = col2im::Params {
-            plane: g.height * g.width,
             width: g.width,
             channels: g.channels,
             strip_pixels: strip.len(),
@@ -357,34 +377,43 @@ impl<'a> Pass<'a> {
             ..Default::default()
         };
         let looped = |tap_end| col2im::Params { tap_end, ..common }.iterations();
-        let mut tap_end = g.taps();
-        // Last to first, as within a piece.
-        for taps in pieces(0..g.taps(), at_once(recorder.gpu(), g.taps(), looped)) {
-            let tap_first = tap_end - (taps.end - taps.start);
-            self.input_pieces(chunk, strip, all.clone(), &mut |piece, grad_input| {
-                let params = col2im::Params {
-                    image_first: piece.images.start,
-                    images: piece.images.end - piece.images.start,
-                    pixel_first: piece.pixels.start,
-                    pixels: piece.pixels.end - piece.pixels.start,
-                    run_first: piece.runs.start,
-                    runs: piece.runs.end - piece.runs.start,
-                    lane_first: piece.lanes.start,
-                    lane_end: piece.lanes.end,
-                    tap_first,
-                    tap_end,
-                    accumulate: (self.accumulates(strip) || tap_end < g.taps()).into(),
-                    ..common
-                };
-                let parts = [grad_columns, grad_input, &tables.block_table.part()];
-                col2im::col2im(recorder, columns.form, params, parts)
-            })?;
-            tap_end = tap_first;
-        }
-        Ok(())
+        let some_taps = at_once(recorder.gpu(), g.taps(), looped);
+        let images = self.images_of(chunk, strip);
+        grad_input.within(recorder, &images, &reached, self.accumulates(strip), |recorder, grad_input| {
+            let mut tap_end = g.taps();
+            // Last to first, as within a piece.
+            while tap_end > 0 {
+                let tap_first = tap_end.saturating_sub(some_taps);
+                let all = [0..tables.block_runs.len() as u32, reached.clone()];
+                self.input_pieces((grad_input, 0), strip, all, &mut |piece, grad_input| {
+                    let params = col2im::Params {
+                        image_first: piece.images.start,
+                        images: piece.images.end - piece.images.start,
+                        pixel_first: piece.pixels.start,
+                        pixels: piece.pixels.end - piece.pixels.start,
+                        plane: piece.plane,
+                        run_first: piece.runs.start,
+                        runs: piece.runs.end - piece.runs.start,
+                        lane_first: piece.lanes.start,
+                        lane_end: piece.lanes.end,
+                        tap_first,
+                        tap_end,
+                        accumulate: (self.accumulates(strip) || tap_end < g.taps()).into(),
+                        ..common
+                    };
+                    let parts = [grad_columns, grad_input, &tables.block_table.part()];
+                    col2im::col2im(recorder, columns.form, params, parts)
+                })?;
+                tap_end = tap_first;
+            }
+            Ok(())
+        })
     }
 
     /// The gradient of the input of a deformable window: the samples of each cell in a chain, and each pixel adds up four of these.
+    ///
+    /// Where the samples of a strip are few beside the pixels of an image, all but the first chains of an image cost what follows from the samples:
+    /// heads are kept empty in between, and pixels without samples are not looked at.
     fn deformed(
         &self,
         recorder: &mut Recorder,
@@ -394,23 +423,30 @@ impl<'a> Pass<'a> {
         grad_columns: &Part,
         scratch: &Scratch,
     ) -> Result<()> {
-        let Some(chains) = &scratch.chains else { return Ok(()) };
+        let (Some(chains), Some(grad_input)) = (&scratch.chains, chunk.grad_input) else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, places, cells: cells_of } = samples;
         let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
+        let gpu = recorder.gpu().clone();
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
         let image_rows = rows / images;
         let followers = chains.followers.part("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
-        for offset_groups in pieces(0..deformation.offset_groups, chains.offset_groups) {
+        let of_groups = pieces(0..deformation.offset_groups, chains.offset_groups);
+        let all = of_groups.flat_map(|groups| pieces(0..height, chains.rows).map(move |band| (groups.clone(), band)));
+        for (index, (offset_groups, band)) in all.enumerate() {
             let groups = offset_groups.end - offset_groups.start;
             let run = |offset_group: u32| tables.block_runs.partition_point(|run| run[1] < offset_group) as u32;
             let runs = run(offset_groups.start)..run(offset_groups.end);
-            for band in pieces(0..height, chains.rows) {
-                let cell_first = band.start * (width + 1);
-                let cells = cells(&g, band.end - band.start) as u32;
-                let heads = chains.heads.part("input", 0..u64::from(images) * u64::from(groups) * u64::from(cells))?;
-                let chain = chain_samples::Params {
+            let cell_first = band.start * (width + 1);
+            let cells = cells(&g, band.end - band.start) as u32;
+            let first = chains.kept.map_or(0, |heads| index as u64 * u64::from(heads));
+            let of_piece = first..first + u64::from(images) * u64::from(groups) * u64::from(cells);
+            let heads = chains.heads.part("input", of_piece)?;
+            let table = tables.block_table.part();
+            let chain = |chained: Range<u32>| {
+                let emptied = chains.kept.is_some() && (strip.pixels.start > 0 || chained.start > 0);
+                chain_samples::Params {
                     images,
                     image_rows,
                     rows,
@@ -418,52 +454,75 @@ impl<'a> Pass<'a> {
                     offset_groups: groups,
                     cell_first,
                     cells,
-                    owned: chain_samples::owned(recorder.gpu().capabilities(), images * groups, cells),
-                    ..Default::default()
-                };
-                let common = deform_col2im::Params {
-                    plane: height * width,
-                    width,
-                    channels,
-                    strip_pixels: strip.len(),
-                    taps: g.taps(),
-                    quads_per_group: columns.quads_per_group(),
-                    offset_group_first: offset_groups.start,
-                    offset_groups: groups,
-                    cell_first,
-                    cells,
-                    ..Default::default()
-                };
-                let chaining = |row_end| chain_samples::Params { row_end, ..chain }.iterations();
-                let adding = |chained| deform_col2im::Params { chained, ..common }.iterations();
-                let gpu = recorder.gpu();
-                let at_a_time = at_once(gpu, image_rows, chaining).min(at_once(gpu, image_rows, adding));
-                for chained in pieces(0..image_rows, at_a_time) {
-                    let chain = chain_samples::Params { row_first: chained.start, row_end: chained.end, ..chain };
-                    chain_samples(recorder, chain, [cells_of, &followers, &heads])?;
-                    let all = [runs.clone(), band.start * width..band.end * width];
-                    self.input_pieces(chunk, strip, all, &mut |piece, grad_input| {
-                        let params = deform_col2im::Params {
-                            image_first: piece.images.start,
-                            images: piece.images.end - piece.images.start,
-                            pixel_first: piece.pixels.start,
-                            pixels: piece.pixels.end - piece.pixels.start,
-                            run_first: piece.runs.start,
-                            runs: piece.runs.end - piece.runs.start,
-                            lane_first: piece.lanes.start,
-                            lane_end: piece.lanes.end,
-                            chained: chained.end - chained.start,
-                            accumulate: (self.accumulates(strip) || chained.start > 0).into(),
-                            ..common
-                        };
-                        let table = tables.block_table.part();
-                        let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
-                        deform_col2im::deform_col2im(recorder, columns.form, params, parts)
-                    })?;
+                    owned: chain_samples::owned(gpu.capabilities(), images * groups, cells, emptied),
+                    row_first: chained.start,
+                    row_end: chained.end,
+                    emptied: emptied.into(),
+                }
+            };
+            let common = deform_col2im::Params {
+                width,
+                channels,
+                strip_pixels: strip.len(),
+                taps: g.taps(),
+                quads_per_group: columns.quads_per_group(),
+                offset_group_first: offset_groups.start,
+                offset_groups: groups,
+                cell_first,
+                cells,
+                image_rows,
+                ..Default::default()
+            };
+            let chaining = |row_end| chain(0..row_end).iterations();
+            let adding = |chained| deform_col2im::Params { chained, ..common }.iterations();
+            let at_a_time = at_once(&gpu, image_rows, chaining).min(at_once(&gpu, image_rows, adding));
+            for chained in pieces(0..image_rows, at_a_time) {
+                let chain = chain(chained.clone());
+                chain_samples(recorder, chain, [cells_of, &followers, &heads])?;
+                let all = [runs.clone(), band.start * width..band.end * width];
+                let before = self.images_of(chunk, strip).start;
+                self.input_pieces((grad_input, before), strip, all, &mut |piece, grad_input| {
+                    let params = deform_col2im::Params {
+                        image_first: piece.images.start,
+                        images: piece.images.end - piece.images.start,
+                        pixel_first: piece.pixels.start,
+                        pixels: piece.pixels.end - piece.pixels.start,
+                        plane: piece.plane,
+                        run_first: piece.runs.start,
+                        runs: piece.runs.end - piece.runs.start,
+                        lane_first: piece.lanes.start,
+                        lane_end: piece.lanes.end,
+                        chained: chained.end - chained.start,
+                        accumulate: (self.accumulates(strip) || chained.start > 0).into(),
+                        ..common
+                    };
+                    if chain.emptied != 0 {
+                        let parts = [grad_columns, grad_input, &table, places, &followers, &heads, cells_of];
+                        return deform_col2im_touched(recorder, columns.form, params, parts);
+                    }
+                    let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
+                    deform_col2im::deform_col2im(recorder, columns.form, params, parts)
+                })?;
+                if chains.kept.is_some() {
+                    let params = unchain_samples::Params {
+                        images,
+                        image_rows,
+                        rows,
+                        offset_group_first: offset_groups.start,
+                        offset_groups: groups,
+                        cell_first,
+                        cells,
+                    };
+                    unchain_samples(recorder, params, [cells_of, &heads])?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// The images of a strip, counted over its chunk.
+    fn images_of(&self, chunk: &Chunk, strip: &Strip) -> Range<u32> {
+        strip.images.start - chunk.images.start..strip.images.end - chunk.images.start
     }
 
     /// Whether a strip adds to the gradient of the input: an image's first strip has nothing before it.
@@ -471,18 +530,16 @@ impl<'a> Pass<'a> {
         matches!(self.gradients.input, Some(Destination::Add(_))) || strip.pixels.start > 0
     }
 
-    /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, in pieces that can be bound; where the
-    /// gradient of the input is not wanted, nothing.
+    /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, the first of which is image `before` of the
+    /// gradient, in pieces that can be bound.
     fn input_pieces(
         &self,
-        chunk: &Chunk,
+        (grad_input, before): (&StripPlanes, u32),
         strip: &Strip,
         [runs, pixels]: [Range<u32>; 2],
         dispatch: &mut impl FnMut(InputPiece, &Part) -> Result<()>,
     ) -> Result<()> {
-        let Some(grad_input) = chunk.grad_input else { return Ok(()) };
         let block_runs = &self.tables.block_runs;
-        let before = strip.images.start - chunk.images.start;
         let images = strip.images.end - strip.images.start;
         in_pieces([0..images, runs, 0..RUN_CHANNELS, pixels], &mut |[images, runs, lanes, pixels]| {
             let [.., first, _] = block_runs[runs.start as usize];
@@ -495,8 +552,13 @@ impl<'a> Pass<'a> {
             let channels = first + lanes.start..last + last_channels;
             let elements = grad_input.elements(&(before + images.start..before + images.end), &channels, pixels);
             let part = grad_input.tensor.part("grad_input", elements)?;
-            let piece =
-                InputPiece { images: images.clone(), runs: runs.clone(), pixels: pixels.clone(), lanes: lanes.clone() };
+            let piece = InputPiece {
+                images: images.clone(),
+                runs: runs.clone(),
+                pixels: pixels.clone(),
+                lanes: lanes.clone(),
+                plane: grad_input.plane,
+            };
             dispatch(piece, &part)
         })
     }
@@ -506,7 +568,7 @@ impl<'a> Pass<'a> {
         &self,
         recorder: &mut Recorder,
         samples: &Samples,
-        chunk: &Chunk,
+        (chunk, packed): (&Chunk, &PackedImages),
         strip: &Strip,
         [grad_columns, gradients]: [&Part; 2],
         kept: Kept,
@@ -514,12 +576,11 @@ impl<'a> Pass<'a> {
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, places, cells } = samples;
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
-        let images = chunk.images.end - chunk.images.start;
-        let bands = 0..images * height * width;
+        let bands = packed.bands().count();
         let quads_per_group = columns.quads_per_group();
         let looped = |runs| sample_gradients::Params { runs, quads_per_group, ..Default::default() }.iterations();
         let some_runs = at_once(recorder.gpu(), tables.sample_runs, looped);
-        for (band, packed) in columns.bands(recorder.gpu(), images).zip(chunk.packed) {
+        for (index, (band, packed)) in packed.bands().enumerate() {
             for runs in pieces(0..tables.sample_runs, some_runs) {
                 let params = sample_gradients::Params {
                     pixels: strip.len(),
@@ -534,8 +595,8 @@ impl<'a> Pass<'a> {
                     band_pixels: band.end - band.start,
                     border: border(deformation.border),
                     edge_zero: (deformation.edge_derivative == EdgeDerivative::Zero).into(),
-                    accumulate: (band.start > 0 || runs.start > 0).into(),
-                    last: (band.end == bands.end && runs.end == tables.sample_runs).into(),
+                    accumulate: (index > 0 || runs.start > 0).into(),
+                    last: (index + 1 == bands && runs.end == tables.sample_runs).into(),
                     run_first: runs.start,
                     runs: runs.end - runs.start,
                 };
@@ -605,4 +666,6 @@ struct InputPiece {
     pixels: Range<u32>,
     /// Channels of a run, where there is one.
     lanes: Range<u32>,
+    /// Pixels of a plane of what is bound.
+    plane: u32,
 }

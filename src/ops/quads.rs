@@ -28,9 +28,9 @@ pub(super) fn panel_places(rows: u32, quads: u32) -> u64 {
     Form::Panels.filled_rows(rows) * u64::from(quads)
 }
 
-/// The form that a device wants for matrices, the largest of so many bytes, where it binds so many bytes of a buffer at once.
+/// The form that a device wants for matrices, the largest of so many bytes, rows filled up, where it binds so many bytes of a buffer at once.
 pub(super) fn form(gpu: &Gpu, largest: u64, bound: u64) -> Form {
-    let fits = largest <= Image::MOST_BYTES / 4 * 3 && bound <= bindable(gpu);
+    let fits = largest <= Image::most_bytes(gpu) && bound <= bindable(gpu);
     if gpu.capabilities().images() && fits { Form::Panels } else { Form::Rows }
 }
 

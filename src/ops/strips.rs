@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::backward::Destination;
 use super::convert::{Rows, round, widen};
-use super::pieces;
+use super::{bindable, pieces};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Recorder, Tensor};
+use crate::gpu::{Gpu, Recorder, Tensor};
+use crate::kernels::convert::CONVERT;
 
 /// All pixels of some images, or some of one.
 #[derive(Debug, Clone)]
@@ -52,7 +53,8 @@ pub(super) fn strips(
     })
 }
 
-/// A strip of a tensor (image, plane, pixel), in f32: in the tensor itself, or in workspace, which holds the strip alone.
+/// A strip of a tensor (image, plane, pixel), in f32: in the tensor itself, or in workspace, which holds the strip alone. That is so where the
+/// tensor does not hold f32, and where the strip's planes cannot be bound together in the tensor and can be in workspace.
 pub(super) struct StripPlanes {
     pub(super) tensor: Tensor,
     /// Planes of an image, and pixels of a plane.
@@ -91,19 +93,41 @@ impl StripPlanes {
         })
     }
 
+    /// Has `record` write some pixels of each of some of its images, counted over the strip, or add to them.
+    pub(super) fn within(
+        &self,
+        recorder: &mut Recorder,
+        images: &Range<u32>,
+        pixels: &Range<u32>,
+        accumulate: bool,
+        record: impl FnOnce(&mut Recorder, &Self) -> Result<()>,
+    ) -> Result<()> {
+        let one = images.end - images.start == 1;
+        let pixels = if one { pixels.clone() } else { 0..(images.end - images.start) * self.plane };
+        let strip = Strip { images: self.first_image + images.start..self.first_image + images.end, pixels };
+        let destination = if accumulate { Destination::Add(&self.tensor) } else { Destination::Write(&self.tensor) };
+        Self::write(recorder, destination, &strip, record)
+    }
+
     fn direct(tensor: &Tensor, strip: &Strip) -> Self {
         let [planes, plane] = planes(tensor);
         Self { tensor: tensor.clone(), planes, plane, first_image: strip.images.start, first_pixel: 0 }
     }
 
-    /// In workspace, where the tensor does not hold f32.
+    /// In workspace, where that is needed.
     fn wide(recorder: &mut Recorder, tensor: &Tensor, strip: &Strip) -> Result<Option<Self>> {
-        if tensor.dtype() == DType::F32 {
-            return Ok(None);
-        }
         let [planes, _] = planes(tensor);
         let pixels = strip.image_pixels();
         let plane = pixels.end - pixels.start;
+        if tensor.dtype() == DType::F32 {
+            let images = 0..strip.images.end - strip.images.start;
+            let Range { start, end } = Self::direct(tensor, strip).elements(&images, &(0..planes), &pixels);
+            let alone = u64::from(images.end) * u64::from(planes) * u64::from(plane);
+            let most = bindable(recorder.gpu()) / DType::F32.size();
+            if end - start <= most || alone > most {
+                return Ok(None);
+            }
+        }
         let tensor = recorder.workspace([strip.images.end - strip.images.start, planes, plane])?;
         Ok(Some(Self { tensor, planes, plane, first_image: 0, first_pixel: pixels.start }))
     }
@@ -116,6 +140,12 @@ impl StripPlanes {
         };
         element(images.start, planes.start, pixels.start)..element(images.end - 1, planes.end - 1, pixels.end)
     }
+}
+
+/// Compiles what strips of tensors of f32 need that have so many planes of so many pixels: see [`StripPlanes`].
+pub(super) fn compile(gpu: &Gpu, planes: u32, pixels: u32) -> Result<()> {
+    let large = u64::from(planes) * u64::from(pixels) * DType::F32.size() > bindable(gpu);
+    if large { gpu.compile(&CONVERT) } else { Ok(()) }
 }
 
 /// Planes of an image, and pixels of a plane.

@@ -11,6 +11,7 @@
 //! | recordings | drawn shapes are recorded, and not run: what is bound was taken |
 //! | loops | kernels' loops run as often as they state at most, and are cut where a device does not run them to their end |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
+//! | sizes | large images: rows and planes that do not fit at once, and work that grows with the image and no faster |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
 //! | convolution_gradients | the same for what samples; the same bits, whatever the strips; directional derivatives |
@@ -53,6 +54,7 @@ mod random;
 mod recordings;
 mod roi;
 mod shapes;
+mod sizes;
 mod strategies;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]

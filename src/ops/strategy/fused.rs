@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::super::columns::{Columns, Field, Sampler};
+use super::super::columns::{Columns, Field, PackedImages, Sampler};
 use super::super::convert::rounded;
-use super::super::quads::Quads;
 use super::super::strips::{Strip, StripPlanes, strips, wide_bytes};
 use super::super::sums::Sums;
 use super::super::weight::{Packed, PackedWeight, Packing, Weight};
@@ -360,13 +359,13 @@ impl FusedConvolution {
         let bytes = FORWARD_BYTES.saturating_sub(self.weight_bytes()).max(LEAST_STRIP_BYTES);
         let pixels = (bytes / wide.max(1)).clamp(1, u32::MAX.into()) as u32;
         let most = [(pixels / im2col.out_pixels()).max(1), pixels];
-        let packed = self.columns.packed(recorder, chunk)?;
+        let mut packed = self.columns.packed(recorder, chunk, im2col.out_pixels())?;
         for images in pieces(0..im2col.batch, chunk) {
-            self.columns.pack(recorder, sampler.input, images.clone(), &packed)?;
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
+                self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
                 StripPlanes::write(recorder, output.into(), &strip, |recorder, output| {
                     let field = self.columns.field(recorder, sampler, &strip)?;
-                    let (packed, chunk, strip, field) = (&packed[..], &images, &strip, field.as_ref());
+                    let (packed, chunk, strip, field) = (&packed, &images, &strip, field.as_ref());
                     let call = Call { convolution: self, packed, chunk, strip, field, weight, bias, output };
                     for (groups, terms) in self.weight_pieces(&gpu) {
                         for pixels in pieces(strip.pixels.clone(), self.strip_pixels(&gpu, &groups, &terms)) {
@@ -417,7 +416,7 @@ impl FusedConvolution {
 /// What the dispatches of a strip have in common.
 struct Call<'a> {
     convolution: &'a FusedConvolution,
-    packed: &'a [Quads],
+    packed: &'a PackedImages,
     /// The images that are packed.
     chunk: &'a Range<u32>,
     strip: &'a Strip,
@@ -465,7 +464,7 @@ impl Call<'_> {
             output_split: g.output_shape().elements() as u32,
             ..Default::default()
         };
-        for (band, packed) in of_images.bands(recorder.gpu(), chunk.end - chunk.start).zip(packed) {
+        for (index, (band, packed)) in packed.bands().enumerate() {
             let packed = packed.part("input")?;
             let window = columns::Params {
                 pixel_first: pixels.start,
@@ -473,7 +472,7 @@ impl Call<'_> {
                 ..of_images.window(chunk, strip, &band)
             };
             of_images.with_offsets(field, strip, window, &mut |window, offsets| {
-                let first = terms.start == 0 && band.start == 0 && window.point_first == 0;
+                let first = terms.start == 0 && index == 0 && window.point_first == 0;
                 let window = columns::Params { accumulate: (!first).into(), ..window };
                 let params = fused::Params { biased: (first && bias.is_some()).into(), ..params };
                 let parts = [&packed, &weight, &quads, bias.as_ref().unwrap_or(&weight), &output];

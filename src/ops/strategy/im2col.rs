@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use super::super::columns::{Columns, Sampler, form};
+use super::super::columns::{Columns, PackedImages, Sampler, form};
 use super::super::matmul::{self, Elements, Output, Product};
 use super::super::quads::Quads;
-use super::super::strips::{StripPlanes, strips, wide_bytes};
+use super::super::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use super::super::weight::{Packed, PackedWeight, Packing, Weight};
 use super::super::{in_pieces, pieces};
 use super::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{Conv2dGeometry, Deformation};
-use crate::gpu::{Gpu, Part, Recorder, Tensor};
+use crate::geometry::{Conv2dGeometry, Deformation, Im2colGeometry};
+use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::columns::ColumnsLayout;
+use crate::kernels::conv2d_direct::{self, CONV2D_DIRECT};
 use crate::kernels::form::Form;
 use crate::kernels::pack_weight;
 
@@ -41,7 +42,11 @@ impl Im2colConvolution {
         let layout = (ColumnsLayout::Quads, form);
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
         columns.compile(gpu)?;
+        strips::compile(gpu, geometry.out_channels, geometry.im2col.out_pixels())?;
         pack_weight::PACK_WEIGHT.of(weight).compile(gpu, form)?;
+        if is_direct(gpu, &geometry, &columns) {
+            gpu.compile(&CONV2D_DIRECT)?;
+        }
         matmul::compile(gpu)?;
         let packing = Packing::new(Strategy::Im2col, form, &geometry, deformation.as_ref());
         Ok(Self { geometry, columns, packing })
@@ -159,12 +164,20 @@ impl Im2colConvolution {
         let wide = wide_bytes([sampler.offset, sampler.mask, Some(output)].into_iter().flatten());
         let bytes = self.strip_bytes(self.columns.pixel_bytes() + wide);
         let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, wide);
-        let packed = self.columns.packed(recorder, chunk)?;
         let [_, strip] = most;
+        let mut packed = self.columns.packed(recorder, chunk, strip)?;
+        let direct = is_direct(recorder.gpu(), g, &self.columns);
+        let strip = if direct { 1 } else { strip };
         let columns = Quads::workspace(recorder, self.columns.form, [g.groups, strip, depth as u32 / 4])?;
         for images in pieces(0..im2col.batch, chunk) {
-            self.columns.pack(recorder, sampler.input, images.clone(), &packed)?;
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
+                self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
+                if direct {
+                    StripPlanes::write(recorder, output.into(), &strip, |recorder, output| {
+                        self.direct(recorder, (&images, &strip), &packed, packed_weight, bias, output)
+                    })?;
+                    continue;
+                }
                 let columns = columns.with_rows(strip.len());
                 let part = columns.part("columns")?;
                 self.columns.sample(recorder, sampler, &images, &strip, &packed, &part)?;
@@ -199,6 +212,82 @@ impl Im2colConvolution {
         }
         Ok(())
     }
+}
+
+impl Im2colConvolution {
+    /// Records a strip of a chunk of images without columns, in as many pieces as the output needs to be bound.
+    fn direct(
+        &self,
+        recorder: &mut Recorder,
+        (chunk, strip): (&Range<u32>, &Strip),
+        packed: &PackedImages,
+        weight: &Quads,
+        bias: Option<&Tensor>,
+        output: &StripPlanes,
+    ) -> Result<()> {
+        let (g, columns) = (&self.geometry, &self.columns);
+        let Im2colGeometry { height, width, window, out_width, .. } = g.im2col;
+        let rows = g.group_out_channels();
+        let images = 0..strip.images.end - strip.images.start;
+        let bias_part = match bias {
+            Some(bias) => bias.part("bias", 0..g.out_channels.into())?,
+            None => recorder.workspace([1])?.part("bias", 0..1)?,
+        };
+        for (band, packed) in packed.bands() {
+            let packed = packed.part("input")?;
+            in_pieces([0..g.groups, strip.pixels.clone()], &mut |[groups, pixels]| {
+                // Of several images all pixels are bound.
+                let bound = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
+                let channels = groups.start * rows..groups.end * rows;
+                let output_part = output.tensor.part("output", output.elements(&images, &channels, &bound))?;
+                let params = conv2d_direct::Params {
+                    pixel_first: pixels.start,
+                    pixels: pixels.end - pixels.start,
+                    out_width,
+                    out_pixels: g.im2col.out_pixels(),
+                    height,
+                    width,
+                    kernel_height: window.kernel[0],
+                    kernel_width: window.kernel[1],
+                    stride_y: window.stride[0],
+                    stride_x: window.stride[1],
+                    padding_top: window.padding[0],
+                    padding_left: window.padding[1],
+                    dilation_y: window.dilation[0],
+                    dilation_x: window.dilation[1],
+                    quads: columns.packing.quads.len() as u32,
+                    quads_per_group: columns.quads_per_group(),
+                    band_first: columns.band_first(chunk, strip, &band),
+                    group_first: groups.start,
+                    groups: groups.end - groups.start,
+                    rows,
+                    biased: bias.is_some().into(),
+                    bias_first: bias_part.first,
+                    // Of channel 0 and pixel 0, wraps where these are not bound.
+                    output_first: output_part
+                        .first
+                        .wrapping_sub(channels.start.wrapping_mul(output.plane))
+                        .wrapping_sub(bound.start),
+                    output_image: g.out_channels * output.plane,
+                    output_plane: output.plane,
+                };
+                let parts = [&packed, &weight.part("weight")?, &bias_part, &output_part];
+                conv2d_direct::conv2d_direct(recorder, params, parts)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the products of a plain window are so narrow that columns are not worth making, on devices with images.
+fn is_direct(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> bool {
+    let [kernel_height, kernel_width] = geometry.im2col.window.kernel;
+    let (quads_per_group, rows) = (columns.quads_per_group(), geometry.group_out_channels());
+    let looped = conv2d_direct::Params { kernel_height, kernel_width, quads_per_group, rows, ..Default::default() };
+    columns.form == Form::Panels
+        && columns.deformation.is_none()
+        && rows <= conv2d_direct::MOST_ROWS
+        && gpu.capabilities().check_iterations("weight", looped.iterations()).is_ok()
 }
 
 /// Some rows of a packed weight, and the output channel from which the weight is bound.

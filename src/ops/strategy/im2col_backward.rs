@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::super::backward::{Destination, Gradient};
 use super::super::channels_last::{ChannelsLast, channel_quads};
-use super::super::columns::Sampler;
+use super::super::columns::{PackedImages, Sampler};
 use super::super::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
 use super::super::matmul::{self, Elements, Output, Product, product};
 use super::super::pieces;
@@ -98,7 +98,11 @@ impl Im2colConvolution {
             if let Some(packed) = &packed_weight {
                 self.pack_into(recorder, weight, packed, group_rows)?;
             }
-            let packed = if reads_input(gradients) { columns.packed(recorder, chunk)? } else { Vec::new() };
+            let mut packed = if reads_input(gradients) {
+                columns.packed(recorder, chunk, blocks.strip_pixels())?
+            } else {
+                PackedImages::NONE
+            };
             let pass = Pass::new(recorder, &backward.columns, columns, sampler, gradients, blocks)?;
             let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
             let strip_shape = [g.groups, blocks.strip_pixels(), depth as u32 / 4];
@@ -109,8 +113,9 @@ impl Im2colConvolution {
             let kept_columns = apart.then(|| columns_workspace(recorder)).transpose()?;
             let mut accumulate = false;
             for images in pieces(0..g.im2col.batch, chunk) {
-                pass.chunk(recorder, images, &packed, |recorder, chunk| {
+                pass.chunk(recorder, images, |recorder, chunk| {
                     for strip in blocks.strips(chunk.images.clone()) {
+                        columns.pack(recorder, sampler.input, &chunk.images, &strip, &mut packed)?;
                         backward.grad_output.pack(recorder, "grad_output", grad_output, strip.each_image(), &grads)?;
                         let grads = grads.with_rows(strip.len());
                         let grad_columns = strip_columns.with_rows(strip.len());
@@ -120,7 +125,8 @@ impl Im2colConvolution {
                         if let Some(weight) = &packed_weight {
                             products.grad_columns(recorder, weight, &grad_columns)?;
                         }
-                        let kept = pass.strip(recorder, chunk, &strip, &grad_columns, kept_columns.as_ref())?;
+                        let kept =
+                            pass.strip(recorder, (chunk, &packed), &strip, &grad_columns, kept_columns.as_ref())?;
                         let Some(of_weight) = &of_weight else { continue };
                         let strip_columns = kept_columns.unwrap_or(grad_columns);
                         if !kept {

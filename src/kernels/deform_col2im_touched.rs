@@ -1,0 +1,18 @@
+pub(crate) use super::deform_col2im::Params;
+use super::deform_col2im::chains;
+use super::form::{ByForm, Form};
+use crate::error::Result;
+use crate::gpu::{Part, Recorder};
+
+pub(crate) static DEFORM_COL2IM_TOUCHED: ByForm = chains!("deform_col2im_touched", "deform_col2im_touched.wgsl");
+
+pub(crate) fn deform_col2im_touched(
+    recorder: &mut Recorder,
+    form: Form,
+    params: Params,
+    bindings: [&Part; 7],
+) -> Result<()> {
+    let params = Params { grad_input_first: bindings[1].first, ..params };
+    let rows = u64::from(params.images) * u64::from(params.image_rows) * u64::from(params.runs);
+    recorder.dispatch(DEFORM_COL2IM_TOUCHED.of(form), &params, &bindings, 4 * rows, 4 * rows * 16)
+}

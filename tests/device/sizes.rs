@@ -1,0 +1,154 @@
+use fastrand::Rng;
+use pliant::geometry::*;
+use pliant::{Conv2dPlan, DType, DeformConv2dPlan, Recorder, Tensor, TensorSpec};
+
+use crate::limits::with_limits;
+use crate::shapes::deform_conv2d;
+use crate::support::problem::{Implementation, Problem, Storage, Ways};
+use crate::support::random::normal;
+use crate::{check_backward_on, check_on, gpu};
+
+/// Forward and backward, by the strategy that the device wants.
+fn check_with(gpu: &pliant::Gpu, problem: &Problem, storage: Storage) {
+    let device = Implementation::Device { gpu, strategy: None, storage };
+    let checked = check_on(problem, device).and_then(|()| check_backward_on(problem, 90, device, Ways::One));
+    if let Err(failure) = checked {
+        panic!("{storage:?}: {failure}\n{}", problem.describe());
+    }
+}
+
+fn conv2d(rng: &mut Rng, op: Conv2d, input: [u32; 4], weight: [u32; 4]) -> Problem {
+    let inputs = Conv2dInputs {
+        input: normal(rng, input, 1.0),
+        weight: normal(rng, weight, 1.0),
+        bias: Some(normal(rng, [weight[0]], 1.0)),
+    };
+    Problem::Conv2d(op, inputs)
+}
+
+/// Packed images take 32 MiB at a time: a quad of 2^21 pixels. The first of each pair fits, the second does not.
+#[test]
+fn rows_of_a_large_image_are_packed_as_they_are_reached() {
+    let rng = &mut Rng::with_seed(91);
+    let same = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let sparse = Conv2d { stride: [5, 2], padding: [9, 1, 70, 0], dilation: [3, 2], ..Conv2d::default() };
+    for width in [1456, 1457] {
+        check_with(gpu(), &conv2d(rng, same, [1, 3, 1440, width], [1, 3, 3, 3]), Storage::F32);
+        check_with(gpu(), &conv2d(rng, sparse, [1, 4, 1440, width], [2, 4, 5, 3]), Storage::F32);
+        let grouped = Conv2d { groups: 2, ..same };
+        check_with(gpu(), &conv2d(rng, grouped, [1, 4, 720, width], [4, 2, 3, 3]), Storage::F32);
+    }
+    // Strips of windows that reach nothing but padding.
+    let beside = Conv2d { padding: [400, 0, 400, 0], ..Conv2d::default() };
+    check_with(gpu(), &conv2d(rng, beside, [1, 1, 1440, 1457], [1, 1, 2, 1]), Storage::F32);
+}
+
+/// One plane fits a binding of 64 KiB and four do not, or not even one does.
+#[test]
+fn planes_beyond_a_binding_are_done_in_parts() {
+    let gpu = &with_limits(|limits| limits.max_storage_buffer_binding_size = 64 << 10);
+    let rng = &mut Rng::with_seed(92);
+    for [height, width] in [[126, 130], [127, 131]] {
+        let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+        check_with(gpu, &conv2d(rng, op, [1, 3, height, width], [1, 3, 3, 3]), Storage::F32);
+        let op = Conv2d { groups: 2, ..op };
+        check_with(gpu, &conv2d(rng, op, [2, 6, height, width], [4, 3, 3, 3]), Storage::F32);
+        for (groups, offset_groups) in [(1, 1), (1, 2), (2, 4)] {
+            let op = DeformConv2d { padding: [1; 4], groups, offset_groups, ..DeformConv2d::default() };
+            let weight = [4, 8 / groups, 3, 3];
+            let problem = deform_conv2d(rng, op, [1, 8, height, width], weight, true, 3.0);
+            check_with(gpu, &problem, Storage::F32);
+            check_with(gpu, &problem, Storage::new(DType::F16, DType::F16));
+        }
+    }
+}
+
+/// Each strip has few samples beside the pixels of the image, near where they belong or anywhere.
+#[test]
+fn gradients_of_large_images_are_right() {
+    let rng = &mut Rng::with_seed(93);
+    let op = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
+    for (offset_groups, sigma) in [(1, 2.0), (2, 300.0)] {
+        let op = DeformConv2d { offset_groups, ..op };
+        check_with(gpu(), &deform_conv2d(rng, op, [1, 2, 600, 601], [1, 2, 3, 3], true, sigma), Storage::F32);
+    }
+    // All samples of many strips in one cell.
+    let mut crowded = deform_conv2d(rng, op, [2, 1, 600, 601], [1, 1, 1, 1], false, 0.0);
+    if let Problem::DeformConv2d(_, inputs) = &mut crowded {
+        let (height, width) = (602, 603);
+        for (index, offset) in inputs.offset.elements.iter_mut().enumerate() {
+            let (axis, y, x) = (index / (height * width) % 2, index / width % height, index % width);
+            *offset = 300.25 - [y, x][axis] as f32;
+        }
+    }
+    check_with(gpu(), &crowded, Storage::F32);
+}
+
+/// What is recorded, dispatches and the work that they state, grows with the image and no faster; workspace beside a packed image does not.
+#[test]
+fn work_for_each_pixel_does_not_grow_with_the_image() {
+    let gpu = &with_limits(|_| {});
+    let per_pixel = |side: u32, offset_groups: u32, groups: u32, backward: bool| {
+        gpu.trim();
+        let channels = 4 * groups;
+        let tensor = |shape: [u32; 4]| Tensor::new(gpu, shape, DType::F32).unwrap();
+        let input = &tensor([1, channels, side, side]);
+        let weight = &tensor([channels, channels / groups, 3, 3]);
+        let output = &tensor([1, channels, side, side]);
+        let points = 9 * offset_groups;
+        let field = (offset_groups > 0).then(|| [2, 1].map(|axes| tensor([1, axes * points, side, side])));
+        let mut recorder = Recorder::new(gpu);
+        let spec = |tensor: &&Tensor| -> TensorSpec { tensor.spec() };
+        match &field {
+            None => {
+                let inputs = Conv2dInputs { input, weight, bias: None };
+                let op = Conv2d { padding: [1; 4], groups, ..Conv2d::default() };
+                let plan = Conv2dPlan::new(gpu, &op, &inputs.map(spec)).unwrap();
+                if backward {
+                    let wanted = Conv2dGradients { input: Some(()), weight: Some(()), bias: None };
+                    plan.backward(&mut recorder, &inputs, output, &wanted).unwrap();
+                } else {
+                    plan.forward_into(&mut recorder, &inputs, output).unwrap();
+                }
+            }
+            Some([offset, mask]) => {
+                let inputs = DeformConv2dInputs { input, offset, mask: Some(mask), weight, bias: None };
+                let op = DeformConv2d { padding: [1; 4], groups, offset_groups, ..DeformConv2d::default() };
+                let plan = DeformConv2dPlan::new(gpu, &op, &inputs.map(spec)).unwrap();
+                if backward {
+                    let wanted = DeformConv2dGradients {
+                        input: Some(()),
+                        offset: Some(()),
+                        mask: Some(()),
+                        weight: Some(()),
+                        bias: None,
+                    };
+                    plan.backward(&mut recorder, &inputs, output, &wanted).unwrap();
+                } else {
+                    plan.forward_into(&mut recorder, &inputs, output).unwrap();
+                }
+            }
+        }
+        let pixels = f64::from(side) * f64::from(side);
+        [recorder.len() as f64 / pixels, recorder.work() as f64 / pixels]
+    };
+    for (offset_groups, groups, sides) in
+        [(0, 1, [512, 2048, 4096]), (0, 4, [512, 1024, 3000]), (1, 1, [512, 1024, 3000]), (4, 1, [512, 1024, 1536])]
+    {
+        for backward in [false, true] {
+            let [small, larger @ ..] = sides.map(|side| per_pixel(side, offset_groups, groups, backward));
+            for (side, large) in sides[1..].iter().zip(larger) {
+                let case = format!("{side}, {offset_groups} offset groups, {groups} groups, backward {backward}");
+                // Small images have few strips, so that a dispatch more or less counts.
+                assert!(large[1] <= 1.5 * small[1], "{case}: work of {large:?} a pixel; {small:?} at {}", sides[0]);
+                if gpu.capabilities().software() {
+                    assert!(
+                        large[0] <= 2.0 * small[0],
+                        "{case}: {large:?} dispatches a pixel; {small:?} at {}",
+                        sides[0]
+                    );
+                }
+            }
+        }
+    }
+}
