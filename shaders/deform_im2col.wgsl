@@ -19,9 +19,6 @@ fn deform_im2col(
     }
     let run = table_entry(mine.run);
     let at = run.y * params.taps + mine.tap - params.point_first;
-    if at >= params.points {
-        return;
-    }
     let out_pixel = divide(params.pixel_first + mine.pixel, params.out_pixels);
     let near = modulated_neighbours(out_pixel.x, out_pixel.y, mine.tap, at);
     let in_band = near.pixel + out_pixel.x * params.height * params.width - params.band_first;

@@ -7,6 +7,7 @@
 //              its columns: table_rows, table_panels
 //
 // Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
+// A dispatch does `runs` runs from run_first on, and tap_count taps of each from tap_first on.
 // One invocation does one run of one tap of one output pixel. Those of pixels that lie together in the columns follow one another.
 
 // What an invocation does: an output pixel, counted from pixel_first, one of its taps, and a run.
@@ -19,7 +20,7 @@ struct Share {
 
 fn share(invocation: u32) -> Share {
     let by_run = divide(invocation / ROWS_TOGETHER, params.runs);
-    let by_tap = divide(by_run.x, params.taps);
+    let by_tap = divide(by_run.x, params.tap_count);
     let pixel = by_tap.x * ROWS_TOGETHER + invocation % ROWS_TOGETHER;
-    return Share(pixel, by_tap.y, by_run.y, pixel < params.pixels);
+    return Share(pixel, params.tap_first + by_tap.y, params.run_first + by_run.y, pixel < params.pixels);
 }

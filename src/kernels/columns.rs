@@ -22,7 +22,10 @@ params!(
     channels,
     quads,
     quads_per_group,
+    run_first,
     runs,
+    tap_first,
+    tap_count,
     band_first,
     band_pixels,
     accumulate,
@@ -55,12 +58,13 @@ impl Loops for Params {
 
 impl Params {
     pub(super) fn invocations(&self, form: Form) -> u64 {
-        form.filled_rows(self.pixels) * u64::from(self.taps) * u64::from(self.runs)
+        form.filled_rows(self.pixels) * u64::from(self.tap_count) * u64::from(self.runs)
     }
 
     /// Elements of the columns that it makes.
     pub(super) fn elements(&self) -> u64 {
-        u64::from(self.pixels) * u64::from(self.taps) * u64::from(self.quads) * 4
+        let quads = u64::from(self.quads).min(u64::from(self.runs) * u64::from(RUN_QUADS));
+        u64::from(self.pixels) * u64::from(self.tap_count) * quads * 4
     }
 }
 

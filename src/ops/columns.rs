@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
 use super::quads::{self, Quads};
-use super::strips::{self, Strip, StripPlanes, strips};
+use super::strips::{Strip, StripPlanes, strips};
 use super::{bindable, in_pieces, pieces};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -143,7 +143,8 @@ pub(super) struct Columns {
     layout: ColumnsLayout,
     pub(super) form: Form,
     pub(super) packing: ChannelsLast,
-    runs: u32,
+    /// The offset group of each run, ascending.
+    run_offset_groups: Vec<u32>,
     channel_runs: Constant,
 }
 
@@ -161,18 +162,15 @@ impl Columns {
         let packing = ChannelsLast::new(gpu, form, data, [im2col.channels, pixels], quads)?;
         let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, (layout, form));
         let channel_runs = quads::table(gpu, form, "pliant channel_runs", &runs)?;
-        Ok(Self { im2col, groups, deformation, layout, form, packing, runs: runs.len() as u32, channel_runs })
+        let run_offset_groups = runs.iter().map(|[_, offset_group, ..]| *offset_group).collect();
+        Ok(Self { im2col, groups, deformation, layout, form, packing, run_offset_groups, channel_runs })
     }
 
     /// Compiles what makes the columns.
     pub(super) fn compile(&self, gpu: &Gpu) -> Result<()> {
         match self.deformation {
             None => im2col::compile(gpu, self.layout, self.form),
-            Some(deformation) => {
-                let planes = deformation.offset_layout.channels_per_point() * deformation.points(&self.im2col);
-                strips::compile(gpu, planes, self.im2col.out_pixels())?;
-                deform_im2col::compile(gpu, self.layout, self.form)
-            }
+            Some(_) => deform_im2col::compile(gpu, self.layout, self.form),
         }
     }
 
@@ -360,7 +358,8 @@ impl Columns {
             channels,
             quads: self.packing.quads.len() as u32,
             quads_per_group: self.quads_per_group(),
-            runs: self.runs,
+            runs: self.run_offset_groups.len() as u32,
+            tap_count: self.im2col.taps(),
             band_first: self.band_first(chunk, strip, band),
             band_pixels: band.end - band.start,
             ..Default::default()
@@ -390,17 +389,21 @@ impl Columns {
     ) -> Result<()> {
         let Some(Field { deformation, offset, mask }) = field else { return dispatch(params, None) };
         let layout = deformation.offset_layout;
-        let all = deformation.points(&self.im2col);
-        let [dy, dx] = layout.offset_planes(all);
-        let mask_planes = layout.mask_planes(all);
+        let points = deformation.points(&self.im2col);
+        let [dy, dx] = layout.offset_planes(points);
+        let mask_planes = layout.mask_planes(points);
         let mask = if layout.holds_mask() { Some(offset) } else { mask.as_ref() };
         let mask_plane = mask.map_or(0, |mask| mask.plane);
         let images = 0..strip.images.end - strip.images.start;
         // Of several images all pixels are bound.
         let pixels =
             if images.end == 1 { params.pixel_first..params.pixel_first + params.pixels } else { 0..params.out_pixels };
-        let all = 0..all;
-        in_pieces([all], &mut |[points]| {
+        let run = |offset_group: u32| self.run_offset_groups.partition_point(|of_run| *of_run < offset_group) as u32;
+        let taps = self.im2col.taps();
+        in_pieces([0..deformation.offset_groups, 0..taps], &mut |[offset_groups, some_taps]| {
+            // Of several offset groups all taps.
+            let points =
+                &(offset_groups.start * taps + some_taps.start..(offset_groups.end - 1) * taps + some_taps.end);
             let part = |argument, field: &StripPlanes, planes: Planes| {
                 field.tensor.part(argument, field.elements(&images, &planes.of(points), &pixels))
             };
@@ -412,6 +415,10 @@ impl Columns {
                 modulated: mask.is_some().into(),
                 point_first: points.start,
                 points: points.end - points.start,
+                run_first: run(offset_groups.start),
+                runs: run(offset_groups.end) - run(offset_groups.start),
+                tap_first: some_taps.start,
+                tap_count: some_taps.end - some_taps.start,
                 origin: pixels.start,
                 offset_y_first: offset_y.first,
                 offset_y_batch: dy.batch * offset.plane,

@@ -31,6 +31,9 @@ const BLOCK_BYTES: u64 = 16 << 20;
 const BACKWARD_BYTES: u64 = 54 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 
+/// The most samples of a strip in one offset group, where a pixel does not have more: what chains samples walks over all of them.
+const STRIP_SAMPLES: u32 = 40 << 10;
+
 /// A strip has as many blocks as take about this many bytes of columns, and no more than so many.
 const STRIP_BYTES: u64 = 10 << 20;
 const STRIP_BLOCKS: u64 = 64;
@@ -85,7 +88,8 @@ impl Blocks {
         let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
         let largest = pixel.max(samples).max(other);
         let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel);
-        let most = most.min(columns.most_of_packed(gpu)).max(1);
+        let sampled = columns.deformation.map_or(u32::MAX, |_| (STRIP_SAMPLES / columns.im2col.taps()).max(1));
+        let most = most.min(columns.most_of_packed(gpu)).min(sampled.into()).max(1);
         let held = held + HEADS_BYTES.min(columns.packed_bytes());
         let left =
             BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other + wide);
@@ -286,7 +290,7 @@ impl<'a> Pass<'a> {
             return record(recorder, &Chunk { images, grad_input: None });
         };
         let whole = Strip::whole(images.clone(), height * width);
-        StripPlanes::write(recorder, destination, &whole, |recorder, grad_input| {
+        StripPlanes::write(recorder, destination, &whole, 1, |recorder, grad_input| {
             record(recorder, &Chunk { images, grad_input: Some(grad_input) })
         })
     }
@@ -379,7 +383,8 @@ impl<'a> Pass<'a> {
         let looped = |tap_end| col2im::Params { tap_end, ..common }.iterations();
         let some_taps = at_once(recorder.gpu(), g.taps(), looped);
         let images = self.images_of(chunk, strip);
-        grad_input.within(recorder, &images, &reached, self.accumulates(strip), |recorder, grad_input| {
+        let together = RUN_CHANNELS.min(4 * columns.quads_per_group());
+        grad_input.within(recorder, &images, &reached, self.accumulates(strip), together, |recorder, grad_input| {
             let mut tap_end = g.taps();
             // Last to first, as within a piece.
             while tap_end > 0 {
@@ -629,7 +634,7 @@ impl<'a> Pass<'a> {
         let pixels = strip.image_pixels();
         for (destination, components) in [(gradients.offset, of_offset), (gradients.mask, of_mask)] {
             let Some(destination) = destination else { continue };
-            StripPlanes::write(recorder, destination, strip, |recorder, gradient| {
+            StripPlanes::write(recorder, destination, strip, 1, |recorder, gradient| {
                 components.iter().try_for_each(|&(component, planes)| {
                     let all = 0..points;
                     in_pieces([all], &mut |[points]| {

@@ -54,7 +54,7 @@ pub(super) fn strips(
 }
 
 /// A strip of a tensor (image, plane, pixel), in f32: in the tensor itself, or in workspace, which holds the strip alone. That is so where the
-/// tensor does not hold f32, and where the strip's planes cannot be bound together in the tensor and can be in workspace.
+/// tensor does not hold f32, and where planes that are written together cannot be bound in the tensor and can be in workspace.
 pub(super) struct StripPlanes {
     pub(super) tensor: Tensor,
     /// Planes of an image, and pixels of a plane.
@@ -68,21 +68,22 @@ pub(super) struct StripPlanes {
 impl StripPlanes {
     /// A strip that is read.
     pub(super) fn read(recorder: &mut Recorder, tensor: &Tensor, strip: &Strip) -> Result<Self> {
-        let Some(wide) = Self::wide(recorder, tensor, strip)? else { return Ok(Self::direct(tensor, strip)) };
+        let Some(wide) = Self::wide(recorder, tensor, strip, 1)? else { return Ok(Self::direct(tensor, strip)) };
         widen(recorder, tensor, rows(tensor, strip), &wide.tensor)?;
         Ok(wide)
     }
 
-    /// Has `record` write a strip of `destination`, or add to it.
+    /// Has `record` write a strip of `destination`, or add to it, so many planes together; fewer at a time take it longer.
     pub(super) fn write(
         recorder: &mut Recorder,
         destination: Destination,
         strip: &Strip,
+        together: u32,
         record: impl FnOnce(&mut Recorder, &Self) -> Result<()>,
     ) -> Result<()> {
         let tensor = destination.tensor();
         recorder.scratch(|recorder| {
-            let Some(wide) = Self::wide(recorder, tensor, strip)? else {
+            let Some(wide) = Self::wide(recorder, tensor, strip, together)? else {
                 return record(recorder, &Self::direct(tensor, strip));
             };
             if matches!(destination, Destination::Add(_)) {
@@ -100,13 +101,14 @@ impl StripPlanes {
         images: &Range<u32>,
         pixels: &Range<u32>,
         accumulate: bool,
+        together: u32,
         record: impl FnOnce(&mut Recorder, &Self) -> Result<()>,
     ) -> Result<()> {
         let one = images.end - images.start == 1;
         let pixels = if one { pixels.clone() } else { 0..(images.end - images.start) * self.plane };
         let strip = Strip { images: self.first_image + images.start..self.first_image + images.end, pixels };
         let destination = if accumulate { Destination::Add(&self.tensor) } else { Destination::Write(&self.tensor) };
-        Self::write(recorder, destination, &strip, record)
+        Self::write(recorder, destination, &strip, together, record)
     }
 
     fn direct(tensor: &Tensor, strip: &Strip) -> Self {
@@ -115,13 +117,14 @@ impl StripPlanes {
     }
 
     /// In workspace, where that is needed.
-    fn wide(recorder: &mut Recorder, tensor: &Tensor, strip: &Strip) -> Result<Option<Self>> {
+    fn wide(recorder: &mut Recorder, tensor: &Tensor, strip: &Strip, together: u32) -> Result<Option<Self>> {
         let [planes, _] = planes(tensor);
         let pixels = strip.image_pixels();
         let plane = pixels.end - pixels.start;
         if tensor.dtype() == DType::F32 {
             let images = 0..strip.images.end - strip.images.start;
-            let Range { start, end } = Self::direct(tensor, strip).elements(&images, &(0..planes), &pixels);
+            let Range { start, end } =
+                Self::direct(tensor, strip).elements(&images, &(0..together.min(planes)), &pixels);
             let alone = u64::from(images.end) * u64::from(planes) * u64::from(plane);
             let most = bindable(recorder.gpu()) / DType::F32.size();
             if end - start <= most || alone > most {
@@ -142,9 +145,9 @@ impl StripPlanes {
     }
 }
 
-/// Compiles what strips of tensors of f32 need that have so many planes of so many pixels: see [`StripPlanes`].
-pub(super) fn compile(gpu: &Gpu, planes: u32, pixels: u32) -> Result<()> {
-    let large = u64::from(planes) * u64::from(pixels) * DType::F32.size() > bindable(gpu);
+/// Compiles what strips of tensors of f32 need of whose planes, of so many pixels, so many are written together: see [`StripPlanes`].
+pub(super) fn compile(gpu: &Gpu, together: u32, pixels: u32) -> Result<()> {
+    let large = u64::from(together) * u64::from(pixels) * DType::F32.size() > bindable(gpu);
     if large { gpu.compile(&CONVERT) } else { Ok(()) }
 }
 

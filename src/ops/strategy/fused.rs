@@ -363,7 +363,7 @@ impl FusedConvolution {
         for images in pieces(0..im2col.batch, chunk) {
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
                 self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
-                StripPlanes::write(recorder, output.into(), &strip, |recorder, output| {
+                StripPlanes::write(recorder, output.into(), &strip, 1, |recorder, output| {
                     let field = self.columns.field(recorder, sampler, &strip)?;
                     let (packed, chunk, strip, field) = (&packed, &images, &strip, field.as_ref());
                     let call = Call { convolution: self, packed, chunk, strip, field, weight, bias, output };

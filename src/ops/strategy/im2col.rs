@@ -42,7 +42,7 @@ impl Im2colConvolution {
         let layout = (ColumnsLayout::Quads, form);
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
         columns.compile(gpu)?;
-        strips::compile(gpu, geometry.out_channels, geometry.im2col.out_pixels())?;
+        strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?;
         pack_weight::PACK_WEIGHT.of(weight).compile(gpu, form)?;
         if is_direct(gpu, &geometry, &columns) {
             gpu.compile(&CONV2D_DIRECT)?;
@@ -168,12 +168,13 @@ impl Im2colConvolution {
         let mut packed = self.columns.packed(recorder, chunk, strip)?;
         let direct = is_direct(recorder.gpu(), g, &self.columns);
         let strip = if direct { 1 } else { strip };
+        let together = written_together(g);
         let columns = Quads::workspace(recorder, self.columns.form, [g.groups, strip, depth as u32 / 4])?;
         for images in pieces(0..im2col.batch, chunk) {
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
                 self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
                 if direct {
-                    StripPlanes::write(recorder, output.into(), &strip, |recorder, output| {
+                    StripPlanes::write(recorder, output.into(), &strip, together, |recorder, output| {
                         self.direct(recorder, (&images, &strip), &packed, packed_weight, bias, output)
                     })?;
                     continue;
@@ -181,7 +182,7 @@ impl Im2colConvolution {
                 let columns = columns.with_rows(strip.len());
                 let part = columns.part("columns")?;
                 self.columns.sample(recorder, sampler, &images, &strip, &packed, &part)?;
-                StripPlanes::write(recorder, output.into(), &strip, |recorder, output| {
+                StripPlanes::write(recorder, output.into(), &strip, together, |recorder, output| {
                     let pixels = strip.image_pixels();
                     let plane = u64::from(output.plane);
                     let Range { start, .. } = output.elements(&(0..1), &(0..1), &pixels);
@@ -277,6 +278,11 @@ impl Im2colConvolution {
         }
         Ok(())
     }
+}
+
+/// Planes of the output that are written together: rows of a group, up to those of a tile of a matrix product.
+fn written_together(geometry: &Conv2dGeometry) -> u32 {
+    geometry.group_out_channels().min(16)
 }
 
 /// Whether the products of a plain window are so narrow that columns are not worth making, on devices with images.
