@@ -262,6 +262,21 @@ fn samples(kernel: [u32; 2]) -> Problem {
     Problem::DeformConv2d(op, DeformConv2dInputs { input, offset, mask: None, weight, bias: None })
 }
 
+/// Strips of few samples, all in one cell, beside the pixels of an image.
+fn crowded() -> Problem {
+    let (kernel, stride, side) = (60, 40, 400);
+    let (taps, out) = (kernel * kernel, (side - kernel) / stride + 1);
+    let offset = Array::from_fn([1, 2 * taps, out, out], |index| {
+        let (plane, pixel) = (index as u32 / (out * out), index as u32 % (out * out));
+        let (tap, axis) = (plane / 2, plane as usize % 2);
+        0.25 - ([pixel / out, pixel % out][axis] * stride + [tap / kernel, tap % kernel][axis]) as f32
+    });
+    let mut rng = Rng::with_seed(108);
+    let [input, weight] = [[1, 1, side, side], [1, 1, kernel, kernel]].map(|shape| normal(&mut rng, shape, 1.0));
+    let op = DeformConv2d { stride: [stride; 2], ..DeformConv2d::default() };
+    Problem::DeformConv2d(op, DeformConv2dInputs { input, offset, mask: None, weight, bias: None })
+}
+
 /// A deformable convolution that does each of so many channels by itself.
 fn depthwise(channels: u32) -> Problem {
     let op = DeformConv2d { groups: channels, ..DeformConv2d::default() };
@@ -301,6 +316,7 @@ fn reaching() -> Vec<Problem> {
     vec![
         taps([9, 31]),
         samples([9, 31]),
+        crowded(),
         depthwise(90),
         bilinear(100),
         product(3000),
