@@ -67,9 +67,6 @@ struct Inner {
     fault: Arc<Mutex<Option<Error>>>,
     /// What error scopes have yet to say, in order.
     answers: Mutex<VecDeque<Box<dyn Answer>>>,
-    /// A small buffer that tells whether the device still takes calls, made at the first of them.
-    #[cfg(not(target_arch = "wasm32"))]
-    probe: Mutex<Option<wgpu::Buffer>>,
     /// A test's way to a device without memory: how many buffers it makes before it fails once.
     buffers_before_failure: Mutex<Option<u32>>,
     /// A test's way to count what loops take.
@@ -208,7 +205,6 @@ impl Gpu {
                 fault,
                 answers: Mutex::default(),
                 #[cfg(not(target_arch = "wasm32"))]
-                probe: Mutex::default(),
                 buffers_before_failure: Mutex::default(),
                 loop_counters: OnceLock::new(),
             }),
@@ -293,7 +289,8 @@ impl Gpu {
     fn settled<T>(&self, result: Result<T>) -> Result<T> {
         match &result {
             Err(lost @ Error::DeviceLost(_)) => self.lose(lost.clone()),
-            Ok(_) if self.takes_calls() => {}
+            // A browser answers later, and tells of a loss then.
+            Ok(_) if cfg!(target_arch = "wasm32") => {}
             _ => self.look_for_loss(),
         }
         self.check().and(result)
@@ -306,36 +303,6 @@ impl Gpu {
         }
     }
 
-    /// Whether the device still takes calls, but for a false alarm now and then. A lost device swallows them without a word, all but the
-    /// request of a mapping, which is refused at once.
-    #[cfg(not(target_arch = "wasm32"))]
-    fn takes_calls(&self) -> bool {
-        let mut probe = lock(&self.inner.probe);
-        let refused = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let taken = self.scoped(|| {
-            let probe = probe.get_or_insert_with(|| {
-                self.device().create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("pliant probe"),
-                    size: 4,
-                    usage: wgpu::BufferUsages::MAP_READ,
-                    mapped_at_creation: false,
-                })
-            });
-            let answer = Arc::clone(&refused);
-            probe.map_async(wgpu::MapMode::Read, .., move |result| answer.store(result.is_err(), Ordering::SeqCst));
-            let taken = !refused.load(Ordering::SeqCst);
-            probe.unmap();
-            taken
-        });
-        taken.unwrap_or(false)
-    }
-
-    /// A browser answers later, and tells of a loss then.
-    #[cfg(target_arch = "wasm32")]
-    fn takes_calls(&self) -> bool {
-        true
-    }
-
     /// Finds out whether the device is lost: then what is made on it is invalid, and nobody says so before it is used. Its handlers may be
     /// somebody else's, and run late.
     fn look_for_loss(&self) {
@@ -343,7 +310,8 @@ impl Gpu {
             let descriptor = wgpu::BufferDescriptor {
                 label: Some("pliant probe"),
                 size: 4,
-                usage: wgpu::BufferUsages::COPY_SRC,
+                // Mapped itself: other buffers are filled by a copy.
+                usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
                 mapped_at_creation: true,
             };
             self.device().create_buffer(&descriptor).unmap();

@@ -91,6 +91,8 @@ pub(super) struct Pool<M> {
 struct Free<M> {
     own: Own<M>,
     encoded: Encoded,
+    /// Filled with NaN since it came back.
+    poisoned: bool,
 }
 
 /// Held by every command buffer of the caller's that a recording was encoded into, until it has run or never will.
@@ -130,7 +132,7 @@ impl<M> Pool<M> {
 
     fn give(&self, own: Own<M>, encoded: Encoded) {
         let mut free = lock(&self.free);
-        free.push(Free { own, encoded });
+        free.push(Free { own, encoded, poisoned: false });
         let mut bytes: u64 = free.iter().map(|free| free.own.size).sum();
         while bytes > Self::MOST_FREE {
             bytes -= free.remove(0).own.size;
@@ -146,11 +148,13 @@ impl Gpu {
     #[doc(hidden)]
     pub fn poison_workspace(&self) -> Result<()> {
         self.guarded(|| {
-            for Free { own, .. } in lock(&self.inner.workspaces.free).iter().filter(|free| free.is_idle()) {
-                self.queue().write_buffer(&own.memory, 0, &vec![0xff; own.size as usize]);
+            for free in lock(&self.inner.workspaces.free).iter_mut().filter(|free| free.is_idle() && !free.poisoned) {
+                self.queue().write_buffer(&free.own.memory, 0, &vec![0xff; free.own.size as usize]);
+                free.poisoned = true;
             }
-            for Free { own, .. } in lock(&self.inner.images.free).iter().filter(|free| free.is_idle()) {
-                image::poison(self.queue(), &own.memory);
+            for free in lock(&self.inner.images.free).iter_mut().filter(|free| free.is_idle() && !free.poisoned) {
+                image::poison(self.queue(), &free.own.memory);
+                free.poisoned = true;
             }
         })
     }

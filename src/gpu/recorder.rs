@@ -112,12 +112,6 @@ impl Recorder {
         self.draft.unwrap_or(self.dispatches.len())
     }
 
-    /// The work of all dispatches as they state it: a test's way to hold it to the size of a problem.
-    #[doc(hidden)]
-    pub fn work(&self) -> u64 {
-        self.dispatches.iter().map(|dispatch| dispatch.work).sum()
-    }
-
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
