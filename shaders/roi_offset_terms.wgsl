@@ -81,7 +81,7 @@ fn roi_offset_terms(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let mine = share(linear_workgroup(workgroup, grid) * (64u / LANES) + lane / LANES);
+    let mine = share(share_number(linear_workgroup(workgroup, grid), lane));
     if !mine.exists {
         return;
     }

@@ -1,7 +1,7 @@
 // Gradients of samples that are made, in an image, each at once.
 @group(0) @binding(6) var gradients: texture_storage_2d<rgba32float, write>;
 
-// There is one band.
+// One dispatch does all bands and runs.
 fn gradients_before(sample: u32) -> vec4<f32> {
     return vec4<f32>(0.0);
 }

@@ -3,6 +3,10 @@
 // Invocations that share a bin.
 const LANES = 1u;
 
+fn share_number(workgroup: u32, lane: u32) -> u32 {
+    return 64u * workgroup + lane;
+}
+
 fn takes(bin: Bin) -> bool {
     return alone(bin);
 }

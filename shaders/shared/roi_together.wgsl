@@ -4,6 +4,11 @@
 // Invocations that share a bin.
 const LANES = 64u;
 
+// The same for the whole workgroup, so that its barriers are in uniform control flow.
+fn share_number(workgroup: u32, lane: u32) -> u32 {
+    return workgroup;
+}
+
 var<workgroup> sums_of_lanes: array<Sums, 64>;
 
 fn takes(bin: Bin) -> bool {

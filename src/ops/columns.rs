@@ -229,7 +229,9 @@ impl Columns {
     /// The most pixels of strips of a plain window whose rows can be packed together.
     pub(super) fn most_of_packed(&self, gpu: &Gpu) -> u64 {
         let Im2colGeometry { width, height, out_width, window, .. } = self.im2col;
-        let rows = Image::most_bytes(gpu) / QUAD / (u64::from(width) * self.packing.quads.len() as u64);
+        // Rows of panels are filled up.
+        let pixels = Image::most_bytes(gpu) / QUAD / self.packing.quads.len() as u64;
+        let rows = pixels.saturating_sub(Form::Panels.filled_rows(1)) / u64::from(width);
         if self.form == Form::Rows || self.deformation.is_some() || u64::from(height) <= rows {
             return u64::MAX;
         }

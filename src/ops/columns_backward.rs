@@ -26,7 +26,7 @@ use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
 const BLOCK_PIXELS: u32 = 1024;
 const BLOCK_BYTES: u64 = 16 << 20;
 
-/// The workspace of a backward pass takes about this many bytes beside packed images: strips get what weights and chains leave, and blocks
+/// The workspace of a backward pass takes about this many bytes beside packed images and kept heads: strips get what weights and chains leave, and blocks
 /// these at least.
 const BACKWARD_BYTES: u64 = 54 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
@@ -38,8 +38,10 @@ const STRIP_SAMPLES: u32 = 40 << 10;
 const STRIP_BYTES: u64 = 10 << 20;
 const STRIP_BLOCKS: u64 = 64;
 
-/// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows.
+/// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows. Where all of an image are kept,
+/// they take so many at most.
 const HEADS_BYTES: u64 = 8 << 20;
+const KEPT_HEADS_BYTES: u64 = 320 << 20;
 
 /// The most quads that one invocation adds up: shared/col2im.wgsl.
 const BLOCK_QUADS: usize = 4;
@@ -196,7 +198,8 @@ fn few_samples(gpu: &Gpu, columns: &Columns, deformation: &Deformation, pixels: 
     let samples = u64::from(pixels) * u64::from(columns.im2col.taps());
     let heads = 4 * cells(&columns.im2col, height) * u64::from(deformation.offset_groups);
     // A sample is looked at for each of its four neighbours.
-    4 * samples < u64::from(height) * u64::from(width) && heads < gpu.capabilities().limits.max_buffer_size / 2
+    4 * samples < u64::from(height) * u64::from(width)
+        && heads < KEPT_HEADS_BYTES.min(gpu.capabilities().limits.max_buffer_size / 2)
 }
 
 /// The cells that some rows of an image have neighbours in.

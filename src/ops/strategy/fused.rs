@@ -394,10 +394,10 @@ impl FusedConvolution {
         let (dtype, _) = self.family.weight();
         let looped = at_once(gpu, all, |terms| self.family.steps().iterations(terms));
         let most = (bindable(gpu) / dtype.size() / self.term_elements()).clamp(STEP.into(), (u32::MAX - STEP).into());
-        let terms = (most as u32).min(looped) / STEP * STEP;
-        if terms >= all {
-            return pieces(0..groups, terms / all).map(|groups| (groups, 0..all)).collect();
+        if looped == all && most >= all.into() {
+            return pieces(0..groups, most as u32 / all).map(|groups| (groups, 0..all)).collect();
         }
+        let terms = (most as u32).min(looped) / STEP * STEP;
         let of_group = |group| pieces(0..all, terms).map(move |terms| (group..group + 1, terms));
         (0..groups).flat_map(of_group).collect()
     }

@@ -1,4 +1,5 @@
-//! Convolution by columns: pack the images channels last, and for each strip of output pixels make the columns and multiply.
+//! Convolution by columns: pack the images channels last, and for each strip of output pixels make the columns and multiply; or, where there are
+//! few output channels, neither.
 
 use std::ops::Range;
 
