@@ -31,7 +31,7 @@ const ELEMENTS: u64 = 1 << 24;
 
 /// Dispatches of an op whose work is nothing: its parts, over what a device binds at once. Then so many for each dispatch's worth of work, since
 /// strips and stages are smaller than that.
-const LEAST: u64 = 250;
+const LEAST: u64 = 300;
 const SHARE: u64 = 80;
 
 /// A strip of a backward pass has a whole block of pixels at least, so that sums do not depend on strips, and takes so many dispatches.

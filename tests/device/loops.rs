@@ -373,6 +373,10 @@ fn kernels_loop_as_often_as_they_state_at_most() {
 #[test]
 fn loops_beyond_what_a_device_does_are_cut() {
     let Some(mut device) = Counting::new(|_| ()) else { return };
+    // Others do as many as there are, for minutes.
+    if !device.gpu.capabilities().info.name.contains("llvmpipe") {
+        return;
+    }
     let fused = Some(Strategy::Fused);
     let problems = [
         (taps([255, 257]), None),
@@ -392,11 +396,10 @@ fn loops_beyond_what_a_device_does_are_cut() {
         (taps([257, 256]), fused),
         (conv2d(Conv2d::default(), [1, 60_000, 1, 1], [40, 60_000, 1, 1]), fused),
     ];
-    let software = device.gpu.capabilities().software();
     for (problem, strategy) in problems {
         let most = device.run(&problem, strategy, Storage::F32);
-        let least = if matches!(problem, Problem::RoiAlign(..)) { 1 } else { 32_000 };
-        assert!(!software || (least..=65_535).contains(&most), "{most} iterations: {}", problem.describe());
+        let least = if matches!(problem, Problem::RoiAlign(..)) { 1 } else { 16_000 };
+        assert!((least..=65_535).contains(&most), "{most} iterations: {}", problem.describe());
     }
 }
 
