@@ -204,7 +204,6 @@ impl Gpu {
                 counters,
                 fault,
                 answers: Mutex::default(),
-                #[cfg(not(target_arch = "wasm32"))]
                 buffers_before_failure: Mutex::default(),
                 loop_counters: OnceLock::new(),
             }),

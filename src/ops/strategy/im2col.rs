@@ -214,9 +214,7 @@ impl Im2colConvolution {
         }
         Ok(())
     }
-}
 
-impl Im2colConvolution {
     /// Records a strip of a chunk of images without columns, in as many pieces as the output needs to be bound.
     fn direct(
         &self,
