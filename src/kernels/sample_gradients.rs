@@ -1,3 +1,4 @@
+use super::columns::RUN_QUADS;
 use super::form::{ByForm, Form};
 use super::params;
 use crate::error::Result;
@@ -87,9 +88,6 @@ params!(
     run_first,
     runs,
 );
-
-/// The most quads of a run.
-pub(crate) const RUN_QUADS: u32 = 64;
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {

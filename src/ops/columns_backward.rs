@@ -13,6 +13,7 @@ use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2col
 use crate::gpu::{Constant, Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
 use crate::kernels::col2im::COL2IM;
+use crate::kernels::columns::RUN_QUADS;
 use crate::kernels::deform_col2im::DEFORM_COL2IM;
 use crate::kernels::deform_col2im_touched::{DEFORM_COL2IM_TOUCHED, deform_col2im_touched};
 use crate::kernels::deform_samples::{DEFORM_SAMPLES, deform_samples};
@@ -60,7 +61,7 @@ fn block_runs(quads: &[Quad], per_group: usize) -> Vec<BlockRun> {
 
 /// Per offset group: its first element further on, and how many; then the runs: first quad, channels, group, 0.
 fn sample_runs(quads: &[Quad], per_group: usize, offset_groups: u32) -> Vec<[u32; 4]> {
-    let runs: Vec<_> = same_quads(quads, per_group, sample_gradients::RUN_QUADS as usize).collect();
+    let runs: Vec<_> = same_quads(quads, per_group, RUN_QUADS as usize).collect();
     let mut table = Vec::new();
     for offset_group in 0..offset_groups {
         let first = runs.partition_point(|(.., run)| run[0][2] < offset_group);
