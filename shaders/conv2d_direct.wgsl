@@ -1,13 +1,14 @@
 // A plain convolution without columns, for groups of at most four output channels: a product that narrow costs less than storing what it reads.
 //
-// packed  as im2col reads it: shared/columns.wgsl
+// packed  shared/direct.wgsl
 // weight  (group, row of the group, quad) quads, a row's by tap and quad of the group: pack_weight.wgsl
 // bias    element (group, row) is bias_first + group * rows + row; not used where biased is 0
-// output  element (image, group, row, pixel) is output_first + image * output_image + (group * rows + row) * output_plane + pixel
+// output  element (image, group, row, pixel) is output_first + image * output_image + (group * rows + row) * output_plane + pixel, wrapping;
+//         where accumulate is 1, what it holds is added to
 //
-// A dispatch does `pixels` output pixels of each of some groups, from group_first on: pixels are numbered over all images, from pixel_first on.
-// Those from band_first on are packed, in one band. One invocation does four pixels, 64 apart, of one group. Terms are added up in the order
-// of a matrix product: shared/subgroup_tile.wgsl.
+// A dispatch does `pixels` output pixels, numbered over all images from pixel_first on, of each of some groups, from group_first on. One
+// invocation does four pixels, 64 apart, of one group. Terms are added up in the order of a matrix product: shared/subgroup_tile.wgsl. What
+// lies outside the image counts 0 times the weight where padded is 1, and else nothing, whatever the weight.
 
 struct Params {
     pixel_first: u32,
@@ -30,6 +31,8 @@ struct Params {
     group_first: u32,
     groups: u32,
     rows: u32,
+    padded: u32,
+    accumulate: u32,
     biased: u32,
     bias_first: u32,
     output_first: u32,
@@ -37,41 +40,20 @@ struct Params {
     output_plane: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var packed: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var weight: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
-// Where the window of an output pixel starts, and where pixel 0 of its image would lie, counted from the band; wraps.
-struct Window {
-    y: i32,
-    x: i32,
-    image: u32,
-}
-
-fn window(pixel: u32) -> Window {
+fn window_of(pixel: u32) -> Window {
     let by_image = divide(params.pixel_first + pixel, params.out_pixels);
-    let out = divide(by_image.y, params.out_width);
-    return Window(
-        i32(out.x * params.stride_y) - i32(params.padding_top),
-        i32(out.y * params.stride_x) - i32(params.padding_left),
-        by_image.x * params.height * params.width - params.band_first,
-    );
-}
-
-// What a window has at a distance from its start: 0 in the padding.
-fn load(start: Window, dy: i32, dx: i32, quad: u32) -> vec4<f32> {
-    let y = start.y + dy;
-    let x = start.x + dx;
-    let inside = 0 <= y && y < i32(params.height) && 0 <= x && x < i32(params.width);
-    let pixel = select(0u, start.image + u32(y) * params.width + u32(x), inside);
-    return select(vec4<f32>(0.0), textureLoad(packed, texel(quad_place(0u, pixel, quad, 0u, params.quads))), inside);
+    return window(by_image.x, divide(by_image.y, params.out_width));
 }
 
 // Four k of four rows times those of one pixel.
-fn product(rows: mat4x4<f32>, value: vec4<f32>) -> vec4<f32> {
-    return rows[0] * value.x + rows[1] * value.y + rows[2] * value.z + rows[3] * value.w;
+fn product(rows: mat4x4<f32>, loaded: Loaded) -> vec4<f32> {
+    let value = loaded.value;
+    let terms = rows[0] * value.x + rows[1] * value.y + rows[2] * value.z + rows[3] * value.w;
+    return select(vec4<f32>(0.0), terms, loaded.inside || params.padded != 0u);
 }
 
 fn store(pixel: u32, group: u32, sums: vec4<f32>) {
@@ -84,7 +66,12 @@ fn store(pixel: u32, group: u32, sums: vec4<f32>) {
         let biased = params.biased != 0u;
         let base = select(0.0, bias[select(0u, params.bias_first + channel, biased)], biased);
         let sum = select(select(sums.x, sums.y, row == 1u), select(sums.z, sums.w, row == 3u), row > 1u);
-        output[params.output_first + at.x * params.output_image + channel * params.output_plane + at.y] = base + sum;
+        let place = params.output_first + at.x * params.output_image + channel * params.output_plane + at.y;
+        var held = 0.0;
+        if params.accumulate != 0u {
+            held = output[place];
+        }
+        output[place] = held + (base + sum);
     }
 }
 
@@ -102,10 +89,10 @@ fn conv2d_direct(
     let first = mine.y * 256u + lane;
     let last = params.pixels - 1u;
     // What is beyond the last pixel does that and is not stored.
-    let window_0 = window(min(first, last));
-    let window_1 = window(min(first + 64u, last));
-    let window_2 = window(min(first + 128u, last));
-    let window_3 = window(min(first + 192u, last));
+    let window_0 = window_of(min(first, last));
+    let window_1 = window_of(min(first + 64u, last));
+    let window_2 = window_of(min(first + 128u, last));
+    let window_3 = window_of(min(first + 192u, last));
     let row_quads = params.kernel_height * params.kernel_width * params.quads_per_group;
     // Rows that there are not repeat the last.
     let rows = min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.rows - 1u));

@@ -1,7 +1,8 @@
 // A weight in the order in which columns have their taps and channels: packed[row, tap, quad] holds the weights of one
 // quad of channels of the output channel's group, and 0 in the lanes beyond them.
 //
-// weight        (out_channel, channel of the group, tap), from the first out_channel of row row_first on: shared/stored_32.wgsl,
+// weight        element (group, output channel of the group, channel of the group, tap) is weight_first + group * group_stride
+//               + output channel * row_stride + channel * channel_stride + tap * tap_stride, wrapping: shared/stored_32.wgsl,
 //               shared/stored_16.wgsl
 // made          (group, row of the group, quad) quads, a row's quads by tap and quad of the group; a group's output channels are the first of
 //               its group_rows rows, the others 0: shared/made_rows.wgsl, counted from packed_first on, and shared/made_panels.wgsl
@@ -13,10 +14,13 @@
 struct Params {
     row_first: u32,
     rows: u32,
-    out_channel_first: u32,
     group_out_channels: u32,
     group_rows: u32,
     group_channels: u32,
+    group_stride: u32,
+    row_stride: u32,
+    channel_stride: u32,
+    tap_stride: u32,
     taps: u32,
     run_taps: u32,
     tap_runs: u32,
@@ -51,16 +55,16 @@ fn pack_weight(
     let of_quad = table_entry(group * params.quads_per_group + by_quad.y);
     let lane = vec4<u32>(0u, 1u, 2u, 3u);
     let exists = lane < vec4<u32>(select(0u, of_quad.y, row.y < params.group_out_channels));
-    let out_channel = group * params.group_out_channels + row.y - params.out_channel_first;
-    let channel = out_channel * params.group_channels + of_quad.x - group * params.group_channels;
+    let channel = of_quad.x - group * params.group_channels;
     let row_quads = params.taps * params.quads_per_group;
-    let elements = params.weight_first + (channel + lane) * params.taps;
+    let of_row = params.weight_first + group * params.group_stride + row.y * params.row_stride;
+    let elements = of_row + (channel + lane) * params.channel_stride;
     let place = quad_place(group, row.y, by_quad.y, params.group_rows, row_quads) - params.packed_first;
     let first = by_run.y * params.run_taps;
     let end = min(first + params.run_taps, params.taps);
     for (var tap = first; tap < end; tap++) {
-        // What does not exist reads the first element, which is bound.
-        let element = select(vec4<u32>(params.weight_first), elements + tap, exists);
+        // What does not exist reads the first word.
+        let element = select(vec4<u32>(0u), elements + tap * params.tap_stride, exists);
         let value = vec4<f32>(
             weight_value(element.x), weight_value(element.y), weight_value(element.z), weight_value(element.w),
         );

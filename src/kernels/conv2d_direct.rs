@@ -5,7 +5,7 @@ use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
 pub(crate) static CONV2D_DIRECT: Kernel = Kernel {
     name: "conv2d_direct",
     variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/panels.wgsl", "conv2d_direct.wgsl"],
+    files: wgsl!["shared/grid.wgsl", "shared/panels.wgsl", "shared/direct.wgsl", "conv2d_direct.wgsl"],
     workgroup_size: 64,
 };
 
@@ -30,6 +30,8 @@ params!(
     group_first,
     groups,
     rows,
+    padded,
+    accumulate,
     biased,
     bias_first,
     output_first,

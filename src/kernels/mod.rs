@@ -11,6 +11,7 @@ pub(crate) mod channels_last;
 pub(crate) mod col2im;
 pub(crate) mod columns;
 pub(crate) mod conv2d_direct;
+pub(crate) mod conv2d_direct_weight;
 pub(crate) mod convert;
 pub(crate) mod copy_rows;
 pub(crate) mod cross_entropy;

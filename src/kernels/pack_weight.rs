@@ -15,10 +15,13 @@ pub(crate) static PACK_WEIGHT: ByStorage<ByForm> = by_storage!(
 params!(
     row_first,
     rows,
-    out_channel_first,
     group_out_channels,
     group_rows,
     group_channels,
+    group_stride,
+    row_stride,
+    channel_stride,
+    tap_stride,
     taps,
     run_taps,
     tap_runs,
@@ -44,7 +47,8 @@ pub(crate) fn pack_weight(
     [weight, packed, table]: [&Part; 3],
 ) -> Result<()> {
     let tap_runs = params.taps.div_ceil(RUN_TAPS);
-    let params = Params { run_taps: RUN_TAPS, tap_runs, weight_first: weight.first, dtype: number(dtype), ..params };
+    let weight_first = params.weight_first.wrapping_add(weight.first);
+    let params = Params { run_taps: RUN_TAPS, tap_runs, weight_first, dtype: number(dtype), ..params };
     let [rows, quads] = [form.filled_rows(params.rows), params.quads_per_group.into()];
     let elements = 4 * rows * u64::from(params.taps) * quads;
     let kernel = PACK_WEIGHT.of(dtype).of(form);

@@ -24,6 +24,7 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&col2im::COL2IM.rows, col2im::Params::FIELDS),
     (&col2im::COL2IM.panels, col2im::Params::FIELDS),
     (&conv2d_direct::CONV2D_DIRECT, conv2d_direct::Params::FIELDS),
+    (&conv2d_direct_weight::CONV2D_DIRECT_WEIGHT, conv2d_direct_weight::Params::FIELDS),
     (&convert::CONVERT, convert::Params::FIELDS),
     (&copy_rows::COPY_ROWS, copy_rows::Params::FIELDS),
     (&cross_entropy::CROSS_ENTROPY, cross_entropy::Params::FIELDS),

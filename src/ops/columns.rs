@@ -212,7 +212,9 @@ impl Columns {
     pub(super) fn packed(&self, recorder: &mut Recorder, images: u32, strip: u32) -> Result<PackedImages> {
         let row_bytes = u64::from(self.im2col.width) * self.packing.pixel_bytes();
         let rows = match self.deformation {
-            None if images == 1 => (CHUNK_BYTES / row_bytes).max(rows_read(&self.im2col, strip).into()),
+            None if images == 1 => {
+                (CHUNK_BYTES.min(bindable(recorder.gpu())) / row_bytes).max(rows_read(&self.im2col, strip).into())
+            }
             _ => u64::MAX,
         };
         let rows = rows.min(self.im2col.height.into()) as u32;

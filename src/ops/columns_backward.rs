@@ -118,6 +118,14 @@ impl Blocks {
         self.pixels * self.strip
     }
 
+    /// All blocks of so many images.
+    pub(super) fn all(self, images: u32) -> u32 {
+        match self.images {
+            0 => images * self.out_pixels.div_ceil(self.pixels),
+            of_block => images.div_ceil(of_block),
+        }
+    }
+
     pub(super) fn strips(self, images: Range<u32>) -> impl Iterator<Item = Strip> {
         strips(images, self.out_pixels, self.strip())
     }

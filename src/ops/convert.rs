@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Recorder, Tensor};
 use crate::kernels::convert::{Params, convert};
+use crate::kernels::copy_rows;
 
 /// The tensor itself where it holds f32, else a copy in workspace that does.
 pub(crate) fn widened(recorder: &mut Recorder, tensor: &Tensor) -> Result<Tensor> {
@@ -88,6 +89,11 @@ fn convert_rows(
         let destination_part = destination.part("tensor", to.elements(rows, columns))?;
         let [rows, columns] = [rows, columns].map(|range| range.end - range.start);
         recorder.gpu().capabilities().check_elements("tensor", u64::from(rows) * u64::from(columns))?;
+        if source.dtype() == DType::F32 && destination.dtype() == DType::F32 {
+            let [source_row, destination_row] = [from.row as u32, to.row as u32];
+            let params = copy_rows::Params { rows, columns, source_row, destination_row, ..Default::default() };
+            return copy_rows::copy_rows(recorder, params, [&source_part, &destination_part]);
+        }
         let in_one = rows == 1 || to.row == u64::from(columns);
         let params = Params {
             columns,

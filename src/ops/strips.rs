@@ -8,7 +8,7 @@ use super::{bindable, pieces};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor};
-use crate::kernels::convert::CONVERT;
+use crate::kernels::copy_rows::COPY_ROWS;
 
 /// All pixels of some images, or some of one.
 #[derive(Debug, Clone)]
@@ -148,7 +148,7 @@ impl StripPlanes {
 /// Compiles what strips of tensors of f32 need of whose planes, of so many pixels, so many are written together: see [`StripPlanes`].
 pub(super) fn compile(gpu: &Gpu, together: u32, pixels: u32) -> Result<()> {
     let large = u64::from(together) * u64::from(pixels) * DType::F32.size() > bindable(gpu);
-    if large { gpu.compile(&CONVERT) } else { Ok(()) }
+    if large { gpu.compile(&COPY_ROWS) } else { Ok(()) }
 }
 
 /// Planes of an image, and pixels of a plane.

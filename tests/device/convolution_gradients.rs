@@ -86,6 +86,23 @@ fn of_what_is_not_finite() {
             check_with(gpu(), &Problem::DeformConv2d(op, inputs), Storage::F32, Ways::One);
         }
     }
+    // Plain ones with padding, with few channels and with many.
+    for [channels, out_channels] in [[3, 2], [6, 5]] {
+        let op = Conv2d { padding: [1, 2, 0, 1], ..Conv2d::default() };
+        for spoiled in 0..2 {
+            let mut inputs = Conv2dInputs {
+                input: normal(&mut rng, [2, channels, 9, 8], 1.0),
+                weight: normal(&mut rng, [out_channels, channels, 2, 3], 1.0),
+                bias: None,
+            };
+            for value in [f32::NAN, f32::INFINITY] {
+                let elements = &mut [&mut inputs.input, &mut inputs.weight][spoiled].elements;
+                let index = rng.usize(..elements.len());
+                elements[index] = value;
+            }
+            check_with(gpu(), &Problem::Conv2d(op, inputs), Storage::F32, Ways::One);
+        }
+    }
 }
 
 fn bits(
@@ -106,12 +123,14 @@ fn crowded() -> Vec<(Problem, Array, u64)> {
     let op = DeformConv2d { padding: [1; 4], groups: 2, offset_groups: 2, ..DeformConv2d::default() };
     let deformed = [([1, 8, 70, 71], 1.0), ([9, 8, 20, 21], 30.0)]
         .map(|(input, sigma)| deform_conv2d(&mut rng, op, input, [6, 4, 3, 3], true, sigma));
-    let inputs = Conv2dInputs {
-        input: normal(&mut rng, [2, 8, 60, 61], 1.0),
-        weight: normal(&mut rng, [8, 8, 3, 3], 1.0),
-        bias: None,
-    };
-    let plain = Problem::Conv2d(Conv2d { padding: [1; 4], ..Conv2d::default() }, inputs);
+    let plain = [8, 4].map(|out_channels| {
+        let inputs = Conv2dInputs {
+            input: normal(&mut rng, [2, 8, 60, 61], 1.0),
+            weight: normal(&mut rng, [out_channels, 8, 3, 3], 1.0),
+            bias: None,
+        };
+        Problem::Conv2d(Conv2d { padding: [1; 4], ..Conv2d::default() }, inputs)
+    });
     let inputs = BilinearSampleInputs {
         input: normal(&mut rng, [2, 5, 9, 8], 1.0),
         positions: normal(&mut rng, [2, 2, 80, 81], 5.0),
@@ -122,7 +141,7 @@ fn crowded() -> Vec<(Problem, Array, u64)> {
         let taps = if matches!(problem, Problem::BilinearSample(..)) { 1 } else { 9 };
         (problem, normal(&mut rng, [elements], 1.0), 1024 * taps * 32)
     };
-    deformed.into_iter().chain([plain, samples]).map(&mut with_gradient).collect()
+    deformed.into_iter().chain(plain).chain([samples]).map(&mut with_gradient).collect()
 }
 
 #[test]

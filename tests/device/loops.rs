@@ -339,7 +339,8 @@ fn kernels_loop_as_often_as_they_state_at_most() {
         return;
     }
     if !has(|gpu| gpu.capabilities().images()) {
-        kernels.retain(|kernel| !kernel.starts_with("matmul_subgroup") && kernel != "pack_panels");
+        let of_images = ["conv2d_direct", "matmul_subgroup", "pack_panels"];
+        kernels.retain(|kernel| !of_images.iter().any(|prefix| kernel.starts_with(prefix)));
     }
     if !has(|gpu| !gpu.capabilities().cooperative_matrices.is_empty()) {
         kernels.remove("fused_cooperative");

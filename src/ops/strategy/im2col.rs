@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::super::backward::Destination;
 use super::super::columns::{Columns, PackedImages, Sampler, form};
 use super::super::matmul::{self, Elements, Output, Product};
 use super::super::quads::Quads;
@@ -12,7 +13,7 @@ use super::super::{in_pieces, pieces};
 use super::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{Conv2dGeometry, Deformation, Im2colGeometry};
+use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
 use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::columns::ColumnsLayout;
 use crate::kernels::conv2d_direct::{self, CONV2D_DIRECT};
@@ -29,6 +30,8 @@ pub(in crate::ops) struct Im2colConvolution {
     pub(super) geometry: Conv2dGeometry,
     pub(super) columns: Columns,
     packing: Packing,
+    /// Whether it is another's, from its output back to its input, and has the weight of that one.
+    transposed: bool,
 }
 
 impl Im2colConvolution {
@@ -37,20 +40,54 @@ impl Im2colConvolution {
         gpu: &Gpu,
         geometry: Conv2dGeometry,
         deformation: Option<Deformation>,
+        dtypes: [DType; 2],
+    ) -> Result<Self> {
+        let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
+        convolution.columns.compile(gpu)?;
+        matmul::compile(gpu)?;
+        Ok(convolution)
+    }
+
+    /// The gradient of its input as a convolution of the gradient of its output, where that needs no columns.
+    pub(super) fn transposed(&self, gpu: &Gpu, dtypes: [DType; 2]) -> Result<Option<Self>> {
+        let g @ Im2colGeometry { window, height, width, .. } = self.geometry.im2col;
+        let Im2col { kernel, stride, padding: [top, left, bottom, right], dilation } = window;
+        let [down, across] = [0, 1].map(|axis| dilation[axis] * (kernel[axis] - 1));
+        if self.columns.deformation.is_some() || stride != [1, 1] || down < top || across < left {
+            return Ok(None);
+        }
+        let padding = [down - top, across - left, down.saturating_sub(bottom), across.saturating_sub(right)];
+        let im2col = Im2colGeometry {
+            channels: self.geometry.out_channels,
+            height: g.out_height,
+            width: g.out_width,
+            window: Im2col { padding, ..window },
+            out_height: height,
+            out_width: width,
+            ..g
+        };
+        let geometry = Conv2dGeometry { im2col, out_channels: g.channels, ..self.geometry };
+        let transposed = Self { transposed: true, ..Self::packing_only(gpu, geometry, None, dtypes)? };
+        Ok(is_direct(gpu, &geometry, &transposed.columns).then_some(transposed))
+    }
+
+    /// What it needs to pack inputs and weights, and to do without columns where it can.
+    fn packing_only(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
         [data, weight]: [DType; 2],
     ) -> Result<Self> {
         let form = form(gpu, &geometry.im2col, geometry.groups, deformation.as_ref(), geometry.out_channels);
         let layout = (ColumnsLayout::Quads, form);
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
-        columns.compile(gpu)?;
         strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?;
         pack_weight::PACK_WEIGHT.of(weight).compile(gpu, form)?;
         if is_direct(gpu, &geometry, &columns) {
             gpu.compile(&CONV2D_DIRECT)?;
         }
-        matmul::compile(gpu)?;
         let packing = Packing::new(Strategy::Im2col, form, &geometry, deformation.as_ref());
-        Ok(Self { geometry, columns, packing })
+        Ok(Self { geometry, columns, packing, transposed: false })
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -93,17 +130,29 @@ impl Im2colConvolution {
         group_rows: u32,
     ) -> Result<()> {
         let dtype = weight.dtype();
+        let (taps, row) = (self.geometry.im2col.taps(), self.weight_row() as u32);
+        let group_out_channels = self.geometry.group_out_channels();
+        // Of a weight (out_channels, channels, taps) of another, channels and their taps, last to first, are the rows.
+        let [row_stride, channel_stride, tap_stride, last_tap] = match self.transposed {
+            false => [row, taps, 1, 0],
+            true => [taps, group_out_channels * taps, 1u32.wrapping_neg(), taps - 1],
+        };
         self.weight_pieces(recorder, weight, group_rows, &mut |recorder, piece, weight| {
             let packed_part = packed.rows_part("weight", piece.packed_rows())?;
             let quads = depth(&self.geometry, &self.columns) as u32 / 4;
             let params = pack_weight::Params {
                 row_first: piece.rows.start,
                 rows: piece.rows.end - piece.rows.start,
-                out_channel_first: piece.out_channel_first,
-                group_out_channels: self.geometry.group_out_channels(),
+                group_out_channels,
                 group_rows,
                 group_channels: self.geometry.group_channels(),
-                taps: self.geometry.im2col.taps(),
+                group_stride: group_out_channels * row,
+                row_stride,
+                channel_stride,
+                tap_stride,
+                // Wraps where the part starts amid a group.
+                weight_first: last_tap.wrapping_sub(piece.out_channel_first * row),
+                taps,
                 quads_per_group: self.columns.quads_per_group(),
                 // Where rows are bound in parts, places are counted from the first; wraps where the part starts further on.
                 packed_first: match packed.form() {
@@ -127,17 +176,25 @@ impl Im2colConvolution {
     ) -> Result<()> {
         let g = &self.geometry;
         let (group_outs, depth) = (g.group_out_channels(), depth(g, &self.columns));
-        let row = u64::from(g.group_channels()) * u64::from(g.im2col.taps());
+        let row = self.weight_row();
         let out_channels_before = |row: u32| row / group_rows * group_outs + (row % group_rows).min(group_outs);
-        let all = 0..g.groups * group_rows;
+        // Another's weight has the rows of a group one among the other.
+        let together = if self.transposed { group_rows } else { 1 };
+        let all = 0..g.groups * group_rows / together;
         in_pieces([all], &mut |[rows]| {
+            let rows = rows.start * together..rows.end * together;
             // A binding shows something, even where all rows are beyond the output channels.
             let first = out_channels_before(rows.start).min(g.out_channels - 1);
             let end = out_channels_before(rows.end).max(first + 1);
             recorder.gpu().capabilities().check_elements("weight", u64::from(rows.end - rows.start) * depth)?;
             let weight = weight.part("weight", u64::from(first) * row..u64::from(end) * row)?;
-            dispatch(recorder, WeightPiece { rows: rows.clone(), out_channel_first: first }, &weight)
+            dispatch(recorder, WeightPiece { rows, out_channel_first: first }, &weight)
         })
+    }
+
+    /// Elements of a row of the weight.
+    fn weight_row(&self) -> u64 {
+        u64::from(self.geometry.group_channels()) * u64::from(self.geometry.im2col.taps())
     }
 
     /// What the strips of a forward pass take, where a pixel takes so many bytes.
@@ -153,7 +210,7 @@ impl Im2colConvolution {
         sampler: &Sampler,
         packed_weight: &Quads,
         bias: Option<&Tensor>,
-        output: &Tensor,
+        output: Destination,
     ) -> Result<()> {
         let (g, im2col) = (&self.geometry, &self.geometry.im2col);
         if im2col.batch == 0 {
@@ -162,12 +219,13 @@ impl Im2colConvolution {
         let depth = depth(g, &self.columns);
 
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
-        let wide = wide_bytes([sampler.offset, sampler.mask, Some(output)].into_iter().flatten());
+        let wide = wide_bytes([sampler.offset, sampler.mask, Some(output.tensor())].into_iter().flatten());
         let bytes = self.strip_bytes(self.columns.pixel_bytes() + wide);
         let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, wide);
         let [_, strip] = most;
         let mut packed = self.columns.packed(recorder, chunk, strip)?;
         let direct = is_direct(recorder.gpu(), g, &self.columns);
+        let accumulate = matches!(output, Destination::Add(_));
         let strip = if direct { 1 } else { strip };
         let together = written_together(g);
         let columns = Quads::workspace(recorder, self.columns.form, [g.groups, strip, depth as u32 / 4])?;
@@ -175,15 +233,16 @@ impl Im2colConvolution {
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
                 self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
                 if direct {
-                    StripPlanes::write(recorder, output.into(), &strip, together, |recorder, output| {
-                        self.direct(recorder, (&images, &strip), &packed, packed_weight, bias, output)
+                    StripPlanes::write(recorder, output, &strip, together, |recorder, output| {
+                        let operands = (&packed, packed_weight, bias);
+                        self.direct(recorder, (&images, &strip), operands, output, accumulate)
                     })?;
                     continue;
                 }
                 let columns = columns.with_rows(strip.len());
                 let part = columns.part("columns")?;
                 self.columns.sample(recorder, sampler, &images, &strip, &packed, &part)?;
-                StripPlanes::write(recorder, output.into(), &strip, together, |recorder, output| {
+                StripPlanes::write(recorder, output, &strip, together, |recorder, output| {
                     let pixels = strip.image_pixels();
                     let plane = u64::from(output.plane);
                     let Range { start, .. } = output.elements(&(0..1), &(0..1), &pixels);
@@ -197,7 +256,7 @@ impl Im2colConvolution {
                             a: packed_weight.along("weight"),
                             b: columns.along("columns"),
                             bias: bias.map(|bias| (bias, 0, g.group_out_channels())),
-                            accumulate: false,
+                            accumulate,
                             output: Output::Elements(Elements {
                                 tensor: &output.tensor,
                                 first: start,
@@ -220,10 +279,9 @@ impl Im2colConvolution {
         &self,
         recorder: &mut Recorder,
         (chunk, strip): (&Range<u32>, &Strip),
-        packed: &PackedImages,
-        weight: &Quads,
-        bias: Option<&Tensor>,
+        (packed, weight, bias): (&PackedImages, &Quads, Option<&Tensor>),
         output: &StripPlanes,
+        accumulate: bool,
     ) -> Result<()> {
         let (g, columns) = (&self.geometry, &self.columns);
         let Im2colGeometry { height, width, window, out_width, .. } = g.im2col;
@@ -261,6 +319,8 @@ impl Im2colConvolution {
                     group_first: groups.start,
                     groups: groups.end - groups.start,
                     rows,
+                    padded: (!self.transposed).into(),
+                    accumulate: accumulate.into(),
                     biased: bias.is_some().into(),
                     bias_first: bias_part.first,
                     // Of channel 0 and pixel 0, wraps where these are not bound.
@@ -293,6 +353,13 @@ fn is_direct(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> bool {
         && columns.deformation.is_none()
         && rows <= conv2d_direct::MOST_ROWS
         && gpu.capabilities().check_iterations("weight", looped.iterations()).is_ok()
+}
+
+/// Whether the gradient of the weight needs no columns either.
+pub(super) fn is_direct_weight(geometry: &Conv2dGeometry, columns: &Columns) -> bool {
+    columns.form == Form::Panels
+        && columns.deformation.is_none()
+        && geometry.group_out_channels() <= conv2d_direct::MOST_ROWS
 }
 
 /// Some rows of a packed weight, and the output channel from which the weight is bound.

@@ -8,14 +8,15 @@ use super::super::channels_last::{ChannelsLast, channel_quads};
 use super::super::columns::{PackedImages, Sampler};
 use super::super::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
 use super::super::matmul::{self, Elements, Output, Product, product};
-use super::super::pieces;
 use super::super::quads::Quads;
-use super::super::strips::wide_bytes;
-use super::super::sums::{sum_over, zeros};
-use super::im2col::{Im2colConvolution, depth};
+use super::super::strips::{Strip, wide_bytes};
+use super::super::sums::{Sums, sum_over, zeros};
+use super::super::{in_pieces, pieces};
+use super::im2col::{Im2colConvolution, depth, is_direct_weight};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Gpu, Recorder, Tensor};
+use crate::gpu::{Gpu, Part, Recorder, Tensor};
+use crate::kernels::conv2d_direct_weight::{self, CONV2D_DIRECT_WEIGHT, conv2d_direct_weight};
 use crate::kernels::form::Form;
 use crate::kernels::segment_sums::SEGMENT_SUMS;
 use crate::kernels::unpack_weight::{self, UNPACK_WEIGHT, unpack_weight};
@@ -25,11 +26,18 @@ use crate::shape::MAX_RANK;
 pub(in crate::ops) struct Im2colBackward {
     columns: ColumnsBackward,
     grad_output: ChannelsLast,
+    /// Where they need no columns: what gives the gradient of the input, and whether that of the weight is one.
+    transposed: Option<Im2colConvolution>,
+    direct_weight: bool,
 }
 
 impl Im2colBackward {
-    /// For a gradient of the output that is stored so.
-    pub(in crate::ops) fn new(gpu: &Gpu, convolution: &Im2colConvolution, data: DType) -> Result<Self> {
+    /// For data and a weight that are stored so.
+    pub(in crate::ops) fn new(
+        gpu: &Gpu,
+        convolution: &Im2colConvolution,
+        dtypes @ [data, _]: [DType; 2],
+    ) -> Result<Self> {
         let g = &convolution.geometry;
         UNPACK_WEIGHT.compile(gpu, convolution.columns.form)?;
         // Of the sums of segments the sums are f32.
@@ -40,7 +48,12 @@ impl Im2colBackward {
         let extents = [g.out_channels, g.im2col.out_pixels()];
         let quads = channel_quads(g.out_channels, g.groups, 1);
         let grad_output = ChannelsLast::new(gpu, convolution.columns.form, data, extents, quads)?;
-        Ok(Self { columns, grad_output })
+        let transposed = convolution.transposed(gpu, dtypes)?;
+        let direct_weight = is_direct_weight(g, &convolution.columns);
+        if direct_weight {
+            gpu.compile(&CONV2D_DIRECT_WEIGHT)?;
+        }
+        Ok(Self { columns, grad_output, transposed, direct_weight })
     }
 }
 
@@ -56,7 +69,6 @@ impl Im2colConvolution {
         gradients: &Gradients,
     ) -> Result<()> {
         let (g, columns) = (&self.geometry, &self.columns);
-        let sampled = gradients.input.is_some() || gradients.offset.is_some() || gradients.mask.is_some();
         if let Some(destination) = gradients.bias {
             let mut axes = [(1, false); MAX_RANK];
             axes[..3].copy_from_slice(&[
@@ -74,6 +86,14 @@ impl Im2colConvolution {
             zeros(recorder, &gradient.tensor)?;
             return gradient.finish(recorder);
         }
+        let mut gradients = *gradients;
+        if let Some(transposed) = &backward.transposed
+            && let Some(destination) = gradients.input.take()
+        {
+            recorder.scratch(|recorder| transposed.of_plain(recorder, weight, grad_output, destination))?;
+        }
+        let gradients = &gradients;
+        let sampled = gradients.input.is_some() || gradients.offset.is_some() || gradients.mask.is_some();
         if !(sampled || gradients.weight.is_some()) {
             return Ok(());
         }
@@ -105,12 +125,21 @@ impl Im2colConvolution {
             };
             let pass = Pass::new(recorder, &backward.columns, columns, sampler, gradients, blocks)?;
             let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
-            let strip_shape = [g.groups, blocks.strip_pixels(), depth as u32 / 4];
+            // Next to nothing where there are none.
+            let with_columns = u32::from(sampled || !backward.direct_weight);
+            let strip_shape = [g.groups, with_columns * blocks.strip_pixels(), depth as u32 / 4];
             let columns_workspace = |recorder: &mut Recorder| Quads::workspace(recorder, columns.form, strip_shape);
             let strip_columns = columns_workspace(recorder)?;
             // An image is not written where it is read.
-            let apart = columns.form == Form::Panels && gradients.weight.is_some();
+            let apart = columns.form == Form::Panels && gradients.weight.is_some() && !backward.direct_weight;
             let kept_columns = apart.then(|| columns_workspace(recorder)).transpose()?;
+            let block_sums = match &of_weight {
+                Some(_) if backward.direct_weight => {
+                    Some(BlockSums::workspace(recorder, weight_shape, blocks.all(g.im2col.batch))?)
+                }
+                _ => None,
+            };
+            let mut blocks_done = 0;
             let mut accumulate = false;
             for images in pieces(0..g.im2col.batch, chunk) {
                 pass.chunk(recorder, images, |recorder, chunk| {
@@ -118,16 +147,25 @@ impl Im2colConvolution {
                         columns.pack(recorder, sampler.input, &chunk.images, &strip, &mut packed)?;
                         backward.grad_output.pack(recorder, "grad_output", grad_output, strip.each_image(), &grads)?;
                         let grads = grads.with_rows(strip.len());
-                        let grad_columns = strip_columns.with_rows(strip.len());
-                        let kept_columns = kept_columns.as_ref().map(|kept| kept.with_rows(strip.len()));
                         let products =
                             StripProducts { convolution: self, group_rows, strip: strip.len(), grads: &grads };
+                        if let Some(sums) = &block_sums {
+                            let end = blocks_done + strip.len().div_ceil(blocks.pixels);
+                            let of_strip = (blocks_done..end, blocks.pixels);
+                            products.direct_weight(recorder, (&chunk.images, &strip), &packed, of_strip, sums)?;
+                            blocks_done = end;
+                        }
+                        if with_columns == 0 {
+                            continue;
+                        }
+                        let grad_columns = strip_columns.with_rows(strip.len());
+                        let kept_columns = kept_columns.as_ref().map(|kept| kept.with_rows(strip.len()));
                         if let Some(weight) = &packed_weight {
                             products.grad_columns(recorder, weight, &grad_columns)?;
                         }
                         let kept =
                             pass.strip(recorder, (chunk, &packed), &strip, &grad_columns, kept_columns.as_ref())?;
-                        let Some(of_weight) = &of_weight else { continue };
+                        let Some(of_weight) = of_weight.as_ref().filter(|_| !backward.direct_weight) else { continue };
                         let strip_columns = kept_columns.unwrap_or(grad_columns);
                         if !kept {
                             let part = strip_columns.part("columns")?;
@@ -141,12 +179,21 @@ impl Im2colConvolution {
                     Ok(())
                 })?;
             }
-            Ok(())
+            let (Some(sums), Some(of_weight)) = (&block_sums, &of_weight) else { return Ok(()) };
+            sums.record(recorder, of_weight)
         })?;
         let (Some(packed), Some(destination)) = (&of_weight, gradients.weight) else { return Ok(()) };
         let gradient = Gradient::begin(recorder, destination)?;
         self.unpack_weight(recorder, group_rows, packed, &gradient)?;
         gradient.finish(recorder)
+    }
+
+    /// Records the plain convolution with a weight that is not packed, written or added.
+    fn of_plain(&self, recorder: &mut Recorder, weight: &Tensor, input: &Tensor, output: Destination) -> Result<()> {
+        let rows = self.geometry.group_out_channels();
+        let packed = Quads::workspace(recorder, self.columns.form, self.packed_shape(rows))?;
+        self.pack_into(recorder, weight, &packed, rows)?;
+        self.forward(recorder, &Sampler { input, offset: None, mask: None }, &packed, None, output)
     }
 
     /// The gradient of the weight in the order of the weight.
@@ -175,6 +222,59 @@ impl Im2colConvolution {
             };
             unpack_weight(recorder, self.columns.form, params, [&packed, weight, &self.columns.channel_quads()])
         })
+    }
+}
+
+/// Gradients of the weight that some blocks of pixels give, (block, group, output channel in quads, tap, quad): a block goes where as many
+/// before it went, and is added to these. So the sums do not depend on strips.
+struct BlockSums {
+    sums: Tensor,
+    /// Blocks that are kept apart.
+    apart: u32,
+    /// Elements of a block.
+    elements: u32,
+}
+
+impl BlockSums {
+    /// About so many bytes.
+    const BYTES: u32 = 1 << 20;
+
+    /// For so many blocks, of rows of so many elements.
+    fn workspace(recorder: &mut Recorder, [rows, row]: [u32; 2], blocks: u32) -> Result<Self> {
+        let elements = rows * row;
+        let apart = (Self::BYTES / 4 / elements).clamp(1, blocks);
+        Ok(Self { sums: recorder.workspace([apart, rows, row])?, apart, elements })
+    }
+
+    /// Has `dispatch` do some blocks, and some groups of so many of each, with what is bound of the sums and whether it adds to them.
+    fn in_pieces(
+        &self,
+        blocks: &Range<u32>,
+        groups: u32,
+        dispatch: &mut impl FnMut(&Range<u32>, &Range<u32>, &Part, bool) -> Result<()>,
+    ) -> Result<()> {
+        let mut first = blocks.start;
+        while first < blocks.end {
+            let round = first / self.apart;
+            let end = blocks.end.min(first.saturating_add(self.apart - first % self.apart));
+            in_pieces([first..end, 0..groups], &mut |[blocks, some_groups]| {
+                // Of several blocks all groups.
+                let group = u64::from(self.elements / groups);
+                let element = |block: u32, of_groups: u32| {
+                    u64::from(block - round * self.apart) * u64::from(self.elements) + u64::from(of_groups) * group
+                };
+                let range = element(blocks.start, some_groups.start)..element(blocks.end - 1, some_groups.end);
+                dispatch(blocks, some_groups, &self.sums.part("weight", range)?, round > 0)
+            })?;
+            first = end;
+        }
+        Ok(())
+    }
+
+    /// Records the sums over all blocks.
+    fn record(&self, recorder: &mut Recorder, of_weight: &Tensor) -> Result<()> {
+        let sums = Sums { planes: 1, pixels: self.apart, columns: self.elements, scale: 1.0, accumulate: false };
+        sums.record(recorder, &self.sums, of_weight)
     }
 }
 
@@ -208,6 +308,54 @@ impl StripProducts<'_> {
                 output: columns.output(),
             },
         )
+    }
+
+    /// The same of the strip's blocks, so many of all and each of so many pixels, without columns.
+    fn direct_weight(
+        &self,
+        recorder: &mut Recorder,
+        (chunk, strip): (&Range<u32>, &Strip),
+        packed: &PackedImages,
+        (blocks, block_pixels): (Range<u32>, u32),
+        sums: &BlockSums,
+    ) -> Result<()> {
+        let Self { convolution: Im2colConvolution { geometry: g, columns, .. }, grads, .. } = *self;
+        let window = columns.window(chunk, strip, &(0..0));
+        let grads = grads.part("grad_output")?;
+        for (band, packed) in packed.bands() {
+            let packed = packed.part("input")?;
+            sums.in_pieces(&blocks, g.groups, &mut |some_blocks, groups, sums, accumulate| {
+                let params = conv2d_direct_weight::Params {
+                    pixel_first: window.pixel_first,
+                    pixels: window.pixels,
+                    out_height: g.im2col.out_height,
+                    out_width: window.out_width,
+                    height: window.height,
+                    width: window.width,
+                    kernel_width: window.kernel_width,
+                    taps: window.taps,
+                    stride_y: window.stride_y,
+                    stride_x: window.stride_x,
+                    padding_top: window.padding_top,
+                    padding_left: window.padding_left,
+                    dilation_y: window.dilation_y,
+                    dilation_x: window.dilation_x,
+                    quads: window.quads,
+                    quads_per_group: window.quads_per_group,
+                    band_first: columns.band_first(chunk, strip, &band),
+                    all_groups: g.groups,
+                    group_first: groups.start,
+                    groups: groups.end - groups.start,
+                    block_first: some_blocks.start - blocks.start,
+                    blocks: some_blocks.end - some_blocks.start,
+                    block_pixels,
+                    accumulate: accumulate.into(),
+                    ..Default::default()
+                };
+                conv2d_direct_weight(recorder, params, [&packed, &grads, sums])
+            })?;
+        }
+        Ok(())
     }
 
     /// What a block of the strip's pixels adds to the gradient of the weight: (group, output channel in quads, tap, quad).

@@ -151,7 +151,7 @@ impl Convolution {
     ) -> Result<()> {
         match (&self.forward, packed_weight) {
             (Forward::Im2col(convolution), Packed::Quads(weight)) => {
-                convolution.forward(recorder, sampler, weight, bias, output)
+                convolution.forward(recorder, sampler, weight, bias, output.into())
             }
             (Forward::Fused(convolution), Packed::Tensor(weight)) => {
                 convolution.forward(recorder, sampler, weight, bias, output)
@@ -168,7 +168,7 @@ impl Convolution {
                 Im2colConvolution::new(gpu, self.geometry, self.deformation, self.dtypes)
             })?,
         };
-        let backward = get_or_try_init(&self.backward, || Im2colBackward::new(gpu, convolution, self.dtypes[0]))?;
+        let backward = get_or_try_init(&self.backward, || Im2colBackward::new(gpu, convolution, self.dtypes))?;
         Ok((convolution, backward))
     }
 }
