@@ -6,15 +6,21 @@
 // output  element (image, group, row, pixel) is output_first + image * output_image + (group * rows + row) * output_plane + pixel, wrapping;
 //         where accumulate is 1, what it holds is added to
 //
-// A dispatch does `pixels` output pixels, numbered over all images from pixel_first on, of each of some groups, from group_first on. One
-// invocation does four pixels, 64 apart, of one group. Terms are added up in the order of a matrix product: shared/subgroup_tile.wgsl. What
-// lies outside the image counts 0 times the weight where padded is 1, and else nothing, whatever the weight.
+// A dispatch does `pixels` output pixels, numbered over all images from pixel_first on, of each of some groups, from group_first on. They lie in
+// out_rows rows, numbered over all images too, from out_row_first on. One invocation does four pixels side by side of one group. Terms are
+// added up by row of the kernel, quad and column. What lies outside the image counts 0 times the weight where padded is 1, and else nothing,
+// whatever the weight.
+//
+// For subgroups of 8 on a CPU: each invocation of four loads a row of the weight for all, and where a tap of a pixel is the next of the one
+// before, it is loaded once.
 
 struct Params {
     pixel_first: u32,
     pixels: u32,
+    out_row_first: u32,
+    out_rows: u32,
+    out_height: u32,
     out_width: u32,
-    out_pixels: u32,
     height: u32,
     width: u32,
     kernel_height: u32,
@@ -44,90 +50,100 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
-fn window_of(pixel: u32) -> Window {
-    let by_image = divide(params.pixel_first + pixel, params.out_pixels);
-    return window(by_image.x, divide(by_image.y, params.out_width));
+// One tap of four pixels.
+struct Four {
+    p0: Loaded,
+    p1: Loaded,
+    p2: Loaded,
+    p3: Loaded,
 }
 
-// Four k of four rows times those of one pixel.
-fn product(rows: mat4x4<f32>, loaded: Loaded) -> vec4<f32> {
-    let value = loaded.value;
-    let terms = rows[0] * value.x + rows[1] * value.y + rows[2] * value.z + rows[3] * value.w;
-    return select(vec4<f32>(0.0), terms, loaded.inside || params.padded != 0u);
+fn load_four(start: Window, dy: i32, dx: i32, quad: u32) -> Four {
+    let stride = i32(params.stride_x);
+    return Four(
+        load(start, dy, dx, quad),
+        load(start, dy, dx + stride, quad),
+        load(start, dy, dx + 2 * stride, quad),
+        load(start, dy, dx + 3 * stride, quad),
+    );
 }
 
-fn store(pixel: u32, group: u32, sums: vec4<f32>) {
-    if pixel >= params.pixels {
-        return;
-    }
-    let at = divide(params.pixel_first + pixel, params.out_pixels);
-    for (var row = 0u; row < params.rows; row++) {
-        let channel = group * params.rows + row;
-        let biased = params.biased != 0u;
-        let base = select(0.0, bias[select(0u, params.bias_first + channel, biased)], biased);
-        let sum = select(select(sums.x, sums.y, row == 1u), select(sums.z, sums.w, row == 3u), row > 1u);
-        let place = params.output_first + at.x * params.output_image + channel * params.output_plane + at.y;
-        var held = 0.0;
-        if params.accumulate != 0u {
-            held = output[place];
-        }
-        output[place] = held + (base + sum);
-    }
+// Four channels of a row of the weight times those of four pixels.
+fn product(row: vec4<f32>, channels: mat4x4<f32>, inside: vec4<bool>) -> vec4<f32> {
+    let terms = row.x * channels[0] + row.y * channels[1] + row.z * channels[2] + row.w * channels[3];
+    return select(vec4<f32>(0.0), terms, inside | vec4<bool>(params.padded != 0u));
 }
 
 @compute @workgroup_size(64)
 fn conv2d_direct(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_index) local: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let mine = divide(linear_workgroup(workgroup, grid), (params.pixels + 255u) / 256u);
-    if mine.x >= params.groups {
-        return;
-    }
-    let group = params.group_first + mine.x;
-    let first = mine.y * 256u + lane;
-    let last = params.pixels - 1u;
-    // What is beyond the last pixel does that and is not stored.
-    let window_0 = window_of(min(first, last));
-    let window_1 = window_of(min(first + 64u, last));
-    let window_2 = window_of(min(first + 128u, last));
-    let window_3 = window_of(min(first + 192u, last));
+    let row_runs = (params.out_width + 3u) / 4u;
+    let runs = params.out_rows * row_runs;
+    let mine = divide(linear_workgroup(workgroup, grid), (runs + 63u) / 64u);
+    // What is beyond the last group or run does that and is not stored.
+    let group = params.group_first + min(mine.x, params.groups - 1u);
+    let run = divide(min(mine.y * 64u + local, runs - 1u), row_runs);
+    let row = params.out_row_first + run.x;
+    let out = divide(row, params.out_height);
+    let x = 4u * run.y;
+    let start = window(out.x, vec2<u32>(out.y, x));
+
     let row_quads = params.kernel_height * params.kernel_width * params.quads_per_group;
     // Rows that there are not repeat the last.
-    let rows = min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.rows - 1u));
-    var at = vec4<u32>(
-        quad_place(group, rows.x, 0u, params.rows, row_quads),
-        quad_place(group, rows.y, 0u, params.rows, row_quads),
-        quad_place(group, rows.z, 0u, params.rows, row_quads),
-        quad_place(group, rows.w, 0u, params.rows, row_quads),
-    );
-    var sums_0 = vec4<f32>(0.0);
-    var sums_1 = vec4<f32>(0.0);
-    var sums_2 = vec4<f32>(0.0);
-    var sums_3 = vec4<f32>(0.0);
+    let weights = quad_place(group, min(lane % 4u, params.rows - 1u), 0u, params.rows, row_quads);
+    let shared_taps = params.stride_x == params.dilation_x;
+    var sums = mat4x4<f32>();
     for (var tap_y = 0u; tap_y < params.kernel_height; tap_y++) {
         let dy = i32(tap_y * params.dilation_y);
-        for (var tap_x = 0u; tap_x < params.kernel_width; tap_x++) {
-            let dx = i32(tap_x * params.dilation_x);
-            for (var i = 0u; i < params.quads_per_group; i++) {
-                let quad = group * params.quads_per_group + i;
-                let weights = transpose(mat4x4<f32>(
-                    textureLoad(weight, texel(at.x)),
-                    textureLoad(weight, texel(at.y)),
-                    textureLoad(weight, texel(at.z)),
-                    textureLoad(weight, texel(at.w)),
-                ));
-                sums_0 += product(weights, load(window_0, dy, dx, quad));
-                sums_1 += product(weights, load(window_1, dy, dx, quad));
-                sums_2 += product(weights, load(window_2, dy, dx, quad));
-                sums_3 += product(weights, load(window_3, dy, dx, quad));
-                at += vec4<u32>(NEXT_QUAD);
+        for (var i = 0u; i < params.quads_per_group; i++) {
+            let quad = group * params.quads_per_group + i;
+            var four = load_four(start, dy, -i32(params.dilation_x), quad);
+            for (var tap_x = 0u; tap_x < params.kernel_width; tap_x++) {
+                let dx = i32(tap_x * params.dilation_x);
+                if shared_taps {
+                    four = Four(four.p1, four.p2, four.p3, load(start, dy, dx + 3 * i32(params.stride_x), quad));
+                } else {
+                    four = load_four(start, dy, dx, quad);
+                }
+                let tap = tap_y * params.kernel_width + tap_x;
+                let own = textureLoad(weight, texel(weights + (tap * params.quads_per_group + i) * NEXT_QUAD));
+                let channels = transpose(mat4x4<f32>(four.p0.value, four.p1.value, four.p2.value, four.p3.value));
+                let inside = vec4<bool>(four.p0.inside, four.p1.inside, four.p2.inside, four.p3.inside);
+                sums[0] += product(subgroupBroadcast(own, 0u), channels, inside);
+                if params.rows > 1u {
+                    sums[1] += product(subgroupBroadcast(own, 1u), channels, inside);
+                }
+                if params.rows > 2u {
+                    sums[2] += product(subgroupBroadcast(own, 2u), channels, inside);
+                }
+                if params.rows > 3u {
+                    sums[3] += product(subgroupBroadcast(own, 3u), channels, inside);
+                }
             }
         }
     }
-    store(first, group, sums_0);
-    store(first + 64u, group, sums_1);
-    store(first + 128u, group, sums_2);
-    store(first + 192u, group, sums_3);
+    if mine.x >= params.groups || mine.y * 64u + local >= runs {
+        return;
+    }
+    for (var i = 0u; i < params.rows; i++) {
+        let channel = group * params.rows + i;
+        let biased = params.biased != 0u;
+        let base = select(0.0, bias[select(0u, params.bias_first + channel, biased)], biased);
+        let place = params.output_first + out.x * params.output_image + channel * params.output_plane
+            + out.y * params.out_width;
+        for (var k = 0u; k < 4u; k++) {
+            if x + k >= params.out_width || row * params.out_width + x + k - params.pixel_first >= params.pixels {
+                continue;
+            }
+            var held = 0.0;
+            if params.accumulate != 0u {
+                held = output[place + x + k];
+            }
+            output[place + x + k] = held + (base + sums[i][k]);
+        }
+    }
 }

@@ -1,19 +1,21 @@
-use super::params;
+use super::{params, with_subgroups};
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
 
 pub(crate) static CONV2D_DIRECT: Kernel = Kernel {
     name: "conv2d_direct",
     variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/panels.wgsl", "shared/direct.wgsl", "conv2d_direct.wgsl"],
+    files: with_subgroups!["shared/grid.wgsl", "shared/panels.wgsl", "shared/direct.wgsl", "conv2d_direct.wgsl",],
     workgroup_size: 64,
 };
 
 params!(
     pixel_first,
     pixels,
+    out_row_first,
+    out_rows,
+    out_height,
     out_width,
-    out_pixels,
     height,
     width,
     kernel_height,
@@ -41,9 +43,8 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        let row = Iterations::each(self.kernel_width, Iterations::of(self.quads_per_group));
-        let stored = Iterations::of(self.rows);
-        Iterations::each(self.kernel_height, row) + stored + stored + stored + stored
+        let row = Iterations::each(self.quads_per_group, Iterations::of(self.kernel_width));
+        Iterations::each(self.kernel_height, row) + Iterations::each(self.rows, Iterations::of(4u32))
     }
 }
 
@@ -51,7 +52,8 @@ impl Loops for Params {
 pub(crate) const MOST_ROWS: u32 = 4;
 
 pub(crate) fn conv2d_direct(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
-    let workgroups = u64::from(params.pixels.div_ceil(256)) * u64::from(params.groups);
+    let runs = u64::from(params.out_rows) * u64::from(params.out_width.div_ceil(4));
+    let workgroups = runs.div_ceil(64) * u64::from(params.groups);
     let taps = u64::from(params.kernel_height) * u64::from(params.kernel_width);
     let elements = workgroups * 256 * taps * u64::from(params.quads_per_group) * 4;
     recorder.dispatch(&CONV2D_DIRECT, &params, &parts, workgroups * 64, elements)

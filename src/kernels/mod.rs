@@ -72,6 +72,18 @@ macro_rules! params {
 }
 pub(crate) use params;
 
+/// The files, behind the directive that browsers want for subgroup operations and naga does not know.
+#[cfg(target_arch = "wasm32")]
+macro_rules! with_subgroups {
+    ($($file:literal),+ $(,)?) => { crate::gpu::wgsl!["shared/enable_subgroups.wgsl", $($file),+] };
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! with_subgroups {
+    ($($file:literal),+ $(,)?) => { crate::gpu::wgsl![$($file),+] };
+}
+use with_subgroups;
+
 /// `Border` as shaders know it: shared/border.wgsl.
 pub(crate) fn border(border: Border) -> u32 {
     match border {

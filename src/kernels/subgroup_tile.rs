@@ -41,24 +41,12 @@ impl Loops for Params {
     }
 }
 
-/// The files, behind the directive that browsers want for subgroup operations and naga does not know.
-#[cfg(target_arch = "wasm32")]
-macro_rules! with_subgroups {
-    ($($file:literal),+ $(,)?) => { crate::gpu::wgsl!["shared/enable_subgroups.wgsl", $($file),+] };
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-macro_rules! with_subgroups {
-    ($($file:literal),+ $(,)?) => { crate::gpu::wgsl![$($file),+] };
-}
-pub(super) use with_subgroups;
-
 macro_rules! kernel {
     ($name:literal, $($file:literal),+) => {
         crate::gpu::Kernel {
             name: $name,
             variant: "",
-            files: $crate::kernels::subgroup_tile::with_subgroups![
+            files: $crate::kernels::with_subgroups![
                 "shared/grid.wgsl",
                 "shared/panels.wgsl",
                 "shared/subgroup_tile.wgsl",

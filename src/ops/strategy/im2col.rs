@@ -284,7 +284,7 @@ impl Im2colConvolution {
         accumulate: bool,
     ) -> Result<()> {
         let (g, columns) = (&self.geometry, &self.columns);
-        let Im2colGeometry { height, width, window, out_width, .. } = g.im2col;
+        let Im2colGeometry { height, width, window, out_height, out_width, .. } = g.im2col;
         let rows = g.group_out_channels();
         let images = 0..strip.images.end - strip.images.start;
         let bias_part = match bias {
@@ -298,11 +298,14 @@ impl Im2colConvolution {
                 let bound = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
                 let channels = groups.start * rows..groups.end * rows;
                 let output_part = output.tensor.part("output", output.elements(&images, &channels, &bound))?;
+                let out_row_first = pixels.start / out_width;
                 let params = conv2d_direct::Params {
                     pixel_first: pixels.start,
                     pixels: pixels.end - pixels.start,
+                    out_row_first,
+                    out_rows: (pixels.end - 1) / out_width + 1 - out_row_first,
+                    out_height,
                     out_width,
-                    out_pixels: g.im2col.out_pixels(),
                     height,
                     width,
                     kernel_height: window.kernel[0],
