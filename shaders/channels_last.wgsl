@@ -8,7 +8,7 @@
 //
 // A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
 // image, and into the rows from pixel_first on. One invocation packs a run of quads of one pixel, run_quads of them at most; a pixel has `runs`
-// of them.
+// of them. No quad has more channels than `lanes`.
 
 struct Params {
     images: u32,
@@ -26,6 +26,7 @@ struct Params {
     input_1_first: u32,
     input_2_first: u32,
     input_3_first: u32,
+    lanes: u32,
     dtype: u32,
 }
 
@@ -61,12 +62,16 @@ fn channels_last(
         let exists = lane < vec4<u32>(channels.y);
         // What does not exist reads the first element, which is bound.
         let element = bound + select(vec4<u32>(0u), vec4<u32>(channel * params.plane + pixel), exists);
-        let value = vec4<f32>(
-            value_of(input[word_of(element.x)], element.x),
-            value_of(input_1[word_of(element.y)], element.y),
-            value_of(input_2[word_of(element.z)], element.z),
-            value_of(input_3[word_of(element.w)], element.w),
-        );
+        var value = vec4<f32>(value_of(input[word_of(element.x)], element.x));
+        if params.lanes > 1u {
+            value.y = value_of(input_1[word_of(element.y)], element.y);
+        }
+        if params.lanes > 2u {
+            value.z = value_of(input_2[word_of(element.z)], element.z);
+        }
+        if params.lanes > 3u {
+            value.w = value_of(input_3[word_of(element.w)], element.w);
+        }
         store_made(place + i * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
     }
 }

@@ -7,12 +7,12 @@
 //         where accumulate is 1, what it holds is added to
 //
 // A dispatch does `pixels` output pixels, numbered over all images from pixel_first on, of each of some groups, from group_first on. They lie in
-// out_rows rows, numbered over all images too, from out_row_first on. One invocation does four pixels side by side of one group. Terms are
+// out_rows rows, numbered over all images too, from out_row_first on. One invocation does eight pixels side by side of one group. Terms are
 // added up by row of the kernel, quad and column. What lies outside the image counts 0 times the weight where padded is 1, and else nothing,
 // whatever the weight.
 //
-// For subgroups of 8 on a CPU: each invocation of four loads a row of the weight for all, and where a tap of a pixel is the next of the one
-// before, it is loaded once.
+// For subgroups of 8 on a CPU: one invocation of four loads a row of the weight for all. What differs between variants is known to the
+// compiler, since lavapipe does both sides of a branch: shared/direct_taps_*.wgsl, shared/direct_rows_*.wgsl.
 
 struct Params {
     pixel_first: u32,
@@ -68,10 +68,46 @@ fn load_four(start: Window, dy: i32, dx: i32, quad: u32) -> Four {
     );
 }
 
+fn next_of(four: Four, next: Loaded) -> Four {
+    return Four(four.p1, four.p2, four.p3, next);
+}
+
 // Four channels of a row of the weight times those of four pixels.
-fn product(row: vec4<f32>, channels: mat4x4<f32>, inside: vec4<bool>) -> vec4<f32> {
+fn product(row: vec4<f32>, four: Four) -> vec4<f32> {
+    let channels = transpose(mat4x4<f32>(four.p0.value, four.p1.value, four.p2.value, four.p3.value));
     let terms = row.x * channels[0] + row.y * channels[1] + row.z * channels[2] + row.w * channels[3];
+    let inside = vec4<bool>(four.p0.inside, four.p1.inside, four.p2.inside, four.p3.inside);
     return select(vec4<f32>(0.0), terms, inside | vec4<bool>(params.padded != 0u));
+}
+
+// The sums of a row of the weight.
+struct Sums {
+    left: vec4<f32>,
+    right: vec4<f32>,
+}
+
+fn add_product(sums: Sums, row: vec4<f32>, left: Four, right: Four) -> Sums {
+    return Sums(sums.left + product(row, left), sums.right + product(row, right));
+}
+
+fn store(place: u32, stored: bool, sum: f32) {
+    if !stored {
+        return;
+    }
+    var held = 0.0;
+    if params.accumulate != 0u {
+        held = output[place];
+    }
+    output[place] = held + sum;
+}
+
+fn store_four(place: u32, first: u32, columns: vec2<u32>, sums: vec4<f32>) {
+    let at = first + vec4<u32>(0u, 1u, 2u, 3u);
+    let stored = (at >= vec4<u32>(columns.x)) & (at < vec4<u32>(columns.y));
+    store(place + at.x, stored.x, sums.x);
+    store(place + at.y, stored.y, sums.y);
+    store(place + at.z, stored.z, sums.z);
+    store(place + at.w, stored.w, sums.w);
 }
 
 @compute @workgroup_size(64)
@@ -81,7 +117,7 @@ fn conv2d_direct(
     @builtin(local_invocation_index) local: u32,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let row_runs = (params.out_width + 3u) / 4u;
+    let row_runs = (params.out_width + 7u) / 8u;
     let runs = params.out_rows * row_runs;
     let mine = divide(linear_workgroup(workgroup, grid), (runs + 63u) / 64u);
     // What is beyond the last group or run does that and is not stored.
@@ -89,39 +125,39 @@ fn conv2d_direct(
     let run = divide(min(mine.y * 64u + local, runs - 1u), row_runs);
     let row = params.out_row_first + run.x;
     let out = divide(row, params.out_height);
-    let x = 4u * run.y;
+    let x = 8u * run.y;
     let start = window(out.x, vec2<u32>(out.y, x));
 
     let row_quads = params.kernel_height * params.kernel_width * params.quads_per_group;
     // Rows that there are not repeat the last.
     let weights = quad_place(group, min(lane % 4u, params.rows - 1u), 0u, params.rows, row_quads);
-    let shared_taps = params.stride_x == params.dilation_x;
-    var sums = mat4x4<f32>();
+    let stride = i32(params.stride_x);
+    var sums_0 = Sums();
+    var sums_1 = Sums();
+    var sums_2 = Sums();
+    var sums_3 = Sums();
     for (var tap_y = 0u; tap_y < params.kernel_height; tap_y++) {
         let dy = i32(tap_y * params.dilation_y);
         for (var i = 0u; i < params.quads_per_group; i++) {
             let quad = group * params.quads_per_group + i;
-            var four = load_four(start, dy, -i32(params.dilation_x), quad);
+            var left = load_four(start, dy, -stride, quad);
+            var right = load_four(start, dy, 3 * stride, quad);
             for (var tap_x = 0u; tap_x < params.kernel_width; tap_x++) {
                 let dx = i32(tap_x * params.dilation_x);
-                if shared_taps {
-                    four = Four(four.p1, four.p2, four.p3, load(start, dy, dx + 3 * i32(params.stride_x), quad));
+                if SHARED_TAPS {
+                    left = next_of(left, right.p0);
+                    right = next_of(right, load(start, dy, dx + 7 * stride, quad));
                 } else {
-                    four = load_four(start, dy, dx, quad);
+                    left = load_four(start, dy, dx, quad);
+                    right = load_four(start, dy, dx + 4 * stride, quad);
                 }
                 let tap = tap_y * params.kernel_width + tap_x;
                 let own = textureLoad(weight, texel(weights + (tap * params.quads_per_group + i) * NEXT_QUAD));
-                let channels = transpose(mat4x4<f32>(four.p0.value, four.p1.value, four.p2.value, four.p3.value));
-                let inside = vec4<bool>(four.p0.inside, four.p1.inside, four.p2.inside, four.p3.inside);
-                sums[0] += product(subgroupBroadcast(own, 0u), channels, inside);
-                if params.rows > 1u {
-                    sums[1] += product(subgroupBroadcast(own, 1u), channels, inside);
-                }
-                if params.rows > 2u {
-                    sums[2] += product(subgroupBroadcast(own, 2u), channels, inside);
-                }
-                if params.rows > 3u {
-                    sums[3] += product(subgroupBroadcast(own, 3u), channels, inside);
+                sums_0 = add_product(sums_0, subgroupBroadcast(own, 0u), left, right);
+                if ROWS > 1u {
+                    sums_1 = add_product(sums_1, subgroupBroadcast(own, 1u), left, right);
+                    sums_2 = add_product(sums_2, subgroupBroadcast(own, 2u), left, right);
+                    sums_3 = add_product(sums_3, subgroupBroadcast(own, 3u), left, right);
                 }
             }
         }
@@ -129,21 +165,21 @@ fn conv2d_direct(
     if mine.x >= params.groups || mine.y * 64u + local >= runs {
         return;
     }
+    // The columns of the row that the dispatch does.
+    let before = row * params.out_width;
+    let columns = vec2<u32>(
+        max(params.pixel_first, before) - before,
+        min(params.pixel_first + params.pixels - before, params.out_width),
+    );
+    let place = params.output_first + out.x * params.output_image + out.y * params.out_width;
     for (var i = 0u; i < params.rows; i++) {
         let channel = group * params.rows + i;
         let biased = params.biased != 0u;
         let base = select(0.0, bias[select(0u, params.bias_first + channel, biased)], biased);
-        let place = params.output_first + out.x * params.output_image + channel * params.output_plane
-            + out.y * params.out_width;
-        for (var k = 0u; k < 4u; k++) {
-            if x + k >= params.out_width || row * params.out_width + x + k - params.pixel_first >= params.pixels {
-                continue;
-            }
-            var held = 0.0;
-            if params.accumulate != 0u {
-                held = output[place + x + k];
-            }
-            output[place + x + k] = held + (base + sums[i][k]);
-        }
+        store_four(place + channel * params.output_plane, x, columns, base + sums_0.left);
+        store_four(place + channel * params.output_plane, x + 4u, columns, base + sums_0.right);
+        sums_0 = sums_1;
+        sums_1 = sums_2;
+        sums_2 = sums_3;
     }
 }

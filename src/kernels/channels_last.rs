@@ -28,6 +28,7 @@ params!(
     input_1_first,
     input_2_first,
     input_3_first,
+    lanes,
     dtype
 );
 

@@ -2,12 +2,31 @@ use super::{params, with_subgroups};
 use crate::error::Result;
 use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
 
-pub(crate) static CONV2D_DIRECT: Kernel = Kernel {
-    name: "conv2d_direct",
-    variant: "",
-    files: with_subgroups!["shared/grid.wgsl", "shared/panels.wgsl", "shared/direct.wgsl", "conv2d_direct.wgsl",],
-    workgroup_size: 64,
-};
+macro_rules! kernel {
+    ($variant:literal, $taps:literal, $rows:literal) => {
+        Kernel {
+            name: "conv2d_direct",
+            variant: $variant,
+            files: with_subgroups![
+                "shared/grid.wgsl",
+                "shared/panels.wgsl",
+                "shared/direct.wgsl",
+                $taps,
+                $rows,
+                "conv2d_direct.wgsl",
+            ],
+            workgroup_size: 64,
+        }
+    };
+}
+
+/// By whether pixels share taps, and whether groups have one output channel.
+pub(crate) static CONV2D_DIRECT: [Kernel; 4] = [
+    kernel!("apart.4", "shared/direct_taps_apart.wgsl", "shared/direct_rows_4.wgsl"),
+    kernel!("apart.1", "shared/direct_taps_apart.wgsl", "shared/direct_rows_1.wgsl"),
+    kernel!("shared.4", "shared/direct_taps_shared.wgsl", "shared/direct_rows_4.wgsl"),
+    kernel!("shared.1", "shared/direct_taps_shared.wgsl", "shared/direct_rows_1.wgsl"),
+];
 
 params!(
     pixel_first,
@@ -44,7 +63,14 @@ params!(
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
         let row = Iterations::each(self.quads_per_group, Iterations::of(self.kernel_width));
-        Iterations::each(self.kernel_height, row) + Iterations::each(self.rows, Iterations::of(4u32))
+        Iterations::each(self.kernel_height, row) + Iterations::of(self.rows)
+    }
+}
+
+impl Params {
+    /// The variant for its stride, dilation and rows.
+    pub(crate) fn kernel(&self) -> &'static Kernel {
+        &CONV2D_DIRECT[2 * usize::from(self.stride_x == self.dilation_x) + usize::from(self.rows == 1)]
     }
 }
 
@@ -52,9 +78,9 @@ impl Loops for Params {
 pub(crate) const MOST_ROWS: u32 = 4;
 
 pub(crate) fn conv2d_direct(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
-    let runs = u64::from(params.out_rows) * u64::from(params.out_width.div_ceil(4));
+    let runs = u64::from(params.out_rows) * u64::from(params.out_width.div_ceil(8));
     let workgroups = runs.div_ceil(64) * u64::from(params.groups);
     let taps = u64::from(params.kernel_height) * u64::from(params.kernel_width);
-    let elements = workgroups * 256 * taps * u64::from(params.quads_per_group) * 4;
-    recorder.dispatch(&CONV2D_DIRECT, &params, &parts, workgroups * 64, elements)
+    let elements = workgroups * 512 * taps * u64::from(params.quads_per_group) * 4;
+    recorder.dispatch(params.kernel(), &params, &parts, workgroups * 64, elements)
 }

@@ -97,6 +97,7 @@ impl ChannelsLast {
                 channel_first: self.quads[quads.start as usize][0].min(self.channels - 1),
                 plane: self.pixels,
                 quad_first: quads.start,
+                lanes: self.quads.iter().map(|[_, channels, ..]| *channels).max().unwrap_or(0),
                 quads: quads.end - quads.start,
                 row_quads: self.quads.len() as u32,
                 pixel_first,

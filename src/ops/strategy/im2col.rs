@@ -14,9 +14,9 @@ use super::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
-use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Gpu, Kernel, Loops, Part, Recorder, Tensor};
 use crate::kernels::columns::ColumnsLayout;
-use crate::kernels::conv2d_direct::{self, CONV2D_DIRECT};
+use crate::kernels::conv2d_direct;
 use crate::kernels::form::Form;
 use crate::kernels::pack_weight;
 
@@ -68,7 +68,7 @@ impl Im2colConvolution {
         };
         let geometry = Conv2dGeometry { im2col, out_channels: g.channels, ..self.geometry };
         let transposed = Self { transposed: true, ..Self::packing_only(gpu, geometry, None, dtypes)? };
-        Ok(is_direct(gpu, &geometry, &transposed.columns).then_some(transposed))
+        Ok(direct_kernel(gpu, &geometry, &transposed.columns).is_some().then_some(transposed))
     }
 
     /// What it needs to pack inputs and weights, and to do without columns where it can.
@@ -83,8 +83,8 @@ impl Im2colConvolution {
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
         strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?;
         pack_weight::PACK_WEIGHT.of(weight).compile(gpu, form)?;
-        if is_direct(gpu, &geometry, &columns) {
-            gpu.compile(&CONV2D_DIRECT)?;
+        if let Some(kernel) = direct_kernel(gpu, &geometry, &columns) {
+            gpu.compile(kernel)?;
         }
         let packing = Packing::new(Strategy::Im2col, form, &geometry, deformation.as_ref());
         Ok(Self { geometry, columns, packing, transposed: false })
@@ -224,7 +224,7 @@ impl Im2colConvolution {
         let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, wide);
         let [_, strip] = most;
         let mut packed = self.columns.packed(recorder, chunk, strip)?;
-        let direct = is_direct(recorder.gpu(), g, &self.columns);
+        let direct = direct_kernel(recorder.gpu(), g, &self.columns).is_some();
         let accumulate = matches!(output, Destination::Add(_));
         let strip = if direct { 1 } else { strip };
         let together = written_together(g);
@@ -347,15 +347,26 @@ fn written_together(geometry: &Conv2dGeometry) -> u32 {
     geometry.group_out_channels().min(16)
 }
 
-/// Whether the products of a plain window are so narrow that columns are not worth making, on devices with images.
-fn is_direct(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> bool {
-    let [kernel_height, kernel_width] = geometry.im2col.window.kernel;
+/// What does the products of a plain window without columns, on devices with images: where they are so narrow that columns are not worth
+/// making.
+fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Option<&'static Kernel> {
+    let Im2col { kernel: [kernel_height, kernel_width], stride, dilation, .. } = geometry.im2col.window;
     let (quads_per_group, rows) = (columns.quads_per_group(), geometry.group_out_channels());
-    let looped = conv2d_direct::Params { kernel_height, kernel_width, quads_per_group, rows, ..Default::default() };
-    columns.form == Form::Panels
+    let [stride_x, dilation_x] = [stride[1], dilation[1]];
+    let params = conv2d_direct::Params {
+        kernel_height,
+        kernel_width,
+        stride_x,
+        dilation_x,
+        quads_per_group,
+        rows,
+        ..Default::default()
+    };
+    let direct = columns.form == Form::Panels
         && columns.deformation.is_none()
         && rows <= conv2d_direct::MOST_ROWS
-        && gpu.capabilities().check_iterations("weight", looped.iterations()).is_ok()
+        && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok();
+    direct.then(|| params.kernel())
 }
 
 /// Whether the gradient of the weight needs no columns either.

@@ -1,0 +1,2 @@
+// Groups of one output channel.
+const ROWS = 1u;

@@ -1,0 +1,2 @@
+// Groups of up to four output channels.
+const ROWS = 4u;
