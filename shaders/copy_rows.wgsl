@@ -32,6 +32,10 @@ fn copy_rows(
     let at = divide(invocation, params.columns);
     let word = source[params.source_first + at.x * params.source_row + at.y];
     let place = params.destination_first + at.x * params.destination_row + at.y;
-    let sum = bitcast<u32>(bitcast<f32>(destination[place]) + bitcast<f32>(word));
-    destination[place] = select(word, sum, params.accumulate != 0u);
+    // Two stores: a value that is one or the other may pass through floating point, which changes the bits of a NaN.
+    if params.accumulate != 0u {
+        destination[place] = bitcast<u32>(bitcast<f32>(destination[place]) + bitcast<f32>(word));
+    } else {
+        destination[place] = word;
+    }
 }
