@@ -60,7 +60,7 @@ params!(
     accumulate,
     grad_input_first,
     chained,
-    image_rows,
+    listed,
 );
 
 impl Loops for Params {

@@ -13,6 +13,8 @@ pub(crate) fn deform_col2im_touched(
     bindings: [&Part; 7],
 ) -> Result<()> {
     let params = Params { grad_input_first: bindings[1].first, ..params };
-    let rows = u64::from(params.images) * u64::from(params.image_rows) * u64::from(params.runs);
-    recorder.dispatch(DEFORM_COL2IM_TOUCHED.of(form), &params, &bindings, 4 * rows, 4 * rows * 16)
+    let invocations = u64::from(params.runs) * u64::from(params.listed);
+    // Each row is added to four pixels at most.
+    let elements = 4 * u64::from(params.strip_pixels) * u64::from(params.taps) * u64::from(params.runs) * 16;
+    recorder.dispatch(DEFORM_COL2IM_TOUCHED.of(form), &params, &bindings, invocations, elements)
 }
