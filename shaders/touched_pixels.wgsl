@@ -2,11 +2,13 @@
 //
 // cells    shared/samples.wgsl
 // heads    chain_samples.wgsl, of one image
-// touched  (offset_group, 1 + listed): how many pixels are listed, at first 0, and which, in any order
+// counts   (offset_group, list): how many pixels are listed, at first 0
+// touched  (offset_group, list, listed): which, in any order
 //
-// Offset groups and cells: chain_samples.wgsl; lists are counted as heads are. A dispatch lists `pixels` pixels from pixel_first on, which have
-// all their cells among those that it does. One invocation does one sample: if it is the head of its cell, it lists the neighbours around
-// which that is the first cell that is not empty.
+// Offset groups and cells: chain_samples.wgsl; those of lists are counted as those of heads. There are four lists, of the pixels with even or odd
+// y and x: each sample is near one pixel of a list. A dispatch lists `pixels` pixels from pixel_first on, which have all their cells
+// among those that it does. One invocation does one sample: if it is the head of its cell, it lists the neighbours around which that is the
+// first cell that is not empty.
 
 struct Params {
     rows: u32,
@@ -23,7 +25,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> cells: array<u32>;
 @group(0) @binding(2) var<storage, read> heads: array<u32>;
-@group(0) @binding(3) var<storage, read_write> touched: array<atomic<u32>>;
+@group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;
+@group(0) @binding(4) var<storage, read_write> touched: array<u32>;
 
 // Whether a cell is empty. Those that are not there are not near any pixel that counts.
 fn is_empty(chains: u32, cell: u32) -> bool {
@@ -34,8 +37,8 @@ fn is_empty(chains: u32, cell: u32) -> bool {
 fn list_pixel(offset_group: u32, yx: vec2<u32>) {
     let pixel = yx.x * params.width + yx.y;
     if yx.y < params.width && pixel - params.pixel_first < params.pixels {
-        let list = offset_group * (1u + params.listed);
-        atomicStore(&touched[list + 1u + atomicAdd(&touched[list], 1u)], pixel);
+        let list = 4u * offset_group + 2u * (yx.x % 2u) + yx.y % 2u;
+        touched[list * params.listed + atomicAdd(&counts[list], 1u)] = pixel;
     }
 }
 

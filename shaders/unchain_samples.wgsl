@@ -2,7 +2,7 @@
 //
 // cells    shared/samples.wgsl
 // heads    chain_samples.wgsl
-// touched  touched_pixels.wgsl
+// counts   touched_pixels.wgsl
 //
 // Images, offset groups and cells: chain_samples.wgsl. One invocation does one sample; those of one cell write the same.
 
@@ -14,13 +14,12 @@ struct Params {
     offset_groups: u32,
     cell_first: u32,
     cells: u32,
-    listed: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> cells: array<u32>;
 @group(0) @binding(2) var<storage, read_write> heads: array<atomic<u32>>;
-@group(0) @binding(3) var<storage, read_write> touched: array<u32>;
+@group(0) @binding(3) var<storage, read_write> counts: array<vec4<u32>>;
 
 @compute @workgroup_size(64)
 fn unchain_samples(
@@ -33,7 +32,7 @@ fn unchain_samples(
         return;
     }
     if mine.y == 0u {
-        touched[mine.x * (1u + params.listed)] = 0u;
+        counts[mine.x] = vec4<u32>(0u);
     }
     let cell = cells[(params.offset_group_first + mine.x) * params.rows + mine.y] - params.cell_first;
     let image = divide(mine.y, params.image_rows).x;

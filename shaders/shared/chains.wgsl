@@ -26,6 +26,7 @@ struct Params {
     grad_input_first: u32,
     chained: u32,
     listed: u32,
+    workers: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -13,7 +13,7 @@ params!(rows, width, pixel_first, pixels, offset_group_first, offset_groups, cel
 
 impl Loops for Params {}
 
-pub(crate) fn touched_pixels(recorder: &mut Recorder, params: Params, bindings: [&Part; 3]) -> Result<()> {
+pub(crate) fn touched_pixels(recorder: &mut Recorder, params: Params, bindings: [&Part; 4]) -> Result<()> {
     let samples = u64::from(params.rows) * u64::from(params.offset_groups);
     recorder.dispatch(&TOUCHED_PIXELS, &params, &bindings, samples, samples)
 }

@@ -9,7 +9,7 @@ pub(crate) static UNCHAIN_SAMPLES: Kernel = Kernel {
     workgroup_size: 64,
 };
 
-params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first, cells, listed);
+params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first, cells);
 
 impl Loops for Params {}
 

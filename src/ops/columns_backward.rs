@@ -15,7 +15,7 @@ use crate::kernels::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
 use crate::kernels::col2im::COL2IM;
 use crate::kernels::columns::RUN_QUADS;
 use crate::kernels::deform_col2im::DEFORM_COL2IM;
-use crate::kernels::deform_col2im_touched::{DEFORM_COL2IM_TOUCHED, deform_col2im_touched};
+use crate::kernels::deform_col2im_touched::{DEFORM_COL2IM_TOUCHED, deform_col2im_touched, workers};
 use crate::kernels::deform_samples::{DEFORM_SAMPLES, deform_samples};
 use crate::kernels::sample_gradients::Kept;
 use crate::kernels::sample_planes::{self, SAMPLE_PLANES, sample_planes};
@@ -176,9 +176,10 @@ struct Chains {
 struct KeptHeads {
     /// How many from one piece of offset groups and rows to the next.
     piece: u32,
-    /// The lists of pixels near the samples of a piece, so long at most, which are no longer than its heads.
-    touched: Tensor,
+    /// The pixels near the samples of a piece, in lists of so many at most, four for each offset group, which take no more than its heads.
     listed: u32,
+    touched: Tensor,
+    counts: Tensor,
 }
 
 impl Chains {
@@ -203,8 +204,13 @@ impl Chains {
             // Filled up to what a binding may start at.
             let piece = heads.next_multiple_of(64) as u32;
             all_heads = piece * deformation.offset_groups.div_ceil(offset_groups) * height.div_ceil(rows);
-            let listed = (4 * pixels * columns.im2col.taps()).min(rows * width);
-            kept = Some(KeptHeads { piece, touched: recorder.workspace([offset_groups, 1 + listed])?, listed });
+            let listed = (pixels * columns.im2col.taps()).min(rows.div_ceil(2) * width.div_ceil(2));
+            kept = Some(KeptHeads {
+                piece,
+                listed,
+                touched: recorder.workspace([offset_groups, 4, listed])?,
+                counts: recorder.workspace([offset_groups, 4])?,
+            });
         }
         Ok(Self {
             offset_groups,
@@ -476,14 +482,15 @@ impl<'a> Pass<'a> {
             let first = chains.kept.as_ref().map_or(0, |kept| index as u64 * u64::from(kept.piece));
             let of_piece = first..first + u64::from(images) * u64::from(groups) * u64::from(cells);
             let heads = chains.heads.part("input", of_piece)?;
-            let kept = chains.kept.as_ref().map(|KeptHeads { touched, listed, .. }| {
-                let lists = touched.part("input", 0..u64::from(groups) * (1 + u64::from(*listed)))?;
-                Ok((lists, *listed))
+            let listed = chains.kept.as_ref().map_or(0, |kept| kept.listed);
+            let lists = chains.kept.as_ref().map(|KeptHeads { touched, counts, .. }| {
+                let lists = 4 * u64::from(groups);
+                Ok([counts.part("input", 0..lists)?, touched.part("input", 0..lists * u64::from(listed))?])
             });
-            let kept = kept.transpose()?;
+            let lists = lists.transpose()?;
             let table = tables.block_table.part();
             let chain = |chained: Range<u32>| {
-                let emptied = kept.is_some() && (strip.pixels.start > 0 || chained.start > 0);
+                let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
                 chain_samples::Params {
                     images,
                     image_rows,
@@ -508,7 +515,8 @@ impl<'a> Pass<'a> {
                 offset_groups: groups,
                 cell_first,
                 cells,
-                listed: kept.as_ref().map_or(0, |(_, listed)| *listed),
+                listed,
+                workers: workers(listed),
                 ..Default::default()
             };
             let chaining = |row_end| chain(0..row_end).iterations();
@@ -518,8 +526,8 @@ impl<'a> Pass<'a> {
                 let chain = chain(chained.clone());
                 chain_samples(recorder, chain, [cells_of, &followers, &heads])?;
                 let pixels = band.start * width..band.end * width;
-                let touched = kept.as_ref().filter(|_| chain.emptied != 0);
-                if let Some((touched, listed)) = touched {
+                let touched = lists.as_ref().filter(|_| chain.emptied != 0);
+                if let Some([counts, touched]) = touched {
                     let params = touched_pixels::Params {
                         rows,
                         width,
@@ -529,9 +537,9 @@ impl<'a> Pass<'a> {
                         offset_groups: groups,
                         cell_first,
                         cells,
-                        listed: *listed,
+                        listed,
                     };
-                    touched_pixels(recorder, params, [cells_of, &heads, touched])?;
+                    touched_pixels(recorder, params, [cells_of, &heads, counts, touched])?;
                 }
                 let all = [runs.clone(), pixels];
                 let before = self.images_of(chunk, strip).start;
@@ -550,14 +558,14 @@ impl<'a> Pass<'a> {
                         accumulate: (self.accumulates(strip) || chained.start > 0).into(),
                         ..common
                     };
-                    if let Some((touched, _)) = touched {
-                        let parts = [grad_columns, grad_input, &table, places, &followers, &heads, touched];
+                    if let Some([counts, touched]) = touched {
+                        let parts = [grad_columns, grad_input, &table, places, &followers, &heads, counts, touched];
                         return deform_col2im_touched(recorder, columns.form, params, parts);
                     }
                     let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
                     deform_col2im::deform_col2im(recorder, columns.form, params, parts)
                 })?;
-                if let Some((touched, listed)) = &kept {
+                if let Some([counts, _]) = &lists {
                     let params = unchain_samples::Params {
                         images,
                         image_rows,
@@ -566,9 +574,8 @@ impl<'a> Pass<'a> {
                         offset_groups: groups,
                         cell_first,
                         cells,
-                        listed: *listed,
                     };
-                    unchain_samples(recorder, params, [cells_of, &heads, touched])?;
+                    unchain_samples(recorder, params, [cells_of, &heads, counts])?;
                 }
             }
         }
