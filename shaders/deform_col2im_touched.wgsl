@@ -1,12 +1,15 @@
 // The same as deform_col2im where the samples of a strip are few beside the pixels of an image: what it takes follows from the samples. Pixels
 // that none is near are left alone, so that all others are added to.
 //
-// cells  shared/samples.wgsl
+// counts   touched_pixels.wgsl
+// touched  likewise
 //
-// Other bindings, chains and sums: shared/chains.wgsl. An image has image_rows rows. One invocation does one run for one neighbour of one sample,
-// if the sample is the head of its cell, and the cell the first around that neighbour which is not empty.
+// Other bindings, chains and sums: shared/chains.wgsl. There is one image. One invocation does each `workers`-th pixel of one list, of those
+// among the pixels of the dispatch, for the channels of one run. `workers` is a multiple of 64: a workgroup does one list, so that it meets each
+// sample once.
 
-@group(0) @binding(7) var<storage, read> cells: array<u32>;
+@group(0) @binding(7) var<storage, read> counts: array<u32>;
+@group(0) @binding(8) var<storage, read> touched: array<u32>;
 
 @compute @workgroup_size(64)
 fn deform_col2im_touched(
@@ -14,27 +17,16 @@ fn deform_col2im_touched(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let mine = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.image_rows);
-    let by_neighbour = divide(mine.x, params.runs);
-    let image = by_neighbour.x / 4u;
-    if image >= params.images {
+    let mine = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.workers);
+    if mine.x / 4u >= params.runs {
         return;
     }
-    let run = table_entry(params.run_first + by_neighbour.y);
-    let row = (params.image_first + image) * params.image_rows + mine.y;
-    let cell = cells[run.y * params.strip_pixels * params.taps + row];
-    let up_left = vec2<u32>(by_neighbour.x / 2u % 2u, by_neighbour.x % 2u);
-    // Wraps above and left of the image.
-    let yx = divide(select(cell, 0u, cell == NOWHERE), params.width + 1u) - up_left;
-    let pixel = yx.x * params.width + yx.y;
-    let counts = cell != NOWHERE && yx.y < params.width && pixel - params.pixel_first < params.pixels;
-    if !counts {
-        return;
-    }
-    let head = heads_around(image, run, yx);
-    let which = vec4<u32>(0u, 1u, 2u, 3u);
-    let own = vec4<u32>(2u * up_left.x + up_left.y);
-    if any((which == own) & (head == vec4<u32>(row))) && all((which >= own) | (head == vec4<u32>(NOWHERE))) {
-        add_chains(image, run, pixel, head);
+    let run = table_entry(params.run_first + mine.x / 4u);
+    let list = 4u * (run.y - params.offset_group_first) + mine.x % 4u;
+    for (var entry = mine.y; entry < counts[list]; entry += params.workers) {
+        let pixel = touched[list * params.listed + entry];
+        if pixel - params.pixel_first < params.pixels {
+            add_chains(0u, run, pixel, heads_around(0u, run, divide(pixel, params.width)));
+        }
     }
 }

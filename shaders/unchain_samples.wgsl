@@ -1,7 +1,8 @@
-// The heads of cells that have samples, made empty again: what it takes follows from the samples, not from the cells.
+// The heads of cells that have samples, and the lists of pixels near them, made empty again: what it takes follows from the samples, not from the cells.
 //
-// cells  shared/samples.wgsl
-// heads  chain_samples.wgsl
+// cells    shared/samples.wgsl
+// heads    chain_samples.wgsl
+// counts   touched_pixels.wgsl
 //
 // Images, offset groups and cells: chain_samples.wgsl. One invocation does one sample; those of one cell write the same.
 
@@ -18,6 +19,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> cells: array<u32>;
 @group(0) @binding(2) var<storage, read_write> heads: array<atomic<u32>>;
+@group(0) @binding(3) var<storage, read_write> counts: array<vec4<u32>>;
 
 @compute @workgroup_size(64)
 fn unchain_samples(
@@ -28,6 +30,9 @@ fn unchain_samples(
     let mine = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.rows);
     if mine.x >= params.offset_groups {
         return;
+    }
+    if mine.y == 0u {
+        counts[mine.x] = vec4<u32>(0u);
     }
     let cell = cells[(params.offset_group_first + mine.x) * params.rows + mine.y] - params.cell_first;
     let image = divide(mine.y, params.image_rows).x;

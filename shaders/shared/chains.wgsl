@@ -25,7 +25,8 @@ struct Params {
     accumulate: u32,
     grad_input_first: u32,
     chained: u32,
-    image_rows: u32,
+    listed: u32,
+    workers: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

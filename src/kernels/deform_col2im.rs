@@ -60,13 +60,20 @@ params!(
     accumulate,
     grad_input_first,
     chained,
-    image_rows,
+    listed,
+    workers,
 );
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
         // All samples of an image may lie in the cells of one pixel.
-        Iterations::of(self.chained) + block_iterations(self.channels)
+        let merged = Iterations::of(self.chained);
+        let block = block_iterations(self.channels);
+        match self.workers {
+            0 => merged + block,
+            // Nor do the pixels that a worker does have more together.
+            workers => merged + Iterations::each(self.listed.div_ceil(workers), Iterations::of(0u32) + block),
+        }
     }
 }
 

@@ -6,13 +6,21 @@ use crate::gpu::{Part, Recorder};
 
 pub(crate) static DEFORM_COL2IM_TOUCHED: ByForm = chains!("deform_col2im_touched", "deform_col2im_touched.wgsl");
 
+/// How many invocations should do a list, of so many pixels at most: lists are mostly far from full, and an invocation costs much where it
+/// finds nothing to do.
+pub(crate) fn workers(listed: u32) -> u32 {
+    listed.div_ceil(16).next_multiple_of(64)
+}
+
 pub(crate) fn deform_col2im_touched(
     recorder: &mut Recorder,
     form: Form,
     params: Params,
-    bindings: [&Part; 7],
+    bindings: [&Part; 8],
 ) -> Result<()> {
     let params = Params { grad_input_first: bindings[1].first, ..params };
-    let rows = u64::from(params.images) * u64::from(params.image_rows) * u64::from(params.runs);
-    recorder.dispatch(DEFORM_COL2IM_TOUCHED.of(form), &params, &bindings, 4 * rows, 4 * rows * 16)
+    let invocations = 4 * u64::from(params.runs) * u64::from(params.workers);
+    // Each row is added to four pixels at most.
+    let elements = 4 * u64::from(params.strip_pixels) * u64::from(params.taps) * u64::from(params.runs) * 16;
+    recorder.dispatch(DEFORM_COL2IM_TOUCHED.of(form), &params, &bindings, invocations, elements)
 }

@@ -48,6 +48,7 @@ pub(crate) mod sample_planes;
 pub(crate) mod segment_sums;
 pub(crate) mod sgd;
 pub(crate) mod subgroup_tile;
+pub(crate) mod touched_pixels;
 pub(crate) mod unary;
 pub(crate) mod unary_backward;
 pub(crate) mod unchain_samples;

@@ -91,6 +91,7 @@ const KERNELS: &[(&Kernel, &[&str])] = &[
     (&segment_sums::SEGMENT_SUMS.of_32, segment_sums::Params::FIELDS),
     (&segment_sums::SEGMENT_SUMS.of_16, segment_sums::Params::FIELDS),
     (&sgd::SGD, sgd::Params::FIELDS),
+    (&touched_pixels::TOUCHED_PIXELS, touched_pixels::Params::FIELDS),
     (&unary::UNARY, unary::Params::FIELDS),
     (&unary_backward::UNARY_BACKWARD, unary_backward::Params::FIELDS),
     (&unchain_samples::UNCHAIN_SAMPLES, unchain_samples::Params::FIELDS),

@@ -13,7 +13,7 @@ params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first,
 
 impl Loops for Params {}
 
-pub(crate) fn unchain_samples(recorder: &mut Recorder, params: Params, bindings: [&Part; 2]) -> Result<()> {
+pub(crate) fn unchain_samples(recorder: &mut Recorder, params: Params, bindings: [&Part; 3]) -> Result<()> {
     let samples = u64::from(params.rows) * u64::from(params.offset_groups);
     recorder.dispatch(&UNCHAIN_SAMPLES, &params, &bindings, samples, samples)
 }

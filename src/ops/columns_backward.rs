@@ -15,10 +15,11 @@ use crate::kernels::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
 use crate::kernels::col2im::COL2IM;
 use crate::kernels::columns::RUN_QUADS;
 use crate::kernels::deform_col2im::DEFORM_COL2IM;
-use crate::kernels::deform_col2im_touched::{DEFORM_COL2IM_TOUCHED, deform_col2im_touched};
+use crate::kernels::deform_col2im_touched::{DEFORM_COL2IM_TOUCHED, deform_col2im_touched, workers};
 use crate::kernels::deform_samples::{DEFORM_SAMPLES, deform_samples};
 use crate::kernels::sample_gradients::Kept;
 use crate::kernels::sample_planes::{self, SAMPLE_PLANES, sample_planes};
+use crate::kernels::touched_pixels::{self, TOUCHED_PIXELS, touched_pixels};
 use crate::kernels::unchain_samples::{self, UNCHAIN_SAMPLES, unchain_samples};
 use crate::kernels::{border, col2im, deform_col2im, sample_gradients};
 
@@ -40,7 +41,7 @@ const STRIP_BYTES: u64 = 10 << 20;
 const STRIP_BLOCKS: u64 = 64;
 
 /// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows. Where all of an image are kept,
-/// they take so many at most.
+/// they and the lists of pixels take so many at most.
 const HEADS_BYTES: u64 = 8 << 20;
 const KEPT_HEADS_BYTES: u64 = 320 << 20;
 
@@ -168,8 +169,17 @@ struct Chains {
     rows: u32,
     followers: Tensor,
     heads: Tensor,
-    /// Where all heads of an image are kept, and kept empty between strips: how many from one piece of offset groups and rows to the next.
-    kept: Option<u32>,
+    kept: Option<KeptHeads>,
+}
+
+/// All heads of an image are kept, and kept empty between strips.
+struct KeptHeads {
+    /// How many from one piece of offset groups and rows to the next.
+    piece: u32,
+    /// The pixels near the samples of a piece, in lists of so many at most, four for each offset group, which take no more than its heads.
+    listed: u32,
+    touched: Tensor,
+    counts: Tensor,
 }
 
 impl Chains {
@@ -188,14 +198,25 @@ impl Chains {
         let offset_groups = (most / cells(&columns.im2col, height)).clamp(1, deformation.offset_groups.into()) as u32;
         let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
         let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
-        // Filled up to what a binding may start at.
-        let kept = keeps.then_some(heads.next_multiple_of(64) as u32);
-        let pieces = deformation.offset_groups.div_ceil(offset_groups) * height.div_ceil(rows);
+        let mut all_heads = heads as u32;
+        let mut kept = None;
+        if keeps {
+            // Filled up to what a binding may start at.
+            let piece = heads.next_multiple_of(64) as u32;
+            all_heads = piece * deformation.offset_groups.div_ceil(offset_groups) * height.div_ceil(rows);
+            let listed = (pixels * columns.im2col.taps()).min(rows.div_ceil(2) * width.div_ceil(2));
+            kept = Some(KeptHeads {
+                piece,
+                listed,
+                touched: recorder.workspace([offset_groups, 4, listed])?,
+                counts: recorder.workspace([offset_groups, 4])?,
+            });
+        }
         Ok(Self {
             offset_groups,
             rows,
             followers: recorder.workspace([pixels, deformation.points(&columns.im2col)])?,
-            heads: recorder.workspace([kept.map_or(heads as u32, |heads| pieces * heads)])?,
+            heads: recorder.workspace([all_heads])?,
             kept,
         })
     }
@@ -205,10 +226,10 @@ impl Chains {
 fn few_samples(gpu: &Gpu, columns: &Columns, deformation: &Deformation, pixels: u32) -> bool {
     let Im2colGeometry { height, width, .. } = columns.im2col;
     let samples = u64::from(pixels) * u64::from(columns.im2col.taps());
-    let heads = 4 * cells(&columns.im2col, height) * u64::from(deformation.offset_groups);
-    // A sample is looked at for each of its four neighbours.
-    4 * samples < u64::from(height) * u64::from(width)
-        && heads < KEPT_HEADS_BYTES.min(gpu.capabilities().limits.max_buffer_size / 2)
+    let most_listed = 4 * samples;
+    let kept = 4 * (cells(&columns.im2col, height) + most_listed) * u64::from(deformation.offset_groups);
+    most_listed < u64::from(height) * u64::from(width)
+        && kept < KEPT_HEADS_BYTES.min(gpu.capabilities().limits.max_buffer_size / 2)
 }
 
 /// The cells that some rows of an image have neighbours in.
@@ -230,6 +251,7 @@ impl ColumnsBackward {
             Some(_) => {
                 DEFORM_SAMPLES.compile(gpu, columns.form)?;
                 gpu.compile(&CHAIN_SAMPLES)?;
+                gpu.compile(&TOUCHED_PIXELS)?;
                 gpu.compile(&UNCHAIN_SAMPLES)?;
                 DEFORM_COL2IM.compile(gpu, columns.form)?;
                 DEFORM_COL2IM_TOUCHED.compile(gpu, columns.form)?;
@@ -457,12 +479,18 @@ impl<'a> Pass<'a> {
             let runs = run(offset_groups.start)..run(offset_groups.end);
             let cell_first = band.start * (width + 1);
             let cells = cells(&g, band.end - band.start) as u32;
-            let first = chains.kept.map_or(0, |heads| index as u64 * u64::from(heads));
+            let first = chains.kept.as_ref().map_or(0, |kept| index as u64 * u64::from(kept.piece));
             let of_piece = first..first + u64::from(images) * u64::from(groups) * u64::from(cells);
             let heads = chains.heads.part("input", of_piece)?;
+            let listed = chains.kept.as_ref().map_or(0, |kept| kept.listed);
+            let lists = chains.kept.as_ref().map(|KeptHeads { touched, counts, .. }| {
+                let lists = 4 * u64::from(groups);
+                Ok([counts.part("input", 0..lists)?, touched.part("input", 0..lists * u64::from(listed))?])
+            });
+            let lists = lists.transpose()?;
             let table = tables.block_table.part();
             let chain = |chained: Range<u32>| {
-                let emptied = chains.kept.is_some() && (strip.pixels.start > 0 || chained.start > 0);
+                let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
                 chain_samples::Params {
                     images,
                     image_rows,
@@ -487,7 +515,8 @@ impl<'a> Pass<'a> {
                 offset_groups: groups,
                 cell_first,
                 cells,
-                image_rows,
+                listed,
+                workers: workers(listed),
                 ..Default::default()
             };
             let chaining = |row_end| chain(0..row_end).iterations();
@@ -496,7 +525,23 @@ impl<'a> Pass<'a> {
             for chained in pieces(0..image_rows, at_a_time) {
                 let chain = chain(chained.clone());
                 chain_samples(recorder, chain, [cells_of, &followers, &heads])?;
-                let all = [runs.clone(), band.start * width..band.end * width];
+                let pixels = band.start * width..band.end * width;
+                let touched = lists.as_ref().filter(|_| chain.emptied != 0);
+                if let Some([counts, touched]) = touched {
+                    let params = touched_pixels::Params {
+                        rows,
+                        width,
+                        pixel_first: pixels.start,
+                        pixels: pixels.end - pixels.start,
+                        offset_group_first: offset_groups.start,
+                        offset_groups: groups,
+                        cell_first,
+                        cells,
+                        listed,
+                    };
+                    touched_pixels(recorder, params, [cells_of, &heads, counts, touched])?;
+                }
+                let all = [runs.clone(), pixels];
                 let before = self.images_of(chunk, strip).start;
                 self.input_pieces((grad_input, before), strip, all, &mut |piece, grad_input| {
                     let params = deform_col2im::Params {
@@ -513,14 +558,14 @@ impl<'a> Pass<'a> {
                         accumulate: (self.accumulates(strip) || chained.start > 0).into(),
                         ..common
                     };
-                    if chain.emptied != 0 {
-                        let parts = [grad_columns, grad_input, &table, places, &followers, &heads, cells_of];
+                    if let Some([counts, touched]) = touched {
+                        let parts = [grad_columns, grad_input, &table, places, &followers, &heads, counts, touched];
                         return deform_col2im_touched(recorder, columns.form, params, parts);
                     }
                     let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
                     deform_col2im::deform_col2im(recorder, columns.form, params, parts)
                 })?;
-                if chains.kept.is_some() {
+                if let Some([counts, _]) = &lists {
                     let params = unchain_samples::Params {
                         images,
                         image_rows,
@@ -530,7 +575,7 @@ impl<'a> Pass<'a> {
                         cell_first,
                         cells,
                     };
-                    unchain_samples(recorder, params, [cells_of, &heads])?;
+                    unchain_samples(recorder, params, [cells_of, &heads, counts])?;
                 }
             }
         }
