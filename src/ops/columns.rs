@@ -246,10 +246,10 @@ impl Columns {
         u64::from(self.im2col.taps()) * self.packing.pixel_bytes()
     }
 
-    /// Strips of output pixels of some images: what they have and `other` bytes for each pixel take `bytes` at most.
-    pub(super) fn strips_of(&self, gpu: &Gpu, images: u32, bytes: u64, other: u64) -> [u32; 2] {
+    /// Strips of output pixels of some images: `pixel` bytes, which are bound together, and `other` bytes of each take `bytes` at most.
+    pub(super) fn strips_of(&self, gpu: &Gpu, images: u32, bytes: u64, [pixel, other]: [u64; 2]) -> [u32; 2] {
         let most = bindable(gpu).min(gpu.capabilities().elements_per_dispatch() * 4);
-        let strip = (bytes / (self.pixel_bytes() + other)).min(most / self.pixel_bytes());
+        let strip = (bytes / (pixel + other)).min(most / pixel);
         let strip = strip.min(self.most_of_packed(gpu));
         // Whole tiles of the matrix product.
         let strip = if strip > 64 { strip / 64 * 64 } else { strip };
@@ -265,7 +265,7 @@ impl Columns {
             return Ok(());
         }
         let chunk = self.images_per_chunk(recorder.gpu(), 0);
-        let most = self.strips_of(recorder.gpu(), chunk, u64::MAX, 0);
+        let most = self.strips_of(recorder.gpu(), chunk, u64::MAX, [self.pixel_bytes(), 0]);
         let mut packed = self.packed(recorder, chunk, most[1])?;
         let (out_pixels, depth) = (self.im2col.out_pixels(), self.im2col.taps() * self.im2col.channels);
         for images in pieces(0..self.im2col.batch, chunk) {

@@ -220,11 +220,12 @@ impl Im2colConvolution {
 
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
         let wide = wide_bytes([sampler.offset, sampler.mask, Some(output.tensor())].into_iter().flatten());
-        let bytes = self.strip_bytes(self.columns.pixel_bytes() + wide);
-        let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, wide);
+        let direct = direct_kernel(recorder.gpu(), g, &self.columns).is_some();
+        let pixel = if direct { self.columns.packing.pixel_bytes() } else { self.columns.pixel_bytes() };
+        let bytes = self.strip_bytes(pixel + wide);
+        let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, [pixel, wide]);
         let [_, strip] = most;
         let mut packed = self.columns.packed(recorder, chunk, strip)?;
-        let direct = direct_kernel(recorder.gpu(), g, &self.columns).is_some();
         let accumulate = matches!(output, Destination::Add(_));
         let strip = if direct { 1 } else { strip };
         let together = written_together(g);
