@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
 use crate::gpu::{Gpu, Kernel, Loops, Part, Recorder, Tensor};
 use crate::kernels::columns::ColumnsLayout;
-use crate::kernels::conv2d_direct;
+use crate::kernels::conv2d_direct::{self, CONV2D_DIRECT};
 use crate::kernels::form::Form;
 use crate::kernels::pack_weight;
 
@@ -24,6 +24,14 @@ use crate::kernels::pack_weight;
 /// take FORWARD_BYTES, but a tile of the product is filled.
 const STRIP_BYTES: u64 = 10 << 20;
 const FORWARD_BYTES: u64 = 13 << 20;
+
+/// Compiles what a plan of one pixel does not.
+pub(super) fn compile_all(gpu: &Gpu) -> Result<()> {
+    if !gpu.capabilities().images() {
+        return Ok(());
+    }
+    CONV2D_DIRECT.iter().try_for_each(|kernel| gpu.compile(kernel))
+}
 
 /// A convolution, plain or deformable, by columns.
 pub(in crate::ops) struct Im2colConvolution {

@@ -78,7 +78,7 @@ impl std::fmt::Display for Strategy {
 
 /// Compiles what the forward pass of any convolution may need on this device, beside what a plan of one pixel does.
 pub(super) fn compile_all(gpu: &Gpu) -> Result<()> {
-    if gpu.capabilities().software() { Ok(()) } else { fused::compile_all(gpu) }
+    if gpu.capabilities().software() { im2col::compile_all(gpu) } else { fused::compile_all(gpu) }
 }
 
 /// A convolution, plain or deformable, by a strategy.
