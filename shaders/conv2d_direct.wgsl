@@ -3,15 +3,15 @@
 // packed  shared/direct.wgsl
 // weight  (group, row of the group, quad) quads, a row's by tap and quad of the group: pack_weight.wgsl
 // bias    element (group, row) is bias_first + group * rows + row; not used where biased is 0
-// output  element (image, group, row, pixel) is output_first + image * output_image + (group * rows + row) * output_plane + pixel, wrapping;
-//         where accumulate is 1, what it holds is added to
+// output  bound for each row of a group, so that no binding has to show four planes; element (image, group, pixel) is output_first + image *
+//         output_image + group * rows * output_plane + pixel, wrapping; where accumulate is 1, what it holds is added to
 //
 // A dispatch does `pixels` output pixels, numbered over all images from pixel_first on, of each of some groups, from group_first on. They lie in
 // out_rows rows, numbered over all images too, from out_row_first on. One invocation does eight pixels side by side of one group. Terms are
 // added up by row of the kernel, quad and column. What lies outside the image counts 0 times the weight where padded is 1, and else nothing,
 // whatever the weight.
 //
-// For subgroups of 8 on a CPU: one invocation of four loads a row of the weight for all. What differs between variants is known to the
+// For subgroups of 8 on a CPU: lane % 4 says which row of the weight an invocation loads for all. What differs between variants is known to the
 // compiler, since lavapipe does both sides of a branch: shared/direct_taps_*.wgsl, shared/direct_rows_*.wgsl.
 
 struct Params {
@@ -42,13 +42,15 @@ struct Params {
     biased: u32,
     bias_first: u32,
     output_first: u32,
+    output_1_first: u32,
+    output_2_first: u32,
+    output_3_first: u32,
     output_image: u32,
     output_plane: u32,
 }
 
 @group(0) @binding(2) var weight: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 // One tap of four pixels.
 struct Four {
@@ -90,24 +92,14 @@ fn add_product(sums: Sums, row: vec4<f32>, left: Four, right: Four) -> Sums {
     return Sums(sums.left + product(row, left), sums.right + product(row, right));
 }
 
-fn store(place: u32, stored: bool, sum: f32) {
-    if !stored {
-        return;
-    }
-    var held = 0.0;
-    if params.accumulate != 0u {
-        held = output[place];
-    }
-    output[place] = held + sum;
+// The same without the first pixel.
+fn without_first(sums: Sums) -> Sums {
+    return Sums(vec4<f32>(sums.left.yzw, sums.right.x), sums.right.yzww);
 }
 
-fn store_four(place: u32, first: u32, columns: vec2<u32>, sums: vec4<f32>) {
-    let at = first + vec4<u32>(0u, 1u, 2u, 3u);
-    let stored = (at >= vec4<u32>(columns.x)) & (at < vec4<u32>(columns.y));
-    store(place + at.x, stored.x, sums.x);
-    store(place + at.y, stored.y, sums.y);
-    store(place + at.z, stored.z, sums.z);
-    store(place + at.w, stored.w, sums.w);
+fn bias_of(channel: u32) -> f32 {
+    let biased = params.biased != 0u;
+    return select(0.0, bias[select(0u, params.bias_first + channel, biased)], biased);
 }
 
 @compute @workgroup_size(64)
@@ -171,15 +163,22 @@ fn conv2d_direct(
         max(params.pixel_first, before) - before,
         min(params.pixel_first + params.pixels - before, params.out_width),
     );
-    let place = params.output_first + out.x * params.output_image + out.y * params.out_width;
-    for (var i = 0u; i < params.rows; i++) {
-        let channel = group * params.rows + i;
-        let biased = params.biased != 0u;
-        let base = select(0.0, bias[select(0u, params.bias_first + channel, biased)], biased);
-        store_four(place + channel * params.output_plane, x, columns, base + sums_0.left);
-        store_four(place + channel * params.output_plane, x + 4u, columns, base + sums_0.right);
-        sums_0 = sums_1;
-        sums_1 = sums_2;
-        sums_2 = sums_3;
+    let channel = group * params.rows;
+    let last = params.rows - 1u;
+    let bases = vec4<f32>(
+        bias_of(channel),
+        bias_of(channel + min(1u, last)),
+        bias_of(channel + min(2u, last)),
+        bias_of(channel + last),
+    );
+    let place = out.x * params.output_image + channel * params.output_plane + out.y * params.out_width;
+    for (var i = x; i < x + 8u; i++) {
+        if i >= columns.x && i < columns.y {
+            store(place + i, bases + vec4<f32>(sums_0.left.x, sums_1.left.x, sums_2.left.x, sums_3.left.x));
+        }
+        sums_0 = without_first(sums_0);
+        sums_1 = without_first(sums_1);
+        sums_2 = without_first(sums_2);
+        sums_3 = without_first(sums_3);
     }
 }

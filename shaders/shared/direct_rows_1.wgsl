@@ -1,2 +1,12 @@
-// Groups of one output channel.
+// The outputs of groups of one output channel: see conv2d_direct.wgsl.
 const ROWS = 1u;
+
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+
+fn store(place: u32, sums: vec4<f32>) {
+    var held = 0.0;
+    if params.accumulate != 0u {
+        held = output[params.output_first + place];
+    }
+    output[params.output_first + place] = held + sums.x;
+}

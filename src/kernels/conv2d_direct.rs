@@ -56,6 +56,9 @@ params!(
     biased,
     bias_first,
     output_first,
+    output_1_first,
+    output_2_first,
+    output_3_first,
     output_image,
     output_plane,
 );
@@ -63,11 +66,22 @@ params!(
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
         let row = Iterations::each(self.quads_per_group, Iterations::of(self.kernel_width));
-        Iterations::each(self.kernel_height, row) + Iterations::of(self.rows)
+        Iterations::each(self.kernel_height, row) + Iterations::of(8u32)
     }
 }
 
 impl Params {
+    fn workgroups(&self) -> u64 {
+        let runs = u64::from(self.out_rows) * u64::from(self.out_width.div_ceil(8));
+        runs.div_ceil(64) * u64::from(self.groups)
+    }
+
+    /// Elements that it samples.
+    pub(crate) fn elements(&self) -> u64 {
+        let taps = u64::from(self.kernel_height) * u64::from(self.kernel_width);
+        self.workgroups() * 512 * taps * u64::from(self.quads_per_group) * 4
+    }
+
     /// The variant for its stride, dilation and rows.
     pub(crate) fn kernel(&self) -> &'static Kernel {
         &CONV2D_DIRECT[2 * usize::from(self.stride_x == self.dilation_x) + usize::from(self.rows == 1)]
@@ -77,10 +91,14 @@ impl Params {
 /// Output channels of a group at most.
 pub(crate) const MOST_ROWS: u32 = 4;
 
-pub(crate) fn conv2d_direct(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
-    let runs = u64::from(params.out_rows) * u64::from(params.out_width.div_ceil(8));
-    let workgroups = runs.div_ceil(64) * u64::from(params.groups);
-    let taps = u64::from(params.kernel_height) * u64::from(params.kernel_width);
-    let elements = workgroups * 512 * taps * u64::from(params.quads_per_group) * 4;
-    recorder.dispatch(params.kernel(), &params, &parts, workgroups * 64, elements)
+/// `outputs` are those of each row; a variant of one row binds the first alone.
+pub(crate) fn conv2d_direct(
+    recorder: &mut Recorder,
+    params: Params,
+    [packed, weight, bias]: [&Part; 3],
+    outputs: &[Part; 4],
+) -> Result<()> {
+    let bound = if params.rows == 1 { 1 } else { 4 };
+    let bindings: Vec<_> = [packed, weight, bias].into_iter().chain(&outputs[..bound]).collect();
+    recorder.dispatch(params.kernel(), &params, &bindings, params.workgroups() * 64, params.elements())
 }

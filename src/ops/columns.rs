@@ -129,6 +129,12 @@ impl PackedImages {
         pieces(self.pixels.clone(), self.band).zip(&self.memory)
     }
 
+    /// The one band that there is in images.
+    pub(super) fn one_band(&self) -> (Range<u32>, &Quads) {
+        debug_assert!(self.in_one(), "{} bands", self.memory.len());
+        (self.pixels.clone(), &self.memory[0])
+    }
+
     /// Whether all is in one band.
     pub(super) fn in_one(&self) -> bool {
         self.memory.len() == 1

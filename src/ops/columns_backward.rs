@@ -6,7 +6,7 @@ use super::backward::Destination;
 use super::channels_last::Quad;
 use super::columns::{Columns, PackedImages, Sampler, channels, same_quads};
 use super::quads::{self, Quads};
-use super::strips::{Strip, StripPlanes, strips, wide_bytes};
+use super::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use super::{at_once, bindable, in_pieces, pieces};
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
@@ -226,10 +226,16 @@ impl Chains {
 fn few_samples(gpu: &Gpu, columns: &Columns, deformation: &Deformation, pixels: u32) -> bool {
     let Im2colGeometry { height, width, .. } = columns.im2col;
     let samples = u64::from(pixels) * u64::from(columns.im2col.taps());
+    // A sample is near four pixels.
     let most_listed = 4 * samples;
     let kept = 4 * (cells(&columns.im2col, height) + most_listed) * u64::from(deformation.offset_groups);
     most_listed < u64::from(height) * u64::from(width)
         && kept < KEPT_HEADS_BYTES.min(gpu.capabilities().limits.max_buffer_size / 2)
+}
+
+/// Planes of the input's gradient that are written together by a plain window: the channels of a run.
+fn planes_together(columns: &Columns) -> u32 {
+    RUN_CHANNELS.min(4 * columns.quads_per_group())
 }
 
 /// The cells that some rows of an image have neighbours in.
@@ -247,7 +253,11 @@ struct Samples<'a> {
 impl ColumnsBackward {
     pub(super) fn new(gpu: &Gpu, columns: &Columns) -> Result<Self> {
         match columns.deformation {
-            None => COL2IM.compile(gpu, columns.form)?,
+            None => {
+                COL2IM.compile(gpu, columns.form)?;
+                let Im2colGeometry { height, width, .. } = columns.im2col;
+                strips::compile(gpu, planes_together(columns), height * width)?;
+            }
             Some(_) => {
                 DEFORM_SAMPLES.compile(gpu, columns.form)?;
                 gpu.compile(&CHAIN_SAMPLES)?;
@@ -417,7 +427,7 @@ impl<'a> Pass<'a> {
         let looped = |tap_end| col2im::Params { tap_end, ..common }.iterations();
         let some_taps = at_once(recorder.gpu(), g.taps(), looped);
         let images = self.images_of(chunk, strip);
-        let together = RUN_CHANNELS.min(4 * columns.quads_per_group());
+        let together = planes_together(columns);
         grad_input.within(recorder, &images, &reached, self.accumulates(strip), together, |recorder, grad_input| {
             let mut tap_end = g.taps();
             // Last to first, as within a piece.

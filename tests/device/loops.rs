@@ -335,7 +335,7 @@ fn kernels_loop_as_often_as_they_state_at_most() {
     // Of adapters that keep workspace in images, those that do not, too.
     let devices = [Counting::new(|_| ()), Counting::new(|limits| limits.max_storage_textures_per_shader_stage = 4)];
     let has = |condition: fn(&Gpu) -> bool| devices.iter().flatten().any(|device| condition(&device.gpu));
-    // Loops are the same on every adapter, and one with images does all kernels.
+    // For time: where there are images, the kernels of those that have none are counted too.
     if !has(|gpu| gpu.capabilities().images()) {
         return;
     }

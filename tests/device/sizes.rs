@@ -26,26 +26,26 @@ fn conv2d(rng: &mut Rng, op: Conv2d, input: [u32; 4], weight: [u32; 4]) -> Probl
     Problem::Conv2d(op, inputs)
 }
 
-/// Packed images take as much as is bound at once: a quad of 2^12 pixels. The first of each pair fits, the second does not.
+/// Packed images take as much as is bound at once, a quad of 2^12 pixels: images that fit, and images of which several strips reach a part each.
 #[test]
 fn rows_of_a_large_image_are_packed_as_they_are_reached() {
     let gpu = &with_limits(|limits| limits.max_storage_buffer_binding_size = 64 << 10);
     let rng = &mut Rng::with_seed(91);
     let same = Conv2d { padding: [1; 4], ..Conv2d::default() };
     let sparse = Conv2d { stride: [5, 2], padding: [9, 1, 20, 0], dilation: [3, 2], ..Conv2d::default() };
-    for width in [65, 66] {
-        for (channels, out_channels) in [(2, 1), (3, 4), (4, 6)] {
-            let [input, weight] = [[1, channels, 62, width], [out_channels, channels, 3, 3]];
+    for height in [60, 220] {
+        for (channels, out_channels) in [(2, 1), (3, 4), (4, 6), (6, 3)] {
+            let [input, weight] = [[1, channels, height, 65], [out_channels, channels, 3, 3]];
             check_with(gpu, &conv2d(rng, same, input, weight), Storage::F32);
             let weight = [out_channels, channels, 5, 3];
             check_with(gpu, &conv2d(rng, sparse, input, weight), Storage::F32);
         }
     }
     let grouped = Conv2d { groups: 2, ..same };
-    check_with(gpu, &conv2d(rng, grouped, [1, 2, 31, 66], [2, 1, 3, 3]), Storage::F32);
+    check_with(gpu, &conv2d(rng, grouped, [1, 2, 110, 65], [2, 1, 3, 3]), Storage::F32);
     // Strips of windows that reach nothing but padding.
     let beside = Conv2d { padding: [90, 0, 90, 0], ..Conv2d::default() };
-    check_with(gpu, &conv2d(rng, beside, [1, 1, 62, 66], [1, 1, 2, 1]), Storage::F32);
+    check_with(gpu, &conv2d(rng, beside, [1, 1, 220, 65], [1, 1, 2, 1]), Storage::F32);
 }
 
 /// One plane fits a binding of 16 KiB and four do not, or not even one does.
@@ -57,7 +57,13 @@ fn planes_beyond_a_binding_are_done_in_parts() {
     check_with(gpu, &conv2d(rng, op, [1, 3, 62, 66], [1, 3, 3, 3]), Storage::F32);
     check_with(gpu, &conv2d(rng, op, [1, 3, 63, 67], [1, 3, 3, 3]), Storage::F32);
     check_with(gpu, &conv2d(rng, Conv2d { groups: 2, ..op }, [2, 6, 63, 67], [4, 3, 3, 3]), Storage::F32);
+    // Sums of the weight's gradient go to the same places again, and are bound group by group.
+    check_with(gpu, &conv2d(rng, Conv2d { groups: 32, ..op }, [2, 32, 10, 12], [32, 1, 3, 3]), Storage::F32);
+    // More padding behind than the window reaches.
+    let behind = Conv2d { padding: [0, 1, 4, 3], ..op };
+    check_with(gpu, &conv2d(rng, behind, [2, 3, 9, 8], [2, 3, 3, 3]), Storage::F32);
     let all_f16 = Storage::new(DType::F16, DType::F16);
+    check_with(gpu, &conv2d(rng, op, [2, 3, 63, 67], [3, 3, 3, 3]), all_f16);
     for (side, groups, offset_groups, storage) in [(62, 1, 1, Storage::F32), (63, 2, 2, all_f16)] {
         let op = DeformConv2d { padding: [1; 4], groups, offset_groups, ..DeformConv2d::default() };
         let problem = deform_conv2d(rng, op, [1, 4, side, side + 4], [2, 4 / groups, 3, 3], true, 3.0);

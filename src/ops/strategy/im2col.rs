@@ -61,7 +61,11 @@ impl Im2colConvolution {
         let g @ Im2colGeometry { window, height, width, .. } = self.geometry.im2col;
         let Im2col { kernel, stride, padding: [top, left, bottom, right], dilation } = window;
         let [down, across] = [0, 1].map(|axis| dilation[axis] * (kernel[axis] - 1));
-        if self.columns.deformation.is_some() || stride != [1, 1] || down < top || across < left {
+        let narrow = self.geometry.group_channels() <= conv2d_direct::MOST_ROWS;
+        if self.columns.form != Form::Panels || self.columns.deformation.is_some() || !narrow {
+            return Ok(None);
+        }
+        if stride != [1, 1] || down < top || across < left {
             return Ok(None);
         }
         let padding = [down - top, across - left, down.saturating_sub(bottom), across.saturating_sub(right)];
@@ -89,10 +93,10 @@ impl Im2colConvolution {
         let form = form(gpu, &geometry.im2col, geometry.groups, deformation.as_ref(), geometry.out_channels);
         let layout = (ColumnsLayout::Quads, form);
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
-        strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?;
         pack_weight::PACK_WEIGHT.of(weight).compile(gpu, form)?;
-        if let Some(kernel) = direct_kernel(gpu, &geometry, &columns) {
-            gpu.compile(kernel)?;
+        match direct_kernel(gpu, &geometry, &columns) {
+            Some(kernel) => gpu.compile(kernel)?,
+            None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
         let packing = Packing::new(Strategy::Im2col, form, &geometry, deformation.as_ref());
         Ok(Self { geometry, columns, packing, transposed: false })
@@ -140,7 +144,7 @@ impl Im2colConvolution {
         let dtype = weight.dtype();
         let (taps, row) = (self.geometry.im2col.taps(), self.weight_row() as u32);
         let group_out_channels = self.geometry.group_out_channels();
-        // Of a weight (out_channels, channels, taps) of another, channels and their taps, last to first, are the rows.
+        // A row of a transposed one is an input channel of the other's weight, its taps last to first.
         let [row_stride, channel_stride, tap_stride, last_tap] = match self.transposed {
             false => [row, taps, 1, 0],
             true => [taps, group_out_channels * taps, 1u32.wrapping_neg(), taps - 1],
@@ -158,7 +162,7 @@ impl Im2colConvolution {
                 row_stride,
                 channel_stride,
                 tap_stride,
-                // Wraps where the part starts amid a group.
+                // Of the first output channel; wraps where that is not bound.
                 weight_first: last_tap.wrapping_sub(piece.out_channel_first * row),
                 taps,
                 quads_per_group: self.columns.quads_per_group(),
@@ -186,7 +190,7 @@ impl Im2colConvolution {
         let (group_outs, depth) = (g.group_out_channels(), depth(g, &self.columns));
         let row = self.weight_row();
         let out_channels_before = |row: u32| row / group_rows * group_outs + (row % group_rows).min(group_outs);
-        // Another's weight has the rows of a group one among the other.
+        // The elements of a transposed row lie among those of the group's other rows.
         let together = if self.transposed { group_rows } else { 1 };
         let all = 0..g.groups * group_rows / together;
         in_pieces([all], &mut |[rows]| {
@@ -229,20 +233,23 @@ impl Im2colConvolution {
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
         let wide = wide_bytes([sampler.offset, sampler.mask, Some(output.tensor())].into_iter().flatten());
         let direct = direct_kernel(recorder.gpu(), g, &self.columns).is_some();
-        let pixel = if direct { self.columns.packing.pixel_bytes() } else { self.columns.pixel_bytes() };
+        // What a pixel reads alone, without columns.
+        let Im2col { stride: [stride_y, stride_x], .. } = im2col.window;
+        let read = self.columns.packing.pixel_bytes().saturating_mul(u64::from(stride_y) * u64::from(stride_x));
+        let pixel = if direct { read.min(self.columns.pixel_bytes()) } else { self.columns.pixel_bytes() };
         let bytes = self.strip_bytes(pixel + wide);
         let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, [pixel, wide]);
         let [_, strip] = most;
         let mut packed = self.columns.packed(recorder, chunk, strip)?;
         let accumulate = matches!(output, Destination::Add(_));
-        let strip = if direct { 1 } else { strip };
+        let strip = if direct { 0 } else { strip };
         let together = written_together(g);
         let columns = Quads::workspace(recorder, self.columns.form, [g.groups, strip, depth as u32 / 4])?;
         for images in pieces(0..im2col.batch, chunk) {
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
                 self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
                 if direct {
-                    StripPlanes::write(recorder, output, &strip, together, |recorder, output| {
+                    StripPlanes::write(recorder, output, &strip, 1, |recorder, output| {
                         let operands = (&packed, packed_weight, bias);
                         self.direct(recorder, (&images, &strip), operands, output, accumulate)
                     })?;
@@ -300,58 +307,78 @@ impl Im2colConvolution {
             Some(bias) => bias.part("bias", 0..g.out_channels.into())?,
             None => recorder.workspace([1])?.part("bias", 0..1)?,
         };
-        for (band, packed) in packed.bands() {
-            let packed = packed.part("input")?;
-            in_pieces([0..g.groups, strip.pixels.clone()], &mut |[groups, pixels]| {
-                // Of several images all pixels are bound.
-                let bound = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
-                let channels = groups.start * rows..groups.end * rows;
-                let output_part = output.tensor.part("output", output.elements(&images, &channels, &bound))?;
-                let out_row_first = pixels.start / out_width;
-                let params = conv2d_direct::Params {
-                    pixel_first: pixels.start,
-                    pixels: pixels.end - pixels.start,
-                    out_row_first,
-                    out_rows: (pixels.end - 1) / out_width + 1 - out_row_first,
-                    out_height,
-                    out_width,
-                    height,
-                    width,
-                    kernel_height: window.kernel[0],
-                    kernel_width: window.kernel[1],
-                    stride_y: window.stride[0],
-                    stride_x: window.stride[1],
-                    padding_top: window.padding[0],
-                    padding_left: window.padding[1],
-                    dilation_y: window.dilation[0],
-                    dilation_x: window.dilation[1],
-                    quads: columns.packing.quads.len() as u32,
-                    quads_per_group: columns.quads_per_group(),
-                    band_first: columns.band_first(chunk, strip, &band),
-                    group_first: groups.start,
-                    groups: groups.end - groups.start,
-                    rows,
-                    padded: (!self.transposed).into(),
-                    accumulate: accumulate.into(),
-                    biased: bias.is_some().into(),
-                    bias_first: bias_part.first,
-                    // Of channel 0 and pixel 0, wraps where these are not bound.
-                    output_first: output_part
-                        .first
-                        .wrapping_sub(channels.start.wrapping_mul(output.plane))
-                        .wrapping_sub(bound.start),
-                    output_image: g.out_channels * output.plane,
-                    output_plane: output.plane,
-                };
-                let parts = [&packed, &weight.part("weight")?, &bias_part, &output_part];
-                conv2d_direct::conv2d_direct(recorder, params, parts)
-            })?;
-        }
-        Ok(())
+        // What there is no row for is bound all the same.
+        let no_row = [(); 3].map(|()| recorder.workspace([1])?.part("output", 0..1));
+        let [no_row_1, no_row_2, no_row_3] = no_row;
+        let no_rows = [no_row_1?, no_row_2?, no_row_3?];
+        let (band, packed) = packed.one_band();
+        let packed = packed.part("input")?;
+        in_pieces([0..g.groups, strip.pixels.clone()], &mut |[groups, pixels]| {
+            // Of several images all pixels are bound.
+            let bound = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
+            let of_row = |row: u32| {
+                if row >= rows {
+                    return Ok((no_rows[row as usize - 1].clone(), 0));
+                }
+                let channels = groups.start * rows + row..(groups.end - 1) * rows + row + 1;
+                let part = output.tensor.part("output", output.elements(&images, &channels, &bound))?;
+                // Of group 0 and pixel 0, wraps where these are not bound.
+                let before = (groups.start * rows).wrapping_mul(output.plane).wrapping_add(bound.start);
+                let first = part.first.wrapping_sub(before);
+                Ok((part, first))
+            };
+            let [
+                (output_0, output_first),
+                (output_1, output_1_first),
+                (output_2, output_2_first),
+                (output_3, output_3_first),
+            ] = [of_row(0)?, of_row(1)?, of_row(2)?, of_row(3)?];
+            let out_row_first = pixels.start / out_width;
+            let params = conv2d_direct::Params {
+                pixel_first: pixels.start,
+                pixels: pixels.end - pixels.start,
+                out_row_first,
+                out_rows: (pixels.end - 1) / out_width + 1 - out_row_first,
+                out_height,
+                out_width,
+                height,
+                width,
+                kernel_height: window.kernel[0],
+                kernel_width: window.kernel[1],
+                stride_y: window.stride[0],
+                stride_x: window.stride[1],
+                padding_top: window.padding[0],
+                padding_left: window.padding[1],
+                dilation_y: window.dilation[0],
+                dilation_x: window.dilation[1],
+                quads: columns.packing.quads.len() as u32,
+                quads_per_group: columns.quads_per_group(),
+                band_first: columns.band_first(chunk, strip, &band),
+                group_first: groups.start,
+                groups: groups.end - groups.start,
+                rows,
+                padded: (!self.transposed).into(),
+                accumulate: accumulate.into(),
+                biased: bias.is_some().into(),
+                bias_first: bias_part.first,
+                output_first,
+                output_1_first,
+                output_2_first,
+                output_3_first,
+                output_image: g.out_channels * output.plane,
+                output_plane: output.plane,
+            };
+            // A row is done at once, however large.
+            if groups.end - groups.start > 1 || params.out_rows > 1 {
+                recorder.gpu().capabilities().check_elements("input", params.elements())?;
+            }
+            let outputs = [output_0, output_1, output_2, output_3];
+            conv2d_direct::conv2d_direct(recorder, params, [&packed, &weight.part("weight")?, &bias_part], &outputs)
+        })
     }
 }
 
-/// Planes of the output that are written together: rows of a group, up to those of a tile of a matrix product.
+/// Planes of the output that are written together by a product: rows of a group, up to those of its tile.
 fn written_together(geometry: &Conv2dGeometry) -> u32 {
     geometry.group_out_channels().min(16)
 }

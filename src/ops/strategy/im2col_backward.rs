@@ -26,8 +26,9 @@ use crate::shape::MAX_RANK;
 pub(in crate::ops) struct Im2colBackward {
     columns: ColumnsBackward,
     grad_output: ChannelsLast,
-    /// Where they need no columns: what gives the gradient of the input, and whether that of the weight is one.
+    /// What gives the gradient of the input, where that needs no columns.
     transposed: Option<Im2colConvolution>,
+    /// Whether the gradient of the weight needs none.
     direct_weight: bool,
 }
 
@@ -225,13 +226,13 @@ impl Im2colConvolution {
     }
 }
 
-/// Gradients of the weight that some blocks of pixels give, (block, group, output channel in quads, tap, quad): a block goes where as many
-/// before it went, and is added to these. So the sums do not depend on strips.
+/// Gradients of the weight, (place, group, output channel in quads, tap, quad), each the sum of what some blocks of pixels give: block i is added
+/// to place `i % apart`, so that sums do not depend on strips.
 struct BlockSums {
     sums: Tensor,
-    /// Blocks that are kept apart.
+    /// How many places there are.
     apart: u32,
-    /// Elements of a block.
+    /// Elements of a place.
     elements: u32,
 }
 
@@ -322,40 +323,38 @@ impl StripProducts<'_> {
         let Self { convolution: Im2colConvolution { geometry: g, columns, .. }, grads, .. } = *self;
         let window = columns.window(chunk, strip, &(0..0));
         let grads = grads.part("grad_output")?;
-        for (band, packed) in packed.bands() {
-            let packed = packed.part("input")?;
-            sums.in_pieces(&blocks, g.groups, &mut |some_blocks, groups, sums, accumulate| {
-                let params = conv2d_direct_weight::Params {
-                    pixel_first: window.pixel_first,
-                    pixels: window.pixels,
-                    out_height: g.im2col.out_height,
-                    out_width: window.out_width,
-                    height: window.height,
-                    width: window.width,
-                    kernel_width: window.kernel_width,
-                    taps: window.taps,
-                    stride_y: window.stride_y,
-                    stride_x: window.stride_x,
-                    padding_top: window.padding_top,
-                    padding_left: window.padding_left,
-                    dilation_y: window.dilation_y,
-                    dilation_x: window.dilation_x,
-                    quads: window.quads,
-                    quads_per_group: window.quads_per_group,
-                    band_first: columns.band_first(chunk, strip, &band),
-                    all_groups: g.groups,
-                    group_first: groups.start,
-                    groups: groups.end - groups.start,
-                    block_first: some_blocks.start - blocks.start,
-                    blocks: some_blocks.end - some_blocks.start,
-                    block_pixels,
-                    accumulate: accumulate.into(),
-                    ..Default::default()
-                };
-                conv2d_direct_weight(recorder, params, [&packed, &grads, sums])
-            })?;
-        }
-        Ok(())
+        let (band, packed) = packed.one_band();
+        let packed = packed.part("input")?;
+        sums.in_pieces(&blocks, g.groups, &mut |some_blocks, groups, sums, accumulate| {
+            let params = conv2d_direct_weight::Params {
+                pixel_first: window.pixel_first,
+                pixels: window.pixels,
+                out_height: g.im2col.out_height,
+                out_width: window.out_width,
+                height: window.height,
+                width: window.width,
+                kernel_width: window.kernel_width,
+                taps: window.taps,
+                stride_y: window.stride_y,
+                stride_x: window.stride_x,
+                padding_top: window.padding_top,
+                padding_left: window.padding_left,
+                dilation_y: window.dilation_y,
+                dilation_x: window.dilation_x,
+                quads: window.quads,
+                quads_per_group: window.quads_per_group,
+                band_first: columns.band_first(chunk, strip, &band),
+                all_groups: g.groups,
+                group_first: groups.start,
+                groups: groups.end - groups.start,
+                block_first: some_blocks.start - blocks.start,
+                blocks: some_blocks.end - some_blocks.start,
+                block_pixels,
+                accumulate: accumulate.into(),
+                ..Default::default()
+            };
+            conv2d_direct_weight(recorder, params, [&packed, &grads, sums])
+        })
     }
 
     /// What a block of the strip's pixels adds to the gradient of the weight: (group, output channel in quads, tap, quad).
