@@ -8,7 +8,7 @@ fn tanh_near_zero(x: f32) -> f32 {
     return series * z * x + x;
 }
 
-// tanh, or else the sigmoid. Computed both and chosen from without a branch: see shared/matmul.wgsl.
+// tanh, or else the sigmoid. Computed both and chosen from without a branch: see matmul/parts/matmul.wgsl.
 fn exponential(x: f32, is_tanh: bool) -> f32 {
     // Of a negative argument, so that nothing overflows, and 0 where it would be no normal number.
     let argument = abs(x) * select(1.0, 2.0, is_tanh);

@@ -1,7 +1,7 @@
 //! Likely mistakes behind a shape that does not fit, told at the end of its refusal.
 
-use super::OffsetLayout;
 use crate::error::Error;
+use crate::geometry::OffsetLayout;
 use crate::shape::Shape;
 
 impl Error {

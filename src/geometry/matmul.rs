@@ -1,5 +1,5 @@
-use super::{BATCH, axis, check_elements, expect, extents};
 use crate::error::Result;
+use crate::geometry::{BATCH, axis, check_elements, expect, extents};
 use crate::shape::Shape;
 
 /// A batch of matrix products.

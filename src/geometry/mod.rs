@@ -122,45 +122,40 @@ macro_rules! gradients {
     };
 }
 
-mod batch_norm;
-mod bilinear_sample;
-mod binary;
-mod concat;
-mod conv2d;
-mod cross_entropy;
-mod deform;
-mod global_average_pool;
-mod im2col;
+mod conv;
+mod elementwise;
 pub(crate) mod likely;
 mod matmul;
+mod movement;
 pub(crate) mod nn;
+mod reduce;
 mod roi;
-mod split;
-mod unary;
+mod sample;
+mod train;
 
-pub use batch_norm::{BatchNorm, BatchNormGeometry, BatchNormGradients, BatchNormInputs};
-pub use bilinear_sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleGradients, BilinearSampleInputs};
-pub use binary::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
-pub use concat::{Concat, ConcatGeometry};
-pub use conv2d::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
-pub use cross_entropy::{CrossEntropy, CrossEntropyGeometry, CrossEntropyInputs, Reduction};
-pub use deform::{
+pub use conv::conv2d::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
+pub use conv::deform::{
     Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
     DeformIm2colGeometry, DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,
 };
-pub use global_average_pool::{GlobalAveragePool, GlobalAveragePoolGeometry};
-pub use im2col::{Im2col, Im2colGeometry};
+pub use conv::im2col::{Im2col, Im2colGeometry};
+pub use elementwise::batch_norm::{BatchNorm, BatchNormGeometry, BatchNormGradients, BatchNormInputs};
+pub use elementwise::binary::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
+pub use elementwise::unary::{Unary, UnaryGeometry};
 pub use matmul::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
+pub use movement::concat::{Concat, ConcatGeometry};
+pub use movement::split::{Split, SplitGeometry};
+pub use reduce::{GlobalAveragePool, GlobalAveragePoolGeometry};
 pub use roi::{
     DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool,
     DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGeometry,
     RoiAlignGradients, RoiAlignInputs, RoiChannels,
 };
-pub use split::{Split, SplitGeometry};
-pub use unary::{Unary, UnaryGeometry};
+pub use sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleGradients, BilinearSampleInputs};
+pub use train::cross_entropy::{CrossEntropy, CrossEntropyGeometry, CrossEntropyInputs, Reduction};
 
-pub(crate) use binary::BroadcastAxis;
-pub(crate) use concat::Sections;
+pub(crate) use elementwise::binary::BroadcastAxis;
+pub(crate) use movement::concat::Sections;
 pub(crate) use roi::{FURTHEST, RoiPooling, RoiRule, SampleDerivative};
 
 use crate::error::{Error, Result};

@@ -1,5 +1,5 @@
-use super::{NCHW, check_elements, check_padded_extent, expect, extents, likely, positive};
 use crate::error::{Error, Result};
+use crate::geometry::{NCHW, check_elements, check_padded_extent, expect, extents, likely, positive};
 use crate::shape::Shape;
 
 /// The average of bilinear samples in each bin of each region of interest: torchvision's `roi_align` and `ps_roi_align`.
@@ -259,7 +259,7 @@ impl RoiPooling {
         let [batch, channels, height, width] = extents("input", input, NCHW)?;
         check_padded_extent("height", height, [0, 0])?;
         check_padded_extent("width", width, [0, 0])?;
-        let [rois, numbers] = extents("rois", rois, [("rois", true), super::axis("numbers")])?;
+        let [rois, numbers] = extents("rois", rois, [("rois", true), crate::geometry::axis("numbers")])?;
         expect("rois", "numbers", numbers, 5, "image, x1, y1, x2 and y2 need")?;
         if !spatial_scale.is_normal() || spatial_scale < 0.0 {
             let message = format!("spatial_scale is {spatial_scale}; a number above 0 is needed");
@@ -296,7 +296,12 @@ impl RoiPooling {
     /// The same with offsets, of one class or of several.
     fn deformed(self, offset: Option<Shape>, part: [u32; 2], one_class: bool) -> Result<Self> {
         let Some(offset) = offset else { return Ok(self) };
-        let axes = [("rois", true), super::axis("planes"), super::axis("height"), super::axis("width")];
+        let axes = [
+            ("rois", true),
+            crate::geometry::axis("planes"),
+            crate::geometry::axis("height"),
+            crate::geometry::axis("width"),
+        ];
         let [rois, planes, height, width] = extents("offset", offset, axes)?;
         expect("offset", "rois", rois, self.rois.into(), "rois has")?;
         expect("offset", "rows", height, part[0].into(), "its grid has")?;

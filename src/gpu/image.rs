@@ -1,10 +1,9 @@
 //! Workspace in images: adapters that run on the CPU load a texel several times as fast as four words of a buffer.
 
-use super::pool::Lease;
 use super::{Gpu, Part};
 use crate::error::{Error, Result};
 
-/// Quads of f32 in an image that kernels alone use: quad `i` is the texel (i % width, i / width). See shared/panels.wgsl.
+/// Quads of f32 in an image that kernels alone use: quad `i` is the texel (i % width, i / width). See shared/panels/layout.wgsl.
 #[derive(Debug, Clone)]
 pub(crate) struct Image {
     /// Of the whole texture: made once, bound by many dispatches.
@@ -35,11 +34,7 @@ impl Image {
         Ok(Self::of(&texture(gpu, whole_rows(quads * QUAD))?))
     }
 
-    pub(super) fn leased(lease: &Lease<wgpu::Texture>) -> Result<Self> {
-        Ok(Self::of(lease.memory()?))
-    }
-
-    fn of(texture: &wgpu::Texture) -> Self {
+    pub(super) fn of(texture: &wgpu::Texture) -> Self {
         Self { view: texture.create_view(&wgpu::TextureViewDescriptor::default()) }
     }
 

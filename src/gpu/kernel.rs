@@ -95,7 +95,7 @@ pub trait LoopCounters: wgpu::WasmNotSendSync {
 /// The files of a kernel, by their paths under `shaders/`.
 macro_rules! wgsl {
     ($($file:literal),+ $(,)?) => {
-        &[$(($file, include_str!(concat!("../../shaders/", $file)))),+]
+        &[$(($file, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)))),+]
     };
 }
 pub(crate) use wgsl;

@@ -223,7 +223,8 @@ impl Recorder {
     /// The same as [`Recorder::workspace`] in an image.
     pub(crate) fn image(&mut self, quads: u64) -> Result<Image> {
         let size = quads.max(1) * 4 * DType::F32.size();
-        Image::leased(self.images.take(size, || Lease::image(&self.gpu, &self.encoding, size))?)
+        let lease = self.images.take(size, || Lease::image(&self.gpu, &self.encoding, size))?;
+        Ok(Image::of(lease.memory()?))
     }
 
     /// Appends a dispatch of as many workgroups as hold `invocations` invocations, which together write or sample `elements` elements.

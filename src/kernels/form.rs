@@ -7,20 +7,25 @@ use crate::gpu::{Gpu, Kernel};
 /// How matrices in quads lie in workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// In buffers, row by row: shared/rows.wgsl.
+    /// In buffers, row by row: shared/rows/layout.wgsl.
     Rows,
-    /// In images, in panels: shared/panels.wgsl. See [`Capabilities::images`](crate::gpu::Capabilities::images).
+    /// In images, in panels: shared/panels/layout.wgsl. See [`Capabilities::images`](crate::gpu::Capabilities::images).
     Panels,
 }
 
 impl Form {
-    /// Rows, filled up to those that lie together: ROWS_TOGETHER in shared/rows.wgsl and shared/panels.wgsl.
+    /// Rows, filled up to those that lie together: ROWS_TOGETHER in shared/rows/layout.wgsl and shared/panels/layout.wgsl.
     pub(crate) fn filled_rows(self, rows: u32) -> u64 {
         match self {
             Form::Rows => rows.into(),
             Form::Panels => u64::from(rows).next_multiple_of(32),
         }
     }
+}
+
+/// The places of a matrix in panels.
+pub(crate) fn panel_places(rows: u32, quads: u32) -> u64 {
+    Form::Panels.filled_rows(rows) * u64::from(quads)
 }
 
 /// A kernel's variants by the form of its workspace.
@@ -88,4 +93,4 @@ macro_rules! by_storage {
         }
     };
 }
-pub(super) use by_storage;
+pub(crate) use by_storage;

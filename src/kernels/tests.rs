@@ -12,91 +12,91 @@ use crate::gpu::{Image, Kernel};
 
 /// Every kernel, and the fields of its `Params` in Rust.
 const KERNELS: &[(&Kernel, &[&str])] = &[
-    (&adam::ADAM, adam::Params::FIELDS),
-    (&batch_norm::BATCH_NORM, batch_norm::Params::FIELDS),
-    (&bilinear_sample::BILINEAR_SAMPLE, bilinear_sample::Params::FIELDS),
-    (&binary::BINARY, binary::Params::FIELDS),
-    (&chain_samples::CHAIN_SAMPLES, chain_samples::Params::FIELDS),
-    (&channels_last::CHANNELS_LAST.of_32.rows, channels_last::Params::FIELDS),
-    (&channels_last::CHANNELS_LAST.of_32.panels, channels_last::Params::FIELDS),
-    (&channels_last::CHANNELS_LAST.of_16.rows, channels_last::Params::FIELDS),
-    (&channels_last::CHANNELS_LAST.of_16.panels, channels_last::Params::FIELDS),
-    (&col2im::COL2IM.rows, col2im::Params::FIELDS),
-    (&col2im::COL2IM.panels, col2im::Params::FIELDS),
-    (&conv2d_direct::CONV2D_DIRECT[0], conv2d_direct::Params::FIELDS),
-    (&conv2d_direct::CONV2D_DIRECT[1], conv2d_direct::Params::FIELDS),
-    (&conv2d_direct::CONV2D_DIRECT[2], conv2d_direct::Params::FIELDS),
-    (&conv2d_direct::CONV2D_DIRECT[3], conv2d_direct::Params::FIELDS),
-    (&conv2d_direct_weight::CONV2D_DIRECT_WEIGHT, conv2d_direct_weight::Params::FIELDS),
-    (&convert::CONVERT, convert::Params::FIELDS),
-    (&copy_rows::COPY_ROWS, copy_rows::Params::FIELDS),
-    (&cross_entropy::CROSS_ENTROPY, cross_entropy::Params::FIELDS),
-    (&cross_entropy_backward::CROSS_ENTROPY_BACKWARD, cross_entropy_backward::Params::FIELDS),
-    (&deform_col2im::DEFORM_COL2IM.rows, deform_col2im::Params::FIELDS),
-    (&deform_col2im::DEFORM_COL2IM.panels, deform_col2im::Params::FIELDS),
-    (&deform_col2im_touched::DEFORM_COL2IM_TOUCHED.rows, deform_col2im_touched::Params::FIELDS),
-    (&deform_col2im_touched::DEFORM_COL2IM_TOUCHED.panels, deform_col2im_touched::Params::FIELDS),
-    (&deform_im2col::DEFORM_IM2COL.channels.rows, columns::Params::FIELDS),
-    (&deform_im2col::DEFORM_IM2COL.channels.panels, columns::Params::FIELDS),
-    (&deform_im2col::DEFORM_IM2COL.quads.rows, columns::Params::FIELDS),
-    (&deform_im2col::DEFORM_IM2COL.quads.panels, columns::Params::FIELDS),
-    (&deform_samples::DEFORM_SAMPLES.rows, columns::Params::FIELDS),
-    (&deform_samples::DEFORM_SAMPLES.panels, columns::Params::FIELDS),
-    (&flow_gradient::FLOW_GRADIENT, flow_gradient::Params::FIELDS),
-    (&fused_cooperative::FUSED_COOPERATIVE_8X8_8[0], fused::Uniform::FIELDS),
-    (&fused_cooperative::FUSED_COOPERATIVE_8X8_8[1], fused::Uniform::FIELDS),
-    (&fused_cooperative::FUSED_COOPERATIVE_8X8_32[0], fused::Uniform::FIELDS),
-    (&fused_cooperative::FUSED_COOPERATIVE_8X8_32[1], fused::Uniform::FIELDS),
-    (&fused_cooperative::FUSED_COOPERATIVE_16X16_32[0], fused::Uniform::FIELDS),
-    (&fused_cooperative::FUSED_COOPERATIVE_16X16_32[1], fused::Uniform::FIELDS),
-    (&fused_direct::FUSED_DIRECT[0], fused::Uniform::FIELDS),
-    (&fused_direct::FUSED_DIRECT[1], fused::Uniform::FIELDS),
-    (&fused_tile::FUSED_TILE_32X128[0], fused::Uniform::FIELDS),
-    (&fused_tile::FUSED_TILE_32X128[1], fused::Uniform::FIELDS),
-    (&fused_tile::FUSED_TILE_64X64[0], fused::Uniform::FIELDS),
-    (&fused_tile::FUSED_TILE_64X64[1], fused::Uniform::FIELDS),
-    (&fused_tile::FUSED_TILE_128X128[0], fused::Uniform::FIELDS),
-    (&fused_tile::FUSED_TILE_128X128[1], fused::Uniform::FIELDS),
-    (&fused_weight::FUSED_WEIGHT.of_32, fused_weight::Params::FIELDS),
-    (&fused_weight::FUSED_WEIGHT.of_16, fused_weight::Params::FIELDS),
-    (&im2col::IM2COL.channels.rows, columns::Params::FIELDS),
-    (&im2col::IM2COL.channels.panels, columns::Params::FIELDS),
-    (&im2col::IM2COL.quads.rows, columns::Params::FIELDS),
-    (&im2col::IM2COL.quads.panels, columns::Params::FIELDS),
-    (&matmul_subgroup::MATMUL_SUBGROUP, subgroup_tile::Params::FIELDS),
-    (&matmul_subgroup_nn::MATMUL_SUBGROUP_NN, subgroup_tile::Params::FIELDS),
-    (&matmul_subgroup_tn::MATMUL_SUBGROUP_TN, subgroup_tile::Params::FIELDS),
-    (&matmul_tiled::MATMUL_TILED, matmul_tiled::Params::FIELDS),
-    (&offset_field::OFFSET_FIELD, offset_field::Params::FIELDS),
-    (&offset_field_backward::OFFSET_FIELD_BACKWARD, offset_field::Params::FIELDS),
-    (&pack_panels::PACK_PANELS, pack_panels::Params::FIELDS),
-    (&pack_weight::PACK_WEIGHT.of_32.rows, pack_weight::Params::FIELDS),
-    (&pack_weight::PACK_WEIGHT.of_32.panels, pack_weight::Params::FIELDS),
-    (&pack_weight::PACK_WEIGHT.of_16.rows, pack_weight::Params::FIELDS),
-    (&pack_weight::PACK_WEIGHT.of_16.panels, pack_weight::Params::FIELDS),
-    (&roi_bins::ROI_BINS, roi_bins::Params::FIELDS),
-    (&roi_input_gradient::ROI_INPUT_GRADIENT, roi_input_gradient::Params::FIELDS),
-    (&roi_offset_gradient::ROI_OFFSET_GRADIENT, roi_offset_gradient::Params::FIELDS),
-    (&roi_offset_terms::ROI_OFFSET_TERMS.alone, roi_planes::Params::FIELDS),
-    (&roi_offset_terms::ROI_OFFSET_TERMS.together, roi_planes::Params::FIELDS),
-    (&roi_pool::ROI_POOL.alone, roi_planes::Params::FIELDS),
-    (&roi_pool::ROI_POOL.together, roi_planes::Params::FIELDS),
-    (&roi_touches::ROI_TOUCHES, roi_touches::Params::FIELDS),
-    (&sample_gradients::SAMPLE_GRADIENTS_KEPT.rows, sample_gradients::Params::FIELDS),
-    (&sample_gradients::SAMPLE_GRADIENTS_KEPT.panels, sample_gradients::Params::FIELDS),
-    (&sample_gradients::SAMPLE_GRADIENTS.rows, sample_gradients::Params::FIELDS),
-    (&sample_gradients::SAMPLE_GRADIENTS.panels, sample_gradients::Params::FIELDS),
-    (&sample_planes::SAMPLE_PLANES.rows, sample_planes::Params::FIELDS),
-    (&sample_planes::SAMPLE_PLANES.panels, sample_planes::Params::FIELDS),
-    (&segment_sums::SEGMENT_SUMS.of_32, segment_sums::Params::FIELDS),
-    (&segment_sums::SEGMENT_SUMS.of_16, segment_sums::Params::FIELDS),
-    (&sgd::SGD, sgd::Params::FIELDS),
-    (&touched_pixels::TOUCHED_PIXELS, touched_pixels::Params::FIELDS),
-    (&unary::UNARY, unary::Params::FIELDS),
-    (&unary_backward::UNARY_BACKWARD, unary_backward::Params::FIELDS),
-    (&unchain_samples::UNCHAIN_SAMPLES, unchain_samples::Params::FIELDS),
-    (&unpack_weight::UNPACK_WEIGHT.rows, unpack_weight::Params::FIELDS),
-    (&unpack_weight::UNPACK_WEIGHT.panels, unpack_weight::Params::FIELDS),
+    (&train::adam::ADAM, train::adam::Params::FIELDS),
+    (&elementwise::batch_norm::BATCH_NORM, elementwise::batch_norm::Params::FIELDS),
+    (&sample::bilinear_sample::BILINEAR_SAMPLE, sample::bilinear_sample::Params::FIELDS),
+    (&elementwise::binary::BINARY, elementwise::binary::Params::FIELDS),
+    (&sample::chain_samples::CHAIN_SAMPLES, sample::chain_samples::Params::FIELDS),
+    (&conv::channels_last::CHANNELS_LAST.of_32.rows, conv::channels_last::Params::FIELDS),
+    (&conv::channels_last::CHANNELS_LAST.of_32.panels, conv::channels_last::Params::FIELDS),
+    (&conv::channels_last::CHANNELS_LAST.of_16.rows, conv::channels_last::Params::FIELDS),
+    (&conv::channels_last::CHANNELS_LAST.of_16.panels, conv::channels_last::Params::FIELDS),
+    (&conv::col2im::COL2IM.rows, conv::col2im::Params::FIELDS),
+    (&conv::col2im::COL2IM.panels, conv::col2im::Params::FIELDS),
+    (&conv::conv2d_direct::CONV2D_DIRECT[0], conv::conv2d_direct::Params::FIELDS),
+    (&conv::conv2d_direct::CONV2D_DIRECT[1], conv::conv2d_direct::Params::FIELDS),
+    (&conv::conv2d_direct::CONV2D_DIRECT[2], conv::conv2d_direct::Params::FIELDS),
+    (&conv::conv2d_direct::CONV2D_DIRECT[3], conv::conv2d_direct::Params::FIELDS),
+    (&conv::conv2d_direct_weight::CONV2D_DIRECT_WEIGHT, conv::conv2d_direct_weight::Params::FIELDS),
+    (&movement::convert::CONVERT, movement::convert::Params::FIELDS),
+    (&movement::copy_rows::COPY_ROWS, movement::copy_rows::Params::FIELDS),
+    (&train::cross_entropy::CROSS_ENTROPY, train::cross_entropy::Params::FIELDS),
+    (&train::cross_entropy_backward::CROSS_ENTROPY_BACKWARD, train::cross_entropy_backward::Params::FIELDS),
+    (&sample::deform_col2im::DEFORM_COL2IM.rows, sample::deform_col2im::Params::FIELDS),
+    (&sample::deform_col2im::DEFORM_COL2IM.panels, sample::deform_col2im::Params::FIELDS),
+    (&sample::deform_col2im_touched::DEFORM_COL2IM_TOUCHED.rows, sample::deform_col2im_touched::Params::FIELDS),
+    (&sample::deform_col2im_touched::DEFORM_COL2IM_TOUCHED.panels, sample::deform_col2im_touched::Params::FIELDS),
+    (&sample::deform_im2col::DEFORM_IM2COL.channels.rows, conv::columns::Params::FIELDS),
+    (&sample::deform_im2col::DEFORM_IM2COL.channels.panels, conv::columns::Params::FIELDS),
+    (&sample::deform_im2col::DEFORM_IM2COL.quads.rows, conv::columns::Params::FIELDS),
+    (&sample::deform_im2col::DEFORM_IM2COL.quads.panels, conv::columns::Params::FIELDS),
+    (&sample::deform_samples::DEFORM_SAMPLES.rows, conv::columns::Params::FIELDS),
+    (&sample::deform_samples::DEFORM_SAMPLES.panels, conv::columns::Params::FIELDS),
+    (&reduce::flow_gradient::FLOW_GRADIENT, reduce::flow_gradient::Params::FIELDS),
+    (&conv::fused_cooperative::FUSED_COOPERATIVE_8X8_8[0], conv::fused::Uniform::FIELDS),
+    (&conv::fused_cooperative::FUSED_COOPERATIVE_8X8_8[1], conv::fused::Uniform::FIELDS),
+    (&conv::fused_cooperative::FUSED_COOPERATIVE_8X8_32[0], conv::fused::Uniform::FIELDS),
+    (&conv::fused_cooperative::FUSED_COOPERATIVE_8X8_32[1], conv::fused::Uniform::FIELDS),
+    (&conv::fused_cooperative::FUSED_COOPERATIVE_16X16_32[0], conv::fused::Uniform::FIELDS),
+    (&conv::fused_cooperative::FUSED_COOPERATIVE_16X16_32[1], conv::fused::Uniform::FIELDS),
+    (&conv::fused_direct::FUSED_DIRECT[0], conv::fused::Uniform::FIELDS),
+    (&conv::fused_direct::FUSED_DIRECT[1], conv::fused::Uniform::FIELDS),
+    (&conv::fused_tile::FUSED_TILE_32X128[0], conv::fused::Uniform::FIELDS),
+    (&conv::fused_tile::FUSED_TILE_32X128[1], conv::fused::Uniform::FIELDS),
+    (&conv::fused_tile::FUSED_TILE_64X64[0], conv::fused::Uniform::FIELDS),
+    (&conv::fused_tile::FUSED_TILE_64X64[1], conv::fused::Uniform::FIELDS),
+    (&conv::fused_tile::FUSED_TILE_128X128[0], conv::fused::Uniform::FIELDS),
+    (&conv::fused_tile::FUSED_TILE_128X128[1], conv::fused::Uniform::FIELDS),
+    (&conv::fused_weight::FUSED_WEIGHT.of_32, conv::fused_weight::Params::FIELDS),
+    (&conv::fused_weight::FUSED_WEIGHT.of_16, conv::fused_weight::Params::FIELDS),
+    (&conv::im2col::IM2COL.channels.rows, conv::columns::Params::FIELDS),
+    (&conv::im2col::IM2COL.channels.panels, conv::columns::Params::FIELDS),
+    (&conv::im2col::IM2COL.quads.rows, conv::columns::Params::FIELDS),
+    (&conv::im2col::IM2COL.quads.panels, conv::columns::Params::FIELDS),
+    (&matmul::matmul_subgroup::MATMUL_SUBGROUP, matmul::subgroup_tile::Params::FIELDS),
+    (&matmul::matmul_subgroup_nn::MATMUL_SUBGROUP_NN, matmul::subgroup_tile::Params::FIELDS),
+    (&matmul::matmul_subgroup_tn::MATMUL_SUBGROUP_TN, matmul::subgroup_tile::Params::FIELDS),
+    (&matmul::matmul_tiled::MATMUL_TILED, matmul::matmul_tiled::Params::FIELDS),
+    (&elementwise::offset_field::OFFSET_FIELD, elementwise::offset_field::Params::FIELDS),
+    (&elementwise::offset_field_backward::OFFSET_FIELD_BACKWARD, elementwise::offset_field::Params::FIELDS),
+    (&matmul::pack_panels::PACK_PANELS, matmul::pack_panels::Params::FIELDS),
+    (&conv::pack_weight::PACK_WEIGHT.of_32.rows, conv::pack_weight::Params::FIELDS),
+    (&conv::pack_weight::PACK_WEIGHT.of_32.panels, conv::pack_weight::Params::FIELDS),
+    (&conv::pack_weight::PACK_WEIGHT.of_16.rows, conv::pack_weight::Params::FIELDS),
+    (&conv::pack_weight::PACK_WEIGHT.of_16.panels, conv::pack_weight::Params::FIELDS),
+    (&roi::roi_bins::ROI_BINS, roi::roi_bins::Params::FIELDS),
+    (&roi::roi_input_gradient::ROI_INPUT_GRADIENT, roi::roi_input_gradient::Params::FIELDS),
+    (&roi::roi_offset_gradient::ROI_OFFSET_GRADIENT, roi::roi_offset_gradient::Params::FIELDS),
+    (&roi::roi_offset_terms::ROI_OFFSET_TERMS.alone, roi::roi_planes::Params::FIELDS),
+    (&roi::roi_offset_terms::ROI_OFFSET_TERMS.together, roi::roi_planes::Params::FIELDS),
+    (&roi::roi_pool::ROI_POOL.alone, roi::roi_planes::Params::FIELDS),
+    (&roi::roi_pool::ROI_POOL.together, roi::roi_planes::Params::FIELDS),
+    (&roi::roi_touches::ROI_TOUCHES, roi::roi_touches::Params::FIELDS),
+    (&sample::sample_gradients::SAMPLE_GRADIENTS_KEPT.rows, sample::sample_gradients::Params::FIELDS),
+    (&sample::sample_gradients::SAMPLE_GRADIENTS_KEPT.panels, sample::sample_gradients::Params::FIELDS),
+    (&sample::sample_gradients::SAMPLE_GRADIENTS.rows, sample::sample_gradients::Params::FIELDS),
+    (&sample::sample_gradients::SAMPLE_GRADIENTS.panels, sample::sample_gradients::Params::FIELDS),
+    (&sample::sample_planes::SAMPLE_PLANES.rows, sample::sample_planes::Params::FIELDS),
+    (&sample::sample_planes::SAMPLE_PLANES.panels, sample::sample_planes::Params::FIELDS),
+    (&reduce::segment_sums::SEGMENT_SUMS.of_32, reduce::segment_sums::Params::FIELDS),
+    (&reduce::segment_sums::SEGMENT_SUMS.of_16, reduce::segment_sums::Params::FIELDS),
+    (&train::sgd::SGD, train::sgd::Params::FIELDS),
+    (&sample::touched_pixels::TOUCHED_PIXELS, sample::touched_pixels::Params::FIELDS),
+    (&elementwise::unary::UNARY, elementwise::unary::Params::FIELDS),
+    (&elementwise::unary_backward::UNARY_BACKWARD, elementwise::unary_backward::Params::FIELDS),
+    (&sample::unchain_samples::UNCHAIN_SAMPLES, sample::unchain_samples::Params::FIELDS),
+    (&conv::unpack_weight::UNPACK_WEIGHT.rows, conv::unpack_weight::Params::FIELDS),
+    (&conv::unpack_weight::UNPACK_WEIGHT.panels, conv::unpack_weight::Params::FIELDS),
 ];
 
 /// Whether a kernel needs what only Vulkan and Metal have.
@@ -124,7 +124,7 @@ fn entry_points_are_named_after_their_files() {
     for (kernel, _) in KERNELS {
         let (module, _) = parse(kernel);
         let (last, _) = kernel.files.last().unwrap();
-        assert_eq!(*last, format!("{}.wgsl", kernel.name));
+        assert!(last.ends_with(&format!("/{}.wgsl", kernel.name)), "{last}");
         assert_eq!(module.entry_points.len(), 1, "{}", kernel.label());
         let entry_point = &module.entry_points[0];
         assert_eq!(entry_point.name, kernel.name);
@@ -235,10 +235,12 @@ fn no_kernel_binds_more_images_than_are_asked_for() {
 fn every_file_is_used_and_opens_with_its_contract() {
     let shaders = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
     let mut on_disk = BTreeSet::new();
-    for folder in ["", "shared"] {
-        for entry in std::fs::read_dir(shaders.join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "wgsl") {
+    let mut folders = vec![shaders.clone()];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "wgsl") {
                 on_disk.insert(path.strip_prefix(&shaders).unwrap().to_string_lossy().replace('\\', "/"));
                 let text = std::fs::read_to_string(&path).unwrap();
                 assert!(text.starts_with("// "), "{} does not open with its contract", path.display());
@@ -258,35 +260,35 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     let has = |text: &str, name: &str, number: u32| {
         assert!(text.contains(&format!("const {name} = {number}u;")), "{name}");
     };
-    let borders = text(&bilinear_sample::BILINEAR_SAMPLE, "shared/border.wgsl");
+    let borders = text(&sample::bilinear_sample::BILINEAR_SAMPLE, "shared/border.wgsl");
     for (name, value) in [("ZEROS", Border::Zeros), ("CLAMP_HI", Border::ClampHi), ("STRICT", Border::Strict)] {
         has(borders, name, border(value));
     }
-    let dtypes = text(&convert::CONVERT, "shared/dtype.wgsl");
+    let dtypes = text(&movement::convert::CONVERT, "shared/dtype.wgsl");
     for (name, value) in [("F32", DType::F32), ("F16", DType::F16), ("BF16", DType::BF16)] {
-        has(dtypes, name, convert::number(value));
+        has(dtypes, name, movement::convert::number(value));
     }
     let clip = Unary::Clip { min: -1.0, max: 1.0 };
     for (name, op) in [("SIGMOID", Unary::Sigmoid), ("TANH", Unary::Tanh), ("CLIP", Unary::Relu), ("CLIP", clip)] {
-        has(text(&unary::UNARY, "unary.wgsl"), name, unary::operation(op)[0]);
+        has(text(&elementwise::unary::UNARY, "elementwise/unary.wgsl"), name, elementwise::unary::operation(op)[0]);
     }
     for (name, op) in [("SIGMOID", Unary::Sigmoid), ("TANH", Unary::Tanh), ("CLIP", clip), ("RELU", Unary::Relu)] {
-        let text = text(&unary_backward::UNARY_BACKWARD, "unary_backward.wgsl");
-        has(text, name, unary_backward::operation(op)[0]);
+        let text = text(&elementwise::unary_backward::UNARY_BACKWARD, "elementwise/unary_backward.wgsl");
+        has(text, name, elementwise::unary_backward::operation(op)[0]);
     }
     for (name, op) in [("ADD", Binary::Add), ("MUL", Binary::Mul)] {
-        has(text(&binary::BINARY, "binary.wgsl"), name, binary::operation(op));
+        has(text(&elementwise::binary::BINARY, "elementwise/binary.wgsl"), name, elementwise::binary::operation(op));
     }
-    has(text(&binary::BINARY, "binary.wgsl"), "FIRST", binary::FIRST);
+    has(text(&elementwise::binary::BINARY, "elementwise/binary.wgsl"), "FIRST", elementwise::binary::FIRST);
     for (name, derivative) in [
         ("EXACT", SampleDerivative::Exact),
         ("BEFORE_CLAMPING", SampleDerivative::Mmcv),
         ("WITHIN_CELLS", SampleDerivative::WithinCells),
     ] {
-        let text = text(&roi_offset_terms::ROI_OFFSET_TERMS.alone, "roi_offset_terms.wgsl");
-        has(text, name, roi_offset_terms::number(derivative));
+        let text = text(&roi::roi_offset_terms::ROI_OFFSET_TERMS.alone, "roi/roi_offset_terms.wgsl");
+        has(text, name, roi::roi_offset_terms::number(derivative));
     }
-    has(text(&roi_touches::ROI_TOUCHES, "shared/roi_tiles.wgsl"), "TILE", roi_touches::TILE);
+    has(text(&roi::roi_touches::ROI_TOUCHES, "roi/parts/roi_tiles.wgsl"), "TILE", roi::roi_touches::TILE);
 }
 
 /// What a recorder takes to be written is what the shader writes.

@@ -1,7 +1,7 @@
-use super::backward::zeros;
-use super::{Reference, check_len};
 use crate::error::Result;
 use crate::geometry::{MatmulGeometry, MatmulGradients, MatmulInputs};
+use crate::reference::conv::backward::zeros;
+use crate::reference::{Reference, check_len};
 
 /// A batch of products; see [`Matmul`](crate::geometry::Matmul).
 ///

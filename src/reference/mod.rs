@@ -3,39 +3,32 @@
 //! Nothing here is shared with the kernels, and nothing in the library calls it: tests hold every kernel on every adapter
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
 
-mod adam;
-mod backward;
-mod batch_norm;
-mod bilinear_sample;
-mod binary;
-mod concat;
-mod conv2d;
-mod cross_entropy;
-mod deform;
-mod global_average_pool;
-mod im2col;
+mod conv;
+mod elementwise;
 mod matmul;
+mod movement;
 pub mod nn;
+mod reduce;
 mod roi;
-mod sgd;
-mod unary;
+mod sample;
+mod train;
 
-pub use backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
-pub use batch_norm::{batch_norm, batch_norm_backward};
-pub use bilinear_sample::bilinear_sample;
-pub use binary::{binary, binary_backward};
-pub use concat::{concat, concat_backward, split, split_backward};
-pub use conv2d::conv2d;
-pub use cross_entropy::{cross_entropy, cross_entropy_backward};
-pub use deform::{deform_conv2d, deform_im2col};
-pub use global_average_pool::{global_average_pool, global_average_pool_backward};
-pub use im2col::im2col;
+pub use conv::backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
+pub use conv::conv2d::conv2d;
+pub use conv::deform::{deform_conv2d, deform_im2col};
+pub use conv::im2col::im2col;
+pub use elementwise::batch_norm::{batch_norm, batch_norm_backward};
+pub use elementwise::binary::{binary, binary_backward};
+pub use elementwise::unary::{unary, unary_backward};
 pub use matmul::{matmul, matmul_backward};
+pub use movement::{concat, concat_backward, split, split_backward};
+pub use reduce::{global_average_pool, global_average_pool_backward};
 pub use roi::{
     deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
     roi_align_backward,
 };
-pub use unary::{unary, unary_backward};
+pub use sample::bilinear_sample;
+pub use train::cross_entropy::{cross_entropy, cross_entropy_backward};
 
 use crate::error::{Error, Result};
 use crate::shape::Shape;

@@ -1,15 +1,15 @@
 //! Layers, put together of the ops that they consist of: see [`nn`](crate::nn).
 
-pub use super::adam::adam;
-pub use super::sgd::sgd;
+pub use crate::reference::train::adam::adam;
+pub use crate::reference::train::sgd::sgd;
 
-use super::{Reference, check_len, conv2d, conv2d_backward};
 use crate::error::Result;
 use crate::geometry::nn::{
     DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformConv2dParameters,
     DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, DeformRoiPoolParameters, OffsetField,
 };
 use crate::geometry::{self, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
+use crate::reference::{Reference, check_len, conv2d, conv2d_backward};
 
 /// What a layer reads, in `f64`.
 struct Read {
@@ -182,7 +182,7 @@ pub fn deform_conv2d<T: Copy + Into<f64>>(
 ) -> Result<Reference> {
     let read = Read::new(geometry, inputs, parameters)?;
     let field = read.field(geometry)?;
-    let output = super::deform_conv2d(&geometry.convolution, &read.convolution(&field))?;
+    let output = crate::reference::deform_conv2d(&geometry.convolution, &read.convolution(&field))?;
     Ok(amplified(&output, amplification(geometry, &field), field.offset.terms))
 }
 
@@ -199,7 +199,8 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
     let read = Read::new(geometry, inputs, parameters)?;
     let field = read.field(geometry)?;
     let grad_output: Vec<f64> = grad_output.iter().map(|&element| element.into()).collect();
-    let outer = super::deform_conv2d_backward(&geometry.convolution, &read.convolution(&field), &grad_output)?;
+    let outer =
+        crate::reference::deform_conv2d_backward(&geometry.convolution, &read.convolution(&field), &grad_output)?;
     let factor = amplification(geometry, &field);
     let outer = outer.map(|gradient| amplified(gradient, factor, field.offset.terms));
 
@@ -382,11 +383,11 @@ impl Moved {
         let wide = |slice: &[T]| slice.iter().map(|&element| element.into()).collect::<Vec<f64>>();
         let (input, rois) = (wide(inputs.input), wide(inputs.rois));
         let read = |offset| geometry::DeformRoiPoolInputs { input: &input[..], rois: &rois[..], offset };
-        let pooled = super::deform_roi_pool(&geometry.still, &read(None))?;
+        let pooled = crate::reference::deform_roi_pool(&geometry.still, &read(None))?;
         let offset_fc = connected(&geometry.offset_fc, offset_fc, &pooled)?;
         let mask_fc = connected(&geometry.mask_fc, mask_fc, &pooled)?;
         let offset = offset_fc.last().unwrap_or(&pooled);
-        let mut output = super::deform_roi_pool(&geometry.moved, &read(Some(&offset.value[..])))?;
+        let mut output = crate::reference::deform_roi_pool(&geometry.moved, &read(Some(&offset.value[..])))?;
 
         let corners = rois.chunks(5).flat_map(|roi| &roi[1..]);
         let corner = corners.fold(1.0, |largest: f64, corner| largest.max(corner.abs()));
@@ -412,7 +413,7 @@ impl Moved {
 /// A layer of [`DeformRoiPool`](crate::nn::DeformRoiPool). What rounding the offsets and masks makes of it counts as magnitude.
 ///
 /// # Errors
-/// As [`deform_roi_pool`](super::deform_roi_pool) and [`conv2d`](super::conv2d()).
+/// As [`deform_roi_pool`](crate::reference::deform_roi_pool) and [`conv2d`](crate::reference::conv2d()).
 pub fn deform_roi_pool<T: Copy + Into<f64>>(
     geometry: &DeformRoiPoolGeometry,
     inputs: &DeformRoiPoolInputs<&[T]>,
@@ -444,7 +445,7 @@ pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
     let mut of_mask = Vec::new();
     let mut through = None;
     if let (Some(mask), Some(logits)) = (&between.mask, between.mask_fc.last()) {
-        let moved = super::deform_roi_pool(&geometry.moved, &read)?;
+        let moved = crate::reference::deform_roi_pool(&geometry.moved, &read)?;
         let channels = moved.value.len() / mask.len().max(1);
         let elements = mask.len();
         let mut gradient =
@@ -465,7 +466,7 @@ pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
     }
     let masked = between.mask_fc.last().map_or(0.0, |logits| logits.magnitude.iter().copied().fold(0.0, f64::max));
     let factor = between.amplification * (1.0 + masked);
-    let outer = super::deform_roi_pool_backward(&geometry.moved, &read, &grad_moved)?;
+    let outer = crate::reference::deform_roi_pool_backward(&geometry.moved, &read, &grad_moved)?;
     let terms = between.offset_fc.last().map_or(0, |offset| offset.terms);
     let outer = outer.map(|gradient| amplified(gradient, factor, terms));
     let mut of_offset = Vec::new();
@@ -477,8 +478,9 @@ pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
     let through = match through {
         Some(gradient) => {
             let read = geometry::DeformRoiPoolInputs { offset: None, ..read };
-            let value = super::deform_roi_pool_backward(&geometry.still, &read, &gradient.value)?.input;
-            let rounding = super::deform_roi_pool_backward(&geometry.still, &read, &gradient.magnitude)?.input;
+            let value = crate::reference::deform_roi_pool_backward(&geometry.still, &read, &gradient.value)?.input;
+            let rounding =
+                crate::reference::deform_roi_pool_backward(&geometry.still, &read, &gradient.magnitude)?.input;
             value.zip(rounding).map(|(value, rounding)| Reference {
                 terms: value.terms + gradient.terms,
                 magnitude: rounding.magnitude,

@@ -1,13 +1,13 @@
 //! Pooling of regions of interest: one rule with parameters.
 
-use super::backward::{Sum, zeros};
-use super::{Reference, check_len};
 use crate::error::{Error, Result};
 use crate::geometry::{
     DeformPsRoiPoolGeometry, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPoolGeometry,
     DeformRoiPoolGradients, DeformRoiPoolInputs, FURTHEST, RoiAlignGeometry, RoiAlignGradients, RoiAlignInputs,
     RoiPooling, RoiRule, SampleDerivative,
 };
+use crate::reference::conv::backward::{Sum, zeros};
+use crate::reference::{Reference, check_len};
 
 /// A pooling with what it reads, which has been checked.
 struct Pooling<'a, T> {

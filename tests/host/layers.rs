@@ -35,17 +35,18 @@ fn breaches(module: &str, text: &str) -> Vec<String> {
         return vec![format!("the module {module} has no place in the table")];
     };
     let mut breaches = Vec::new();
-    for line in text.lines().map(str::trim) {
-        let Some(path) = line.strip_prefix("use crate::").or(line.strip_prefix("pub use crate::")) else { continue };
-        let used: String = path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        if used != module && !may_use.contains(&used.as_str()) {
-            breaches.push(format!("{module} uses {used}: {line}"));
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+        for path in line.split("crate::").skip(1) {
+            let used: String = path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            // What begins with a capital is re-exported at the root, and so is a list of such.
+            let module_used = used.starts_with(|c: char| c.is_lowercase());
+            if module_used && used != module && !may_use.contains(&used.as_str()) {
+                breaches.push(format!("{module} uses {used}: {line}"));
+            }
         }
-    }
-    if module != "gpu" {
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        breaches
-            .extend(code.filter(|line| line.contains("wgpu::")).map(|line| format!("{module} speaks to wgpu: {line}")));
+        if module != "gpu" && line.contains("wgpu::") {
+            breaches.push(format!("{module} speaks to wgpu: {line}"));
+        }
     }
     breaches
 }
@@ -72,7 +73,36 @@ fn modules_use_only_what_lies_below_them() {
 #[test]
 fn a_breach_is_found() {
     assert!(!breaches("geometry", "use crate::gpu::Gpu;").is_empty());
+    assert!(!breaches("geometry", "fn f(gpu: &crate::gpu::Gpu) -> crate::error::Result<()> {").is_empty());
     assert!(!breaches("ops", "let x: wgpu::Buffer = y;").is_empty());
     assert!(!breaches("elsewhere", "").is_empty());
     assert!(breaches("ops", "use crate::kernels::border;").is_empty());
+}
+
+/// The families of ops, which have a folder each in `src/ops`, `src/kernels` and `shaders`.
+const FAMILIES: &[&str] = &["conv", "elementwise", "matmul", "movement", "reduce", "roi", "sample", "train"];
+
+#[test]
+fn ops_kernels_and_shaders_have_the_same_families() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (folder, shared) in [("src/ops", "plan"), ("src/kernels", ""), ("shaders", "shared")] {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let folders = entries.filter(|path| path.is_dir());
+        let mut names: Vec<_> = folders.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name != shared);
+        names.sort();
+        assert_eq!(names, FAMILIES, "{folder}");
+    }
+}
+
+#[test]
+fn no_folder_holds_more_than_fifteen_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src"), root.join("shaders")];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let (inner, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+        assert!(files.len() <= 15, "{} holds {} files", folder.display(), files.len());
+        folders.extend(inner);
+    }
 }

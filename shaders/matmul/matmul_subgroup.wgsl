@@ -1,0 +1,26 @@
+// Matrix products by subgroups of 8 of operands whose elements lie along their rows: a, times b transposed.
+//
+// Operands, tile and numbering: matmul/parts/subgroup_tile.wgsl.
+
+@compute @workgroup_size(8)
+fn matmul_subgroup(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let start = tile_start(linear_workgroup(workgroup, grid));
+    // Uniform over the workgroup.
+    if start.x >= params.batch {
+        return;
+    }
+    let rows = a_start(start.x, start.y + a_within(0u, lane));
+    let left = b_start(start.x, start.z + b_within(0u, lane));
+    let right = b_start(start.x, start.z + 32u + b_within(0u, lane));
+
+    var tile: Tile;
+    let depth = no_uniform(params.depth);
+    for (var k = 0u; k < depth; k += 4u) {
+        tile = add_tile(tile, a_rows(rows, k), b_columns(left, k), b_columns(right, k));
+    }
+    store_tile(start, lane, tile);
+}

@@ -1,0 +1,17 @@
+// Stores of products by subgroups into quads, one of which an invocation's four columns of a half are: matmul/parts/subgroup_b_across.wgsl. There is
+// no bias.
+//
+// output  element (batch, row, column) is output_first + batch * output_batch + row * output_row + column; all are multiples of 4
+@group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
+
+// Stores a row's columns of this invocation in one half, those that exist. A load is left out where it can be.
+fn store_half(batch: u32, row: u32, accumulate: bool, at: u32, values: vec4<f32>) {
+    if at < params.columns {
+        let quad = (params.output_first + batch * params.output_batch + row * params.output_row + at) / 4u;
+        var held = vec4<f32>(0.0);
+        if accumulate {
+            held = output[quad];
+        }
+        output[quad] = held + values;
+    }
+}

@@ -1,0 +1,44 @@
+// The columns of a deformable convolution: for each output pixel, the bilinear sample that each tap of its window takes at its
+// regular place plus its offset, times its mask.
+//
+// Bindings and shares: shared/columns/columns.wgsl, shared/offsets.wgsl.
+
+@group(0) @binding(4) var<storage, read> offset_y: array<u32>;
+@group(0) @binding(5) var<storage, read> offset_x: array<u32>;
+@group(0) @binding(6) var<storage, read> mask: array<f32>;
+
+@compute @workgroup_size(64)
+fn deform_im2col(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let mine = share(linear_workgroup(workgroup, grid) * 64u + lane);
+    if !mine.exists {
+        return;
+    }
+    let run = table_entry(mine.run);
+    let at = run.y * params.taps + mine.tap - params.point_first;
+    let out_pixel = divide(params.pixel_first + mine.pixel, params.out_pixels);
+    let near = modulated_neighbours(out_pixel.x, out_pixel.y, mine.tap, at);
+    let in_band = near.pixel + out_pixel.x * params.height * params.width - params.band_first;
+    let weight = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.band_pixels));
+    let counts = weight != vec4<f32>(0.0);
+    let pixel = select(vec4<u32>(0u), in_band, counts);
+    let source = vec4<u32>(
+        quad_place(0u, pixel.x, run.x, 0u, params.quads),
+        quad_place(0u, pixel.y, run.x, 0u, params.quads),
+        quad_place(0u, pixel.z, run.x, 0u, params.quads),
+        quad_place(0u, pixel.w, run.x, 0u, params.quads),
+    );
+
+    let columns = columns_start(mine, run);
+    let quads = run_quads(run);
+    for (var i = 0u; i < quads; i++) {
+        var value = weight.x * select(vec4<f32>(0.0), load_packed(source.x + i * NEXT_QUAD), counts.x);
+        value += weight.y * select(vec4<f32>(0.0), load_packed(source.y + i * NEXT_QUAD), counts.y);
+        value += weight.z * select(vec4<f32>(0.0), load_packed(source.z + i * NEXT_QUAD), counts.z);
+        value += weight.w * select(vec4<f32>(0.0), load_packed(source.w + i * NEXT_QUAD), counts.w);
+        store_columns(columns, run, i, value);
+    }
+}

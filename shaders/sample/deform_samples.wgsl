@@ -1,0 +1,37 @@
+// Where the samples of a deformable convolution lie: sample/parts/samples.wgsl, shared/rows/made.wgsl, shared/panels/made.wgsl.
+//
+// Offsets and masks: shared/offsets.wgsl. One invocation does one sampling point of
+// one output pixel of the strip.
+
+@group(0) @binding(1) var<storage, read_write> cells: array<u32>;
+@group(0) @binding(3) var<storage, read> offset_y: array<u32>;
+@group(0) @binding(4) var<storage, read> offset_x: array<u32>;
+@group(0) @binding(5) var<storage, read> mask: array<f32>;
+
+@compute @workgroup_size(64)
+fn deform_samples(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let mine = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.pixels);
+    if mine.x >= params.points {
+        return;
+    }
+    let point = divide(params.point_first + mine.x, params.taps);
+    let out_pixel = divide(params.pixel_first + mine.y, params.out_pixels);
+    let extent = vec2<i32>(i32(params.height), i32(params.width));
+    let base = tap_position(out_pixel.y, point.y);
+    let at = position(base, offset_bits(out_pixel.x, out_pixel.y, mine.x), extent, params.border);
+
+    let cell = u32(at.y.low + 1) * (params.width + 1u) + u32(at.x.low + 1);
+    let clamped = vec2<bool>(at.y.high == at.y.low, at.x.high == at.x.low);
+    let fraction = select(vec2<f32>(at.y.fraction, at.x.fraction), vec2<f32>(0.0), clamped);
+    var factor = 1.0;
+    if params.modulated != 0u {
+        factor = modulation(out_pixel.x, out_pixel.y, mine.x);
+    }
+    let sample = (point.x * params.pixels + mine.y) * params.taps + point.y;
+    cells[sample] = select(NOWHERE, cell, at.inside);
+    store_made(sample, vec4<f32>(fraction, factor, 0.0));
+}

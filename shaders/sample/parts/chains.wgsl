@@ -1,0 +1,73 @@
+// What deform_col2im and deform_col2im_touched have in common: the chains of a strip's samples, merged for the pixels of the input.
+//
+// Columns and gradients: shared/col2im.wgsl; samples: sample/parts/samples.wgsl; followers and heads: chain_samples.wgsl, `chained` rows of each
+// image. Sums go by row, whatever strips the rows come in.
+
+struct Params {
+    image_first: u32,
+    images: u32,
+    pixel_first: u32,
+    pixels: u32,
+    plane: u32,
+    width: u32,
+    channels: u32,
+    strip_pixels: u32,
+    taps: u32,
+    quads_per_group: u32,
+    run_first: u32,
+    runs: u32,
+    lane_first: u32,
+    lane_end: u32,
+    offset_group_first: u32,
+    offset_groups: u32,
+    cell_first: u32,
+    cells: u32,
+    accumulate: u32,
+    grad_input_first: u32,
+    chained: u32,
+    listed: u32,
+    workers: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(5) var<storage, read> followers: array<u32>;
+@group(0) @binding(6) var<storage, read> heads: array<u32>;
+
+// The heads of the cells of which a pixel, (y, x), is the lower right, lower left, upper right and upper left neighbour, in the offset group of
+// a run.
+fn heads_around(image: u32, run: vec4<u32>, yx: vec2<u32>) -> vec4<u32> {
+    let offset_group = run.y - params.offset_group_first;
+    let chains = ((params.image_first + image) * params.offset_groups + offset_group) * params.cells - params.cell_first;
+    let cell = chains + yx.x * (params.width + 1u) + yx.y;
+    let below = cell + params.width + 1u;
+    return vec4<u32>(heads[cell], heads[cell + 1u], heads[below], heads[below + 1u]);
+}
+
+// Adds the samples of the chains around a pixel to the channels of a run.
+fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
+    let channels = min(run.w % 32u, params.lane_end);
+    let quads = (channels + 3u) / 4u;
+    let start = gradient_start(image, run, pixel);
+    var sums = load_block(start, channels);
+    var head = first;
+    loop {
+        let row = min(min(head.x, head.y), min(head.z, head.w));
+        if row == NOWHERE {
+            break;
+        }
+        let sample = run.y * params.strip_pixels * params.taps + row;
+        let at_sample = load_sample(sample);
+        let is = head == vec4<u32>(row);
+        head = select(head, vec4<u32>(followers[sample]), is);
+        let fraction = at_sample.xy;
+        let weight_y = select(1.0 - fraction.x, fraction.x, is.x || is.y);
+        let weight_x = select(1.0 - fraction.y, fraction.y, is.x || is.z);
+        let weight = weight_y * weight_x;
+        // A mask of 0, decided on its bits. What does not count is not added, whatever it is.
+        if weight != 0.0 && (bitcast<u32>(at_sample.z) << 1u) != 0u {
+            let by_tap = divide(row, params.taps);
+            sums = add_columns(sums, quads, columns_start(run, by_tap.x, by_tap.y), weight * at_sample.z);
+        }
+    }
+    store_block(start, channels, sums);
+}

@@ -1,0 +1,3 @@
+pub(crate) mod conv2d;
+pub(crate) mod deform;
+pub(crate) mod im2col;

@@ -1,0 +1,138 @@
+use crate::error::{Error, Result};
+use crate::geometry::any_rank;
+use crate::shape::{MAX_RANK, Shape};
+
+/// A function of two tensors, element by element, under multidirectional broadcasting as in NumPy and ONNX: shapes are aligned at
+/// their last axes, and an axis that an operand lacks, or has with extent 1, is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Binary {
+    /// a + b.
+    Add,
+    /// a b.
+    Mul,
+}
+
+inputs!(
+    /// What a [`Binary`] reads. Both may be the same tensor.
+    BinaryInputs, 2 {
+        /// Of any rank.
+        a,
+        /// Of any rank.
+        b,
+    }
+);
+
+gradients!(
+    /// The gradients of a [`Binary`]'s inputs: sums over the axes along which an operand is repeated.
+    BinaryGradients {
+        a,
+        b,
+    }
+);
+
+/// A checked function of two tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BinaryGeometry {
+    pub(crate) op: Binary,
+    pub(crate) shapes: BinaryInputs<Shape>,
+    pub(crate) output: Shape,
+}
+
+/// An axis of the output, and how far apart its elements lie in either operand: 0 where it is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BroadcastAxis {
+    pub(crate) extent: u32,
+    pub(crate) strides: [u32; 2],
+}
+
+impl BinaryGeometry {
+    /// Checks that the shapes broadcast. Only the output's first axis may be 0.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] with the two figures that disagree.
+    pub fn new(op: &Binary, shapes: &BinaryInputs<Shape>) -> Result<Self> {
+        let BinaryInputs { a, b } = *shapes;
+        any_rank("a", a)?;
+        any_rank("b", b)?;
+        let (mut output, other) = if a.rank() < b.rank() { (b, a) } else { (a, b) };
+        for axis in 0..output.rank() {
+            output = match (output.extents()[axis], aligned(other, output.rank(), axis)) {
+                (extent, needs) if extent == needs || needs == 1 => output,
+                (1, extent) => output.with_extent(axis, extent),
+                _ => {
+                    let [a, b] = [a, b].map(|shape| (shape, aligned(shape, output.rank(), axis)));
+                    let message = format!(
+                        "b ({}) has extent {} where a ({}) has {}; one must be the other, or 1",
+                        b.0, b.1, a.0, a.1
+                    );
+                    return Err(Error::shape("b", message));
+                }
+            };
+        }
+        any_rank("output", output)?;
+        Ok(Self { op: *op, shapes: *shapes, output })
+    }
+
+    /// The broadcast shape.
+    pub fn output_shape(&self) -> Shape {
+        self.output
+    }
+
+    /// The output's axes, as few as possible, with axes of extent 1 in front.
+    pub(crate) fn axes(&self) -> [BroadcastAxis; MAX_RANK] {
+        let rank = self.output.rank();
+        let mut axes = [BroadcastAxis { extent: 1, strides: [0; 2] }; MAX_RANK];
+        let mut outermost = MAX_RANK;
+        let mut elements = [1; 2];
+        for axis in (0..rank).rev() {
+            let extent = self.output.extents()[axis];
+            let mut strides = [0; 2];
+            for ((stride, elements), shape) in strides.iter_mut().zip(&mut elements).zip([self.shapes.a, self.shapes.b])
+            {
+                let has = aligned(shape, rank, axis);
+                if has != 1 {
+                    (*stride, *elements) = (*elements, *elements * has);
+                }
+            }
+            // What goes on where the next axis ends is the same axis.
+            let inner =
+                axes.get_mut(outermost).filter(|inner| strides == inner.strides.map(|stride| stride * inner.extent));
+            match inner {
+                _ if extent == 1 => {}
+                Some(inner) => inner.extent *= extent,
+                None => {
+                    outermost -= 1;
+                    axes[outermost] = BroadcastAxis { extent, strides };
+                }
+            }
+        }
+        axes
+    }
+}
+
+/// The extent of an axis of the output in an operand.
+fn aligned(shape: Shape, rank: usize, axis: usize) -> u32 {
+    (axis + shape.rank()).checked_sub(rank).map_or(1, |axis| shape.extents()[axis])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The axes of extent above 1.
+    fn axes(a: &[usize], b: &[usize]) -> Vec<(u32, [u32; 2])> {
+        let shapes = BinaryInputs { a: Shape::new(a).unwrap(), b: Shape::new(b).unwrap() };
+        let axes = BinaryGeometry::new(&Binary::Add, &shapes).unwrap().axes();
+        axes.iter().filter(|axis| axis.extent > 1).map(|axis| (axis.extent, axis.strides)).collect()
+    }
+
+    #[test]
+    fn axes_that_go_on_are_one() {
+        assert_eq!(axes(&[2, 3, 4, 5], &[2, 3, 4, 5]), [(120, [1, 1])]);
+        assert_eq!(axes(&[2, 3, 4, 5], &[]), [(120, [1, 0])]);
+        assert_eq!(axes(&[4, 5], &[2, 3, 4, 5]), [(6, [0, 20]), (20, [1, 1])]);
+        assert_eq!(axes(&[2, 3, 4, 5], &[3, 1, 1]), [(2, [60, 0]), (3, [20, 1]), (20, [1, 0])]);
+        assert_eq!(axes(&[2, 1, 4], &[3, 1]), [(2, [4, 0]), (3, [0, 1]), (4, [1, 0])]);
+        assert_eq!(axes(&[1, 1], &[1]), []);
+    }
+}

@@ -1,0 +1,70 @@
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::form::{ByForm, ByStorage, Form, by_storage};
+use crate::kernels::movement::convert::number;
+use crate::kernels::params;
+
+pub(crate) static CHANNELS_LAST: ByStorage<ByForm> = by_storage!(
+    "channels_last", "conv/channels_last.wgsl":
+    "shared/rows/layout.wgsl", "shared/panels/layout.wgsl";
+    "shared/rows/made.wgsl", "shared/panels/made.wgsl";
+    "shared/rows/table.wgsl", "shared/panels/table.wgsl"
+);
+
+params!(
+    images,
+    pixels,
+    channels,
+    channel_first,
+    plane,
+    quad_first,
+    quads,
+    run_quads,
+    runs,
+    row_quads,
+    pixel_first,
+    input_first,
+    input_1_first,
+    input_2_first,
+    input_3_first,
+    lanes,
+    dtype
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.run_quads.min(self.quads))
+    }
+}
+
+pub(crate) fn channels_last(
+    recorder: &mut Recorder,
+    (form, dtype): (Form, DType),
+    params: Params,
+    inputs: [&Part; 4],
+    [packed, table]: [&Part; 2],
+) -> Result<()> {
+    // Where few invocations run at a time, each does many quads of a pixel, whose place it works out once.
+    let run_quads = match form {
+        Form::Rows => 1,
+        Form::Panels => 64,
+    };
+    let runs = params.quads.div_ceil(run_quads);
+    let [input, input_1, input_2, input_3] = inputs;
+    let params = Params {
+        run_quads,
+        runs,
+        input_first: input.first,
+        input_1_first: input_1.first,
+        input_2_first: input_2.first,
+        input_3_first: input_3.first,
+        dtype: number(dtype),
+        ..params
+    };
+    let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(runs);
+    let elements = 4 * u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
+    let kernel = CHANNELS_LAST.of(dtype).of(form);
+    let bindings = [input, packed, table, input_1, input_2, input_3];
+    recorder.dispatch(kernel, &params, &bindings, invocations, elements)
+}

@@ -1,0 +1,88 @@
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::form::{ByForm, Form};
+use crate::kernels::params;
+
+macro_rules! kernel {
+    ($variant:literal, $place:literal, $columns:literal, $table:literal) => {
+        Kernel {
+            name: "col2im",
+            variant: $variant,
+            files: wgsl!["shared/grid.wgsl", $place, $columns, $table, "shared/col2im.wgsl", "conv/col2im.wgsl"],
+            workgroup_size: 64,
+        }
+    };
+}
+
+pub(crate) static COL2IM: ByForm = ByForm {
+    rows: kernel!("rows", "shared/rows/layout.wgsl", "shared/rows/given.wgsl", "shared/rows/table.wgsl"),
+    panels: kernel!("panels", "shared/panels/layout.wgsl", "shared/panels/given.wgsl", "shared/panels/table.wgsl"),
+};
+
+params!(
+    image_first,
+    images,
+    pixel_first,
+    pixels,
+    plane,
+    width,
+    channels,
+    strip_pixels,
+    taps,
+    quads_per_group,
+    run_first,
+    runs,
+    lane_first,
+    lane_end,
+    accumulate,
+    grad_input_first,
+    out_height,
+    out_width,
+    strip_first,
+    row_first,
+    row_last,
+    kernel_width,
+    stride_y,
+    stride_x,
+    padding_top,
+    padding_left,
+    dilation_y,
+    dilation_x,
+    tap_first,
+    tap_end,
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.most_taps()) + block_iterations(self.channels)
+    }
+}
+
+impl Params {
+    /// The most taps from which a pixel may meet the strip.
+    fn most_taps(&self) -> u32 {
+        let span = u64::from(self.row_last - self.row_first) * u64::from(self.stride_y);
+        let rows = (span / u64::from(self.dilation_y) + 1) * u64::from(self.kernel_width);
+        rows.min((self.tap_end - self.tap_first).into()) as u32
+    }
+}
+
+/// What the channels of a run take that are loaded and stored, by four: shared/col2im.wgsl.
+pub(crate) fn block_iterations(channels: u32) -> Iterations {
+    let quad = |first: u32| Iterations::of(channels.saturating_sub(first).min(4));
+    let quads = quad(0) + quad(4) + quad(8) + quad(12);
+    quads + quads
+}
+
+pub(crate) fn col2im(
+    recorder: &mut Recorder,
+    form: Form,
+    params: Params,
+    [columns, grad_input, table]: [&Part; 3],
+) -> Result<()> {
+    let params = Params { grad_input_first: grad_input.first, ..params };
+    let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
+    let elements = 16 * invocations * u64::from(params.most_taps());
+    let kernel = COL2IM.of(form);
+    recorder.dispatch(kernel, &params, &[columns, grad_input, table], invocations, elements)
+}

@@ -1,0 +1,104 @@
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
+use crate::kernels::{params, with_subgroups};
+
+macro_rules! kernel {
+    ($variant:literal, $taps:literal, $rows:literal) => {
+        Kernel {
+            name: "conv2d_direct",
+            variant: $variant,
+            files: with_subgroups![
+                "shared/grid.wgsl",
+                "shared/panels/layout.wgsl",
+                "conv/direct/direct.wgsl",
+                $taps,
+                $rows,
+                "conv/conv2d_direct.wgsl",
+            ],
+            workgroup_size: 64,
+        }
+    };
+}
+
+/// By whether pixels share taps, and whether groups have one output channel.
+pub(crate) static CONV2D_DIRECT: [Kernel; 4] = [
+    kernel!("apart.4", "conv/direct/direct_taps_apart.wgsl", "conv/direct/direct_rows_4.wgsl"),
+    kernel!("apart.1", "conv/direct/direct_taps_apart.wgsl", "conv/direct/direct_rows_1.wgsl"),
+    kernel!("shared.4", "conv/direct/direct_taps_shared.wgsl", "conv/direct/direct_rows_4.wgsl"),
+    kernel!("shared.1", "conv/direct/direct_taps_shared.wgsl", "conv/direct/direct_rows_1.wgsl"),
+];
+
+params!(
+    pixel_first,
+    pixels,
+    out_row_first,
+    out_rows,
+    out_height,
+    out_width,
+    height,
+    width,
+    kernel_height,
+    kernel_width,
+    stride_y,
+    stride_x,
+    padding_top,
+    padding_left,
+    dilation_y,
+    dilation_x,
+    quads,
+    quads_per_group,
+    band_first,
+    group_first,
+    groups,
+    rows,
+    padded,
+    accumulate,
+    biased,
+    bias_first,
+    output_first,
+    output_1_first,
+    output_2_first,
+    output_3_first,
+    output_image,
+    output_plane,
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        let row = Iterations::each(self.quads_per_group, Iterations::of(self.kernel_width));
+        Iterations::each(self.kernel_height, row) + Iterations::of(8u32)
+    }
+}
+
+impl Params {
+    fn workgroups(&self) -> u64 {
+        let runs = u64::from(self.out_rows) * u64::from(self.out_width.div_ceil(8));
+        runs.div_ceil(64) * u64::from(self.groups)
+    }
+
+    /// Elements that it samples.
+    pub(crate) fn elements(&self) -> u64 {
+        let taps = u64::from(self.kernel_height) * u64::from(self.kernel_width);
+        self.workgroups() * 512 * taps * u64::from(self.quads_per_group) * 4
+    }
+
+    /// The variant for its stride, dilation and rows.
+    pub(crate) fn kernel(&self) -> &'static Kernel {
+        &CONV2D_DIRECT[2 * usize::from(self.stride_x == self.dilation_x) + usize::from(self.rows == 1)]
+    }
+}
+
+/// Output channels of a group at most.
+pub(crate) const MOST_ROWS: u32 = 4;
+
+/// `outputs` are those of each row; a variant of one row binds the first alone.
+pub(crate) fn conv2d_direct(
+    recorder: &mut Recorder,
+    params: Params,
+    [packed, weight, bias]: [&Part; 3],
+    outputs: &[Part; 4],
+) -> Result<()> {
+    let bound = if params.rows == 1 { 1 } else { 4 };
+    let bindings: Vec<_> = [packed, weight, bias].into_iter().chain(&outputs[..bound]).collect();
+    recorder.dispatch(params.kernel(), &params, &bindings, params.workgroups() * 64, params.elements())
+}

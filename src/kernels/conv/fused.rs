@@ -1,0 +1,150 @@
+//! What the kernels without columns have in common: conv/fused/fused.wgsl.
+
+use crate::gpu::{Capabilities, Iterations, Part};
+use crate::kernels::conv::columns;
+use crate::kernels::params;
+
+params!(
+    group_first,
+    groups,
+    row_first,
+    rows,
+    group_rows,
+    term_first,
+    term_end,
+    split_terms,
+    splits,
+    weight_first,
+    weight_group,
+    weight_row,
+    biased,
+    bias_first,
+    output_first,
+    output_plane,
+    output_image,
+    output_split,
+);
+
+/// The window, and behind it what is the kernels' own: `Params` in WGSL.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(crate) struct Uniform {
+    window: columns::Params,
+    own: Params,
+}
+
+impl Uniform {
+    #[cfg(test)]
+    pub(crate) const FIELDS: &'static [&'static str] = &{
+        const WINDOW: &[&str] = columns::Params::FIELDS;
+        let mut fields = [""; WINDOW.len() + Params::FIELDS.len()];
+        let mut i = 0;
+        while i < fields.len() {
+            fields[i] = if i < WINDOW.len() { WINDOW[i] } else { Params::FIELDS[i - WINDOW.len()] };
+            i += 1;
+        }
+        fields
+    };
+}
+
+/// A dispatch: its numbers, and what it binds.
+pub(crate) struct Dispatch<'a> {
+    pub(crate) window: columns::Params,
+    pub(crate) params: Params,
+    /// packed, weight, channel_quads, bias, output
+    pub(crate) parts: [&'a Part; 5],
+    /// offset_y, offset_x, mask of a deformable window
+    pub(crate) offsets: Option<[&'a Part; 3]>,
+}
+
+impl Dispatch<'_> {
+    pub(crate) fn uniform(&self) -> Uniform {
+        let [_, weight, _, bias, output] = self.parts;
+        let output_first = self.params.output_first.wrapping_add(output.first);
+        let own = Params { weight_first: weight.first, bias_first: bias.first, output_first, ..self.params };
+        Uniform { window: self.window, own }
+    }
+
+    pub(crate) fn bindings(&self) -> Vec<&Part> {
+        self.parts.into_iter().chain(self.offsets.into_iter().flatten()).collect()
+    }
+
+    /// Workgroups, each of which does a tile of so many rows and pixels.
+    pub(crate) fn workgroups(&self, [rows, pixels]: [u32; 2]) -> u64 {
+        let Params { groups, splits, .. } = self.params;
+        let [rows, pixels] = [self.params.rows.div_ceil(rows), self.window.pixels.div_ceil(pixels)].map(u64::from);
+        rows * pixels * u64::from(groups) * u64::from(splits)
+    }
+
+    /// The most terms of a split.
+    pub(crate) fn terms(&self) -> u32 {
+        let Params { split_terms, term_first, term_end, .. } = self.params;
+        split_terms.min(term_end - term_first)
+    }
+
+    pub(crate) fn work(&self, capabilities: &Capabilities, tile: [u32; 2]) -> u64 {
+        self.workgroups(tile).saturating_mul(tile_work(capabilities, tile, self.terms()))
+    }
+}
+
+/// How a kernel loops over its terms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    /// The terms of a step.
+    pub(crate) terms: u32,
+    /// What the loops within a step take.
+    pub(crate) each: Iterations,
+    /// What those take that store the sums.
+    pub(crate) store: Iterations,
+}
+
+impl Steps {
+    /// See [`Loops::iterations`](crate::gpu::Loops::iterations).
+    pub(crate) fn iterations(self, terms: u32) -> Iterations {
+        Iterations::each(terms.div_ceil(self.terms), self.each) + self.store
+    }
+}
+
+/// Four rows of a pixel are stored in a loop: conv/fused/fused.wgsl.
+pub(crate) fn stored() -> Iterations {
+    Iterations::of(4u32)
+}
+
+/// What sampling one element counts in units of work, next to its products: its neighbours lie in a cache more often than not.
+const WORK_PER_SAMPLE: u64 = 16;
+
+/// What a tile of so many rows and pixels takes, of so many terms: see [`Capabilities::work_per_dispatch`]. Adapters that run on the CPU emulate
+/// workgroup memory and barriers.
+pub(crate) fn tile_work(capabilities: &Capabilities, [rows, pixels]: [u32; 2], terms: u32) -> u64 {
+    let product = u64::from(rows) * if capabilities.software() { 8 } else { 1 };
+    (product + WORK_PER_SAMPLE) * u64::from(pixels) * u64::from(terms) * 4
+}
+
+/// The files of a kernel by its own and how it samples; behind a directive, where it has one.
+macro_rules! with_sampler {
+    (window $(after $first:literal)?: $($file:literal),+ $(,)?) => {
+        crate::gpu::wgsl![
+            $($first,)?
+            "shared/grid.wgsl",
+            "conv/fused/fused.wgsl",
+            "shared/taps.wgsl",
+            "conv/fused/fused_window.wgsl",
+            $($file),+
+        ]
+    };
+    (deform $(after $first:literal)?: $($file:literal),+ $(,)?) => {
+        crate::gpu::wgsl![
+            $($first,)?
+            "shared/grid.wgsl",
+            "shared/border.wgsl",
+            "shared/bilinear.wgsl",
+            "conv/fused/fused.wgsl",
+            "shared/taps.wgsl",
+            "shared/offsets.wgsl",
+            "shared/modulated.wgsl",
+            "conv/fused/fused_deform.wgsl",
+            $($file),+
+        ]
+    };
+}
+pub(crate) use with_sampler;

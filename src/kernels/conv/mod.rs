@@ -1,0 +1,13 @@
+pub(crate) mod channels_last;
+pub(crate) mod col2im;
+pub(crate) mod columns;
+pub(crate) mod conv2d_direct;
+pub(crate) mod conv2d_direct_weight;
+pub(crate) mod fused;
+pub(crate) mod fused_cooperative;
+pub(crate) mod fused_direct;
+pub(crate) mod fused_tile;
+pub(crate) mod fused_weight;
+pub(crate) mod im2col;
+pub(crate) mod pack_weight;
+pub(crate) mod unpack_weight;

@@ -1,0 +1,56 @@
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::form::{ByForm, ByStorage, Form, by_storage};
+use crate::kernels::movement::convert::number;
+use crate::kernels::params;
+
+pub(crate) static PACK_WEIGHT: ByStorage<ByForm> = by_storage!(
+    "pack_weight", "conv/pack_weight.wgsl":
+    "shared/rows/layout.wgsl", "shared/panels/layout.wgsl";
+    "shared/rows/made.wgsl", "shared/panels/made.wgsl";
+    "shared/rows/table.wgsl", "shared/panels/table.wgsl"
+);
+
+params!(
+    row_first,
+    rows,
+    group_out_channels,
+    group_rows,
+    group_channels,
+    group_stride,
+    row_stride,
+    channel_stride,
+    tap_stride,
+    taps,
+    run_taps,
+    tap_runs,
+    quads_per_group,
+    weight_first,
+    packed_first,
+    dtype,
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.run_taps.min(self.taps))
+    }
+}
+
+/// Taps of an invocation at most: enough to make its place worth computing.
+const RUN_TAPS: u32 = 16;
+
+pub(crate) fn pack_weight(
+    recorder: &mut Recorder,
+    (form, dtype): (Form, DType),
+    params: Params,
+    [weight, packed, table]: [&Part; 3],
+) -> Result<()> {
+    let tap_runs = params.taps.div_ceil(RUN_TAPS);
+    let weight_first = params.weight_first.wrapping_add(weight.first);
+    let params = Params { run_taps: RUN_TAPS, tap_runs, weight_first, dtype: number(dtype), ..params };
+    let [rows, quads] = [form.filled_rows(params.rows), params.quads_per_group.into()];
+    let elements = 4 * rows * u64::from(params.taps) * quads;
+    let kernel = PACK_WEIGHT.of(dtype).of(form);
+    recorder.dispatch(kernel, &params, &[weight, packed, table], rows * u64::from(tap_runs) * quads, elements)
+}

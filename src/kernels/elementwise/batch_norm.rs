@@ -1,0 +1,30 @@
+use crate::error::Result;
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static BATCH_NORM: Kernel = Kernel {
+    name: "batch_norm",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "elementwise/batch_norm.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(images, channels, pixels, input_first, scale_first, shift_first, output_first);
+
+impl Loops for Params {}
+
+pub(crate) fn batch_norm(
+    recorder: &mut Recorder,
+    params: Params,
+    [input, scale, shift, output]: [&Part; 4],
+) -> Result<()> {
+    let params = Params {
+        input_first: input.first,
+        scale_first: scale.first,
+        shift_first: shift.first,
+        output_first: output.first,
+        ..params
+    };
+    let elements = u64::from(params.images) * u64::from(params.channels) * u64::from(params.pixels);
+    recorder.dispatch(&BATCH_NORM, &params, &[input, scale, shift, output], elements, elements)
+}

@@ -1,0 +1,46 @@
+use crate::error::Result;
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static OFFSET_FIELD: Kernel = Kernel {
+    name: "offset_field",
+    variant: "",
+    files: wgsl![
+        "shared/grid.wgsl",
+        "shared/exponential.wgsl",
+        "elementwise/parts/offset_field.wgsl",
+        "elementwise/offset_field.wgsl"
+    ],
+    workgroup_size: 64,
+};
+
+params!(
+    images,
+    planes,
+    pixels,
+    first_plane,
+    whole_planes,
+    whole_pixels,
+    offset_planes,
+    limit,
+    mask_scale,
+    flow_planes,
+    planes_per_flow,
+    flow_base,
+    flow_first,
+    field_first,
+    grad_first,
+);
+
+impl Loops for Params {}
+
+impl Params {
+    pub(crate) fn elements(&self) -> u64 {
+        u64::from(self.images) * u64::from(self.planes) * u64::from(self.pixels)
+    }
+}
+
+pub(crate) fn offset_field(recorder: &mut Recorder, params: Params, [flow, field]: [&Part; 2]) -> Result<()> {
+    let params = Params { flow_first: flow.first, field_first: field.first, ..params };
+    recorder.dispatch(&OFFSET_FIELD, &params, &[flow, field], params.elements(), params.elements())
+}

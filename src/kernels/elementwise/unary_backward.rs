@@ -1,0 +1,46 @@
+use crate::error::Result;
+use crate::geometry::Unary;
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::elementwise::unary;
+use crate::kernels::params;
+
+pub(crate) static UNARY_BACKWARD: Kernel = Kernel {
+    name: "unary_backward",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "elementwise/unary_backward.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(elements, operation, low, high, accumulate, input_first, grad_output_first, grad_input_first);
+
+impl Loops for Params {}
+
+/// As [`unary::operation`], where `Relu` is not an operation of its own.
+pub(crate) fn operation(op: Unary) -> [u32; 3] {
+    match op {
+        Unary::Relu => [3, 0, 0],
+        op => unary::operation(op),
+    }
+}
+
+pub(crate) fn unary_backward(
+    recorder: &mut Recorder,
+    op: Unary,
+    elements: u32,
+    accumulate: bool,
+    [input, grad_output, grad_input]: [&Part; 3],
+) -> Result<()> {
+    let [operation, low, high] = operation(op);
+    let params = Params {
+        elements,
+        operation,
+        low,
+        high,
+        accumulate: accumulate.into(),
+        input_first: input.first,
+        grad_output_first: grad_output.first,
+        grad_input_first: grad_input.first,
+    };
+    let parts = [input, grad_output, grad_input];
+    recorder.dispatch(&UNARY_BACKWARD, &params, &parts, elements.into(), elements.into())
+}

@@ -1,0 +1,83 @@
+//! What the families of matrix products by subgroups have in common: matmul/parts/subgroup_tile.wgsl.
+
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
+use crate::kernels::params;
+
+params!(
+    rows,
+    columns,
+    depth,
+    batch,
+    a_first,
+    a_batch,
+    a_row,
+    a_quad,
+    a_quads,
+    b_first,
+    b_batch,
+    b_row,
+    b_quad,
+    b_quads,
+    output_first,
+    output_batch,
+    output_row,
+    row_first,
+    column_first,
+    block,
+    output_block,
+    biased,
+    accumulate,
+    bias_first,
+    bias_batch,
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // Sixteen rows are stored by two halves, of which the longest kernel stores four columns in a loop, as it finds their places.
+        let half = Iterations::of(4u32);
+        let rows = Iterations::each(2u32, Iterations::each(8u32, half + half));
+        Iterations::of(self.depth.div_ceil(4)) + half + half + rows
+    }
+}
+
+macro_rules! kernel {
+    ($name:literal, $($file:literal),+) => {
+        crate::gpu::Kernel {
+            name: $name,
+            variant: "",
+            files: $crate::kernels::with_subgroups![
+                "shared/grid.wgsl",
+                "shared/panels/layout.wgsl",
+                "matmul/parts/subgroup_tile.wgsl",
+                $($file),+
+            ],
+            workgroup_size: 8,
+        }
+    };
+}
+pub(crate) use kernel;
+
+/// Rows and columns of the tile that one workgroup does.
+pub(crate) const TILE: [u32; 2] = [16, 64];
+
+impl Params {
+    fn tiles(&self) -> u64 {
+        let [rows, columns] = TILE;
+        [self.rows.div_ceil(rows), self.columns.div_ceil(columns), self.batch].map(u64::from).iter().product()
+    }
+
+    /// See [`Capabilities::work_per_dispatch`](crate::gpu::Capabilities::work_per_dispatch).
+    pub(crate) fn work(&self) -> u64 {
+        self.tiles().saturating_mul(u64::from(TILE[0] * TILE[1])).saturating_mul(self.depth.into())
+    }
+}
+
+pub(crate) fn dispatch(
+    recorder: &mut Recorder,
+    kernel: &'static Kernel,
+    params: Params,
+    parts: &[&Part],
+) -> Result<()> {
+    recorder.dispatch_workgroups(kernel, &params, parts, params.tiles(), params.work(), params.iterations())
+}

@@ -1,0 +1,2 @@
+pub(crate) mod convert;
+pub(crate) mod copy_rows;

@@ -1,0 +1,54 @@
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static FLOW_GRADIENT: Kernel = Kernel {
+    name: "flow_gradient",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "reduce/flow_gradient.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(
+    images,
+    planes,
+    pixels,
+    points,
+    first_plane,
+    first_point,
+    field_base,
+    field_planes,
+    flow_planes,
+    planes_per_flow,
+    whole_pixels,
+    accumulate,
+    grad_field_first,
+    grad_flow_first,
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.points)
+    }
+}
+
+impl Params {
+    /// Of the gradient.
+    fn elements(&self) -> u64 {
+        u64::from(self.images) * u64::from(self.planes) * u64::from(self.pixels)
+    }
+
+    /// Of the offsets' gradients.
+    pub(crate) fn terms(&self) -> u64 {
+        self.elements() * u64::from(self.points)
+    }
+}
+
+pub(crate) fn flow_gradient(
+    recorder: &mut Recorder,
+    params: Params,
+    [grad_field, grad_flow]: [&Part; 2],
+) -> Result<()> {
+    let params = Params { grad_field_first: grad_field.first, grad_flow_first: grad_flow.first, ..params };
+    recorder.dispatch(&FLOW_GRADIENT, &params, &[grad_field, grad_flow], params.elements(), params.terms())
+}

@@ -1,0 +1,2 @@
+pub(crate) mod flow_gradient;
+pub(crate) mod segment_sums;

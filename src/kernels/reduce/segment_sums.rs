@@ -1,0 +1,30 @@
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
+use crate::kernels::form::{ByStorage, by_storage};
+use crate::kernels::movement::convert::number;
+use crate::kernels::params;
+
+pub(crate) static SEGMENT_SUMS: ByStorage<Kernel> = by_storage!("segment_sums", "reduce/segment_sums.wgsl");
+
+params!(planes, pixels, columns, segments, length, width, scale, accumulate, row, input_first, output_first, dtype);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // Every so many-th element of a segment, and the tree.
+        Iterations::of(self.length.min(self.pixels).div_ceil(64 / self.width)) + Iterations::of(6u32)
+    }
+}
+
+pub(crate) fn segment_sums(
+    recorder: &mut Recorder,
+    dtype: DType,
+    params: Params,
+    [input, output]: [&Part; 2],
+) -> Result<()> {
+    let params = Params { input_first: input.first, output_first: output.first, dtype: number(dtype), ..params };
+    let blocks = u64::from(params.columns.div_ceil(params.width));
+    let invocations = 64 * u64::from(params.planes) * u64::from(params.segments) * blocks;
+    let elements = u64::from(params.planes) * u64::from(params.pixels.max(1)) * u64::from(params.columns);
+    recorder.dispatch(SEGMENT_SUMS.of(dtype), &params, &[input, output], invocations, elements)
+}

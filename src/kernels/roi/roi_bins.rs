@@ -1,0 +1,56 @@
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static ROI_BINS: Kernel = Kernel {
+    name: "roi_bins",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/roi_bins.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(
+    rois_count,
+    classes,
+    pooled_height,
+    pooled_width,
+    batch,
+    height,
+    width,
+    rounded,
+    scale,
+    shift,
+    least,
+    furthest,
+    samples_y,
+    samples_x,
+    phase,
+    beyond,
+    skips,
+    deformed,
+    part_height,
+    part_width,
+    reach,
+    rois_first,
+    offset_first,
+);
+
+/// The most iterations of a bisection of up to `count` samples.
+pub(crate) fn bisection(count: u32) -> Iterations {
+    Iterations::of(u32::BITS - count.leading_zeros())
+}
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // Each axis is bisected twice.
+        let most = if self.samples_y.min(self.samples_x) == 0 { u32::MAX } else { self.samples_y.max(self.samples_x) };
+        Iterations::each(2u32, bisection(most) + bisection(most))
+    }
+}
+
+pub(crate) fn roi_bins(recorder: &mut Recorder, params: Params, [rois, offset, bins]: [&Part; 3]) -> Result<()> {
+    let params = Params { rois_first: rois.first, offset_first: offset.first, ..params };
+    let of_roi = u64::from(params.classes) * u64::from(params.pooled_height) * u64::from(params.pooled_width);
+    let invocations = u64::from(params.rois_count) * of_roi;
+    recorder.dispatch(&ROI_BINS, &params, &[rois, offset, bins], invocations, 8 * invocations)
+}

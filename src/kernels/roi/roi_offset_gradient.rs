@@ -1,0 +1,47 @@
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static ROI_OFFSET_GRADIENT: Kernel = Kernel {
+    name: "roi_offset_gradient",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "roi/roi_offset_gradient.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(
+    rois,
+    classes,
+    class_channels,
+    channel_first,
+    channels,
+    pooled_height,
+    pooled_width,
+    part_height,
+    part_width,
+    row_first,
+    rows,
+    column_first,
+    columns,
+    accumulate,
+    grad_offset_first,
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::each(self.rows, Iterations::each(self.columns, Iterations::of(self.channels)))
+    }
+}
+
+pub(crate) fn roi_offset_gradient(
+    recorder: &mut Recorder,
+    params: Params,
+    [terms, grad_offset]: [&Part; 2],
+) -> Result<()> {
+    let params = Params { grad_offset_first: grad_offset.first, ..params };
+    let of_roi = 2 * u64::from(params.classes) * u64::from(params.part_height) * u64::from(params.part_width);
+    let of_element = u64::from(params.rows) * u64::from(params.columns) * u64::from(params.channels);
+    let rois = u64::from(params.rois);
+    let elements = (rois * of_roi).saturating_mul(of_element.max(1));
+    recorder.dispatch(&ROI_OFFSET_GRADIENT, &params, &[terms, grad_offset], rois * of_roi, elements)
+}

@@ -1,0 +1,31 @@
+use crate::error::Result;
+use crate::geometry::SampleDerivative;
+use crate::gpu::{Part, Recorder};
+use crate::kernels::roi::roi_planes::{ByLanes, Params, by_lanes};
+
+pub(crate) static ROI_OFFSET_TERMS: ByLanes = by_lanes!("roi_offset_terms", "roi/roi_offset_terms.wgsl");
+
+/// `SampleDerivative` as the shader knows it.
+pub(crate) fn number(derivative: SampleDerivative) -> u32 {
+    match derivative {
+        SampleDerivative::Exact => 0,
+        SampleDerivative::Mmcv => 1,
+        SampleDerivative::WithinCells => 2,
+    }
+}
+
+/// Each element of the output has so many samples.
+pub(crate) fn roi_offset_terms(
+    recorder: &mut Recorder,
+    params: Params,
+    [bins, input, grad_output, terms]: [&Part; 4],
+    samples: u64,
+) -> Result<()> {
+    let params = Params {
+        input_first: input.first,
+        grad_output_first: grad_output.first,
+        output_first: terms.first / 2,
+        ..params
+    };
+    ROI_OFFSET_TERMS.dispatch(recorder, &params, &[bins, input, grad_output, terms], samples)
+}

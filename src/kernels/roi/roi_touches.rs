@@ -1,0 +1,30 @@
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static ROI_TOUCHES: Kernel = Kernel {
+    name: "roi_touches",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/parts/roi_tiles.wgsl", "roi/roi_touches.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(rois, classes, pooled, words, image_first, images, tile_row_first, tile_rows, tile_columns, height, width,);
+
+/// Pixels of a tile either way: roi/parts/roi_tiles.wgsl.
+pub(crate) const TILE: u32 = 8;
+
+/// What a word, 32 bins that are looked at, counts in elements.
+pub(crate) const ELEMENTS: u64 = 8;
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(u64::from(self.rois).saturating_mul(self.pooled.into()).min(32))
+    }
+}
+
+pub(crate) fn roi_touches(recorder: &mut Recorder, params: Params, bindings: [&Part; 2]) -> Result<()> {
+    let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
+    let invocations = tiles * u64::from(params.classes) * u64::from(params.words);
+    recorder.dispatch(&ROI_TOUCHES, &params, &bindings, invocations, ELEMENTS * invocations)
+}

@@ -1,0 +1,30 @@
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static BILINEAR_SAMPLE: Kernel = Kernel {
+    name: "bilinear_sample",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "shared/border.wgsl", "shared/bilinear.wgsl", "sample/bilinear_sample.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(images, channels, height, width, out_pixels, pixels, border, input_first, positions_first, output_first);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.channels)
+    }
+}
+
+pub(crate) fn bilinear_sample(
+    recorder: &mut Recorder,
+    params: Params,
+    [input, positions, output]: [&Part; 3],
+) -> Result<()> {
+    let params =
+        Params { input_first: input.first, positions_first: positions.first, output_first: output.first, ..params };
+    let invocations = u64::from(params.images) * u64::from(params.pixels);
+    let elements = invocations * u64::from(params.channels);
+    recorder.dispatch(&BILINEAR_SAMPLE, &params, &[input, positions, output], invocations, elements)
+}

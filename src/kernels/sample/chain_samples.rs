@@ -1,0 +1,52 @@
+use crate::error::Result;
+use crate::gpu::{Capabilities, Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static CHAIN_SAMPLES: Kernel = Kernel {
+    name: "chain_samples",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "sample/parts/samples.wgsl", "sample/chain_samples.wgsl"],
+    workgroup_size: 8,
+};
+
+params!(
+    images,
+    image_rows,
+    rows,
+    offset_group_first,
+    offset_groups,
+    cell_first,
+    cells,
+    owned,
+    row_first,
+    row_end,
+    emptied
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        // The heads, and then the samples.
+        let heads = if self.emptied != 0 { 0 } else { self.owned.min(self.cells) };
+        Iterations::of(heads) + Iterations::of(self.row_end - self.row_first)
+    }
+}
+
+/// Cells that one invocation should own: few walks for the two or so that run at once on a CPU, many invocations for a GPU. Where heads are
+/// empty already, walks do not become more with the cells.
+pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32, emptied: bool) -> u32 {
+    let few = cells.div_ceil(16u32.div_ceil(chains));
+    match (capabilities.software(), emptied) {
+        (true, true) => few,
+        (true, false) => few.min(1 << 14),
+        (false, true) => cells.min(16.max(cells.div_ceil(1 << 12))),
+        (false, false) => cells.min(16),
+    }
+}
+
+pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [&Part; 3]) -> Result<()> {
+    let owners =
+        u64::from(params.images) * u64::from(params.offset_groups) * u64::from(params.cells.div_ceil(params.owned));
+    // Every owner of an image looks at all of its samples.
+    let elements = owners * u64::from(params.row_end - params.row_first) / 8;
+    recorder.dispatch(&CHAIN_SAMPLES, &params, &bindings, owners, elements)
+}

@@ -1,0 +1,44 @@
+use crate::error::Result;
+use crate::geometry::nn::Adam;
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static ADAM: Kernel =
+    Kernel { name: "adam", variant: "", files: wgsl!["shared/grid.wgsl", "train/adam.wgsl"], workgroup_size: 64 };
+
+params!(
+    elements,
+    beta1,
+    beta2,
+    epsilon,
+    weight_decay,
+    parameter_first,
+    mean_first,
+    variance_first,
+    gradient_first,
+    rates_first,
+);
+
+impl Loops for Params {}
+
+pub(crate) fn adam(
+    recorder: &mut Recorder,
+    op: Adam,
+    elements: u32,
+    [parameter, mean, variance, gradient, rates]: [&Part; 5],
+) -> Result<()> {
+    let params = Params {
+        elements,
+        beta1: op.beta1.to_bits(),
+        beta2: op.beta2.to_bits(),
+        epsilon: op.epsilon.to_bits(),
+        weight_decay: op.weight_decay.to_bits(),
+        parameter_first: parameter.first,
+        mean_first: mean.first,
+        variance_first: variance.first,
+        gradient_first: gradient.first,
+        rates_first: rates.first,
+    };
+    let parts = [parameter, mean, variance, gradient, rates];
+    recorder.dispatch(&ADAM, &params, &parts, elements.into(), elements.into())
+}

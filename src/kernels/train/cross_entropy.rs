@@ -1,0 +1,34 @@
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static CROSS_ENTROPY: Kernel = Kernel {
+    name: "cross_entropy",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(rows, classes, logits_first, labels_first, losses_first);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        softmax_iterations(self.classes)
+    }
+}
+
+/// What a row's largest logit and sum take: every 64th class, and the tree of train/parts/softmax.wgsl.
+pub(crate) fn softmax_iterations(classes: u32) -> Iterations {
+    Iterations::of(classes.div_ceil(64)) + Iterations::of(6u32)
+}
+
+pub(crate) fn cross_entropy(
+    recorder: &mut Recorder,
+    [rows, classes]: [u32; 2],
+    [logits, labels, losses]: [&Part; 3],
+) -> Result<()> {
+    let params =
+        Params { rows, classes, logits_first: logits.first, labels_first: labels.first, losses_first: losses.first };
+    let elements = u64::from(rows) * u64::from(classes);
+    recorder.dispatch(&CROSS_ENTROPY, &params, &[logits, labels, losses], 64 * u64::from(rows), elements)
+}

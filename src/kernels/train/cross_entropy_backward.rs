@@ -1,0 +1,36 @@
+use crate::error::Result;
+use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+use crate::kernels::train::cross_entropy::softmax_iterations;
+
+pub(crate) static CROSS_ENTROPY_BACKWARD: Kernel = Kernel {
+    name: "cross_entropy_backward",
+    variant: "",
+    files: wgsl!["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy_backward.wgsl"],
+    workgroup_size: 64,
+};
+
+params!(rows, classes, scale, grad_step, accumulate, logits_first, labels_first, grad_output_first, grad_logits_first,);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        softmax_iterations(self.classes) + Iterations::of(self.classes.div_ceil(64))
+    }
+}
+
+pub(crate) fn cross_entropy_backward(
+    recorder: &mut Recorder,
+    params: Params,
+    [logits, labels, grad_output, grad_logits]: [&Part; 4],
+) -> Result<()> {
+    let params = Params {
+        logits_first: logits.first,
+        labels_first: labels.first,
+        grad_output_first: grad_output.first,
+        grad_logits_first: grad_logits.first,
+        ..params
+    };
+    let parts = [logits, labels, grad_output, grad_logits];
+    let elements = u64::from(params.rows) * u64::from(params.classes);
+    recorder.dispatch(&CROSS_ENTROPY_BACKWARD, &params, &parts, 64 * u64::from(params.rows), elements)
+}

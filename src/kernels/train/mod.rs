@@ -1,0 +1,4 @@
+pub(crate) mod adam;
+pub(crate) mod cross_entropy;
+pub(crate) mod cross_entropy_backward;
+pub(crate) mod sgd;

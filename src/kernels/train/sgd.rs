@@ -1,0 +1,30 @@
+use crate::error::Result;
+use crate::geometry::nn::Sgd;
+use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
+use crate::kernels::params;
+
+pub(crate) static SGD: Kernel =
+    Kernel { name: "sgd", variant: "", files: wgsl!["shared/grid.wgsl", "train/sgd.wgsl"], workgroup_size: 64 };
+
+params!(elements, momentum, weight_decay, parameter_first, velocity_first, gradient_first, learning_rate_first);
+
+impl Loops for Params {}
+
+pub(crate) fn sgd(
+    recorder: &mut Recorder,
+    op: Sgd,
+    elements: u32,
+    [parameter, velocity, gradient, learning_rate]: [&Part; 4],
+) -> Result<()> {
+    let params = Params {
+        elements,
+        momentum: op.momentum.to_bits(),
+        weight_decay: op.weight_decay.to_bits(),
+        parameter_first: parameter.first,
+        velocity_first: velocity.first,
+        gradient_first: gradient.first,
+        learning_rate_first: learning_rate.first,
+    };
+    let parts = [parameter, velocity, gradient, learning_rate];
+    recorder.dispatch(&SGD, &params, &parts, elements.into(), elements.into())
+}

@@ -1,0 +1,456 @@
+//! Columns of a window over images, in pieces that the device can bind.
+
+use std::ops::Range;
+
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
+use crate::gpu::{Constant, Gpu, Image, Loops, Part, Recorder, Tensor};
+use crate::kernels::border;
+use crate::kernels::conv::columns::{ColumnsLayout, Params, RUN_QUADS};
+use crate::kernels::conv::im2col;
+use crate::kernels::form::Form;
+use crate::kernels::sample::{deform_im2col, sample_gradients};
+use crate::ops::conv::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
+use crate::ops::conv::quads::{self, Quads};
+use crate::ops::conv::strips::{Strip, StripPlanes, strips};
+use crate::ops::plan::{bindable, in_pieces, pieces};
+
+/// Packed images take about this many bytes at a time: a batch is done in chunks of images.
+const CHUNK_BYTES: u64 = 32 << 20;
+
+/// What columns are sampled from. A deformable window has an offset.
+pub(crate) struct Sampler<'a> {
+    pub(crate) input: &'a Tensor,
+    pub(crate) offset: Option<&'a Tensor>,
+    pub(crate) mask: Option<&'a Tensor>,
+}
+
+/// A run of quads with one group and one offset group: first quad, offset group, and what the layout of the columns needs. One
+/// invocation does a run.
+type Run = [u32; 4];
+
+/// The most quads of a run: enough to make their position worth computing. Adapters that run on the CPU have few invocations at a time.
+fn run_quads(form: Form) -> usize {
+    match form {
+        Form::Rows => 16,
+        Form::Panels => RUN_QUADS as usize,
+    }
+}
+
+/// Quads in runs of one group and one offset group, at most so many: the group, the first quad, and the run. Quads without channels belong
+/// to the run before them.
+pub(crate) fn same_quads(quads: &[Quad], per_group: usize, most: usize) -> impl Iterator<Item = (u32, u32, &[Quad])> {
+    let mut first = 0;
+    quads
+        .chunks(per_group)
+        .enumerate()
+        .flat_map(move |(group, quads)| {
+            let runs = quads.chunk_by(|a, b| a[2] == b[2]).flat_map(move |same| same.chunks(most));
+            runs.map(move |run| (group as u32, run))
+        })
+        .map(move |(group, run)| {
+            first += run.len() as u32;
+            (group, first - run.len() as u32, run)
+        })
+}
+
+/// The channels of a run.
+pub(crate) fn channels(run: &[Quad]) -> u32 {
+    run.iter().map(|[_, channels, ..]| channels).sum()
+}
+
+fn channel_runs(quads: &[Quad], per_group: usize, (layout, form): (ColumnsLayout, Form)) -> Vec<Run> {
+    let runs = same_quads(quads, per_group, run_quads(form)).map(|(group, first, run)| {
+        let [channel, _, offset_group, _] = run[0];
+        match layout {
+            ColumnsLayout::Quads => [first, offset_group, 256 * channels(run) + run.len() as u32, group],
+            ColumnsLayout::Channels => [first, offset_group, channels(run), channel],
+        }
+    });
+    runs.collect()
+}
+
+fn offset_groups(deformation: Option<&Deformation>) -> u32 {
+    deformation.map_or(1, |deformation| deformation.offset_groups)
+}
+
+/// The form of a window's workspace. Of a plain window over a large image some rows are packed at a time. Four rows of the weight's gradient
+/// have to be bound.
+pub(crate) fn form(
+    gpu: &Gpu,
+    im2col: &Im2colGeometry,
+    groups: u32,
+    deformation: Option<&Deformation>,
+    out_channels: u32,
+) -> Form {
+    let Im2colGeometry { channels, height, width, .. } = *im2col;
+    let quads = channel_quads(channels, groups, offset_groups(deformation)).len() as u64;
+    // Gradients of samples in an image are summed by one dispatch: runs of quads are as many as quads at most.
+    let runs = (quads as u32).div_ceil(offset_groups(deformation));
+    let summed = sample_gradients::Params { runs, quads_per_group: 1, ..Default::default() }.iterations();
+    if deformation.is_some() && gpu.capabilities().check_iterations("input", summed).is_err() {
+        return Form::Rows;
+    }
+    let row = u64::from(im2col.taps()) * quads / u64::from(groups);
+    let weight_rows = u64::from(out_channels) + 32 * u64::from(groups);
+    let rows = if deformation.is_none() { rows_read(im2col, 1).min(height) } else { height };
+    let pixels = Form::Panels.filled_rows(rows * width);
+    let largest = (pixels * quads).max(weight_rows * row) * QUAD;
+    quads::form(gpu, largest, 4 * row * QUAD)
+}
+
+/// Rows of an image that a plain window reaches at most from so many output pixels that follow one another.
+fn rows_read(im2col: &Im2colGeometry, out_pixels: u32) -> u32 {
+    let Im2col { kernel, stride, dilation, .. } = im2col.window;
+    // They may begin amid a row.
+    let more = u64::from((out_pixels - 1).div_ceil(im2col.out_width)) * u64::from(stride[0]);
+    let rows = more + u64::from(dilation[0]) * u64::from(kernel[0] - 1) + 1;
+    rows.min(u32::MAX.into()) as u32
+}
+
+/// Packed pixels that strips are sampled from, in bands that can be bound: of all images of a chunk, or, for a plain window over one large image,
+/// the rows that a strip reaches and more behind them.
+pub(crate) struct PackedImages {
+    memory: Vec<Quads>,
+    /// Pixels of a band.
+    band: u32,
+    /// The images of the chunk, and the pixels that are packed, counted over these.
+    images: Range<u32>,
+    pixels: Range<u32>,
+    /// Rows of the image that there is room for.
+    rows: u32,
+}
+
+impl PackedImages {
+    /// No workspace, for what reads no input.
+    pub(crate) const NONE: Self = Self { memory: Vec::new(), band: 0, images: 0..0, pixels: 0..0, rows: 0 };
+
+    /// The bands that are packed, counted over the images of the chunk.
+    pub(crate) fn bands(&self) -> impl Iterator<Item = (Range<u32>, &Quads)> {
+        pieces(self.pixels.clone(), self.band).zip(&self.memory)
+    }
+
+    /// The one band that there is in images.
+    pub(crate) fn one_band(&self) -> (Range<u32>, &Quads) {
+        debug_assert!(self.in_one(), "{} bands", self.memory.len());
+        (self.pixels.clone(), &self.memory[0])
+    }
+
+    /// Whether all is in one band.
+    pub(crate) fn in_one(&self) -> bool {
+        self.memory.len() == 1
+    }
+}
+
+/// A window, plain or deformable, over images of one geometry.
+pub(crate) struct Columns {
+    pub(crate) im2col: Im2colGeometry,
+    groups: u32,
+    pub(crate) deformation: Option<Deformation>,
+    layout: ColumnsLayout,
+    pub(crate) form: Form,
+    pub(crate) packing: ChannelsLast,
+    /// The offset group of each run, ascending.
+    run_offset_groups: Vec<u32>,
+    channel_runs: Constant,
+}
+
+impl Columns {
+    pub(crate) fn new(
+        gpu: &Gpu,
+        im2col: Im2colGeometry,
+        groups: u32,
+        deformation: Option<Deformation>,
+        (layout, form): (ColumnsLayout, Form),
+        data: DType,
+    ) -> Result<Self> {
+        let pixels = im2col.height * im2col.width;
+        let quads = channel_quads(im2col.channels, groups, offset_groups(deformation.as_ref()));
+        let packing = ChannelsLast::new(gpu, form, data, [im2col.channels, pixels], quads)?;
+        let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, (layout, form));
+        let channel_runs = quads::table(gpu, form, "pliant channel_runs", &runs)?;
+        let run_offset_groups = runs.iter().map(|[_, offset_group, ..]| *offset_group).collect();
+        Ok(Self { im2col, groups, deformation, layout, form, packing, run_offset_groups, channel_runs })
+    }
+
+    /// Compiles what makes the columns.
+    pub(crate) fn compile(&self, gpu: &Gpu) -> Result<()> {
+        match self.deformation {
+            None => im2col::compile(gpu, self.layout, self.form),
+            Some(_) => deform_im2col::compile(gpu, self.layout, self.form),
+        }
+    }
+
+    pub(crate) fn quads_per_group(&self) -> u32 {
+        self.packing.quads.len() as u32 / self.groups
+    }
+
+    pub(crate) fn channel_quads(&self) -> Part {
+        self.packing.table.part()
+    }
+
+    fn pixels(&self) -> u32 {
+        self.im2col.height * self.im2col.width
+    }
+
+    /// Bytes of one packed image.
+    fn image_bytes(&self) -> u64 {
+        u64::from(self.pixels()) * self.packing.pixel_bytes()
+    }
+
+    /// Bytes that packed images take at a time, at most.
+    pub(crate) fn packed_bytes(&self) -> u64 {
+        (u64::from(self.im2col.batch) * self.image_bytes()).min(CHUNK_BYTES.max(self.image_bytes()))
+    }
+
+    /// Images that are packed, and bound, together, where each takes `other` bytes of workspace beside.
+    pub(crate) fn images_per_chunk(&self, gpu: &Gpu, other: u64) -> u32 {
+        let most = bindable(gpu);
+        let by_packed = (most / self.image_bytes()).min(CHUNK_BYTES / (self.image_bytes() + other));
+        let by_offset = self.deformation.map_or(u64::MAX, |deformation| {
+            let channels = deformation.offset_layout.channels_per_point() * deformation.points(&self.im2col);
+            most / (u64::from(channels) * u64::from(self.im2col.out_pixels()) * 4)
+        });
+        by_packed.min(by_offset).clamp(1, self.im2col.batch.max(1).into()) as u32
+    }
+
+    /// Workspace for the packed images of a chunk that are sampled in strips of so many pixels at most: in one band, but for a single image
+    /// that is too large.
+    pub(crate) fn packed(&self, recorder: &mut Recorder, images: u32, strip: u32) -> Result<PackedImages> {
+        let row_bytes = u64::from(self.im2col.width) * self.packing.pixel_bytes();
+        let rows = match self.deformation {
+            None if images == 1 => {
+                (CHUNK_BYTES.min(bindable(recorder.gpu())) / row_bytes).max(rows_read(&self.im2col, strip).into())
+            }
+            _ => u64::MAX,
+        };
+        let rows = rows.min(self.im2col.height.into()) as u32;
+        let pixels = images * rows * self.im2col.width;
+        let band = match self.form {
+            Form::Rows => bindable(recorder.gpu()) / self.packing.pixel_bytes(),
+            Form::Panels => u64::MAX,
+        };
+        let band = band.clamp(1, pixels.into()) as u32;
+        let memory = pieces(0..pixels, band).map(|band| self.packing.workspace(recorder, band.end - band.start));
+        Ok(PackedImages { memory: memory.collect::<Result<_>>()?, band, rows, ..PackedImages::NONE })
+    }
+
+    /// The most pixels of strips of a plain window whose rows can be packed together.
+    pub(crate) fn most_of_packed(&self, gpu: &Gpu) -> u64 {
+        let Im2colGeometry { width, height, out_width, window, .. } = self.im2col;
+        // Rows of panels are filled up.
+        let pixels = Image::most_bytes(gpu) / QUAD / self.packing.quads.len() as u64;
+        let rows = pixels.saturating_sub(Form::Panels.filled_rows(1)) / u64::from(width);
+        if self.form == Form::Rows || self.deformation.is_some() || u64::from(height) <= rows {
+            return u64::MAX;
+        }
+        let more = rows.saturating_sub(rows_read(&self.im2col, 1).into()) / u64::from(window.stride[0]);
+        (more * u64::from(out_width)).max(1)
+    }
+
+    /// Bytes of the columns of an output pixel.
+    pub(crate) fn pixel_bytes(&self) -> u64 {
+        u64::from(self.im2col.taps()) * self.packing.pixel_bytes()
+    }
+
+    /// Strips of output pixels of some images: `pixel` bytes, which are bound together, and `other` bytes of each take `bytes` at most.
+    pub(crate) fn strips_of(&self, gpu: &Gpu, images: u32, bytes: u64, [pixel, other]: [u64; 2]) -> [u32; 2] {
+        let most = bindable(gpu).min(gpu.capabilities().elements_per_dispatch() * 4);
+        let strip = (bytes / (pixel + other)).min(most / pixel);
+        let strip = strip.min(self.most_of_packed(gpu));
+        // Whole tiles of the matrix product.
+        let strip = if strip > 64 { strip / 64 * 64 } else { strip };
+        let out_pixels = self.im2col.out_pixels();
+        let strip = strip.clamp(1, u64::from(images) * u64::from(out_pixels)) as u32;
+        let images = (strip / out_pixels).max(1);
+        [images, strip.min(images * out_pixels)]
+    }
+
+    /// Records the columns of all images into `output`: (batch, out_height, out_width, taps, channels).
+    pub(crate) fn forward(&self, recorder: &mut Recorder, sampler: &Sampler, output: &Tensor) -> Result<()> {
+        if self.im2col.batch == 0 {
+            return Ok(());
+        }
+        let chunk = self.images_per_chunk(recorder.gpu(), 0);
+        let most = self.strips_of(recorder.gpu(), chunk, u64::MAX, [self.pixel_bytes(), 0]);
+        let mut packed = self.packed(recorder, chunk, most[1])?;
+        let (out_pixels, depth) = (self.im2col.out_pixels(), self.im2col.taps() * self.im2col.channels);
+        for images in pieces(0..self.im2col.batch, chunk) {
+            for strip in strips(images.clone(), out_pixels, most) {
+                self.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
+                let row = |pixel: u32| {
+                    (u64::from(strip.images.start) * u64::from(out_pixels) + u64::from(pixel)) * u64::from(depth)
+                };
+                let columns = output.part("columns", row(strip.pixels.start)..row(strip.pixels.end))?;
+                self.sample(recorder, sampler, &images, &strip, &packed, &columns)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Packs what a strip of a chunk of images is sampled from, channels last, band by band, unless it is packed already.
+    pub(crate) fn pack(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        images: &Range<u32>,
+        strip: &Strip,
+        packed: &mut PackedImages,
+    ) -> Result<()> {
+        let Im2colGeometry { height, width, .. } = self.im2col;
+        let pixels = if packed.rows == height {
+            0..(images.end - images.start) * self.pixels()
+        } else {
+            let rows = self.im2col.rows_reached(&strip.pixels);
+            // What reaches padding alone is sampled from something all the same.
+            let first = rows.start.min(height - 1);
+            first * width..rows.end.max(first + 1) * width
+        };
+        let held = packed.pixels.start <= pixels.start && pixels.end <= packed.pixels.end;
+        if packed.memory.is_empty() || (packed.images == *images && held) {
+            return Ok(());
+        }
+        packed.images = images.clone();
+        packed.pixels =
+            pixels.start..pixels.end.max(pixels.start.saturating_add(packed.rows * width).min(height * width));
+        for (band, packed) in packed.bands() {
+            let pixels = band.start..band.end.min(self.pixels());
+            self.packing.pack(recorder, "input", input, [images.clone(), pixels], packed)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the columns of a strip of a chunk of images.
+    pub(crate) fn sample(
+        &self,
+        recorder: &mut Recorder,
+        sampler: &Sampler,
+        chunk: &Range<u32>,
+        strip: &Strip,
+        packed: &PackedImages,
+        columns: &Part,
+    ) -> Result<()> {
+        recorder.scratch(|recorder| {
+            let field = self.field(recorder, sampler, strip)?;
+            for (index, (band, packed)) in packed.bands().enumerate() {
+                let params = Params { accumulate: (index > 0).into(), ..self.window(chunk, strip, &band) };
+                let parts = [columns, &packed.part("input")?, &self.channel_runs.part()];
+                self.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| match offsets {
+                    None => im2col::im2col(recorder, (self.layout, self.form), params, parts),
+                    Some(offsets) => {
+                        deform_im2col::deform_im2col(recorder, (self.layout, self.form), params, parts, offsets)
+                    }
+                })?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What kernels need to know of the window, for a strip of a chunk of images, and a band of these.
+    pub(crate) fn window(&self, chunk: &Range<u32>, strip: &Strip, band: &Range<u32>) -> Params {
+        let pixels = &strip.pixels;
+        let Im2colGeometry { channels, height, width, window, out_width, .. } = self.im2col;
+        let Im2col { kernel, stride, padding, dilation } = window;
+        Params {
+            pixel_first: pixels.start,
+            pixels: pixels.end - pixels.start,
+            out_width,
+            out_pixels: self.im2col.out_pixels(),
+            height,
+            width,
+            kernel_width: kernel[1],
+            taps: self.im2col.taps(),
+            stride_y: stride[0],
+            stride_x: stride[1],
+            padding_top: padding[0],
+            padding_left: padding[1],
+            dilation_y: dilation[0],
+            dilation_x: dilation[1],
+            channels,
+            quads: self.packing.quads.len() as u32,
+            quads_per_group: self.quads_per_group(),
+            runs: self.run_offset_groups.len() as u32,
+            tap_count: self.im2col.taps(),
+            band_first: self.band_first(chunk, strip, band),
+            band_pixels: band.end - band.start,
+            ..Default::default()
+        }
+    }
+
+    /// The first pixel of a band, counted from the strip's first image; wraps where that is behind it.
+    pub(crate) fn band_first(&self, chunk: &Range<u32>, strip: &Strip, band: &Range<u32>) -> u32 {
+        band.start.wrapping_sub((strip.images.start - chunk.start) * self.pixels())
+    }
+
+    /// What a strip takes of the offset and the mask of a deformable window, for as long as the recorder's scratch.
+    pub(crate) fn field(&self, recorder: &mut Recorder, sampler: &Sampler, strip: &Strip) -> Result<Option<Field>> {
+        let (Some(deformation), Some(offset)) = (self.deformation, sampler.offset) else { return Ok(None) };
+        let offset = StripPlanes::read(recorder, offset, strip)?;
+        let mask = sampler.mask.map(|mask| StripPlanes::read(recorder, mask, strip)).transpose()?;
+        Ok(Some(Field { deformation, offset, mask }))
+    }
+
+    /// Has `dispatch` do some pixels of a strip with offset and mask bound, in as many pieces as they need to be; a plain window at once.
+    pub(crate) fn with_offsets(
+        &self,
+        field: Option<&Field>,
+        strip: &Strip,
+        params: Params,
+        dispatch: &mut impl FnMut(Params, Option<[&Part; 3]>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(Field { deformation, offset, mask }) = field else { return dispatch(params, None) };
+        let layout = deformation.offset_layout;
+        let points = deformation.points(&self.im2col);
+        let [dy, dx] = layout.offset_planes(points);
+        let mask_planes = layout.mask_planes(points);
+        let mask = if layout.holds_mask() { Some(offset) } else { mask.as_ref() };
+        let mask_plane = mask.map_or(0, |mask| mask.plane);
+        let images = 0..strip.images.end - strip.images.start;
+        // Of several images all pixels are bound.
+        let pixels =
+            if images.end == 1 { params.pixel_first..params.pixel_first + params.pixels } else { 0..params.out_pixels };
+        let run = |offset_group: u32| self.run_offset_groups.partition_point(|of_run| *of_run < offset_group) as u32;
+        let taps = self.im2col.taps();
+        in_pieces([0..deformation.offset_groups, 0..taps], &mut |[offset_groups, some_taps]| {
+            // Of several offset groups all taps.
+            let points =
+                &(offset_groups.start * taps + some_taps.start..(offset_groups.end - 1) * taps + some_taps.end);
+            let part = |argument, field: &StripPlanes, planes: Planes| {
+                field.tensor.part(argument, field.elements(&images, &planes.of(points), &pixels))
+            };
+            let offset_y = part("offset", offset, dy)?;
+            let offset_x = part("offset", offset, dx)?;
+            let mask_part = mask.map_or(Ok(offset_y.clone()), |mask| part("mask", mask, mask_planes))?;
+            let params = Params {
+                border: border(deformation.border),
+                modulated: mask.is_some().into(),
+                point_first: points.start,
+                points: points.end - points.start,
+                run_first: run(offset_groups.start),
+                runs: run(offset_groups.end) - run(offset_groups.start),
+                tap_first: some_taps.start,
+                tap_count: some_taps.end - some_taps.start,
+                origin: pixels.start,
+                offset_y_first: offset_y.first,
+                offset_y_batch: dy.batch * offset.plane,
+                offset_y_step: dy.step * offset.plane,
+                offset_x_first: offset_x.first,
+                offset_x_batch: dx.batch * offset.plane,
+                offset_x_step: dx.step * offset.plane,
+                mask_first: mask_part.first,
+                mask_batch: mask_planes.batch * mask_plane,
+                mask_step: mask_planes.step * mask_plane,
+                ..params
+            };
+            dispatch(params, Some([&offset_y, &offset_x, &mask_part]))
+        })
+    }
+}
+
+/// Offset and mask of a strip, in f32.
+pub(crate) struct Field {
+    deformation: Deformation,
+    offset: StripPlanes,
+    mask: Option<StripPlanes>,
+}

@@ -1,0 +1,745 @@
+//! The backward pass of columns: from their gradients to those of what they were sampled from.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
+use crate::gpu::{Constant, Gpu, Loops, Part, Recorder, Tensor};
+use crate::kernels::border;
+use crate::kernels::conv::col2im;
+use crate::kernels::conv::col2im::COL2IM;
+use crate::kernels::conv::columns::RUN_QUADS;
+use crate::kernels::sample::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
+use crate::kernels::sample::deform_col2im::DEFORM_COL2IM;
+use crate::kernels::sample::deform_col2im_touched::{DEFORM_COL2IM_TOUCHED, deform_col2im_touched, workers};
+use crate::kernels::sample::deform_samples::{DEFORM_SAMPLES, deform_samples};
+use crate::kernels::sample::sample_gradients::Kept;
+use crate::kernels::sample::sample_planes::{self, SAMPLE_PLANES, sample_planes};
+use crate::kernels::sample::touched_pixels::{self, TOUCHED_PIXELS, touched_pixels};
+use crate::kernels::sample::unchain_samples::{self, UNCHAIN_SAMPLES, unchain_samples};
+use crate::kernels::sample::{deform_col2im, sample_gradients};
+use crate::ops::conv::channels_last::Quad;
+use crate::ops::conv::columns::{Columns, PackedImages, Sampler, channels, same_quads};
+use crate::ops::conv::quads::{self, Quads};
+use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
+use crate::ops::plan::Destination;
+use crate::ops::plan::{at_once, bindable, in_pieces, pieces};
+
+/// The gradient of the weight adds up blocks of so many output pixels at most, and of columns of so many bytes. What is in a block follows
+/// from the shapes, so its sum does not depend on the strips.
+const BLOCK_PIXELS: u32 = 1024;
+const BLOCK_BYTES: u64 = 16 << 20;
+
+/// The workspace of a backward pass takes about this many bytes beside packed images and kept heads: strips get what weights and chains leave, and blocks
+/// these at least.
+const BACKWARD_BYTES: u64 = 54 << 20;
+const LEAST_BLOCK_BYTES: u64 = 2 << 20;
+
+/// The most samples of a strip in one offset group, where a pixel does not have more: what chains samples walks over all of them.
+const STRIP_SAMPLES: u32 = 40 << 10;
+
+/// A strip has as many blocks as take about this many bytes of columns, and no more than so many.
+const STRIP_BYTES: u64 = 10 << 20;
+const STRIP_BLOCKS: u64 = 64;
+
+/// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows. Where all of an image are kept,
+/// they and the lists of pixels take so many at most.
+const HEADS_BYTES: u64 = 8 << 20;
+const KEPT_HEADS_BYTES: u64 = 320 << 20;
+
+/// The most quads that one invocation adds up: shared/col2im.wgsl.
+const BLOCK_QUADS: usize = 4;
+const RUN_CHANNELS: u32 = 4 * BLOCK_QUADS as u32;
+
+/// Quads of one group and one offset group, four at most: first quad, offset group, first channel, 32 * group + channels.
+type BlockRun = [u32; 4];
+
+fn block_runs(quads: &[Quad], per_group: usize) -> Vec<BlockRun> {
+    let runs = same_quads(quads, per_group, BLOCK_QUADS).map(|(group, first, run)| {
+        let [channel, _, offset_group, _] = run[0];
+        [first, offset_group, channel, 32 * group + channels(run)]
+    });
+    runs.filter(|run| !run[3].is_multiple_of(32)).collect()
+}
+
+/// Per offset group: its first element further on, and how many; then the runs: first quad, channels, group, 0.
+fn sample_runs(quads: &[Quad], per_group: usize, offset_groups: u32) -> Vec<[u32; 4]> {
+    let runs: Vec<_> = same_quads(quads, per_group, RUN_QUADS as usize).collect();
+    let mut table = Vec::new();
+    for offset_group in 0..offset_groups {
+        let first = runs.partition_point(|(.., run)| run[0][2] < offset_group);
+        let count = runs.partition_point(|(.., run)| run[0][2] <= offset_group) - first;
+        table.push([offset_groups + first as u32, count as u32, 0, 0]);
+    }
+    table.extend(runs.iter().map(|(group, first, run)| [*first, channels(run), *group, 0]));
+    table
+}
+
+/// How the output pixels of a chunk come in strips, and these in blocks.
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks {
+    /// Whole images in a block; 0 where an image has several blocks.
+    pub(crate) images: u32,
+    pub(crate) pixels: u32,
+    /// Blocks in a strip.
+    strip: u32,
+    out_pixels: u32,
+}
+
+impl Blocks {
+    /// For a chunk of so many images, where an output pixel takes so many bytes of columns, of what else is made of it, and of what is widened,
+    /// and what is held beside packed images takes so many.
+    pub(crate) fn new(gpu: &Gpu, columns: &Columns, [pixel, other, wide]: [u64; 3], held: u64, chunk: u32) -> Self {
+        let out_pixels = columns.im2col.out_pixels();
+        let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
+        let largest = pixel.max(samples).max(other);
+        let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel);
+        let sampled = columns.deformation.map_or(u32::MAX, |_| (STRIP_SAMPLES / columns.im2col.taps()).max(1));
+        let most = most.min(columns.most_of_packed(gpu)).min(sampled.into()).max(1);
+        let held = held + HEADS_BYTES.min(columns.packed_bytes());
+        let left =
+            BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other + wide);
+        let block = (BLOCK_BYTES / pixel).min(left).min(BLOCK_PIXELS.into());
+        // Whole tiles of the matrix product.
+        let block = if block > 64 { block / 64 * 64 } else { block.max(1) }.min(most) as u32;
+        let images = (block / out_pixels).min(chunk);
+        let pixels = if images > 0 { images * out_pixels } else { block };
+        let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
+        let strip = by_bytes.min(most.min(left) / u64::from(pixels)).max(1) as u32;
+        // Strips end with chunks, and those of an image that has several blocks with the image.
+        let there_are = chunk.checked_div(images).unwrap_or(out_pixels.div_ceil(pixels));
+        Self { images, pixels, strip: strip.min(there_are), out_pixels }
+    }
+
+    /// The most images and pixels of a strip.
+    fn strip(self) -> [u32; 2] {
+        [(self.images * self.strip).max(1), self.strip_pixels()]
+    }
+
+    /// The most pixels of a strip.
+    pub(crate) fn strip_pixels(self) -> u32 {
+        self.pixels * self.strip
+    }
+
+    /// All blocks of so many images.
+    pub(crate) fn all(self, images: u32) -> u32 {
+        match self.images {
+            0 => images * self.out_pixels.div_ceil(self.pixels),
+            of_block => images.div_ceil(of_block),
+        }
+    }
+
+    pub(crate) fn strips(self, images: Range<u32>) -> impl Iterator<Item = Strip> {
+        strips(images, self.out_pixels, self.strip())
+    }
+}
+
+/// Where those go that are to be computed; a plain window has neither offset nor mask.
+pub(crate) type Gradients<'a> = DeformConv2dGradients<Destination<'a>>;
+
+/// Whether some of them depend on what the input holds.
+pub(crate) fn reads_input(gradients: &Gradients) -> bool {
+    gradients.offset.is_some() || gradients.mask.is_some() || gradients.weight.is_some()
+}
+
+/// The bytes of workspace that the gradient of an image takes, which is like the input: none where that holds f32.
+pub(crate) fn grad_input_bytes(im2col: &Im2colGeometry, input: &Tensor) -> u64 {
+    wide_bytes([input]) * u64::from(im2col.height) * u64::from(im2col.width)
+}
+
+/// What the backward pass of a window, plain or deformable, needs beside the forward's.
+pub(crate) struct ColumnsBackward {
+    block_runs: Vec<BlockRun>,
+    /// The most runs of an offset group.
+    sample_runs: u32,
+    block_table: Constant,
+    sample_table: Constant,
+}
+
+/// Scratch memory for a strip of a deformable window.
+struct Scratch {
+    samples: Quads,
+    cells: Tensor,
+    /// Where the gradient of the input is wanted.
+    chains: Option<Chains>,
+    gradients: Quads,
+}
+
+/// The chains that are made at once: those of some offset groups and of some rows of the input, in all images of a strip.
+struct Chains {
+    offset_groups: u32,
+    rows: u32,
+    followers: Tensor,
+    heads: Tensor,
+    kept: Option<KeptHeads>,
+}
+
+/// All heads of an image are kept, and kept empty between strips.
+struct KeptHeads {
+    /// How many from one piece of offset groups and rows to the next.
+    piece: u32,
+    /// The pixels near the samples of a piece, in lists of so many at most, four for each offset group, which take no more than its heads.
+    listed: u32,
+    touched: Tensor,
+    counts: Tensor,
+}
+
+impl Chains {
+    /// Workspace for strips of so many images and pixels at most. Strips of fewer images make the chains of no more offset groups and rows:
+    /// what these would need may be more than was taken.
+    fn workspace(
+        recorder: &mut Recorder,
+        columns: &Columns,
+        deformation: &Deformation,
+        [images, pixels]: [u32; 2],
+    ) -> Result<Self> {
+        let Im2colGeometry { height, width, .. } = columns.im2col;
+        let keeps = images == 1 && few_samples(recorder.gpu(), columns, deformation, pixels);
+        let budget = if keeps { u64::MAX } else { HEADS_BYTES };
+        let most = budget.min(bindable(recorder.gpu())) / (4 * u64::from(images));
+        let offset_groups = (most / cells(&columns.im2col, height)).clamp(1, deformation.offset_groups.into()) as u32;
+        let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
+        let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
+        let mut all_heads = heads as u32;
+        let mut kept = None;
+        if keeps {
+            // Filled up to what a binding may start at.
+            let piece = heads.next_multiple_of(64) as u32;
+            all_heads = piece * deformation.offset_groups.div_ceil(offset_groups) * height.div_ceil(rows);
+            let listed = (pixels * columns.im2col.taps()).min(rows.div_ceil(2) * width.div_ceil(2));
+            kept = Some(KeptHeads {
+                piece,
+                listed,
+                touched: recorder.workspace([offset_groups, 4, listed])?,
+                counts: recorder.workspace([offset_groups, 4])?,
+            });
+        }
+        Ok(Self {
+            offset_groups,
+            rows,
+            followers: recorder.workspace([pixels, deformation.points(&columns.im2col)])?,
+            heads: recorder.workspace([all_heads])?,
+            kept,
+        })
+    }
+}
+
+/// Whether strips of so many pixels have few samples beside the pixels of an image, and the heads of all its cells can be kept.
+fn few_samples(gpu: &Gpu, columns: &Columns, deformation: &Deformation, pixels: u32) -> bool {
+    let Im2colGeometry { height, width, .. } = columns.im2col;
+    let samples = u64::from(pixels) * u64::from(columns.im2col.taps());
+    // A sample is near four pixels.
+    let most_listed = 4 * samples;
+    let kept = 4 * (cells(&columns.im2col, height) + most_listed) * u64::from(deformation.offset_groups);
+    most_listed < u64::from(height) * u64::from(width)
+        && kept < KEPT_HEADS_BYTES.min(gpu.capabilities().limits.max_buffer_size / 2)
+}
+
+/// Planes of the input's gradient that are written together by a plain window: the channels of a run.
+fn planes_together(columns: &Columns) -> u32 {
+    RUN_CHANNELS.min(4 * columns.quads_per_group())
+}
+
+/// The cells that some rows of an image have neighbours in.
+fn cells(im2col: &Im2colGeometry, rows: u32) -> u64 {
+    (u64::from(rows) + 1) * (u64::from(im2col.width) + 1)
+}
+
+/// The samples of a strip: sample/parts/samples.wgsl.
+struct Samples<'a> {
+    deformation: &'a Deformation,
+    places: Part,
+    cells: Part,
+}
+
+impl ColumnsBackward {
+    pub(crate) fn new(gpu: &Gpu, columns: &Columns) -> Result<Self> {
+        match columns.deformation {
+            None => {
+                COL2IM.compile(gpu, columns.form)?;
+                let Im2colGeometry { height, width, .. } = columns.im2col;
+                strips::compile(gpu, planes_together(columns), height * width)?;
+            }
+            Some(_) => {
+                DEFORM_SAMPLES.compile(gpu, columns.form)?;
+                gpu.compile(&CHAIN_SAMPLES)?;
+                gpu.compile(&TOUCHED_PIXELS)?;
+                gpu.compile(&UNCHAIN_SAMPLES)?;
+                DEFORM_COL2IM.compile(gpu, columns.form)?;
+                DEFORM_COL2IM_TOUCHED.compile(gpu, columns.form)?;
+                sample_gradients::compile(gpu, columns.form)?;
+                SAMPLE_PLANES.compile(gpu, columns.form)?;
+            }
+        }
+        let (quads, per_group) = (&columns.packing.quads, columns.quads_per_group() as usize);
+        let block_runs = block_runs(quads, per_group);
+        let offset_groups = columns.deformation.map_or(1, |deformation| deformation.offset_groups);
+        let sample_runs = sample_runs(quads, per_group, offset_groups);
+        let block_table = quads::table(gpu, columns.form, "pliant block_runs", &block_runs)?;
+        let sample_table = quads::table(gpu, columns.form, "pliant sample_runs", &sample_runs)?;
+        let sample_runs = sample_runs[..offset_groups as usize].iter().map(|[_, runs, ..]| *runs).max().unwrap_or(0);
+        Ok(Self { block_runs, sample_runs, block_table, sample_table })
+    }
+}
+
+/// Images that are packed together, and the gradient of their input, where it is wanted.
+pub(crate) struct Chunk<'a> {
+    pub(crate) images: Range<u32>,
+    grad_input: Option<&'a StripPlanes>,
+}
+
+/// A backward pass of a window that is being recorded.
+pub(crate) struct Pass<'a> {
+    tables: &'a ColumnsBackward,
+    columns: &'a Columns,
+    sampler: &'a Sampler<'a>,
+    gradients: &'a Gradients<'a>,
+    scratch: Option<Scratch>,
+}
+
+impl<'a> Pass<'a> {
+    /// Takes the workspace that the largest strip needs.
+    pub(crate) fn new(
+        recorder: &mut Recorder,
+        tables: &'a ColumnsBackward,
+        columns: &'a Columns,
+        sampler: &'a Sampler<'a>,
+        gradients: &'a Gradients<'a>,
+        blocks: Blocks,
+    ) -> Result<Self> {
+        let scratch = columns.deformation.map(|deformation| {
+            let strip @ [_, pixels] = blocks.strip();
+            let points = deformation.points(&columns.im2col);
+            let chains =
+                gradients.input.map(|_| Chains::workspace(recorder, columns, &deformation, strip)).transpose()?;
+            // Next to nothing where it is not used.
+            let of_samples = u32::from(reads_input(gradients));
+            Ok(Scratch {
+                samples: Quads::workspace(recorder, columns.form, [1, pixels * points, 1])?,
+                cells: recorder.workspace([pixels, points])?,
+                chains,
+                gradients: Quads::workspace(recorder, columns.form, [1, of_samples * pixels * points, 1])?,
+            })
+        });
+        Ok(Self { tables, columns, sampler, gradients, scratch: scratch.transpose()? })
+    }
+
+    /// Has `record` do the strips of some images.
+    pub(crate) fn chunk(
+        &self,
+        recorder: &mut Recorder,
+        images: Range<u32>,
+        record: impl FnOnce(&mut Recorder, &Chunk) -> Result<()>,
+    ) -> Result<()> {
+        let Im2colGeometry { height, width, .. } = self.columns.im2col;
+        let Some(destination) = self.gradients.input else {
+            return record(recorder, &Chunk { images, grad_input: None });
+        };
+        let whole = Strip::whole(images.clone(), height * width);
+        StripPlanes::write(recorder, destination, &whole, 1, |recorder, grad_input| {
+            record(recorder, &Chunk { images, grad_input: Some(grad_input) })
+        })
+    }
+
+    /// Records the gradients that there are, of a strip of a chunk that is packed where a gradient needs it, from those of its columns:
+    /// (group, pixel, tap, quad).
+    ///
+    /// Where the gradient of the weight is wanted, and this says so, the columns are left in `kept`, or, where there is none, in the place of
+    /// their gradients.
+    pub(crate) fn strip(
+        &self,
+        recorder: &mut Recorder,
+        (chunk, packed): (&Chunk, &PackedImages),
+        strip: &Strip,
+        grad_columns: &Quads,
+        kept: Option<&Quads>,
+    ) -> Result<bool> {
+        let columns = self.columns;
+        let grad_columns = &grad_columns.part("columns")?;
+        let (Some(deformation), Some(scratch)) = (&columns.deformation, &self.scratch) else {
+            self.plain(recorder, chunk, strip, grad_columns)?;
+            return Ok(false);
+        };
+        let points = deformation.points(&columns.im2col) * strip.len();
+        let samples = Samples {
+            deformation,
+            places: scratch.samples.with_rows(points).part("offset")?,
+            cells: scratch.cells.part("offset", 0..points.into())?,
+        };
+        recorder.scratch(|recorder| {
+            let field = columns.field(recorder, self.sampler, strip)?;
+            let params = columns.window(&chunk.images, strip, &(0..0));
+            columns.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| {
+                let written = [&samples.cells, &samples.places];
+                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, columns.form, params, written, offsets))
+            })
+        })?;
+        self.deformed(recorder, &samples, chunk, strip, grad_columns, scratch)?;
+        let keep = self.gradients.weight.is_some() && packed.in_one();
+        if self.gradients.offset.is_some() || self.gradients.mask.is_some() || keep {
+            let of_samples = scratch.gradients.with_rows(points).part("offset")?;
+            let kept = kept.map(|kept| kept.part("columns")).transpose()?;
+            let kept = match &kept {
+                Some(kept) if keep => Kept::In(kept),
+                None if keep => Kept::InPlace,
+                _ => Kept::No,
+            };
+            self.of_samples(recorder, &samples, (chunk, packed), strip, [grad_columns, &of_samples], kept)?;
+            self.planes(recorder, deformation, strip, &of_samples)?;
+        }
+        Ok(keep)
+    }
+
+    /// The gradient of the input of a plain window.
+    fn plain(&self, recorder: &mut Recorder, chunk: &Chunk, strip: &Strip, grad_columns: &Part) -> Result<()> {
+        let Some(grad_input) = chunk.grad_input else { return Ok(()) };
+        let Self { columns, tables, .. } = *self;
+        let g @ Im2colGeometry { window, out_height, out_width, .. } = columns.im2col;
+        // What is not reached holds what it should already, but where an image is begun.
+        let one = strip.images.end - strip.images.start == 1;
+        let rows = if one && self.accumulates(strip) { g.rows_reached(&strip.pixels) } else { 0..g.height };
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let reached = rows.start * g.width..rows.end * g.width;
+        let [row_first, row_last] = match one {
+            true => [strip.pixels.start, strip.pixels.end - 1].map(|pixel| pixel / out_width),
+            false => [0, out_height - 1],
+        };
+        let common = col2im::Params {
+            width: g.width,
+            channels: g.channels,
+            strip_pixels: strip.len(),
+            taps: g.taps(),
+            quads_per_group: columns.quads_per_group(),
+            out_height,
+            out_width,
+            strip_first: strip.pixels.start,
+            row_first,
+            row_last,
+            kernel_width: window.kernel[1],
+            stride_y: window.stride[0],
+            stride_x: window.stride[1],
+            padding_top: window.padding[0],
+            padding_left: window.padding[1],
+            dilation_y: window.dilation[0],
+            dilation_x: window.dilation[1],
+            ..Default::default()
+        };
+        let looped = |tap_end| col2im::Params { tap_end, ..common }.iterations();
+        let some_taps = at_once(recorder.gpu(), g.taps(), looped);
+        let images = self.images_of(chunk, strip);
+        let together = planes_together(columns);
+        grad_input.within(recorder, &images, &reached, self.accumulates(strip), together, |recorder, grad_input| {
+            let mut tap_end = g.taps();
+            // Last to first, as within a piece.
+            while tap_end > 0 {
+                let tap_first = tap_end.saturating_sub(some_taps);
+                let all = [0..tables.block_runs.len() as u32, reached.clone()];
+                self.input_pieces((grad_input, 0), strip, all, &mut |piece, grad_input| {
+                    let params = col2im::Params {
+                        image_first: piece.images.start,
+                        images: piece.images.end - piece.images.start,
+                        pixel_first: piece.pixels.start,
+                        pixels: piece.pixels.end - piece.pixels.start,
+                        plane: piece.plane,
+                        run_first: piece.runs.start,
+                        runs: piece.runs.end - piece.runs.start,
+                        lane_first: piece.lanes.start,
+                        lane_end: piece.lanes.end,
+                        tap_first,
+                        tap_end,
+                        accumulate: (self.accumulates(strip) || tap_end < g.taps()).into(),
+                        ..common
+                    };
+                    let parts = [grad_columns, grad_input, &tables.block_table.part()];
+                    col2im::col2im(recorder, columns.form, params, parts)
+                })?;
+                tap_end = tap_first;
+            }
+            Ok(())
+        })
+    }
+
+    /// The gradient of the input of a deformable window: the samples of each cell in a chain, and each pixel adds up four of these.
+    ///
+    /// Where the samples of a strip are few beside the pixels of an image, all but the first chains of an image cost what follows from the samples:
+    /// heads are kept empty in between, and pixels without samples are not looked at.
+    fn deformed(
+        &self,
+        recorder: &mut Recorder,
+        samples: &Samples,
+        chunk: &Chunk,
+        strip: &Strip,
+        grad_columns: &Part,
+        scratch: &Scratch,
+    ) -> Result<()> {
+        let (Some(chains), Some(grad_input)) = (&scratch.chains, chunk.grad_input) else { return Ok(()) };
+        let Self { columns, tables, .. } = *self;
+        let Samples { deformation, places, cells: cells_of } = samples;
+        let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
+        let gpu = recorder.gpu().clone();
+        let images = strip.images.end - strip.images.start;
+        let rows = strip.len() * g.taps();
+        let image_rows = rows / images;
+        let followers = chains.followers.part("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
+        let of_groups = pieces(0..deformation.offset_groups, chains.offset_groups);
+        let all = of_groups.flat_map(|groups| pieces(0..height, chains.rows).map(move |band| (groups.clone(), band)));
+        for (index, (offset_groups, band)) in all.enumerate() {
+            let groups = offset_groups.end - offset_groups.start;
+            let run = |offset_group: u32| tables.block_runs.partition_point(|run| run[1] < offset_group) as u32;
+            let runs = run(offset_groups.start)..run(offset_groups.end);
+            let cell_first = band.start * (width + 1);
+            let cells = cells(&g, band.end - band.start) as u32;
+            let first = chains.kept.as_ref().map_or(0, |kept| index as u64 * u64::from(kept.piece));
+            let of_piece = first..first + u64::from(images) * u64::from(groups) * u64::from(cells);
+            let heads = chains.heads.part("input", of_piece)?;
+            let listed = chains.kept.as_ref().map_or(0, |kept| kept.listed);
+            let lists = chains.kept.as_ref().map(|KeptHeads { touched, counts, .. }| {
+                let lists = 4 * u64::from(groups);
+                Ok([counts.part("input", 0..lists)?, touched.part("input", 0..lists * u64::from(listed))?])
+            });
+            let lists = lists.transpose()?;
+            let table = tables.block_table.part();
+            let chain = |chained: Range<u32>| {
+                let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
+                chain_samples::Params {
+                    images,
+                    image_rows,
+                    rows,
+                    offset_group_first: offset_groups.start,
+                    offset_groups: groups,
+                    cell_first,
+                    cells,
+                    owned: chain_samples::owned(gpu.capabilities(), images * groups, cells, emptied),
+                    row_first: chained.start,
+                    row_end: chained.end,
+                    emptied: emptied.into(),
+                }
+            };
+            let common = deform_col2im::Params {
+                width,
+                channels,
+                strip_pixels: strip.len(),
+                taps: g.taps(),
+                quads_per_group: columns.quads_per_group(),
+                offset_group_first: offset_groups.start,
+                offset_groups: groups,
+                cell_first,
+                cells,
+                listed,
+                workers: workers(listed),
+                ..Default::default()
+            };
+            let chaining = |row_end| chain(0..row_end).iterations();
+            let adding = |chained| deform_col2im::Params { chained, ..common }.iterations();
+            let at_a_time = at_once(&gpu, image_rows, chaining).min(at_once(&gpu, image_rows, adding));
+            for chained in pieces(0..image_rows, at_a_time) {
+                let chain = chain(chained.clone());
+                chain_samples(recorder, chain, [cells_of, &followers, &heads])?;
+                let pixels = band.start * width..band.end * width;
+                let touched = lists.as_ref().filter(|_| chain.emptied != 0);
+                if let Some([counts, touched]) = touched {
+                    let params = touched_pixels::Params {
+                        rows,
+                        width,
+                        pixel_first: pixels.start,
+                        pixels: pixels.end - pixels.start,
+                        offset_group_first: offset_groups.start,
+                        offset_groups: groups,
+                        cell_first,
+                        cells,
+                        listed,
+                    };
+                    touched_pixels(recorder, params, [cells_of, &heads, counts, touched])?;
+                }
+                let all = [runs.clone(), pixels];
+                let before = self.images_of(chunk, strip).start;
+                self.input_pieces((grad_input, before), strip, all, &mut |piece, grad_input| {
+                    let params = deform_col2im::Params {
+                        image_first: piece.images.start,
+                        images: piece.images.end - piece.images.start,
+                        pixel_first: piece.pixels.start,
+                        pixels: piece.pixels.end - piece.pixels.start,
+                        plane: piece.plane,
+                        run_first: piece.runs.start,
+                        runs: piece.runs.end - piece.runs.start,
+                        lane_first: piece.lanes.start,
+                        lane_end: piece.lanes.end,
+                        chained: chained.end - chained.start,
+                        accumulate: (self.accumulates(strip) || chained.start > 0).into(),
+                        ..common
+                    };
+                    if let Some([counts, touched]) = touched {
+                        let parts = [grad_columns, grad_input, &table, places, &followers, &heads, counts, touched];
+                        return deform_col2im_touched(recorder, columns.form, params, parts);
+                    }
+                    let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
+                    deform_col2im::deform_col2im(recorder, columns.form, params, parts)
+                })?;
+                if let Some([counts, _]) = &lists {
+                    let params = unchain_samples::Params {
+                        images,
+                        image_rows,
+                        rows,
+                        offset_group_first: offset_groups.start,
+                        offset_groups: groups,
+                        cell_first,
+                        cells,
+                    };
+                    unchain_samples(recorder, params, [cells_of, &heads, counts])?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The images of a strip, counted over its chunk.
+    fn images_of(&self, chunk: &Chunk, strip: &Strip) -> Range<u32> {
+        strip.images.start - chunk.images.start..strip.images.end - chunk.images.start
+    }
+
+    /// Whether a strip adds to the gradient of the input: an image's first strip has nothing before it.
+    fn accumulates(&self, strip: &Strip) -> bool {
+        matches!(self.gradients.input, Some(Destination::Add(_))) || strip.pixels.start > 0
+    }
+
+    /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, the first of which is image `before` of the
+    /// gradient, in pieces that can be bound.
+    fn input_pieces(
+        &self,
+        (grad_input, before): (&StripPlanes, u32),
+        strip: &Strip,
+        [runs, pixels]: [Range<u32>; 2],
+        dispatch: &mut impl FnMut(InputPiece, &Part) -> Result<()>,
+    ) -> Result<()> {
+        let block_runs = &self.tables.block_runs;
+        let images = strip.images.end - strip.images.start;
+        in_pieces([0..images, runs, 0..RUN_CHANNELS, pixels], &mut |[images, runs, lanes, pixels]| {
+            let [.., first, _] = block_runs[runs.start as usize];
+            let [.., last, of_last] = block_runs[runs.end as usize - 1];
+            let last_channels = (of_last % 32).min(lanes.end);
+            // Of a run with fewer channels, the upper lanes are nothing.
+            if runs.end - runs.start == 1 && last_channels <= lanes.start {
+                return Ok(());
+            }
+            let channels = first + lanes.start..last + last_channels;
+            let elements = grad_input.elements(&(before + images.start..before + images.end), &channels, pixels);
+            let part = grad_input.tensor.part("grad_input", elements)?;
+            let piece = InputPiece {
+                images: images.clone(),
+                runs: runs.clone(),
+                pixels: pixels.clone(),
+                lanes: lanes.clone(),
+                plane: grad_input.plane,
+            };
+            dispatch(piece, &part)
+        })
+    }
+
+    /// The gradients of each sample's position and mask.
+    fn of_samples(
+        &self,
+        recorder: &mut Recorder,
+        samples: &Samples,
+        (chunk, packed): (&Chunk, &PackedImages),
+        strip: &Strip,
+        [grad_columns, gradients]: [&Part; 2],
+        kept: Kept,
+    ) -> Result<()> {
+        let Self { columns, tables, .. } = *self;
+        let Samples { deformation, places, cells } = samples;
+        let g @ Im2colGeometry { height, width, .. } = columns.im2col;
+        let bands = packed.bands().count();
+        let quads_per_group = columns.quads_per_group();
+        let looped = |runs| sample_gradients::Params { runs, quads_per_group, ..Default::default() }.iterations();
+        let some_runs = at_once(recorder.gpu(), tables.sample_runs, looped);
+        for (index, (band, packed)) in packed.bands().enumerate() {
+            for runs in pieces(0..tables.sample_runs, some_runs) {
+                let params = sample_gradients::Params {
+                    pixels: strip.len(),
+                    taps: g.taps(),
+                    image_pixels: strip.len() / (strip.images.end - strip.images.start),
+                    offset_groups: deformation.offset_groups,
+                    height,
+                    width,
+                    quads: columns.packing.quads.len() as u32,
+                    quads_per_group,
+                    band_first: columns.band_first(&chunk.images, strip, &band),
+                    band_pixels: band.end - band.start,
+                    border: border(deformation.border),
+                    edge_zero: (deformation.edge_derivative == EdgeDerivative::Zero).into(),
+                    accumulate: (index > 0 || runs.start > 0).into(),
+                    last: (index + 1 == bands && runs.end == tables.sample_runs).into(),
+                    run_first: runs.start,
+                    runs: runs.end - runs.start,
+                };
+                let table = tables.sample_table.part();
+                let parts = [grad_columns, &packed.part("input")?, &table, places, cells, gradients];
+                sample_gradients::sample_gradients(recorder, columns.form, params, parts, kept)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the samples' gradients into the tensors that they belong to.
+    fn planes(
+        &self,
+        recorder: &mut Recorder,
+        deformation: &Deformation,
+        strip: &Strip,
+        of_samples: &Part,
+    ) -> Result<()> {
+        let (g, gradients) = (&self.columns.im2col, self.gradients);
+        let (layout, points, out_pixels) = (deformation.offset_layout, deformation.points(g), g.out_pixels());
+        let [dy, dx] = layout.offset_planes(points);
+        let mask_planes = (2, layout.mask_planes(points));
+        let [of_offset, of_mask]: [&[_]; 2] = if layout.holds_mask() {
+            [&[(0, dy), (1, dx), mask_planes], &[]]
+        } else {
+            [&[(0, dy), (1, dx)], &[mask_planes]]
+        };
+        let images = 0..strip.images.end - strip.images.start;
+        let pixels = strip.image_pixels();
+        for (destination, components) in [(gradients.offset, of_offset), (gradients.mask, of_mask)] {
+            let Some(destination) = destination else { continue };
+            StripPlanes::write(recorder, destination, strip, 1, |recorder, gradient| {
+                components.iter().try_for_each(|&(component, planes)| {
+                    let all = 0..points;
+                    in_pieces([all], &mut |[points]| {
+                        let elements = gradient.elements(&images, &planes.of(points), &pixels);
+                        let params = sample_planes::Params {
+                            component,
+                            pixel_first: strip.pixels.start,
+                            pixels: strip.len(),
+                            out_pixels,
+                            taps: g.taps(),
+                            point_first: points.start,
+                            points: points.end - points.start,
+                            origin: pixels.start,
+                            batch: planes.batch * gradient.plane,
+                            step: planes.step * gradient.plane,
+                            accumulate: matches!(destination, Destination::Add(_)).into(),
+                            ..Default::default()
+                        };
+                        let part = gradient.tensor.part("grad_offset", elements)?;
+                        sample_planes(recorder, self.columns.form, params, [of_samples, &part])
+                    })
+                })
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// A part of the input of a strip.
+struct InputPiece {
+    /// Counted over the strip.
+    images: Range<u32>,
+    runs: Range<u32>,
+    pixels: Range<u32>,
+    /// Channels of a run, where there is one.
+    lanes: Range<u32>,
+    /// Pixels of a plane of what is bound.
+    plane: u32,
+}

@@ -1,0 +1,11 @@
+pub(crate) mod channels_last;
+pub(crate) mod columns;
+pub(crate) mod columns_backward;
+pub(crate) mod conv2d;
+pub(crate) mod deform_conv2d;
+pub(crate) mod deform_im2col;
+pub(crate) mod im2col;
+pub(crate) mod quads;
+pub(crate) mod strategy;
+pub(crate) mod strips;
+pub(crate) mod weight;

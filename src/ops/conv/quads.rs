@@ -1,0 +1,134 @@
+//! Matrices in quads along their rows, in workspace that kernels share.
+
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::gpu::{Constant, Gpu, Image, Part, Recorder, Tensor};
+use crate::kernels::form::{Form, panel_places};
+use crate::ops::matmul::matmul::{Elements, Matrix, Operand, Output, Panels};
+use crate::ops::plan::bindable;
+
+/// A batch of matrices of f32. In panels its rows are filled up to whole ones.
+#[derive(Debug, Clone)]
+pub(crate) struct Quads {
+    memory: Memory,
+    batch: u32,
+    rows: u32,
+    /// Quads of a row.
+    quads: u32,
+}
+
+#[derive(Debug, Clone)]
+enum Memory {
+    Rows(Tensor),
+    Panels(Image),
+}
+
+/// The form that a device wants for matrices, the largest of so many bytes, rows filled up, where it binds so many bytes of a buffer at once.
+pub(crate) fn form(gpu: &Gpu, largest: u64, bound: u64) -> Form {
+    let fits = largest <= Image::most_bytes(gpu) && bound <= bindable(gpu);
+    if gpu.capabilities().images() && fits { Form::Panels } else { Form::Rows }
+}
+
+/// A table for kernels with workspace of this form: shared/rows/table.wgsl, shared/panels/table.wgsl.
+pub(crate) fn table(gpu: &Gpu, form: Form, label: &str, entries: &[[u32; 4]]) -> Result<Constant> {
+    match form {
+        Form::Rows => Constant::buffer(gpu, label, entries),
+        Form::Panels => Constant::image(gpu, label, entries),
+    }
+}
+
+impl Quads {
+    /// Workspace of the op that is being recorded.
+    pub(crate) fn workspace(recorder: &mut Recorder, form: Form, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
+        let memory = match form {
+            Form::Rows => Memory::Rows(recorder.workspace([batch, rows, quads, 4])?),
+            Form::Panels => Memory::Panels(recorder.image(u64::from(batch) * panel_places(rows, quads))?),
+        };
+        Ok(Self { memory, batch, rows, quads })
+    }
+
+    /// Memory of their own.
+    pub(crate) fn new(gpu: &Gpu, form: Form, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
+        let memory = match form {
+            Form::Rows => Memory::Rows(Tensor::new(gpu, [batch, rows, quads, 4], DType::F32)?),
+            Form::Panels => Memory::Panels(Image::new(gpu, u64::from(batch) * panel_places(rows, quads))?),
+        };
+        Ok(Self { memory, batch, rows, quads })
+    }
+
+    /// The same memory for matrices of fewer rows.
+    pub(crate) fn with_rows(&self, rows: u32) -> Self {
+        debug_assert!(rows <= self.rows, "{rows} of {} rows", self.rows);
+        Self { rows, ..self.clone() }
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        match &self.memory {
+            Memory::Rows(_) => Form::Rows,
+            Memory::Panels(_) => Form::Panels,
+        }
+    }
+
+    /// All of it, as a binding.
+    pub(crate) fn part(&self, argument: &'static str) -> Result<Part> {
+        let rows = u64::from(self.batch) * u64::from(self.rows);
+        self.rows_part(argument, 0..rows)
+    }
+
+    /// Some rows, counted over the batch; of panels all.
+    pub(crate) fn rows_part(&self, argument: &'static str, rows: std::ops::Range<u64>) -> Result<Part> {
+        debug_assert!(rows.end <= u64::from(self.batch) * u64::from(self.rows), "{argument}: {rows:?} of {self:?}");
+        let row = 4 * u64::from(self.quads);
+        match &self.memory {
+            Memory::Rows(tensor) => tensor.part(argument, rows.start * row..rows.end * row),
+            Memory::Panels(image) => Ok(image.part()),
+        }
+    }
+
+    /// As an operand of a product whose vectors are the rows.
+    pub(crate) fn along(&self, argument: &'static str) -> Operand<'_> {
+        self.operand(argument, false)
+    }
+
+    /// As an operand whose depth goes down the rows.
+    pub(crate) fn across(&self, argument: &'static str) -> Operand<'_> {
+        self.operand(argument, true)
+    }
+
+    /// As the output of a product.
+    pub(crate) fn output(&self) -> Output<'_> {
+        let row = 4 * self.quads;
+        match self.along("columns") {
+            Operand::Matrix(Matrix { tensor, first, batch, vector, .. }) => Output::Elements(Elements {
+                tensor,
+                first,
+                batch,
+                row: vector,
+                column_first: 0,
+                block: row,
+                block_stride: 0,
+            }),
+            Operand::Panels(panels) => Output::Panels(panels),
+        }
+    }
+
+    fn operand(&self, argument: &'static str, across: bool) -> Operand<'_> {
+        match &self.memory {
+            Memory::Rows(tensor) => {
+                let row = 4 * u64::from(self.quads);
+                let (vector, depth) = if across { (1, row) } else { (row, 1) };
+                let batch = u64::from(self.rows) * row;
+                Operand::Matrix(Matrix { argument, tensor, first: 0, batch, vector, depth })
+            }
+            Memory::Panels(image) => Operand::Panels(Panels {
+                image: image.clone(),
+                first: 0,
+                batch: panel_places(self.rows, self.quads),
+                row: 0,
+                quad: 0,
+                quads: self.quads,
+                across,
+            }),
+        }
+    }
+}

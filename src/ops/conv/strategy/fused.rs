@@ -1,0 +1,497 @@
+//! Convolution without columns in memory: pack the images channels last, and have each workgroup sample what its tile of the output needs.
+
+use std::ops::Range;
+
+use super::rule::Strategy;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::geometry::{Conv2dGeometry, Deformation};
+use crate::gpu::{Gpu, Part, Recorder, Tensor};
+use crate::kernels::conv::columns::{self, ColumnsLayout};
+use crate::kernels::conv::fused::{self, Dispatch, Steps, tile_work};
+use crate::kernels::conv::fused_cooperative::{self, Matrices, fused_cooperative};
+use crate::kernels::conv::fused_direct::{self, fused_direct};
+use crate::kernels::conv::fused_tile::{self, Tile, fused_tile};
+use crate::kernels::conv::fused_weight::{self, FUSED_WEIGHT, fused_weight};
+use crate::kernels::form::Form;
+use crate::kernels::movement::convert::CONVERT;
+use crate::kernels::reduce::segment_sums::SEGMENT_SUMS;
+use crate::ops::conv::columns::{Columns, Field, PackedImages, Sampler};
+use crate::ops::conv::strips::{Strip, StripPlanes, strips, wide_bytes};
+use crate::ops::conv::weight::{Packed, PackedWeight, Packing, Weight};
+use crate::ops::plan::rounded;
+use crate::ops::plan::{at_once, bindable, in_pieces, pieces};
+use crate::ops::reduce::sums::Sums;
+use crate::shape::Shape;
+
+/// Workgroups that keep a large device busy: about four for each of its 132 cores.
+const BUSY: u64 = 512;
+
+/// The least terms of a split: below it, what is summed behind it costs more than the split gains.
+const LEAST_TERMS: u32 = 32;
+
+/// With the packed weight, strips of what is widened, offset, mask and output, take about this many bytes, and these at least.
+const FORWARD_BYTES: u64 = 13 << 20;
+const LEAST_STRIP_BYTES: u64 = 2 << 20;
+
+/// The most bytes of workspace for the packed weight and the sums of splits.
+const SPLIT_BYTES: u64 = 16_000_000;
+
+/// The most terms that a kernel does at a time. Where terms are cut they are cut at multiples of it.
+const STEP: u32 = 4;
+
+/// Which kernel does a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    /// Groups of few rows.
+    Direct,
+    Tiles(Tile),
+    Cooperative(Matrices),
+}
+
+impl Family {
+    /// All those of `Strategy::Fused`.
+    const FUSED: [Self; 4] =
+        [Self::Direct, Self::Tiles(Tile::Rows32), Self::Tiles(Tile::Rows64), Self::Tiles(Tile::Rows128)];
+
+    /// By the rows of a group, and whether the wide tile leaves enough workgroups.
+    fn of(geometry: &Conv2dGeometry) -> Self {
+        let rows = geometry.group_out_channels();
+        let wide = Self::Tiles(Tile::Rows128);
+        match rows {
+            0..=8 => Self::Direct,
+            9..=32 => Self::Tiles(Tile::Rows32),
+            _ if rows.div_ceil(64).is_multiple_of(2) && wide.workgroups(geometry) >= BUSY / 2 => wide,
+            _ => Self::Tiles(Tile::Rows64),
+        }
+    }
+
+    fn strategy(self) -> Strategy {
+        match self {
+            Self::Direct | Self::Tiles(_) => Strategy::Fused,
+            Self::Cooperative(_) => Strategy::FusedCooperative,
+        }
+    }
+
+    fn compile(self, gpu: &Gpu, deformable: bool) -> Result<()> {
+        match self {
+            Self::Direct => fused_direct::compile(gpu, deformable),
+            Self::Tiles(tile) => fused_tile::compile(gpu, tile, deformable),
+            Self::Cooperative(matrices) => fused_cooperative::compile(gpu, matrices, deformable),
+        }
+    }
+
+    fn record(self, recorder: &mut Recorder, dispatch: &Dispatch) -> Result<()> {
+        match self {
+            Self::Direct => fused_direct(recorder, dispatch),
+            Self::Tiles(tile) => fused_tile(recorder, tile, dispatch),
+            Self::Cooperative(matrices) => fused_cooperative(recorder, matrices, dispatch),
+        }
+    }
+
+    /// Rows and pixels that a workgroup does.
+    fn tile(self) -> [u32; 2] {
+        match self {
+            Self::Direct => fused_direct::TILE,
+            Self::Tiles(tile) => tile.extents(),
+            Self::Cooperative(matrices) => matrices.tile(),
+        }
+    }
+
+    /// How its kernel loops.
+    fn steps(self) -> Steps {
+        match self {
+            Self::Direct => fused_direct::steps(),
+            Self::Tiles(tile) => tile.steps(),
+            Self::Cooperative(matrices) => matrices.steps(),
+        }
+    }
+
+    /// What it reads the weight as, and the rows that it reads together: where rows are cut they are cut at multiples of it.
+    fn weight(self) -> (DType, u32) {
+        match self {
+            Self::Direct | Self::Tiles(_) => (DType::F32, 4),
+            Self::Cooperative(matrices) => (DType::F16, matrices.tile()[0]),
+        }
+    }
+
+    /// Workgroups of a whole convolution.
+    fn workgroups(self, geometry: &Conv2dGeometry) -> u64 {
+        let [rows, pixels] = self.tile().map(u64::from);
+        let all = u64::from(geometry.im2col.batch) * u64::from(geometry.im2col.out_pixels());
+        u64::from(geometry.groups) * u64::from(geometry.group_out_channels()).div_ceil(rows) * all.div_ceil(pixels)
+    }
+}
+
+/// Compiles what any convolution without columns may need on this device.
+pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
+    let cooperative = Matrices::of(gpu.capabilities()).map(Family::Cooperative);
+    for family in Family::FUSED.into_iter().chain(cooperative) {
+        family.compile(gpu, false)?;
+        family.compile(gpu, true)?;
+    }
+    Ok(())
+}
+
+/// A convolution, plain or deformable, without columns.
+pub(crate) struct FusedConvolution {
+    geometry: Conv2dGeometry,
+    columns: Columns,
+    packing: Packing,
+    family: Family,
+    splits: u32,
+}
+
+impl FusedConvolution {
+    /// In f32.
+    pub(crate) fn new(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
+        dtypes: [DType; 2],
+    ) -> Result<Self> {
+        Self::with_family(gpu, geometry, deformation, dtypes, Family::of(&geometry))
+    }
+
+    /// By cooperative matrices, for data of 16 bits.
+    pub(crate) fn cooperative(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
+        dtypes @ [data, _]: [DType; 2],
+    ) -> Result<Self> {
+        if data == DType::F32 {
+            let message = "input holds f32; cooperative matrices multiply f16, and serve data of 16 bits only";
+            return Err(Error::Unsupported(message.to_string()));
+        }
+        let Some(matrices) = Matrices::of(gpu.capabilities()) else {
+            let message = format!(
+                "{gpu:?} has not enabled cooperative matrices of 8 x 8 or 16 x 16 f16 with sums in f32, in subgroups of a \
+                 fixed size: see GpuOptions::cooperative_matrices"
+            );
+            return Err(Error::Unsupported(message));
+        };
+        Self::with_family(gpu, geometry, deformation, dtypes, Family::Cooperative(matrices))
+    }
+
+    fn with_family(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
+        [data, weight]: [DType; 2],
+        family: Family,
+    ) -> Result<Self> {
+        let layout = (ColumnsLayout::Quads, Form::Rows);
+        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
+        gpu.compile(FUSED_WEIGHT.of(weight))?;
+        family.compile(gpu, deformation.is_some())?;
+        if family.weight().0 != DType::F32 {
+            gpu.compile(&CONVERT)?;
+        }
+        let packing = Packing::new(family.strategy(), Form::Rows, &geometry, deformation.as_ref());
+        let mut convolution = Self { geometry, columns, packing, family, splits: 1 };
+        convolution.splits = convolution.splits(gpu, data);
+        if convolution.splits > 1 {
+            gpu.compile(SEGMENT_SUMS.of(DType::F32))?;
+        }
+        Ok(convolution)
+    }
+
+    pub(crate) fn strategy(&self) -> Strategy {
+        self.family.strategy()
+    }
+
+    /// Into how many parts the terms are split: one, but where the tiles are too few to keep a device busy.
+    fn splits(&self, gpu: &Gpu, data: DType) -> u32 {
+        if self.weight_pieces(gpu).len() > 1 {
+            return 1;
+        }
+        let output_bytes = 4 * self.geometry.output_shape().elements().max(1);
+        // Before an output of 16 bits is rounded, it is a sum in f32.
+        let outputs = bindable(gpu).min(SPLIT_BYTES.saturating_sub(self.weight_bytes())) / output_bytes;
+        let most = [
+            BUSY / self.family.workgroups(&self.geometry).max(1),
+            u64::from(self.terms() / LEAST_TERMS),
+            outputs.saturating_sub((data != DType::F32).into()),
+        ];
+        let splits = most.into_iter().min().unwrap_or(1).max(1) as u32;
+        self.terms().div_ceil(self.split_terms(splits))
+    }
+
+    /// The terms of a split, where there are so many.
+    fn split_terms(&self, splits: u32) -> u32 {
+        self.terms().div_ceil(splits).next_multiple_of(STEP)
+    }
+
+    /// Quads of channels, times taps, of a group.
+    fn terms(&self) -> u32 {
+        self.geometry.im2col.taps() * self.columns.quads_per_group()
+    }
+
+    /// Terms of a group in the packed weight: whole steps.
+    fn packed_terms(&self) -> u32 {
+        self.terms().next_multiple_of(STEP)
+    }
+
+    /// Rows of a group in the packed weight.
+    fn packed_rows(&self) -> u32 {
+        let (_, together) = self.family.weight();
+        self.geometry.group_out_channels().next_multiple_of(together)
+    }
+
+    /// Elements of one term of the packed weight.
+    fn term_elements(&self) -> u64 {
+        4 * u64::from(self.packed_rows())
+    }
+
+    fn packed_shape(&self) -> Shape {
+        [self.geometry.groups, self.packed_terms(), 4, self.packed_rows()].into()
+    }
+
+    /// Bytes of the packed weight in f32.
+    fn weight_bytes(&self) -> u64 {
+        4 * self.packed_shape().elements()
+    }
+
+    /// Elements of some terms of some groups of the packed weight: those of one group, or all.
+    fn packed_elements(&self, groups: &Range<u32>, terms: &Range<u32>) -> Range<u64> {
+        let element = |group: u32, term: u32| {
+            (u64::from(group) * u64::from(self.packed_terms()) + u64::from(term)) * self.term_elements()
+        };
+        element(groups.start, terms.start)..element(groups.end - 1, terms.end)
+    }
+
+    /// Records the packing of a weight into a tensor of its own.
+    pub(crate) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+        let packed = Tensor::new(recorder.gpu(), self.packed_shape(), self.family.weight().0)?;
+        recorder.op(|recorder| self.pack_into(recorder, weight, &packed))?;
+        let gpu = recorder.gpu().clone();
+        Ok(PackedWeight { gpu, spec: weight.spec(), packing: self.packing, packed: Packed::Tensor(packed) })
+    }
+
+    /// The packed weight: given so, or packed now, into workspace.
+    pub(crate) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Packed> {
+        match weight {
+            Weight::Plain(plain) => {
+                let space = recorder.workspace(self.packed_shape())?;
+                let (dtype, _) = self.family.weight();
+                let packed = space.viewed(self.packed_shape(), dtype);
+                self.pack_into(recorder, plain, &packed)?;
+                Ok(Packed::Tensor(packed))
+            }
+            Weight::Packed(packed) => packed.packed_for(self.packing),
+        }
+    }
+
+    fn pack_into(&self, recorder: &mut Recorder, weight: &Tensor, packed: &Tensor) -> Result<()> {
+        recorder
+            .scratch(|recorder| rounded(recorder, packed, |recorder, packed| self.pack_f32(recorder, weight, packed)))
+    }
+
+    fn pack_f32(&self, recorder: &mut Recorder, weight: &Tensor, packed: &Tensor) -> Result<()> {
+        let (g, group_rows, dtype) = (&self.geometry, self.geometry.group_out_channels(), weight.dtype());
+        let row = u64::from(g.group_channels()) * u64::from(g.im2col.taps());
+        let all = [0..g.groups, 0..self.packed_rows() / 4, 0..self.packed_terms()];
+        in_pieces(all, &mut |[groups, quads, terms]| {
+            // A binding shows something, even where all rows are beyond the output channels.
+            let first = groups.start * group_rows + (4 * quads.start).min(group_rows - 1);
+            let end = ((groups.end - 1) * group_rows + group_rows.min(4 * quads.end)).max(first + 1);
+            let params = fused_weight::Params {
+                group_first: groups.start,
+                groups: groups.end - groups.start,
+                term_first: terms.start,
+                term_count: terms.end - terms.start,
+                terms: self.packed_terms(),
+                row_first: 4 * quads.start,
+                row_quads: quads.end - quads.start,
+                packed_rows: self.packed_rows(),
+                group_rows,
+                group_channels: g.group_channels(),
+                taps: g.im2col.taps(),
+                quads_per_group: self.columns.quads_per_group(),
+                out_channel_first: first,
+                ..Default::default()
+            };
+            recorder.gpu().capabilities().check_elements("weight", params.elements())?;
+            let weight = weight.part("weight", u64::from(first) * row..u64::from(end) * row)?;
+            let packed = packed.part("weight", self.packed_elements(groups, terms))?;
+            fused_weight(recorder, dtype, params, [&weight, &self.columns.channel_quads(), &packed])
+        })
+    }
+
+    /// Records the convolution with a packed weight.
+    pub(crate) fn forward(
+        &self,
+        recorder: &mut Recorder,
+        sampler: &Sampler,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        output: &Tensor,
+    ) -> Result<()> {
+        let im2col = &self.geometry.im2col;
+        if im2col.batch == 0 {
+            return Ok(());
+        }
+        if self.splits == 1 {
+            return self.strips(recorder, sampler, weight, bias, output);
+        }
+        let [batch, _, height, width] = *output.shape().extents() else { return Ok(()) };
+        let partial = recorder.workspace([self.splits * batch, self.geometry.out_channels, height, width])?;
+        self.strips(recorder, sampler, weight, bias, &partial)?;
+        let columns = output.shape().elements() as u32;
+        let sums = Sums { planes: 1, pixels: self.splits, columns, scale: 1.0, accumulate: false };
+        rounded(recorder, output, |recorder, output| sums.record(recorder, &partial, output))
+    }
+
+    /// Records it strip by strip, into the output or those of the splits, one behind another.
+    fn strips(
+        &self,
+        recorder: &mut Recorder,
+        sampler: &Sampler,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        output: &Tensor,
+    ) -> Result<()> {
+        let gpu = recorder.gpu().clone();
+        let im2col = &self.geometry.im2col;
+        let (chunk, blocks) = (self.images_per_chunk(&gpu), self.packed_rows() / self.family.weight().1);
+        let wide = wide_bytes([sampler.offset, sampler.mask, Some(output)].into_iter().flatten());
+        let bytes = FORWARD_BYTES.saturating_sub(self.weight_bytes()).max(LEAST_STRIP_BYTES);
+        let pixels = (bytes / wide.max(1)).clamp(1, u32::MAX.into()) as u32;
+        let most = [(pixels / im2col.out_pixels()).max(1), pixels];
+        let mut packed = self.columns.packed(recorder, chunk, im2col.out_pixels())?;
+        for images in pieces(0..im2col.batch, chunk) {
+            for strip in strips(images.clone(), im2col.out_pixels(), most) {
+                self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
+                StripPlanes::write(recorder, output.into(), &strip, 1, |recorder, output| {
+                    let field = self.columns.field(recorder, sampler, &strip)?;
+                    let (packed, chunk, strip, field) = (&packed, &images, &strip, field.as_ref());
+                    let call = Call { convolution: self, packed, chunk, strip, field, weight, bias, output };
+                    for (groups, terms) in self.weight_pieces(&gpu) {
+                        for pixels in pieces(strip.pixels.clone(), self.strip_pixels(&gpu, &groups, &terms)) {
+                            in_pieces([groups.clone(), 0..blocks, pixels], &mut |piece| {
+                                call.record(recorder, &terms, piece)
+                            })?;
+                        }
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Images that are packed together, and whose outputs are bound together where there are several.
+    fn images_per_chunk(&self, gpu: &Gpu) -> u32 {
+        let image = 4 * u64::from(self.geometry.out_channels) * u64::from(self.geometry.im2col.out_pixels());
+        let by_output = (bindable(gpu) / image).clamp(1, u32::MAX.into()) as u32;
+        self.columns.images_per_chunk(gpu, 0).min(by_output)
+    }
+
+    /// Groups and their terms, in pieces of which the weight can be bound and the loops end: all terms of some groups, or some of one.
+    fn weight_pieces(&self, gpu: &Gpu) -> Vec<(Range<u32>, Range<u32>)> {
+        let (groups, all) = (self.geometry.groups, self.packed_terms());
+        let (dtype, _) = self.family.weight();
+        let looped = at_once(gpu, all, |terms| self.family.steps().iterations(terms));
+        let most = (bindable(gpu) / dtype.size() / self.term_elements()).clamp(STEP.into(), (u32::MAX - STEP).into());
+        if looped == all && most >= all.into() {
+            return pieces(0..groups, most as u32 / all).map(|groups| (groups, 0..all)).collect();
+        }
+        let terms = (most as u32).min(looped) / STEP * STEP;
+        let of_group = |group| pieces(0..all, terms).map(move |terms| (group..group + 1, terms));
+        (0..groups).flat_map(of_group).collect()
+    }
+
+    /// Output pixels that a dispatch should do at most, in whole tiles.
+    fn strip_pixels(&self, gpu: &Gpu, groups: &Range<u32>, terms: &Range<u32>) -> u32 {
+        let tile = self.family.tile();
+        let rows =
+            u64::from(groups.end - groups.start) * u64::from(self.geometry.group_out_channels().div_ceil(tile[0]));
+        let work = rows * tile_work(gpu.capabilities(), tile, terms.end - terms.start);
+        let tiles = (gpu.capabilities().work_per_dispatch() / work).clamp(1, (u32::MAX / tile[1]).into());
+        tiles as u32 * tile[1]
+    }
+}
+
+/// What the dispatches of a strip have in common.
+struct Call<'a> {
+    convolution: &'a FusedConvolution,
+    packed: &'a PackedImages,
+    /// The images that are packed.
+    chunk: &'a Range<u32>,
+    strip: &'a Strip,
+    field: Option<&'a Field>,
+    weight: &'a Tensor,
+    bias: Option<&'a Tensor>,
+    /// That of the convolution, or those of its splits.
+    output: &'a StripPlanes,
+}
+
+impl Call<'_> {
+    /// Records some groups, blocks of their rows, and some pixels of the strip, of some terms: band by band of the images, and in as many pieces
+    /// as the offset needs to be bound. All but the first add to it.
+    fn record(
+        &self,
+        recorder: &mut Recorder,
+        terms: &Range<u32>,
+        [groups, blocks, pixels]: &[Range<u32>; 3],
+    ) -> Result<()> {
+        let &Self { convolution, packed, chunk, strip, field, weight, bias, .. } = self;
+        let (g, of_images) = (&convolution.geometry, &convolution.columns);
+        let group_rows = g.group_out_channels();
+        let (_, together) = convolution.family.weight();
+        let rows = together * blocks.start..group_rows.min(together * blocks.end);
+        let (output, output_first) = self.output_part(groups, &rows, pixels)?;
+        let weight = weight.part("weight", convolution.packed_elements(groups, terms))?;
+        let channels = u64::from(groups.start * group_rows)..u64::from(groups.end * group_rows);
+        let bias = bias.map(|bias| bias.part("bias", channels)).transpose()?;
+        let quads = of_images.channel_quads();
+        let params = fused::Params {
+            group_first: groups.start,
+            groups: groups.end - groups.start,
+            row_first: rows.start,
+            rows: rows.end - rows.start,
+            group_rows,
+            term_first: terms.start,
+            term_end: terms.end.min(convolution.terms()),
+            split_terms: convolution.split_terms(convolution.splits),
+            splits: convolution.splits,
+            weight_group: (u64::from(convolution.packed_terms()) * convolution.term_elements()) as u32,
+            weight_row: convolution.packed_rows(),
+            output_first,
+            output_plane: self.output.plane,
+            output_image: g.out_channels * self.output.plane,
+            output_split: g.output_shape().elements() as u32,
+            ..Default::default()
+        };
+        for (index, (band, packed)) in packed.bands().enumerate() {
+            let packed = packed.part("input")?;
+            let window = columns::Params {
+                pixel_first: pixels.start,
+                pixels: pixels.end - pixels.start,
+                ..of_images.window(chunk, strip, &band)
+            };
+            of_images.with_offsets(field, strip, window, &mut |window, offsets| {
+                let first = terms.start == 0 && index == 0 && window.point_first == 0;
+                let window = columns::Params { accumulate: (!first).into(), ..window };
+                let params = fused::Params { biased: (first && bias.is_some()).into(), ..params };
+                let parts = [&packed, &weight, &quads, bias.as_ref().unwrap_or(&weight), &output];
+                convolution.family.record(recorder, &Dispatch { window, params, parts, offsets })
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The output's part of a piece, and where pixel 0 of its first row would lie in it, wrapping. Of several images all pixels are bound.
+    fn output_part(&self, groups: &Range<u32>, rows: &Range<u32>, pixels: &Range<u32>) -> Result<(Part, u32)> {
+        let g = &self.convolution.geometry;
+        let images = 0..self.strip.images.end - self.strip.images.start;
+        let pixels = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
+        let channel = |group: u32, row: u32| group * g.group_out_channels() + row;
+        let channels = channel(groups.start, rows.start)..channel(groups.end - 1, rows.end);
+        let Range { start, end } = self.output.elements(&images, &channels, &pixels);
+        let splits = u64::from(self.convolution.splits - 1) * g.output_shape().elements();
+        let part = self.output.tensor.part("output", start..end + splits)?;
+        Ok((part, pixels.start.wrapping_neg()))
+    }
+}

@@ -1,0 +1,430 @@
+//! Convolution by columns: pack the images channels last, and for each strip of output pixels make the columns and multiply; or, where there are
+//! few output channels, neither.
+
+use std::ops::Range;
+
+use super::rule::Strategy;
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
+use crate::gpu::{Gpu, Kernel, Loops, Part, Recorder, Tensor};
+use crate::kernels::conv::columns::ColumnsLayout;
+use crate::kernels::conv::conv2d_direct::{self, CONV2D_DIRECT};
+use crate::kernels::conv::pack_weight;
+use crate::kernels::form::Form;
+use crate::ops::conv::columns::{Columns, PackedImages, Sampler, form};
+use crate::ops::conv::quads::Quads;
+use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
+use crate::ops::conv::weight::{Packed, PackedWeight, Packing, Weight};
+use crate::ops::matmul::matmul::{self, Elements, Output, Product};
+use crate::ops::plan::Destination;
+use crate::ops::plan::{in_pieces, pieces};
+
+/// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
+/// take FORWARD_BYTES, but a tile of the product is filled.
+const STRIP_BYTES: u64 = 10 << 20;
+const FORWARD_BYTES: u64 = 13 << 20;
+
+/// Compiles what a plan of one pixel does not.
+pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
+    if !gpu.capabilities().images() {
+        return Ok(());
+    }
+    CONV2D_DIRECT.iter().try_for_each(|kernel| gpu.compile(kernel))
+}
+
+/// A convolution, plain or deformable, by columns.
+pub(in crate::ops) struct Im2colConvolution {
+    pub(crate) geometry: Conv2dGeometry,
+    pub(crate) columns: Columns,
+    packing: Packing,
+    /// Whether it is another's, from its output back to its input, and has the weight of that one.
+    transposed: bool,
+}
+
+impl Im2colConvolution {
+    /// For data and a weight that are stored so.
+    pub(in crate::ops) fn new(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
+        dtypes: [DType; 2],
+    ) -> Result<Self> {
+        let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
+        convolution.columns.compile(gpu)?;
+        matmul::compile(gpu)?;
+        Ok(convolution)
+    }
+
+    /// The gradient of its input as a convolution of the gradient of its output, where that needs no columns.
+    pub(crate) fn transposed(&self, gpu: &Gpu, dtypes: [DType; 2]) -> Result<Option<Self>> {
+        let g @ Im2colGeometry { window, height, width, .. } = self.geometry.im2col;
+        let Im2col { kernel, stride, padding: [top, left, bottom, right], dilation } = window;
+        let [down, across] = [0, 1].map(|axis| dilation[axis] * (kernel[axis] - 1));
+        let narrow = self.geometry.group_channels() <= conv2d_direct::MOST_ROWS;
+        if self.columns.form != Form::Panels || self.columns.deformation.is_some() || !narrow {
+            return Ok(None);
+        }
+        if stride != [1, 1] || down < top || across < left {
+            return Ok(None);
+        }
+        let padding = [down - top, across - left, down.saturating_sub(bottom), across.saturating_sub(right)];
+        let im2col = Im2colGeometry {
+            channels: self.geometry.out_channels,
+            height: g.out_height,
+            width: g.out_width,
+            window: Im2col { padding, ..window },
+            out_height: height,
+            out_width: width,
+            ..g
+        };
+        let geometry = Conv2dGeometry { im2col, out_channels: g.channels, ..self.geometry };
+        let transposed = Self { transposed: true, ..Self::packing_only(gpu, geometry, None, dtypes)? };
+        Ok(direct_kernel(gpu, &geometry, &transposed.columns).is_some().then_some(transposed))
+    }
+
+    /// What it needs to pack inputs and weights, and to do without columns where it can.
+    fn packing_only(
+        gpu: &Gpu,
+        geometry: Conv2dGeometry,
+        deformation: Option<Deformation>,
+        [data, weight]: [DType; 2],
+    ) -> Result<Self> {
+        let form = form(gpu, &geometry.im2col, geometry.groups, deformation.as_ref(), geometry.out_channels);
+        let layout = (ColumnsLayout::Quads, form);
+        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
+        pack_weight::PACK_WEIGHT.of(weight).compile(gpu, form)?;
+        match direct_kernel(gpu, &geometry, &columns) {
+            Some(kernel) => gpu.compile(kernel)?,
+            None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
+        }
+        let packing = Packing::new(Strategy::Im2col, form, &geometry, deformation.as_ref());
+        Ok(Self { geometry, columns, packing, transposed: false })
+    }
+
+    /// Records the packing of a weight into a tensor of its own.
+    pub(in crate::ops) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+        let packed =
+            Quads::new(recorder.gpu(), self.columns.form, self.packed_shape(self.geometry.group_out_channels()))?;
+        recorder.op(|recorder| self.pack_into(recorder, weight, &packed, self.geometry.group_out_channels()))?;
+        Ok(PackedWeight {
+            gpu: recorder.gpu().clone(),
+            spec: weight.spec(),
+            packing: self.packing,
+            packed: Packed::Quads(packed),
+        })
+    }
+
+    /// The packed weight: given so, or packed now, into workspace.
+    pub(in crate::ops) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Packed> {
+        match weight {
+            Weight::Plain(plain) => {
+                let rows = self.geometry.group_out_channels();
+                let packed = Quads::workspace(recorder, self.columns.form, self.packed_shape(rows))?;
+                self.pack_into(recorder, plain, &packed, rows)?;
+                Ok(Packed::Quads(packed))
+            }
+            Weight::Packed(packed) => packed.packed_for(self.packing),
+        }
+    }
+
+    /// Groups, rows of each, quads of a row.
+    pub(crate) fn packed_shape(&self, group_rows: u32) -> [u32; 3] {
+        [self.geometry.groups, group_rows, depth(&self.geometry, &self.columns) as u32 / 4]
+    }
+
+    /// Packs a weight into rows of (tap, quad), of which each group has group_rows: those beyond its output channels are 0.
+    pub(crate) fn pack_into(
+        &self,
+        recorder: &mut Recorder,
+        weight: &Tensor,
+        packed: &Quads,
+        group_rows: u32,
+    ) -> Result<()> {
+        let dtype = weight.dtype();
+        let (taps, row) = (self.geometry.im2col.taps(), self.weight_row() as u32);
+        let group_out_channels = self.geometry.group_out_channels();
+        // A row of a transposed one is an input channel of the other's weight, its taps last to first.
+        let [row_stride, channel_stride, tap_stride, last_tap] = match self.transposed {
+            false => [row, taps, 1, 0],
+            true => [taps, group_out_channels * taps, 1u32.wrapping_neg(), taps - 1],
+        };
+        self.weight_pieces(recorder, weight, group_rows, &mut |recorder, piece, weight| {
+            let packed_part = packed.rows_part("weight", piece.packed_rows())?;
+            let quads = depth(&self.geometry, &self.columns) as u32 / 4;
+            let params = pack_weight::Params {
+                row_first: piece.rows.start,
+                rows: piece.rows.end - piece.rows.start,
+                group_out_channels,
+                group_rows,
+                group_channels: self.geometry.group_channels(),
+                group_stride: group_out_channels * row,
+                row_stride,
+                channel_stride,
+                tap_stride,
+                // Of the first output channel; wraps where that is not bound.
+                weight_first: last_tap.wrapping_sub(piece.out_channel_first * row),
+                taps,
+                quads_per_group: self.columns.quads_per_group(),
+                // Where rows are bound in parts, places are counted from the first; wraps where the part starts further on.
+                packed_first: match packed.form() {
+                    Form::Rows => (piece.rows.start * quads).wrapping_sub(packed_part.first / 4),
+                    Form::Panels => 0,
+                },
+                ..Default::default()
+            };
+            let parts = [weight, &packed_part, &self.columns.channel_quads()];
+            pack_weight::pack_weight(recorder, (packed.form(), dtype), params, parts)
+        })
+    }
+
+    /// Has `dispatch` do the rows of a packed weight with the weight, in pieces that can be bound.
+    pub(crate) fn weight_pieces(
+        &self,
+        recorder: &mut Recorder,
+        weight: &Tensor,
+        group_rows: u32,
+        dispatch: &mut impl FnMut(&mut Recorder, WeightPiece, &Part) -> Result<()>,
+    ) -> Result<()> {
+        let g = &self.geometry;
+        let (group_outs, depth) = (g.group_out_channels(), depth(g, &self.columns));
+        let row = self.weight_row();
+        let out_channels_before = |row: u32| row / group_rows * group_outs + (row % group_rows).min(group_outs);
+        // The elements of a transposed row lie among those of the group's other rows.
+        let together = if self.transposed { group_rows } else { 1 };
+        let all = 0..g.groups * group_rows / together;
+        in_pieces([all], &mut |[rows]| {
+            let rows = rows.start * together..rows.end * together;
+            // A binding shows something, even where all rows are beyond the output channels.
+            let first = out_channels_before(rows.start).min(g.out_channels - 1);
+            let end = out_channels_before(rows.end).max(first + 1);
+            recorder.gpu().capabilities().check_elements("weight", u64::from(rows.end - rows.start) * depth)?;
+            let weight = weight.part("weight", u64::from(first) * row..u64::from(end) * row)?;
+            dispatch(recorder, WeightPiece { rows, out_channel_first: first }, &weight)
+        })
+    }
+
+    /// Elements of a row of the weight.
+    fn weight_row(&self) -> u64 {
+        u64::from(self.geometry.group_channels()) * u64::from(self.geometry.im2col.taps())
+    }
+
+    /// What the strips of a forward pass take, where a pixel takes so many bytes.
+    fn strip_bytes(&self, pixel: u64) -> u64 {
+        let weight = u64::from(self.geometry.out_channels) * depth(&self.geometry, &self.columns) * 4;
+        FORWARD_BYTES.saturating_sub(weight).max(64 * pixel).min(STRIP_BYTES)
+    }
+
+    /// Records the convolution with a packed weight.
+    pub(in crate::ops) fn forward(
+        &self,
+        recorder: &mut Recorder,
+        sampler: &Sampler,
+        packed_weight: &Quads,
+        bias: Option<&Tensor>,
+        output: Destination,
+    ) -> Result<()> {
+        let (g, im2col) = (&self.geometry, &self.geometry.im2col);
+        if im2col.batch == 0 {
+            return Ok(());
+        }
+        let depth = depth(g, &self.columns);
+
+        let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
+        let wide = wide_bytes([sampler.offset, sampler.mask, Some(output.tensor())].into_iter().flatten());
+        let direct = direct_kernel(recorder.gpu(), g, &self.columns).is_some();
+        // What a pixel reads alone, without columns.
+        let Im2col { stride: [stride_y, stride_x], .. } = im2col.window;
+        let read = self.columns.packing.pixel_bytes().saturating_mul(u64::from(stride_y) * u64::from(stride_x));
+        let pixel = if direct { read.min(self.columns.pixel_bytes()) } else { self.columns.pixel_bytes() };
+        let bytes = self.strip_bytes(pixel + wide);
+        let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, [pixel, wide]);
+        let [_, strip] = most;
+        let mut packed = self.columns.packed(recorder, chunk, strip)?;
+        let accumulate = matches!(output, Destination::Add(_));
+        let strip = if direct { 0 } else { strip };
+        let together = written_together(g);
+        let columns = Quads::workspace(recorder, self.columns.form, [g.groups, strip, depth as u32 / 4])?;
+        for images in pieces(0..im2col.batch, chunk) {
+            for strip in strips(images.clone(), im2col.out_pixels(), most) {
+                self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
+                if direct {
+                    StripPlanes::write(recorder, output, &strip, 1, |recorder, output| {
+                        let operands = (&packed, packed_weight, bias);
+                        self.direct(recorder, (&images, &strip), operands, output, accumulate)
+                    })?;
+                    continue;
+                }
+                let columns = columns.with_rows(strip.len());
+                let part = columns.part("columns")?;
+                self.columns.sample(recorder, sampler, &images, &strip, &packed, &part)?;
+                StripPlanes::write(recorder, output, &strip, together, |recorder, output| {
+                    let pixels = strip.image_pixels();
+                    let plane = u64::from(output.plane);
+                    let Range { start, .. } = output.elements(&(0..1), &(0..1), &pixels);
+                    matmul::product(
+                        recorder,
+                        Product {
+                            batch: g.groups,
+                            rows: g.group_out_channels(),
+                            columns: strip.len(),
+                            depth: depth as u32,
+                            a: packed_weight.along("weight"),
+                            b: columns.along("columns"),
+                            bias: bias.map(|bias| (bias, 0, g.group_out_channels())),
+                            accumulate,
+                            output: Output::Elements(Elements {
+                                tensor: &output.tensor,
+                                first: start,
+                                batch: u64::from(g.group_out_channels()) * plane,
+                                row: plane,
+                                column_first: 0,
+                                block: pixels.end - pixels.start,
+                                block_stride: u64::from(g.out_channels) * plane,
+                            }),
+                        },
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records a strip of a chunk of images without columns, in as many pieces as the output needs to be bound.
+    fn direct(
+        &self,
+        recorder: &mut Recorder,
+        (chunk, strip): (&Range<u32>, &Strip),
+        (packed, weight, bias): (&PackedImages, &Quads, Option<&Tensor>),
+        output: &StripPlanes,
+        accumulate: bool,
+    ) -> Result<()> {
+        let (g, columns) = (&self.geometry, &self.columns);
+        let Im2colGeometry { height, width, window, out_height, out_width, .. } = g.im2col;
+        let rows = g.group_out_channels();
+        let images = 0..strip.images.end - strip.images.start;
+        let bias_part = match bias {
+            Some(bias) => bias.part("bias", 0..g.out_channels.into())?,
+            None => recorder.workspace([1])?.part("bias", 0..1)?,
+        };
+        // What there is no row for is bound all the same.
+        let no_row = [(); 3].map(|()| recorder.workspace([1])?.part("output", 0..1));
+        let [no_row_1, no_row_2, no_row_3] = no_row;
+        let no_rows = [no_row_1?, no_row_2?, no_row_3?];
+        let (band, packed) = packed.one_band();
+        let packed = packed.part("input")?;
+        in_pieces([0..g.groups, strip.pixels.clone()], &mut |[groups, pixels]| {
+            // Of several images all pixels are bound.
+            let bound = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
+            let of_row = |row: u32| {
+                if row >= rows {
+                    return Ok((no_rows[row as usize - 1].clone(), 0));
+                }
+                let channels = groups.start * rows + row..(groups.end - 1) * rows + row + 1;
+                let part = output.tensor.part("output", output.elements(&images, &channels, &bound))?;
+                // Of group 0 and pixel 0, wraps where these are not bound.
+                let before = (groups.start * rows).wrapping_mul(output.plane).wrapping_add(bound.start);
+                let first = part.first.wrapping_sub(before);
+                Ok((part, first))
+            };
+            let [
+                (output_0, output_first),
+                (output_1, output_1_first),
+                (output_2, output_2_first),
+                (output_3, output_3_first),
+            ] = [of_row(0)?, of_row(1)?, of_row(2)?, of_row(3)?];
+            let out_row_first = pixels.start / out_width;
+            let params = conv2d_direct::Params {
+                pixel_first: pixels.start,
+                pixels: pixels.end - pixels.start,
+                out_row_first,
+                out_rows: (pixels.end - 1) / out_width + 1 - out_row_first,
+                out_height,
+                out_width,
+                height,
+                width,
+                kernel_height: window.kernel[0],
+                kernel_width: window.kernel[1],
+                stride_y: window.stride[0],
+                stride_x: window.stride[1],
+                padding_top: window.padding[0],
+                padding_left: window.padding[1],
+                dilation_y: window.dilation[0],
+                dilation_x: window.dilation[1],
+                quads: columns.packing.quads.len() as u32,
+                quads_per_group: columns.quads_per_group(),
+                band_first: columns.band_first(chunk, strip, &band),
+                group_first: groups.start,
+                groups: groups.end - groups.start,
+                rows,
+                padded: (!self.transposed).into(),
+                accumulate: accumulate.into(),
+                biased: bias.is_some().into(),
+                bias_first: bias_part.first,
+                output_first,
+                output_1_first,
+                output_2_first,
+                output_3_first,
+                output_image: g.out_channels * output.plane,
+                output_plane: output.plane,
+            };
+            // A row is done at once, however large.
+            if groups.end - groups.start > 1 || params.out_rows > 1 {
+                recorder.gpu().capabilities().check_elements("input", params.elements())?;
+            }
+            let outputs = [output_0, output_1, output_2, output_3];
+            conv2d_direct::conv2d_direct(recorder, params, [&packed, &weight.part("weight")?, &bias_part], &outputs)
+        })
+    }
+}
+
+/// Planes of the output that are written together by a product: rows of a group, up to those of its tile.
+fn written_together(geometry: &Conv2dGeometry) -> u32 {
+    geometry.group_out_channels().min(16)
+}
+
+/// What does the products of a plain window without columns, on devices with images: where they are so narrow that columns are not worth
+/// making.
+fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Option<&'static Kernel> {
+    let Im2col { kernel: [kernel_height, kernel_width], stride, dilation, .. } = geometry.im2col.window;
+    let (quads_per_group, rows) = (columns.quads_per_group(), geometry.group_out_channels());
+    let [stride_x, dilation_x] = [stride[1], dilation[1]];
+    let params = conv2d_direct::Params {
+        kernel_height,
+        kernel_width,
+        stride_x,
+        dilation_x,
+        quads_per_group,
+        rows,
+        ..Default::default()
+    };
+    let direct = columns.form == Form::Panels
+        && columns.deformation.is_none()
+        && rows <= conv2d_direct::MOST_ROWS
+        && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok();
+    direct.then(|| params.kernel())
+}
+
+/// Whether the gradient of the weight needs no columns either.
+pub(crate) fn is_direct_weight(geometry: &Conv2dGeometry, columns: &Columns) -> bool {
+    columns.form == Form::Panels
+        && columns.deformation.is_none()
+        && geometry.group_out_channels() <= conv2d_direct::MOST_ROWS
+}
+
+/// Some rows of a packed weight, and the output channel from which the weight is bound.
+pub(crate) struct WeightPiece {
+    pub(crate) rows: Range<u32>,
+    pub(crate) out_channel_first: u32,
+}
+
+impl WeightPiece {
+    pub(crate) fn packed_rows(&self) -> Range<u64> {
+        u64::from(self.rows.start)..u64::from(self.rows.end)
+    }
+}
+
+/// Elements of one group's row of the columns, and of a row of the packed weight.
+pub(crate) fn depth(geometry: &Conv2dGeometry, columns: &Columns) -> u64 {
+    u64::from(geometry.im2col.taps()) * u64::from(columns.quads_per_group()) * 4
+}

@@ -1,0 +1,109 @@
+//! Weights of convolutions, plain or packed once for many calls.
+
+use crate::error::{Error, Result};
+use crate::geometry::{Conv2dGeometry, Deformation};
+use crate::gpu::{Gpu, Tensor, TensorSpec};
+use crate::kernels::form::Form;
+use crate::ops::conv::quads::Quads;
+use crate::ops::conv::strategy::rule::Strategy;
+use crate::ops::plan::Argument;
+
+/// A weight in the order in which a plan's kernels read it: what a model keeps for inference in place of the plain one.
+///
+/// Made by [`Conv2dPlan::pack_weight`](crate::Conv2dPlan::pack_weight) and
+/// [`DeformConv2dPlan::pack_weight`](crate::DeformConv2dPlan::pack_weight). It serves every plan with the same weight shape, input channels,
+/// groups, offset groups and strategy, whatever the images.
+#[derive(Debug, Clone)]
+pub struct PackedWeight {
+    pub(crate) gpu: Gpu,
+    /// Of the plain weight.
+    pub(crate) spec: TensorSpec,
+    pub(crate) packing: Packing,
+    pub(crate) packed: Packed,
+}
+
+/// The memory of a packed weight, as its strategy keeps it.
+#[derive(Debug, Clone)]
+pub(crate) enum Packed {
+    Quads(Quads),
+    Tensor(Tensor),
+}
+
+impl PackedWeight {
+    /// Shape and element type of the plain weight.
+    pub fn spec(&self) -> TensorSpec {
+        self.spec
+    }
+
+    /// The memory, for a plan whose kernels read the weight in a given order.
+    pub(crate) fn packed_for(&self, needs: Packing) -> Result<Packed> {
+        let has = self.packing;
+        if has == (Packing { form: has.form, ..needs }) && has != needs {
+            let message = "weight was packed for images of another size: the largest are packed in another form";
+            return Err(Error::attribute("weight", message));
+        }
+        if has != needs {
+            return Err(Error::attribute("weight", format!("weight was packed for {has}; the plan has {needs}")));
+        }
+        Ok(self.packed.clone())
+    }
+}
+
+/// What decides the order of a packed weight of a given shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Packing {
+    strategy: Strategy,
+    /// The same for all images but the largest.
+    form: Form,
+    groups: u32,
+    offset_groups: u32,
+}
+
+impl Packing {
+    pub(crate) fn new(
+        strategy: Strategy,
+        form: Form,
+        geometry: &Conv2dGeometry,
+        deformation: Option<&Deformation>,
+    ) -> Self {
+        let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
+        Self { strategy, form, groups: geometry.groups, offset_groups }
+    }
+}
+
+impl std::fmt::Display for Packing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { strategy, groups, offset_groups, .. } = self;
+        write!(f, "{groups} groups and {offset_groups} offset groups by {strategy}")
+    }
+}
+
+/// What a plan takes for a weight: a tensor, which is packed in the recording, or one packed before.
+#[derive(Debug, Clone, Copy)]
+pub enum Weight<'a> {
+    /// (out_channels, channels / groups, kernel_height, kernel_width)
+    Plain(&'a Tensor),
+    /// The same, packed.
+    Packed(&'a PackedWeight),
+}
+
+impl<'a> From<&'a Tensor> for Weight<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        Self::Plain(tensor)
+    }
+}
+
+impl<'a> From<&'a PackedWeight> for Weight<'a> {
+    fn from(packed: &'a PackedWeight) -> Self {
+        Self::Packed(packed)
+    }
+}
+
+impl<'a> From<Weight<'a>> for Argument<'a> {
+    fn from(weight: Weight<'a>) -> Self {
+        match weight {
+            Weight::Plain(tensor) => tensor.into(),
+            Weight::Packed(packed) => Self { spec: packed.spec, gpu: &packed.gpu, tensor: None },
+        }
+    }
+}

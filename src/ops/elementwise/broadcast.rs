@@ -1,0 +1,97 @@
+//! Functions of two tensors whose elements are repeated along axes, and gradients, which are sums over those axes.
+
+use std::array::from_fn;
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::geometry::{Binary, BroadcastAxis};
+use crate::gpu::{Recorder, Tensor};
+use crate::kernels::elementwise::binary::{FIRST, Params, binary, operation};
+use crate::ops::plan::in_pieces;
+use crate::ops::plan::{Destination, Gradient};
+use crate::ops::reduce::sums::sum_over;
+use crate::shape::MAX_RANK;
+
+/// A function of two tensors of f32 into a dense one, times `scale`.
+pub(crate) struct Elementwise {
+    /// Of `a` alone, where there is none.
+    pub(crate) op: Option<Binary>,
+    pub(crate) scale: f32,
+    pub(crate) axes: [BroadcastAxis; MAX_RANK],
+    /// Whether it is added to what the output holds.
+    pub(crate) accumulate: bool,
+}
+
+impl Elementwise {
+    /// Records it, in as many dispatches as the tensors need to be bound.
+    pub(crate) fn record(&self, recorder: &mut Recorder, [a, b]: [&Tensor; 2], output: &Tensor) -> Result<()> {
+        let strides = [0, 1].map(|operand| self.axes.map(|axis| axis.strides[operand]));
+        let output_strides = dense(&self.axes);
+        // Halved from the outermost axis on, a piece is one range of the output.
+        in_pieces(self.axes.map(|axis| 0..axis.extent), &mut |piece: &[Range<u32>; MAX_RANK]| {
+            let part = |argument, tensor: &Tensor, strides: [u32; MAX_RANK]| {
+                let element = |index: fn(&Range<u32>) -> u32| -> u64 {
+                    piece.iter().zip(strides).map(|(range, stride)| u64::from(index(range)) * u64::from(stride)).sum()
+                };
+                tensor.part(argument, element(|range| range.start)..element(|range| range.end - 1) + 1)
+            };
+            let a = part("a", a, strides[0])?;
+            let b = part("b", b, strides[1])?;
+            let output = part("output", output, output_strides)?;
+            let extents = piece.clone().map(|range| range.end - range.start);
+            let elements = extents.iter().map(|&extent| u64::from(extent)).product();
+            recorder.gpu().capabilities().check_elements("output", elements)?;
+            let params = Params {
+                operation: self.op.map_or(FIRST, operation),
+                scale: self.scale.to_bits(),
+                accumulate: self.accumulate.into(),
+                ..Default::default()
+            };
+            binary(recorder, params, extents, strides, [&a, &b, &output])
+        })
+    }
+}
+
+/// The strides of a dense tensor with these axes.
+fn dense(axes: &[BroadcastAxis; MAX_RANK]) -> [u32; MAX_RANK] {
+    let mut strides = [1; MAX_RANK];
+    for axis in (1..MAX_RANK).rev() {
+        strides[axis - 1] = strides[axis] * axes[axis].extent;
+    }
+    strides
+}
+
+/// Records the gradient of one operand of a function of two: `grad_output`, times the other operand where that is a factor, summed over the
+/// axes along which the operand is repeated.
+pub(crate) fn gradient(
+    recorder: &mut Recorder,
+    axes: &[BroadcastAxis; MAX_RANK],
+    operand: usize,
+    factor: Option<&Tensor>,
+    grad_output: &Tensor,
+    destination: Destination,
+) -> Result<()> {
+    let gradient = Gradient::begin(recorder, destination)?;
+    let dense = dense(axes);
+    let terms = |accumulate| Elementwise {
+        op: factor.map(|_| Binary::Mul),
+        scale: 1.0,
+        axes: from_fn(|axis| {
+            let other = if factor.is_some() { axes[axis].strides[1 - operand] } else { dense[axis] };
+            BroadcastAxis { extent: axes[axis].extent, strides: [dense[axis], other] }
+        }),
+        accumulate,
+    };
+    let tensors = [grad_output, factor.unwrap_or(grad_output)];
+    let repeated = axes.map(|BroadcastAxis { extent, strides }| (extent, extent != 1 && strides[operand] == 0));
+    if repeated.iter().all(|(_, repeated)| !repeated) {
+        terms(gradient.accumulate).record(recorder, tensors, &gradient.tensor)?;
+    } else if factor.is_some() {
+        let products = recorder.workspace([axes.iter().map(|axis| axis.extent).product()])?;
+        terms(false).record(recorder, tensors, &products)?;
+        sum_over(recorder, repeated, &products, &gradient)?;
+    } else {
+        sum_over(recorder, repeated, grad_output, &gradient)?;
+    }
+    gradient.finish(recorder)
+}

@@ -1,0 +1,5 @@
+pub(crate) mod batch_norm;
+pub(crate) mod binary;
+pub(crate) mod broadcast;
+pub(crate) mod offset_field;
+pub(crate) mod unary;

@@ -1,0 +1,657 @@
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
+use crate::gpu::{Gpu, Image, Loops, Part, Recorder, Tensor, TensorSpec};
+use crate::kernels::form::panel_places;
+use crate::kernels::matmul::matmul_subgroup::{MATMUL_SUBGROUP, matmul_subgroup};
+use crate::kernels::matmul::matmul_subgroup_nn::{MATMUL_SUBGROUP_NN, matmul_subgroup_nn};
+use crate::kernels::matmul::matmul_subgroup_tn::{MATMUL_SUBGROUP_TN, matmul_subgroup_tn};
+use crate::kernels::matmul::matmul_tiled::{self, MATMUL_TILED, matmul_tiled};
+use crate::kernels::matmul::pack_panels::{self, PACK_PANELS, pack_panels};
+use crate::kernels::matmul::subgroup_tile;
+use crate::ops::plan::{Argument, Contract, run};
+use crate::ops::plan::{Destination, Gradient, plan};
+use crate::ops::plan::{rounded, widened};
+
+/// A [`Matmul`] bound to a device and shapes.
+pub struct MatmulPlan {
+    contract: Contract<MatmulInputs<TensorSpec>>,
+    geometry: MatmulGeometry,
+}
+
+plan!(MatmulPlan, |plan| { geometry: plan.geometry });
+
+impl MatmulPlan {
+    /// Checks the problem and compiles what it needs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::DType`]: see [`MatmulGeometry::new`].
+    pub fn new(gpu: &Gpu, op: &Matmul, inputs: &MatmulInputs<TensorSpec>) -> Result<Self> {
+        let geometry = MatmulGeometry::new(op, &inputs.map(|spec| spec.shape))?;
+        let contract = Contract::new(gpu, *inputs, MatmulInputs::named, geometry.output_shape())?;
+        compile(gpu)?;
+        Ok(Self { contract, geometry })
+    }
+
+    /// Records the products into a new tensor (batch, rows, columns).
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::forward_into`], and what [`Tensor::new`] gives.
+    pub fn forward(&self, recorder: &mut Recorder, inputs: &MatmulInputs<&Tensor>) -> Result<Tensor> {
+        let output = self.contract.output(recorder)?;
+        self.forward_into(recorder, inputs, &output)?;
+        Ok(output)
+    }
+
+    /// Records the products into `output`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for; [`Error::Limit`] where sixteen
+    /// rows of an operand, as it lies in memory, are beyond what the device binds and its depth runs down them.
+    pub fn forward_into(&self, recorder: &mut Recorder, inputs: &MatmulInputs<&Tensor>, output: &Tensor) -> Result<()> {
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        self.contract.check(recorder, MatmulInputs::named, given.named(), output)?;
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            rounded(recorder, output, |recorder, output| {
+                let (a, b) = self.operands(&inputs);
+                let MatmulGeometry { rows, columns, depth, .. } = self.geometry;
+                self.multiply(recorder, [rows, columns, depth], a, b, output, false)
+            })
+        })
+    }
+
+    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors.
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &MatmulInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &MatmulGradients<()>,
+    ) -> Result<MatmulGradients<Tensor>> {
+        let MatmulInputs { a, b } = self.contract.inputs;
+        let specs = wanted.of(MatmulGradients { a: Some(a), b: Some(b) })?;
+        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
+        self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
+        Ok(gradients)
+    }
+
+    /// Records the gradients that have a destination: each is the product of the other operand with `grad_output`.
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::forward_into`], with gradients for outputs; [`Error::Attribute`] where two of them overlap.
+    pub fn backward_into<'a>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &MatmulInputs<&Tensor>,
+        grad_output: &Tensor,
+        destinations: &MatmulGradients<impl Into<Destination<'a>> + Copy>,
+    ) -> Result<()> {
+        let given = inputs.map(|&tensor| Argument::from(tensor));
+        let destinations = destinations.map(|&destination| destination.into());
+        self.contract.check_backward(
+            recorder,
+            MatmulInputs::named,
+            given.named(),
+            grad_output,
+            destinations.named(),
+        )?;
+        let MatmulGeometry { op, rows, columns, depth, .. } = self.geometry;
+        recorder.op(|recorder| {
+            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
+            let (a, b) = self.operands(&inputs);
+            let grad = widened(recorder, grad_output)?;
+            let grad = Matrix::dense("grad_output", &grad, [rows, columns], false);
+            if let Some(destination) = destinations.a {
+                let gradient = Gradient::begin(recorder, destination)?;
+                let (extents, left, right) = if op.transpose_a {
+                    ([depth, rows, columns], b.swapped(), grad)
+                } else {
+                    ([rows, depth, columns], grad, b.swapped())
+                };
+                self.multiply(recorder, extents, left, right, &gradient.tensor, gradient.accumulate)?;
+                gradient.finish(recorder)?;
+            }
+            if let Some(destination) = destinations.b {
+                let gradient = Gradient::begin(recorder, destination)?;
+                let (extents, left, right) = if op.transpose_b {
+                    ([columns, depth, rows], grad.swapped(), a.swapped())
+                } else {
+                    ([depth, columns, rows], a.swapped(), grad.swapped())
+                };
+                self.multiply(recorder, extents, left, right, &gradient.tensor, gradient.accumulate)?;
+                gradient.finish(recorder)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn operands<'a>(&self, inputs: &'a MatmulInputs<Tensor>) -> (Matrix<'a>, Matrix<'a>) {
+        let MatmulGeometry { op, rows, columns, depth, .. } = self.geometry;
+        let a = Matrix::dense("a", &inputs.a, [rows, depth], op.transpose_a);
+        (a, Matrix::dense("b", &inputs.b, [columns, depth], !op.transpose_b))
+    }
+
+    /// Records the products of two batches of matrices into a dense tensor of the given rows and columns.
+    fn multiply(
+        &self,
+        recorder: &mut Recorder,
+        [rows, columns, depth]: [u32; 3],
+        a: Matrix,
+        b: Matrix,
+        output: &Tensor,
+        accumulate: bool,
+    ) -> Result<()> {
+        if self.geometry.batch == 0 {
+            return Ok(());
+        }
+        let output = Elements {
+            tensor: output,
+            first: 0,
+            batch: u64::from(rows) * u64::from(columns),
+            row: columns.into(),
+            column_first: 0,
+            block: columns,
+            block_stride: 0,
+        };
+        let batch = self.geometry.batch;
+        let (a, b, output) = (Operand::Matrix(a), Operand::Matrix(b), Output::Elements(output));
+        product(recorder, Product { batch, rows, columns, depth, a, b, bias: None, accumulate, output })
+    }
+}
+
+impl Matmul {
+    /// The products, in a new tensor (batch, rows, columns), submitted.
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::new`] and [`MatmulPlan::forward`].
+    pub fn forward(&self, inputs: &MatmulInputs<&Tensor>) -> Result<Tensor> {
+        let gpu = inputs.a.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || MatmulPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.forward(recorder, inputs))
+    }
+
+    /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
+    ///
+    /// # Errors
+    /// As [`MatmulPlan::new`] and [`MatmulPlan::backward`].
+    pub fn backward(
+        &self,
+        inputs: &MatmulInputs<&Tensor>,
+        grad_output: &Tensor,
+        wanted: &MatmulGradients<()>,
+    ) -> Result<MatmulGradients<Tensor>> {
+        let gpu = inputs.a.gpu();
+        let specs = inputs.map(|tensor| tensor.spec());
+        let plan = gpu.plan((*self, specs), || MatmulPlan::new(gpu, self, &specs))?;
+        run(gpu, |recorder| plan.backward(recorder, inputs, grad_output, wanted))
+    }
+}
+
+/// An operand of a product: vectors, which are rows of a and columns of b, of as many elements as the product is deep.
+#[derive(Clone)]
+pub(crate) enum Operand<'a> {
+    Matrix(Matrix<'a>),
+    Panels(Panels),
+}
+
+/// A batch of matrices in a tensor, element k of vector v `first + n * batch + v * vector + k * depth`.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    pub(crate) argument: &'static str,
+    pub(crate) tensor: &'a Tensor,
+    pub(crate) first: u64,
+    pub(crate) batch: u64,
+    pub(crate) vector: u64,
+    pub(crate) depth: u64,
+}
+
+/// A batch of matrices in panels: matmul/parts/subgroup_tile.wgsl.
+#[derive(Clone)]
+pub(crate) struct Panels {
+    pub(crate) image: Image,
+    pub(crate) first: u64,
+    pub(crate) batch: u64,
+    pub(crate) row: u32,
+    pub(crate) quad: u32,
+    pub(crate) quads: u32,
+    /// Whether the depth goes down the rows.
+    pub(crate) across: bool,
+}
+
+impl<'a> Matrix<'a> {
+    /// Matrices one behind another, vector by vector; where they are stored transposed, element by element.
+    fn dense(argument: &'static str, tensor: &'a Tensor, [vectors, depth]: [u32; 2], transposed: bool) -> Self {
+        let [vectors, depth] = [vectors, depth].map(u64::from);
+        let (vector, along) = if transposed { (1, vectors) } else { (depth, 1) };
+        Self { argument, tensor, first: 0, batch: vectors * depth, vector, depth: along }
+    }
+
+    /// The vectors of the other axis.
+    fn swapped(self) -> Self {
+        Self { vector: self.depth, depth: self.vector, ..self }
+    }
+
+    /// Bound, or too large.
+    fn part(&self, [batch, vectors, depth]: [u32; 3], vector_axis: Axis) -> Result<Result<Part, TooLarge>> {
+        let spans = [u64::from(vectors - 1) * self.vector, u64::from(depth - 1) * self.depth];
+        let last = u64::from(batch - 1) * self.batch + spans[0] + spans[1];
+        let longer = if spans[0] >= spans[1] { vector_axis } else { Axis::Depth };
+        let axis = if batch > 1 { Axis::Batch } else { longer };
+        too_large(axis, self.tensor.part(self.argument, self.first..self.first + last + 1))
+    }
+}
+
+impl Operand<'_> {
+    fn batches(&mut self, start: u32) {
+        match self {
+            Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.batch,
+            Self::Panels(panels) => panels.first += u64::from(start) * panels.batch,
+        }
+    }
+
+    fn vectors(&mut self, start: u32) {
+        match self {
+            Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.vector,
+            Self::Panels(panels) if panels.across => panels.quad += start / 4,
+            Self::Panels(panels) => panels.row += start,
+        }
+    }
+
+    /// From element `start` on; of panels whose depth goes along the rows it is a multiple of 4.
+    fn depth(&mut self, start: u32) {
+        match self {
+            Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.depth,
+            Self::Panels(panels) if panels.across => panels.row += start,
+            Self::Panels(panels) => panels.quad += start / 4,
+        }
+    }
+
+    /// Without its first so many elements.
+    pub(crate) fn starting_at(mut self, start: u32) -> Self {
+        self.depth(start);
+        self
+    }
+
+    /// With batches so many vectors apart, or so many elements of the depth, which are multiples of 4.
+    pub(crate) fn batched_by(self, vectors: u32, depth: u32) -> Self {
+        match self {
+            Self::Matrix(matrix) => {
+                let batch = u64::from(vectors) * matrix.vector + u64::from(depth) * matrix.depth;
+                Self::Matrix(Matrix { batch, ..matrix })
+            }
+            Self::Panels(panels) => {
+                let along = if panels.across { vectors } else { depth };
+                Self::Panels(Panels { batch: u64::from(along / 4) * 32, ..panels })
+            }
+        }
+    }
+}
+
+/// A batch of matrices to be written.
+#[derive(Clone)]
+pub(crate) enum Output<'a> {
+    Elements(Elements<'a>),
+    /// Columns in quads along the rows, of which there are a multiple of 4.
+    Panels(Panels),
+}
+
+/// Matrices in a tensor. Columns, counted from `column_first`, come in blocks: `c / block * block_stride + c % block`.
+#[derive(Clone, Copy)]
+pub(crate) struct Elements<'a> {
+    pub(crate) tensor: &'a Tensor,
+    pub(crate) first: u64,
+    pub(crate) batch: u64,
+    pub(crate) row: u64,
+    pub(crate) column_first: u32,
+    pub(crate) block: u32,
+    pub(crate) block_stride: u64,
+}
+
+impl Elements<'_> {
+    /// The same columns counted from their first block on; where all are in one block, from the first column on.
+    fn normalised(self, columns: u32) -> Self {
+        let (block, column) = (self.column_first / self.block, self.column_first % self.block);
+        let first = self.first + u64::from(block) * self.block_stride;
+        if column + columns <= self.block {
+            Self { first: first + u64::from(column), column_first: 0, block: columns, ..self }
+        } else {
+            Self { first, column_first: column, ..self }
+        }
+    }
+
+    /// Bound, or too large.
+    fn part(&self, [batch, rows, columns]: [u32; 3]) -> Result<Result<Part, TooLarge>> {
+        let last_column = self.column_first + columns - 1;
+        let row_span = u64::from(rows - 1) * self.row;
+        let last = u64::from(batch - 1) * self.batch
+            + row_span
+            + u64::from(last_column / self.block) * self.block_stride
+            + u64::from(last_column % self.block);
+        let longer = if row_span >= u64::from(columns - 1) { Axis::Rows } else { Axis::Columns };
+        let axis = if batch > 1 { Axis::Batch } else { longer };
+        too_large(axis, self.tensor.part("output", self.first..self.first + last + 1))
+    }
+}
+
+/// A batch of products: output = a b, plus a bias for each row.
+#[derive(Clone)]
+pub(crate) struct Product<'a> {
+    pub(crate) batch: u32,
+    pub(crate) rows: u32,
+    pub(crate) columns: u32,
+    pub(crate) depth: u32,
+    pub(crate) a: Operand<'a>,
+    pub(crate) b: Operand<'a>,
+    /// The tensor, its first element, and elements from one batch to the next.
+    pub(crate) bias: Option<(&'a Tensor, u64, u32)>,
+    /// Whether the output holds a part of the sums already.
+    pub(crate) accumulate: bool,
+    pub(crate) output: Output<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Axis {
+    Batch,
+    Rows,
+    Columns,
+    Depth,
+}
+
+/// The axis along which something is too large for one dispatch, and what it is.
+type TooLarge = (Axis, Error);
+
+/// A limit that was met as something too large.
+fn too_large<T>(axis: Axis, result: Result<T>) -> Result<Result<T, TooLarge>> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(error @ Error::Limit { .. }) => Ok(Err((axis, error))),
+        Err(error) => Err(error),
+    }
+}
+
+/// What came out, unless something is too large.
+macro_rules! small {
+    ($result:expr) => {
+        match $result? {
+            Ok(done) => done,
+            Err(too_large) => return Ok(Err(too_large)),
+        }
+    };
+}
+
+/// The most bytes of an operand that is packed for a product.
+const PACKED_BYTES: u64 = 16 << 20;
+
+impl<'a> Product<'a> {
+    /// Records the product as one dispatch, or says along which axis it is too large for one.
+    fn dispatch(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
+        if recorder.gpu().capabilities().images() { self.by_subgroups(recorder) } else { self.tiled(recorder) }
+    }
+
+    fn by_subgroups(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
+        let &Self { batch, rows, columns, depth, accumulate, .. } = self;
+        let mut params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
+        small!(check_iterations(recorder, &params));
+        small!(self.check_work(recorder, params.work(), subgroup_tile::TILE));
+        let a = small!(packed(recorder, &self.a, [batch, rows, depth], Axis::Rows));
+        let b = small!(packed(recorder, &self.b, [batch, columns, depth], Axis::Columns));
+        params = subgroup_tile::Params {
+            a_first: a.first as u32,
+            a_batch: a.batch as u32,
+            a_row: a.row,
+            a_quad: a.quad,
+            a_quads: a.quads,
+            b_first: b.first as u32,
+            b_batch: b.batch as u32,
+            b_row: b.row,
+            b_quad: b.quad,
+            b_quads: b.quads,
+            accumulate: accumulate.into(),
+            ..params
+        };
+        match &self.output {
+            Output::Panels(output) => {
+                params = subgroup_tile::Params {
+                    output_first: output.first as u32,
+                    row_first: output.row,
+                    output_batch: output.batch as u32,
+                    output_row: output.quads,
+                    column_first: 4 * output.quad,
+                    ..params
+                };
+                matmul_subgroup_nn(recorder, params, [&a.image.part(), &b.image.part(), &output.image.part()])?;
+            }
+            Output::Elements(output) => {
+                let output = output.normalised(columns);
+                let output_part = small!(output.part([batch, rows, columns]));
+                params = subgroup_tile::Params {
+                    output_batch: output.batch as u32,
+                    output_row: output.row as u32,
+                    column_first: output.column_first,
+                    block: output.block,
+                    output_block: output.block_stride as u32,
+                    biased: self.bias.is_some().into(),
+                    bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
+                    ..params
+                };
+                let [a_part, b_part] = [&a, &b].map(|operand| operand.image.part());
+                if a.across {
+                    // Both are: the gradient of a weight, in whole quads.
+                    matmul_subgroup_tn(recorder, params, [&a_part, &b_part, &output_part])?;
+                } else {
+                    let bias = match self.bias_part()? {
+                        Some(bias) => bias,
+                        None => recorder.workspace([1])?.part("bias", 0..1)?,
+                    };
+                    matmul_subgroup(recorder, params, [&a_part, &b_part, &bias, &output_part])?;
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn tiled(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
+        let &Self { batch, rows, columns, depth, accumulate, .. } = self;
+        let (Operand::Matrix(a), Operand::Matrix(b), Output::Elements(output)) =
+            (&self.a, &self.b, self.output.clone())
+        else {
+            return Err(Error::Validation("a product of panels on a device without".to_string()));
+        };
+        let output = output.normalised(columns);
+        let params = matmul_tiled::Params {
+            rows,
+            columns,
+            depth,
+            batch,
+            a_batch: a.batch as u32,
+            a_row: a.vector as u32,
+            a_depth: a.depth as u32,
+            b_batch: b.batch as u32,
+            b_depth: b.depth as u32,
+            b_column: b.vector as u32,
+            output_batch: output.batch as u32,
+            output_row: output.row as u32,
+            column_first: output.column_first,
+            block: output.block,
+            output_block: output.block_stride as u32,
+            biased: self.bias.is_some().into(),
+            accumulate: accumulate.into(),
+            bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
+            ..Default::default()
+        };
+        small!(check_iterations(recorder, &params));
+        let a_part = small!(a.part([batch, rows, depth], Axis::Rows));
+        let b_part = small!(b.part([batch, columns, depth], Axis::Columns));
+        let output_part = small!(output.part([batch, rows, columns]));
+        let bias_part = self.bias_part()?.unwrap_or_else(|| a_part.clone());
+        let work = params.work(recorder.gpu().capabilities());
+        small!(self.check_work(recorder, work, matmul_tiled::TILE));
+        matmul_tiled(recorder, params, [&a_part, &b_part, &bias_part, &output_part]).map(Ok)
+    }
+
+    fn bias_part(&self) -> Result<Option<Part>> {
+        let part = |(tensor, first, stride): (&Tensor, u64, u32)| {
+            let last = u64::from(self.batch - 1) * u64::from(stride) + u64::from(self.rows);
+            tensor.part("bias", first..first + last)
+        };
+        self.bias.map(part).transpose()
+    }
+
+    /// Whether a dispatch takes so much work. A product that cannot be halved any more is done all the same.
+    fn check_work(&self, recorder: &Recorder, work: u64, tile: [u32; 2]) -> Result<Result<(), TooLarge>> {
+        let most = recorder.gpu().capabilities().work_per_dispatch();
+        let tiles = [self.rows.div_ceil(tile[0]), self.columns.div_ceil(tile[1])];
+        let axis = if self.batch > 1 {
+            Axis::Batch
+        } else if tiles == [1; 2] {
+            Axis::Depth
+        } else if tiles[0] >= tiles[1] {
+            Axis::Rows
+        } else {
+            Axis::Columns
+        };
+        if work <= most || self.halves(axis).is_none() {
+            return Ok(Ok(()));
+        }
+        let message = format!("the product takes {work} units of work; a dispatch takes {most} at most");
+        Ok(Err((axis, Error::limit("product", message))))
+    }
+
+    /// Two halves along an axis, the second to be done behind the first, unless the axis is too short.
+    fn halves(&self, axis: Axis) -> Option<[Self; 2]> {
+        let both = |extent: u32, middle: u32, part: fn(Self, Range<u32>) -> Self| {
+            (0 < middle && middle < extent).then(|| [part(self.clone(), 0..middle), part(self.clone(), middle..extent)])
+        };
+        // Whole quads where there are some.
+        let middle = |extent: u32| if extent > 4 { (extent / 2).next_multiple_of(4) } else { extent / 2 };
+        match axis {
+            Axis::Batch => both(self.batch, self.batch / 2, Self::batches),
+            Axis::Rows => both(self.rows, middle(self.rows), Self::rows),
+            Axis::Columns => both(self.columns, middle(self.columns), Self::columns),
+            Axis::Depth => both(self.depth, (self.depth / 2).next_multiple_of(16), Self::depth),
+        }
+    }
+
+    fn batches(mut self, range: Range<u32>) -> Self {
+        let start = u64::from(range.start);
+        self.a.batches(range.start);
+        self.b.batches(range.start);
+        match &mut self.output {
+            Output::Elements(output) => output.first += start * output.batch,
+            Output::Panels(output) => output.first += start * output.batch,
+        }
+        self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start * u64::from(batch), batch));
+        Self { batch: range.end - range.start, ..self }
+    }
+
+    fn rows(mut self, range: Range<u32>) -> Self {
+        let start = u64::from(range.start);
+        self.a.vectors(range.start);
+        match &mut self.output {
+            Output::Elements(output) => output.first += start * output.row,
+            Output::Panels(output) => output.row += range.start,
+        }
+        self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start, batch));
+        Self { rows: range.end - range.start, ..self }
+    }
+
+    fn columns(mut self, range: Range<u32>) -> Self {
+        self.b.vectors(range.start);
+        match &mut self.output {
+            Output::Elements(output) => output.column_first += range.start,
+            Output::Panels(output) => output.quad += range.start / 4,
+        }
+        Self { columns: range.end - range.start, ..self }
+    }
+
+    fn depth(mut self, range: Range<u32>) -> Self {
+        self.a.depth(range.start);
+        self.b.depth(range.start);
+        if range.start > 0 {
+            (self.bias, self.accumulate) = (None, true);
+        }
+        Self { depth: range.end - range.start, ..self }
+    }
+}
+
+/// Whether the loops over the depth end.
+fn check_iterations(recorder: &Recorder, params: &impl Loops) -> Result<Result<(), TooLarge>> {
+    too_large(Axis::Depth, recorder.gpu().capabilities().check_iterations("product", params.iterations()))
+}
+
+/// An operand in panels: those that it lies in, or those that a matrix is packed into now.
+fn packed(
+    recorder: &mut Recorder,
+    operand: &Operand,
+    [batch, vectors, depth]: [u32; 3],
+    vector_axis: Axis,
+) -> Result<Result<Panels, TooLarge>> {
+    let matrix = match operand {
+        Operand::Panels(panels) => return Ok(Ok(panels.clone())),
+        Operand::Matrix(matrix) => matrix,
+    };
+    let quads = depth.div_ceil(4);
+    let places = panel_places(vectors, quads);
+    let bytes = u64::from(batch) * places * 16;
+    if bytes > PACKED_BYTES {
+        let axis = if batch > 1 {
+            Axis::Batch
+        } else if vectors >= depth {
+            vector_axis
+        } else {
+            Axis::Depth
+        };
+        let argument = matrix.argument;
+        let message = format!("{argument} takes {bytes} bytes in panels; a product packs {PACKED_BYTES} at most");
+        return Ok(Err((axis, Error::limit(argument, message))));
+    }
+    let part = small!(matrix.part([batch, vectors, depth], vector_axis));
+    let image = recorder.image(u64::from(batch) * places)?;
+    let params = pack_panels::Params {
+        batch,
+        rows: vectors,
+        depth,
+        batch_stride: matrix.batch as u32,
+        row_stride: matrix.vector as u32,
+        depth_stride: matrix.depth as u32,
+        ..Default::default()
+    };
+    pack_panels(recorder, params, [&part, &image.part()])?;
+    Ok(Ok(Panels { image, first: 0, batch: places, row: 0, quad: 0, quads, across: false }))
+}
+
+/// Compiles what products of matrices need on this device.
+pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
+    if !gpu.capabilities().images() {
+        return gpu.compile(&MATMUL_TILED);
+    }
+    gpu.compile(&PACK_PANELS)?;
+    gpu.compile(&MATMUL_SUBGROUP)
+}
+
+/// Compiles what backward passes need beside it.
+pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
+    if !gpu.capabilities().images() {
+        return Ok(());
+    }
+    gpu.compile(&MATMUL_SUBGROUP_NN)?;
+    gpu.compile(&MATMUL_SUBGROUP_TN)
+}
+
+/// Records a product, in as many dispatches as its operands need to be bound and a dispatch takes.
+pub(crate) fn product(recorder: &mut Recorder, product: Product) -> Result<()> {
+    let before = recorder.len();
+    let (axis, error) = match recorder.scratch(|recorder| product.dispatch(recorder))? {
+        Ok(()) => return Ok(()),
+        Err(too_large) => too_large,
+    };
+    recorder.truncate(before);
+    let Some(halves) = product.halves(axis) else { return Err(error) };
+    halves.into_iter().try_for_each(|half| self::product(recorder, half))
+}

@@ -1,0 +1,2 @@
+pub(crate) mod concat;
+pub(crate) mod split;

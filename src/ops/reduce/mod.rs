@@ -1,0 +1,2 @@
+pub(crate) mod global_average_pool;
+pub(crate) mod sums;

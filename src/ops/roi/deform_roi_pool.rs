@@ -1,0 +1,16 @@
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::geometry::{DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::ops::plan::{Argument, Contract, run};
+use crate::ops::plan::{Destination, Gradient};
+use crate::ops::plan::{rounded, widened};
+use crate::ops::roi::roi::{self, roi_plan};
+
+roi_plan! {
+    DeformRoiPoolPlan, DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolInputs { offset }, DeformRoiPoolGradients,
+    |op| {
+        (op.pooled, op.spatial_scale.to_bits(), op.sampling_ratio, op.gamma.to_bits(), op.offset_gradient)
+    }
+}

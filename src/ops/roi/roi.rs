@@ -1,0 +1,683 @@
+//! Pooling of regions of interest, of any kind: bins are made of RoIs and offsets, and all else reads these.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::geometry::{FURTHEST, RoiPooling, RoiRule};
+use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
+use crate::kernels::roi::roi_bins::{self, ROI_BINS, roi_bins};
+use crate::kernels::roi::roi_input_gradient::{self, ROI_INPUT_GRADIENT, roi_input_gradient};
+use crate::kernels::roi::roi_offset_gradient::{self, ROI_OFFSET_GRADIENT, roi_offset_gradient};
+use crate::kernels::roi::roi_offset_terms::{ROI_OFFSET_TERMS, number, roi_offset_terms};
+use crate::kernels::roi::roi_planes::{self, CHUNK};
+use crate::kernels::roi::roi_pool::{ROI_POOL, roi_pool};
+use crate::kernels::roi::roi_touches::{self, ROI_TOUCHES, TILE, roi_touches};
+use crate::ops::plan::Gradient;
+use crate::ops::plan::{at_once, bindable, fitting, in_pieces, pieces};
+use crate::ops::reduce::sums::zeros;
+
+/// The words of a bin: roi/parts/roi_bins.wgsl.
+const BIN_WORDS: u32 = 12;
+
+/// Bins take about this many bytes at a time, and so does what says which tiles they touch: RoIs are done in pieces, images in bands.
+const BINS_BYTES: u64 = 4 << 20;
+const TOUCHES_BYTES: u64 = 8 << 20;
+
+/// What output channels contribute to the gradient of the offset takes about this many bytes at a time.
+const TERMS_BYTES: u64 = 16 << 20;
+
+/// Samples along an axis that a bin is reckoned to have where they follow from the RoIs, which are not known when work is cut: an object in the
+/// level of a pyramid that suits it has about as many.
+const RECKONED: u64 = 4;
+
+/// How many samples, more than are expected, may lie in an image or near a pixel along an axis where they follow from the RoIs: positions are
+/// rounded, and corners lie up to 2^24 pixels out.
+const ROUNDED: u32 = 30;
+
+/// The most iterations that an invocation takes for one plane of a bin. A larger one is shared by a workgroup.
+const ALONE: u64 = 60_000;
+
+/// Planes of a bin that an invocation, or a workgroup, does at most.
+const BLOCK: u32 = 4;
+const LARGE_BLOCK: u32 = 16;
+
+/// What a pooling reads, in f32.
+pub(crate) struct Sources {
+    pub(crate) input: Tensor,
+    pub(crate) rois: Tensor,
+    pub(crate) offset: Option<Tensor>,
+}
+
+/// Those gradients that are to be computed.
+pub(crate) struct Gradients<'a> {
+    pub(crate) input: Option<Gradient<'a>>,
+    pub(crate) offset: Option<Gradient<'a>>,
+}
+
+/// Output channels and bins of some RoIs.
+#[derive(Clone)]
+struct Piece {
+    rois: Range<u32>,
+    images: Range<u32>,
+    channels: Range<u32>,
+    bins: Range<u32>,
+}
+
+pub(crate) fn compile_forward(gpu: &Gpu, g: &RoiPooling) -> Result<()> {
+    gpu.compile(&ROI_BINS)?;
+    ROI_POOL.compile(gpu, large_bins(g))
+}
+
+pub(crate) fn compile_backward(gpu: &Gpu, g: &RoiPooling) -> Result<()> {
+    gpu.compile(&ROI_TOUCHES)?;
+    gpu.compile(&ROI_INPUT_GRADIENT)?;
+    if g.part.is_some() {
+        ROI_OFFSET_TERMS.compile(gpu, large_bins(g))?;
+        gpu.compile(&ROI_OFFSET_GRADIENT)?;
+    }
+    Ok(())
+}
+
+/// Records the averages.
+pub(crate) fn forward(g: &RoiPooling, recorder: &mut Recorder, sources: &Sources, output: &Tensor) -> Result<()> {
+    if g.batch == 0 {
+        return zeros(recorder, output);
+    }
+    let bytes = 4 * u64::from(g.out_channels) * u64::from(g.bins());
+    let step = rois_at_once(g, recorder.gpu(), &[(bytes, u64::MAX)]);
+    let bins = bins_workspace(g, recorder, step)?;
+    for rois in pieces(0..g.rois, step) {
+        let bins = make_bins(g, recorder, sources, rois.clone(), &bins)?;
+        planes(g, recorder, rois, &mut |recorder, piece, params| {
+            let input = input_part(g, &sources.input, piece)?;
+            let output = output_part(g, "output", output, piece)?;
+            roi_pool(recorder, params, [&bins, &input, &output], samples(g))
+        })?;
+    }
+    Ok(())
+}
+
+/// Records the gradients that there are.
+pub(crate) fn backward(
+    g: &RoiPooling,
+    recorder: &mut Recorder,
+    sources: &Sources,
+    grad_output: &Tensor,
+    gradients: &Gradients,
+) -> Result<()> {
+    if g.batch == 0 || g.rois == 0 {
+        let gradients = [&gradients.input, &gradients.offset].into_iter().flatten();
+        return gradients
+            .filter(|gradient| !gradient.accumulate)
+            .try_for_each(|gradient| zeros(recorder, &gradient.tensor));
+    }
+    if let Some(input) = &gradients.input {
+        input_gradient(g, recorder, sources, grad_output, input)?;
+    }
+    if let Some(offset) = &gradients.offset {
+        offset_gradient(g, recorder, sources, grad_output, offset)?;
+    }
+    Ok(())
+}
+
+/// Every pixel adds up what the bins contribute that touch its tile.
+fn input_gradient(
+    g: &RoiPooling,
+    recorder: &mut Recorder,
+    sources: &Sources,
+    grad_output: &Tensor,
+    input: &Gradient,
+) -> Result<()> {
+    let [tile_rows, tile_columns] = [g.height, g.width].map(|extent| extent.div_ceil(TILE));
+    let by_work = recorder.gpu().capabilities().elements_per_dispatch() / roi_touches::ELEMENTS * 4;
+    let budget = TOUCHES_BYTES.min(bindable(recorder.gpu())).min(by_work);
+    let row = 4 * u64::from(g.classes) * u64::from(tile_columns);
+    // One row of tiles fits at least: so many words for each tile.
+    let grads = 4 * u64::from(g.out_channels) * u64::from(g.bins());
+    let step = rois_at_once(g, recorder.gpu(), &[(grads, u64::MAX), (row * u64::from(g.bins().div_ceil(32)), budget)]);
+    let most = most_along(g, 0).max(most_along(g, 1));
+    let near = if g.samples == [0; 2] { 2 + ROUNDED } else { most };
+    let limits = roi_input_gradient::Params { samples: most, near, ..Default::default() };
+    let some_bins = at_once(recorder.gpu(), step.saturating_mul(g.bins()), |bins| {
+        // As many words as may be, and as many channels.
+        let (bin_first, bin_end) = (31, bins.saturating_add(31));
+        roi_input_gradient::Params { bin_first, bin_end, channels: g.class_channels(), ..limits }.iterations()
+    });
+    // As many RoIs as one dispatch does, where that is one at least: their words are few, and so are the bands.
+    let step = step.min(some_bins / g.bins()).max(1);
+    let words = (step * g.bins()).div_ceil(32);
+    let rows = (budget / (row * u64::from(words))).clamp(1, u32::MAX.into()) as u32;
+    let (some_images, some_rows) = ((rows / tile_rows).clamp(1, g.batch), rows.min(tile_rows));
+    let bins = bins_workspace(g, recorder, step)?;
+    let touches = recorder.workspace([some_images * g.classes, some_rows * tile_columns, words])?;
+
+    for rois in pieces(0..g.rois, step) {
+        let bins = make_bins(g, recorder, sources, rois.clone(), &bins)?;
+        let count = rois.end - rois.start;
+        let words = (count * g.bins()).div_ceil(32);
+        for images in pieces(0..g.batch, some_images) {
+            for band in pieces(0..tile_rows, some_rows) {
+                let [image_count, row_count] = [&images, &band].map(|range| range.end - range.start);
+                let all = u64::from(image_count * g.classes) * u64::from(row_count * tile_columns) * u64::from(words);
+                let touched = touches.part("input", 0..all)?;
+                let params = roi_touches::Params {
+                    rois: count,
+                    classes: g.classes,
+                    pooled: g.bins(),
+                    words,
+                    image_first: images.start,
+                    images: image_count,
+                    tile_row_first: band.start,
+                    tile_rows: row_count,
+                    tile_columns,
+                    height: g.height,
+                    width: g.width,
+                };
+                roi_touches(recorder, params, [&bins, &touched])?;
+                let group = g.group[0] * g.group[1];
+                for some in pieces(0..count * g.bins(), some_bins) {
+                    let words_done = some.end.div_ceil(32) - some.start / 32;
+                    let all = [images.clone(), 0..g.classes, 0..g.class_channels(), 0..group, band.clone()];
+                    in_pieces(all, &mut |[some_images, classes, channels, cells, rows]| {
+                        let channel = |class: u32, channel: u32| class * g.class_channels() + channel;
+                        let first = channel(classes.start, channels.start);
+                        let last = channel(classes.end - 1, channels.end - 1);
+                        let element = |image: u32, channel: u32, cell: u32, row: u32| {
+                            let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + cell);
+                            (plane * u64::from(g.height) + u64::from(row)) * u64::from(g.width)
+                        };
+                        let start = element(some_images.start, first, cells.start, rows.start * TILE);
+                        let row_end = (rows.end * TILE).min(g.height);
+                        let end = element(some_images.end - 1, last, cells.end - 1, row_end);
+                        let grad_input = input.tensor.part("grad_input", start..end)?;
+                        let piece = Piece {
+                            rois: rois.clone(),
+                            images: some_images.clone(),
+                            channels: first..last + 1,
+                            bins: 0..g.bins(),
+                        };
+                        let grads = output_part(g, "grad_output", grad_output, &piece)?;
+                        let [images_done, classes_done, channels_done, cells_done, rows_done] =
+                            [some_images, classes, channels, cells, rows].map(|range| range.end - range.start);
+                        let planes = u64::from(images_done) * u64::from(classes_done * channels_done);
+                        let pixels = planes * u64::from(cells_done) * u64::from(rows_done * TILE) * u64::from(g.width);
+                        let added =
+                            u64::from(classes_done * channels_done) * u64::from(some.end - some.start) * samples(g);
+                        // Where pixels have been written before, tiles that nothing touches cost a look at their words.
+                        let written = if some.start == 0 && rois.start == 0 { pixels } else { 0 };
+                        let elements = written + pixels / 256 * u64::from(words_done) + added;
+                        let fewest = images_done * classes_done * channels_done * cells_done * rows_done == 1;
+                        if !fewest {
+                            recorder.gpu().capabilities().check_elements("grad_input", elements)?;
+                        }
+                        let params = roi_input_gradient::Params {
+                            rois: count,
+                            classes: g.classes,
+                            pooled_height: g.pooled[0],
+                            pooled_width: g.pooled[1],
+                            words,
+                            bin_first: some.start,
+                            bin_end: some.end,
+                            touched_image: some_images.start - images.start,
+                            images: images_done,
+                            touched_row: rows.start - band.start,
+                            touched_rows: row_count,
+                            tile_row_first: rows.start,
+                            tile_rows: rows_done,
+                            tile_columns,
+                            height: g.height,
+                            width: g.width,
+                            in_channels: g.channels,
+                            out_channels: g.out_channels,
+                            class_first: classes.start,
+                            classes_done,
+                            class_channels: g.class_channels(),
+                            channels: channels_done,
+                            group_height: g.group[0],
+                            group_width: g.group[1],
+                            cell_first: cells.start,
+                            cells: cells_done,
+                            accumulate: (input.accumulate || rois.start > 0 || some.start > 0).into(),
+                            ..limits
+                        };
+                        roi_input_gradient(recorder, params, [&bins, &touched, &grads, &grad_input], elements)
+                    })?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What each output channel of a bin contributes, and then the sums over those that an offset moves.
+fn offset_gradient(
+    g: &RoiPooling,
+    recorder: &mut Recorder,
+    sources: &Sources,
+    grad_output: &Tensor,
+    offset: &Gradient,
+) -> Result<()> {
+    let Some([part_height, part_width]) = g.part else { return Ok(()) };
+    let of_roi = u64::from(g.out_channels) * u64::from(g.bins());
+    let step = rois_at_once(g, recorder.gpu(), &[(8 * of_roi, TERMS_BYTES)]);
+    let bins = bins_workspace(g, recorder, step)?;
+    let terms = recorder.workspace([step, g.out_channels, g.bins(), 2])?;
+    for rois in pieces(0..g.rois, step) {
+        let bins = make_bins(g, recorder, sources, rois.clone(), &bins)?;
+        let count = rois.end - rois.start;
+        planes(g, recorder, rois.clone(), &mut |recorder, piece, params| {
+            let input = input_part(g, &sources.input, piece)?;
+            let grads = output_part(g, "grad_output", grad_output, piece)?;
+            let [start, end] = output_elements(g, &Piece { rois: 0..count, ..piece.clone() });
+            let terms = terms.part("offset", 2 * start..2 * end)?;
+            roi_offset_terms(recorder, params, [&bins, &input, &grads, &terms], samples(g))
+        })?;
+        let terms = terms.part("offset", 0..2 * u64::from(count) * of_roi)?;
+        let grad_offset = rows_part("grad_offset", &offset.tensor, &rois)?;
+        let [all_rows, all_columns] = [g.pooled[0].div_ceil(part_height), g.pooled[1].div_ceil(part_width)];
+        let iterations = |rows: u32, columns: u32, channels: u32| {
+            roi_offset_gradient::Params { rows, columns, channels, ..Default::default() }.iterations()
+        };
+        let some_columns = at_once(recorder.gpu(), all_columns, |columns| iterations(1, columns, 1));
+        let some_rows = at_once(recorder.gpu(), all_rows, |rows| iterations(rows, some_columns, 1));
+        let some_channels =
+            at_once(recorder.gpu(), g.class_channels(), |channels| iterations(some_rows, some_columns, channels));
+        let mut accumulate = offset.accumulate;
+        for channels in pieces(0..g.class_channels(), some_channels) {
+            for rows in pieces(0..all_rows, some_rows) {
+                for columns in pieces(0..all_columns, some_columns) {
+                    let params = roi_offset_gradient::Params {
+                        rois: count,
+                        classes: g.classes,
+                        class_channels: g.class_channels(),
+                        channel_first: channels.start,
+                        channels: channels.end - channels.start,
+                        pooled_height: g.pooled[0],
+                        pooled_width: g.pooled[1],
+                        part_height,
+                        part_width,
+                        row_first: rows.start,
+                        rows: rows.end - rows.start,
+                        column_first: columns.start,
+                        columns: columns.end - columns.start,
+                        accumulate: accumulate.into(),
+                        ..Default::default()
+                    };
+                    roi_offset_gradient(recorder, params, [&terms, &grad_offset])?;
+                    accumulate = true;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The samples of a bin along an axis that count, at most. As many as there are pixels are half a pixel apart where bins are small, and a pixel
+/// where they are large.
+fn most_along(g: &RoiPooling, axis: usize) -> u32 {
+    match g.samples[axis] {
+        0 => [g.height, g.width][axis] + 2 + ROUNDED,
+        fixed => fixed,
+    }
+}
+
+/// The samples of a bin that count: all that may, or what they are reckoned at.
+fn samples(g: &RoiPooling) -> u64 {
+    let along = |axis: usize| if g.samples[axis] == 0 { RECKONED } else { g.samples[axis].into() };
+    along(0) * along(1)
+}
+
+/// The most rows and columns of samples of a bin that an invocation sums up alone.
+fn alone(g: &RoiPooling) -> [u32; 2] {
+    let most = [most_along(g, 0), most_along(g, 1)];
+    let of = |alone_y: u32, alone_x: u32| {
+        roi_planes::Params { alone_y, alone_x, channels: 1, block: 1, ..Default::default() }.iterations()
+    };
+    // A square, or what is left of one where the image is narrow.
+    let side = fitting(ALONE, most[0].max(most[1]), |side| of(side, side));
+    let columns = fitting(ALONE, most[1], |columns| of(side.min(most[0]), columns));
+    [fitting(ALONE, most[0], |rows| of(rows, columns)), columns]
+}
+
+/// Whether there may be bins that an invocation does not sum up alone.
+fn large_bins(g: &RoiPooling) -> bool {
+    alone(g) != [most_along(g, 0), most_along(g, 1)]
+}
+
+/// How many RoIs are done together: their bins, and further bytes for each, are within their budgets and can be bound, and a dispatch does
+/// one channel at least of all of them.
+fn rois_at_once(g: &RoiPooling, gpu: &Gpu, bytes: &[(u64, u64)]) -> u32 {
+    let bins = u64::from(g.classes) * u64::from(g.bins());
+    let offsets = g.part.map_or(1, |[height, width]| 2 * u64::from(g.classes) * u64::from(height) * u64::from(width));
+    let most = bindable(gpu);
+    let by_bytes = [(4 * u64::from(BIN_WORDS) * bins, BINS_BYTES), (4 * offsets, u64::MAX)]
+        .iter()
+        .chain(bytes)
+        .map(|&(each, budget)| budget.min(most) / each)
+        .min();
+    let by_work = gpu.capabilities().elements_per_dispatch() / u64::from(g.bins()).saturating_mul(samples(g));
+    by_bytes.unwrap_or(1).min(by_work).clamp(1, g.rois.max(1).into()) as u32
+}
+
+fn bins_workspace(g: &RoiPooling, recorder: &mut Recorder, rois: u32) -> Result<Tensor> {
+    recorder.workspace([rois, g.classes, g.bins(), BIN_WORDS])
+}
+
+/// The rows of some RoIs.
+fn rows_part(argument: &'static str, tensor: &Tensor, rois: &Range<u32>) -> Result<Part> {
+    let row: u64 = tensor.shape().extents().iter().skip(1).map(|&extent| u64::from(extent)).product();
+    tensor.part(argument, u64::from(rois.start) * row..u64::from(rois.end) * row)
+}
+
+/// Makes the bins of some RoIs.
+fn make_bins(
+    g: &RoiPooling,
+    recorder: &mut Recorder,
+    sources: &Sources,
+    rois: Range<u32>,
+    bins: &Tensor,
+) -> Result<Part> {
+    let count = rois.end - rois.start;
+    let elements = u64::from(count * g.classes) * u64::from(g.bins()) * u64::from(BIN_WORDS);
+    let bins = bins.part("rois", 0..elements)?;
+    let of_rois = rows_part("rois", &sources.rois, &rois)?;
+    let offset = sources.offset.as_ref().map_or(Ok(of_rois.clone()), |offset| rows_part("offset", offset, &rois))?;
+    let (rounded, shift, least, phase, beyond) = match g.rule {
+        RoiRule::Align { aligned: true } => (false, 0.5, f32::MIN, 0.5, 1.0),
+        RoiRule::Align { aligned: false } => (false, 0.0, 1.0, 0.5, 1.0),
+        RoiRule::PositionSensitive => (true, 0.5, 0.1, 0.0, 0.5),
+    };
+    let [part_height, part_width] = g.part.unwrap_or([1; 2]);
+    let params = roi_bins::Params {
+        rois_count: count,
+        classes: g.classes,
+        pooled_height: g.pooled[0],
+        pooled_width: g.pooled[1],
+        batch: g.batch,
+        height: g.height,
+        width: g.width,
+        rounded: u32::from(rounded),
+        scale: g.spatial_scale.to_bits(),
+        shift: f32::to_bits(shift),
+        least: f32::to_bits(least),
+        furthest: (FURTHEST / g.spatial_scale).min(f32::MAX).to_bits(),
+        samples_y: g.samples[0],
+        samples_x: g.samples[1],
+        phase: f32::to_bits(phase),
+        beyond: f32::to_bits(beyond),
+        skips: (g.rule == RoiRule::PositionSensitive).into(),
+        deformed: g.part.is_some().into(),
+        part_height,
+        part_width,
+        reach: g.reach.to_bits(),
+        ..Default::default()
+    };
+    roi_bins(recorder, params, [&of_rois, &offset, &bins])?;
+    Ok(bins)
+}
+
+/// Has `dispatch` do all channels and bins of some RoIs, in pieces that are not too much work and that can be bound: first the bins that an
+/// invocation sums up alone, then, where there may be such, larger ones.
+fn planes(
+    g: &RoiPooling,
+    recorder: &mut Recorder,
+    rois: Range<u32>,
+    dispatch: &mut impl FnMut(&mut Recorder, &Piece, roi_planes::Params) -> Result<()>,
+) -> Result<()> {
+    let count = rois.end - rois.start;
+    let [alone_y, alone_x] = alone(g);
+    let all_chunks = most_along(g, 0).saturating_mul(most_along(g, 1).div_ceil(CHUNK));
+    let looped = |block: u32, chunks: u32| {
+        roi_planes::Params { block, channels: block, alone_y, alone_x, chunks, ..Default::default() }.iterations()
+    };
+    // A block has channels of one class.
+    let blocks_of = |most: u32| if g.classes == 1 { most } else { 1 };
+    let block = at_once(recorder.gpu(), blocks_of(BLOCK), |block| looped(block, 0));
+    let some_chunks = at_once(recorder.gpu(), all_chunks, |chunks| looped(1, chunks));
+    let large_block = at_once(recorder.gpu(), blocks_of(LARGE_BLOCK), |block| looped(block, some_chunks));
+    in_pieces([0..g.out_channels, 0..g.bins()], &mut |[channels, bins]| {
+        let elements = u64::from(channels.end - channels.start) * u64::from(bins.end - bins.start);
+        if elements > 1 {
+            let elements = (u64::from(count) * elements).saturating_mul(samples(g));
+            recorder.gpu().capabilities().check_elements("output", elements)?;
+        }
+        in_pieces([0..g.batch, channels.clone(), bins.clone()], &mut |[images, channels, bins]| {
+            let piece =
+                Piece { rois: rois.clone(), images: images.clone(), channels: channels.clone(), bins: bins.clone() };
+            let params = roi_planes::Params {
+                rois: count,
+                channel_first: channels.start,
+                channels: channels.end - channels.start,
+                block,
+                blocks: (channels.end - channels.start).div_ceil(block),
+                bin_first: bins.start,
+                bins_count: bins.end - bins.start,
+                image_first: images.start,
+                images: images.end - images.start,
+                height: g.height,
+                width: g.width,
+                in_channels: g.channels,
+                out_channels: g.out_channels,
+                class_channels: g.class_channels(),
+                classes: g.classes,
+                pooled_height: g.pooled[0],
+                pooled_width: g.pooled[1],
+                group_height: g.group[0],
+                group_width: g.group[1],
+                cell_first: cells_of(g, bins).start,
+                alone_y,
+                alone_x,
+                derivative: number(g.derivative),
+                reach: g.reach.to_bits(),
+                ..Default::default()
+            };
+            dispatch(recorder, &piece, params)?;
+            if !large_bins(g) {
+                return Ok(());
+            }
+            let params = roi_planes::Params {
+                block: large_block,
+                blocks: (channels.end - channels.start).div_ceil(large_block),
+                ..params
+            };
+            pieces(0..all_chunks, some_chunks).try_for_each(|chunks| {
+                let (chunk_first, chunks) = (chunks.start, chunks.end - chunks.start);
+                dispatch(recorder, &piece, roi_planes::Params { chunk_first, chunks, ..params })
+            })
+        })
+    })
+}
+
+/// The cells of an output channel's grid of input channels that some bins are taken from, and those between.
+fn cells_of(g: &RoiPooling, bins: &Range<u32>) -> Range<u32> {
+    let [first, last] = [bins.start, bins.end - 1].map(|bin| [bin / g.pooled[1], bin % g.pooled[1]]);
+    let group = |bin: [u32; 2], axis: usize| {
+        (u64::from(bin[axis]) * u64::from(g.group[axis]) / u64::from(g.pooled[axis])) as u32
+    };
+    let (start, end) = (group(first, 0) * g.group[1], group(last, 0) * g.group[1]);
+    if first[0] == last[0] { start + group(first, 1)..end + group(last, 1) + 1 } else { start..end + g.group[1] }
+}
+
+/// The planes of the input that a piece is taken from.
+fn input_part(g: &RoiPooling, input: &Tensor, piece: &Piece) -> Result<Part> {
+    let (group, cells) = (g.group[0] * g.group[1], cells_of(g, &piece.bins));
+    let element = |image: u32, channel: u32, cell: u32| {
+        let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + cell);
+        plane * u64::from(g.height * g.width)
+    };
+    let start = element(piece.images.start, piece.channels.start, cells.start);
+    input.part("input", start..element(piece.images.end - 1, piece.channels.end - 1, cells.end))
+}
+
+/// The elements of the output from the first to the last of a piece.
+fn output_elements(g: &RoiPooling, piece: &Piece) -> [u64; 2] {
+    let element = |roi: u32, channel: u32, bin: u32| {
+        (u64::from(roi) * u64::from(g.out_channels) + u64::from(channel)) * u64::from(g.bins()) + u64::from(bin)
+    };
+    [
+        element(piece.rois.start, piece.channels.start, piece.bins.start),
+        element(piece.rois.end - 1, piece.channels.end - 1, piece.bins.end),
+    ]
+}
+
+fn output_part(g: &RoiPooling, argument: &'static str, output: &Tensor, piece: &Piece) -> Result<Part> {
+    let [start, end] = output_elements(g, piece);
+    output.part(argument, start..end)
+}
+
+/// The plan of an op that pools regions of interest.
+macro_rules! roi_plan {
+    (
+        $plan:ident, $op:ident, $geometry:ident, $inputs:ident { $($optional:ident)? }, $gradients:ident, $key:expr
+    ) => {
+        #[doc = concat!("A [`", stringify!($op), "`] bound to a device and shapes.")]
+        pub struct $plan {
+            contract: Contract<$inputs<TensorSpec>>,
+            geometry: $geometry,
+        }
+
+        $crate::ops::plan::plan!($plan, |plan| { geometry: plan.geometry });
+
+        impl $plan {
+            /// Checks the problem and compiles what the forward pass needs.
+            ///
+            /// # Errors
+            #[doc = concat!("[`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute): see [`", stringify!($geometry), "::new`].")]
+            pub fn new(gpu: &Gpu, op: &$op, inputs: &$inputs<TensorSpec>) -> Result<Self> {
+                let geometry = $geometry::new(op, &inputs.map(|spec| spec.shape))?;
+                let contract = Contract::new(gpu, *inputs, $inputs::named, geometry.output_shape())?;
+                roi::compile_forward(gpu, &geometry.pooling)?;
+                Ok(Self { contract, geometry })
+            }
+
+            /// Records the averages into a new tensor (rois, out_channels, pooled_height, pooled_width).
+            ///
+            /// # Errors
+            #[doc = concat!("As [`", stringify!($plan), "::forward_into`], and what [`Tensor::new`] gives.")]
+            pub fn forward(&self, recorder: &mut Recorder, inputs: &$inputs<&Tensor>) -> Result<Tensor> {
+                let output = self.contract.output(recorder)?;
+                self.forward_into(recorder, inputs, &output)?;
+                Ok(output)
+            }
+
+            /// Records the averages into `output`.
+            ///
+            /// # Errors
+            /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made
+            /// for; [`Error::Limit`](crate::Error::Limit) where one plane of the input, or what belongs to one RoI, is beyond what the
+            /// device binds.
+            pub fn forward_into(
+                &self,
+                recorder: &mut Recorder,
+                inputs: &$inputs<&Tensor>,
+                output: &Tensor,
+            ) -> Result<()> {
+                let given = inputs.map(|&tensor| Argument::from(tensor));
+                self.contract.check(recorder, $inputs::named, given.named(), output)?;
+                recorder.op(|recorder| {
+                    let sources = sources(recorder, inputs)?;
+                    rounded(recorder, output, |recorder, output| {
+                        roi::forward(&self.geometry.pooling, recorder, &sources, output)
+                    })
+                })
+            }
+
+            /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors.
+            ///
+            /// The first call compiles what the backward pass needs.
+            ///
+            /// # Errors
+            #[doc = concat!("As [`", stringify!($plan), "::backward_into`], and what [`Tensor::new`] gives.")]
+            pub fn backward(
+                &self,
+                recorder: &mut Recorder,
+                inputs: &$inputs<&Tensor>,
+                grad_output: &Tensor,
+                wanted: &$gradients<()>,
+            ) -> Result<$gradients<Tensor>> {
+                let planned = &self.contract.inputs;
+                let specs = wanted.of($gradients { input: Some(planned.input), $($optional: planned.$optional)? })?;
+                let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
+                self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
+                Ok(gradients)
+            }
+
+            /// Records the gradients that have a destination, which is written or added to. Nothing is kept from the forward pass.
+            ///
+            /// # Errors
+            #[doc = concat!("As [`", stringify!($plan), "::forward_into`], with gradients for outputs; [`Error::Attribute`](crate::Error::Attribute) where two overlap.")]
+            pub fn backward_into<'a>(
+                &self,
+                recorder: &mut Recorder,
+                inputs: &$inputs<&Tensor>,
+                grad_output: &Tensor,
+                destinations: &$gradients<impl Into<Destination<'a>> + Copy>,
+            ) -> Result<()> {
+                let given = inputs.map(|&tensor| Argument::from(tensor));
+                let destinations = destinations.map(|&destination| destination.into());
+                let named = destinations.named();
+                self.contract.check_backward(recorder, $inputs::named, given.named(), grad_output, named)?;
+                let pooling = &self.geometry.pooling;
+                roi::compile_backward(recorder.gpu(), pooling)?;
+                recorder.op(|recorder| {
+                    let sources = sources(recorder, inputs)?;
+                    let grad_output = widened(recorder, grad_output)?;
+                    let gradients = destinations.try_map(|&destination| Gradient::begin(recorder, destination))?;
+                    let gradients = roi::Gradients {
+                        input: gradients.input,
+                        offset: None $(.or(gradients.$optional))?,
+                    };
+                    roi::backward(pooling, recorder, &sources, &grad_output, &gradients)?;
+                    gradients.finish(recorder)
+                })
+            }
+        }
+
+        fn sources(recorder: &mut Recorder, inputs: &$inputs<&Tensor>) -> Result<roi::Sources> {
+            Ok(roi::Sources {
+                input: widened(recorder, inputs.input)?,
+                rois: widened(recorder, inputs.rois)?,
+                offset: None $(.or(inputs.$optional.map(|offset| widened(recorder, offset)).transpose()?))?,
+            })
+        }
+
+        impl $op {
+            /// The averages, in a new tensor (rois, out_channels, pooled_height, pooled_width), submitted.
+            ///
+            /// # Errors
+            #[doc = concat!("As [`", stringify!($plan), "::new`] and [`", stringify!($plan), "::forward`].")]
+            pub fn forward(&self, inputs: &$inputs<&Tensor>) -> Result<Tensor> {
+                let gpu = inputs.input.gpu();
+                run(gpu, |recorder| self.plan(inputs)?.forward(recorder, inputs))
+            }
+
+            /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
+            ///
+            /// # Errors
+            #[doc = concat!("As [`", stringify!($plan), "::new`] and [`", stringify!($plan), "::backward`].")]
+            pub fn backward(
+                &self,
+                inputs: &$inputs<&Tensor>,
+                grad_output: &Tensor,
+                wanted: &$gradients<()>,
+            ) -> Result<$gradients<Tensor>> {
+                let gpu = inputs.input.gpu();
+                run(gpu, |recorder| self.plan(inputs)?.backward(recorder, inputs, grad_output, wanted))
+            }
+
+            fn plan(&self, inputs: &$inputs<&Tensor>) -> Result<Arc<$plan>> {
+                let gpu = inputs.input.gpu();
+                let specs = inputs.map(|tensor| tensor.spec());
+                let key: fn(&$op) -> _ = $key;
+                gpu.plan((key(self), specs), || $plan::new(gpu, self, &specs))
+            }
+        }
+    };
+}
+pub(crate) use roi_plan;
+
+impl Gradients<'_> {
+    pub(crate) fn finish(&self, recorder: &mut Recorder) -> Result<()> {
+        [&self.input, &self.offset].into_iter().flatten().try_for_each(|gradient| gradient.finish(recorder))
+    }
+}

@@ -1,0 +1,4 @@
+pub(crate) mod backward;
+pub(crate) mod conv2d;
+pub(crate) mod deform;
+pub(crate) mod im2col;

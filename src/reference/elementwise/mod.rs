@@ -1,0 +1,3 @@
+pub(crate) mod batch_norm;
+pub(crate) mod binary;
+pub(crate) mod unary;
