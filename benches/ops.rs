@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use fastrand::Rng;
-use pliant::geometry::{
-    BilinearSample, BilinearSampleInputs, Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dGradients,
-    DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, Im2col, Matmul, MatmulInputs,
-};
 use pliant::{
-    BilinearSamplePlan, Conv2dPlan, DType, DeformConv2dPlan, DeformIm2colPlan, Destination, Gpu, Im2colPlan,
-    MatmulPlan, Recorder, Result, Shape, Tensor,
+    BilinearSample, BilinearSampleInputs, BilinearSamplePlan, Conv2d, Conv2dInputs, Conv2dPlan, DType, DeformConv2d,
+    DeformConv2dGradients, DeformConv2dInputs, DeformConv2dPlan, DeformIm2col, DeformIm2colInputs, DeformIm2colPlan,
+    Destination, Gpu, Im2col, Im2colPlan, Matmul, MatmulInputs, MatmulPlan, Recorder, Result, Shape, Tensor,
 };
 
 /// An image, and how it is called.
@@ -92,8 +89,8 @@ fn convolutions(criterion: &mut Criterion, gpu: &Gpu, size: &Size) -> Result<()>
     let elements = output.shape().elements();
 
     let op = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
-    let plan = DeformConv2dPlan::new(gpu, &op, &inputs.map(Tensor::spec))?;
-    let tensors = inputs.map(|tensor| tensor);
+    let plan = DeformConv2dPlan::new(gpu, &op, &inputs)?;
+    let tensors = inputs.as_ref();
     time(criterion, gpu, "deform_conv2d", size, elements, |recorder| plan.forward_into(recorder, &tensors, &output));
     let DeformConv2dInputs { input, offset, mask, weight, bias } = inputs.try_map(like)?;
     let gradients =
@@ -106,7 +103,7 @@ fn convolutions(criterion: &mut Criterion, gpu: &Gpu, size: &Size) -> Result<()>
     let DeformConv2dInputs { input, weight, bias, .. } = tensors;
     let tensors = Conv2dInputs { input, weight, bias };
     let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
-    let plan = Conv2dPlan::new(gpu, &op, &tensors.map(|tensor| tensor.spec()))?;
+    let plan = Conv2dPlan::new(gpu, &op, &tensors)?;
     time(criterion, gpu, "conv2d", size, elements, |recorder| plan.forward_into(recorder, &tensors, &output));
     Ok(())
 }
@@ -120,13 +117,13 @@ fn columns(criterion: &mut Criterion, gpu: &Gpu, size: &Size) -> Result<()> {
     };
     let output = Tensor::new(gpu, [1, side, side, TAPS, channels], DType::F32)?;
     let elements = output.shape().elements();
-    let tensors = inputs.map(|tensor| tensor);
+    let tensors = inputs.as_ref();
     let window = Im2col { kernel: [3; 2], padding: [1; 4], ..Im2col::default() };
 
-    let plan = Im2colPlan::new(gpu, &window, tensors.input.spec())?;
+    let plan = Im2colPlan::new(gpu, &window, &tensors.input)?;
     time(criterion, gpu, "im2col", size, elements, |recorder| plan.forward_into(recorder, tensors.input, &output));
     let op = DeformIm2col { window, ..DeformIm2col::default() };
-    let plan = DeformIm2colPlan::new(gpu, &op, &inputs.map(Tensor::spec))?;
+    let plan = DeformIm2colPlan::new(gpu, &op, &inputs)?;
     time(criterion, gpu, "deform_im2col", size, elements, |recorder| plan.forward_into(recorder, &tensors, &output));
     Ok(())
 }
@@ -138,8 +135,8 @@ fn matmul(criterion: &mut Criterion, gpu: &Gpu, size: &Size) -> Result<()> {
     let inputs = MatmulInputs { a: tensor(gpu, [1, channels, depth], 0.1)?, b: tensor(gpu, [1, pixels, depth], 1.0)? };
     let output = Tensor::new(gpu, [1, channels, pixels], DType::F32)?;
     let op = Matmul { transpose_b: true, ..Matmul::default() };
-    let plan = MatmulPlan::new(gpu, &op, &inputs.map(Tensor::spec))?;
-    let (tensors, elements) = (inputs.map(|tensor| tensor), output.shape().elements());
+    let plan = MatmulPlan::new(gpu, &op, &inputs)?;
+    let (tensors, elements) = (inputs.as_ref(), output.shape().elements());
     time(criterion, gpu, "matmul", size, elements, |recorder| plan.forward_into(recorder, &tensors, &output));
     Ok(())
 }
@@ -151,8 +148,8 @@ fn bilinear_sample(criterion: &mut Criterion, gpu: &Gpu, size: &Size) -> Result<
         positions: tensor(gpu, [1, 2, side, side], side as f32)?,
     };
     let output = like(&inputs.input)?;
-    let plan = BilinearSamplePlan::new(gpu, &BilinearSample::default(), &inputs.map(Tensor::spec))?;
-    let (tensors, elements) = (inputs.map(|tensor| tensor), output.shape().elements());
+    let plan = BilinearSamplePlan::new(gpu, &BilinearSample::default(), &inputs)?;
+    let (tensors, elements) = (inputs.as_ref(), output.shape().elements());
     time(criterion, gpu, "bilinear_sample", size, elements, |recorder| plan.forward_into(recorder, &tensors, &output));
     Ok(())
 }

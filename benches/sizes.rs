@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use fastrand::Rng;
-use pliant::geometry::{
-    Conv2d, Conv2dGradients, Conv2dInputs, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs,
+use pliant::{
+    Conv2d, Conv2dGradients, Conv2dInputs, Conv2dPlan, DType, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs,
+    DeformConv2dPlan, Gpu, Recorder, Result, Shape, Tensor,
 };
-use pliant::{Conv2dPlan, DType, DeformConv2dPlan, Gpu, Recorder, Result, Shape, Tensor};
 
 /// Windows of 3 x 3 that keep the image's size, over square images.
 #[derive(Parser)]
@@ -103,7 +103,7 @@ fn measure(gpu: &Gpu, arguments: &Arguments, (kind, pass): (Kind, Pass), side: u
     if offset_groups == 0 {
         let inputs = Conv2dInputs { input, weight, bias };
         let op = Conv2d { padding: [1; 4], groups, ..Conv2d::default() };
-        let plan = Conv2dPlan::new(gpu, &op, &inputs.map(|tensor| tensor.spec()))?;
+        let plan = Conv2dPlan::new(gpu, &op, &inputs)?;
         match pass {
             Pass::Forward => plan.forward_into(&mut recorder, &inputs, &output)?,
             Pass::Backward => {
@@ -128,7 +128,7 @@ fn measure(gpu: &Gpu, arguments: &Arguments, (kind, pass): (Kind, Pass), side: u
         before = gpu.counts().buffer_bytes;
         let inputs = DeformConv2dInputs { input, offset, mask, weight, bias };
         let op = DeformConv2d { padding: [1; 4], groups, offset_groups, ..DeformConv2d::default() };
-        let plan = DeformConv2dPlan::new(gpu, &op, &inputs.map(|tensor| tensor.spec()))?;
+        let plan = DeformConv2dPlan::new(gpu, &op, &inputs)?;
         match pass {
             Pass::Forward => plan.forward_into(&mut recorder, &inputs, &output)?,
             Pass::Backward => {

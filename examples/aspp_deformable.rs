@@ -7,13 +7,13 @@
 
 use std::error::Error;
 
-use pliant::geometry::{
-    BatchNorm, BatchNormInputs, Binary, BinaryInputs, Concat, Conv2d, Conv2dInputs, GlobalAveragePool, Unary,
+use pliant::nn::{
+    DeformConv2dLayer, DeformConv2dLayerInputs, DeformConv2dLayerPlan, DeformConv2dParameters, Mask, Naming, Weights,
 };
-use pliant::nn::{DeformConv2d, DeformConv2dParameters, DeformConv2dPlan, Mask, Naming, Weights};
 use pliant::{
-    BatchNormPlan, BinaryPlan, ConcatPlan, Conv2dPlan, DType, GlobalAveragePoolPlan, Gpu, Recorder, Shape, Tensor,
-    TensorSpec, UnaryPlan,
+    BatchNorm, BatchNormInputs, BatchNormPlan, Binary, BinaryInputs, BinaryPlan, Concat, ConcatPlan, Conv2d,
+    Conv2dInputs, Conv2dPlan, DType, GlobalAveragePool, GlobalAveragePoolPlan, Gpu, Recorder, Shape, Tensor,
+    TensorSpec, Unary, UnaryPlan,
 };
 
 const FILE: &[u8] = include_bytes!("aspp_deformable/block.safetensors");
@@ -57,7 +57,7 @@ impl Normalised {
         let (scale, shift) = (Tensor::upload(gpu, channels, &scale)?, Tensor::upload(gpu, channels, &shift)?);
         let inputs = BatchNormInputs { input, scale: scale.spec(), shift: shift.spec() };
         let norm = BatchNormPlan::new(gpu, &BatchNorm, &inputs)?;
-        Ok(Self { norm, scale, shift, relu: UnaryPlan::new(gpu, &Unary::Relu, input)? })
+        Ok(Self { norm, scale, shift, relu: UnaryPlan::new(gpu, &Unary::Relu, &input)? })
     }
 
     fn forward(&self, recorder: &mut Recorder, input: &Tensor) -> pliant::Result<Tensor> {
@@ -69,23 +69,26 @@ impl Normalised {
 
 /// A deformable convolution with offsets and masks by convolutions of their own.
 struct Deformed {
-    plan: DeformConv2dPlan,
+    plan: DeformConv2dLayerPlan,
     parameters: DeformConv2dParameters<Tensor>,
     normalised: Normalised,
 }
 
 impl Deformed {
     fn new(gpu: &Gpu, weights: &Weights, name: &str, kernel: u32, input: TensorSpec) -> pliant::Result<Self> {
-        let layer = DeformConv2d { padding: [kernel / 2; 4], mask: Mask::TwoSigmoid, ..DeformConv2d::default() };
+        let layer =
+            DeformConv2dLayer { padding: [kernel / 2; 4], mask: Mask::TwoSigmoid, ..DeformConv2dLayer::default() };
         let parameters = weights.deform_conv2d(gpu, &layer, &format!("{name}.atrous_conv"), Naming::BiRefNet)?;
-        let plan = DeformConv2dPlan::new(gpu, &layer, &input.into(), &parameters.map(Tensor::spec))?;
+        let inputs = DeformConv2dLayerInputs::new(input, parameters.map(Tensor::spec));
+        let plan = DeformConv2dLayerPlan::new(gpu, &layer, &inputs)?;
         let output = TensorSpec { shape: plan.geometry().output_shape(), ..input };
         let normalised = Normalised::new(gpu, weights, &format!("{name}.bn"), output)?;
         Ok(Self { plan, parameters, normalised })
     }
 
     fn forward(&self, recorder: &mut Recorder, input: &Tensor) -> pliant::Result<Tensor> {
-        let output = self.plan.forward(recorder, &input.into(), &self.parameters.map(|tensor| tensor))?;
+        let inputs = DeformConv2dLayerInputs::new(input, self.parameters.as_ref());
+        let output = self.plan.forward(recorder, &inputs)?;
         self.normalised.forward(recorder, &output)
     }
 }
@@ -139,7 +142,7 @@ impl Block {
         let branch = TensorSpec { shape: branch, ..input };
         let planes = extents(branch.shape)[1];
 
-        let pool = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, input)?;
+        let pool = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, &input)?;
         let names = ["global_avg_pool.1", "global_avg_pool.2"];
         let pooled = Pointwise::new(gpu, weights, names, spec([batch, channels, 1, 1]))?;
         let ones = Tensor::upload(gpu, [1, 1, height, width], &vec![1.0f32; (height * width) as usize])?;

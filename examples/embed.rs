@@ -2,8 +2,11 @@
 //!
 //! `cargo run --release --example embed`
 
-use pliant::geometry::{Conv2d, Conv2dGeometry, Conv2dInputs, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs};
-use pliant::{Conv2dPlan, DeformConv2dPlan, Gpu, Recorder, Tensor, reference, wgpu};
+use pliant::geometry::{Conv2dGeometry, DeformConv2dGeometry};
+use pliant::{
+    Conv2d, Conv2dInputs, Conv2dPlan, DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, Recorder, Tensor,
+    reference, wgpu,
+};
 
 /// The application's own shader: it keeps offsets within three pixels.
 const CLAMP: &str = "
@@ -46,7 +49,7 @@ async fn application() -> Result<(), Box<dyn std::error::Error>> {
     let offset_op = Conv2d { padding: [1; 4], ..Conv2d::default() };
     let offset_inputs =
         Conv2dInputs { input: &input, weight: &Tensor::upload(&gpu, [18, 8, 3, 3], &offset_weight)?, bias: None };
-    let offset_plan = Conv2dPlan::new(&gpu, &offset_op, &offset_inputs.map(|tensor| tensor.spec()))?;
+    let offset_plan = Conv2dPlan::new(&gpu, &offset_op, &offset_inputs)?;
 
     // Each frame: our op, the application's pass, our op; recorded, encoded, submitted once.
     let mut before = Recorder::new(&gpu);
@@ -59,7 +62,7 @@ async fn application() -> Result<(), Box<dyn std::error::Error>> {
         weight: &Tensor::upload(&gpu, [8, 8, 3, 3], &layer_weight)?,
         bias: None,
     };
-    let plan = DeformConv2dPlan::new(&gpu, &op, &inputs.map(|tensor| tensor.spec()))?;
+    let plan = DeformConv2dPlan::new(&gpu, &op, &inputs)?;
     let mut after = Recorder::new(&gpu);
     let output = plan.forward(&mut after, &inputs)?;
 

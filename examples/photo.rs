@@ -3,8 +3,7 @@
 //! `cargo run --release --example photo [IMAGE]`; the result is output/photo.png.
 
 use image::RgbImage;
-use pliant::geometry::{Conv2d, Conv2dInputs};
-use pliant::{Gpu, Shape, Tensor};
+use pliant::{Conv2d, Conv2dInputs, Gpu, Shape, Tensor};
 
 /// The photo that comes with the project: see examples/data/README.md.
 const CHELSEA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/chelsea.png");

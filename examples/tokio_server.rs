@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
-use pliant::geometry::{DeformConv2d, DeformConv2dInputs};
-use pliant::{DType, DeformConv2dPlan, Gpu, PackedWeight, Recorder, Tensor, TensorSpec};
+use pliant::{
+    Argument, DType, DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, PackedWeight, Recorder, Tensor,
+    TensorSpec,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -47,7 +49,8 @@ impl Layer {
     /// One request. While the device works, the task sleeps.
     async fn answer(&self, image: &[f32]) -> pliant::Result<Vec<f32>> {
         let input = &Tensor::upload(&self.gpu, [1, 1, SIDE, SIDE], image)?;
-        let inputs = DeformConv2dInputs { input, offset: &self.offset, weight: &self.weight, mask: None, bias: None };
+        let (offset, weight) = (Argument::from(&self.offset), Argument::from(&self.weight));
+        let inputs = DeformConv2dInputs { input: input.into(), offset, weight, mask: None, bias: None };
         let mut recorder = Recorder::new(&self.gpu);
         let output = self.plan.forward(&mut recorder, &inputs)?;
         recorder.submit()?;

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 
 /// How a tensor's elements are stored. Coordinates, interpolation and sums are `f32` whatever the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DType {
     /// IEEE binary32.
     F32,
@@ -18,7 +19,7 @@ pub enum DType {
 
 impl DType {
     /// Every element type there is.
-    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::BF16];
+    pub const ALL: &'static [Self] = &[Self::F32, Self::F16, Self::BF16];
 
     /// Bytes of one element.
     pub const fn size(self) -> u64 {
@@ -54,7 +55,7 @@ impl FromStr for DType {
     fn from_str(name: &str) -> Result<Self> {
         let refused =
             || Error::dtype("dtype", format!("{name} is no element type of a tensor; tensors hold f32, f16 or bf16"));
-        Self::ALL.into_iter().find(|dtype| dtype.to_string() == name).ok_or_else(refused)
+        Self::ALL.iter().copied().find(|dtype| dtype.to_string() == name).ok_or_else(refused)
     }
 }
 

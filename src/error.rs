@@ -40,6 +40,22 @@ pub enum Error {
         /// What it is and what it should be.
         message: String,
     },
+    /// An argument lies on another device than the recorder or the plan.
+    #[error("{message}")]
+    Device {
+        /// The argument at fault.
+        argument: &'static str,
+        /// Where it is and where it should be.
+        message: String,
+    },
+    /// A tensor that is written shares memory with another argument.
+    #[error("{message}")]
+    Aliased {
+        /// The tensor that is written.
+        argument: &'static str,
+        /// What it shares memory with.
+        message: String,
+    },
     /// The problem is legal, and too large for this device.
     #[error("{message}")]
     Limit {
@@ -83,6 +99,14 @@ impl Error {
 
     pub(crate) fn dtype(argument: &'static str, message: impl Into<String>) -> Self {
         Self::DType { argument, message: message.into() }
+    }
+
+    pub(crate) fn device(argument: &'static str, message: impl Into<String>) -> Self {
+        Self::Device { argument, message: message.into() }
+    }
+
+    pub(crate) fn aliased(argument: &'static str, message: impl Into<String>) -> Self {
+        Self::Aliased { argument, message: message.into() }
     }
 
     pub(crate) fn limit(argument: &'static str, message: impl Into<String>) -> Self {

@@ -1,22 +1,21 @@
 //! Deformable convolution and its family as WGSL compute shaders on wgpu.
 //!
-//! An op is a plain struct of attributes, such as [`DeformConv2d`](geometry::DeformConv2d). Its `forward` takes tensors that lie on a
+//! An op is a plain struct of attributes, such as [`DeformConv2d`]. Its `forward` takes tensors that lie on a
 //! [`Gpu`] and gives a new one, submitted. A model keeps a plan instead, such as [`DeformConv2dPlan`], and records it with others
 //! into a [`Recorder`]. Nothing waits before a [`Tensor::download`] is awaited.
 //!
 //! ```no_run
-//! use pliant::geometry::{DeformConv2d, DeformConv2dInputs};
-//! use pliant::{Gpu, Tensor};
+//! use pliant::{DeformConv2d, DeformConv2dInputs, Gpu, Tensor};
 //!
 //! # async fn example() -> pliant::Result<()> {
 //! let gpu = Gpu::new().await?;
 //! let op = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
 //! let inputs = DeformConv2dInputs {
-//!     input: &Tensor::upload(&gpu, [1, 3, 32, 32], &vec![1.0f32; 3 * 32 * 32])?,
+//!     input: Tensor::upload(&gpu, [1, 3, 32, 32], &vec![1.0f32; 3 * 32 * 32])?,
 //!     // dy and dx for each of 9 taps, in pixels.
-//!     offset: &Tensor::upload(&gpu, [1, 18, 32, 32], &vec![0.5f32; 18 * 32 * 32])?,
+//!     offset: Tensor::upload(&gpu, [1, 18, 32, 32], &vec![0.5f32; 18 * 32 * 32])?,
 //!     mask: None,
-//!     weight: &Tensor::upload(&gpu, [8, 3, 3, 3], &vec![0.1f32; 8 * 3 * 9])?,
+//!     weight: Tensor::upload(&gpu, [8, 3, 3, 3], &vec![0.1f32; 8 * 3 * 9])?,
 //!     bias: None,
 //! };
 //! let output: Vec<f32> = op.forward(&inputs)?.download()?.await?;
@@ -26,12 +25,13 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`geometry`] | ops as attributes, their inputs, and the one place where shapes are refused |
+//! | the crate itself | device, tensors, recorder, errors; ops with their inputs, gradients and plans |
+//! | [`geometry`] | checked problems: the one place where shapes are refused |
+//! | [`op`] | what is common to all ops, for code that is generic over them |
 //! | [`nn`] | layers: ops with the parameters that they learn |
 //! | [`dialect`] | the ops under the attributes of torchvision, OpenVINO, MindSpore, ONNX and mmcv |
 //! | [`reference`](mod@reference) | every op as nested loops in `f64`: the definition |
 //! | `onnx` | models in ONNX files, with the feature of that name |
-//! | the crate itself | device, tensors, plans, recorder, errors |
 
 pub mod dialect;
 pub mod geometry;
@@ -39,6 +39,38 @@ pub mod nn;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod reference;
+
+pub use geometry::conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
+pub use geometry::conv::deform::{
+    Border, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, EdgeDerivative,
+    OffsetLayout,
+};
+pub use geometry::conv::im2col::Im2col;
+pub use geometry::elementwise::batch_norm::{BatchNorm, BatchNormGradients, BatchNormInputs};
+pub use geometry::elementwise::binary::{Binary, BinaryGradients, BinaryInputs};
+pub use geometry::elementwise::unary::Unary;
+pub use geometry::matmul::{Matmul, MatmulGradients, MatmulInputs};
+pub use geometry::members::Wanted;
+pub use geometry::movement::concat::Concat;
+pub use geometry::movement::split::Split;
+pub use geometry::reduce::GlobalAveragePool;
+pub use geometry::roi::{
+    DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
+    DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,
+};
+pub use geometry::sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
+pub use geometry::train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};
+pub use geometry::train::{Adam, AdamInputs, Sgd, SgdInputs};
+
+/// What code needs that is generic over ops: [`Op`](op::Op), [`Kernels`](op::Kernels), [`Differentiable`](op::Differentiable), and the
+/// structures of arguments, [`Members`](op::Members).
+pub mod op {
+    pub use crate::geometry::members::{
+        Input, InputGradient, InputList, InputListGradients, LogitsGradient, Members, Nothing, Of, Output, OutputList,
+    };
+    pub use crate::geometry::op::Op;
+    pub use crate::ops::{Differentiable, Kernels, ToArgument, ToDestination, ToSpec};
+}
 
 mod dtype;
 mod error;
@@ -56,9 +88,9 @@ pub use gpu::LoopCounters;
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
 pub use half;
 pub use ops::{
-    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DeformConv2dPlan,
-    DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, Im2colPlan,
-    MatmulPlan, PackedWeight, RoiAlignPlan, SplitPlan, Strategy, UnaryPlan, Weight,
+    AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
+    DeformConv2dPlan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan,
+    Im2colPlan, MatmulPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SplitPlan, Strategy, UnaryPlan,
 };
 pub use shape::Shape;
 pub use wgpu;

@@ -2,15 +2,14 @@
 //! classifier. All that it computes, it records as ops of the library.
 
 use fastrand::Rng;
-use pliant::geometry::{
-    Conv2d, Conv2dGradients, Conv2dInputs, CrossEntropy, CrossEntropyInputs, GlobalAveragePool, Unary,
-};
 use pliant::nn::{
-    Adam, AdamInputs, AdamPlan, DeformConv2d, DeformConv2dField, DeformConv2dGradients, DeformConv2dInputs,
-    DeformConv2dParameters, DeformConv2dPlan, Mask,
+    DeformConv2dField, DeformConv2dLayer, DeformConv2dLayerGradients, DeformConv2dLayerInputs, DeformConv2dLayerPlan,
+    DeformConv2dParameters, Mask,
 };
 use pliant::{
-    Conv2dPlan, CrossEntropyPlan, DType, Error, GlobalAveragePoolPlan, Gpu, Recorder, Result, Shape, Tensor, UnaryPlan,
+    Adam, AdamInputs, AdamPlan, Conv2d, Conv2dGradients, Conv2dInputs, Conv2dPlan, CrossEntropy, CrossEntropyInputs,
+    CrossEntropyPlan, DType, Error, GlobalAveragePool, GlobalAveragePoolPlan, Gpu, Recorder, Result, Shape, Tensor,
+    Unary, UnaryPlan,
 };
 
 /// Attributes and sizes of a network.
@@ -38,8 +37,13 @@ impl Layer {
     }
 
     /// As one of version 2, whose masks are 1 where nothing has been learned.
-    pub(crate) fn deform_conv2d(self) -> DeformConv2d {
-        DeformConv2d { stride: [self.stride; 2], padding: [1; 4], mask: Mask::TwoSigmoid, ..DeformConv2d::default() }
+    pub(crate) fn deform_conv2d(self) -> DeformConv2dLayer {
+        DeformConv2dLayer {
+            stride: [self.stride; 2],
+            padding: [1; 4],
+            mask: Mask::TwoSigmoid,
+            ..DeformConv2dLayer::default()
+        }
     }
 }
 
@@ -132,7 +136,7 @@ impl Trained {
         let zeros = || Tensor::new(gpu, *shape, DType::F32);
         let (gradient, mean, variance) = (zeros()?, zeros()?, zeros()?);
         let inputs = AdamInputs { parameter: &value, mean: &mean, variance: &variance, gradient: &gradient, rates };
-        let adam = AdamPlan::new(gpu, adam, &inputs.map(|tensor| tensor.spec()))?;
+        let adam = AdamPlan::new(gpu, adam, &inputs)?;
         Ok(Self { name: name.clone(), value, gradient, mean, variance, rates: rates.clone(), adam })
     }
 
@@ -151,7 +155,7 @@ enum Convolution {
         bias: Option<Trained>,
     },
     Deformable {
-        plan: Box<DeformConv2dPlan>,
+        plan: Box<DeformConv2dLayerPlan>,
         /// What the forward pass leaves to the backward pass.
         field: DeformConv2dField<Tensor>,
         /// The weight, and weight and bias of what gives offsets and masks.
@@ -162,14 +166,13 @@ enum Convolution {
 impl Convolution {
     fn plain(gpu: &Gpu, op: &Conv2d, input: &Tensor, weight: Trained, bias: Option<Trained>) -> Result<Self> {
         let inputs = conv2d_inputs(input, &weight, bias.as_ref());
-        let plan = Conv2dPlan::new(gpu, op, &inputs.map(|tensor| tensor.spec()))?;
+        let plan = Conv2dPlan::new(gpu, op, &inputs)?;
         Ok(Self::Plain { plan, weight, bias })
     }
 
-    fn deformable(gpu: &Gpu, layer: &DeformConv2d, input: &Tensor, parameters: [Trained; 3]) -> Result<Self> {
-        let (inputs, learned) = (DeformConv2dInputs::from(input), learned(&parameters));
-        let (inputs, learned) = (inputs.map(|tensor| tensor.spec()), learned.map(|tensor| tensor.spec()));
-        let plan = DeformConv2dPlan::new(gpu, layer, &inputs, &learned)?;
+    fn deformable(gpu: &Gpu, layer: &DeformConv2dLayer, input: &Tensor, parameters: [Trained; 3]) -> Result<Self> {
+        let inputs = DeformConv2dLayerInputs::new(input, learned(&parameters));
+        let plan = DeformConv2dLayerPlan::new(gpu, layer, &inputs)?;
         let field = plan.new_field(gpu)?;
         Ok(Self::Deformable { plan: Box::new(plan), field, parameters })
     }
@@ -187,7 +190,8 @@ impl Convolution {
                 plan.forward_into(recorder, &conv2d_inputs(input, weight, bias.as_ref()), output)
             }
             Self::Deformable { plan, field, parameters } => {
-                plan.forward_with_into(recorder, &input.into(), &learned(parameters), field, output)
+                let inputs = DeformConv2dLayerInputs::new(input, learned(parameters));
+                plan.forward_with_into(recorder, &inputs, field, output)
             }
         }
     }
@@ -212,14 +216,15 @@ impl Convolution {
             Self::Deformable { plan, field, parameters } => {
                 let [weight, offset_weight, offset_bias] =
                     parameters.each_ref().map(|parameter| Some(&parameter.gradient));
-                let gradients = DeformConv2dGradients {
+                let gradients = DeformConv2dLayerGradients {
                     input: grad_input,
                     weight,
                     offset_weight,
                     offset_bias,
-                    ..DeformConv2dGradients::default()
+                    ..DeformConv2dLayerGradients::default()
                 };
-                plan.backward_into(recorder, &input.into(), &learned(parameters), field, grad_output, &gradients)
+                let inputs = DeformConv2dLayerInputs::new(input, learned(parameters));
+                plan.backward_with_into(recorder, &inputs, field, grad_output, &gradients)
             }
         }
     }
@@ -294,17 +299,17 @@ impl Network {
             };
             let shape = [batch, channels, side, side];
             let (linear, output) = (Pair::new(gpu, shape)?, Pair::new(gpu, shape)?);
-            let relu = UnaryPlan::new(gpu, &Unary::Relu, linear.value.spec())?;
+            let relu = UnaryPlan::new(gpu, &Unary::Relu, &linear.value)?;
             stages.push(Stage { convolution, linear, relu, output });
         }
         let features = stages.last().map_or(&images, |stage| &stage.output.value);
-        let pool = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, features.spec())?;
+        let pool = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, features)?;
         let pooled = Pair::new(gpu, [batch, features.shape().extents()[1], 1, 1])?;
         let head = Convolution::plain(gpu, &Conv2d::default(), &pooled.value, next()?, Some(next()?))?;
         let logits = Pair::new(gpu, [batch, classes, 1, 1])?;
         let rows = logits.reshaped([batch, classes])?;
         let inputs = CrossEntropyInputs { logits: &rows.value, labels: &labels };
-        let cross_entropy = CrossEntropyPlan::new(gpu, &CrossEntropy::default(), &inputs.map(|tensor| tensor.spec()))?;
+        let cross_entropy = CrossEntropyPlan::new(gpu, &CrossEntropy::default(), &inputs)?;
         let (loss, one) = (Tensor::new(gpu, [], DType::F32)?, Tensor::upload(gpu, [], &[1.0f32])?);
         Ok(Self { images, labels, loss, rates, stages, pool, pooled, head, logits, rows, cross_entropy, one })
     }

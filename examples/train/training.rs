@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
-use pliant::nn::Adam;
+use pliant::Adam;
 use pliant::{Gpu, Recorder, Tensor};
 
 use crate::Failure;

@@ -26,7 +26,8 @@ const AXES: &str = "batch, channels, height, width";
 ///
 /// ```
 /// use pliant::dialect::mindspore::DeformableConv2d;
-/// use pliant::geometry::{DeformConv2dGeometry, DeformConv2dInputs};
+/// use pliant::geometry::{DeformConv2dGeometry};
+/// use pliant::{DeformConv2dInputs};
 ///
 /// let shapes = DeformConv2dInputs {
 ///     input: [4, 3, 10, 10].into(),

@@ -39,8 +39,8 @@ macro_rules! forward {
             ///
             /// # Errors
             /// As `op`, and as the op's own `forward`.
-            pub fn forward(&self, inputs: &$inputs<&Tensor>) -> Result<Tensor> {
-                self.op(&inputs.map(|tensor| tensor.shape()))?.forward(inputs)
+            pub fn forward<A: crate::ops::ToArgument>(&self, inputs: &$inputs<A>) -> Result<Tensor> {
+                self.op(&inputs.map(|input| input.to_spec().shape))?.forward(inputs)
             }
         }
     )+};

@@ -33,7 +33,8 @@ const NO_BIAS: &str = "the operation has none: it is an Add of its own";
 ///
 /// ```
 /// use pliant::dialect::openvino::DeformableConvolution1;
-/// use pliant::geometry::{DeformConv2dGeometry, DeformConv2dInputs};
+/// use pliant::geometry::{DeformConv2dGeometry};
+/// use pliant::{DeformConv2dInputs};
 ///
 /// for (deformable_group, offset_channels) in [(1, 50), (4, 200)] {
 ///     let shapes = DeformConv2dInputs {

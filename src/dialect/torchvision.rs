@@ -30,7 +30,8 @@ use crate::shape::Shape;
 ///
 /// ```
 /// use pliant::dialect::torchvision::DeformConv2d;
-/// use pliant::geometry::{DeformConv2dGeometry, DeformConv2dInputs};
+/// use pliant::geometry::{DeformConv2dGeometry};
+/// use pliant::{DeformConv2dInputs};
 ///
 /// let shapes = DeformConv2dInputs {
 ///     input: [4, 3, 10, 10].into(),

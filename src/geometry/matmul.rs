@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::geometry::{BATCH, axis, check_elements, expect, extents};
+use crate::geometry::{BATCH, Output, axis, check_elements, expect, extents, gradients, inputs, op};
 use crate::shape::Shape;
 
 /// A batch of matrix products.
@@ -13,7 +13,7 @@ pub struct Matmul {
 
 inputs!(
     /// What a [`Matmul`] reads.
-    MatmulInputs, 2 {
+    MatmulInputs {
         /// (batch, rows, depth), or transposed
         a,
         /// (batch, depth, columns), or transposed
@@ -70,8 +70,19 @@ impl MatmulGeometry {
         [self.batch, self.rows, self.columns].into()
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> MatmulInputs<Shape> {
+        let Self { op, batch, rows, columns, depth } = *self;
+        MatmulInputs {
+            a: if op.transpose_a { [batch, depth, rows].into() } else { [batch, rows, depth].into() },
+            b: if op.transpose_b { [batch, columns, depth].into() } else { [batch, depth, columns].into() },
+        }
+    }
+
     /// Floating-point operations: a multiplication and an addition per term.
     pub fn flops(&self) -> u64 {
         2u64.saturating_mul(self.output_shape().elements()).saturating_mul(self.depth.into())
     }
 }
+
+op!(Matmul: MatmulInputs<()> => Output, MatmulGeometry::output_shape);

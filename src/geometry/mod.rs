@@ -1,158 +1,63 @@
-//! Pure arithmetic: attributes and shapes in, a checked problem out.
+//! Checked problems: attributes and shapes in, a checked problem out, by arithmetic alone.
 //!
 //! This is the one place where shapes and attributes are refused. Whoever holds a geometry knows that every extent and
 //! every product of extents in it fits `u32`, and that the output has pixels (though perhaps no batch). One product is refused
 //! later, when it is asked for: the columns of a window, which a convolution never holds at once.
 
-/// Declares what an op reads, for tensors, their specs, their shapes, or slices alike. Optional members stand last, behind the
-/// weight, which may be of another type than the rest.
-macro_rules! inputs {
-    (
-        $(#[$doc:meta])* $name:ident, $count:literal {
-            $($(#[$field_doc:meta])* $field:ident,)+
-            $(| $(#[$weight_doc:meta])* $weight:ident: $w:ident,)?
-            $(; $($(#[$optional_doc:meta])* $optional:ident,)+)?
-        }
-    ) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub struct $name<T $(, $w = T)?> {
-            $($(#[$field_doc])* pub $field: T,)+
-            $($(#[$weight_doc])* pub $weight: $w,)?
-            $($($(#[$optional_doc])* pub $optional: Option<T>,)+)?
-        }
+pub(crate) mod members;
+pub(crate) mod op;
 
-        impl<T> $name<T> {
-            /// The same structure with `f` applied to each member.
-            pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> $name<U> {
-                $name {
-                    $($field: f(&self.$field),)+
-                    $($weight: f(&self.$weight),)?
-                    $($($optional: self.$optional.as_ref().map(&mut f),)+)?
-                }
-            }
+pub(crate) use members::{
+    Input, InputGradient, InputList, InputListGradients, LogitsGradient, Members, Nothing, Of, Output, OutputList,
+    Wanted,
+};
+pub(crate) use members::{gradients, inputs};
+pub(crate) use op::{Op, op};
 
-            /// The same structure with `f` applied to each member, or the first error.
-            ///
-            /// # Errors
-            /// What `f` gives.
-            pub fn try_map<'a, U, E>(
-                &'a self,
-                mut f: impl FnMut(&'a T) -> std::result::Result<U, E>,
-            ) -> std::result::Result<$name<U>, E> {
-                Ok($name {
-                    $($field: f(&self.$field)?,)+
-                    $($weight: f(&self.$weight)?,)?
-                    $($($optional: self.$optional.as_ref().map(&mut f).transpose()?,)+)?
-                })
-            }
-
-            /// The members by name; an optional one that is absent is `None`.
-            pub fn named(&self) -> [(&'static str, Option<&T>); $count] {
-                [
-                    $((stringify!($field), Some(&self.$field)),)+
-                    $((stringify!($weight), Some(&self.$weight)),)?
-                    $($((stringify!($optional), self.$optional.as_ref()),)+)?
-                ]
-            }
-        }
-    };
-}
-
-/// Declares the gradients of an op's inputs: each is there where it was asked for and the input was.
-macro_rules! gradients {
-    ($(#[$doc:meta])* $name:ident { $($field:ident,)+ }) => {
-        $(#[$doc])*
-        ///
-        /// With `()` in place of tensors it names those that are wanted: `ALL` has all that there are, `default()` none.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub struct $name<T> {
-            $(
-                #[doc = concat!("In the shape of `", stringify!($field), "`.")]
-                pub $field: Option<T>,
-            )+
-        }
-
-        impl<T> Default for $name<T> {
-            /// None of them.
-            fn default() -> Self {
-                Self { $($field: None,)+ }
-            }
-        }
-
-        impl $name<()> {
-            /// All that there are: those of inputs that are absent do not count. Any other value must not name these.
-            pub const ALL: Self = Self { $($field: Some(()),)+ };
-
-            /// Of what belongs to each input that there is, that of those named here.
-            pub(crate) fn of<T>(&self, present: $name<T>) -> crate::error::Result<$name<T>> {
-                if *self != Self::ALL {
-                    $(if self.$field.is_some() && present.$field.is_none() {
-                        return Err(crate::geometry::no_input(concat!("grad_", stringify!($field))));
-                    })+
-                }
-                Ok($name { $($field: self.$field.and(present.$field),)+ })
-            }
-        }
-
-        impl<T> $name<T> {
-            /// The gradients that there are, named after their inputs: `grad_input`.
-            pub fn named(&self) -> impl Iterator<Item = (&'static str, &T)> {
-                [$((concat!("grad_", stringify!($field)), self.$field.as_ref()),)+]
-                    .into_iter()
-                    .filter_map(|(name, gradient)| Some((name, gradient?)))
-            }
-
-            /// The same structure with `f` applied to each gradient that there is.
-            pub fn map<'a, U>(&'a self, mut f: impl FnMut(&'a T) -> U) -> $name<U> {
-                $name { $($field: self.$field.as_ref().map(&mut f),)+ }
-            }
-
-            /// The same structure with `f` applied to each gradient that there is, or the first error.
-            ///
-            /// # Errors
-            /// What `f` gives.
-            pub fn try_map<'a, U, E>(
-                &'a self,
-                mut f: impl FnMut(&'a T) -> std::result::Result<U, E>,
-            ) -> std::result::Result<$name<U>, E> {
-                Ok($name { $($field: self.$field.as_ref().map(&mut f).transpose()?,)+ })
-            }
-        }
-    };
-}
-
-mod conv;
-mod elementwise;
+pub(crate) mod conv;
+pub(crate) mod elementwise;
 pub(crate) mod likely;
-mod matmul;
-mod movement;
-pub(crate) mod nn;
-mod reduce;
-mod roi;
-mod sample;
-mod train;
+pub(crate) mod matmul;
+pub(crate) mod movement;
+pub(crate) mod reduce;
+pub(crate) mod roi;
+pub(crate) mod sample;
+pub(crate) mod train;
 
-pub use conv::conv2d::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
-pub use conv::deform::{
-    Border, DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col,
-    DeformIm2colGeometry, DeformIm2colInputs, Deformation, EdgeDerivative, OffsetLayout, Planes,
+pub use conv::conv2d::Conv2dGeometry;
+pub(crate) use conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
+pub(crate) use conv::deform::{
+    Border, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, EdgeDerivative,
+    OffsetLayout,
 };
-pub use conv::im2col::{Im2col, Im2colGeometry};
-pub use elementwise::batch_norm::{BatchNorm, BatchNormGeometry, BatchNormGradients, BatchNormInputs};
-pub use elementwise::binary::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
-pub use elementwise::unary::{Unary, UnaryGeometry};
-pub use matmul::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
-pub use movement::concat::{Concat, ConcatGeometry};
-pub use movement::split::{Split, SplitGeometry};
-pub use reduce::{GlobalAveragePool, GlobalAveragePoolGeometry};
-pub use roi::{
-    DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool,
-    DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGeometry,
-    RoiAlignGradients, RoiAlignInputs, RoiChannels,
+pub use conv::deform::{DeformConv2dGeometry, DeformIm2colGeometry, Deformation, Planes};
+pub(crate) use conv::im2col::Im2col;
+pub use conv::im2col::Im2colGeometry;
+pub use elementwise::batch_norm::BatchNormGeometry;
+pub(crate) use elementwise::batch_norm::{BatchNorm, BatchNormGradients, BatchNormInputs};
+pub use elementwise::binary::BinaryGeometry;
+pub(crate) use elementwise::binary::{Binary, BinaryGradients, BinaryInputs};
+pub(crate) use elementwise::unary::Unary;
+pub use elementwise::unary::UnaryGeometry;
+pub use matmul::MatmulGeometry;
+pub(crate) use matmul::{Matmul, MatmulGradients, MatmulInputs};
+pub(crate) use movement::concat::Concat;
+pub use movement::concat::ConcatGeometry;
+pub(crate) use movement::split::Split;
+pub use movement::split::SplitGeometry;
+pub(crate) use reduce::GlobalAveragePool;
+pub use reduce::GlobalAveragePoolGeometry;
+pub(crate) use roi::{
+    DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
+    DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,
 };
-pub use sample::{BilinearSample, BilinearSampleGeometry, BilinearSampleGradients, BilinearSampleInputs};
-pub use train::cross_entropy::{CrossEntropy, CrossEntropyGeometry, CrossEntropyInputs, Reduction};
+pub use roi::{DeformPsRoiPoolGeometry, DeformRoiPoolGeometry, RoiAlignGeometry};
+pub use sample::BilinearSampleGeometry;
+pub(crate) use sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
+pub use train::cross_entropy::CrossEntropyGeometry;
+pub(crate) use train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};
+pub(crate) use train::{Adam, AdamInputs, Sgd, SgdInputs};
+pub use train::{AdamGeometry, SgdGeometry};
 
 pub(crate) use elementwise::binary::BroadcastAxis;
 pub(crate) use movement::concat::Sections;

@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::geometry::{NCHW, extents};
+use crate::geometry::{Input, NCHW, Output, extents, op};
 use crate::shape::Shape;
 
 /// The mean of each plane of an image.
@@ -9,6 +9,7 @@ pub struct GlobalAveragePool;
 /// A checked mean of planes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GlobalAveragePoolGeometry {
+    pub(crate) shape: Shape,
     pub(crate) batch: u32,
     pub(crate) channels: u32,
     pub(crate) pixels: u32,
@@ -21,7 +22,12 @@ impl GlobalAveragePoolGeometry {
     /// [`Error::Shape`](crate::Error::Shape) for another rank, or an image without channels or pixels.
     pub fn new(GlobalAveragePool: &GlobalAveragePool, input: Shape) -> Result<Self> {
         let [batch, channels, height, width] = extents("input", input, NCHW)?;
-        Ok(Self { batch, channels, pixels: height * width })
+        Ok(Self { shape: input, batch, channels, pixels: height * width })
+    }
+
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> Shape {
+        self.shape
     }
 
     /// (batch, channels, 1, 1)
@@ -29,3 +35,5 @@ impl GlobalAveragePoolGeometry {
         [self.batch, self.channels, 1, 1].into()
     }
 }
+
+op!(GlobalAveragePool: Input => Output, GlobalAveragePoolGeometry::output_shape, |op, shape| GlobalAveragePoolGeometry::new(op, *shape));

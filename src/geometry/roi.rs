@@ -1,5 +1,7 @@
 use crate::error::{Error, Result};
-use crate::geometry::{NCHW, check_elements, check_padded_extent, expect, extents, likely, positive};
+use crate::geometry::{
+    NCHW, Output, check_elements, check_padded_extent, expect, extents, gradients, inputs, likely, op, positive,
+};
 use crate::shape::Shape;
 
 /// The average of bilinear samples in each bin of each region of interest: torchvision's `roi_align` and `ps_roi_align`.
@@ -27,6 +29,7 @@ pub struct RoiAlign {
 
 /// Which channel of the input an output channel is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum RoiChannels {
     /// The same, in every bin.
     #[default]
@@ -55,6 +58,7 @@ pub struct DeformRoiPool {
 
 /// What the gradient of a [`DeformRoiPool`]'s offset is where samples are clamped. Elsewhere both are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum OffsetGradient {
     /// The derivative of the output: the right-hand one at whole numbers, 0 along an axis that is clamped.
     #[default]
@@ -122,7 +126,7 @@ impl Default for DeformPsRoiPool {
 
 inputs!(
     /// What a [`RoiAlign`] reads.
-    RoiAlignInputs, 2 {
+    RoiAlignInputs {
         /// (batch, channels, height, width)
         input,
         /// (rois, 5): image, x1, y1, x2, y2
@@ -132,7 +136,7 @@ inputs!(
 
 inputs!(
     /// What a [`DeformRoiPool`] reads.
-    DeformRoiPoolInputs, 3 {
+    DeformRoiPoolInputs {
         /// (batch, channels, height, width)
         input,
         /// (rois, 5): image, x1, y1, x2, y2
@@ -145,7 +149,7 @@ inputs!(
 
 inputs!(
     /// What a [`DeformPsRoiPool`] reads.
-    DeformPsRoiPoolInputs, 3 {
+    DeformPsRoiPoolInputs {
         /// (batch, output_dim · group_size², height, width)
         input,
         /// (rois, 5): image, x1, y1, x2, y2
@@ -354,7 +358,7 @@ impl RoiPooling {
 }
 
 macro_rules! geometries {
-    ($($name:ident, $op:ident, $inputs:ident, $why:literal;)+) => {$(
+    ($($name:ident, $op:ident, $inputs:ident { $($offset:ident)? }, $why:literal;)+) => {$(
         #[doc = concat!("A checked [`", stringify!($op), "`].")]
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub struct $name {
@@ -370,18 +374,26 @@ macro_rules! geometries {
                 Ok(Self { pooling: op.pooling(shapes)?.checked()? })
             }
 
+            /// The shapes that it reads.
+            pub fn input_shapes(&self) -> $inputs<Shape> {
+                let input = self.pooling.input_shape();
+                $inputs { input, rois: [self.pooling.rois, 5].into(), $($offset: self.pooling.offset_shape())? }
+            }
+
             /// (rois, out_channels, pooled_height, pooled_width)
             pub fn output_shape(&self) -> Shape {
                 self.pooling.output_shape()
             }
         }
+
+        op!($op: $inputs<()> => Output, $name::output_shape);
     )+};
 }
 
 geometries! {
-    RoiAlignGeometry, RoiAlign, RoiAlignInputs, "";
-    DeformRoiPoolGeometry, DeformRoiPool, DeformRoiPoolInputs, "";
-    DeformPsRoiPoolGeometry, DeformPsRoiPool, DeformPsRoiPoolInputs, "; classes must divide the output channels";
+    RoiAlignGeometry, RoiAlign, RoiAlignInputs {}, "";
+    DeformRoiPoolGeometry, DeformRoiPool, DeformRoiPoolInputs { offset }, "";
+    DeformPsRoiPoolGeometry, DeformPsRoiPool, DeformPsRoiPoolInputs { offset }, "; classes must divide the output channels";
 }
 
 impl RoiAlign {

@@ -1,6 +1,7 @@
 use crate::error::Result;
 use crate::geometry::{
-    BATCH, Border, EdgeDerivative, NCHW, axis, check_elements, check_padded_extent, expect, extents, likely,
+    BATCH, Border, EdgeDerivative, NCHW, Output, axis, check_elements, check_padded_extent, expect, extents, gradients,
+    inputs, likely, op,
 };
 use crate::shape::Shape;
 
@@ -15,7 +16,7 @@ pub struct BilinearSample {
 
 inputs!(
     /// What a [`BilinearSample`] reads.
-    BilinearSampleInputs, 2 {
+    BilinearSampleInputs {
         /// (batch, channels, height, width)
         input,
         /// (batch, 2, out_height, out_width): a plane of y, then a plane of x
@@ -64,8 +65,18 @@ impl BilinearSampleGeometry {
         Ok(geometry)
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> BilinearSampleInputs<Shape> {
+        BilinearSampleInputs {
+            input: [self.batch, self.channels, self.height, self.width].into(),
+            positions: [self.batch, 2, self.out_height, self.out_width].into(),
+        }
+    }
+
     /// (batch, channels, out_height, out_width)
     pub fn output_shape(&self) -> Shape {
         [self.batch, self.channels, self.out_height, self.out_width].into()
     }
 }
+
+op!(BilinearSample: BilinearSampleInputs<()> => Output, BilinearSampleGeometry::output_shape);

@@ -27,6 +27,7 @@ pub(crate) use kernel::{Iterations, Kernel, Loops, wgsl};
 pub(crate) use pool::Constant;
 use pool::Lease;
 pub(crate) use tensor::Part;
+pub(crate) use wgpu::WasmNotSendSync;
 
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, VecDeque};
@@ -77,6 +78,7 @@ struct Inner {
 
 /// What a [`Gpu`] has made so far, tensors left out. In a steady state nothing here moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Counts {
     /// Shader modules made.
     pub shader_modules: u64,

@@ -6,6 +6,7 @@ use crate::error::Result;
 
 /// The time of all dispatches of one kernel in a recording.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct StageTime {
     /// The kernel.
     pub kernel: String,

@@ -180,7 +180,7 @@ impl Recorder {
     pub(crate) fn check(&self, argument: &'static str, gpu: &Gpu) -> Result<()> {
         if self.gpu.id() != gpu.id() {
             let message = format!("{argument} is on {gpu:?} and the recorder on another {:?}", self.gpu);
-            return Err(Error::attribute(argument, message));
+            return Err(Error::device(argument, message));
         }
         Ok(())
     }

@@ -138,6 +138,28 @@ impl Tensor {
         Self { shape, dtype, ..self.clone() }
     }
 
+    /// Gives the same elements under other extents. Nothing is copied: both are the same memory.
+    ///
+    /// ```no_run
+    /// # async fn example(gpu: pliant::Gpu) -> pliant::Result<()> {
+    /// let matrix = pliant::Tensor::upload(&gpu, [2, 3], &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+    /// let row = matrix.reshape([6])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the shape has another number of elements.
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if shape.elements() != self.shape.elements() {
+            let (has, needs) = (self.shape.elements(), shape.elements());
+            let message = format!("shape {shape} has {needs} elements; the tensor ({}) has {has}", self.shape);
+            return Err(Error::shape("shape", message));
+        }
+        Ok(self.reshaped(shape))
+    }
+
     /// The same elements under other extents.
     pub(crate) fn reshaped(&self, shape: impl Into<Shape>) -> Self {
         self.viewed(shape, self.dtype)

@@ -1,76 +1,77 @@
-use std::sync::OnceLock;
-
-use super::{
-    DeformConv2d, DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs,
-    DeformConv2dParameters, DeformConv2dSizes,
+use crate::error::{Error, Result};
+use crate::geometry::{
+    Border, Conv2d, Conv2dGeometry, Conv2dInputs, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs,
+    EdgeDerivative, NCHW, OffsetLayout, Output, WEIGHT, check_elements, divides, expect, extents, gradients, inputs,
+    likely, op, positive,
 };
-use crate::dtype::DType;
-use crate::error::Result;
-use crate::geometry::{self, Conv2d, Conv2dGradients, Conv2dInputs};
-use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::ops::{
-    self, Argument, Contract, Conv2dPlan, Destination, Gradient, Named, check_apart, get_or_try_init, offset_field,
-    rounded, widened,
-};
+use crate::shape::Shape;
 
-/// A [`DeformConv2d`] bound to a device and shapes: what a model keeps.
-///
-/// Its convolutions and what lies between them are one recording. Inputs of 16 bits are widened once for both convolutions.
-pub struct DeformConv2dPlan {
-    contract: Contract<Read<TensorSpec>>,
-    geometry: DeformConv2dGeometry,
-    offset_conv: Conv2dPlan,
-    mask_conv: Option<Conv2dPlan>,
-    convolution: ops::DeformConv2dPlan,
-    /// Whether the backward pass has been compiled.
-    backward: OnceLock<()>,
+/// What a layer makes masks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Mask {
+    /// There are none: version 1.
+    #[default]
+    None,
+    /// The sigmoid of what the convolution gives: version 2, as in mmcv, Detectron2, EDVR and BasicVSR++.
+    Sigmoid,
+    /// Twice that, which is 1 where the convolution gives 0: version 2 as in BiRefNet and its authors' example.
+    TwoSigmoid,
 }
 
-ops::plan!(DeformConv2dPlan, |plan| { geometry: plan.geometry });
-
-/// All that a layer reads.
-#[derive(Debug, Clone, Copy)]
-struct Read<T> {
-    inputs: DeformConv2dInputs<T>,
-    parameters: DeformConv2dParameters<T>,
-}
-
-impl<T> Read<T> {
-    fn named(&self) -> Named<'_, T, 9> {
-        let ([input, offset_input, flow], parameters) = (self.inputs.named(), self.parameters.named());
-        let [weight, offset_weight, bias, offset_bias, mask_weight, mask_bias] = parameters;
-        [input, offset_input, flow, weight, offset_weight, bias, offset_bias, mask_weight, mask_bias]
+impl Mask {
+    /// What the sigmoid is multiplied by; 0 where there is no mask.
+    pub(crate) fn scale(self) -> f32 {
+        match self {
+            Self::None => 0.0,
+            Self::Sigmoid => 1.0,
+            Self::TwoSigmoid => 2.0,
+        }
     }
 }
 
-impl DeformConv2dPlan {
-    /// Checks the problem and compiles what it needs.
-    ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute): see [`DeformConv2dGeometry::new`].
-    pub fn new(
-        gpu: &Gpu,
-        layer: &DeformConv2d,
-        inputs: &DeformConv2dInputs<TensorSpec>,
-        parameters: &DeformConv2dParameters<TensorSpec>,
-    ) -> Result<Self> {
-        let geometry =
-            DeformConv2dGeometry::new(layer, &inputs.map(|spec| spec.shape), &parameters.map(|spec| spec.shape))?;
-        let read = Read { inputs: *inputs, parameters: *parameters };
-        let contract = Contract::new(gpu, read, Read::named, geometry.output_shape())?;
-        offset_field::compile(gpu)?;
+/// A deformable convolution that learns its offsets, and its masks: a plain convolution with the same window computes them.
+///
+/// ```text
+/// o      = conv2d(offset_input or input, offset_weight, offset_bias)
+/// m      = conv2d(the same, mask_weight, mask_bias), or else the last third of the channels of o
+/// offset = o, or offset_limit * tanh(o); plus the flow, if there is one
+/// mask   = sigmoid(m), or 2 * sigmoid(m)
+/// output = deform_conv2d(input, offset, mask, weight, bias)
+/// ```
+///
+/// The channels of `o` are dy and dx of each sampling point, interleaved, and then, in a layer of version 2 without a convolution of its own
+/// for them, the masks: [`OffsetLayout::Joint`]. That is the order of mmcv's `conv_offset`. The kernel's extents are the weights'; stride,
+/// padding and dilation are those of all convolutions. Pairs are `[height, width]`; padding is `[top, left, bottom, right]`.
+///
+/// Offsets and masks are computed and kept in `f32`, whatever the tensors hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeformConv2dLayer {
+    /// Pixels from one window to the next.
+    pub stride: [u32; 2],
+    /// Pixels around the image: top, left, bottom, right.
+    pub padding: [u32; 4],
+    /// Pixels from one tap to the next.
+    pub dilation: [u32; 2],
+    /// Groups of channels that are convolved apart by `weight`; the convolutions of offsets and masks have one.
+    pub groups: u32,
+    /// Groups of input channels that share their offsets.
+    pub offset_groups: u32,
+    /// What samples count near and beyond the edge.
+    pub border: Border,
+    /// The derivative of samples at the edge. Offsets that begin at 0 put samples there: see [`EdgeDerivative`].
+    pub edge_derivative: EdgeDerivative,
+    /// What masks are made of.
+    pub mask: Mask,
+    /// The largest offset, approached through tanh: BasicVSR++'s `max_residue_magnitude`. Absent, offsets have no limit.
+    pub offset_limit: Option<f32>,
+}
 
-        let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, .. } = *layer;
-        let wide = |spec: TensorSpec| TensorSpec { dtype: DType::F32, ..spec };
-        let conv = |weight, bias| {
-            let input = wide(inputs.offset_input.unwrap_or(inputs.input));
-            let window = Conv2d { stride, padding, dilation, groups: 1 };
-            Conv2dPlan::new(gpu, &window, &Conv2dInputs { input, weight, bias })
-        };
-        let offset_conv = conv(parameters.offset_weight, parameters.offset_bias)?;
-        let mask_conv = parameters.mask_weight.map(|weight| conv(weight, parameters.mask_bias)).transpose()?;
-        let field = geometry.field_shapes().map(|&shape| TensorSpec { shape, dtype: DType::F32 });
-        let op = geometry::DeformConv2d {
+impl Default for DeformConv2dLayer {
+    fn default() -> Self {
+        let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, .. } =
+            DeformConv2d::default();
+        Self {
             stride,
             padding,
             dilation,
@@ -78,327 +79,360 @@ impl DeformConv2dPlan {
             offset_groups,
             border,
             edge_derivative,
-            offset_layout: geometry.offset_layout(),
-        };
-        let inputs = geometry::DeformConv2dInputs {
-            input: wide(inputs.input),
-            offset: field.offset,
-            mask: field.mask,
-            weight: parameters.weight,
-            bias: parameters.bias,
-        };
-        let convolution = ops::DeformConv2dPlan::new(gpu, &op, &inputs)?;
-        Ok(Self { contract, geometry, offset_conv, mask_conv, convolution, backward: OnceLock::new() })
-    }
-
-    /// The checked problem.
-    pub fn geometry(&self) -> &DeformConv2dGeometry {
-        &self.geometry
-    }
-
-    /// New tensors for the offsets and masks of a forward pass, to serve any number of them, one after another.
-    ///
-    /// # Errors
-    /// What [`Tensor::new`] gives.
-    pub fn new_field(&self, gpu: &Gpu) -> Result<DeformConv2dField<Tensor>> {
-        self.geometry.field_shapes().try_map(|&shape| Tensor::new(gpu, shape, DType::F32))
-    }
-
-    /// Records the layer into a new tensor (batch, out_channels, out_height, out_width). Offsets and masks lie in workspace.
-    ///
-    /// # Errors
-    /// As [`DeformConv2dPlan::forward_into`], and what [`Tensor::new`] gives.
-    pub fn forward(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &DeformConv2dInputs<&Tensor>,
-        parameters: &DeformConv2dParameters<&Tensor>,
-    ) -> Result<Tensor> {
-        let output = self.contract.output(recorder)?;
-        self.forward_into(recorder, inputs, parameters, &output)?;
-        Ok(output)
-    }
-
-    /// Records the layer into `output`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
-    /// [`Error::Attribute`](crate::Error::Attribute) where `output` shares its buffer with what is read;
-    /// [`Error::Limit`](crate::Error::Limit) as for the convolutions.
-    pub fn forward_into(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &DeformConv2dInputs<&Tensor>,
-        parameters: &DeformConv2dParameters<&Tensor>,
-        output: &Tensor,
-    ) -> Result<()> {
-        self.check(recorder, inputs, parameters, output)?;
-        recorder.op(|recorder| {
-            let field = self.geometry.field_shapes().try_map(|&shape| recorder.workspace(shape))?;
-            self.record(recorder, inputs, parameters, &field, output)
-        })
-    }
-
-    /// The same as [`DeformConv2dPlan::forward`], with the offsets and masks in `field`, which a backward pass needs.
-    ///
-    /// # Errors
-    /// As [`DeformConv2dPlan::forward_with_into`], and what [`Tensor::new`] gives.
-    pub fn forward_with(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &DeformConv2dInputs<&Tensor>,
-        parameters: &DeformConv2dParameters<&Tensor>,
-        field: &DeformConv2dField<Tensor>,
-    ) -> Result<Tensor> {
-        let output = self.contract.output(recorder)?;
-        self.forward_with_into(recorder, inputs, parameters, field, &output)?;
-        Ok(output)
-    }
-
-    /// The same as [`DeformConv2dPlan::forward_into`], with the offsets and masks in `field`, which a backward pass needs.
-    ///
-    /// # Errors
-    /// As [`DeformConv2dPlan::forward_into`], with `field` for an output.
-    pub fn forward_with_into(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &DeformConv2dInputs<&Tensor>,
-        parameters: &DeformConv2dParameters<&Tensor>,
-        field: &DeformConv2dField<Tensor>,
-        output: &Tensor,
-    ) -> Result<()> {
-        self.check(recorder, inputs, parameters, output)?;
-        self.check_field(recorder, field)?;
-        let read = Read { inputs: *inputs, parameters: *parameters };
-        for (name, tensor) in present(&field.named()) {
-            present(&read.named()).try_for_each(|(read, &other)| check_apart((name, tensor), (read, other)))?;
-            check_apart(("output", output), (name, tensor))?;
+            mask: Mask::default(),
+            offset_limit: None,
         }
-        if let Some(mask) = &field.mask {
-            check_apart(("mask", mask), ("offset", &field.offset))?;
-        }
-        recorder.op(|recorder| self.record(recorder, inputs, parameters, field, output))
-    }
-
-    fn check(
-        &self,
-        recorder: &Recorder,
-        inputs: &DeformConv2dInputs<&Tensor>,
-        parameters: &DeformConv2dParameters<&Tensor>,
-        output: &Tensor,
-    ) -> Result<()> {
-        let given = arguments(inputs, parameters);
-        self.contract.check(recorder, Read::named, given.named(), output)
-    }
-
-    fn check_field(&self, recorder: &Recorder, field: &DeformConv2dField<Tensor>) -> Result<()> {
-        let planned = self.geometry.field_shapes().map(|&shape| TensorSpec { shape, dtype: DType::F32 });
-        let given = field.map(Argument::from);
-        self.contract.check_inputs(recorder, planned.named(), given.named())
-    }
-
-    /// The forward pass, into a field that is the recording's or the caller's.
-    fn record(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &DeformConv2dInputs<&Tensor>,
-        parameters: &DeformConv2dParameters<&Tensor>,
-        field: &DeformConv2dField<Tensor>,
-        output: &Tensor,
-    ) -> Result<()> {
-        let DeformConv2dParameters { weight, offset_weight, bias, offset_bias, mask_weight, mask_bias } = *parameters;
-        let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-        let input = inputs.offset_input.as_ref().unwrap_or(&inputs.input);
-        let geometry = &self.geometry.fields;
-        let read = Conv2dInputs { input, weight: offset_weight, bias: offset_bias };
-        self.offset_conv.forward_into(recorder, &read, &field.offset)?;
-        offset_field::activate(recorder, &geometry.offset, &field.offset, inputs.flow.as_ref())?;
-        if let (Some(plan), Some(weight), Some(mask), Some(geometry)) =
-            (&self.mask_conv, mask_weight, &field.mask, &geometry.mask)
-        {
-            plan.forward_into(recorder, &Conv2dInputs { input, weight, bias: mask_bias }, mask)?;
-            offset_field::activate(recorder, geometry, mask, None)?;
-        }
-        let read = geometry::DeformConv2dInputs {
-            input: &inputs.input,
-            offset: &field.offset,
-            weight,
-            mask: field.mask.as_ref(),
-            bias,
-        };
-        rounded(recorder, output, |recorder, output| self.convolution.forward_into(recorder, &read, output))
-    }
-
-    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors; `ALL` stands for those of what there is.
-    ///
-    /// The first call compiles what the backward pass needs.
-    ///
-    /// # Errors
-    /// As [`DeformConv2dPlan::backward_into`], and what [`Tensor::new`] gives.
-    pub fn backward(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &DeformConv2dInputs<&Tensor>,
-        parameters: &DeformConv2dParameters<&Tensor>,
-        field: &DeformConv2dField<Tensor>,
-        grad_output: &Tensor,
-        wanted: &DeformConv2dGradients<()>,
-    ) -> Result<DeformConv2dGradients<Tensor>> {
-        let Read { inputs: DeformConv2dInputs { input, offset_input, flow }, parameters: p } = self.contract.inputs;
-        let specs = wanted.of(DeformConv2dGradients {
-            input: Some(input),
-            offset_input,
-            flow,
-            weight: Some(p.weight),
-            offset_weight: Some(p.offset_weight),
-            bias: p.bias,
-            offset_bias: p.offset_bias,
-            mask_weight: p.mask_weight,
-            mask_bias: p.mask_bias,
-        })?;
-        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
-        let destinations = gradients.map(|gradient| gradient);
-        self.backward_into(recorder, inputs, parameters, field, grad_output, &destinations)?;
-        Ok(gradients)
-    }
-
-    /// Records the gradients that have a destination, which is written or added to, through both convolutions: that of the input is the sum of
-    /// both, unless the offsets come from `offset_input`. `field` is what a forward pass of the same tensors has left; nothing else is kept
-    /// from it.
-    ///
-    /// # Errors
-    /// As [`DeformConv2dPlan::forward_into`], with gradients for outputs; [`Error::Shape`](crate::Error::Shape) for the gradient of what is
-    /// absent; [`Error::Attribute`](crate::Error::Attribute) where two gradients overlap.
-    pub fn backward_into<'a>(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &DeformConv2dInputs<&Tensor>,
-        parameters: &DeformConv2dParameters<&Tensor>,
-        field: &DeformConv2dField<Tensor>,
-        grad_output: &Tensor,
-        destinations: &DeformConv2dGradients<impl Into<Destination<'a>> + Copy>,
-    ) -> Result<()> {
-        let given = arguments(inputs, parameters);
-        let destinations = destinations.map(|&destination| destination.into());
-        let named = destinations.named();
-        self.contract.check_backward(recorder, Read::named, given.named(), grad_output, named)?;
-        self.check_field(recorder, field)?;
-        for (name, destination) in destinations.named() {
-            present(&field.named()).try_for_each(|read| check_apart((name, destination.tensor()), read))?;
-        }
-        let gpu = recorder.gpu().clone();
-        get_or_try_init(&self.backward, || offset_field::compile_backward(&gpu))?;
-        recorder.op(|recorder| self.record_backward(recorder, inputs, parameters, field, grad_output, &destinations))
-    }
-
-    fn record_backward(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &DeformConv2dInputs<&Tensor>,
-        parameters: &DeformConv2dParameters<&Tensor>,
-        field: &DeformConv2dField<Tensor>,
-        grad_output: &Tensor,
-        destinations: &DeformConv2dGradients<Destination>,
-    ) -> Result<()> {
-        let DeformConv2dParameters { weight, offset_weight, bias, offset_bias, mask_weight, mask_bias } = *parameters;
-        let shared = inputs.offset_input.is_none();
-        let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-        let grad_output = widened(recorder, grad_output)?;
-        let DeformConv2dGradients { input, offset_input, flow, .. } = *destinations;
-        let summed = DeformConv2dGradients { input, offset_input, flow, ..DeformConv2dGradients::default() };
-        let gradients = summed.try_map(|&destination| Gradient::begin(recorder, destination))?;
-
-        // Of what the two convolutions have in common, the deformable one writes its share first.
-        let through_offsets = if shared { &gradients.input } else { &gradients.offset_input };
-        let of_offset = through_offsets.is_some()
-            || gradients.flow.is_some()
-            || destinations.offset_weight.is_some()
-            || destinations.offset_bias.is_some();
-        let of_mask =
-            through_offsets.is_some() || destinations.mask_weight.is_some() || destinations.mask_bias.is_some();
-        let grad_offset = of_offset.then(|| recorder.workspace(field.offset.shape())).transpose()?;
-        let grad_mask = field.mask.as_ref().filter(|_| of_mask);
-        let grad_mask = grad_mask.map(|mask| recorder.workspace(mask.shape())).transpose()?;
-
-        let read = geometry::DeformConv2dInputs {
-            input: &inputs.input,
-            offset: &field.offset,
-            weight,
-            mask: field.mask.as_ref(),
-            bias,
-        };
-        let written = geometry::DeformConv2dGradients {
-            input: gradients.input.as_ref().map(Gradient::destination),
-            offset: grad_offset.as_ref().map(Destination::Write),
-            weight: destinations.weight,
-            mask: grad_mask.as_ref().map(Destination::Write),
-            bias: destinations.bias,
-        };
-        if written.named().next().is_some() {
-            self.convolution.backward_into(recorder, &read, &grad_output, &written)?;
-        }
-
-        let geometry = &self.geometry.fields;
-        let flow = inputs.flow.as_ref();
-        let input = inputs.offset_input.as_ref().unwrap_or(&inputs.input);
-        let mut through = through_offsets.as_ref().map(|gradient| match gradient.destination() {
-            Destination::Write(tensor) if shared => Destination::Add(tensor),
-            destination => destination,
-        });
-        if let Some(grad_offset) = &grad_offset {
-            if let Some(gradient) = &gradients.flow {
-                offset_field::of_flow(recorder, &geometry.offset, grad_offset, gradient)?;
-            }
-            offset_field::activate_backward(recorder, &geometry.offset, &field.offset, flow, grad_offset)?;
-            let read = Conv2dInputs { input, weight: offset_weight, bias: offset_bias };
-            let written =
-                Conv2dGradients { input: through, weight: destinations.offset_weight, bias: destinations.offset_bias };
-            if written.named().next().is_some() {
-                self.offset_conv.backward_into(recorder, &read, grad_offset, &written)?;
-            }
-            through = through.map(|destination| Destination::Add(destination.tensor()));
-        }
-        if let (Some(plan), Some(geometry), Some(weight), Some(mask), Some(grad_mask)) =
-            (&self.mask_conv, &geometry.mask, mask_weight, &field.mask, &grad_mask)
-        {
-            offset_field::activate_backward(recorder, geometry, mask, None, grad_mask)?;
-            let read = Conv2dInputs { input, weight, bias: mask_bias };
-            let written =
-                Conv2dGradients { input: through, weight: destinations.mask_weight, bias: destinations.mask_bias };
-            plan.backward_into(recorder, &read, grad_mask, &written)?;
-        }
-        gradients.named().try_for_each(|(_, gradient)| gradient.finish(recorder))
     }
 }
 
-fn arguments<'a>(
-    inputs: &DeformConv2dInputs<&'a Tensor>,
-    parameters: &DeformConv2dParameters<&'a Tensor>,
-) -> Read<Argument<'a>> {
-    Read {
-        inputs: inputs.map(|&tensor| Argument::from(tensor)),
-        parameters: parameters.map(|&tensor| Argument::from(tensor)),
+inputs!(
+    /// What a [`DeformConv2dLayer`] learns: tensors, their shapes, or slices for the reference.
+    DeformConv2dParameters {
+        /// (out_channels, channels / groups, kernel_height, kernel_width)
+        weight,
+        /// (2 or 3 · offset_groups · taps, channels, kernel_height, kernel_width): 3 where it gives the masks too.
+        offset_weight,
+        ;
+        /// (out_channels); absent, it counts 0.
+        bias,
+        /// (2 or 3 · offset_groups · taps); absent, it counts 0.
+        offset_bias,
+        /// (offset_groups · taps, channels, kernel_height, kernel_width), where a convolution of its own gives the masks.
+        mask_weight,
+        /// (offset_groups · taps); absent, it counts 0.
+        mask_bias,
+    }
+);
+
+inputs!(
+    /// What a [`DeformConv2dLayer`] reads: tensors, their shapes, or slices for the reference.
+    DeformConv2dLayerInputs {
+        /// (batch, channels, height, width)
+        input,
+        ;
+        /// What the offsets and masks are computed from, where that is not the input, as in EDVR and BasicVSR++: (batch, its channels,
+        /// height, width).
+        offset_input,
+        /// Added to the offsets: (batch, 2 · flows, out_height, out_width), dx and dy of each flow in pixels, in this order, which is that of
+        /// networks for optical flow. The offset groups are shared out among the flows in order: BasicVSR++ has two.
+        flow,
+        |
+        /// What the layer learns.
+        parameters: DeformConv2dParameters,
+    }
+);
+
+impl<T> DeformConv2dLayerInputs<T> {
+    /// An input, from which offsets are computed too, and no flow.
+    pub fn new(input: T, parameters: DeformConv2dParameters<T>) -> Self {
+        Self { input, offset_input: None, flow: None, parameters }
     }
 }
 
-/// The arguments that there are.
-fn present<'a, T, const N: usize>(named: &Named<'a, T, N>) -> impl Iterator<Item = (&'static str, &'a T)> {
-    named.iter().filter_map(|(name, argument)| Some((*name, (*argument)?)))
+inputs!(
+    /// Offsets and masks as a [`DeformConv2dLayer`] has computed them, in `f32`.
+    DeformConv2dField {
+        /// (batch, 2 or 3 · offset_groups · taps, out_height, out_width): dy and dx interleaved, then, with 3, the masks.
+        offset,
+        ;
+        /// (batch, offset_groups · taps, out_height, out_width), where a convolution of its own gives them.
+        mask,
+    }
+);
+
+gradients!(
+    /// The gradients of what a [`DeformConv2dLayer`] reads and learns.
+    DeformConv2dLayerGradients {
+        input,
+        offset_input,
+        flow,
+        weight,
+        offset_weight,
+        bias,
+        offset_bias,
+        mask_weight,
+        mask_bias,
+    }
+);
+
+/// How large the parameters of a new [`DeformConv2dLayer`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeformConv2dSizes {
+    /// Of the input.
+    pub channels: u32,
+    /// Of the output.
+    pub out_channels: u32,
+    /// Rows and columns of taps.
+    pub kernel: [u32; 2],
+    /// Channels of what the offsets are computed from, where that is not the input.
+    pub offset_channels: Option<u32>,
+    /// Whether a convolution of its own gives the masks.
+    pub split: bool,
+    /// Whether there is a `bias`. The convolutions of offsets and masks always have theirs.
+    pub bias: bool,
 }
 
-impl DeformConv2dParameters<Tensor> {
-    /// The parameters that training begins with: see [`DeformConv2d::initial`].
+impl DeformConv2dSizes {
+    /// Sizes for an input and an output of so many channels; offsets from the input, one convolution for offsets and masks, and a bias.
+    pub fn new([channels, out_channels]: [u32; 2], kernel: [u32; 2]) -> Self {
+        Self { channels, out_channels, kernel, offset_channels: None, split: false, bias: true }
+    }
+}
+
+impl DeformConv2dLayer {
+    /// The shapes of the parameters.
     ///
     /// # Errors
-    /// As [`DeformConv2d::parameter_shapes`], and what [`Tensor::upload`] gives.
-    pub fn new(
-        gpu: &Gpu,
-        layer: &DeformConv2d,
+    /// [`Error::Attribute`] where a size is 0, groups do not divide the channels, or a convolution of masks is asked for where there are
+    /// none; [`Error::Shape`] where a parameter has more elements than `u32` counts.
+    pub fn parameter_shapes(&self, sizes: &DeformConv2dSizes) -> Result<DeformConv2dParameters<Shape>> {
+        let DeformConv2dSizes { channels, out_channels, kernel: [kernel_height, kernel_width], .. } = *sizes;
+        let offset_channels = sizes.offset_channels.unwrap_or(channels);
+        for (argument, size) in [
+            ("channels", channels),
+            ("out_channels", out_channels),
+            ("kernel", kernel_height),
+            ("kernel", kernel_width),
+            ("offset_channels", offset_channels),
+        ] {
+            positive(argument, size)?;
+        }
+        divides("groups", self.groups, channels, "input")?;
+        divides("groups", self.groups, out_channels, "output")?;
+        divides("offset_groups", self.offset_groups, channels, "input")?;
+        if sizes.split && self.mask == Mask::None {
+            return Err(Error::attribute("split", "split is true; a layer of version 1 has 0 masks to compute apart"));
+        }
+        let points = self.offset_groups.saturating_mul(kernel_height).saturating_mul(kernel_width);
+        let offset_planes = self.planes_per_point(sizes.split).saturating_mul(points);
+        let kernel = |out_channels, channels| [out_channels, channels, kernel_height, kernel_width].into();
+        let shapes = DeformConv2dParameters {
+            weight: kernel(out_channels, channels / self.groups),
+            offset_weight: kernel(offset_planes, offset_channels),
+            bias: sizes.bias.then_some([out_channels].into()),
+            offset_bias: Some([offset_planes].into()),
+            mask_weight: sizes.split.then_some(kernel(points, offset_channels)),
+            mask_bias: sizes.split.then_some([points].into()),
+        };
+        for (name, shape) in shapes.named() {
+            shape.map_or(Ok(()), |shape| check_elements(name, *shape))?;
+        }
+        Ok(shapes)
+    }
+
+    /// The parameters that training begins with, as the papers and mmcv have them: those of offsets and masks are 0, so is the bias, and the
+    /// weight is drawn evenly between two bounds, ± sqrt(6 / terms) in version 1, where `terms` are those of an output element, and
+    /// ± 1 / sqrt(channels · taps) in version 2. `uniform` gives numbers between 0 and 1; 1 excluded.
+    ///
+    /// # Errors
+    /// As [`DeformConv2dLayer::parameter_shapes`].
+    pub fn initial(
+        &self,
         sizes: &DeformConv2dSizes,
-        dtype: DType,
-        uniform: impl FnMut() -> f32,
-    ) -> Result<Self> {
-        let initial = layer.initial(sizes, uniform)?;
-        initial.try_map(|(shape, elements)| super::upload(gpu, *shape, dtype, elements))
+        mut uniform: impl FnMut() -> f32,
+    ) -> Result<DeformConv2dParameters<(Shape, Vec<f32>)>> {
+        let shapes = self.parameter_shapes(sizes)?;
+        let [_, channels, kernel_height, kernel_width] = extents("weight", shapes.weight, WEIGHT)?;
+        let terms = [channels, kernel_height, kernel_width].into_iter().map(f64::from).product::<f64>();
+        let bound = match self.mask {
+            Mask::None => (6.0 / terms).sqrt(),
+            Mask::Sigmoid | Mask::TwoSigmoid => (terms * f64::from(self.groups)).sqrt().recip(),
+        } as f32;
+        let mut parameters = shapes.map(|&shape| (shape, vec![0.0; shape.elements() as usize]));
+        parameters.weight.1.fill_with(|| bound * (2.0 * uniform() - 1.0));
+        Ok(parameters)
+    }
+
+    /// The deformable convolution within.
+    pub(crate) fn convolution(&self, offset_layout: OffsetLayout) -> DeformConv2d {
+        let Self { stride, padding, dilation, groups, offset_groups, border, edge_derivative, .. } = *self;
+        DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, offset_layout }
+    }
+
+    /// Channels of the offset convolution for each sampling point.
+    fn planes_per_point(&self, split: bool) -> u32 {
+        if self.mask == Mask::None || split { 2 } else { 3 }
+    }
+
+    /// What a layer would be whose offset convolution has this many channels for so many points, where this one is another.
+    pub(crate) fn other_version(&self, planes: u32, points: u64, split: bool) -> Option<String> {
+        let (other, layer) = match self.planes_per_point(split) {
+            2 => (3, "a layer whose offset_weight gives the masks too (Mask::Sigmoid or Mask::TwoSigmoid)"),
+            _ => (2, "a layer without masks (Mask::None), or with a mask_weight"),
+        };
+        let fits = points > 0 && u64::from(planes) == points.saturating_mul(other);
+        fits.then(|| format!("{planes} would fit {layer}"))
     }
 }
+
+/// What is done to a tensor that a convolution of a layer has written: planes of offsets, then planes of masks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct OffsetField {
+    pub(crate) batch: u32,
+    pub(crate) planes: u32,
+    pub(crate) pixels: u32,
+    /// The planes that are offsets; the others are masks.
+    pub(crate) offset_planes: u32,
+    /// The offsets' limit; 0 for none.
+    pub(crate) limit: f32,
+    /// What the sigmoid is multiplied by.
+    pub(crate) mask_scale: f32,
+    /// Planes of the flow, 0 where there is none, or where the tensor has no offsets.
+    pub(crate) flow_planes: u32,
+}
+
+impl OffsetField {
+    /// The planes of offsets that share a flow.
+    pub(crate) fn planes_per_flow(&self) -> u32 {
+        self.offset_planes.checked_div(self.flow_planes).map_or(self.planes, |planes| planes * 2)
+    }
+
+    /// The planes that are changed.
+    pub(crate) fn changed(&self) -> std::ops::Range<u32> {
+        let kept = self.limit == 0.0 && self.flow_planes == 0;
+        if kept { self.offset_planes..self.planes } else { 0..self.planes }
+    }
+
+    /// The planes whose gradients are changed.
+    pub(crate) fn curved(&self) -> std::ops::Range<u32> {
+        if self.limit == 0.0 { self.offset_planes..self.planes } else { 0..self.planes }
+    }
+}
+
+/// A checked layer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeformConv2dLayerGeometry {
+    pub(crate) offset_conv: Conv2dGeometry,
+    pub(crate) mask_conv: Option<Conv2dGeometry>,
+    pub(crate) fields: DeformConv2dField<OffsetField>,
+    pub(crate) convolution: DeformConv2dGeometry,
+    pub(crate) shapes: DeformConv2dLayerInputs<Shape>,
+}
+
+impl DeformConv2dLayerGeometry {
+    /// Checks a layer's attributes and the shapes of what it reads and learns.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Attribute`], with the two figures that disagree.
+    pub fn new(op: &DeformConv2dLayer, inputs: &DeformConv2dLayerInputs<Shape>) -> Result<Self> {
+        let parameters = &inputs.parameters;
+        let DeformConv2dParameters { weight, offset_weight, bias, offset_bias, mask_weight, mask_bias } = *parameters;
+        let limit = op.offset_limit.unwrap_or(0.0);
+        if op.offset_limit.is_some() && !(limit > 0.0 && limit.is_finite()) {
+            let message = format!("offset_limit is {limit}; a number above 0 is needed");
+            return Err(Error::attribute("offset_limit", message));
+        }
+        match (op.mask, mask_weight, mask_bias) {
+            (Mask::None, Some(shape), _) => {
+                let message = format!("mask_weight ({shape}) was given; a layer of version 1 has 0 masks");
+                return Err(Error::shape("mask_weight", message));
+            }
+            (_, None, Some(shape)) => {
+                let message =
+                    format!("mask_bias ({shape}) was given without a mask_weight, of 1 mask channel at least");
+                return Err(Error::shape("mask_bias", message));
+            }
+            _ => {}
+        }
+
+        let offset_input = inputs.offset_input.unwrap_or(inputs.input);
+        let conv = |[input, weight, bias]: [&'static str; 3], weight_shape, bias_shape| {
+            let window = Conv2d { stride: op.stride, padding: op.padding, dilation: op.dilation, groups: 1 };
+            let inputs = Conv2dInputs { input: offset_input, weight: weight_shape, bias: bias_shape };
+            Conv2dGeometry::new(&window, &inputs)
+                .map_err(|error| renamed(error, &[("input", input), ("weight", weight), ("bias", bias)]))
+        };
+        let read = if inputs.offset_input.is_some() { "offset_input" } else { "input" };
+        let offset_conv = conv([read, "offset_weight", "offset_bias"], offset_weight, offset_bias)?;
+        let mask_conv =
+            mask_weight.map(|weight| conv([read, "mask_weight", "mask_bias"], weight, mask_bias)).transpose()?;
+
+        let planes = offset_conv.out_channels;
+        let [_, _, kernel_height, kernel_width] = extents("weight", weight, WEIGHT)?;
+        let points = [op.offset_groups, kernel_height, kernel_width].into_iter().map(u64::from);
+        let points = points.fold(1, u64::saturating_mul);
+        if let Some(version) = op.other_version(planes, points, mask_conv.is_some()) {
+            let needs = points.saturating_mul(op.planes_per_point(mask_conv.is_some()).into());
+            let message = format!("offset_weight has {planes} output channels; the layer needs {needs}; {version}");
+            return Err(Error::shape("offset_weight", message));
+        }
+        let joint = op.mask != Mask::None && mask_conv.is_none();
+        let convolution = op.convolution(if joint { OffsetLayout::Joint } else { OffsetLayout::Separate });
+        let (offset, mask) = (offset_conv.output_shape(), mask_conv.map(|conv| conv.output_shape()));
+        let convolution = DeformConv2dGeometry::new(
+            &convolution,
+            &DeformConv2dInputs { input: inputs.input, offset, mask, weight, bias },
+        )
+        .map_err(|error| renamed(error, &[("offset", "offset_weight"), ("mask", "mask_weight")]))?;
+
+        let points = convolution.deformation.points(&convolution.conv2d.im2col);
+        let flow_planes = inputs.flow.map(|flow| Self::flow_planes(&convolution, flow)).transpose()?;
+        let field = |conv: &Conv2dGeometry, offset_planes, flow_planes| OffsetField {
+            batch: conv.im2col.batch,
+            planes: conv.out_channels,
+            pixels: conv.im2col.out_pixels(),
+            offset_planes,
+            limit,
+            mask_scale: op.mask.scale(),
+            flow_planes,
+        };
+        let fields = DeformConv2dField {
+            offset: field(&offset_conv, 2 * points, flow_planes.unwrap_or(0)),
+            mask: mask_conv.as_ref().map(|conv| field(conv, 0, 0)),
+        };
+        Ok(Self { offset_conv, mask_conv, fields, convolution, shapes: *inputs })
+    }
+
+    fn flow_planes(convolution: &DeformConv2dGeometry, flow: Shape) -> Result<u32> {
+        let im2col = convolution.conv2d.im2col;
+        let [batch, planes, height, width] = extents("flow", flow, NCHW)?;
+        let or_channels_last = |error: Error| error.perhaps(likely::channels_last("flow", flow, 2));
+        expect("flow", "images", batch, im2col.batch.into(), "the input's batch is")?;
+        expect("flow", "rows", height, im2col.out_height.into(), "the output's height is").map_err(or_channels_last)?;
+        expect("flow", "columns", width, im2col.out_width.into(), "the output's width is").map_err(or_channels_last)?;
+        let groups = convolution.deformation.offset_groups;
+        if !planes.is_multiple_of(2) {
+            let message = format!("flow has {planes} channels; dx and dy of each flow need a multiple of 2");
+            return Err(or_channels_last(Error::shape("flow", message)));
+        }
+        if !groups.is_multiple_of(planes / 2) {
+            let flows = planes / 2;
+            let message = format!(
+                "flow has {planes} channels, which makes {flows} flows; they do not divide {groups} offset groups"
+            );
+            return Err(Error::shape("flow", message));
+        }
+        Ok(planes)
+    }
+
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> DeformConv2dLayerInputs<Shape> {
+        self.shapes
+    }
+
+    /// (batch, out_channels, out_height, out_width)
+    pub fn output_shape(&self) -> Shape {
+        self.convolution.output_shape()
+    }
+
+    /// The shapes of offsets and masks.
+    pub fn field_shapes(&self) -> DeformConv2dField<Shape> {
+        DeformConv2dField {
+            offset: self.offset_conv.output_shape(),
+            mask: self.mask_conv.map(|conv| conv.output_shape()),
+        }
+    }
+}
+
+/// An error of a part of the layer, under the argument's name in the layer.
+fn renamed(error: Error, names: &[(&str, &'static str)]) -> Error {
+    match error {
+        Error::Shape { argument, message } => match names.iter().find(|(part, _)| *part == argument) {
+            Some((_, layer)) if *layer != argument => Error::shape(layer, format!("{layer}: {message}")),
+            _ => Error::Shape { argument, message },
+        },
+        error => error,
+    }
+}
+
+op!(DeformConv2dLayer: DeformConv2dLayerInputs<()> => Output, DeformConv2dLayerGeometry::output_shape);

@@ -1,54 +1,65 @@
 //! Layers: ops with the parameters that they learn.
 //!
-//! A layer is attributes, such as [`DeformConv2d`]; its parameters are plain tensors in a struct beside it, to be read, replaced and updated
-//! in place by whoever trains them: [`Sgd`] and [`Adam`] do. A plan binds it to the shapes of what it reads, and records it like an op.
+//! A layer is attributes, such as [`DeformConv2dLayer`]; its parameters are plain tensors in a struct among its inputs, to be read, replaced and
+//! updated in place by whoever trains them: [`Sgd`](crate::Sgd) and [`Adam`](crate::Adam) do. It is an op in all else.
 //!
 //! ```no_run
 //! use pliant::nn::{
-//!     DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformConv2dParameters, DeformConv2dPlan, DeformConv2dSizes, Mask,
+//!     DeformConv2dLayer, DeformConv2dLayerInputs, DeformConv2dLayerPlan, DeformConv2dParameters, DeformConv2dSizes, Mask,
 //! };
 //! use pliant::{DType, Gpu, Recorder, Tensor};
 //!
 //! # fn example(gpu: Gpu, input: Tensor, grad_output: Tensor, mut uniform: impl FnMut() -> f32) -> pliant::Result<()> {
-//! let layer = DeformConv2d { padding: [1; 4], mask: Mask::Sigmoid, ..DeformConv2d::default() };
+//! let layer = DeformConv2dLayer { padding: [1; 4], mask: Mask::Sigmoid, ..DeformConv2dLayer::default() };
 //! let sizes = DeformConv2dSizes::new([64, 64], [3, 3]);
 //! let parameters = DeformConv2dParameters::new(&gpu, &layer, &sizes, DType::F32, &mut uniform)?;
-//! let (inputs, parameters) = (DeformConv2dInputs::from(&input), parameters.map(|tensor| tensor));
+//! let inputs = DeformConv2dLayerInputs::new(&input, parameters.as_ref());
 //!
-//! let plan = DeformConv2dPlan::new(&gpu, &layer, &inputs.map(|t| t.spec()), &parameters.map(|t| t.spec()))?;
-//! let field = plan.new_field(&gpu)?; // what the forward pass leaves to the backward pass
+//! let plan = DeformConv2dLayerPlan::new(&gpu, &layer, &inputs)?;
+//! let field = plan.new_field(&gpu)?; // the offsets and masks, which the forward pass leaves to the backward pass
 //! let mut recorder = Recorder::new(&gpu);
-//! let output = plan.forward_with(&mut recorder, &inputs, &parameters, &field)?;
-//! let gradients =
-//!     plan.backward(&mut recorder, &inputs, &parameters, &field, &grad_output, &DeformConv2dGradients::ALL)?;
+//! let output = plan.forward_with(&mut recorder, &inputs, &field)?;
+//! let gradients = plan.backward_with(&mut recorder, &inputs, &field, &grad_output)?;
 //! recorder.submit()?;
 //! # Ok(())
 //! # }
 //! ```
 
 mod deform_conv2d;
+mod deform_conv2d_plan;
 mod deform_roi_pool;
+mod deform_roi_pool_plan;
+mod field;
 #[cfg(feature = "safetensors")]
 mod weights;
 
-pub use crate::geometry::DeformRoiPool;
-pub use crate::geometry::nn::{
-    Adam, AdamGeometry, AdamInputs, DeformConv2d, DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients,
-    DeformConv2dInputs, DeformConv2dParameters, DeformConv2dSizes, DeformRoiPoolGeometry, DeformRoiPoolGradients,
-    DeformRoiPoolInputs, DeformRoiPoolParameters, DeformRoiPoolSizes, Mask, Sgd, SgdGeometry, SgdInputs,
+pub use deform_conv2d::{
+    DeformConv2dField, DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dLayerGradients,
+    DeformConv2dLayerInputs, DeformConv2dParameters, DeformConv2dSizes, Mask,
 };
-pub use crate::ops::{AdamPlan, SgdPlan};
-pub use deform_conv2d::DeformConv2dPlan;
-pub use deform_roi_pool::DeformRoiPoolPlan;
+pub use deform_roi_pool::{
+    DeformRoiPoolLayer, DeformRoiPoolLayerGeometry, DeformRoiPoolLayerGradients, DeformRoiPoolLayerInputs,
+    DeformRoiPoolParameters, DeformRoiPoolSizes,
+};
 #[cfg(feature = "safetensors")]
 pub use weights::{Naming, Weights};
+
+pub(crate) use deform_conv2d::OffsetField;
 
 use half::{bf16, f16};
 
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Gpu, Tensor};
+use crate::ops::{plan_of, short_way, short_way_back};
 use crate::shape::Shape;
+
+plan_of!(DeformConv2dLayer => DeformConv2dLayerPlan);
+plan_of!(DeformRoiPoolLayer => DeformRoiPoolLayerPlan);
+short_way!(DeformConv2dLayer);
+short_way!(DeformRoiPoolLayer);
+short_way_back!(DeformConv2dLayer);
+short_way_back!(DeformRoiPoolLayer);
 
 /// A tensor with the given elements, rounded to its type.
 fn upload(gpu: &Gpu, shape: Shape, dtype: DType, elements: &[f32]) -> Result<Tensor> {

@@ -6,7 +6,7 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{DeformConv2d, DeformConv2dParameters, DeformConv2dSizes, Mask};
+use super::{DeformConv2dLayer, DeformConv2dParameters, DeformConv2dSizes, Mask};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Tensor};
 use crate::shape::Shape;
@@ -15,12 +15,12 @@ use crate::signature;
 /// A safetensors file that has been checked, over its bytes.
 ///
 /// ```no_run
-/// use pliant::nn::{DeformConv2d, Mask, Naming, Weights};
+/// use pliant::nn::{DeformConv2dLayer, Mask, Naming, Weights};
 ///
 /// # fn example(gpu: pliant::Gpu) -> Result<(), Box<dyn std::error::Error>> {
 /// let file = std::fs::read("resnet50-dcnv2.safetensors")?;
 /// let weights = Weights::read(&file)?;
-/// let layer = DeformConv2d { padding: [1; 4], mask: Mask::Sigmoid, ..DeformConv2d::default() };
+/// let layer = DeformConv2dLayer { padding: [1; 4], mask: Mask::Sigmoid, ..DeformConv2dLayer::default() };
 /// let parameters = weights.deform_conv2d(&gpu, &layer, "backbone.layer2.0.conv2", Naming::Mmcv)?;
 /// # Ok(())
 /// # }
@@ -35,10 +35,11 @@ impl fmt::Debug for Weights<'_> {
     }
 }
 
-/// The names under which a system stores the parameters of a [`DeformConv2d`], behind the layer's own: `layer2.0.conv2`.
+/// The names under which a system stores the parameters of a [`DeformConv2dLayer`], behind the layer's own: `layer2.0.conv2`.
 ///
 /// Offsets and masks come of a convolution named
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Naming<'a> {
     /// as it is named here, in full, or `NAME.conv_offset` where nothing is: torchvision's layer takes its offsets from outside.
     Torchvision(&'a str),
@@ -118,11 +119,11 @@ impl<'a> Weights<'a> {
     /// and channels are those of the weight, and the others must fit it.
     ///
     /// # Errors
-    /// As [`Weights::tensor`], for each of them; what [`DeformConv2d::parameter_shapes`] gives.
+    /// As [`Weights::tensor`], for each of them; what [`DeformConv2dLayer::parameter_shapes`] gives.
     pub fn deform_conv2d(
         &self,
         gpu: &Gpu,
-        layer: &DeformConv2d,
+        layer: &DeformConv2dLayer,
         name: &str,
         naming: Naming,
     ) -> Result<DeformConv2dParameters<Tensor>> {
@@ -183,7 +184,7 @@ impl<'a> Weights<'a> {
     /// The shapes that the parameters must have, of which the file has those of the same names.
     fn shapes(
         &self,
-        layer: &DeformConv2d,
+        layer: &DeformConv2dLayer,
         names: &DeformConv2dParameters<String>,
     ) -> Result<DeformConv2dParameters<Shape>> {
         let of_weight = |name: &str| {

@@ -106,6 +106,7 @@ impl Model {
 /// assert_eq!(image.to_string(), "x (?x3x64x64 of f32)");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ValueInfo {
     /// Its name.
     pub name: String,
@@ -201,6 +202,8 @@ impl Error {
             Self::Shape { message, .. }
             | Self::Attribute { message, .. }
             | Self::DType { message, .. }
+            | Self::Device { message, .. }
+            | Self::Aliased { message, .. }
             | Self::Limit { message, .. }
             | Self::Unsupported(message)
             | Self::Malformed(message) => *message = format!("{place}: {message}"),

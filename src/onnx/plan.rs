@@ -1,6 +1,7 @@
 //! From a [`Model`] to recorded work.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use half::{bf16, f16};
 
@@ -8,14 +9,11 @@ use super::{Model, Node, Operation, Sizes, no_element};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{
-    BatchNorm, BatchNormInputs, BinaryGeometry, BinaryInputs, Concat, ConcatGeometry, Conv2dInputs, DeformConv2dInputs,
-    GlobalAveragePool, GlobalAveragePoolGeometry, Split, SplitGeometry, Unary,
+    BatchNorm, BatchNormInputs, BinaryInputs, Concat, Conv2dInputs, DeformConv2dInputs, GlobalAveragePool, Members, Of,
+    Split, Unary,
 };
-use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::ops::{
-    BatchNormPlan, BinaryPlan, ConcatPlan, Conv2dPlan, DeformConv2dPlan, GlobalAveragePoolPlan, PackedWeight,
-    SplitPlan, UnaryPlan, Weight, printed,
-};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
+use crate::ops::{Argument, Convolves, Kernels, PackedWeight, Plan};
 use crate::shape::Shape;
 
 /// A [`Model`] bound to a device and to its inputs' shapes, its weights uploaded and packed: what an application keeps.
@@ -27,11 +25,15 @@ pub struct ModelPlan {
     values: usize,
 }
 
-printed!(ModelPlan, |plan| {
-    inputs: plan.inputs,
-    outputs: plan.outputs().collect::<Vec<_>>(),
-    steps: plan.steps.iter().map(|step| &step.place).collect::<Vec<_>>()
-});
+impl fmt::Debug for ModelPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelPlan")
+            .field("inputs", &self.inputs)
+            .field("outputs", &self.outputs().collect::<Vec<_>>())
+            .field("steps", &self.steps.iter().map(|step| &step.place).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
 
 struct Output {
     name: String,
@@ -41,22 +43,48 @@ struct Output {
 
 struct Step {
     place: String,
-    work: Work,
+    work: Box<dyn Work>,
     inputs: Vec<Option<usize>>,
     outputs: Vec<(Option<usize>, TensorSpec)>,
     /// Values that neither a later step nor the model's outputs need.
     spent: Vec<usize>,
 }
 
-enum Work {
-    Conv { plan: Box<Conv2dPlan>, weight: Option<PackedWeight> },
-    DeformConv { plan: Box<DeformConv2dPlan>, weight: Option<PackedWeight> },
-    Unary(UnaryPlan),
-    Binary(Box<BinaryPlan>),
-    BatchNorm { plan: Box<BatchNormPlan>, scale: Tensor, shift: Tensor },
-    Concat(ConcatPlan),
-    Split(SplitPlan),
-    GlobalAveragePool(GlobalAveragePoolPlan),
+/// A plan with what it reads, whatever its op.
+trait Work: WasmNotSendSync {
+    fn record(&self, recorder: &mut Recorder, values: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()>;
+}
+
+struct Planned<O: Kernels> {
+    plan: Plan<O>,
+    /// Of each input, in order.
+    sources: Vec<Option<Source>>,
+}
+
+/// Where an input comes from.
+#[derive(Clone)]
+enum Source {
+    Value(usize),
+    Tensor(Tensor),
+    Packed(PackedWeight),
+}
+
+impl<O: Kernels> Work for Planned<O> {
+    fn record(&self, recorder: &mut Recorder, values: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()> {
+        let mut arguments = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            arguments.push(match source {
+                None => None,
+                Some(Source::Value(value)) => Some(Argument::from(present(values, Some(*value))?)),
+                Some(Source::Tensor(tensor)) => Some(tensor.into()),
+                Some(Source::Packed(packed)) => Some(packed.into()),
+            });
+        }
+        let (mut arguments, mut outputs) = (arguments.into_iter(), outputs.iter());
+        let inputs = O::Inputs::build(|_| arguments.next().flatten()).map_err(|_| absent())?;
+        let outputs = O::Outputs::build(|_| outputs.next()).map_err(|_| absent())?;
+        self.plan.forward_into::<Argument, &Tensor>(recorder, &inputs, &outputs)
+    }
 }
 
 impl ModelPlan {
@@ -238,97 +266,108 @@ impl Planner<'_> {
         pack(&mut self.recorder, weight).map(Some)
     }
 
-    fn step(&mut self, node: &Node) -> Result<Step> {
-        let gpu = self.recorder.gpu().clone();
-        let specs = node.inputs.iter().map(|value| value.map(|value| self.spec(value)).transpose());
-        let specs = specs.collect::<Result<Vec<_>>>()?;
-        let spec = |index: usize| -> Option<TensorSpec> { specs.get(index).copied().flatten() };
-        let required = |index| spec(index).ok_or_else(absent);
-        let first = specs.first().copied().flatten();
-        let dtype = first.map_or(DType::F32, |first| first.dtype);
+    /// Binds an op to what it reads.
+    fn plan<O: Kernels>(&self, op: &O, sources: &Of<O::Inputs, Source>) -> Result<Planned<O>> {
+        let specs = O::Inputs::try_map(sources, |source| self.source_spec(source))?;
+        let plan = Plan::new::<TensorSpec>(self.recorder.gpu(), op, &specs)?;
+        let sources = O::Inputs::named(sources).map(|(_, source)| source.cloned()).collect();
+        Ok(Planned { plan, sources })
+    }
 
-        let (work, shapes) = match &node.operation {
+    fn source_spec(&self, source: &Source) -> Result<TensorSpec> {
+        match source {
+            Source::Value(value) => self.spec(*value),
+            Source::Tensor(tensor) => Ok(tensor.spec()),
+            Source::Packed(packed) => Ok(packed.spec()),
+        }
+    }
+
+    fn step(&mut self, node: &Node) -> Result<Step> {
+        let optional = |index: usize| node.inputs.get(index).copied().flatten().map(Source::Value);
+        let required = |index: usize| optional(index).ok_or_else(absent);
+        let input_spec = || self.source_spec(&required(0)?);
+        match &node.operation {
             Operation::Conv(attributes) => {
-                let specs = Conv2dInputs { input: required(0)?, weight: required(1)?, bias: spec(2) };
-                let plan = Conv2dPlan::new(&gpu, &attributes.op(&specs.map(|spec| spec.shape))?, &specs)?;
-                let weight = self.pack(node, |recorder, weight| plan.pack_weight(recorder, weight))?;
-                let shape = plan.geometry().output_shape();
-                (Work::Conv { plan: Box::new(plan), weight }, vec![shape])
+                let inputs = Conv2dInputs { input: required(0)?, weight: required(1)?, bias: optional(2) };
+                let shapes = inputs.try_map(|source| Ok(self.source_spec(source)?.shape))?;
+                let planned = self.plan(&attributes.op(&shapes)?, &inputs)?;
+                self.packed(node, planned)
             }
             Operation::DeformConv(attributes) => {
-                let specs = DeformConv2dInputs {
+                let inputs = DeformConv2dInputs {
                     input: required(0)?,
                     offset: required(2)?,
                     weight: required(1)?,
-                    mask: spec(4),
-                    bias: spec(3),
+                    mask: optional(4),
+                    bias: optional(3),
                 };
-                let plan = DeformConv2dPlan::new(&gpu, &attributes.op(&specs.map(|spec| spec.shape))?, &specs)?;
-                let weight = self.pack(node, |recorder, weight| plan.pack_weight(recorder, weight))?;
-                let shape = plan.geometry().output_shape();
-                (Work::DeformConv { plan: Box::new(plan), weight }, vec![shape])
+                let shapes = inputs.try_map(|source| Ok(self.source_spec(source)?.shape))?;
+                let planned = self.plan(&attributes.op(&shapes)?, &inputs)?;
+                self.packed(node, planned)
             }
-            Operation::Unary(op) => {
-                let input = required(0)?;
-                (Work::Unary(UnaryPlan::new(&gpu, op, input)?), vec![input.shape])
-            }
+            Operation::Unary(op) => self.made(node, self.plan(op, &required(0)?)?),
             Operation::Clip { min, max } => {
-                let input = required(0)?;
-                let largest = largest(input.dtype);
+                let largest = largest(input_spec()?.dtype);
                 let op = Unary::Clip { min: min.unwrap_or(-largest), max: max.unwrap_or(largest) };
-                (Work::Unary(UnaryPlan::new(&gpu, &op, input)?), vec![input.shape])
+                self.made(node, self.plan(&op, &required(0)?)?)
             }
             Operation::Binary(op) => {
-                let specs = BinaryInputs { a: required(0)?, b: required(1)? };
-                let shape = BinaryGeometry::new(op, &specs.map(|spec| spec.shape))?.output_shape();
-                (Work::Binary(Box::new(BinaryPlan::new(&gpu, op, &specs)?)), vec![shape])
+                let inputs = BinaryInputs { a: required(0)?, b: required(1)? };
+                self.made(node, self.plan(op, &inputs)?)
             }
             Operation::BatchNorm { scale, shift } => {
-                let input = required(0)?;
-                let channels = [scale.len() as u32];
-                let scale = Tensor::upload(&gpu, channels, scale)?;
-                let shift = Tensor::upload(&gpu, channels, shift)?;
-                let specs = BatchNormInputs { input, scale: scale.spec(), shift: shift.spec() };
-                let plan = Box::new(BatchNormPlan::new(&gpu, &BatchNorm, &specs)?);
-                (Work::BatchNorm { plan, scale, shift }, vec![input.shape])
+                let upload = |of_channels: &[f32]| {
+                    Tensor::upload(self.recorder.gpu(), [of_channels.len() as u32], of_channels).map(Source::Tensor)
+                };
+                let inputs = BatchNormInputs { input: required(0)?, scale: upload(scale)?, shift: upload(shift)? };
+                self.made(node, self.plan(&BatchNorm, &inputs)?)
             }
             Operation::Concat { axis } => {
-                let specs = specs.iter().map(|spec| spec.ok_or_else(absent)).collect::<Result<Vec<_>>>()?;
-                let op = Concat { axis: from_front(*axis, required(0)?.shape)? };
-                let shapes: Vec<_> = specs.iter().map(|spec| spec.shape).collect();
-                let shape = ConcatGeometry::new(&op, &shapes)?.output_shape();
-                (Work::Concat(ConcatPlan::new(&gpu, &op, &specs)?), vec![shape])
+                let inputs = (0..node.inputs.len()).map(required).collect::<Result<Vec<_>>>()?;
+                let op = Concat { axis: from_front(*axis, input_spec()?.shape)? };
+                self.made(node, self.plan(&op, &inputs)?)
             }
             Operation::Split { axis, sizes } => {
-                let input = required(0)?;
-                let axis = from_front(*axis, input.shape)?;
-                let extent = input.shape.extents()[axis as usize];
+                let shape = input_spec()?.shape;
+                let axis = from_front(*axis, shape)?;
+                let extent = shape.extents()[axis as usize];
                 let op = Split { axis, sizes: sizes.of(extent, node.outputs.len())? };
-                let shapes = SplitGeometry::new(&op, input.shape)?.output_shapes();
-                (Work::Split(SplitPlan::new(&gpu, &op, input)?), shapes)
+                self.made(node, self.plan(&op, &required(0)?)?)
             }
-            Operation::GlobalAveragePool => {
-                let input = required(0)?;
-                let shape = GlobalAveragePoolGeometry::new(&GlobalAveragePool, input.shape)?.output_shape();
-                let plan = GlobalAveragePoolPlan::new(&gpu, &GlobalAveragePool, input)?;
-                (Work::GlobalAveragePool(plan), vec![shape])
-            }
-        };
+            Operation::GlobalAveragePool => self.made(node, self.plan(&GlobalAveragePool, &required(0)?)?),
+        }
+    }
 
-        let packed = matches!(&work, Work::Conv { weight: Some(_), .. } | Work::DeformConv { weight: Some(_), .. });
-        for (index, value) in node.inputs.iter().enumerate() {
-            if let (Some(value), false) = (*value, packed && index == 1) {
-                self.keep(value)?;
+    /// A step of a convolution, whose weight is packed where it is constant.
+    fn packed<O: Convolves>(&mut self, node: &Node, mut planned: Planned<O>) -> Result<Step> {
+        let weight = self.pack(node, |recorder, weight| planned.plan.pack_weight(recorder, weight))?;
+        if let Some(weight) = weight {
+            let of_weight = planned.sources.iter_mut().flatten();
+            let value = node.inputs[1];
+            of_weight
+                .filter(|source| matches!(source, Source::Value(of) if Some(*of) == value))
+                .for_each(|source| *source = Source::Packed(weight.clone()));
+        }
+        self.made(node, planned)
+    }
+
+    /// A step, whose outputs are as planned.
+    fn made<O: Kernels>(&mut self, node: &Node, planned: Planned<O>) -> Result<Step> {
+        for source in planned.sources.iter().flatten() {
+            if let Source::Value(value) = source {
+                self.keep(*value)?;
             }
         }
-        let outputs = node.outputs.iter().zip(shapes).map(|(&value, shape)| (value, TensorSpec { shape, dtype }));
-        let outputs: Vec<_> = outputs.collect();
+        let specs = planned.plan.output_spec();
+        let outputs: Vec<_> =
+            node.outputs.iter().copied().zip(O::Outputs::present(&specs).map(|(_, spec)| *spec)).collect();
         for (value, spec) in &outputs {
             if let Some(value) = value {
                 self.specs[*value] = Some(*spec);
             }
         }
-        Ok(Step { place: node.place.clone(), work, inputs: node.inputs.clone(), outputs, spent: Vec::new() })
+        let (place, inputs) = (node.place.clone(), node.inputs.clone());
+        Ok(Step { place, work: Box::new(planned), inputs, outputs, spent: Vec::new() })
     }
 }
 
@@ -371,7 +410,7 @@ impl Step {
                 None => Tensor::new(recorder.gpu(), spec.shape, spec.dtype)?,
             });
         }
-        self.work.record(recorder, &Inputs { values, of: &self.inputs }, &outputs)?;
+        self.work.record(recorder, values, &outputs)?;
         for ((value, _), tensor) in self.outputs.iter().zip(outputs) {
             match value {
                 Some(value) => values[*value] = Some(tensor),
@@ -383,67 +422,8 @@ impl Step {
     }
 }
 
-/// What a step reads.
-struct Inputs<'a> {
-    values: &'a [Option<Tensor>],
-    of: &'a [Option<usize>],
-}
-
-impl<'a> Inputs<'a> {
-    fn required(&self, index: usize) -> Result<&'a Tensor> {
-        present(self.values, self.of.get(index).copied().flatten())
-    }
-
-    fn optional(&self, index: usize) -> Result<Option<&'a Tensor>> {
-        let value = self.of.get(index).copied().flatten();
-        value.map(|value| present(self.values, Some(value))).transpose()
-    }
-
-    fn weight(&self, packed: Option<&'a PackedWeight>) -> Result<Weight<'a>> {
-        packed.map_or_else(|| self.required(1).map(Weight::from), |packed| Ok(packed.into()))
-    }
-}
-
 fn present(values: &[Option<Tensor>], value: Option<usize>) -> Result<&Tensor> {
     value.and_then(|value| values[value].as_ref()).ok_or_else(absent)
-}
-
-impl Work {
-    fn record(&self, recorder: &mut Recorder, inputs: &Inputs, outputs: &[Tensor]) -> Result<()> {
-        let [output, ..] = outputs else { return Ok(()) };
-        match self {
-            Self::Conv { plan, weight } => {
-                let (input, bias) = (inputs.required(0)?, inputs.optional(2)?);
-                let inputs = Conv2dInputs { input, weight: inputs.weight(weight.as_ref())?, bias };
-                plan.forward_into(recorder, &inputs, output)
-            }
-            Self::DeformConv { plan, weight } => {
-                let inputs = DeformConv2dInputs {
-                    input: inputs.required(0)?,
-                    offset: inputs.required(2)?,
-                    weight: inputs.weight(weight.as_ref())?,
-                    mask: inputs.optional(4)?,
-                    bias: inputs.optional(3)?,
-                };
-                plan.forward_into(recorder, &inputs, output)
-            }
-            Self::Unary(plan) => plan.forward_into(recorder, inputs.required(0)?, output),
-            Self::Binary(plan) => {
-                let inputs = BinaryInputs { a: inputs.required(0)?, b: inputs.required(1)? };
-                plan.forward_into(recorder, &inputs, output)
-            }
-            Self::BatchNorm { plan, scale, shift } => {
-                let inputs = BatchNormInputs { input: inputs.required(0)?, scale, shift };
-                plan.forward_into(recorder, &inputs, output)
-            }
-            Self::Concat(plan) => {
-                let inputs = (0..inputs.of.len()).map(|index| inputs.required(index));
-                plan.forward_into(recorder, &inputs.collect::<Result<Vec<_>>>()?, output)
-            }
-            Self::Split(plan) => plan.forward_into(recorder, inputs.required(0)?, &outputs.iter().collect::<Vec<_>>()),
-            Self::GlobalAveragePool(plan) => plan.forward_into(recorder, inputs.required(0)?, output),
-        }
-    }
 }
 
 /// The largest number of an element type.

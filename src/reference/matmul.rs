@@ -3,7 +3,7 @@ use crate::geometry::{MatmulGeometry, MatmulGradients, MatmulInputs};
 use crate::reference::conv::backward::zeros;
 use crate::reference::{Reference, check_len};
 
-/// A batch of products; see [`Matmul`](crate::geometry::Matmul).
+/// A batch of products; see [`Matmul`](crate::Matmul).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
@@ -31,7 +31,7 @@ pub fn matmul<T: Copy + Into<f64>>(geometry: &MatmulGeometry, inputs: &MatmulInp
     Ok(reference)
 }
 
-/// The gradients of a [`Matmul`](crate::geometry::Matmul).
+/// The gradients of a [`Matmul`](crate::Matmul).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

@@ -5,9 +5,9 @@
 
 mod conv;
 mod elementwise;
+mod layers;
 mod matmul;
 mod movement;
-pub mod nn;
 mod reduce;
 mod roi;
 mod sample;
@@ -20,6 +20,10 @@ pub use conv::im2col::im2col;
 pub use elementwise::batch_norm::{batch_norm, batch_norm_backward};
 pub use elementwise::binary::{binary, binary_backward};
 pub use elementwise::unary::{unary, unary_backward};
+pub use layers::{
+    deform_conv2d_layer, deform_conv2d_layer_backward, deform_conv2d_layer_field, deform_roi_pool_layer,
+    deform_roi_pool_layer_backward,
+};
 pub use matmul::{matmul, matmul_backward};
 pub use movement::{concat, concat_backward, split, split_backward};
 pub use reduce::{global_average_pool, global_average_pool_backward};
@@ -28,9 +32,16 @@ pub use roi::{
     roi_align_backward,
 };
 pub use sample::bilinear_sample;
+pub use train::adam::adam;
 pub use train::cross_entropy::{cross_entropy, cross_entropy_backward};
+pub use train::sgd::sgd;
 
 use crate::error::{Error, Result};
+use crate::geometry::{
+    BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformIm2col, DeformPsRoiPool,
+    DeformRoiPool, GlobalAveragePool, Im2col, Matmul, Of, Op, RoiAlign, Split, Unary,
+};
+use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
 use crate::shape::Shape;
 
 /// What an op is by definition, element by element.
@@ -62,4 +73,86 @@ fn check_len<T>(argument: &'static str, slice: &[T], shape: impl Into<Shape>) ->
         ));
     }
     Ok(())
+}
+
+/// An op with a definition.
+pub trait Defined: Op {
+    /// What the op is.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where an input names what is not there.
+    fn reference<T: Copy + Into<f64>>(
+        geometry: &Self::Geometry,
+        inputs: &Of<Self::Inputs, &[T]>,
+    ) -> Result<Of<Self::Outputs, Reference>>;
+
+    /// The vector-Jacobian products of `grad_output` with every input that has one, named after the inputs, in their order: none, where the
+    /// op has no backward pass.
+    ///
+    /// # Errors
+    /// As [`Defined::reference`].
+    fn reference_gradients<T: Copy + Into<f64>>(
+        geometry: &Self::Geometry,
+        inputs: &Of<Self::Inputs, &[T]>,
+        grad_output: &Of<Self::Outputs, &[T]>,
+    ) -> Result<Vec<(&'static str, Reference)>>;
+}
+
+/// Gives ops their definitions: forward, and the gradients.
+macro_rules! defined {
+    ($($op:ident: $forward:expr, |$geometry:ident, $inputs:ident, $grad:ident| $backward:expr;)+) => {$(
+        impl Defined for $op {
+            fn reference<T: Copy + Into<f64>>(
+                geometry: &Self::Geometry,
+                inputs: &Of<Self::Inputs, &[T]>,
+            ) -> Result<Of<Self::Outputs, Reference>> {
+                $forward(geometry, inputs)
+            }
+
+            fn reference_gradients<T: Copy + Into<f64>>(
+                $geometry: &Self::Geometry,
+                $inputs: &Of<Self::Inputs, &[T]>,
+                $grad: &Of<Self::Outputs, &[T]>,
+            ) -> Result<Vec<(&'static str, Reference)>> {
+                $backward
+            }
+        }
+    )+};
+}
+
+defined! {
+    BatchNorm: batch_norm, |geometry, inputs, grad| Ok(present(batch_norm_backward(geometry, inputs, grad)?.named()));
+    BilinearSample: bilinear_sample,
+        |geometry, inputs, grad| Ok(present(bilinear_sample_backward(geometry, inputs, grad)?.named()));
+    Binary: binary, |geometry, inputs, grad| Ok(present(binary_backward(geometry, inputs, grad)?.named()));
+    Concat: |geometry, inputs: &Vec<_>| concat(geometry, inputs), |geometry, _inputs, grad| {
+        Ok(concat_backward(geometry, grad)?.into_iter().map(|gradient| ("grad_input", gradient)).collect())
+    };
+    Conv2d: conv2d, |geometry, inputs, grad| Ok(present(conv2d_backward(geometry, inputs, grad)?.named()));
+    CrossEntropy: cross_entropy,
+        |geometry, inputs, grad| Ok(vec![("grad_logits", cross_entropy_backward(geometry, inputs, grad)?)]);
+    DeformConv2d: deform_conv2d,
+        |geometry, inputs, grad| Ok(present(deform_conv2d_backward(geometry, inputs, grad)?.named()));
+    DeformConv2dLayer: deform_conv2d_layer,
+        |geometry, inputs, grad| Ok(present(deform_conv2d_layer_backward(geometry, inputs, grad)?.named()));
+    DeformIm2col: deform_im2col, |_geometry, _inputs, _grad| Ok(Vec::new());
+    DeformPsRoiPool: deform_ps_roi_pool,
+        |geometry, inputs, grad| Ok(present(deform_ps_roi_pool_backward(geometry, inputs, grad)?.named()));
+    DeformRoiPool: deform_roi_pool,
+        |geometry, inputs, grad| Ok(present(deform_roi_pool_backward(geometry, inputs, grad)?.named()));
+    DeformRoiPoolLayer: deform_roi_pool_layer,
+        |geometry, inputs, grad| Ok(present(deform_roi_pool_layer_backward(geometry, inputs, grad)?.named()));
+    GlobalAveragePool: |geometry, input: &&[_]| global_average_pool(geometry, input),
+        |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
+    Im2col: |geometry, input: &&[_]| im2col(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    Matmul: matmul, |geometry, inputs, grad| Ok(present(matmul_backward(geometry, inputs, grad)?.named()));
+    RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
+    Split: |geometry, input: &&[_]| split(geometry, input),
+        |geometry, _inputs, grad| Ok(vec![("grad_input", split_backward(geometry, grad)?)]);
+    Unary: |geometry, input: &&[_]| unary(geometry, input),
+        |geometry, inputs, grad| Ok(vec![("grad_input", unary_backward(geometry, inputs, grad)?)]);
+}
+
+fn present<'a>(gradients: impl Iterator<Item = (&'static str, &'a Reference)>) -> Vec<(&'static str, Reference)> {
+    gradients.map(|(name, gradient)| (name, gradient.clone())).collect()
 }

@@ -2,7 +2,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{ConcatGeometry, Sections, SplitGeometry};
 use crate::reference::{Reference, check_len};
 
-/// Tensors one behind another; see [`Concat`](crate::geometry::Concat). Copies are exact: their magnitude is 0.
+/// Tensors one behind another; see [`Concat`](crate::Concat). Copies are exact: their magnitude is 0.
 ///
 /// # Errors
 /// [`Error::Shape`] where a slice is not as long as its shape, or there are not as many as shapes.
@@ -10,7 +10,7 @@ pub fn concat<T: Copy + Into<f64>>(geometry: &ConcatGeometry, inputs: &[&[T]]) -
     join(&geometry.sections, "input", inputs)
 }
 
-/// The gradients of a [`Concat`](crate::geometry::Concat)'s inputs: sections of that of the output.
+/// The gradients of a [`Concat`](crate::Concat)'s inputs: sections of that of the output.
 ///
 /// # Errors
 /// [`Error::Shape`] where the slice is not as long as the output.
@@ -18,7 +18,7 @@ pub fn concat_backward<T: Copy + Into<f64>>(geometry: &ConcatGeometry, grad_outp
     cut(&geometry.sections, "grad_output", grad_output)
 }
 
-/// A tensor cut along an axis; see [`Split`](crate::geometry::Split). Copies are exact: their magnitude is 0.
+/// A tensor cut along an axis; see [`Split`](crate::Split). Copies are exact: their magnitude is 0.
 ///
 /// # Errors
 /// [`Error::Shape`] where the slice is not as long as its shape.
@@ -26,7 +26,7 @@ pub fn split<T: Copy + Into<f64>>(geometry: &SplitGeometry, input: &[T]) -> Resu
     cut(&geometry.sections, "input", input)
 }
 
-/// The gradient of a [`Split`](crate::geometry::Split)'s input: those of the outputs, one behind another.
+/// The gradient of a [`Split`](crate::Split)'s input: those of the outputs, one behind another.
 ///
 /// # Errors
 /// [`Error::Shape`] where a slice is not as long as its output, or there are not as many as outputs.

@@ -2,7 +2,7 @@ use crate::error::Result;
 use crate::geometry::GlobalAveragePoolGeometry;
 use crate::reference::{Reference, check_len};
 
-/// The mean of each plane; see [`GlobalAveragePool`](crate::geometry::GlobalAveragePool).
+/// The mean of each plane; see [`GlobalAveragePool`](crate::GlobalAveragePool).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where the slice is not as long as its shape.
@@ -10,7 +10,7 @@ pub fn global_average_pool<T: Copy + Into<f64>>(
     geometry: &GlobalAveragePoolGeometry,
     input: &[T],
 ) -> Result<Reference> {
-    let GlobalAveragePoolGeometry { batch, channels, pixels } = *geometry;
+    let GlobalAveragePoolGeometry { batch, channels, pixels, .. } = *geometry;
     check_len("input", input, [batch, channels, pixels])?;
     let mut reference = Reference::zeros(geometry.output_shape(), pixels.into());
     for (plane, elements) in input.chunks(pixels as usize).enumerate() {
@@ -21,7 +21,7 @@ pub fn global_average_pool<T: Copy + Into<f64>>(
     Ok(reference)
 }
 
-/// The gradient of a [`GlobalAveragePool`](crate::geometry::GlobalAveragePool), which no element of the input has a part in.
+/// The gradient of a [`GlobalAveragePool`](crate::GlobalAveragePool), which no element of the input has a part in.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where the slice is not as long as the output.
@@ -29,7 +29,7 @@ pub fn global_average_pool_backward<T: Copy + Into<f64>>(
     geometry: &GlobalAveragePoolGeometry,
     grad_output: &[T],
 ) -> Result<Reference> {
-    let GlobalAveragePoolGeometry { batch, channels, pixels } = *geometry;
+    let GlobalAveragePoolGeometry { batch, channels, pixels, .. } = *geometry;
     check_len("grad_output", grad_output, geometry.output_shape())?;
     let mut reference = Reference::zeros([batch, channels, pixels].into(), 1);
     for (element, value) in reference.value.iter_mut().enumerate() {

@@ -269,7 +269,7 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
     }
 }
 
-/// Regions of interest, pooled; see [`RoiAlign`](crate::geometry::RoiAlign).
+/// Regions of interest, pooled; see [`RoiAlign`](crate::RoiAlign).
 ///
 /// # Errors
 /// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
@@ -277,7 +277,7 @@ pub fn roi_align<T: Copy + Into<f64>>(geometry: &RoiAlignGeometry, inputs: &RoiA
     Ok(Pooling::new(&geometry.pooling, inputs.input, inputs.rois, None)?.forward())
 }
 
-/// The gradients of a [`RoiAlign`](crate::geometry::RoiAlign).
+/// The gradients of a [`RoiAlign`](crate::RoiAlign).
 ///
 /// # Errors
 /// As [`roi_align`].
@@ -290,7 +290,7 @@ pub fn roi_align_backward<T: Copy + Into<f64>>(
     Ok(RoiAlignGradients { input: Some(input) })
 }
 
-/// Regions of interest, pooled; see [`DeformRoiPool`](crate::geometry::DeformRoiPool).
+/// Regions of interest, pooled; see [`DeformRoiPool`](crate::DeformRoiPool).
 ///
 /// # Errors
 /// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
@@ -301,7 +301,7 @@ pub fn deform_roi_pool<T: Copy + Into<f64>>(
     Ok(Pooling::new(&geometry.pooling, inputs.input, inputs.rois, inputs.offset)?.forward())
 }
 
-/// The gradients of a [`DeformRoiPool`](crate::geometry::DeformRoiPool).
+/// The gradients of a [`DeformRoiPool`](crate::DeformRoiPool).
 ///
 /// # Errors
 /// As [`deform_roi_pool`].
@@ -315,7 +315,7 @@ pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
     Ok(DeformRoiPoolGradients { input: Some(input), offset })
 }
 
-/// Regions of interest, pooled; see [`DeformPsRoiPool`](crate::geometry::DeformPsRoiPool).
+/// Regions of interest, pooled; see [`DeformPsRoiPool`](crate::DeformPsRoiPool).
 ///
 /// # Errors
 /// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
@@ -326,7 +326,7 @@ pub fn deform_ps_roi_pool<T: Copy + Into<f64>>(
     Ok(Pooling::new(&geometry.pooling, inputs.input, inputs.rois, inputs.offset)?.forward())
 }
 
-/// The gradients of a [`DeformPsRoiPool`](crate::geometry::DeformPsRoiPool).
+/// The gradients of a [`DeformPsRoiPool`](crate::DeformPsRoiPool).
 ///
 /// # Errors
 /// As [`deform_ps_roi_pool`].

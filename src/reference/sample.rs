@@ -51,7 +51,7 @@ pub(crate) fn sample<T: Copy + Into<f64>>(image: &[T], neighbours: &[(usize, f64
     (value, magnitude)
 }
 
-/// Bilinear samples of `input` at `positions`; see [`BilinearSample`](crate::geometry::BilinearSample).
+/// Bilinear samples of `input` at `positions`; see [`BilinearSample`](crate::BilinearSample).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

@@ -1,8 +1,10 @@
 //! Plans, recorders, downloads, counters, and what is refused at the call.
 
 use fastrand::Rng;
-use pliant::geometry::*;
-use pliant::{ConcatPlan, Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, SplitPlan, Tensor, TensorSpec};
+use pliant::*;
+use pliant::{
+    Argument, ConcatPlan, Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, SplitPlan, Tensor, TensorSpec,
+};
 
 use crate::gpu;
 use crate::support::problem::{Array, Implementation, Ways};
@@ -17,7 +19,7 @@ pub(crate) fn convolution(gpu: &Gpu) -> (Conv2dInputs<Tensor>, Conv2dPlan) {
         bias: None,
     };
     let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
-    let plan = Conv2dPlan::new(gpu, &op, &inputs.map(Tensor::spec)).unwrap();
+    let plan = Conv2dPlan::new(gpu, &op, &inputs).unwrap();
     (inputs, plan)
 }
 
@@ -186,7 +188,7 @@ fn downloads_of_many_threads_come_back() {
 #[test]
 fn recordings_replay_and_may_be_submitted_in_any_order() {
     let (inputs, plan) = convolution(gpu());
-    let references = inputs.map(|tensor| tensor);
+    let references = inputs.as_ref();
     let mut first = Recorder::new(gpu());
     let output = plan.forward(&mut first, &references).unwrap();
     let mut second = Recorder::new(gpu());
@@ -204,7 +206,7 @@ fn recordings_replay_and_may_be_submitted_in_any_order() {
 #[test]
 fn ops_of_one_recording_run_one_after_another() {
     let (inputs, plan) = convolution(gpu());
-    let references = inputs.map(|tensor| tensor);
+    let references = inputs.as_ref();
     let mut recorder = Recorder::new(gpu());
     let once = plan.forward(&mut recorder, &references).unwrap();
     let twice = plan.forward(&mut recorder, &Conv2dInputs { input: &once, ..references }).unwrap();
@@ -219,7 +221,7 @@ fn a_repeated_call_makes_nothing() {
     // A device of its own: other tests make things on the common one.
     let gpu = pollster::block_on(Gpu::new()).unwrap();
     let (inputs, plan) = convolution(&gpu);
-    let references = inputs.map(|tensor| tensor);
+    let references = inputs.as_ref();
     let output = Tensor::new(&gpu, [1, 5, 9, 8], DType::F32).unwrap();
     let call = || {
         let mut recorder = Recorder::new(&gpu);
@@ -270,7 +272,7 @@ fn many_shapes_take_no_more_memory_than_a_few() {
 fn a_profile_names_every_kernel() {
     let (inputs, plan) = convolution(gpu());
     let mut recorder = Recorder::new(gpu());
-    plan.forward(&mut recorder, &inputs.map(|tensor| tensor)).unwrap();
+    plan.forward(&mut recorder, &inputs).unwrap();
     let stages = pollster::block_on(recorder.profile()).unwrap();
     assert_eq!(stages.iter().map(|stage| stage.dispatches as usize).sum::<usize>(), recorder.len());
     assert!(stages.iter().all(|stage| stage.seconds >= 0.0 && stage.seconds < 60.0));
@@ -287,18 +289,21 @@ fn a_packed_weight_serves_every_image_and_no_other_groups() {
         Conv2dPlan::new(gpu(), &op, &Conv2dInputs { input, weight: weight.spec(), bias: None }).unwrap()
     };
     let mut recorder = Recorder::new(gpu());
+    fn with<'a>(input: &'a Tensor, weight: impl Into<Argument<'a>>) -> Conv2dInputs<Argument<'a>> {
+        Conv2dInputs { input: input.into(), weight: weight.into(), bias: None }
+    }
     let packed = plan(2, 9).pack_weight(&mut recorder, &weight).unwrap();
     for height in [4, 7] {
         let input = &normal(&mut rng, [1, 6, height, 5], 1.0).upload(gpu()).unwrap();
         let plan = plan(2, height);
-        let once = plan.forward(&mut recorder, &Conv2dInputs { input, weight: &packed, bias: None }).unwrap();
-        let each = plan.forward(&mut recorder, &Conv2dInputs { input, weight: &weight, bias: None }).unwrap();
+        let once = plan.forward(&mut recorder, &with(input, &packed)).unwrap();
+        let each = plan.forward(&mut recorder, &with(input, &weight)).unwrap();
         recorder.submit().unwrap();
         assert_eq!(once.download_blocking::<f32>().unwrap(), each.download_blocking::<f32>().unwrap());
     }
     let input = &normal(&mut rng, [1, 3, 4, 5], 1.0).upload(gpu()).unwrap();
     let plan = plan(1, 4);
-    let error = plan.forward(&mut recorder, &Conv2dInputs { input, weight: &packed, bias: None }).unwrap_err();
+    let error = plan.forward(&mut recorder, &with(input, &packed)).unwrap_err();
     let by = plan.strategy();
     let expected = format!(
         "weight was packed for 2 groups and 1 offset groups by {by}; the plan has 1 groups and 1 offset groups by {by}"
@@ -309,7 +314,7 @@ fn a_packed_weight_serves_every_image_and_no_other_groups() {
 #[test]
 fn tensors_other_than_the_planned_are_refused() {
     let (inputs, plan) = convolution(gpu());
-    let references = inputs.map(|tensor| tensor);
+    let references = inputs.as_ref();
     let mut recorder = Recorder::new(gpu());
     let output = Tensor::new(gpu(), [1, 5, 9, 8], DType::F32).unwrap();
     let other = Tensor::new(gpu(), [1, 5, 8, 9], DType::F32).unwrap();
@@ -342,19 +347,26 @@ fn lists_other_than_the_planned_are_refused() {
     let tensor = |extents: [u32; 2]| Tensor::new(gpu(), extents, DType::F32).unwrap();
     let (a, b, whole) = (&tensor([2, 3]), &tensor([2, 1]), &tensor([2, 4]));
     let mut recorder = Recorder::new(gpu());
-    let plan = ConcatPlan::new(gpu(), &Concat { axis: 1 }, &[a.spec(), b.spec()]).unwrap();
+    let plan = ConcatPlan::new(gpu(), &Concat { axis: 1 }, &vec![a, b]).unwrap();
     let mut message =
-        |inputs: &[&Tensor], output| plan.forward_into(&mut recorder, inputs, output).unwrap_err().to_string();
-    assert_eq!(message(&[a], whole), "1 inputs were given; the plan was made for 2");
-    assert_eq!(message(&[a, a], whole), "input is 2x3; the plan was made for 2x1");
-    assert_eq!(message(&[a, b], a), "output lies in the same buffer as input; a buffer that is written can't be read");
-    assert_eq!(message(&[a, b], &tensor([2, 5])), "output is 2x5; the plan was made for 2x4");
-    let plan = SplitPlan::new(gpu(), &Split { axis: 1, sizes: vec![3, 1] }, whole.spec()).unwrap();
-    let mut message = |outputs: &[&Tensor]| plan.forward_into(&mut recorder, whole, outputs).unwrap_err().to_string();
-    assert_eq!(message(&[a]), "1 outputs were given; the plan was made for 2");
-    assert_eq!(message(&[b, a]), "output is 2x1; the plan was made for 2x3");
+        |inputs: &Vec<&Tensor>, output| plan.forward_into(&mut recorder, inputs, output).unwrap_err().to_string();
+    assert_eq!(message(&vec![a], whole), "1 inputs were given; the plan was made for 2");
+    assert_eq!(message(&vec![a, a], whole), "input is 2x3; the plan was made for 2x1");
+    assert_eq!(
+        message(&vec![a, b], a),
+        "output lies in the same buffer as input; a buffer that is written can't be read"
+    );
+    assert_eq!(message(&vec![a, b], &tensor([2, 5])), "output is 2x5; the plan was made for 2x4");
+    let plan = SplitPlan::new(gpu(), &Split { axis: 1, sizes: vec![3, 1] }, &whole).unwrap();
+    let mut message =
+        |outputs: &Vec<&Tensor>| plan.forward_into(&mut recorder, whole, outputs).unwrap_err().to_string();
+    assert_eq!(message(&vec![a]), "1 outputs were given; the plan was made for 2");
+    assert_eq!(message(&vec![b, a]), "output is 2x1; the plan was made for 2x3");
     assert!(recorder.is_empty());
-    assert_eq!(Concat::default().forward(&[]).unwrap_err().to_string(), "0 inputs were given; at least 1 is needed");
+    assert_eq!(
+        Concat::default().forward::<Tensor>(&Vec::new()).unwrap_err().to_string(),
+        "0 inputs were given; at least 1 is needed"
+    );
 }
 
 /// Beside one another in a buffer they may be.
@@ -365,23 +377,23 @@ fn outputs_that_overlap_are_refused() {
     let at = |word: u64, extents: [u32; 2]| {
         Tensor::from_buffer(gpu(), zeros.buffer().clone(), zeros.offset() + 4 * word, extents, DType::F32).unwrap()
     };
-    let halves = SplitPlan::new(gpu(), &Split { axis: 1, sizes: vec![2, 2] }, whole.spec()).unwrap();
+    let halves = SplitPlan::new(gpu(), &Split { axis: 1, sizes: vec![2, 2] }, &whole).unwrap();
     let mut recorder = Recorder::new(gpu());
     for second in [0, 1, 3] {
-        let outputs = [&at(0, [2, 2]), &at(second, [2, 2])];
+        let outputs = vec![at(0, [2, 2]), at(second, [2, 2])];
         let refused = halves.forward_into(&mut recorder, &whole, &outputs).unwrap_err();
-        assert!(matches!(refused, Error::Attribute { argument: "output", .. }), "{refused:?}");
+        assert!(matches!(refused, Error::Aliased { argument: "output", .. }), "{refused:?}");
         assert_eq!(refused.to_string(), "output[1] and output[0] overlap in their buffer");
     }
     assert!(recorder.is_empty());
-    halves.forward_into(&mut recorder, &whole, &[&at(0, [2, 2]), &at(4, [2, 2])]).unwrap();
+    halves.forward_into(&mut recorder, &whole, &vec![at(0, [2, 2]), at(4, [2, 2])]).unwrap();
     recorder.submit().unwrap();
     assert_eq!(zeros.download_blocking::<f32>().unwrap(), [0.0, 1.0, 4.0, 5.0, 2.0, 3.0, 6.0, 7.0]);
 
     // One without elements overlaps nothing.
-    let parts = SplitPlan::new(gpu(), &Split { axis: 0, sizes: vec![2, 0, 0] }, whole.spec()).unwrap();
+    let parts = SplitPlan::new(gpu(), &Split { axis: 0, sizes: vec![2, 0, 0] }, &whole).unwrap();
     let mut recorder = Recorder::new(gpu());
-    parts.forward_into(&mut recorder, &whole, &[&at(0, [2, 4]), &at(2, [0, 4]), &at(2, [0, 4])]).unwrap();
+    parts.forward_into(&mut recorder, &whole, &vec![at(0, [2, 4]), at(2, [0, 4]), at(2, [0, 4])]).unwrap();
     recorder.submit().unwrap();
     assert_eq!(zeros.download_blocking::<f32>().unwrap(), whole.download_blocking::<f32>().unwrap());
 }
@@ -390,12 +402,12 @@ fn outputs_that_overlap_are_refused() {
 fn what_belongs_to_another_device_is_refused() {
     let other = pollster::block_on(Gpu::new()).unwrap();
     let (inputs, plan) = convolution(gpu());
-    let references = inputs.map(|tensor| tensor);
+    let references = inputs.as_ref();
     let error = plan.forward(&mut Recorder::new(&other), &references).unwrap_err();
-    assert!(matches!(error, Error::Attribute { argument: "recorder", .. }), "{error:?}");
+    assert!(matches!(error, Error::Device { argument: "recorder", .. }), "{error:?}");
     let elsewhere = Array::filled([1, 5, 9, 8], 1.0).upload(&other).unwrap();
     let error = plan.forward(&mut Recorder::new(gpu()), &Conv2dInputs { input: &elsewhere, ..references }).unwrap_err();
-    assert!(matches!(error, Error::Attribute { argument: "input", .. }), "{error:?}");
+    assert!(matches!(error, Error::Device { argument: "input", .. }), "{error:?}");
     // Two devices of one adapter have names of their own.
     let names = [format!("{other:?}"), format!("{:?}", gpu())];
     assert!(names[0] != names[1] && names.iter().all(|name| error.to_string().contains(name)), "{error}");

@@ -1,6 +1,7 @@
 use fastrand::Rng;
 use pliant::geometry::*;
 use pliant::reference;
+use pliant::*;
 use pliant::{DType, DeformConv2dPlan, Error, Gpu, Recorder, Tensor, TensorSpec};
 use proptest::prelude::*;
 
@@ -220,7 +221,7 @@ fn workspace_of_real_layers_is_bounded() {
         };
         let specs = shapes.map(|&shape| TensorSpec { shape, dtype });
         let tensors = specs.try_map(|spec: &TensorSpec| Tensor::new(gpu, spec.shape, spec.dtype)).unwrap();
-        let tensors = tensors.map(|tensor| tensor);
+        let tensors = tensors.as_ref();
         let image = u64::from(batch * channels * height * width) * 4;
         let taken = |record: &dyn Fn(&mut Recorder)| {
             gpu.trim();
@@ -255,15 +256,15 @@ fn a_repeated_call_makes_nothing() {
     let gpu = &with_limits(|_| {});
     let Problem::DeformConv2d(op, inputs) = &crowded()[0].0 else { unreachable!() };
     let inputs = inputs.try_map(|array| array.upload(gpu)).unwrap();
-    let plan = DeformConv2dPlan::new(gpu, op, &inputs.map(Tensor::spec)).unwrap();
-    let inputs = inputs.map(|tensor| tensor);
+    let plan = DeformConv2dPlan::new(gpu, op, &inputs).unwrap();
+    let inputs = inputs.as_ref();
     let grad_output = Tensor::new(gpu, plan.geometry().output_shape(), DType::F32).unwrap();
     let mut recorder = Recorder::new(gpu);
-    let gradients = plan.backward(&mut recorder, &inputs, &grad_output, &DeformConv2dGradients::ALL).unwrap();
+    let gradients = plan.backward(&mut recorder, &inputs, &grad_output).unwrap();
     drop(recorder);
     let once = || {
         let mut recorder = Recorder::new(gpu);
-        plan.backward_into(&mut recorder, &inputs, &grad_output, &gradients.map(|gradient| gradient)).unwrap();
+        plan.backward_into(&mut recorder, &inputs, &grad_output, &gradients).unwrap();
         recorder.submit().unwrap();
         gpu.wait().unwrap();
     };
@@ -282,19 +283,18 @@ fn of_what_is_absent_it_is_refused_or_none() {
     };
     inputs.bias = None;
     let inputs = inputs.try_map(|array| array.upload(gpu())).unwrap();
-    let inputs = inputs.map(|tensor| tensor);
+    let inputs = inputs.as_ref();
     let grad_output = Tensor::new(gpu(), [1, 2, 2, 2], DType::F32).unwrap();
-    let gradients = op.backward(&inputs, &grad_output, &DeformConv2dGradients::ALL).unwrap();
+    let gradients = op.backward(&inputs, &grad_output).unwrap();
     let names: Vec<_> = gradients.named().map(|(name, _)| name).collect();
     assert_eq!(names, ["grad_input", "grad_offset", "grad_weight"]);
 
     let refused = "grad_mask was asked for; the plan was made without mask";
-    let wanted = DeformConv2dGradients { mask: Some(()), ..DeformConv2dGradients::default() };
-    assert_eq!(op.backward(&inputs, &grad_output, &wanted).unwrap_err().to_string(), refused);
-    let wanted = DeformConv2dGradients { input: None, ..DeformConv2dGradients::ALL };
-    assert_eq!(op.backward(&inputs, &grad_output, &wanted).unwrap_err().to_string(), refused);
+    for wanted in [DeformConv2dGradients::NONE.mask(), DeformConv2dGradients::NONE.weight().mask()] {
+        assert_eq!(op.backward_of(&inputs, &grad_output, &wanted).unwrap_err().to_string(), refused);
+    }
 
-    let plan = DeformConv2dPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
+    let plan = DeformConv2dPlan::new(gpu(), &op, &inputs).unwrap();
     let destinations = DeformConv2dGradients { mask: Some(&grad_output), ..DeformConv2dGradients::default() };
     let error = plan.backward_into(&mut Recorder::new(gpu()), &inputs, &grad_output, &destinations).unwrap_err();
     assert!(matches!(error, Error::Shape { .. }));

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torchvision};
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{Result, Tensor};
 
 use super::gpu;
@@ -40,10 +40,10 @@ fn torchvision_and_mmcv() {
     let mut rng = Rng::with_seed(61);
     let arrays = example(&mut rng, 18, true);
     let tensors = arrays.map(upload);
-    let DeformConv2dInputs { input, offset, weight, mask, bias } = tensors.map(|tensor| tensor);
+    let DeformConv2dInputs { input, offset, weight, mask, bias } = tensors.as_ref();
     let problem = Problem::DeformConv2d(DeformConv2d::default(), arrays.clone());
     check(torchvision::deform_conv2d(input, offset, weight, bias, [1, 1], [0, 0], [1, 1], mask), &problem);
-    check(mmcv::ModulatedDeformConv2d::default().forward(&tensors.map(|tensor| tensor)), &problem);
+    check(mmcv::ModulatedDeformConv2d::default().forward(&tensors), &problem);
 
     let plain = DeformConv2dInputs { mask: None, bias: None, ..arrays };
     let problem = Problem::DeformConv2d(DeformConv2d::default(), plain);
@@ -56,7 +56,7 @@ fn torchvision_and_mmcv() {
 fn mindspore_alone() {
     let arrays = example(&mut Rng::with_seed(62), 27, false);
     let tensors = arrays.map(upload);
-    let DeformConv2dInputs { input, offset, weight, bias, .. } = tensors.map(|tensor| tensor);
+    let DeformConv2dInputs { input, offset, weight, bias, .. } = tensors.as_ref();
     let op = DeformConv2d { offset_layout: OffsetLayout::Planes, ..DeformConv2d::default() };
     let (ones, zeros) = ([1; 4], [0; 4]);
     let output = mindspore::deformable_conv2d(input, weight, offset, &[3, 3], &ones, &zeros, bias, &ones, 1, 1, true);
@@ -97,7 +97,7 @@ fn plain_convolutions() {
         bias: Some(normal(&mut rng, [10], 1.0)),
     };
     let tensors = arrays.map(upload);
-    let inputs = tensors.map(|tensor| tensor);
+    let inputs = tensors.as_ref();
     let Conv2dInputs { input, weight, bias } = inputs;
     let same = Conv2d { padding: [1, 0, 1, 1], groups: 2, ..Conv2d::default() };
     let problem = Problem::Conv2d(same, arrays.clone());

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use fastrand::Rng;
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{Download, Error, Gpu, MatmulPlan, Recorder, Tensor, UnaryPlan, wgpu};
 
 use crate::gpu;
@@ -124,7 +124,7 @@ fn a_second_consuming_download_leaves_the_first_alone() {
 /// The sigmoid of [1, 2], recorded.
 fn sigmoid() -> (Recorder, Tensor) {
     let input = Tensor::upload(gpu(), [2], &[1.0f32, 2.0]).unwrap();
-    let plan = UnaryPlan::new(gpu(), &Unary::Sigmoid, input.spec()).unwrap();
+    let plan = UnaryPlan::new(gpu(), &Unary::Sigmoid, &input).unwrap();
     let mut recorder = Recorder::new(gpu());
     let output = plan.forward(&mut recorder, &input).unwrap();
     (recorder, output)
@@ -174,7 +174,7 @@ fn what_was_written_before_gives_its_present_contents() {
     assert_eq!(untouched.download_blocking::<f32>().unwrap(), [0.0; 2]);
     let input = Tensor::upload(gpu(), [2], &[1.0f32, 2.0]).unwrap();
     let output = Tensor::upload(gpu(), [2], &[5.0f32, 6.0]).unwrap();
-    let plan = UnaryPlan::new(gpu(), &Unary::Sigmoid, input.spec()).unwrap();
+    let plan = UnaryPlan::new(gpu(), &Unary::Sigmoid, &input).unwrap();
     let mut recorder = Recorder::new(gpu());
     plan.forward_into(&mut recorder, &input, &output).unwrap();
     assert_eq!(output.download_blocking::<f32>().unwrap(), [5.0, 6.0]);

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use half::{bf16, f16};
 use pliant::DType::{BF16, F16, F32};
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
 use crate::shapes::deform_conv2d;
@@ -39,7 +39,7 @@ fn every_bit_pattern_survives() {
     let shape = [1, 1, 256, 256];
     let patterns: Vec<u16> = (0..=u16::MAX).collect();
     let copy = |tensor: Tensor| {
-        let plan = Im2colPlan::new(gpu(), &Im2col::default(), tensor.spec()).unwrap();
+        let plan = Im2colPlan::new(gpu(), &Im2col::default(), &tensor).unwrap();
         let mut recorder = Recorder::new(gpu());
         let output = plan.forward(&mut recorder, &tensor).unwrap();
         recorder.submit().unwrap();

@@ -1,7 +1,7 @@
 //! On the caller's own device, in the caller's own encoder and pass, among the caller's own work.
 
 use fastrand::Rng;
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{DType, Error, Gpu, GpuOptions, Recorder, Tensor, wgpu};
 
 use crate::calls::convolution;
@@ -148,9 +148,9 @@ fn an_encoded_recording_outlives_its_recorder() {
             weight: inputs.weight.upload(&gpu).unwrap(),
             bias: None,
         };
-        let plan = pliant::Conv2dPlan::new(&gpu, &Conv2d::default(), &tensors.map(Tensor::spec)).unwrap();
+        let plan = pliant::Conv2dPlan::new(&gpu, &Conv2d::default(), &tensors).unwrap();
         let mut recorder = Recorder::new(&gpu);
-        let output = plan.forward(&mut recorder, &tensors.map(|tensor| tensor)).unwrap();
+        let output = plan.forward(&mut recorder, &tensors).unwrap();
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         recorder.encode(&mut encoder);
         encoders.push((encoder, output));
@@ -221,7 +221,7 @@ fn what_else_is_enabled_changes_nothing() {
 fn workspace_comes_back_when_what_was_encoded_can_no_longer_run() {
     let gpu = pollster::block_on(Gpu::new()).unwrap();
     let (inputs, plan) = convolution(&gpu);
-    let references = inputs.map(|tensor| tensor);
+    let references = inputs.as_ref();
     let record = || {
         let mut recorder = Recorder::new(&gpu);
         let output = plan.forward(&mut recorder, &references).unwrap();
@@ -278,20 +278,20 @@ fn recordings_in_several_submissions_are_right_among_others() {
     };
     let (mine, others) = (inputs(), inputs());
     let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
-    let plan = pliant::Conv2dPlan::new(&gpu, &op, &mine.map(Tensor::spec)).unwrap();
-    let expected = op.forward(&mine.map(|tensor| tensor)).unwrap().download_blocking::<f32>().unwrap();
+    let plan = pliant::Conv2dPlan::new(&gpu, &op, &mine).unwrap();
+    let expected = op.forward(&mine).unwrap().download_blocking::<f32>().unwrap();
     for _ in 0..5 {
         let commands: Vec<_> = (0..40)
             .map(|_| {
                 let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
                 let mut recorder = Recorder::new(&gpu);
-                plan.forward(&mut recorder, &others.map(|tensor| tensor)).unwrap();
+                plan.forward(&mut recorder, &others).unwrap();
                 recorder.encode(&mut encoder);
                 encoder.finish()
             })
             .collect();
         let mut recorder = Recorder::new(&gpu);
-        let output = plan.forward(&mut recorder, &mine.map(|tensor| tensor)).unwrap();
+        let output = plan.forward(&mut recorder, &mine).unwrap();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for commands in commands {

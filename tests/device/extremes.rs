@@ -1,12 +1,13 @@
 //! Extreme shapes of every op are recorded in dispatches that their work accounts for. Nothing of it is run: memory that nobody touches costs
 //! nothing.
 
-use pliant::geometry::*;
-use pliant::nn::{self, Adam, AdamInputs, AdamPlan, Sgd, SgdInputs, SgdPlan};
+use pliant::nn::{self};
+use pliant::*;
 use pliant::{
-    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DType, DeformConv2dPlan,
-    DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, Recorder,
-    RoiAlignPlan, Shape, SplitPlan, Tensor, UnaryPlan,
+    Adam, AdamInputs, AdamPlan, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan,
+    CrossEntropyPlan, DType, DeformConv2dPlan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
+    GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, Recorder, RoiAlignPlan, Sgd, SgdInputs, SgdPlan, Shape, SplitPlan,
+    Tensor, UnaryPlan,
 };
 
 use crate::gpu;
@@ -58,11 +59,11 @@ fn product(extents: &[u32]) -> u64 {
 
 /// Forward and backward of a plan whose inputs and gradients have names.
 macro_rules! passes {
-    ($recorder:expr, $plan:ident, $op:expr, $inputs:expr, $gradients:ident) => {{
+    ($recorder:expr, $plan:ident, $op:expr, $inputs:expr) => {{
         let (recorder, inputs) = ($recorder, $inputs);
-        let plan = $plan::new(gpu(), &$op, &inputs.map(|tensor| tensor.spec())).unwrap();
+        let plan = $plan::new(gpu(), &$op, &inputs).unwrap();
         let output = plan.forward(recorder, &inputs).unwrap();
-        plan.backward(recorder, &inputs, &output, &$gradients::ALL).unwrap();
+        plan.backward(recorder, &inputs, &output).unwrap();
     }};
 }
 
@@ -82,7 +83,7 @@ fn products() {
         let work = Work { products, elements: 3 * elements, ..Work::default() };
         hold(&format!("product {batch}x{rows}x{columns}x{depth}"), work, |recorder| {
             let inputs = MatmulInputs { a: &new([batch, rows, depth]), b: &new([batch, depth, columns]) };
-            passes!(recorder, MatmulPlan, Matmul::default(), inputs, MatmulGradients);
+            passes!(recorder, MatmulPlan, Matmul::default(), inputs);
         });
     }
 }
@@ -112,9 +113,9 @@ fn convolutions() {
             let op = Conv2d { stride: [stride; 2], groups, ..Conv2d::default() };
             let (input, weight, bias) = (new([batch, channels, height, width]), new(weight), new([outputs]));
             let inputs = Conv2dInputs { input: &input, weight: &weight, bias: Some(&bias) };
-            let plan = Conv2dPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
+            let plan = Conv2dPlan::new(gpu(), &op, &inputs).unwrap();
             let output = plan.forward(recorder, &inputs).unwrap();
-            plan.backward(recorder, &inputs, &output, &Conv2dGradients::ALL).unwrap();
+            plan.backward(recorder, &inputs, &output).unwrap();
         });
         // Offsets of as many elements as there are columns would be larger than what they move.
         if product(&[taps, out[0], out[1]]) > 20_000_000 {
@@ -129,10 +130,9 @@ fn convolutions() {
             let mask = new([batch, taps, out[0], out[1]]);
             let inputs =
                 DeformConv2dInputs { input: &input, offset: &offset, weight: &weight, mask: Some(&mask), bias: None };
-            let plan = DeformConv2dPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
+            let plan = DeformConv2dPlan::new(gpu(), &op, &inputs).unwrap();
             let output = plan.forward(recorder, &inputs).unwrap();
-            let wanted = DeformConv2dGradients { bias: None, ..DeformConv2dGradients::ALL };
-            plan.backward(recorder, &inputs, &output, &wanted).unwrap();
+            plan.backward(recorder, &inputs, &output).unwrap();
         });
     }
 }
@@ -150,13 +150,13 @@ fn columns() {
         let input = new([batch, channels, height, width]);
         let what = format!("columns of {batch}x{channels}x{height}x{width} by {kernel:?}");
         hold(&what, Work { elements, ..Work::default() }, |recorder| {
-            Im2colPlan::new(gpu(), &window, input.spec()).unwrap().forward(recorder, &input).unwrap();
+            Im2colPlan::new(gpu(), &window, &input).unwrap().forward(recorder, &input).unwrap();
         });
         hold(&format!("deformable {what}"), Work { elements, ..Work::default() }, |recorder| {
             let op = DeformIm2col { window, ..DeformIm2col::default() };
             let offset = new([batch, 2 * taps, out[0], out[1]]);
             let inputs = DeformIm2colInputs { input: &input, offset: &offset, mask: None };
-            let plan = DeformIm2colPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
+            let plan = DeformIm2colPlan::new(gpu(), &op, &inputs).unwrap();
             plan.forward(recorder, &inputs).unwrap();
         });
     }
@@ -179,7 +179,7 @@ fn samples() {
         hold(&what, Work { elements, pixels, ..Work::default() }, |recorder| {
             let (input, positions) = (new([batch, channels, height, width]), new([batch, 2, out[0], out[1]]));
             let inputs = BilinearSampleInputs { input: &input, positions: &positions };
-            passes!(recorder, BilinearSamplePlan, BilinearSample::default(), inputs, BilinearSampleGradients);
+            passes!(recorder, BilinearSamplePlan, BilinearSample::default(), inputs);
         });
     }
 }
@@ -208,12 +208,12 @@ fn regions() {
             hold(&format!("regions, {what}"), work(), |recorder| {
                 let inputs = RoiAlignInputs { input: &input, rois: &regions };
                 let op = RoiAlign { pooled, sampling_ratio, ..RoiAlign::default() };
-                passes!(recorder, RoiAlignPlan, op, inputs, RoiAlignGradients);
+                passes!(recorder, RoiAlignPlan, op, inputs);
             });
             hold(&format!("deformable regions, {what}"), work(), |recorder| {
                 let inputs = DeformRoiPoolInputs { input: &input, rois: &regions, offset: Some(&offset) };
                 let op = DeformRoiPool { pooled, sampling_ratio, ..DeformRoiPool::default() };
-                passes!(recorder, DeformRoiPoolPlan, op, inputs, DeformRoiPoolGradients);
+                passes!(recorder, DeformRoiPoolPlan, op, inputs);
             });
         }
     }
@@ -229,7 +229,7 @@ fn regions() {
             ..DeformPsRoiPool::default()
         };
         let inputs = DeformPsRoiPoolInputs { input: &input, rois: &rois, offset: Some(&offset) };
-        passes!(recorder, DeformPsRoiPoolPlan, op, inputs, DeformPsRoiPoolGradients);
+        passes!(recorder, DeformPsRoiPoolPlan, op, inputs);
     });
 }
 
@@ -240,39 +240,39 @@ fn element_by_element() {
         let elements = product(&shape);
         let work = |passes: u64| Work { elements: passes * elements, ..Work::default() };
         hold(&format!("unary {shape:?}"), work(5), |recorder| {
-            let plan = UnaryPlan::new(gpu(), &Unary::Sigmoid, input.spec()).unwrap();
+            let plan = UnaryPlan::new(gpu(), &Unary::Sigmoid, input).unwrap();
             let output = plan.forward(recorder, input).unwrap();
             plan.backward(recorder, input, &output).unwrap();
         });
         for other in [[1, 1], [shape[0], 1], [1, shape[1]], shape] {
             let inputs = BinaryInputs { a: input, b: &new(other) };
             hold(&format!("binary {shape:?} {other:?}"), work(9), |recorder| {
-                passes!(recorder, BinaryPlan, Binary::Mul, inputs, BinaryGradients);
+                passes!(recorder, BinaryPlan, Binary::Mul, inputs);
             });
         }
         hold(&format!("concat {shape:?}"), work(4), |recorder| {
-            let plan = ConcatPlan::new(gpu(), &Concat { axis: 0 }, &[input.spec(), input.spec()]).unwrap();
-            let output = plan.forward(recorder, &[input, input]).unwrap();
-            plan.backward(recorder, &output, &[true, true]).unwrap();
+            let plan = ConcatPlan::new(gpu(), &Concat { axis: 0 }, &vec![input, input]).unwrap();
+            let output = plan.forward(recorder, &vec![input, input]).unwrap();
+            plan.backward(recorder, &vec![input, input], &output).unwrap();
         });
         let (parameter, velocity, mean) = (&new(shape), &new(shape), &new(shape));
         hold(&format!("sgd {shape:?}"), work(5), |recorder| {
             let inputs = SgdInputs { parameter, velocity, gradient: input, learning_rate: &new([1]) };
-            let plan = SgdPlan::new(gpu(), &Sgd::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
+            let plan = SgdPlan::new(gpu(), &Sgd::default(), &inputs).unwrap();
             plan.step(recorder, &inputs).unwrap();
         });
         hold(&format!("adam {shape:?}"), work(7), |recorder| {
             let inputs = AdamInputs { parameter, mean, variance: velocity, gradient: input, rates: &new([3]) };
-            let plan = AdamPlan::new(gpu(), &Adam::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
+            let plan = AdamPlan::new(gpu(), &Adam::default(), &inputs).unwrap();
             plan.step(recorder, &inputs).unwrap();
         });
     }
     let input = &new([20, 1_000_000]);
     hold("split", Work { elements: 4 * 20_000_000, ..Work::default() }, |recorder| {
         let sizes = vec![1, 999_998, 1];
-        let plan = SplitPlan::new(gpu(), &Split { axis: 1, sizes }, input.spec()).unwrap();
+        let plan = SplitPlan::new(gpu(), &Split { axis: 1, sizes }, input).unwrap();
         let outputs = plan.forward(recorder, input).unwrap();
-        plan.backward(recorder, &outputs.iter().collect::<Vec<_>>()).unwrap();
+        plan.backward(recorder, input, &outputs).unwrap();
     });
 }
 
@@ -282,14 +282,14 @@ fn sums() {
         let input = &new(shape);
         let work = || Work { elements: 5 * product(&shape), ..Work::default() };
         hold(&format!("means {shape:?}"), work(), |recorder| {
-            let plan = GlobalAveragePoolPlan::new(gpu(), &GlobalAveragePool, input.spec()).unwrap();
+            let plan = GlobalAveragePoolPlan::new(gpu(), &GlobalAveragePool, input).unwrap();
             let output = plan.forward(recorder, input).unwrap();
             plan.backward(recorder, input, &output).unwrap();
         });
         let (scale, shift) = (&new([shape[1]]), &new([shape[1]]));
         hold(&format!("normalised {shape:?}"), work(), |recorder| {
             let inputs = BatchNormInputs { input, scale, shift };
-            passes!(recorder, BatchNormPlan, BatchNorm, inputs, BatchNormGradients);
+            passes!(recorder, BatchNormPlan, BatchNorm, inputs);
         });
     }
     for [batch, classes] in [[1, 2_000_000], [1_000_000, 10], [4000, 5000]] {
@@ -297,7 +297,7 @@ fn sums() {
         let work = Work { elements: 6 * product(&[batch, classes]), ..Work::default() };
         hold(&format!("entropy {batch}x{classes}"), work, |recorder| {
             let op = CrossEntropy { reduction: Reduction::Mean };
-            let plan = CrossEntropyPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
+            let plan = CrossEntropyPlan::new(gpu(), &op, &inputs).unwrap();
             let output = plan.forward(recorder, &inputs).unwrap();
             plan.backward(recorder, &inputs, &output).unwrap();
         });
@@ -309,7 +309,7 @@ fn layers() {
     for ([batch, channels, height, width], outputs, kernel) in
         [([1, 64, 512, 512], 16, 3), ([1, 4, 300, 300], 4, 15), ([300, 16, 16, 16], 16, 3)]
     {
-        let layer = nn::DeformConv2d { mask: nn::Mask::Sigmoid, ..nn::DeformConv2d::default() };
+        let layer = nn::DeformConv2dLayer { mask: nn::Mask::Sigmoid, ..nn::DeformConv2dLayer::default() };
         let sizes = nn::DeformConv2dSizes::new([channels, outputs], [kernel; 2]);
         let parameters = layer.parameter_shapes(&sizes).unwrap();
         let out = product(&[height - kernel + 1, width - kernel + 1]);
@@ -320,15 +320,12 @@ fn layers() {
         let what = format!("layer {batch}x{channels}x{height}x{width} by {outputs} of {kernel}x{kernel}");
         hold(&what, Work { products, elements, pixels: 2 * u64::from(batch) * out, bins: 0 }, |recorder| {
             let input = new([batch, channels, height, width]);
-            let inputs = nn::DeformConv2dInputs { input: &input, offset_input: None, flow: None };
             let parameters = parameters.map(|&shape| Tensor::new(gpu(), shape, DType::F32).unwrap());
-            let parameters = parameters.map(|tensor| tensor);
-            let specs = inputs.map(|tensor| tensor.spec());
-            let plan = nn::DeformConv2dPlan::new(gpu(), &layer, &specs, &parameters.map(|tensor| tensor.spec()));
-            let plan = plan.unwrap();
+            let inputs = nn::DeformConv2dLayerInputs::new(&input, parameters.as_ref());
+            let plan = nn::DeformConv2dLayerPlan::new(gpu(), &layer, &inputs).unwrap();
             let field = plan.new_field(gpu()).unwrap();
-            let output = plan.forward_with(recorder, &inputs, &parameters, &field).unwrap();
-            plan.backward(recorder, &inputs, &parameters, &field, &output, &nn::DeformConv2dGradients::ALL).unwrap();
+            let output = plan.forward_with(recorder, &inputs, &field).unwrap();
+            plan.backward_with(recorder, &inputs, &field, &output).unwrap();
         });
     }
 }

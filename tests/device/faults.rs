@@ -20,7 +20,7 @@
 //! | a tensor of another device | `calls::what_belongs_to_another_device_is_refused` | `Attribute` at the call |
 //! | no adapter | `calls::an_adapter_that_is_not_there_is_told` | `NoAdapter` at once |
 
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{Conv2dPlan, DType, Error, Gpu, Recorder, Tensor, wgpu};
 
 use crate::calls::convolution;
@@ -35,7 +35,7 @@ fn new_gpu() -> Gpu {
 /// The whole way of a call.
 fn output(gpu: &Gpu, inputs: &Conv2dInputs<Tensor>, plan: &Conv2dPlan) -> pliant::Result<Vec<f32>> {
     let mut recorder = Recorder::new(gpu);
-    let output = plan.forward(&mut recorder, &inputs.map(|tensor| tensor))?;
+    let output = plan.forward(&mut recorder, &inputs)?;
     recorder.submit()?;
     output.download_blocking()
 }
@@ -129,7 +129,7 @@ fn no_call_succeeds_in_any_thread_after_a_loss_was_told() {
                         let before = told.load(Ordering::SeqCst);
                         let mut recorder = Recorder::new(&gpu);
                         let results = [
-                            plan.forward(&mut recorder, &inputs.map(|tensor| tensor)).map(drop),
+                            plan.forward(&mut recorder, &inputs).map(drop),
                             recorder.submit(),
                             inputs.input.download_blocking::<f32>().map(drop),
                         ];
@@ -183,7 +183,7 @@ fn out_of_memory_is_told_and_leaves_nothing() {
         let bytes = gpu.counts().buffer_bytes;
         let mut recorder = Recorder::new(&gpu);
         gpu.inject_out_of_memory(before);
-        let result = plan.forward(&mut recorder, &inputs.map(|tensor| tensor)).and_then(|output| {
+        let result = plan.forward(&mut recorder, &inputs).and_then(|output| {
             recorder.submit()?;
             output.download_blocking::<f32>()
         });
@@ -206,7 +206,7 @@ fn out_of_memory_is_told_and_leaves_nothing() {
     // Making a plan makes buffers too.
     let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
     gpu.inject_out_of_memory(0);
-    let error = Conv2dPlan::new(&gpu, &op, &inputs.map(Tensor::spec)).map(drop).unwrap_err();
+    let error = Conv2dPlan::new(&gpu, &op, &inputs).map(drop).unwrap_err();
     assert!(matches!(error, Error::OutOfMemory(_)), "{error:?}");
     gpu.inject_out_of_memory(0);
     let error = Tensor::upload(&gpu, [1], &[1.0f32]).map(drop).unwrap_err();
@@ -232,7 +232,7 @@ fn a_mapped_buffer_is_refused_until_it_is_read() {
         return;
     }
     let (inputs, plan) = convolution(gpu());
-    let references = inputs.map(|tensor| tensor);
+    let references = inputs.as_ref();
     let mut recorder = Recorder::new(gpu());
     let first = plan.forward(&mut recorder, &references).unwrap();
     recorder.submit().unwrap();

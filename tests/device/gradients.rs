@@ -1,7 +1,7 @@
 use fastrand::Rng;
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{
-    BinaryPlan, Destination, Error, GlobalAveragePoolPlan, Gpu, MatmulPlan, Recorder, Tensor, UnaryPlan, wgpu,
+    BinaryPlan, Destination, Error, GlobalAveragePoolPlan, Gpu, MatmulPlan, Recorder, Tensor, UnaryPlan, Wanted, wgpu,
 };
 
 use crate::dtypes::STORAGES;
@@ -218,14 +218,13 @@ fn of_many_elements_is_cut() {
     let (input, other) = (&ones([1, 3, 1 << 12, 1 << 11]), &ones([1, 1, 1, 1]));
     let mut recorder = Recorder::new(gpu());
     let mut dispatches = Vec::new();
-    UnaryPlan::new(gpu(), &Unary::Relu, input.spec()).unwrap().backward(&mut recorder, input, input).unwrap();
+    UnaryPlan::new(gpu(), &Unary::Relu, &input).unwrap().backward(&mut recorder, input, input).unwrap();
     dispatches.push(recorder.len());
     let inputs = BinaryInputs { a: input, b: other };
-    let plan = BinaryPlan::new(gpu(), &Binary::Add, &inputs.map(|tensor| tensor.spec())).unwrap();
-    let wanted = BinaryGradients { b: Some(()), ..BinaryGradients::default() };
-    plan.backward(&mut recorder, &inputs, input, &wanted).unwrap();
+    let plan = BinaryPlan::new(gpu(), &Binary::Add, &inputs).unwrap();
+    plan.backward_of(&mut recorder, &inputs, input, &BinaryGradients::NONE.b()).unwrap();
     dispatches.push(recorder.len());
-    let plan = GlobalAveragePoolPlan::new(gpu(), &GlobalAveragePool, input.spec()).unwrap();
+    let plan = GlobalAveragePoolPlan::new(gpu(), &GlobalAveragePool, &input).unwrap();
     plan.backward(&mut recorder, input, &ones([1, 3, 1, 1])).unwrap();
     dispatches.push(recorder.len());
     if gpu().capabilities().software() {
@@ -243,26 +242,26 @@ fn submitted() {
     let grad = upload(Array { shape: [2, 2].into(), elements: vec![1.0, 10.0, 100.0, 1000.0] });
 
     let inputs = BinaryInputs { a: &row, b: &column };
-    let gradients = Binary::Mul.backward(&inputs, &grad, &BinaryGradients::ALL).unwrap();
+    let gradients = Binary::Mul.backward(&inputs, &grad).unwrap();
     assert_eq!(elements(&gradients.a.unwrap()), [705.0, 7050.0]);
     assert_eq!(elements(&gradients.b.unwrap()), [32.0, 3200.0]);
-    let wanted = BinaryGradients { a: Some(()), b: None };
-    let gradients = Binary::Add.backward(&inputs, &grad, &wanted).unwrap();
+    let gradients = Binary::Add.backward_of(&inputs, &grad, &BinaryGradients::NONE.a()).unwrap();
     assert_eq!(elements(&gradients.a.unwrap()), [101.0, 1010.0]);
     assert!(gradients.b.is_none());
 
     let gradient = Unary::Clip { min: 2.0, max: 2.5 }.backward(&row, &row).unwrap();
     assert_eq!(elements(&gradient), [2.0, 0.0]);
-    let gradients = Concat { axis: 1 }.backward(&[&column, &column], &grad, &[false, true]).unwrap();
+    let wanted = vec![None, Some(Wanted)];
+    let gradients = Concat { axis: 1 }.backward_of(&vec![&column, &column], &grad, &wanted).unwrap();
     assert!(gradients[0].is_none());
     assert_eq!(elements(gradients[1].as_ref().unwrap()), [10.0, 1000.0]);
-    let gradient = Split { axis: 1, sizes: vec![1, 1] }.backward(&[&column, &column]).unwrap();
+    let gradient = Split { axis: 1, sizes: vec![1, 1] }.backward(&grad, &vec![&column, &column]).unwrap();
     assert_eq!(elements(&gradient), [5.0, 5.0, 7.0, 7.0]);
     let (image, mean) = (upload(Array::filled([1, 1, 2, 2], 1.0)), upload(Array::filled([1, 1, 1, 1], 6.0)));
     assert_eq!(elements(&GlobalAveragePool.backward(&image, &mean).unwrap()), [1.5; 4]);
     let channel = upload(Array::filled([1], 3.0));
     let inputs = BatchNormInputs { input: &image, scale: &channel, shift: &channel };
-    let gradients = BatchNorm.backward(&inputs, &image, &BatchNormGradients::ALL).unwrap();
+    let gradients = BatchNorm.backward(&inputs, &image).unwrap();
     assert_eq!(elements(&gradients.input.unwrap()), [3.0; 4]);
     assert_eq!(elements(&gradients.scale.unwrap()), [4.0]);
     assert_eq!(elements(&gradients.shift.unwrap()), [4.0]);
@@ -291,7 +290,7 @@ fn refused() {
     let half = |shape: &[usize]| Tensor::new(gpu(), pliant::Shape::new(shape).unwrap(), pliant::DType::F16).unwrap();
     let (a, b, grad) = (new(&[1, 2, 3]), new(&[1, 3, 4]), new(&[1, 2, 4]));
     let inputs = MatmulInputs { a: &a, b: &b };
-    let plan = MatmulPlan::new(gpu(), &Matmul::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
+    let plan = MatmulPlan::new(gpu(), &Matmul::default(), &inputs).unwrap();
     let message = |grad: &Tensor, a: Option<&Tensor>, b: Option<&Tensor>| {
         let mut recorder = Recorder::new(gpu());
         let error = plan.backward_into(&mut recorder, &inputs, grad, &MatmulGradients { a, b }).unwrap_err();
@@ -325,28 +324,29 @@ fn refused() {
     let column = new(&[2, 1]);
     let other = Unary::Relu.backward(&column, &new(&[1, 2])).unwrap_err();
     assert_eq!(other.to_string(), "grad_output is 1x2; the plan was made for 2x1");
-    let plan = UnaryPlan::new(gpu(), &Unary::Relu, column.spec()).unwrap();
+    let plan = UnaryPlan::new(gpu(), &Unary::Relu, &column).unwrap();
     let error = plan.backward_into(&mut recorder, &new(&[2, 1]), &column, &column).unwrap_err();
     assert_eq!(error.to_string(), format!("grad_input {apart} grad_output; {written}"));
 
-    let concat = |grad: &Tensor, wanted: &[bool]| {
-        let error = Concat { axis: 1 }.backward(&[&column, &column], grad, wanted).unwrap_err();
+    let concat = |grad: &Tensor, wanted: Vec<Option<Wanted>>| {
+        let error = Concat { axis: 1 }.backward_of(&vec![&column, &column], grad, &wanted).unwrap_err();
         assert!(matches!(error, Error::Shape { .. }));
         error.to_string()
     };
     let pair = new(&[2, 2]);
-    assert_eq!(concat(&column, &[true; 2]), "grad_output is 2x1; the plan was made for 2x2");
-    assert_eq!(concat(&pair, &[true]), "1 grad_inputs were given; the plan was made for 2");
-    let plan = pliant::ConcatPlan::new(gpu(), &Concat { axis: 1 }, &[column.spec(); 2]).unwrap();
-    let error = plan.backward_into(&mut recorder, &pair, &[Some(&column), Some(&column)]).unwrap_err();
+    assert_eq!(concat(&column, vec![Some(Wanted); 2]), "grad_output is 2x1; the plan was made for 2x2");
+    assert_eq!(concat(&pair, vec![Some(Wanted)]), "1 grad_inputs were given; the plan was made for 2");
+    let plan = pliant::ConcatPlan::new(gpu(), &Concat { axis: 1 }, &vec![column.spec(); 2]).unwrap();
+    let (inputs, destinations) = (vec![new(&[2, 1]), new(&[2, 1])], vec![Some(&column), Some(&column)]);
+    let error = plan.backward_into(&mut recorder, &inputs, &pair, &destinations).unwrap_err();
     assert_eq!(error.to_string(), "grad_input[1] and grad_input[0] overlap in their buffer");
 
     let split = Split { axis: 1, sizes: vec![1, 1] };
-    let message = |grads: &[&Tensor]| split.backward(grads).unwrap_err().to_string();
-    assert_eq!(message(&[]), "0 grad_outputs were given; at least 1 is needed");
-    assert_eq!(message(&[&column]), "1 grad_outputs were given; the plan was made for 2");
-    assert_eq!(message(&[&column, &pair]), "grad_output is 2x2; the plan was made for 2x1");
-    let plan = pliant::SplitPlan::new(gpu(), &split, pair.spec()).unwrap();
-    let error = plan.backward_into(&mut recorder, &[&column, &pair], &pair).unwrap_err();
+    let message = |grads: Vec<&Tensor>| split.backward(&pair, &grads).unwrap_err().to_string();
+    assert_eq!(message(vec![]), "0 grad_outputs were given; the plan was made for 2");
+    assert_eq!(message(vec![&column]), "1 grad_outputs were given; the plan was made for 2");
+    assert_eq!(message(vec![&column, &pair]), "grad_output is 2x2; the plan was made for 2x1");
+    let plan = pliant::SplitPlan::new(gpu(), &split, &pair).unwrap();
+    let error = plan.backward_into(&mut recorder, &pair, &vec![&column, &pair], &new(&[2, 2])).unwrap_err();
     assert_eq!(error.to_string(), "grad_output is 2x2; the plan was made for 2x1");
 }

@@ -1,7 +1,7 @@
 //! Small limits change nothing but the number of dispatches; what cannot be bound at all is an error.
 
 use fastrand::Rng;
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{
     BinaryPlan, DType, Error, GlobalAveragePoolPlan, Gpu, GpuOptions, Im2colPlan, MatmulPlan, Recorder, SplitPlan,
     Tensor, UnaryPlan, wgpu,
@@ -143,7 +143,7 @@ fn long_work_is_cut() {
     let ones = |shape: [u32; 3]| Array::filled(shape, 1.0).upload(gpu).unwrap();
     for [batch, rows, columns, depth] in [[1, 1, 1, 100_000], [6, 3, 5, 20_000], [1, 200, 150, 6_000]] {
         let inputs = MatmulInputs { a: &ones([batch, rows, depth]), b: &ones([batch, depth, columns]) };
-        let plan = MatmulPlan::new(gpu, &Matmul::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
+        let plan = MatmulPlan::new(gpu, &Matmul::default(), &inputs).unwrap();
         let mut recorder = Recorder::new(gpu);
         let product = plan.forward(&mut recorder, &inputs).unwrap();
         let stages = pollster::block_on(recorder.profile()).unwrap();
@@ -176,16 +176,16 @@ fn many_elements_are_cut() {
     let input = &pliant::Tensor::new(gpu, [1, 3, 1 << 12, 1 << 11], pliant::DType::F32).unwrap();
     let mut dispatches = Vec::new();
     let mut recorder = Recorder::new(gpu);
-    UnaryPlan::new(gpu, &Unary::Relu, input.spec()).unwrap().forward(&mut recorder, input).unwrap();
+    UnaryPlan::new(gpu, &Unary::Relu, &input).unwrap().forward(&mut recorder, input).unwrap();
     dispatches.push(recorder.len());
     let inputs = BinaryInputs { a: input, b: input };
-    let plan = BinaryPlan::new(gpu, &Binary::Add, &inputs.map(|tensor| tensor.spec())).unwrap();
+    let plan = BinaryPlan::new(gpu, &Binary::Add, &inputs).unwrap();
     plan.forward(&mut recorder, &inputs).unwrap();
     dispatches.push(recorder.len());
     let sizes = vec![(1 << 12) - 1, 1];
-    SplitPlan::new(gpu, &Split { axis: 2, sizes }, input.spec()).unwrap().forward(&mut recorder, input).unwrap();
+    SplitPlan::new(gpu, &Split { axis: 2, sizes }, &input).unwrap().forward(&mut recorder, input).unwrap();
     dispatches.push(recorder.len());
-    let plan = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, input.spec()).unwrap();
+    let plan = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, &input).unwrap();
     plan.forward(&mut recorder, input).unwrap();
     dispatches.push(recorder.len());
     if gpu.capabilities().software() {
@@ -198,7 +198,7 @@ fn many_elements_are_cut() {
 fn an_op_that_fails_records_nothing() {
     let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
     let input = Array::filled([1, 600, 3, 3], 1.0).upload(&gpu).unwrap();
-    let plan = |kernel| Im2colPlan::new(&gpu, &Im2col { kernel, ..Im2col::default() }, input.spec()).unwrap();
+    let plan = |kernel| Im2colPlan::new(&gpu, &Im2col { kernel, ..Im2col::default() }, &input).unwrap();
     let mut recorder = Recorder::new(&gpu);
     plan([1, 1]).forward(&mut recorder, &input).unwrap();
     let before = recorder.len();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use fastrand::Rng;
 use naga::{Arena, Binding, Block, BuiltIn, Expression, Function, FunctionArgument, Handle, Literal, Module};
 use naga::{Scalar, ShaderStage, Span, Statement, Type, TypeInner};
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{DType, Error, Gpu, LoopCounters, Strategy, wgpu};
 
 use crate::limits::with_limits;

@@ -1,7 +1,7 @@
 //! What holds whatever the numbers are.
 
 use fastrand::Rng;
-use pliant::geometry::*;
+use pliant::*;
 
 use crate::shapes::deform_conv2d;
 use crate::support::compare::Expected;

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use fastrand::Rng;
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{Error, Gpu, GpuOptions};
 use proptest::prelude::*;
 
@@ -392,7 +392,8 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             reshape(rng, either);
             Problem::CrossEntropy(op, inputs)
         }
-        Problem::Layer(mut layer, mut inputs, mut parameters) => {
+        Problem::Layer(mut layer, mut inputs) => {
+            let parameters = &mut inputs.parameters;
             match rng.u32(..9) {
                 0 => number(rng, &mut layer.groups),
                 1 => number(rng, &mut layer.offset_groups),
@@ -404,7 +405,16 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 7 => reshape(rng, &mut parameters.offset_weight),
                 _ => parameters.mask_weight.iter_mut().for_each(|weight| reshape(rng, weight)),
             }
-            Problem::Layer(layer, inputs, parameters)
+            Problem::Layer(layer, inputs)
+        }
+        Problem::PoolLayer(mut layer, mut inputs) => {
+            match rng.u32(..4) {
+                0 => number(rng, &mut layer.pool.pooled[0]),
+                1 => reshape(rng, &mut inputs.input),
+                2 => reshape(rng, &mut inputs.rois),
+                _ => reshape(rng, &mut inputs.parameters.offset_weight_1),
+            }
+            Problem::PoolLayer(layer, inputs)
         }
     }
 }
@@ -412,9 +422,9 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
 /// Has some elements of some inputs be infinite or NaN.
 fn make_not_finite(rng: &mut Rng, problem: &mut Problem) {
     let has_strategies = problem.has_strategies();
-    for (name, array) in problem.arrays_mut() {
+    problem.change(|name, array| {
         if array.elements.is_empty() || rng.bool() {
-            continue;
+            return;
         }
         for _ in 0..rng.usize(1..=3) {
             let element = rng.usize(..array.elements.len());
@@ -426,7 +436,7 @@ fn make_not_finite(rng: &mut Rng, problem: &mut Problem) {
                 _ => [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][rng.usize(..3)],
             };
         }
-    }
+    });
 }
 
 fn draw(seed: u64) -> Problem {

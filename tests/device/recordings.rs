@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
 use pliant::geometry::*;
+use pliant::*;
 use pliant::{
     BilinearSamplePlan, Conv2dPlan, DeformConv2dPlan, Error, Gpu, Recorder, Result, Shape, Strategy, Tensor,
     TensorSpec, wgpu,
@@ -113,12 +114,12 @@ impl Shapes {
                 let plan = BilinearSamplePlan::new(gpu, op, &specs)?;
                 let output = TensorSpec { shape, dtype: data };
                 let inputs = specs.try_map(|spec| memory.read(spec))?;
-                let inputs = inputs.map(|tensor| tensor);
+                let inputs = inputs.as_ref();
                 plan.forward_into(recorder, &inputs, &memory.written(&output)?)?;
                 let BilinearSampleInputs { input, positions } = specs;
                 let gradients = BilinearSampleGradients { input: Some(input), positions: Some(positions) };
                 let gradients = gradients.try_map(|spec| memory.written(spec))?;
-                plan.backward_into(recorder, &inputs, &memory.read(&output)?, &gradients.map(|tensor| tensor))
+                plan.backward_into(recorder, &inputs, &memory.read(&output)?, &gradients)
             }
             Self::Conv2d(op, inputs) => {
                 let specs = Conv2dInputs {
@@ -129,12 +130,12 @@ impl Shapes {
                 let plan = Conv2dPlan::with_strategy(gpu, op, &specs, strategy)?;
                 let output = TensorSpec { shape: plan.geometry().output_shape(), dtype: data };
                 let inputs = specs.try_map(|spec| memory.read(spec))?;
-                let inputs = inputs.map(|tensor| tensor);
+                let inputs = inputs.as_ref();
                 plan.forward_into(recorder, &inputs, &memory.written(&output)?)?;
                 let Conv2dInputs { input, weight, bias } = specs;
                 let gradients = Conv2dGradients { input: Some(input), weight: Some(weight), bias };
                 let gradients = gradients.try_map(|spec| memory.written(spec))?;
-                plan.backward_into(recorder, &inputs, &memory.read(&output)?, &gradients.map(|tensor| tensor))
+                plan.backward_into(recorder, &inputs, &memory.read(&output)?, &gradients)
             }
             Self::DeformConv2d(op, inputs) => {
                 let specs = DeformConv2dInputs {
@@ -147,13 +148,13 @@ impl Shapes {
                 let plan = DeformConv2dPlan::with_strategy(gpu, op, &specs, strategy)?;
                 let output = TensorSpec { shape: plan.geometry().output_shape(), dtype: data };
                 let inputs = specs.try_map(|spec| memory.read(spec))?;
-                let inputs = inputs.map(|tensor| tensor);
+                let inputs = inputs.as_ref();
                 plan.forward_into(recorder, &inputs, &memory.written(&output)?)?;
                 let DeformConv2dInputs { input, offset, weight, mask, bias } = specs;
                 let (input, offset, weight) = (Some(input), Some(offset), Some(weight));
                 let gradients = DeformConv2dGradients { input, offset, weight, mask, bias };
                 let gradients = gradients.try_map(|spec| memory.written(spec))?;
-                plan.backward_into(recorder, &inputs, &memory.read(&output)?, &gradients.map(|tensor| tensor))
+                plan.backward_into(recorder, &inputs, &memory.read(&output)?, &gradients)
             }
         }
     }

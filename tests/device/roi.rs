@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use fastrand::Rng;
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{
     DType, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, Error, Gpu, Recorder, RoiAlignPlan, Tensor, TensorSpec,
 };
@@ -147,7 +147,7 @@ fn images_that_there_are_not() {
     let output: Vec<f32> = op.forward(&inputs).unwrap().download_blocking().unwrap();
     assert_eq!(output, [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     let grads = upload(Array::from_fn([9, 1, 1, 1], |index| if index < 3 { 1.0 } else { f32::NAN }));
-    let gradients = op.backward(&inputs, &grads, &DeformRoiPoolGradients::ALL).unwrap();
+    let gradients = op.backward(&inputs, &grads).unwrap();
     let grad_input: Vec<f32> = gradients.input.unwrap().download_blocking().unwrap();
     assert!((grad_input.iter().sum::<f32>() - 3.0).abs() < 1e-5, "{grad_input:?}");
     let grad_offset: Vec<f32> = gradients.offset.unwrap().download_blocking().unwrap();
@@ -170,14 +170,14 @@ fn nothing() {
             continue;
         }
         let inputs = inputs.try_map(|array| array.upload(gpu())).unwrap();
-        let inputs = inputs.map(|tensor| tensor);
+        let inputs = inputs.as_ref();
         let output = op.forward(&inputs).unwrap();
         assert_eq!(output.download_blocking::<f32>().unwrap(), [0.0; 48]);
-        let gradients = op.backward(&inputs, &output, &DeformRoiPoolGradients::ALL).unwrap();
+        let gradients = op.backward(&inputs, &output).unwrap();
         assert_eq!(gradients.offset.unwrap().download_blocking::<f32>().unwrap(), [0.0; 24]);
         assert!(gradients.input.unwrap().download_blocking::<f32>().unwrap().is_empty());
         let sum = Array::filled([3, 2, 2, 2], 2.0).upload(gpu()).unwrap();
-        let plan = DeformRoiPoolPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
+        let plan = DeformRoiPoolPlan::new(gpu(), &op, &inputs).unwrap();
         let mut recorder = Recorder::new(gpu());
         let destinations = DeformRoiPoolGradients { input: None, offset: Some(Destination::Add(&sum)) };
         plan.backward_into(&mut recorder, &inputs, &output, &destinations).unwrap();
@@ -215,11 +215,11 @@ fn long_work_is_cut() {
     let rois = Tensor::new(gpu(), [60, 5], DType::F32).unwrap();
     let inputs = RoiAlignInputs { input: &input, rois: &rois };
     let op = RoiAlign { pooled: [2; 2], sampling_ratio: 1024, ..RoiAlign::default() };
-    let plan = RoiAlignPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
+    let plan = RoiAlignPlan::new(gpu(), &op, &inputs).unwrap();
     let mut recorder = Recorder::new(gpu());
     let output = plan.forward(&mut recorder, &inputs).unwrap();
     let forward = recorder.len();
-    plan.backward(&mut recorder, &inputs, &output, &RoiAlignGradients::ALL).unwrap();
+    plan.backward(&mut recorder, &inputs, &output).unwrap();
     if gpu().capabilities().software() {
         assert!((20..20_000).contains(&forward), "{forward}");
         assert!((60..20_000).contains(&(recorder.len() - forward)), "{}", recorder.len() - forward);
@@ -237,7 +237,6 @@ fn recorded(plan: &DeformRoiPoolPlan, inputs: &DeformRoiPoolInputs<&Tensor>, out
     let offset = inputs.offset.map(|offset| Tensor::new(gpu(), offset.shape(), DType::F32).unwrap());
     let gradients =
         DeformRoiPoolGradients { input: Some(Tensor::new(gpu(), inputs.input.shape(), DType::F32).unwrap()), offset };
-    let gradients = gradients.map(|gradient| gradient);
     // The first compiles; machines may be busy with other things.
     let mut best: Option<Recorded> = None;
     for _ in 0..5 {
@@ -276,7 +275,7 @@ fn samples_as_many_as_pixels_take_few_dispatches() {
         let [adaptive, fixed] = [0, 2].map(|sampling_ratio| {
             let op = DeformRoiPool { pooled, sampling_ratio, ..DeformRoiPool::default() };
             let inputs = DeformRoiPoolInputs { input: &input, rois: &regions, offset: Some(&offset) };
-            let plan = DeformRoiPoolPlan::new(gpu(), &op, &inputs.map(|tensor| tensor.spec())).unwrap();
+            let plan = DeformRoiPoolPlan::new(gpu(), &op, &inputs).unwrap();
             recorded(&plan, &inputs, &output)
         });
         let what = format!("{rois} RoIs of {pooled:?} in {batch}x{channels}x{height}x{width}");
@@ -431,15 +430,15 @@ fn refused() {
     let offset = new(&spec(&[2, 2, 1, 1]));
     let grad = new(&spec(&[2, 4, 1, 1]));
     let mut recorder = Recorder::new(gpu());
-    let given = DeformPsRoiPoolInputs { offset: Some(&offset), ..tensors.map(|tensor| tensor) };
+    let given = DeformPsRoiPoolInputs { offset: Some(&offset), ..tensors.as_ref() };
     let error = plan.forward(&mut recorder, &given).unwrap_err();
     assert_eq!(error.to_string(), "offset was given; the plan was made without one");
     let wanted = DeformPsRoiPoolGradients { input: None, offset: Some(&offset) };
-    let error = plan.backward_into(&mut recorder, &tensors.map(|tensor| tensor), &grad, &wanted).unwrap_err();
+    let error = plan.backward_into(&mut recorder, &tensors, &grad, &wanted).unwrap_err();
     assert!(matches!(error, Error::Shape { argument: "grad_offset", .. }), "{error:?}");
     assert_eq!(error.to_string(), "grad_offset was asked for; the plan was made without offset");
     assert!(recorder.is_empty());
     // `ALL` names it all the same.
-    let gradients = plan.backward(&mut recorder, &tensors.map(|tensor| tensor), &grad, &DeformPsRoiPoolGradients::ALL);
+    let gradients = plan.backward(&mut recorder, &tensors, &grad);
     assert!(gradients.unwrap().offset.is_none());
 }

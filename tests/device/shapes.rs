@@ -1,6 +1,7 @@
 use fastrand::Rng;
 use pliant::Tensor;
 use pliant::geometry::*;
+use pliant::*;
 
 use crate::support::compare::Expected;
 use crate::support::problem::{Array, Problem, uneven};

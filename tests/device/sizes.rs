@@ -1,6 +1,6 @@
 use fastrand::Rng;
-use pliant::geometry::*;
-use pliant::{Conv2dPlan, DType, DeformConv2dPlan, Recorder, Tensor, TensorSpec};
+use pliant::*;
+use pliant::{Conv2dPlan, DType, DeformConv2dPlan, Recorder, Tensor};
 
 use crate::limits::with_limits;
 use crate::shapes::deform_conv2d;
@@ -107,15 +107,13 @@ fn dispatches_for_each_pixel_do_not_grow_with_the_image() {
         let points = 9 * offset_groups;
         let field = (offset_groups > 0).then(|| [2, 1].map(|axes| tensor([1, axes * points, side, side])));
         let mut recorder = Recorder::draft(gpu);
-        let spec = |tensor: &&Tensor| -> TensorSpec { tensor.spec() };
         match &field {
             None => {
                 let inputs = Conv2dInputs { input, weight, bias: None };
                 let op = Conv2d { padding: [1; 4], groups, ..Conv2d::default() };
-                let plan = Conv2dPlan::new(gpu, &op, &inputs.map(spec)).unwrap();
+                let plan = Conv2dPlan::new(gpu, &op, &inputs).unwrap();
                 if backward {
-                    let wanted = Conv2dGradients { input: Some(()), weight: Some(()), bias: None };
-                    plan.backward(&mut recorder, &inputs, output, &wanted).unwrap();
+                    plan.backward(&mut recorder, &inputs, output).unwrap();
                 } else {
                     plan.forward_into(&mut recorder, &inputs, output).unwrap();
                 }
@@ -123,16 +121,9 @@ fn dispatches_for_each_pixel_do_not_grow_with_the_image() {
             Some([offset, mask]) => {
                 let inputs = DeformConv2dInputs { input, offset, mask: Some(mask), weight, bias: None };
                 let op = DeformConv2d { padding: [1; 4], groups, offset_groups, ..DeformConv2d::default() };
-                let plan = DeformConv2dPlan::new(gpu, &op, &inputs.map(spec)).unwrap();
+                let plan = DeformConv2dPlan::new(gpu, &op, &inputs).unwrap();
                 if backward {
-                    let wanted = DeformConv2dGradients {
-                        input: Some(()),
-                        offset: Some(()),
-                        mask: Some(()),
-                        weight: Some(()),
-                        bias: None,
-                    };
-                    plan.backward(&mut recorder, &inputs, output, &wanted).unwrap();
+                    plan.backward(&mut recorder, &inputs, output).unwrap();
                 } else {
                     plan.forward_into(&mut recorder, &inputs, output).unwrap();
                 }

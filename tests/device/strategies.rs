@@ -1,9 +1,10 @@
 //! Each kernel of each strategy, on shapes that make it the one; what is not applicable is told.
 
 use fastrand::Rng;
-use pliant::geometry::*;
+use pliant::*;
 use pliant::{
-    Conv2dPlan, DType, DeformConv2dPlan, Error, Gpu, GpuOptions, Recorder, Result, Strategy, Tensor, TensorSpec,
+    Argument, Conv2dPlan, DType, DeformConv2dPlan, Error, Gpu, GpuOptions, Recorder, Result, Strategy, Tensor,
+    TensorSpec,
 };
 
 use crate::shapes::deform_conv2d;
@@ -25,13 +26,13 @@ fn kernels(gpu: &Gpu, problem: &Problem, strategy: Strategy, data: DType) -> Res
             let inputs = inputs.map(|array| TensorSpec { shape: array.shape, dtype: data });
             let plan = Conv2dPlan::with_strategy(gpu, op, &inputs, Some(strategy))?;
             let inputs = inputs.try_map(zeros)?;
-            plan.forward(&mut recorder, &inputs.map(|tensor| tensor))?;
+            plan.forward(&mut recorder, &inputs)?;
         }
         Problem::DeformConv2d(op, inputs) => {
             let inputs = inputs.map(|array| TensorSpec { shape: array.shape, dtype: data });
             let plan = DeformConv2dPlan::with_strategy(gpu, op, &inputs, Some(strategy))?;
             let inputs = inputs.try_map(zeros)?;
-            plan.forward(&mut recorder, &inputs.map(|tensor| tensor))?;
+            plan.forward(&mut recorder, &inputs)?;
         }
         other => panic!("{} has no strategies", other.describe()),
     }
@@ -133,18 +134,18 @@ fn plans_of_two_strategies_share_gradients_and_no_weights() {
     let [input, weight, grad_output] = [[2, 6, 5, 7], weight, [2, 10, 5, 7]].map(|shape| normal(rng, shape, 1.0));
     let [input, weight, grad_output] = [input, weight, grad_output].map(|array| array.upload(gpu()).unwrap());
     let inputs = Conv2dInputs { input: &input, weight: &weight, bias: None };
-    let [by_columns, fused] = [Strategy::Im2col, Strategy::Fused].map(|strategy| {
-        Conv2dPlan::with_strategy(gpu(), &op, &inputs.map(|tensor| tensor.spec()), Some(strategy)).unwrap()
-    });
+    let [by_columns, fused] = [Strategy::Im2col, Strategy::Fused]
+        .map(|strategy| Conv2dPlan::with_strategy(gpu(), &op, &inputs, Some(strategy)).unwrap());
     let mut recorder = Recorder::new(gpu());
     let weight = &by_columns.pack_weight(&mut recorder, &weight).unwrap();
-    let error = fused.forward(&mut recorder, &Conv2dInputs { input: &input, weight, bias: None }).unwrap_err();
+    let packed = Conv2dInputs { input: Argument::from(&input), weight: weight.into(), bias: None };
+    let error = fused.forward(&mut recorder, &packed).unwrap_err();
     assert_eq!(
         error.to_string(),
         "weight was packed for 2 groups and 1 offset groups by im2col; the plan has 2 groups and 1 offset groups by fused"
     );
     let [one, other] = [by_columns, fused].map(|plan| {
-        let gradients = plan.backward(&mut recorder, &inputs, &grad_output, &Conv2dGradients::ALL).unwrap();
+        let gradients = plan.backward(&mut recorder, &inputs, &grad_output).unwrap();
         recorder.submit().unwrap();
         [gradients.input, gradients.weight].map(|gradient| gradient.unwrap().download_blocking::<f32>().unwrap())
     });

@@ -1,9 +1,9 @@
 //! What a training loop is made of: the steps of optimisers, and a whole network.
 
 use fastrand::Rng;
-use pliant::nn::{Adam, AdamGeometry, AdamInputs, AdamPlan, Sgd, SgdGeometry, SgdInputs, SgdPlan};
+use pliant::geometry::{AdamGeometry, SgdGeometry};
 use pliant::reference::{self, Reference};
-use pliant::{DType, Gpu, Recorder, Shape, Tensor};
+use pliant::{Adam, AdamInputs, AdamPlan, DType, Gpu, Recorder, Sgd, SgdInputs, SgdPlan, Shape, Tensor};
 
 use crate::gpu;
 use crate::limits::with_limits;
@@ -17,9 +17,7 @@ fn elements(tensor: &Tensor) -> Vec<f32> {
     match tensor.dtype() {
         DType::F32 => tensor.download_blocking::<f32>().unwrap(),
         DType::F16 => tensor.download_blocking::<half::f16>().unwrap().iter().map(|element| element.to_f32()).collect(),
-        DType::BF16 => {
-            tensor.download_blocking::<half::bf16>().unwrap().iter().map(|element| element.to_f32()).collect()
-        }
+        _ => tensor.download_blocking::<half::bf16>().unwrap().iter().map(|element| element.to_f32()).collect(),
     }
 }
 
@@ -50,11 +48,11 @@ fn check_sgd(gpu: &Gpu, op: Sgd, extents: &[usize], [parameter, velocity, gradie
 
 pub(crate) fn check_sgd_steps(gpu: &Gpu, op: Sgd, tensors: &SgdInputs<Tensor>) {
     let geometry = SgdGeometry::new(&op, &tensors.map(Tensor::shape)).unwrap();
-    let plan = SgdPlan::new(gpu, &op, &tensors.map(Tensor::spec)).unwrap();
+    let plan = SgdPlan::new(gpu, &op, &tensors).unwrap();
     let mut recorder = Recorder::new(gpu);
-    plan.step(&mut recorder, &tensors.map(|tensor| tensor)).unwrap();
+    plan.step(&mut recorder, &tensors).unwrap();
     check_steps(&recorder, &[&tensors.parameter, &tensors.velocity], || {
-        reference::nn::sgd(&geometry, &tensors.map(elements).map(Vec::as_slice)).unwrap().into()
+        reference::sgd(&geometry, &tensors.map(elements).map(Vec::as_slice)).unwrap().into()
     });
 }
 
@@ -75,11 +73,11 @@ fn check_adam(gpu: &Gpu, op: Adam, extents: &[usize], [parameter, mean, variance
 
 pub(crate) fn check_adam_steps(gpu: &Gpu, op: Adam, tensors: &AdamInputs<Tensor>) {
     let geometry = AdamGeometry::new(&op, &tensors.map(Tensor::shape)).unwrap();
-    let plan = AdamPlan::new(gpu, &op, &tensors.map(Tensor::spec)).unwrap();
+    let plan = AdamPlan::new(gpu, &op, &tensors).unwrap();
     let mut recorder = Recorder::new(gpu);
-    plan.step(&mut recorder, &tensors.map(|tensor| tensor)).unwrap();
+    plan.step(&mut recorder, &tensors).unwrap();
     check_steps(&recorder, &[&tensors.parameter, &tensors.mean, &tensors.variance], || {
-        reference::nn::adam(&geometry, &tensors.map(elements).map(Vec::as_slice)).unwrap().into()
+        reference::adam(&geometry, &tensors.map(elements).map(Vec::as_slice)).unwrap().into()
     });
 }
 
@@ -116,7 +114,7 @@ fn steps_are_refused() {
     let new = |extents: [u32; 1]| Tensor::new(gpu(), extents, DType::F32).unwrap();
     let (parameter, velocity, gradient, other) = (&new([3]), &new([3]), &new([3]), &new([4]));
     let inputs = SgdInputs { parameter, velocity, gradient, learning_rate: &new([1]) };
-    let plan = SgdPlan::new(gpu(), &Sgd::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
+    let plan = SgdPlan::new(gpu(), &Sgd::default(), &inputs).unwrap();
     let mut recorder = Recorder::new(gpu());
     let mut message = |inputs| plan.step(&mut recorder, &inputs).unwrap_err().to_string();
     assert_eq!(message(SgdInputs { gradient: other, ..inputs }), "gradient is 4; the plan was made for 3");
@@ -127,7 +125,7 @@ fn steps_are_refused() {
     );
 
     let inputs = AdamInputs { parameter, mean: velocity, variance: &new([3]), gradient, rates: &new([3]) };
-    let plan = AdamPlan::new(gpu(), &Adam::default(), &inputs.map(|tensor| tensor.spec())).unwrap();
+    let plan = AdamPlan::new(gpu(), &Adam::default(), &inputs).unwrap();
     let mut message = |inputs| plan.step(&mut recorder, &inputs).unwrap_err().to_string();
     assert_eq!(message(AdamInputs { rates: other, ..inputs }), "rates is 4; the plan was made for 3");
     assert_eq!(message(AdamInputs { variance: inputs.mean, ..inputs }), "variance and mean overlap in their buffer");

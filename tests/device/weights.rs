@@ -1,7 +1,7 @@
 //! Parameters of layers from safetensors files.
 
 use half::{bf16, f16};
-use pliant::nn::{DeformConv2d, DeformConv2dGeometry, DeformConv2dSizes, Mask, Naming, Weights};
+use pliant::nn::{DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dSizes, Mask, Naming, Weights};
 use pliant::{DType, Error, Tensor};
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -29,7 +29,7 @@ const WEIGHT: &[usize] = &[8, 4, 3, 3];
 
 #[test]
 fn every_system_has_its_names() {
-    let two = DeformConv2d { mask: Mask::Sigmoid, ..DeformConv2d::default() };
+    let two = DeformConv2dLayer { mask: Mask::Sigmoid, ..DeformConv2dLayer::default() };
     type Row<'a> = (Naming<'a>, &'a [(&'a str, &'a [usize])], Mask);
     let table: [Row; 7] = [
         (
@@ -86,7 +86,7 @@ fn every_system_has_its_names() {
             [(DType::F32, Dtype::F32), (DType::F16, Dtype::F16), (DType::BF16, Dtype::BF16)][index % 3];
         let tensors: Vec<_> = tensors.iter().map(|(name, shape)| (*name, *shape, stored)).collect();
         let bytes = file(&tensors);
-        let layer = DeformConv2d { mask, ..two };
+        let layer = DeformConv2dLayer { mask, ..two };
         let weights = Weights::read(&bytes).unwrap();
         let parameters = weights.deform_conv2d(gpu(), &layer, "n", naming).unwrap();
         let read = parameters.named().into_iter().filter(|(_, tensor)| tensor.is_some()).count();
@@ -95,16 +95,17 @@ fn every_system_has_its_names() {
         assert_eq!(parameters.weight.dtype(), dtype);
         let shape = parameters.weight.shape();
         assert_eq!(weights.elements(tensors[0].0, shape).unwrap()[100], 100.0);
-        let shapes = parameters.map(Tensor::shape);
+        let parameters = parameters.map(Tensor::shape);
         let offset_input = (stack > 0).then(|| [1, 6, 5, 5].into());
-        let inputs = pliant::nn::DeformConv2dInputs { input: [1, 4, 5, 5].into(), offset_input, flow: None };
-        DeformConv2dGeometry::new(&layer, &inputs, &shapes).unwrap();
+        let inputs =
+            pliant::nn::DeformConv2dLayerInputs { input: [1, 4, 5, 5].into(), offset_input, flow: None, parameters };
+        DeformConv2dLayerGeometry::new(&layer, &inputs).unwrap();
     }
 }
 
 #[test]
 fn what_a_file_lacks_is_named() {
-    let layer = DeformConv2d { mask: Mask::Sigmoid, ..DeformConv2d::default() };
+    let layer = DeformConv2dLayer { mask: Mask::Sigmoid, ..DeformConv2dLayer::default() };
     type Tensors<'a> = &'a [(&'a str, &'a [usize], Dtype)];
     let table: [(Tensors, &str); 7] = [
         (&[("n.bias", &[8], Dtype::F32)], "the file has no tensor n.weight; it has n.bias"),
@@ -149,7 +150,7 @@ fn what_a_file_lacks_is_named() {
 #[test]
 fn no_file_does_harm() {
     let bytes = file(&[("n.weight", &[1, 1, 1, 1], Dtype::F32), ("n_offset.weight", &[3, 1, 1, 1], Dtype::F32)]);
-    let layer = DeformConv2d { mask: Mask::Sigmoid, offset_groups: u32::MAX, ..DeformConv2d::default() };
+    let layer = DeformConv2dLayer { mask: Mask::Sigmoid, offset_groups: u32::MAX, ..DeformConv2dLayer::default() };
     let read = |bytes: &[u8]| {
         let Ok(weights) = Weights::read(bytes) else { return };
         let _ = weights.shape("n.weight");

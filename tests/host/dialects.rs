@@ -3,6 +3,7 @@
 use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torchvision};
 use pliant::geometry::*;
 use pliant::reference;
+use pliant::*;
 use pliant::{Error, Result, Shape};
 
 /// Extents of which no two are alike; 2 groups, 3 offset groups.

@@ -2,8 +2,9 @@
 
 use crate::support::problem::uneven;
 use pliant::geometry::*;
-use pliant::nn::{Adam, AdamGeometry, AdamInputs, Sgd, SgdGeometry, SgdInputs};
-use pliant::{Error, Shape, Tensor};
+use pliant::geometry::{AdamGeometry, SgdGeometry};
+use pliant::*;
+use pliant::{Adam, AdamInputs, Error, Sgd, SgdInputs, Shape, Tensor};
 
 /// A legal deformable convolution in which every axis has another extent.
 fn legal() -> (DeformConv2d, DeformConv2dInputs<Shape>) {

@@ -4,6 +4,7 @@ use fastrand::Rng;
 use pliant::Shape;
 use pliant::geometry::*;
 use pliant::reference::{self, Reference};
+use pliant::*;
 
 use crate::support::problem::uneven;
 

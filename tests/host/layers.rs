@@ -9,11 +9,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shape", &["error"]),
     ("signature", &[]),
     ("geometry", &["error", "shape"]),
-    ("reference", &["error", "shape", "geometry"]),
+    ("reference", &["error", "shape", "geometry", "nn"]),
     ("gpu", &["error", "shape", "dtype", "geometry"]),
     ("kernels", &["error", "shape", "dtype", "geometry", "gpu"]),
     ("ops", &["error", "shape", "dtype", "geometry", "gpu", "kernels"]),
-    ("nn", &["error", "shape", "dtype", "signature", "geometry", "gpu", "ops"]),
+    ("nn", &["error", "shape", "dtype", "signature", "geometry", "gpu", "kernels", "ops"]),
     ("dialect", &["error", "shape", "dtype", "geometry", "gpu", "ops"]),
     ("onnx", &["error", "shape", "dtype", "signature", "geometry", "gpu", "ops", "dialect"]),
 ];

@@ -18,7 +18,7 @@ fn layers_begin_as_in_the_papers() {
         (Mask::Sigmoid, false, [54, 0], 1.0 / 6.0),
         (Mask::TwoSigmoid, true, [36, 18], 1.0 / 6.0),
     ] {
-        let layer = DeformConv2d { groups: 3, offset_groups: 3, mask, ..DeformConv2d::default() };
+        let layer = DeformConv2dLayer { groups: 3, offset_groups: 3, mask, ..DeformConv2dLayer::default() };
         let sizes = DeformConv2dSizes { out_channels: 300, split, offset_channels: Some(5), ..SIZES };
         let parameters = layer.initial(&sizes, || rng.f32()).unwrap();
         let (shape, weight) = &parameters.weight;
@@ -43,34 +43,34 @@ fn layers_begin_as_in_the_papers() {
 
 /// (batch 2, 6 channels, 5x4), 3x2 taps without padding: the output is 3x3.
 fn geometry(
-    layer: &DeformConv2d,
+    layer: &DeformConv2dLayer,
     sizes: &DeformConv2dSizes,
-    change: impl FnOnce(&mut DeformConv2dInputs<Shape>, &mut DeformConv2dParameters<Shape>),
-) -> pliant::Result<DeformConv2dGeometry> {
-    let mut parameters = layer.parameter_shapes(sizes)?;
-    let mut inputs = DeformConv2dInputs::from(Shape::from([2, 6, 5, 4]));
+    change: impl FnOnce(&mut DeformConv2dLayerInputs<Shape>, &mut DeformConv2dParameters<Shape>),
+) -> pliant::Result<DeformConv2dLayerGeometry> {
+    let mut inputs = DeformConv2dLayerInputs::new([2, 6, 5, 4].into(), layer.parameter_shapes(sizes)?);
+    let mut parameters = inputs.parameters;
     change(&mut inputs, &mut parameters);
-    DeformConv2dGeometry::new(layer, &inputs, &parameters)
+    DeformConv2dLayerGeometry::new(layer, &DeformConv2dLayerInputs { parameters, ..inputs })
 }
 
 #[test]
 fn what_does_not_fit_is_named_with_both_figures() {
-    let one = DeformConv2d { offset_groups: 2, ..DeformConv2d::default() };
-    let two = DeformConv2d { mask: Mask::Sigmoid, ..one };
+    let one = DeformConv2dLayer { offset_groups: 2, ..DeformConv2dLayer::default() };
+    let two = DeformConv2dLayer { mask: Mask::Sigmoid, ..one };
     let split = DeformConv2dSizes { split: true, ..SIZES };
-    let bounded = |offset_limit| geometry(&DeformConv2d { offset_limit, ..one }, &SIZES, |_, _| {});
-    type Change = fn(&mut DeformConv2dInputs<Shape>, &mut DeformConv2dParameters<Shape>);
-    let changed = |layer: &DeformConv2d, sizes, change: Change| geometry(layer, sizes, change);
+    let bounded = |offset_limit| geometry(&DeformConv2dLayer { offset_limit, ..one }, &SIZES, |_, _| {});
+    type Change = fn(&mut DeformConv2dLayerInputs<Shape>, &mut DeformConv2dParameters<Shape>);
+    let changed = |layer: &DeformConv2dLayer, sizes, change: Change| geometry(layer, sizes, change);
     let table = [
         (bounded(Some(0.0)), "offset_limit is 0; a number above 0 is needed"),
         (bounded(Some(f32::NAN)), "offset_limit is NaN; a number above 0 is needed"),
         (geometry(&one, &split, |_, _| {}), "split is true; a layer of version 1 has 0 masks to compute apart"),
         (
-            geometry(&DeformConv2d { groups: 4, ..one }, &SIZES, |_, _| {}),
+            geometry(&DeformConv2dLayer { groups: 4, ..one }, &SIZES, |_, _| {}),
             "groups is 4; it does not divide 6 input channels",
         ),
         (
-            geometry(&DeformConv2d { offset_groups: 0, ..one }, &SIZES, |_, _| {}),
+            geometry(&DeformConv2dLayer { offset_groups: 0, ..one }, &SIZES, |_, _| {}),
             "offset_groups is 0; at least 1 is needed",
         ),
         (
@@ -152,7 +152,7 @@ fn what_does_not_fit_is_named_with_both_figures() {
 
 #[test]
 fn sizes_beyond_any_tensor_are_refused() {
-    let layer = DeformConv2d { offset_groups: u32::MAX, mask: Mask::Sigmoid, ..DeformConv2d::default() };
+    let layer = DeformConv2dLayer { offset_groups: u32::MAX, mask: Mask::Sigmoid, ..DeformConv2dLayer::default() };
     let sizes = DeformConv2dSizes { channels: u32::MAX, kernel: [u32::MAX; 2], ..SIZES };
     assert!(matches!(layer.parameter_shapes(&sizes), Err(Error::Shape { .. })));
 }
@@ -166,37 +166,37 @@ fn gradients_by_differences() {
         (Mask::Sigmoid, false, Some(1.5), 2, Some(2)),
         (Mask::TwoSigmoid, true, None, 1, None),
     ] {
-        let layer = DeformConv2d {
+        let layer = DeformConv2dLayer {
             offset_groups: 2,
             padding: [1, 0, 0, 1],
             offset_limit: limit,
             mask,
-            ..DeformConv2d::default()
+            ..DeformConv2dLayer::default()
         };
         let sizes = DeformConv2dSizes { split, offset_channels, channels: 2, out_channels: 2, ..SIZES };
         let parameters = layer.parameter_shapes(&sizes).unwrap();
-        let inputs = DeformConv2dInputs {
+        let inputs = DeformConv2dLayerInputs {
             input: [1, 2, 4, 3].into(),
             offset_input: offset_channels.map(|channels| [1, channels, 4, 3].into()),
             flow: (flows > 0).then(|| [1, 2 * flows, 3, 3].into()),
+            parameters,
         };
-        let geometry = DeformConv2dGeometry::new(&layer, &inputs, &parameters).unwrap();
+        let geometry = DeformConv2dLayerGeometry::new(&layer, &inputs).unwrap();
         let mut drawn = |shape: &Shape| (0..shape.elements()).map(|_| rng.f64() - 0.5).collect::<Vec<_>>();
-        let (inputs, parameters) = (inputs.map(&mut drawn), parameters.map(&mut drawn));
+        let inputs = inputs.map(&mut drawn);
         let grad_output = drawn(&geometry.output_shape());
-        let loss = |inputs: &DeformConv2dInputs<Vec<f64>>, parameters: &DeformConv2dParameters<Vec<f64>>| {
-            let (inputs, parameters) = (inputs.map(|slice| &slice[..]), parameters.map(|slice| &slice[..]));
-            let output = reference::nn::deform_conv2d(&geometry, &inputs, &parameters).unwrap();
+        let loss = |inputs: &DeformConv2dLayerInputs<Vec<f64>>| {
+            let output = reference::deform_conv2d_layer(&geometry, &inputs.map(|slice| &slice[..])).unwrap();
             output.value.iter().zip(&grad_output).map(|(value, grad)| value * grad).sum::<f64>()
         };
-        let slices = (inputs.map(|slice| &slice[..]), parameters.map(|slice| &slice[..]));
-        let gradients = reference::nn::deform_conv2d_backward(&geometry, &slices.0, &slices.1, &grad_output).unwrap();
-        let named = inputs.named().into_iter().chain(parameters.named());
-        assert_eq!(gradients.named().count(), named.filter(|(_, slice)| slice.is_some()).count());
+        let slices = inputs.map(|slice| &slice[..]);
+        let gradients = reference::deform_conv2d_layer_backward(&geometry, &slices, &grad_output).unwrap();
+        assert_eq!(gradients.named().count(), inputs.named().filter(|(_, slice)| slice.is_some()).count());
         for (name, Reference { value, .. }) in gradients.named() {
             for (index, gradient) in value.iter().enumerate() {
                 let moved = |step: f64| {
-                    let (mut inputs, mut parameters) = (inputs.clone(), parameters.clone());
+                    let mut inputs = inputs.clone();
+                    let parameters = &mut inputs.parameters;
                     let slice = match name {
                         "grad_input" => &mut inputs.input,
                         "grad_offset_input" => inputs.offset_input.as_mut().unwrap(),
@@ -210,7 +210,7 @@ fn gradients_by_differences() {
                         name => panic!("{name}"),
                     };
                     slice[index] += step;
-                    loss(&inputs, &parameters)
+                    loss(&inputs)
                 };
                 let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6;
                 let off = (gradient - difference).abs();

@@ -3,8 +3,10 @@
 use approx::assert_abs_diff_eq;
 use pliant::Shape;
 use pliant::geometry::*;
-use pliant::nn::{Adam, AdamGeometry, AdamInputs, Sgd, SgdGeometry, SgdInputs};
+use pliant::geometry::{AdamGeometry, SgdGeometry};
 use pliant::reference;
+use pliant::*;
+use pliant::{Adam, AdamInputs, Sgd, SgdInputs};
 
 #[test]
 fn matmul_by_hand() {
@@ -210,7 +212,7 @@ fn descent_by_hand() {
             gradient: &[gradient],
             learning_rate: &[learning_rate],
         };
-        let [next, moved] = reference::nn::sgd(&geometry, &inputs).unwrap();
+        let [next, moved] = reference::sgd(&geometry, &inputs).unwrap();
         (parameter, velocity) = (next.value, moved.value);
         assert_eq!([parameter[0], velocity[0]], expected);
     }
@@ -229,7 +231,7 @@ fn adam_by_hand() {
             gradient: &[gradient],
             rates: &op.rates(step, 0.5).map(f64::from),
         };
-        reference::nn::adam(&geometry, &inputs).unwrap().map(|reference| reference.value[0])
+        reference::adam(&geometry, &inputs).unwrap().map(|reference| reference.value[0])
     };
     // The corrections undo that mean and variance began at 0: the first step goes by gradient / (|gradient| + 1).
     let first = step([8.0, 0.0, 0.0], 3.0, 0);
@@ -258,7 +260,7 @@ fn training_as_in_torch() {
     let (mut parameter, mut velocity) = (vec![1.0, -3.0], vec![0.0; 2]);
     for gradient in &gradients {
         let inputs = SgdInputs { parameter: &parameter[..], velocity: &velocity, gradient, learning_rate: &[0.125] };
-        [parameter, velocity] = reference::nn::sgd(&geometry, &inputs).unwrap().map(|reference| reference.value);
+        [parameter, velocity] = reference::sgd(&geometry, &inputs).unwrap().map(|reference| reference.value);
     }
     close(&parameter, &[0.842193603515625, -2.217926025390625]);
 
@@ -271,7 +273,7 @@ fn training_as_in_torch() {
         let rates = op.rates(step as u32, 0.125).map(f64::from);
         let inputs =
             AdamInputs { parameter: &parameter[..], mean: &mean, variance: &variance, gradient, rates: &rates };
-        [parameter, mean, variance] = reference::nn::adam(&geometry, &inputs).unwrap().map(|reference| reference.value);
+        [parameter, mean, variance] = reference::adam(&geometry, &inputs).unwrap().map(|reference| reference.value);
     }
     close(&parameter, &[0.7379607227515953, -2.576840382568596]);
 

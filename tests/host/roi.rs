@@ -3,6 +3,7 @@
 use approx::assert_abs_diff_eq;
 use pliant::dialect::{mmcv, openvino, torchvision};
 use pliant::geometry::*;
+use pliant::*;
 use pliant::{Error, Shape, reference};
 
 /// (0, 0) counts 0, each column 1 more and each row 10 more.

@@ -8,6 +8,7 @@ use pliant::dialect::AutoPad;
 use pliant::geometry::*;
 use pliant::nn;
 use pliant::reference::Reference;
+use pliant::*;
 use pliant::{DType, DeformConv2dPlan, Error, Shape, Strategy, TensorSpec};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -372,7 +373,6 @@ impl<'a> File<'a> {
             pack if pack.starts_with("v2") => nn::Mask::Sigmoid,
             pack => return Err(format!("the pack {pack} is not known").into()),
         };
-        let inputs = nn::DeformConv2dInputs::from(self.need("input")?);
         let parameters = nn::DeformConv2dParameters {
             weight: self.need("weight")?,
             offset_weight: self.need("offset_conv.weight")?,
@@ -391,11 +391,12 @@ impl<'a> File<'a> {
             edge_derivative: self.edge_derivative()?.unwrap_or_default(),
             offset_layout: OffsetLayout::Separate,
         };
-        let given = self.given_offsets(&expected, &inputs, &parameters, mask)?;
+        let inputs = nn::DeformConv2dLayerInputs::new(self.need("input")?, parameters);
+        let given = self.given_offsets(&expected, &inputs, mask)?;
         let through = stated.deform_conv2d(self.attribute("dialect")?, &given);
         let DeformConv2d { stride, padding, dilation, groups, offset_groups, border, edge_derivative, .. } =
             self.entered(through, expected)?;
-        let layer = nn::DeformConv2d {
+        let layer = nn::DeformConv2dLayer {
             stride,
             padding,
             dilation,
@@ -406,26 +407,25 @@ impl<'a> File<'a> {
             mask,
             offset_limit: None,
         };
-        Ok(Problem::Layer(layer, inputs, parameters))
+        Ok(Problem::Layer(layer, inputs))
     }
 
     /// The shapes of a layer's convolution.
     fn given_offsets(
         &self,
         op: &DeformConv2d,
-        inputs: &nn::DeformConv2dInputs<Array>,
-        parameters: &nn::DeformConv2dParameters<Array>,
+        inputs: &nn::DeformConv2dLayerInputs<Array>,
         mask: nn::Mask,
     ) -> Result<DeformConv2dInputs<Shape>, Failure> {
         let DeformConv2d { stride, padding, dilation, .. } = *op;
-        let (input, weight) = (inputs.input.shape, parameters.weight.shape);
+        let (input, weight) = (inputs.input.shape, inputs.parameters.weight.shape);
         let [_, _, kernel @ ..] = <[u32; 4]>::try_from(weight.extents())?;
         let windows = Im2colGeometry::new(&Im2col { kernel, stride, padding, dilation }, input)?;
         let [height, width] = windows.out_extents();
         let points = op.offset_groups * windows.taps();
         let planes = |channels| [input.extents()[0], channels, height, width].into();
         let mask = (mask != nn::Mask::None).then(|| planes(points));
-        let bias = parameters.bias.as_ref().map(|bias| bias.shape);
+        let bias = inputs.parameters.bias.as_ref().map(|bias| bias.shape);
         Ok(DeformConv2dInputs { input, offset: planes(2 * points), mask, weight, bias })
     }
 

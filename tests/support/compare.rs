@@ -30,7 +30,7 @@ impl Expected {
         let (digits, least, largest) = match dtype {
             DType::F32 => return self,
             DType::F16 => (10, -24, f64::from(f16::MAX)),
-            DType::BF16 => (7, -133, f64::from(bf16::MAX)),
+            _ => (7, -133, f64::from(bf16::MAX)),
         };
         for (value, tolerance) in self.value.iter_mut().zip(&mut self.tolerance) {
             let exponent = (value.abs().log2().floor().clamp(-1e4, 1e4) as i32 - digits).max(least);

@@ -1,11 +1,10 @@
 //! The front doors of `pliant::dialect`, by the names under which conformance cases come.
 
 use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torchvision};
-use pliant::geometry::{
+use pliant::{
     Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformPsRoiPool, DeformPsRoiPoolInputs, DeformRoiPool,
-    DeformRoiPoolInputs, RoiAlign, RoiAlignInputs, RoiChannels,
+    DeformRoiPoolInputs, Error, RoiAlign, RoiAlignInputs, RoiChannels, Shape,
 };
-use pliant::{Error, Shape};
 
 /// What a case says of its convolution.
 pub(crate) struct Attributes {

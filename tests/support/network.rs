@@ -1,11 +1,11 @@
 //! The network of the example `train` by definition, put together of the reference's ops.
 
-use pliant::geometry::{
-    Conv2d, Conv2dGeometry, Conv2dInputs, CrossEntropy, CrossEntropyGeometry, CrossEntropyInputs, GlobalAveragePool,
-    GlobalAveragePoolGeometry, Unary, UnaryGeometry,
+use pliant::geometry::{Conv2dGeometry, CrossEntropyGeometry, GlobalAveragePoolGeometry, UnaryGeometry};
+use pliant::nn::{
+    DeformConv2dLayerGeometry, DeformConv2dLayerGradients, DeformConv2dLayerInputs, DeformConv2dParameters,
 };
-use pliant::nn::{DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformConv2dParameters};
 use pliant::reference;
+use pliant::{Conv2d, Conv2dInputs, CrossEntropy, CrossEntropyInputs, GlobalAveragePool, Unary};
 
 use crate::network::{Design, Layer};
 
@@ -14,7 +14,7 @@ enum Convolution<'a> {
     /// Weight and bias.
     Plain(Conv2dGeometry, &'a [f64], Option<&'a [f64]>),
     /// Weight, and weight and bias of what gives offsets and masks.
-    Deformable(Box<DeformConv2dGeometry>, [&'a [f64]; 3]),
+    Deformable(Box<DeformConv2dLayerGeometry>, [&'a [f64]; 3]),
 }
 
 impl<'a> Convolution<'a> {
@@ -33,7 +33,8 @@ impl<'a> Convolution<'a> {
             mask_weight: None,
             mask_bias: None,
         };
-        let geometry = DeformConv2dGeometry::new(&layer.deform_conv2d(), &input.into(), &shapes).unwrap();
+        let inputs = DeformConv2dLayerInputs::new(input, shapes);
+        let geometry = DeformConv2dLayerGeometry::new(&layer.deform_conv2d(), &inputs).unwrap();
         Self::Deformable(Box::new(geometry), [next(), next(), next()])
     }
 
@@ -43,8 +44,8 @@ impl<'a> Convolution<'a> {
                 reference::conv2d(geometry, &Conv2dInputs { input, weight: *weight, bias: *bias }).unwrap().value
             }
             Self::Deformable(geometry, parameters) => {
-                let inputs = DeformConv2dInputs::from(input);
-                reference::nn::deform_conv2d(geometry, &inputs, &learned(parameters)).unwrap().value
+                let inputs = DeformConv2dLayerInputs::new(input, learned(parameters));
+                reference::deform_conv2d_layer(geometry, &inputs).unwrap().value
             }
         }
     }
@@ -58,11 +59,9 @@ impl<'a> Convolution<'a> {
                 vec![gradients.input, gradients.weight, gradients.bias]
             }
             Self::Deformable(geometry, parameters) => {
-                let inputs = DeformConv2dInputs::from(input);
-                let gradients =
-                    reference::nn::deform_conv2d_backward(geometry, &inputs, &learned(parameters), grad_output)
-                        .unwrap();
-                let DeformConv2dGradients { input, weight, offset_weight, offset_bias, .. } = gradients;
+                let inputs = DeformConv2dLayerInputs::new(input, learned(parameters));
+                let gradients = reference::deform_conv2d_layer_backward(geometry, &inputs, grad_output).unwrap();
+                let DeformConv2dLayerGradients { input, weight, offset_weight, offset_bias, .. } = gradients;
                 vec![input, weight, offset_weight, offset_bias]
             }
         };

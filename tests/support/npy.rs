@@ -46,7 +46,7 @@ impl Array {
             DType::F32 => Elements::F32(tensor.download()?.await?),
             DType::F16 => Elements::F16(tensor.download()?.await?),
             // NumPy has no bf16.
-            DType::BF16 => {
+            _ => {
                 let elements: Vec<half::bf16> = tensor.download()?.await?;
                 Elements::F32(elements.into_iter().map(half::bf16::to_f32).collect())
             }

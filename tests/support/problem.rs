@@ -1,14 +1,13 @@
 //! A problem of any op with its inputs on the host, to be given to any implementation.
 
 use half::{bf16, f16};
-use pliant::geometry::*;
-use pliant::nn;
-use pliant::reference::{self, Reference};
+use pliant::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
+use pliant::op::{Differentiable, Kernels, Members, Of, Op};
+use pliant::reference::{Defined, Reference};
 use pliant::{
-    BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan, DType, DeformConv2dPlan,
-    DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, Error, GlobalAveragePoolPlan, Gpu,
-    Im2colPlan, MatmulPlan, Recorder, Result, RoiAlignPlan, Shape, SplitPlan, Strategy, Tensor, TensorSpec, UnaryPlan,
-    wgpu,
+    Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
+    DeformConv2dInputs, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error, GlobalAveragePool, Gpu,
+    Im2col, Matmul, Plan, Recorder, Result, RoiAlign, Shape, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -39,7 +38,7 @@ impl Array {
         match dtype {
             DType::F32 => Tensor::upload(gpu, self.shape, &self.elements),
             DType::F16 => Tensor::upload(gpu, self.shape, &rounded(self, f16::from_f32)),
-            DType::BF16 => Tensor::upload(gpu, self.shape, &rounded(self, bf16::from_f32)),
+            _ => Tensor::upload(gpu, self.shape, &rounded(self, bf16::from_f32)),
         }
     }
 
@@ -48,7 +47,7 @@ impl Array {
         Self::from_fn(self.shape, |index| match dtype {
             DType::F32 => self.elements[index],
             DType::F16 => f16::from_f32(self.elements[index]).to_f32(),
-            DType::BF16 => bf16::from_f32(self.elements[index]).to_f32(),
+            _ => bf16::from_f32(self.elements[index]).to_f32(),
         })
     }
 }
@@ -106,6 +105,18 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
+    /// How an input of that name is stored, the `index`th of an op.
+    fn of(self, name: &str, index: usize) -> DType {
+        match name {
+            "offset" | "positions" | "offset_input" | "offset_weight" | "offset_bias" => self.offset,
+            "mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
+            "weight" | "bias" | "b" | "scale" | "shift" | "labels" => self.weight,
+            // Every second tensor of a list.
+            _ if index % 2 == 1 => self.weight,
+            _ => self.data,
+        }
+    }
+
     pub(crate) const F32: Self = Self::new(DType::F32, DType::F32);
 
     /// The mask as the offset, the weight as the input.
@@ -126,28 +137,170 @@ pub(crate) fn uneven() -> DeformConv2d {
     }
 }
 
-/// An op with its inputs.
-#[allow(clippy::large_enum_variant, reason = "few are held at once")]
-#[derive(Debug, Clone)]
-pub(crate) enum Problem {
-    BilinearSample(BilinearSample, BilinearSampleInputs<Array>),
-    Im2col(Im2col, Array),
-    DeformIm2col(DeformIm2col, DeformIm2colInputs<Array>),
-    Matmul(Matmul, MatmulInputs<Array>),
-    Conv2d(Conv2d, Conv2dInputs<Array>),
-    DeformConv2d(DeformConv2d, DeformConv2dInputs<Array>),
-    Unary(Unary, Array),
-    Binary(Binary, BinaryInputs<Array>),
-    Concat(Concat, Vec<Array>),
-    /// Its outputs, one behind another.
-    Split(Split, Array),
-    GlobalAveragePool(GlobalAveragePool, Array),
-    BatchNorm(BatchNorm, BatchNormInputs<Array>),
-    CrossEntropy(CrossEntropy, CrossEntropyInputs<Array>),
-    Layer(nn::DeformConv2d, nn::DeformConv2dInputs<Array>, nn::DeformConv2dParameters<Array>),
-    RoiAlign(RoiAlign, RoiAlignInputs<Array>),
-    DeformRoiPool(DeformRoiPool, DeformRoiPoolInputs<Array>),
-    DeformPsRoiPool(DeformPsRoiPool, DeformPsRoiPoolInputs<Array>),
+/// What tests need of an op beside what all ops have.
+trait Tested: Kernels + Defined {
+    fn bound(gpu: &Gpu, op: &Self, inputs: &Of<Self::Inputs, Tensor>, _: Option<Strategy>) -> Result<Plan<Self>> {
+        Plan::new::<Tensor>(gpu, op, inputs)
+    }
+
+    /// The output in another way than by the plan's `forward_into`.
+    fn first(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &Of<Self::Inputs, Tensor>,
+    ) -> Result<Of<Self::Outputs, Tensor>> {
+        plan.forward::<Tensor>(recorder, inputs)
+    }
+}
+
+/// The gradients in another way than by the plan's `backward_into`.
+trait TestedBackward: Tested + Differentiable {
+    fn first_gradients(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &Of<Self::Inputs, Tensor>,
+        grad_output: &Of<Self::Outputs, Tensor>,
+    ) -> Result<Of<Self::Gradients, Tensor>> {
+        plan.backward::<Tensor, Tensor>(recorder, inputs, grad_output)
+    }
+
+    /// Destinations for some of the gradients that there are, in order; `None` where the only one has none.
+    fn destinations<'a>(
+        gradients: &Of<Self::Gradients, Tensor>,
+        mut destinations: impl Iterator<Item = Option<Destination<'a>>>,
+    ) -> Option<Of<Self::Gradients, Destination<'a>>> {
+        let named = Self::Gradients::named(gradients);
+        let mut all = named.map(|(_, gradient)| gradient.and_then(|_| destinations.next().flatten()));
+        Self::Gradients::build(|_| all.next().flatten()).ok()
+    }
+}
+
+impl TestedBackward for Concat {
+    fn destinations<'a>(
+        _: &Vec<Option<Tensor>>,
+        destinations: impl Iterator<Item = Option<Destination<'a>>>,
+    ) -> Option<Vec<Option<Destination<'a>>>> {
+        Some(destinations.collect())
+    }
+}
+
+/// With the weight packed beforehand.
+macro_rules! convolution {
+    ($op:ident, $inputs:ident { $($other:ident),+ }) => {
+        impl Tested for $op {
+            fn bound(
+                gpu: &Gpu,
+                op: &Self,
+                inputs: &$inputs<Tensor>,
+                strategy: Option<Strategy>,
+            ) -> Result<Plan<Self>> {
+                Plan::with_strategy(gpu, op, inputs, strategy)
+            }
+
+            fn first(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &$inputs<Tensor>) -> Result<Tensor> {
+                let weight = plan.pack_weight(recorder, &inputs.weight)?;
+                let $inputs { $($other,)+ .. } = inputs.map(Argument::from);
+                plan.forward(recorder, &$inputs { weight: Argument::from(&weight), $($other),+ })
+            }
+        }
+    };
+}
+
+convolution!(Conv2d, Conv2dInputs { input, bias });
+convolution!(DeformConv2d, DeformConv2dInputs { input, offset, mask, bias });
+
+/// With the offsets and masks in tensors; else they are in workspace.
+impl Tested for DeformConv2dLayer {
+    fn first(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &Of<Self::Inputs, Tensor>) -> Result<Tensor> {
+        plan.forward_with(recorder, inputs, &plan.new_field(recorder.gpu())?)
+    }
+}
+
+impl TestedBackward for DeformConv2dLayer {
+    fn first_gradients(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &Of<Self::Inputs, Tensor>,
+        grad_output: &Tensor,
+    ) -> Result<Of<Self::Gradients, Tensor>> {
+        let field = plan.new_field(recorder.gpu())?;
+        plan.forward_with(recorder, inputs, &field)?;
+        plan.backward_with(recorder, inputs, &field, grad_output)
+    }
+}
+
+macro_rules! problems {
+    (
+        with gradients: { $($name:ident($op:ty),)+ }
+        without gradients: { $($plain:ident($plain_op:ty),)+ }
+        tested as any: $($tested:ty),+;
+        differentiated as any: $($differentiated:ty),+;
+    ) => {
+        /// An op with its inputs.
+        #[allow(clippy::large_enum_variant, reason = "few are held at once")]
+        #[derive(Debug, Clone)]
+        pub(crate) enum Problem {
+            $($name($op, Of<<$op as Op>::Inputs, Array>),)+
+            $($plain($plain_op, Of<<$plain_op as Op>::Inputs, Array>),)+
+        }
+
+        /// What is to be done with a problem of any op.
+        macro_rules! each {
+            ($problem:expr, |$of:ident, $inputs:ident| $body:expr) => {
+                match $problem {
+                    $(Problem::$name($of, $inputs) => $body,)+
+                    $(Problem::$plain($of, $inputs) => $body,)+
+                }
+            };
+            ($problem:expr, |$of:ident, $inputs:ident| $body:expr, without gradients: $without:expr) => {
+                match $problem {
+                    $(Problem::$name($of, $inputs) => $body,)+
+                    $(Problem::$plain(..) => $without,)+
+                }
+            };
+            ($problem:expr => |$of:ident, $inputs:ident| $body:expr) => {
+                match $problem {
+                    $(Problem::$name($of, $inputs) => Problem::$name($of.clone(), $body),)+
+                    $(Problem::$plain($of, $inputs) => Problem::$plain($of.clone(), $body),)+
+                }
+            };
+        }
+
+        $(impl Tested for $tested {})+
+        $(impl TestedBackward for $differentiated {})+
+    };
+}
+
+problems! {
+    with gradients: {
+    BatchNorm(BatchNorm),
+    BilinearSample(BilinearSample),
+    Binary(Binary),
+    Concat(Concat),
+    Conv2d(Conv2d),
+    CrossEntropy(CrossEntropy),
+    DeformConv2d(DeformConv2d),
+    DeformPsRoiPool(DeformPsRoiPool),
+    DeformRoiPool(DeformRoiPool),
+    GlobalAveragePool(GlobalAveragePool),
+    Layer(DeformConv2dLayer),
+    Matmul(Matmul),
+    PoolLayer(DeformRoiPoolLayer),
+    RoiAlign(RoiAlign),
+    // Its outputs, one behind another.
+    Split(Split),
+    Unary(Unary),
+    }
+    without gradients: {
+    DeformIm2col(DeformIm2col),
+    Im2col(Im2col),
+    }
+    tested as any:
+        BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        GlobalAveragePool, Im2col, Matmul, RoiAlign, Split, Unary;
+    differentiated as any:
+        BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        GlobalAveragePool, Matmul, RoiAlign, Split, Unary;
 }
 
 /// Elements in front of and behind an output that nobody may write.
@@ -157,297 +310,32 @@ const POISON: u32 = 0x7fc0_dead;
 impl Problem {
     /// What it is by definition, or why it is none.
     pub(crate) fn reference(&self) -> Result<Reference> {
-        fn shape(array: &Array) -> Shape {
-            array.shape
-        }
-        fn slice(array: &Array) -> &[f32] {
-            &array.elements
-        }
-        match self {
-            Self::BilinearSample(op, inputs) => {
-                reference::bilinear_sample(&BilinearSampleGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::Im2col(op, input) => reference::im2col(&Im2colGeometry::new(op, input.shape)?, &input.elements),
-            Self::DeformIm2col(op, inputs) => {
-                reference::deform_im2col(&DeformIm2colGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::Matmul(op, inputs) => {
-                reference::matmul(&MatmulGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::Conv2d(op, inputs) => {
-                reference::conv2d(&Conv2dGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::DeformConv2d(op, inputs) => {
-                reference::deform_conv2d(&DeformConv2dGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::Unary(op, input) => reference::unary(&UnaryGeometry::new(op, input.shape)?, &input.elements),
-            Self::Binary(op, inputs) => {
-                reference::binary(&BinaryGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::Concat(op, inputs) => {
-                let shapes: Vec<_> = inputs.iter().map(shape).collect();
-                let slices: Vec<_> = inputs.iter().map(slice).collect();
-                reference::concat(&ConcatGeometry::new(op, &shapes)?, &slices)
-            }
-            Self::Split(op, input) => {
-                let outputs = reference::split(&SplitGeometry::new(op, input.shape)?, &input.elements)?;
-                Ok(Reference {
-                    value: outputs.iter().flat_map(|output| &output.value).copied().collect(),
-                    magnitude: outputs.iter().flat_map(|output| &output.magnitude).copied().collect(),
-                    terms: 1,
-                })
-            }
-            Self::GlobalAveragePool(op, input) => {
-                reference::global_average_pool(&GlobalAveragePoolGeometry::new(op, input.shape)?, &input.elements)
-            }
-            Self::BatchNorm(op, inputs) => {
-                reference::batch_norm(&BatchNormGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::CrossEntropy(op, inputs) => {
-                reference::cross_entropy(&CrossEntropyGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::Layer(layer, inputs, parameters) => {
-                let geometry = nn::DeformConv2dGeometry::new(layer, &inputs.map(shape), &parameters.map(shape))?;
-                reference::nn::deform_conv2d(&geometry, &inputs.map(slice), &parameters.map(slice))
-            }
-            Self::RoiAlign(op, inputs) => {
-                reference::roi_align(&RoiAlignGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::DeformRoiPool(op, inputs) => {
-                reference::deform_roi_pool(&DeformRoiPoolGeometry::new(op, &inputs.map(shape))?, &inputs.map(slice))
-            }
-            Self::DeformPsRoiPool(op, inputs) => reference::deform_ps_roi_pool(
-                &DeformPsRoiPoolGeometry::new(op, &inputs.map(shape))?,
-                &inputs.map(slice),
-            ),
-        }
+        each!(self, |op, inputs| reference_of(op, inputs))
     }
 
-    /// The gradients that there are by definition, by the names of the inputs, of the sum of `output * grad_output`.
+    /// The gradients that there are by definition, by the names of the inputs, of a loss whose gradient by the output is `grad_output`.
     pub(crate) fn gradients(&self, grad_output: &Array) -> Result<Vec<(&'static str, Reference)>> {
-        fn shape(array: &Array) -> Shape {
-            array.shape
-        }
-        fn slice(array: &Array) -> &[f32] {
-            &array.elements
-        }
-        macro_rules! named {
-            ($gradients:expr) => {
-                $gradients?.named().map(|(name, gradient)| (name, gradient.clone())).collect()
-            };
-        }
-        let grad_output = &grad_output.elements;
-        Ok(match self {
-            Self::BilinearSample(op, inputs) => {
-                let geometry = BilinearSampleGeometry::new(op, &inputs.map(shape))?;
-                named!(reference::bilinear_sample_backward(&geometry, &inputs.map(slice), grad_output))
-            }
-            Self::Conv2d(op, inputs) => {
-                let geometry = Conv2dGeometry::new(op, &inputs.map(shape))?;
-                named!(reference::conv2d_backward(&geometry, &inputs.map(slice), grad_output))
-            }
-            Self::DeformConv2d(op, inputs) => {
-                let geometry = DeformConv2dGeometry::new(op, &inputs.map(shape))?;
-                named!(reference::deform_conv2d_backward(&geometry, &inputs.map(slice), grad_output))
-            }
-            Self::Matmul(op, inputs) => {
-                let geometry = MatmulGeometry::new(op, &inputs.map(shape))?;
-                named!(reference::matmul_backward(&geometry, &inputs.map(slice), grad_output))
-            }
-            Self::Unary(op, input) => {
-                let geometry = UnaryGeometry::new(op, input.shape)?;
-                vec![("grad_input", reference::unary_backward(&geometry, &input.elements, grad_output)?)]
-            }
-            Self::Binary(op, inputs) => {
-                let geometry = BinaryGeometry::new(op, &inputs.map(shape))?;
-                named!(reference::binary_backward(&geometry, &inputs.map(slice), grad_output))
-            }
-            Self::Concat(op, inputs) => {
-                let geometry = ConcatGeometry::new(op, &inputs.iter().map(shape).collect::<Vec<_>>())?;
-                let gradients = reference::concat_backward(&geometry, grad_output)?;
-                gradients.into_iter().map(|gradient| ("grad_input", gradient)).collect()
-            }
-            Self::Split(op, input) => {
-                let geometry = SplitGeometry::new(op, input.shape)?;
-                let grad_outputs = cut(grad_output, &geometry.output_shapes());
-                vec![("grad_input", reference::split_backward(&geometry, &grad_outputs)?)]
-            }
-            Self::GlobalAveragePool(op, input) => {
-                let geometry = GlobalAveragePoolGeometry::new(op, input.shape)?;
-                vec![("grad_input", reference::global_average_pool_backward(&geometry, grad_output)?)]
-            }
-            Self::BatchNorm(op, inputs) => {
-                let geometry = BatchNormGeometry::new(op, &inputs.map(shape))?;
-                named!(reference::batch_norm_backward(&geometry, &inputs.map(slice), grad_output))
-            }
-            Self::CrossEntropy(op, inputs) => {
-                let geometry = CrossEntropyGeometry::new(op, &inputs.map(shape))?;
-                let gradient = reference::cross_entropy_backward(&geometry, &inputs.map(slice), grad_output)?;
-                vec![("grad_logits", gradient)]
-            }
-            Self::Layer(layer, inputs, parameters) => {
-                let geometry = nn::DeformConv2dGeometry::new(layer, &inputs.map(shape), &parameters.map(shape))?;
-                let (inputs, parameters) = (inputs.map(slice), parameters.map(slice));
-                named!(reference::nn::deform_conv2d_backward(&geometry, &inputs, &parameters, grad_output))
-            }
-            Self::RoiAlign(op, inputs) => {
-                let geometry = RoiAlignGeometry::new(op, &inputs.map(shape))?;
-                named!(reference::roi_align_backward(&geometry, &inputs.map(slice), grad_output))
-            }
-            Self::DeformRoiPool(op, inputs) => {
-                let geometry = DeformRoiPoolGeometry::new(op, &inputs.map(shape))?;
-                named!(reference::deform_roi_pool_backward(&geometry, &inputs.map(slice), grad_output))
-            }
-            Self::DeformPsRoiPool(op, inputs) => {
-                let geometry = DeformPsRoiPoolGeometry::new(op, &inputs.map(shape))?;
-                named!(reference::deform_ps_roi_pool_backward(&geometry, &inputs.map(slice), grad_output))
-            }
-            Self::Im2col(..) | Self::DeformIm2col(..) => Vec::new(),
-        })
+        each!(self, |op, inputs| gradients_of(op, inputs, grad_output))
     }
 
-    /// Every input, by name.
-    pub(crate) fn arrays_mut(&mut self) -> Vec<(&'static str, &mut Array)> {
-        let mut arrays: Vec<(&'static str, Option<&mut Array>)> = match self {
-            Self::Im2col(_, input)
-            | Self::Unary(_, input)
-            | Self::Split(_, input)
-            | Self::GlobalAveragePool(_, input) => vec![("input", Some(input))],
-            Self::BilinearSample(_, i) => vec![("input", Some(&mut i.input)), ("positions", Some(&mut i.positions))],
-            Self::DeformIm2col(_, i) => {
-                vec![("input", Some(&mut i.input)), ("offset", Some(&mut i.offset)), ("mask", i.mask.as_mut())]
-            }
-            Self::Matmul(_, i) => vec![("a", Some(&mut i.a)), ("b", Some(&mut i.b))],
-            Self::Conv2d(_, i) => {
-                vec![("input", Some(&mut i.input)), ("weight", Some(&mut i.weight)), ("bias", i.bias.as_mut())]
-            }
-            Self::DeformConv2d(_, i) => vec![
-                ("input", Some(&mut i.input)),
-                ("offset", Some(&mut i.offset)),
-                ("weight", Some(&mut i.weight)),
-                ("mask", i.mask.as_mut()),
-                ("bias", i.bias.as_mut()),
-            ],
-            Self::Binary(_, i) => vec![("a", Some(&mut i.a)), ("b", Some(&mut i.b))],
-            Self::Concat(_, inputs) => inputs.iter_mut().map(|input| ("input", Some(input))).collect(),
-            Self::BatchNorm(_, i) => {
-                vec![("input", Some(&mut i.input)), ("scale", Some(&mut i.scale)), ("shift", Some(&mut i.shift))]
-            }
-            Self::CrossEntropy(_, i) => vec![("logits", Some(&mut i.logits)), ("labels", Some(&mut i.labels))],
-            Self::Layer(_, i, p) => vec![
-                ("input", Some(&mut i.input)),
-                ("offset_input", i.offset_input.as_mut()),
-                ("flow", i.flow.as_mut()),
-                ("weight", Some(&mut p.weight)),
-                ("offset_weight", Some(&mut p.offset_weight)),
-                ("bias", p.bias.as_mut()),
-                ("offset_bias", p.offset_bias.as_mut()),
-                ("mask_weight", p.mask_weight.as_mut()),
-                ("mask_bias", p.mask_bias.as_mut()),
-            ],
-            Self::RoiAlign(_, i) => vec![("input", Some(&mut i.input)), ("rois", Some(&mut i.rois))],
-            Self::DeformRoiPool(_, i) => {
-                vec![("input", Some(&mut i.input)), ("rois", Some(&mut i.rois)), ("offset", i.offset.as_mut())]
-            }
-            Self::DeformPsRoiPool(_, i) => {
-                vec![("input", Some(&mut i.input)), ("rois", Some(&mut i.rois)), ("offset", i.offset.as_mut())]
-            }
-        };
-        arrays.drain(..).filter_map(|(name, array)| Some((name, array?))).collect()
+    /// Changes every input, by name.
+    pub(crate) fn change(&mut self, mut change: impl FnMut(&'static str, &mut Array)) {
+        *self = each!(&*self => |op, inputs| changed(op, inputs, &mut change));
+    }
+
+    /// The inputs that there are.
+    pub(crate) fn arrays(&self) -> usize {
+        each!(self, |op, inputs| count(op, inputs))
     }
 
     /// Op and shapes, without the elements.
     pub(crate) fn describe(&self) -> String {
-        fn shape(array: &Array) -> Shape {
-            array.shape
-        }
-        match self {
-            Self::BilinearSample(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::Im2col(op, input) => format!("{op:?} {:?}", input.shape),
-            Self::DeformIm2col(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::Matmul(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::Conv2d(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::DeformConv2d(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::Unary(op, input) => format!("{op:?} {:?}", input.shape),
-            Self::Binary(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::Concat(op, inputs) => format!("{op:?} {:?}", inputs.iter().map(shape).collect::<Vec<_>>()),
-            Self::Split(op, input) => format!("{op:?} {:?}", input.shape),
-            Self::GlobalAveragePool(op, input) => format!("{op:?} {:?}", input.shape),
-            Self::BatchNorm(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::CrossEntropy(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::Layer(layer, inputs, parameters) => {
-                format!("{layer:?} {:?} {:?}", inputs.map(shape), parameters.map(shape))
-            }
-            Self::RoiAlign(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::DeformRoiPool(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-            Self::DeformPsRoiPool(op, inputs) => format!("{op:?} {:?}", inputs.map(shape)),
-        }
+        each!(self, |op, inputs| description(op, inputs))
     }
 
     /// The problem with its inputs rounded as they are when stored so.
     pub(crate) fn stored(&self, storage: Storage) -> Self {
-        let Storage { data, offset, mask, weight } = storage;
-        match self {
-            Self::BilinearSample(op, i) => {
-                let (input, positions) = (i.input.stored(data), i.positions.stored(offset));
-                Self::BilinearSample(*op, BilinearSampleInputs { input, positions })
-            }
-            Self::Im2col(op, input) => Self::Im2col(*op, input.stored(data)),
-            Self::DeformIm2col(op, i) => {
-                let mask = i.mask.as_ref().map(|array| array.stored(mask));
-                let (input, offset) = (i.input.stored(data), i.offset.stored(offset));
-                Self::DeformIm2col(*op, DeformIm2colInputs { input, offset, mask })
-            }
-            Self::Matmul(op, i) => Self::Matmul(*op, MatmulInputs { a: i.a.stored(data), b: i.b.stored(weight) }),
-            Self::Conv2d(op, i) => {
-                let bias = i.bias.as_ref().map(|bias| bias.stored(weight));
-                let (input, weight) = (i.input.stored(data), i.weight.stored(weight));
-                Self::Conv2d(*op, Conv2dInputs { input, weight, bias })
-            }
-            Self::DeformConv2d(op, i) => {
-                let mask = i.mask.as_ref().map(|array| array.stored(mask));
-                let bias = i.bias.as_ref().map(|bias| bias.stored(weight));
-                let (input, offset) = (i.input.stored(data), i.offset.stored(offset));
-                let weight = i.weight.stored(weight);
-                Self::DeformConv2d(*op, DeformConv2dInputs { input, offset, weight, mask, bias })
-            }
-            Self::Unary(op, input) => Self::Unary(*op, input.stored(data)),
-            Self::Binary(op, i) => Self::Binary(*op, BinaryInputs { a: i.a.stored(data), b: i.b.stored(weight) }),
-            Self::Concat(op, inputs) => {
-                let dtypes = [data, weight].into_iter().cycle();
-                Self::Concat(*op, inputs.iter().zip(dtypes).map(|(input, dtype)| input.stored(dtype)).collect())
-            }
-            Self::Split(op, input) => Self::Split(op.clone(), input.stored(data)),
-            Self::GlobalAveragePool(op, input) => Self::GlobalAveragePool(*op, input.stored(data)),
-            Self::BatchNorm(op, i) => {
-                let (input, scale, shift) = (i.input.stored(data), i.scale.stored(weight), i.shift.stored(weight));
-                Self::BatchNorm(*op, BatchNormInputs { input, scale, shift })
-            }
-            Self::CrossEntropy(op, i) => {
-                let (logits, labels) = (i.logits.stored(data), i.labels.stored(weight));
-                Self::CrossEntropy(*op, CrossEntropyInputs { logits, labels })
-            }
-            Self::Layer(layer, inputs, parameters) => {
-                let stored = layer_as(inputs, parameters, storage, |array, dtype| Ok(array.stored(dtype)));
-                // Rounding does not fail.
-                let (inputs, parameters) = stored.unwrap_or_else(|_| (inputs.clone(), parameters.clone()));
-                Self::Layer(*layer, inputs, parameters)
-            }
-            Self::RoiAlign(op, i) => {
-                let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
-                Self::RoiAlign(*op, RoiAlignInputs { input, rois })
-            }
-            Self::DeformRoiPool(op, i) => {
-                let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
-                let offset = i.offset.as_ref().map(|array| array.stored(offset));
-                Self::DeformRoiPool(*op, DeformRoiPoolInputs { input, rois, offset })
-            }
-            Self::DeformPsRoiPool(op, i) => {
-                let (input, rois) = (i.input.stored(data), i.rois.stored(mask));
-                let offset = i.offset.as_ref().map(|array| array.stored(offset));
-                Self::DeformPsRoiPool(*op, DeformPsRoiPoolInputs { input, rois, offset })
-            }
-        }
+        each!(self => |op, inputs| stored(op, inputs, storage))
     }
 
     /// Whether strategies make a difference.
@@ -459,162 +347,8 @@ impl Problem {
     pub(crate) async fn run(&self, implementation: Implementation<'_>) -> Result<Vec<f32>> {
         match implementation {
             Implementation::Reference => Ok(self.reference()?.value.iter().map(|&value| value as f32).collect()),
-            Implementation::Device { gpu, strategy, storage } => self.run_on(gpu, strategy, storage).await,
-        }
-    }
-
-    /// What a device makes of it, in the second of two runs; the first has the weight packed beforehand.
-    async fn run_on(&self, gpu: &Gpu, strategy: Option<Strategy>, storage: Storage) -> Result<Vec<f32>> {
-        let data = |array: &Array| array.upload_as(gpu, storage.data);
-        let offset = |array: &Array| array.upload_as(gpu, storage.offset);
-        let mask = |array: &Array| array.upload_as(gpu, storage.mask);
-        let weight = |array: &Array| array.upload_as(gpu, storage.weight);
-        // Every plan has the same verbs; only their inputs differ.
-        macro_rules! run {
-            ($plan:expr, $inputs:expr) => {
-                run!($plan, $inputs, |plan, recorder| plan.forward(recorder, $inputs))
-            };
-            ($plan:expr, $inputs:expr, |$bound:ident, $recorder:ident| $first:expr) => {{
-                let plan = $plan?;
-                let $bound = &plan;
-                let first = |$recorder: &mut Recorder| {
-                    let output = $first?;
-                    assert_eq!(plan.output_spec(), output.spec(), "{plan:?}");
-                    Ok(vec![output])
-                };
-                twice(gpu, first, |recorder, outputs| plan.forward_into(recorder, $inputs, outputs[0])).await
-            }};
-        }
-        match self {
-            Self::BilinearSample(op, inputs) => {
-                let (input, positions) = (data(&inputs.input)?, offset(&inputs.positions)?);
-                let inputs = BilinearSampleInputs { input, positions };
-                run!(BilinearSamplePlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
-            }
-            Self::Im2col(op, input) => {
-                let input = data(input)?;
-                run!(Im2colPlan::new(gpu, op, input.spec()), &input)
-            }
-            Self::DeformIm2col(op, inputs) => {
-                let inputs = DeformIm2colInputs {
-                    input: data(&inputs.input)?,
-                    offset: offset(&inputs.offset)?,
-                    mask: inputs.mask.as_ref().map(mask).transpose()?,
-                };
-                run!(DeformIm2colPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
-            }
-            Self::Matmul(op, inputs) => {
-                let inputs = MatmulInputs { a: data(&inputs.a)?, b: weight(&inputs.b)? };
-                run!(MatmulPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
-            }
-            Self::Conv2d(op, inputs) => {
-                let inputs = Conv2dInputs {
-                    input: data(&inputs.input)?,
-                    weight: weight(&inputs.weight)?,
-                    bias: inputs.bias.as_ref().map(weight).transpose()?,
-                };
-                let plan = Conv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy);
-                let inputs = inputs.map(|tensor| tensor);
-                run!(plan, &inputs, |plan, recorder| {
-                    let Conv2dInputs { input, weight, bias } = inputs;
-                    let weight = &plan.pack_weight(recorder, weight)?;
-                    plan.forward(recorder, &Conv2dInputs { input, weight, bias })
-                })
-            }
-            Self::DeformConv2d(op, inputs) => {
-                let inputs = DeformConv2dInputs {
-                    input: data(&inputs.input)?,
-                    offset: offset(&inputs.offset)?,
-                    mask: inputs.mask.as_ref().map(mask).transpose()?,
-                    weight: weight(&inputs.weight)?,
-                    bias: inputs.bias.as_ref().map(weight).transpose()?,
-                };
-                let plan = DeformConv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy);
-                let inputs = inputs.map(|tensor| tensor);
-                run!(plan, &inputs, |plan, recorder| {
-                    let DeformConv2dInputs { input, offset, weight, mask, bias } = inputs;
-                    let weight = &plan.pack_weight(recorder, weight)?;
-                    plan.forward(recorder, &DeformConv2dInputs { input, offset, weight, mask, bias })
-                })
-            }
-            Self::Unary(op, input) => {
-                let input = data(input)?;
-                run!(UnaryPlan::new(gpu, op, input.spec()), &input)
-            }
-            Self::Binary(op, inputs) => {
-                let inputs = BinaryInputs { a: data(&inputs.a)?, b: weight(&inputs.b)? };
-                run!(BinaryPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
-            }
-            Self::Concat(op, inputs) => {
-                let dtypes = [storage.data, storage.weight].into_iter().cycle();
-                let inputs: Vec<_> = inputs
-                    .iter()
-                    .zip(dtypes)
-                    .map(|(input, dtype)| input.upload_as(gpu, dtype))
-                    .collect::<Result<_>>()?;
-                let specs: Vec<_> = inputs.iter().map(Tensor::spec).collect();
-                run!(ConcatPlan::new(gpu, op, &specs), &inputs.iter().collect::<Vec<_>>())
-            }
-            Self::Split(op, input) => {
-                let input = data(input)?;
-                let plan = SplitPlan::new(gpu, op, input.spec())?;
-                let first = |recorder: &mut Recorder| {
-                    let outputs = plan.forward(recorder, &input)?;
-                    assert!(plan.output_specs().eq(outputs.iter().map(Tensor::spec)), "{plan:?}");
-                    Ok(outputs)
-                };
-                twice(gpu, first, |recorder, outputs| plan.forward_into(recorder, &input, outputs)).await
-            }
-            Self::GlobalAveragePool(op, input) => {
-                let input = data(input)?;
-                run!(GlobalAveragePoolPlan::new(gpu, op, input.spec()), &input)
-            }
-            Self::BatchNorm(op, inputs) => {
-                let BatchNormInputs { input, scale, shift } = inputs;
-                let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
-                run!(BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
-            }
-            Self::CrossEntropy(op, inputs) => {
-                let inputs = CrossEntropyInputs { logits: data(&inputs.logits)?, labels: weight(&inputs.labels)? };
-                run!(CrossEntropyPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
-            }
-            Self::Layer(layer, inputs, parameters) => {
-                let upload = |array: &Array, dtype| array.upload_as(gpu, dtype);
-                let (inputs, parameters) = layer_as(inputs, parameters, storage, upload)?;
-                let plan =
-                    nn::DeformConv2dPlan::new(gpu, layer, &inputs.map(Tensor::spec), &parameters.map(Tensor::spec))?;
-                let (inputs, parameters) = (inputs.map(|tensor| tensor), parameters.map(|tensor| tensor));
-                let field = plan.new_field(gpu)?;
-                // With the offsets and masks in tensors and in workspace.
-                let first = |recorder: &mut Recorder| {
-                    let output = plan.forward_with(recorder, &inputs, &parameters, &field)?;
-                    assert_eq!(plan.output_spec(), output.spec(), "{plan:?}");
-                    Ok(vec![output])
-                };
-                let second = |recorder: &mut Recorder, outputs: &[&Tensor]| {
-                    plan.forward_into(recorder, &inputs, &parameters, outputs[0])
-                };
-                twice(gpu, first, second).await
-            }
-            Self::RoiAlign(op, inputs) => {
-                let inputs = RoiAlignInputs { input: data(&inputs.input)?, rois: mask(&inputs.rois)? };
-                run!(RoiAlignPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
-            }
-            Self::DeformRoiPool(op, inputs) => {
-                let inputs = DeformRoiPoolInputs {
-                    input: data(&inputs.input)?,
-                    rois: mask(&inputs.rois)?,
-                    offset: inputs.offset.as_ref().map(offset).transpose()?,
-                };
-                run!(DeformRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
-            }
-            Self::DeformPsRoiPool(op, inputs) => {
-                let inputs = DeformPsRoiPoolInputs {
-                    input: data(&inputs.input)?,
-                    rois: mask(&inputs.rois)?,
-                    offset: inputs.offset.as_ref().map(offset).transpose()?,
-                };
-                run!(DeformPsRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec)), &inputs.map(|tensor| tensor))
+            Implementation::Device { gpu, strategy, storage } => {
+                each!(self, |op, inputs| run_on(op, inputs, gpu, strategy, storage).await)
             }
         }
     }
@@ -628,236 +362,121 @@ impl Problem {
         grad_output: &Array,
         ways: Ways,
     ) -> Result<Vec<Differentiated>> {
-        let data = |array: &Array| array.upload_as(gpu, storage.data);
-        let offset = |array: &Array| array.upload_as(gpu, storage.offset);
-        let mask = |array: &Array| array.upload_as(gpu, storage.mask);
-        let weight = |array: &Array| array.upload_as(gpu, storage.weight);
-        let recorder = &mut Recorder::new(gpu);
-        let like =
-            |output: Tensor| Array { shape: output.shape(), ..grad_output.clone() }.upload_as(gpu, output.dtype());
-        // Every plan has the same verbs; only their gradients differ.
-        macro_rules! run {
-            ($plan:expr, $inputs:expr, $gradients:ident { $($field:ident),+ }) => {{
-                let (plan, inputs) = ($plan?, $inputs);
-                let grad_output = &like(plan.forward(recorder, inputs)?)?;
-                differentiated(
-                    gpu, ways,
-                    |recorder| {
-                        let gradients = plan.backward(recorder, inputs, grad_output, &$gradients::ALL)?;
-                        Ok(gradients.named().map(|(name, gradient)| (name, gradient.clone())).collect())
-                    },
-                    |recorder, destinations| {
-                        let of = |name: &str| destinations.iter().find(|(other, _)| *other == name)?.1;
-                        let destinations = $gradients { $($field: of(concat!("grad_", stringify!($field)))),+ };
-                        plan.backward_into(recorder, inputs, grad_output, &destinations)
-                    },
-                )
-                .await
-            }};
-            ($plan:expr, $input:expr) => {
-                run!($plan, $input, "grad_input")
-            };
-            ($plan:expr, $input:expr, $name:literal) => {{
-                let (plan, input) = ($plan?, $input);
-                let grad_output = &like(plan.forward(recorder, input)?)?;
-                differentiated(
-                    gpu, ways,
-                    |recorder| Ok(vec![($name, plan.backward(recorder, input, grad_output)?)]),
-                    |recorder, destinations| match destinations[0].1 {
-                        Some(destination) => plan.backward_into(recorder, input, grad_output, destination),
-                        None => Ok(()),
-                    },
-                )
-                .await
-            }};
-        }
-        match self {
-            Self::Matmul(op, inputs) => {
-                let inputs = MatmulInputs { a: data(&inputs.a)?, b: weight(&inputs.b)? };
-                let plan = MatmulPlan::new(gpu, op, &inputs.map(Tensor::spec));
-                run!(plan, &inputs.map(|tensor| tensor), MatmulGradients { a, b })
-            }
-            Self::Unary(op, input) => {
-                let input = data(input)?;
-                run!(UnaryPlan::new(gpu, op, input.spec()), &input)
-            }
-            Self::Binary(op, inputs) => {
-                let inputs = BinaryInputs { a: data(&inputs.a)?, b: weight(&inputs.b)? };
-                let plan = BinaryPlan::new(gpu, op, &inputs.map(Tensor::spec));
-                run!(plan, &inputs.map(|tensor| tensor), BinaryGradients { a, b })
-            }
-            Self::Concat(op, inputs) => {
-                let dtypes = [storage.data, storage.weight].into_iter().cycle();
-                let specs: Vec<_> =
-                    inputs.iter().zip(dtypes).map(|(input, dtype)| TensorSpec { shape: input.shape, dtype }).collect();
-                let plan = ConcatPlan::new(gpu, op, &specs)?;
-                let shapes: Vec<_> = specs.iter().map(|spec| spec.shape).collect();
-                let shape = ConcatGeometry::new(op, &shapes)?.output_shape();
-                let grad_output = data(&Array { shape, ..grad_output.clone() })?;
-                differentiated(
-                    gpu,
-                    ways,
-                    |recorder| {
-                        let gradients = plan.backward(recorder, &grad_output, &vec![true; specs.len()])?;
-                        Ok(gradients.into_iter().flatten().map(|gradient| ("grad_input", gradient)).collect())
-                    },
-                    |recorder, destinations| {
-                        let destinations: Vec<_> = destinations.iter().map(|(_, destination)| *destination).collect();
-                        plan.backward_into(recorder, &grad_output, &destinations)
-                    },
-                )
-                .await
-            }
-            Self::Split(op, input) => {
-                let plan = SplitPlan::new(gpu, op, TensorSpec { shape: input.shape, dtype: storage.data })?;
-                let shapes = SplitGeometry::new(op, input.shape)?.output_shapes();
-                let slices = cut(&grad_output.elements, &shapes);
-                let grad_outputs = shapes
-                    .iter()
-                    .zip(slices)
-                    .map(|(&shape, slice)| data(&Array { shape, elements: slice.to_vec() }))
-                    .collect::<Result<Vec<_>>>()?;
-                let grad_outputs: Vec<_> = grad_outputs.iter().collect();
-                differentiated(
-                    gpu,
-                    ways,
-                    |recorder| Ok(vec![("grad_input", plan.backward(recorder, &grad_outputs)?)]),
-                    |recorder, destinations| match destinations[0].1 {
-                        Some(destination) => plan.backward_into(recorder, &grad_outputs, destination),
-                        None => Ok(()),
-                    },
-                )
-                .await
-            }
-            Self::GlobalAveragePool(op, input) => {
-                let input = data(input)?;
-                run!(GlobalAveragePoolPlan::new(gpu, op, input.spec()), &input)
-            }
-            Self::BatchNorm(op, inputs) => {
-                let BatchNormInputs { input, scale, shift } = inputs;
-                let inputs = BatchNormInputs { input: data(input)?, scale: weight(scale)?, shift: weight(shift)? };
-                let plan = BatchNormPlan::new(gpu, op, &inputs.map(Tensor::spec));
-                run!(plan, &inputs.map(|tensor| tensor), BatchNormGradients { input, scale, shift })
-            }
-            Self::CrossEntropy(op, inputs) => {
-                let inputs = CrossEntropyInputs { logits: data(&inputs.logits)?, labels: weight(&inputs.labels)? };
-                let plan = CrossEntropyPlan::new(gpu, op, &inputs.map(Tensor::spec));
-                run!(plan, &inputs.map(|tensor| tensor), "grad_logits")
-            }
-            Self::BilinearSample(op, inputs) => {
-                let (input, positions) = (data(&inputs.input)?, offset(&inputs.positions)?);
-                let inputs = BilinearSampleInputs { input, positions };
-                let plan = BilinearSamplePlan::new(gpu, op, &inputs.map(Tensor::spec));
-                run!(plan, &inputs.map(|tensor| tensor), BilinearSampleGradients { input, positions })
-            }
-            Self::Conv2d(op, inputs) => {
-                let inputs = Conv2dInputs {
-                    input: data(&inputs.input)?,
-                    weight: weight(&inputs.weight)?,
-                    bias: inputs.bias.as_ref().map(weight).transpose()?,
-                };
-                let plan = Conv2dPlan::new(gpu, op, &inputs.map(Tensor::spec));
-                run!(plan, &inputs.map(|tensor| tensor), Conv2dGradients { input, weight, bias })
-            }
-            Self::DeformConv2d(op, inputs) => {
-                let inputs = DeformConv2dInputs {
-                    input: data(&inputs.input)?,
-                    offset: offset(&inputs.offset)?,
-                    mask: inputs.mask.as_ref().map(mask).transpose()?,
-                    weight: weight(&inputs.weight)?,
-                    bias: inputs.bias.as_ref().map(weight).transpose()?,
-                };
-                let plan = DeformConv2dPlan::new(gpu, op, &inputs.map(Tensor::spec));
-                let inputs = &inputs.map(|tensor| tensor);
-                run!(plan, inputs, DeformConv2dGradients { input, offset, weight, mask, bias })
-            }
-            Self::Layer(layer, inputs, parameters) => {
-                let upload = |array: &Array, dtype| array.upload_as(gpu, dtype);
-                let (inputs, parameters) = layer_as(inputs, parameters, storage, upload)?;
-                let plan =
-                    nn::DeformConv2dPlan::new(gpu, layer, &inputs.map(Tensor::spec), &parameters.map(Tensor::spec))?;
-                let (inputs, parameters) = (&inputs.map(|tensor| tensor), &parameters.map(|tensor| tensor));
-                let field = &plan.new_field(gpu)?;
-                let grad_output = &like(plan.forward_with(recorder, inputs, parameters, field)?)?;
-                recorder.submit()?;
-                differentiated(
-                    gpu,
-                    ways,
-                    |recorder| {
-                        let all = &nn::DeformConv2dGradients::ALL;
-                        let gradients = plan.backward(recorder, inputs, parameters, field, grad_output, all)?;
-                        Ok(gradients.named().map(|(name, gradient)| (name, gradient.clone())).collect())
-                    },
-                    |recorder, destinations| {
-                        let of = |name: &str| destinations.iter().find(|(other, _)| *other == name)?.1;
-                        let destinations = nn::DeformConv2dGradients {
-                            input: of("grad_input"),
-                            offset_input: of("grad_offset_input"),
-                            flow: of("grad_flow"),
-                            weight: of("grad_weight"),
-                            offset_weight: of("grad_offset_weight"),
-                            bias: of("grad_bias"),
-                            offset_bias: of("grad_offset_bias"),
-                            mask_weight: of("grad_mask_weight"),
-                            mask_bias: of("grad_mask_bias"),
-                        };
-                        plan.backward_into(recorder, inputs, parameters, field, grad_output, &destinations)
-                    },
-                )
-                .await
-            }
-            Self::RoiAlign(op, inputs) => {
-                let inputs = RoiAlignInputs { input: data(&inputs.input)?, rois: mask(&inputs.rois)? };
-                let plan = RoiAlignPlan::new(gpu, op, &inputs.map(Tensor::spec));
-                run!(plan, &inputs.map(|tensor| tensor), RoiAlignGradients { input })
-            }
-            Self::DeformRoiPool(op, inputs) => {
-                let inputs = DeformRoiPoolInputs {
-                    input: data(&inputs.input)?,
-                    rois: mask(&inputs.rois)?,
-                    offset: inputs.offset.as_ref().map(offset).transpose()?,
-                };
-                let plan = DeformRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec));
-                run!(plan, &inputs.map(|tensor| tensor), DeformRoiPoolGradients { input, offset })
-            }
-            Self::DeformPsRoiPool(op, inputs) => {
-                let inputs = DeformPsRoiPoolInputs {
-                    input: data(&inputs.input)?,
-                    rois: mask(&inputs.rois)?,
-                    offset: inputs.offset.as_ref().map(offset).transpose()?,
-                };
-                let plan = DeformPsRoiPoolPlan::new(gpu, op, &inputs.map(Tensor::spec));
-                run!(plan, &inputs.map(|tensor| tensor), DeformPsRoiPoolGradients { input, offset })
-            }
-            Self::Im2col(..) | Self::DeformIm2col(..) => Ok(Vec::new()),
-        }
+        each!(
+            self,
+            |op, inputs| differentiated(op, inputs, gpu, storage, grad_output, ways).await,
+            without gradients: Ok(Vec::new())
+        )
     }
 }
 
-/// What a layer reads, each with its element type: convolutions of offsets and masks as these are stored.
-fn layer_as<U>(
-    inputs: &nn::DeformConv2dInputs<Array>,
-    parameters: &nn::DeformConv2dParameters<Array>,
-    Storage { data, offset, mask, weight }: Storage,
-    f: impl Fn(&Array, DType) -> Result<U>,
-) -> Result<(nn::DeformConv2dInputs<U>, nn::DeformConv2dParameters<U>)> {
-    let optional = |array: &Option<Array>, dtype| array.as_ref().map(|array| f(array, dtype)).transpose();
-    let nn::DeformConv2dInputs { input, offset_input, flow } = inputs;
-    let p = parameters;
-    let inputs = nn::DeformConv2dInputs {
-        input: f(input, data)?,
-        offset_input: optional(offset_input, offset)?,
-        flow: optional(flow, mask)?,
-    };
-    let parameters = nn::DeformConv2dParameters {
-        weight: f(&p.weight, weight)?,
-        offset_weight: f(&p.offset_weight, offset)?,
-        bias: optional(&p.bias, weight)?,
-        offset_bias: optional(&p.offset_bias, offset)?,
-        mask_weight: optional(&p.mask_weight, mask)?,
-        mask_bias: optional(&p.mask_bias, mask)?,
-    };
-    Ok((inputs, parameters))
+fn geometry<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>) -> Result<O::Geometry> {
+    op.geometry(&O::Inputs::map(inputs, |array| array.shape))
+}
+
+fn slices<'a, O: Op>(_: &O, inputs: &'a Of<O::Inputs, Array>) -> Of<O::Inputs, &'a [f32]> {
+    O::Inputs::map(inputs, |array| &array.elements[..])
+}
+
+fn reference_of<O: Defined>(op: &O, inputs: &Of<O::Inputs, Array>) -> Result<Reference> {
+    let outputs = O::reference(&geometry(op, inputs)?, &slices(op, inputs))?;
+    let mut outputs = O::Outputs::present(&outputs).map(|(_, output)| output.clone());
+    let first = outputs.next().expect("an op has an output");
+    Ok(outputs.fold(first, |mut all, output| {
+        all.value.extend(output.value);
+        all.magnitude.extend(output.magnitude);
+        all
+    }))
+}
+
+fn gradients_of<O: Defined>(
+    op: &O,
+    inputs: &Of<O::Inputs, Array>,
+    grad_output: &Array,
+) -> Result<Vec<(&'static str, Reference)>> {
+    let geometry = geometry(op, inputs)?;
+    let mut rest = &grad_output.elements[..];
+    let grad_outputs = O::Outputs::map(&O::output_shapes(&geometry), |shape| {
+        let (first, behind) = rest.split_at(shape.elements() as usize);
+        rest = behind;
+        first
+    });
+    O::reference_gradients(&geometry, &slices(op, inputs), &grad_outputs)
+}
+
+fn changed<O: Op>(
+    _: &O,
+    inputs: &Of<O::Inputs, Array>,
+    change: &mut impl FnMut(&'static str, &mut Array),
+) -> Of<O::Inputs, Array> {
+    let changed = O::Inputs::try_map_named(inputs, |name, array| {
+        let mut array = array.clone();
+        change(name, &mut array);
+        Ok::<_, std::convert::Infallible>(array)
+    });
+    changed.unwrap_or_else(|never| match never {})
+}
+
+fn count<O: Op>(_: &O, inputs: &Of<O::Inputs, Array>) -> usize {
+    O::Inputs::present(inputs).count()
+}
+
+fn description<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>) -> String {
+    let shapes: Vec<_> = O::Inputs::present(inputs).map(|(name, array)| (name, array.shape)).collect();
+    format!("{op:?} {shapes:?}")
+}
+
+/// Each input with how it is stored.
+fn as_stored<O: Op, U>(
+    _: &O,
+    inputs: &Of<O::Inputs, Array>,
+    storage: Storage,
+    mut f: impl FnMut(&Array, DType) -> Result<U>,
+) -> Result<Of<O::Inputs, U>> {
+    let mut index = 0;
+    O::Inputs::try_map_named(inputs, |name, array| {
+        index += 1;
+        f(array, storage.of(name, if O::Inputs::LIST { index - 1 } else { 0 }))
+    })
+}
+
+fn stored<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>, storage: Storage) -> Of<O::Inputs, Array> {
+    as_stored(op, inputs, storage, |array, dtype| Ok(array.stored(dtype))).expect("rounding does not fail")
+}
+
+/// What a device makes of it, in the second of two runs: before it, whatever the first left in the workspace is poisoned, and so are
+/// the outputs with the words around them. The first, in another way, must give the same.
+async fn run_on<O: Tested>(
+    op: &O,
+    inputs: &Of<O::Inputs, Array>,
+    gpu: &Gpu,
+    strategy: Option<Strategy>,
+    storage: Storage,
+) -> Result<Vec<f32>> {
+    let inputs = as_stored(op, inputs, storage, |array, dtype| array.upload_as(gpu, dtype))?;
+    let plan = O::bound(gpu, op, &inputs, strategy)?;
+    let mut recorder = Recorder::new(gpu);
+    let outputs = O::first(&plan, &mut recorder, &inputs)?;
+    recorder.submit()?;
+    drop(recorder);
+    let planned = plan.output_spec();
+    let specs = O::Outputs::present(&planned).map(|(_, spec)| *spec);
+    assert!(specs.eq(O::Outputs::present(&outputs).map(|(_, output)| output.spec())), "{plan:?}");
+
+    gpu.poison_workspace()?;
+    let guarded = O::Outputs::try_map(&outputs, |output| Guarded::new(gpu, output.spec()))?;
+    let mut recorder = Recorder::new(gpu);
+    let into = O::Outputs::map(&guarded, |guarded| guarded.output.clone());
+    plan.forward_into::<Tensor, Tensor>(&mut recorder, &inputs, &into)?;
+    recorder.submit()?;
+    let mut all = Vec::new();
+    for ((_, output), (_, guarded)) in O::Outputs::present(&outputs).zip(O::Outputs::present(&guarded)) {
+        let (first, second) = (elements(output).await?, guarded.elements().await?);
+        let same = first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same, "two runs differ");
+        all.extend(second);
+    }
+    Ok(all)
 }
 
 /// In which ways gradients are computed.
@@ -883,64 +502,59 @@ pub(crate) fn before(element: usize) -> f32 {
     (element % 13) as f32 - 4.0
 }
 
-/// Slices of several tensors that lie one behind another.
-fn cut<'a>(mut elements: &'a [f32], shapes: &[Shape]) -> Vec<&'a [f32]> {
-    let mut next = |shape: &Shape| {
-        let (first, rest) = elements.split_at(shape.elements() as usize);
-        elements = rest;
-        first
-    };
-    shapes.iter().map(&mut next).collect()
-}
-
-/// Destinations by name, where a gradient is wanted.
-type Destinations<'a> = [(&'static str, Option<Destination<'a>>)];
-
 /// The gradients that a device makes, by `backward_into`. They must be those that `backward` gives, whatever was left in the workspace
 /// and in the outputs, and each those that it is when it is asked for alone.
-async fn differentiated(
+async fn differentiated<O: TestedBackward>(
+    op: &O,
+    inputs: &Of<O::Inputs, Array>,
     gpu: &Gpu,
+    storage: Storage,
+    grad_output: &Array,
     ways: Ways,
-    backward: impl FnOnce(&mut Recorder) -> Result<Vec<(&'static str, Tensor)>>,
-    backward_into: impl Fn(&mut Recorder, &Destinations) -> Result<()>,
 ) -> Result<Vec<Differentiated>> {
+    let inputs = as_stored(op, inputs, storage, |array, dtype| array.upload_as(gpu, dtype))?;
+    let plan = O::bound(gpu, op, &inputs, None)?;
+    let mut rest = &grad_output.elements[..];
+    let grad_outputs = O::Outputs::try_map(&plan.output_spec(), |spec| {
+        let (first, behind) = rest.split_at(spec.shape.elements() as usize);
+        rest = behind;
+        Array { shape: spec.shape, elements: first.to_vec() }.upload_as(gpu, spec.dtype)
+    })?;
     let mut recorder = Recorder::new(gpu);
-    let gradients = backward(&mut recorder)?;
+    let gradients = O::first_gradients(&plan, &mut recorder, &inputs, &grad_outputs)?;
     recorder.submit()?;
     drop(recorder);
+    let names: Vec<_> = O::Gradients::present(&gradients).map(|(name, gradient)| (name, gradient.clone())).collect();
     if ways == Ways::One {
         let mut results = Vec::new();
-        for (name, gradient) in gradients {
+        for (name, gradient) in names {
             let value = elements(&gradient).await?;
             results.push(Differentiated { name, dtype: gradient.dtype(), value, added: Vec::new() });
         }
         return Ok(results);
     }
-    let into = |destinations: &Destinations| {
+
+    let into = |destinations: Vec<Option<Destination>>| {
         gpu.poison_workspace()?;
         let mut recorder = Recorder::new(gpu);
-        backward_into(&mut recorder, destinations)?;
+        if let Some(destinations) = O::destinations(&gradients, destinations.into_iter()) {
+            plan.backward_into::<Tensor, Tensor, Destination>(&mut recorder, &inputs, &grad_outputs, &destinations)?;
+        }
         recorder.submit()
     };
-    let guarded =
-        || gradients.iter().map(|(_, gradient)| Guarded::new(gpu, gradient.spec())).collect::<Result<Vec<_>>>();
+    let guarded = || names.iter().map(|(_, gradient)| Guarded::new(gpu, gradient.spec())).collect::<Result<Vec<_>>>();
 
     let (all, alone, added) = (guarded()?, guarded()?, guarded()?);
-    let every = |outputs: &[Guarded], destination: for<'a> fn(&'a Tensor) -> Destination<'a>| {
-        let destinations = outputs.iter().map(|guarded| Some(destination(&guarded.output)));
-        into(&gradients.iter().map(|(name, _)| *name).zip(destinations).collect::<Vec<_>>())
-    };
-    every(&all, |tensor| Destination::Write(tensor))?;
+    into(all.iter().map(|guarded| Some(Destination::Write(&guarded.output))).collect())?;
     for (wanted, guarded) in alone.iter().enumerate() {
         let destination = |index| (index == wanted).then_some(Destination::Write(&guarded.output));
-        let named = gradients.iter().enumerate().map(|(index, (name, _))| (*name, destination(index)));
-        into(&named.collect::<Vec<_>>())?;
+        into((0..alone.len()).map(destination).collect())?;
     }
     added.iter().for_each(|guarded| guarded.fill(gpu, before));
-    every(&added, |tensor| Destination::Add(tensor))?;
+    into(added.iter().map(|guarded| Some(Destination::Add(&guarded.output))).collect())?;
 
     let mut results = Vec::new();
-    for (index, (name, gradient)) in gradients.iter().enumerate() {
+    for (index, (name, gradient)) in names.iter().enumerate() {
         let value = all[index].elements().await?;
         for (what, other) in [("allocated", elements(gradient).await?), ("alone", alone[index].elements().await?)] {
             let same = value.iter().zip(&other).all(|(a, b)| a.to_bits() == b.to_bits());
@@ -949,33 +563,6 @@ async fn differentiated(
         results.push(Differentiated { name, dtype: gradient.dtype(), value, added: added[index].elements().await? });
     }
     Ok(results)
-}
-
-/// What a device makes of it in the second of two runs: before it, whatever the first left in the workspace is poisoned, and so are
-/// the outputs with the words around them. The first must give the same.
-async fn twice(
-    gpu: &Gpu,
-    first: impl FnOnce(&mut Recorder) -> Result<Vec<Tensor>>,
-    second: impl FnOnce(&mut Recorder, &[&Tensor]) -> Result<()>,
-) -> Result<Vec<f32>> {
-    let mut recorder = Recorder::new(gpu);
-    let outputs = first(&mut recorder)?;
-    recorder.submit()?;
-    drop(recorder);
-
-    gpu.poison_workspace()?;
-    let guarded: Vec<_> = outputs.iter().map(|output| Guarded::new(gpu, output.spec())).collect::<Result<_>>()?;
-    let mut recorder = Recorder::new(gpu);
-    second(&mut recorder, &guarded.iter().map(|guarded| &guarded.output).collect::<Vec<_>>())?;
-    recorder.submit()?;
-    let mut all = Vec::new();
-    for (output, guarded) in outputs.iter().zip(&guarded) {
-        let (first, second) = (elements(output).await?, guarded.elements().await?);
-        let same = first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits());
-        assert!(same, "two runs differ");
-        all.extend(second);
-    }
-    Ok(all)
 }
 
 /// An output within a buffer of poison.
@@ -1013,7 +600,7 @@ impl Guarded {
                 (0..self.output.shape().elements() as usize).flat_map(|index| element(index).to_ne_bytes()).collect()
             }
             DType::F16 => words(&|element| f16::from_f32(element).to_bits()),
-            DType::BF16 => words(&|element| bf16::from_f32(element).to_bits()),
+            _ => words(&|element| bf16::from_f32(element).to_bits()),
         };
         gpu.queue().write_buffer(self.output.buffer(), self.output.offset(), &bytes);
     }
@@ -1037,6 +624,6 @@ pub(crate) async fn elements(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(match tensor.dtype() {
         DType::F32 => tensor.download()?.await?,
         DType::F16 => tensor.download::<f16>()?.await?.into_iter().map(f16::to_f32).collect(),
-        DType::BF16 => tensor.download::<bf16>()?.await?.into_iter().map(bf16::to_f32).collect(),
+        _ => tensor.download::<bf16>()?.await?.into_iter().map(bf16::to_f32).collect(),
     })
 }

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use arbitrary::{Arbitrary, Unstructured};
 use pliant::geometry::*;
+use pliant::*;
 use pliant::{Error, Result, Shape};
 
 /// An op's attributes and shapes, legal or not.
@@ -151,7 +152,7 @@ impl Source<'_, '_> {
         let layout = *self.bytes.choose(&[OffsetLayout::Separate, OffsetLayout::Planes, OffsetLayout::Joint])?;
         let mask = match layout {
             OffsetLayout::Separate => self.flag()?,
-            OffsetLayout::Planes | OffsetLayout::Joint => self.bytes.arbitrary::<u8>()? > 239,
+            _ => self.bytes.arbitrary::<u8>()? > 239,
         };
         self.tame &= !(mask && layout.holds_mask());
         Ok((border, layout, mask))
@@ -418,7 +419,7 @@ fn assert_planes(layout: OffsetLayout, points: u128) {
     let mask = layout.mask_planes(points);
     let tensors = match layout {
         OffsetLayout::Separate => vec![vec![dy, dx], vec![mask]],
-        OffsetLayout::Planes | OffsetLayout::Joint => vec![vec![dy, dx, mask]],
+        _ => vec![vec![dy, dx, mask]],
     };
     for parts in tensors {
         let channels = parts.len() as u128 * u128::from(points);

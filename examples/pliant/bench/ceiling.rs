@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use pliant::geometry::{Matmul, MatmulInputs};
-use pliant::{DType, Gpu, MatmulPlan, Tensor, wgpu};
+use pliant::{DType, Gpu, Matmul, MatmulInputs, MatmulPlan, Tensor, wgpu};
 
 use super::layers::Job;
 use super::progress::Progress;
@@ -80,12 +79,11 @@ impl Ceilings {
         let mut rng = Rng::with_seed(10);
         let inputs = MatmulInputs { a: [batch, rows, depth], b: [batch, depth, columns] };
         let inputs = inputs.try_map(|shape| random::uniform(&mut rng, *shape).upload_as(&self.gpu, dtype))?;
-        let plan = MatmulPlan::new(&self.gpu, &Matmul::default(), &inputs.map(Tensor::spec))?;
+        let plan = MatmulPlan::new(&self.gpu, &Matmul::default(), &inputs)?;
         let output = Tensor::new(&self.gpu, [batch, rows, columns], dtype)?;
         let progress = Progress::new("a matrix product".to_string(), 1);
-        let times = Times::new(&self.gpu, self.enough, progress, |recorder| {
-            plan.forward_into(recorder, &inputs.map(|tensor| tensor), &output)
-        });
+        let times =
+            Times::new(&self.gpu, self.enough, progress, |recorder| plan.forward_into(recorder, &inputs, &output));
         let flops = 2.0 * product.iter().map(|&extent| f64::from(extent)).product::<f64>();
         let rate = flops / times.await?.seconds();
         self.products.insert((product, dtype), rate);

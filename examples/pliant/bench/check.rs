@@ -1,9 +1,9 @@
 //! What a device makes of a job, held against the reference: a time says nothing where the result is wrong.
 
 use fastrand::Rng;
-use pliant::geometry::{DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs};
+use pliant::geometry::DeformConv2dGeometry;
 use pliant::reference::{self, Reference};
-use pliant::{DType, Shape, Tensor};
+use pliant::{DType, DeformConv2d, DeformConv2dInputs, Shape, Tensor};
 
 use super::layers::Job;
 use super::progress::Progress;

@@ -2,8 +2,8 @@
 
 use clap::ValueEnum;
 use fastrand::Rng;
-use pliant::geometry::{DeformConv2d, DeformConv2dInputs, Im2col, Im2colGeometry};
-use pliant::{DType, Shape, TensorSpec};
+use pliant::geometry::Im2colGeometry;
+use pliant::{DType, DeformConv2d, DeformConv2dInputs, Im2col, Shape, TensorSpec};
 
 use crate::Failure;
 use crate::support::problem::Array;

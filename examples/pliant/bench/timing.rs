@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use pliant::geometry::{DeformConv2dGradients, DeformConv2dInputs};
-use pliant::{DeformConv2dPlan, Gpu, PackedWeight, Recorder, StageTime, Strategy, Tensor, TensorSpec, Weight};
+use pliant::{
+    Argument, DeformConv2dGradients, DeformConv2dInputs, DeformConv2dPlan, Gpu, PackedWeight, Recorder, StageTime,
+    Strategy, Tensor, TensorSpec,
+};
 
 use super::check::Check;
 use super::layers::Job;
@@ -165,16 +167,15 @@ impl<'a> Run<'a> {
     }
 
     fn record_forward(&self, recorder: &mut Recorder) -> pliant::Result<()> {
-        let DeformConv2dInputs { input, offset, weight, mask, bias } = self.inputs.map(|tensor| tensor);
-        let weight = self.packed_weight.as_ref().map_or(Weight::Plain(weight), Weight::Packed);
-        let inputs = DeformConv2dInputs { input, offset, weight, mask, bias };
+        let inputs = self.inputs.map(Argument::from);
+        let weight = self.packed_weight.as_ref().map_or(inputs.weight, Argument::from);
+        let inputs = DeformConv2dInputs { weight, ..inputs };
         self.plan.forward_into(recorder, &inputs, &self.output)
     }
 
     fn record_forward_backward(&self, recorder: &mut Recorder) -> pliant::Result<()> {
         self.record_forward(recorder)?;
-        let (inputs, gradients) = (self.inputs.map(|tensor| tensor), self.gradients.map(|tensor| tensor));
-        self.plan.backward_into(recorder, &inputs, &self.grad_output, &gradients)
+        self.plan.backward_into(recorder, &self.inputs, &self.grad_output, &self.gradients)
     }
 
     /// Begins to show what is done of the job.

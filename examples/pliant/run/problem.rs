@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pliant::geometry::{DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs};
+use pliant::geometry::DeformConv2dGeometry;
 use pliant::reference::{self, Reference};
-use pliant::{DeformConv2dPlan, Gpu, Recorder, Shape, StageTime, Tensor};
+use pliant::{DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, Recorder, Shape, StageTime};
 
 use crate::support::problem::Array;
 
@@ -98,9 +98,9 @@ impl Problem {
     /// Does it on a device, at once and stage by stage: once each to warm up, then a few times more, of which the fastest counts.
     pub(super) async fn run(&self, gpu: &Gpu) -> pliant::Result<Run> {
         let inputs = self.inputs.try_map(|array| array.upload(gpu))?;
-        let plan = DeformConv2dPlan::new(gpu, &self.op, &inputs.map(Tensor::spec))?;
+        let plan = DeformConv2dPlan::new(gpu, &self.op, &inputs)?;
         let mut recorder = Recorder::new(gpu);
-        let output = plan.forward(&mut recorder, &inputs.map(|tensor| tensor))?;
+        let output = plan.forward(&mut recorder, &inputs)?;
 
         let submitted = || -> pliant::Result<Duration> {
             let start = Instant::now();

@@ -1,5 +1,8 @@
 use crate::error::{Error, Result};
-use crate::geometry::{Im2col, Im2colGeometry, WEIGHT, axis, check_elements, divides, expect, extents, likely};
+use crate::geometry::{
+    Im2col, Im2colGeometry, Output, WEIGHT, axis, check_elements, divides, expect, extents, gradients, inputs, likely,
+    op,
+};
 use crate::shape::Shape;
 
 /// Plain two-dimensional convolution (cross-correlation, as every framework has it).
@@ -25,12 +28,11 @@ impl Default for Conv2d {
 
 inputs!(
     /// What a [`Conv2d`] reads: tensors, their shapes, or slices for the reference.
-    Conv2dInputs, 3 {
+    Conv2dInputs {
         /// (batch, channels, height, width)
         input,
-        |
         /// (out_channels, channels / groups, kernel_height, kernel_width). A plan also takes a [`PackedWeight`](crate::PackedWeight).
-        weight: W,
+        weight,
         ;
         /// (out_channels); absent, it counts 0.
         bias,
@@ -96,9 +98,14 @@ impl Conv2dGeometry {
         [batch, self.out_channels, out_height, out_width].into()
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> Conv2dInputs<Shape> {
+        let bias = self.bias.then_some([self.out_channels].into());
+        Conv2dInputs { input: self.input_shape(), weight: self.weight_shape(), bias }
+    }
+
     pub(crate) fn input_shape(&self) -> Shape {
-        let Im2colGeometry { batch, channels, height, width, .. } = self.im2col;
-        [batch, channels, height, width].into()
+        self.im2col.input_shape()
     }
 
     pub(crate) fn weight_shape(&self) -> Shape {
@@ -122,3 +129,5 @@ impl Conv2dGeometry {
         2u64.saturating_mul(self.output_shape().elements()).saturating_mul(terms)
     }
 }
+
+op!(Conv2d: Conv2dInputs<()> => Output, Conv2dGeometry::output_shape);

@@ -2,12 +2,14 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    Conv2d, Conv2dGeometry, Conv2dInputs, Im2col, Im2colGeometry, NCHW, divides, expect, extents, likely,
+    Conv2d, Conv2dGeometry, Conv2dInputs, Im2col, Im2colGeometry, NCHW, Output, divides, expect, extents, gradients,
+    inputs, likely, op,
 };
 use crate::shape::Shape;
 
 /// What a sample counts near and beyond the edge of an image, for a position `p` on an axis of extent `n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Border {
     /// Inside where `-1 < p < n`; neighbours outside the image count 0. The rule of torchvision, ONNX, MindSpore,
     /// mmcv, and OpenVINO-8 with `bilinear_interpolation_pad`.
@@ -25,6 +27,7 @@ pub enum Border {
 /// Offsets that begin at 0 put the whole first row and column there where the padding is 1. Gradients of offsets and positions depend on
 /// it, and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum EdgeDerivative {
     /// The one towards the image. torchvision, MindSpore.
     #[default]
@@ -37,6 +40,7 @@ pub enum EdgeDerivative {
 ///
 /// Sampling points are numbered `point = offset_group * taps + tap`; there are `points = offset_groups * taps`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum OffsetLayout {
     /// `offset` is (batch, 2 · points, out_height, out_width): dy of a point in channel `2 · point`, dx in the next. The mask,
     /// if any, is a tensor of its own: (batch, points, out_height, out_width). torchvision, ONNX, OpenVINO, mmcv.
@@ -148,14 +152,13 @@ impl Default for DeformConv2d {
 
 inputs!(
     /// What a [`DeformConv2d`] reads: tensors, their shapes, or slices for the reference.
-    DeformConv2dInputs, 5 {
+    DeformConv2dInputs {
         /// (batch, channels, height, width)
         input,
         /// (batch, 2 or 3 · offset_groups · taps, out_height, out_width), by [`OffsetLayout`]; in pixels
         offset,
-        |
         /// (out_channels, channels / groups, kernel_height, kernel_width). A plan also takes a [`PackedWeight`](crate::PackedWeight).
-        weight: W,
+        weight,
         ;
         /// (batch, offset_groups · taps, out_height, out_width); absent, it counts 1. Always absent where the layout has it in `offset`.
         mask,
@@ -226,6 +229,14 @@ impl Deformation {
         Ok(Self { offset_groups, border, edge_derivative, offset_layout, modulated })
     }
 
+    /// The shapes of offset and mask.
+    fn shapes(&self, im2col: &Im2colGeometry) -> (Shape, Option<Shape>) {
+        let points = self.points(im2col);
+        let planes = |planes| Shape::from([im2col.batch, planes, im2col.out_height, im2col.out_width]);
+        let mask = (self.modulated && !self.offset_layout.holds_mask()).then(|| planes(points));
+        (planes(self.offset_layout.channels_per_point() * points), mask)
+    }
+
     /// Sampling points of one output pixel: offset groups times taps. Fits, since the offset has more channels.
     pub(crate) fn points(&self, im2col: &Im2colGeometry) -> u32 {
         self.offset_groups * im2col.taps()
@@ -261,6 +272,13 @@ impl DeformConv2dGeometry {
         self.conv2d.output_shape()
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> DeformConv2dInputs<Shape> {
+        let Conv2dInputs { input, weight, bias } = self.conv2d.input_shapes();
+        let (offset, mask) = self.deformation.shapes(&self.conv2d.im2col);
+        DeformConv2dInputs { input, offset, weight, mask, bias }
+    }
+
     /// Floating-point operations of the contraction; those of the sampling are not counted.
     pub fn flops(&self) -> u64 {
         self.conv2d.flops()
@@ -291,7 +309,7 @@ impl Default for DeformIm2col {
 
 inputs!(
     /// What a [`DeformIm2col`] reads: tensors, their shapes, or slices for the reference.
-    DeformIm2colInputs, 3 {
+    DeformIm2colInputs {
         /// (batch, channels, height, width)
         input,
         /// (batch, 2 or 3 · offset_groups · taps, out_height, out_width), by [`OffsetLayout`]; in pixels
@@ -321,9 +339,18 @@ impl DeformIm2colGeometry {
         Ok(Self { im2col, deformation })
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> DeformIm2colInputs<Shape> {
+        let (offset, mask) = self.deformation.shapes(&self.im2col);
+        DeformIm2colInputs { input: self.im2col.input_shape(), offset, mask }
+    }
+
     /// The columns: (batch, out_height, out_width, taps, channels), channels last.
     pub fn columns_shape(&self) -> Shape {
         let Im2colGeometry { batch, channels, out_height, out_width, .. } = self.im2col;
         [batch, out_height, out_width, self.im2col.taps(), channels].into()
     }
 }
+
+op!(DeformConv2d: DeformConv2dInputs<()> => Output, DeformConv2dGeometry::output_shape);
+op!(DeformIm2col: DeformIm2colInputs<()> => Output, DeformIm2colGeometry::columns_shape);

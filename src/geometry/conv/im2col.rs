@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::geometry::{NCHW, check_elements, check_padded_extent, extents, positive};
+use crate::geometry::{Input, NCHW, Output, check_elements, check_padded_extent, extents, op, positive};
 use crate::shape::Shape;
 
 /// A window sliding over an image: what turns an image into columns.
@@ -64,6 +64,20 @@ impl Im2colGeometry {
         Ok(Self { batch, channels, height, width, window: *window, out_height, out_width })
     }
 
+    pub(crate) fn input_shapes(&self) -> Shape {
+        self.input_shape()
+    }
+
+    /// (batch, channels, height, width)
+    pub(crate) fn input_shape(&self) -> Shape {
+        [self.batch, self.channels, self.height, self.width].into()
+    }
+
+    /// The columns, of which may be more than `u32` counts.
+    fn columns(&self) -> Shape {
+        [self.batch, self.out_height, self.out_width, self.taps(), self.channels].into()
+    }
+
     /// Rows times columns of the kernel.
     pub fn taps(&self) -> u32 {
         self.window.kernel[0] * self.window.kernel[1]
@@ -93,9 +107,8 @@ impl Im2colGeometry {
     /// # Errors
     /// [`Error::Shape`] where they have more elements than `u32` counts.
     pub fn columns_shape(&self) -> Result<Shape> {
-        let shape = Shape::from([self.batch, self.out_height, self.out_width, self.taps(), self.channels]);
-        check_elements("columns", shape)?;
-        Ok(shape)
+        check_elements("columns", self.columns())?;
+        Ok(self.columns())
     }
 }
 
@@ -115,6 +128,12 @@ fn output_extent(axis: &str, extent: u32, padding: [u32; 2], kernel: u32, dilati
     // Both are below 2^29.
     Ok(((padded - span) / u64::from(stride) + 1) as u32)
 }
+
+op!(Im2col: Input => Output, Im2colGeometry::columns, |op, shape| {
+    let geometry = Im2colGeometry::new(op, *shape)?;
+    geometry.columns_shape()?;
+    Ok(geometry)
+});
 
 #[cfg(test)]
 mod tests {

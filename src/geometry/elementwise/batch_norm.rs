@@ -1,6 +1,6 @@
 use crate::error::{Error, Result};
 use crate::geometry::elementwise::binary::BroadcastAxis;
-use crate::geometry::{any_rank, axis, expect, extents};
+use crate::geometry::{Output, any_rank, axis, expect, extents, gradients, inputs, op};
 use crate::shape::{MAX_RANK, Shape};
 
 /// Batch normalisation with fixed statistics, folded: input * scale + shift, by channel. [`BatchNorm::fold`] gives scale and shift.
@@ -9,7 +9,7 @@ pub struct BatchNorm;
 
 inputs!(
     /// What a [`BatchNorm`] reads.
-    BatchNormInputs, 3 {
+    BatchNormInputs {
         /// (batch, channels, ...)
         input,
         /// (channels)
@@ -41,7 +41,7 @@ impl BatchNorm {
     /// Scale and shift, gamma / sqrt(variance + epsilon) and beta - mean * scale, computed in `f64`.
     ///
     /// ```
-    /// let (scale, shift) = pliant::geometry::BatchNorm::fold(&[3.0], &[5.0], &[2.0], &[3.0], 1.0)?;
+    /// let (scale, shift) = pliant::BatchNorm::fold(&[3.0], &[5.0], &[2.0], &[3.0], 1.0)?;
     /// assert_eq!((scale, shift), (vec![1.5], vec![2.0]));
     /// # Ok::<(), pliant::Error>(())
     /// ```
@@ -98,6 +98,12 @@ impl BatchNormGeometry {
         Ok(Self { shape, batch, channels, pixels: rest.iter().product() })
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> BatchNormInputs<Shape> {
+        let channels = [self.channels].into();
+        BatchNormInputs { input: self.shape, scale: channels, shift: channels }
+    }
+
     /// The input's.
     pub fn output_shape(&self) -> Shape {
         self.shape
@@ -117,3 +123,5 @@ impl BatchNormGeometry {
         ]
     }
 }
+
+op!(BatchNorm: BatchNormInputs<()> => Output, BatchNormGeometry::output_shape);

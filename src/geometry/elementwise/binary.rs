@@ -1,10 +1,11 @@
 use crate::error::{Error, Result};
-use crate::geometry::any_rank;
+use crate::geometry::{Output, any_rank, gradients, inputs, op};
 use crate::shape::{MAX_RANK, Shape};
 
 /// A function of two tensors, element by element, under multidirectional broadcasting as in NumPy and ONNX: shapes are aligned at
 /// their last axes, and an axis that an operand lacks, or has with extent 1, is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Binary {
     /// a + b.
     Add,
@@ -14,7 +15,7 @@ pub enum Binary {
 
 inputs!(
     /// What a [`Binary`] reads. Both may be the same tensor.
-    BinaryInputs, 2 {
+    BinaryInputs {
         /// Of any rank.
         a,
         /// Of any rank.
@@ -73,6 +74,11 @@ impl BinaryGeometry {
         Ok(Self { op: *op, shapes: *shapes, output })
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> BinaryInputs<Shape> {
+        self.shapes
+    }
+
     /// The broadcast shape.
     pub fn output_shape(&self) -> Shape {
         self.output
@@ -114,6 +120,8 @@ impl BinaryGeometry {
 fn aligned(shape: Shape, rank: usize, axis: usize) -> u32 {
     (axis + shape.rank()).checked_sub(rank).map_or(1, |axis| shape.extents()[axis])
 }
+
+op!(Binary: BinaryInputs<()> => Output, BinaryGeometry::output_shape);
 
 #[cfg(test)]
 mod tests {

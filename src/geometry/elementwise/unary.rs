@@ -1,9 +1,10 @@
 use crate::error::{Error, Result};
-use crate::geometry::any_rank;
+use crate::geometry::{Input, Output, any_rank, op};
 use crate::shape::Shape;
 
 /// A function of each element.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Unary {
     /// 1 / (1 + exp(-x)).
     Sigmoid,
@@ -44,8 +45,15 @@ impl UnaryGeometry {
         Ok(Self { op: *op, shape: input })
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> Shape {
+        self.shape
+    }
+
     /// The input's.
     pub fn output_shape(&self) -> Shape {
         self.shape
     }
 }
+
+op!(Unary: Input => Output, UnaryGeometry::output_shape, |op, shape| UnaryGeometry::new(op, *shape));

@@ -1,5 +1,5 @@
 use crate::error::{Error, Result};
-use crate::geometry::{any_rank, check_elements};
+use crate::geometry::{InputList, Output, any_rank, check_elements, op};
 use crate::shape::Shape;
 
 /// Tensors of any rank, one behind another along an axis.
@@ -58,6 +58,11 @@ impl ConcatGeometry {
         })
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> Vec<Shape> {
+        self.sections.shapes().collect()
+    }
+
     /// What is wrong with no inputs at all.
     pub(crate) fn none() -> Error {
         Error::shape("input", "0 inputs were given; at least 1 is needed")
@@ -100,3 +105,5 @@ pub(crate) fn checked_axis(axis: u32, shape: Shape) -> Result<usize> {
     }
     Ok(axis as usize)
 }
+
+op!(Concat: InputList => Output, ConcatGeometry::output_shape);

@@ -1,6 +1,6 @@
 use crate::error::{Error, Result};
-use crate::geometry::any_rank;
 use crate::geometry::movement::concat::{Sections, checked_axis};
+use crate::geometry::{Input, OutputList, any_rank, op};
 use crate::shape::Shape;
 
 /// A tensor of any rank, cut along an axis.
@@ -39,10 +39,9 @@ impl SplitGeometry {
         Ok(Self { sections })
     }
 
-    /// The input that the first output was cut from. Where the op has an axis that it lacks, it is refused all the same.
-    pub(crate) fn whole(op: &Split, first: Shape) -> Shape {
-        let total = op.sizes.iter().fold(0u32, |total, &size| total.saturating_add(size));
-        checked_axis(op.axis, first).map_or(first, |axis| first.with_extent(axis, total))
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> Shape {
+        self.sections.whole
     }
 
     /// The input's, each with its size along the axis.
@@ -50,3 +49,5 @@ impl SplitGeometry {
         self.sections.shapes().collect()
     }
 }
+
+op!(Split: Input => OutputList, SplitGeometry::output_shapes, |op, shape| SplitGeometry::new(op, *shape));

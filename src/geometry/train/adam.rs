@@ -1,5 +1,5 @@
 use crate::error::{Error, Result};
-use crate::geometry::{any_rank, axis, expect, extents};
+use crate::geometry::{Nothing, any_rank, axis, expect, extents, inputs, op};
 use crate::shape::Shape;
 
 /// Adam with decoupled weight decay, by the formula of torch's `AdamW`:
@@ -33,7 +33,7 @@ impl Default for Adam {
 
 inputs!(
     /// What a step of [`Adam`] takes: the first three it updates in place.
-    AdamInputs, 5 {
+    AdamInputs {
         /// Of any shape.
         parameter,
         /// In the parameter's shape; 0 before the first step.
@@ -52,7 +52,7 @@ impl Adam {
     /// computed in `f64`.
     ///
     /// ```
-    /// let op = pliant::nn::Adam { beta1: 0.5, beta2: 0.75, ..Default::default() };
+    /// let op = pliant::Adam { beta1: 0.5, beta2: 0.75, ..Default::default() };
     /// assert_eq!(op.rates(0, 0.125), [0.125, 2.0, 4.0]);
     /// ```
     pub fn rates(&self, step: u32, learning_rate: f32) -> [f32; 3] {
@@ -92,4 +92,14 @@ impl AdamGeometry {
         expect("rates", "elements", rates, 3, "a learning rate and two corrections are")?;
         Ok(Self { op: *op, shape })
     }
+
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> AdamInputs<Shape> {
+        let shape = self.shape;
+        AdamInputs { parameter: shape, mean: shape, variance: shape, gradient: shape, rates: [3].into() }
+    }
+
+    fn output_shapes(&self) {}
 }
+
+op!(Adam: AdamInputs<()> => Nothing, AdamGeometry::output_shapes);

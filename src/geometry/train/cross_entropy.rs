@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::geometry::{BATCH, axis, expect, extents};
+use crate::geometry::{BATCH, Output, axis, expect, extents, inputs, op};
 use crate::shape::Shape;
 
 /// The cross-entropy of the softmax of each row of logits with its label: log(sum of exp(logits)) - logits\[label\].
@@ -14,6 +14,7 @@ pub struct CrossEntropy {
 
 /// What becomes of the losses of the rows of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Reduction {
     /// One for each row.
     None,
@@ -26,7 +27,7 @@ pub enum Reduction {
 
 inputs!(
     /// What a [`CrossEntropy`] reads.
-    CrossEntropyInputs, 2 {
+    CrossEntropyInputs {
         /// (batch, classes)
         logits,
         /// (batch)
@@ -54,6 +55,11 @@ impl CrossEntropyGeometry {
         Ok(Self { reduction: op.reduction, batch, classes })
     }
 
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> CrossEntropyInputs<Shape> {
+        CrossEntropyInputs { logits: [self.batch, self.classes].into(), labels: [self.batch].into() }
+    }
+
     /// (batch) without a reduction, else a scalar.
     pub fn output_shape(&self) -> Shape {
         match self.reduction {
@@ -70,3 +76,5 @@ impl CrossEntropyGeometry {
         }
     }
 }
+
+op!(CrossEntropy: CrossEntropyInputs<()> => Output, CrossEntropyGeometry::output_shape);

@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::geometry::{any_rank, axis, expect, extents};
+use crate::geometry::{Nothing, any_rank, axis, expect, extents, inputs, op};
 use crate::shape::Shape;
 
 /// Stochastic gradient descent with momentum, by torch's formula: velocity = momentum * velocity + gradient + weight_decay * parameter, then
@@ -14,7 +14,7 @@ pub struct Sgd {
 
 inputs!(
     /// What a step of an [`Sgd`] takes: the first two it updates in place.
-    SgdInputs, 4 {
+    SgdInputs {
         /// Of any shape.
         parameter,
         /// In the parameter's shape; 0 before the first step.
@@ -50,4 +50,14 @@ impl SgdGeometry {
         expect("learning_rate", "elements", rates, 1, "all parameters of a step share")?;
         Ok(Self { op: *op, shape })
     }
+
+    /// The shapes that it reads.
+    pub fn input_shapes(&self) -> SgdInputs<Shape> {
+        let shape = self.shape;
+        SgdInputs { parameter: shape, velocity: shape, gradient: shape, learning_rate: [1].into() }
+    }
+
+    fn output_shapes(&self) {}
 }
+
+op!(Sgd: SgdInputs<()> => Nothing, SgdGeometry::output_shapes);

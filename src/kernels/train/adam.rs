@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::geometry::nn::Adam;
+use crate::geometry::Adam;
 use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 use crate::kernels::params;
 

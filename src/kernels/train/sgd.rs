@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::geometry::nn::Sgd;
+use crate::geometry::Sgd;
 use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
 use crate::kernels::params;
 

@@ -14,7 +14,7 @@ use crate::kernels::sample::{deform_im2col, sample_gradients};
 use crate::ops::conv::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
 use crate::ops::conv::quads::{self, Quads};
 use crate::ops::conv::strips::{Strip, StripPlanes, strips};
-use crate::ops::plan::{bindable, in_pieces, pieces};
+use crate::ops::plan::{bindable, in_pieces, opaque, pieces};
 
 /// Packed images take about this many bytes at a time: a batch is done in chunks of images.
 const CHUNK_BYTES: u64 = 32 << 20;
@@ -144,7 +144,7 @@ impl PackedImages {
 }
 
 /// A window, plain or deformable, over images of one geometry.
-pub(crate) struct Columns {
+pub struct Columns {
     pub(crate) im2col: Im2colGeometry,
     groups: u32,
     pub(crate) deformation: Option<Deformation>,
@@ -155,6 +155,8 @@ pub(crate) struct Columns {
     run_offset_groups: Vec<u32>,
     channel_runs: Constant,
 }
+
+opaque!(Columns);
 
 impl Columns {
     pub(crate) fn new(

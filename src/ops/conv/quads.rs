@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Constant, Gpu, Image, Part, Recorder, Tensor};
 use crate::kernels::form::{Form, panel_places};
-use crate::ops::matmul::matmul::{Elements, Matrix, Operand, Output, Panels};
+use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Panels};
 use crate::ops::plan::bindable;
 
 /// A batch of matrices of f32. In panels its rows are filled up to whole ones.

@@ -6,7 +6,6 @@ use crate::gpu::{Gpu, Tensor, TensorSpec};
 use crate::kernels::form::Form;
 use crate::ops::conv::quads::Quads;
 use crate::ops::conv::strategy::rule::Strategy;
-use crate::ops::plan::Argument;
 
 /// A weight in the order in which a plan's kernels read it: what a model keeps for inference in place of the plain one.
 ///
@@ -29,10 +28,34 @@ pub(crate) enum Packed {
     Tensor(Tensor),
 }
 
+impl Packed {
+    pub(crate) fn quads(self) -> Result<Quads> {
+        match self {
+            Self::Quads(quads) => Ok(quads),
+            Self::Tensor(_) => Err(Self::by_another_strategy()),
+        }
+    }
+
+    pub(crate) fn tensor(self) -> Result<Tensor> {
+        match self {
+            Self::Tensor(tensor) => Ok(tensor),
+            Self::Quads(_) => Err(Self::by_another_strategy()),
+        }
+    }
+
+    fn by_another_strategy() -> Error {
+        Error::Validation("the weight was packed by another strategy".to_string())
+    }
+}
+
 impl PackedWeight {
     /// Shape and element type of the plain weight.
     pub fn spec(&self) -> TensorSpec {
         self.spec
+    }
+
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
     }
 
     /// The memory, for a plan whose kernels read the weight in a given order.
@@ -75,35 +98,5 @@ impl std::fmt::Display for Packing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { strategy, groups, offset_groups, .. } = self;
         write!(f, "{groups} groups and {offset_groups} offset groups by {strategy}")
-    }
-}
-
-/// What a plan takes for a weight: a tensor, which is packed in the recording, or one packed before.
-#[derive(Debug, Clone, Copy)]
-pub enum Weight<'a> {
-    /// (out_channels, channels / groups, kernel_height, kernel_width)
-    Plain(&'a Tensor),
-    /// The same, packed.
-    Packed(&'a PackedWeight),
-}
-
-impl<'a> From<&'a Tensor> for Weight<'a> {
-    fn from(tensor: &'a Tensor) -> Self {
-        Self::Plain(tensor)
-    }
-}
-
-impl<'a> From<&'a PackedWeight> for Weight<'a> {
-    fn from(packed: &'a PackedWeight) -> Self {
-        Self::Packed(packed)
-    }
-}
-
-impl<'a> From<Weight<'a>> for Argument<'a> {
-    fn from(weight: Weight<'a>) -> Self {
-        match weight {
-            Weight::Plain(tensor) => tensor.into(),
-            Weight::Packed(packed) => Self { spec: packed.spec, gpu: &packed.gpu, tensor: None },
-        }
     }
 }

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::geometry::{Binary, BroadcastAxis};
 use crate::gpu::{Recorder, Tensor};
 use crate::kernels::elementwise::binary::{FIRST, Params, binary, operation};
+use crate::ops::plan::Destination;
 use crate::ops::plan::in_pieces;
-use crate::ops::plan::{Destination, Gradient};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
 
@@ -69,9 +69,8 @@ pub(crate) fn gradient(
     operand: usize,
     factor: Option<&Tensor>,
     grad_output: &Tensor,
-    destination: Destination,
+    gradient: Destination,
 ) -> Result<()> {
-    let gradient = Gradient::begin(recorder, destination)?;
     let dense = dense(axes);
     let terms = |accumulate| Elementwise {
         op: factor.map(|_| Binary::Mul),
@@ -85,13 +84,12 @@ pub(crate) fn gradient(
     let tensors = [grad_output, factor.unwrap_or(grad_output)];
     let repeated = axes.map(|BroadcastAxis { extent, strides }| (extent, extent != 1 && strides[operand] == 0));
     if repeated.iter().all(|(_, repeated)| !repeated) {
-        terms(gradient.accumulate).record(recorder, tensors, &gradient.tensor)?;
+        terms(gradient.accumulates()).record(recorder, tensors, gradient.tensor())
     } else if factor.is_some() {
         let products = recorder.workspace([axes.iter().map(|axis| axis.extent).product()])?;
         terms(false).record(recorder, tensors, &products)?;
-        sum_over(recorder, repeated, &products, &gradient)?;
+        sum_over(recorder, repeated, &products, gradient)
     } else {
-        sum_over(recorder, repeated, grad_output, &gradient)?;
+        sum_over(recorder, repeated, grad_output, gradient)
     }
-    gradient.finish(recorder)
 }

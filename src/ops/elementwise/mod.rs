@@ -1,5 +1,4 @@
 pub(crate) mod batch_norm;
 pub(crate) mod binary;
 pub(crate) mod broadcast;
-pub(crate) mod offset_field;
 pub(crate) mod unary;

@@ -1,2 +1,3 @@
 pub(crate) mod concat;
+pub(crate) mod copy;
 pub(crate) mod split;

@@ -1,214 +1,317 @@
-//! What all plans have in common: what they check, how their work is cut into pieces, and where gradients go.
+//! The one skeleton of all ops: a plan checks what it is given, makes outputs, widens and rounds what has 16 bits, and keeps what was compiled.
+//!
+//! An op brings its [`Kernels`] and, where it is differentiated, [`Differentiable`]; a short way and its plan's name come from the list in
+//! `ops/mod.rs`.
 
-/// Gives a plan what all have: the spec of its output, and how it is printed, with what is named behind its inputs and its output.
-macro_rules! plan {
-    ($plan:ident, |$this:ident| { $($name:ident: $value:expr),* }) => {
-        impl $plan {
-            /// Shape and element type of the output.
-            pub fn output_spec(&self) -> TensorSpec {
-                self.contract.output_spec()
-            }
-        }
-
-        $crate::ops::plan::printed!($plan, |$this| {
-            inputs: $this.contract.inputs,
-            output: $this.output_spec()
-            $(, $name: $value)*
-        });
-    };
-}
-pub(crate) use plan;
-
-/// Has a plan printed with what is named: the rest is kernels and tables.
-macro_rules! printed {
-    ($plan:ident, |$this:ident| { $($name:ident: $value:expr),* }) => {
-        impl std::fmt::Debug for $plan {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                let $this = self;
-                f.debug_struct(stringify!($plan))$(.field(stringify!($name), &$value))*.finish_non_exhaustive()
-            }
-        }
-    };
-}
-pub(crate) use printed;
-
-mod backward;
+mod argument;
+mod check;
 mod convert;
+mod gradient;
 mod pieces;
+mod short;
 mod warm_up;
 
-pub use backward::Destination;
+pub use argument::{Argument, Destination, ToArgument, ToDestination, ToSpec};
 
-pub(crate) use backward::{Gradient, get_or_try_init};
+pub(crate) use check::check_apart;
 pub(crate) use convert::{Rows, round, rounded, widen, widened};
+pub(crate) use gradient::{Gradient, get_or_try_init};
 pub(crate) use pieces::{at_once, bindable, fitting, in_pieces, pieces};
+pub(crate) use short::{backward, backward_of, forward};
+pub(crate) use warm_up::{warm_up, warm_up_backward};
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::Hash;
 
 use crate::dtype::DType;
-use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::error::Result;
+use crate::geometry::{Members, Of, Op, Wanted, no_input};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
 use crate::kernels::movement::convert::CONVERT;
-use crate::shape::Shape;
 
-/// The arguments of an op by name; an optional one may be absent.
-pub(crate) type Named<'a, T, const N: usize> = [(&'static str, Option<&'a T>); N];
+/// An op that runs on a device.
+pub trait Kernels: Op {
+    /// What tells its attributes from others in a cache.
+    type Key: Eq + Hash + WasmNotSendSync + 'static;
+    /// What a plan keeps beside the checked problem: tables, choices, plans of other ops.
+    type Compiled: fmt::Debug + WasmNotSendSync + 'static;
 
-/// What is given for an argument: the tensor, and what it counts as.
-#[derive(Clone, Copy)]
-pub(crate) struct Argument<'a> {
-    pub(crate) spec: TensorSpec,
-    pub(crate) gpu: &'a Gpu,
-    /// Absent where it is a weight that pliant has packed.
-    pub(crate) tensor: Option<&'a Tensor>,
+    /// Whether its kernels know f32 alone: then the plan widens inputs and gradients of 16 bits before it records, and rounds behind.
+    const WIDENED: bool = true;
+    /// The inputs that it updates in place.
+    const UPDATED: &'static [&'static str] = &[];
+
+    /// What tells its attributes from others in a cache.
+    fn key(&self) -> Self::Key;
+
+    /// Compiles what the forward pass needs.
+    fn compile(gpu: &Gpu, geometry: &Self::Geometry, inputs: &Of<Self::Inputs, TensorSpec>) -> Result<Self::Compiled>;
+
+    /// Records the forward pass. Everything has been checked.
+    fn record(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &Of<Self::Inputs, Argument>,
+        outputs: &Of<Self::Outputs, Tensor>,
+    ) -> Result<()>;
+
+    /// A smallest problem that needs all its kernels.
+    fn smallest() -> (Self, Of<Self::Inputs, TensorSpec>);
 }
 
-impl<'a> From<&'a Tensor> for Argument<'a> {
-    fn from(tensor: &'a Tensor) -> Self {
-        Self { spec: tensor.spec(), gpu: tensor.gpu(), tensor: Some(tensor) }
-    }
+/// Has what a plan keeps printed by its name alone: the rest is kernels and tables.
+macro_rules! opaque {
+    ($type:ident) => {
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($type)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use opaque;
+
+/// An op with a backward pass.
+pub trait Differentiable: Kernels {
+    /// The structure of its gradients, named after inputs.
+    type Gradients: Members;
+
+    /// Whether the plan widens the gradient of the output, and rounds the gradients behind.
+    const GRADIENTS_WIDENED: bool = Self::WIDENED;
+
+    /// Records the vector-Jacobian products that have a destination. Everything has been checked; inputs are as they were given.
+    fn record_backward(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &Of<Self::Inputs, Argument>,
+        grad_outputs: &Of<Self::Outputs, Tensor>,
+        destinations: &Of<Self::Gradients, Destination>,
+    ) -> Result<()>;
 }
 
-/// What every plan keeps: whose it is, what it was made for, what it gives.
-pub(crate) struct Contract<I> {
+/// An op bound to a device, shapes and element types: what a model keeps.
+///
+/// Each op has a name for its own: [`DeformConv2dPlan`](crate::DeformConv2dPlan) is `Plan<DeformConv2d>`.
+pub struct Plan<O: Kernels> {
     gpu: u64,
-    pub(crate) inputs: I,
-    pub(crate) output: TensorSpec,
+    geometry: O::Geometry,
+    inputs: Vec<(&'static str, Option<TensorSpec>)>,
+    /// Of the outputs.
+    dtype: DType,
+    compiled: O::Compiled,
 }
 
-impl<I> Contract<I> {
-    /// The output has the element type of the first input. Compiles what element types need.
-    pub(crate) fn new<const N: usize>(
-        gpu: &Gpu,
-        inputs: I,
-        named: impl Fn(&I) -> Named<TensorSpec, N>,
-        output: Shape,
-    ) -> Result<Self> {
-        let dtypes: Vec<_> = named(&inputs).into_iter().filter_map(|(_, spec)| Some(spec?.dtype)).collect();
-        Self::of_dtypes(gpu, inputs, &dtypes, output)
+impl<O: Kernels> Plan<O> {
+    /// Checks the problem, chooses kernels, and compiles what the forward pass needs. `inputs` are tensors or their specs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType) with the
+    /// two figures that disagree; [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn new<S: ToSpec>(gpu: &Gpu, op: &O, inputs: &Of<O::Inputs, S>) -> Result<Self> {
+        let geometry = op.geometry(&O::Inputs::map(inputs, |input| input.to_spec().shape))?;
+        Self::compiled_by(gpu, geometry, inputs, O::compile)
     }
 
-    /// The same where the inputs have no names.
-    pub(crate) fn of_dtypes(gpu: &Gpu, inputs: I, dtypes: &[DType], output: Shape) -> Result<Self> {
-        if dtypes.iter().any(|dtype| *dtype != DType::F32) {
+    /// Binds a problem that has been checked. `inputs` are tensors or their specs, in the shapes of the problem.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) where an input has another shape than the problem; as [`Plan::new`].
+    pub fn of<S: ToSpec>(gpu: &Gpu, geometry: O::Geometry, inputs: &Of<O::Inputs, S>) -> Result<Self> {
+        let specs = O::Inputs::map(inputs, ToSpec::to_spec);
+        check::same_shapes(O::Inputs::named(&O::input_shapes(&geometry)), O::Inputs::named(&specs))?;
+        Self::compiled_by(gpu, geometry, inputs, O::compile)
+    }
+
+    /// The same with another way to compile.
+    pub(crate) fn compiled_by<S: ToSpec>(
+        gpu: &Gpu,
+        geometry: O::Geometry,
+        inputs: &Of<O::Inputs, S>,
+        compile: impl FnOnce(&Gpu, &O::Geometry, &Of<O::Inputs, TensorSpec>) -> Result<O::Compiled>,
+    ) -> Result<Self> {
+        let specs = O::Inputs::map(inputs, ToSpec::to_spec);
+        let inputs: Vec<_> = O::Inputs::named(&specs).map(|(name, spec)| (name, spec.copied())).collect();
+        let mut dtypes = inputs.iter().filter_map(|(_, spec)| Some(spec.as_ref()?.dtype));
+        if dtypes.clone().any(|dtype| dtype != DType::F32) {
             gpu.compile(&CONVERT)?;
         }
-        let dtype = dtypes.first().copied().unwrap_or(DType::F32);
-        Ok(Self { gpu: gpu.id(), inputs, output: TensorSpec { shape: output, dtype } })
+        let dtype = dtypes.next().unwrap_or(DType::F32);
+        let compiled = compile(gpu, &geometry, &specs)?;
+        Ok(Self { gpu: gpu.id(), geometry, inputs, dtype, compiled })
     }
 
-    /// Refuses arguments other than those the plan was made for.
-    pub(crate) fn check<const N: usize>(
+    /// The checked problem.
+    pub fn geometry(&self) -> &O::Geometry {
+        &self.geometry
+    }
+
+    /// Shape and element type of the output, or of each of several. It has the element type of the first input.
+    pub fn output_spec(&self) -> Of<O::Outputs, TensorSpec> {
+        O::Outputs::map(&O::output_shapes(&self.geometry), |&shape| TensorSpec { shape, dtype: self.dtype })
+    }
+
+    pub(crate) fn compiled(&self) -> &O::Compiled {
+        &self.compiled
+    }
+
+    /// Records the op into a new tensor, or one for each of several outputs.
+    ///
+    /// # Errors
+    /// As [`Plan::forward_into`], and what [`Tensor::new`] gives.
+    pub fn forward<A: ToArgument>(
         &self,
-        recorder: &Recorder,
-        planned: impl Fn(&I) -> Named<TensorSpec, N>,
-        given: Named<Argument, N>,
-        output: &Tensor,
+        recorder: &mut Recorder,
+        inputs: &Of<O::Inputs, A>,
+    ) -> Result<Of<O::Outputs, Tensor>> {
+        let outputs = self.new_outputs(recorder)?;
+        self.forward_into::<A, Tensor>(recorder, inputs, &outputs)?;
+        Ok(outputs)
+    }
+
+    /// Records the op into the outputs given, which are overwritten.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
+    /// [`Error::Device`](crate::Error::Device) where one lies elsewhere; [`Error::Aliased`](crate::Error::Aliased) where an output shares its
+    /// buffer with an input, or two outputs overlap; [`Error::Attribute`](crate::Error::Attribute) where a weight was packed for other groups
+    /// or another strategy; [`Error::Limit`](crate::Error::Limit) where the smallest part of the work is beyond
+    /// what the device binds.
+    pub fn forward_into<A: ToArgument, T: Borrow<Tensor>>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &Of<O::Inputs, A>,
+        outputs: &Of<O::Outputs, T>,
     ) -> Result<()> {
-        self.check_inputs(recorder, planned(&self.inputs), given)?;
-        for (name, argument) in given {
-            if let Some(tensor) = argument.and_then(|argument| argument.tensor) {
-                check_apart(("output", output), (name, tensor))?;
+        let inputs = O::Inputs::map(inputs, ToArgument::to_argument);
+        let outputs = O::Outputs::map(outputs, |output| output.borrow().clone());
+        self.check_forward(recorder, &inputs, &outputs)?;
+        recorder.op(|recorder| {
+            if !O::WIDENED {
+                return O::record(self, recorder, &inputs, &outputs);
+            }
+            let wide = O::Inputs::try_map(&inputs, |input| input.wide(recorder))?;
+            let inner = O::Outputs::try_map(&outputs, |output| match output.dtype() {
+                DType::F32 => Ok(output.clone()),
+                DType::F16 | DType::BF16 => recorder.workspace(output.shape()),
+            })?;
+            O::record(self, recorder, &O::Inputs::map(&wide, Argument::from), &inner)?;
+            for ((_, output), (_, inner)) in O::Outputs::present(&outputs).zip(O::Outputs::present(&inner)) {
+                if output.dtype() != DType::F32 {
+                    round(recorder, inner, output, Rows::all(output))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn new_outputs(&self, recorder: &Recorder) -> Result<Of<O::Outputs, Tensor>> {
+        O::Outputs::try_map(&self.output_spec(), |spec| Tensor::new(recorder.gpu(), spec.shape, spec.dtype))
+    }
+}
+
+impl<O: Differentiable> Plan<O> {
+    /// Records the vector-Jacobian products of `grad_output` with every input that there is and that has one, into new tensors: the gradients
+    /// of a loss whose gradient by the output is `grad_output`.
+    ///
+    /// The first call compiles what the backward pass needs.
+    ///
+    /// # Errors
+    /// As [`Plan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward<A: ToArgument, T: Borrow<Tensor>>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &Of<O::Inputs, A>,
+        grad_output: &Of<O::Outputs, T>,
+    ) -> Result<Of<O::Gradients, Tensor>> {
+        let gradients = self.new_gradients(recorder)?;
+        self.backward_into::<A, T, Tensor>(recorder, inputs, grad_output, &gradients)?;
+        Ok(gradients)
+    }
+
+    /// Tensors for the gradients of all inputs that there are and that have one.
+    pub(crate) fn new_gradients(&self, recorder: &Recorder) -> Result<Of<O::Gradients, Tensor>> {
+        let mut planned = self.planned_gradients();
+        let specs = O::Gradients::build(|name| planned.next(name).ok().flatten()).map_err(no_input)?;
+        O::Gradients::try_map(&specs, |spec| Tensor::new(recorder.gpu(), spec.shape, spec.dtype))
+    }
+
+    /// The same for the gradients that are wanted, which name no input that is absent.
+    ///
+    /// ```no_run
+    /// use pliant::{DeformConv2dGradients, DeformConv2dInputs, DeformConv2dPlan, Recorder, Tensor};
+    ///
+    /// # fn example(
+    /// #     plan: DeformConv2dPlan, recorder: &mut Recorder, inputs: DeformConv2dInputs<Tensor>, grad_output: Tensor,
+    /// # ) -> pliant::Result<()> {
+    /// let wanted = DeformConv2dGradients::NONE.offset().weight();
+    /// let gradients = plan.backward_of(recorder, &inputs, &grad_output, &wanted)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Plan::backward_into`], and what [`Tensor::new`] gives.
+    pub fn backward_of<A: ToArgument, T: Borrow<Tensor>>(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &Of<O::Inputs, A>,
+        grad_output: &Of<O::Outputs, T>,
+        wanted: &Of<O::Gradients, Wanted>,
+    ) -> Result<Of<O::Gradients, Tensor>> {
+        self.check_count(O::Gradients::LIST, O::Gradients::named(wanted))?;
+        let (mut planned, mut specs) = (self.planned_gradients(), Vec::new());
+        for (name, wanted) in O::Gradients::named(wanted) {
+            let spec = planned.next(name);
+            if wanted.is_some() {
+                specs.push(spec?.ok_or_else(|| no_input(name))?);
             }
         }
-        self.check_output(recorder, output)
+        let mut specs = specs.into_iter();
+        let specs = O::Gradients::try_map_named(wanted, |name, Wanted| specs.next().ok_or_else(|| no_input(name)))?;
+        let gradients = O::Gradients::try_map(&specs, |spec| Tensor::new(recorder.gpu(), spec.shape, spec.dtype))?;
+        self.backward_into::<A, T, Tensor>(recorder, inputs, grad_output, &gradients)?;
+        Ok(gradients)
     }
 
-    pub(crate) fn check_inputs<const N: usize>(
+    /// Records the vector-Jacobian products that have a destination, which is written or added to. Nothing is kept from the forward pass.
+    ///
+    /// The same inputs give the same bits on a device, whatever runs beside.
+    ///
+    /// # Errors
+    /// As [`Plan::forward_into`], with gradients for outputs; [`Error::Shape`](crate::Error::Shape) for the gradient of an input that is
+    /// absent; [`Error::Aliased`](crate::Error::Aliased) where two gradients overlap.
+    pub fn backward_into<A: ToArgument, T: Borrow<Tensor>, D: ToDestination>(
         &self,
-        recorder: &Recorder,
-        planned: Named<TensorSpec, N>,
-        given: Named<Argument, N>,
+        recorder: &mut Recorder,
+        inputs: &Of<O::Inputs, A>,
+        grad_output: &Of<O::Outputs, T>,
+        destinations: &Of<O::Gradients, D>,
     ) -> Result<()> {
-        for ((name, spec), (_, argument)) in planned.into_iter().zip(given) {
-            match (spec, argument) {
-                (None, None) => {}
-                (Some(spec), Some(argument)) => self.check_argument(recorder, name, spec, *argument)?,
-                (Some(_), None) => {
-                    return Err(Error::shape(name, format!("{name} is absent; the plan was made with one")));
-                }
-                (None, Some(_)) => {
-                    return Err(Error::shape(name, format!("{name} was given; the plan was made without one")));
-                }
+        let inputs = O::Inputs::map(inputs, ToArgument::to_argument);
+        let grad_outputs = O::Outputs::map(grad_output, |grad| grad.borrow().clone());
+        let destinations = O::Gradients::map(destinations, ToDestination::to_destination);
+        self.check_backward(recorder, &inputs, &grad_outputs, &destinations)?;
+        recorder.op(|recorder| {
+            if !O::GRADIENTS_WIDENED {
+                return O::record_backward(self, recorder, &inputs, &grad_outputs, &destinations);
             }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn check_output(&self, recorder: &Recorder, output: &Tensor) -> Result<()> {
-        self.check_argument(recorder, "output", &self.output, output.into())
-    }
-
-    pub(crate) fn check_argument(
-        &self,
-        recorder: &Recorder,
-        name: &'static str,
-        planned: &TensorSpec,
-        given: Argument,
-    ) -> Result<()> {
-        if recorder.gpu().id() != self.gpu {
-            return Err(Error::attribute(
-                "recorder",
-                "the recorder is on one device and the plan was made for another",
-            ));
-        }
-        recorder.check(name, given.gpu)?;
-        let TensorSpec { shape, dtype } = given.spec;
-        if shape != planned.shape {
-            let message = format!("{name} is {shape}; the plan was made for {}", planned.shape);
-            return Err(Error::shape(name, message));
-        }
-        if dtype != planned.dtype {
-            let message = format!("{name} holds {dtype}; the plan was made for {}", planned.dtype);
-            return Err(Error::dtype(name, message));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn output_spec(&self) -> TensorSpec {
-        self.output
-    }
-
-    pub(crate) fn output(&self, recorder: &Recorder) -> Result<Tensor> {
-        Tensor::new(recorder.gpu(), self.output.shape, self.output.dtype)
+            let grad_outputs = O::Outputs::try_map(&grad_outputs, |grad| widened(recorder, grad))?;
+            let gradients =
+                O::Gradients::try_map(&destinations, |&destination| Gradient::begin(recorder, destination))?;
+            let inner = O::Gradients::map(&gradients, Gradient::destination);
+            O::record_backward(self, recorder, &inputs, &grad_outputs, &inner)?;
+            O::Gradients::present(&gradients).try_for_each(|(_, gradient)| gradient.finish(recorder))
+        })
     }
 }
 
-/// Refuses a tensor that is written in the buffer of one that is read.
-pub(crate) fn check_apart((name, written): (&'static str, &Tensor), (input, read): (&str, &Tensor)) -> Result<()> {
-    if written.buffer() == read.buffer() {
-        let message = format!("{name} lies in the same buffer as {input}; a buffer that is written can't be read");
-        return Err(Error::attribute(name, message));
+impl<O: Kernels> fmt::Debug for Plan<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut plan = f.debug_struct("Plan");
+        let outputs = self.output_spec();
+        let outputs: Vec<_> = O::Outputs::present(&outputs).map(|(_, spec)| spec).collect();
+        plan.field("inputs", &self.inputs).field("outputs", &outputs).field("geometry", &self.geometry);
+        plan.field("compiled", &self.compiled).finish_non_exhaustive()
     }
-    Ok(())
-}
-
-/// Refuses two of a list of tensors that are all written and have a word in common; absent ones count in the list.
-pub(crate) fn check_list_apart<'a>(
-    argument: &'static str,
-    list: impl Iterator<Item = Option<&'a Tensor>>,
-) -> Result<()> {
-    let mut before: Vec<(usize, &Tensor)> = Vec::new();
-    for (index, tensor) in list.enumerate() {
-        let Some(tensor) = tensor else { continue };
-        if let Some((other, _)) = before.iter().find(|(_, other)| overlap(other, tensor)) {
-            let message = format!("{argument}[{index}] and {argument}[{other}] overlap in their buffer");
-            return Err(Error::attribute(argument, message));
-        }
-        before.push((index, tensor));
-    }
-    Ok(())
-}
-
-/// Whether two tensors have a word in common; one without elements has none.
-pub(crate) fn overlap(a: &Tensor, b: &Tensor) -> bool {
-    let end =
-        |tensor: &Tensor| tensor.offset() + (tensor.shape().elements() * tensor.dtype().size()).next_multiple_of(4);
-    a.buffer() == b.buffer() && a.offset().max(b.offset()) < end(a).min(end(b))
-}
-
-/// Records with `record` and submits: the short way of every op.
-pub(crate) fn run<T>(gpu: &Gpu, record: impl FnOnce(&mut Recorder) -> Result<T>) -> Result<T> {
-    let mut recorder = Recorder::new(gpu);
-    let outputs = record(&mut recorder)?;
-    recorder.submit()?;
-    Ok(outputs)
 }

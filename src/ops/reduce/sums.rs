@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Recorder, Tensor};
 use crate::kernels::reduce::segment_sums::{Params, segment_sums};
-use crate::ops::plan::Gradient;
+use crate::ops::plan::Destination;
 use crate::ops::plan::{bindable, in_pieces};
 use crate::shape::MAX_RANK;
 
@@ -98,10 +98,10 @@ pub(crate) fn sum_over(
     recorder: &mut Recorder,
     axes: [(u32, bool); MAX_RANK],
     terms: &Tensor,
-    gradient: &Gradient,
+    gradient: Destination,
 ) -> Result<()> {
     if axes.iter().any(|(extent, _)| *extent == 0) {
-        return if gradient.accumulate { Ok(()) } else { zeros(recorder, &gradient.tensor) };
+        return if gradient.accumulates() { Ok(()) } else { zeros(recorder, gradient.tensor()) };
     }
     let product = |axes: &[(u32, bool)]| axes.iter().map(|(extent, _)| extent).product();
     let mut axes = axes.to_vec();
@@ -111,9 +111,9 @@ pub(crate) fn sum_over(
         let outer = axes[..axis].iter().rposition(|(_, summed)| *summed);
         let (planes, columns) = (product(&axes[..axis]), product(&axes[axis..]));
         let last = outer.is_none();
-        let sums = Sums { planes, pixels, columns, scale: 1.0, accumulate: last && gradient.accumulate };
+        let sums = Sums { planes, pixels, columns, scale: 1.0, accumulate: last && gradient.accumulates() };
         if last {
-            return sums.record(recorder, &terms, &gradient.tensor);
+            return sums.record(recorder, &terms, gradient.tensor());
         }
         let partial = recorder.workspace([planes, columns])?;
         sums.record(recorder, &terms, &partial)?;

@@ -15,19 +15,17 @@ use crate::ops::conv::channels_last::{ChannelsLast, channel_quads};
 use crate::ops::conv::columns::{Columns, PackedImages, Sampler, form};
 use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
 use crate::ops::conv::strips::wide_bytes;
-use crate::ops::plan::{Argument, Contract, in_pieces, pieces, run};
-use crate::ops::plan::{Destination, get_or_try_init, plan};
-use crate::ops::plan::{rounded, widened};
+use crate::ops::plan::{
+    Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces, opaque, pieces,
+};
 
-/// A [`BilinearSample`] bound to a device and shapes.
-pub struct BilinearSamplePlan {
-    contract: Contract<BilinearSampleInputs<TensorSpec>>,
-    geometry: BilinearSampleGeometry,
-    /// Made by the first backward pass.
+/// What the backward pass needs, made by the first.
+pub struct Sampling {
+    data: DType,
     backward: OnceLock<Backward>,
 }
 
-plan!(BilinearSamplePlan, |plan| { geometry: plan.geometry });
+opaque!(Sampling);
 
 /// Samples at positions are those of a window of one tap, which starts at pixel (0, 0) wherever it stands.
 struct Backward {
@@ -60,7 +58,7 @@ impl Backward {
     fn record(
         &self,
         recorder: &mut Recorder,
-        inputs: &BilinearSampleInputs<&Tensor>,
+        inputs: BilinearSampleInputs<&Tensor>,
         grad_output: &Tensor,
         gradients: &Gradients,
     ) -> Result<()> {
@@ -91,50 +89,27 @@ impl Backward {
     }
 }
 
-impl BilinearSamplePlan {
-    /// Checks the problem and compiles what it needs.
-    ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType).
-    pub fn new(gpu: &Gpu, op: &BilinearSample, inputs: &BilinearSampleInputs<TensorSpec>) -> Result<Self> {
-        let geometry = BilinearSampleGeometry::new(op, &inputs.map(|spec| spec.shape))?;
-        let contract = Contract::new(gpu, *inputs, BilinearSampleInputs::named, geometry.output_shape())?;
+impl Kernels for BilinearSample {
+    type Key = Self;
+    type Compiled = Sampling;
+
+    fn key(&self) -> Self {
+        *self
+    }
+
+    fn compile(gpu: &Gpu, _: &BilinearSampleGeometry, inputs: &BilinearSampleInputs<TensorSpec>) -> Result<Sampling> {
         gpu.compile(&BILINEAR_SAMPLE)?;
-        Ok(Self { contract, geometry, backward: OnceLock::new() })
+        Ok(Sampling { data: inputs.input.dtype, backward: OnceLock::new() })
     }
 
-    /// Records the samples into a new tensor (batch, channels, out_height, out_width).
-    ///
-    /// # Errors
-    /// As [`BilinearSamplePlan::forward_into`], and what [`Tensor::new`] gives.
-    pub fn forward(&self, recorder: &mut Recorder, inputs: &BilinearSampleInputs<&Tensor>) -> Result<Tensor> {
-        let output = self.contract.output(recorder)?;
-        self.forward_into(recorder, inputs, &output)?;
-        Ok(output)
-    }
-
-    /// Records the samples into `output`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
-    /// [`Error::Limit`](crate::Error::Limit) where one plane is beyond what the device binds.
-    pub fn forward_into(
-        &self,
+    fn record(
+        plan: &Plan<Self>,
         recorder: &mut Recorder,
-        inputs: &BilinearSampleInputs<&Tensor>,
+        inputs: &BilinearSampleInputs<Argument>,
         output: &Tensor,
     ) -> Result<()> {
-        let given = inputs.map(|&tensor| Argument::from(tensor));
-        self.contract.check(recorder, BilinearSampleInputs::named, given.named(), output)?;
-        recorder.op(|recorder| {
-            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            rounded(recorder, output, |recorder, output| self.pieces(recorder, &inputs, output))
-        })
-    }
-
-    fn pieces(&self, recorder: &mut Recorder, inputs: &BilinearSampleInputs<Tensor>, output: &Tensor) -> Result<()> {
         let BilinearSampleGeometry { border: rule, batch, channels, height, width, out_height, out_width, .. } =
-            self.geometry;
+            *plan.geometry();
         let (pixels, out_pixels) = (height * width, out_height * out_width);
         // Images first: the kernel takes a part of the channels of one image only.
         in_pieces([0..batch, 0..channels, 0..out_pixels], &mut |piece: &[Range<u32>; 3]| {
@@ -146,8 +121,8 @@ impl BilinearSamplePlan {
                 let start = element(images.start, plane.start, within.start);
                 tensor.part(argument, start..element(images.end - 1, plane.end - 1, within.end))
             };
-            let input = part("input", &inputs.input, channels, some_channels, pixels, 0..pixels)?;
-            let positions = part("positions", &inputs.positions, 2, &(0..2), out_pixels, some_pixels.clone())?;
+            let input = part("input", inputs.input.tensor()?, channels, some_channels, pixels, 0..pixels)?;
+            let positions = part("positions", inputs.positions.tensor()?, 2, &(0..2), out_pixels, some_pixels.clone())?;
             let output = part("output", output, channels, some_channels, out_pixels, some_pixels.clone())?;
             let elements = piece.iter().map(|range| u64::from(range.end - range.start)).product();
             recorder.gpu().capabilities().check_elements("output", elements)?;
@@ -165,79 +140,31 @@ impl BilinearSamplePlan {
         })
     }
 
-    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors.
-    ///
-    /// The first call compiles what the backward pass needs.
-    ///
-    /// # Errors
-    /// As [`BilinearSamplePlan::backward_into`], and what [`Tensor::new`] gives.
-    pub fn backward(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &BilinearSampleInputs<&Tensor>,
-        grad_output: &Tensor,
-        wanted: &BilinearSampleGradients<()>,
-    ) -> Result<BilinearSampleGradients<Tensor>> {
-        let BilinearSampleInputs { input, positions } = self.contract.inputs;
-        let specs = wanted.of(BilinearSampleGradients { input: Some(input), positions: Some(positions) })?;
-        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
-        self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
-        Ok(gradients)
-    }
-
-    /// Records the gradients that have a destination, which is written or added to. Nothing is kept from the forward pass.
-    ///
-    /// Derivatives at the kinks are as in [`DeformConv2dPlan::backward_into`](crate::DeformConv2dPlan::backward_into).
-    ///
-    /// # Errors
-    /// As [`BilinearSamplePlan::forward_into`], with gradients for outputs; [`Error::Shape`](crate::Error::Shape); [`Error::Attribute`](crate::Error::Attribute) where two gradients overlap.
-    pub fn backward_into<'a>(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &BilinearSampleInputs<&Tensor>,
-        grad_output: &Tensor,
-        destinations: &BilinearSampleGradients<impl Into<Destination<'a>> + Copy>,
-    ) -> Result<()> {
-        let given = inputs.map(|&tensor| Argument::from(tensor));
-        let destinations = destinations.map(|&destination| destination.into());
-        let named = destinations.named();
-        self.contract.check_backward(recorder, BilinearSampleInputs::named, given.named(), grad_output, named)?;
-        let gpu = recorder.gpu().clone();
-        let backward =
-            get_or_try_init(&self.backward, || Backward::new(&gpu, &self.geometry, self.contract.inputs.input.dtype))?;
-        recorder.op(|recorder| {
-            let BilinearSampleGradients { input, positions } = destinations;
-            let gradients = Gradients { input, offset: positions, ..Default::default() };
-            backward.record(recorder, inputs, grad_output, &gradients)
-        })
+    fn smallest() -> (Self, BilinearSampleInputs<TensorSpec>) {
+        let shapes = BilinearSampleInputs { input: [1; 4].into(), positions: [1, 2, 1, 1].into() };
+        (Self::default(), shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 }))
     }
 }
 
-impl BilinearSample {
-    /// The samples, in a new tensor (batch, channels, out_height, out_width), submitted.
-    ///
-    /// # Errors
-    /// As [`BilinearSamplePlan::new`] and [`BilinearSamplePlan::forward`].
-    pub fn forward(&self, inputs: &BilinearSampleInputs<&Tensor>) -> Result<Tensor> {
-        let gpu = inputs.input.gpu();
-        let specs = inputs.map(|tensor| tensor.spec());
-        let plan = gpu.plan((*self, specs), || BilinearSamplePlan::new(gpu, self, &specs))?;
-        run(gpu, |recorder| plan.forward(recorder, inputs))
-    }
+/// Derivatives at the kinks are those of a [`DeformConv2d`](crate::DeformConv2d)'s samples.
+impl Differentiable for BilinearSample {
+    type Gradients = BilinearSampleGradients<()>;
 
-    /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
-    ///
-    /// # Errors
-    /// As [`BilinearSamplePlan::new`] and [`BilinearSamplePlan::backward`].
-    pub fn backward(
-        &self,
-        inputs: &BilinearSampleInputs<&Tensor>,
+    /// They are widened and rounded strip by strip.
+    const GRADIENTS_WIDENED: bool = false;
+
+    fn record_backward(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &BilinearSampleInputs<Argument>,
         grad_output: &Tensor,
-        wanted: &BilinearSampleGradients<()>,
-    ) -> Result<BilinearSampleGradients<Tensor>> {
-        let gpu = inputs.input.gpu();
-        let specs = inputs.map(|tensor| tensor.spec());
-        let plan = gpu.plan((*self, specs), || BilinearSamplePlan::new(gpu, self, &specs))?;
-        run(gpu, |recorder| plan.backward(recorder, inputs, grad_output, wanted))
+        destinations: &BilinearSampleGradients<Destination>,
+    ) -> Result<()> {
+        let Sampling { data, backward } = plan.compiled();
+        let gpu = recorder.gpu().clone();
+        let backward = get_or_try_init(backward, || Backward::new(&gpu, plan.geometry(), *data))?;
+        let BilinearSampleGradients { input, positions } = *destinations;
+        let gradients = Gradients { input, offset: positions, ..Default::default() };
+        backward.record(recorder, inputs.try_map(|input| input.tensor())?, grad_output, &gradients)
     }
 }

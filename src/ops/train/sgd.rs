@@ -1,71 +1,47 @@
+use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::nn::{Sgd, SgdGeometry, SgdInputs};
-use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::geometry::{Sgd, SgdGeometry, SgdInputs};
+use crate::gpu::{Gpu, Recorder, TensorSpec};
 use crate::kernels::train::sgd::{SGD, sgd};
-use crate::ops::plan::widened;
-use crate::ops::plan::{Argument, Contract, in_pieces};
-use crate::ops::plan::{Destination, Gradient, printed};
+use crate::ops::plan::{Argument, Kernels, Plan, ToArgument};
+use crate::ops::train::update;
 
-/// An [`Sgd`] bound to a device and the shape of a parameter.
-pub struct SgdPlan {
-    contract: Contract<SgdInputs<TensorSpec>>,
-    geometry: SgdGeometry,
-}
+impl Kernels for Sgd {
+    type Key = [u32; 2];
+    type Compiled = ();
 
-printed!(SgdPlan, |plan| { inputs: plan.contract.inputs, geometry: plan.geometry });
+    const WIDENED: bool = false;
+    const UPDATED: &'static [&'static str] = &["parameter", "velocity"];
 
-impl SgdPlan {
-    /// Checks the problem and compiles what it needs.
-    ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute): see [`SgdGeometry::new`].
-    pub fn new(gpu: &Gpu, op: &Sgd, inputs: &SgdInputs<TensorSpec>) -> Result<Self> {
-        let geometry = SgdGeometry::new(op, &inputs.map(|spec| spec.shape))?;
-        let contract = Contract::new(gpu, *inputs, SgdInputs::named, inputs.parameter.shape)?;
-        gpu.compile(&SGD)?;
-        Ok(Self { contract, geometry })
+    fn key(&self) -> Self::Key {
+        [self.momentum, self.weight_decay].map(f32::to_bits)
     }
 
+    fn compile(gpu: &Gpu, _: &SgdGeometry, _: &SgdInputs<TensorSpec>) -> Result<()> {
+        gpu.compile(&SGD)
+    }
+
+    fn record(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &SgdInputs<Argument>, (): &()) -> Result<()> {
+        let (op, updated) = (plan.geometry().op, [inputs.parameter.tensor()?, inputs.velocity.tensor()?]);
+        let rate = inputs.learning_rate.wide(recorder)?.part("learning_rate", 0..1)?;
+        update(recorder, updated, inputs.gradient, |recorder, elements, [parameter, velocity], gradient| {
+            sgd(recorder, op, elements, [parameter, velocity, gradient, &rate])
+        })
+    }
+
+    fn smallest() -> (Self, SgdInputs<TensorSpec>) {
+        let one = TensorSpec { shape: [1].into(), dtype: DType::F32 };
+        (Self::default(), SgdInputs { parameter: one, velocity: one, gradient: one, learning_rate: one })
+    }
+}
+
+impl Plan<Sgd> {
     /// Records a step, which updates parameter and velocity in place. Each of them, where it has 16 bits, is rounded once for each step.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
-    /// [`Error::Attribute`](crate::Error::Attribute) where parameter and velocity overlap, or share a buffer with what is only read.
-    pub fn step(&self, recorder: &mut Recorder, inputs: &SgdInputs<&Tensor>) -> Result<()> {
-        let SgdInputs { parameter, velocity, gradient, learning_rate } = *inputs;
-        let given = inputs.map(|&tensor| Argument::from(tensor));
-        self.contract.check_inputs(recorder, self.contract.inputs.named(), given.named())?;
-        self.contract.check_destinations(
-            recorder,
-            &[("gradient", gradient), ("learning_rate", learning_rate)],
-            [
-                ("parameter", Some(&self.contract.inputs.parameter), parameter),
-                ("velocity", Some(&self.contract.inputs.velocity), velocity),
-            ]
-            .into_iter(),
-        )?;
-        let SgdGeometry { op, shape } = self.geometry;
-        recorder.op(|recorder| {
-            let gradient = widened(recorder, gradient)?;
-            let learning_rate = widened(recorder, learning_rate)?.part("learning_rate", 0..1)?;
-            // Read and written in f32, as a gradient is that is added to.
-            let parameter = Gradient::begin(recorder, Destination::Add(parameter))?;
-            let velocity = Gradient::begin(recorder, Destination::Add(velocity))?;
-            let whole = 0..shape.elements() as u32;
-            in_pieces([whole], &mut |[piece]| {
-                let elements = piece.end - piece.start;
-                let range = || piece.start.into()..piece.end.into();
-                let parts = [
-                    &parameter.tensor.part("parameter", range())?,
-                    &velocity.tensor.part("velocity", range())?,
-                    &gradient.part("gradient", range())?,
-                    &learning_rate,
-                ];
-                recorder.gpu().capabilities().check_elements("parameter", elements.into())?;
-                sgd(recorder, op, elements, parts)
-            })?;
-            parameter.finish(recorder)?;
-            velocity.finish(recorder)
-        })
+    /// [`Error::Aliased`](crate::Error::Aliased) where parameter and velocity overlap, or share a buffer with what is only read.
+    pub fn step<A: ToArgument>(&self, recorder: &mut Recorder, inputs: &SgdInputs<A>) -> Result<()> {
+        self.forward(recorder, inputs)
     }
 }

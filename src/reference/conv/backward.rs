@@ -90,7 +90,7 @@ fn neighbours(
     neighbours
 }
 
-/// The gradients of a [`DeformConv2d`](crate::geometry::DeformConv2d): all that there are. In layouts that hold the mask in the offset, so
+/// The gradients of a [`DeformConv2d`](crate::DeformConv2d): all that there are. In layouts that hold the mask in the offset, so
 /// does the offset's gradient.
 ///
 /// At positions that are whole numbers the derivative is the right-hand one; at exactly -1,
@@ -214,7 +214,7 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
     })
 }
 
-/// The gradients of a [`Conv2d`](crate::geometry::Conv2d): all that there are.
+/// The gradients of a [`Conv2d`](crate::Conv2d): all that there are.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
@@ -273,7 +273,7 @@ fn grad_bias<T: Copy + Into<f64>>(geometry: &Conv2dGeometry, grad_output: &[T]) 
     sums.into()
 }
 
-/// The gradients of a [`BilinearSample`](crate::geometry::BilinearSample).
+/// The gradients of a [`BilinearSample`](crate::BilinearSample).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

@@ -17,7 +17,7 @@ pub(crate) fn check_weight<'a, T: Copy + Into<f64>>(
     Ok(move |channel: usize| bias.map_or(0.0, |bias| bias[channel].into()))
 }
 
-/// Convolution; see [`Conv2d`](crate::geometry::Conv2d).
+/// Convolution; see [`Conv2d`](crate::Conv2d).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

@@ -102,7 +102,7 @@ pub fn deform_im2col<T: Copy + Into<f64>>(
     Ok(reference)
 }
 
-/// Deformable convolution; see [`DeformConv2d`](crate::geometry::DeformConv2d).
+/// Deformable convolution; see [`DeformConv2d`](crate::DeformConv2d).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

@@ -3,7 +3,7 @@ use crate::geometry::{BatchNormGeometry, BatchNormGradients, BatchNormInputs};
 use crate::reference::conv::backward::zeros;
 use crate::reference::{Reference, check_len};
 
-/// A scale and a shift for each channel; see [`BatchNorm`](crate::geometry::BatchNorm).
+/// A scale and a shift for each channel; see [`BatchNorm`](crate::BatchNorm).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
@@ -25,7 +25,7 @@ pub fn batch_norm<T: Copy + Into<f64>>(
     Ok(reference)
 }
 
-/// The gradients of a [`BatchNorm`](crate::geometry::BatchNorm).
+/// The gradients of a [`BatchNorm`](crate::BatchNorm).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

@@ -1,8 +1,8 @@
 use crate::error::Result;
-use crate::geometry::nn::{Adam, AdamGeometry, AdamInputs};
+use crate::geometry::{Adam, AdamGeometry, AdamInputs};
 use crate::reference::{Reference, check_len};
 
-/// The parameter, the mean and the variance after a step; see [`Adam`](crate::nn::Adam).
+/// The parameter, the mean and the variance after a step; see [`Adam`](crate::Adam).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

@@ -41,7 +41,7 @@ fn check<T: Copy + Into<f64>>(geometry: &CrossEntropyGeometry, inputs: &CrossEnt
     Ok(rows.map(|(logits, &label)| Row::new(logits.iter().map(|&logit| logit.into()), label.into())).collect())
 }
 
-/// The losses of rows, or what they are reduced to; see [`CrossEntropy`](crate::geometry::CrossEntropy). What rounding the exponents
+/// The losses of rows, or what they are reduced to; see [`CrossEntropy`](crate::CrossEntropy). What rounding the exponents
 /// makes of it counts as magnitude.
 ///
 /// # Errors
@@ -62,7 +62,7 @@ pub fn cross_entropy<T: Copy + Into<f64>>(
     Ok(sums.into())
 }
 
-/// The gradient of a [`CrossEntropy`](crate::geometry::CrossEntropy) by the logits.
+/// The gradient of a [`CrossEntropy`](crate::CrossEntropy) by the logits.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

@@ -1,8 +1,8 @@
 use crate::error::Result;
-use crate::geometry::nn::{Sgd, SgdGeometry, SgdInputs};
+use crate::geometry::{Sgd, SgdGeometry, SgdInputs};
 use crate::reference::{Reference, check_len};
 
-/// The parameter and the velocity after a step; see [`Sgd`](crate::nn::Sgd).
+/// The parameter and the velocity after a step; see [`Sgd`](crate::Sgd).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.

@@ -18,9 +18,9 @@ use crate::kernels::movement::convert::CONVERT;
 use crate::kernels::reduce::segment_sums::SEGMENT_SUMS;
 use crate::ops::conv::columns::{Columns, Field, PackedImages, Sampler};
 use crate::ops::conv::strips::{Strip, StripPlanes, strips, wide_bytes};
-use crate::ops::conv::weight::{Packed, PackedWeight, Packing, Weight};
+use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
 use crate::ops::plan::rounded;
-use crate::ops::plan::{at_once, bindable, in_pieces, pieces};
+use crate::ops::plan::{Argument, at_once, bindable, in_pieces, pieces};
 use crate::ops::reduce::sums::Sums;
 use crate::shape::Shape;
 
@@ -270,16 +270,16 @@ impl FusedConvolution {
     }
 
     /// The packed weight: given so, or packed now, into workspace.
-    pub(crate) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Packed> {
+    pub(crate) fn weight(&self, recorder: &mut Recorder, weight: Argument) -> Result<Tensor> {
         match weight {
-            Weight::Plain(plain) => {
+            Argument::Tensor(plain) => {
                 let space = recorder.workspace(self.packed_shape())?;
                 let (dtype, _) = self.family.weight();
                 let packed = space.viewed(self.packed_shape(), dtype);
                 self.pack_into(recorder, plain, &packed)?;
-                Ok(Packed::Tensor(packed))
+                Ok(packed)
             }
-            Weight::Packed(packed) => packed.packed_for(self.packing),
+            Argument::Packed(packed) => packed.packed_for(self.packing)?.tensor(),
         }
     }
 

@@ -15,10 +15,10 @@ use crate::kernels::form::Form;
 use crate::ops::conv::columns::{Columns, PackedImages, Sampler, form};
 use crate::ops::conv::quads::Quads;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
-use crate::ops::conv::weight::{Packed, PackedWeight, Packing, Weight};
-use crate::ops::matmul::matmul::{self, Elements, Output, Product};
+use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
+use crate::ops::matmul::product::{Elements, Output, Product, product};
 use crate::ops::plan::Destination;
-use crate::ops::plan::{in_pieces, pieces};
+use crate::ops::plan::{Argument, in_pieces, pieces};
 
 /// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
 /// take FORWARD_BYTES, but a tile of the product is filled.
@@ -52,7 +52,7 @@ impl Im2colConvolution {
     ) -> Result<Self> {
         let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
         convolution.columns.compile(gpu)?;
-        matmul::compile(gpu)?;
+        crate::ops::matmul::product::compile(gpu)?;
         Ok(convolution)
     }
 
@@ -116,15 +116,15 @@ impl Im2colConvolution {
     }
 
     /// The packed weight: given so, or packed now, into workspace.
-    pub(in crate::ops) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Packed> {
+    pub(in crate::ops) fn weight(&self, recorder: &mut Recorder, weight: Argument) -> Result<Quads> {
         match weight {
-            Weight::Plain(plain) => {
+            Argument::Tensor(plain) => {
                 let rows = self.geometry.group_out_channels();
                 let packed = Quads::workspace(recorder, self.columns.form, self.packed_shape(rows))?;
                 self.pack_into(recorder, plain, &packed, rows)?;
-                Ok(Packed::Quads(packed))
+                Ok(packed)
             }
-            Weight::Packed(packed) => packed.packed_for(self.packing),
+            Argument::Packed(packed) => packed.packed_for(self.packing)?.quads(),
         }
     }
 
@@ -262,7 +262,7 @@ impl Im2colConvolution {
                     let pixels = strip.image_pixels();
                     let plane = u64::from(output.plane);
                     let Range { start, .. } = output.elements(&(0..1), &(0..1), &pixels);
-                    matmul::product(
+                    product(
                         recorder,
                         Product {
                             batch: g.groups,

@@ -16,7 +16,7 @@ use crate::ops::conv::columns::{PackedImages, Sampler};
 use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
 use crate::ops::conv::quads::Quads;
 use crate::ops::conv::strips::{Strip, wide_bytes};
-use crate::ops::matmul::matmul::{self, Elements, Output, Product, product};
+use crate::ops::matmul::product::{Elements, Output, Product, product};
 use crate::ops::plan::{Destination, Gradient};
 use crate::ops::plan::{in_pieces, pieces};
 use crate::ops::reduce::sums::{Sums, sum_over, zeros};
@@ -44,7 +44,7 @@ impl Im2colBackward {
         // Of the sums of segments the sums are f32.
         gpu.compile(SEGMENT_SUMS.of(data))?;
         gpu.compile(SEGMENT_SUMS.of(DType::F32))?;
-        matmul::compile_backward(gpu)?;
+        crate::ops::matmul::product::compile_backward(gpu)?;
         let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
         let extents = [g.out_channels, g.im2col.out_pixels()];
         let quads = channel_quads(g.out_channels, g.groups, 1);
@@ -78,13 +78,13 @@ impl Im2colConvolution {
                 (g.im2col.out_pixels(), true),
             ]);
             let gradient = Gradient::begin(recorder, destination)?;
-            sum_over(recorder, axes, grad_output, &gradient)?;
+            sum_over(recorder, axes, grad_output, gradient.destination())?;
             gradient.finish(recorder)?;
         }
         if g.im2col.batch == 0 {
             let Some(destination @ Destination::Write(_)) = gradients.weight else { return Ok(()) };
             let gradient = Gradient::begin(recorder, destination)?;
-            zeros(recorder, &gradient.tensor)?;
+            zeros(recorder, gradient.destination().tensor())?;
             return gradient.finish(recorder);
         }
         let mut gradients = *gradients;
@@ -185,7 +185,7 @@ impl Im2colConvolution {
         })?;
         let (Some(packed), Some(destination)) = (&of_weight, gradients.weight) else { return Ok(()) };
         let gradient = Gradient::begin(recorder, destination)?;
-        self.unpack_weight(recorder, group_rows, packed, &gradient)?;
+        self.unpack_weight(recorder, group_rows, packed, gradient.destination())?;
         gradient.finish(recorder)
     }
 
@@ -203,10 +203,10 @@ impl Im2colConvolution {
         recorder: &mut Recorder,
         group_rows: u32,
         packed: &Tensor,
-        gradient: &Gradient,
+        gradient: Destination,
     ) -> Result<()> {
         let depth = depth(&self.geometry, &self.columns);
-        self.weight_pieces(recorder, &gradient.tensor, group_rows, &mut |recorder, piece, weight| {
+        self.weight_pieces(recorder, gradient.tensor(), group_rows, &mut |recorder, piece, weight| {
             let rows = piece.packed_rows();
             let packed = packed.part("weight", rows.start * depth..rows.end * depth)?;
             let params = unpack_weight::Params {
@@ -218,7 +218,7 @@ impl Im2colConvolution {
                 group_channels: self.geometry.group_channels(),
                 taps: self.geometry.im2col.taps(),
                 quads_per_group: self.columns.quads_per_group(),
-                accumulate: gradient.accumulate.into(),
+                accumulate: gradient.accumulates().into(),
                 ..Default::default()
             };
             unpack_weight(recorder, self.columns.form, params, [&packed, weight, &self.columns.channel_quads()])

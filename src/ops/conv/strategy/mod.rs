@@ -5,6 +5,7 @@ mod im2col;
 mod im2col_backward;
 pub(crate) mod rule;
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use fused::FusedConvolution;
@@ -13,12 +14,12 @@ use im2col_backward::Im2colBackward;
 pub use rule::Strategy;
 
 use crate::dtype::DType;
-use crate::error::{Error, Result};
-use crate::geometry::{Conv2dGeometry, Deformation};
-use crate::gpu::{Gpu, Recorder, Tensor};
+use crate::error::Result;
+use crate::geometry::{Conv2dGeometry, DeformConv2dGradients, Deformation, Members, Of};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::conv::columns::Sampler;
-use crate::ops::conv::weight::{Packed, PackedWeight, Weight};
-use crate::ops::plan::get_or_try_init;
+use crate::ops::conv::weight::PackedWeight;
+use crate::ops::plan::{Argument, Destination, Kernels, Plan, ToSpec, get_or_try_init};
 
 /// Compiles what the forward pass of any convolution may need on this device, beside what a plan of one pixel does.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
@@ -26,7 +27,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
 }
 
 /// A convolution, plain or deformable, by a strategy.
-pub(crate) struct Convolution {
+pub struct Convolution {
     geometry: Conv2dGeometry,
     deformation: Option<Deformation>,
     /// Of data and weight.
@@ -40,6 +41,12 @@ pub(crate) struct Convolution {
 enum Forward {
     Im2col(Im2colConvolution),
     Fused(FusedConvolution),
+}
+
+impl fmt::Debug for Convolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Convolution").field("strategy", &self.strategy()).finish_non_exhaustive()
+    }
 }
 
 impl Convolution {
@@ -76,36 +83,45 @@ impl Convolution {
         }
     }
 
-    /// The packed weight: given so, or packed now, into workspace.
-    pub(crate) fn weight(&self, recorder: &mut Recorder, weight: Weight) -> Result<Packed> {
-        match &self.forward {
-            Forward::Im2col(convolution) => convolution.weight(recorder, weight),
-            Forward::Fused(convolution) => convolution.weight(recorder, weight),
-        }
-    }
-
-    /// Records the convolution with a packed weight.
+    /// Records the convolution.
     pub(crate) fn forward(
         &self,
         recorder: &mut Recorder,
         sampler: &Sampler,
-        packed_weight: &Packed,
-        bias: Option<&Tensor>,
+        weight: Argument,
+        bias: Option<Argument>,
         output: &Tensor,
     ) -> Result<()> {
-        match (&self.forward, packed_weight) {
-            (Forward::Im2col(convolution), Packed::Quads(weight)) => {
-                convolution.forward(recorder, sampler, weight, bias, output.into())
+        match &self.forward {
+            Forward::Im2col(convolution) => {
+                let weight = convolution.weight(recorder, weight)?;
+                let bias = bias.map(|bias| bias.wide(recorder)).transpose()?;
+                convolution.forward(recorder, sampler, &weight, bias.as_ref(), output.into())
             }
-            (Forward::Fused(convolution), Packed::Tensor(weight)) => {
-                convolution.forward(recorder, sampler, weight, bias, output)
+            Forward::Fused(convolution) => {
+                let weight = convolution.weight(recorder, weight)?;
+                let bias = bias.map(|bias| bias.wide(recorder)).transpose()?;
+                convolution.forward(recorder, sampler, &weight, bias.as_ref(), output)
             }
-            _ => Err(Error::Validation("the weight was packed by another strategy".to_string())),
         }
     }
 
+    /// Records the vector-Jacobian products that have a destination.
+    pub(crate) fn backward(
+        &self,
+        recorder: &mut Recorder,
+        sampler: &Sampler,
+        weight: &Tensor,
+        grad_output: &Tensor,
+        destinations: &DeformConv2dGradients<Destination>,
+    ) -> Result<()> {
+        let gpu = recorder.gpu().clone();
+        let (convolution, backward) = self.by_columns(&gpu)?;
+        convolution.backward(recorder, backward, sampler, weight, grad_output, destinations)
+    }
+
     /// What the backward pass needs, compiled by the first call.
-    pub(crate) fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
+    fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
         let convolution = match &self.forward {
             Forward::Im2col(convolution) => convolution,
             Forward::Fused(_) => get_or_try_init(&self.columns, || {
@@ -114,5 +130,55 @@ impl Convolution {
         };
         let backward = get_or_try_init(&self.backward, || Im2colBackward::new(gpu, convolution, self.dtypes))?;
         Ok((convolution, backward))
+    }
+}
+
+/// An op that is a [`Convolution`].
+pub(crate) trait Convolves: Kernels<Compiled = Convolution> {
+    /// The convolution by the strategy that is forced, or else by the rule.
+    fn convolution(
+        gpu: &Gpu,
+        geometry: &Self::Geometry,
+        inputs: &Of<Self::Inputs, TensorSpec>,
+        strategy: Option<Strategy>,
+    ) -> Result<Convolution>;
+
+    /// The spec of the weight.
+    fn weight(geometry: &Self::Geometry, convolution: &Convolution) -> TensorSpec {
+        TensorSpec { shape: Self::conv2d(geometry).weight_shape(), dtype: convolution.dtypes[1] }
+    }
+
+    fn conv2d(geometry: &Self::Geometry) -> &Conv2dGeometry;
+}
+
+#[expect(private_bounds, reason = "no op of others is a convolution of ours")]
+impl<O: Convolves> Plan<O> {
+    /// Makes the plan with the strategy forced, if one is given.
+    ///
+    /// # Errors
+    /// As [`Plan::new`]; [`Error::Unsupported`](crate::Error::Unsupported) where the strategy is not applicable.
+    pub fn with_strategy<S: ToSpec>(
+        gpu: &Gpu,
+        op: &O,
+        inputs: &Of<O::Inputs, S>,
+        strategy: Option<Strategy>,
+    ) -> Result<Self> {
+        let geometry = op.geometry(&O::Inputs::map(inputs, |input| input.to_spec().shape))?;
+        Self::compiled_by(gpu, geometry, inputs, |gpu, geometry, specs| O::convolution(gpu, geometry, specs, strategy))
+    }
+
+    /// The family of kernels that does it.
+    pub fn strategy(&self) -> Strategy {
+        self.compiled().strategy()
+    }
+
+    /// Records the packing of a weight, once for many calls.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where the weight is not what the plan was made for.
+    pub fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+        let planned = O::weight(self.geometry(), self.compiled());
+        self.check_argument(recorder, "weight", &planned, weight.into())?;
+        self.compiled().pack_weight(recorder, weight)
     }
 }

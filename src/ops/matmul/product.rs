@@ -1,8 +1,9 @@
+//! Batches of matrix products, in as many dispatches as a device takes.
+
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
-use crate::gpu::{Gpu, Image, Loops, Part, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Gpu, Image, Loops, Part, Recorder, Tensor};
 use crate::kernels::form::panel_places;
 use crate::kernels::matmul::matmul_subgroup::{MATMUL_SUBGROUP, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{MATMUL_SUBGROUP_NN, matmul_subgroup_nn};
@@ -10,188 +11,6 @@ use crate::kernels::matmul::matmul_subgroup_tn::{MATMUL_SUBGROUP_TN, matmul_subg
 use crate::kernels::matmul::matmul_tiled::{self, MATMUL_TILED, matmul_tiled};
 use crate::kernels::matmul::pack_panels::{self, PACK_PANELS, pack_panels};
 use crate::kernels::matmul::subgroup_tile;
-use crate::ops::plan::{Argument, Contract, run};
-use crate::ops::plan::{Destination, Gradient, plan};
-use crate::ops::plan::{rounded, widened};
-
-/// A [`Matmul`] bound to a device and shapes.
-pub struct MatmulPlan {
-    contract: Contract<MatmulInputs<TensorSpec>>,
-    geometry: MatmulGeometry,
-}
-
-plan!(MatmulPlan, |plan| { geometry: plan.geometry });
-
-impl MatmulPlan {
-    /// Checks the problem and compiles what it needs.
-    ///
-    /// # Errors
-    /// [`Error::Shape`], [`Error::DType`]: see [`MatmulGeometry::new`].
-    pub fn new(gpu: &Gpu, op: &Matmul, inputs: &MatmulInputs<TensorSpec>) -> Result<Self> {
-        let geometry = MatmulGeometry::new(op, &inputs.map(|spec| spec.shape))?;
-        let contract = Contract::new(gpu, *inputs, MatmulInputs::named, geometry.output_shape())?;
-        compile(gpu)?;
-        Ok(Self { contract, geometry })
-    }
-
-    /// Records the products into a new tensor (batch, rows, columns).
-    ///
-    /// # Errors
-    /// As [`MatmulPlan::forward_into`], and what [`Tensor::new`] gives.
-    pub fn forward(&self, recorder: &mut Recorder, inputs: &MatmulInputs<&Tensor>) -> Result<Tensor> {
-        let output = self.contract.output(recorder)?;
-        self.forward_into(recorder, inputs, &output)?;
-        Ok(output)
-    }
-
-    /// Records the products into `output`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`], [`Error::DType`] where a tensor is not what the plan was made for; [`Error::Limit`] where sixteen
-    /// rows of an operand, as it lies in memory, are beyond what the device binds and its depth runs down them.
-    pub fn forward_into(&self, recorder: &mut Recorder, inputs: &MatmulInputs<&Tensor>, output: &Tensor) -> Result<()> {
-        let given = inputs.map(|&tensor| Argument::from(tensor));
-        self.contract.check(recorder, MatmulInputs::named, given.named(), output)?;
-        recorder.op(|recorder| {
-            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            rounded(recorder, output, |recorder, output| {
-                let (a, b) = self.operands(&inputs);
-                let MatmulGeometry { rows, columns, depth, .. } = self.geometry;
-                self.multiply(recorder, [rows, columns, depth], a, b, output, false)
-            })
-        })
-    }
-
-    /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors.
-    ///
-    /// # Errors
-    /// As [`MatmulPlan::backward_into`], and what [`Tensor::new`] gives.
-    pub fn backward(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &MatmulInputs<&Tensor>,
-        grad_output: &Tensor,
-        wanted: &MatmulGradients<()>,
-    ) -> Result<MatmulGradients<Tensor>> {
-        let MatmulInputs { a, b } = self.contract.inputs;
-        let specs = wanted.of(MatmulGradients { a: Some(a), b: Some(b) })?;
-        let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
-        self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
-        Ok(gradients)
-    }
-
-    /// Records the gradients that have a destination: each is the product of the other operand with `grad_output`.
-    ///
-    /// # Errors
-    /// As [`MatmulPlan::forward_into`], with gradients for outputs; [`Error::Attribute`] where two of them overlap.
-    pub fn backward_into<'a>(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &MatmulInputs<&Tensor>,
-        grad_output: &Tensor,
-        destinations: &MatmulGradients<impl Into<Destination<'a>> + Copy>,
-    ) -> Result<()> {
-        let given = inputs.map(|&tensor| Argument::from(tensor));
-        let destinations = destinations.map(|&destination| destination.into());
-        self.contract.check_backward(
-            recorder,
-            MatmulInputs::named,
-            given.named(),
-            grad_output,
-            destinations.named(),
-        )?;
-        let MatmulGeometry { op, rows, columns, depth, .. } = self.geometry;
-        recorder.op(|recorder| {
-            let inputs = inputs.try_map(|tensor| widened(recorder, tensor))?;
-            let (a, b) = self.operands(&inputs);
-            let grad = widened(recorder, grad_output)?;
-            let grad = Matrix::dense("grad_output", &grad, [rows, columns], false);
-            if let Some(destination) = destinations.a {
-                let gradient = Gradient::begin(recorder, destination)?;
-                let (extents, left, right) = if op.transpose_a {
-                    ([depth, rows, columns], b.swapped(), grad)
-                } else {
-                    ([rows, depth, columns], grad, b.swapped())
-                };
-                self.multiply(recorder, extents, left, right, &gradient.tensor, gradient.accumulate)?;
-                gradient.finish(recorder)?;
-            }
-            if let Some(destination) = destinations.b {
-                let gradient = Gradient::begin(recorder, destination)?;
-                let (extents, left, right) = if op.transpose_b {
-                    ([columns, depth, rows], grad.swapped(), a.swapped())
-                } else {
-                    ([depth, columns, rows], a.swapped(), grad.swapped())
-                };
-                self.multiply(recorder, extents, left, right, &gradient.tensor, gradient.accumulate)?;
-                gradient.finish(recorder)?;
-            }
-            Ok(())
-        })
-    }
-
-    fn operands<'a>(&self, inputs: &'a MatmulInputs<Tensor>) -> (Matrix<'a>, Matrix<'a>) {
-        let MatmulGeometry { op, rows, columns, depth, .. } = self.geometry;
-        let a = Matrix::dense("a", &inputs.a, [rows, depth], op.transpose_a);
-        (a, Matrix::dense("b", &inputs.b, [columns, depth], !op.transpose_b))
-    }
-
-    /// Records the products of two batches of matrices into a dense tensor of the given rows and columns.
-    fn multiply(
-        &self,
-        recorder: &mut Recorder,
-        [rows, columns, depth]: [u32; 3],
-        a: Matrix,
-        b: Matrix,
-        output: &Tensor,
-        accumulate: bool,
-    ) -> Result<()> {
-        if self.geometry.batch == 0 {
-            return Ok(());
-        }
-        let output = Elements {
-            tensor: output,
-            first: 0,
-            batch: u64::from(rows) * u64::from(columns),
-            row: columns.into(),
-            column_first: 0,
-            block: columns,
-            block_stride: 0,
-        };
-        let batch = self.geometry.batch;
-        let (a, b, output) = (Operand::Matrix(a), Operand::Matrix(b), Output::Elements(output));
-        product(recorder, Product { batch, rows, columns, depth, a, b, bias: None, accumulate, output })
-    }
-}
-
-impl Matmul {
-    /// The products, in a new tensor (batch, rows, columns), submitted.
-    ///
-    /// # Errors
-    /// As [`MatmulPlan::new`] and [`MatmulPlan::forward`].
-    pub fn forward(&self, inputs: &MatmulInputs<&Tensor>) -> Result<Tensor> {
-        let gpu = inputs.a.gpu();
-        let specs = inputs.map(|tensor| tensor.spec());
-        let plan = gpu.plan((*self, specs), || MatmulPlan::new(gpu, self, &specs))?;
-        run(gpu, |recorder| plan.forward(recorder, inputs))
-    }
-
-    /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
-    ///
-    /// # Errors
-    /// As [`MatmulPlan::new`] and [`MatmulPlan::backward`].
-    pub fn backward(
-        &self,
-        inputs: &MatmulInputs<&Tensor>,
-        grad_output: &Tensor,
-        wanted: &MatmulGradients<()>,
-    ) -> Result<MatmulGradients<Tensor>> {
-        let gpu = inputs.a.gpu();
-        let specs = inputs.map(|tensor| tensor.spec());
-        let plan = gpu.plan((*self, specs), || MatmulPlan::new(gpu, self, &specs))?;
-        run(gpu, |recorder| plan.backward(recorder, inputs, grad_output, wanted))
-    }
-}
 
 /// An operand of a product: vectors, which are rows of a and columns of b, of as many elements as the product is deep.
 #[derive(Clone)]
@@ -226,14 +45,19 @@ pub(crate) struct Panels {
 
 impl<'a> Matrix<'a> {
     /// Matrices one behind another, vector by vector; where they are stored transposed, element by element.
-    fn dense(argument: &'static str, tensor: &'a Tensor, [vectors, depth]: [u32; 2], transposed: bool) -> Self {
+    pub(crate) fn dense(
+        argument: &'static str,
+        tensor: &'a Tensor,
+        [vectors, depth]: [u32; 2],
+        transposed: bool,
+    ) -> Self {
         let [vectors, depth] = [vectors, depth].map(u64::from);
         let (vector, along) = if transposed { (1, vectors) } else { (depth, 1) };
         Self { argument, tensor, first: 0, batch: vectors * depth, vector, depth: along }
     }
 
     /// The vectors of the other axis.
-    fn swapped(self) -> Self {
+    pub(crate) fn swapped(self) -> Self {
         Self { vector: self.depth, depth: self.vector, ..self }
     }
 

@@ -1,63 +1,56 @@
 //! Layers, put together of the ops that they consist of: see [`nn`](crate::nn).
 
-pub use crate::reference::train::adam::adam;
-pub use crate::reference::train::sgd::sgd;
-
 use crate::error::Result;
-use crate::geometry::nn::{
-    DeformConv2dField, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs, DeformConv2dParameters,
-    DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, DeformRoiPoolParameters, OffsetField,
+use crate::geometry::{Conv2dGeometry, Conv2dGradients, Conv2dInputs, DeformConv2dInputs, DeformRoiPoolInputs};
+use crate::nn::{
+    DeformConv2dField, DeformConv2dLayerGeometry, DeformConv2dLayerGradients, DeformConv2dLayerInputs,
+    DeformRoiPoolLayerGeometry, DeformRoiPoolLayerGradients, DeformRoiPoolLayerInputs, DeformRoiPoolParameters,
+    OffsetField,
 };
-use crate::geometry::{self, Conv2dGeometry, Conv2dGradients, Conv2dInputs};
 use crate::reference::{Reference, check_len, conv2d, conv2d_backward};
 
 /// What a layer reads, in `f64`.
-struct Read {
-    inputs: DeformConv2dInputs<Vec<f64>>,
-    parameters: DeformConv2dParameters<Vec<f64>>,
-}
+struct Read(DeformConv2dLayerInputs<Vec<f64>>);
 
 impl Read {
     fn new<T: Copy + Into<f64>>(
-        geometry: &DeformConv2dGeometry,
-        inputs: &DeformConv2dInputs<&[T]>,
-        parameters: &DeformConv2dParameters<&[T]>,
+        geometry: &DeformConv2dLayerGeometry,
+        inputs: &DeformConv2dLayerInputs<&[T]>,
     ) -> Result<Self> {
-        if let (Some(flow), Some(shape)) = (inputs.flow, geometry.flow) {
+        if let (Some(flow), Some(shape)) = (inputs.flow, geometry.shapes.flow) {
             check_len("flow", flow, shape)?;
         }
-        let wide = |slice: &&[T]| slice.iter().map(|&element| element.into()).collect();
-        Ok(Self { inputs: inputs.map(wide), parameters: parameters.map(wide) })
+        Ok(Self(inputs.map(|slice| slice.iter().map(|&element| element.into()).collect())))
     }
 
     fn offset_conv(&self) -> Conv2dInputs<&[f64]> {
-        self.conv(&self.parameters.offset_weight, self.parameters.offset_bias.as_ref())
+        self.conv(&self.0.parameters.offset_weight, self.0.parameters.offset_bias.as_ref())
     }
 
     fn mask_conv(&self) -> Option<Conv2dInputs<&[f64]>> {
-        let weight = self.parameters.mask_weight.as_ref()?;
-        Some(self.conv(weight, self.parameters.mask_bias.as_ref()))
+        let weight = self.0.parameters.mask_weight.as_ref()?;
+        Some(self.conv(weight, self.0.parameters.mask_bias.as_ref()))
     }
 
     fn conv<'a>(&'a self, weight: &'a [f64], bias: Option<&'a Vec<f64>>) -> Conv2dInputs<&'a [f64]> {
-        let input = self.inputs.offset_input.as_ref().unwrap_or(&self.inputs.input);
+        let input = self.0.offset_input.as_ref().unwrap_or(&self.0.input);
         Conv2dInputs { input, weight, bias: bias.map(Vec::as_slice) }
     }
 
-    fn convolution<'a>(&'a self, field: &'a DeformConv2dField<Reference>) -> geometry::DeformConv2dInputs<&'a [f64]> {
-        geometry::DeformConv2dInputs {
-            input: &self.inputs.input,
+    fn convolution<'a>(&'a self, field: &'a DeformConv2dField<Reference>) -> DeformConv2dInputs<&'a [f64]> {
+        DeformConv2dInputs {
+            input: &self.0.input,
             offset: &field.offset.value,
-            weight: &self.parameters.weight,
+            weight: &self.0.parameters.weight,
             mask: field.mask.as_ref().map(|mask| &mask.value[..]),
-            bias: self.parameters.bias.as_deref(),
+            bias: self.0.parameters.bias.as_deref(),
         }
     }
 
-    fn field(&self, geometry: &DeformConv2dGeometry) -> Result<DeformConv2dField<Reference>> {
-        let DeformConv2dGeometry { offset_conv, mask_conv, fields, .. } = geometry;
+    fn field(&self, geometry: &DeformConv2dLayerGeometry) -> Result<DeformConv2dField<Reference>> {
+        let DeformConv2dLayerGeometry { offset_conv, mask_conv, fields, .. } = geometry;
         let offset = conv2d(offset_conv, &self.offset_conv())?;
-        let offset = activated(&fields.offset, offset, self.inputs.flow.as_deref());
+        let offset = activated(&fields.offset, offset, self.0.flow.as_deref());
         let mask = match (mask_conv, self.mask_conv(), &fields.mask) {
             (Some(conv), Some(inputs), Some(field)) => Some(activated(field, conv2d(conv, &inputs)?, None)),
             _ => None,
@@ -137,7 +130,7 @@ fn activated_backward(
 
 /// How much more a rounding error counts behind the field than in an op of its own: by what an offset is off, in pixels, each term of a
 /// sample may be off in two directions, and by what a mask is off, relative to it.
-fn amplification(geometry: &DeformConv2dGeometry, field: &DeformConv2dField<Reference>) -> f64 {
+fn amplification(geometry: &DeformConv2dLayerGeometry, field: &DeformConv2dField<Reference>) -> f64 {
     let largest = |geometry: &OffsetField, field: &Reference| {
         let of = |(at, is_offset, _): (usize, bool, _)| match is_offset {
             true if field.value[at].is_finite() => 2.0 * field.magnitude[at],
@@ -159,44 +152,41 @@ fn amplified(reference: &Reference, factor: f64, terms: u64) -> Reference {
     }
 }
 
-/// The offsets and masks of a [`DeformConv2d`](crate::nn::DeformConv2d).
+/// The offsets and masks of a [`DeformConv2dLayer`](crate::nn::DeformConv2dLayer).
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
-pub fn deform_conv2d_field<T: Copy + Into<f64>>(
-    geometry: &DeformConv2dGeometry,
-    inputs: &DeformConv2dInputs<&[T]>,
-    parameters: &DeformConv2dParameters<&[T]>,
+pub fn deform_conv2d_layer_field<T: Copy + Into<f64>>(
+    geometry: &DeformConv2dLayerGeometry,
+    inputs: &DeformConv2dLayerInputs<&[T]>,
 ) -> Result<DeformConv2dField<Reference>> {
-    Read::new(geometry, inputs, parameters)?.field(geometry)
+    Read::new(geometry, inputs)?.field(geometry)
 }
 
-/// A [`DeformConv2d`](crate::nn::DeformConv2d). What rounding the offsets and masks makes of it counts as magnitude.
+/// A [`DeformConv2dLayer`](crate::nn::DeformConv2dLayer). What rounding the offsets and masks makes of it counts as magnitude.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
-pub fn deform_conv2d<T: Copy + Into<f64>>(
-    geometry: &DeformConv2dGeometry,
-    inputs: &DeformConv2dInputs<&[T]>,
-    parameters: &DeformConv2dParameters<&[T]>,
+pub fn deform_conv2d_layer<T: Copy + Into<f64>>(
+    geometry: &DeformConv2dLayerGeometry,
+    inputs: &DeformConv2dLayerInputs<&[T]>,
 ) -> Result<Reference> {
-    let read = Read::new(geometry, inputs, parameters)?;
+    let read = Read::new(geometry, inputs)?;
     let field = read.field(geometry)?;
     let output = crate::reference::deform_conv2d(&geometry.convolution, &read.convolution(&field))?;
     Ok(amplified(&output, amplification(geometry, &field), field.offset.terms))
 }
 
-/// The gradients of a [`DeformConv2d`](crate::nn::DeformConv2d): all that there are.
+/// The gradients of a [`DeformConv2dLayer`](crate::nn::DeformConv2dLayer): all that there are.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
-pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
-    geometry: &DeformConv2dGeometry,
-    inputs: &DeformConv2dInputs<&[T]>,
-    parameters: &DeformConv2dParameters<&[T]>,
+pub fn deform_conv2d_layer_backward<T: Copy + Into<f64>>(
+    geometry: &DeformConv2dLayerGeometry,
+    inputs: &DeformConv2dLayerInputs<&[T]>,
     grad_output: &[T],
-) -> Result<DeformConv2dGradients<Reference>> {
-    let read = Read::new(geometry, inputs, parameters)?;
+) -> Result<DeformConv2dLayerGradients<Reference>> {
+    let read = Read::new(geometry, inputs)?;
     let field = read.field(geometry)?;
     let grad_output: Vec<f64> = grad_output.iter().map(|&element| element.into()).collect();
     let outer =
@@ -204,12 +194,12 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
     let factor = amplification(geometry, &field);
     let outer = outer.map(|gradient| amplified(gradient, factor, field.offset.terms));
 
-    let flow = read.inputs.flow.as_deref();
+    let flow = read.0.flow.as_deref();
     let fields = &geometry.fields;
-    let mut gradients = DeformConv2dGradients { weight: outer.weight, bias: outer.bias, ..Default::default() };
+    let mut gradients = DeformConv2dLayerGradients { weight: outer.weight, bias: outer.bias, ..Default::default() };
     let mut through = None;
     if let Some(gradient) = outer.offset {
-        gradients.flow = geometry.flow.map(|shape| of_flow(&fields.offset, &gradient, shape.elements()));
+        gradients.flow = geometry.shapes.flow.map(|shape| of_flow(&fields.offset, &gradient, shape.elements()));
         let gradient = activated_backward(&fields.offset, &field.offset, flow, gradient);
         let inner = convolved(&geometry.offset_conv, &read.offset_conv(), &gradient)?;
         (through, gradients.offset_weight, gradients.offset_bias) = (inner.input, inner.weight, inner.bias);
@@ -221,7 +211,7 @@ pub fn deform_conv2d_backward<T: Copy + Into<f64>>(
         through = sum(through, inner.input);
         (gradients.mask_weight, gradients.mask_bias) = (inner.weight, inner.bias);
     }
-    if read.inputs.offset_input.is_some() {
+    if read.0.offset_input.is_some() {
         (gradients.input, gradients.offset_input) = (outer.input, through);
     } else {
         gradients.input = sum(outer.input, through);
@@ -276,7 +266,7 @@ fn sum(a: Option<Reference>, b: Option<Reference>) -> Option<Reference> {
     }
 }
 
-/// What lies between input and output of a layer of [`DeformRoiPool`](crate::nn::DeformRoiPool).
+/// What lies between input and output of a [`DeformRoiPoolLayer`](crate::nn::DeformRoiPoolLayer).
 struct Moved {
     input: Vec<f64>,
     rois: Vec<f64>,
@@ -376,13 +366,13 @@ fn connected_backward(
 
 impl Moved {
     fn new<T: Copy + Into<f64>>(
-        geometry: &DeformRoiPoolGeometry,
-        inputs: &DeformRoiPoolInputs<&[T]>,
+        geometry: &DeformRoiPoolLayerGeometry,
+        inputs: &DeformRoiPoolLayerInputs<&[T]>,
         [offset_fc, mask_fc]: &[Layers; 2],
     ) -> Result<Self> {
         let wide = |slice: &[T]| slice.iter().map(|&element| element.into()).collect::<Vec<f64>>();
         let (input, rois) = (wide(inputs.input), wide(inputs.rois));
-        let read = |offset| geometry::DeformRoiPoolInputs { input: &input[..], rois: &rois[..], offset };
+        let read = |offset| DeformRoiPoolInputs { input: &input[..], rois: &rois[..], offset };
         let pooled = crate::reference::deform_roi_pool(&geometry.still, &read(None))?;
         let offset_fc = connected(&geometry.offset_fc, offset_fc, &pooled)?;
         let mask_fc = connected(&geometry.mask_fc, mask_fc, &pooled)?;
@@ -410,37 +400,34 @@ impl Moved {
     }
 }
 
-/// A layer of [`DeformRoiPool`](crate::nn::DeformRoiPool). What rounding the offsets and masks makes of it counts as magnitude.
+/// A [`DeformRoiPoolLayer`](crate::nn::DeformRoiPoolLayer). What rounding the offsets and masks makes of it counts as magnitude.
 ///
 /// # Errors
 /// As [`deform_roi_pool`](crate::reference::deform_roi_pool) and [`conv2d`](crate::reference::conv2d()).
-pub fn deform_roi_pool<T: Copy + Into<f64>>(
-    geometry: &DeformRoiPoolGeometry,
-    inputs: &DeformRoiPoolInputs<&[T]>,
-    parameters: &DeformRoiPoolParameters<&[T]>,
+pub fn deform_roi_pool_layer<T: Copy + Into<f64>>(
+    geometry: &DeformRoiPoolLayerGeometry,
+    inputs: &DeformRoiPoolLayerInputs<&[T]>,
 ) -> Result<Reference> {
-    Ok(Moved::new(geometry, inputs, &layers(parameters))?.output)
+    Ok(Moved::new(geometry, inputs, &layers(&inputs.parameters))?.output)
 }
 
-/// The gradients of a layer of [`DeformRoiPool`](crate::nn::DeformRoiPool): all that there are.
+/// The gradients of a [`DeformRoiPoolLayer`](crate::nn::DeformRoiPoolLayer): all that there are.
 ///
 /// # Errors
-/// As [`deform_roi_pool`].
-pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
-    geometry: &DeformRoiPoolGeometry,
-    inputs: &DeformRoiPoolInputs<&[T]>,
-    parameters: &DeformRoiPoolParameters<&[T]>,
+/// As [`deform_roi_pool_layer`].
+pub fn deform_roi_pool_layer_backward<T: Copy + Into<f64>>(
+    geometry: &DeformRoiPoolLayerGeometry,
+    inputs: &DeformRoiPoolLayerInputs<&[T]>,
     grad_output: &[T],
-) -> Result<DeformRoiPoolGradients<Reference>> {
-    let [offset_layers, mask_layers] = layers(parameters);
+) -> Result<DeformRoiPoolLayerGradients<Reference>> {
+    let [offset_layers, mask_layers] = layers(&inputs.parameters);
     let stacks = [offset_layers, mask_layers];
     let between = Moved::new(geometry, inputs, &stacks)?;
     let [offset_layers, mask_layers] = &stacks;
     let bins = (geometry.pooled[0] * geometry.pooled[1]) as usize;
     let mut grad_moved: Vec<f64> = grad_output.iter().map(|&element| element.into()).collect();
     let offset = &between.offset_fc.last().unwrap_or(&between.pooled).value;
-    let read =
-        geometry::DeformRoiPoolInputs { input: &between.input[..], rois: &between.rois[..], offset: Some(&offset[..]) };
+    let read = DeformRoiPoolInputs { input: &between.input[..], rois: &between.rois[..], offset: Some(&offset[..]) };
 
     let mut of_mask = Vec::new();
     let mut through = None;
@@ -477,7 +464,7 @@ pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
     }
     let through = match through {
         Some(gradient) => {
-            let read = geometry::DeformRoiPoolInputs { offset: None, ..read };
+            let read = DeformRoiPoolInputs { offset: None, ..read };
             let value = crate::reference::deform_roi_pool_backward(&geometry.still, &read, &gradient.value)?.input;
             let rounding =
                 crate::reference::deform_roi_pool_backward(&geometry.still, &read, &gradient.magnitude)?.input;
@@ -495,7 +482,7 @@ pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
     let ([offset_weight_0, offset_bias_0], [offset_weight_1, offset_bias_1], [offset_weight_2, offset_bias_2]) =
         (next(false), next(false), next(false));
     let ([mask_weight_0, mask_bias_0], [mask_weight_1, mask_bias_1]) = (next(true), next(true));
-    Ok(DeformRoiPoolGradients {
+    Ok(DeformRoiPoolLayerGradients {
         input: sum(outer.input, through),
         offset_weight_0,
         offset_bias_0,

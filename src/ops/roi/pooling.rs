@@ -12,8 +12,7 @@ use crate::kernels::roi::roi_offset_terms::{ROI_OFFSET_TERMS, number, roi_offset
 use crate::kernels::roi::roi_planes::{self, CHUNK};
 use crate::kernels::roi::roi_pool::{ROI_POOL, roi_pool};
 use crate::kernels::roi::roi_touches::{self, ROI_TOUCHES, TILE, roi_touches};
-use crate::ops::plan::Gradient;
-use crate::ops::plan::{at_once, bindable, fitting, in_pieces, pieces};
+use crate::ops::plan::{Destination, at_once, bindable, fitting, in_pieces, pieces};
 use crate::ops::reduce::sums::zeros;
 
 /// The words of a bin: roi/parts/roi_bins.wgsl.
@@ -50,8 +49,8 @@ pub(crate) struct Sources {
 
 /// Those gradients that are to be computed.
 pub(crate) struct Gradients<'a> {
-    pub(crate) input: Option<Gradient<'a>>,
-    pub(crate) offset: Option<Gradient<'a>>,
+    pub(crate) input: Option<Destination<'a>>,
+    pub(crate) offset: Option<Destination<'a>>,
 }
 
 /// Output channels and bins of some RoIs.
@@ -108,13 +107,13 @@ pub(crate) fn backward(
     if g.batch == 0 || g.rois == 0 {
         let gradients = [&gradients.input, &gradients.offset].into_iter().flatten();
         return gradients
-            .filter(|gradient| !gradient.accumulate)
-            .try_for_each(|gradient| zeros(recorder, &gradient.tensor));
+            .filter(|gradient| !gradient.accumulates())
+            .try_for_each(|gradient| zeros(recorder, gradient.tensor()));
     }
-    if let Some(input) = &gradients.input {
+    if let Some(input) = gradients.input {
         input_gradient(g, recorder, sources, grad_output, input)?;
     }
-    if let Some(offset) = &gradients.offset {
+    if let Some(offset) = gradients.offset {
         offset_gradient(g, recorder, sources, grad_output, offset)?;
     }
     Ok(())
@@ -126,7 +125,7 @@ fn input_gradient(
     recorder: &mut Recorder,
     sources: &Sources,
     grad_output: &Tensor,
-    input: &Gradient,
+    input: Destination,
 ) -> Result<()> {
     let [tile_rows, tile_columns] = [g.height, g.width].map(|extent| extent.div_ceil(TILE));
     let by_work = recorder.gpu().capabilities().elements_per_dispatch() / roi_touches::ELEMENTS * 4;
@@ -189,7 +188,7 @@ fn input_gradient(
                         let start = element(some_images.start, first, cells.start, rows.start * TILE);
                         let row_end = (rows.end * TILE).min(g.height);
                         let end = element(some_images.end - 1, last, cells.end - 1, row_end);
-                        let grad_input = input.tensor.part("grad_input", start..end)?;
+                        let grad_input = input.tensor().part("grad_input", start..end)?;
                         let piece = Piece {
                             rois: rois.clone(),
                             images: some_images.clone(),
@@ -237,7 +236,7 @@ fn input_gradient(
                             group_width: g.group[1],
                             cell_first: cells.start,
                             cells: cells_done,
-                            accumulate: (input.accumulate || rois.start > 0 || some.start > 0).into(),
+                            accumulate: (input.accumulates() || rois.start > 0 || some.start > 0).into(),
                             ..limits
                         };
                         roi_input_gradient(recorder, params, [&bins, &touched, &grads, &grad_input], elements)
@@ -255,7 +254,7 @@ fn offset_gradient(
     recorder: &mut Recorder,
     sources: &Sources,
     grad_output: &Tensor,
-    offset: &Gradient,
+    offset: Destination,
 ) -> Result<()> {
     let Some([part_height, part_width]) = g.part else { return Ok(()) };
     let of_roi = u64::from(g.out_channels) * u64::from(g.bins());
@@ -273,7 +272,7 @@ fn offset_gradient(
             roi_offset_terms(recorder, params, [&bins, &input, &grads, &terms], samples(g))
         })?;
         let terms = terms.part("offset", 0..2 * u64::from(count) * of_roi)?;
-        let grad_offset = rows_part("grad_offset", &offset.tensor, &rois)?;
+        let grad_offset = rows_part("grad_offset", offset.tensor(), &rois)?;
         let [all_rows, all_columns] = [g.pooled[0].div_ceil(part_height), g.pooled[1].div_ceil(part_width)];
         let iterations = |rows: u32, columns: u32, channels: u32| {
             roi_offset_gradient::Params { rows, columns, channels, ..Default::default() }.iterations()
@@ -282,7 +281,7 @@ fn offset_gradient(
         let some_rows = at_once(recorder.gpu(), all_rows, |rows| iterations(rows, some_columns, 1));
         let some_channels =
             at_once(recorder.gpu(), g.class_channels(), |channels| iterations(some_rows, some_columns, channels));
-        let mut accumulate = offset.accumulate;
+        let mut accumulate = offset.accumulates();
         for channels in pieces(0..g.class_channels(), some_channels) {
             for rows in pieces(0..all_rows, some_rows) {
                 for columns in pieces(0..all_columns, some_columns) {
@@ -523,161 +522,4 @@ fn output_elements(g: &RoiPooling, piece: &Piece) -> [u64; 2] {
 fn output_part(g: &RoiPooling, argument: &'static str, output: &Tensor, piece: &Piece) -> Result<Part> {
     let [start, end] = output_elements(g, piece);
     output.part(argument, start..end)
-}
-
-/// The plan of an op that pools regions of interest.
-macro_rules! roi_plan {
-    (
-        $plan:ident, $op:ident, $geometry:ident, $inputs:ident { $($optional:ident)? }, $gradients:ident, $key:expr
-    ) => {
-        #[doc = concat!("A [`", stringify!($op), "`] bound to a device and shapes.")]
-        pub struct $plan {
-            contract: Contract<$inputs<TensorSpec>>,
-            geometry: $geometry,
-        }
-
-        $crate::ops::plan::plan!($plan, |plan| { geometry: plan.geometry });
-
-        impl $plan {
-            /// Checks the problem and compiles what the forward pass needs.
-            ///
-            /// # Errors
-            #[doc = concat!("[`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute): see [`", stringify!($geometry), "::new`].")]
-            pub fn new(gpu: &Gpu, op: &$op, inputs: &$inputs<TensorSpec>) -> Result<Self> {
-                let geometry = $geometry::new(op, &inputs.map(|spec| spec.shape))?;
-                let contract = Contract::new(gpu, *inputs, $inputs::named, geometry.output_shape())?;
-                roi::compile_forward(gpu, &geometry.pooling)?;
-                Ok(Self { contract, geometry })
-            }
-
-            /// Records the averages into a new tensor (rois, out_channels, pooled_height, pooled_width).
-            ///
-            /// # Errors
-            #[doc = concat!("As [`", stringify!($plan), "::forward_into`], and what [`Tensor::new`] gives.")]
-            pub fn forward(&self, recorder: &mut Recorder, inputs: &$inputs<&Tensor>) -> Result<Tensor> {
-                let output = self.contract.output(recorder)?;
-                self.forward_into(recorder, inputs, &output)?;
-                Ok(output)
-            }
-
-            /// Records the averages into `output`.
-            ///
-            /// # Errors
-            /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made
-            /// for; [`Error::Limit`](crate::Error::Limit) where one plane of the input, or what belongs to one RoI, is beyond what the
-            /// device binds.
-            pub fn forward_into(
-                &self,
-                recorder: &mut Recorder,
-                inputs: &$inputs<&Tensor>,
-                output: &Tensor,
-            ) -> Result<()> {
-                let given = inputs.map(|&tensor| Argument::from(tensor));
-                self.contract.check(recorder, $inputs::named, given.named(), output)?;
-                recorder.op(|recorder| {
-                    let sources = sources(recorder, inputs)?;
-                    rounded(recorder, output, |recorder, output| {
-                        roi::forward(&self.geometry.pooling, recorder, &sources, output)
-                    })
-                })
-            }
-
-            /// Records the gradients that are wanted, of the sum of `output * grad_output`, into new tensors.
-            ///
-            /// The first call compiles what the backward pass needs.
-            ///
-            /// # Errors
-            #[doc = concat!("As [`", stringify!($plan), "::backward_into`], and what [`Tensor::new`] gives.")]
-            pub fn backward(
-                &self,
-                recorder: &mut Recorder,
-                inputs: &$inputs<&Tensor>,
-                grad_output: &Tensor,
-                wanted: &$gradients<()>,
-            ) -> Result<$gradients<Tensor>> {
-                let planned = &self.contract.inputs;
-                let specs = wanted.of($gradients { input: Some(planned.input), $($optional: planned.$optional)? })?;
-                let gradients = specs.try_map(|&TensorSpec { shape, dtype }| Tensor::new(recorder.gpu(), shape, dtype))?;
-                self.backward_into(recorder, inputs, grad_output, &gradients.map(|gradient| gradient))?;
-                Ok(gradients)
-            }
-
-            /// Records the gradients that have a destination, which is written or added to. Nothing is kept from the forward pass.
-            ///
-            /// # Errors
-            #[doc = concat!("As [`", stringify!($plan), "::forward_into`], with gradients for outputs; [`Error::Attribute`](crate::Error::Attribute) where two overlap.")]
-            pub fn backward_into<'a>(
-                &self,
-                recorder: &mut Recorder,
-                inputs: &$inputs<&Tensor>,
-                grad_output: &Tensor,
-                destinations: &$gradients<impl Into<Destination<'a>> + Copy>,
-            ) -> Result<()> {
-                let given = inputs.map(|&tensor| Argument::from(tensor));
-                let destinations = destinations.map(|&destination| destination.into());
-                let named = destinations.named();
-                self.contract.check_backward(recorder, $inputs::named, given.named(), grad_output, named)?;
-                let pooling = &self.geometry.pooling;
-                roi::compile_backward(recorder.gpu(), pooling)?;
-                recorder.op(|recorder| {
-                    let sources = sources(recorder, inputs)?;
-                    let grad_output = widened(recorder, grad_output)?;
-                    let gradients = destinations.try_map(|&destination| Gradient::begin(recorder, destination))?;
-                    let gradients = roi::Gradients {
-                        input: gradients.input,
-                        offset: None $(.or(gradients.$optional))?,
-                    };
-                    roi::backward(pooling, recorder, &sources, &grad_output, &gradients)?;
-                    gradients.finish(recorder)
-                })
-            }
-        }
-
-        fn sources(recorder: &mut Recorder, inputs: &$inputs<&Tensor>) -> Result<roi::Sources> {
-            Ok(roi::Sources {
-                input: widened(recorder, inputs.input)?,
-                rois: widened(recorder, inputs.rois)?,
-                offset: None $(.or(inputs.$optional.map(|offset| widened(recorder, offset)).transpose()?))?,
-            })
-        }
-
-        impl $op {
-            /// The averages, in a new tensor (rois, out_channels, pooled_height, pooled_width), submitted.
-            ///
-            /// # Errors
-            #[doc = concat!("As [`", stringify!($plan), "::new`] and [`", stringify!($plan), "::forward`].")]
-            pub fn forward(&self, inputs: &$inputs<&Tensor>) -> Result<Tensor> {
-                let gpu = inputs.input.gpu();
-                run(gpu, |recorder| self.plan(inputs)?.forward(recorder, inputs))
-            }
-
-            /// The gradients that are wanted, of the sum of `output * grad_output`, in new tensors, submitted.
-            ///
-            /// # Errors
-            #[doc = concat!("As [`", stringify!($plan), "::new`] and [`", stringify!($plan), "::backward`].")]
-            pub fn backward(
-                &self,
-                inputs: &$inputs<&Tensor>,
-                grad_output: &Tensor,
-                wanted: &$gradients<()>,
-            ) -> Result<$gradients<Tensor>> {
-                let gpu = inputs.input.gpu();
-                run(gpu, |recorder| self.plan(inputs)?.backward(recorder, inputs, grad_output, wanted))
-            }
-
-            fn plan(&self, inputs: &$inputs<&Tensor>) -> Result<Arc<$plan>> {
-                let gpu = inputs.input.gpu();
-                let specs = inputs.map(|tensor| tensor.spec());
-                let key: fn(&$op) -> _ = $key;
-                gpu.plan((key(self), specs), || $plan::new(gpu, self, &specs))
-            }
-        }
-    };
-}
-pub(crate) use roi_plan;
-
-impl Gradients<'_> {
-    pub(crate) fn finish(&self, recorder: &mut Recorder) -> Result<()> {
-        [&self.input, &self.offset].into_iter().flatten().try_for_each(|gradient| gradient.finish(recorder))
-    }
 }

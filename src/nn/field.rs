@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::geometry::nn::OffsetField;
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
 use crate::kernels::elementwise::offset_field::{OFFSET_FIELD, Params, offset_field};
 use crate::kernels::elementwise::offset_field_backward::{OFFSET_FIELD_BACKWARD, offset_field_backward};
 use crate::kernels::reduce::flow_gradient::{self, FLOW_GRADIENT, flow_gradient};
-use crate::ops::plan::Gradient;
+use crate::nn::deform_conv2d::OffsetField;
+use crate::ops::plan::Destination;
 use crate::ops::plan::in_pieces;
 
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
@@ -105,7 +105,7 @@ pub(crate) fn of_flow(
     recorder: &mut Recorder,
     geometry: &OffsetField,
     grad_field: &Tensor,
-    gradient: &Gradient,
+    gradient: Destination,
 ) -> Result<()> {
     let OffsetField { batch, planes: field_planes, pixels: whole_pixels, flow_planes, .. } = *geometry;
     let planes_per_flow = geometry.planes_per_flow();
@@ -127,7 +127,7 @@ pub(crate) fn of_flow(
             ..element(images.end - 1, field_planes, last, pixels.end);
         let parts = [
             &grad_field.part("grad_offset", range)?,
-            &gradient.tensor.part(
+            &gradient.tensor().part(
                 "grad_flow",
                 element(images.start, flow_planes, planes.start, pixels.start)
                     ..element(images.end - 1, flow_planes, planes.end - 1, pixels.end),
@@ -145,7 +145,7 @@ pub(crate) fn of_flow(
             flow_planes,
             planes_per_flow,
             whole_pixels,
-            accumulate: (gradient.accumulate || points.start > 0).into(),
+            accumulate: (gradient.accumulates() || points.start > 0).into(),
             ..flow_gradient::Params::default()
         };
         recorder.gpu().capabilities().check_elements("grad_flow", params.terms())?;

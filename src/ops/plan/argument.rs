@@ -1,0 +1,197 @@
+//! What plans take: specs, arguments and destinations, owned or borrowed.
+
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::ops::conv::weight::PackedWeight;
+use crate::ops::plan::widened;
+
+/// What has a shape and an element type: a tensor, a spec, a packed weight, or a reference to one.
+pub trait ToSpec {
+    /// Its shape and element type.
+    fn to_spec(&self) -> TensorSpec;
+}
+
+/// What a plan reads: a tensor, or a weight packed once for many calls, or a reference to one.
+pub trait ToArgument: ToSpec {
+    /// It, as an argument.
+    fn to_argument(&self) -> Argument<'_>;
+}
+
+/// An argument of an op where tensors and packed weights stand side by side.
+///
+/// ```no_run
+/// use pliant::{Argument, Conv2dInputs, Conv2dPlan, PackedWeight, Recorder, Tensor};
+///
+/// # fn example(plan: Conv2dPlan, recorder: &mut Recorder, input: Tensor, weight: PackedWeight) -> pliant::Result<()> {
+/// let inputs = Conv2dInputs { input: Argument::from(&input), weight: Argument::from(&weight), bias: None };
+/// let output = plan.forward(recorder, &inputs)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Argument<'a> {
+    /// A tensor.
+    Tensor(&'a Tensor),
+    /// The weight of a convolution, packed.
+    Packed(&'a PackedWeight),
+}
+
+impl<'a> Argument<'a> {
+    pub(crate) fn gpu(self) -> &'a Gpu {
+        match self {
+            Self::Tensor(tensor) => tensor.gpu(),
+            Self::Packed(packed) => packed.gpu(),
+        }
+    }
+
+    /// The tensor, where it is none that was packed.
+    pub(crate) fn plain(self) -> Option<&'a Tensor> {
+        match self {
+            Self::Tensor(tensor) => Some(tensor),
+            Self::Packed(_) => None,
+        }
+    }
+
+    /// The tensor.
+    pub(crate) fn tensor(self) -> Result<&'a Tensor> {
+        self.plain().ok_or_else(|| {
+            Error::attribute("weight", "a packed weight was given where a tensor is needed: forward passes of convolutions take it, as their weight")
+        })
+    }
+
+    /// The tensor itself where it holds f32, else a copy in workspace that does.
+    pub(crate) fn wide(self, recorder: &mut Recorder) -> Result<Tensor> {
+        widened(recorder, self.tensor()?)
+    }
+}
+
+impl<'a> From<&'a Tensor> for Argument<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        Self::Tensor(tensor)
+    }
+}
+
+impl<'a> From<&'a PackedWeight> for Argument<'a> {
+    fn from(packed: &'a PackedWeight) -> Self {
+        Self::Packed(packed)
+    }
+}
+
+impl ToSpec for TensorSpec {
+    fn to_spec(&self) -> TensorSpec {
+        *self
+    }
+}
+
+impl ToSpec for Tensor {
+    fn to_spec(&self) -> TensorSpec {
+        self.spec()
+    }
+}
+
+impl ToSpec for PackedWeight {
+    fn to_spec(&self) -> TensorSpec {
+        self.spec()
+    }
+}
+
+impl ToSpec for Argument<'_> {
+    fn to_spec(&self) -> TensorSpec {
+        match self {
+            Self::Tensor(tensor) => tensor.spec(),
+            Self::Packed(packed) => packed.spec(),
+        }
+    }
+}
+
+impl<T: ToSpec> ToSpec for &T {
+    fn to_spec(&self) -> TensorSpec {
+        (**self).to_spec()
+    }
+}
+
+impl ToArgument for Tensor {
+    fn to_argument(&self) -> Argument<'_> {
+        self.into()
+    }
+}
+
+impl ToArgument for PackedWeight {
+    fn to_argument(&self) -> Argument<'_> {
+        self.into()
+    }
+}
+
+impl ToArgument for Argument<'_> {
+    fn to_argument(&self) -> Argument<'_> {
+        *self
+    }
+}
+
+impl<T: ToArgument> ToArgument for &T {
+    fn to_argument(&self) -> Argument<'_> {
+        (**self).to_argument()
+    }
+}
+
+/// Where a gradient goes. Shape and element type are those of the input that it is the gradient of.
+#[derive(Debug, Clone, Copy)]
+pub enum Destination<'a> {
+    /// In place of what the tensor holds.
+    Write(&'a Tensor),
+    /// Added to what the tensor holds, as a training loop does over several calls. Tensors of 16 bits are rounded once for each call.
+    Add(&'a Tensor),
+}
+
+impl<'a> Destination<'a> {
+    /// The tensor, one way or the other.
+    pub fn tensor(self) -> &'a Tensor {
+        match self {
+            Self::Write(tensor) | Self::Add(tensor) => tensor,
+        }
+    }
+
+    /// Whether the tensor holds terms already, to be added to. Else whatever it holds is to be overwritten.
+    pub fn accumulates(self) -> bool {
+        matches!(self, Self::Add(_))
+    }
+
+    /// The same way into another tensor.
+    pub(crate) fn into_tensor(self, tensor: &Tensor) -> Destination<'_> {
+        match self {
+            Self::Write(_) => Destination::Write(tensor),
+            Self::Add(_) => Destination::Add(tensor),
+        }
+    }
+}
+
+impl<'a> From<&'a Tensor> for Destination<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        Self::Write(tensor)
+    }
+}
+
+/// What a gradient goes to: a [`Destination`], or a tensor, which is written.
+pub trait ToDestination {
+    /// It, as a destination.
+    fn to_destination(&self) -> Destination<'_>;
+}
+
+impl ToDestination for Destination<'_> {
+    fn to_destination(&self) -> Destination<'_> {
+        *self
+    }
+}
+
+impl ToDestination for Tensor {
+    fn to_destination(&self) -> Destination<'_> {
+        self.into()
+    }
+}
+
+impl<T: ToDestination> ToDestination for &T {
+    fn to_destination(&self) -> Destination<'_> {
+        (**self).to_destination()
+    }
+}

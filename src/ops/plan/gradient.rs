@@ -1,0 +1,48 @@
+//! Gradients while they are computed.
+
+use std::sync::OnceLock;
+
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::gpu::{Recorder, Tensor};
+use crate::ops::plan::{Destination, Rows, round, widen};
+
+/// A gradient while it is computed, in f32.
+pub(crate) struct Gradient<'a> {
+    destination: Destination<'a>,
+    /// In workspace, where the destination does not hold f32.
+    wide: Option<Tensor>,
+}
+
+impl<'a> Gradient<'a> {
+    pub(crate) fn begin(recorder: &mut Recorder, destination: Destination<'a>) -> Result<Self> {
+        let tensor = destination.tensor();
+        if tensor.dtype() == DType::F32 {
+            return Ok(Self { destination, wide: None });
+        }
+        let wide = recorder.workspace(tensor.shape())?;
+        if destination.accumulates() {
+            widen(recorder, tensor, Rows::all(tensor), &wide)?;
+        }
+        Ok(Self { destination, wide: Some(wide) })
+    }
+
+    /// Where it is computed.
+    pub(crate) fn destination(&self) -> Destination<'_> {
+        self.wide.as_ref().map_or(self.destination, |wide| self.destination.into_tensor(wide))
+    }
+
+    pub(crate) fn finish(&self, recorder: &mut Recorder) -> Result<()> {
+        let rounded = self.destination.tensor();
+        self.wide.as_ref().map_or(Ok(()), |wide| round(recorder, wide, rounded, Rows::all(rounded)))
+    }
+}
+
+/// What a cell holds, made now where it holds nothing.
+pub(crate) fn get_or_try_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(made) = cell.get() {
+        return Ok(made);
+    }
+    let made = make()?;
+    Ok(cell.get_or_init(|| made))
+}

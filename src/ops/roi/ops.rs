@@ -1,0 +1,89 @@
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::geometry::{
+    DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool,
+    DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGeometry,
+    RoiAlignGradients, RoiAlignInputs, RoiChannels,
+};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
+use crate::ops::roi::pooling::{Gradients, Sources, backward, compile_backward, compile_forward, forward};
+
+/// The kernels of an op that pools regions of interest.
+macro_rules! roi_kernels {
+    ($op:ident, $geometry:ident, $inputs:ident { $($offset:ident)? }, $gradients:ident, $key:ty, |$this:ident| $key_of:expr) => {
+        impl Kernels for $op {
+            type Key = $key;
+            type Compiled = ();
+
+            fn key(&self) -> Self::Key {
+                let $this = self;
+                $key_of
+            }
+
+            fn compile(gpu: &Gpu, geometry: &$geometry, _: &$inputs<TensorSpec>) -> Result<()> {
+                compile_forward(gpu, &geometry.pooling)
+            }
+
+            fn record(
+                plan: &Plan<Self>,
+                recorder: &mut Recorder,
+                inputs: &$inputs<Argument>,
+                output: &Tensor,
+            ) -> Result<()> {
+                let $inputs { input, rois, $($offset)? } = inputs.try_map(|input| input.wide(recorder))?;
+                let sources = Sources { input, rois, offset: None $(.or($offset))? };
+                forward(&plan.geometry().pooling, recorder, &sources, output)
+            }
+
+            fn smallest() -> (Self, $inputs<TensorSpec>) {
+                let spec = |shape| TensorSpec { shape, dtype: DType::F32 };
+                let inputs = $inputs {
+                    input: spec([1; 4].into()),
+                    rois: spec([1, 5].into()),
+                    $($offset: Some(spec([1, 2, 1, 1].into())))?
+                };
+                (Self::default(), inputs)
+            }
+        }
+
+        impl Differentiable for $op {
+            type Gradients = $gradients<()>;
+
+            fn record_backward(
+                plan: &Plan<Self>,
+                recorder: &mut Recorder,
+                inputs: &$inputs<Argument>,
+                grad_output: &Tensor,
+                destinations: &$gradients<Destination>,
+            ) -> Result<()> {
+                let pooling = &plan.geometry().pooling;
+                compile_backward(recorder.gpu(), pooling)?;
+                let $inputs { input, rois, $($offset)? } = inputs.try_map(|input| input.wide(recorder))?;
+                let sources = Sources { input, rois, offset: None $(.or($offset))? };
+                let gradients = Gradients { input: destinations.input, offset: None $(.or(destinations.$offset))? };
+                backward(pooling, recorder, &sources, grad_output, &gradients)
+            }
+        }
+    };
+}
+
+roi_kernels! {
+    RoiAlign, RoiAlignGeometry, RoiAlignInputs {}, RoiAlignGradients, ([u32; 2], u32, u32, bool, RoiChannels),
+    |op| (op.pooled, op.spatial_scale.to_bits(), op.sampling_ratio, op.aligned, op.channels)
+}
+
+roi_kernels! {
+    DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolInputs { offset }, DeformRoiPoolGradients,
+    ([u32; 2], u32, u32, u32, OffsetGradient),
+    |op| (op.pooled, op.spatial_scale.to_bits(), op.sampling_ratio, op.gamma.to_bits(), op.offset_gradient)
+}
+
+roi_kernels! {
+    DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolInputs { offset }, DeformPsRoiPoolGradients,
+    ([u32; 4], [u32; 2], u32, u32),
+    |op| {
+        let sizes = [op.output_dim, op.group_size, op.pooled_size, op.part_size];
+        (sizes, op.spatial_bins, op.spatial_scale.to_bits(), op.trans_std.to_bits())
+    }
+}
