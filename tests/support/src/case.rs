@@ -241,7 +241,7 @@ struct File<'a> {
 impl<'a> File<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, Failure> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
-        let attributes = header.metadata().clone().unwrap_or_default();
+        let attributes = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
         Ok(Self { tensors: SafeTensors::deserialize(bytes)?, attributes })
     }
 
