@@ -39,6 +39,8 @@ pub mod nn;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod reference;
+#[doc(hidden)]
+pub mod signature;
 
 pub use geometry::conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
 pub use geometry::conv::deform::{
@@ -78,8 +80,6 @@ mod gpu;
 mod kernels;
 mod ops;
 mod shape;
-#[cfg(any(feature = "onnx", feature = "safetensors"))]
-mod signature;
 
 pub use dtype::{DType, Element};
 pub use error::{Error, Result};

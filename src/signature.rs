@@ -1,7 +1,7 @@
 //! What a file is, by its first bytes: told where another kind of file was expected.
 
 /// The kind of a file, if its first bytes tell it.
-pub(crate) fn kind(bytes: &[u8]) -> Option<&'static str> {
+pub fn kind(bytes: &[u8]) -> Option<&'static str> {
     const KINDS: [(&[u8], &str); 13] = [
         (b"\x89PNG", "a PNG image"),
         (b"\xff\xd8\xff", "a JPEG image"),
@@ -28,10 +28,10 @@ pub(crate) fn kind(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// [`kind`]'s name of a safetensors file.
-pub(crate) const SAFETENSORS: &str = "a safetensors file";
+pub const SAFETENSORS: &str = "a safetensors file";
 
 /// The end of a refusal: what the file looks like, if that is not `expected`; else what is wrong, and whether part of it is missing.
-pub(crate) fn why(bytes: &[u8], expected: &str, error: impl std::fmt::Display) -> String {
+pub fn why(bytes: &[u8], expected: &str, error: impl std::fmt::Display) -> String {
     match kind(bytes) {
         Some(kind) if kind != expected => format!("it looks like {kind}"),
         _ => format!("{error}; it has {} bytes: is it complete?", bytes.len()),

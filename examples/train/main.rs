@@ -3,22 +3,14 @@
 //!
 //! `cargo run --release --example train -- --help` lists the options.
 
-#[allow(dead_code)]
-#[path = "../pliant/canvas.rs"]
-mod canvas;
-#[allow(dead_code)]
-#[path = "../pliant/device.rs"]
-mod device;
 mod digits;
-mod network;
-#[path = "../pliant/output.rs"]
-mod output;
 mod picture;
 mod training;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use pliant_support::device;
 
 /// A failure to be told to whoever started the program.
 pub(crate) type Failure = Box<dyn std::error::Error>;

@@ -2,8 +2,8 @@
 
 use image::imageops::{self, FilterType};
 use image::{GrayImage, Luma, Rgb, RgbImage};
+use pliant_support::canvas::{CHARACTER, DARK, LIGHT, LINE, captioned, stroke, text};
 
-use crate::canvas::{CHARACTER, DARK, LIGHT, LINE, captioned, stroke, text};
 use crate::digits::SIDE;
 
 const LINES: [f32; 3] = [70.0, 70.0, 76.0];

@@ -6,11 +6,12 @@ use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
 use pliant::Adam;
 use pliant::{Gpu, Recorder, Tensor};
+use pliant_support::device::Device;
+use pliant_support::network::{Design, Layer, Network};
+use pliant_support::output;
 
 use crate::Failure;
 use crate::digits::{Batch, CLASSES, Digit, Digits, SIDE, View};
-use crate::network::{Design, Layer, Network};
-use crate::output;
 use crate::picture::{self, Curve, Samples};
 
 const BATCH: usize = 64;
@@ -49,7 +50,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "output")]
     output: PathBuf,
     #[command(flatten)]
-    device: crate::device::Device,
+    device: Device,
 }
 
 /// The networks, which differ in their last two convolutions.

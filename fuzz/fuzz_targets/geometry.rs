@@ -13,10 +13,8 @@
 
 #![no_main]
 
-#[path = "../../tests/support/unchecked.rs"]
-mod unchecked;
-
 use libfuzzer_sys::fuzz_target;
+use pliant_support::unchecked;
 
 fuzz_target!(|drawn: unchecked::Drawn| {
     let _ = unchecked::check_geometry(&drawn);

@@ -40,12 +40,6 @@ mod goldens;
 mod gradients;
 mod limits;
 mod loops;
-/// The network of the example `train`, on a device.
-#[allow(dead_code)]
-#[path = "../../examples/train/network.rs"]
-mod network;
-#[path = "../support/network.rs"]
-mod network_reference;
 mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -56,9 +50,6 @@ mod roi;
 mod shapes;
 mod sizes;
 mod strategies;
-#[allow(dead_code)]
-#[path = "../support/mod.rs"]
-mod support;
 mod training;
 mod values;
 #[cfg(feature = "safetensors")]
@@ -68,6 +59,7 @@ use std::sync::OnceLock;
 
 use fastrand::Rng;
 use pliant::{Gpu, GpuOptions, Strategy};
+use pliant_support::{self as support, network, network_reference};
 
 use support::compare::Expected;
 use support::problem::{Array, Implementation, Problem, Storage, Ways, before};

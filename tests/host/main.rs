@@ -9,20 +9,11 @@ mod fuzz;
 mod goldens;
 mod gradients;
 mod layers;
-/// The network of the example `train`, on a device.
-#[allow(dead_code)]
-#[path = "../../examples/train/network.rs"]
-mod network;
-#[path = "../support/network.rs"]
-mod network_reference;
 mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod reference;
 mod roi;
-#[allow(dead_code)]
-#[path = "../support/mod.rs"]
-mod support;
 mod training;
-#[path = "../support/unchecked.rs"]
-mod unchecked;
+
+use pliant_support::{self as support, network, network_reference, unchecked};

@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::ops::matmul::product::{self, Elements, Matrix, Operand, Output, Product, product};
+use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Product, product};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for Matmul {

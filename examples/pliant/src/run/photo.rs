@@ -1,0 +1,37 @@
+//! Reading the photo.
+
+use std::path::Path;
+
+use image::codecs::png::PngDecoder;
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+
+/// See examples/data/README.md.
+const CHELSEA: &[u8] = include_bytes!("../../../data/chelsea.png");
+
+/// The photo that comes with the project.
+pub(super) fn shipped() -> image::ImageResult<RgbImage> {
+    Ok(DynamicImage::from_decoder(PngDecoder::new(std::io::Cursor::new(CHELSEA))?)?.into_rgb8())
+}
+
+/// A photo from a file, PNG or JPEG, turned as its camera says.
+pub(super) fn read(file: &Path) -> Result<RgbImage, crate::Failure> {
+    let read = || -> image::ImageResult<DynamicImage> {
+        let mut decoder = ImageReader::open(file)?.with_guessed_format()?.into_decoder()?;
+        let orientation = decoder.orientation()?;
+        let mut photo = DynamicImage::from_decoder(decoder)?;
+        photo.apply_orientation(orientation);
+        Ok(photo)
+    };
+    let photo = read().map_err(|error| format!("cannot read the image {}: {error}", file.display()))?;
+    Ok(photo.into_rgb8())
+}
+
+/// The photo shrunk so that no side is longer than `longest`, or as it is.
+pub(super) fn shrink(photo: RgbImage, longest: u32) -> RgbImage {
+    let (width, height) = photo.dimensions();
+    if width.max(height) <= longest {
+        return photo;
+    }
+    DynamicImage::from(photo).resize(longest, longest, FilterType::Triangle).into_rgb8()
+}

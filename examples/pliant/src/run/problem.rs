@@ -1,0 +1,244 @@
+//! The photo under the lens as a deformable convolution, done by a device and by the reference.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use image::RgbImage;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pliant::geometry::DeformConv2dGeometry;
+use pliant::reference::{self, Reference};
+use pliant::{DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, Recorder, Shape, StageTime};
+use pliant_support::problem::Array;
+
+use super::filters::{FILTERS, Filter, KERNEL, out_channels};
+use super::lens::Lens;
+
+/// A deformable convolution of one photo. Its output is as large as the photo.
+pub(super) struct Problem {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// Pixels from one tap to the next.
+    pub(super) spacing: u32,
+    op: DeformConv2d,
+    inputs: DeformConv2dInputs<Array>,
+}
+
+/// What a device made of a [`Problem`].
+pub(super) struct Run {
+    /// (out_channels, height, width)
+    pub(super) output: Vec<f32>,
+    /// Where the time went.
+    pub(super) stages: Vec<StageTime>,
+    /// The time of the whole, submitted at once.
+    pub(super) total: Duration,
+}
+
+/// So many runs are timed; the fastest counts.
+pub(super) const RUNS: usize = 3;
+
+/// What stages take together.
+pub(super) fn seconds(stages: &[StageTime]) -> f64 {
+    stages.iter().map(|stage| stage.seconds).sum()
+}
+
+/// How far an output is from the reference.
+pub(super) struct Difference {
+    pub(super) largest: f64,
+    /// Whether rounding in f32 explains it all.
+    pub(super) explained: bool,
+    /// The output pixels compared lie this far apart, in rows and columns.
+    pub(super) step: u32,
+}
+
+impl Problem {
+    /// The photo seen through the lens, by kernels whose taps lie `spacing` pixels apart.
+    pub(super) fn new(photo: &RgbImage, lens: &Lens, spacing: u32) -> Self {
+        let (width, height) = photo.dimensions();
+        let taps = KERNEL * KERNEL;
+        let input = (0..3).flat_map(|c| photo.pixels().map(move |pixel| f32::from(pixel[c]) / 255.0)).collect();
+        let (offset, mask) = offset_and_mask(width, height, lens, spacing);
+        let array = |shape: Shape, elements| Array { shape, elements };
+        Self {
+            width,
+            height,
+            spacing,
+            op: DeformConv2d { padding: [spacing; 4], dilation: [spacing; 2], ..DeformConv2d::default() },
+            inputs: DeformConv2dInputs {
+                input: array([1, 3, height, width].into(), input),
+                offset: array([1, 2 * taps, height, width].into(), offset),
+                mask: Some(array([1, taps, height, width].into(), mask)),
+                weight: array(
+                    [out_channels(), 3, KERNEL, KERNEL].into(),
+                    FILTERS.iter().flat_map(Filter::weight).collect(),
+                ),
+                bias: Some(array([out_channels()].into(), FILTERS.iter().flat_map(Filter::bias).collect())),
+            },
+        }
+    }
+
+    /// Where the taps of output pixel `(y, x)` sample the photo, as `[y, x]`.
+    pub(super) fn sampling_positions(&self, y: u32, x: u32) -> Vec<[f32; 2]> {
+        let pixels = (self.width * self.height) as usize;
+        let pixel = (y * self.width + x) as usize;
+        let planes = self.inputs.offset.elements.chunks_exact(2 * pixels);
+        tap_positions(y, x, self.spacing)
+            .zip(planes)
+            .map(|([y, x], planes)| [y as f32 + planes[pixel], x as f32 + planes[pixels + pixel]])
+            .collect()
+    }
+
+    /// The mask of the middle tap: (height, width).
+    pub(super) fn middle_mask(&self) -> &[f32] {
+        let pixels = (self.width * self.height) as usize;
+        let mask = self.inputs.mask.as_ref().map_or(&[][..], |mask| &mask.elements);
+        mask.chunks_exact(pixels).nth((KERNEL * KERNEL / 2) as usize).unwrap_or_default()
+    }
+
+    /// Does it on a device, at once and stage by stage: once each to warm up, then a few times more, of which the fastest counts.
+    pub(super) async fn run(&self, gpu: &Gpu) -> pliant::Result<Run> {
+        let inputs = self.inputs.try_map(|array| array.upload(gpu))?;
+        let plan = DeformConv2dPlan::new(gpu, &self.op, &inputs)?;
+        let mut recorder = Recorder::new(gpu);
+        let output = plan.forward(&mut recorder, &inputs)?;
+
+        let submitted = || -> pliant::Result<Duration> {
+            let start = Instant::now();
+            recorder.submit()?;
+            gpu.wait()?;
+            Ok(start.elapsed())
+        };
+        submitted()?;
+        recorder.profile().await?;
+        let (mut total, mut stages) = (submitted()?, recorder.profile().await?);
+        for _ in 1..RUNS {
+            total = total.min(submitted()?);
+            let again = recorder.profile().await?;
+            if seconds(&again) < seconds(&stages) {
+                stages = again;
+            }
+        }
+        Ok(Run { output: output.download()?.await?, stages, total })
+    }
+
+    /// The output by the reference alone.
+    pub(super) fn run_reference(&self) -> pliant::Result<Vec<f32>> {
+        let mut output = Vec::new();
+        self.for_each_filter("computing", |_, reference| {
+            output.extend(reference.value.iter().map(|&value| value as f32))
+        })?;
+        Ok(output)
+    }
+
+    /// Compares an output with the reference: all of it, or of a large one pixels that are evenly spread.
+    pub(super) fn compare(&self, output: &[f32]) -> pliant::Result<Difference> {
+        /// The reference does about as many output pixels in two seconds.
+        const MOST_PIXELS: f64 = 500_000.0;
+        let pixels = f64::from(self.width) * f64::from(self.height);
+        let step = (pixels / MOST_PIXELS).sqrt().ceil().max(1.0) as u32;
+        let (mut largest, mut explained) = (0.0f64, true);
+        self.every(step).for_each_filter("comparing", |channels, reference| {
+            let planes = output.chunks_exact((self.width * self.height) as usize);
+            let outputs = planes.skip(channels.start).take(channels.len()).flat_map(|plane| self.pick(plane, step));
+            for ((output, value), magnitude) in outputs.zip(&reference.value).zip(&reference.magnitude) {
+                let difference = (f64::from(output) - value).abs();
+                largest = largest.max(difference);
+                // Written so that a NaN is not explained.
+                explained &= difference <= reference.terms as f64 * f64::from(f32::EPSILON) * magnitude;
+            }
+        })?;
+        Ok(Difference { largest, explained, step })
+    }
+
+    /// The same convolution at every `step`th output pixel of every `step`th row.
+    fn every(&self, step: u32) -> Self {
+        let [width, height] = [self.width, self.height].map(|extent| extent.div_ceil(step));
+        let pick = |array: &Array| {
+            let planes = array.elements.chunks_exact((self.width * self.height) as usize);
+            let shape = [1, planes.len() as u32, height, width].into();
+            Array { shape, elements: planes.flat_map(|plane| self.pick(plane, step)).collect() }
+        };
+        Self {
+            width,
+            height,
+            spacing: self.spacing,
+            op: DeformConv2d { stride: [step; 2], ..self.op },
+            inputs: DeformConv2dInputs {
+                offset: pick(&self.inputs.offset),
+                mask: self.inputs.mask.as_ref().map(pick),
+                ..self.inputs.clone()
+            },
+        }
+    }
+
+    /// Every `step`th element of every `step`th row of a plane.
+    fn pick<'a>(&self, plane: &'a [f32], step: u32) -> impl Iterator<Item = f32> + use<'a> {
+        let rows = plane.chunks_exact(self.width as usize).step_by(step as usize);
+        rows.flat_map(move |row| row.iter().copied().step_by(step as usize))
+    }
+
+    /// Runs the reference filter by filter and hands out each result with its output channels. Shows progress on a terminal
+    /// if it takes longer than a second.
+    fn for_each_filter(
+        &self,
+        doing: &'static str,
+        mut use_result: impl FnMut(Range<usize>, &Reference),
+    ) -> pliant::Result<()> {
+        let bar = ProgressBar::with_draw_target(Some(FILTERS.len() as u64), ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:40} {pos} of {len} filters") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(format!("{doing} by the reference"));
+        let mut channels = 0..0;
+        for filter in &FILTERS {
+            let (weight, bias) = (filter.weight(), filter.bias());
+            let shapes = DeformConv2dInputs {
+                weight: [filter.out_channels(), 3, KERNEL, KERNEL].into(),
+                bias: Some([filter.out_channels()].into()),
+                ..self.inputs.map(|array| array.shape)
+            };
+            let inputs = DeformConv2dInputs {
+                weight: weight.as_slice(),
+                bias: Some(bias.as_slice()),
+                ..self.inputs.map(|array| array.elements.as_slice())
+            };
+            let geometry = DeformConv2dGeometry::new(&self.op, &shapes)?;
+            channels = channels.end..channels.end + filter.out_channels() as usize;
+            use_result(channels.clone(), &reference::deform_conv2d(&geometry, &inputs)?);
+            bar.inc(1);
+            if bar.is_hidden() && bar.elapsed() > Duration::from_secs(1) {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// The regular places `[y, x]` of the taps of output pixel `(y, x)`.
+fn tap_positions(y: u32, x: u32, spacing: u32) -> impl Iterator<Item = [f64; 2]> {
+    let place = move |middle: u32, tap: u32| f64::from(middle) + f64::from(spacing) * (f64::from(tap) - 1.0);
+    (0..KERNEL).flat_map(move |i| (0..KERNEL).map(move |j| [place(y, i), place(x, j)]))
+}
+
+/// (2 · taps, height, width) and (taps, height, width): each tap samples where the lens bends it to, and counts as much
+/// as the light there. No tap leaves the photo.
+fn offset_and_mask(width: u32, height: u32, lens: &Lens, spacing: u32) -> (Vec<f32>, Vec<f32>) {
+    let pixels = (width * height) as usize;
+    let taps = (KERNEL * KERNEL) as usize;
+    let last = [f64::from(height - 1), f64::from(width - 1)];
+    let (mut offset, mut mask) = (vec![0.0; 2 * taps * pixels], vec![0.0; taps * pixels]);
+    for y in 0..height {
+        for x in 0..width {
+            let pixel = (y * width + x) as usize;
+            for (tap, regular) in tap_positions(y, x, spacing).enumerate() {
+                let source = lens.source(regular);
+                for axis in 0..2 {
+                    let displacement = source[axis].clamp(0.0, last[axis]) - regular[axis];
+                    offset[(2 * tap + axis) * pixels + pixel] = displacement as f32;
+                }
+                mask[tap * pixels + pixel] = lens.light(regular) as f32;
+            }
+        }
+    }
+    (offset, mask)
+}

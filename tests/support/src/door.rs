@@ -1,0 +1,247 @@
+//! The front doors of `pliant::dialect`, by the names under which conformance cases come.
+
+use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torchvision};
+use pliant::{
+    Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformPsRoiPool, DeformPsRoiPoolInputs, DeformRoiPool,
+    DeformRoiPoolInputs, Error, RoiAlign, RoiAlignInputs, RoiChannels, Shape,
+};
+
+/// What a case says of its convolution.
+pub struct Attributes {
+    pub strides: [u32; 2],
+    /// Top, left, bottom, right; resolved where `auto_pad` is not explicit.
+    pub pads: [u32; 4],
+    pub dilations: [u32; 2],
+    pub groups: u32,
+    pub offset_groups: u32,
+    pub auto_pad: AutoPad,
+    pub bilinear_interpolation_pad: bool,
+}
+
+/// What a front door made of a case.
+pub enum Through<T> {
+    Op(T),
+    Refused(Error),
+    /// The case's system has no door, nor has one with its rules.
+    NoDoor,
+    UnknownSystem,
+}
+
+impl<T> From<Result<T, Error>> for Through<T> {
+    fn from(result: Result<T, Error>) -> Self {
+        match result {
+            Ok(op) => Self::Op(op),
+            Err(error) => Self::Refused(error),
+        }
+    }
+}
+
+fn list<const N: usize>(numbers: [u32; N]) -> Vec<i64> {
+    numbers.map(i64::from).to_vec()
+}
+
+/// Whatever is given where automatic padding finds the pads must not matter.
+const IGNORED: [i64; 2] = [9, 7];
+
+impl Attributes {
+    fn stride(&self) -> [i64; 2] {
+        self.strides.map(i64::from)
+    }
+
+    fn dilation(&self) -> [i64; 2] {
+        self.dilations.map(i64::from)
+    }
+
+    /// Rows and columns of padding, where both sides of each axis have as many.
+    fn padding(&self) -> Option<[i64; 2]> {
+        let [top, left, bottom, right] = self.pads.map(i64::from);
+        (top == bottom && left == right).then_some([top, left])
+    }
+
+    fn kernel(weight: Shape) -> Vec<i64> {
+        weight.extents().iter().skip(2).map(|&extent| extent.into()).collect()
+    }
+
+    fn openvino1(&self) -> openvino::DeformableConvolution1 {
+        let [top, left, bottom, right] = self.pads.map(i64::from);
+        let explicit = self.auto_pad == AutoPad::Explicit;
+        openvino::DeformableConvolution1 {
+            strides: list(self.strides),
+            pads_begin: if explicit { [top, left] } else { IGNORED }.to_vec(),
+            pads_end: if explicit { [bottom, right] } else { IGNORED }.to_vec(),
+            dilations: list(self.dilations),
+            auto_pad: self.auto_pad,
+            group: self.groups.into(),
+            deformable_group: self.offset_groups.into(),
+        }
+    }
+
+    /// A deformable convolution through the door of `system`, or of one with its rules:
+    ///
+    /// | system | door | since |
+    /// | --- | --- | --- |
+    /// | burn | torchvision | it has its rules, derivatives included |
+    /// | ncnn | ONNX | zeros beyond the edge, four-sided pads, no derivatives |
+    /// | detectron2, MXNet's version 2, Paddle | mmcv | they have its rules, derivatives included; but Paddle has a bias without a mask |
+    /// | MXNet's version 1 | OpenVINO-1 | both are the original operator; the bias is an `Add` of its own there |
+    /// | TVM | none | no other system has its border |
+    pub fn deform_conv2d(&self, system: &str, shapes: &DeformConv2dInputs<Shape>) -> Through<DeformConv2d> {
+        let (stride, dilation) = (self.stride(), self.dilation());
+        let (groups, offset_groups) = (i64::from(self.groups), i64::from(self.offset_groups));
+        match system {
+            "torchvision" | "burn" => {
+                let Some(padding) = self.padding() else { return Through::NoDoor };
+                torchvision::DeformConv2d { stride, padding, dilation }.op(shapes).into()
+            }
+            "onnx" | "onnxruntime" | "ncnn" => {
+                let attributes = onnx::DeformConv {
+                    dilations: list(self.dilations),
+                    group: groups,
+                    kernel_shape: Self::kernel(shapes.weight),
+                    offset_group: offset_groups,
+                    pads: list(self.pads),
+                    strides: list(self.strides),
+                };
+                attributes.op(shapes).into()
+            }
+            "openvino-1" => self.openvino1().op(shapes).into(),
+            "mxnet-dcnv1" => self.openvino1().op(&DeformConv2dInputs { bias: None, ..*shapes }).into(),
+            "openvino-8" => {
+                let openvino::DeformableConvolution1 {
+                    strides,
+                    pads_begin,
+                    pads_end,
+                    dilations,
+                    auto_pad,
+                    group,
+                    deformable_group,
+                } = self.openvino1();
+                let attributes = openvino::DeformableConvolution8 {
+                    strides,
+                    pads_begin,
+                    pads_end,
+                    dilations,
+                    auto_pad,
+                    group,
+                    deformable_group,
+                    bilinear_interpolation_pad: self.bilinear_interpolation_pad,
+                };
+                attributes.op(shapes).into()
+            }
+            "mindspore" => {
+                let [top, left, bottom, right] = self.pads;
+                let attributes = mindspore::DeformableConv2d {
+                    kernel_size: Self::kernel(shapes.weight),
+                    strides: list([1, 1, self.strides[0], self.strides[1]]),
+                    padding: list([top, bottom, left, right]),
+                    dilations: list([1, 1, self.dilations[0], self.dilations[1]]),
+                    groups,
+                    deformable_groups: offset_groups,
+                    modulated: true,
+                };
+                attributes.op(shapes).into()
+            }
+            "mmcv" | "detectron2" | "paddle" | "mxnet-dcnv2" => {
+                let Some(padding) = self.padding() else { return Through::NoDoor };
+                let deform_groups = offset_groups;
+                if shapes.mask.is_some() {
+                    let attributes = mmcv::ModulatedDeformConv2d { stride, padding, dilation, groups, deform_groups };
+                    attributes.op(shapes).into()
+                } else if system == "paddle" && shapes.bias.is_some() {
+                    Through::NoDoor
+                } else {
+                    mmcv::DeformConv2d { stride, padding, dilation, groups, deform_groups }.op(shapes).into()
+                }
+            }
+            "tvm" => Through::NoDoor,
+            _ => Through::UnknownSystem,
+        }
+    }
+
+    /// A plain convolution; torch's with different padding on two sides is one on a padded image, and has no door.
+    pub fn conv2d(&self, system: &str, shapes: &Conv2dInputs<Shape>) -> Through<Conv2d> {
+        let groups = i64::from(self.groups);
+        match system {
+            "torch" => {
+                let Some(padding) = self.padding() else { return Through::NoDoor };
+                let (stride, dilation) = (self.stride(), self.dilation());
+                torchvision::Conv2d { stride, padding: padding.into(), dilation, groups }.op(shapes).into()
+            }
+            "onnx" => {
+                let explicit = self.auto_pad == AutoPad::Explicit;
+                let attributes = onnx::Conv {
+                    auto_pad: self.auto_pad,
+                    dilations: list(self.dilations),
+                    group: groups,
+                    kernel_shape: Self::kernel(shapes.weight),
+                    pads: if explicit { list(self.pads) } else { Vec::new() },
+                    strides: list(self.strides),
+                };
+                attributes.op(shapes).into()
+            }
+            _ => Through::UnknownSystem,
+        }
+    }
+}
+
+/// A pooling of regions of interest; `sampling_ratio` as the case states it.
+pub fn roi_align(
+    system: &str,
+    stated: &RoiAlign,
+    sampling_ratio: i64,
+    shapes: &RoiAlignInputs<Shape>,
+) -> Through<RoiAlign> {
+    let RoiAlign { pooled, spatial_scale, aligned, channels, .. } = *stated;
+    let output_size = pooled.map(i64::from);
+    match (system, channels) {
+        ("torchvision", RoiChannels::Each) => {
+            torchvision::RoiAlign { output_size, spatial_scale, sampling_ratio, aligned }.op(shapes).into()
+        }
+        ("torchvision", RoiChannels::PositionSensitive) => {
+            torchvision::PsRoiAlign { output_size, spatial_scale, sampling_ratio }.op(shapes).into()
+        }
+        _ => Through::UnknownSystem,
+    }
+}
+
+/// The same with moved bins.
+pub fn deform_roi_pool(
+    system: &str,
+    stated: &DeformRoiPool,
+    shapes: &DeformRoiPoolInputs<Shape>,
+) -> Through<DeformRoiPool> {
+    let DeformRoiPool { pooled, spatial_scale, sampling_ratio, gamma, .. } = *stated;
+    match system {
+        "mmcv" => {
+            let (output_size, sampling_ratio) = (pooled.map(i64::from), sampling_ratio.into());
+            mmcv::DeformRoiPool { output_size, spatial_scale, sampling_ratio, gamma }.op(shapes).into()
+        }
+        _ => Through::UnknownSystem,
+    }
+}
+
+/// The same with a channel for each bin; `part_size` as the case states it.
+pub fn deform_ps_roi_pool(
+    system: &str,
+    stated: &DeformPsRoiPool,
+    part_size: i64,
+    shapes: &DeformPsRoiPoolInputs<Shape>,
+) -> Through<DeformPsRoiPool> {
+    let DeformPsRoiPool { output_dim, spatial_scale, group_size, spatial_bins: [rows, columns], trans_std, .. } =
+        *stated;
+    match system {
+        "openvino-1" => {
+            let attributes = openvino::DeformablePsRoiPooling1 {
+                output_dim: output_dim.into(),
+                spatial_scale,
+                group_size: group_size.into(),
+                spatial_bins_x: columns.into(),
+                spatial_bins_y: rows.into(),
+                trans_std,
+                part_size,
+            };
+            attributes.op(shapes).into()
+        }
+        _ => Through::UnknownSystem,
+    }
+}

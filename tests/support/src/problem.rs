@@ -1,0 +1,629 @@
+//! A problem of any op with its inputs on the host, to be given to any implementation.
+
+use half::{bf16, f16};
+use pliant::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
+use pliant::op::{Differentiable, Kernels, Members, Of, Op};
+use pliant::reference::{Defined, Reference};
+use pliant::{
+    Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
+    DeformConv2dInputs, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error, GlobalAveragePool, Gpu,
+    Im2col, Matmul, Plan, Recorder, Result, RoiAlign, Shape, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
+};
+
+/// A tensor on the host.
+#[derive(Debug, Clone)]
+pub struct Array {
+    pub shape: Shape,
+    pub elements: Vec<f32>,
+}
+
+impl Array {
+    pub fn from_fn(shape: impl Into<Shape>, element: impl FnMut(usize) -> f32) -> Self {
+        let shape = shape.into();
+        Self { shape, elements: (0..shape.elements() as usize).map(element).collect() }
+    }
+
+    pub fn filled(shape: impl Into<Shape>, value: f32) -> Self {
+        Self::from_fn(shape, |_| value)
+    }
+
+    pub fn upload(&self, gpu: &Gpu) -> Result<Tensor> {
+        self.upload_as(gpu, DType::F32)
+    }
+
+    pub fn upload_as(&self, gpu: &Gpu, dtype: DType) -> Result<Tensor> {
+        fn rounded<T>(array: &Array, round: fn(f32) -> T) -> Vec<T> {
+            array.elements.iter().map(|&element| round(element)).collect()
+        }
+        match dtype {
+            DType::F32 => Tensor::upload(gpu, self.shape, &self.elements),
+            DType::F16 => Tensor::upload(gpu, self.shape, &rounded(self, f16::from_f32)),
+            _ => Tensor::upload(gpu, self.shape, &rounded(self, bf16::from_f32)),
+        }
+    }
+
+    /// As it is once it has been stored so.
+    pub fn stored(&self, dtype: DType) -> Self {
+        Self::from_fn(self.shape, |index| match dtype {
+            DType::F32 => self.elements[index],
+            DType::F16 => f16::from_f32(self.elements[index]).to_f32(),
+            _ => bf16::from_f32(self.elements[index]).to_f32(),
+        })
+    }
+}
+
+/// Who does a problem.
+#[derive(Clone, Copy)]
+pub enum Implementation<'a> {
+    Reference,
+    Device {
+        gpu: &'a Gpu,
+        /// Forced, or the plan's own choice.
+        strategy: Option<Strategy>,
+        storage: Storage,
+    },
+}
+
+impl Implementation<'_> {
+    pub fn storage(self) -> Storage {
+        match self {
+            Self::Reference => Storage::F32,
+            Self::Device { storage, .. } => storage,
+        }
+    }
+
+    /// Operands of every term that it may round to f16: a sample and a weight, where the kernels are cooperative.
+    pub fn rounded_operands(self) -> u32 {
+        let Self::Device { gpu, strategy, storage } = self else { return 0 };
+        let cooperative = match strategy {
+            None => gpu.capabilities().features.contains(Gpu::COOPERATIVE_FEATURES),
+            Some(strategy) => strategy == Strategy::FusedCooperative,
+        };
+        if cooperative && storage.data != DType::F32 { 2 } else { 0 }
+    }
+
+    /// Why it does not apply, if that is what an error says of a strategy that does not apply everywhere.
+    pub fn not_applicable(self, error: &Error) -> Option<&str> {
+        match (self, error) {
+            (Self::Device { strategy: Some(Strategy::FusedCooperative), .. }, Error::Unsupported(why)) => Some(why),
+            _ => None,
+        }
+    }
+}
+
+/// How tensors are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storage {
+    /// Input, and so the output.
+    pub data: DType,
+    /// Offset or positions.
+    pub offset: DType,
+    /// Mask, or RoIs.
+    pub mask: DType,
+    /// Weight and bias, scale and shift, labels, the second operand, and every second tensor of a list.
+    pub weight: DType,
+}
+
+impl Storage {
+    /// How an input of that name is stored, the `index`th of an op.
+    fn of(self, name: &str, index: usize) -> DType {
+        match name {
+            "offset" | "positions" | "offset_input" | "offset_weight" | "offset_bias" => self.offset,
+            "mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
+            "weight" | "bias" | "b" | "scale" | "shift" | "labels" => self.weight,
+            // Every second tensor of a list.
+            _ if index % 2 == 1 => self.weight,
+            _ => self.data,
+        }
+    }
+
+    pub const F32: Self = Self::new(DType::F32, DType::F32);
+
+    /// The mask as the offset, the weight as the input.
+    pub const fn new(data: DType, offset: DType) -> Self {
+        Self { data, offset, mask: offset, weight: data }
+    }
+}
+
+/// Attributes of which no two axes are alike, and whose offset groups do not divide the groups.
+pub fn uneven() -> DeformConv2d {
+    DeformConv2d {
+        stride: [2, 1],
+        padding: [1, 0, 2, 3],
+        dilation: [2, 1],
+        groups: 2,
+        offset_groups: 3,
+        ..DeformConv2d::default()
+    }
+}
+
+/// What tests need of an op beside what all ops have.
+trait Tested: Kernels + Defined {
+    fn bound(gpu: &Gpu, op: &Self, inputs: &Of<Self::Inputs, Tensor>, _: Option<Strategy>) -> Result<Plan<Self>> {
+        Plan::new::<Tensor>(gpu, op, inputs)
+    }
+
+    /// The output in another way than by the plan's `forward_into`.
+    fn first(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &Of<Self::Inputs, Tensor>,
+    ) -> Result<Of<Self::Outputs, Tensor>> {
+        plan.forward::<Tensor>(recorder, inputs)
+    }
+}
+
+/// The gradients in another way than by the plan's `backward_into`.
+trait TestedBackward: Tested + Differentiable {
+    fn first_gradients(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &Of<Self::Inputs, Tensor>,
+        grad_output: &Of<Self::Outputs, Tensor>,
+    ) -> Result<Of<Self::Gradients, Tensor>> {
+        plan.backward::<Tensor, Tensor>(recorder, inputs, grad_output)
+    }
+
+    /// Destinations for some of the gradients that there are, in order; `None` where the only one has none.
+    fn destinations<'a>(
+        gradients: &Of<Self::Gradients, Tensor>,
+        mut destinations: impl Iterator<Item = Option<Destination<'a>>>,
+    ) -> Option<Of<Self::Gradients, Destination<'a>>> {
+        let named = Self::Gradients::named(gradients);
+        let mut all = named.map(|(_, gradient)| gradient.and_then(|_| destinations.next().flatten()));
+        Self::Gradients::build(|_| all.next().flatten()).ok()
+    }
+}
+
+impl TestedBackward for Concat {
+    fn destinations<'a>(
+        _: &Vec<Option<Tensor>>,
+        destinations: impl Iterator<Item = Option<Destination<'a>>>,
+    ) -> Option<Vec<Option<Destination<'a>>>> {
+        Some(destinations.collect())
+    }
+}
+
+/// With the weight packed beforehand.
+macro_rules! convolution {
+    ($op:ident, $inputs:ident { $($other:ident),+ }) => {
+        impl Tested for $op {
+            fn bound(
+                gpu: &Gpu,
+                op: &Self,
+                inputs: &$inputs<Tensor>,
+                strategy: Option<Strategy>,
+            ) -> Result<Plan<Self>> {
+                Plan::with_strategy(gpu, op, inputs, strategy)
+            }
+
+            fn first(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &$inputs<Tensor>) -> Result<Tensor> {
+                let weight = plan.pack_weight(recorder, &inputs.weight)?;
+                let $inputs { $($other,)+ .. } = inputs.map(Argument::from);
+                plan.forward(recorder, &$inputs { weight: Argument::from(&weight), $($other),+ })
+            }
+        }
+    };
+}
+
+convolution!(Conv2d, Conv2dInputs { input, bias });
+convolution!(DeformConv2d, DeformConv2dInputs { input, offset, mask, bias });
+
+/// With the offsets and masks in tensors; else they are in workspace.
+impl Tested for DeformConv2dLayer {
+    fn first(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &Of<Self::Inputs, Tensor>) -> Result<Tensor> {
+        plan.forward_with(recorder, inputs, &plan.new_field(recorder.gpu())?)
+    }
+}
+
+impl TestedBackward for DeformConv2dLayer {
+    fn first_gradients(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &Of<Self::Inputs, Tensor>,
+        grad_output: &Tensor,
+    ) -> Result<Of<Self::Gradients, Tensor>> {
+        let field = plan.new_field(recorder.gpu())?;
+        plan.forward_with(recorder, inputs, &field)?;
+        plan.backward_with(recorder, inputs, &field, grad_output)
+    }
+}
+
+macro_rules! problems {
+    (
+        with gradients: { $($name:ident($op:ty),)+ }
+        without gradients: { $($plain:ident($plain_op:ty),)+ }
+        tested as any: $($tested:ty),+;
+        differentiated as any: $($differentiated:ty),+;
+    ) => {
+        /// An op with its inputs.
+        #[allow(clippy::large_enum_variant, reason = "few are held at once")]
+        #[derive(Debug, Clone)]
+        pub enum Problem {
+            $($name($op, Of<<$op as Op>::Inputs, Array>),)+
+            $($plain($plain_op, Of<<$plain_op as Op>::Inputs, Array>),)+
+        }
+
+        /// What is to be done with a problem of any op.
+        macro_rules! each {
+            ($problem:expr, |$of:ident, $inputs:ident| $body:expr) => {
+                match $problem {
+                    $(Problem::$name($of, $inputs) => $body,)+
+                    $(Problem::$plain($of, $inputs) => $body,)+
+                }
+            };
+            ($problem:expr, |$of:ident, $inputs:ident| $body:expr, without gradients: $without:expr) => {
+                match $problem {
+                    $(Problem::$name($of, $inputs) => $body,)+
+                    $(Problem::$plain(..) => $without,)+
+                }
+            };
+            ($problem:expr => |$of:ident, $inputs:ident| $body:expr) => {
+                match $problem {
+                    $(Problem::$name($of, $inputs) => Problem::$name($of.clone(), $body),)+
+                    $(Problem::$plain($of, $inputs) => Problem::$plain($of.clone(), $body),)+
+                }
+            };
+        }
+
+        $(impl Tested for $tested {})+
+        $(impl TestedBackward for $differentiated {})+
+    };
+}
+
+problems! {
+    with gradients: {
+    BatchNorm(BatchNorm),
+    BilinearSample(BilinearSample),
+    Binary(Binary),
+    Concat(Concat),
+    Conv2d(Conv2d),
+    CrossEntropy(CrossEntropy),
+    DeformConv2d(DeformConv2d),
+    DeformPsRoiPool(DeformPsRoiPool),
+    DeformRoiPool(DeformRoiPool),
+    GlobalAveragePool(GlobalAveragePool),
+    Layer(DeformConv2dLayer),
+    Matmul(Matmul),
+    PoolLayer(DeformRoiPoolLayer),
+    RoiAlign(RoiAlign),
+    // Its outputs, one behind another.
+    Split(Split),
+    Unary(Unary),
+    }
+    without gradients: {
+    DeformIm2col(DeformIm2col),
+    Im2col(Im2col),
+    }
+    tested as any:
+        BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        GlobalAveragePool, Im2col, Matmul, RoiAlign, Split, Unary;
+    differentiated as any:
+        BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        GlobalAveragePool, Matmul, RoiAlign, Split, Unary;
+}
+
+/// Elements in front of and behind an output that nobody may write.
+const GUARD: u64 = 64;
+const POISON: u32 = 0x7fc0_dead;
+
+impl Problem {
+    /// What it is by definition, or why it is none.
+    pub fn reference(&self) -> Result<Reference> {
+        each!(self, |op, inputs| reference_of(op, inputs))
+    }
+
+    /// The gradients that there are by definition, by the names of the inputs, of a loss whose gradient by the output is `grad_output`.
+    pub fn gradients(&self, grad_output: &Array) -> Result<Vec<(&'static str, Reference)>> {
+        each!(self, |op, inputs| gradients_of(op, inputs, grad_output))
+    }
+
+    /// Changes every input, by name.
+    pub fn change(&mut self, mut change: impl FnMut(&'static str, &mut Array)) {
+        *self = each!(&*self => |op, inputs| changed(op, inputs, &mut change));
+    }
+
+    /// The inputs that there are.
+    pub fn arrays(&self) -> usize {
+        each!(self, |op, inputs| count(op, inputs))
+    }
+
+    /// Op and shapes, without the elements.
+    pub fn describe(&self) -> String {
+        each!(self, |op, inputs| description(op, inputs))
+    }
+
+    /// The problem with its inputs rounded as they are when stored so.
+    pub fn stored(&self, storage: Storage) -> Self {
+        each!(self => |op, inputs| stored(op, inputs, storage))
+    }
+
+    /// Whether strategies make a difference.
+    pub fn has_strategies(&self) -> bool {
+        matches!(self, Self::Conv2d(..) | Self::DeformConv2d(..))
+    }
+
+    /// The output, by any implementation.
+    pub async fn run(&self, implementation: Implementation<'_>) -> Result<Vec<f32>> {
+        match implementation {
+            Implementation::Reference => Ok(self.reference()?.value.iter().map(|&value| value as f32).collect()),
+            Implementation::Device { gpu, strategy, storage } => {
+                each!(self, |op, inputs| run_on(op, inputs, gpu, strategy, storage).await)
+            }
+        }
+    }
+
+    /// What a device makes of the gradients, in the order of those of the reference, in as many ways as there are. Empty where it has no
+    /// backward pass.
+    pub async fn backward_on(
+        &self,
+        gpu: &Gpu,
+        storage: Storage,
+        grad_output: &Array,
+        ways: Ways,
+    ) -> Result<Vec<Differentiated>> {
+        each!(
+            self,
+            |op, inputs| differentiated(op, inputs, gpu, storage, grad_output, ways).await,
+            without gradients: Ok(Vec::new())
+        )
+    }
+}
+
+fn geometry<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>) -> Result<O::Geometry> {
+    op.geometry(&O::Inputs::map(inputs, |array| array.shape))
+}
+
+fn slices<'a, O: Op>(_: &O, inputs: &'a Of<O::Inputs, Array>) -> Of<O::Inputs, &'a [f32]> {
+    O::Inputs::map(inputs, |array| &array.elements[..])
+}
+
+fn reference_of<O: Defined>(op: &O, inputs: &Of<O::Inputs, Array>) -> Result<Reference> {
+    let outputs = O::reference(&geometry(op, inputs)?, &slices(op, inputs))?;
+    let mut outputs = O::Outputs::present(&outputs).map(|(_, output)| output.clone());
+    let first = outputs.next().expect("an op has an output");
+    Ok(outputs.fold(first, |mut all, output| {
+        all.value.extend(output.value);
+        all.magnitude.extend(output.magnitude);
+        all
+    }))
+}
+
+fn gradients_of<O: Defined>(
+    op: &O,
+    inputs: &Of<O::Inputs, Array>,
+    grad_output: &Array,
+) -> Result<Vec<(&'static str, Reference)>> {
+    let geometry = geometry(op, inputs)?;
+    let mut rest = &grad_output.elements[..];
+    let grad_outputs = O::Outputs::map(&O::output_shapes(&geometry), |shape| {
+        let (first, behind) = rest.split_at(shape.elements() as usize);
+        rest = behind;
+        first
+    });
+    O::reference_gradients(&geometry, &slices(op, inputs), &grad_outputs)
+}
+
+fn changed<O: Op>(
+    _: &O,
+    inputs: &Of<O::Inputs, Array>,
+    change: &mut impl FnMut(&'static str, &mut Array),
+) -> Of<O::Inputs, Array> {
+    let changed = O::Inputs::try_map_named(inputs, |name, array| {
+        let mut array = array.clone();
+        change(name, &mut array);
+        Ok::<_, std::convert::Infallible>(array)
+    });
+    changed.unwrap_or_else(|never| match never {})
+}
+
+fn count<O: Op>(_: &O, inputs: &Of<O::Inputs, Array>) -> usize {
+    O::Inputs::present(inputs).count()
+}
+
+fn description<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>) -> String {
+    let shapes: Vec<_> = O::Inputs::present(inputs).map(|(name, array)| (name, array.shape)).collect();
+    format!("{op:?} {shapes:?}")
+}
+
+/// Each input with how it is stored.
+fn as_stored<O: Op, U>(
+    _: &O,
+    inputs: &Of<O::Inputs, Array>,
+    storage: Storage,
+    mut f: impl FnMut(&Array, DType) -> Result<U>,
+) -> Result<Of<O::Inputs, U>> {
+    let mut index = 0;
+    O::Inputs::try_map_named(inputs, |name, array| {
+        index += 1;
+        f(array, storage.of(name, if O::Inputs::LIST { index - 1 } else { 0 }))
+    })
+}
+
+fn stored<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>, storage: Storage) -> Of<O::Inputs, Array> {
+    as_stored(op, inputs, storage, |array, dtype| Ok(array.stored(dtype))).expect("rounding does not fail")
+}
+
+/// What a device makes of it, in the second of two runs: before it, whatever the first left in the workspace is poisoned, and so are
+/// the outputs with the words around them. The first, in another way, must give the same.
+async fn run_on<O: Tested>(
+    op: &O,
+    inputs: &Of<O::Inputs, Array>,
+    gpu: &Gpu,
+    strategy: Option<Strategy>,
+    storage: Storage,
+) -> Result<Vec<f32>> {
+    let inputs = as_stored(op, inputs, storage, |array, dtype| array.upload_as(gpu, dtype))?;
+    let plan = O::bound(gpu, op, &inputs, strategy)?;
+    let mut recorder = Recorder::new(gpu);
+    let outputs = O::first(&plan, &mut recorder, &inputs)?;
+    recorder.submit()?;
+    drop(recorder);
+    let planned = plan.output_spec();
+    let specs = O::Outputs::present(&planned).map(|(_, spec)| *spec);
+    assert!(specs.eq(O::Outputs::present(&outputs).map(|(_, output)| output.spec())), "{plan:?}");
+
+    gpu.poison_workspace()?;
+    let guarded = O::Outputs::try_map(&outputs, |output| Guarded::new(gpu, output.spec()))?;
+    let mut recorder = Recorder::new(gpu);
+    let into = O::Outputs::map(&guarded, |guarded| guarded.output.clone());
+    plan.forward_into::<Tensor, Tensor>(&mut recorder, &inputs, &into)?;
+    recorder.submit()?;
+    let mut all = Vec::new();
+    for ((_, output), (_, guarded)) in O::Outputs::present(&outputs).zip(O::Outputs::present(&guarded)) {
+        let (first, second) = (elements(output).await?, guarded.elements().await?);
+        let same = first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same, "two runs differ");
+        all.extend(second);
+    }
+    Ok(all)
+}
+
+/// In which ways gradients are computed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ways {
+    /// By `backward`.
+    One,
+    /// By `backward_into` too: written, alone and added.
+    All,
+}
+
+/// A gradient as a device makes it.
+pub struct Differentiated {
+    pub name: &'static str,
+    pub dtype: DType,
+    pub value: Vec<f32>,
+    /// The same added to [`before`]; empty where there is one way.
+    pub added: Vec<f32>,
+}
+
+/// What a gradient is added to, by element: numbers that every element type holds.
+pub fn before(element: usize) -> f32 {
+    (element % 13) as f32 - 4.0
+}
+
+/// The gradients that a device makes, by `backward_into`. They must be those that `backward` gives, whatever was left in the workspace
+/// and in the outputs, and each those that it is when it is asked for alone.
+async fn differentiated<O: TestedBackward>(
+    op: &O,
+    inputs: &Of<O::Inputs, Array>,
+    gpu: &Gpu,
+    storage: Storage,
+    grad_output: &Array,
+    ways: Ways,
+) -> Result<Vec<Differentiated>> {
+    let inputs = as_stored(op, inputs, storage, |array, dtype| array.upload_as(gpu, dtype))?;
+    let plan = O::bound(gpu, op, &inputs, None)?;
+    let mut rest = &grad_output.elements[..];
+    let grad_outputs = O::Outputs::try_map(&plan.output_spec(), |spec| {
+        let (first, behind) = rest.split_at(spec.shape.elements() as usize);
+        rest = behind;
+        Array { shape: spec.shape, elements: first.to_vec() }.upload_as(gpu, spec.dtype)
+    })?;
+    let mut recorder = Recorder::new(gpu);
+    let gradients = O::first_gradients(&plan, &mut recorder, &inputs, &grad_outputs)?;
+    recorder.submit()?;
+    drop(recorder);
+    let names: Vec<_> = O::Gradients::present(&gradients).map(|(name, gradient)| (name, gradient.clone())).collect();
+    if ways == Ways::One {
+        let mut results = Vec::new();
+        for (name, gradient) in names {
+            let value = elements(&gradient).await?;
+            results.push(Differentiated { name, dtype: gradient.dtype(), value, added: Vec::new() });
+        }
+        return Ok(results);
+    }
+
+    let into = |destinations: Vec<Option<Destination>>| {
+        gpu.poison_workspace()?;
+        let mut recorder = Recorder::new(gpu);
+        if let Some(destinations) = O::destinations(&gradients, destinations.into_iter()) {
+            plan.backward_into::<Tensor, Tensor, Destination>(&mut recorder, &inputs, &grad_outputs, &destinations)?;
+        }
+        recorder.submit()
+    };
+    let guarded = || names.iter().map(|(_, gradient)| Guarded::new(gpu, gradient.spec())).collect::<Result<Vec<_>>>();
+
+    let (all, alone, added) = (guarded()?, guarded()?, guarded()?);
+    into(all.iter().map(|guarded| Some(Destination::Write(&guarded.output))).collect())?;
+    for (wanted, guarded) in alone.iter().enumerate() {
+        let destination = |index| (index == wanted).then_some(Destination::Write(&guarded.output));
+        into((0..alone.len()).map(destination).collect())?;
+    }
+    added.iter().for_each(|guarded| guarded.fill(gpu, before));
+    into(added.iter().map(|guarded| Some(Destination::Add(&guarded.output))).collect())?;
+
+    let mut results = Vec::new();
+    for (index, (name, gradient)) in names.iter().enumerate() {
+        let value = all[index].elements().await?;
+        for (what, other) in [("allocated", elements(gradient).await?), ("alone", alone[index].elements().await?)] {
+            let same = value.iter().zip(&other).all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(same, "{name} differs when it is {what}");
+        }
+        results.push(Differentiated { name, dtype: gradient.dtype(), value, added: added[index].elements().await? });
+    }
+    Ok(results)
+}
+
+/// An output within a buffer of poison.
+struct Guarded {
+    whole: Tensor,
+    output: Tensor,
+}
+
+impl Guarded {
+    fn new(gpu: &Gpu, TensorSpec { shape, dtype }: TensorSpec) -> Result<Self> {
+        let words = (shape.elements() * dtype.size()).div_ceil(4) + 2 * GUARD;
+        let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("guarded output"),
+            size: words * 4,
+            usage: Tensor::USAGES,
+            mapped_at_creation: false,
+        });
+        gpu.queue().write_buffer(&buffer, 0, &POISON.to_ne_bytes().repeat(words as usize));
+        Ok(Self {
+            whole: Tensor::from_buffer(gpu, buffer.clone(), 0, [words as u32], DType::F32)?,
+            output: Tensor::from_buffer(gpu, buffer, GUARD * 4, shape, dtype)?,
+        })
+    }
+
+    /// Has the output hold these elements.
+    fn fill(&self, gpu: &Gpu, element: impl Fn(usize) -> f32) {
+        let words = |bits: &dyn Fn(f32) -> u16| {
+            let elements = (0..self.output.shape().elements() as usize).map(|index| bits(element(index)));
+            let mut bytes: Vec<_> = elements.flat_map(u16::to_ne_bytes).collect();
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            bytes
+        };
+        let bytes = match self.output.dtype() {
+            DType::F32 => {
+                (0..self.output.shape().elements() as usize).flat_map(|index| element(index).to_ne_bytes()).collect()
+            }
+            DType::F16 => words(&|element| f16::from_f32(element).to_bits()),
+            _ => words(&|element| bf16::from_f32(element).to_bits()),
+        };
+        gpu.queue().write_buffer(self.output.buffer(), self.output.offset(), &bytes);
+    }
+
+    /// The output's elements.
+    ///
+    /// # Panics
+    /// Where a guard was written.
+    async fn elements(&self) -> Result<Vec<f32>> {
+        let whole: Vec<f32> = self.whole.download()?.await?;
+        let (front, back) = (&whole[..GUARD as usize], &whole[whole.len() - GUARD as usize..]);
+        for (place, guard) in [("in front of", front), ("behind", back)] {
+            assert!(guard.iter().all(|word| word.to_bits() == POISON), "words {place} the output were written");
+        }
+        elements(&self.output).await
+    }
+}
+
+/// A tensor's elements, whatever their type.
+pub async fn elements(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(match tensor.dtype() {
+        DType::F32 => tensor.download()?.await?,
+        DType::F16 => tensor.download::<f16>()?.await?.into_iter().map(f16::to_f32).collect(),
+        _ => tensor.download::<bf16>()?.await?.into_iter().map(bf16::to_f32).collect(),
+    })
+}
