@@ -139,7 +139,8 @@ impl Case {
         {
             // Rounding an offset moves its sample, perhaps across a border: what was computed from the unrounded one is no measure.
             let reference = problem.stored(storage).reference()?;
-            expected = Expected::of_rounded_operands(reference, implementation.rounded_operands()).stored(storage.data);
+            let rounded = problem.rounded_operands(implementation).unwrap_or_default();
+            expected = Expected::of_rounded_operands(reference, rounded).stored(storage.data);
         }
         let output = match problem.run(implementation).await {
             Ok(output) => output,

@@ -72,16 +72,6 @@ impl Implementation<'_> {
         }
     }
 
-    /// Operands of every term that it may round to f16: a sample and a weight, where the kernels are cooperative.
-    pub fn rounded_operands(self) -> u32 {
-        let Self::Device { gpu, strategy, storage } = self else { return 0 };
-        let cooperative = match strategy {
-            None => gpu.capabilities().features.contains(Gpu::COOPERATIVE_FEATURES),
-            Some(strategy) => strategy == Strategy::FusedCooperative,
-        };
-        if cooperative && storage.data != DType::F32 { 2 } else { 0 }
-    }
-
     /// Why it does not apply, if that is what an error says of a strategy that does not apply everywhere.
     pub fn not_applicable(self, error: &Error) -> Option<&str> {
         match (self, error) {
@@ -139,8 +129,13 @@ pub fn uneven() -> DeformConv2d {
 
 /// What tests need of an op beside what all ops have.
 trait Tested: Kernels + Defined {
-    fn bound(gpu: &Gpu, op: &Self, inputs: &Of<Self::Inputs, Tensor>, _: Option<Strategy>) -> Result<Plan<Self>> {
-        Plan::new::<Tensor>(gpu, op, inputs)
+    fn bound(gpu: &Gpu, op: &Self, inputs: &Of<Self::Inputs, TensorSpec>, _: Option<Strategy>) -> Result<Plan<Self>> {
+        Plan::new::<TensorSpec>(gpu, op, inputs)
+    }
+
+    /// The family of kernels that the plan uses, where there are several.
+    fn strategy(_: &Plan<Self>) -> Option<Strategy> {
+        None
     }
 
     /// The output in another way than by the plan's `forward_into`.
@@ -191,10 +186,14 @@ macro_rules! convolution {
             fn bound(
                 gpu: &Gpu,
                 op: &Self,
-                inputs: &$inputs<Tensor>,
+                inputs: &$inputs<TensorSpec>,
                 strategy: Option<Strategy>,
             ) -> Result<Plan<Self>> {
                 Plan::with_strategy(gpu, op, inputs, strategy)
+            }
+
+            fn strategy(plan: &Plan<Self>) -> Option<Strategy> {
+                Some(plan.strategy())
             }
 
             fn first(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &$inputs<Tensor>) -> Result<Tensor> {
@@ -343,6 +342,16 @@ impl Problem {
         matches!(self, Self::Conv2d(..) | Self::DeformConv2d(..))
     }
 
+    /// Operands of every term that an implementation may round to f16: a sample and a weight, where the plan's kernels are cooperative.
+    pub fn rounded_operands(&self, implementation: Implementation<'_>) -> Result<u32> {
+        let Implementation::Device { gpu, strategy, storage } = implementation else { return Ok(0) };
+        if !gpu.capabilities().features.contains(Gpu::COOPERATIVE_FEATURES) {
+            return Ok(0);
+        }
+        let strategy = each!(self, |op, inputs| strategy_of(op, inputs, gpu, strategy, storage))?;
+        Ok(if strategy == Some(Strategy::FusedCooperative) { 2 } else { 0 })
+    }
+
     /// The output, by any implementation.
     pub async fn run(&self, implementation: Implementation<'_>) -> Result<Vec<f32>> {
         match implementation {
@@ -444,6 +453,21 @@ fn stored<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>, storage: Storage) -> Of<
     as_stored(op, inputs, storage, |array, dtype| Ok(array.stored(dtype))).expect("rounding does not fail")
 }
 
+/// How each input is stored.
+fn specs<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>, storage: Storage) -> Result<Of<O::Inputs, TensorSpec>> {
+    as_stored(op, inputs, storage, |array, dtype| Ok(TensorSpec { shape: array.shape, dtype }))
+}
+
+fn strategy_of<O: Tested>(
+    op: &O,
+    inputs: &Of<O::Inputs, Array>,
+    gpu: &Gpu,
+    strategy: Option<Strategy>,
+    storage: Storage,
+) -> Result<Option<Strategy>> {
+    Ok(O::strategy(&O::bound(gpu, op, &specs(op, inputs, storage)?, strategy)?))
+}
+
 /// What a device makes of it, in the second of two runs: before it, whatever the first left in the workspace is poisoned, and so are
 /// the outputs with the words around them. The first, in another way, must give the same.
 async fn run_on<O: Tested>(
@@ -453,8 +477,8 @@ async fn run_on<O: Tested>(
     strategy: Option<Strategy>,
     storage: Storage,
 ) -> Result<Vec<f32>> {
+    let plan = O::bound(gpu, op, &specs(op, inputs, storage)?, strategy)?;
     let inputs = as_stored(op, inputs, storage, |array, dtype| array.upload_as(gpu, dtype))?;
-    let plan = O::bound(gpu, op, &inputs, strategy)?;
     let mut recorder = Recorder::new(gpu);
     let outputs = O::first(&plan, &mut recorder, &inputs)?;
     recorder.submit()?;
@@ -512,8 +536,8 @@ async fn differentiated<O: TestedBackward>(
     grad_output: &Array,
     ways: Ways,
 ) -> Result<Vec<Differentiated>> {
+    let plan = O::bound(gpu, op, &specs(op, inputs, storage)?, None)?;
     let inputs = as_stored(op, inputs, storage, |array, dtype| array.upload_as(gpu, dtype))?;
-    let plan = O::bound(gpu, op, &inputs, None)?;
     let mut rest = &grad_output.elements[..];
     let grad_outputs = O::Outputs::try_map(&plan.output_spec(), |spec| {
         let (first, behind) = rest.split_at(spec.shape.elements() as usize);
