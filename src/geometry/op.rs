@@ -5,7 +5,7 @@ use crate::geometry::{Members, Of};
 use crate::shape::Shape;
 
 /// An op: attributes that, with the shapes of what it reads, make a problem.
-pub trait Op: Clone + fmt::Debug + Send + Sync + 'static {
+pub trait Op: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     /// The structure of what it reads.
     type Inputs: Members;
     /// The structure of what it writes.

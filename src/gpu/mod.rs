@@ -393,17 +393,25 @@ impl Gpu {
         })
     }
 
-    /// The plan under `key`, made now if there is none.
-    pub(crate) fn plan<K, P>(&self, key: K, make: impl FnOnce() -> Result<P>) -> Result<Arc<P>>
+    /// The plan of an op for inputs of these specs, made now if there is none.
+    pub(crate) fn plan<O, P>(
+        &self,
+        op: &O,
+        specs: Vec<Option<TensorSpec>>,
+        make: impl FnOnce() -> Result<P>,
+    ) -> Result<Arc<P>>
     where
-        K: Eq + Hash + wgpu::WasmNotSendSync + 'static,
-        P: wgpu::WasmNotSendSync + 'static,
+        O: Clone + PartialEq + WasmNotSendSync + 'static,
+        P: WasmNotSendSync + 'static,
     {
         /// The plans of one kind that are kept; beyond it, all are made anew as they come.
         const MOST_PLANS: usize = 256;
-        let known = |plans: &mut HashMap<TypeId, Box<dyn Cached>>| -> Option<Arc<P>> {
-            let plans: &dyn Any = &**plans.get(&TypeId::of::<(K, P)>())?;
-            plans.downcast_ref::<HashMap<K, Arc<P>>>()?.get(&key).cloned()
+        /// Plans of one kind by the specs of their inputs, each with its attributes.
+        type Plans<O, P> = HashMap<Vec<Option<TensorSpec>>, Vec<(O, Arc<P>)>>;
+        let known = |kinds: &mut HashMap<TypeId, Box<dyn Cached>>| -> Option<Arc<P>> {
+            let plans: &dyn Any = &**kinds.get(&TypeId::of::<P>())?;
+            let alike = plans.downcast_ref::<Plans<O, P>>()?.get(&specs)?;
+            alike.iter().find(|(other, _)| other == op).map(|(_, plan)| Arc::clone(plan))
         };
         if let Some(plan) = known(&mut lock(&self.inner.plans)) {
             return Ok(plan);
@@ -411,13 +419,13 @@ impl Gpu {
         // Made outside the lock: it compiles pipelines.
         let plan = Arc::new(make()?);
         let mut kinds = lock(&self.inner.plans);
-        let plans = kinds.entry(TypeId::of::<(K, P)>()).or_insert_with(|| Box::new(HashMap::<K, Arc<P>>::new()));
+        let plans = kinds.entry(TypeId::of::<P>()).or_insert_with(|| Box::new(Plans::<O, P>::new()));
         let plans: &mut dyn Any = &mut **plans;
-        if let Some(plans) = plans.downcast_mut::<HashMap<K, Arc<P>>>() {
-            if plans.len() >= MOST_PLANS {
+        if let Some(plans) = plans.downcast_mut::<Plans<O, P>>() {
+            if plans.values().map(Vec::len).sum::<usize>() >= MOST_PLANS {
                 plans.clear();
             }
-            plans.insert(key, Arc::clone(&plan));
+            plans.entry(specs).or_default().push((op.clone(), Arc::clone(&plan)));
         }
         Ok(plan)
     }

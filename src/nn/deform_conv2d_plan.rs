@@ -3,13 +3,11 @@ use std::sync::OnceLock;
 use super::field;
 use super::{
     DeformConv2dField, DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dLayerGradients,
-    DeformConv2dLayerInputs, DeformConv2dParameters, DeformConv2dSizes, Mask,
+    DeformConv2dLayerInputs, DeformConv2dParameters, DeformConv2dSizes,
 };
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{
-    Conv2dGradients, Conv2dInputs, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, OffsetLayout,
-};
+use crate::geometry::{Conv2dGradients, Conv2dInputs, DeformConv2dGradients, DeformConv2dInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::plan::{
     Argument, Destination, Differentiable, Gradient, Kernels, Plan, ToArgument, ToDestination, check_apart,
@@ -29,16 +27,10 @@ pub struct Convolutions {
 opaque!(Convolutions);
 
 impl Kernels for DeformConv2dLayer {
-    type Key = (DeformConv2d, Mask, Option<u32>);
     type Compiled = Convolutions;
 
     /// Inputs of 16 bits are widened once for both convolutions.
     const WIDENED: bool = false;
-
-    fn key(&self) -> Self::Key {
-        let op = self.convolution(OffsetLayout::default());
-        (op, self.mask, self.offset_limit.map(f32::to_bits))
-    }
 
     fn compile(
         gpu: &Gpu,

@@ -5,8 +5,8 @@ use super::{
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{
-    Binary, BinaryGradients, BinaryInputs, Conv2dGeometry, Conv2dGradients, Conv2dInputs, DeformRoiPool,
-    DeformRoiPoolGradients, DeformRoiPoolInputs, Unary,
+    Binary, BinaryGradients, BinaryInputs, Conv2dGeometry, Conv2dGradients, Conv2dInputs, DeformRoiPoolGradients,
+    DeformRoiPoolInputs, Unary,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::plan::{Argument, Destination, Differentiable, Gradient, Kernels, Plan, opaque, rounded, widened};
@@ -159,15 +159,10 @@ struct Modulated {
 }
 
 impl Kernels for DeformRoiPoolLayer {
-    type Key = <DeformRoiPool as Kernels>::Key;
     type Compiled = Pooling;
 
     /// The ops that it consists of widen and round.
     const WIDENED: bool = false;
-
-    fn key(&self) -> Self::Key {
-        self.pool.key()
-    }
 
     fn compile(
         gpu: &Gpu,

@@ -57,8 +57,8 @@ trait Work: WasmNotSendSync {
 
 struct Planned<O: Kernels> {
     plan: Plan<O>,
-    /// Of each input, in order.
-    sources: Vec<Option<Source>>,
+    /// Of each input, by name.
+    sources: Vec<(&'static str, Option<Source>)>,
 }
 
 /// Where an input comes from.
@@ -72,7 +72,7 @@ enum Source {
 impl<O: Kernels> Work for Planned<O> {
     fn record(&self, recorder: &mut Recorder, values: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()> {
         let mut arguments = Vec::with_capacity(self.sources.len());
-        for source in &self.sources {
+        for (_, source) in &self.sources {
             arguments.push(match source {
                 None => None,
                 Some(Source::Value(value)) => Some(Argument::from(present(values, Some(*value))?)),
@@ -270,7 +270,7 @@ impl Planner<'_> {
     fn plan<O: Kernels>(&self, op: &O, sources: &Of<O::Inputs, Source>) -> Result<Planned<O>> {
         let specs = O::Inputs::try_map(sources, |source| self.source_spec(source))?;
         let plan = Plan::new::<TensorSpec>(self.recorder.gpu(), op, &specs)?;
-        let sources = O::Inputs::named(sources).map(|(_, source)| source.cloned()).collect();
+        let sources = O::Inputs::named(sources).map(|(name, source)| (name, source.cloned())).collect();
         Ok(Planned { plan, sources })
     }
 
@@ -341,20 +341,18 @@ impl Planner<'_> {
     /// A step of a convolution, whose weight is packed where it is constant.
     fn packed<O: Convolves>(&mut self, node: &Node, mut planned: Planned<O>) -> Result<Step> {
         let weight = self.pack(node, |recorder, weight| planned.plan.pack_weight(recorder, weight))?;
-        if let Some(weight) = weight {
-            let of_weight = planned.sources.iter_mut().flatten();
-            let value = node.inputs[1];
-            of_weight
-                .filter(|source| matches!(source, Source::Value(of) if Some(*of) == value))
-                .for_each(|source| *source = Source::Packed(weight.clone()));
+        if let (Some(weight), Some((_, source))) =
+            (weight, planned.sources.iter_mut().find(|(name, _)| *name == "weight"))
+        {
+            *source = Some(Source::Packed(weight));
         }
         self.made(node, planned)
     }
 
     /// A step, whose outputs are as planned.
     fn made<O: Kernels>(&mut self, node: &Node, planned: Planned<O>) -> Result<Step> {
-        for source in planned.sources.iter().flatten() {
-            if let Source::Value(value) = source {
+        for (_, source) in &planned.sources {
+            if let Some(Source::Value(value)) = source {
                 self.keep(*value)?;
             }
         }

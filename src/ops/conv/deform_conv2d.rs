@@ -7,15 +7,10 @@ use crate::ops::conv::strategy::{Convolution, Convolves, Strategy};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for DeformConv2d {
-    type Key = Self;
     type Compiled = Convolution;
 
     /// Its kernels widen and round strip by strip.
     const WIDENED: bool = false;
-
-    fn key(&self) -> Self {
-        *self
-    }
 
     fn compile(
         gpu: &Gpu,

@@ -7,15 +7,10 @@ use crate::ops::conv::columns::{Columns, Sampler, form};
 use crate::ops::plan::{Argument, Kernels, Plan, rounded};
 
 impl Kernels for DeformIm2col {
-    type Key = Self;
     type Compiled = Columns;
 
     /// The input is read as it is stored.
     const WIDENED: bool = false;
-
-    fn key(&self) -> Self {
-        *self
-    }
 
     fn compile(gpu: &Gpu, geometry: &DeformIm2colGeometry, inputs: &DeformIm2colInputs<TensorSpec>) -> Result<Columns> {
         let &DeformIm2colGeometry { im2col, deformation } = geometry;

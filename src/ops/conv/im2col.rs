@@ -7,15 +7,10 @@ use crate::ops::conv::columns::{Columns, Sampler, form};
 use crate::ops::plan::{Argument, Kernels, Plan, rounded};
 
 impl Kernels for Im2col {
-    type Key = Self;
     type Compiled = Columns;
 
     /// The input is read as it is stored.
     const WIDENED: bool = false;
-
-    fn key(&self) -> Self {
-        *self
-    }
 
     fn compile(gpu: &Gpu, geometry: &Im2colGeometry, input: &TensorSpec) -> Result<Columns> {
         let form = form(gpu, geometry, 1, None, 0);

@@ -7,12 +7,7 @@ use crate::ops::elementwise::broadcast::gradient;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 
 impl Kernels for BatchNorm {
-    type Key = Self;
     type Compiled = ();
-
-    fn key(&self) -> Self {
-        *self
-    }
 
     fn compile(gpu: &Gpu, _: &BatchNormGeometry, _: &BatchNormInputs<TensorSpec>) -> Result<()> {
         gpu.compile(&BATCH_NORM)

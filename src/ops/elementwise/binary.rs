@@ -7,12 +7,7 @@ use crate::ops::elementwise::broadcast::{Elementwise, gradient};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for Binary {
-    type Key = Self;
     type Compiled = ();
-
-    fn key(&self) -> Self {
-        *self
-    }
 
     fn compile(gpu: &Gpu, _: &BinaryGeometry, _: &BinaryInputs<TensorSpec>) -> Result<()> {
         gpu.compile(&BINARY)

@@ -2,17 +2,12 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{InputGradient, Unary, UnaryGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::unary::{UNARY, operation, unary};
+use crate::kernels::elementwise::unary::{UNARY, unary};
 use crate::kernels::elementwise::unary_backward::unary_backward;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 
 impl Kernels for Unary {
-    type Key = [u32; 3];
     type Compiled = ();
-
-    fn key(&self) -> Self::Key {
-        operation(*self)
-    }
 
     fn compile(gpu: &Gpu, _: &UnaryGeometry, _: &TensorSpec) -> Result<()> {
         gpu.compile(&UNARY)

@@ -8,12 +8,7 @@ use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Product, pr
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for Matmul {
-    type Key = Self;
     type Compiled = ();
-
-    fn key(&self) -> Self {
-        *self
-    }
 
     fn compile(gpu: &Gpu, _: &MatmulGeometry, _: &MatmulInputs<TensorSpec>) -> Result<()> {
         product::compile(gpu)

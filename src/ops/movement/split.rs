@@ -7,12 +7,7 @@ use crate::ops::movement::copy::{Rows, copy_section};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for Split {
-    type Key = Self;
     type Compiled = ();
-
-    fn key(&self) -> Self {
-        self.clone()
-    }
 
     fn compile(gpu: &Gpu, _: &SplitGeometry, _: &TensorSpec) -> Result<()> {
         gpu.compile(&COPY_ROWS)

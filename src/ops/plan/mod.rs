@@ -22,7 +22,6 @@ pub(crate) use warm_up::{warm_up, warm_up_backward};
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::hash::Hash;
 
 use crate::dtype::DType;
 use crate::error::Result;
@@ -32,8 +31,6 @@ use crate::kernels::movement::convert::CONVERT;
 
 /// An op that runs on a device.
 pub trait Kernels: Op {
-    /// What tells its attributes from others in a cache.
-    type Key: Eq + Hash + WasmNotSendSync + 'static;
     /// What a plan keeps beside the checked problem: tables, choices, plans of other ops.
     type Compiled: fmt::Debug + WasmNotSendSync + 'static;
 
@@ -41,9 +38,6 @@ pub trait Kernels: Op {
     const WIDENED: bool = true;
     /// The inputs that it updates in place.
     const UPDATED: &'static [&'static str] = &[];
-
-    /// What tells its attributes from others in a cache.
-    fn key(&self) -> Self::Key;
 
     /// Compiles what the forward pass needs.
     fn compile(gpu: &Gpu, geometry: &Self::Geometry, inputs: &Of<Self::Inputs, TensorSpec>) -> Result<Self::Compiled>;

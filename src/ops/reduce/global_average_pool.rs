@@ -9,12 +9,7 @@ use crate::ops::reduce::sums::Sums;
 use crate::shape::MAX_RANK;
 
 impl Kernels for GlobalAveragePool {
-    type Key = Self;
     type Compiled = ();
-
-    fn key(&self) -> Self {
-        *self
-    }
 
     fn compile(gpu: &Gpu, _: &GlobalAveragePoolGeometry, _: &TensorSpec) -> Result<()> {
         gpu.compile(SEGMENT_SUMS.of(DType::F32))

@@ -2,8 +2,8 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{
     DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool,
-    DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGeometry,
-    RoiAlignGradients, RoiAlignInputs, RoiChannels,
+    DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, RoiAlign, RoiAlignGeometry, RoiAlignGradients,
+    RoiAlignInputs,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
@@ -11,15 +11,9 @@ use crate::ops::roi::pooling::{Gradients, Sources, backward, compile_backward, c
 
 /// The kernels of an op that pools regions of interest.
 macro_rules! roi_kernels {
-    ($op:ident, $geometry:ident, $inputs:ident { $($offset:ident)? }, $gradients:ident, $key:ty, |$this:ident| $key_of:expr) => {
+    ($op:ident, $geometry:ident, $inputs:ident { $($offset:ident)? }, $gradients:ident) => {
         impl Kernels for $op {
-            type Key = $key;
-            type Compiled = ();
-
-            fn key(&self) -> Self::Key {
-                let $this = self;
-                $key_of
-            }
+                    type Compiled = ();
 
             fn compile(gpu: &Gpu, geometry: &$geometry, _: &$inputs<TensorSpec>) -> Result<()> {
                 compile_forward(gpu, &geometry.pooling)
@@ -68,22 +62,6 @@ macro_rules! roi_kernels {
     };
 }
 
-roi_kernels! {
-    RoiAlign, RoiAlignGeometry, RoiAlignInputs {}, RoiAlignGradients, ([u32; 2], u32, u32, bool, RoiChannels),
-    |op| (op.pooled, op.spatial_scale.to_bits(), op.sampling_ratio, op.aligned, op.channels)
-}
-
-roi_kernels! {
-    DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolInputs { offset }, DeformRoiPoolGradients,
-    ([u32; 2], u32, u32, u32, OffsetGradient),
-    |op| (op.pooled, op.spatial_scale.to_bits(), op.sampling_ratio, op.gamma.to_bits(), op.offset_gradient)
-}
-
-roi_kernels! {
-    DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolInputs { offset }, DeformPsRoiPoolGradients,
-    ([u32; 4], [u32; 2], u32, u32),
-    |op| {
-        let sizes = [op.output_dim, op.group_size, op.pooled_size, op.part_size];
-        (sizes, op.spatial_bins, op.spatial_scale.to_bits(), op.trans_std.to_bits())
-    }
-}
+roi_kernels!(RoiAlign, RoiAlignGeometry, RoiAlignInputs {}, RoiAlignGradients);
+roi_kernels!(DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolInputs { offset }, DeformRoiPoolGradients);
+roi_kernels!(DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolInputs { offset }, DeformPsRoiPoolGradients);

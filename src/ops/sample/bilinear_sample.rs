@@ -90,12 +90,7 @@ impl Backward {
 }
 
 impl Kernels for BilinearSample {
-    type Key = Self;
     type Compiled = Sampling;
-
-    fn key(&self) -> Self {
-        *self
-    }
 
     fn compile(gpu: &Gpu, _: &BilinearSampleGeometry, inputs: &BilinearSampleInputs<TensorSpec>) -> Result<Sampling> {
         gpu.compile(&BILINEAR_SAMPLE)?;

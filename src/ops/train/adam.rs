@@ -7,15 +7,10 @@ use crate::ops::plan::{Argument, Kernels, Plan, ToArgument};
 use crate::ops::train::update;
 
 impl Kernels for Adam {
-    type Key = [u32; 4];
     type Compiled = ();
 
     const WIDENED: bool = false;
     const UPDATED: &'static [&'static str] = &["parameter", "mean", "variance"];
-
-    fn key(&self) -> Self::Key {
-        [self.beta1, self.beta2, self.epsilon, self.weight_decay].map(f32::to_bits)
-    }
 
     fn compile(gpu: &Gpu, _: &AdamGeometry, _: &AdamInputs<TensorSpec>) -> Result<()> {
         gpu.compile(&ADAM)

@@ -9,12 +9,7 @@ use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_
 use crate::ops::reduce::sums::{Sums, zeros};
 
 impl Kernels for CrossEntropy {
-    type Key = Self;
     type Compiled = ();
-
-    fn key(&self) -> Self {
-        *self
-    }
 
     fn compile(gpu: &Gpu, geometry: &CrossEntropyGeometry, _: &CrossEntropyInputs<TensorSpec>) -> Result<()> {
         gpu.compile(&CROSS_ENTROPY)?;

@@ -7,15 +7,10 @@ use crate::ops::plan::{Argument, Kernels, Plan, ToArgument};
 use crate::ops::train::update;
 
 impl Kernels for Sgd {
-    type Key = [u32; 2];
     type Compiled = ();
 
     const WIDENED: bool = false;
     const UPDATED: &'static [&'static str] = &["parameter", "velocity"];
-
-    fn key(&self) -> Self::Key {
-        [self.momentum, self.weight_decay].map(f32::to_bits)
-    }
 
     fn compile(gpu: &Gpu, _: &SgdGeometry, _: &SgdInputs<TensorSpec>) -> Result<()> {
         gpu.compile(&SGD)
