@@ -6,7 +6,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What went wrong, by cause. The text is one sentence with the figures that disagree.
 ///
 /// ```
-/// use pliant::{Error, geometry::{Conv2d, Conv2dGeometry, Conv2dInputs}};
+/// use pliant::{Conv2d, Conv2dInputs, Error, geometry::Conv2dGeometry};
 ///
 /// let shapes = Conv2dInputs { input: [1, 4, 8, 8].into(), weight: [6, 3, 3, 3].into(), bias: None };
 /// let error = Conv2dGeometry::new(&Conv2d::default(), &shapes).unwrap_err();

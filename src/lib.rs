@@ -32,9 +32,11 @@
 //! | [`dialect`] | the ops under the attributes of torchvision, OpenVINO, MindSpore, ONNX and mmcv |
 //! | [`reference`](mod@reference) | every op as nested loops in `f64`: the definition |
 //! | `onnx` | models in ONNX files, with the feature of that name |
+//! | [`guide`] | guides: gradients, layers and training, dialects, ONNX, embedding, numerics, testing |
 
 pub mod dialect;
 pub mod geometry;
+pub mod guide;
 pub mod nn;
 #[cfg(feature = "onnx")]
 pub mod onnx;

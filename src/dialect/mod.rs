@@ -9,6 +9,8 @@
 //!   attributes: what a plan is made from.
 //! - `forward(&inputs)` is the short way.
 //!
+//! [`guide::dialects`](crate::guide::dialects) has their rules side by side.
+//!
 //! | system | deformable convolution | plain convolution |
 //! | --- | --- | --- |
 //! | torchvision, torch | [`torchvision::DeformConv2d`], [`torchvision::deform_conv2d`] | [`torchvision::Conv2d`], [`torchvision::conv2d`] |

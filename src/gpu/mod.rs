@@ -165,7 +165,8 @@ impl Gpu {
         Ok(Self::assemble(device, queue, capabilities, fault))
     }
 
-    /// Works on the caller's device and queue, with what they have enabled. Installs no handlers there.
+    /// Works on the caller's device and queue, with what they have enabled. Installs no handlers there. See
+    /// [`guide::embedding`](crate::guide::embedding).
     ///
     /// The adapter, where it is given, tells what a device does not: the sizes of cooperative matrices. A device of an adapter that runs on the
     /// CPU had better have [`Gpu::OPTIONAL_FEATURES`] and the adapter's own limits: see [`Capabilities::images`].

@@ -15,7 +15,7 @@ use crate::shape::Shape;
 ///
 /// ```no_run
 /// # async fn example(gpu: pliant::Gpu, a: pliant::Tensor, b: pliant::Tensor) -> pliant::Result<()> {
-/// use pliant::{MatmulPlan, Recorder, geometry::{Matmul, MatmulInputs}};
+/// use pliant::{Matmul, MatmulInputs, MatmulPlan, Recorder};
 ///
 /// let inputs = MatmulInputs { a: &a, b: &b };
 /// let plan = MatmulPlan::new(&gpu, &Matmul::default(), &inputs.map(|tensor| tensor.spec()))?;

@@ -2,6 +2,7 @@
 //!
 //! A layer is attributes, such as [`DeformConv2dLayer`]; its parameters are plain tensors in a struct among its inputs, to be read, replaced and
 //! updated in place by whoever trains them: [`Sgd`](crate::Sgd) and [`Adam`](crate::Adam) do. It is an op in all else.
+//! [`guide::layers`](crate::guide::layers) tells of training and of files.
 //!
 //! ```no_run
 //! use pliant::nn::{

@@ -2,6 +2,7 @@
 //!
 //! A [`Model`] is a file that has been read and checked. A [`ModelPlan`] is a model bound to a device and to the shapes of its inputs: its
 //! weights are uploaded and packed once, and each [`ModelPlan::forward`] records the whole model.
+//! [`guide::onnx`](crate::guide::onnx) tells how to export one.
 //!
 //! ```no_run
 //! # async fn example() -> pliant::Result<()> {
@@ -99,11 +100,12 @@ impl Model {
 
 /// An input or output of a model, as the file declares it.
 ///
-/// ```
-/// use pliant::{DType, onnx::ValueInfo};
-///
-/// let image = ValueInfo { name: "x".into(), dtype: DType::F32, extents: Some(vec![None, Some(3), Some(64), Some(64)]) };
-/// assert_eq!(image.to_string(), "x (?x3x64x64 of f32)");
+/// ```no_run
+/// # fn example(model: &pliant::onnx::Model) {
+/// for input in model.inputs() {
+///     println!("{input}"); // x (?x3x64x64 of f32)
+/// }
+/// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -2,6 +2,7 @@
 //!
 //! Nothing here is shared with the kernels, and nothing in the library calls it: tests hold every kernel on every adapter
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
+//! [`guide::numerics`](crate::guide::numerics) has an example.
 
 mod conv;
 mod elementwise;

@@ -17,7 +17,7 @@
 //! | a tensor beyond the largest buffer | `limits::a_tensor_beyond_the_largest_buffer_is_an_error` | `Limit` at the call |
 //! | more than can be bound | `limits::an_op_that_fails_records_nothing` | `Limit` at the call |
 //! | a buffer that is too small, or that lacks a usage | `buffers_that_do_not_fit_are_refused` | `Shape` or `Attribute` at the call |
-//! | a tensor of another device | `calls::what_belongs_to_another_device_is_refused` | `Attribute` at the call |
+//! | a tensor of another device | `calls::what_belongs_to_another_device_is_refused` | `Device` at the call |
 //! | no adapter | `calls::an_adapter_that_is_not_there_is_told` | `NoAdapter` at once |
 
 use pliant::*;

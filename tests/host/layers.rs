@@ -8,6 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dtype", &["error"]),
     ("shape", &["error"]),
     ("signature", &[]),
+    ("guide", &[]),
     ("geometry", &["error", "shape"]),
     ("reference", &["error", "shape", "geometry", "nn"]),
     ("gpu", &["error", "shape", "dtype", "geometry"]),
@@ -93,6 +94,12 @@ fn ops_kernels_and_shaders_have_the_same_families() {
         names.sort();
         assert_eq!(names, FAMILIES, "{folder}");
     }
+}
+
+#[test]
+fn the_readme_has_at_most_150_lines() {
+    let readme = include_str!("../../README.md");
+    assert!(readme.lines().count() <= 150, "README.md has {} lines", readme.lines().count());
 }
 
 #[test]

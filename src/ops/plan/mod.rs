@@ -208,7 +208,7 @@ impl<O: Differentiable> Plan<O> {
     /// Records the vector-Jacobian products of `grad_output` with every input that there is and that has one, into new tensors: the gradients
     /// of a loss whose gradient by the output is `grad_output`.
     ///
-    /// The first call compiles what the backward pass needs.
+    /// The first call compiles what the backward pass needs. [`guide::gradients`](crate::guide::gradients) tells of all ways.
     ///
     /// # Errors
     /// As [`Plan::backward_into`], and what [`Tensor::new`] gives.
