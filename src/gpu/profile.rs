@@ -10,9 +10,9 @@ use crate::error::Result;
 pub struct StageTime {
     /// The kernel.
     pub kernel: String,
-    /// How many dispatches of it there were.
+    /// The number of its dispatches.
     pub dispatches: u32,
-    /// What they took together.
+    /// Total time of these dispatches in seconds.
     pub seconds: f64,
 }
 

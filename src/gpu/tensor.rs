@@ -37,7 +37,7 @@ pub struct Tensor {
     contents: Option<Arc<Contents>>,
 }
 
-/// What a plan needs to know of a tensor.
+/// Shape and element type of a tensor: all that a plan needs to know of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TensorSpec {
     /// The extents.
@@ -47,7 +47,7 @@ pub struct TensorSpec {
 }
 
 impl Tensor {
-    /// What a buffer needs to be usable for everything a tensor does.
+    /// Usages of a buffer that a tensor can lie in.
     pub const USAGES: wgpu::BufferUsages =
         wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
 
@@ -160,7 +160,7 @@ impl Tensor {
         Ok(self.reshaped(shape))
     }
 
-    /// The same elements under other extents.
+    /// A view of the elements under other extents, of which there are as many.
     pub(crate) fn reshaped(&self, shape: impl Into<Shape>) -> Self {
         self.viewed(shape, self.dtype)
     }
@@ -273,13 +273,13 @@ fn bytes(shape: Shape, dtype: DType) -> u64 {
     (shape.elements() * dtype.size()).next_multiple_of(4)
 }
 
-/// What a binding shows: a part of a buffer, or an image.
+/// A binding: a part of a buffer, or an image.
 #[derive(Clone)]
 pub(crate) struct Part {
     resource: Resource,
     /// The element of the binding at which the part starts.
     pub(crate) first: u32,
-    /// Those of the tensor, where it is a part of one in a buffer of pliant's.
+    /// The contents of the tensor, where this is a part of one in a buffer of pliant's.
     pub(super) contents: Option<Arc<Contents>>,
 }
 

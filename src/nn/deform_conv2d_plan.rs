@@ -92,8 +92,9 @@ impl Kernels for DeformConv2dLayer {
     }
 }
 
-/// Those through both convolutions: that of the input is the sum of both, unless the offsets come from `offset_input`. Offsets and masks are
-/// computed anew; [`DeformConv2dLayerPlan::backward_with`](crate::nn::DeformConv2dLayerPlan::backward_with) takes those of a forward pass.
+/// The vector-Jacobian products through both convolutions: the input's is the sum of both, unless the offsets come from `offset_input`.
+/// Offsets and masks are computed anew; [`DeformConv2dLayerPlan::backward_with`](crate::nn::DeformConv2dLayerPlan::backward_with) takes
+/// those of a forward pass.
 impl Differentiable for DeformConv2dLayer {
     type Gradients = DeformConv2dLayerGradients<()>;
 
@@ -126,7 +127,7 @@ impl Wide {
         Ok(Self { input, offset_input, flow })
     }
 
-    /// What offsets are computed from.
+    /// The input of the offset convolution.
     fn of_offsets(&self) -> &Tensor {
         self.offset_input.as_ref().unwrap_or(&self.input)
     }

@@ -40,7 +40,7 @@ macro_rules! ops {
         $($crate::ops::short_way!($both);)+
         $($crate::ops::short_way_back!($both);)+
 
-        /// What records the smallest problem of each op: forward, and backward or a step.
+        /// Functions that record the smallest problem of each op: forward, and backward or a step.
         const FORWARD: &[fn(&Gpu, &mut Recorder) -> Result<()>] =
             &[$(plan::warm_up::<$forward>,)+ $(plan::warm_up::<$both>,)+];
         const BACKWARD: &[fn(&Gpu, &mut Recorder) -> Result<()>] =

@@ -39,12 +39,12 @@ impl SplitGeometry {
         Ok(Self { sections })
     }
 
-    /// The shapes that it reads.
+    /// The shape of the input.
     pub fn input_shapes(&self) -> Shape {
         self.sections.whole
     }
 
-    /// The input's, each with its size along the axis.
+    /// The shapes of the outputs: the input's, each with its size along the axis.
     pub fn output_shapes(&self) -> Vec<Shape> {
         self.sections.shapes().collect()
     }

@@ -8,25 +8,25 @@ use crate::shape::Shape;
 /// gradients; so does a logit that is NaN or infinite, but for a negative infinity, which counts 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct CrossEntropy {
-    /// What becomes of the rows' losses.
+    /// The reduction of the rows' losses.
     pub reduction: Reduction,
 }
 
-/// What becomes of the losses of the rows of a batch.
+/// Reduction of the losses of the rows of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Reduction {
-    /// One for each row.
+    /// The loss of each row.
     None,
-    /// Their mean; 0 for a batch of 0.
+    /// The mean of the losses; 0 for a batch of 0.
     #[default]
     Mean,
-    /// Their sum.
+    /// The sum of the losses.
     Sum,
 }
 
 inputs!(
-    /// What a [`CrossEntropy`] reads.
+    /// The inputs of a [`CrossEntropy`].
     CrossEntropyInputs {
         /// (batch, classes)
         logits,
@@ -68,7 +68,7 @@ impl CrossEntropyGeometry {
         }
     }
 
-    /// What each row's loss is multiplied by.
+    /// The factor of each row's loss.
     pub(crate) fn scale(&self) -> f32 {
         match self.reduction {
             Reduction::Mean => (1.0 / f64::from(self.batch.max(1))) as f32,

@@ -13,7 +13,7 @@ pub struct Sgd {
 }
 
 inputs!(
-    /// What a step of an [`Sgd`] takes: the first two it updates in place.
+    /// The inputs of a step of an [`Sgd`]: the first two are updated in place.
     SgdInputs {
         /// Of any shape.
         parameter,

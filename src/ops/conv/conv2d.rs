@@ -10,7 +10,7 @@ impl Kernels for Conv2d {
     type Key = Self;
     type Compiled = Convolution;
 
-    /// Its kernels widen and round strip by strip.
+    /// Off: the kernels widen and round strip by strip.
     const WIDENED: bool = false;
 
     fn key(&self) -> Self {

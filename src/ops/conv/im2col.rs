@@ -10,7 +10,7 @@ impl Kernels for Im2col {
     type Key = Self;
     type Compiled = Columns;
 
-    /// The input is read as it is stored.
+    /// Off: the kernel reads the input as it is stored.
     const WIDENED: bool = false;
 
     fn key(&self) -> Self {

@@ -1,4 +1,5 @@
-//! The one skeleton of all ops: a plan checks what it is given, makes outputs, widens and rounds what has 16 bits, and keeps what was compiled.
+//! Plans: the one skeleton of all ops. A plan checks its arguments, makes outputs, widens inputs of 16 bits, rounds outputs, and keeps what
+//! was compiled.
 //!
 //! An op brings its [`Kernels`] and, where it is differentiated, [`Differentiable`]; a short way and its plan's name come from the list in
 //! `ops/mod.rs`.
@@ -32,17 +33,17 @@ use crate::kernels::movement::convert::CONVERT;
 
 /// An op that runs on a device.
 pub trait Kernels: Op {
-    /// What tells its attributes from others in a cache.
+    /// Key of the attributes in the cache of plans.
     type Key: Eq + Hash + WasmNotSendSync + 'static;
-    /// What a plan keeps beside the checked problem: tables, choices, plans of other ops.
+    /// State of a plan beside the checked problem: tables, choices, plans of other ops.
     type Compiled: fmt::Debug + WasmNotSendSync + 'static;
 
-    /// Whether its kernels know f32 alone: then the plan widens inputs and gradients of 16 bits before it records, and rounds behind.
+    /// Whether the kernels know f32 alone: then the plan widens inputs and gradients of 16 bits before it records, and rounds behind.
     const WIDENED: bool = true;
-    /// The inputs that it updates in place.
+    /// The inputs that are updated in place.
     const UPDATED: &'static [&'static str] = &[];
 
-    /// What tells its attributes from others in a cache.
+    /// Returns the key of the attributes in the cache of plans.
     fn key(&self) -> Self::Key;
 
     /// Compiles what the forward pass needs.
@@ -56,7 +57,7 @@ pub trait Kernels: Op {
         outputs: &Of<Self::Outputs, Tensor>,
     ) -> Result<()>;
 
-    /// A smallest problem that needs all its kernels.
+    /// A smallest problem that needs all kernels of the op.
     fn smallest() -> (Self, Of<Self::Inputs, TensorSpec>);
 }
 
@@ -74,7 +75,7 @@ pub(crate) use opaque;
 
 /// An op with a backward pass.
 pub trait Differentiable: Kernels {
-    /// The structure of its gradients, named after inputs.
+    /// The structure of the gradients, named after inputs.
     type Gradients: Members;
 
     /// Whether the plan widens the gradient of the output, and rounds the gradients behind.
@@ -97,7 +98,7 @@ pub struct Plan<O: Kernels> {
     gpu: u64,
     geometry: O::Geometry,
     inputs: Vec<(&'static str, Option<TensorSpec>)>,
-    /// Of the outputs.
+    /// The element type of the outputs.
     dtype: DType,
     compiled: O::Compiled,
 }
@@ -123,7 +124,7 @@ impl<O: Kernels> Plan<O> {
         Self::compiled_by(gpu, geometry, inputs, O::compile)
     }
 
-    /// The same with another way to compile.
+    /// Binds a problem that has been checked, compiled by `compile`.
     pub(crate) fn compiled_by<S: ToSpec>(
         gpu: &Gpu,
         geometry: O::Geometry,
@@ -236,7 +237,7 @@ impl<O: Differentiable> Plan<O> {
         O::Gradients::try_map(&specs, |spec| Tensor::new(recorder.gpu(), spec.shape, spec.dtype))
     }
 
-    /// The same for the gradients that are wanted, which name no input that is absent.
+    /// Records the vector-Jacobian products that are wanted, into new tensors; `wanted` names no input that is absent.
     ///
     /// ```no_run
     /// use pliant::{DeformConv2dGradients, DeformConv2dInputs, DeformConv2dPlan, Recorder, Tensor};

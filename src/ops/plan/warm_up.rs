@@ -34,7 +34,7 @@ impl Gpu {
         self.run_all(FORWARD, |_| Ok(())).await
     }
 
-    /// Compiles and runs what backward passes and an optimiser's steps need beside it.
+    /// Compiles and runs the kernels of backward passes and of an optimiser's steps, beside those of [`Gpu::warm_up`].
     ///
     /// # Errors
     /// As [`Gpu::warm_up`].
