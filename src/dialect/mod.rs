@@ -38,7 +38,9 @@ macro_rules! forward {
             #[doc = $gives]
             ///
             /// # Errors
-            /// As `op`, and as the op's own `forward`.
+            /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute) with the two figures that disagree;
+            /// [`Error::Device`](crate::Error::Device) where the tensors lie on several devices; [`Error::Limit`](crate::Error::Limit),
+            /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
             pub fn forward<A: crate::ops::ToArgument>(&self, inputs: &$inputs<A>) -> Result<Tensor> {
                 self.op(&inputs.map(|input| input.to_spec().shape))?.forward(inputs)
             }

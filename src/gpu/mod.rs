@@ -115,10 +115,10 @@ impl Gpu {
         Self::with_options(&GpuOptions::default()).await
     }
 
-    /// [`Gpu::new`], waiting for it: for programs that have no executor.
+    /// Opens the best adapter like [`Gpu::new`], and waits for it: for programs that have no executor.
     ///
     /// # Errors
-    /// As [`Gpu::new`].
+    /// [`Error::NoAdapter`], with advice on how to get one.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn new_blocking() -> Result<Self> {
         block_on(Self::new())
@@ -167,8 +167,8 @@ impl Gpu {
 
     /// Works on the caller's device and queue, with what they have enabled. Installs no handlers there.
     ///
-    /// The adapter, where it is given, tells what a device does not: the sizes of cooperative matrices. A device of an adapter that runs on the
-    /// CPU had better have [`Gpu::OPTIONAL_FEATURES`] and the adapter's own limits: see [`Capabilities::images`].
+    /// The adapter, where it is given, tells what a device does not: the sizes of cooperative matrices. A device of an adapter that runs on
+    /// the CPU had better have [`Gpu::OPTIONAL_FEATURES`] and the adapter's own limits: see [`Capabilities::images`].
     ///
     /// What goes wrong in pliant's own calls is their result. What goes wrong in the caller's own, such as submitting the encoder that
     /// a recording was encoded into, is the caller's to see.

@@ -144,7 +144,7 @@ impl Gpu {
     /// Fills the workspace that no recorder holds with NaN: a test's way to find out what is read before it is written.
     ///
     /// # Errors
-    /// As [`Recorder::submit`](super::Recorder::submit).
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost), or what went wrong on the device since the last call.
     #[doc(hidden)]
     pub fn poison_workspace(&self) -> Result<()> {
         self.guarded(|| {

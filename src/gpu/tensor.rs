@@ -69,7 +69,8 @@ impl Tensor {
     /// A tensor with the given elements.
     ///
     /// # Errors
-    /// As [`Tensor::new`], and [`Error::Shape`] where the number of elements is not the shape's.
+    /// [`Error::Shape`] where the number of elements is not the shape's or beyond `u32`, [`Error::Limit`] beyond the device's largest
+    /// buffer, [`Error::OutOfMemory`].
     pub fn upload<T: Element>(gpu: &Gpu, shape: impl Into<Shape>, elements: &[T]) -> Result<Self> {
         let shape = shape.into();
         if elements.len() as u64 != shape.elements() {
@@ -169,8 +170,8 @@ impl Tensor {
     ///
     /// # Errors
     /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC,
-    /// [`Error::NotSubmitted`] where recordings write the tensor, none of which was submitted or encoded, and nothing else has written it; the
-    /// future itself gives [`Error::DeviceLost`], or what went wrong on the device since the last call.
+    /// [`Error::NotSubmitted`] where recordings write the tensor, none of which was submitted or encoded, and nothing else has written it;
+    /// the future itself gives [`Error::DeviceLost`], or what went wrong on the device since the last call.
     pub fn download<T: Element>(&self) -> Result<Download<T>> {
         self.check_readable::<T>()?;
         Download::copied(&self.gpu, &self.buffer, self.offset, self.shape.elements() as usize)
@@ -183,7 +184,10 @@ impl Tensor {
     /// wgpu refuses it.
     ///
     /// # Errors
-    /// As [`Tensor::download`], and [`Error::Validation`] while another consuming download reads the same tensor.
+    /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC,
+    /// [`Error::NotSubmitted`] where recordings write the tensor, none of which was submitted or encoded, and nothing else has written it;
+    /// [`Error::Validation`] while another consuming download reads the same tensor; the future itself gives [`Error::DeviceLost`], or what
+    /// went wrong on the device since the last call.
     pub fn into_download<T: Element>(self) -> Result<Download<T>> {
         self.check_readable::<T>()?;
         let Some(contents) = &self.contents else { return self.download() };
@@ -212,7 +216,9 @@ impl Tensor {
     /// Reads the elements back and waits for them.
     ///
     /// # Errors
-    /// As [`Tensor::download`].
+    /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC,
+    /// [`Error::NotSubmitted`] where recordings write the tensor, none of which was submitted or encoded, and nothing else has written it;
+    /// [`Error::DeviceLost`], or what went wrong on the device since the last call.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn download_blocking<T: Element>(&self) -> Result<Vec<T>> {
         self.download()?.wait()

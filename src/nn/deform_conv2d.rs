@@ -40,9 +40,9 @@ impl Mask {
 /// output = deform_conv2d(input, offset, mask, weight, bias)
 /// ```
 ///
-/// The channels of `o` are dy and dx of each sampling point, interleaved, and then, in a layer of version 2 without a convolution of its own
-/// for them, the masks: [`OffsetLayout::Joint`]. That is the order of mmcv's `conv_offset`. The kernel's extents are the weights'; stride,
-/// padding and dilation are those of all convolutions. Pairs are `[height, width]`; padding is `[top, left, bottom, right]`.
+/// The channels of `o` are dy and dx of each sampling point, interleaved, and then, in a layer of version 2 without a convolution of its
+/// own for them, the masks: [`OffsetLayout::Joint`]. That is the order of mmcv's `conv_offset`. The kernel's extents are the weights';
+/// stride, padding and dilation are those of all convolutions. Pairs are `[height, width]`; padding is `[top, left, bottom, right]`.
 ///
 /// Offsets and masks are computed and kept in `f32`, whatever the tensors hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -220,12 +220,13 @@ impl DeformConv2dLayer {
         Ok(shapes)
     }
 
-    /// The parameters that training begins with, as the papers and mmcv have them: those of offsets and masks are 0, so is the bias, and the
-    /// weight is drawn evenly between two bounds, ± sqrt(6 / terms) in version 1, where `terms` are those of an output element, and
+    /// The parameters that training begins with, as the papers and mmcv have them: those of offsets and masks are 0, so is the bias, and
+    /// the weight is drawn evenly between two bounds, ± sqrt(6 / terms) in version 1, where `terms` are those of an output element, and
     /// ± 1 / sqrt(channels · taps) in version 2. `uniform` gives numbers between 0 and 1; 1 excluded.
     ///
     /// # Errors
-    /// As [`DeformConv2dLayer::parameter_shapes`].
+    /// [`Error::Attribute`] where a size is 0, groups do not divide the channels, or a convolution of masks is asked for where there are
+    /// none; [`Error::Shape`] where a parameter has more elements than `u32` counts.
     pub fn initial(
         &self,
         sizes: &DeformConv2dSizes,

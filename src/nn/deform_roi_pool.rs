@@ -14,8 +14,8 @@ use crate::shape::Shape;
 /// output = deform_roi_pool(input, rois, offset) * mask
 /// ```
 ///
-/// mmcv's `DeformRoIPoolPack`, and with masks its `ModulatedDeformRoIPoolPack`. All between is computed in `f32`, in workspace. The backward
-/// pass keeps nothing from the forward: it repeats it.
+/// mmcv's `DeformRoIPoolPack`, and with masks its `ModulatedDeformRoIPoolPack`. All between is computed in `f32`, in workspace. The
+/// backward pass keeps nothing from the forward: it repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DeformRoiPoolLayer {
     /// The pooling, without offsets and with them.
@@ -25,8 +25,8 @@ pub struct DeformRoiPoolLayer {
 inputs!(
     /// The parameters of a [`DeformRoiPoolLayer`]: fully connected layers, weights (outputs, inputs) and biases (outputs).
     ///
-    /// The first of each stack reads a RoI pooled without offsets, channels · pooled_height · pooled_width; all but the last are followed by
-    /// a relu. mmcv's `offset_fc` and `mask_fc`.
+    /// The first of each stack reads a RoI pooled without offsets, channels · pooled_height · pooled_width; all but the last are followed
+    /// by a relu. mmcv's `offset_fc` and `mask_fc`.
     DeformRoiPoolParameters {
         /// (hidden, channels · pooled_height · pooled_width)
         offset_weight_0,
@@ -171,7 +171,7 @@ impl DeformRoiPoolLayer {
     /// ± 1 / sqrt(inputs). `uniform` gives numbers between 0 and 1; 1 excluded.
     ///
     /// # Errors
-    /// As [`DeformRoiPoolLayer::parameter_shapes`].
+    /// [`Error::Attribute`] where a size is 0, [`Error::Shape`] where a parameter has more elements than `u32` counts.
     pub fn initial(
         &self,
         sizes: &DeformRoiPoolSizes,

@@ -338,7 +338,9 @@ impl DeformRoiPoolParameters<Tensor> {
     /// The parameters that training begins with: see [`DeformRoiPoolLayer::initial`].
     ///
     /// # Errors
-    /// As [`DeformRoiPoolLayer::parameter_shapes`], and what [`Tensor::upload`] gives.
+    /// [`Error::Attribute`](crate::Error::Attribute) where a size is 0; [`Error::Shape`](crate::Error::Shape) where a parameter has more
+    /// elements than `u32` counts; [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the
+    /// device is too small.
     pub fn new(
         gpu: &Gpu,
         layer: &DeformRoiPoolLayer,

@@ -403,7 +403,8 @@ impl Moved {
 /// A [`DeformRoiPoolLayer`](crate::nn::DeformRoiPoolLayer). What rounding the offsets and masks makes of it counts as magnitude.
 ///
 /// # Errors
-/// As [`deform_roi_pool`](crate::reference::deform_roi_pool) and [`conv2d`](crate::reference::conv2d()).
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape;
+/// [`Error::Attribute`](crate::Error::Attribute) where a RoI names an image that there is not.
 pub fn deform_roi_pool_layer<T: Copy + Into<f64>>(
     geometry: &DeformRoiPoolLayerGeometry,
     inputs: &DeformRoiPoolLayerInputs<&[T]>,
@@ -414,7 +415,8 @@ pub fn deform_roi_pool_layer<T: Copy + Into<f64>>(
 /// The gradients of a [`DeformRoiPoolLayer`](crate::nn::DeformRoiPoolLayer): all that there are.
 ///
 /// # Errors
-/// As [`deform_roi_pool_layer`].
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape;
+/// [`Error::Attribute`](crate::Error::Attribute) where a RoI names an image that there is not.
 pub fn deform_roi_pool_layer_backward<T: Copy + Into<f64>>(
     geometry: &DeformRoiPoolLayerGeometry,
     inputs: &DeformRoiPoolLayerInputs<&[T]>,

@@ -90,7 +90,7 @@ pub trait Defined: Op {
     /// where the op has no backward pass.
     ///
     /// # Errors
-    /// As [`Defined::reference`].
+    /// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where an input names what is not there.
     fn reference_gradients<T: Copy + Into<f64>>(
         geometry: &Self::Geometry,
         inputs: &Of<Self::Inputs, &[T]>,

@@ -280,7 +280,7 @@ pub fn roi_align<T: Copy + Into<f64>>(geometry: &RoiAlignGeometry, inputs: &RoiA
 /// The gradients of a [`RoiAlign`](crate::RoiAlign).
 ///
 /// # Errors
-/// As [`roi_align`].
+/// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
 pub fn roi_align_backward<T: Copy + Into<f64>>(
     geometry: &RoiAlignGeometry,
     inputs: &RoiAlignInputs<&[T]>,
@@ -304,7 +304,7 @@ pub fn deform_roi_pool<T: Copy + Into<f64>>(
 /// The gradients of a [`DeformRoiPool`](crate::DeformRoiPool).
 ///
 /// # Errors
-/// As [`deform_roi_pool`].
+/// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
 pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
     geometry: &DeformRoiPoolGeometry,
     inputs: &DeformRoiPoolInputs<&[T]>,
@@ -329,7 +329,7 @@ pub fn deform_ps_roi_pool<T: Copy + Into<f64>>(
 /// The gradients of a [`DeformPsRoiPool`](crate::DeformPsRoiPool).
 ///
 /// # Errors
-/// As [`deform_ps_roi_pool`].
+/// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
 pub fn deform_ps_roi_pool_backward<T: Copy + Into<f64>>(
     geometry: &DeformPsRoiPoolGeometry,
     inputs: &DeformPsRoiPoolInputs<&[T]>,

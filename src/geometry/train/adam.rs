@@ -93,7 +93,7 @@ impl AdamGeometry {
         Ok(Self { op: *op, shape })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> AdamInputs<Shape> {
         let shape = self.shape;
         AdamInputs { parameter: shape, mean: shape, variance: shape, gradient: shape, rates: [3].into() }

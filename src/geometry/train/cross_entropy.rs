@@ -4,8 +4,8 @@ use crate::shape::Shape;
 
 /// The cross-entropy of the softmax of each row of logits with its label: log(sum of exp(logits)) - logits\[label\].
 ///
-/// A label is a whole number from 0 to classes - 1, and to 2^24 at most, held in any element type. One that is not makes the loss of its row NaN, and the row's
-/// gradients; so does a logit that is NaN or infinite, but for a negative infinity, which counts 0.
+/// A label is a whole number from 0 to classes - 1, and to 2^24 at most, held in any element type. One that is not makes the loss of its
+/// row NaN, and the row's gradients; so does a logit that is NaN or infinite, but for a negative infinity, which counts 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct CrossEntropy {
     /// The reduction of the rows' losses.
@@ -55,7 +55,7 @@ impl CrossEntropyGeometry {
         Ok(Self { reduction: op.reduction, batch, classes })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> CrossEntropyInputs<Shape> {
         CrossEntropyInputs { logits: [self.batch, self.classes].into(), labels: [self.batch].into() }
     }

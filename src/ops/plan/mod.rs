@@ -107,8 +107,8 @@ impl<O: Kernels> Plan<O> {
     /// Checks the problem, chooses kernels, and compiles what the forward pass needs. `inputs` are tensors or their specs.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType) with the
-    /// two figures that disagree; [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute) with the two figures that disagree;
+    /// [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn new<S: ToSpec>(gpu: &Gpu, op: &O, inputs: &Of<O::Inputs, S>) -> Result<Self> {
         let geometry = op.geometry(&O::Inputs::map(inputs, |input| input.to_spec().shape))?;
         Self::compiled_by(gpu, geometry, inputs, O::compile)
@@ -117,7 +117,8 @@ impl<O: Kernels> Plan<O> {
     /// Binds a problem that has been checked. `inputs` are tensors or their specs, in the shapes of the problem.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) where an input has another shape than the problem; as [`Plan::new`].
+    /// [`Error::Shape`](crate::Error::Shape) where an input has another shape than the problem; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn of<S: ToSpec>(gpu: &Gpu, geometry: O::Geometry, inputs: &Of<O::Inputs, S>) -> Result<Self> {
         let specs = O::Inputs::map(inputs, ToSpec::to_spec);
         check::same_shapes(O::Inputs::named(&O::input_shapes(&geometry)), O::Inputs::named(&specs))?;
@@ -156,10 +157,12 @@ impl<O: Kernels> Plan<O> {
         &self.compiled
     }
 
-    /// Records the op into a new tensor, or one for each of several outputs.
+    /// Records the op into a new tensor, or one for each of several outputs, of [`Plan::output_spec`].
     ///
     /// # Errors
-    /// As [`Plan::forward_into`], and what [`Tensor::new`] gives.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType), [`Error::Attribute`](crate::Error::Attribute) where an
+    /// input is not what the plan was made for; [`Error::Device`](crate::Error::Device) where it lies elsewhere;
+    /// [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn forward<A: ToArgument>(
         &self,
         recorder: &mut Recorder,
@@ -170,14 +173,14 @@ impl<O: Kernels> Plan<O> {
         Ok(outputs)
     }
 
-    /// Records the op into the outputs given, which are overwritten.
+    /// Records the op into the outputs given, of [`Plan::output_spec`], which are overwritten.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
-    /// [`Error::Device`](crate::Error::Device) where one lies elsewhere; [`Error::Aliased`](crate::Error::Aliased) where an output shares its
-    /// buffer with an input, or two outputs overlap; [`Error::Attribute`](crate::Error::Attribute) where a weight was packed for other groups
-    /// or another strategy; [`Error::Limit`](crate::Error::Limit) where the smallest part of the work is beyond
-    /// what the device binds.
+    /// [`Error::Device`](crate::Error::Device) where one lies elsewhere; [`Error::Aliased`](crate::Error::Aliased) where an output shares
+    /// its buffer with an input, or two outputs overlap; [`Error::Attribute`](crate::Error::Attribute) where a weight was packed for other
+    /// groups or another strategy; [`Error::Limit`](crate::Error::Limit) where the smallest piece of the work is beyond what the device
+    /// binds.
     pub fn forward_into<A: ToArgument, T: Borrow<Tensor>>(
         &self,
         recorder: &mut Recorder,
@@ -212,13 +215,15 @@ impl<O: Kernels> Plan<O> {
 }
 
 impl<O: Differentiable> Plan<O> {
-    /// Records the vector-Jacobian products of `grad_output` with every input that there is and that has one, into new tensors: the gradients
-    /// of a loss whose gradient by the output is `grad_output`.
+    /// Records the vector-Jacobian products of `grad_output` with every input that there is and that has one, into new tensors in the
+    /// shapes of the inputs: the gradients of a loss whose gradient by the output is `grad_output`.
     ///
     /// The first call compiles what the backward pass needs.
     ///
     /// # Errors
-    /// As [`Plan::backward_into`], and what [`Tensor::new`] gives.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType), [`Error::Attribute`](crate::Error::Attribute) where a
+    /// tensor is not what the plan was made for; [`Error::Device`](crate::Error::Device) where it lies elsewhere;
+    /// [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn backward<A: ToArgument, T: Borrow<Tensor>>(
         &self,
         recorder: &mut Recorder,
@@ -252,7 +257,10 @@ impl<O: Differentiable> Plan<O> {
     /// ```
     ///
     /// # Errors
-    /// As [`Plan::backward_into`], and what [`Tensor::new`] gives.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType), [`Error::Attribute`](crate::Error::Attribute) where a
+    /// tensor is not what the plan was made for, and `Shape` for the gradient of an input that is absent;
+    /// [`Error::Device`](crate::Error::Device) where a tensor lies elsewhere; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn backward_of<A: ToArgument, T: Borrow<Tensor>>(
         &self,
         recorder: &mut Recorder,
@@ -275,13 +283,17 @@ impl<O: Differentiable> Plan<O> {
         Ok(gradients)
     }
 
-    /// Records the vector-Jacobian products that have a destination, which is written or added to. Nothing is kept from the forward pass.
+    /// Records the vector-Jacobian products that have a destination, in the shape of their input, which is written or added to. Nothing is
+    /// kept from the forward pass.
     ///
     /// The same inputs give the same bits on a device, whatever runs beside.
     ///
     /// # Errors
-    /// As [`Plan::forward_into`], with gradients for outputs; [`Error::Shape`](crate::Error::Shape) for the gradient of an input that is
-    /// absent; [`Error::Aliased`](crate::Error::Aliased) where two gradients overlap.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType), [`Error::Attribute`](crate::Error::Attribute) where a
+    /// tensor is not what the plan was made for, and `Shape` for the gradient of an input that is absent;
+    /// [`Error::Device`](crate::Error::Device) where a tensor lies elsewhere; [`Error::Aliased`](crate::Error::Aliased) where a gradient
+    /// shares its buffer with a tensor that is read, or two gradients overlap; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn backward_into<A: ToArgument, T: Borrow<Tensor>, D: ToDestination>(
         &self,
         recorder: &mut Recorder,

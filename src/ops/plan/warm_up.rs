@@ -37,7 +37,8 @@ impl Gpu {
     /// Compiles and runs the kernels of backward passes and of an optimiser's steps, beside those of [`Gpu::warm_up`].
     ///
     /// # Errors
-    /// As [`Gpu::warm_up`].
+    /// [`Error::Validation`](crate::Error::Validation), [`Error::OutOfMemory`](crate::Error::OutOfMemory) or
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device does not take a kernel.
     pub async fn warm_up_backward(&self) -> Result<()> {
         let beside = |recorder: &mut Recorder| {
             // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.

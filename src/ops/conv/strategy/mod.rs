@@ -156,7 +156,9 @@ impl<O: Convolves> Plan<O> {
     /// Makes the plan with the strategy forced, if one is given.
     ///
     /// # Errors
-    /// As [`Plan::new`]; [`Error::Unsupported`](crate::Error::Unsupported) where the strategy is not applicable.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where the strategy is not applicable; [`Error::Shape`](crate::Error::Shape),
+    /// [`Error::Attribute`](crate::Error::Attribute) with the two figures that disagree; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn with_strategy<S: ToSpec>(
         gpu: &Gpu,
         op: &O,
