@@ -8,7 +8,7 @@ use crate::shape::Shape;
 pub struct Split {
     /// The axis, counted from the outermost.
     pub axis: u32,
-    /// The extents of the pieces along it.
+    /// The extents of the outputs along it.
     pub sizes: Vec<u32>,
 }
 

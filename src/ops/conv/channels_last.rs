@@ -108,7 +108,7 @@ impl ChannelsLast {
         })
     }
 
-    /// The parts of an input that the four lanes of some quads read. Of several images all pixels are bound.
+    /// The bindings of an input that the four lanes of some quads read. Of several images all pixels are bound.
     fn lanes(
         &self,
         argument: &'static str,

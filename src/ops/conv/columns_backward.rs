@@ -30,8 +30,8 @@ use crate::ops::plan::{at_once, bindable, in_pieces, pieces};
 const BLOCK_PIXELS: u32 = 1024;
 const BLOCK_BYTES: u64 = 16 << 20;
 
-/// The workspace of a backward pass takes about this many bytes beside packed images and kept heads: strips get what weights and chains leave, and blocks
-/// these at least.
+/// Bytes, about, of the workspace of a backward pass beside packed images and kept heads: strips get the bytes that weights and chains leave,
+/// and the blocks of a strip `LEAST_BLOCK_BYTES` at least.
 const BACKWARD_BYTES: u64 = 54 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 
@@ -42,8 +42,8 @@ const STRIP_SAMPLES: u32 = 40 << 10;
 const STRIP_BYTES: u64 = 10 << 20;
 const STRIP_BLOCKS: u64 = 64;
 
-/// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows. Where all of an image are kept,
-/// they and the lists of pixels take so many at most.
+/// Bytes, about, of the heads of chains that are made at a time: an input is done in offset groups and bands of rows. Where all heads of an
+/// image are kept, they and the lists of pixels take `KEPT_HEADS_BYTES` at most.
 const HEADS_BYTES: u64 = 8 << 20;
 const KEPT_HEADS_BYTES: u64 = 320 << 20;
 
@@ -732,7 +732,7 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// A part of the input of a strip.
+/// A piece of the input of a strip.
 struct InputPiece {
     /// The images, counted over the strip.
     images: Range<u32>,

@@ -174,7 +174,7 @@ pub(crate) struct Product<'a> {
     pub(crate) b: Operand<'a>,
     /// The tensor, its first element, and elements from one batch to the next.
     pub(crate) bias: Option<(&'a Tensor, u64, u32)>,
-    /// Whether the output holds a part of the sums already.
+    /// Whether the output holds partial sums already, which the product is added to.
     pub(crate) accumulate: bool,
     pub(crate) output: Output<'a>,
 }

@@ -111,7 +111,7 @@ impl Kernels for BilinearSample {
         let BilinearSampleGeometry { border: rule, batch, channels, height, width, out_height, out_width, .. } =
             *plan.geometry();
         let (pixels, out_pixels) = (height * width, out_height * out_width);
-        // Images first: the kernel takes a part of the channels of one image only.
+        // Images first: the kernel takes some of the channels of one image only.
         in_pieces([0..batch, 0..channels, 0..out_pixels], &mut |piece: &[Range<u32>; 3]| {
             let [images, some_channels, some_pixels] = piece;
             let part = |argument, tensor: &Tensor, planes: u32, plane: &Range<u32>, size: u32, within: Range<u32>| {

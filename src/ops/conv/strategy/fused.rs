@@ -202,7 +202,7 @@ impl FusedConvolution {
         self.family.strategy()
     }
 
-    /// Into how many parts the terms are split: one, but where the tiles are too few to keep a device busy.
+    /// The number of splits of the terms: one, but where the tiles are too few to keep a device busy.
     fn splits(&self, gpu: &Gpu, data: DType) -> u32 {
         if self.weight_pieces(gpu).len() > 1 {
             return 1;
@@ -483,7 +483,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// The output's part of a piece, and where pixel 0 of its first row would lie in it, wrapping. Of several images all pixels are bound.
+    /// The output's binding of a piece, and where pixel 0 of its first row would lie in it, wrapping. Of several images all pixels are bound.
     fn output_part(&self, groups: &Range<u32>, rows: &Range<u32>, pixels: &Range<u32>) -> Result<(Part, u32)> {
         let g = &self.convolution.geometry;
         let images = 0..self.strip.images.end - self.strip.images.start;

@@ -166,7 +166,7 @@ impl Im2colConvolution {
                 weight_first: last_tap.wrapping_sub(piece.out_channel_first * row),
                 taps,
                 quads_per_group: self.columns.quads_per_group(),
-                // Where rows are bound in parts, places are counted from the first; wraps where the part starts further on.
+                // Where rows are bound in pieces, quads are counted from the first; wraps where the piece starts further on.
                 packed_first: match packed.form() {
                     Form::Rows => (piece.rows.start * quads).wrapping_sub(packed_part.first / 4),
                     Form::Panels => 0,

@@ -226,13 +226,13 @@ impl Im2colConvolution {
     }
 }
 
-/// Gradients of the weight, (place, group, output channel in quads, tap, quad), each the sum of what some blocks of pixels give: block i is added
-/// to place `i % apart`, so that sums do not depend on strips.
+/// Partial sums of the gradient of the weight, (partial sum, group, output channel in quads, tap, quad), each over some blocks of pixels: block
+/// i is added to partial sum `i % apart`, so that sums do not depend on strips.
 struct BlockSums {
     sums: Tensor,
-    /// How many places there are.
+    /// The number of partial sums.
     apart: u32,
-    /// Elements of a place.
+    /// Elements of a partial sum.
     elements: u32,
 }
 
