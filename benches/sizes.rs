@@ -30,7 +30,7 @@ struct Arguments {
     /// Print the time of each kernel too
     #[arg(long)]
     stages: bool,
-    /// What cargo says
+    /// Accepted and ignored: `cargo bench` passes it
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -43,7 +43,7 @@ enum Kind {
     Grouped,
     /// 4 to 4 channels, deformable with masks
     Deformable,
-    /// The same with 4 offset groups
+    /// 4 to 4 channels in 4 offset groups, deformable with masks
     Deformable4,
 }
 

@@ -21,7 +21,7 @@ const ELEMENTS: usize = (SIDE * SIDE) as usize;
 const CLIENTS: u32 = 64;
 const REQUESTS: u32 = 8;
 
-/// What all requests share.
+/// State that all requests share.
 struct Layer {
     gpu: Gpu,
     plan: DeformConv2dPlan,

@@ -73,7 +73,7 @@ impl FromStr for DType {
     note = "integers and f64 are refused: no op takes integers, and adapters do not compute in f64"
 )]
 pub trait Element: bytemuck::Pod {
-    /// The storage it stands for.
+    /// The element type of tensors that hold it.
     const DTYPE: DType;
 }
 

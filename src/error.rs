@@ -3,7 +3,7 @@
 /// `Result` with pliant's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, by cause. The text is one sentence with the figures that disagree.
+/// Cause of a failure. The text is one sentence with the figures that disagree.
 ///
 /// ```
 /// use pliant::{Conv2d, Conv2dInputs, Error, geometry::Conv2dGeometry};
@@ -21,7 +21,7 @@ pub enum Error {
     Shape {
         /// The argument at fault.
         argument: &'static str,
-        /// What it is and what it should be.
+        /// The shape that was given and the shape that is needed.
         message: String,
     },
     /// An attribute of an op has a value that it cannot have.
@@ -29,7 +29,7 @@ pub enum Error {
     Attribute {
         /// The attribute at fault.
         argument: &'static str,
-        /// What it is and what it should be.
+        /// The value that was given and the values that are possible.
         message: String,
     },
     /// A tensor's element type does not fit.
@@ -37,7 +37,7 @@ pub enum Error {
     DType {
         /// The argument at fault.
         argument: &'static str,
-        /// What it is and what it should be.
+        /// The element type that was given and the one that is needed.
         message: String,
     },
     /// An argument lies on another device than the recorder or the plan.
@@ -45,7 +45,7 @@ pub enum Error {
     Device {
         /// The argument at fault.
         argument: &'static str,
-        /// Where it is and where it should be.
+        /// The device that it lies on and the device that is needed.
         message: String,
     },
     /// A tensor that is written shares memory with another argument.
@@ -53,7 +53,7 @@ pub enum Error {
     Aliased {
         /// The tensor that is written.
         argument: &'static str,
-        /// What it shares memory with.
+        /// The argument that it shares memory with.
         message: String,
     },
     /// The problem is legal, and too large for this device.
@@ -61,7 +61,7 @@ pub enum Error {
     Limit {
         /// The argument at fault.
         argument: &'static str,
-        /// What is needed and what the device has.
+        /// The amount that is needed and the limit of the device.
         message: String,
     },
     /// This device, this target or this version of pliant cannot do what was asked.

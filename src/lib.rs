@@ -66,7 +66,7 @@ pub use geometry::sample::{BilinearSample, BilinearSampleGradients, BilinearSamp
 pub use geometry::train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};
 pub use geometry::train::{Adam, AdamInputs, Sgd, SgdInputs};
 
-/// What code needs that is generic over ops: [`Op`](op::Op), [`Kernels`](op::Kernels), [`Differentiable`](op::Differentiable), and the
+/// Traits for code that is generic over ops: [`Op`](op::Op), [`Kernels`](op::Kernels), [`Differentiable`](op::Differentiable), and the
 /// structures of arguments, [`Members`](op::Members).
 pub mod op {
     pub use crate::geometry::members::{

@@ -54,7 +54,7 @@ impl Shape {
         &self.extents[..usize::from(self.rank)]
     }
 
-    /// The same with another extent along an axis that it has.
+    /// A shape with another extent along an axis that it has.
     pub(crate) fn with_extent(mut self, axis: usize, extent: u32) -> Self {
         self.extents[axis] = extent;
         self

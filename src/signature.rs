@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes: told where another kind of file was expected.
+//! Kinds of files by their first bytes, told where another kind was expected.
 
 /// The kind of a file, if its first bytes tell it.
 pub fn kind(bytes: &[u8]) -> Option<&'static str> {

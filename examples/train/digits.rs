@@ -20,11 +20,11 @@ pub(crate) struct Digit {
 
 /// The digits, cut in the order of the file.
 pub(crate) struct Digits {
-    /// What is learned from: 1024.
+    /// Training set: 1024.
     pub(crate) training: Vec<Digit>,
-    /// What the settings were chosen by: 256.
+    /// Validation set, by which the settings were chosen: 256.
     pub(crate) validation: Vec<Digit>,
-    /// What is only looked at in the end: 512.
+    /// Test set, which is only evaluated in the end: 512.
     pub(crate) test: Vec<Digit>,
 }
 

@@ -20,7 +20,7 @@ const ZOOM: u32 = 8;
 
 /// The losses of a training, one for each epoch.
 pub(crate) struct Curve {
-    /// What is trained; curves of one name have one colour.
+    /// Name of the network that is trained; curves of one name have one colour.
     pub(crate) name: &'static str,
     pub(crate) colour: [f32; 3],
     pub(crate) losses: Vec<f32>,

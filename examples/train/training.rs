@@ -19,7 +19,8 @@ const BATCH: usize = 64;
 const LEARNING_RATE: f32 = 0.01;
 /// Steps in which the learning rate grows to its largest; then it falls to 0 along a cosine.
 const WARM_UP: u32 = 32;
-/// What draws the views of the validation, by which the settings were chosen, and of the test: fixed, whatever the seed of the training.
+/// Seed of the views of the validation set, by which the settings were chosen, and of the test set: fixed, whatever the seed of the
+/// training.
 const VALIDATION_SEED: u64 = 1001;
 const TEST_SEED: u64 = 1002;
 /// How often each digit of the validation and of the test is drawn, each time in another view.
@@ -90,7 +91,7 @@ impl Variant {
     }
 }
 
-/// What came of a training.
+/// Result of a training.
 struct Trained {
     network: Network,
     /// The mean loss of each epoch.

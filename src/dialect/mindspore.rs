@@ -126,7 +126,7 @@ fn sides(values: [i64; 4]) -> Result<[u32; 4]> {
 /// MindSpore's `ops.deformable_conv2d`, its arguments in their order: [`DeformableConv2d::forward`]. Submitted.
 ///
 /// # Errors
-/// As [`DeformableConv2d::forward`].
+/// The errors of [`DeformableConv2d::forward`].
 #[allow(clippy::too_many_arguments, reason = "upstream's signature")]
 pub fn deformable_conv2d(
     x: &Tensor,
@@ -219,7 +219,7 @@ impl Conv2d {
 /// MindSpore's `ops.conv2d`, its arguments in their order: [`Conv2d::forward`]. Submitted.
 ///
 /// # Errors
-/// As [`Conv2d::forward`].
+/// The errors of [`Conv2d::forward`].
 #[allow(clippy::too_many_arguments, reason = "upstream's signature")]
 pub fn conv2d(
     input: &Tensor,

@@ -30,7 +30,7 @@
 //! - Limits of implementations are not taken over: a batch may be 0 and need not be divisible by anything, groups and offset groups need
 //!   not divide one another, and each tensor may hold any [`DType`](crate::DType), its own.
 
-/// Gives a struct of attributes with `op` its `forward`: that of a convolution, or what is said.
+/// Gives a struct of attributes with `op` its `forward`: that of a convolution, or of the op whose inputs and documentation are given.
 macro_rules! forward {
     ($($dialect:ident, $inputs:ident;)+) => {
         forward! { "The convolution, in a new tensor (batch, out_channels, out_height, out_width), submitted." => $($dialect, $inputs;)+ }
@@ -40,7 +40,9 @@ macro_rules! forward {
             #[doc = $gives]
             ///
             /// # Errors
-            /// As `op`, and as the op's own `forward`.
+            /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute) with the two figures that disagree;
+            /// [`Error::Device`](crate::Error::Device) where the tensors lie on several devices; [`Error::Limit`](crate::Error::Limit),
+            /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
             pub fn forward<A: crate::ops::ToArgument>(&self, inputs: &$inputs<A>) -> Result<Tensor> {
                 self.op(&inputs.map(|input| input.to_spec().shape))?.forward(inputs)
             }
@@ -212,7 +214,7 @@ fn same_kernel(argument: &'static str, stated: [i64; 2], [height, width]: [u32; 
     Ok(())
 }
 
-/// What attributes are resolved against.
+/// Sizes that attributes are resolved against.
 struct Sizes {
     input: Shape,
     channels: u32,
@@ -253,13 +255,13 @@ impl Sizes {
     }
 }
 
-/// The op, where the geometry takes it.
+/// The deformable convolution, where the geometry takes it.
 fn checked(op: DeformConv2d, shapes: &DeformConv2dInputs<Shape>) -> Result<DeformConv2d> {
     DeformConv2dGeometry::new(&op, shapes)?;
     Ok(op)
 }
 
-/// The same for plain convolution.
+/// The plain convolution, where the geometry takes it.
 fn checked_plain(op: Conv2d, shapes: &Conv2dInputs<Shape>) -> Result<Conv2d> {
     Conv2dGeometry::new(&op, shapes)?;
     Ok(op)

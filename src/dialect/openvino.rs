@@ -259,7 +259,9 @@ impl GroupConvolution1 {
     /// The convolution, in a new tensor (batch, out_channels, out_height, out_width), submitted.
     ///
     /// # Errors
-    /// As [`GroupConvolution1::op`], and as the op's own `forward`.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute) with the two figures that disagree;
+    /// [`Error::Device`](crate::Error::Device) where the tensors lie on several devices; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn forward(&self, inputs: &Conv2dInputs<&Tensor>) -> Result<Tensor> {
         let op = self.op(&inputs.map(|tensor| tensor.shape()))?;
         op.forward(&Conv2dInputs { weight: &Self::weight(inputs.weight)?, ..*inputs })
@@ -315,7 +317,8 @@ forward! {
 ///
 /// The output has group_size by group_size bins. `mode` has but one value, `bilinear_deformable`, and is left out.
 ///
-/// Departure: where there are offsets, there are as many parts as these have rows, whatever `part_size` is; OpenVINO's own tests state others.
+/// Departure: where there are offsets, there are as many parts as these have rows, whatever `part_size` is; OpenVINO's own tests state
+/// others.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeformablePsRoiPooling1 {
     /// Required; 0 by default, which is refused.

@@ -132,7 +132,7 @@ impl DeformConv2d {
 /// ```
 ///
 /// # Errors
-/// As [`DeformConv2d::forward`].
+/// The errors of [`DeformConv2d::forward`].
 #[allow(clippy::too_many_arguments, reason = "upstream's signature")]
 pub fn deform_conv2d(
     input: &Tensor,
@@ -225,7 +225,7 @@ impl Conv2d {
 /// `torch.nn.functional.conv2d`, its arguments in their order: [`Conv2d::forward`]. Submitted.
 ///
 /// # Errors
-/// As [`Conv2d::forward`].
+/// The errors of [`Conv2d::forward`].
 pub fn conv2d(
     input: &Tensor,
     weight: &Tensor,
@@ -336,7 +336,7 @@ forward! {
 /// `torchvision.ops.roi_align`, its arguments in their order: [`RoiAlign::forward`]. Submitted.
 ///
 /// # Errors
-/// As [`RoiAlign::forward`].
+/// The errors of [`RoiAlign::forward`].
 pub fn roi_align(
     input: &Tensor,
     boxes: &Tensor,
@@ -352,7 +352,7 @@ pub fn roi_align(
 /// `torchvision.ops.ps_roi_align`, its arguments in their order: [`PsRoiAlign::forward`]. Submitted.
 ///
 /// # Errors
-/// As [`PsRoiAlign::forward`].
+/// The errors of [`PsRoiAlign::forward`].
 pub fn ps_roi_align(
     input: &Tensor,
     boxes: &Tensor,

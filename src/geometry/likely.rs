@@ -5,7 +5,7 @@ use crate::geometry::OffsetLayout;
 use crate::shape::Shape;
 
 impl Error {
-    /// The same with a likely mistake, if there is one, behind the message of a shape or an attribute.
+    /// Appends a likely mistake, if there is one, to the message of an error of a shape or an attribute.
     pub(crate) fn perhaps(mut self, mistake: Option<String>) -> Self {
         if let (Self::Shape { message, .. } | Self::Attribute { message, .. }, Some(mistake)) = (&mut self, mistake) {
             *message = format!("{message}; {mistake}");

@@ -12,7 +12,7 @@ pub struct Matmul {
 }
 
 inputs!(
-    /// What a [`Matmul`] reads.
+    /// The inputs of a [`Matmul`].
     MatmulInputs {
         /// (batch, rows, depth), or transposed
         a,
@@ -70,7 +70,7 @@ impl MatmulGeometry {
         [self.batch, self.rows, self.columns].into()
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> MatmulInputs<Shape> {
         let Self { op, batch, rows, columns, depth } = *self;
         MatmulInputs {

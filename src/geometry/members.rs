@@ -1,4 +1,4 @@
-//! What ops read, write and differentiate: structures with a member for each argument, whatever the members are.
+//! Structures of the arguments of ops: inputs, outputs and gradients, with a member for each argument, whatever the members are.
 
 use std::convert::Infallible;
 
@@ -58,7 +58,7 @@ pub trait Members: 'static {
 /// The structure `M` with members of type `T`.
 pub type Of<M, T> = <M as Members>::Of<T>;
 
-/// What stands for a gradient that is wanted: `DeformConv2dGradients::NONE.weight()` wants that of the weight.
+/// Marker of a gradient that is wanted: `DeformConv2dGradients::NONE.weight()` wants the weight's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Wanted;
 
@@ -183,7 +183,7 @@ impl Members for InputListGradients {
     }
 }
 
-/// Declares the structure of what an op reads. Optional members stand behind a semicolon, and a structure within it behind a bar.
+/// Declares the structure of an op's inputs. Optional members stand behind a semicolon, and a structure within it behind a bar.
 macro_rules! inputs {
     (
         $(#[$doc:meta])* $name:ident {
@@ -201,12 +201,12 @@ macro_rules! inputs {
         }
 
         impl<T> $name<T> {
-            /// The same structure with `f` applied to each member.
+            /// Applies `f` to each member.
             pub fn map<'a, U>(&'a self, f: impl FnMut(&'a T) -> U) -> $name<U> {
                 <$name<()> as $crate::geometry::Members>::map(self, f)
             }
 
-            /// The same structure with `f` applied to each member, or the first error.
+            /// Applies `f` to each member; the first error ends it.
             ///
             /// # Errors
             /// What `f` gives.
@@ -217,7 +217,7 @@ macro_rules! inputs {
                 <$name<()> as $crate::geometry::Members>::try_map(self, f)
             }
 
-            /// The same structure with a reference to each member.
+            /// Borrows each member.
             pub fn as_ref(&self) -> $name<&T> {
                 self.map(|member| member)
             }
@@ -279,14 +279,14 @@ macro_rules! gradients {
         }
 
         impl<T> Default for $name<T> {
-            /// None of them.
+            /// No gradients.
             fn default() -> Self {
                 Self { $($field: None,)+ }
             }
         }
 
         impl $name<$crate::geometry::Wanted> {
-            /// None of them: those that are wanted are named behind it.
+            /// No gradients: the start of a chain of methods that name the wanted ones.
             pub const NONE: Self = Self { $($field: None,)+ };
 
             $(
@@ -304,12 +304,12 @@ macro_rules! gradients {
                 <$name<()> as $crate::geometry::Members>::present(self)
             }
 
-            /// The same structure with `f` applied to each gradient that there is.
+            /// Applies `f` to each gradient that there is.
             pub fn map<'a, U>(&'a self, f: impl FnMut(&'a T) -> U) -> $name<U> {
                 <$name<()> as $crate::geometry::Members>::map(self, f)
             }
 
-            /// The same structure with `f` applied to each gradient that there is, or the first error.
+            /// Applies `f` to each gradient that there is; the first error ends it.
             ///
             /// # Errors
             /// What `f` gives.

@@ -4,11 +4,11 @@ use crate::error::Result;
 use crate::geometry::{Members, Of};
 use crate::shape::Shape;
 
-/// An op: attributes that, with the shapes of what it reads, make a problem.
+/// An op: attributes that, with the shapes of the inputs, make a problem.
 pub trait Op: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
-    /// The structure of what it reads.
+    /// The structure of the inputs.
     type Inputs: Members;
-    /// The structure of what it writes.
+    /// The structure of the outputs.
     type Outputs: Members;
     /// A checked problem.
     type Geometry: Clone + fmt::Debug + Send + Sync + 'static;
@@ -19,14 +19,14 @@ pub trait Op: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     /// [`Error::Shape`](crate::Error::Shape) or [`Error::Attribute`](crate::Error::Attribute), with the two figures that disagree.
     fn geometry(&self, shapes: &Of<Self::Inputs, Shape>) -> Result<Self::Geometry>;
 
-    /// The shapes that a checked problem reads.
+    /// The shapes of the inputs of a checked problem.
     fn input_shapes(geometry: &Self::Geometry) -> Of<Self::Inputs, Shape>;
 
-    /// The shapes that a checked problem writes.
+    /// The shapes of the outputs of a checked problem.
     fn output_shapes(geometry: &Self::Geometry) -> Of<Self::Outputs, Shape>;
 }
 
-/// Makes an [`Op`] of attributes whose geometry has `new`, `input_shapes` and what gives the shapes of its outputs.
+/// Implements [`Op`] for attributes whose geometry has `new`, `input_shapes` and a method for the shapes of its outputs.
 macro_rules! op {
     ($op:ident: $inputs:ty => $outputs:ty, $geometry:ident :: $output_shapes:ident) => {
         $crate::geometry::op!($op: $inputs => $outputs, $geometry::$output_shapes, |op, shapes| $geometry::new(op, shapes));

@@ -25,7 +25,7 @@ impl GlobalAveragePoolGeometry {
         Ok(Self { shape: input, batch, channels, pixels: height * width })
     }
 
-    /// The shapes that it reads.
+    /// The shape of the input.
     pub fn input_shapes(&self) -> Shape {
         self.shape
     }

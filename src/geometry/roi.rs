@@ -23,7 +23,7 @@ pub struct RoiAlign {
     /// Whether a corner of 0 is that of the first pixel, half a pixel beyond its centre; else it is that centre, and a RoI is
     /// enlarged to at least one pixel. True by default.
     pub aligned: bool,
-    /// What the channels of the input are. [`RoiChannels::Each`] by default.
+    /// The assignment of input channels to output channels. [`RoiChannels::Each`] by default.
     pub channels: RoiChannels,
 }
 
@@ -31,10 +31,10 @@ pub struct RoiAlign {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum RoiChannels {
-    /// The same, in every bin.
+    /// One input channel for all bins: that of the output channel's index.
     #[default]
     Each,
-    /// Its own in every bin: `(channel · pooled_height + row) · pooled_width + column`. torchvision's `ps_roi_align`.
+    /// One input channel for each bin: `(channel · pooled_height + row) · pooled_width + column`. torchvision's `ps_roi_align`.
     PositionSensitive,
 }
 
@@ -48,22 +48,22 @@ pub struct DeformRoiPool {
     pub pooled: [u32; 2],
     /// Pixels of the input for each unit of a corner; 1 by default.
     pub spatial_scale: f32,
-    /// As that of [`RoiAlign`].
+    /// Samples of a bin along either axis, at most 16384. 0, the default: as many as make them no more than a pixel apart.
     pub sampling_ratio: u32,
-    /// What an offset of 1 moves a bin by, in sizes of its RoI; 0.1 by default.
+    /// Displacement of a bin by an offset of 1, in sizes of its RoI; 0.1 by default.
     pub gamma: f32,
     /// [`OffsetGradient::Exact`] by default.
     pub offset_gradient: OffsetGradient,
 }
 
-/// What the gradient of a [`DeformRoiPool`]'s offset is where samples are clamped. Elsewhere both are the same.
+/// Rule for the gradient of a [`DeformRoiPool`]'s offset where samples are clamped. Elsewhere both are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OffsetGradient {
     /// The derivative of the output: the right-hand one at whole numbers, 0 along an axis that is clamped.
     #[default]
     Exact,
-    /// What mmcv computes: its formula is given the position before it was clamped.
+    /// The gradient that mmcv computes: its formula is given the position before it was clamped.
     Mmcv,
 }
 
@@ -93,7 +93,7 @@ pub struct DeformPsRoiPool {
     pub part_size: u32,
     /// Samples of a bin: `[height, width]`; at most 16384 each. 1 by default.
     pub spatial_bins: [u32; 2],
-    /// What an offset of 1 moves a bin by, in sizes of its RoI; 0.1 by default.
+    /// Displacement of a bin by an offset of 1, in sizes of its RoI; 0.1 by default.
     pub trans_std: f32,
 }
 
@@ -125,7 +125,7 @@ impl Default for DeformPsRoiPool {
 }
 
 inputs!(
-    /// What a [`RoiAlign`] reads.
+    /// The inputs of a [`RoiAlign`].
     RoiAlignInputs {
         /// (batch, channels, height, width)
         input,
@@ -135,7 +135,7 @@ inputs!(
 );
 
 inputs!(
-    /// What a [`DeformRoiPool`] reads.
+    /// The inputs of a [`DeformRoiPool`].
     DeformRoiPoolInputs {
         /// (batch, channels, height, width)
         input,
@@ -148,7 +148,7 @@ inputs!(
 );
 
 inputs!(
-    /// What a [`DeformPsRoiPool`] reads.
+    /// The inputs of a [`DeformPsRoiPool`].
     DeformPsRoiPoolInputs {
         /// (batch, output_dim · group_size², height, width)
         input,
@@ -183,23 +183,23 @@ gradients!(
     }
 );
 
-/// How a RoI becomes a box, and what its samples count.
+/// Rule by which a RoI becomes a box, and by which its samples count.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum RoiRule {
-    /// That of [`RoiAlign`].
+    /// The rule of [`RoiAlign`].
     Align { aligned: bool },
-    /// That of [`DeformPsRoiPool`].
+    /// The rule of [`DeformPsRoiPool`].
     PositionSensitive,
 }
 
-/// What the derivative of a sample by its position is, along one axis.
+/// Rule for the derivative of a sample by its position, along one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SampleDerivative {
     /// [`OffsetGradient::Exact`].
     Exact,
     /// [`OffsetGradient::Mmcv`].
     Mmcv,
-    /// The exact one, but 0 at whole numbers.
+    /// The exact derivative, but 0 at whole numbers.
     WithinCells,
 }
 
@@ -222,14 +222,14 @@ pub(crate) struct RoiPooling {
     pub(crate) samples: [u32; 2],
     /// The grid of offsets, where there are some.
     pub(crate) part: Option<[u32; 2]>,
-    /// Output channels come in so many runs, each with offsets of its own.
+    /// Classes, which share out the output channels in order; each has offsets of its own.
     pub(crate) classes: u32,
-    /// What an offset of 1 moves a bin by, in sizes of its RoI.
+    /// Displacement of a bin by an offset of 1, in sizes of its RoI.
     pub(crate) reach: f32,
     pub(crate) derivative: SampleDerivative,
 }
 
-/// Corners beyond it are those of no RoI: f32 does not tell pixels apart there.
+/// The largest coordinate of a RoI's corner; RoIs beyond it give 0: f32 does not tell pixels apart there.
 pub(crate) const FURTHEST: f32 = 16_777_216.0;
 
 /// The most bins and parts, and the most samples of a bin, along an axis.
@@ -258,7 +258,7 @@ fn reach(argument: &'static str, value: f32) -> Result<f32> {
 }
 
 impl RoiPooling {
-    /// Image, RoIs and scale checked; one class, no offsets, each channel its own.
+    /// Checks image, RoIs and scale, and makes a pooling of one class, without offsets, each channel its own.
     fn new(rule: RoiRule, pooled: [u32; 2], spatial_scale: f32, input: Shape, rois: Shape) -> Result<Self> {
         let [batch, channels, height, width] = extents("input", input, NCHW)?;
         check_padded_extent("height", height, [0, 0])?;
@@ -288,7 +288,7 @@ impl RoiPooling {
         })
     }
 
-    /// The same with channels in a grid for each output channel.
+    /// Gives each output channel a grid of input channels.
     fn grouped(self, group: [u32; 2], out_channels: u64, why: &str) -> Result<Self> {
         let cells = u64::from(group[0]) * u64::from(group[1]);
         let needs = out_channels.saturating_mul(cells);
@@ -297,7 +297,7 @@ impl RoiPooling {
         Ok(Self { group, out_channels: out_channels as u32, ..self })
     }
 
-    /// The same with offsets, of one class or of several.
+    /// Adds offsets, of one class or of several.
     fn deformed(self, offset: Option<Shape>, part: [u32; 2], one_class: bool) -> Result<Self> {
         let Some(offset) = offset else { return Ok(self) };
         let axes = [
@@ -374,7 +374,7 @@ macro_rules! geometries {
                 Ok(Self { pooling: op.pooling(shapes)?.checked()? })
             }
 
-            /// The shapes that it reads.
+            /// The shapes of the inputs.
             pub fn input_shapes(&self) -> $inputs<Shape> {
                 let input = self.pooling.input_shape();
                 $inputs { input, rois: [self.pooling.rois, 5].into(), $($offset: self.pooling.offset_shape())? }

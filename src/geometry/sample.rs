@@ -8,14 +8,14 @@ use crate::shape::Shape;
 /// Bilinear samples of an image at a field of positions, in pixels: (0, 0) is the centre of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct BilinearSample {
-    /// What samples count near and beyond the edge.
+    /// The border rule: the value of samples near and beyond the edge.
     pub border: Border,
     /// The derivative of samples at the edge, for the backward pass.
     pub edge_derivative: EdgeDerivative,
 }
 
 inputs!(
-    /// What a [`BilinearSample`] reads.
+    /// The inputs of a [`BilinearSample`].
     BilinearSampleInputs {
         /// (batch, channels, height, width)
         input,
@@ -65,7 +65,7 @@ impl BilinearSampleGeometry {
         Ok(geometry)
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> BilinearSampleInputs<Shape> {
         BilinearSampleInputs {
             input: [self.batch, self.channels, self.height, self.width].into(),

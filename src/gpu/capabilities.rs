@@ -1,9 +1,9 @@
-//! What a device can do, of what matters here.
+//! Capabilities of a device, as far as they matter here.
 
 use super::{Gpu, Image, Iterations};
 use crate::error::{Error, Result};
 
-/// What an adapter offers, or a [`Gpu`] has enabled.
+/// The capabilities that an adapter offers, or that a [`Gpu`] has enabled.
 #[derive(Debug, Clone)]
 pub struct Capabilities {
     /// Name, backend, driver and kind of the adapter.
@@ -113,8 +113,8 @@ impl Capabilities {
         self.features.contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// What moving or sampling one element counts in units of work. A unit is one multiplication with an addition of a matrix product
-    /// that suits the device.
+    /// Units of work for moving or sampling one element. A unit is one multiplication with an addition of a matrix product that suits the
+    /// device.
     pub(crate) const WORK_PER_ELEMENT: u64 = 64;
 
     /// The most work that a dispatch should do: half a second for a slow device of its kind.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub(crate) struct Contents {
     /// A recording writes the elements.
     recorded: AtomicBool,
-    /// They were uploaded, or a recording that writes them was submitted or encoded.
+    /// Whether the elements were uploaded, or a recording that writes them was submitted or encoded.
     written: AtomicBool,
     read_back: Mutex<ReadBack>,
 }

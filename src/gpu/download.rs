@@ -20,7 +20,7 @@ const LOOKS: u32 = 2000;
 pub struct Download<T> {
     gpu: Gpu,
     source: Source,
-    /// What it waits for: all that was submitted, where nothing is named.
+    /// The submission that the download waits for: all that was submitted, where it is `None`.
     #[cfg(not(target_arch = "wasm32"))]
     submission: Option<wgpu::SubmissionIndex>,
     /// Whether the waiting thread has been told.
@@ -31,7 +31,7 @@ pub struct Download<T> {
     element: PhantomData<fn() -> T>,
 }
 
-/// What is being mapped.
+/// The buffer that is being mapped.
 enum Source {
     Nothing,
     /// A copy.
@@ -50,7 +50,7 @@ impl Source {
     }
 }
 
-/// What the download has in common with the device's callback and the waiting thread.
+/// State that the download shares with the device's callback and the waiting thread.
 #[derive(Default)]
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -236,7 +236,7 @@ mod waiter {
         thread: JoinHandle<()>,
     }
 
-    /// What to wait for, and what to finish then.
+    /// A submission to wait for, and the state to finish then.
     type Job = (Option<wgpu::SubmissionIndex>, Arc<Shared>);
 
     impl Waiter {

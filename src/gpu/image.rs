@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 /// Quads of f32 in an image that kernels alone use: quad `i` is the texel (i % width, i / width). See shared/panels/layout.wgsl.
 #[derive(Debug, Clone)]
 pub(crate) struct Image {
-    /// Of the whole texture: made once, bound by many dispatches.
+    /// A view of the whole texture: made once, bound by many dispatches.
     view: wgpu::TextureView,
 }
 
@@ -29,7 +29,7 @@ impl Image {
         (rows * u64::from(WIDTH) * QUAD).min(1 << 30)
     }
 
-    /// An image of its own.
+    /// Makes an image outside the pool.
     pub(crate) fn new(gpu: &Gpu, quads: u64) -> Result<Self> {
         Ok(Self::of(&texture(gpu, whole_rows(quads * QUAD))?))
     }
@@ -38,7 +38,7 @@ impl Image {
         Self { view: texture.create_view(&wgpu::TextureViewDescriptor::default()) }
     }
 
-    /// All of it, as a binding.
+    /// The whole image, as a binding.
     pub(crate) fn part(&self) -> Part {
         Part::image(&self.view)
     }
@@ -103,7 +103,7 @@ fn extent(size: u64) -> wgpu::Extent3d {
     wgpu::Extent3d { width: WIDTH, height, depth_or_array_layers: 1 }
 }
 
-/// Fills it with NaN.
+/// Fills a texture with NaN.
 pub(super) fn poison(queue: &wgpu::Queue, texture: &wgpu::Texture) {
     let size = texture.width() as usize * texture.height() as usize * QUAD as usize;
     write(queue, texture, &vec![0xff; size]);

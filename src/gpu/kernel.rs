@@ -13,7 +13,7 @@ use crate::error::Result;
 pub(crate) struct Kernel {
     /// File stem, entry point and Rust function.
     pub(crate) name: &'static str,
-    /// What tells this variant from others of the same name; empty where there is one.
+    /// The variant's name among kernels of one name; empty where there is one.
     pub(crate) variant: &'static str,
     /// The files, by name and text.
     pub(crate) files: &'static [(&'static str, &'static str)],
@@ -33,7 +33,7 @@ impl Kernel {
         written.filter_map(|line| line.split_once("@binding(")?.1.split_once(')')?.0.parse().ok()).collect()
     }
 
-    /// The label of its pipeline: `name` or `name.variant`.
+    /// The label of the kernel's pipeline: `name` or `name.variant`.
     pub(crate) fn label(&self) -> String {
         if self.variant.is_empty() { self.name.to_string() } else { format!("{}.{}", self.name, self.variant) }
     }
@@ -41,21 +41,23 @@ impl Kernel {
 
 /// The `Params` of kernels that loop in the same way.
 pub(crate) trait Loops: bytemuck::NoUninit {
-    /// What all loops of an invocation take together at most: see [`Capabilities::iterations_per_invocation`](super::Capabilities::iterations_per_invocation).
+    /// The most iterations of all loops of an invocation together: see
+    /// [`Capabilities::iterations_per_invocation`](super::Capabilities::iterations_per_invocation).
     fn iterations(&self) -> Iterations {
         Iterations::NONE
     }
 }
 
-/// What the loops of a shader, or of a part of it, take at most.
+/// An upper bound of the iterations of a shader's loops, or of those of a part of it.
 ///
 /// An iteration is an evaluation of a loop's condition, the last of which ends the loop. Invocations of a subgroup loop together, as long as
 /// one of them does: what counts is the longest of them in each loop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Iterations {
-    /// Where an invocation runs the part.
+    /// Iterations where an invocation runs the part.
     pub(crate) taken: u64,
-    /// Where none does: lavapipe runs each loop once, in a branch that none takes and in the last iteration of the loop around.
+    /// Iterations where no invocation runs it: lavapipe runs each loop once, in a branch that none takes and in the last iteration of the
+    /// loop around.
     pub(crate) skipped: u64,
 }
 
@@ -82,7 +84,7 @@ impl std::ops::Add for Iterations {
     }
 }
 
-/// What a test adds to kernels, to count what their loops take.
+/// A test's addition to kernels, which counts the iterations of their loops.
 #[doc(hidden)]
 pub trait LoopCounters: wgpu::WasmNotSendSync {
     /// The kernel with a counter, bound behind what it has.

@@ -66,7 +66,7 @@ struct Inner {
     plans: Mutex<HashMap<TypeId, Box<dyn Cached>>>,
     counters: Arc<Counters>,
     fault: Arc<Mutex<Option<Error>>>,
-    /// What error scopes have yet to say, in order.
+    /// Error scopes whose results are outstanding, in order.
     answers: Mutex<VecDeque<Box<dyn Answer>>>,
     /// A test's way to a device without memory: how many buffers it makes before it fails once.
     buffers_before_failure: Mutex<Option<u32>>,
@@ -76,7 +76,7 @@ struct Inner {
     waiter: download::Waiter,
 }
 
-/// What a [`Gpu`] has made so far, tensors left out. In a steady state nothing here moves.
+/// Counts of the objects that a [`Gpu`] has made so far, tensors left out. In a steady state nothing here moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Counts {
@@ -103,11 +103,11 @@ impl Gpu {
     pub const OPTIONAL_FEATURES: wgpu::Features =
         wgpu::Features::SUBGROUP.union(wgpu::Features::TIMESTAMP_QUERY).union(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
 
-    /// What cooperative matrices of f16 need. They are used where they are asked for, or a caller's own device has them enabled.
+    /// Features that cooperative matrices of f16 need. They are used where they are asked for, or a caller's own device has them enabled.
     pub const COOPERATIVE_FEATURES: wgpu::Features =
         wgpu::Features::SHADER_F16.union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
 
-    /// The machine's best adapter, through Vulkan, Metal, DX12 or the browser.
+    /// Opens the machine's best adapter, through Vulkan, Metal, DX12 or the browser.
     ///
     /// # Errors
     /// [`Error::NoAdapter`], with advice on how to get one.
@@ -115,16 +115,16 @@ impl Gpu {
         Self::with_options(&GpuOptions::default()).await
     }
 
-    /// [`Gpu::new`], waiting for it: for programs that have no executor.
+    /// Opens the best adapter like [`Gpu::new`], and waits for it: for programs that have no executor.
     ///
     /// # Errors
-    /// As [`Gpu::new`].
+    /// [`Error::NoAdapter`], with advice on how to get one.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn new_blocking() -> Result<Self> {
         block_on(Self::new())
     }
 
-    /// The best adapter that satisfies the options. It is asked for its own limits, or the options' where those are smaller.
+    /// Opens the best adapter that satisfies the options. It is asked for its own limits, or the options' where those are smaller.
     ///
     /// # Errors
     /// [`Error::NoAdapter`] where none does, [`Error::Unsupported`] where the adapter gives no device.
@@ -168,8 +168,8 @@ impl Gpu {
     /// Works on the caller's device and queue, with what they have enabled. Installs no handlers there. See
     /// [`guide::embedding`](crate::guide::embedding).
     ///
-    /// The adapter, where it is given, tells what a device does not: the sizes of cooperative matrices. A device of an adapter that runs on the
-    /// CPU had better have [`Gpu::OPTIONAL_FEATURES`] and the adapter's own limits: see [`Capabilities::images`].
+    /// The adapter, where it is given, tells what a device does not: the sizes of cooperative matrices. A device of an adapter that runs on
+    /// the CPU had better have [`Gpu::OPTIONAL_FEATURES`] and the adapter's own limits: see [`Capabilities::images`].
     ///
     /// What goes wrong in pliant's own calls is their result. What goes wrong in the caller's own, such as submitting the encoder that
     /// a recording was encoded into, is the caller's to see.
@@ -235,7 +235,7 @@ impl Gpu {
         &self.inner.queue
     }
 
-    /// What was made so far.
+    /// Counts of the objects made so far.
     pub fn counts(&self) -> Counts {
         let Counters { shader_modules, pipelines, buffers, buffer_bytes } = &*self.inner.counters;
         let [shader_modules, pipelines, buffers, buffer_bytes] =
@@ -260,7 +260,7 @@ impl Gpu {
         self.settled(waited.map(drop).map_err(|error| Error::DeviceLost(error.to_string())))
     }
 
-    /// Tells devices apart. A plan keeps it in place of the `Gpu`, which keeps plans.
+    /// The number of this device, which tells devices apart. A plan keeps it in place of the `Gpu`, which keeps plans.
     pub(crate) fn id(&self) -> u64 {
         self.inner.id
     }
@@ -361,7 +361,7 @@ impl Gpu {
         *lock(&self.inner.fault) = Some(Error::DeviceLost("injected".to_string()));
     }
 
-    /// Where a test wants memory to run out, it has.
+    /// Fails where a test wants memory to run out.
     fn before_allocation(&self, size: u64) -> Result<()> {
         let mut before_failure = lock(&self.inner.buffers_before_failure);
         match &mut *before_failure {
@@ -443,11 +443,11 @@ impl std::fmt::Debug for Gpu {
 trait Cached: Any + wgpu::WasmNotSendSync {}
 impl<T: Any + wgpu::WasmNotSendSync> Cached for T {}
 
-/// What an error scope caught: known at once on native, in a browser once its event loop has run.
+/// The error that an error scope caught, if any: known at once on native, in a browser once its event loop has run.
 trait Answer: Future<Output = Option<wgpu::Error>> + Unpin + wgpu::WasmNotSend {}
 impl<T: Future<Output = Option<wgpu::Error>> + Unpin + wgpu::WasmNotSend> Answer for T {}
 
-/// Polls, and asks for no wake-up.
+/// Polls a future once, and asks for no wake-up.
 fn look<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -493,7 +493,7 @@ async fn adapters(backends: wgpu::Backends, software: bool) -> Vec<wgpu::Adapter
     instance.enumerate_adapters(backends).await
 }
 
-/// What wgpu wants for features that it calls experimental, if any of these is.
+/// The token that wgpu demands for features that it calls experimental, if any of these is.
 fn experimental(features: wgpu::Features) -> wgpu::ExperimentalFeatures {
     if !features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
         return wgpu::ExperimentalFeatures::disabled();

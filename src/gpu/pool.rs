@@ -49,7 +49,7 @@ pub(crate) struct Constant {
 }
 
 impl Constant {
-    /// In a buffer.
+    /// Makes a table in a buffer.
     pub(crate) fn buffer(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<Self> {
         let contents = bytemuck::cast_slice(entries);
         let size = contents.len() as u64;
@@ -57,7 +57,7 @@ impl Constant {
         Ok(Self { part: Part::whole(&buffer), _counted: Own::new(gpu, (), size) })
     }
 
-    /// In an image: see [`Image`](super::Image).
+    /// Makes a table in an image: see [`Image`](super::Image).
     pub(crate) fn image(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<Self> {
         let texture = image::constant(gpu, label, entries)?;
         let size = u64::from(texture.width()) * u64::from(texture.height()) * image::QUAD;
@@ -70,7 +70,7 @@ impl Constant {
     }
 }
 
-/// Writes what a buffer that has been made to be mapped holds first.
+/// Writes the first contents of a buffer that was made to be mapped.
 fn fill(gpu: &Gpu, buffer: wgpu::Buffer, contents: &[u8]) -> Result<wgpu::Buffer> {
     gpu.guarded(|| {
         if let Ok(mut mapped) = buffer.get_mapped_range_mut(..) {
@@ -91,14 +91,14 @@ pub(super) struct Pool<M> {
 struct Free<M> {
     own: Own<M>,
     encoded: Encoded,
-    /// Filled with NaN since it came back.
+    /// Whether the memory was filled with NaN since it came back.
     poisoned: bool,
 }
 
-/// Held by every command buffer of the caller's that a recording was encoded into, until it has run or never will.
+/// A reference held by every command buffer of the caller's that a recording was encoded into, until it has run or never will.
 pub(super) type Encoding = Arc<()>;
 
-/// Looks whether there are such command buffers: what was recorded may run yet, between any two submissions.
+/// A weak reference that tells whether such command buffers exist: the recording may run yet, between any two submissions.
 type Encoded = Weak<()>;
 
 impl<M> Free<M> {
@@ -121,7 +121,7 @@ impl<M> Pool<M> {
         lock(&self.free).clear();
     }
 
-    /// The smallest that is idle and holds `size` bytes, unless it holds more than twice as many.
+    /// The smallest idle memory of at least `size` bytes, unless it holds more than twice as many.
     fn take(&self, size: u64) -> Option<Own<M>> {
         let mut free = lock(&self.free);
         let fits = |free: &Free<M>| (size..=size.saturating_mul(2)).contains(&free.own.size) && free.is_idle();
@@ -144,7 +144,7 @@ impl Gpu {
     /// Fills the workspace that no recorder holds with NaN: a test's way to find out what is read before it is written.
     ///
     /// # Errors
-    /// As [`Recorder::submit`](super::Recorder::submit).
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost), or what went wrong on the device since the last call.
     #[doc(hidden)]
     pub fn poison_workspace(&self) -> Result<()> {
         self.guarded(|| {
@@ -162,7 +162,7 @@ impl Gpu {
 
 /// Leased memory. It goes back to its pool when dropped.
 pub(super) struct Lease<M> {
-    /// Present until the drop.
+    /// The memory: present until the drop.
     own: Option<Own<M>>,
     pool: Arc<Pool<M>>,
     encoded: Encoded,
@@ -173,7 +173,7 @@ impl Lease<wgpu::Buffer> {
         Self::buffer(gpu, &gpu.inner.workspaces, Arc::downgrade(encoding), "pliant workspace", size, Tensor::USAGES)
     }
 
-    /// To be unmapped before it is dropped.
+    /// A staging buffer, to be unmapped before it is dropped.
     pub(super) fn staging(gpu: &Gpu, size: u64) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         Self::buffer(gpu, &gpu.inner.stagings, Encoded::new(), "pliant staging", size, usage)

@@ -10,9 +10,9 @@ use crate::error::Result;
 pub struct StageTime {
     /// The kernel.
     pub kernel: String,
-    /// How many dispatches of it there were.
+    /// The number of its dispatches.
     pub dispatches: u32,
-    /// What they took together.
+    /// Total time of these dispatches in seconds.
     pub seconds: f64,
 }
 
@@ -23,7 +23,8 @@ impl Recorder {
     /// submission for each dispatch. A command buffer that the recording was encoded into must not be submitted meanwhile.
     ///
     /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported) in a browser without timestamps; as [`Recorder::submit`].
+    /// [`Error::Unsupported`](crate::Error::Unsupported) in a browser without timestamps;
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost), or what went wrong on the device since the last call.
     pub async fn profile(&self) -> Result<Vec<StageTime>> {
         // All is submitted before anything is waited for, so that nobody who submits the same recording comes between.
         let seconds = if self.gpu().capabilities().timestamps() {

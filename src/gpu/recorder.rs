@@ -32,7 +32,7 @@ pub struct Recorder {
     workspaces: Workspaces<wgpu::Buffer>,
     images: Workspaces<wgpu::Texture>,
     encoding: Encoding,
-    /// Of tensors that nothing has written that was submitted before, and that a dispatch writes.
+    /// The contents of tensors that no submitted work has written yet and that a dispatch of this recording writes.
     written: Vec<Arc<Contents>>,
     /// Held while the work is submitted in parts, each of which reads workspace that those before it have written.
     pub(super) parts: Mutex<()>,
@@ -42,14 +42,14 @@ pub struct Recorder {
 /// Scratch memory of a recording. Ops run one after another, so each gets what the one before it had.
 struct Workspaces<M> {
     leases: Vec<Lease<M>>,
-    /// Those that the op has which is being recorded come first.
+    /// How many leases the op that is being recorded has: they come first.
     taken: usize,
 }
 
 impl<M> Workspaces<M> {
     const NONE: Self = Self { leases: Vec::new(), taken: 0 };
 
-    /// The smallest that is left and large enough, or a new one.
+    /// The smallest free lease that is large enough, or a new one.
     fn take(&mut self, size: u64, lease: impl FnOnce() -> Result<Lease<M>>) -> Result<&Lease<M>> {
         let left = self.leases.iter().enumerate().skip(self.taken).filter(|(_, lease)| lease.size() >= size);
         let index = match left.min_by_key(|(_, lease)| lease.size()) {
@@ -185,7 +185,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Records all of it, or, where that fails, nothing.
+    /// Records all of `record`, or, where that fails, nothing.
     pub(crate) fn all(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let before = self.len();
         record(self).inspect_err(|_| self.truncate(before))
@@ -197,7 +197,7 @@ impl Recorder {
         self.draft = self.draft.map(|_| dispatches);
     }
 
-    /// The same for an op, between error scopes. Ops may consist of others: these leave it its workspace.
+    /// Records all of an op, or, where that fails, nothing, between error scopes. Ops may consist of others: these leave it its workspace.
     pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let gpu = self.gpu.clone();
         self.scratch(|recorder| recorder.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded)))
@@ -220,7 +220,7 @@ impl Recorder {
         recorded
     }
 
-    /// The same as [`Recorder::workspace`] in an image.
+    /// A scratch image of f32 for the op that is being recorded: see [`Recorder::workspace`].
     pub(crate) fn image(&mut self, quads: u64) -> Result<Image> {
         let size = quads.max(1) * 4 * DType::F32.size();
         let lease = self.images.take(size, || Lease::image(&self.gpu, &self.encoding, size))?;

@@ -37,7 +37,7 @@ pub struct Tensor {
     contents: Option<Arc<Contents>>,
 }
 
-/// What a plan needs to know of a tensor.
+/// Shape and element type of a tensor: all that a plan needs to know of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TensorSpec {
     /// The extents.
@@ -47,7 +47,7 @@ pub struct TensorSpec {
 }
 
 impl Tensor {
-    /// What a buffer needs to be usable for everything a tensor does.
+    /// Usages of a buffer that a tensor can lie in.
     pub const USAGES: wgpu::BufferUsages =
         wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
 
@@ -69,7 +69,8 @@ impl Tensor {
     /// A tensor with the given elements.
     ///
     /// # Errors
-    /// As [`Tensor::new`], and [`Error::Shape`] where the number of elements is not the shape's.
+    /// [`Error::Shape`] where the number of elements is not the shape's or beyond `u32`, [`Error::Limit`] beyond the device's largest
+    /// buffer, [`Error::OutOfMemory`].
     pub fn upload<T: Element>(gpu: &Gpu, shape: impl Into<Shape>, elements: &[T]) -> Result<Self> {
         let shape = shape.into();
         if elements.len() as u64 != shape.elements() {
@@ -160,7 +161,7 @@ impl Tensor {
         Ok(self.reshaped(shape))
     }
 
-    /// The same elements under other extents.
+    /// A view of the elements under other extents, of which there are as many.
     pub(crate) fn reshaped(&self, shape: impl Into<Shape>) -> Self {
         self.viewed(shape, self.dtype)
     }
@@ -169,8 +170,8 @@ impl Tensor {
     ///
     /// # Errors
     /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC,
-    /// [`Error::NotSubmitted`] where recordings write the tensor, none of which was submitted or encoded, and nothing else has written it; the
-    /// future itself gives [`Error::DeviceLost`], or what went wrong on the device since the last call.
+    /// [`Error::NotSubmitted`] where recordings write the tensor, none of which was submitted or encoded, and nothing else has written it;
+    /// the future itself gives [`Error::DeviceLost`], or what went wrong on the device since the last call.
     pub fn download<T: Element>(&self) -> Result<Download<T>> {
         self.check_readable::<T>()?;
         Download::copied(&self.gpu, &self.buffer, self.offset, self.shape.elements() as usize)
@@ -183,7 +184,10 @@ impl Tensor {
     /// wgpu refuses it.
     ///
     /// # Errors
-    /// As [`Tensor::download`], and [`Error::Validation`] while another consuming download reads the same tensor.
+    /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC,
+    /// [`Error::NotSubmitted`] where recordings write the tensor, none of which was submitted or encoded, and nothing else has written it;
+    /// [`Error::Validation`] while another consuming download reads the same tensor; the future itself gives [`Error::DeviceLost`], or what
+    /// went wrong on the device since the last call.
     pub fn into_download<T: Element>(self) -> Result<Download<T>> {
         self.check_readable::<T>()?;
         let Some(contents) = &self.contents else { return self.download() };
@@ -212,7 +216,9 @@ impl Tensor {
     /// Reads the elements back and waits for them.
     ///
     /// # Errors
-    /// As [`Tensor::download`].
+    /// [`Error::DType`] where `T` is not the tensor's type, [`Error::Attribute`] where a wrapped buffer lacks COPY_SRC,
+    /// [`Error::NotSubmitted`] where recordings write the tensor, none of which was submitted or encoded, and nothing else has written it;
+    /// [`Error::DeviceLost`], or what went wrong on the device since the last call.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn download_blocking<T: Element>(&self) -> Result<Vec<T>> {
         self.download()?.wait()
@@ -273,13 +279,13 @@ fn bytes(shape: Shape, dtype: DType) -> u64 {
     (shape.elements() * dtype.size()).next_multiple_of(4)
 }
 
-/// What a binding shows: a part of a buffer, or an image.
+/// A binding: a part of a buffer, or an image.
 #[derive(Clone)]
 pub(crate) struct Part {
     resource: Resource,
     /// The element of the binding at which the part starts.
     pub(crate) first: u32,
-    /// Those of the tensor, where it is a part of one in a buffer of pliant's.
+    /// The contents of the tensor, where this is a part of one in a buffer of pliant's.
     pub(super) contents: Option<Arc<Contents>>,
 }
 

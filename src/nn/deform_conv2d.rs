@@ -6,21 +6,21 @@ use crate::geometry::{
 };
 use crate::shape::Shape;
 
-/// What a layer makes masks of.
+/// Function that makes a layer's masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Mask {
-    /// There are none: version 1.
+    /// No masks: version 1.
     #[default]
     None,
     /// The sigmoid of what the convolution gives: version 2, as in mmcv, Detectron2, EDVR and BasicVSR++.
     Sigmoid,
-    /// Twice that, which is 1 where the convolution gives 0: version 2 as in BiRefNet and its authors' example.
+    /// Twice the sigmoid, which is 1 where the convolution gives 0: version 2 as in BiRefNet and its authors' example.
     TwoSigmoid,
 }
 
 impl Mask {
-    /// What the sigmoid is multiplied by; 0 where there is no mask.
+    /// The factor of the sigmoid; 0 where there is no mask.
     pub(crate) fn scale(self) -> f32 {
         match self {
             Self::None => 0.0,
@@ -40,9 +40,9 @@ impl Mask {
 /// output = deform_conv2d(input, offset, mask, weight, bias)
 /// ```
 ///
-/// The channels of `o` are dy and dx of each sampling point, interleaved, and then, in a layer of version 2 without a convolution of its own
-/// for them, the masks: [`OffsetLayout::Joint`]. That is the order of mmcv's `conv_offset`. The kernel's extents are the weights'; stride,
-/// padding and dilation are those of all convolutions. Pairs are `[height, width]`; padding is `[top, left, bottom, right]`.
+/// The channels of `o` are dy and dx of each sampling point, interleaved, and then, in a layer of version 2 without a convolution of its
+/// own for them, the masks: [`OffsetLayout::Joint`]. That is the order of mmcv's `conv_offset`. The kernel's extents are the weights';
+/// stride, padding and dilation are those of all convolutions. Pairs are `[height, width]`; padding is `[top, left, bottom, right]`.
 ///
 /// Offsets and masks are computed and kept in `f32`, whatever the tensors hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,11 +57,11 @@ pub struct DeformConv2dLayer {
     pub groups: u32,
     /// Groups of input channels that share their offsets.
     pub offset_groups: u32,
-    /// What samples count near and beyond the edge.
+    /// The border rule: the value of samples near and beyond the edge.
     pub border: Border,
     /// The derivative of samples at the edge. Offsets that begin at 0 put samples there: see [`EdgeDerivative`].
     pub edge_derivative: EdgeDerivative,
-    /// What masks are made of.
+    /// The function that makes the masks.
     pub mask: Mask,
     /// The largest offset, approached through tanh: BasicVSR++'s `max_residue_magnitude`. Absent, offsets have no limit.
     pub offset_limit: Option<f32>,
@@ -86,7 +86,7 @@ impl Default for DeformConv2dLayer {
 }
 
 inputs!(
-    /// What a [`DeformConv2dLayer`] learns: tensors, their shapes, or slices for the reference.
+    /// The parameters of a [`DeformConv2dLayer`]: tensors, their shapes, or slices for the reference.
     DeformConv2dParameters {
         /// (out_channels, channels / groups, kernel_height, kernel_width)
         weight,
@@ -105,25 +105,25 @@ inputs!(
 );
 
 inputs!(
-    /// What a [`DeformConv2dLayer`] reads: tensors, their shapes, or slices for the reference.
+    /// The inputs of a [`DeformConv2dLayer`]: tensors, their shapes, or slices for the reference.
     DeformConv2dLayerInputs {
         /// (batch, channels, height, width)
         input,
         ;
-        /// What the offsets and masks are computed from, where that is not the input, as in EDVR and BasicVSR++: (batch, its channels,
+        /// The input of the offset and mask convolutions, where that is not the input, as in EDVR and BasicVSR++: (batch, its channels,
         /// height, width).
         offset_input,
-        /// Added to the offsets: (batch, 2 · flows, out_height, out_width), dx and dy of each flow in pixels, in this order, which is that of
-        /// networks for optical flow. The offset groups are shared out among the flows in order: BasicVSR++ has two.
+        /// Optical flow, added to the offsets: (batch, 2 · flows, out_height, out_width), dx and dy of each flow in pixels, in this order,
+        /// which is that of networks for optical flow. The offset groups are shared out among the flows in order: BasicVSR++ has two.
         flow,
         |
-        /// What the layer learns.
+        /// The parameters of the layer.
         parameters: DeformConv2dParameters,
     }
 );
 
 impl<T> DeformConv2dLayerInputs<T> {
-    /// An input, from which offsets are computed too, and no flow.
+    /// Inputs whose offsets are computed from `input`, without flow.
     pub fn new(input: T, parameters: DeformConv2dParameters<T>) -> Self {
         Self { input, offset_input: None, flow: None, parameters }
     }
@@ -141,7 +141,7 @@ inputs!(
 );
 
 gradients!(
-    /// The gradients of what a [`DeformConv2dLayer`] reads and learns.
+    /// The gradients of a [`DeformConv2dLayer`]'s inputs and parameters.
     DeformConv2dLayerGradients {
         input,
         offset_input,
@@ -158,13 +158,13 @@ gradients!(
 /// How large the parameters of a new [`DeformConv2dLayer`] are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeformConv2dSizes {
-    /// Of the input.
+    /// Channels of the input.
     pub channels: u32,
-    /// Of the output.
+    /// Channels of the output.
     pub out_channels: u32,
     /// Rows and columns of taps.
     pub kernel: [u32; 2],
-    /// Channels of what the offsets are computed from, where that is not the input.
+    /// Channels of `offset_input`, where there is one.
     pub offset_channels: Option<u32>,
     /// Whether a convolution of its own gives the masks.
     pub split: bool,
@@ -220,12 +220,13 @@ impl DeformConv2dLayer {
         Ok(shapes)
     }
 
-    /// The parameters that training begins with, as the papers and mmcv have them: those of offsets and masks are 0, so is the bias, and the
-    /// weight is drawn evenly between two bounds, ± sqrt(6 / terms) in version 1, where `terms` are those of an output element, and
+    /// The parameters that training begins with, as the papers and mmcv have them: those of offsets and masks are 0, so is the bias, and
+    /// the weight is drawn evenly between two bounds, ± sqrt(6 / terms) in version 1, where `terms` are those of an output element, and
     /// ± 1 / sqrt(channels · taps) in version 2. `uniform` gives numbers between 0 and 1; 1 excluded.
     ///
     /// # Errors
-    /// As [`DeformConv2dLayer::parameter_shapes`].
+    /// [`Error::Attribute`] where a size is 0, groups do not divide the channels, or a convolution of masks is asked for where there are
+    /// none; [`Error::Shape`] where a parameter has more elements than `u32` counts.
     pub fn initial(
         &self,
         sizes: &DeformConv2dSizes,
@@ -254,7 +255,8 @@ impl DeformConv2dLayer {
         if self.mask == Mask::None || split { 2 } else { 3 }
     }
 
-    /// What a layer would be whose offset convolution has this many channels for so many points, where this one is another.
+    /// The mistake of an offset convolution with this many channels for so many points: the layer that would have them, where this one has
+    /// others.
     pub(crate) fn other_version(&self, planes: u32, points: u64, split: bool) -> Option<String> {
         let (other, layer) = match self.planes_per_point(split) {
             2 => (3, "a layer whose offset_weight gives the masks too (Mask::Sigmoid or Mask::TwoSigmoid)"),
@@ -265,7 +267,7 @@ impl DeformConv2dLayer {
     }
 }
 
-/// What is done to a tensor that a convolution of a layer has written: planes of offsets, then planes of masks.
+/// The elementwise functions of a tensor that a convolution of a layer has written: planes of offsets, then planes of masks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct OffsetField {
     pub(crate) batch: u32,
@@ -275,7 +277,7 @@ pub(crate) struct OffsetField {
     pub(crate) offset_planes: u32,
     /// The offsets' limit; 0 for none.
     pub(crate) limit: f32,
-    /// What the sigmoid is multiplied by.
+    /// The factor of the sigmoid.
     pub(crate) mask_scale: f32,
     /// Planes of the flow, 0 where there is none, or where the tensor has no offsets.
     pub(crate) flow_planes: u32,
@@ -310,7 +312,7 @@ pub struct DeformConv2dLayerGeometry {
 }
 
 impl DeformConv2dLayerGeometry {
-    /// Checks a layer's attributes and the shapes of what it reads and learns.
+    /// Checks a layer's attributes and the shapes of its inputs and parameters.
     ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::Attribute`], with the two figures that disagree.
@@ -405,7 +407,7 @@ impl DeformConv2dLayerGeometry {
         Ok(planes)
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> DeformConv2dLayerInputs<Shape> {
         self.shapes
     }

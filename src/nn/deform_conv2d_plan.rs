@@ -84,8 +84,9 @@ impl Kernels for DeformConv2dLayer {
     }
 }
 
-/// Those through both convolutions: that of the input is the sum of both, unless the offsets come from `offset_input`. Offsets and masks are
-/// computed anew; [`DeformConv2dLayerPlan::backward_with`](crate::nn::DeformConv2dLayerPlan::backward_with) takes those of a forward pass.
+/// The vector-Jacobian products through both convolutions: the input's is the sum of both, unless the offsets come from `offset_input`.
+/// Offsets and masks are computed anew; [`DeformConv2dLayerPlan::backward_with`](crate::nn::DeformConv2dLayerPlan::backward_with) takes
+/// those of a forward pass.
 impl Differentiable for DeformConv2dLayer {
     type Gradients = DeformConv2dLayerGradients<()>;
 
@@ -118,7 +119,7 @@ impl Wide {
         Ok(Self { input, offset_input, flow })
     }
 
-    /// What offsets are computed from.
+    /// The input of the offset convolution.
     fn of_offsets(&self) -> &Tensor {
         self.offset_input.as_ref().unwrap_or(&self.input)
     }
@@ -128,7 +129,8 @@ impl Plan<DeformConv2dLayer> {
     /// Makes tensors for the offsets and masks of a forward pass, to serve any number of them, one after another.
     ///
     /// # Errors
-    /// What [`Tensor::new`] gives.
+    /// [`Error::Limit`](crate::Error::Limit) where one is beyond the device's largest buffer,
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn new_field(&self, gpu: &Gpu) -> Result<DeformConv2dField<Tensor>> {
         self.geometry().field_shapes().try_map(|&shape| Tensor::new(gpu, shape, DType::F32))
     }
@@ -137,7 +139,10 @@ impl Plan<DeformConv2dLayer> {
     /// [`Plan::backward_with`].
     ///
     /// # Errors
-    /// As [`Plan::forward_with_into`], and what [`Tensor::new`] gives.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
+    /// [`Error::Device`](crate::Error::Device) where it lies elsewhere; [`Error::Aliased`](crate::Error::Aliased) where a tensor of the
+    /// field shares its buffer with another tensor; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn forward_with<A: ToArgument>(
         &self,
         recorder: &mut Recorder,
@@ -152,7 +157,10 @@ impl Plan<DeformConv2dLayer> {
     /// Records the layer into `output`, with the offsets and masks in `field`, for [`Plan::backward_with`].
     ///
     /// # Errors
-    /// As [`Plan::forward_into`], with `field` for an output.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
+    /// [`Error::Device`](crate::Error::Device) where it lies elsewhere; [`Error::Aliased`](crate::Error::Aliased) where the output or a
+    /// tensor of the field shares its buffer with another tensor; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn forward_with_into<A: ToArgument>(
         &self,
         recorder: &mut Recorder,
@@ -176,11 +184,13 @@ impl Plan<DeformConv2dLayer> {
         recorder.op(|recorder| self.record_with(recorder, &inputs, field, output))
     }
 
-    /// Records the vector-Jacobian products of `grad_output` with every input and parameter that there is, into new tensors. `field` is what
-    /// a forward pass of the same tensors has left; nothing else is kept from it.
+    /// Records the vector-Jacobian products of `grad_output` with every input and parameter that there is, into new tensors. `field` is
+    /// what a forward pass of the same tensors has left; nothing else is kept from it.
     ///
     /// # Errors
-    /// As [`Plan::backward_into`], and what [`Tensor::new`] gives.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
+    /// [`Error::Device`](crate::Error::Device) where it lies elsewhere; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn backward_with<A: ToArgument>(
         &self,
         recorder: &mut Recorder,
@@ -197,7 +207,10 @@ impl Plan<DeformConv2dLayer> {
     /// same tensors has left; nothing else is kept from it.
     ///
     /// # Errors
-    /// As [`Plan::backward_into`].
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for, and
+    /// `Shape` for the gradient of an input that is absent; [`Error::Device`](crate::Error::Device) where a tensor lies elsewhere;
+    /// [`Error::Aliased`](crate::Error::Aliased) where a gradient shares its buffer with a tensor that is read, or two gradients overlap;
+    /// [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn backward_with_into<A: ToArgument, D: ToDestination>(
         &self,
         recorder: &mut Recorder,
@@ -359,7 +372,9 @@ impl DeformConv2dParameters<Tensor> {
     /// The parameters that training begins with: see [`DeformConv2dLayer::initial`].
     ///
     /// # Errors
-    /// As [`DeformConv2dLayer::parameter_shapes`], and what [`Tensor::upload`] gives.
+    /// [`Error::Attribute`](crate::Error::Attribute) where a size is 0, groups do not divide the channels, or a convolution of masks is
+    /// asked for where there are none; [`Error::Shape`](crate::Error::Shape) where a parameter has more elements than `u32` counts;
+    /// [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn new(
         gpu: &Gpu,
         layer: &DeformConv2dLayer,

@@ -14,8 +14,8 @@ use crate::shape::Shape;
 /// output = deform_roi_pool(input, rois, offset) * mask
 /// ```
 ///
-/// mmcv's `DeformRoIPoolPack`, and with masks its `ModulatedDeformRoIPoolPack`. All between is computed in `f32`, in workspace. The backward
-/// pass keeps nothing from the forward: it repeats it.
+/// mmcv's `DeformRoIPoolPack`, and with masks its `ModulatedDeformRoIPoolPack`. All between is computed in `f32`, in workspace. The
+/// backward pass keeps nothing from the forward: it repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DeformRoiPoolLayer {
     /// The pooling, without offsets and with them.
@@ -23,10 +23,10 @@ pub struct DeformRoiPoolLayer {
 }
 
 inputs!(
-    /// What a [`DeformRoiPoolLayer`] learns: fully connected layers, weights (outputs, inputs) and biases (outputs).
+    /// The parameters of a [`DeformRoiPoolLayer`]: fully connected layers, weights (outputs, inputs) and biases (outputs).
     ///
-    /// The first of each stack reads a RoI pooled without offsets, channels · pooled_height · pooled_width; all but the last are followed by
-    /// a relu. mmcv's `offset_fc` and `mask_fc`.
+    /// The first of each stack reads a RoI pooled without offsets, channels · pooled_height · pooled_width; all but the last are followed
+    /// by a relu. mmcv's `offset_fc` and `mask_fc`.
     DeformRoiPoolParameters {
         /// (hidden, channels · pooled_height · pooled_width)
         offset_weight_0,
@@ -53,20 +53,20 @@ inputs!(
 );
 
 inputs!(
-    /// What a [`DeformRoiPoolLayer`] reads: tensors, their shapes, or slices for the reference.
+    /// The inputs of a [`DeformRoiPoolLayer`]: tensors, their shapes, or slices for the reference.
     DeformRoiPoolLayerInputs {
         /// (batch, channels, height, width)
         input,
         /// (rois, 5): image, x1, y1, x2, y2
         rois,
         |
-        /// What the layer learns.
+        /// The parameters of the layer.
         parameters: DeformRoiPoolParameters,
     }
 );
 
 gradients!(
-    /// The gradients of what a [`DeformRoiPoolLayer`] reads and learns; RoIs have none.
+    /// The gradients of a [`DeformRoiPoolLayer`]'s inputs and parameters; RoIs have none.
     DeformRoiPoolLayerGradients {
         input,
         offset_weight_0,
@@ -94,7 +94,7 @@ impl<T> DeformRoiPoolParameters<T> {
         ]
     }
 
-    /// Where all of it is there.
+    /// The mask layers, where all of their parameters are there.
     pub(crate) fn mask_fc(&self) -> Option<Stack<&T, 2>> {
         Some([
             [("mask_weight_0", self.mask_weight_0.as_ref()?), ("mask_bias_0", self.mask_bias_0.as_ref()?)],
@@ -123,7 +123,7 @@ impl<T> DeformRoiPoolLayerGradients<T> {
 /// How large the parameters of a new [`DeformRoiPoolLayer`] are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeformRoiPoolSizes {
-    /// Of the input.
+    /// Channels of the input.
     pub channels: u32,
     /// Outputs of each fully connected layer but the last; mmcv has 1024.
     pub hidden: u32,
@@ -171,7 +171,7 @@ impl DeformRoiPoolLayer {
     /// ± 1 / sqrt(inputs). `uniform` gives numbers between 0 and 1; 1 excluded.
     ///
     /// # Errors
-    /// As [`DeformRoiPoolLayer::parameter_shapes`].
+    /// [`Error::Attribute`] where a size is 0, [`Error::Shape`] where a parameter has more elements than `u32` counts.
     pub fn initial(
         &self,
         sizes: &DeformRoiPoolSizes,
@@ -198,7 +198,7 @@ impl DeformRoiPoolLayer {
 /// A checked [`DeformRoiPoolLayer`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeformRoiPoolLayerGeometry {
-    /// Without offsets, and with them.
+    /// The poolings without offsets, and with them.
     pub(crate) still: DeformRoiPoolGeometry,
     pub(crate) moved: DeformRoiPoolGeometry,
     /// Fully connected layers, as convolutions of one tap over images of one pixel.
@@ -210,7 +210,7 @@ pub struct DeformRoiPoolLayerGeometry {
 }
 
 impl DeformRoiPoolLayerGeometry {
-    /// Checks a layer's attributes and the shapes of what it reads and learns.
+    /// Checks a layer's attributes and the shapes of its inputs and parameters.
     ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::Attribute`], with the two figures that disagree.
@@ -249,7 +249,7 @@ impl DeformRoiPoolLayerGeometry {
         })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> DeformRoiPoolLayerInputs<Shape> {
         self.shapes
     }

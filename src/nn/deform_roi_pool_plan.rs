@@ -23,7 +23,7 @@ pub struct Pooling {
 
 opaque!(Pooling);
 
-/// What makes masks, and multiplies by them.
+/// The fully connected layers that make masks, and the product with these.
 struct Modulation {
     fc: Stack,
     sigmoid: UnaryPlan,
@@ -50,7 +50,7 @@ impl Viewed {
 /// Fully connected layers with relus between them: convolutions of one tap over images of one pixel.
 struct Stack {
     layers: Vec<(Conv2dGeometry, Conv2dPlan)>,
-    /// Of all but the last.
+    /// The relus of all layers but the last.
     relus: Vec<UnaryPlan>,
 }
 
@@ -73,7 +73,7 @@ impl Stack {
         Ok(Self { layers: layers.collect::<Result<_>>()?, relus: relus.collect::<Result<_>>()? })
     }
 
-    /// What each layer gives, behind its relu.
+    /// Records the layers, and returns the output of each, behind its relu.
     fn forward(
         &self,
         recorder: &mut Recorder,
@@ -99,7 +99,7 @@ impl Stack {
         Ok(outputs)
     }
 
-    /// The gradients of parameters, and of the input, of that of the last layer.
+    /// Records the gradients of the parameters and of the input, from the gradient of the last layer's output.
     fn backward(
         &self,
         recorder: &mut Recorder,
@@ -143,7 +143,7 @@ impl Stack {
     }
 }
 
-/// What lies between input and output.
+/// The intermediate tensors between input and output.
 struct Between {
     pooled: Tensor,
     offset_fc: Vec<Tensor>,
@@ -224,7 +224,8 @@ impl Kernels for DeformRoiPoolLayer {
     }
 }
 
-/// That of the input is the sum of both poolings'. The forward pass is repeated, and nothing kept from it.
+/// The vector-Jacobian products through both poolings: the input's is the sum of both. The forward pass is repeated, and nothing kept from
+/// it.
 impl Differentiable for DeformRoiPoolLayer {
     type Gradients = DeformRoiPoolLayerGradients<()>;
 
@@ -247,7 +248,7 @@ impl Differentiable for DeformRoiPoolLayer {
 }
 
 impl Plan<DeformRoiPoolLayer> {
-    /// All but the product with the mask; what is pooled goes into `moved`.
+    /// Records all but the product with the mask; the pooled RoIs go into `moved`.
     fn record_pooling(
         &self,
         recorder: &mut Recorder,
@@ -332,7 +333,9 @@ impl DeformRoiPoolParameters<Tensor> {
     /// The parameters that training begins with: see [`DeformRoiPoolLayer::initial`].
     ///
     /// # Errors
-    /// As [`DeformRoiPoolLayer::parameter_shapes`], and what [`Tensor::upload`] gives.
+    /// [`Error::Attribute`](crate::Error::Attribute) where a size is 0; [`Error::Shape`](crate::Error::Shape) where a parameter has more
+    /// elements than `u32` counts; [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the
+    /// device is too small.
     pub fn new(
         gpu: &Gpu,
         layer: &DeformRoiPoolLayer,

@@ -1,4 +1,4 @@
-//! What a layer's convolution of offsets and masks gives, made into these in place.
+//! Offsets and masks of a layer, computed in place from the output of its offset and mask convolutions.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
     gpu.compile(&FLOW_GRADIENT)
 }
 
-/// Records the functions of all planes that have one; the others stay as they are.
+/// Records the elementwise functions of all planes that have one; the others stay as they are.
 pub(crate) fn activate(
     recorder: &mut Recorder,
     geometry: &OffsetField,
@@ -35,7 +35,7 @@ pub(crate) fn activate(
     })
 }
 
-/// Records the gradients of what the convolution gave, in place of those of the offsets and masks.
+/// Records the gradients of the convolution's output, in place of those of the offsets and masks.
 pub(crate) fn activate_backward(
     recorder: &mut Recorder,
     geometry: &OffsetField,
@@ -100,7 +100,7 @@ fn in_planes(
     })
 }
 
-/// Records the gradient of the flow, of those of the offsets.
+/// Records the gradient of the flow, from those of the offsets.
 pub(crate) fn of_flow(
     recorder: &mut Recorder,
     geometry: &OffsetField,

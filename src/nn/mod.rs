@@ -1,7 +1,7 @@
 //! Layers: ops with the parameters that they learn.
 //!
-//! A layer is attributes, such as [`DeformConv2dLayer`]; its parameters are plain tensors in a struct among its inputs, to be read, replaced and
-//! updated in place by whoever trains them: [`Sgd`](crate::Sgd) and [`Adam`](crate::Adam) do. It is an op in all else.
+//! A layer is attributes, such as [`DeformConv2dLayer`]; its parameters are plain tensors in a struct among its inputs, to be read,
+//! replaced and updated in place by whoever trains them: [`Sgd`](crate::Sgd) and [`Adam`](crate::Adam) do. It is an op in all else.
 //! [`guide::layers`](crate::guide::layers) tells of training and of files.
 //!
 //! ```no_run
@@ -55,8 +55,57 @@ use crate::gpu::{Gpu, Tensor};
 use crate::ops::{plan_of, short_way, short_way_back};
 use crate::shape::Shape;
 
-plan_of!(DeformConv2dLayer => DeformConv2dLayerPlan);
-plan_of!(DeformRoiPoolLayer => DeformRoiPoolLayerPlan);
+plan_of! {
+    /// | argument | shape |
+    /// | --- | --- |
+    /// | `input` | (batch, channels, height, width) |
+    /// | `offset_input` | (batch, any, height, width), or absent: then it is `input` |
+    /// | `flow` | (batch, 2 · flows, out_height, out_width), or absent |
+    /// | `parameters` | [`DeformConv2dLayer::parameter_shapes`] |
+    /// | output | (batch, out_channels, out_height, out_width) |
+    ///
+    /// ```no_run
+    /// use pliant::nn::{DeformConv2dLayer, DeformConv2dLayerInputs, DeformConv2dLayerPlan, DeformConv2dParameters};
+    /// use pliant::{Gpu, Recorder, Tensor};
+    ///
+    /// # fn example(gpu: &Gpu, input: Tensor, parameters: DeformConv2dParameters<Tensor>) -> pliant::Result<()> {
+    /// let layer = DeformConv2dLayer { padding: [1; 4], ..DeformConv2dLayer::default() };
+    /// let inputs = DeformConv2dLayerInputs::new(&input, parameters.as_ref());
+    /// let plan = DeformConv2dLayerPlan::new(gpu, &layer, &inputs)?;
+    /// let mut recorder = Recorder::new(gpu);
+    /// let output = plan.forward(&mut recorder, &inputs)?;
+    /// recorder.submit()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    DeformConv2dLayer => DeformConv2dLayerPlan
+}
+plan_of! {
+    /// | argument | shape |
+    /// | --- | --- |
+    /// | `input` | (batch, channels, height, width) |
+    /// | `rois` | (rois, 5): image, x1, y1, x2, y2 |
+    /// | `parameters` | [`DeformRoiPoolLayer::parameter_shapes`] |
+    /// | output | (rois, channels, pooled_height, pooled_width) |
+    ///
+    /// ```no_run
+    /// use pliant::nn::{DeformRoiPoolLayer, DeformRoiPoolLayerInputs, DeformRoiPoolLayerPlan, DeformRoiPoolParameters};
+    /// use pliant::{DeformRoiPool, Gpu, Recorder, Tensor};
+    ///
+    /// # fn example(
+    /// #     gpu: &Gpu, input: Tensor, rois: Tensor, parameters: DeformRoiPoolParameters<Tensor>,
+    /// # ) -> pliant::Result<()> {
+    /// let layer = DeformRoiPoolLayer { pool: DeformRoiPool { pooled: [7, 7], ..DeformRoiPool::default() } };
+    /// let inputs = DeformRoiPoolLayerInputs { input: &input, rois: &rois, parameters: parameters.as_ref() };
+    /// let plan = DeformRoiPoolLayerPlan::new(gpu, &layer, &inputs)?;
+    /// let mut recorder = Recorder::new(gpu);
+    /// let output = plan.forward(&mut recorder, &inputs)?;
+    /// recorder.submit()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    DeformRoiPoolLayer => DeformRoiPoolLayerPlan
+}
 short_way!(DeformConv2dLayer);
 short_way!(DeformRoiPoolLayer);
 short_way_back!(DeformConv2dLayer);

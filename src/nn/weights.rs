@@ -87,7 +87,7 @@ impl<'a> Weights<'a> {
     ///
     /// # Errors
     /// [`Error::Malformed`] where there is none of that name, [`Error::Shape`] where it has another shape, [`Error::DType`] where it holds
-    /// neither f32, f16 nor bf16; what [`Tensor::upload`] gives.
+    /// neither f32, f16 nor bf16; [`Error::Limit`], [`Error::OutOfMemory`] where the device is too small.
     pub fn tensor(&self, gpu: &Gpu, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
         let (view, shape) = self.view(name, shape.into())?;
         let data = view.data();
@@ -102,7 +102,8 @@ impl<'a> Weights<'a> {
     /// The elements of a tensor of the given shape, for the host: what [`BatchNorm::fold`](crate::geometry::BatchNorm::fold) takes.
     ///
     /// # Errors
-    /// As [`Weights::tensor`].
+    /// [`Error::Malformed`] where there is none of that name, [`Error::Shape`] where it has another shape, [`Error::DType`] where it holds
+    /// neither f32, f16 nor bf16.
     pub fn elements(&self, name: &str, shape: impl Into<Shape>) -> Result<Vec<f32>> {
         let (view, _) = self.view(name, shape.into())?;
         let data = view.data();
@@ -115,11 +116,13 @@ impl<'a> Weights<'a> {
     }
 
     /// The parameters of a layer: `name` and what the system has put behind it. Whether the convolution itself has a bias is the file's to
-    /// say; those of offsets and masks must have theirs, as they do in every system, but for a convolution beside torchvision's layer. Kernel
-    /// and channels are those of the weight, and the others must fit it.
+    /// say; those of offsets and masks must have theirs, as they do in every system, but for a convolution beside torchvision's layer.
+    /// Kernel and channels are those of the weight, and the others must fit it.
     ///
     /// # Errors
-    /// As [`Weights::tensor`], for each of them; what [`DeformConv2dLayer::parameter_shapes`] gives.
+    /// [`Error::Malformed`] where a tensor is missing, [`Error::Shape`] where it has another shape, [`Error::DType`] where it holds neither
+    /// f32, f16 nor bf16; [`Error::Attribute`] where the layer's groups do not divide the channels; [`Error::Limit`],
+    /// [`Error::OutOfMemory`] where the device is too small.
     pub fn deform_conv2d(
         &self,
         gpu: &Gpu,

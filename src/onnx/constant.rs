@@ -1,4 +1,4 @@
-//! Tensors that the file holds.
+//! Constant tensors of a file.
 
 use half::{bf16, f16};
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Tensor};
 use crate::shape::Shape;
 
-/// A tensor of the file: an initializer, or what a Constant holds.
+/// A tensor of the file: an initializer, or the value of a Constant.
 #[derive(Debug, Clone)]
 pub(super) struct Constant {
     pub(super) shape: Shape,
@@ -84,7 +84,7 @@ impl Constant {
         }
     }
 
-    /// How a tensor of it would be stored; `None` for integers.
+    /// The element type of a tensor that holds it; `None` for integers.
     pub(super) fn dtype(&self) -> Option<DType> {
         match self.elements {
             Elements::F32(_) => Some(DType::F32),

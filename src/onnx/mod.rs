@@ -73,7 +73,7 @@ pub struct Model {
     output_values: Vec<usize>,
     nodes: Vec<Node>,
     constants: HashMap<usize, Constant>,
-    /// The number of values: inputs, constants, and what nodes give.
+    /// The number of values: inputs, constants, and outputs of nodes.
     values: usize,
 }
 
@@ -86,12 +86,12 @@ impl Model {
         read::model(bytes)
     }
 
-    /// What the model must be given, in the file's order.
+    /// The inputs of the model, in the file's order.
     pub fn inputs(&self) -> &[ValueInfo] {
         &self.inputs
     }
 
-    /// What the model gives, in the file's order. The extents are those that the file declares, on which nothing depends:
+    /// The outputs of the model, in the file's order. The extents are those that the file declares, on which nothing depends:
     /// [`ModelPlan::outputs`] has those that are computed.
     pub fn outputs(&self) -> &[ValueInfo] {
         &self.outputs
@@ -110,7 +110,7 @@ impl Model {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ValueInfo {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// How the elements are stored.
     pub dtype: DType,
@@ -135,7 +135,7 @@ impl fmt::Display for ValueInfo {
 
 #[derive(Debug, Clone)]
 struct Node {
-    /// Its name and type, for errors.
+    /// Name and type of the node, for errors.
     place: String,
     operation: Operation,
     /// Values; `None` for an optional one that is absent.
@@ -143,15 +143,15 @@ struct Node {
     outputs: Vec<Option<usize>>,
 }
 
-/// What a node does. Inputs that must be constant are in it.
+/// Operation of a node. Inputs that must be constant are in it.
 #[derive(Debug, Clone)]
 enum Operation {
-    /// Of X, W, B.
+    /// A convolution, of X, W, B.
     Conv(Conv),
-    /// Of X, W, offset, B, mask.
+    /// A deformable convolution, of X, W, offset, B, mask.
     DeformConv(DeformConv),
     Unary(Unary),
-    /// A bound that is absent is the largest number of the element type, or its negative.
+    /// A function clip. A bound that is absent is the largest number of the element type, or its negative.
     Clip {
         min: Option<f32>,
         max: Option<f32>,
@@ -164,7 +164,7 @@ enum Operation {
     Concat {
         axis: i64,
     },
-    /// Into as many pieces as there are outputs.
+    /// A tensor cut into as many pieces as there are outputs.
     Split {
         axis: i64,
         sizes: Sizes,
@@ -176,9 +176,9 @@ enum Operation {
 #[derive(Debug, Clone)]
 enum Sizes {
     Given(Vec<i64>),
-    /// All the same.
+    /// Pieces of one length.
     Equal,
-    /// All the same but the last, which may be smaller.
+    /// Pieces of one length but for the last, which may be smaller.
     LastSmaller,
 }
 
@@ -198,7 +198,7 @@ fn type_name(data_type: i32) -> String {
 }
 
 impl Error {
-    /// The same, told of a place in the model.
+    /// Puts the place in the model in front of the message.
     fn at(mut self, place: &str) -> Self {
         match &mut self {
             Self::Shape { message, .. }

@@ -50,14 +50,14 @@ struct Step {
     spent: Vec<usize>,
 }
 
-/// A plan with what it reads, whatever its op.
+/// A plan with the sources of its inputs, whatever its op.
 trait Work: WasmNotSendSync {
     fn record(&self, recorder: &mut Recorder, values: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()>;
 }
 
 struct Planned<O: Kernels> {
     plan: Plan<O>,
-    /// Of each input, by name.
+    /// The source of each input, by name.
     sources: Vec<(&'static str, Option<Source>)>,
 }
 
@@ -187,7 +187,7 @@ impl ModelPlan {
     }
 }
 
-/// What is given for each of `names`.
+/// The value that is given for each of `names`.
 fn by_name<'a, T: Copy>(names: impl ExactSizeIterator<Item = &'a str>, given: &[(&str, T)]) -> Result<Vec<T>> {
     let names: Vec<_> = names.collect();
     if let Some((unknown, _)) = given.iter().find(|(name, _)| !names.contains(name)) {
@@ -205,7 +205,7 @@ fn by_name<'a, T: Copy>(names: impl ExactSizeIterator<Item = &'a str>, given: &[
     names.iter().map(one).collect()
 }
 
-/// Notes with each step what it is the last to use.
+/// Notes with each step the values that it is the last to use.
 fn find_spent(model: &Model, steps: &mut [Step]) {
     let computed = model.inputs.len()..model.values;
     let mut needed = vec![false; model.values];
@@ -226,11 +226,11 @@ fn find_spent(model: &Model, steps: &mut [Step]) {
 struct Planner<'a> {
     recorder: Recorder,
     model: &'a Model,
-    /// Of the values so far; `None` for integers too.
+    /// The specs of the values so far; `None` for integers too.
     specs: Vec<Option<TensorSpec>>,
-    /// Those that steps read.
+    /// The constants that steps read.
     constants: HashMap<usize, Tensor>,
-    /// Those that are only packed.
+    /// The constants that are only packed.
     weights: HashMap<usize, Tensor>,
 }
 
@@ -266,7 +266,7 @@ impl Planner<'_> {
         pack(&mut self.recorder, weight).map(Some)
     }
 
-    /// Binds an op to what it reads.
+    /// Binds an op to its inputs.
     fn plan<O: Kernels>(&self, op: &O, sources: &Of<O::Inputs, Source>) -> Result<Planned<O>> {
         let specs = O::Inputs::try_map(sources, |source| self.source_spec(source))?;
         let plan = Plan::new::<TensorSpec>(self.recorder.gpu(), op, &specs)?;

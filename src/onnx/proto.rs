@@ -84,7 +84,7 @@ pub(super) mod data_type {
     pub(crate) const FLOAT16: i32 = 10;
     pub(crate) const BFLOAT16: i32 = 16;
 
-    /// By number, from 0 on.
+    /// Names of the element types by number, from 0 on.
     pub(crate) const NAMES: [&str; 17] = [
         "UNDEFINED",
         "FLOAT",
@@ -114,17 +114,17 @@ pub(super) struct TensorProto {
     pub(super) data_type: i32,
     #[prost(float, repeated, tag = "4")]
     pub(super) float_data: Vec<f32>,
-    /// Elements of 16 bits too, one in each.
+    /// Elements of 32 bits, and of 16 bits too, one in each.
     #[prost(int32, repeated, tag = "5")]
     pub(super) int32_data: Vec<i32>,
     #[prost(int64, repeated, tag = "7")]
     pub(super) int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub(super) name: String,
-    /// Little-endian. Where it is there, the other lists are empty.
+    /// Elements as bytes, little-endian. Where they are there, the other lists are empty.
     #[prost(bytes = "vec", tag = "9")]
     pub(super) raw_data: Vec<u8>,
-    /// 0: in this message. 1: in another file.
+    /// Place of the elements: 0 in this message, 1 in another file.
     #[prost(int32, tag = "14")]
     pub(super) data_location: i32,
 }

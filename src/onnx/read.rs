@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{BatchNorm, Binary, Unary};
 use crate::signature;
 
-/// Before 7, broadcasting was by attributes.
+/// The opsets that can be read. Before 7, broadcasting was by attributes.
 const OPSETS: RangeInclusive<i64> = 7..=28;
 
 /// The operators of the default domain that can be read.
@@ -58,7 +58,7 @@ struct Reader<'a> {
     graph: &'a GraphProto,
     opset: i64,
     initializers: HashMap<&'a str, &'a TensorProto>,
-    /// What some output of the model needs.
+    /// The values that some output of the model needs.
     needed: HashSet<&'a str>,
     /// The values so far, by name; `None` for what no output needs.
     names: HashMap<&'a str, Option<usize>>,
@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
         Ok(Some(Node { place: place.to_string(), operation, outputs: outputs.collect::<Result<_>>()?, inputs }))
     }
 
-    /// What a node does. Leaves those inputs that are read when the model runs.
+    /// The operation of a node. Leaves in `inputs` those that are read when the model runs.
     fn operation(
         &self,
         op_type: &str,
@@ -380,12 +380,12 @@ fn unknown_operator() -> Error {
     Error::Unsupported("operators of this type are not known".into())
 }
 
-/// All that a file has and that cannot be done, to be told at once.
+/// Everything in a file that is not supported, to be told at once.
 #[derive(Default)]
 struct Missing<'a> {
-    /// What is wrong with inputs and outputs.
+    /// The faults of inputs and outputs.
     values: Vec<String>,
-    /// The type of some nodes, what is wrong with them, and their names.
+    /// The type of some nodes, their fault, and their names.
     nodes: Vec<(&'a str, String, Vec<String>)>,
 }
 
@@ -393,7 +393,7 @@ impl<'a> Missing<'a> {
     /// The names that are listed of nodes with the same fault.
     const NAMES: usize = 4;
 
-    /// What was read, or nothing where that cannot be done.
+    /// Returns the value that was read, or notes the fault and returns `None` where it is not supported.
     fn unless_unsupported<T>(&mut self, read: Result<T>) -> Result<Option<T>> {
         match read {
             Ok(read) => Ok(Some(read)),
@@ -437,7 +437,7 @@ fn needed(graph: &GraphProto) -> HashSet<&str> {
     needed
 }
 
-/// Without the absent ones at the end.
+/// The names without the absent ones at the end.
 fn without_absent(names: &[String]) -> &[String] {
     let present = names.iter().rposition(|name| !name.is_empty());
     &names[..present.map_or(0, |last| last + 1)]
@@ -479,7 +479,7 @@ fn value_info(what: &str, info: &ValueInfoProto) -> Result<ValueInfo> {
     Ok(ValueInfo { name: info.name.clone(), dtype, extents: extents.transpose()? })
 }
 
-/// What a Constant holds.
+/// The tensor of a Constant.
 fn constant(attributes: &mut Attributes) -> Result<Constant> {
     if let Some(attribute) = attributes.take("value", attribute_type::TENSOR)? {
         return Constant::read(attribute.t.as_ref().ok_or_else(|| malformed("its value is absent"))?);
@@ -541,7 +541,7 @@ impl<'a> Attributes<'a> {
         string.map(Some).map_err(|_| malformed(format!("its attribute {name} is no UTF-8")))
     }
 
-    /// Refuses what is left: it may mean what nobody here knows.
+    /// Refuses the attributes that are left: they may mean what nobody here knows.
     fn finish(self) -> Result<()> {
         match self.0.keys().min() {
             Some(name) => Err(Error::Unsupported(format!("its attribute {name} is not known"))),

@@ -1,4 +1,4 @@
-//! What is refused, and how.
+//! Refusals of models, and their messages.
 
 use prost::Message;
 
@@ -55,7 +55,7 @@ fn int(name: &str, i: i64) -> AttributeProto {
     AttributeProto { name: name.into(), i, r#type: attribute_type::INT, ..AttributeProto::default() }
 }
 
-/// From x to y by one node.
+/// A model from x to y by one node.
 fn of_node(opset: i64, node: NodeProto) -> ModelProto {
     let graph = GraphProto {
         node: vec![node],
@@ -209,7 +209,7 @@ fn graphs_are_refused() {
     );
 }
 
-/// One file, many faults: those of a kind together.
+/// Names many faults of one file at once, those of a kind together.
 #[test]
 fn all_that_is_missing_is_told_at_once() {
     let named = |name: &str, node: NodeProto| NodeProto { name: name.into(), ..node };
@@ -350,7 +350,7 @@ fn what_no_output_needs_is_not_looked_at() {
     assert_eq!(twice, r#"node "n" of type Softmax: "s" is given twice"#);
 }
 
-/// protobuf has either for a list of numbers.
+/// Reads lists of numbers in both encodings of protobuf.
 #[test]
 fn lists_are_read_packed_and_unpacked() {
     for bytes in [&[0x40, 3, 0x40, 4][..], &[0x42, 2, 3, 4]] {

@@ -26,21 +26,22 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder};
 
-/// Names the plan of each op, gives the op its short way, and lists what warms it up.
+/// Names the plan of each op, gives the op its short way, and lists the functions that warm it up. The comment on an entry is that of the
+/// plan: the shapes of inputs and output, and an example.
 macro_rules! ops {
     (
-        forward: $($forward:ident => $forward_plan:ident),+;
-        and backward: $($both:ident => $both_plan:ident),+;
-        steps: $($step:ident => $step_plan:ident),+;
+        forward: $($(#[$forward_doc:meta])* $forward:ident => $forward_plan:ident),+;
+        and backward: $($(#[$both_doc:meta])* $both:ident => $both_plan:ident),+;
+        steps: $($(#[$step_doc:meta])* $step:ident => $step_plan:ident),+;
     ) => {
-        $($crate::ops::plan_of!($forward => $forward_plan);)+
-        $($crate::ops::plan_of!($both => $both_plan);)+
-        $($crate::ops::plan_of!($step => $step_plan);)+
+        $($crate::ops::plan_of!($(#[$forward_doc])* $forward => $forward_plan);)+
+        $($crate::ops::plan_of!($(#[$both_doc])* $both => $both_plan);)+
+        $($crate::ops::plan_of!($(#[$step_doc])* $step => $step_plan);)+
         $($crate::ops::short_way!($forward);)+
         $($crate::ops::short_way!($both);)+
         $($crate::ops::short_way_back!($both);)+
 
-        /// What records the smallest problem of each op: forward, and backward or a step.
+        /// Functions that record the smallest problem of each op: forward, and backward or a step.
         const FORWARD: &[fn(&Gpu, &mut Recorder) -> Result<()>] =
             &[$(plan::warm_up::<$forward>,)+ $(plan::warm_up::<$both>,)+];
         const BACKWARD: &[fn(&Gpu, &mut Recorder) -> Result<()>] =
@@ -48,9 +49,12 @@ macro_rules! ops {
     };
 }
 
+/// Names the plan of an op or a layer, with a comment on its shapes and an example.
 macro_rules! plan_of {
-    ($op:ident => $plan:ident) => {
-        #[doc = concat!("A [`", stringify!($op), "`] bound to a device, shapes and element types.")]
+    ($(#[$doc:meta])* $op:ident => $plan:ident) => {
+        #[doc = concat!("Plan of a [`", stringify!($op), "`]: the op bound to a device, shapes and element types.")]
+        #[doc = ""]
+        $(#[$doc])*
         pub type $plan = $crate::ops::Plan<$op>;
     };
 }
@@ -59,10 +63,12 @@ pub(crate) use plan_of;
 macro_rules! short_way {
     ($op:ident) => {
         impl $op {
-            /// Does the op into new tensors and submits it, by a plan that is kept for tensors like these.
+            /// Computes the op in new tensors and submits it, by a plan that is kept for tensors like these: see [`Plan`](crate::Plan).
             ///
             /// # Errors
-            /// As [`Plan::new`](crate::Plan::new) and [`Plan::forward`](crate::Plan::forward).
+            /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute) with the two figures that disagree;
+            /// [`Error::Device`](crate::Error::Device) where the tensors lie on several devices; [`Error::Limit`](crate::Error::Limit),
+            /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
             pub fn forward<A: $crate::ops::ToArgument>(
                 &self,
                 inputs: &$crate::geometry::Of<<Self as $crate::geometry::Op>::Inputs, A>,
@@ -83,7 +89,9 @@ macro_rules! short_way_back {
             /// submits it.
             ///
             /// # Errors
-            /// As [`Plan::new`](crate::Plan::new) and [`Plan::backward`](crate::Plan::backward).
+            /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType)
+            /// with the two figures that disagree; [`Error::Device`](crate::Error::Device) where the tensors lie on several devices;
+            /// [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
             pub fn backward<A: $crate::ops::ToArgument, T: std::borrow::Borrow<$crate::gpu::Tensor>>(
                 &self,
                 inputs: &$crate::geometry::Of<<Self as $crate::geometry::Op>::Inputs, A>,
@@ -97,7 +105,10 @@ macro_rules! short_way_back {
             /// Computes the vector-Jacobian products that are wanted, in new tensors, and submits it.
             ///
             /// # Errors
-            /// As [`Plan::new`](crate::Plan::new) and [`Plan::backward_of`](crate::Plan::backward_of).
+            /// [`Error::Shape`](crate::Error::Shape) with the two figures that disagree, and for the gradient of an input that is absent;
+            /// [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType);
+            /// [`Error::Device`](crate::Error::Device) where the tensors lie on several devices; [`Error::Limit`](crate::Error::Limit),
+            /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
             pub fn backward_of<A: $crate::ops::ToArgument, T: std::borrow::Borrow<$crate::gpu::Tensor>>(
                 &self,
                 inputs: &$crate::geometry::Of<<Self as $crate::geometry::Op>::Inputs, A>,
@@ -118,24 +129,363 @@ pub(crate) use short_way_back;
 
 ops! {
     forward:
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | output, the columns | (batch, out_height, out_width, taps, channels) |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Im2col, Im2colPlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let op = Im2col { kernel: [3, 3], padding: [1; 4], ..Im2col::default() };
+        /// let plan = Im2colPlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let columns = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         Im2col => Im2colPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `offset` | (batch, 2 or 3 · offset_groups · taps, out_height, out_width), by [`OffsetLayout`](crate::OffsetLayout) |
+        /// | `mask` | (batch, offset_groups · taps, out_height, out_width), or absent |
+        /// | output, the columns | (batch, out_height, out_width, taps, channels) |
+        ///
+        /// ```no_run
+        /// use pliant::{DeformIm2col, DeformIm2colInputs, DeformIm2colPlan, Gpu, Im2col, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, offset: Tensor) -> pliant::Result<()> {
+        /// let window = Im2col { kernel: [3, 3], padding: [1; 4], ..Im2col::default() };
+        /// let op = DeformIm2col { window, ..DeformIm2col::default() };
+        /// let inputs = DeformIm2colInputs { input: &input, offset: &offset, mask: None };
+        /// let plan = DeformIm2colPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let columns = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         DeformIm2col => DeformIm2colPlan;
     and backward:
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, ...) |
+        /// | `scale`, `shift` | (channels) |
+        /// | output | that of `input` |
+        ///
+        /// ```no_run
+        /// use pliant::{BatchNorm, BatchNormInputs, BatchNormPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, scale: Tensor, shift: Tensor) -> pliant::Result<()> {
+        /// let inputs = BatchNormInputs { input: &input, scale: &scale, shift: &shift };
+        /// let plan = BatchNormPlan::new(gpu, &BatchNorm, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         BatchNorm => BatchNormPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `positions` | (batch, 2, out_height, out_width): a plane of y, then a plane of x |
+        /// | output | (batch, channels, out_height, out_width) |
+        ///
+        /// ```no_run
+        /// use pliant::{BilinearSample, BilinearSampleInputs, BilinearSamplePlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, positions: Tensor) -> pliant::Result<()> {
+        /// let inputs = BilinearSampleInputs { input: &input, positions: &positions };
+        /// let plan = BilinearSamplePlan::new(gpu, &BilinearSample::default(), &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         BilinearSample => BilinearSamplePlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `a`, `b` | any two that broadcast |
+        /// | output | the broadcast of both |
+        ///
+        /// ```no_run
+        /// use pliant::{Binary, BinaryInputs, BinaryPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, a: Tensor, b: Tensor) -> pliant::Result<()> {
+        /// let inputs = BinaryInputs { a: &a, b: &b };
+        /// let plan = BinaryPlan::new(gpu, &Binary::Add, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         Binary => BinaryPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | each input | any, the same for all but along the axis |
+        /// | output | that of the first, with the sum of the extents along the axis |
+        ///
+        /// ```no_run
+        /// use pliant::{Concat, ConcatPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, a: Tensor, b: Tensor) -> pliant::Result<()> {
+        /// let inputs = vec![&a, &b];
+        /// let plan = ConcatPlan::new(gpu, &Concat { axis: 1 }, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         Concat => ConcatPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `weight` | (out_channels, channels / groups, kernel_height, kernel_width) |
+        /// | `bias` | (out_channels), or absent |
+        /// | output | (batch, out_channels, out_height, out_width) |
+        ///
+        /// ```no_run
+        /// use pliant::{Conv2d, Conv2dInputs, Conv2dPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, weight: Tensor, bias: Tensor) -> pliant::Result<()> {
+        /// let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+        /// let inputs = Conv2dInputs { input: &input, weight: &weight, bias: Some(&bias) };
+        /// let plan = Conv2dPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         Conv2d => Conv2dPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `logits` | (batch, classes) |
+        /// | `labels` | (batch) |
+        /// | output, the loss | a scalar; (batch) without a reduction |
+        ///
+        /// ```no_run
+        /// use pliant::{CrossEntropy, CrossEntropyInputs, CrossEntropyPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, logits: Tensor, labels: Tensor) -> pliant::Result<()> {
+        /// let inputs = CrossEntropyInputs { logits: &logits, labels: &labels };
+        /// let plan = CrossEntropyPlan::new(gpu, &CrossEntropy::default(), &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let loss = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         CrossEntropy => CrossEntropyPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `offset` | (batch, 2 or 3 · offset_groups · taps, out_height, out_width), by [`OffsetLayout`](crate::OffsetLayout) |
+        /// | `weight` | (out_channels, channels / groups, kernel_height, kernel_width) |
+        /// | `mask` | (batch, offset_groups · taps, out_height, out_width), or absent |
+        /// | `bias` | (out_channels), or absent |
+        /// | output | (batch, out_channels, out_height, out_width) |
+        ///
+        /// ```no_run
+        /// use pliant::{DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, offset: Tensor, mask: Tensor, weight: Tensor) -> pliant::Result<()> {
+        /// let op = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
+        /// let inputs = DeformConv2dInputs { input: &input, offset: &offset, weight: &weight, mask: Some(&mask), bias: None };
+        /// let plan = DeformConv2dPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         DeformConv2d => DeformConv2dPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, output_dim · group_size², height, width) |
+        /// | `rois` | (rois, 5): image, x1, y1, x2, y2 |
+        /// | `offset` | (rois, 2 · classes, part_size, part_size), or absent |
+        /// | output | (rois, output_dim, pooled_size, pooled_size) |
+        ///
+        /// ```no_run
+        /// use pliant::{DeformPsRoiPool, DeformPsRoiPoolInputs, DeformPsRoiPoolPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, rois: Tensor, offset: Tensor) -> pliant::Result<()> {
+        /// let op = DeformPsRoiPool { output_dim: 8, group_size: 7, pooled_size: 7, ..DeformPsRoiPool::default() };
+        /// let inputs = DeformPsRoiPoolInputs { input: &input, rois: &rois, offset: Some(&offset) };
+        /// let plan = DeformPsRoiPoolPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         DeformPsRoiPool => DeformPsRoiPoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `rois` | (rois, 5): image, x1, y1, x2, y2 |
+        /// | `offset` | (rois, 2, pooled_height, pooled_width), or absent |
+        /// | output | (rois, channels, pooled_height, pooled_width) |
+        ///
+        /// ```no_run
+        /// use pliant::{DeformRoiPool, DeformRoiPoolInputs, DeformRoiPoolPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, rois: Tensor, offset: Tensor) -> pliant::Result<()> {
+        /// let op = DeformRoiPool { pooled: [7, 7], spatial_scale: 0.0625, ..DeformRoiPool::default() };
+        /// let inputs = DeformRoiPoolInputs { input: &input, rois: &rois, offset: Some(&offset) };
+        /// let plan = DeformRoiPoolPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         DeformRoiPool => DeformRoiPoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | output | (batch, channels, 1, 1) |
+        ///
+        /// ```no_run
+        /// use pliant::{GlobalAveragePool, GlobalAveragePoolPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let plan = GlobalAveragePoolPlan::new(gpu, &GlobalAveragePool, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         GlobalAveragePool => GlobalAveragePoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `a` | (batch, rows, depth), or (batch, depth, rows) with `transpose_a` |
+        /// | `b` | (batch, depth, columns), or (batch, columns, depth) with `transpose_b` |
+        /// | output | (batch, rows, columns) |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Matmul, MatmulInputs, MatmulPlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, a: Tensor, b: Tensor) -> pliant::Result<()> {
+        /// let inputs = MatmulInputs { a: &a, b: &b };
+        /// let plan = MatmulPlan::new(gpu, &Matmul::default(), &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         Matmul => MatmulPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `rois` | (rois, 5): image, x1, y1, x2, y2 |
+        /// | output | (rois, channels, pooled_height, pooled_width); fewer channels by [`RoiChannels`](crate::RoiChannels) |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, RoiAlign, RoiAlignInputs, RoiAlignPlan, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, rois: Tensor) -> pliant::Result<()> {
+        /// let op = RoiAlign { pooled: [7, 7], spatial_scale: 0.0625, ..RoiAlign::default() };
+        /// let inputs = RoiAlignInputs { input: &input, rois: &rois };
+        /// let plan = RoiAlignPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         RoiAlign => RoiAlignPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | each output | that of `input`, with its size along the axis |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, Split, SplitPlan, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let op = Split { axis: 1, sizes: vec![18, 9] };
+        /// let plan = SplitPlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let outputs = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         Split => SplitPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | that of `input` |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, Tensor, Unary, UnaryPlan};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let plan = UnaryPlan::new(gpu, &Unary::Relu, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         Unary => UnaryPlan;
     steps:
+        /// A step has no output: it updates the first three arguments in place.
+        ///
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `parameter`, `mean`, `variance` | any, the same for all |
+        /// | `gradient` | that of `parameter` |
+        /// | `rates` | (3): [`Adam::rates`] of the step |
+        ///
+        /// ```no_run
+        /// use pliant::{Adam, AdamInputs, AdamPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, parameter: Tensor, mean: Tensor, variance: Tensor, gradient: Tensor) -> pliant::Result<()> {
+        /// let op = Adam::default();
+        /// let rates = Tensor::upload(gpu, [3], &op.rates(0, 1e-3))?;
+        /// let inputs = AdamInputs { parameter: &parameter, mean: &mean, variance: &variance, gradient: &gradient, rates: &rates };
+        /// let plan = AdamPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// plan.step(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         Adam => AdamPlan,
+        /// A step has no output: it updates the first two arguments in place.
+        ///
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `parameter`, `velocity` | any, the same for both |
+        /// | `gradient` | that of `parameter` |
+        /// | `learning_rate` | (1) |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, Sgd, SgdInputs, SgdPlan, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, parameter: Tensor, velocity: Tensor, gradient: Tensor) -> pliant::Result<()> {
+        /// let op = Sgd { momentum: 0.9, ..Sgd::default() };
+        /// let learning_rate = Tensor::upload(gpu, [1], &[0.1f32])?;
+        /// let inputs =
+        ///     SgdInputs { parameter: &parameter, velocity: &velocity, gradient: &gradient, learning_rate: &learning_rate };
+        /// let plan = SgdPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// plan.step(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
         Sgd => SgdPlan;
 }

@@ -9,7 +9,7 @@ use crate::nn::{
 };
 use crate::reference::{Reference, check_len, conv2d, conv2d_backward};
 
-/// What a layer reads, in `f64`.
+/// The inputs of a layer, in `f64`.
 struct Read(DeformConv2dLayerInputs<Vec<f64>>);
 
 impl Read {
@@ -74,7 +74,7 @@ fn places(geometry: &OffsetField) -> impl Iterator<Item = (usize, bool, Option<u
     })
 }
 
-/// Offsets and masks of what a convolution gives.
+/// Offsets and masks from a convolution's output.
 fn activated(geometry: &OffsetField, mut field: Reference, flow: Option<&[f64]>) -> Reference {
     let (limit, scale) = (f64::from(geometry.limit), f64::from(geometry.mask_scale));
     for (at, is_offset, flow_at) in places(geometry) {
@@ -98,7 +98,7 @@ fn activated(geometry: &OffsetField, mut field: Reference, flow: Option<&[f64]>)
     field
 }
 
-/// The gradient of what the convolution gives, of that of the offsets and masks. An offset that is not finite has none.
+/// The gradient of the convolution's output, from that of the offsets and masks. An offset that is not finite has none.
 fn activated_backward(
     geometry: &OffsetField,
     field: &Reference,
@@ -266,12 +266,12 @@ fn sum(a: Option<Reference>, b: Option<Reference>) -> Option<Reference> {
     }
 }
 
-/// What lies between input and output of a [`DeformRoiPoolLayer`](crate::nn::DeformRoiPoolLayer).
+/// Intermediate values between input and output of a [`DeformRoiPoolLayer`](crate::nn::DeformRoiPoolLayer).
 struct Moved {
     input: Vec<f64>,
     rois: Vec<f64>,
     pooled: Reference,
-    /// What each layer gives, behind its relu.
+    /// The output of each layer, behind its relu.
     offset_fc: Vec<Reference>,
     mask_fc: Vec<Reference>,
     /// (rois, 1, bins)
@@ -291,7 +291,7 @@ fn layers<T: Copy + Into<f64>>(parameters: &DeformRoiPoolParameters<&[T]>) -> [L
     [parameters.offset_fc().map(of).into_iter().collect(), mask_fc.unwrap_or_default()]
 }
 
-/// A convolution of what is itself rounded: its magnitude is convolved too.
+/// A convolution of an input that is itself rounded: its magnitude is convolved too.
 fn rounded(geometry: &Conv2dGeometry, input: &Reference, [weight, bias]: &[Vec<f64>; 2]) -> Result<Reference> {
     let inputs = Conv2dInputs { input: &input.value[..], weight: &weight[..], bias: Some(&bias[..]) };
     let absolute = inputs.map(|slice| slice.iter().map(|element| element.abs()).collect::<Vec<_>>());
@@ -403,7 +403,8 @@ impl Moved {
 /// A [`DeformRoiPoolLayer`](crate::nn::DeformRoiPoolLayer). What rounding the offsets and masks makes of it counts as magnitude.
 ///
 /// # Errors
-/// As [`deform_roi_pool`](crate::reference::deform_roi_pool) and [`conv2d`](crate::reference::conv2d()).
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape;
+/// [`Error::Attribute`](crate::Error::Attribute) where a RoI names an image that there is not.
 pub fn deform_roi_pool_layer<T: Copy + Into<f64>>(
     geometry: &DeformRoiPoolLayerGeometry,
     inputs: &DeformRoiPoolLayerInputs<&[T]>,
@@ -414,7 +415,8 @@ pub fn deform_roi_pool_layer<T: Copy + Into<f64>>(
 /// The gradients of a [`DeformRoiPoolLayer`](crate::nn::DeformRoiPoolLayer): all that there are.
 ///
 /// # Errors
-/// As [`deform_roi_pool_layer`].
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape;
+/// [`Error::Attribute`](crate::Error::Attribute) where a RoI names an image that there is not.
 pub fn deform_roi_pool_layer_backward<T: Copy + Into<f64>>(
     geometry: &DeformRoiPoolLayerGeometry,
     inputs: &DeformRoiPoolLayerInputs<&[T]>,

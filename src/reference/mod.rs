@@ -45,7 +45,7 @@ use crate::geometry::{
 use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
 use crate::shape::Shape;
 
-/// What an op is by definition, element by element.
+/// Output of an op by definition, element by element.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
     /// The value.
@@ -78,7 +78,7 @@ fn check_len<T>(argument: &'static str, slice: &[T], shape: impl Into<Shape>) ->
 
 /// An op with a definition.
 pub trait Defined: Op {
-    /// What the op is.
+    /// Computes the op by its definition.
     ///
     /// # Errors
     /// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where an input names what is not there.
@@ -87,11 +87,11 @@ pub trait Defined: Op {
         inputs: &Of<Self::Inputs, &[T]>,
     ) -> Result<Of<Self::Outputs, Reference>>;
 
-    /// The vector-Jacobian products of `grad_output` with every input that has one, named after the inputs, in their order: none, where the
-    /// op has no backward pass.
+    /// Computes the vector-Jacobian products of `grad_output` with every input that has one, named after the inputs, in their order: none,
+    /// where the op has no backward pass.
     ///
     /// # Errors
-    /// As [`Defined::reference`].
+    /// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where an input names what is not there.
     fn reference_gradients<T: Copy + Into<f64>>(
         geometry: &Self::Geometry,
         inputs: &Of<Self::Inputs, &[T]>,

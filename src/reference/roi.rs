@@ -30,11 +30,11 @@ struct Roi {
 struct Bin {
     row: usize,
     column: usize,
-    /// Of the offset's plane of x, and of that of y; of none where there is no offset.
+    /// The elements of the offset's plane of x, and of that of y; `None` where there is no offset.
     offsets: Option<[usize; 2]>,
     /// The samples that count: their positions, `[y, x]`.
     samples: Vec<[f64; 2]>,
-    /// What the sum over them is divided by.
+    /// The divisor of the sum over the samples.
     divisor: f64,
     magnitude: f64,
 }
@@ -103,7 +103,7 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
         Ok(Self { geometry, input, rois, offset })
     }
 
-    /// None where a corner is out of reach.
+    /// The RoI of an index; `None` where a corner is out of reach.
     fn roi(&self, index: usize) -> Option<Roi> {
         let g = self.geometry;
         let [image, x1, y1, x2, y2] = [0, 1, 2, 3, 4].map(|number| self.rois[5 * index + number].into());
@@ -125,7 +125,7 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
         Some(Roi { image: image.trunc() as usize, start, size, magnitude })
     }
 
-    /// None where the offset is not finite.
+    /// A bin of a RoI; `None` where the offset is not finite.
     fn bin(&self, roi: &Roi, index: usize, class: u32, bin: u32) -> Option<Bin> {
         let g = self.geometry;
         let [row, column] = [bin / g.pooled[1], bin % g.pooled[1]];
@@ -280,7 +280,7 @@ pub fn roi_align<T: Copy + Into<f64>>(geometry: &RoiAlignGeometry, inputs: &RoiA
 /// The gradients of a [`RoiAlign`](crate::RoiAlign).
 ///
 /// # Errors
-/// As [`roi_align`].
+/// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
 pub fn roi_align_backward<T: Copy + Into<f64>>(
     geometry: &RoiAlignGeometry,
     inputs: &RoiAlignInputs<&[T]>,
@@ -304,7 +304,7 @@ pub fn deform_roi_pool<T: Copy + Into<f64>>(
 /// The gradients of a [`DeformRoiPool`](crate::DeformRoiPool).
 ///
 /// # Errors
-/// As [`deform_roi_pool`].
+/// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
 pub fn deform_roi_pool_backward<T: Copy + Into<f64>>(
     geometry: &DeformRoiPoolGeometry,
     inputs: &DeformRoiPoolInputs<&[T]>,
@@ -329,7 +329,7 @@ pub fn deform_ps_roi_pool<T: Copy + Into<f64>>(
 /// The gradients of a [`DeformPsRoiPool`](crate::DeformPsRoiPool).
 ///
 /// # Errors
-/// As [`deform_ps_roi_pool`].
+/// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
 pub fn deform_ps_roi_pool_backward<T: Copy + Into<f64>>(
     geometry: &DeformPsRoiPoolGeometry,
     inputs: &DeformPsRoiPoolInputs<&[T]>,

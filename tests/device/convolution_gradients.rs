@@ -51,7 +51,7 @@ fn at_the_kinks() {
     }
 }
 
-/// What is not finite harms only what uses it; a sample whose offset is not finite has no gradient and gives none.
+/// Elements that are not finite harm only what uses them; a sample whose offset is not finite has no gradient and gives none.
 #[test]
 fn of_what_is_not_finite() {
     let mut rng = Rng::with_seed(81);
@@ -193,7 +193,8 @@ fn of_images_beyond_a_binding() {
     }
 }
 
-/// What both passes need beside inputs, outputs and gradients, for layers of real models: the input once, channels last, and little more.
+/// Bounds the memory that both passes need beside inputs, outputs and gradients, for layers of real models: the input once, channels last,
+/// and little more.
 #[test]
 fn workspace_of_real_layers_is_bounded() {
     let table: [([u32; 4], u32, u32, u32, u32); 8] = [

@@ -1,4 +1,4 @@
-//! What is read back is what was submitted before, whatever became of the downloads before it.
+//! Downloads: elements that are read back are those submitted before, whatever became of the downloads before it.
 
 use std::future::Future;
 use std::pin::pin;
@@ -17,7 +17,7 @@ struct Work<'a> {
     plan: MatmulPlan,
     ones: Tensor,
     output: Tensor,
-    /// What the elements of the output are now.
+    /// The current value of the output's elements.
     value: f32,
 }
 

@@ -16,8 +16,8 @@ fn new(shape: impl Into<Shape>) -> Tensor {
     Tensor::new(gpu(), shape, DType::F32).unwrap()
 }
 
-/// What a pass has to do at least: multiplications, elements that are read, sampled or written, pixels of the output whose gradients are
-/// taken in strips, and bins that each pixel adds up.
+/// Minimum work of a pass: multiplications, elements that are read, sampled or written, pixels of the output whose gradients are taken in
+/// strips, and bins that each pixel adds up.
 #[derive(Default)]
 struct Work {
     products: u64,

@@ -1,4 +1,4 @@
-//! What goes wrong is told, by a sentence, at the call or at the next download; nothing stale comes back; a new device works.
+//! Faults are told, by a sentence, at the call or at the next download; nothing stale comes back; a new device works.
 //!
 //! | fault | test | told as, where |
 //! | --- | --- | --- |

@@ -16,7 +16,7 @@ use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal};
 use crate::{check_backward_on, check_on, nn, strategies, training};
 
-/// What the invocations of a subgroup count together, since they loop together. `begin_count` makes sure that every kernel has the counter.
+/// Counter of the iterations of a subgroup's invocations, which loop together. `begin_count` makes sure that every kernel has the counter.
 const COUNT: &str = "
 @group(0) @binding(0) var<storage, read_write> most_counted: atomic<u32>;
 var<workgroup> counted: array<atomic<u32>, 256>;
@@ -249,7 +249,7 @@ fn taps(kernel: [u32; 2]) -> Problem {
     conv2d(op, [1; 4], [1, 1, kernel[0], kernel[1]])
 }
 
-/// The same, deformable, with the samples of all taps in one cell.
+/// A deformable problem with the samples of all taps in one cell.
 fn samples(kernel: [u32; 2]) -> Problem {
     let taps = kernel[0] * kernel[1];
     let op = DeformConv2d { padding: [0, 0, kernel[0] - 1, kernel[1] - 1], ..DeformConv2d::default() };

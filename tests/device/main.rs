@@ -1,4 +1,4 @@
-//! What runs on a device. One device serves the whole program: a software adapter compiles each kernel at its first use.
+//! Tests on a device. One device serves the whole program: a software adapter compiles each kernel at its first use.
 //!
 //! | file | shows |
 //! | --- | --- |
@@ -113,7 +113,7 @@ fn check_backward_on(
     check_gradients_on(problem, &grad_output, implementation, ways)
 }
 
-/// The same for this gradient of the output.
+/// Compares a device's gradients with the reference's for this gradient of the output.
 fn check_gradients_on(
     problem: &Problem,
     grad_output: &Array,

@@ -8,7 +8,7 @@ use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::normal;
 use crate::{check_backward_on, check_on, gpu};
 
-/// What of a layer is drawn.
+/// The choices of a layer that is drawn.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
     mask: nn::Mask,

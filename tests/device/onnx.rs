@@ -163,7 +163,7 @@ fn inputs_are_refused_with_both_figures() {
     plan.forward(&mut recorder, &tensors(&inputs)).unwrap();
 }
 
-/// What can still be read after a byte was altered is planned or refused.
+/// Models that can still be read after a byte was altered are planned or refused.
 #[test]
 fn altered_models_do_no_harm() {
     let (_, inputs) = model("deform_conv", gpu());

@@ -1,4 +1,4 @@
-//! What holds whatever the numbers are.
+//! Properties that hold whatever the numbers are.
 
 use fastrand::Rng;
 use pliant::*;

@@ -245,7 +245,7 @@ pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
     }
 }
 
-/// The same with one number changed, which mostly makes it illegal.
+/// A problem with one number changed, which mostly makes it illegal.
 fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
     let reshape = |rng: &mut Rng, array: &mut Array| {
         let mut extents: Vec<_> = array.shape.extents().iter().map(|&extent| extent as usize).collect();

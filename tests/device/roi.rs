@@ -186,7 +186,7 @@ fn nothing() {
     }
 }
 
-/// What is not finite harms only what uses it.
+/// Elements that are not finite harm only what uses them.
 #[test]
 fn not_finite() {
     let mut rng = Rng::with_seed(95);
@@ -253,8 +253,8 @@ fn recorded(plan: &DeformRoiPoolPlan, inputs: &DeformRoiPoolInputs<&Tensor>, out
     best.unwrap()
 }
 
-/// What the samples are follows from RoIs that nobody knows while recording: up to a thousand of them cost no more than ten times the dispatches
-/// of two samples either way, whatever the image.
+/// Samples follow from RoIs that nobody knows while recording: up to a thousand of them cost no more than ten times the dispatches of two
+/// samples either way, whatever the image.
 #[test]
 fn samples_as_many_as_pixels_take_few_dispatches() {
     for ([batch, channels, height, width], rois, pooled) in [

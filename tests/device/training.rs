@@ -1,4 +1,4 @@
-//! What a training loop is made of: the steps of optimisers, and a whole network.
+//! Parts of a training loop: the steps of optimisers, and a whole network.
 
 use fastrand::Rng;
 use pliant::geometry::{AdamGeometry, SgdGeometry};

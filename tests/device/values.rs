@@ -1,5 +1,5 @@
-//! What is not finite, in each input of each op and in the gradient of its output: a device gives what IEEE arithmetic gives, as the reference
-//! does. And denormals.
+//! Elements that are not finite, in each input of each op and in the gradient of its output: a device gives what IEEE arithmetic gives, as
+//! the reference does. And denormals.
 
 use fastrand::Rng;
 use half::f16;

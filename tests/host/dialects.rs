@@ -141,7 +141,7 @@ fn defaults_are_upstreams() {
     assert_eq!(mindspore::Conv2d::default().op(&plain), Ok(ours));
 }
 
-/// The same three numbers sample another pixel in each system.
+/// Three numbers of an offset sample another pixel in MindSpore than in every other system.
 #[test]
 fn dx_comes_first_in_mindspore_alone() {
     let input = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];

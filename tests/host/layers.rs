@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("onnx", &["error", "shape", "dtype", "signature", "geometry", "gpu", "ops", "dialect"]),
 ];
 
-fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -1,4 +1,4 @@
-//! What needs no device: the structure, the errors, the reference, and the comparison itself.
+//! Tests that need no device: the structure, the wording of doc comments, the errors, the reference, and the comparison itself.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -15,5 +15,6 @@ mod onnx;
 mod reference;
 mod roi;
 mod training;
+mod words;
 
 use pliant_support::{self as support, network, network_reference, unchecked};

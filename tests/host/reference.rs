@@ -73,7 +73,7 @@ fn deform_conv2d_by_hand() {
     assert_abs_diff_eq!(output.value[8], 2.0 * 0.5 * sample, epsilon = 1e-15);
 }
 
-/// The same numbers in each layout: dy and dx interleaved with the mask apart, interleaved with the mask behind, in planes.
+/// Offsets in each layout by hand: dy and dx interleaved with the mask apart, interleaved with the mask behind, in planes.
 #[test]
 fn offset_layouts_by_hand() {
     // Kernel 1x2: two points; one output pixel. dy = (1, 2), dx = (3, 4), mask = (5, 6).
@@ -242,7 +242,7 @@ fn adam_by_hand() {
     approx::assert_relative_eq!(parameter, first[0] * 0.875 - moved, max_relative = 1e-7);
 }
 
-/// What torch 2.15 makes of the same in `f64`: `SGD`, `AdamW` and `cross_entropy`.
+/// Results of torch 2.15 in `f64` for these inputs: `SGD`, `AdamW` and `cross_entropy`.
 #[test]
 fn training_as_in_torch() {
     let close = |values: &[f64], expected: &[f64]| {

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// Where an output goes
     #[arg(long = "output", value_name = "[NAME=]Y.npy")]
     outputs: Vec<String>,
-    /// What an output should be
+    /// Expected value of an output
     #[arg(long = "expect", value_name = "[NAME=]Y.npy")]
     expected: Vec<String>,
     /// How far an output may be off, in parts of the largest element expected; 16 bits want 1e-2

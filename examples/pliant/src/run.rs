@@ -22,9 +22,9 @@ use problem::{Problem, Run};
 
 /// The longest side of a photo that a GPU does without a long wait.
 const GPU_SIZE: u32 = 2048;
-/// The same for an adapter that runs on the CPU.
+/// The longest side of a photo for an adapter that runs on the CPU.
 const SOFTWARE_SIZE: u32 = 1024;
-/// The same for the reference.
+/// The longest side of a photo for the reference.
 const REFERENCE_SIZE: u32 = 640;
 
 #[derive(clap::Parser)]

@@ -27,7 +27,7 @@ impl Default for Conv2d {
 }
 
 inputs!(
-    /// What a [`Conv2d`] reads: tensors, their shapes, or slices for the reference.
+    /// The inputs of a [`Conv2d`]: tensors, their shapes, or slices for the reference.
     Conv2dInputs {
         /// (batch, channels, height, width)
         input,
@@ -98,7 +98,7 @@ impl Conv2dGeometry {
         [batch, self.out_channels, out_height, out_width].into()
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> Conv2dInputs<Shape> {
         let bias = self.bias.then_some([self.out_channels].into());
         Conv2dInputs { input: self.input_shape(), weight: self.weight_shape(), bias }

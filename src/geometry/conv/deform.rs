@@ -7,7 +7,7 @@ use crate::geometry::{
 };
 use crate::shape::Shape;
 
-/// What a sample counts near and beyond the edge of an image, for a position `p` on an axis of extent `n`.
+/// Border rule: the value of a sample near and beyond the edge of an image, for a position `p` on an axis of extent `n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Border {
@@ -29,10 +29,10 @@ pub enum Border {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum EdgeDerivative {
-    /// The one towards the image. torchvision, MindSpore.
+    /// The derivative towards the image. torchvision, MindSpore.
     #[default]
     OneSided,
-    /// 0. mmcv, Paddle.
+    /// A derivative of 0. mmcv, Paddle.
     Zero,
 }
 
@@ -66,7 +66,7 @@ pub struct Planes {
 }
 
 impl Planes {
-    /// Those of an image from the first to the last of some points.
+    /// The planes of an image from the first to the last of some points.
     pub(crate) fn of(self, points: &Range<u32>) -> Range<u32> {
         let plane = |point: u32| self.first + point * self.step;
         plane(points.start)..plane(points.end - 1) + 1
@@ -126,7 +126,7 @@ pub struct DeformConv2d {
     pub groups: u32,
     /// Groups of input channels that share their offsets; divides the input channels. Independent of `groups`.
     pub offset_groups: u32,
-    /// What samples count near and beyond the edge.
+    /// The border rule: the value of samples near and beyond the edge.
     pub border: Border,
     /// The derivative of samples at the edge, for the backward pass.
     pub edge_derivative: EdgeDerivative,
@@ -151,7 +151,7 @@ impl Default for DeformConv2d {
 }
 
 inputs!(
-    /// What a [`DeformConv2d`] reads: tensors, their shapes, or slices for the reference.
+    /// The inputs of a [`DeformConv2d`]: tensors, their shapes, or slices for the reference.
     DeformConv2dInputs {
         /// (batch, channels, height, width)
         input,
@@ -272,7 +272,7 @@ impl DeformConv2dGeometry {
         self.conv2d.output_shape()
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> DeformConv2dInputs<Shape> {
         let Conv2dInputs { input, weight, bias } = self.conv2d.input_shapes();
         let (offset, mask) = self.deformation.shapes(&self.conv2d.im2col);
@@ -292,7 +292,7 @@ pub struct DeformIm2col {
     pub window: Im2col,
     /// Groups of input channels that share their offsets; divides the input channels.
     pub offset_groups: u32,
-    /// What samples count near and beyond the edge.
+    /// The border rule: the value of samples near and beyond the edge.
     pub border: Border,
     /// The derivative of samples at the edge, for the backward pass.
     pub edge_derivative: EdgeDerivative,
@@ -308,7 +308,7 @@ impl Default for DeformIm2col {
 }
 
 inputs!(
-    /// What a [`DeformIm2col`] reads: tensors, their shapes, or slices for the reference.
+    /// The inputs of a [`DeformIm2col`]: tensors, their shapes, or slices for the reference.
     DeformIm2colInputs {
         /// (batch, channels, height, width)
         input,
@@ -339,7 +339,7 @@ impl DeformIm2colGeometry {
         Ok(Self { im2col, deformation })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> DeformIm2colInputs<Shape> {
         let (offset, mask) = self.deformation.shapes(&self.im2col);
         DeformIm2colInputs { input: self.im2col.input_shape(), offset, mask }

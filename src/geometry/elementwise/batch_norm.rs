@@ -8,7 +8,7 @@ use crate::shape::{MAX_RANK, Shape};
 pub struct BatchNorm;
 
 inputs!(
-    /// What a [`BatchNorm`] reads.
+    /// The inputs of a [`BatchNorm`].
     BatchNormInputs {
         /// (batch, channels, ...)
         input,
@@ -98,13 +98,13 @@ impl BatchNormGeometry {
         Ok(Self { shape, batch, channels, pixels: rest.iter().product() })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> BatchNormInputs<Shape> {
         let channels = [self.channels].into();
         BatchNormInputs { input: self.shape, scale: channels, shift: channels }
     }
 
-    /// The input's.
+    /// The shape of the output: the input's.
     pub fn output_shape(&self) -> Shape {
         self.shape
     }

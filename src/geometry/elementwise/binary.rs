@@ -14,7 +14,7 @@ pub enum Binary {
 }
 
 inputs!(
-    /// What a [`Binary`] reads. Both may be the same tensor.
+    /// The inputs of a [`Binary`]. Both may be one tensor.
     BinaryInputs {
         /// Of any rank.
         a,
@@ -74,7 +74,7 @@ impl BinaryGeometry {
         Ok(Self { op: *op, shapes: *shapes, output })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> BinaryInputs<Shape> {
         self.shapes
     }

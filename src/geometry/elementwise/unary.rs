@@ -45,12 +45,12 @@ impl UnaryGeometry {
         Ok(Self { op: *op, shape: input })
     }
 
-    /// The shapes that it reads.
+    /// The shape of the input.
     pub fn input_shapes(&self) -> Shape {
         self.shape
     }
 
-    /// The input's.
+    /// The shape of the output: the input's.
     pub fn output_shape(&self) -> Shape {
         self.shape
     }

@@ -58,17 +58,17 @@ impl ConcatGeometry {
         })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> Vec<Shape> {
         self.sections.shapes().collect()
     }
 
-    /// What is wrong with no inputs at all.
+    /// The error of a concatenation without inputs.
     pub(crate) fn none() -> Error {
         Error::shape("input", "0 inputs were given; at least 1 is needed")
     }
 
-    /// The first input's, with the sum of the extents along the axis.
+    /// The shape of the output: the first input's, with the sum of the extents along the axis.
     pub fn output_shape(&self) -> Shape {
         self.sections.whole
     }

@@ -8,7 +8,7 @@ use crate::shape::Shape;
 pub struct Split {
     /// The axis, counted from the outermost.
     pub axis: u32,
-    /// The extents of the pieces along it.
+    /// The extents of the outputs along it.
     pub sizes: Vec<u32>,
 }
 
@@ -39,12 +39,12 @@ impl SplitGeometry {
         Ok(Self { sections })
     }
 
-    /// The shapes that it reads.
+    /// The shape of the input.
     pub fn input_shapes(&self) -> Shape {
         self.sections.whole
     }
 
-    /// The input's, each with its size along the axis.
+    /// The shapes of the outputs: the input's, each with its size along the axis.
     pub fn output_shapes(&self) -> Vec<Shape> {
         self.sections.shapes().collect()
     }

@@ -25,14 +25,14 @@ pub struct Adam {
 }
 
 impl Default for Adam {
-    /// That of the paper: 0.9, 0.999 and 1e-8, without decay.
+    /// The attributes of the paper: 0.9, 0.999 and 1e-8, without decay.
     fn default() -> Self {
         Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
     }
 }
 
 inputs!(
-    /// What a step of [`Adam`] takes: the first three it updates in place.
+    /// The inputs of a step of [`Adam`]: the first three are updated in place.
     AdamInputs {
         /// Of any shape.
         parameter,
@@ -48,8 +48,8 @@ inputs!(
 );
 
 impl Adam {
-    /// What the rates of a step, counted from 0, are: the learning rate, 1 / (1 - beta1^(step + 1)) and 1 / (1 - beta2^(step + 1)),
-    /// computed in `f64`.
+    /// The rates of a step, counted from 0: the learning rate, 1 / (1 - beta1^(step + 1)) and 1 / (1 - beta2^(step + 1)), computed in
+    /// `f64`.
     ///
     /// ```
     /// let op = pliant::Adam { beta1: 0.5, beta2: 0.75, ..Default::default() };
@@ -93,7 +93,7 @@ impl AdamGeometry {
         Ok(Self { op: *op, shape })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> AdamInputs<Shape> {
         let shape = self.shape;
         AdamInputs { parameter: shape, mean: shape, variance: shape, gradient: shape, rates: [3].into() }

@@ -4,29 +4,29 @@ use crate::shape::Shape;
 
 /// The cross-entropy of the softmax of each row of logits with its label: log(sum of exp(logits)) - logits\[label\].
 ///
-/// A label is a whole number from 0 to classes - 1, and to 2^24 at most, held in any element type. One that is not makes the loss of its row NaN, and the row's
-/// gradients; so does a logit that is NaN or infinite, but for a negative infinity, which counts 0.
+/// A label is a whole number from 0 to classes - 1, and to 2^24 at most, held in any element type. One that is not makes the loss of its
+/// row NaN, and the row's gradients; so does a logit that is NaN or infinite, but for a negative infinity, which counts 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct CrossEntropy {
-    /// What becomes of the rows' losses.
+    /// The reduction of the rows' losses.
     pub reduction: Reduction,
 }
 
-/// What becomes of the losses of the rows of a batch.
+/// Reduction of the losses of the rows of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Reduction {
-    /// One for each row.
+    /// The loss of each row.
     None,
-    /// Their mean; 0 for a batch of 0.
+    /// The mean of the losses; 0 for a batch of 0.
     #[default]
     Mean,
-    /// Their sum.
+    /// The sum of the losses.
     Sum,
 }
 
 inputs!(
-    /// What a [`CrossEntropy`] reads.
+    /// The inputs of a [`CrossEntropy`].
     CrossEntropyInputs {
         /// (batch, classes)
         logits,
@@ -55,7 +55,7 @@ impl CrossEntropyGeometry {
         Ok(Self { reduction: op.reduction, batch, classes })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> CrossEntropyInputs<Shape> {
         CrossEntropyInputs { logits: [self.batch, self.classes].into(), labels: [self.batch].into() }
     }
@@ -68,7 +68,7 @@ impl CrossEntropyGeometry {
         }
     }
 
-    /// What each row's loss is multiplied by.
+    /// The factor of each row's loss.
     pub(crate) fn scale(&self) -> f32 {
         match self.reduction {
             Reduction::Mean => (1.0 / f64::from(self.batch.max(1))) as f32,

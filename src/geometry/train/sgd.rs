@@ -2,8 +2,8 @@ use crate::error::Result;
 use crate::geometry::{Nothing, any_rank, axis, expect, extents, inputs, op};
 use crate::shape::Shape;
 
-/// Stochastic gradient descent with momentum, by torch's formula: velocity = momentum * velocity + gradient + weight_decay * parameter, then
-/// parameter -= learning_rate * velocity.
+/// Stochastic gradient descent with momentum, by torch's formula: velocity = momentum * velocity + gradient + weight_decay * parameter,
+/// then parameter -= learning_rate * velocity.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Sgd {
     /// How much of its velocity a parameter keeps from step to step.
@@ -13,7 +13,7 @@ pub struct Sgd {
 }
 
 inputs!(
-    /// What a step of an [`Sgd`] takes: the first two it updates in place.
+    /// The inputs of a step of an [`Sgd`]: the first two are updated in place.
     SgdInputs {
         /// Of any shape.
         parameter,
@@ -37,7 +37,8 @@ impl SgdGeometry {
     /// Checks that velocity and gradient have the parameter's shape.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) with the two that disagree, [`Error::Attribute`](crate::Error::Attribute) for an attribute that is negative or not finite.
+    /// [`Error::Shape`](crate::Error::Shape) with the two that disagree, [`Error::Attribute`](crate::Error::Attribute) for an attribute
+    /// that is negative or not finite.
     pub fn new(op: &Sgd, shapes: &SgdInputs<Shape>) -> Result<Self> {
         super::not_negative("momentum", op.momentum)?;
         super::not_negative("weight_decay", op.weight_decay)?;
@@ -51,7 +52,7 @@ impl SgdGeometry {
         Ok(Self { op: *op, shape })
     }
 
-    /// The shapes that it reads.
+    /// The shapes of the inputs.
     pub fn input_shapes(&self) -> SgdInputs<Shape> {
         let shape = self.shape;
         SgdInputs { parameter: shape, velocity: shape, gradient: shape, learning_rate: [1].into() }

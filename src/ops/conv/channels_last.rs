@@ -53,7 +53,7 @@ pub(crate) struct ChannelsLast {
 }
 
 impl ChannelsLast {
-    /// For images that are stored so.
+    /// Describes images of the given element type.
     pub(crate) fn new(
         gpu: &Gpu,
         form: Form,
@@ -108,7 +108,7 @@ impl ChannelsLast {
         })
     }
 
-    /// What the lanes of some quads read of an input. Of several images all pixels are bound.
+    /// The bindings of an input that the four lanes of some quads read. Of several images all pixels are bound.
     fn lanes(
         &self,
         argument: &'static str,

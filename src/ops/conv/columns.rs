@@ -19,7 +19,7 @@ use crate::ops::plan::{bindable, in_pieces, opaque, pieces};
 /// Packed images take about this many bytes at a time: a batch is done in chunks of images.
 const CHUNK_BYTES: u64 = 32 << 20;
 
-/// What columns are sampled from. A deformable window has an offset.
+/// Inputs that columns are sampled from. A deformable window has an offset.
 pub(crate) struct Sampler<'a> {
     pub(crate) input: &'a Tensor,
     pub(crate) offset: Option<&'a Tensor>,
@@ -137,7 +137,7 @@ impl PackedImages {
         (self.pixels.clone(), &self.memory[0])
     }
 
-    /// Whether all is in one band.
+    /// Whether all packed pixels are in one band.
     pub(crate) fn in_one(&self) -> bool {
         self.memory.len() == 1
     }
@@ -349,7 +349,7 @@ impl Columns {
         })
     }
 
-    /// What kernels need to know of the window, for a strip of a chunk of images, and a band of these.
+    /// The window's parameters for kernels, for a strip of a chunk of images, and a band of these.
     pub(crate) fn window(&self, chunk: &Range<u32>, strip: &Strip, band: &Range<u32>) -> Params {
         let pixels = &strip.pixels;
         let Im2colGeometry { channels, height, width, window, out_width, .. } = self.im2col;
@@ -385,7 +385,7 @@ impl Columns {
         band.start.wrapping_sub((strip.images.start - chunk.start) * self.pixels())
     }
 
-    /// What a strip takes of the offset and the mask of a deformable window, for as long as the recorder's scratch.
+    /// Offset and mask of a strip of a deformable window, for as long as the recorder's scratch.
     pub(crate) fn field(&self, recorder: &mut Recorder, sampler: &Sampler, strip: &Strip) -> Result<Option<Field>> {
         let (Some(deformation), Some(offset)) = (self.deformation, sampler.offset) else { return Ok(None) };
         let offset = StripPlanes::read(recorder, offset, strip)?;

@@ -30,8 +30,8 @@ use crate::ops::plan::{at_once, bindable, in_pieces, pieces};
 const BLOCK_PIXELS: u32 = 1024;
 const BLOCK_BYTES: u64 = 16 << 20;
 
-/// The workspace of a backward pass takes about this many bytes beside packed images and kept heads: strips get what weights and chains leave, and blocks
-/// these at least.
+/// Bytes, about, of the workspace of a backward pass beside packed images and kept heads: strips get the bytes that weights and chains leave,
+/// and the blocks of a strip `LEAST_BLOCK_BYTES` at least.
 const BACKWARD_BYTES: u64 = 54 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 
@@ -42,8 +42,8 @@ const STRIP_SAMPLES: u32 = 40 << 10;
 const STRIP_BYTES: u64 = 10 << 20;
 const STRIP_BLOCKS: u64 = 64;
 
-/// The heads of chains take about this many bytes at a time: an input is done in offset groups and bands of rows. Where all of an image are kept,
-/// they and the lists of pixels take so many at most.
+/// Bytes, about, of the heads of chains that are made at a time: an input is done in offset groups and bands of rows. Where all heads of an
+/// image are kept, they and the lists of pixels take `KEPT_HEADS_BYTES` at most.
 const HEADS_BYTES: u64 = 8 << 20;
 const KEPT_HEADS_BYTES: u64 = 320 << 20;
 
@@ -62,7 +62,7 @@ fn block_runs(quads: &[Quad], per_group: usize) -> Vec<BlockRun> {
     runs.filter(|run| !run[3].is_multiple_of(32)).collect()
 }
 
-/// Per offset group: its first element further on, and how many; then the runs: first quad, channels, group, 0.
+/// The runs of samples per offset group: its first element further on, and how many; then the runs: first quad, channels, group, 0.
 fn sample_runs(quads: &[Quad], per_group: usize, offset_groups: u32) -> Vec<[u32; 4]> {
     let runs: Vec<_> = same_quads(quads, per_group, RUN_QUADS as usize).collect();
     let mut table = Vec::new();
@@ -87,8 +87,8 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// For a chunk of so many images, where an output pixel takes so many bytes of columns, of what else is made of it, and of what is widened,
-    /// and what is held beside packed images takes so many.
+    /// Chooses the blocks of a chunk of so many images, where an output pixel takes so many bytes of columns, of what else is made of it,
+    /// and of what is widened, and what is held beside packed images takes so many.
     pub(crate) fn new(gpu: &Gpu, columns: &Columns, [pixel, other, wide]: [u64; 3], held: u64, chunk: u32) -> Self {
         let out_pixels = columns.im2col.out_pixels();
         let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
@@ -134,7 +134,7 @@ impl Blocks {
     }
 }
 
-/// Where those go that are to be computed; a plain window has neither offset nor mask.
+/// Destinations of the gradients that are to be computed; a plain window has neither offset nor mask.
 pub(crate) type Gradients<'a> = DeformConv2dGradients<Destination<'a>>;
 
 /// Whether some of them depend on what the input holds.
@@ -147,7 +147,7 @@ pub(crate) fn grad_input_bytes(im2col: &Im2colGeometry, input: &Tensor) -> u64 {
     wide_bytes([input]) * u64::from(im2col.height) * u64::from(im2col.width)
 }
 
-/// What the backward pass of a window, plain or deformable, needs beside the forward's.
+/// Plan of the backward pass of a window, plain or deformable, beside its columns.
 pub(crate) struct ColumnsBackward {
     block_runs: Vec<BlockRun>,
     /// The most runs of an offset group.
@@ -160,7 +160,7 @@ pub(crate) struct ColumnsBackward {
 struct Scratch {
     samples: Quads,
     cells: Tensor,
-    /// Where the gradient of the input is wanted.
+    /// Chains, where the gradient of the input is wanted.
     chains: Option<Chains>,
     gradients: Quads,
 }
@@ -174,9 +174,9 @@ struct Chains {
     kept: Option<KeptHeads>,
 }
 
-/// All heads of an image are kept, and kept empty between strips.
+/// Heads of all cells of an image, which are kept, and kept empty, between strips.
 struct KeptHeads {
-    /// How many from one piece of offset groups and rows to the next.
+    /// The number of heads from one piece of offset groups and rows to the next.
     piece: u32,
     /// The pixels near the samples of a piece, in lists of so many at most, four for each offset group, which take no more than its heads.
     listed: u32,
@@ -390,7 +390,7 @@ impl<'a> Pass<'a> {
         Ok(keep)
     }
 
-    /// The gradient of the input of a plain window.
+    /// Records the gradient of the input of a plain window.
     fn plain(&self, recorder: &mut Recorder, chunk: &Chunk, strip: &Strip, grad_columns: &Part) -> Result<()> {
         let Some(grad_input) = chunk.grad_input else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
@@ -461,7 +461,7 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// The gradient of the input of a deformable window: the samples of each cell in a chain, and each pixel adds up four of these.
+    /// Records the gradient of the input of a deformable window: the samples of each cell in a chain, and each pixel adds up four of these.
     ///
     /// Where the samples of a strip are few beside the pixels of an image, all but the first chains of an image cost what follows from the samples:
     /// heads are kept empty in between, and pixels without samples are not looked at.
@@ -637,7 +637,7 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// The gradients of each sample's position and mask.
+    /// Records the gradients of each sample's position and mask.
     fn of_samples(
         &self,
         recorder: &mut Recorder,
@@ -732,9 +732,9 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// A part of the input of a strip.
+/// A piece of the input of a strip.
 struct InputPiece {
-    /// Counted over the strip.
+    /// The images, counted over the strip.
     images: Range<u32>,
     runs: Range<u32>,
     pixels: Range<u32>,

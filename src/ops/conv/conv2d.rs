@@ -9,7 +9,7 @@ use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 impl Kernels for Conv2d {
     type Compiled = Convolution;
 
-    /// Its kernels widen and round strip by strip.
+    /// Off: the kernels widen and round strip by strip.
     const WIDENED: bool = false;
 
     fn compile(gpu: &Gpu, geometry: &Conv2dGeometry, inputs: &Conv2dInputs<TensorSpec>) -> Result<Convolution> {

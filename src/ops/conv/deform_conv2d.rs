@@ -9,7 +9,7 @@ use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 impl Kernels for DeformConv2d {
     type Compiled = Convolution;
 
-    /// Its kernels widen and round strip by strip.
+    /// Off: the kernels widen and round strip by strip.
     const WIDENED: bool = false;
 
     fn compile(
@@ -58,8 +58,9 @@ impl Convolves for DeformConv2d {
     }
 }
 
-/// At positions that are whole numbers the derivative is the right-hand one; at exactly -1,
-/// [`EdgeDerivative`](crate::EdgeDerivative) says. A sample whose offset is not finite has none, and gives none.
+/// The vector-Jacobian products of input, offset, mask, weight and bias. At positions that are whole numbers the derivative is the
+/// right-hand one; at exactly -1, [`EdgeDerivative`](crate::EdgeDerivative) says. A sample whose offset is not finite has none, and gives
+/// none.
 impl Differentiable for DeformConv2d {
     type Gradients = DeformConv2dGradients<()>;
 

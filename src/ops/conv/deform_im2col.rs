@@ -9,7 +9,7 @@ use crate::ops::plan::{Argument, Kernels, Plan, rounded};
 impl Kernels for DeformIm2col {
     type Compiled = Columns;
 
-    /// The input is read as it is stored.
+    /// Off: the kernel reads the input as it is stored.
     const WIDENED: bool = false;
 
     fn compile(gpu: &Gpu, geometry: &DeformIm2colGeometry, inputs: &DeformIm2colInputs<TensorSpec>) -> Result<Columns> {

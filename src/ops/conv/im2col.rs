@@ -9,7 +9,7 @@ use crate::ops::plan::{Argument, Kernels, Plan, rounded};
 impl Kernels for Im2col {
     type Compiled = Columns;
 
-    /// The input is read as it is stored.
+    /// Off: the kernel reads the input as it is stored.
     const WIDENED: bool = false;
 
     fn compile(gpu: &Gpu, geometry: &Im2colGeometry, input: &TensorSpec) -> Result<Columns> {

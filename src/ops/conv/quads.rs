@@ -38,7 +38,7 @@ pub(crate) fn table(gpu: &Gpu, form: Form, label: &str, entries: &[[u32; 4]]) ->
 }
 
 impl Quads {
-    /// Workspace of the op that is being recorded.
+    /// Takes matrices from the workspace of the op that is being recorded.
     pub(crate) fn workspace(recorder: &mut Recorder, form: Form, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
         let memory = match form {
             Form::Rows => Memory::Rows(recorder.workspace([batch, rows, quads, 4])?),
@@ -47,7 +47,7 @@ impl Quads {
         Ok(Self { memory, batch, rows, quads })
     }
 
-    /// Memory of their own.
+    /// Makes matrices in memory outside the pool.
     pub(crate) fn new(gpu: &Gpu, form: Form, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
         let memory = match form {
             Form::Rows => Memory::Rows(Tensor::new(gpu, [batch, rows, quads, 4], DType::F32)?),
@@ -56,7 +56,7 @@ impl Quads {
         Ok(Self { memory, batch, rows, quads })
     }
 
-    /// The same memory for matrices of fewer rows.
+    /// A view of the memory as matrices of fewer rows.
     pub(crate) fn with_rows(&self, rows: u32) -> Self {
         debug_assert!(rows <= self.rows, "{rows} of {} rows", self.rows);
         Self { rows, ..self.clone() }
@@ -69,13 +69,13 @@ impl Quads {
         }
     }
 
-    /// All of it, as a binding.
+    /// The whole memory, as a binding.
     pub(crate) fn part(&self, argument: &'static str) -> Result<Part> {
         let rows = u64::from(self.batch) * u64::from(self.rows);
         self.rows_part(argument, 0..rows)
     }
 
-    /// Some rows, counted over the batch; of panels all.
+    /// A binding of some rows, counted over the batch; of panels all.
     pub(crate) fn rows_part(&self, argument: &'static str, rows: std::ops::Range<u64>) -> Result<Part> {
         debug_assert!(rows.end <= u64::from(self.batch) * u64::from(self.rows), "{argument}: {rows:?} of {self:?}");
         let row = 4 * u64::from(self.quads);
@@ -85,17 +85,17 @@ impl Quads {
         }
     }
 
-    /// As an operand of a product whose vectors are the rows.
+    /// The operand of a product whose vectors are the rows.
     pub(crate) fn along(&self, argument: &'static str) -> Operand<'_> {
         self.operand(argument, false)
     }
 
-    /// As an operand whose depth goes down the rows.
+    /// The operand of a product whose depth goes down the rows.
     pub(crate) fn across(&self, argument: &'static str) -> Operand<'_> {
         self.operand(argument, true)
     }
 
-    /// As the output of a product.
+    /// The output of a product.
     pub(crate) fn output(&self) -> Output<'_> {
         let row = 4 * self.quads;
         match self.along("columns") {

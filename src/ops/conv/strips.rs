@@ -14,7 +14,7 @@ use crate::ops::plan::{bindable, pieces};
 #[derive(Debug, Clone)]
 pub(crate) struct Strip {
     pub(crate) images: Range<u32>,
-    /// Counted from the first pixel of the first image.
+    /// The pixels, counted from the first pixel of the first image.
     pub(crate) pixels: Range<u32>,
 }
 
@@ -29,12 +29,12 @@ impl Strip {
         self.pixels.end - self.pixels.start
     }
 
-    /// Its images, and the pixels of each.
+    /// The images of the strip, and the pixels of each.
     pub(crate) fn each_image(&self) -> [Range<u32>; 2] {
         [self.images.clone(), self.image_pixels()]
     }
 
-    /// The pixels of each of its images.
+    /// The pixels of each of the images.
     pub(crate) fn image_pixels(&self) -> Range<u32> {
         let images = self.images.end - self.images.start;
         if images == 1 { self.pixels.clone() } else { 0..self.pixels.end / images }
@@ -116,7 +116,7 @@ impl StripPlanes {
         Self { tensor: tensor.clone(), planes, plane, first_image: strip.images.start, first_pixel: 0 }
     }
 
-    /// In workspace, where that is needed.
+    /// Takes workspace for a strip, where that is needed.
     fn wide(recorder: &mut Recorder, tensor: &Tensor, strip: &Strip, together: u32) -> Result<Option<Self>> {
         let [planes, _] = planes(tensor);
         let pixels = strip.image_pixels();

@@ -15,7 +15,7 @@ use crate::ops::conv::strategy::rule::Strategy;
 #[derive(Debug, Clone)]
 pub struct PackedWeight {
     pub(crate) gpu: Gpu,
-    /// Of the plain weight.
+    /// Shape and element type of the plain weight.
     pub(crate) spec: TensorSpec,
     pub(crate) packing: Packing,
     pub(crate) packed: Packed,
@@ -72,11 +72,11 @@ impl PackedWeight {
     }
 }
 
-/// What decides the order of a packed weight of a given shape.
+/// Order of a packed weight of a given shape, by all that decides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Packing {
     strategy: Strategy,
-    /// The same for all images but the largest.
+    /// The form of the memory, which is one for all images but the largest.
     form: Form,
     groups: u32,
     offset_groups: u32,

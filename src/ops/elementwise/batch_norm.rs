@@ -50,8 +50,8 @@ impl Kernels for BatchNorm {
     }
 }
 
-/// The input's is `grad_output * scale`; the scale's is the sum of `grad_output * input`, and the shift's that of `grad_output`, over batch and
-/// pixels.
+/// The vector-Jacobian products: the input's is `grad_output * scale`; the scale's is the sum of `grad_output * input`, and the shift's
+/// that of `grad_output`, over batch and pixels.
 impl Differentiable for BatchNorm {
     type Gradients = BatchNormGradients<()>;
 

@@ -30,8 +30,8 @@ impl Kernels for Binary {
     }
 }
 
-/// `grad_output`, times the other operand where that is a factor, summed over the axes along which the operand is repeated. Where the output has
-/// no batch, these sums are 0.
+/// The vector-Jacobian product of an operand: `grad_output`, times the other operand where that is a factor, summed over the axes along
+/// which the operand is repeated. Where the output has no batch, these sums are 0.
 impl Differentiable for Binary {
     type Gradients = BinaryGradients<()>;
 

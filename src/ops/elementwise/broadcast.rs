@@ -14,7 +14,7 @@ use crate::shape::MAX_RANK;
 
 /// A function of two tensors of f32 into a dense one, times `scale`.
 pub(crate) struct Elementwise {
-    /// Of `a` alone, where there is none.
+    /// The function; `a` alone, where there is none.
     pub(crate) op: Option<Binary>,
     pub(crate) scale: f32,
     pub(crate) axes: [BroadcastAxis; MAX_RANK],
@@ -23,7 +23,7 @@ pub(crate) struct Elementwise {
 }
 
 impl Elementwise {
-    /// Records it, in as many dispatches as the tensors need to be bound.
+    /// Records the function, in as many dispatches as the tensors need to be bound.
     pub(crate) fn record(&self, recorder: &mut Recorder, [a, b]: [&Tensor; 2], output: &Tensor) -> Result<()> {
         let strides = [0, 1].map(|operand| self.axes.map(|axis| axis.strides[operand]));
         let output_strides = dense(&self.axes);

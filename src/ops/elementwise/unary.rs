@@ -30,8 +30,8 @@ impl Kernels for Unary {
     }
 }
 
-/// The function's derivative at each element of the input, times `grad_output`. A relu's derivative at 0 is 0, a clip's on its bounds 1. Where
-/// the input is NaN, both have the derivative 0; sigmoid and tanh have NaN.
+/// The vector-Jacobian product: the function's derivative at each element of the input, times `grad_output`. A relu's derivative at 0 is 0,
+/// a clip's on its bounds 1. Where the input is NaN, both have the derivative 0; sigmoid and tanh have NaN.
 impl Differentiable for Unary {
     type Gradients = InputGradient;
 

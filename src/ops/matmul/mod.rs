@@ -32,7 +32,7 @@ impl Kernels for Matmul {
     }
 }
 
-/// Each is the product of the other operand with `grad_output`.
+/// The vector-Jacobian product of an operand: the product of the other operand with `grad_output`.
 impl Differentiable for Matmul {
     type Gradients = MatmulGradients<()>;
 

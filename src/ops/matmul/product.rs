@@ -61,7 +61,7 @@ impl<'a> Matrix<'a> {
         Self { vector: self.depth, depth: self.vector, ..self }
     }
 
-    /// Bound, or too large.
+    /// The operand's binding, or the axis along which it is too large.
     fn part(&self, [batch, vectors, depth]: [u32; 3], vector_axis: Axis) -> Result<Result<Part, TooLarge>> {
         let spans = [u64::from(vectors - 1) * self.vector, u64::from(depth - 1) * self.depth];
         let last = u64::from(batch - 1) * self.batch + spans[0] + spans[1];
@@ -87,7 +87,7 @@ impl Operand<'_> {
         }
     }
 
-    /// From element `start` on; of panels whose depth goes along the rows it is a multiple of 4.
+    /// Moves the start of the depth to element `start`; of panels whose depth goes along the rows it is a multiple of 4.
     fn depth(&mut self, start: u32) {
         match self {
             Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.depth,
@@ -96,13 +96,13 @@ impl Operand<'_> {
         }
     }
 
-    /// Without its first so many elements.
+    /// The operand without its first so many elements.
     pub(crate) fn starting_at(mut self, start: u32) -> Self {
         self.depth(start);
         self
     }
 
-    /// With batches so many vectors apart, or so many elements of the depth, which are multiples of 4.
+    /// The operand with batches so many vectors apart, or so many elements of the depth, which are multiples of 4.
     pub(crate) fn batched_by(self, vectors: u32, depth: u32) -> Self {
         match self {
             Self::Matrix(matrix) => {
@@ -138,7 +138,7 @@ pub(crate) struct Elements<'a> {
 }
 
 impl Elements<'_> {
-    /// The same columns counted from their first block on; where all are in one block, from the first column on.
+    /// Counts the columns from their first block on; where all are in one block, from the first column on.
     fn normalised(self, columns: u32) -> Self {
         let (block, column) = (self.column_first / self.block, self.column_first % self.block);
         let first = self.first + u64::from(block) * self.block_stride;
@@ -149,7 +149,7 @@ impl Elements<'_> {
         }
     }
 
-    /// Bound, or too large.
+    /// The output's binding, or the axis along which it is too large.
     fn part(&self, [batch, rows, columns]: [u32; 3]) -> Result<Result<Part, TooLarge>> {
         let last_column = self.column_first + columns - 1;
         let row_span = u64::from(rows - 1) * self.row;
@@ -174,7 +174,7 @@ pub(crate) struct Product<'a> {
     pub(crate) b: Operand<'a>,
     /// The tensor, its first element, and elements from one batch to the next.
     pub(crate) bias: Option<(&'a Tensor, u64, u32)>,
-    /// Whether the output holds a part of the sums already.
+    /// Whether the output holds partial sums already, which the product is added to.
     pub(crate) accumulate: bool,
     pub(crate) output: Output<'a>,
 }
@@ -190,7 +190,7 @@ enum Axis {
 /// The axis along which something is too large for one dispatch, and what it is.
 type TooLarge = (Axis, Error);
 
-/// A limit that was met as something too large.
+/// Turns a limit that was met into something too large along `axis`.
 fn too_large<T>(axis: Axis, result: Result<T>) -> Result<Result<T, TooLarge>> {
     match result {
         Ok(done) => Ok(Ok(done)),
@@ -199,7 +199,7 @@ fn too_large<T>(axis: Axis, result: Result<T>) -> Result<Result<T, TooLarge>> {
     }
 }
 
-/// What came out, unless something is too large.
+/// Unwraps a result, or returns what is too large.
 macro_rules! small {
     ($result:expr) => {
         match $result? {
@@ -450,7 +450,7 @@ fn packed(
     Ok(Ok(Panels { image, first: 0, batch: places, row: 0, quad: 0, quads, across: false }))
 }
 
-/// Compiles what products of matrices need on this device.
+/// Compiles the kernels that products of matrices need on this device.
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().images() {
         return gpu.compile(&MATMUL_TILED);
@@ -459,7 +459,7 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     gpu.compile(&MATMUL_SUBGROUP)
 }
 
-/// Compiles what backward passes need beside it.
+/// Compiles the kernels that products of backward passes need beside those of the forward pass.
 pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().images() {
         return Ok(());

@@ -30,7 +30,7 @@ impl Kernels for Concat {
     }
 }
 
-/// Each is a section of `grad_output`.
+/// The vector-Jacobian products: each is a section of `grad_output`.
 impl Differentiable for Concat {
     type Gradients = InputListGradients;
 

@@ -30,7 +30,7 @@ impl Kernels for Split {
     }
 }
 
-/// The gradients of the outputs, one behind another.
+/// The vector-Jacobian product: the gradients of the outputs, one behind another.
 impl Differentiable for Split {
     type Gradients = InputGradient;
 

@@ -1,19 +1,19 @@
-//! What plans take: specs, arguments and destinations, owned or borrowed.
+//! Arguments of plans: specs, tensors, packed weights and destinations, owned or borrowed.
 
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::conv::weight::PackedWeight;
 use crate::ops::plan::widened;
 
-/// What has a shape and an element type: a tensor, a spec, a packed weight, or a reference to one.
+/// Anything with a shape and an element type: a tensor, a spec, a packed weight, or a reference to one.
 pub trait ToSpec {
-    /// Its shape and element type.
+    /// Returns the shape and the element type.
     fn to_spec(&self) -> TensorSpec;
 }
 
-/// What a plan reads: a tensor, or a weight packed once for many calls, or a reference to one.
+/// Input of a plan: a tensor, or a weight packed once for many calls, or a reference to one.
 pub trait ToArgument: ToSpec {
-    /// It, as an argument.
+    /// Borrows the input as an argument.
     fn to_argument(&self) -> Argument<'_>;
 }
 
@@ -157,7 +157,7 @@ impl<'a> Destination<'a> {
         matches!(self, Self::Add(_))
     }
 
-    /// The same way into another tensor.
+    /// The destination with another tensor, written or added to as this one is.
     pub(crate) fn into_tensor(self, tensor: &Tensor) -> Destination<'_> {
         match self {
             Self::Write(_) => Destination::Write(tensor),
@@ -172,9 +172,9 @@ impl<'a> From<&'a Tensor> for Destination<'a> {
     }
 }
 
-/// What a gradient goes to: a [`Destination`], or a tensor, which is written.
+/// Destination of a gradient: a [`Destination`], or a tensor, which is written.
 pub trait ToDestination {
-    /// It, as a destination.
+    /// Borrows the destination.
     fn to_destination(&self) -> Destination<'_>;
 }
 

@@ -1,4 +1,4 @@
-//! What plans refuse.
+//! Checks of a plan's arguments, before anything is recorded.
 
 use crate::error::{Error, Result};
 use crate::geometry::{Members, Of, no_input};
@@ -115,7 +115,7 @@ impl<O: Kernels> Plan<O> {
         Ok(())
     }
 
-    /// The specs of inputs by the names of their gradients.
+    /// Specs of the inputs by the names of their gradients.
     pub(crate) fn planned_gradients(&self) -> PlannedGradients<'_> {
         PlannedGradients { inputs: &self.inputs, taken: Vec::new() }
     }
@@ -152,7 +152,7 @@ impl<O: Differentiable> Plan<O> {
     }
 }
 
-/// The specs of inputs by the names of their gradients: of a list, one after another.
+/// Iterator over the specs of the inputs by the names of their gradients: of a list, one after another.
 pub(crate) struct PlannedGradients<'a> {
     inputs: &'a [(&'static str, Option<TensorSpec>)],
     taken: Vec<&'static str>,
@@ -226,7 +226,7 @@ impl<'a> Written<'a> {
         Ok(())
     }
 
-    /// Counts one of a list that is absent.
+    /// Counts one gradient of a list that is absent.
     fn skip(&mut self) {
         self.count += 1;
     }

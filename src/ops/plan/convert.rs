@@ -57,7 +57,7 @@ impl Rows {
         Self { first, rows, row: plane_pixels.into(), columns: pixels.end - pixels.start }
     }
 
-    /// As many, one behind another.
+    /// The rows of a copy, one behind another.
     fn dense(self) -> Self {
         Self { first: 0, row: self.columns.into(), ..self }
     }
@@ -73,7 +73,7 @@ pub(crate) fn widen(recorder: &mut Recorder, tensor: &Tensor, rows: Rows, wide: 
     convert_rows(recorder, (tensor, rows), (wide, rows.dense()))
 }
 
-/// Rounds what a workspace has one behind another into rows of a tensor.
+/// Rounds the dense rows of a workspace into rows of a tensor.
 pub(crate) fn round(recorder: &mut Recorder, wide: &Tensor, tensor: &Tensor, rows: Rows) -> Result<()> {
     convert_rows(recorder, (wide, rows.dense()), (tensor, rows))
 }

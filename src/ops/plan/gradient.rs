@@ -10,7 +10,7 @@ use crate::ops::plan::{Destination, Rows, round, widen};
 /// A gradient while it is computed, in f32.
 pub(crate) struct Gradient<'a> {
     destination: Destination<'a>,
-    /// In workspace, where the destination does not hold f32.
+    /// The workspace, where the destination does not hold f32.
     wide: Option<Tensor>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Gradient<'a> {
         Ok(Self { destination, wide: Some(wide) })
     }
 
-    /// Where it is computed.
+    /// The destination in f32, which the gradient is computed in.
     pub(crate) fn destination(&self) -> Destination<'_> {
         self.wide.as_ref().map_or(self.destination, |wide| self.destination.into_tensor(wide))
     }
@@ -38,7 +38,7 @@ impl<'a> Gradient<'a> {
     }
 }
 
-/// What a cell holds, made now where it holds nothing.
+/// The value of a cell, made now where it holds none.
 pub(crate) fn get_or_try_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
     if let Some(made) = cell.get() {
         return Ok(made);

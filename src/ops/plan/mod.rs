@@ -1,4 +1,5 @@
-//! The one skeleton of all ops: a plan checks what it is given, makes outputs, widens and rounds what has 16 bits, and keeps what was compiled.
+//! Plans: the one skeleton of all ops. A plan checks its arguments, makes outputs, widens inputs of 16 bits, rounds outputs, and keeps what
+//! was compiled.
 //!
 //! An op brings its [`Kernels`] and, where it is differentiated, [`Differentiable`]; a short way and its plan's name come from the list in
 //! `ops/mod.rs`.
@@ -31,12 +32,12 @@ use crate::kernels::movement::convert::CONVERT;
 
 /// An op that runs on a device.
 pub trait Kernels: Op {
-    /// What a plan keeps beside the checked problem: tables, choices, plans of other ops.
+    /// State of a plan beside the checked problem: tables, choices, plans of other ops.
     type Compiled: fmt::Debug + WasmNotSendSync + 'static;
 
-    /// Whether its kernels know f32 alone: then the plan widens inputs and gradients of 16 bits before it records, and rounds behind.
+    /// Whether the kernels know f32 alone: then the plan widens inputs and gradients of 16 bits before it records, and rounds behind.
     const WIDENED: bool = true;
-    /// The inputs that it updates in place.
+    /// The inputs that are updated in place.
     const UPDATED: &'static [&'static str] = &[];
 
     /// Compiles what the forward pass needs.
@@ -50,7 +51,7 @@ pub trait Kernels: Op {
         outputs: &Of<Self::Outputs, Tensor>,
     ) -> Result<()>;
 
-    /// A smallest problem that needs all its kernels.
+    /// A smallest problem that needs all kernels of the op.
     fn smallest() -> (Self, Of<Self::Inputs, TensorSpec>);
 }
 
@@ -68,7 +69,7 @@ pub(crate) use opaque;
 
 /// An op with a backward pass.
 pub trait Differentiable: Kernels {
-    /// The structure of its gradients, named after inputs.
+    /// The structure of the gradients, named after inputs.
     type Gradients: Members;
 
     /// Whether the plan widens the gradient of the output, and rounds the gradients behind.
@@ -91,7 +92,7 @@ pub struct Plan<O: Kernels> {
     gpu: u64,
     geometry: O::Geometry,
     inputs: Vec<(&'static str, Option<TensorSpec>)>,
-    /// Of the outputs.
+    /// The element type of the outputs.
     dtype: DType,
     compiled: O::Compiled,
 }
@@ -100,8 +101,8 @@ impl<O: Kernels> Plan<O> {
     /// Checks the problem, chooses kernels, and compiles what the forward pass needs. `inputs` are tensors or their specs.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute), [`Error::DType`](crate::Error::DType) with the
-    /// two figures that disagree; [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::Attribute`](crate::Error::Attribute) with the two figures that disagree;
+    /// [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn new<S: ToSpec>(gpu: &Gpu, op: &O, inputs: &Of<O::Inputs, S>) -> Result<Self> {
         let geometry = op.geometry(&O::Inputs::map(inputs, |input| input.to_spec().shape))?;
         Self::compiled_by(gpu, geometry, inputs, O::compile)
@@ -110,14 +111,15 @@ impl<O: Kernels> Plan<O> {
     /// Binds a problem that has been checked. `inputs` are tensors or their specs, in the shapes of the problem.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) where an input has another shape than the problem; as [`Plan::new`].
+    /// [`Error::Shape`](crate::Error::Shape) where an input has another shape than the problem; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn of<S: ToSpec>(gpu: &Gpu, geometry: O::Geometry, inputs: &Of<O::Inputs, S>) -> Result<Self> {
         let specs = O::Inputs::map(inputs, ToSpec::to_spec);
         check::same_shapes(O::Inputs::named(&O::input_shapes(&geometry)), O::Inputs::named(&specs))?;
         Self::compiled_by(gpu, geometry, inputs, O::compile)
     }
 
-    /// The same with another way to compile.
+    /// Binds a problem that has been checked, compiled by `compile`.
     pub(crate) fn compiled_by<S: ToSpec>(
         gpu: &Gpu,
         geometry: O::Geometry,
@@ -149,10 +151,12 @@ impl<O: Kernels> Plan<O> {
         &self.compiled
     }
 
-    /// Records the op into a new tensor, or one for each of several outputs.
+    /// Records the op into a new tensor, or one for each of several outputs, of [`Plan::output_spec`].
     ///
     /// # Errors
-    /// As [`Plan::forward_into`], and what [`Tensor::new`] gives.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType), [`Error::Attribute`](crate::Error::Attribute) where an
+    /// input is not what the plan was made for; [`Error::Device`](crate::Error::Device) where it lies elsewhere;
+    /// [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn forward<A: ToArgument>(
         &self,
         recorder: &mut Recorder,
@@ -163,14 +167,14 @@ impl<O: Kernels> Plan<O> {
         Ok(outputs)
     }
 
-    /// Records the op into the outputs given, which are overwritten.
+    /// Records the op into the outputs given, of [`Plan::output_spec`], which are overwritten.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where a tensor is not what the plan was made for;
-    /// [`Error::Device`](crate::Error::Device) where one lies elsewhere; [`Error::Aliased`](crate::Error::Aliased) where an output shares its
-    /// buffer with an input, or two outputs overlap; [`Error::Attribute`](crate::Error::Attribute) where a weight was packed for other groups
-    /// or another strategy; [`Error::Limit`](crate::Error::Limit) where the smallest part of the work is beyond
-    /// what the device binds.
+    /// [`Error::Device`](crate::Error::Device) where one lies elsewhere; [`Error::Aliased`](crate::Error::Aliased) where an output shares
+    /// its buffer with an input, or two outputs overlap; [`Error::Attribute`](crate::Error::Attribute) where a weight was packed for other
+    /// groups or another strategy; [`Error::Limit`](crate::Error::Limit) where the smallest piece of the work is beyond what the device
+    /// binds.
     pub fn forward_into<A: ToArgument, T: Borrow<Tensor>>(
         &self,
         recorder: &mut Recorder,
@@ -205,13 +209,15 @@ impl<O: Kernels> Plan<O> {
 }
 
 impl<O: Differentiable> Plan<O> {
-    /// Records the vector-Jacobian products of `grad_output` with every input that there is and that has one, into new tensors: the gradients
-    /// of a loss whose gradient by the output is `grad_output`.
+    /// Records the vector-Jacobian products of `grad_output` with every input that there is and that has one, into new tensors in the
+    /// shapes of the inputs: the gradients of a loss whose gradient by the output is `grad_output`.
     ///
     /// The first call compiles what the backward pass needs. [`guide::gradients`](crate::guide::gradients) tells of all ways.
     ///
     /// # Errors
-    /// As [`Plan::backward_into`], and what [`Tensor::new`] gives.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType), [`Error::Attribute`](crate::Error::Attribute) where a
+    /// tensor is not what the plan was made for; [`Error::Device`](crate::Error::Device) where it lies elsewhere;
+    /// [`Error::Limit`](crate::Error::Limit), [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn backward<A: ToArgument, T: Borrow<Tensor>>(
         &self,
         recorder: &mut Recorder,
@@ -230,7 +236,7 @@ impl<O: Differentiable> Plan<O> {
         O::Gradients::try_map(&specs, |spec| Tensor::new(recorder.gpu(), spec.shape, spec.dtype))
     }
 
-    /// The same for the gradients that are wanted, which name no input that is absent.
+    /// Records the vector-Jacobian products that are wanted, into new tensors; `wanted` names no input that is absent.
     ///
     /// ```no_run
     /// use pliant::{DeformConv2dGradients, DeformConv2dInputs, DeformConv2dPlan, Recorder, Tensor};
@@ -245,7 +251,10 @@ impl<O: Differentiable> Plan<O> {
     /// ```
     ///
     /// # Errors
-    /// As [`Plan::backward_into`], and what [`Tensor::new`] gives.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType), [`Error::Attribute`](crate::Error::Attribute) where a
+    /// tensor is not what the plan was made for, and `Shape` for the gradient of an input that is absent;
+    /// [`Error::Device`](crate::Error::Device) where a tensor lies elsewhere; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn backward_of<A: ToArgument, T: Borrow<Tensor>>(
         &self,
         recorder: &mut Recorder,
@@ -268,13 +277,17 @@ impl<O: Differentiable> Plan<O> {
         Ok(gradients)
     }
 
-    /// Records the vector-Jacobian products that have a destination, which is written or added to. Nothing is kept from the forward pass.
+    /// Records the vector-Jacobian products that have a destination, in the shape of their input, which is written or added to. Nothing is
+    /// kept from the forward pass.
     ///
     /// The same inputs give the same bits on a device, whatever runs beside.
     ///
     /// # Errors
-    /// As [`Plan::forward_into`], with gradients for outputs; [`Error::Shape`](crate::Error::Shape) for the gradient of an input that is
-    /// absent; [`Error::Aliased`](crate::Error::Aliased) where two gradients overlap.
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType), [`Error::Attribute`](crate::Error::Attribute) where a
+    /// tensor is not what the plan was made for, and `Shape` for the gradient of an input that is absent;
+    /// [`Error::Device`](crate::Error::Device) where a tensor lies elsewhere; [`Error::Aliased`](crate::Error::Aliased) where a gradient
+    /// shares its buffer with a tensor that is read, or two gradients overlap; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn backward_into<A: ToArgument, T: Borrow<Tensor>, D: ToDestination>(
         &self,
         recorder: &mut Recorder,

@@ -17,12 +17,13 @@ pub(crate) fn pieces(whole: Range<u32>, length: u32) -> impl Iterator<Item = Ran
     whole.step_by(length.max(1) as usize).map(move |start| start..end.min(start.saturating_add(length.max(1))))
 }
 
-/// How many of `all`, but one at least, a kernel does at a time, which says how many iterations its loops take with so many.
+/// The largest count up to `all`, but at least 1, with which the loops of a kernel stay within the device's iterations. `iterations` states
+/// those of a count.
 pub(crate) fn at_once(gpu: &Gpu, all: u32, iterations: impl Fn(u32) -> Iterations) -> u32 {
     fitting(gpu.capabilities().iterations_per_invocation(), all, iterations)
 }
 
-/// The same for `most` iterations.
+/// The largest count up to `all`, but at least 1, with which the loops of a kernel take at most `most` iterations.
 pub(crate) fn fitting(most: u64, all: u32, iterations: impl Fn(u32) -> Iterations) -> u32 {
     let (mut fits, mut beyond) = (1, all.saturating_add(1));
     while beyond - fits > 1 {

@@ -8,14 +8,14 @@ use crate::geometry::{Members, Of, Wanted};
 use crate::gpu::{Gpu, Recorder, Tensor};
 use crate::ops::plan::{Argument, Differentiable, Kernels, Plan, ToArgument, ToSpec};
 
-/// The op, in new tensors, submitted.
+/// Computes the op in new tensors, and submits it.
 pub(crate) fn forward<O: Kernels, A: ToArgument>(op: &O, inputs: &Of<O::Inputs, A>) -> Result<Of<O::Outputs, Tensor>> {
     let inputs = O::Inputs::map(inputs, ToArgument::to_argument);
     let (gpu, plan) = cached(op, &inputs)?;
     run(gpu, |recorder| plan.forward::<Argument>(recorder, &inputs))
 }
 
-/// The gradients of all inputs that have one, in new tensors, submitted.
+/// Computes the gradients of all inputs that have one in new tensors, and submits it.
 pub(crate) fn backward<O: Differentiable, A: ToArgument, T: Borrow<Tensor>>(
     op: &O,
     inputs: &Of<O::Inputs, A>,
@@ -26,7 +26,7 @@ pub(crate) fn backward<O: Differentiable, A: ToArgument, T: Borrow<Tensor>>(
     run(gpu, |recorder| plan.backward::<Argument, T>(recorder, &inputs, grad_output))
 }
 
-/// The gradients that are wanted, in new tensors, submitted.
+/// Computes the gradients that are wanted in new tensors, and submits it.
 pub(crate) fn backward_of<O: Differentiable, A: ToArgument, T: Borrow<Tensor>>(
     op: &O,
     inputs: &Of<O::Inputs, A>,

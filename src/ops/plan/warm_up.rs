@@ -34,10 +34,11 @@ impl Gpu {
         self.run_all(FORWARD, |_| Ok(())).await
     }
 
-    /// Compiles and runs what backward passes and an optimiser's steps need beside it.
+    /// Compiles and runs the kernels of backward passes and of an optimiser's steps, beside those of [`Gpu::warm_up`].
     ///
     /// # Errors
-    /// As [`Gpu::warm_up`].
+    /// [`Error::Validation`](crate::Error::Validation), [`Error::OutOfMemory`](crate::Error::OutOfMemory) or
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device does not take a kernel.
     pub async fn warm_up_backward(&self) -> Result<()> {
         let beside = |recorder: &mut Recorder| {
             // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.

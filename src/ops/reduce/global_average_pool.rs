@@ -26,7 +26,7 @@ impl Kernels for GlobalAveragePool {
     }
 }
 
-/// For each pixel of a plane the plane's `grad_output`, over the number of pixels.
+/// The vector-Jacobian product: for each pixel of a plane the plane's `grad_output`, over the number of pixels.
 impl Differentiable for GlobalAveragePool {
     type Gradients = InputGradient;
 

@@ -38,7 +38,7 @@ impl Sums {
         Self { pixels: segments, ..self }.record(recorder, &partial, output)
     }
 
-    /// The least length of a segment, though it be bound in parts.
+    /// The least length of a segment, though it be bound in pieces.
     const LEAST: u32 = 64;
 
     fn width(self) -> u32 {

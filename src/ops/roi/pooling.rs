@@ -22,7 +22,7 @@ const BIN_WORDS: u32 = 12;
 const BINS_BYTES: u64 = 4 << 20;
 const TOUCHES_BYTES: u64 = 8 << 20;
 
-/// What output channels contribute to the gradient of the offset takes about this many bytes at a time.
+/// Bytes, about, of the terms of the gradient of the offset that are made at a time, one for each output channel of a bin.
 const TERMS_BYTES: u64 = 16 << 20;
 
 /// Samples along an axis that a bin is reckoned to have where they follow from the RoIs, which are not known when work is cut: an object in the
@@ -40,14 +40,14 @@ const ALONE: u64 = 60_000;
 const BLOCK: u32 = 4;
 const LARGE_BLOCK: u32 = 16;
 
-/// What a pooling reads, in f32.
+/// Inputs of a pooling, in f32.
 pub(crate) struct Sources {
     pub(crate) input: Tensor,
     pub(crate) rois: Tensor,
     pub(crate) offset: Option<Tensor>,
 }
 
-/// Those gradients that are to be computed.
+/// Destinations of the gradients that are to be computed.
 pub(crate) struct Gradients<'a> {
     pub(crate) input: Option<Destination<'a>>,
     pub(crate) offset: Option<Destination<'a>>,
@@ -119,7 +119,7 @@ pub(crate) fn backward(
     Ok(())
 }
 
-/// Every pixel adds up what the bins contribute that touch its tile.
+/// Records the gradient of the input: every pixel adds up what the bins contribute that touch its tile.
 fn input_gradient(
     g: &RoiPooling,
     recorder: &mut Recorder,
@@ -248,7 +248,7 @@ fn input_gradient(
     Ok(())
 }
 
-/// What each output channel of a bin contributes, and then the sums over those that an offset moves.
+/// Records the gradient of the offset: the term of each output channel of a bin, and then the sums over those that an offset moves.
 fn offset_gradient(
     g: &RoiPooling,
     recorder: &mut Recorder,

@@ -19,7 +19,7 @@ use crate::ops::plan::{
     Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces, opaque, pieces,
 };
 
-/// What the backward pass needs, made by the first.
+/// State of a plan: the backward pass, made by the first call.
 pub struct Sampling {
     data: DType,
     backward: OnceLock<Backward>,
@@ -27,7 +27,7 @@ pub struct Sampling {
 
 opaque!(Sampling);
 
-/// Samples at positions are those of a window of one tap, which starts at pixel (0, 0) wherever it stands.
+/// Backward pass of samples at positions: that of a window of one tap, which starts at pixel (0, 0) wherever it stands.
 struct Backward {
     columns: Columns,
     backward: ColumnsBackward,
@@ -106,7 +106,7 @@ impl Kernels for BilinearSample {
         let BilinearSampleGeometry { border: rule, batch, channels, height, width, out_height, out_width, .. } =
             *plan.geometry();
         let (pixels, out_pixels) = (height * width, out_height * out_width);
-        // Images first: the kernel takes a part of the channels of one image only.
+        // Images first: the kernel takes some of the channels of one image only.
         in_pieces([0..batch, 0..channels, 0..out_pixels], &mut |piece: &[Range<u32>; 3]| {
             let [images, some_channels, some_pixels] = piece;
             let part = |argument, tensor: &Tensor, planes: u32, plane: &Range<u32>, size: u32, within: Range<u32>| {
@@ -141,11 +141,12 @@ impl Kernels for BilinearSample {
     }
 }
 
-/// Derivatives at the kinks are those of a [`DeformConv2d`](crate::DeformConv2d)'s samples.
+/// The vector-Jacobian products of input and positions. Derivatives at the kinks are those of a [`DeformConv2d`](crate::DeformConv2d)'s
+/// samples.
 impl Differentiable for BilinearSample {
     type Gradients = BilinearSampleGradients<()>;
 
-    /// They are widened and rounded strip by strip.
+    /// Off: gradients are widened and rounded strip by strip.
     const GRADIENTS_WIDENED: bool = false;
 
     fn record_backward(

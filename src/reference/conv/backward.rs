@@ -1,4 +1,4 @@
-//! Gradients by the formula: of the sum of `output * grad_output`, element by element.
+//! Vector-Jacobian products of convolutions by the formula, element by element.
 
 use crate::error::Result;
 use crate::geometry::{
@@ -48,7 +48,7 @@ struct Neighbour {
     derivatives: [f64; 2],
 }
 
-/// The neighbours, inside the image, of the position `base + delta`. None outside, or where the position is not finite.
+/// The neighbours, inside the image, of the position `base + delta`: none outside, or where the position is not finite.
 fn neighbours(
     border: Border,
     edge_derivative: EdgeDerivative,

@@ -20,7 +20,7 @@ pub(crate) fn pixel(g: &Im2colGeometry, [y, x]: [i64; 2]) -> Option<usize> {
     inside.then_some((y * i64::from(g.width) + x) as usize)
 }
 
-/// What a plane holds at a position: 0 in the padding, which is a value like any other.
+/// The value of a plane at a position: 0 in the padding, which is a value like any other.
 pub(crate) fn sample<T: Copy + Into<f64>>(g: &Im2colGeometry, plane: &[T], position: [i64; 2]) -> f64 {
     pixel(g, position).map_or(0.0, |pixel| plane[pixel].into())
 }

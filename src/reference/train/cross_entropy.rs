@@ -9,11 +9,11 @@ const LARGEST: f64 = (1 << 24) as f64;
 /// A row of logits as its loss and its gradient need it.
 struct Row {
     largest: f64,
-    /// Of exp(logit - largest).
+    /// The sum of exp(logit - largest).
     sum: f64,
     /// By how much rounding the exponents changes the sum, relative to it.
     change: f64,
-    /// None where the label names no class.
+    /// The label; `None` where it names no class.
     label: Option<usize>,
 }
 

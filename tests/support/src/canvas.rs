@@ -1,8 +1,8 @@
-//! What pictures are drawn with: lines, dots, text and captions.
+//! Drawing of pictures: lines, dots, text and captions.
 
 use image::{Rgb, RgbImage, imageops};
 
-/// What dark pictures are drawn on, and their text.
+/// Background of dark pictures, and the colour of their text.
 pub const DARK: Rgb<u8> = Rgb([24, 24, 27]);
 pub const LIGHT: Rgb<u8> = Rgb([200, 200, 206]);
 

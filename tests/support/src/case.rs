@@ -31,7 +31,7 @@ enum Task {
     Compute(PathBuf),
     /// An entry of a `rejects.json`: shapes that must be refused.
     Refuse(Box<Reject>),
-    /// What could not even be read.
+    /// A case that could not even be read.
     Broken(String),
 }
 
@@ -43,7 +43,7 @@ struct Reject {
     rejected_by: Vec<String>,
 }
 
-/// What became of a case.
+/// Verdict on a case.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     Passed,
@@ -231,7 +231,7 @@ fn exactly<const N: usize>(key: &str, numbers: Vec<u32>) -> Result<[u32; N], Fai
         .map_err(|numbers: Vec<u32>| format!("{key} has {} numbers; {N} are needed", numbers.len()).into())
 }
 
-/// What the name of a gradient ends with that is the derivative, where its system computes something else.
+/// Suffix of the name of a gradient that is the derivative, where its system computes something else.
 const EXACT: &str = "_exact";
 
 /// A case's tensors and attributes.
@@ -341,7 +341,7 @@ impl<'a> File<'a> {
         Ok(None)
     }
 
-    /// What is stated of the convolution.
+    /// The attributes that are stated of the convolution.
     fn stated(&self) -> Result<Attributes, Failure> {
         let attribute = |key: &str| self.attributes.get(key).map(String::as_str);
         Ok(Attributes {
@@ -560,7 +560,7 @@ pub fn folders() -> Vec<PathBuf> {
     std::iter::once(own).chain(more).collect()
 }
 
-/// What became of many cases.
+/// Verdicts on many cases.
 #[derive(Default)]
 pub struct Summary {
     pub passed: usize,

@@ -4,7 +4,7 @@ use half::{bf16, f16};
 use pliant::DType;
 use pliant::reference::Reference;
 
-/// What is expected of each element, and how far it may be off.
+/// Expected value of each element, and its tolerance.
 pub struct Expected {
     pub value: Vec<f64>,
     pub tolerance: Vec<f64>,
@@ -17,7 +17,7 @@ impl Expected {
         Self::of_rounded_operands(reference, 0)
     }
 
-    /// The same where so many operands of every term are rounded to f16 before.
+    /// The reference with the tolerance of sums whose terms have so many operands rounded to f16 before.
     pub fn of_rounded_operands(reference: Reference, operands: u32) -> Self {
         let ulps = 16.0 + 2.0 * (reference.terms as f64).sqrt();
         let relative = ulps * 2f64.powi(-24) + f64::from(operands) * 2f64.powi(-11);
@@ -25,7 +25,7 @@ impl Expected {
         Self { value: reference.value, tolerance }
     }
 
-    /// The same for values that were then stored so: one unit in the last place more, and infinite beyond the range.
+    /// The expectation for values that were then stored as `dtype`: one unit in the last place more, and infinite beyond the range.
     pub fn stored(mut self, dtype: DType) -> Self {
         let (digits, least, largest) = match dtype {
             DType::F32 => return self,

@@ -69,7 +69,7 @@ impl StrategyChoice {
         self.every_strategy
     }
 
-    /// What to force, one after another; `None` leaves it to the plan.
+    /// The strategies to force, one after another; `None` leaves it to the plan.
     pub fn choices(&self) -> Vec<Option<Strategy>> {
         if self.every_strategy { Strategy::ALL.iter().copied().map(Some).collect() } else { vec![self.strategy] }
     }
@@ -82,7 +82,7 @@ fn strategy() -> impl TypedValueParser<Value = Strategy> {
         .try_map(move |name| find(name).ok_or("there is no such strategy"))
 }
 
-/// What the help says that an element type can be.
+/// The element types as the help lists them.
 pub const DTYPES: &str = "f32|f16|bf16";
 
 /// Starts the program again with an `XDG_RUNTIME_DIR` where there is none. Mesa complains of that on standard error, once for each

@@ -6,7 +6,7 @@ use pliant::{
     DeformRoiPoolInputs, Error, RoiAlign, RoiAlignInputs, RoiChannels, Shape,
 };
 
-/// What a case says of its convolution.
+/// Attributes of a case's convolution.
 pub struct Attributes {
     pub strides: [u32; 2],
     /// Top, left, bottom, right; resolved where `auto_pad` is not explicit.
@@ -18,7 +18,7 @@ pub struct Attributes {
     pub bilinear_interpolation_pad: bool,
 }
 
-/// What a front door made of a case.
+/// Outcome of a case at a front door.
 pub enum Through<T> {
     Op(T),
     Refused(Error),
@@ -204,7 +204,7 @@ pub fn roi_align(
     }
 }
 
-/// The same with moved bins.
+/// A `DeformRoiPool` through a system's front door.
 pub fn deform_roi_pool(
     system: &str,
     stated: &DeformRoiPool,
@@ -220,7 +220,7 @@ pub fn deform_roi_pool(
     }
 }
 
-/// The same with a channel for each bin; `part_size` as the case states it.
+/// A `DeformPsRoiPool` through a system's front door; `part_size` as the case states it.
 pub fn deform_ps_roi_pool(
     system: &str,
     stated: &DeformPsRoiPool,

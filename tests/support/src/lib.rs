@@ -1,4 +1,4 @@
-//! What the tests, the examples and the program share.
+//! Code that the tests, the examples and the program share.
 //!
 //! | module | holds |
 //! | --- | --- |

@@ -47,7 +47,7 @@ impl Layer {
     }
 }
 
-/// What a network learns, as it begins.
+/// A parameter of a network, as it begins.
 #[derive(Debug, Clone)]
 pub struct Parameter {
     pub name: String,
@@ -108,7 +108,7 @@ impl Pair {
         Ok(Self { value: Tensor::new(gpu, shape, DType::F32)?, gradient: Tensor::new(gpu, shape, DType::F32)? })
     }
 
-    /// The same elements in another shape.
+    /// A view of the elements in another shape.
     fn reshaped(&self, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
         let view = |tensor: &Tensor| {
@@ -156,7 +156,7 @@ enum Convolution {
     },
     Deformable {
         plan: Box<DeformConv2dLayerPlan>,
-        /// What the forward pass leaves to the backward pass.
+        /// The offsets and masks, which the forward pass leaves to the backward pass.
         field: DeformConv2dField<Tensor>,
         /// The weight, and weight and bias of what gives offsets and masks.
         parameters: [Trained; 3],
@@ -269,7 +269,7 @@ pub struct Network {
     head: Convolution,
     /// (batch, classes, 1, 1)
     logits: Pair,
-    /// The same as (batch, classes).
+    /// The logits as (batch, classes).
     rows: Pair,
     cross_entropy: CrossEntropyPlan,
     /// The gradient of the loss by itself.

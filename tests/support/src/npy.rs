@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use half::f16;
 use pliant::{DType, Gpu, Shape, Tensor, signature};
 
-/// What each file begins with.
+/// First bytes of each file.
 const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// An array as it lies in a file.
@@ -77,7 +77,7 @@ impl Array {
     }
 }
 
-/// What a file says before its elements.
+/// Header of a file, before its elements.
 struct Header {
     /// The type of an element as Python writes it, in quotes where it has no fields.
     descr: String,
@@ -110,7 +110,7 @@ impl Header {
     }
 }
 
-/// What stands behind `'key':` in a dictionary as Python writes it.
+/// The text behind `'key':` in a dictionary as Python writes it.
 fn value<'a>(dictionary: &'a str, key: &str) -> Option<&'a str> {
     let (_, rest) = dictionary.split_once(&format!("'{key}':"))?;
     let mut open = 0;

@@ -127,7 +127,7 @@ pub fn uneven() -> DeformConv2d {
     }
 }
 
-/// What tests need of an op beside what all ops have.
+/// Functions that tests need of an op beside those of all ops.
 trait Tested: Kernels + Defined {
     fn bound(gpu: &Gpu, op: &Self, inputs: &Of<Self::Inputs, TensorSpec>, _: Option<Strategy>) -> Result<Plan<Self>> {
         Plan::new::<TensorSpec>(gpu, op, inputs)
@@ -243,7 +243,7 @@ macro_rules! problems {
             $($plain($plain_op, Of<<$plain_op as Op>::Inputs, Array>),)+
         }
 
-        /// What is to be done with a problem of any op.
+        /// Evaluates an expression for a problem of any op.
         macro_rules! each {
             ($problem:expr, |$of:ident, $inputs:ident| $body:expr) => {
                 match $problem {
@@ -307,7 +307,7 @@ const GUARD: u64 = 64;
 const POISON: u32 = 0x7fc0_dead;
 
 impl Problem {
-    /// What it is by definition, or why it is none.
+    /// The output by definition, or why there is none.
     pub fn reference(&self) -> Result<Reference> {
         each!(self, |op, inputs| reference_of(op, inputs))
     }
@@ -362,7 +362,7 @@ impl Problem {
         }
     }
 
-    /// What a device makes of the gradients, in the order of those of the reference, in as many ways as there are. Empty where it has no
+    /// The gradients that a device computes, in the order of those of the reference, in as many ways as there are. Empty where it has no
     /// backward pass.
     pub async fn backward_on(
         &self,
@@ -468,8 +468,8 @@ fn strategy_of<O: Tested>(
     Ok(O::strategy(&O::bound(gpu, op, &specs(op, inputs, storage)?, strategy)?))
 }
 
-/// What a device makes of it, in the second of two runs: before it, whatever the first left in the workspace is poisoned, and so are
-/// the outputs with the words around them. The first, in another way, must give the same.
+/// The output that a device computes, in the second of two runs: before it, whatever the first left in the workspace is poisoned, and so
+/// are the outputs with the words around them. The first, in another way, must give the same.
 async fn run_on<O: Tested>(
     op: &O,
     inputs: &Of<O::Inputs, Array>,
@@ -517,11 +517,11 @@ pub struct Differentiated {
     pub name: &'static str,
     pub dtype: DType,
     pub value: Vec<f32>,
-    /// The same added to [`before`]; empty where there is one way.
+    /// The gradient added to [`before`]; empty where there is one way.
     pub added: Vec<f32>,
 }
 
-/// What a gradient is added to, by element: numbers that every element type holds.
+/// The value that a gradient is added to, by element: numbers that every element type holds.
 pub fn before(element: usize) -> f32 {
     (element % 13) as f32 - 4.0
 }

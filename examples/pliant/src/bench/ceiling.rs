@@ -1,4 +1,4 @@
-//! What the device reaches in a plain matrix product and in a plain copy: what the times of a convolution are held against.
+//! Upper bounds of the device: its rates in a plain matrix product and in a plain copy, which the times of a convolution are compared with.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What a device makes of a job, held against the reference: a time says nothing where the result is wrong.
+//! Comparison of a device's results with the reference: a time says nothing where the result is wrong.
 
 use fastrand::Rng;
 use pliant::geometry::DeformConv2dGeometry;
@@ -18,7 +18,7 @@ const PIXELS: usize = 8;
 /// The input channels that are drawn: of them, the gradients of input and weight.
 const CHANNELS: usize = 2;
 
-/// What is expected of the output and of each gradient.
+/// Expected values of the output and of each gradient.
 pub(crate) struct Check {
     expectations: Vec<Expectation>,
 }

@@ -1,4 +1,4 @@
-//! What is timed: suites of layers, one by hand, and what their inputs are drawn from.
+//! Layers to be timed: suites, a layer given by hand, and the distributions that inputs are drawn from.
 
 use clap::ValueEnum;
 use fastrand::Rng;
@@ -24,7 +24,7 @@ pub(crate) enum Offsets {
     Zero,
     /// Normally distributed around them, with a sigma of one pixel
     Sigma1,
-    /// The same with a sigma of two pixels
+    /// Normally distributed around them, with a sigma of two pixels
     Sigma2,
     /// With a sigma of eight pixels where they are drawn, every sixteen pixels, and interpolated between
     #[value(name = "sigma8-smooth")]
@@ -211,7 +211,7 @@ impl Job<'_> {
         DeformConv2dInputs { input, offset: TensorSpec { dtype: DType::F32, ..offset }, mask, weight, bias }
     }
 
-    /// What a pass must move at least: each input is read once and each output written once.
+    /// Minimum memory traffic of a pass in bytes: each input is read once and each output written once.
     pub(crate) fn bytes(&self, backward: bool) -> u64 {
         let DeformConv2dInputs { input, offset, mask, weight, bias } = &self.inputs;
         let data = [Some(input), mask.as_ref(), Some(weight), bias.as_ref()];

@@ -30,7 +30,7 @@ impl Progress {
 
     /// Says that so many more units are done.
     pub(crate) fn advance(&self, units: u64) {
-        /// What takes less time than this needs no line.
+        /// Work shorter than this gets no line.
         const LONG: Duration = Duration::from_secs(10);
         self.bar.inc(units);
         let done = self.bar.position();

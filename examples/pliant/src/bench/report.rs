@@ -18,7 +18,7 @@ pub(crate) struct Row {
     pub(crate) pass: Pass,
     /// Floating-point operations of all contractions.
     pub(crate) flops: u64,
-    /// What must be moved at least.
+    /// Minimum memory traffic in bytes.
     pub(crate) bytes: u64,
     /// The input's size, channels last.
     pub(crate) packed_bytes: u64,
@@ -43,7 +43,7 @@ impl Row {
         self.flops as f64 / self.bytes as f64
     }
 
-    /// What it shares with passes of other shapes and offsets.
+    /// Name of the series: strategy and element type, which it shares with passes of other shapes and offsets.
     pub(crate) fn series(&self) -> String {
         format!("{} {}", self.strategy, self.dtype)
     }

@@ -18,9 +18,9 @@ pub(crate) struct Times {
     /// From recording to the end of the work, by the clock.
     pub(crate) min: Duration,
     pub(crate) median: Duration,
-    /// The same by the device's timestamps: the sum of its dispatches. None where it has none.
+    /// Time of the recording by the device's timestamps, the sum over its dispatches; `None` where the device has none.
     pub(crate) device: Option<Duration>,
-    /// What the host takes to record and submit.
+    /// Median time that the host takes to record and submit.
     pub(crate) host_median: Duration,
     pub(crate) dispatches: usize,
     pub(crate) stages: Vec<StageTime>,
@@ -87,7 +87,7 @@ impl Times {
         })
     }
 
-    /// What rates are worked out from: the least time, be it the device's own or by the clock.
+    /// Time that rates are computed from: the smaller of the device's own and the least by the clock.
     pub(crate) fn seconds(&self) -> f64 {
         self.device.map_or(self.min, |device| device.min(self.min)).as_secs_f64()
     }

@@ -8,7 +8,7 @@ pub(super) const KERNEL: u32 = 3;
 /// A few output channels that make one picture.
 pub(super) struct Filter {
     pub(super) name: &'static str,
-    /// What it does, in a few words.
+    /// Effect of the filter, in a few words.
     pub(super) effect: &'static str,
     channels: &'static [Channel],
 }
@@ -57,7 +57,7 @@ pub(super) fn out_channels() -> u32 {
     FILTERS.iter().map(Filter::out_channels).sum()
 }
 
-/// The same kernel over red, green and blue apart.
+/// One kernel applied to red, green and blue separately.
 const fn each_colour(kernel: [f32; 9]) -> [Channel; 3] {
     [
         Channel { colours: [1.0, 0.0, 0.0], kernel, bias: 0.0 },

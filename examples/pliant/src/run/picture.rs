@@ -17,7 +17,7 @@ const SHEET_SCALE: u32 = 2;
 const OWN_PLACE: [f32; 3] = [255.0, 255.0, 255.0];
 const SAMPLE: [f32; 3] = [255.0, 196.0, 60.0];
 
-/// What the picture of sampling positions shows.
+/// Caption of the picture of sampling positions.
 pub(super) const DOTS: &str = "White dots: some output pixels. Orange dots, at the ends of the lines: where the nine taps of each sample \
                                the photo, which is dimmed here.";
 

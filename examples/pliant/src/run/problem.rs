@@ -23,7 +23,7 @@ pub(super) struct Problem {
     inputs: DeformConv2dInputs<Array>,
 }
 
-/// What a device made of a [`Problem`].
+/// Result of a [`Problem`] on a device.
 pub(super) struct Run {
     /// (out_channels, height, width)
     pub(super) output: Vec<f32>,
@@ -36,7 +36,7 @@ pub(super) struct Run {
 /// So many runs are timed; the fastest counts.
 pub(super) const RUNS: usize = 3;
 
-/// What stages take together.
+/// Total time of some stages.
 pub(super) fn seconds(stages: &[StageTime]) -> f64 {
     stages.iter().map(|stage| stage.seconds).sum()
 }
@@ -149,7 +149,7 @@ impl Problem {
         Ok(Difference { largest, explained, step })
     }
 
-    /// The same convolution at every `step`th output pixel of every `step`th row.
+    /// This convolution at every `step`th output pixel of every `step`th row.
     fn every(&self, step: u32) -> Self {
         let [width, height] = [self.width, self.height].map(|extent| extent.div_ceil(step));
         let pick = |array: &Array| {

@@ -50,11 +50,11 @@ enum Family {
 }
 
 impl Family {
-    /// All those of `Strategy::Fused`.
+    /// All families of `Strategy::Fused`.
     const FUSED: [Self; 4] =
         [Self::Direct, Self::Tiles(Tile::Rows32), Self::Tiles(Tile::Rows64), Self::Tiles(Tile::Rows128)];
 
-    /// By the rows of a group, and whether the wide tile leaves enough workgroups.
+    /// The family for a geometry, by the rows of a group, and whether the wide tile leaves enough workgroups.
     fn of(geometry: &Conv2dGeometry) -> Self {
         let rows = geometry.group_out_channels();
         let wide = Self::Tiles(Tile::Rows128);
@@ -98,7 +98,7 @@ impl Family {
         }
     }
 
-    /// How its kernel loops.
+    /// The loops of the family's kernel.
     fn steps(self) -> Steps {
         match self {
             Self::Direct => fused_direct::steps(),
@@ -107,7 +107,8 @@ impl Family {
         }
     }
 
-    /// What it reads the weight as, and the rows that it reads together: where rows are cut they are cut at multiples of it.
+    /// The element type in which the kernel reads the weight, and the rows that it reads together: where rows are cut they are cut at
+    /// multiples of it.
     fn weight(self) -> (DType, u32) {
         match self {
             Self::Direct | Self::Tiles(_) => (DType::F32, 4),
@@ -143,7 +144,7 @@ pub(crate) struct FusedConvolution {
 }
 
 impl FusedConvolution {
-    /// In f32.
+    /// Plans a convolution in f32.
     pub(crate) fn new(
         gpu: &Gpu,
         geometry: Conv2dGeometry,
@@ -153,7 +154,7 @@ impl FusedConvolution {
         Self::with_family(gpu, geometry, deformation, dtypes, Family::of(&geometry))
     }
 
-    /// By cooperative matrices, for data of 16 bits.
+    /// Plans a convolution by cooperative matrices, for data of 16 bits.
     pub(crate) fn cooperative(
         gpu: &Gpu,
         geometry: Conv2dGeometry,
@@ -201,7 +202,7 @@ impl FusedConvolution {
         self.family.strategy()
     }
 
-    /// Into how many parts the terms are split: one, but where the tiles are too few to keep a device busy.
+    /// The number of splits of the terms: one, but where the tiles are too few to keep a device busy.
     fn splits(&self, gpu: &Gpu, data: DType) -> u32 {
         if self.weight_pieces(gpu).len() > 1 {
             return 1;
@@ -343,7 +344,7 @@ impl FusedConvolution {
         rounded(recorder, output, |recorder, output| sums.record(recorder, &partial, output))
     }
 
-    /// Records it strip by strip, into the output or those of the splits, one behind another.
+    /// Records the convolution strip by strip, into the output or those of the splits, one behind another.
     fn strips(
         &self,
         recorder: &mut Recorder,
@@ -413,7 +414,7 @@ impl FusedConvolution {
     }
 }
 
-/// What the dispatches of a strip have in common.
+/// Arguments that the dispatches of a strip share.
 struct Call<'a> {
     convolution: &'a FusedConvolution,
     packed: &'a PackedImages,
@@ -423,7 +424,7 @@ struct Call<'a> {
     field: Option<&'a Field>,
     weight: &'a Tensor,
     bias: Option<&'a Tensor>,
-    /// That of the convolution, or those of its splits.
+    /// The output of the convolution, or the outputs of its splits.
     output: &'a StripPlanes,
 }
 
@@ -482,7 +483,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// The output's part of a piece, and where pixel 0 of its first row would lie in it, wrapping. Of several images all pixels are bound.
+    /// The output's binding of a piece, and where pixel 0 of its first row would lie in it, wrapping. Of several images all pixels are bound.
     fn output_part(&self, groups: &Range<u32>, rows: &Range<u32>, pixels: &Range<u32>) -> Result<(Part, u32)> {
         let g = &self.convolution.geometry;
         let images = 0..self.strip.images.end - self.strip.images.start;

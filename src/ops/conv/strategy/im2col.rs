@@ -43,7 +43,7 @@ pub(in crate::ops) struct Im2colConvolution {
 }
 
 impl Im2colConvolution {
-    /// For data and a weight that are stored so.
+    /// Plans a convolution for data and a weight of the given element types.
     pub(in crate::ops) fn new(
         gpu: &Gpu,
         geometry: Conv2dGeometry,
@@ -83,7 +83,7 @@ impl Im2colConvolution {
         Ok(direct_kernel(gpu, &geometry, &transposed.columns).is_some().then_some(transposed))
     }
 
-    /// What it needs to pack inputs and weights, and to do without columns where it can.
+    /// Plans the packing of inputs and weights, and the convolution without columns where that applies.
     fn packing_only(
         gpu: &Gpu,
         geometry: Conv2dGeometry,
@@ -166,7 +166,7 @@ impl Im2colConvolution {
                 weight_first: last_tap.wrapping_sub(piece.out_channel_first * row),
                 taps,
                 quads_per_group: self.columns.quads_per_group(),
-                // Where rows are bound in parts, places are counted from the first; wraps where the part starts further on.
+                // Where rows are bound in pieces, quads are counted from the first; wraps where the piece starts further on.
                 packed_first: match packed.form() {
                     Form::Rows => (piece.rows.start * quads).wrapping_sub(packed_part.first / 4),
                     Form::Panels => 0,
@@ -209,7 +209,7 @@ impl Im2colConvolution {
         u64::from(self.geometry.group_channels()) * u64::from(self.geometry.im2col.taps())
     }
 
-    /// What the strips of a forward pass take, where a pixel takes so many bytes.
+    /// Bytes of the strips of a forward pass, where a pixel takes `pixel` bytes.
     fn strip_bytes(&self, pixel: u64) -> u64 {
         let weight = u64::from(self.geometry.out_channels) * depth(&self.geometry, &self.columns) * 4;
         FORWARD_BYTES.saturating_sub(weight).max(64 * pixel).min(STRIP_BYTES)
@@ -383,7 +383,7 @@ fn written_together(geometry: &Conv2dGeometry) -> u32 {
     geometry.group_out_channels().min(16)
 }
 
-/// What does the products of a plain window without columns, on devices with images: where they are so narrow that columns are not worth
+/// The kernel for a plain window without columns, on devices with images, where the products are so narrow that columns are not worth
 /// making.
 fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Option<&'static Kernel> {
     let Im2col { kernel: [kernel_height, kernel_width], stride, dilation, .. } = geometry.im2col.window;

@@ -22,18 +22,18 @@ use crate::ops::plan::{in_pieces, pieces};
 use crate::ops::reduce::sums::{Sums, sum_over, zeros};
 use crate::shape::MAX_RANK;
 
-/// What the backward pass of a convolution needs beside the forward's.
+/// Plan of the backward pass of a convolution by columns, beside the forward's.
 pub(in crate::ops) struct Im2colBackward {
     columns: ColumnsBackward,
     grad_output: ChannelsLast,
-    /// What gives the gradient of the input, where that needs no columns.
+    /// The convolution that computes the gradient of the input, where that needs no columns.
     transposed: Option<Im2colConvolution>,
-    /// Whether the gradient of the weight needs none.
+    /// Whether the gradient of the weight needs no columns.
     direct_weight: bool,
 }
 
 impl Im2colBackward {
-    /// For data and a weight that are stored so.
+    /// Plans the backward pass for data and a weight of the given element types.
     pub(in crate::ops) fn new(
         gpu: &Gpu,
         convolution: &Im2colConvolution,
@@ -226,21 +226,21 @@ impl Im2colConvolution {
     }
 }
 
-/// Gradients of the weight, (place, group, output channel in quads, tap, quad), each the sum of what some blocks of pixels give: block i is added
-/// to place `i % apart`, so that sums do not depend on strips.
+/// Partial sums of the gradient of the weight, (partial sum, group, output channel in quads, tap, quad), each over some blocks of pixels: block
+/// i is added to partial sum `i % apart`, so that sums do not depend on strips.
 struct BlockSums {
     sums: Tensor,
-    /// How many places there are.
+    /// The number of partial sums.
     apart: u32,
-    /// Elements of a place.
+    /// Elements of a partial sum.
     elements: u32,
 }
 
 impl BlockSums {
-    /// About so many bytes.
+    /// Target size in bytes.
     const BYTES: u32 = 1 << 20;
 
-    /// For so many blocks, of rows of so many elements.
+    /// Takes workspace for so many blocks, of rows of so many elements.
     fn workspace(recorder: &mut Recorder, [rows, row]: [u32; 2], blocks: u32) -> Result<Self> {
         let elements = rows * row;
         let apart = (Self::BYTES / 4 / elements).clamp(1, blocks);
@@ -290,7 +290,7 @@ struct StripProducts<'a> {
 }
 
 impl StripProducts<'_> {
-    /// The gradients of a strip's columns.
+    /// Records the gradients of a strip's columns.
     fn grad_columns(&self, recorder: &mut Recorder, weight: &Quads, columns: &Quads) -> Result<()> {
         let Self { convolution: Im2colConvolution { geometry: g, columns: window, .. }, group_rows, strip, grads } =
             *self;
@@ -311,7 +311,8 @@ impl StripProducts<'_> {
         )
     }
 
-    /// The same of the strip's blocks, so many of all and each of so many pixels, without columns.
+    /// Records the contributions of a strip's blocks to the gradient of the weight without columns: so many blocks of all, each of so many
+    /// pixels.
     fn direct_weight(
         &self,
         recorder: &mut Recorder,
@@ -357,7 +358,8 @@ impl StripProducts<'_> {
         })
     }
 
-    /// What a block of the strip's pixels adds to the gradient of the weight: (group, output channel in quads, tap, quad).
+    /// Records the contribution of a block of the strip's pixels to the gradient of the weight: (group, output channel in quads, tap,
+    /// quad).
     fn grad_weight(
         &self,
         recorder: &mut Recorder,

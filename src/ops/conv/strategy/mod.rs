@@ -30,10 +30,10 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
 pub struct Convolution {
     geometry: Conv2dGeometry,
     deformation: Option<Deformation>,
-    /// Of data and weight.
+    /// The element types of data and weight.
     dtypes: [DType; 2],
     forward: Forward,
-    /// For the backward pass, where the forward has none; made by the first, as what it needs beside.
+    /// The columns for the backward pass, where the forward pass has none; made by the first backward pass, as is `backward`.
     columns: OnceLock<Im2colConvolution>,
     backward: OnceLock<Im2colBackward>,
 }
@@ -50,7 +50,7 @@ impl fmt::Debug for Convolution {
 }
 
 impl Convolution {
-    /// By the strategy that is forced, or else by the rule, for data and a weight that are stored so.
+    /// Plans a convolution by the strategy that is forced, or else by the rule, for data and a weight of the given element types.
     pub(crate) fn new(
         gpu: &Gpu,
         geometry: Conv2dGeometry,
@@ -120,7 +120,7 @@ impl Convolution {
         convolution.backward(recorder, backward, sampler, weight, grad_output, destinations)
     }
 
-    /// What the backward pass needs, compiled by the first call.
+    /// The columns and the plan of the backward pass, compiled by the first call.
     fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
         let convolution = match &self.forward {
             Forward::Im2col(convolution) => convolution,
@@ -156,7 +156,9 @@ impl<O: Convolves> Plan<O> {
     /// Makes the plan with the strategy forced, if one is given.
     ///
     /// # Errors
-    /// As [`Plan::new`]; [`Error::Unsupported`](crate::Error::Unsupported) where the strategy is not applicable.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where the strategy is not applicable; [`Error::Shape`](crate::Error::Shape),
+    /// [`Error::Attribute`](crate::Error::Attribute) with the two figures that disagree; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn with_strategy<S: ToSpec>(
         gpu: &Gpu,
         op: &O,
@@ -167,7 +169,7 @@ impl<O: Convolves> Plan<O> {
         Self::compiled_by(gpu, geometry, inputs, |gpu, geometry, specs| O::convolution(gpu, geometry, specs, strategy))
     }
 
-    /// The family of kernels that does it.
+    /// The family of kernels that does the forward pass.
     pub fn strategy(&self) -> Strategy {
         self.compiled().strategy()
     }

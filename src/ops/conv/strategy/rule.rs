@@ -25,9 +25,9 @@ pub enum Strategy {
     Im2col,
     /// Channels last, and tiles of the output that sample what they need: no columns in memory. The fast one on GPUs.
     Fused,
-    /// The same by cooperative matrices, for data of 16 bits: samples and weights are rounded to f16, of which they must be in range, and summed
-    /// in f32. For devices on which [`GpuOptions::cooperative_matrices`](crate::GpuOptions::cooperative_matrices) found them, or a caller's own
-    /// that has them enabled.
+    /// Channels last, and tiles of the output by cooperative matrices, for data of 16 bits: samples and weights are rounded to f16, of
+    /// which they must be in range, and summed in f32. For devices on which
+    /// [`GpuOptions::cooperative_matrices`](crate::GpuOptions::cooperative_matrices) found them, or a caller's own that has them enabled.
     FusedCooperative,
 }
 
@@ -35,7 +35,7 @@ impl Strategy {
     /// Every strategy there is. A plan refuses one that is not applicable, with [`Error::Unsupported`](crate::Error::Unsupported).
     pub const ALL: &'static [Self] = &[Self::Im2col, Self::Fused, Self::FusedCooperative];
 
-    /// Its name in benchmarks and on the command line.
+    /// The name of the strategy in benchmarks and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Im2col => "im2col",
