@@ -31,7 +31,6 @@ pub(crate) use wgpu::WasmNotSendSync;
 
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
