@@ -292,8 +292,9 @@ macro_rules! gradients {
             $(
                 #[doc = concat!("These and that of `", stringify!($field), "`.")]
                 #[must_use]
-                pub const fn $field(self) -> Self {
-                    Self { $field: Some($crate::geometry::Wanted), ..self }
+                pub const fn $field(mut self) -> Self {
+                    self.$field = Some($crate::geometry::Wanted);
+                    self
                 }
             )+
         }

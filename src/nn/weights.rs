@@ -132,7 +132,7 @@ impl<'a> Weights<'a> {
     ) -> Result<DeformConv2dParameters<Tensor>> {
         let names = self.parameter_names(name, naming)?;
         let shapes = self.shapes(layer, &names)?;
-        let mut named = names.named().into_iter().flat_map(|(_, name)| name);
+        let mut named = names.named().flat_map(|(_, name)| name);
         shapes.try_map(|&shape| match named.next() {
             Some(name) => self.tensor(gpu, name, shape),
             None => Err(Error::Malformed(format!("a parameter of shape {shape} has no name"))),

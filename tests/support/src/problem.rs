@@ -1,5 +1,7 @@
 //! A problem of any op with its inputs on the host, to be given to any implementation.
 
+use std::convert::Infallible;
+
 use half::{bf16, f16};
 use pliant::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
 use pliant::op::{Differentiable, Kernels, Members, Of, Op};
@@ -389,11 +391,11 @@ fn slices<'a, O: Op>(_: &O, inputs: &'a Of<O::Inputs, Array>) -> Of<O::Inputs, &
 
 fn reference_of<O: Defined>(op: &O, inputs: &Of<O::Inputs, Array>) -> Result<Reference> {
     let outputs = O::reference(&geometry(op, inputs)?, &slices(op, inputs))?;
-    let mut outputs = O::Outputs::present(&outputs).map(|(_, output)| output.clone());
-    let first = outputs.next().expect("an op has an output");
-    Ok(outputs.fold(first, |mut all, output| {
-        all.value.extend(output.value);
-        all.magnitude.extend(output.magnitude);
+    let none = Reference { value: Vec::new(), magnitude: Vec::new(), terms: 0 };
+    Ok(O::Outputs::present(&outputs).fold(none, |mut all, (_, output)| {
+        all.value.extend(&output.value);
+        all.magnitude.extend(&output.magnitude);
+        all.terms = all.terms.max(output.terms);
         all
     }))
 }
@@ -421,7 +423,7 @@ fn changed<O: Op>(
     let changed = O::Inputs::try_map_named(inputs, |name, array| {
         let mut array = array.clone();
         change(name, &mut array);
-        Ok::<_, std::convert::Infallible>(array)
+        Ok::<_, Infallible>(array)
     });
     changed.unwrap_or_else(|never| match never {})
 }
@@ -436,12 +438,12 @@ fn description<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>) -> String {
 }
 
 /// Each input with how it is stored.
-fn as_stored<O: Op, U>(
+fn as_stored<O: Op, U, E>(
     _: &O,
     inputs: &Of<O::Inputs, Array>,
     storage: Storage,
-    mut f: impl FnMut(&Array, DType) -> Result<U>,
-) -> Result<Of<O::Inputs, U>> {
+    mut f: impl FnMut(&Array, DType) -> Result<U, E>,
+) -> Result<Of<O::Inputs, U>, E> {
     let mut index = 0;
     O::Inputs::try_map_named(inputs, |name, array| {
         index += 1;
@@ -450,7 +452,8 @@ fn as_stored<O: Op, U>(
 }
 
 fn stored<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>, storage: Storage) -> Of<O::Inputs, Array> {
-    as_stored(op, inputs, storage, |array, dtype| Ok(array.stored(dtype))).expect("rounding does not fail")
+    let stored = as_stored(op, inputs, storage, |array, dtype| Ok::<_, Infallible>(array.stored(dtype)));
+    stored.unwrap_or_else(|never| match never {})
 }
 
 /// How each input is stored.
