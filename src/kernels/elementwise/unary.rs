@@ -1,14 +1,9 @@
 use crate::error::Result;
 use crate::geometry::Unary;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static UNARY: Kernel = Kernel {
-    name: "unary",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/exponential.wgsl", "elementwise/unary.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("unary", 64, Params, ["shared/grid.wgsl", "shared/exponential.wgsl", "elementwise/unary.wgsl"]);
 
 params!(elements, operation, low, high, input_first, output_first);
 
@@ -27,5 +22,5 @@ pub(crate) fn operation(op: Unary) -> [u32; 3] {
 pub(crate) fn unary(recorder: &mut Recorder, op: Unary, elements: u32, [input, output]: [&Part; 2]) -> Result<()> {
     let [operation, low, high] = operation(op);
     let params = Params { elements, operation, low, high, input_first: input.first, output_first: output.first };
-    recorder.dispatch(&UNARY, &params, &[input, output], elements.into(), elements.into())
+    recorder.dispatch::<Kernel>((), &params, &[input, output], elements.into(), elements.into())
 }

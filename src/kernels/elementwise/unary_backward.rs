@@ -1,15 +1,10 @@
 use crate::error::Result;
 use crate::geometry::Unary;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Loops, Part, Recorder};
 use crate::kernels::elementwise::unary;
-use crate::kernels::params;
+use crate::kernels::{kernel, params};
 
-pub(crate) static UNARY_BACKWARD: Kernel = Kernel {
-    name: "unary_backward",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "elementwise/unary_backward.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("unary_backward", 64, Params, ["shared/grid.wgsl", "elementwise/unary_backward.wgsl"]);
 
 params!(elements, operation, low, high, accumulate, input_first, grad_output_first, grad_input_first);
 
@@ -42,5 +37,5 @@ pub(crate) fn unary_backward(
         grad_input_first: grad_input.first,
     };
     let parts = [input, grad_output, grad_input];
-    recorder.dispatch(&UNARY_BACKWARD, &params, &parts, elements.into(), elements.into())
+    recorder.dispatch::<Kernel>((), &params, &parts, elements.into(), elements.into())
 }

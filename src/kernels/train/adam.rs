@@ -1,10 +1,9 @@
 use crate::error::Result;
 use crate::geometry::Adam;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static ADAM: Kernel =
-    Kernel { name: "adam", variant: "", files: wgsl!["shared/grid.wgsl", "train/adam.wgsl"], workgroup_size: 64 };
+kernel!("adam", 64, Params, ["shared/grid.wgsl", "train/adam.wgsl"]);
 
 params!(
     elements,
@@ -40,5 +39,5 @@ pub(crate) fn adam(
         rates_first: rates.first,
     };
     let parts = [parameter, mean, variance, gradient, rates];
-    recorder.dispatch(&ADAM, &params, &parts, elements.into(), elements.into())
+    recorder.dispatch::<Kernel>((), &params, &parts, elements.into(), elements.into())
 }

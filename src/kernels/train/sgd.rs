@@ -1,10 +1,9 @@
 use crate::error::Result;
 use crate::geometry::Sgd;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static SGD: Kernel =
-    Kernel { name: "sgd", variant: "", files: wgsl!["shared/grid.wgsl", "train/sgd.wgsl"], workgroup_size: 64 };
+kernel!("sgd", 64, Params, ["shared/grid.wgsl", "train/sgd.wgsl"]);
 
 params!(elements, momentum, weight_decay, parameter_first, velocity_first, gradient_first, learning_rate_first);
 
@@ -26,5 +25,5 @@ pub(crate) fn sgd(
         learning_rate_first: learning_rate.first,
     };
     let parts = [parameter, velocity, gradient, learning_rate];
-    recorder.dispatch(&SGD, &params, &parts, elements.into(), elements.into())
+    recorder.dispatch::<Kernel>((), &params, &parts, elements.into(), elements.into())
 }

@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{InputGradient, Unary, UnaryGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::unary::{UNARY, operation, unary};
+use crate::kernels::elementwise::unary::{self, operation, unary};
 use crate::kernels::elementwise::unary_backward::unary_backward;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 
@@ -15,7 +15,7 @@ impl Kernels for Unary {
     }
 
     fn compile(gpu: &Gpu, _: &UnaryGeometry, _: &TensorSpec) -> Result<()> {
-        gpu.compile(&UNARY)
+        gpu.compile::<unary::Kernel>(())
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, output: &Tensor) -> Result<()> {
