@@ -15,26 +15,28 @@ pub(crate) mod train;
 use crate::geometry::Border;
 use crate::gpu::{File, wgsl};
 
-/// What a struct in a uniform holds.
-#[cfg(test)]
-trait Fields {
-    const FIELDS: &'static [&'static str];
-}
-
-/// Declares a kernel's `Params` as its WGSL file does: scalars of 32 bits, in the same order.
+/// Declares a kernel's `Params` as its WGSL does: fields of 32 bits, `u32` where nothing else is said, or structs that are declared likewise.
 macro_rules! params {
-    ($($field:ident),+ $(,)?) => {
+    ($($field:ident $(: $of:ty)?),+ $(,)?) => {
+        $crate::kernels::params!(struct Params { $($field $(: $of)?),+ });
+    };
+    ($(#[$attribute:meta])* struct $name:ident { $($field:ident $(: $of:ty)?),+ $(,)? }) => {
+        $(#[$attribute])*
         #[repr(C)]
         #[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
-        pub(crate) struct Params {
-            $(pub(crate) $field: u32,)+
+        pub(crate) struct $name {
+            $(pub(crate) $field: $crate::kernels::params!(@type $($of)?),)+
         }
 
         #[cfg(test)]
-        impl $crate::kernels::Fields for Params {
-            const FIELDS: &'static [&'static str] = &[$(stringify!($field)),+];
+        impl $crate::kernels::tests::Fields for $name {
+            fn fields() -> Vec<$crate::kernels::tests::Field> {
+                [$(<$crate::kernels::params!(@type $($of)?)>::named(stringify!($field))),+].concat()
+            }
         }
     };
+    (@type) => { u32 };
+    (@type $of:ty) => { $of };
 }
 pub(crate) use params;
 

@@ -3,18 +3,61 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, Module, Scalar, ShaderStage, TypeInner};
+use naga::{AddressSpace, Handle, Module, Scalar, ShaderStage, Type, TypeInner};
 
 use super::*;
 use crate::dtype::DType;
 use crate::geometry::{Binary, SampleDerivative, Unary};
 use crate::gpu::{Axis, Image, Listed, Source, Variant};
 
+/// A scalar of a struct in a uniform: its path and its type.
+pub(super) type Field = (String, Scalar);
+
+/// What a struct in a uniform holds.
+pub(super) trait Fields {
+    /// All scalars, in their order.
+    fn fields() -> Vec<Field>;
+
+    /// The same as part of another struct.
+    fn named(name: &str) -> Vec<Field> {
+        let within = |path: String| if path.is_empty() { name.to_string() } else { format!("{name}.{path}") };
+        Self::fields().into_iter().map(|(path, scalar)| (within(path), scalar)).collect()
+    }
+}
+
+impl Fields for u32 {
+    fn fields() -> Vec<Field> {
+        vec![(String::new(), Scalar::U32)]
+    }
+}
+
+impl Fields for f32 {
+    fn fields() -> Vec<Field> {
+        vec![(String::new(), Scalar::F32)]
+    }
+}
+
+/// The scalars of a struct in WGSL, each with its offset.
+fn scalars(module: &Module, ty: Handle<Type>, path: &str, offset: u32) -> Vec<(Field, u32)> {
+    match &module.types[ty].inner {
+        TypeInner::Scalar(scalar) => vec![((path.to_string(), *scalar), offset)],
+        TypeInner::Struct { members, .. } => {
+            let dot = if path.is_empty() { "" } else { "." };
+            let of_member = |member: &naga::StructMember| {
+                let path = format!("{path}{dot}{}", member.name.as_deref().unwrap());
+                scalars(module, member.ty, &path, offset + member.offset)
+            };
+            members.iter().flat_map(of_member).collect()
+        }
+        inner => panic!("{path} is {inner:?}"),
+    }
+}
+
 /// A variant of a kernel, and the fields of its `Params` in Rust.
 pub(super) struct Declared {
     variant: Variant,
     source: Source,
-    fields: &'static [&'static str],
+    fields: Vec<Field>,
 }
 
 /// The variants of a module's kernel.
@@ -23,7 +66,7 @@ pub(super) fn declared<K: Listed<Params: Fields>>(module: &str) -> Vec<Declared>
     let all = K::Axes::all().into_iter().enumerate().map(|(index, axes)| {
         assert_eq!(axes.index(), index, "{module}");
         let variant = Variant::of::<K>(axes);
-        Declared { variant, source: variant.source(), fields: K::Params::FIELDS }
+        Declared { variant, source: variant.source(), fields: K::Params::fields() }
     });
     all.collect()
 }
@@ -100,15 +143,11 @@ fn bindings_follow_the_convention() {
 fn params_are_the_same_in_wgsl_and_rust() {
     for kernel in kernels() {
         let (module, _) = kernel.parse();
-        let (_, params) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("Params")).unwrap();
-        let TypeInner::Struct { members, span } = &params.inner else { panic!("Params is no struct") };
-        let names: Vec<_> = members.iter().map(|member| member.name.as_deref().unwrap()).collect();
-        assert_eq!(names, kernel.fields, "{}", kernel.label());
-        for (index, member) in members.iter().enumerate() {
-            assert_eq!(module.types[member.ty].inner, TypeInner::Scalar(Scalar::U32));
-            assert_eq!(member.offset as usize, 4 * index);
-        }
-        assert_eq!(*span as usize, 4 * kernel.fields.len());
+        let (ty, params) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("Params")).unwrap();
+        let (fields, offsets): (Vec<_>, Vec<_>) = scalars(&module, ty, "", 0).into_iter().unzip();
+        assert_eq!(fields, kernel.fields, "{}", kernel.label());
+        assert!(offsets.iter().copied().eq((0..).step_by(4).take(fields.len())), "{} has gaps", kernel.label());
+        assert_eq!(params.inner.size(module.to_ctx()) as usize, 4 * fields.len());
     }
 }
 
@@ -202,10 +241,10 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     }
     let clip = Unary::Clip { min: -1.0, max: 1.0 };
     for (name, op) in [("SIGMOID", Unary::Sigmoid), ("TANH", Unary::Tanh), ("CLIP", Unary::Relu), ("CLIP", clip)] {
-        has("elementwise/unary.wgsl", name, elementwise::unary::operation(op)[0]);
+        has("elementwise/unary.wgsl", name, elementwise::unary::operation(op).0);
     }
     for (name, op) in [("SIGMOID", Unary::Sigmoid), ("TANH", Unary::Tanh), ("CLIP", clip), ("RELU", Unary::Relu)] {
-        has("elementwise/unary_backward.wgsl", name, elementwise::unary_backward::operation(op)[0]);
+        has("elementwise/unary_backward.wgsl", name, elementwise::unary_backward::operation(op).0);
     }
     for (name, op) in [("ADD", Binary::Add), ("MUL", Binary::Mul)] {
         has("elementwise/binary.wgsl", name, elementwise::binary::operation(op));

@@ -8,7 +8,7 @@ kernel!("binary", 64, Params, ["shared/grid.wgsl", "elementwise/binary.wgsl"]);
 params!(
     rows,
     operation,
-    scale,
+    scale: f32,
     accumulate,
     extent_1,
     extent_2,

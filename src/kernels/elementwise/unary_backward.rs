@@ -6,14 +6,14 @@ use crate::kernels::{kernel, params};
 
 kernel!("unary_backward", 64, Params, ["shared/grid.wgsl", "elementwise/unary_backward.wgsl"]);
 
-params!(elements, operation, low, high, accumulate, input_first, grad_output_first, grad_input_first);
+params!(elements, operation, low: f32, high: f32, accumulate, input_first, grad_output_first, grad_input_first);
 
 impl Loops for Params {}
 
 /// As [`unary::operation`], where `Relu` is not an operation of its own.
-pub(crate) fn operation(op: Unary) -> [u32; 3] {
+pub(crate) fn operation(op: Unary) -> (u32, [f32; 2]) {
     match op {
-        Unary::Relu => [3, 0, 0],
+        Unary::Relu => (3, [0.0; 2]),
         op => unary::operation(op),
     }
 }
@@ -25,7 +25,7 @@ pub(crate) fn unary_backward(
     accumulate: bool,
     [input, grad_output, grad_input]: [&Part; 3],
 ) -> Result<()> {
-    let [operation, low, high] = operation(op);
+    let (operation, [low, high]) = operation(op);
     let params = Params {
         elements,
         operation,

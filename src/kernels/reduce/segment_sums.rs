@@ -11,7 +11,7 @@ kernel!("segment_sums", 64, Params, |storage: Storage| [
     wgsl!["reduce/segment_sums.wgsl"],
 ]);
 
-params!(planes, pixels, columns, segments, length, width, scale, accumulate, row, input_first, output_first, dtype);
+params!(planes, pixels, columns, segments, length, width, scale: f32, accumulate, row, input_first, output_first, dtype);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {

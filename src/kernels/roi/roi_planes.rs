@@ -32,7 +32,7 @@ params!(
     input_first,
     output_first,
     derivative,
-    reach,
+    reach: f32,
     grad_output_first,
 );
 

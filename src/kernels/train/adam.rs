@@ -7,10 +7,10 @@ kernel!("adam", 64, Params, ["shared/grid.wgsl", "train/adam.wgsl"]);
 
 params!(
     elements,
-    beta1,
-    beta2,
-    epsilon,
-    weight_decay,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+    weight_decay: f32,
     parameter_first,
     mean_first,
     variance_first,
@@ -28,10 +28,10 @@ pub(crate) fn adam(
 ) -> Result<()> {
     let params = Params {
         elements,
-        beta1: op.beta1.to_bits(),
-        beta2: op.beta2.to_bits(),
-        epsilon: op.epsilon.to_bits(),
-        weight_decay: op.weight_decay.to_bits(),
+        beta1: op.beta1,
+        beta2: op.beta2,
+        epsilon: op.epsilon,
+        weight_decay: op.weight_decay,
         parameter_first: parameter.first,
         mean_first: mean.first,
         variance_first: variance.first,

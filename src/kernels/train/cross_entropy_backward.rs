@@ -10,7 +10,7 @@ kernel!(
     ["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy_backward.wgsl",]
 );
 
-params!(rows, classes, scale, grad_step, accumulate, logits_first, labels_first, grad_output_first, grad_logits_first,);
+params!(rows, classes, scale: f32, grad_step, accumulate, logits_first, labels_first, grad_output_first, grad_logits_first,);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {

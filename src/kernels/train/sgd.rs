@@ -5,7 +5,7 @@ use crate::kernels::{kernel, params};
 
 kernel!("sgd", 64, Params, ["shared/grid.wgsl", "train/sgd.wgsl"]);
 
-params!(elements, momentum, weight_decay, parameter_first, velocity_first, gradient_first, learning_rate_first);
+params!(elements, momentum: f32, weight_decay: f32, parameter_first, velocity_first, gradient_first, learning_rate_first);
 
 impl Loops for Params {}
 
@@ -17,8 +17,8 @@ pub(crate) fn sgd(
 ) -> Result<()> {
     let params = Params {
         elements,
-        momentum: op.momentum.to_bits(),
-        weight_decay: op.weight_decay.to_bits(),
+        momentum: op.momentum,
+        weight_decay: op.weight_decay,
         parameter_first: parameter.first,
         velocity_first: velocity.first,
         gradient_first: gradient.first,

@@ -7,11 +7,12 @@ use crate::kernels::elementwise::unary_backward::unary_backward;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 
 impl Kernels for Unary {
-    type Key = [u32; 3];
+    type Key = (u32, [u32; 2]);
     type Compiled = ();
 
     fn key(&self) -> Self::Key {
-        operation(*self)
+        let (operation, bounds) = operation(*self);
+        (operation, bounds.map(f32::to_bits))
     }
 
     fn compile(gpu: &Gpu, _: &UnaryGeometry, _: &TensorSpec) -> Result<()> {

@@ -396,19 +396,19 @@ fn make_bins(
         height: g.height,
         width: g.width,
         rounded: u32::from(rounded),
-        scale: g.spatial_scale.to_bits(),
-        shift: f32::to_bits(shift),
-        least: f32::to_bits(least),
+        scale: g.spatial_scale,
+        shift,
+        least,
         furthest: (FURTHEST / g.spatial_scale).min(f32::MAX).to_bits(),
         samples_y: g.samples[0],
         samples_x: g.samples[1],
-        phase: f32::to_bits(phase),
-        beyond: f32::to_bits(beyond),
+        phase,
+        beyond,
         skips: (g.rule == RoiRule::PositionSensitive).into(),
         deformed: g.part.is_some().into(),
         part_height,
         part_width,
-        reach: g.reach.to_bits(),
+        reach: g.reach,
         ..Default::default()
     };
     roi_bins(recorder, params, [&of_rois, &offset, &bins])?;
@@ -467,7 +467,7 @@ fn planes(
                 alone_y,
                 alone_x,
                 derivative: number(g.derivative),
-                reach: g.reach.to_bits(),
+                reach: g.reach,
                 ..Default::default()
             };
             dispatch(recorder, &piece, params)?;

@@ -101,7 +101,7 @@ impl Differentiable for CrossEntropy {
             let params = Params {
                 rows: rows.end - rows.start,
                 classes,
-                scale: plan.geometry().scale().to_bits(),
+                scale: plan.geometry().scale(),
                 grad_step,
                 accumulate: destination.accumulates().into(),
                 ..Default::default()
