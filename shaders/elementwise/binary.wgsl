@@ -2,7 +2,6 @@
 //
 // output `rows` rows of extent_5 elements, the rows along five axes, the last varying fastest
 // a, b   an element lies at the sum, over the axes, of its index times the stride: 0 where an axis is repeated
-// scale  bits of f32
 // where accumulate is 1, the function is added to what the output holds
 //
 // One invocation does four elements of a row: finding the row takes longer than the elements do.
@@ -14,7 +13,7 @@ const FIRST = 2u;
 struct Params {
     rows: u32,
     operation: u32,
-    scale: u32,
+    scale: f32,
     accumulate: u32,
     extent_1: u32,
     extent_2: u32,
@@ -74,7 +73,7 @@ fn binary(
         let left = a[starts.x + i * params.a_stride_5];
         let right = b[starts.y + i * params.b_stride_5];
         let function = select(select(left + right, left * right, params.operation == MUL), left, params.operation == FIRST);
-        let value = bitcast<f32>(params.scale) * function;
+        let value = params.scale * function;
         let at = params.output_first + row * params.extent_5 + i;
         output[at] = select(value, output[at] + value, params.accumulate != 0u);
     }

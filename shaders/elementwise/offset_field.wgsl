@@ -16,8 +16,8 @@ fn offset_field(
     }
     let at = params.field_first + element.at;
     let x = field[at];
-    let scale = bitcast<f32>(select(params.mask_scale, params.limit, element.is_offset));
+    let scale = select(params.mask_scale, params.limit, element.is_offset);
     let curved = scale * exponential(x, element.is_offset);
-    let unlimited = element.is_offset & (params.limit == 0u);
+    let unlimited = element.is_offset & (bitcast<u32>(params.limit) == 0u);
     field[at] = select(curved, x, unlimited) + element.flow;
 }

@@ -23,10 +23,9 @@ fn offset_field_backward(
     let value = field[params.field_first + element.at];
     let at = params.grad_first + element.at;
     let grad = grad_field[at];
-    let limit = bitcast<f32>(params.limit);
-    let tanh = (value - element.flow) / limit;
-    let limited = select(limit * (1.0 - tanh) * (1.0 + tanh), 1.0, params.limit == 0u);
-    let slope = select(value * (1.0 - value / bitcast<f32>(params.mask_scale)), limited, element.is_offset);
+    let tanh = (value - element.flow) / params.limit;
+    let limited = select(params.limit * (1.0 - tanh) * (1.0 + tanh), 1.0, bitcast<u32>(params.limit) == 0u);
+    let slope = select(value * (1.0 - value / params.mask_scale), limited, element.is_offset);
     // Decided on the bits: see shared/bilinear.wgsl.
     let samples = !element.is_offset | ((bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u);
     grad_field[at] = select(0.0, slope * grad, samples);

@@ -1,7 +1,7 @@
 // A function of each element: output[i] = f(input[i])
 //
 // input, output `elements` elements
-// low, high     the bounds of CLIP, bits of f32
+// low, high     the bounds of CLIP
 //
 // One invocation does one element.
 
@@ -12,8 +12,8 @@ const CLIP = 2u;
 struct Params {
     elements: u32,
     operation: u32,
-    low: u32,
-    high: u32,
+    low: f32,
+    high: f32,
     input_first: u32,
     output_first: u32,
 }
@@ -34,10 +34,8 @@ fn unary(
     }
     let x = input[params.input_first + element];
 
-    let low = bitcast<f32>(params.low);
-    let high = bitcast<f32>(params.high);
-    let raised = select(x, low, x < low);
-    let clipped = select(raised, high, raised > high);
+    let raised = select(x, params.low, x < params.low);
+    let clipped = select(raised, params.high, raised > params.high);
 
     // Computed all and chosen from without a branch: see matmul/parts/matmul.wgsl.
     let curved = exponential(x, params.operation == TANH);

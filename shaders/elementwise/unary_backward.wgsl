@@ -1,7 +1,7 @@
 // The gradient of a function of each element: grad_input[i] = f'(input[i]) * grad_output[i]
 //
 // input, grad_output, grad_input `elements` elements
-// low, high                      the bounds of CLIP, bits of f32
+// low, high                      the bounds of CLIP
 // where accumulate is 1, the gradient is added to what grad_input holds
 //
 // CLIP has the derivative 1 on its bounds, RELU 0 at 0. Both have 0 where the input is NaN, the others NaN.
@@ -16,8 +16,8 @@ const RELU = 3u;
 struct Params {
     elements: u32,
     operation: u32,
-    low: u32,
-    high: u32,
+    low: f32,
+    high: f32,
     accumulate: u32,
     input_first: u32,
     grad_output_first: u32,
@@ -46,7 +46,7 @@ fn unary_backward(
     let argument = abs(x) * select(1.0, 2.0, params.operation == TANH);
     let decay = select(exp(-argument), 0.0, argument > 87.0);
     let slope = select(1.0, 4.0, params.operation == TANH) * decay / ((1.0 + decay) * (1.0 + decay));
-    let between = (x >= bitcast<f32>(params.low)) & (x <= bitcast<f32>(params.high));
+    let between = (x >= params.low) & (x <= params.high);
     let passes = select(between, x > 0.0, params.operation == RELU);
 
     // Computed all and chosen from without a branch: see matmul/parts/matmul.wgsl.

@@ -4,7 +4,6 @@
 // input  (planes, pixels, columns), a pixel `row` elements behind the one before: shared/stored_32.wgsl, shared/stored_16.wgsl
 // output (planes, segments, columns)
 // width  columns that lie side by side in a workgroup: a power of 2, 64 at most
-// scale  bits of f32
 // where accumulate is 1, the sum is added to what the output holds
 //
 // One workgroup does `width` columns of one segment: each invocation every (64 / width)th element of a column, and then a tree.
@@ -16,7 +15,7 @@ struct Params {
     segments: u32,
     length: u32,
     width: u32,
-    scale: u32,
+    scale: f32,
     accumulate: u32,
     row: u32,
     input_first: u32,
@@ -63,7 +62,7 @@ fn segment_sums(
         }
     }
     if (lane < params.width) & inside {
-        let value = bitcast<f32>(params.scale) * sums[lane];
+        let value = params.scale * sums[lane];
         let to = params.output_first + by_block.x * params.columns + column;
         output[to] = select(value, output[to] + value, params.accumulate != 0u);
     }

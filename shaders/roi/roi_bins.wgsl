@@ -4,11 +4,10 @@
 // offset  (rois, classes, 2, part_height, part_width) bits of an offset by x, then by y; not read where deformed is 0
 //
 // A corner is rounded, ties away from 0, where rounded is 1, in which case the RoI reaches to the end of the pixel; it is scaled and
-// shifted, and the RoI enlarged to `least` (these, and phase, beyond, reach: bits of f32). A bin is moved by reach * size * offset. It has
-// samples_y by samples_x samples, 0 for as many as there are pixels; the k-th along an axis lies k + phase steps from the bin's start, and
-// counts where it is no further than `beyond` from the outermost pixels' centres. Their sum is divided by the number of all of them, or,
-// where skips is 1, of those that count. A RoI has no samples where the magnitude of a corner exceeds that of bits `furthest`, a bin where an
-// offset is not finite. One invocation does one bin.
+// shifted, and the RoI enlarged to `least`. A bin is moved by reach * size * offset. It has samples_y by samples_x samples, 0 for as many as
+// there are pixels; the k-th along an axis lies k + phase steps from the bin's start, and counts where it is no further than `beyond` from
+// the outermost pixels' centres. Their sum is divided by the number of all of them, or, where skips is 1, of those that count. A RoI has no
+// samples where the magnitude of a corner exceeds that of bits `furthest`, a bin where an offset is not finite. One invocation does one bin.
 
 struct Params {
     rois_count: u32,
@@ -19,19 +18,19 @@ struct Params {
     height: u32,
     width: u32,
     rounded: u32,
-    scale: u32,
-    shift: u32,
-    least: u32,
+    scale: f32,
+    shift: f32,
+    least: f32,
     furthest: u32,
     samples_y: u32,
     samples_x: u32,
-    phase: u32,
-    beyond: u32,
+    phase: f32,
+    beyond: f32,
     skips: u32,
     deformed: u32,
     part_height: u32,
     part_width: u32,
-    reach: u32,
+    reach: f32,
     rois_first: u32,
     offset_first: u32,
 }
@@ -71,10 +70,8 @@ fn roi_bins(
     let rounded = params.rounded != 0u;
     let first_corner = select(corners.xy, round_away(corners.xy), rounded);
     let last_corner = select(corners.zw, round_away(corners.zw) + 1.0, rounded);
-    let scale = bitcast<f32>(params.scale);
-    let shift = bitcast<f32>(params.shift);
-    let roi_start = first_corner * scale - shift;
-    let size = max(last_corner * scale - shift - roi_start, vec2<f32>(bitcast<f32>(params.least)));
+    let roi_start = first_corner * params.scale - params.shift;
+    let size = max(last_corner * params.scale - params.shift - roi_start, vec2<f32>(params.least));
 
     let part = divide(cell.x * params.part_height, pooled.x).x * params.part_width
         + divide(cell.y * params.part_width, pooled.y).x;
@@ -86,15 +83,13 @@ fn roi_bins(
     let finite = all((offset_bits & vec2<u32>(0x7f800000u)) != vec2<u32>(0x7f800000u));
     // Clamped, so that no product is infinite: either moves any bin out of the image.
     let offsets = clamp(bitcast<vec2<f32>>(select(vec2<u32>(0u), offset_bits, vec2<bool>(finite))), vec2<f32>(-1e18), vec2<f32>(1e18));
-    let start = roi_start + clamp(bitcast<f32>(params.reach) * size * offsets, vec2<f32>(-1e9), vec2<f32>(1e9));
+    let start = roi_start + clamp(params.reach * size * offsets, vec2<f32>(-1e9), vec2<f32>(1e9));
 
     let wanted = vec2<u32>(params.samples_y, params.samples_x);
     let as_pixels = max(ceil(size / vec2<f32>(pooled)), vec2<f32>(0.0));
     let count = select(vec2<f32>(wanted), as_pixels, wanted == vec2<u32>(0u));
     let divisions = max(vec2<f32>(pooled) * count, vec2<f32>(1.0));
     let before = vec2<f32>(cell) * count;
-    let phase = bitcast<f32>(params.phase);
-    let beyond = bitcast<f32>(params.beyond);
 
     // Truncated; on the bits, since it may be NaN.
     let image_bits = rois[roi];
@@ -106,9 +101,9 @@ fn roi_bins(
     var samples = vec2<u32>(0u);
     let extent = vec2<u32>(params.height, params.width);
     for (var i = 0u; i < 2u; i++) {
-        var axis = Axis(start[i], size[i], divisions[i], before[i] + phase);
+        var axis = Axis(start[i], size[i], divisions[i], before[i] + params.phase);
         let all = select(0u, u32(count[i]), near & finite & exists);
-        let ends = vec2<f32>(-beyond, f32(extent[i] - 1u) + beyond);
+        let ends = vec2<f32>(-params.beyond, f32(extent[i] - 1u) + params.beyond);
         let way = select(ends, ends.yx, size[i] < 0.0);
         let skipped = samples_before(axis, all, way.x, false);
         samples[i] = samples_before(axis, all, way.y, true) - skipped;

@@ -5,7 +5,7 @@
 // grad_output  (rois, out_channels, bins)
 // terms        as grad_output: (by x, by y)
 //
-// What a dispatch does: roi/parts/roi_planes.wgsl. The derivative by an offset is reach (bits of f32) times the RoI's size times the sum over
+// What a dispatch does: roi/parts/roi_planes.wgsl. The derivative by an offset is reach times the RoI's size times the sum over
 // the bin's samples of that by their position. At whole numbers it is the right-hand one, and along an axis on which a sample is clamped
 //
 // EXACT            0
@@ -94,7 +94,7 @@ fn roi_offset_terms(
     for (var channel = 0u; channel < mine.channels; channel++) {
         let sums = sum_up(bin, plane, lane);
         if lane % LANES == 0u {
-            let grad = bitcast<f32>(params.reach) * bin.factor * grad_output[params.grad_output_first + element];
+            let grad = params.reach * bin.factor * grad_output[params.grad_output_first + element];
             let moved = grad * (sums.yx * vec2<f32>(bin.x.size, bin.y.size));
             // What does not count is 0, whatever it is multiplied with.
             let counted = select(vec2<f32>(0.0), moved, sums.wz > vec2<f32>(0.0));

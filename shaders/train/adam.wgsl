@@ -4,16 +4,15 @@
 // parameter[i] = (1 - rates[0] * weight_decay) * parameter[i] - rates[0] * rates[1] * mean[i] / (sqrt(rates[2] * variance[i]) + epsilon)
 //
 // parameter, mean, variance, gradient `elements` elements
-// beta1, beta2, epsilon, weight_decay bits of f32
 //
 // One invocation does one element.
 
 struct Params {
     elements: u32,
-    beta1: u32,
-    beta2: u32,
-    epsilon: u32,
-    weight_decay: u32,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+    weight_decay: f32,
     parameter_first: u32,
     mean_first: u32,
     variance_first: u32,
@@ -39,16 +38,14 @@ fn adam(
         return;
     }
     let grad = gradient[params.gradient_first + element];
-    let beta1 = bitcast<f32>(params.beta1);
-    let beta2 = bitcast<f32>(params.beta2);
-    let first = beta1 * mean[params.mean_first + element] + (1.0 - beta1) * grad;
-    let second = beta2 * variance[params.variance_first + element] + (1.0 - beta2) * grad * grad;
+    let first = params.beta1 * mean[params.mean_first + element] + (1.0 - params.beta1) * grad;
+    let second = params.beta2 * variance[params.variance_first + element] + (1.0 - params.beta2) * grad * grad;
     mean[params.mean_first + element] = first;
     variance[params.variance_first + element] = second;
 
     let rate = rates[params.rates_first];
-    let root = sqrt(rates[params.rates_first + 2u] * second) + bitcast<f32>(params.epsilon);
+    let root = sqrt(rates[params.rates_first + 2u] * second) + params.epsilon;
     let moved = rate * rates[params.rates_first + 1u] * first / root;
-    let kept = 1.0 - rate * bitcast<f32>(params.weight_decay);
+    let kept = 1.0 - rate * params.weight_decay;
     parameter[params.parameter_first + element] = kept * parameter[params.parameter_first + element] - moved;
 }

@@ -5,7 +5,6 @@
 // labels      (rows), whole numbers from 0 to classes - 1; NaN is the gradient of a row with any other
 // grad_output one for each row, or, where grad_step is 0, one for all
 // grad_logits (rows, classes)
-// scale       bits of f32
 // where accumulate is 1, the gradient is added to what grad_logits holds
 //
 // One workgroup does one row: train/parts/softmax.wgsl.
@@ -13,7 +12,7 @@
 struct Params {
     rows: u32,
     classes: u32,
-    scale: u32,
+    scale: f32,
     grad_step: u32,
     accumulate: u32,
     logits_first: u32,
@@ -41,7 +40,7 @@ fn cross_entropy_backward(
     let start = row * params.classes;
     let softmax = largest_and_sum(params.logits_first + start, lane);
     let label = class_of(labels[params.labels_first + row]);
-    let grad = bitcast<f32>(params.scale) * grad_output[params.grad_output_first + row * params.grad_step];
+    let grad = params.scale * grad_output[params.grad_output_first + row * params.grad_step];
     let end = select(0u, params.classes, lane < params.classes);
     for (var at = lane; at < end; at += 64u) {
         let share = decay(logits[params.logits_first + start + at] - softmax.x) / softmax.y;

@@ -3,14 +3,13 @@
 // parameter[i] -= learning_rate[0] * velocity[i]
 //
 // parameter, velocity, gradient `elements` elements
-// momentum, weight_decay        bits of f32
 //
 // One invocation does one element.
 
 struct Params {
     elements: u32,
-    momentum: u32,
-    weight_decay: u32,
+    momentum: f32,
+    weight_decay: f32,
     parameter_first: u32,
     velocity_first: u32,
     gradient_first: u32,
@@ -34,8 +33,8 @@ fn sgd(
         return;
     }
     let held = parameter[params.parameter_first + element];
-    let decayed = gradient[params.gradient_first + element] + bitcast<f32>(params.weight_decay) * held;
-    let moved = bitcast<f32>(params.momentum) * velocity[params.velocity_first + element] + decayed;
+    let decayed = gradient[params.gradient_first + element] + params.weight_decay * held;
+    let moved = params.momentum * velocity[params.velocity_first + element] + decayed;
     velocity[params.velocity_first + element] = moved;
     parameter[params.parameter_first + element] = held - learning_rate[params.learning_rate_first] * moved;
 }

@@ -7,22 +7,139 @@ use std::sync::{Arc, Mutex};
 use super::{Gpu, lock};
 use crate::error::Result;
 
+/// A file of WGSL: its path under `shaders/`, and its text.
+pub(crate) type File = (&'static str, &'static str);
+
 /// A shader: whole WGSL files, concatenated, with one entry point. Which files there are makes the variant.
 ///
 /// Binding 0 is the uniform `Params`; the others follow in the order in which the kernel's Rust function names them.
-pub(crate) struct Kernel {
+pub(crate) trait Shader: 'static {
+    /// The type of binding 0.
+    type Params: bytemuck::NoUninit;
+
+    /// What variants differ by: `()` where there is one.
+    type Axes: Axis;
+
     /// File stem, entry point and Rust function.
-    pub(crate) name: &'static str,
-    /// The variant's name among kernels of one name; empty where there is one.
-    pub(crate) variant: &'static str,
-    /// The files, by name and text.
-    pub(crate) files: &'static [(&'static str, &'static str)],
+    const NAME: &'static str;
+
+    /// The files of a variant, in their order.
+    fn files(axes: Self::Axes) -> Vec<File>;
+
     /// Invocations of a workgroup.
-    pub(crate) workgroup_size: u32,
+    fn workgroup_size(axes: Self::Axes) -> u32;
 }
 
-impl Kernel {
-    pub(crate) fn source(&self) -> String {
+/// A shader that the tests of shaders know. No other can be compiled.
+pub(crate) trait Listed: Shader {}
+
+/// What a kernel's variants differ by.
+pub(crate) trait Axis: Copy + 'static {
+    /// How many values there are.
+    const COUNT: usize;
+
+    /// All values, each at its index.
+    fn all() -> Vec<Self>;
+
+    fn index(self) -> usize;
+
+    /// The value's part of a label; empty for what needs no name.
+    fn label(self) -> String;
+}
+
+impl Axis for () {
+    const COUNT: usize = 1;
+
+    fn all() -> Vec<Self> {
+        vec![()]
+    }
+
+    fn index(self) -> usize {
+        0
+    }
+
+    fn label(self) -> String {
+        String::new()
+    }
+}
+
+impl<A: Axis, B: Axis> Axis for (A, B) {
+    const COUNT: usize = A::COUNT * B::COUNT;
+
+    fn all() -> Vec<Self> {
+        A::all().into_iter().flat_map(|a| B::all().into_iter().map(move |b| (a, b))).collect()
+    }
+
+    fn index(self) -> usize {
+        self.0.index() * B::COUNT + self.1.index()
+    }
+
+    fn label(self) -> String {
+        joined(&[self.0.label(), self.1.label()])
+    }
+}
+
+/// The parts of a label that are not empty.
+fn joined(parts: &[String]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(".")
+}
+
+/// Makes an enum an axis, by the label of each value.
+macro_rules! axis {
+    ($axis:ident { $($value:ident: $label:literal),+ $(,)? }) => {
+        impl $crate::gpu::Axis for $axis {
+            const COUNT: usize = [$($label),+].len();
+
+            fn all() -> Vec<Self> {
+                vec![$(Self::$value),+]
+            }
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn label(self) -> String {
+                match self {
+                    $(Self::$value => $label.to_string(),)+
+                }
+            }
+        }
+    };
+}
+pub(crate) use axis;
+
+/// A variant of a kernel.
+#[derive(Clone, Copy)]
+pub(crate) struct Variant {
+    pub(crate) name: &'static str,
+    index: usize,
+    pub(crate) workgroup_size: u32,
+    source: fn(usize) -> Source,
+}
+
+/// What a variant is compiled from.
+pub(crate) struct Source {
+    /// Its name and that of the variant.
+    pub(crate) label: String,
+    pub(crate) files: Vec<File>,
+}
+
+impl Variant {
+    pub(crate) fn of<K: Listed>(axes: K::Axes) -> Self {
+        let source = |index: usize| {
+            let axes = K::Axes::all()[index];
+            Source { label: joined(&[K::NAME.to_string(), axes.label()]), files: K::files(axes) }
+        };
+        Self { name: K::NAME, index: axes.index(), workgroup_size: K::workgroup_size(axes), source }
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        (self.source)(self.index)
+    }
+}
+
+impl Source {
+    pub(crate) fn text(&self) -> String {
         self.files.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n")
     }
 
@@ -31,11 +148,6 @@ impl Kernel {
         let lines = self.files.iter().flat_map(|(_, text)| text.lines());
         let written = lines.filter(|line| line.contains("var<storage, read_write>"));
         written.filter_map(|line| line.split_once("@binding(")?.1.split_once(')')?.0.parse().ok()).collect()
-    }
-
-    /// The label of the kernel's pipeline: `name` or `name.variant`.
-    pub(crate) fn label(&self) -> String {
-        if self.variant.is_empty() { self.name.to_string() } else { format!("{}.{}", self.name, self.variant) }
     }
 }
 
@@ -94,11 +206,13 @@ pub trait LoopCounters: wgpu::WasmNotSendSync {
     fn counter(&self, kernel: &str, iterations: u64) -> wgpu::Buffer;
 }
 
-/// The files of a kernel, by their paths under `shaders/`.
+/// Files, by their paths under `shaders/`.
 macro_rules! wgsl {
-    ($($file:literal),+ $(,)?) => {
-        &[$(($file, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)))),+]
-    };
+    ($($file:expr),+ $(,)?) => {{
+        const FILES: &[$crate::gpu::File] =
+            &[$(($file, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)))),+];
+        FILES
+    }};
 }
 pub(crate) use wgsl;
 
@@ -117,22 +231,23 @@ pub(super) struct PipelineCache {
 
 type Slot = Mutex<Option<Arc<Pipeline>>>;
 
-/// Name and variant of the kernel.
-type PipelineKey = (&'static str, &'static str);
+/// The name of a kernel, and the index of its variant.
+type PipelineKey = (&'static str, usize);
 
 impl Gpu {
     /// The pipeline of a kernel, compiled now if it was not before.
-    pub(super) fn pipeline(&self, kernel: &'static Kernel) -> Result<Arc<Pipeline>> {
-        let key = (kernel.name, kernel.variant);
+    pub(super) fn pipeline(&self, kernel: Variant) -> Result<Arc<Pipeline>> {
+        let key = (kernel.name, kernel.index);
         let slot = Arc::clone(lock(&self.inner.pipelines.slots).entry(key).or_default());
         let mut slot = lock(&slot);
         if let Some(pipeline) = &*slot {
             return Ok(Arc::clone(pipeline));
         }
-        let (label, counters) = (kernel.label(), self.loop_counters());
+        let (source, counters) = (kernel.source(), self.loop_counters());
+        let (label, text, written) = (source.label.clone(), source.text(), source.written());
         let source = match counters {
-            None => wgpu::ShaderSource::Wgsl(kernel.source().into()),
-            Some(counters) => counters.shader(&label, kernel.source()),
+            None => wgpu::ShaderSource::Wgsl(text.into()),
+            Some(counters) => counters.shader(&label, text),
         };
         let pipeline = self.guarded(|| {
             let module =
@@ -150,7 +265,7 @@ impl Gpu {
                 cache: None,
             });
             let layout = pipeline.get_bind_group_layout(0);
-            Pipeline { pipeline, layout, label, written: kernel.written() }
+            Pipeline { pipeline, layout, label, written }
         })?;
         self.inner.counters.shader_modules.fetch_add(1, Ordering::Relaxed);
         self.inner.counters.pipelines.fetch_add(1, Ordering::Relaxed);
@@ -158,7 +273,12 @@ impl Gpu {
     }
 
     /// Compiles a kernel ahead of its first use.
-    pub(crate) fn compile(&self, kernel: &'static Kernel) -> Result<()> {
-        self.pipeline(kernel).map(drop)
+    pub(crate) fn compile<K: Listed>(&self, axes: K::Axes) -> Result<()> {
+        self.pipeline(Variant::of::<K>(axes)).map(drop)
+    }
+
+    /// The same for each variant.
+    pub(crate) fn compile_all<K: Listed>(&self) -> Result<()> {
+        K::Axes::all().into_iter().try_for_each(|axes| self.compile::<K>(axes))
     }
 }

@@ -23,7 +23,9 @@ pub use recorder::Recorder;
 pub use tensor::{Tensor, TensorSpec};
 
 pub(crate) use image::Image;
-pub(crate) use kernel::{Iterations, Kernel, Loops, wgsl};
+pub(crate) use kernel::{Axis, File, Iterations, Listed, Loops, Shader, axis, wgsl};
+#[cfg(test)]
+pub(crate) use kernel::{Source, Variant};
 pub(crate) use pool::Constant;
 use pool::Lease;
 pub(crate) use tensor::Part;

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use super::contents::Contents;
-use super::kernel::Pipeline;
+use super::kernel::{Pipeline, Variant};
 use super::pool::Encoding;
-use super::{Capabilities, Gpu, Image, Iterations, Kernel, Lease, Loops, Part, Tensor, lock};
+use super::{Capabilities, Gpu, Image, Iterations, Lease, Listed, Loops, Part, Tensor, lock};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -228,25 +228,37 @@ impl Recorder {
     }
 
     /// Appends a dispatch of as many workgroups as hold `invocations` invocations, which together write or sample `elements` elements.
-    pub(crate) fn dispatch(
+    pub(crate) fn dispatch<K: Listed<Params: Loops>>(
         &mut self,
-        kernel: &'static Kernel,
-        params: &impl Loops,
+        axes: K::Axes,
+        params: &K::Params,
         bindings: &[&Part],
         invocations: u64,
         elements: u64,
     ) -> Result<()> {
-        let workgroups = invocations.div_ceil(kernel.workgroup_size.into());
+        let workgroups = invocations.div_ceil(K::workgroup_size(axes).into());
         let work = elements.saturating_mul(Capabilities::WORK_PER_ELEMENT);
-        self.dispatch_workgroups(kernel, params, bindings, workgroups, work, params.iterations())
+        self.dispatch_workgroups::<K>(axes, params, bindings, workgroups, work, params.iterations())
     }
 
     /// Appends a dispatch of `workgroups` workgroups, numbered by the shader's `linear_workgroup`, which together do
     /// `work`: see [`Capabilities::work_per_dispatch`]. Its loops take `iterations` at most: see [`Loops::iterations`].
-    pub(crate) fn dispatch_workgroups(
+    pub(crate) fn dispatch_workgroups<K: Listed>(
         &mut self,
-        kernel: &'static Kernel,
-        params: &impl bytemuck::NoUninit,
+        axes: K::Axes,
+        params: &K::Params,
+        bindings: &[&Part],
+        workgroups: u64,
+        work: u64,
+        iterations: Iterations,
+    ) -> Result<()> {
+        self.append(Variant::of::<K>(axes), bytemuck::bytes_of(params), bindings, workgroups, work, iterations)
+    }
+
+    fn append(
+        &mut self,
+        kernel: Variant,
+        params: &[u8],
         bindings: &[&Part],
         workgroups: u64,
         work: u64,
@@ -262,7 +274,7 @@ impl Recorder {
             return Ok(());
         }
         let pipeline = self.gpu.pipeline(kernel)?;
-        let params = self.gpu.params(bytemuck::bytes_of(params))?;
+        let params = self.gpu.params(params)?;
         let counter = self.gpu.loop_counters().map(|counters| counters.counter(&pipeline.label, iterations.taken));
         let entries = std::iter::once(&params)
             .chain(bindings.iter().copied())
@@ -290,7 +302,7 @@ impl Recorder {
     }
 
     /// Folds a count of workgroups into a grid that the device takes.
-    fn grid(&self, kernel: &Kernel, workgroups: u64) -> Result<[u32; 3]> {
+    fn grid(&self, kernel: Variant, workgroups: u64) -> Result<[u32; 3]> {
         let most = u64::from(self.gpu.capabilities().limits.max_compute_workgroups_per_dimension);
         let layers = workgroups.div_ceil(most.saturating_mul(most));
         let rows = workgroups.div_ceil(layers).div_ceil(most);

@@ -1,8 +1,7 @@
 //! The two forms of workspace that kernels share, and how the tensors of others are stored.
 
 use crate::dtype::DType;
-use crate::error::Result;
-use crate::gpu::{Gpu, Kernel};
+use crate::gpu::{File, axis, wgsl};
 
 /// How matrices in quads lie in workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +11,8 @@ pub(crate) enum Form {
     /// In images, in panels: shared/panels/layout.wgsl. See [`Capabilities::images`](crate::gpu::Capabilities::images).
     Panels,
 }
+
+axis!(Form { Rows: "rows", Panels: "panels" });
 
 impl Form {
     /// Rows, filled up to those that lie together: ROWS_TOGETHER in shared/rows/layout.wgsl and shared/panels/layout.wgsl.
@@ -28,69 +29,46 @@ pub(crate) fn panel_places(rows: u32, quads: u32) -> u64 {
     Form::Panels.filled_rows(rows) * u64::from(quads)
 }
 
-/// A kernel's variants by the form of its workspace.
-pub(crate) struct ByForm {
-    pub(crate) rows: Kernel,
-    pub(crate) panels: Kernel,
-}
-
-impl ByForm {
-    pub(crate) fn of(&'static self, form: Form) -> &'static Kernel {
-        match form {
-            Form::Rows => &self.rows,
-            Form::Panels => &self.panels,
+/// The files of a form, by the names that they share: `shared/rows/NAME.wgsl` or `shared/panels/NAME.wgsl`.
+macro_rules! of_form {
+    ($form:expr, $($name:literal),+) => {
+        match $form {
+            $crate::kernels::form::Form::Rows => {
+                $crate::gpu::wgsl![$(concat!("shared/rows/", $name, ".wgsl")),+]
+            }
+            $crate::kernels::form::Form::Panels => {
+                $crate::gpu::wgsl![$(concat!("shared/panels/", $name, ".wgsl")),+]
+            }
         }
-    }
+    };
+}
+pub(crate) use of_form;
 
-    pub(crate) fn compile(&'static self, gpu: &Gpu, form: Form) -> Result<()> {
-        gpu.compile(self.of(form))
-    }
+/// How the tensor is stored that a kernel reads.
+#[derive(Clone, Copy)]
+pub(crate) enum Storage {
+    /// In words: shared/stored_32.wgsl.
+    Bits32,
+    /// Two elements a word: shared/stored_16.wgsl.
+    Bits16,
 }
 
-/// A kernel's variants by how the tensor is stored that it reads.
-pub(crate) struct ByStorage<K> {
-    /// shared/stored_32.wgsl
-    pub(crate) of_32: K,
-    /// shared/stored_16.wgsl
-    pub(crate) of_16: K,
-}
+axis!(Storage { Bits32: "", Bits16: "16" });
 
-impl<K> ByStorage<K> {
-    pub(crate) fn of(&'static self, dtype: DType) -> &'static K {
+impl From<DType> for Storage {
+    fn from(dtype: DType) -> Self {
         match dtype {
-            DType::F32 => &self.of_32,
-            DType::F16 | DType::BF16 => &self.of_16,
+            DType::F32 => Storage::Bits32,
+            DType::F16 | DType::BF16 => Storage::Bits16,
         }
     }
 }
 
-/// The variants of a kernel of 64 invocations, by its name, its file and, where it has two forms, the files of both.
-macro_rules! by_storage {
-    ($name:literal, $file:literal: $($rows:literal, $panels:literal);+) => {
-        $crate::kernels::form::ByStorage {
-            of_32: $crate::kernels::form::ByForm {
-                rows: by_storage!(@kernel $name, "rows", "shared/stored_32.wgsl", $($rows,)+ $file),
-                panels: by_storage!(@kernel $name, "panels", "shared/stored_32.wgsl", $($panels,)+ $file),
-            },
-            of_16: $crate::kernels::form::ByForm {
-                rows: by_storage!(@kernel $name, "16.rows", "shared/dtype.wgsl", "shared/stored_16.wgsl", $($rows,)+ $file),
-                panels: by_storage!(@kernel $name, "16.panels", "shared/dtype.wgsl", "shared/stored_16.wgsl", $($panels,)+ $file),
-            },
+impl Storage {
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Storage::Bits32 => wgsl!["shared/stored_32.wgsl"],
+            Storage::Bits16 => wgsl!["shared/dtype.wgsl", "shared/stored_16.wgsl"],
         }
-    };
-    ($name:literal, $file:literal) => {
-        $crate::kernels::form::ByStorage {
-            of_32: by_storage!(@kernel $name, "", "shared/stored_32.wgsl", $file),
-            of_16: by_storage!(@kernel $name, "16", "shared/dtype.wgsl", "shared/stored_16.wgsl", $file),
-        }
-    };
-    (@kernel $name:literal, $variant:literal, $($files:literal),+) => {
-        $crate::gpu::Kernel {
-            name: $name,
-            variant: $variant,
-            files: $crate::gpu::wgsl!["shared/grid.wgsl", $($files),+],
-            workgroup_size: 64,
-        }
-    };
+    }
 }
-pub(crate) use by_storage;

@@ -13,35 +13,90 @@ pub(crate) mod sample;
 pub(crate) mod train;
 
 use crate::geometry::Border;
+use crate::gpu::{File, wgsl};
 
-/// Declares a kernel's `Params` as its WGSL file does: scalars of 32 bits, in the same order.
+/// Declares a kernel's `Params` as its WGSL does: fields of 32 bits, `u32` where nothing else is said, or structs that are declared likewise.
 macro_rules! params {
-    ($($field:ident),+ $(,)?) => {
+    ($($field:ident $(: $of:ty)?),+ $(,)?) => {
+        $crate::kernels::params!(struct Params { $($field $(: $of)?),+ });
+    };
+    ($(#[$attribute:meta])* struct $name:ident { $($field:ident $(: $of:ty)?),+ $(,)? }) => {
+        $(#[$attribute])*
         #[repr(C)]
         #[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
-        pub(crate) struct Params {
-            $(pub(crate) $field: u32,)+
+        pub(crate) struct $name {
+            $(pub(crate) $field: $crate::kernels::params!(@type $($of)?),)+
         }
 
-        impl Params {
-            #[cfg(test)]
-            pub(crate) const FIELDS: &'static [&'static str] = &[$(stringify!($field)),+];
+        #[cfg(test)]
+        impl $crate::kernels::tests::Fields for $name {
+            fn fields() -> Vec<$crate::kernels::tests::Field> {
+                [$(<$crate::kernels::params!(@type $($of)?)>::named(stringify!($field))),+].concat()
+            }
         }
     };
+    (@type) => { u32 };
+    (@type $of:ty) => { $of };
 }
 pub(crate) use params;
 
-/// The files, behind the directive that browsers want for subgroup operations and naga does not know.
-#[cfg(target_arch = "wasm32")]
-macro_rules! with_subgroups {
-    ($($file:literal),+ $(,)?) => { crate::gpu::wgsl!["shared/enable_subgroups.wgsl", $($file),+] };
+/// Declares the one kernel of a module: its name, the invocations of a workgroup, its `Params`, and its files, by the axes of its variants where
+/// there are several.
+macro_rules! kernel {
+    ($name:literal, $workgroup_size:expr, $params:ty, [$($file:literal),+ $(,)?]) => {
+        $crate::kernels::kernel!($name, $workgroup_size, $params, |_: ()| [$crate::gpu::wgsl![$($file),+]]);
+    };
+    ($name:literal, $workgroup_size:expr, $params:ty, |$axes:tt: $of:ty| [$($files:expr),+ $(,)?]) => {
+        pub(crate) enum Kernel {}
+
+        impl $crate::gpu::Shader for Kernel {
+            type Params = $params;
+            type Axes = $of;
+
+            const NAME: &'static str = $name;
+
+            fn files($axes: $of) -> Vec<$crate::gpu::File> {
+                let files: &[&[$crate::gpu::File]] = &[$($files),+];
+                files.concat()
+            }
+
+            #[allow(unused_variables)]
+            fn workgroup_size($axes: $of) -> u32 {
+                $workgroup_size
+            }
+        }
+    };
+}
+use kernel;
+
+/// Lists the modules that declare a kernel. One that does not stand here does not compile where it is used.
+macro_rules! listed {
+    ($($family:ident: $($module:ident),+;)+) => {
+        $($(impl crate::gpu::Listed for $family::$module::Kernel {})+)+
+
+        /// Every variant of every kernel, and the fields of its `Params`.
+        #[cfg(test)]
+        fn kernels() -> Vec<tests::Declared> {
+            [$($(tests::declared::<$family::$module::Kernel>(stringify!($module))),+),+].into_iter().flatten().collect()
+        }
+    };
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-macro_rules! with_subgroups {
-    ($($file:literal),+ $(,)?) => { crate::gpu::wgsl![$($file),+] };
+listed! {
+    conv: channels_last, col2im, conv2d_direct, conv2d_direct_weight, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
+        pack_weight, unpack_weight;
+    elementwise: batch_norm, binary, offset_field, offset_field_backward, unary, unary_backward;
+    matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;
+    movement: convert, copy_rows;
+    reduce: flow_gradient, segment_sums;
+    roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;
+    sample: bilinear_sample, chain_samples, deform_col2im, deform_col2im_touched, deform_im2col, deform_samples, sample_gradients,
+        sample_planes, touched_pixels, unchain_samples;
+    train: adam, cross_entropy, cross_entropy_backward, sgd;
 }
-use with_subgroups;
+
+/// The directive that browsers want for subgroup operations and naga does not know.
+const SUBGROUPS: &[File] = if cfg!(target_arch = "wasm32") { wgsl!["shared/enable_subgroups.wgsl"] } else { &[] };
 
 /// `Border` as shaders know it: shared/border.wgsl.
 pub(crate) fn border(border: Border) -> u32 {

@@ -4,20 +4,20 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
-use crate::kernels::elementwise::offset_field::{OFFSET_FIELD, Params, offset_field};
-use crate::kernels::elementwise::offset_field_backward::{OFFSET_FIELD_BACKWARD, offset_field_backward};
-use crate::kernels::reduce::flow_gradient::{self, FLOW_GRADIENT, flow_gradient};
+use crate::kernels::elementwise::offset_field::{self, Params, offset_field};
+use crate::kernels::elementwise::offset_field_backward::{self, offset_field_backward};
+use crate::kernels::reduce::flow_gradient::{self, flow_gradient};
 use crate::nn::deform_conv2d::OffsetField;
 use crate::ops::plan::Destination;
 use crate::ops::plan::in_pieces;
 
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
-    gpu.compile(&OFFSET_FIELD)
+    gpu.compile::<offset_field::Kernel>(())
 }
 
 pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
-    gpu.compile(&OFFSET_FIELD_BACKWARD)?;
-    gpu.compile(&FLOW_GRADIENT)
+    gpu.compile::<offset_field_backward::Kernel>(())?;
+    gpu.compile::<flow_gradient::Kernel>(())
 }
 
 /// Records the elementwise functions of all planes that have one; the others stay as they are.
@@ -87,8 +87,8 @@ fn in_planes(
             whole_planes,
             whole_pixels,
             offset_planes: geometry.offset_planes,
-            limit: geometry.limit.to_bits(),
-            mask_scale: geometry.mask_scale.to_bits(),
+            limit: geometry.limit,
+            mask_scale: geometry.mask_scale,
             flow_planes,
             planes_per_flow,
             flow_base: range.map_or(0, |(planes, _)| planes.start),

@@ -2,8 +2,8 @@
 // planes of masks. A piece of them is done: `planes` planes, from plane `first_plane` on, of `images` images, and `pixels` pixels of each.
 //
 // field      (images, whole_planes, whole_pixels), from the piece's first element on
-// limit      bits of f32: offsets are limit * tanh(x); 0: they are x
-// mask_scale bits of f32: masks are mask_scale * sigmoid(x)
+// limit      offsets are limit * tanh(x); 0: they are x
+// mask_scale masks are mask_scale * sigmoid(x)
 // flow       (images, flow_planes, whole_pixels), from the piece's pixels of plane `flow_base` on: dx, then dy of each flow, added to
 //            the offsets of `planes_per_flow` planes; where flow_planes is 0 there is none, and any buffer serves
 
@@ -15,8 +15,8 @@ struct Params {
     whole_planes: u32,
     whole_pixels: u32,
     offset_planes: u32,
-    limit: u32,
-    mask_scale: u32,
+    limit: f32,
+    mask_scale: f32,
     flow_planes: u32,
     planes_per_flow: u32,
     flow_base: u32,

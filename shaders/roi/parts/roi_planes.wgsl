@@ -36,7 +36,7 @@ struct Params {
     input_first: u32,
     output_first: u32,
     derivative: u32,
-    reach: u32,
+    reach: f32,
     grad_output_first: u32,
 }
 

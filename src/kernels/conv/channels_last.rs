@@ -1,16 +1,16 @@
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder};
-use crate::kernels::form::{ByForm, ByStorage, Form, by_storage};
+use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::kernels::form::{Form, Storage, of_form};
 use crate::kernels::movement::convert::number;
-use crate::kernels::params;
+use crate::kernels::{kernel, params};
 
-pub(crate) static CHANNELS_LAST: ByStorage<ByForm> = by_storage!(
-    "channels_last", "conv/channels_last.wgsl":
-    "shared/rows/layout.wgsl", "shared/panels/layout.wgsl";
-    "shared/rows/made.wgsl", "shared/panels/made.wgsl";
-    "shared/rows/table.wgsl", "shared/panels/table.wgsl"
-);
+kernel!("channels_last", 64, Params, |(storage, form): (Storage, Form)| [
+    wgsl!["shared/grid.wgsl"],
+    storage.files(),
+    of_form!(form, "layout", "made", "table"),
+    wgsl!["conv/channels_last.wgsl"],
+]);
 
 params!(
     images,
@@ -64,7 +64,6 @@ pub(crate) fn channels_last(
     };
     let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(runs);
     let elements = 4 * u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
-    let kernel = CHANNELS_LAST.of(dtype).of(form);
     let bindings = [input, packed, table, input_1, input_2, input_3];
-    recorder.dispatch(kernel, &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>((dtype.into(), form), &params, &bindings, invocations, elements)
 }

@@ -1,23 +1,13 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::{ByForm, Form};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::kernels::form::{Form, of_form};
+use crate::kernels::{kernel, params};
 
-macro_rules! kernel {
-    ($variant:literal, $place:literal, $columns:literal, $table:literal) => {
-        Kernel {
-            name: "col2im",
-            variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $place, $columns, $table, "shared/col2im.wgsl", "conv/col2im.wgsl"],
-            workgroup_size: 64,
-        }
-    };
-}
-
-pub(crate) static COL2IM: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows/layout.wgsl", "shared/rows/given.wgsl", "shared/rows/table.wgsl"),
-    panels: kernel!("panels", "shared/panels/layout.wgsl", "shared/panels/given.wgsl", "shared/panels/table.wgsl"),
-};
+kernel!("col2im", 64, Params, |form: Form| [
+    wgsl!["shared/grid.wgsl"],
+    of_form!(form, "layout", "given", "table"),
+    wgsl!["shared/col2im.wgsl", "conv/col2im.wgsl"],
+]);
 
 params!(
     image_first,
@@ -83,6 +73,5 @@ pub(crate) fn col2im(
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     let elements = 16 * invocations * u64::from(params.most_taps());
-    let kernel = COL2IM.of(form);
-    recorder.dispatch(kernel, &params, &[columns, grad_input, table], invocations, elements)
+    recorder.dispatch::<Kernel>(form, &params, &[columns, grad_input, table], invocations, elements)
 }

@@ -1,7 +1,7 @@
 //! What `im2col` and `deform_im2col` have in common: shared/window.wgsl, shared/columns/columns.wgsl.
 
-use crate::gpu::{Iterations, Kernel, Loops};
-use crate::kernels::form::{ByForm, Form};
+use crate::gpu::{File, Iterations, Loops, axis, wgsl};
+use crate::kernels::form::{Form, of_form};
 use crate::kernels::params;
 
 params!(
@@ -77,60 +77,15 @@ pub(crate) enum ColumnsLayout {
     Channels,
 }
 
-/// A kernel's variants by where columns go and the form of the workspace.
-pub(crate) struct ByLayout {
-    pub(crate) quads: ByForm,
-    pub(crate) channels: ByForm,
-}
+axis!(ColumnsLayout { Quads: "", Channels: "channels" });
 
-impl ByLayout {
-    pub(crate) fn of(&'static self, layout: ColumnsLayout, form: Form) -> &'static Kernel {
-        match layout {
-            ColumnsLayout::Quads => self.quads.of(form),
-            ColumnsLayout::Channels => self.channels.of(form),
-        }
+impl ColumnsLayout {
+    /// What a kernel has beyond what all variants have.
+    pub(crate) fn files(self, form: Form) -> Vec<File> {
+        let stored = match self {
+            Self::Quads => [wgsl!["shared/columns/quads.wgsl"], of_form!(form, "columns")],
+            Self::Channels => [wgsl!["shared/columns/channels.wgsl"], &[]],
+        };
+        [of_form!(form, "layout", "table", "packed"), &stored.concat()].concat()
     }
 }
-
-/// A kernel's variants, each of which `$kernel!` makes of its name and the files that it has beyond the others.
-macro_rules! by_layout {
-    ($kernel:ident) => {
-        $crate::kernels::conv::columns::ByLayout {
-            quads: $crate::kernels::form::ByForm {
-                rows: $kernel!(
-                    "rows",
-                    "shared/rows/layout.wgsl",
-                    "shared/rows/table.wgsl",
-                    "shared/rows/packed.wgsl",
-                    "shared/columns/quads.wgsl",
-                    "shared/rows/columns.wgsl"
-                ),
-                panels: $kernel!(
-                    "panels",
-                    "shared/panels/layout.wgsl",
-                    "shared/panels/table.wgsl",
-                    "shared/panels/packed.wgsl",
-                    "shared/columns/quads.wgsl",
-                    "shared/panels/columns.wgsl"
-                ),
-            },
-            channels: $crate::kernels::form::ByForm {
-                rows: $kernel!(
-                    "channels.rows",
-                    "shared/rows/layout.wgsl",
-                    "shared/rows/table.wgsl",
-                    "shared/rows/packed.wgsl",
-                    "shared/columns/channels.wgsl"
-                ),
-                panels: $kernel!(
-                    "channels.panels",
-                    "shared/panels/layout.wgsl",
-                    "shared/panels/table.wgsl",
-                    "shared/panels/packed.wgsl",
-                    "shared/columns/channels.wgsl"
-                ),
-            },
-        }
-    };
-}
-pub(crate) use by_layout;

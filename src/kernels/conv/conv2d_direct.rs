@@ -1,32 +1,38 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
-use crate::kernels::{params, with_subgroups};
+use crate::gpu::{Iterations, Loops, Part, Recorder, axis, wgsl};
+use crate::kernels::{SUBGROUPS, kernel, params};
 
-macro_rules! kernel {
-    ($variant:literal, $taps:literal, $rows:literal) => {
-        Kernel {
-            name: "conv2d_direct",
-            variant: $variant,
-            files: with_subgroups![
-                "shared/grid.wgsl",
-                "shared/panels/layout.wgsl",
-                "conv/direct/direct.wgsl",
-                $taps,
-                $rows,
-                "conv/conv2d_direct.wgsl",
-            ],
-            workgroup_size: 64,
-        }
-    };
+kernel!("conv2d_direct", 64, Params, |(taps, rows): (Taps, Rows)| [
+    SUBGROUPS,
+    wgsl!["shared/grid.wgsl", "shared/panels/layout.wgsl", "conv/direct/direct.wgsl"],
+    match taps {
+        Taps::Apart => wgsl!["conv/direct/direct_taps_apart.wgsl"],
+        Taps::Shared => wgsl!["conv/direct/direct_taps_shared.wgsl"],
+    },
+    match rows {
+        Rows::Four => wgsl!["conv/direct/direct_rows_4.wgsl"],
+        Rows::One => wgsl!["conv/direct/direct_rows_1.wgsl"],
+    },
+    wgsl!["conv/conv2d_direct.wgsl"],
+]);
+
+/// Whether pixels share taps.
+#[derive(Clone, Copy)]
+pub(crate) enum Taps {
+    Apart,
+    Shared,
 }
 
-/// By whether pixels share taps, and whether groups have one output channel.
-pub(crate) static CONV2D_DIRECT: [Kernel; 4] = [
-    kernel!("apart.4", "conv/direct/direct_taps_apart.wgsl", "conv/direct/direct_rows_4.wgsl"),
-    kernel!("apart.1", "conv/direct/direct_taps_apart.wgsl", "conv/direct/direct_rows_1.wgsl"),
-    kernel!("shared.4", "conv/direct/direct_taps_shared.wgsl", "conv/direct/direct_rows_4.wgsl"),
-    kernel!("shared.1", "conv/direct/direct_taps_shared.wgsl", "conv/direct/direct_rows_1.wgsl"),
-];
+axis!(Taps { Apart: "apart", Shared: "shared" });
+
+/// The most output channels of a group.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows {
+    Four,
+    One,
+}
+
+axis!(Rows { Four: "4", One: "1" });
 
 params!(
     pixel_first,
@@ -83,8 +89,9 @@ impl Params {
     }
 
     /// The variant for its stride, dilation and rows.
-    pub(crate) fn kernel(&self) -> &'static Kernel {
-        &CONV2D_DIRECT[2 * usize::from(self.stride_x == self.dilation_x) + usize::from(self.rows == 1)]
+    pub(crate) fn variant(&self) -> (Taps, Rows) {
+        let taps = if self.stride_x == self.dilation_x { Taps::Shared } else { Taps::Apart };
+        (taps, if self.rows == 1 { Rows::One } else { Rows::Four })
     }
 }
 
@@ -100,5 +107,5 @@ pub(crate) fn conv2d_direct(
 ) -> Result<()> {
     let bound = if params.rows == 1 { 1 } else { 4 };
     let bindings: Vec<_> = [packed, weight, bias].into_iter().chain(&outputs[..bound]).collect();
-    recorder.dispatch(params.kernel(), &params, &bindings, params.workgroups() * 64, params.elements())
+    recorder.dispatch::<Kernel>(params.variant(), &params, &bindings, params.workgroups() * 64, params.elements())
 }

@@ -1,18 +1,13 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static CONV2D_DIRECT_WEIGHT: Kernel = Kernel {
-    name: "conv2d_direct_weight",
-    variant: "",
-    files: wgsl![
-        "shared/grid.wgsl",
-        "shared/panels/layout.wgsl",
-        "conv/direct/direct.wgsl",
-        "conv/conv2d_direct_weight.wgsl"
-    ],
-    workgroup_size: 64,
-};
+kernel!(
+    "conv2d_direct_weight",
+    64,
+    Params,
+    ["shared/grid.wgsl", "shared/panels/layout.wgsl", "conv/direct/direct.wgsl", "conv/conv2d_direct_weight.wgsl",]
+);
 
 params!(
     pixel_first,
@@ -56,11 +51,5 @@ pub(crate) fn conv2d_direct_weight(
     let params = Params { sums_first: sums.first, ..params };
     let quads = u64::from(params.groups) * u64::from(params.taps) * u64::from(params.quads_per_group);
     let invocations = u64::from(params.blocks) * quads;
-    recorder.dispatch(
-        &CONV2D_DIRECT_WEIGHT,
-        &params,
-        &parts,
-        invocations,
-        invocations * u64::from(params.block_pixels) * 4,
-    )
+    recorder.dispatch::<Kernel>((), &params, &parts, invocations, invocations * u64::from(params.block_pixels) * 4)
 }

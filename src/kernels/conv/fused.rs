@@ -1,6 +1,6 @@
 //! What the kernels without columns have in common: conv/fused/fused.wgsl.
 
-use crate::gpu::{Capabilities, Iterations, Part};
+use crate::gpu::{Capabilities, File, Iterations, Part, axis, wgsl};
 use crate::kernels::conv::columns;
 use crate::kernels::params;
 
@@ -33,9 +33,9 @@ pub(crate) struct Uniform {
     own: Params,
 }
 
-impl Uniform {
-    #[cfg(test)]
-    pub(crate) const FIELDS: &'static [&'static str] = &{
+#[cfg(test)]
+impl crate::kernels::Fields for Uniform {
+    const FIELDS: &'static [&'static str] = &{
         const WINDOW: &[&str] = columns::Params::FIELDS;
         let mut fields = [""; WINDOW.len() + Params::FIELDS.len()];
         let mut i = 0;
@@ -63,6 +63,10 @@ impl Dispatch<'_> {
         let output_first = self.params.output_first.wrapping_add(output.first);
         let own = Params { weight_first: weight.first, bias_first: bias.first, output_first, ..self.params };
         Uniform { window: self.window, own }
+    }
+
+    pub(crate) fn sampling(&self) -> Sampling {
+        Sampling::of(self.offsets.is_some())
     }
 
     pub(crate) fn bindings(&self) -> Vec<&Part> {
@@ -120,31 +124,38 @@ pub(crate) fn tile_work(capabilities: &Capabilities, [rows, pixels]: [u32; 2], t
     (product + WORK_PER_SAMPLE) * u64::from(pixels) * u64::from(terms) * 4
 }
 
-/// The files of a kernel by its own and how it samples; behind a directive, where it has one.
-macro_rules! with_sampler {
-    (window $(after $first:literal)?: $($file:literal),+ $(,)?) => {
-        crate::gpu::wgsl![
-            $($first,)?
-            "shared/grid.wgsl",
-            "conv/fused/fused.wgsl",
-            "shared/taps.wgsl",
-            "conv/fused/fused_window.wgsl",
-            $($file),+
-        ]
-    };
-    (deform $(after $first:literal)?: $($file:literal),+ $(,)?) => {
-        crate::gpu::wgsl![
-            $($first,)?
-            "shared/grid.wgsl",
-            "shared/border.wgsl",
-            "shared/bilinear.wgsl",
-            "conv/fused/fused.wgsl",
-            "shared/taps.wgsl",
-            "shared/offsets.wgsl",
-            "shared/modulated.wgsl",
-            "conv/fused/fused_deform.wgsl",
-            $($file),+
-        ]
-    };
+/// How a kernel samples.
+#[derive(Clone, Copy)]
+pub(crate) enum Sampling {
+    /// A plain window: conv/fused/fused_window.wgsl.
+    Window,
+    /// A deformable one: conv/fused/fused_deform.wgsl.
+    Deform,
 }
-pub(crate) use with_sampler;
+
+axis!(Sampling { Window: "window", Deform: "deform" });
+
+impl Sampling {
+    pub(crate) fn of(deformable: bool) -> Self {
+        if deformable { Self::Deform } else { Self::Window }
+    }
+
+    /// What all kernels have that sample so.
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Self::Window => {
+                wgsl!["shared/grid.wgsl", "conv/fused/fused.wgsl", "shared/taps.wgsl", "conv/fused/fused_window.wgsl",]
+            }
+            Self::Deform => wgsl![
+                "shared/grid.wgsl",
+                "shared/border.wgsl",
+                "shared/bilinear.wgsl",
+                "conv/fused/fused.wgsl",
+                "shared/taps.wgsl",
+                "shared/offsets.wgsl",
+                "shared/modulated.wgsl",
+                "conv/fused/fused_deform.wgsl",
+            ],
+        }
+    }
+}

@@ -1,22 +1,9 @@
 use crate::error::Result;
-use crate::gpu::{Gpu, Iterations, Kernel, Recorder};
-use crate::kernels::conv::fused::{Dispatch, Steps, stored, with_sampler};
+use crate::gpu::{Iterations, Recorder, wgsl};
+use crate::kernels::conv::fused::{Dispatch, Sampling, Steps, Uniform, stored};
+use crate::kernels::kernel;
 
-/// A plain window's kernel, and a deformable one's.
-pub(crate) static FUSED_DIRECT: [Kernel; 2] = [
-    Kernel {
-        name: "fused_direct",
-        variant: "window",
-        files: with_sampler!(window: "conv/fused_direct.wgsl"),
-        workgroup_size: 64,
-    },
-    Kernel {
-        name: "fused_direct",
-        variant: "deform",
-        files: with_sampler!(deform: "conv/fused_direct.wgsl"),
-        workgroup_size: 64,
-    },
-];
+kernel!("fused_direct", 64, Uniform, |sampling: Sampling| [sampling.files(), wgsl!["conv/fused_direct.wgsl"]]);
 
 /// Rows and pixels that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [4, 64];
@@ -25,13 +12,9 @@ pub(crate) fn steps() -> Steps {
     Steps { terms: 1, each: Iterations::NONE, store: stored() }
 }
 
-pub(crate) fn compile(gpu: &Gpu, deformable: bool) -> Result<()> {
-    gpu.compile(&FUSED_DIRECT[usize::from(deformable)])
-}
-
 pub(crate) fn fused_direct(recorder: &mut Recorder, dispatch: &Dispatch) -> Result<()> {
-    let kernel = &FUSED_DIRECT[usize::from(dispatch.offsets.is_some())];
     let work = dispatch.work(recorder.gpu().capabilities(), TILE);
     let (workgroups, iterations) = (dispatch.workgroups(TILE), steps().iterations(dispatch.terms()));
-    recorder.dispatch_workgroups(kernel, &dispatch.uniform(), &dispatch.bindings(), workgroups, work, iterations)
+    let (sampling, uniform) = (dispatch.sampling(), dispatch.uniform());
+    recorder.dispatch_workgroups::<Kernel>(sampling, &uniform, &dispatch.bindings(), workgroups, work, iterations)
 }

@@ -1,11 +1,15 @@
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
-use crate::kernels::form::{ByStorage, by_storage};
+use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::kernels::form::Storage;
 use crate::kernels::movement::convert::number;
-use crate::kernels::params;
+use crate::kernels::{kernel, params};
 
-pub(crate) static FUSED_WEIGHT: ByStorage<Kernel> = by_storage!("fused_weight", "conv/fused_weight.wgsl");
+kernel!("fused_weight", 64, Params, |storage: Storage| [
+    wgsl!["shared/grid.wgsl"],
+    storage.files(),
+    wgsl!["conv/fused_weight.wgsl"],
+]);
 
 params!(
     group_first,
@@ -47,5 +51,5 @@ pub(crate) fn fused_weight(
 ) -> Result<()> {
     let params = Params { weight_first: weight.first, packed_first: packed.first, dtype: number(dtype), ..params };
     let elements = params.elements();
-    recorder.dispatch(FUSED_WEIGHT.of(dtype), &params, &[weight, channel_quads, packed], elements / 4, elements)
+    recorder.dispatch::<Kernel>(dtype.into(), &params, &[weight, channel_quads, packed], elements / 4, elements)
 }

@@ -1,31 +1,14 @@
 use crate::error::Result;
-use crate::gpu::{Gpu, Kernel, Part, Recorder, wgsl};
-use crate::kernels::conv::columns::{ByLayout, ColumnsLayout, Params, by_layout};
+use crate::gpu::{Part, Recorder, wgsl};
+use crate::kernels::conv::columns::{ColumnsLayout, Params};
 use crate::kernels::form::Form;
+use crate::kernels::kernel;
 
-macro_rules! kernel {
-    ($variant:literal, $($file:literal),+) => {
-        Kernel {
-            name: "im2col",
-            variant: $variant,
-            files: wgsl![
-                "shared/grid.wgsl",
-                "shared/window.wgsl",
-                "shared/taps.wgsl",
-                "shared/columns/columns.wgsl",
-                $($file,)+
-                "conv/im2col.wgsl",
-            ],
-            workgroup_size: 64,
-        }
-    };
-}
-
-pub(crate) static IM2COL: ByLayout = by_layout!(kernel);
-
-pub(crate) fn compile(gpu: &Gpu, layout: ColumnsLayout, form: Form) -> Result<()> {
-    gpu.compile(IM2COL.of(layout, form))
-}
+kernel!("im2col", 64, Params, |(layout, form): (ColumnsLayout, Form)| [
+    wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/taps.wgsl", "shared/columns/columns.wgsl"],
+    &layout.files(form),
+    wgsl!["conv/im2col.wgsl"],
+]);
 
 pub(crate) fn im2col(
     recorder: &mut Recorder,
@@ -34,6 +17,11 @@ pub(crate) fn im2col(
     [columns, packed, table]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { columns_first: columns.first, ..params };
-    let kernel = IM2COL.of(layout, form);
-    recorder.dispatch(kernel, &params, &[columns, packed, table], params.invocations(form), params.elements())
+    recorder.dispatch::<Kernel>(
+        (layout, form),
+        &params,
+        &[columns, packed, table],
+        params.invocations(form),
+        params.elements(),
+    )
 }

@@ -1,16 +1,16 @@
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder};
-use crate::kernels::form::{ByForm, ByStorage, Form, by_storage};
+use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::kernels::form::{Form, Storage, of_form};
 use crate::kernels::movement::convert::number;
-use crate::kernels::params;
+use crate::kernels::{kernel, params};
 
-pub(crate) static PACK_WEIGHT: ByStorage<ByForm> = by_storage!(
-    "pack_weight", "conv/pack_weight.wgsl":
-    "shared/rows/layout.wgsl", "shared/panels/layout.wgsl";
-    "shared/rows/made.wgsl", "shared/panels/made.wgsl";
-    "shared/rows/table.wgsl", "shared/panels/table.wgsl"
-);
+kernel!("pack_weight", 64, Params, |(storage, form): (Storage, Form)| [
+    wgsl!["shared/grid.wgsl"],
+    storage.files(),
+    of_form!(form, "layout", "made", "table"),
+    wgsl!["conv/pack_weight.wgsl"],
+]);
 
 params!(
     row_first,
@@ -51,6 +51,6 @@ pub(crate) fn pack_weight(
     let params = Params { run_taps: RUN_TAPS, tap_runs, weight_first, dtype: number(dtype), ..params };
     let [rows, quads] = [form.filled_rows(params.rows), params.quads_per_group.into()];
     let elements = 4 * rows * u64::from(params.taps) * quads;
-    let kernel = PACK_WEIGHT.of(dtype).of(form);
-    recorder.dispatch(kernel, &params, &[weight, packed, table], rows * u64::from(tap_runs) * quads, elements)
+    let invocations = rows * u64::from(tap_runs) * quads;
+    recorder.dispatch::<Kernel>((dtype.into(), form), &params, &[weight, packed, table], invocations, elements)
 }

@@ -1,23 +1,13 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::{ByForm, Form};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::kernels::form::{Form, of_form};
+use crate::kernels::{kernel, params};
 
-macro_rules! kernel {
-    ($variant:literal, $place:literal, $table:literal) => {
-        Kernel {
-            name: "unpack_weight",
-            variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $place, $table, "conv/unpack_weight.wgsl"],
-            workgroup_size: 64,
-        }
-    };
-}
-
-pub(crate) static UNPACK_WEIGHT: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows/layout.wgsl", "shared/rows/table.wgsl"),
-    panels: kernel!("panels", "shared/panels/layout.wgsl", "shared/panels/table.wgsl"),
-};
+kernel!("unpack_weight", 64, Params, |form: Form| [
+    wgsl!["shared/grid.wgsl"],
+    of_form!(form, "layout", "table"),
+    wgsl!["conv/unpack_weight.wgsl"],
+]);
 
 params!(
     row_first,
@@ -48,5 +38,5 @@ pub(crate) fn unpack_weight(
 ) -> Result<()> {
     let params = Params { packed_first: packed.first, weight_first: weight.first, ..params };
     let invocations = u64::from(params.rows) * u64::from(params.taps) * u64::from(params.quads_per_group);
-    recorder.dispatch(UNPACK_WEIGHT.of(form), &params, &[packed, weight, table], invocations, 4 * invocations)
+    recorder.dispatch::<Kernel>(form, &params, &[packed, weight, table], invocations, 4 * invocations)
 }

@@ -1,13 +1,8 @@
 use crate::error::Result;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static BATCH_NORM: Kernel = Kernel {
-    name: "batch_norm",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "elementwise/batch_norm.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("batch_norm", 64, Params, ["shared/grid.wgsl", "elementwise/batch_norm.wgsl"]);
 
 params!(images, channels, pixels, input_first, scale_first, shift_first, output_first);
 
@@ -26,5 +21,5 @@ pub(crate) fn batch_norm(
         ..params
     };
     let elements = u64::from(params.images) * u64::from(params.channels) * u64::from(params.pixels);
-    recorder.dispatch(&BATCH_NORM, &params, &[input, scale, shift, output], elements, elements)
+    recorder.dispatch::<Kernel>((), &params, &[input, scale, shift, output], elements, elements)
 }

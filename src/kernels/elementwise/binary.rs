@@ -1,19 +1,14 @@
 use crate::error::Result;
 use crate::geometry::Binary;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static BINARY: Kernel = Kernel {
-    name: "binary",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "elementwise/binary.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("binary", 64, Params, ["shared/grid.wgsl", "elementwise/binary.wgsl"]);
 
 params!(
     rows,
     operation,
-    scale,
+    scale: f32,
     accumulate,
     extent_1,
     extent_2,
@@ -92,5 +87,5 @@ pub(crate) fn binary(
         ..params
     };
     let [rows, columns] = [rows, extent_5].map(u64::from);
-    recorder.dispatch(&BINARY, &params, &[a, b, output], rows * columns.div_ceil(4), rows * columns)
+    recorder.dispatch::<Kernel>((), &params, &[a, b, output], rows * columns.div_ceil(4), rows * columns)
 }

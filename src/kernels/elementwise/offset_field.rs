@@ -1,18 +1,18 @@
 use crate::error::Result;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static OFFSET_FIELD: Kernel = Kernel {
-    name: "offset_field",
-    variant: "",
-    files: wgsl![
+kernel!(
+    "offset_field",
+    64,
+    Params,
+    [
         "shared/grid.wgsl",
         "shared/exponential.wgsl",
         "elementwise/parts/offset_field.wgsl",
-        "elementwise/offset_field.wgsl"
-    ],
-    workgroup_size: 64,
-};
+        "elementwise/offset_field.wgsl",
+    ]
+);
 
 params!(
     images,
@@ -22,8 +22,8 @@ params!(
     whole_planes,
     whole_pixels,
     offset_planes,
-    limit,
-    mask_scale,
+    limit: f32,
+    mask_scale: f32,
     flow_planes,
     planes_per_flow,
     flow_base,
@@ -42,5 +42,5 @@ impl Params {
 
 pub(crate) fn offset_field(recorder: &mut Recorder, params: Params, [flow, field]: [&Part; 2]) -> Result<()> {
     let params = Params { flow_first: flow.first, field_first: field.first, ..params };
-    recorder.dispatch(&OFFSET_FIELD, &params, &[flow, field], params.elements(), params.elements())
+    recorder.dispatch::<Kernel>((), &params, &[flow, field], params.elements(), params.elements())
 }

@@ -1,13 +1,14 @@
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Part, Recorder};
 use crate::kernels::elementwise::offset_field::Params;
+use crate::kernels::kernel;
 
-pub(crate) static OFFSET_FIELD_BACKWARD: Kernel = Kernel {
-    name: "offset_field_backward",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "elementwise/parts/offset_field.wgsl", "elementwise/offset_field_backward.wgsl"],
-    workgroup_size: 64,
-};
+kernel!(
+    "offset_field_backward",
+    64,
+    Params,
+    ["shared/grid.wgsl", "elementwise/parts/offset_field.wgsl", "elementwise/offset_field_backward.wgsl",]
+);
 
 pub(crate) fn offset_field_backward(
     recorder: &mut Recorder,
@@ -16,5 +17,5 @@ pub(crate) fn offset_field_backward(
 ) -> Result<()> {
     let params = Params { flow_first: flow.first, field_first: field.first, grad_first: grad_field.first, ..params };
     let parts = [flow, field, grad_field];
-    recorder.dispatch(&OFFSET_FIELD_BACKWARD, &params, &parts, params.elements(), params.elements())
+    recorder.dispatch::<Kernel>((), &params, &parts, params.elements(), params.elements())
 }

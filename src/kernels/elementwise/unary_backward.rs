@@ -1,24 +1,19 @@
 use crate::error::Result;
 use crate::geometry::Unary;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Loops, Part, Recorder};
 use crate::kernels::elementwise::unary;
-use crate::kernels::params;
+use crate::kernels::{kernel, params};
 
-pub(crate) static UNARY_BACKWARD: Kernel = Kernel {
-    name: "unary_backward",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "elementwise/unary_backward.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("unary_backward", 64, Params, ["shared/grid.wgsl", "elementwise/unary_backward.wgsl"]);
 
-params!(elements, operation, low, high, accumulate, input_first, grad_output_first, grad_input_first);
+params!(elements, operation, low: f32, high: f32, accumulate, input_first, grad_output_first, grad_input_first);
 
 impl Loops for Params {}
 
 /// As [`unary::operation`], where `Relu` is not an operation of its own.
-pub(crate) fn operation(op: Unary) -> [u32; 3] {
+pub(crate) fn operation(op: Unary) -> (u32, [f32; 2]) {
     match op {
-        Unary::Relu => [3, 0, 0],
+        Unary::Relu => (3, [0.0; 2]),
         op => unary::operation(op),
     }
 }
@@ -30,7 +25,7 @@ pub(crate) fn unary_backward(
     accumulate: bool,
     [input, grad_output, grad_input]: [&Part; 3],
 ) -> Result<()> {
-    let [operation, low, high] = operation(op);
+    let (operation, [low, high]) = operation(op);
     let params = Params {
         elements,
         operation,
@@ -42,5 +37,5 @@ pub(crate) fn unary_backward(
         grad_input_first: grad_input.first,
     };
     let parts = [input, grad_output, grad_input];
-    recorder.dispatch(&UNARY_BACKWARD, &params, &parts, elements.into(), elements.into())
+    recorder.dispatch::<Kernel>((), &params, &parts, elements.into(), elements.into())
 }

@@ -1,13 +1,8 @@
 use crate::error::Result;
-use crate::gpu::{Capabilities, Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Capabilities, Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static MATMUL_TILED: Kernel = Kernel {
-    name: "matmul_tiled",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "matmul/parts/matmul.wgsl", "matmul/matmul_tiled.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("matmul_tiled", 64, Params, ["shared/grid.wgsl", "matmul/parts/matmul.wgsl", "matmul/matmul_tiled.wgsl"]);
 
 params!(
     rows,
@@ -63,5 +58,5 @@ pub(crate) fn matmul_tiled(recorder: &mut Recorder, params: Params, parts: [&Par
     let [a, b, bias, output] = parts.map(|part| part.first);
     let params = Params { a_first: a, b_first: b, bias_first: bias, output_first: output, ..params };
     let work = params.work(recorder.gpu().capabilities());
-    recorder.dispatch_workgroups(&MATMUL_TILED, &params, &parts, params.tiles(), work, params.iterations())
+    recorder.dispatch_workgroups::<Kernel>((), &params, &parts, params.tiles(), work, params.iterations())
 }

@@ -1,14 +1,14 @@
 use crate::error::Result;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Loops, Part, Recorder};
 use crate::kernels::form::Form;
-use crate::kernels::params;
+use crate::kernels::{kernel, params};
 
-pub(crate) static PACK_PANELS: Kernel = Kernel {
-    name: "pack_panels",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/panels/layout.wgsl", "shared/panels/made.wgsl", "matmul/pack_panels.wgsl"],
-    workgroup_size: 64,
-};
+kernel!(
+    "pack_panels",
+    64,
+    Params,
+    ["shared/grid.wgsl", "shared/panels/layout.wgsl", "shared/panels/made.wgsl", "matmul/pack_panels.wgsl",]
+);
 
 params!(batch, rows, depth, first, batch_stride, row_stride, depth_stride);
 
@@ -18,5 +18,5 @@ pub(crate) fn pack_panels(recorder: &mut Recorder, params: Params, [matrix, pack
     let params = Params { first: matrix.first, ..params };
     let rows = Form::Panels.filled_rows(params.rows);
     let invocations = u64::from(params.batch) * rows * u64::from(params.depth.div_ceil(4));
-    recorder.dispatch(&PACK_PANELS, &params, &[matrix, packed], invocations, 4 * invocations)
+    recorder.dispatch::<Kernel>((), &params, &[matrix, packed], invocations, 4 * invocations)
 }

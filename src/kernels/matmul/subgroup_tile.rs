@@ -1,7 +1,7 @@
 //! What the families of matrix products by subgroups have in common: matmul/parts/subgroup_tile.wgsl.
 
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
+use crate::gpu::{File, Iterations, Listed, Loops, Part, Recorder, wgsl};
 use crate::kernels::params;
 
 params!(
@@ -41,22 +41,9 @@ impl Loops for Params {
     }
 }
 
-macro_rules! kernel {
-    ($name:literal, $($file:literal),+) => {
-        crate::gpu::Kernel {
-            name: $name,
-            variant: "",
-            files: $crate::kernels::with_subgroups![
-                "shared/grid.wgsl",
-                "shared/panels/layout.wgsl",
-                "matmul/parts/subgroup_tile.wgsl",
-                $($file),+
-            ],
-            workgroup_size: 8,
-        }
-    };
-}
-pub(crate) use kernel;
+/// The files that all have.
+pub(crate) const TILED: &[File] =
+    wgsl!["shared/grid.wgsl", "shared/panels/layout.wgsl", "matmul/parts/subgroup_tile.wgsl"];
 
 /// Rows and columns of the tile that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [16, 64];
@@ -73,11 +60,10 @@ impl Params {
     }
 }
 
-pub(crate) fn dispatch(
+pub(crate) fn dispatch<K: Listed<Params = Params, Axes = ()>>(
     recorder: &mut Recorder,
-    kernel: &'static Kernel,
     params: Params,
     parts: &[&Part],
 ) -> Result<()> {
-    recorder.dispatch_workgroups(kernel, &params, parts, params.tiles(), params.work(), params.iterations())
+    recorder.dispatch_workgroups::<K>((), &params, parts, params.tiles(), params.work(), params.iterations())
 }

@@ -1,14 +1,9 @@
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static CONVERT: Kernel = Kernel {
-    name: "convert",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/dtype.wgsl", "movement/convert.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("convert", 64, Params, ["shared/grid.wgsl", "shared/dtype.wgsl", "movement/convert.wgsl"]);
 
 params!(
     columns,
@@ -50,5 +45,5 @@ pub(crate) fn convert(
     let words = if destination_dtype == DType::F32 { params.run } else { params.run / 2 + 1 };
     let invocations = u64::from(params.runs) * u64::from(words);
     let elements = u64::from(params.runs) * u64::from(params.run);
-    recorder.dispatch(&CONVERT, &params, &[source, destination], invocations, elements)
+    recorder.dispatch::<Kernel>((), &params, &[source, destination], invocations, elements)
 }

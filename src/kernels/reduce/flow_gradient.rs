@@ -1,13 +1,8 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static FLOW_GRADIENT: Kernel = Kernel {
-    name: "flow_gradient",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "reduce/flow_gradient.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("flow_gradient", 64, Params, ["shared/grid.wgsl", "reduce/flow_gradient.wgsl"]);
 
 params!(
     images,
@@ -50,5 +45,5 @@ pub(crate) fn flow_gradient(
     [grad_field, grad_flow]: [&Part; 2],
 ) -> Result<()> {
     let params = Params { grad_field_first: grad_field.first, grad_flow_first: grad_flow.first, ..params };
-    recorder.dispatch(&FLOW_GRADIENT, &params, &[grad_field, grad_flow], params.elements(), params.terms())
+    recorder.dispatch::<Kernel>((), &params, &[grad_field, grad_flow], params.elements(), params.terms())
 }

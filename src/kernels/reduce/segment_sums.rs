@@ -1,13 +1,17 @@
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder};
-use crate::kernels::form::{ByStorage, by_storage};
+use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::kernels::form::Storage;
 use crate::kernels::movement::convert::number;
-use crate::kernels::params;
+use crate::kernels::{kernel, params};
 
-pub(crate) static SEGMENT_SUMS: ByStorage<Kernel> = by_storage!("segment_sums", "reduce/segment_sums.wgsl");
+kernel!("segment_sums", 64, Params, |storage: Storage| [
+    wgsl!["shared/grid.wgsl"],
+    storage.files(),
+    wgsl!["reduce/segment_sums.wgsl"],
+]);
 
-params!(planes, pixels, columns, segments, length, width, scale, accumulate, row, input_first, output_first, dtype);
+params!(planes, pixels, columns, segments, length, width, scale: f32, accumulate, row, input_first, output_first, dtype);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
@@ -26,5 +30,5 @@ pub(crate) fn segment_sums(
     let blocks = u64::from(params.columns.div_ceil(params.width));
     let invocations = 64 * u64::from(params.planes) * u64::from(params.segments) * blocks;
     let elements = u64::from(params.planes) * u64::from(params.pixels.max(1)) * u64::from(params.columns);
-    recorder.dispatch(SEGMENT_SUMS.of(dtype), &params, &[input, output], invocations, elements)
+    recorder.dispatch::<Kernel>(dtype.into(), &params, &[input, output], invocations, elements)
 }

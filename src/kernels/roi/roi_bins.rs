@@ -1,13 +1,8 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static ROI_BINS: Kernel = Kernel {
-    name: "roi_bins",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/roi_bins.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("roi_bins", 64, Params, ["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/roi_bins.wgsl"]);
 
 params!(
     rois_count,
@@ -18,19 +13,19 @@ params!(
     height,
     width,
     rounded,
-    scale,
-    shift,
-    least,
+    scale: f32,
+    shift: f32,
+    least: f32,
     furthest,
     samples_y,
     samples_x,
-    phase,
-    beyond,
+    phase: f32,
+    beyond: f32,
     skips,
     deformed,
     part_height,
     part_width,
-    reach,
+    reach: f32,
     rois_first,
     offset_first,
 );
@@ -52,5 +47,5 @@ pub(crate) fn roi_bins(recorder: &mut Recorder, params: Params, [rois, offset, b
     let params = Params { rois_first: rois.first, offset_first: offset.first, ..params };
     let of_roi = u64::from(params.classes) * u64::from(params.pooled_height) * u64::from(params.pooled_width);
     let invocations = u64::from(params.rois_count) * of_roi;
-    recorder.dispatch(&ROI_BINS, &params, &[rois, offset, bins], invocations, 8 * invocations)
+    recorder.dispatch::<Kernel>((), &params, &[rois, offset, bins], invocations, 8 * invocations)
 }

@@ -1,19 +1,14 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
 use crate::kernels::roi::roi_bins::bisection;
+use crate::kernels::{kernel, params};
 
-pub(crate) static ROI_INPUT_GRADIENT: Kernel = Kernel {
-    name: "roi_input_gradient",
-    variant: "",
-    files: wgsl![
-        "shared/grid.wgsl",
-        "roi/parts/roi_bins.wgsl",
-        "roi/parts/roi_tiles.wgsl",
-        "roi/roi_input_gradient.wgsl"
-    ],
-    workgroup_size: 64,
-};
+kernel!(
+    "roi_input_gradient",
+    64,
+    Params,
+    ["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/parts/roi_tiles.wgsl", "roi/roi_input_gradient.wgsl",]
+);
 
 params!(
     rois,
@@ -75,5 +70,5 @@ pub(crate) fn roi_input_gradient(
     let planes = u64::from(params.cells) * u64::from(params.classes_done);
     let invocations = 64 * tiles * planes * u64::from(params.channels.div_ceil(4));
     let bindings = [bins, touches, grad_output, grad_input];
-    recorder.dispatch(&ROI_INPUT_GRADIENT, &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>((), &params, &bindings, invocations, elements)
 }

@@ -1,13 +1,8 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static ROI_OFFSET_GRADIENT: Kernel = Kernel {
-    name: "roi_offset_gradient",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "roi/roi_offset_gradient.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("roi_offset_gradient", 64, Params, ["shared/grid.wgsl", "roi/roi_offset_gradient.wgsl"]);
 
 params!(
     rois,
@@ -43,5 +38,5 @@ pub(crate) fn roi_offset_gradient(
     let of_element = u64::from(params.rows) * u64::from(params.columns) * u64::from(params.channels);
     let rois = u64::from(params.rois);
     let elements = (rois * of_roi).saturating_mul(of_element.max(1));
-    recorder.dispatch(&ROI_OFFSET_GRADIENT, &params, &[terms, grad_offset], rois * of_roi, elements)
+    recorder.dispatch::<Kernel>((), &params, &[terms, grad_offset], rois * of_roi, elements)
 }

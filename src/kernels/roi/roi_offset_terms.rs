@@ -1,9 +1,10 @@
 use crate::error::Result;
 use crate::geometry::SampleDerivative;
-use crate::gpu::{Part, Recorder};
-use crate::kernels::roi::roi_planes::{ByLanes, Params, by_lanes};
+use crate::gpu::{Part, Recorder, wgsl};
+use crate::kernels::kernel;
+use crate::kernels::roi::roi_planes::{Lanes, Params, dispatch};
 
-pub(crate) static ROI_OFFSET_TERMS: ByLanes = by_lanes!("roi_offset_terms", "roi/roi_offset_terms.wgsl");
+kernel!("roi_offset_terms", 64, Params, |lanes: Lanes| [&lanes.files(), wgsl!["roi/roi_offset_terms.wgsl"]]);
 
 /// `SampleDerivative` as the shader knows it.
 pub(crate) fn number(derivative: SampleDerivative) -> u32 {
@@ -27,5 +28,5 @@ pub(crate) fn roi_offset_terms(
         output_first: terms.first / 2,
         ..params
     };
-    ROI_OFFSET_TERMS.dispatch(recorder, &params, &[bins, input, grad_output, terms], samples)
+    dispatch::<Kernel>(recorder, &params, &[bins, input, grad_output, terms], samples)
 }

@@ -1,7 +1,7 @@
 //! What `roi_pool` and `roi_offset_terms` have in common: roi/parts/roi_planes.wgsl.
 
 use crate::error::Result;
-use crate::gpu::{Gpu, Iterations, Kernel, Loops, Part, Recorder};
+use crate::gpu::{File, Gpu, Iterations, Listed, Loops, Part, Recorder, axis, wgsl};
 use crate::kernels::params;
 
 params!(
@@ -32,7 +32,7 @@ params!(
     input_first,
     output_first,
     derivative,
-    reach,
+    reach: f32,
     grad_output_first,
 );
 
@@ -52,58 +52,44 @@ impl Loops for Params {
     }
 }
 
-/// A kernel's variants by who sums up a bin.
-pub(crate) struct ByLanes {
-    /// roi/parts/roi_alone.wgsl
-    pub(crate) alone: Kernel,
-    /// roi/parts/roi_together.wgsl
-    pub(crate) together: Kernel,
+/// Who sums up a bin.
+#[derive(Clone, Copy)]
+pub(crate) enum Lanes {
+    /// One invocation: roi/parts/roi_alone.wgsl.
+    Alone,
+    /// A workgroup: roi/parts/roi_together.wgsl.
+    Together,
 }
 
-impl ByLanes {
-    /// Compiles the variant for small bins, and that for large ones where there may be such.
-    pub(crate) fn compile(&'static self, gpu: &Gpu, large: bool) -> Result<()> {
-        gpu.compile(&self.alone)?;
-        if large { gpu.compile(&self.together) } else { Ok(()) }
-    }
+axis!(Lanes { Alone: "alone", Together: "together" });
 
-    /// Each element has so many samples.
-    pub(crate) fn dispatch(
-        &'static self,
-        recorder: &mut Recorder,
-        params: &Params,
-        bindings: &[&Part],
-        samples: u64,
-    ) -> Result<()> {
-        let bins = u64::from(params.rois) * u64::from(params.bins_count);
-        let (kernel, lanes) = if params.chunks == 0 { (&self.alone, 1) } else { (&self.together, 64) };
-        let invocations = lanes * bins * u64::from(params.blocks);
-        let elements = (bins * u64::from(params.channels)).saturating_mul(samples);
-        recorder.dispatch(kernel, params, bindings, invocations, elements)
+impl Lanes {
+    /// The files that all have, but for their own.
+    pub(crate) fn files(self) -> Vec<File> {
+        let sums = match self {
+            Self::Alone => wgsl!["roi/parts/roi_alone.wgsl"],
+            Self::Together => wgsl!["roi/parts/roi_together.wgsl"],
+        };
+        [wgsl!["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/parts/roi_planes.wgsl"], sums].concat()
     }
 }
 
-/// The variants of a kernel, by its name and its file.
-macro_rules! by_lanes {
-    ($name:literal, $file:literal) => {
-        $crate::kernels::roi::roi_planes::ByLanes {
-            alone: by_lanes!(@kernel $name, "alone", "roi/parts/roi_alone.wgsl", $file),
-            together: by_lanes!(@kernel $name, "together", "roi/parts/roi_together.wgsl", $file),
-        }
-    };
-    (@kernel $name:literal, $variant:literal, $lanes:literal, $file:literal) => {
-        $crate::gpu::Kernel {
-            name: $name,
-            variant: $variant,
-            files: $crate::gpu::wgsl![
-                "shared/grid.wgsl",
-                "roi/parts/roi_bins.wgsl",
-                "roi/parts/roi_planes.wgsl",
-                $lanes,
-                $file
-            ],
-            workgroup_size: 64,
-        }
-    };
+/// Compiles the variant for small bins, and that for large ones where there may be such.
+pub(crate) fn compile<K: Listed<Axes = Lanes>>(gpu: &Gpu, large: bool) -> Result<()> {
+    gpu.compile::<K>(Lanes::Alone)?;
+    if large { gpu.compile::<K>(Lanes::Together) } else { Ok(()) }
 }
-pub(crate) use by_lanes;
+
+/// Each element has so many samples.
+pub(crate) fn dispatch<K: Listed<Params = Params, Axes = Lanes>>(
+    recorder: &mut Recorder,
+    params: &Params,
+    bindings: &[&Part],
+    samples: u64,
+) -> Result<()> {
+    let bins = u64::from(params.rois) * u64::from(params.bins_count);
+    let (lanes, of_bin) = if params.chunks == 0 { (Lanes::Alone, 1) } else { (Lanes::Together, 64) };
+    let invocations = of_bin * bins * u64::from(params.blocks);
+    let elements = (bins * u64::from(params.channels)).saturating_mul(samples);
+    recorder.dispatch::<K>(lanes, params, bindings, invocations, elements)
+}

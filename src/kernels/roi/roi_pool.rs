@@ -1,8 +1,9 @@
 use crate::error::Result;
-use crate::gpu::{Part, Recorder};
-use crate::kernels::roi::roi_planes::{ByLanes, Params, by_lanes};
+use crate::gpu::{Part, Recorder, wgsl};
+use crate::kernels::kernel;
+use crate::kernels::roi::roi_planes::{Lanes, Params, dispatch};
 
-pub(crate) static ROI_POOL: ByLanes = by_lanes!("roi_pool", "roi/roi_pool.wgsl");
+kernel!("roi_pool", 64, Params, |lanes: Lanes| [&lanes.files(), wgsl!["roi/roi_pool.wgsl"]]);
 
 /// Each element of the output has so many samples.
 pub(crate) fn roi_pool(
@@ -12,5 +13,5 @@ pub(crate) fn roi_pool(
     samples: u64,
 ) -> Result<()> {
     let params = Params { input_first: input.first, output_first: output.first, ..params };
-    ROI_POOL.dispatch(recorder, &params, &[bins, input, output], samples)
+    dispatch::<Kernel>(recorder, &params, &[bins, input, output], samples)
 }

@@ -1,13 +1,13 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static ROI_TOUCHES: Kernel = Kernel {
-    name: "roi_touches",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/parts/roi_tiles.wgsl", "roi/roi_touches.wgsl"],
-    workgroup_size: 64,
-};
+kernel!(
+    "roi_touches",
+    64,
+    Params,
+    ["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/parts/roi_tiles.wgsl", "roi/roi_touches.wgsl",]
+);
 
 params!(rois, classes, pooled, words, image_first, images, tile_row_first, tile_rows, tile_columns, height, width,);
 
@@ -26,5 +26,5 @@ impl Loops for Params {
 pub(crate) fn roi_touches(recorder: &mut Recorder, params: Params, bindings: [&Part; 2]) -> Result<()> {
     let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
     let invocations = tiles * u64::from(params.classes) * u64::from(params.words);
-    recorder.dispatch(&ROI_TOUCHES, &params, &bindings, invocations, ELEMENTS * invocations)
+    recorder.dispatch::<Kernel>((), &params, &bindings, invocations, ELEMENTS * invocations)
 }

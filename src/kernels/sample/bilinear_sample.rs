@@ -1,13 +1,13 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static BILINEAR_SAMPLE: Kernel = Kernel {
-    name: "bilinear_sample",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "shared/border.wgsl", "shared/bilinear.wgsl", "sample/bilinear_sample.wgsl"],
-    workgroup_size: 64,
-};
+kernel!(
+    "bilinear_sample",
+    64,
+    Params,
+    ["shared/grid.wgsl", "shared/border.wgsl", "shared/bilinear.wgsl", "sample/bilinear_sample.wgsl",]
+);
 
 params!(images, channels, height, width, out_pixels, pixels, border, input_first, positions_first, output_first);
 
@@ -26,5 +26,5 @@ pub(crate) fn bilinear_sample(
         Params { input_first: input.first, positions_first: positions.first, output_first: output.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.pixels);
     let elements = invocations * u64::from(params.channels);
-    recorder.dispatch(&BILINEAR_SAMPLE, &params, &[input, positions, output], invocations, elements)
+    recorder.dispatch::<Kernel>((), &params, &[input, positions, output], invocations, elements)
 }

@@ -1,13 +1,8 @@
 use crate::error::Result;
-use crate::gpu::{Capabilities, Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Capabilities, Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static CHAIN_SAMPLES: Kernel = Kernel {
-    name: "chain_samples",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "sample/parts/samples.wgsl", "sample/chain_samples.wgsl"],
-    workgroup_size: 8,
-};
+kernel!("chain_samples", 8, Params, ["shared/grid.wgsl", "sample/parts/samples.wgsl", "sample/chain_samples.wgsl"]);
 
 params!(
     images,
@@ -48,5 +43,5 @@ pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [
         u64::from(params.images) * u64::from(params.offset_groups) * u64::from(params.cells.div_ceil(params.owned));
     // Every owner of an image looks at all of its samples.
     let elements = owners * u64::from(params.row_end - params.row_first) / 8;
-    recorder.dispatch(&CHAIN_SAMPLES, &params, &bindings, owners, elements)
+    recorder.dispatch::<Kernel>((), &params, &bindings, owners, elements)
 }

@@ -1,42 +1,20 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::gpu::{File, Iterations, Loops, Part, Recorder, wgsl};
 use crate::kernels::conv::col2im::block_iterations;
-use crate::kernels::form::{ByForm, Form};
-use crate::kernels::params;
+use crate::kernels::form::{Form, of_form};
+use crate::kernels::{kernel, params};
 
-/// The variants of a kernel over chains of samples, by its name and its file.
-macro_rules! chains {
-    ($name:literal, $file:literal) => {
-        $crate::kernels::form::ByForm {
-            rows: chains!(
-                @kernel $name, "rows", $file: "shared/rows/layout.wgsl", "shared/rows/samples.wgsl", "shared/rows/given.wgsl",
-                "shared/rows/table.wgsl"
-            ),
-            panels: chains!(
-                @kernel $name, "panels", $file: "shared/panels/layout.wgsl", "shared/panels/samples.wgsl",
-                "shared/panels/given.wgsl", "shared/panels/table.wgsl"
-            ),
-        }
-    };
-    (@kernel $name:literal, $variant:literal, $file:literal: $($of_form:literal),+) => {
-        $crate::gpu::Kernel {
-            name: $name,
-            variant: $variant,
-            files: $crate::gpu::wgsl![
-                "shared/grid.wgsl",
-                $($of_form,)+
-                "sample/parts/samples.wgsl",
-                "shared/col2im.wgsl",
-                "sample/parts/chains.wgsl",
-                $file,
-            ],
-            workgroup_size: 64,
-        }
-    };
+/// The files of a kernel over chains of samples, but for its own.
+pub(crate) fn chains(form: Form) -> Vec<File> {
+    [
+        wgsl!["shared/grid.wgsl"],
+        of_form!(form, "layout", "samples", "given", "table"),
+        wgsl!["sample/parts/samples.wgsl", "shared/col2im.wgsl", "sample/parts/chains.wgsl"],
+    ]
+    .concat()
 }
-pub(crate) use chains;
 
-pub(crate) static DEFORM_COL2IM: ByForm = chains!("deform_col2im", "sample/deform_col2im.wgsl");
+kernel!("deform_col2im", 64, Params, |form: Form| [&chains(form), wgsl!["sample/deform_col2im.wgsl"]]);
 
 params!(
     image_first,
@@ -83,5 +61,5 @@ pub(crate) fn deform_col2im(recorder: &mut Recorder, form: Form, params: Params,
     // On the average, each row is added to four pixels.
     let elements =
         (4 * u64::from(params.strip_pixels) * u64::from(params.taps) * u64::from(params.runs)).max(invocations) * 16;
-    recorder.dispatch(DEFORM_COL2IM.of(form), &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>(form, &params, &bindings, invocations, elements)
 }

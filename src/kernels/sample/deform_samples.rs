@@ -1,34 +1,22 @@
 use crate::error::Result;
-use crate::gpu::{Kernel, Part, Recorder, wgsl};
+use crate::gpu::{Part, Recorder, wgsl};
 use crate::kernels::conv::columns::Params;
-use crate::kernels::form::{ByForm, Form};
+use crate::kernels::form::{Form, of_form};
+use crate::kernels::kernel;
 
-macro_rules! kernel {
-    ($variant:literal, $place:literal, $made:literal) => {
-        Kernel {
-            name: "deform_samples",
-            variant: $variant,
-            files: wgsl![
-                "shared/grid.wgsl",
-                "shared/border.wgsl",
-                "shared/bilinear.wgsl",
-                "shared/window.wgsl",
-                "shared/taps.wgsl",
-                "shared/offsets.wgsl",
-                "sample/parts/samples.wgsl",
-                $place,
-                $made,
-                "sample/deform_samples.wgsl",
-            ],
-            workgroup_size: 64,
-        }
-    };
-}
-
-pub(crate) static DEFORM_SAMPLES: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows/layout.wgsl", "shared/rows/made.wgsl"),
-    panels: kernel!("panels", "shared/panels/layout.wgsl", "shared/panels/made.wgsl"),
-};
+kernel!("deform_samples", 64, Params, |form: Form| [
+    wgsl![
+        "shared/grid.wgsl",
+        "shared/border.wgsl",
+        "shared/bilinear.wgsl",
+        "shared/window.wgsl",
+        "shared/taps.wgsl",
+        "shared/offsets.wgsl",
+        "sample/parts/samples.wgsl",
+    ],
+    of_form!(form, "layout", "made"),
+    wgsl!["sample/deform_samples.wgsl"],
+]);
 
 pub(crate) fn deform_samples(
     recorder: &mut Recorder,
@@ -38,8 +26,8 @@ pub(crate) fn deform_samples(
     [offset_y, offset_x, mask]: [&Part; 3],
 ) -> Result<()> {
     let invocations = u64::from(params.pixels) * u64::from(params.points);
-    recorder.dispatch(
-        DEFORM_SAMPLES.of(form),
+    recorder.dispatch::<Kernel>(
+        form,
         &params,
         &[cells, samples, offset_y, offset_x, mask],
         invocations,

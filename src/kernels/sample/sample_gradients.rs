@@ -1,74 +1,35 @@
 use crate::error::Result;
-use crate::gpu::{Gpu, Iterations, Kernel, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Gpu, Iterations, Loops, Part, Recorder, axis, wgsl};
 use crate::kernels::conv::columns::RUN_QUADS;
-use crate::kernels::form::{ByForm, Form};
-use crate::kernels::params;
+use crate::kernels::form::{Form, of_form};
+use crate::kernels::{kernel, params};
 
-macro_rules! kernel {
-    ($variant:literal, $place:literal, $table:literal, $packed:literal, $samples:literal, $gradients:literal, $($columns:literal),+) => {
-        Kernel {
-            name: "sample_gradients",
-            variant: $variant,
-            files: wgsl![
-                "shared/grid.wgsl",
-                $place,
-                $table,
-                $packed,
-                $($columns,)+
-                "shared/border.wgsl",
-                "sample/parts/samples.wgsl",
-                $samples,
-                $gradients,
-                "sample/sample_gradients.wgsl",
-            ],
-            workgroup_size: 64,
-        }
-    };
+kernel!("sample_gradients", 64, Params, |(columns, form): (Columns, Form)| [
+    wgsl!["shared/grid.wgsl"],
+    of_form!(form, "layout", "table", "packed"),
+    match (columns, form) {
+        (Columns::Left, _) => of_form!(form, "given"),
+        (Columns::Kept, Form::Rows) => wgsl!["shared/rows/given_kept.wgsl"],
+        (Columns::Kept, Form::Panels) => wgsl!["shared/panels/given.wgsl", "shared/panels/columns_kept.wgsl"],
+    },
+    match columns {
+        Columns::Left => wgsl!["sample/parts/columns_left.wgsl"],
+        Columns::Kept => &[],
+    },
+    wgsl!["shared/border.wgsl", "sample/parts/samples.wgsl"],
+    of_form!(form, "samples", "gradients"),
+    wgsl!["sample/sample_gradients.wgsl"],
+]);
+
+/// What becomes of the columns, from which the gradients are computed anew.
+#[derive(Clone, Copy)]
+pub(crate) enum Columns {
+    Left,
+    /// They are stored: shared/rows/given_kept.wgsl, shared/panels/columns_kept.wgsl.
+    Kept,
 }
 
-pub(crate) static SAMPLE_GRADIENTS: ByForm = ByForm {
-    rows: kernel!(
-        "rows",
-        "shared/rows/layout.wgsl",
-        "shared/rows/table.wgsl",
-        "shared/rows/packed.wgsl",
-        "shared/rows/samples.wgsl",
-        "shared/rows/gradients.wgsl",
-        "shared/rows/given.wgsl",
-        "sample/parts/columns_left.wgsl"
-    ),
-    panels: kernel!(
-        "panels",
-        "shared/panels/layout.wgsl",
-        "shared/panels/table.wgsl",
-        "shared/panels/packed.wgsl",
-        "shared/panels/samples.wgsl",
-        "shared/panels/gradients.wgsl",
-        "shared/panels/given.wgsl",
-        "sample/parts/columns_left.wgsl"
-    ),
-};
-pub(crate) static SAMPLE_GRADIENTS_KEPT: ByForm = ByForm {
-    rows: kernel!(
-        "kept.rows",
-        "shared/rows/layout.wgsl",
-        "shared/rows/table.wgsl",
-        "shared/rows/packed.wgsl",
-        "shared/rows/samples.wgsl",
-        "shared/rows/gradients.wgsl",
-        "shared/rows/given_kept.wgsl"
-    ),
-    panels: kernel!(
-        "kept.panels",
-        "shared/panels/layout.wgsl",
-        "shared/panels/table.wgsl",
-        "shared/panels/packed.wgsl",
-        "shared/panels/samples.wgsl",
-        "shared/panels/gradients.wgsl",
-        "shared/panels/given.wgsl",
-        "shared/panels/columns_kept.wgsl"
-    ),
-};
+axis!(Columns { Left: "", Kept: "kept" });
 
 params!(
     pixels,
@@ -97,8 +58,8 @@ impl Loops for Params {
 }
 
 pub(crate) fn compile(gpu: &Gpu, form: Form) -> Result<()> {
-    SAMPLE_GRADIENTS.compile(gpu, form)?;
-    SAMPLE_GRADIENTS_KEPT.compile(gpu, form)
+    gpu.compile::<Kernel>((Columns::Left, form))?;
+    gpu.compile::<Kernel>((Columns::Kept, form))
 }
 
 /// What becomes of the columns themselves.
@@ -122,13 +83,13 @@ pub(crate) fn sample_gradients(
     let invocations = rows * u64::from(params.offset_groups);
     let elements = rows * u64::from(params.quads) * 4;
     let mut bindings = bindings.to_vec();
-    let kernel = match kept {
-        Kept::No => SAMPLE_GRADIENTS.of(form),
-        Kept::InPlace => &SAMPLE_GRADIENTS_KEPT.rows,
+    let axes = match kept {
+        Kept::No => (Columns::Left, form),
+        Kept::InPlace => (Columns::Kept, Form::Rows),
         Kept::In(image) => {
             bindings.push(image);
-            &SAMPLE_GRADIENTS_KEPT.panels
+            (Columns::Kept, Form::Panels)
         }
     };
-    recorder.dispatch(kernel, &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)
 }

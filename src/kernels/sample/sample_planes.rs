@@ -1,23 +1,13 @@
 use crate::error::Result;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::{ByForm, Form};
-use crate::kernels::params;
+use crate::gpu::{Loops, Part, Recorder, wgsl};
+use crate::kernels::form::{Form, of_form};
+use crate::kernels::{kernel, params};
 
-macro_rules! kernel {
-    ($variant:literal, $place:literal, $given:literal) => {
-        Kernel {
-            name: "sample_planes",
-            variant: $variant,
-            files: wgsl!["shared/grid.wgsl", $place, $given, "sample/sample_planes.wgsl"],
-            workgroup_size: 64,
-        }
-    };
-}
-
-pub(crate) static SAMPLE_PLANES: ByForm = ByForm {
-    rows: kernel!("rows", "shared/rows/layout.wgsl", "shared/rows/given.wgsl"),
-    panels: kernel!("panels", "shared/panels/layout.wgsl", "shared/panels/given.wgsl"),
-};
+kernel!("sample_planes", 64, Params, |form: Form| [
+    wgsl!["shared/grid.wgsl"],
+    of_form!(form, "layout", "given"),
+    wgsl!["sample/sample_planes.wgsl"],
+]);
 
 params!(
     component,
@@ -44,5 +34,5 @@ pub(crate) fn sample_planes(
 ) -> Result<()> {
     let params = Params { plane_first: plane.first, ..params };
     let invocations = u64::from(params.pixels) * u64::from(params.points);
-    recorder.dispatch(SAMPLE_PLANES.of(form), &params, &[gradients, plane], invocations, invocations)
+    recorder.dispatch::<Kernel>(form, &params, &[gradients, plane], invocations, invocations)
 }

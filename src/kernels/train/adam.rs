@@ -1,17 +1,16 @@
 use crate::error::Result;
 use crate::geometry::Adam;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static ADAM: Kernel =
-    Kernel { name: "adam", variant: "", files: wgsl!["shared/grid.wgsl", "train/adam.wgsl"], workgroup_size: 64 };
+kernel!("adam", 64, Params, ["shared/grid.wgsl", "train/adam.wgsl"]);
 
 params!(
     elements,
-    beta1,
-    beta2,
-    epsilon,
-    weight_decay,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+    weight_decay: f32,
     parameter_first,
     mean_first,
     variance_first,
@@ -29,10 +28,10 @@ pub(crate) fn adam(
 ) -> Result<()> {
     let params = Params {
         elements,
-        beta1: op.beta1.to_bits(),
-        beta2: op.beta2.to_bits(),
-        epsilon: op.epsilon.to_bits(),
-        weight_decay: op.weight_decay.to_bits(),
+        beta1: op.beta1,
+        beta2: op.beta2,
+        epsilon: op.epsilon,
+        weight_decay: op.weight_decay,
         parameter_first: parameter.first,
         mean_first: mean.first,
         variance_first: variance.first,
@@ -40,5 +39,5 @@ pub(crate) fn adam(
         rates_first: rates.first,
     };
     let parts = [parameter, mean, variance, gradient, rates];
-    recorder.dispatch(&ADAM, &params, &parts, elements.into(), elements.into())
+    recorder.dispatch::<Kernel>((), &params, &parts, elements.into(), elements.into())
 }

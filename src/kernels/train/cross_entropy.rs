@@ -1,13 +1,8 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static CROSS_ENTROPY: Kernel = Kernel {
-    name: "cross_entropy",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy.wgsl"],
-    workgroup_size: 64,
-};
+kernel!("cross_entropy", 64, Params, ["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy.wgsl"]);
 
 params!(rows, classes, logits_first, labels_first, losses_first);
 
@@ -30,5 +25,5 @@ pub(crate) fn cross_entropy(
     let params =
         Params { rows, classes, logits_first: logits.first, labels_first: labels.first, losses_first: losses.first };
     let elements = u64::from(rows) * u64::from(classes);
-    recorder.dispatch(&CROSS_ENTROPY, &params, &[logits, labels, losses], 64 * u64::from(rows), elements)
+    recorder.dispatch::<Kernel>((), &params, &[logits, labels, losses], 64 * u64::from(rows), elements)
 }

@@ -1,16 +1,16 @@
 use crate::error::Result;
-use crate::gpu::{Iterations, Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Iterations, Loops, Part, Recorder};
 use crate::kernels::train::cross_entropy::softmax_iterations;
+use crate::kernels::{kernel, params};
 
-pub(crate) static CROSS_ENTROPY_BACKWARD: Kernel = Kernel {
-    name: "cross_entropy_backward",
-    variant: "",
-    files: wgsl!["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy_backward.wgsl"],
-    workgroup_size: 64,
-};
+kernel!(
+    "cross_entropy_backward",
+    64,
+    Params,
+    ["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy_backward.wgsl",]
+);
 
-params!(rows, classes, scale, grad_step, accumulate, logits_first, labels_first, grad_output_first, grad_logits_first,);
+params!(rows, classes, scale: f32, grad_step, accumulate, logits_first, labels_first, grad_output_first, grad_logits_first,);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
@@ -32,5 +32,5 @@ pub(crate) fn cross_entropy_backward(
     };
     let parts = [logits, labels, grad_output, grad_logits];
     let elements = u64::from(params.rows) * u64::from(params.classes);
-    recorder.dispatch(&CROSS_ENTROPY_BACKWARD, &params, &parts, 64 * u64::from(params.rows), elements)
+    recorder.dispatch::<Kernel>((), &params, &parts, 64 * u64::from(params.rows), elements)
 }

@@ -1,12 +1,11 @@
 use crate::error::Result;
 use crate::geometry::Sgd;
-use crate::gpu::{Kernel, Loops, Part, Recorder, wgsl};
-use crate::kernels::params;
+use crate::gpu::{Loops, Part, Recorder};
+use crate::kernels::{kernel, params};
 
-pub(crate) static SGD: Kernel =
-    Kernel { name: "sgd", variant: "", files: wgsl!["shared/grid.wgsl", "train/sgd.wgsl"], workgroup_size: 64 };
+kernel!("sgd", 64, Params, ["shared/grid.wgsl", "train/sgd.wgsl"]);
 
-params!(elements, momentum, weight_decay, parameter_first, velocity_first, gradient_first, learning_rate_first);
+params!(elements, momentum: f32, weight_decay: f32, parameter_first, velocity_first, gradient_first, learning_rate_first);
 
 impl Loops for Params {}
 
@@ -18,13 +17,13 @@ pub(crate) fn sgd(
 ) -> Result<()> {
     let params = Params {
         elements,
-        momentum: op.momentum.to_bits(),
-        weight_decay: op.weight_decay.to_bits(),
+        momentum: op.momentum,
+        weight_decay: op.weight_decay,
         parameter_first: parameter.first,
         velocity_first: velocity.first,
         gradient_first: gradient.first,
         learning_rate_first: learning_rate.first,
     };
     let parts = [parameter, velocity, gradient, learning_rate];
-    recorder.dispatch(&SGD, &params, &parts, elements.into(), elements.into())
+    recorder.dispatch::<Kernel>((), &params, &parts, elements.into(), elements.into())
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
-use crate::kernels::conv::channels_last::{CHANNELS_LAST, Params, channels_last};
+use crate::kernels::conv::channels_last::{self, Params, channels_last};
 use crate::kernels::form::Form;
 use crate::ops::conv::quads::{self, Quads};
 use crate::ops::plan::in_pieces;
@@ -61,7 +61,7 @@ impl ChannelsLast {
         [channels, pixels]: [u32; 2],
         quads: Vec<Quad>,
     ) -> Result<Self> {
-        CHANNELS_LAST.of(dtype).compile(gpu, form)?;
+        gpu.compile::<channels_last::Kernel>((dtype.into(), form))?;
         let table = quads::table(gpu, form, "pliant channel_quads", &quads)?;
         Ok(Self { channels, pixels, form, dtype, quads, table })
     }

@@ -179,8 +179,8 @@ impl Columns {
     /// Compiles what makes the columns.
     pub(crate) fn compile(&self, gpu: &Gpu) -> Result<()> {
         match self.deformation {
-            None => im2col::compile(gpu, self.layout, self.form),
-            Some(_) => deform_im2col::compile(gpu, self.layout, self.form),
+            None => gpu.compile::<im2col::Kernel>((self.layout, self.form)),
+            Some(_) => gpu.compile::<deform_im2col::Kernel>((self.layout, self.form)),
         }
     }
 

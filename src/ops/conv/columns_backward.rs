@@ -7,16 +7,14 @@ use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2col
 use crate::gpu::{Constant, Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::border;
 use crate::kernels::conv::col2im;
-use crate::kernels::conv::col2im::COL2IM;
 use crate::kernels::conv::columns::RUN_QUADS;
-use crate::kernels::sample::chain_samples::{self, CHAIN_SAMPLES, chain_samples};
-use crate::kernels::sample::deform_col2im::DEFORM_COL2IM;
-use crate::kernels::sample::deform_col2im_touched::{DEFORM_COL2IM_TOUCHED, deform_col2im_touched, workers};
-use crate::kernels::sample::deform_samples::{DEFORM_SAMPLES, deform_samples};
+use crate::kernels::sample::chain_samples::{self, chain_samples};
+use crate::kernels::sample::deform_col2im_touched::{self, deform_col2im_touched, workers};
+use crate::kernels::sample::deform_samples::{self, deform_samples};
 use crate::kernels::sample::sample_gradients::Kept;
-use crate::kernels::sample::sample_planes::{self, SAMPLE_PLANES, sample_planes};
-use crate::kernels::sample::touched_pixels::{self, TOUCHED_PIXELS, touched_pixels};
-use crate::kernels::sample::unchain_samples::{self, UNCHAIN_SAMPLES, unchain_samples};
+use crate::kernels::sample::sample_planes::{self, sample_planes};
+use crate::kernels::sample::touched_pixels::{self, touched_pixels};
+use crate::kernels::sample::unchain_samples::{self, unchain_samples};
 use crate::kernels::sample::{deform_col2im, sample_gradients};
 use crate::ops::conv::channels_last::Quad;
 use crate::ops::conv::columns::{Columns, PackedImages, Sampler, channels, same_quads};
@@ -256,19 +254,19 @@ impl ColumnsBackward {
     pub(crate) fn new(gpu: &Gpu, columns: &Columns) -> Result<Self> {
         match columns.deformation {
             None => {
-                COL2IM.compile(gpu, columns.form)?;
+                gpu.compile::<col2im::Kernel>(columns.form)?;
                 let Im2colGeometry { height, width, .. } = columns.im2col;
                 strips::compile(gpu, planes_together(columns), height * width)?;
             }
             Some(_) => {
-                DEFORM_SAMPLES.compile(gpu, columns.form)?;
-                gpu.compile(&CHAIN_SAMPLES)?;
-                gpu.compile(&TOUCHED_PIXELS)?;
-                gpu.compile(&UNCHAIN_SAMPLES)?;
-                DEFORM_COL2IM.compile(gpu, columns.form)?;
-                DEFORM_COL2IM_TOUCHED.compile(gpu, columns.form)?;
+                gpu.compile::<deform_samples::Kernel>(columns.form)?;
+                gpu.compile::<chain_samples::Kernel>(())?;
+                gpu.compile::<touched_pixels::Kernel>(())?;
+                gpu.compile::<unchain_samples::Kernel>(())?;
+                gpu.compile::<deform_col2im::Kernel>(columns.form)?;
+                gpu.compile::<deform_col2im_touched::Kernel>(columns.form)?;
                 sample_gradients::compile(gpu, columns.form)?;
-                SAMPLE_PLANES.compile(gpu, columns.form)?;
+                gpu.compile::<sample_planes::Kernel>(columns.form)?;
             }
         }
         let (quads, per_group) = (&columns.packing.quads, columns.quads_per_group() as usize);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor};
-use crate::kernels::movement::copy_rows::COPY_ROWS;
+use crate::kernels::movement::copy_rows;
 use crate::ops::plan::Destination;
 use crate::ops::plan::{Rows, round, widen};
 use crate::ops::plan::{bindable, pieces};
@@ -148,7 +148,7 @@ impl StripPlanes {
 /// Compiles what strips of tensors of f32 need of whose planes, of so many pixels, so many are written together: see [`StripPlanes`].
 pub(crate) fn compile(gpu: &Gpu, together: u32, pixels: u32) -> Result<()> {
     let large = u64::from(together) * u64::from(pixels) * DType::F32.size() > bindable(gpu);
-    if large { gpu.compile(&COPY_ROWS) } else { Ok(()) }
+    if large { gpu.compile::<copy_rows::Kernel>(()) } else { Ok(()) }
 }
 
 /// Planes of an image, and pixels of a plane.

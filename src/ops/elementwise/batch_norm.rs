@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{BatchNorm, BatchNormGeometry, BatchNormGradients, BatchNormInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::batch_norm::{BATCH_NORM, Params, batch_norm};
+use crate::kernels::elementwise::batch_norm::{self, Params, batch_norm};
 use crate::ops::elementwise::broadcast::gradient;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 
@@ -10,7 +10,7 @@ impl Kernels for BatchNorm {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, _: &BatchNormGeometry, _: &BatchNormInputs<TensorSpec>) -> Result<()> {
-        gpu.compile(&BATCH_NORM)
+        gpu.compile::<batch_norm::Kernel>(())
     }
 
     fn record(

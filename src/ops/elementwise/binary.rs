@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::binary::BINARY;
+use crate::kernels::elementwise::binary;
 use crate::ops::elementwise::broadcast::{Elementwise, gradient};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
@@ -10,7 +10,7 @@ impl Kernels for Binary {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, _: &BinaryGeometry, _: &BinaryInputs<TensorSpec>) -> Result<()> {
-        gpu.compile(&BINARY)
+        gpu.compile::<binary::Kernel>(())
     }
 
     fn record(

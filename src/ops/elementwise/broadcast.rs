@@ -43,7 +43,7 @@ impl Elementwise {
             recorder.gpu().capabilities().check_elements("output", elements)?;
             let params = Params {
                 operation: self.op.map_or(FIRST, operation),
-                scale: self.scale.to_bits(),
+                scale: self.scale,
                 accumulate: self.accumulate.into(),
                 ..Default::default()
             };

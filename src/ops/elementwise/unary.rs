@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{InputGradient, Unary, UnaryGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::unary::{UNARY, unary};
+use crate::kernels::elementwise::unary::{self, unary};
 use crate::kernels::elementwise::unary_backward::unary_backward;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 
@@ -10,7 +10,7 @@ impl Kernels for Unary {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, _: &UnaryGeometry, _: &TensorSpec) -> Result<()> {
-        gpu.compile(&UNARY)
+        gpu.compile::<unary::Kernel>(())
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, output: &Tensor) -> Result<()> {

@@ -5,11 +5,11 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Image, Loops, Part, Recorder, Tensor};
 use crate::kernels::form::panel_places;
-use crate::kernels::matmul::matmul_subgroup::{MATMUL_SUBGROUP, matmul_subgroup};
-use crate::kernels::matmul::matmul_subgroup_nn::{MATMUL_SUBGROUP_NN, matmul_subgroup_nn};
-use crate::kernels::matmul::matmul_subgroup_tn::{MATMUL_SUBGROUP_TN, matmul_subgroup_tn};
-use crate::kernels::matmul::matmul_tiled::{self, MATMUL_TILED, matmul_tiled};
-use crate::kernels::matmul::pack_panels::{self, PACK_PANELS, pack_panels};
+use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
+use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
+use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
+use crate::kernels::matmul::matmul_tiled::{self, matmul_tiled};
+use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::matmul::subgroup_tile;
 
 /// An operand of a product: vectors, which are rows of a and columns of b, of as many elements as the product is deep.
@@ -453,10 +453,10 @@ fn packed(
 /// Compiles the kernels that products of matrices need on this device.
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().images() {
-        return gpu.compile(&MATMUL_TILED);
+        return gpu.compile::<matmul_tiled::Kernel>(());
     }
-    gpu.compile(&PACK_PANELS)?;
-    gpu.compile(&MATMUL_SUBGROUP)
+    gpu.compile::<pack_panels::Kernel>(())?;
+    gpu.compile::<matmul_subgroup::Kernel>(())
 }
 
 /// Compiles the kernels that products of backward passes need beside those of the forward pass.
@@ -464,8 +464,8 @@ pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().images() {
         return Ok(());
     }
-    gpu.compile(&MATMUL_SUBGROUP_NN)?;
-    gpu.compile(&MATMUL_SUBGROUP_TN)
+    gpu.compile::<matmul_subgroup_nn::Kernel>(())?;
+    gpu.compile::<matmul_subgroup_tn::Kernel>(())
 }
 
 /// Records a product, in as many dispatches as its operands need to be bound and a dispatch takes.

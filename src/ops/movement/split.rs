@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{InputGradient, Split, SplitGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::movement::copy_rows::COPY_ROWS;
+use crate::kernels::movement::copy_rows;
 use crate::ops::movement::copy::{Rows, copy_section};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
@@ -10,7 +10,7 @@ impl Kernels for Split {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, _: &SplitGeometry, _: &TensorSpec) -> Result<()> {
-        gpu.compile(&COPY_ROWS)
+        gpu.compile::<copy_rows::Kernel>(())
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, outputs: &Vec<Tensor>) -> Result<()> {

@@ -28,7 +28,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Members, Of, Op, Wanted, no_input};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
-use crate::kernels::movement::convert::CONVERT;
+use crate::kernels::movement;
 
 /// An op that runs on a device.
 pub trait Kernels: Op {
@@ -130,7 +130,7 @@ impl<O: Kernels> Plan<O> {
         let inputs: Vec<_> = O::Inputs::named(&specs).map(|(name, spec)| (name, spec.copied())).collect();
         let mut dtypes = inputs.iter().filter_map(|(_, spec)| Some(spec.as_ref()?.dtype));
         if dtypes.clone().any(|dtype| dtype != DType::F32) {
-            gpu.compile(&CONVERT)?;
+            gpu.compile::<movement::convert::Kernel>(())?;
         }
         let dtype = dtypes.next().unwrap_or(DType::F32);
         let compiled = compile(gpu, &geometry, &specs)?;

@@ -2,6 +2,8 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::elementwise::{offset_field, offset_field_backward};
+use crate::kernels::reduce::flow_gradient;
 use crate::ops::conv::strategy;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
 use crate::ops::{BACKWARD, FORWARD};
@@ -31,6 +33,8 @@ impl Gpu {
     /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device does not take a kernel.
     pub async fn warm_up(&self) -> Result<()> {
         strategy::compile_all(self)?;
+        // Layers consist of ops, but for the functions of offsets and masks.
+        self.compile::<offset_field::Kernel>(())?;
         self.run_all(FORWARD, |_| Ok(())).await
     }
 
@@ -40,6 +44,8 @@ impl Gpu {
     /// [`Error::Validation`](crate::Error::Validation), [`Error::OutOfMemory`](crate::Error::OutOfMemory) or
     /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device does not take a kernel.
     pub async fn warm_up_backward(&self) -> Result<()> {
+        self.compile::<offset_field_backward::Kernel>(())?;
+        self.compile::<flow_gradient::Kernel>(())?;
         let beside = |recorder: &mut Recorder| {
             // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.
             let (op, specs) = DeformConv2d::smallest();

@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{BroadcastAxis, GlobalAveragePool, GlobalAveragePoolGeometry, InputGradient};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::reduce::segment_sums::SEGMENT_SUMS;
+use crate::kernels::reduce::segment_sums;
 use crate::ops::elementwise::broadcast::Elementwise;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 use crate::ops::reduce::sums::Sums;
@@ -12,7 +12,7 @@ impl Kernels for GlobalAveragePool {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, _: &GlobalAveragePoolGeometry, _: &TensorSpec) -> Result<()> {
-        gpu.compile(SEGMENT_SUMS.of(DType::F32))
+        gpu.compile::<segment_sums::Kernel>(DType::F32.into())
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, output: &Tensor) -> Result<()> {

@@ -80,7 +80,7 @@ impl Sums {
                 segments: segments.end - segments.start,
                 length,
                 width: self.width(),
-                scale: scale.to_bits(),
+                scale,
                 accumulate: (accumulate || within.start > 0).into(),
                 row: columns,
                 ..Default::default()

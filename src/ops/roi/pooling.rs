@@ -5,13 +5,13 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::geometry::{FURTHEST, RoiPooling, RoiRule};
 use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
-use crate::kernels::roi::roi_bins::{self, ROI_BINS, roi_bins};
-use crate::kernels::roi::roi_input_gradient::{self, ROI_INPUT_GRADIENT, roi_input_gradient};
-use crate::kernels::roi::roi_offset_gradient::{self, ROI_OFFSET_GRADIENT, roi_offset_gradient};
-use crate::kernels::roi::roi_offset_terms::{ROI_OFFSET_TERMS, number, roi_offset_terms};
+use crate::kernels::roi::roi_bins::{self, roi_bins};
+use crate::kernels::roi::roi_input_gradient::{self, roi_input_gradient};
+use crate::kernels::roi::roi_offset_gradient::{self, roi_offset_gradient};
+use crate::kernels::roi::roi_offset_terms::{self, number, roi_offset_terms};
 use crate::kernels::roi::roi_planes::{self, CHUNK};
-use crate::kernels::roi::roi_pool::{ROI_POOL, roi_pool};
-use crate::kernels::roi::roi_touches::{self, ROI_TOUCHES, TILE, roi_touches};
+use crate::kernels::roi::roi_pool::{self, roi_pool};
+use crate::kernels::roi::roi_touches::{self, TILE, roi_touches};
 use crate::ops::plan::{Destination, at_once, bindable, fitting, in_pieces, pieces};
 use crate::ops::reduce::sums::zeros;
 
@@ -63,16 +63,16 @@ struct Piece {
 }
 
 pub(crate) fn compile_forward(gpu: &Gpu, g: &RoiPooling) -> Result<()> {
-    gpu.compile(&ROI_BINS)?;
-    ROI_POOL.compile(gpu, large_bins(g))
+    gpu.compile::<roi_bins::Kernel>(())?;
+    roi_planes::compile::<roi_pool::Kernel>(gpu, large_bins(g))
 }
 
 pub(crate) fn compile_backward(gpu: &Gpu, g: &RoiPooling) -> Result<()> {
-    gpu.compile(&ROI_TOUCHES)?;
-    gpu.compile(&ROI_INPUT_GRADIENT)?;
+    gpu.compile::<roi_touches::Kernel>(())?;
+    gpu.compile::<roi_input_gradient::Kernel>(())?;
     if g.part.is_some() {
-        ROI_OFFSET_TERMS.compile(gpu, large_bins(g))?;
-        gpu.compile(&ROI_OFFSET_GRADIENT)?;
+        roi_planes::compile::<roi_offset_terms::Kernel>(gpu, large_bins(g))?;
+        gpu.compile::<roi_offset_gradient::Kernel>(())?;
     }
     Ok(())
 }
@@ -396,19 +396,19 @@ fn make_bins(
         height: g.height,
         width: g.width,
         rounded: u32::from(rounded),
-        scale: g.spatial_scale.to_bits(),
-        shift: f32::to_bits(shift),
-        least: f32::to_bits(least),
+        scale: g.spatial_scale,
+        shift,
+        least,
         furthest: (FURTHEST / g.spatial_scale).min(f32::MAX).to_bits(),
         samples_y: g.samples[0],
         samples_x: g.samples[1],
-        phase: f32::to_bits(phase),
-        beyond: f32::to_bits(beyond),
+        phase,
+        beyond,
         skips: (g.rule == RoiRule::PositionSensitive).into(),
         deformed: g.part.is_some().into(),
         part_height,
         part_width,
-        reach: g.reach.to_bits(),
+        reach: g.reach,
         ..Default::default()
     };
     roi_bins(recorder, params, [&of_rois, &offset, &bins])?;
@@ -467,7 +467,7 @@ fn planes(
                 alone_y,
                 alone_x,
                 derivative: number(g.derivative),
-                reach: g.reach.to_bits(),
+                reach: g.reach,
                 ..Default::default()
             };
             dispatch(recorder, &piece, params)?;

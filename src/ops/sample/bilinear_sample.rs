@@ -10,7 +10,7 @@ use crate::geometry::{
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::border;
 use crate::kernels::conv::columns::ColumnsLayout;
-use crate::kernels::sample::bilinear_sample::{BILINEAR_SAMPLE, Params, bilinear_sample};
+use crate::kernels::sample::bilinear_sample::{self, Params, bilinear_sample};
 use crate::ops::conv::channels_last::{ChannelsLast, channel_quads};
 use crate::ops::conv::columns::{Columns, PackedImages, Sampler, form};
 use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
@@ -93,7 +93,7 @@ impl Kernels for BilinearSample {
     type Compiled = Sampling;
 
     fn compile(gpu: &Gpu, _: &BilinearSampleGeometry, inputs: &BilinearSampleInputs<TensorSpec>) -> Result<Sampling> {
-        gpu.compile(&BILINEAR_SAMPLE)?;
+        gpu.compile::<bilinear_sample::Kernel>(())?;
         Ok(Sampling { data: inputs.input.dtype, backward: OnceLock::new() })
     }
 

@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Adam, AdamGeometry, AdamInputs};
 use crate::gpu::{Gpu, Recorder, TensorSpec};
-use crate::kernels::train::adam::{ADAM, adam};
+use crate::kernels::train::adam::{self, adam};
 use crate::ops::plan::{Argument, Kernels, Plan, ToArgument};
 use crate::ops::train::update;
 
@@ -13,7 +13,7 @@ impl Kernels for Adam {
     const UPDATED: &'static [&'static str] = &["parameter", "mean", "variance"];
 
     fn compile(gpu: &Gpu, _: &AdamGeometry, _: &AdamInputs<TensorSpec>) -> Result<()> {
-        gpu.compile(&ADAM)
+        gpu.compile::<adam::Kernel>(())
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &AdamInputs<Argument>, (): &()) -> Result<()> {

@@ -2,8 +2,8 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{CrossEntropy, CrossEntropyGeometry, CrossEntropyInputs, LogitsGradient, Reduction};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::reduce::segment_sums::SEGMENT_SUMS;
-use crate::kernels::train::cross_entropy::{CROSS_ENTROPY, cross_entropy};
+use crate::kernels::reduce::segment_sums;
+use crate::kernels::train::cross_entropy::{self, cross_entropy};
 use crate::kernels::train::cross_entropy_backward::{Params, cross_entropy_backward};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 use crate::ops::reduce::sums::{Sums, zeros};
@@ -12,8 +12,12 @@ impl Kernels for CrossEntropy {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, geometry: &CrossEntropyGeometry, _: &CrossEntropyInputs<TensorSpec>) -> Result<()> {
-        gpu.compile(&CROSS_ENTROPY)?;
-        if geometry.reduction == Reduction::None { Ok(()) } else { gpu.compile(SEGMENT_SUMS.of(DType::F32)) }
+        gpu.compile::<cross_entropy::Kernel>(())?;
+        if geometry.reduction == Reduction::None {
+            Ok(())
+        } else {
+            gpu.compile::<segment_sums::Kernel>(DType::F32.into())
+        }
     }
 
     fn record(
@@ -92,7 +96,7 @@ impl Differentiable for CrossEntropy {
             let params = Params {
                 rows: rows.end - rows.start,
                 classes,
-                scale: plan.geometry().scale().to_bits(),
+                scale: plan.geometry().scale(),
                 grad_step,
                 accumulate: destination.accumulates().into(),
                 ..Default::default()

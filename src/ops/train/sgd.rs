@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Sgd, SgdGeometry, SgdInputs};
 use crate::gpu::{Gpu, Recorder, TensorSpec};
-use crate::kernels::train::sgd::{SGD, sgd};
+use crate::kernels::train::sgd::{self, sgd};
 use crate::ops::plan::{Argument, Kernels, Plan, ToArgument};
 use crate::ops::train::update;
 
@@ -13,7 +13,7 @@ impl Kernels for Sgd {
     const UPDATED: &'static [&'static str] = &["parameter", "velocity"];
 
     fn compile(gpu: &Gpu, _: &SgdGeometry, _: &SgdInputs<TensorSpec>) -> Result<()> {
-        gpu.compile(&SGD)
+        gpu.compile::<sgd::Kernel>(())
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &SgdInputs<Argument>, (): &()) -> Result<()> {

@@ -8,14 +8,14 @@ use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
 use crate::kernels::conv::columns::{self, ColumnsLayout};
-use crate::kernels::conv::fused::{self, Dispatch, Steps, tile_work};
+use crate::kernels::conv::fused::{self, Dispatch, Sampling, Steps, tile_work};
 use crate::kernels::conv::fused_cooperative::{self, Matrices, fused_cooperative};
 use crate::kernels::conv::fused_direct::{self, fused_direct};
 use crate::kernels::conv::fused_tile::{self, Tile, fused_tile};
-use crate::kernels::conv::fused_weight::{self, FUSED_WEIGHT, fused_weight};
+use crate::kernels::conv::fused_weight::{self, fused_weight};
 use crate::kernels::form::Form;
-use crate::kernels::movement::convert::CONVERT;
-use crate::kernels::reduce::segment_sums::SEGMENT_SUMS;
+use crate::kernels::movement::convert;
+use crate::kernels::reduce::segment_sums;
 use crate::ops::conv::columns::{Columns, Field, PackedImages, Sampler};
 use crate::ops::conv::strips::{Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
@@ -74,10 +74,11 @@ impl Family {
     }
 
     fn compile(self, gpu: &Gpu, deformable: bool) -> Result<()> {
+        let sampling = Sampling::of(deformable);
         match self {
-            Self::Direct => fused_direct::compile(gpu, deformable),
-            Self::Tiles(tile) => fused_tile::compile(gpu, tile, deformable),
-            Self::Cooperative(matrices) => fused_cooperative::compile(gpu, matrices, deformable),
+            Self::Direct => gpu.compile::<fused_direct::Kernel>(sampling),
+            Self::Tiles(tile) => gpu.compile::<fused_tile::Kernel>((tile, sampling)),
+            Self::Cooperative(matrices) => gpu.compile::<fused_cooperative::Kernel>((matrices, sampling)),
         }
     }
 
@@ -184,16 +185,16 @@ impl FusedConvolution {
     ) -> Result<Self> {
         let layout = (ColumnsLayout::Quads, Form::Rows);
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
-        gpu.compile(FUSED_WEIGHT.of(weight))?;
+        gpu.compile::<fused_weight::Kernel>(weight.into())?;
         family.compile(gpu, deformation.is_some())?;
         if family.weight().0 != DType::F32 {
-            gpu.compile(&CONVERT)?;
+            gpu.compile::<convert::Kernel>(())?;
         }
         let packing = Packing::new(family.strategy(), Form::Rows, &geometry, deformation.as_ref());
         let mut convolution = Self { geometry, columns, packing, family, splits: 1 };
         convolution.splits = convolution.splits(gpu, data);
         if convolution.splits > 1 {
-            gpu.compile(SEGMENT_SUMS.of(DType::F32))?;
+            gpu.compile::<segment_sums::Kernel>(DType::F32.into())?;
         }
         Ok(convolution)
     }

@@ -7,9 +7,9 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
-use crate::gpu::{Gpu, Kernel, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::conv::columns::ColumnsLayout;
-use crate::kernels::conv::conv2d_direct::{self, CONV2D_DIRECT};
+use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
 use crate::kernels::form::Form;
 use crate::ops::conv::columns::{Columns, PackedImages, Sampler, form};
@@ -30,7 +30,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().images() {
         return Ok(());
     }
-    CONV2D_DIRECT.iter().try_for_each(|kernel| gpu.compile(kernel))
+    gpu.compile_all::<conv2d_direct::Kernel>()
 }
 
 /// A convolution, plain or deformable, by columns.
@@ -93,9 +93,9 @@ impl Im2colConvolution {
         let form = form(gpu, &geometry.im2col, geometry.groups, deformation.as_ref(), geometry.out_channels);
         let layout = (ColumnsLayout::Quads, form);
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
-        pack_weight::PACK_WEIGHT.of(weight).compile(gpu, form)?;
+        gpu.compile::<pack_weight::Kernel>((weight.into(), form))?;
         match direct_kernel(gpu, &geometry, &columns) {
-            Some(kernel) => gpu.compile(kernel)?,
+            Some(variant) => gpu.compile::<conv2d_direct::Kernel>(variant)?,
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
         let packing = Packing::new(Strategy::Im2col, form, &geometry, deformation.as_ref());
@@ -385,7 +385,7 @@ fn written_together(geometry: &Conv2dGeometry) -> u32 {
 
 /// The kernel for a plain window without columns, on devices with images, where the products are so narrow that columns are not worth
 /// making.
-fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Option<&'static Kernel> {
+fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Option<(Taps, Rows)> {
     let Im2col { kernel: [kernel_height, kernel_width], stride, dilation, .. } = geometry.im2col.window;
     let (quads_per_group, rows) = (columns.quads_per_group(), geometry.group_out_channels());
     let [stride_x, dilation_x] = [stride[1], dilation[1]];
@@ -402,7 +402,7 @@ fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Opt
         && columns.deformation.is_none()
         && rows <= conv2d_direct::MOST_ROWS
         && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok();
-    direct.then(|| params.kernel())
+    direct.then(|| params.variant())
 }
 
 /// Whether the gradient of the weight needs no columns either.

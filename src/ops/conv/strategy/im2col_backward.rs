@@ -7,10 +7,10 @@ use super::im2col::{Im2colConvolution, depth, is_direct_weight};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Gpu, Part, Recorder, Tensor};
-use crate::kernels::conv::conv2d_direct_weight::{self, CONV2D_DIRECT_WEIGHT, conv2d_direct_weight};
-use crate::kernels::conv::unpack_weight::{self, UNPACK_WEIGHT, unpack_weight};
+use crate::kernels::conv::conv2d_direct_weight::{self, conv2d_direct_weight};
+use crate::kernels::conv::unpack_weight::{self, unpack_weight};
 use crate::kernels::form::Form;
-use crate::kernels::reduce::segment_sums::SEGMENT_SUMS;
+use crate::kernels::reduce::segment_sums;
 use crate::ops::conv::channels_last::{ChannelsLast, channel_quads};
 use crate::ops::conv::columns::{PackedImages, Sampler};
 use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
@@ -40,10 +40,10 @@ impl Im2colBackward {
         dtypes @ [data, _]: [DType; 2],
     ) -> Result<Self> {
         let g = &convolution.geometry;
-        UNPACK_WEIGHT.compile(gpu, convolution.columns.form)?;
+        gpu.compile::<unpack_weight::Kernel>(convolution.columns.form)?;
         // Of the sums of segments the sums are f32.
-        gpu.compile(SEGMENT_SUMS.of(data))?;
-        gpu.compile(SEGMENT_SUMS.of(DType::F32))?;
+        gpu.compile::<segment_sums::Kernel>(data.into())?;
+        gpu.compile::<segment_sums::Kernel>(DType::F32.into())?;
         crate::ops::matmul::product::compile_backward(gpu)?;
         let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
         let extents = [g.out_channels, g.im2col.out_pixels()];
@@ -52,7 +52,7 @@ impl Im2colBackward {
         let transposed = convolution.transposed(gpu, dtypes)?;
         let direct_weight = is_direct_weight(g, &convolution.columns);
         if direct_weight {
-            gpu.compile(&CONV2D_DIRECT_WEIGHT)?;
+            gpu.compile::<conv2d_direct_weight::Kernel>(())?;
         }
         Ok(Self { columns, grad_output, transposed, direct_weight })
     }
