@@ -15,25 +15,9 @@
 // compiler, since lavapipe does both sides of a branch: conv/direct/direct_taps_*.wgsl, conv/direct/direct_rows_*.wgsl.
 
 struct Params {
-    pixel_first: u32,
-    pixels: u32,
+    window: Window,
     out_row_first: u32,
     out_rows: u32,
-    out_height: u32,
-    out_width: u32,
-    height: u32,
-    width: u32,
-    kernel_height: u32,
-    kernel_width: u32,
-    stride_y: u32,
-    stride_x: u32,
-    padding_top: u32,
-    padding_left: u32,
-    dilation_y: u32,
-    dilation_x: u32,
-    quads: u32,
-    quads_per_group: u32,
-    band_first: u32,
     group_first: u32,
     groups: u32,
     rows: u32,
@@ -60,8 +44,8 @@ struct Four {
     p3: Loaded,
 }
 
-fn load_four(start: Window, dy: i32, dx: i32, quad: u32) -> Four {
-    let stride = i32(params.stride_x);
+fn load_four(start: Start, dy: i32, dx: i32, quad: u32) -> Four {
+    let stride = i32(params.window.stride_x);
     return Four(
         load(start, dy, dx, quad),
         load(start, dy, dx + stride, quad),
@@ -109,33 +93,33 @@ fn conv2d_direct(
     @builtin(local_invocation_index) local: u32,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let row_runs = (params.out_width + 7u) / 8u;
+    let row_runs = (params.window.out_width + 7u) / 8u;
     let runs = params.out_rows * row_runs;
     let mine = divide(linear_workgroup(workgroup, grid), (runs + 63u) / 64u);
     // What is beyond the last group or run does that and is not stored.
     let group = params.group_first + min(mine.x, params.groups - 1u);
     let run = divide(min(mine.y * 64u + local, runs - 1u), row_runs);
     let row = params.out_row_first + run.x;
-    let out = divide(row, params.out_height);
+    let out = divide(row, params.window.out_height);
     let x = 8u * run.y;
     let start = window(out.x, vec2<u32>(out.y, x));
 
-    let row_quads = params.kernel_height * params.kernel_width * params.quads_per_group;
+    let row_quads = params.window.kernel_height * params.window.kernel_width * params.window.quads_per_group;
     // Rows that there are not repeat the last.
     let weights = quad_place(group, min(lane % 4u, params.rows - 1u), 0u, params.rows, row_quads);
-    let stride = i32(params.stride_x);
+    let stride = i32(params.window.stride_x);
     var sums_0 = Sums();
     var sums_1 = Sums();
     var sums_2 = Sums();
     var sums_3 = Sums();
-    for (var tap_y = 0u; tap_y < params.kernel_height; tap_y++) {
-        let dy = i32(tap_y * params.dilation_y);
-        for (var i = 0u; i < params.quads_per_group; i++) {
-            let quad = group * params.quads_per_group + i;
+    for (var tap_y = 0u; tap_y < params.window.kernel_height; tap_y++) {
+        let dy = i32(tap_y * params.window.dilation_y);
+        for (var i = 0u; i < params.window.quads_per_group; i++) {
+            let quad = group * params.window.quads_per_group + i;
             var left = load_four(start, dy, -stride, quad);
             var right = load_four(start, dy, 3 * stride, quad);
-            for (var tap_x = 0u; tap_x < params.kernel_width; tap_x++) {
-                let dx = i32(tap_x * params.dilation_x);
+            for (var tap_x = 0u; tap_x < params.window.kernel_width; tap_x++) {
+                let dx = i32(tap_x * params.window.dilation_x);
                 if SHARED_TAPS {
                     left = next_of(left, right.p0);
                     right = next_of(right, load(start, dy, dx + 7 * stride, quad));
@@ -143,8 +127,8 @@ fn conv2d_direct(
                     left = load_four(start, dy, dx, quad);
                     right = load_four(start, dy, dx + 4 * stride, quad);
                 }
-                let tap = tap_y * params.kernel_width + tap_x;
-                let own = textureLoad(weight, texel(weights + (tap * params.quads_per_group + i) * NEXT_QUAD));
+                let tap = tap_y * params.window.kernel_width + tap_x;
+                let own = textureLoad(weight, texel(weights + (tap * params.window.quads_per_group + i) * NEXT_QUAD));
                 sums_0 = add_product(sums_0, subgroupBroadcast(own, 0u), left, right);
                 if ROWS > 1u {
                     sums_1 = add_product(sums_1, subgroupBroadcast(own, 1u), left, right);
@@ -158,10 +142,10 @@ fn conv2d_direct(
         return;
     }
     // The columns of the row that the dispatch does.
-    let before = row * params.out_width;
+    let before = row * params.window.out_width;
     let columns = vec2<u32>(
-        max(params.pixel_first, before) - before,
-        min(params.pixel_first + params.pixels - before, params.out_width),
+        max(params.window.pixel_first, before) - before,
+        min(params.window.pixel_first + params.window.pixels - before, params.window.out_width),
     );
     let channel = group * params.rows;
     let last = params.rows - 1u;
@@ -171,7 +155,7 @@ fn conv2d_direct(
         bias_of(channel + min(2u, last)),
         bias_of(channel + last),
     );
-    let place = out.x * params.output_image + channel * params.output_plane + out.y * params.out_width;
+    let place = out.x * params.output_image + channel * params.output_plane + out.y * params.window.out_width;
     for (var i = x; i < x + 8u; i++) {
         if i >= columns.x && i < columns.y {
             store(place + i, bases + vec4<f32>(sums_0.left.x, sums_1.left.x, sums_2.left.x, sums_3.left.x));

@@ -8,23 +8,7 @@
 // from block_first on, and `groups` groups of each from group_first on. One invocation does one quad of one tap of one group in one block.
 
 struct Params {
-    pixel_first: u32,
-    pixels: u32,
-    out_height: u32,
-    out_width: u32,
-    height: u32,
-    width: u32,
-    kernel_width: u32,
-    taps: u32,
-    stride_y: u32,
-    stride_x: u32,
-    padding_top: u32,
-    padding_left: u32,
-    dilation_y: u32,
-    dilation_x: u32,
-    quads: u32,
-    quads_per_group: u32,
-    band_first: u32,
+    window: Window,
     all_groups: u32,
     group_first: u32,
     groups: u32,
@@ -44,20 +28,20 @@ fn conv2d_direct_weight(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let by_quad = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.quads_per_group);
-    let by_tap = divide(by_quad.x, params.taps);
+    let by_quad = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.window.quads_per_group);
+    let by_tap = divide(by_quad.x, params.window.taps);
     let by_group = divide(by_tap.x, params.groups);
     if by_group.x >= params.blocks {
         return;
     }
     let group = params.group_first + by_group.y;
-    let quad = group * params.quads_per_group + by_quad.y;
-    let tap = vec2<i32>(divide(by_tap.y, params.kernel_width) * vec2<u32>(params.dilation_y, params.dilation_x));
+    let quad = group * params.window.quads_per_group + by_quad.y;
+    let tap = vec2<i32>(divide(by_tap.y, params.window.kernel_width) * vec2<u32>(params.window.dilation_y, params.window.dilation_x));
     let first = (params.block_first + by_group.x) * params.block_pixels;
-    let end = min(first + params.block_pixels, params.pixels);
+    let end = min(first + params.block_pixels, params.window.pixels);
 
-    let by_row = divide(params.pixel_first + first, params.out_width);
-    let by_image = divide(by_row.x, params.out_height);
+    let by_row = divide(params.window.pixel_first + first, params.window.out_width);
+    let by_image = divide(by_row.x, params.window.out_height);
     var image = by_image.x;
     var out = vec2<u32>(by_image.y, by_row.y);
     var of_rows = mat4x4<f32>();
@@ -69,16 +53,16 @@ fn conv2d_direct_weight(
         of_rows[2] += grad.z * value;
         of_rows[3] += grad.w * value;
         out.y += 1u;
-        if out.y == params.out_width {
+        if out.y == params.window.out_width {
             out = vec2<u32>(out.x + 1u, 0u);
         }
-        if out.x == params.out_height {
+        if out.x == params.window.out_height {
             out.x = 0u;
             image += 1u;
         }
     }
-    let row_quads = params.taps * params.quads_per_group;
-    let place = params.sums_first / 4u + 4u * by_tap.x * row_quads + by_tap.y * params.quads_per_group + by_quad.y;
+    let row_quads = params.window.taps * params.window.quads_per_group;
+    let place = params.sums_first / 4u + 4u * by_tap.x * row_quads + by_tap.y * params.window.quads_per_group + by_quad.y;
     for (var row = 0u; row < 4u; row++) {
         let at = place + row * row_quads;
         var held = vec4<f32>(0.0);

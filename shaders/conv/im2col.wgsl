@@ -12,16 +12,16 @@ fn im2col(
     if !mine.exists {
         return;
     }
-    let out_pixel = divide(params.pixel_first + mine.pixel, params.out_pixels);
+    let out_pixel = divide(params.window.pixel_first + mine.pixel, params.window.out_pixels);
     let base = tap_position(out_pixel.y, mine.tap);
-    let extent = vec2<i32>(i32(params.height), i32(params.width));
+    let extent = vec2<i32>(i32(params.window.height), i32(params.window.width));
     let at = vec2<u32>(clamp(base, vec2<i32>(0), extent - 1));
-    let in_band = out_pixel.x * params.height * params.width + at.x * params.width + at.y - params.band_first;
-    let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.band_pixels;
+    let in_band = out_pixel.x * params.window.height * params.window.width + at.x * params.window.width + at.y - params.window.band_first;
+    let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.window.band_pixels;
 
     let run = table_entry(mine.run);
     let columns = columns_start(mine, run);
-    let source = quad_place(0u, select(0u, in_band, inside), run.x, 0u, params.quads);
+    let source = quad_place(0u, select(0u, in_band, inside), run.x, 0u, params.window.quads);
     let quads = run_quads(run);
     for (var i = 0u; i < quads; i++) {
         store_columns(columns, run, i, select(vec4<f32>(0.0), load_packed(source + i * NEXT_QUAD), inside));

@@ -18,18 +18,18 @@ fn deform_im2col(
         return;
     }
     let run = table_entry(mine.run);
-    let at = run.y * params.taps + mine.tap - params.point_first;
-    let out_pixel = divide(params.pixel_first + mine.pixel, params.out_pixels);
+    let at = run.y * params.window.taps + mine.tap - params.offsets.point_first;
+    let out_pixel = divide(params.window.pixel_first + mine.pixel, params.window.out_pixels);
     let near = modulated_neighbours(out_pixel.x, out_pixel.y, mine.tap, at);
-    let in_band = near.pixel + out_pixel.x * params.height * params.width - params.band_first;
-    let weight = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.band_pixels));
+    let in_band = near.pixel + out_pixel.x * params.window.height * params.window.width - params.window.band_first;
+    let weight = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.window.band_pixels));
     let counts = weight != vec4<f32>(0.0);
     let pixel = select(vec4<u32>(0u), in_band, counts);
     let source = vec4<u32>(
-        quad_place(0u, pixel.x, run.x, 0u, params.quads),
-        quad_place(0u, pixel.y, run.x, 0u, params.quads),
-        quad_place(0u, pixel.z, run.x, 0u, params.quads),
-        quad_place(0u, pixel.w, run.x, 0u, params.quads),
+        quad_place(0u, pixel.x, run.x, 0u, params.window.quads),
+        quad_place(0u, pixel.y, run.x, 0u, params.window.quads),
+        quad_place(0u, pixel.z, run.x, 0u, params.window.quads),
+        quad_place(0u, pixel.w, run.x, 0u, params.window.quads),
     );
 
     let columns = columns_start(mine, run);

@@ -2,7 +2,7 @@
 
 // The neighbours of a sampling point, counted from point_first, their weights times its mask.
 fn modulated_neighbours(image: u32, out_pixel: u32, tap: u32, at: u32) -> Neighbours {
-    let extent = vec2<i32>(i32(params.height), i32(params.width));
+    let extent = vec2<i32>(i32(params.window.height), i32(params.window.width));
     var result = neighbours(tap_position(out_pixel, tap), offset_bits(image, out_pixel, at), extent, params.border);
     if params.modulated != 0u {
         // What does not count stays 0, even where the mask is infinite.

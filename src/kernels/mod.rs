@@ -11,6 +11,7 @@ pub(crate) mod reduce;
 pub(crate) mod roi;
 pub(crate) mod sample;
 pub(crate) mod train;
+pub(crate) mod window;
 
 use crate::geometry::Border;
 use crate::gpu::{File, wgsl};

@@ -15,47 +15,12 @@
 // A dispatch does `groups` groups from group_first on, `rows` rows of each, the output pixels that shared/window.wgsl tells, and the terms from
 // term_first to term_end, in splits of split_terms. Each split writes an output of its own; the first has the bias.
 
-// Up to mask_step as in shared/window.wgsl.
 struct Params {
-    pixel_first: u32,
-    pixels: u32,
-    out_width: u32,
-    out_pixels: u32,
-    height: u32,
-    width: u32,
-    kernel_width: u32,
-    taps: u32,
-    stride_y: u32,
-    stride_x: u32,
-    padding_top: u32,
-    padding_left: u32,
-    dilation_y: u32,
-    dilation_x: u32,
-    channels: u32,
-    quads: u32,
-    quads_per_group: u32,
-    run_first: u32,
-    runs: u32,
-    tap_first: u32,
-    tap_count: u32,
-    band_first: u32,
-    band_pixels: u32,
-    accumulate: u32,
-    columns_first: u32,
+    window: Window,
+    offsets: Offsets,
     border: u32,
     modulated: u32,
-    point_first: u32,
-    points: u32,
-    origin: u32,
-    offset_y_first: u32,
-    offset_y_batch: u32,
-    offset_y_step: u32,
-    offset_x_first: u32,
-    offset_x_batch: u32,
-    offset_x_step: u32,
-    mask_first: u32,
-    mask_batch: u32,
-    mask_step: u32,
+    accumulate: u32,
     group_first: u32,
     groups: u32,
     row_first: u32,
@@ -94,7 +59,7 @@ struct Tile {
 // Splits beyond the last occur.
 fn tile_of(number: u32, rows: u32, pixels: u32) -> Tile {
     let by_row = divide(number, (params.rows + rows - 1u) / rows);
-    let by_pixel = divide(by_row.x, (params.pixels + pixels - 1u) / pixels);
+    let by_pixel = divide(by_row.x, (params.window.pixels + pixels - 1u) / pixels);
     let by_group = divide(by_pixel.x, params.groups);
     return Tile(by_group.y, by_row.y * rows, by_pixel.y * pixels, by_group.x);
 }
@@ -113,14 +78,14 @@ struct Group {
 }
 
 fn group_of(tile: Tile) -> Group {
-    let first = (params.group_first + tile.group) * params.quads_per_group;
+    let first = (params.group_first + tile.group) * params.window.quads_per_group;
     let offset_group = channel_quads[first].z;
-    return Group(first, offset_group, channel_quads[first + params.quads_per_group - 1u].z - offset_group + 1u);
+    return Group(first, offset_group, channel_quads[first + params.window.quads_per_group - 1u].z - offset_group + 1u);
 }
 
 // A term's place, its quad, and the channels of that.
 fn term_of(group: Group, term: u32) -> vec3<u32> {
-    let by_tap = divide(term, params.quads_per_group);
+    let by_tap = divide(term, params.window.quads_per_group);
     let quad = group.quad_first + by_tap.y;
     let table = channel_quads[quad];
     return vec3<u32>(by_tap.x * group.places + table.z - group.offset_group, quad, table.y);
@@ -143,10 +108,10 @@ fn add(sums: vec4<f32>, sample: vec4<f32>, weights: mat4x4<f32>) -> vec4<f32> {
 // Stores the sums of four rows of a pixel, of those that there are. Chosen without a branch: lavapipe compiles a shader anew, at each
 // dispatch, for the uniforms that it branches on or that bound its loops.
 fn store(tile: Tile, pixel: u32, row: u32, sums: vec4<f32>) {
-    if pixel >= params.pixels {
+    if pixel >= params.window.pixels {
         return;
     }
-    let at = divide(params.pixel_first + pixel, params.out_pixels);
+    let at = divide(params.window.pixel_first + pixel, params.window.out_pixels);
     let plane = tile.group * params.group_rows + row;
     let start = params.output_first + tile.split * params.output_split + at.x * params.output_image + at.y;
     let biased = params.biased != 0u && tile.split == 0u;

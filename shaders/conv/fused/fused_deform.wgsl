@@ -12,15 +12,15 @@ struct Place {
 }
 
 fn place_of(pixel: u32, tap: u32, offset_group: u32) -> Place {
-    let at = offset_group * params.taps + tap - params.point_first;
-    if pixel >= params.pixels || at >= params.points {
+    let at = offset_group * params.window.taps + tap - params.offsets.point_first;
+    if pixel >= params.window.pixels || at >= params.offsets.points {
         return Place(0u, vec4<f32>(0.0));
     }
-    let out_pixel = divide(params.pixel_first + pixel, params.out_pixels);
+    let out_pixel = divide(params.window.pixel_first + pixel, params.window.out_pixels);
     let near = modulated_neighbours(out_pixel.x, out_pixel.y, tap, at);
-    let in_band = near.pixel + out_pixel.x * params.height * params.width - params.band_first;
+    let in_band = near.pixel + out_pixel.x * params.window.height * params.window.width - params.window.band_first;
     let apart = vec2<u32>(near.pixel.yz != near.pixel.xx);
-    let share = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.band_pixels));
+    let share = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.window.band_pixels));
     return Place(4u * in_band.x + apart.x + 2u * apart.y, share);
 }
 
@@ -28,9 +28,9 @@ fn sample(corner: u32, share: Share, quad: u32) -> vec4<f32> {
     let counts = share != vec4<f32>(0.0);
     let first = u32(bitcast<i32>(corner) >> 2u);
     let right = corner & 1u;
-    let below = select(0u, params.width, (corner & 2u) != 0u);
+    let below = select(0u, params.window.width, (corner & 2u) != 0u);
     let near = vec4<u32>(first) + vec4<u32>(0u, right, below, below + right);
-    let source = select(vec4<u32>(0u), near, counts) * params.quads + quad;
+    let source = select(vec4<u32>(0u), near, counts) * params.window.quads + quad;
     var value = share.x * select(vec4<f32>(0.0), packed[source.x], counts.x);
     value += share.y * select(vec4<f32>(0.0), packed[source.y], counts.y);
     value += share.z * select(vec4<f32>(0.0), packed[source.z], counts.z);

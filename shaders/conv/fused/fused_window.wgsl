@@ -7,16 +7,16 @@ struct Place {
 }
 
 fn place_of(pixel: u32, tap: u32, offset_group: u32) -> Place {
-    let out_pixel = divide(params.pixel_first + pixel, params.out_pixels);
+    let out_pixel = divide(params.window.pixel_first + pixel, params.window.out_pixels);
     let base = tap_position(out_pixel.y, tap);
-    let extent = vec2<i32>(i32(params.height), i32(params.width));
+    let extent = vec2<i32>(i32(params.window.height), i32(params.window.width));
     let at = vec2<u32>(clamp(base, vec2<i32>(0), extent - 1));
-    let in_band = (out_pixel.x * params.height + at.x) * params.width + at.y - params.band_first;
-    let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.band_pixels && pixel < params.pixels;
+    let in_band = (out_pixel.x * params.window.height + at.x) * params.window.width + at.y - params.window.band_first;
+    let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.window.band_pixels && pixel < params.window.pixels;
     return Place(in_band, select(0.0, 1.0, inside));
 }
 
 fn sample(corner: u32, share: Share, quad: u32) -> vec4<f32> {
     let inside = share != 0.0;
-    return select(vec4<f32>(0.0), packed[select(0u, corner, inside) * params.quads + quad], inside);
+    return select(vec4<f32>(0.0), packed[select(0u, corner, inside) * params.window.quads + quad], inside);
 }

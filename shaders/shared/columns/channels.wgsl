@@ -5,7 +5,7 @@
 
 // Where the columns of a run start.
 fn columns_start(mine: Share, run: vec4<u32>) -> u32 {
-    return params.columns_first + (mine.pixel * params.taps + mine.tap) * params.channels + run.w;
+    return params.columns_first + (mine.pixel * params.window.taps + mine.tap) * params.channels + run.w;
 }
 
 fn run_quads(run: vec4<u32>) -> u32 {

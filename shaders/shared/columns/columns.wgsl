@@ -22,5 +22,5 @@ fn share(invocation: u32) -> Share {
     let by_run = divide(invocation / ROWS_TOGETHER, params.runs);
     let by_tap = divide(by_run.x, params.tap_count);
     let pixel = by_tap.x * ROWS_TOGETHER + invocation % ROWS_TOGETHER;
-    return Share(pixel, params.tap_first + by_tap.y, params.run_first + by_run.y, pixel < params.pixels);
+    return Share(pixel, params.tap_first + by_tap.y, params.run_first + by_run.y, pixel < params.window.pixels);
 }

@@ -4,8 +4,8 @@
 
 // Where the columns of a run start.
 fn columns_start(mine: Share, run: vec4<u32>) -> u32 {
-    let quad = mine.tap * params.quads_per_group + run.x - run.w * params.quads_per_group;
-    return quad_place(run.w, mine.pixel, quad, params.pixels, params.taps * params.quads_per_group);
+    let quad = mine.tap * params.window.quads_per_group + run.x - run.w * params.window.quads_per_group;
+    return quad_place(run.w, mine.pixel, quad, params.window.pixels, params.window.taps * params.window.quads_per_group);
 }
 
 fn run_quads(run: vec4<u32>) -> u32 {

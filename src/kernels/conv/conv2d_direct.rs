@@ -1,10 +1,11 @@
 use crate::error::Result;
 use crate::gpu::{Iterations, Loops, Part, Recorder, axis, wgsl};
+use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
 kernel!("conv2d_direct", 64, Params, |(taps, rows): (Taps, Rows)| [
     SUBGROUPS,
-    wgsl!["shared/grid.wgsl", "shared/panels/layout.wgsl", "conv/direct/direct.wgsl"],
+    wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl", "conv/direct/direct.wgsl"],
     match taps {
         Taps::Apart => wgsl!["conv/direct/direct_taps_apart.wgsl"],
         Taps::Shared => wgsl!["conv/direct/direct_taps_shared.wgsl"],
@@ -35,25 +36,9 @@ pub(crate) enum Rows {
 axis!(Rows { Four: "4", One: "1" });
 
 params!(
-    pixel_first,
-    pixels,
+    window: Window,
     out_row_first,
     out_rows,
-    out_height,
-    out_width,
-    height,
-    width,
-    kernel_height,
-    kernel_width,
-    stride_y,
-    stride_x,
-    padding_top,
-    padding_left,
-    dilation_y,
-    dilation_x,
-    quads,
-    quads_per_group,
-    band_first,
     group_first,
     groups,
     rows,
@@ -71,26 +56,26 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        let row = Iterations::each(self.quads_per_group, Iterations::of(self.kernel_width));
-        Iterations::each(self.kernel_height, row) + Iterations::of(8u32)
+        let row = Iterations::each(self.window.quads_per_group, Iterations::of(self.window.kernel_width));
+        Iterations::each(self.window.kernel_height, row) + Iterations::of(8u32)
     }
 }
 
 impl Params {
     fn workgroups(&self) -> u64 {
-        let runs = u64::from(self.out_rows) * u64::from(self.out_width.div_ceil(8));
+        let runs = u64::from(self.out_rows) * u64::from(self.window.out_width.div_ceil(8));
         runs.div_ceil(64) * u64::from(self.groups)
     }
 
     /// Elements that it samples.
     pub(crate) fn elements(&self) -> u64 {
-        let taps = u64::from(self.kernel_height) * u64::from(self.kernel_width);
-        self.workgroups() * 512 * taps * u64::from(self.quads_per_group) * 4
+        let taps = u64::from(self.window.kernel_height) * u64::from(self.window.kernel_width);
+        self.workgroups() * 512 * taps * u64::from(self.window.quads_per_group) * 4
     }
 
     /// The variant for its stride, dilation and rows.
     pub(crate) fn variant(&self) -> (Taps, Rows) {
-        let taps = if self.stride_x == self.dilation_x { Taps::Shared } else { Taps::Apart };
+        let taps = if self.window.stride_x == self.window.dilation_x { Taps::Shared } else { Taps::Apart };
         (taps, if self.rows == 1 { Rows::One } else { Rows::Four })
     }
 }

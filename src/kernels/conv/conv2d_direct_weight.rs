@@ -1,32 +1,23 @@
 use crate::error::Result;
 use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
 kernel!(
     "conv2d_direct_weight",
     64,
     Params,
-    ["shared/grid.wgsl", "shared/panels/layout.wgsl", "conv/direct/direct.wgsl", "conv/conv2d_direct_weight.wgsl",]
+    [
+        "shared/grid.wgsl",
+        "shared/window.wgsl",
+        "shared/panels/layout.wgsl",
+        "conv/direct/direct.wgsl",
+        "conv/conv2d_direct_weight.wgsl",
+    ]
 );
 
 params!(
-    pixel_first,
-    pixels,
-    out_height,
-    out_width,
-    height,
-    width,
-    kernel_width,
-    taps,
-    stride_y,
-    stride_x,
-    padding_top,
-    padding_left,
-    dilation_y,
-    dilation_x,
-    quads,
-    quads_per_group,
-    band_first,
+    window: Window,
     all_groups,
     group_first,
     groups,
@@ -39,7 +30,7 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        Iterations::of(self.block_pixels.min(self.pixels)) + Iterations::of(4u32)
+        Iterations::of(self.block_pixels.min(self.window.pixels)) + Iterations::of(4u32)
     }
 }
 
@@ -49,7 +40,7 @@ pub(crate) fn conv2d_direct_weight(
     parts @ [.., sums]: [&Part; 3],
 ) -> Result<()> {
     let params = Params { sums_first: sums.first, ..params };
-    let quads = u64::from(params.groups) * u64::from(params.taps) * u64::from(params.quads_per_group);
+    let quads = u64::from(params.groups) * u64::from(params.window.taps) * u64::from(params.window.quads_per_group);
     let invocations = u64::from(params.blocks) * quads;
     recorder.dispatch::<Kernel>((), &params, &parts, invocations, invocations * u64::from(params.block_pixels) * 4)
 }

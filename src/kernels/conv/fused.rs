@@ -1,10 +1,15 @@
 //! What the kernels without columns have in common: conv/fused/fused.wgsl.
 
 use crate::gpu::{Capabilities, File, Iterations, Part, axis, wgsl};
-use crate::kernels::conv::columns;
 use crate::kernels::params;
+use crate::kernels::window::{Offsets, Window};
 
 params!(
+    window: Window,
+    offsets: Offsets,
+    border,
+    modulated,
+    accumulate,
     group_first,
     groups,
     row_first,
@@ -25,31 +30,8 @@ params!(
     output_split,
 );
 
-/// The window, and behind it what is the kernels' own: `Params` in WGSL.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-pub(crate) struct Uniform {
-    window: columns::Params,
-    own: Params,
-}
-
-#[cfg(test)]
-impl crate::kernels::Fields for Uniform {
-    const FIELDS: &'static [&'static str] = &{
-        const WINDOW: &[&str] = columns::Params::FIELDS;
-        let mut fields = [""; WINDOW.len() + Params::FIELDS.len()];
-        let mut i = 0;
-        while i < fields.len() {
-            fields[i] = if i < WINDOW.len() { WINDOW[i] } else { Params::FIELDS[i - WINDOW.len()] };
-            i += 1;
-        }
-        fields
-    };
-}
-
 /// A dispatch: its numbers, and what it binds.
 pub(crate) struct Dispatch<'a> {
-    pub(crate) window: columns::Params,
     pub(crate) params: Params,
     /// packed, weight, channel_quads, bias, output
     pub(crate) parts: [&'a Part; 5],
@@ -58,11 +40,11 @@ pub(crate) struct Dispatch<'a> {
 }
 
 impl Dispatch<'_> {
-    pub(crate) fn uniform(&self) -> Uniform {
+    /// Its numbers, with those of what it binds.
+    pub(crate) fn params(&self) -> Params {
         let [_, weight, _, bias, output] = self.parts;
         let output_first = self.params.output_first.wrapping_add(output.first);
-        let own = Params { weight_first: weight.first, bias_first: bias.first, output_first, ..self.params };
-        Uniform { window: self.window, own }
+        Params { weight_first: weight.first, bias_first: bias.first, output_first, ..self.params }
     }
 
     pub(crate) fn sampling(&self) -> Sampling {
@@ -76,7 +58,8 @@ impl Dispatch<'_> {
     /// Workgroups, each of which does a tile of so many rows and pixels.
     pub(crate) fn workgroups(&self, [rows, pixels]: [u32; 2]) -> u64 {
         let Params { groups, splits, .. } = self.params;
-        let [rows, pixels] = [self.params.rows.div_ceil(rows), self.window.pixels.div_ceil(pixels)].map(u64::from);
+        let [rows, pixels] =
+            [self.params.rows.div_ceil(rows), self.params.window.pixels.div_ceil(pixels)].map(u64::from);
         rows * pixels * u64::from(groups) * u64::from(splits)
     }
 
@@ -144,12 +127,19 @@ impl Sampling {
     pub(crate) fn files(self) -> &'static [File] {
         match self {
             Self::Window => {
-                wgsl!["shared/grid.wgsl", "conv/fused/fused.wgsl", "shared/taps.wgsl", "conv/fused/fused_window.wgsl",]
+                wgsl![
+                    "shared/grid.wgsl",
+                    "shared/window.wgsl",
+                    "conv/fused/fused.wgsl",
+                    "shared/taps.wgsl",
+                    "conv/fused/fused_window.wgsl",
+                ]
             }
             Self::Deform => wgsl![
                 "shared/grid.wgsl",
                 "shared/border.wgsl",
                 "shared/bilinear.wgsl",
+                "shared/window.wgsl",
                 "conv/fused/fused.wgsl",
                 "shared/taps.wgsl",
                 "shared/offsets.wgsl",

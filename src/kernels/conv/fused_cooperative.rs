@@ -1,9 +1,9 @@
 use crate::error::Result;
 use crate::gpu::{Capabilities, Iterations, Recorder, axis, wgsl};
-use crate::kernels::conv::fused::{Dispatch, Sampling, Steps, Uniform, stored};
+use crate::kernels::conv::fused::{Dispatch, Params, Sampling, Steps, stored};
 use crate::kernels::kernel;
 
-kernel!("fused_cooperative", matrices.lanes(), Uniform, |(matrices, sampling): (Matrices, Sampling)| [
+kernel!("fused_cooperative", matrices.lanes(), Params, |(matrices, sampling): (Matrices, Sampling)| [
     wgsl!["conv/fused/enable_cooperative.wgsl"],
     sampling.files(),
     match matrices {
@@ -67,6 +67,6 @@ pub(crate) fn fused_cooperative(recorder: &mut Recorder, matrices: Matrices, dis
     let tile = matrices.tile();
     let work = dispatch.work(recorder.gpu().capabilities(), tile);
     let (workgroups, iterations) = (dispatch.workgroups(tile), matrices.steps().iterations(dispatch.terms()));
-    let (axes, uniform) = ((matrices, dispatch.sampling()), dispatch.uniform());
-    recorder.dispatch_workgroups::<Kernel>(axes, &uniform, &dispatch.bindings(), workgroups, work, iterations)
+    let (axes, params) = ((matrices, dispatch.sampling()), dispatch.params());
+    recorder.dispatch_workgroups::<Kernel>(axes, &params, &dispatch.bindings(), workgroups, work, iterations)
 }

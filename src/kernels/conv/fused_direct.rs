@@ -1,9 +1,9 @@
 use crate::error::Result;
 use crate::gpu::{Iterations, Recorder, wgsl};
-use crate::kernels::conv::fused::{Dispatch, Sampling, Steps, Uniform, stored};
+use crate::kernels::conv::fused::{Dispatch, Params, Sampling, Steps, stored};
 use crate::kernels::kernel;
 
-kernel!("fused_direct", 64, Uniform, |sampling: Sampling| [sampling.files(), wgsl!["conv/fused_direct.wgsl"]]);
+kernel!("fused_direct", 64, Params, |sampling: Sampling| [sampling.files(), wgsl!["conv/fused_direct.wgsl"]]);
 
 /// Rows and pixels that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [4, 64];
@@ -15,6 +15,6 @@ pub(crate) fn steps() -> Steps {
 pub(crate) fn fused_direct(recorder: &mut Recorder, dispatch: &Dispatch) -> Result<()> {
     let work = dispatch.work(recorder.gpu().capabilities(), TILE);
     let (workgroups, iterations) = (dispatch.workgroups(TILE), steps().iterations(dispatch.terms()));
-    let (sampling, uniform) = (dispatch.sampling(), dispatch.uniform());
-    recorder.dispatch_workgroups::<Kernel>(sampling, &uniform, &dispatch.bindings(), workgroups, work, iterations)
+    let (sampling, params) = (dispatch.sampling(), dispatch.params());
+    recorder.dispatch_workgroups::<Kernel>(sampling, &params, &dispatch.bindings(), workgroups, work, iterations)
 }

@@ -1,9 +1,9 @@
 use crate::error::Result;
 use crate::gpu::{Iterations, Recorder, axis, wgsl};
-use crate::kernels::conv::fused::{Dispatch, Sampling, Steps, Uniform, stored};
+use crate::kernels::conv::fused::{Dispatch, Params, Sampling, Steps, stored};
 use crate::kernels::kernel;
 
-kernel!("fused_tile", tile.lanes(), Uniform, |(tile, sampling): (Tile, Sampling)| [
+kernel!("fused_tile", tile.lanes(), Params, |(tile, sampling): (Tile, Sampling)| [
     sampling.files(),
     match tile {
         Tile::Rows32 => wgsl!["conv/fused/fused_tile_32x128.wgsl"],
@@ -59,6 +59,6 @@ pub(crate) fn fused_tile(recorder: &mut Recorder, tile: Tile, dispatch: &Dispatc
     let work = dispatch.work(recorder.gpu().capabilities(), extents);
     let workgroups = dispatch.workgroups(extents);
     let iterations = tile.steps().iterations(dispatch.terms());
-    let (axes, uniform) = ((tile, dispatch.sampling()), dispatch.uniform());
-    recorder.dispatch_workgroups::<Kernel>(axes, &uniform, &dispatch.bindings(), workgroups, work, iterations)
+    let (axes, params) = ((tile, dispatch.sampling()), dispatch.params());
+    recorder.dispatch_workgroups::<Kernel>(axes, &params, &dispatch.bindings(), workgroups, work, iterations)
 }

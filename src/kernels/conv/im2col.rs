@@ -5,7 +5,13 @@ use crate::kernels::form::Form;
 use crate::kernels::kernel;
 
 kernel!("im2col", 64, Params, |(layout, form): (ColumnsLayout, Form)| [
-    wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/taps.wgsl", "shared/columns/columns.wgsl"],
+    wgsl![
+        "shared/grid.wgsl",
+        "shared/window.wgsl",
+        "shared/columns/params.wgsl",
+        "shared/taps.wgsl",
+        "shared/columns/columns.wgsl"
+    ],
     &layout.files(form),
     wgsl!["conv/im2col.wgsl"],
 ]);

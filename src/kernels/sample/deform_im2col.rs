@@ -10,6 +10,7 @@ kernel!("deform_im2col", 64, Params, |(layout, form): (ColumnsLayout, Form)| [
         "shared/border.wgsl",
         "shared/bilinear.wgsl",
         "shared/window.wgsl",
+        "shared/columns/params.wgsl",
         "shared/taps.wgsl",
         "shared/columns/columns.wgsl",
         "shared/offsets.wgsl",

@@ -10,6 +10,7 @@ kernel!("deform_samples", 64, Params, |form: Form| [
         "shared/border.wgsl",
         "shared/bilinear.wgsl",
         "shared/window.wgsl",
+        "shared/columns/params.wgsl",
         "shared/taps.wgsl",
         "shared/offsets.wgsl",
         "sample/parts/samples.wgsl",
@@ -25,7 +26,7 @@ pub(crate) fn deform_samples(
     [cells, samples]: [&Part; 2],
     [offset_y, offset_x, mask]: [&Part; 3],
 ) -> Result<()> {
-    let invocations = u64::from(params.pixels) * u64::from(params.points);
+    let invocations = u64::from(params.window.pixels) * u64::from(params.offsets.points);
     recorder.dispatch::<Kernel>(
         form,
         &params,

@@ -11,6 +11,7 @@ use crate::kernels::conv::columns::{ColumnsLayout, Params, RUN_QUADS};
 use crate::kernels::conv::im2col;
 use crate::kernels::form::Form;
 use crate::kernels::sample::{deform_im2col, sample_gradients};
+use crate::kernels::window::{Offsets, Window};
 use crate::ops::conv::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
 use crate::ops::conv::quads::{self, Quads};
 use crate::ops::conv::strips::{Strip, StripPlanes, strips};
@@ -352,15 +353,17 @@ impl Columns {
     /// The window's parameters for kernels, for a strip of a chunk of images, and a band of these.
     pub(crate) fn window(&self, chunk: &Range<u32>, strip: &Strip, band: &Range<u32>) -> Params {
         let pixels = &strip.pixels;
-        let Im2colGeometry { channels, height, width, window, out_width, .. } = self.im2col;
+        let Im2colGeometry { channels, height, width, window, out_height, out_width, .. } = self.im2col;
         let Im2col { kernel, stride, padding, dilation } = window;
-        Params {
+        let window = Window {
             pixel_first: pixels.start,
             pixels: pixels.end - pixels.start,
-            out_width,
-            out_pixels: self.im2col.out_pixels(),
             height,
             width,
+            out_height,
+            out_width,
+            out_pixels: self.im2col.out_pixels(),
+            kernel_height: kernel[0],
             kernel_width: kernel[1],
             taps: self.im2col.taps(),
             stride_y: stride[0],
@@ -369,13 +372,16 @@ impl Columns {
             padding_left: padding[1],
             dilation_y: dilation[0],
             dilation_x: dilation[1],
-            channels,
             quads: self.packing.quads.len() as u32,
             quads_per_group: self.quads_per_group(),
-            runs: self.run_offset_groups.len() as u32,
-            tap_count: self.im2col.taps(),
             band_first: self.band_first(chunk, strip, band),
             band_pixels: band.end - band.start,
+        };
+        Params {
+            window,
+            channels,
+            runs: self.run_offset_groups.len() as u32,
+            tap_count: window.taps,
             ..Default::default()
         }
     }
@@ -409,9 +415,10 @@ impl Columns {
         let mask = if layout.holds_mask() { Some(offset) } else { mask.as_ref() };
         let mask_plane = mask.map_or(0, |mask| mask.plane);
         let images = 0..strip.images.end - strip.images.start;
+        let window = &params.window;
         // Of several images all pixels are bound.
         let pixels =
-            if images.end == 1 { params.pixel_first..params.pixel_first + params.pixels } else { 0..params.out_pixels };
+            if images.end == 1 { window.pixel_first..window.pixel_first + window.pixels } else { 0..window.out_pixels };
         let run = |offset_group: u32| self.run_offset_groups.partition_point(|of_run| *of_run < offset_group) as u32;
         let taps = self.im2col.taps();
         in_pieces([0..deformation.offset_groups, 0..taps], &mut |[offset_groups, some_taps]| {
@@ -427,22 +434,24 @@ impl Columns {
             let params = Params {
                 border: border(deformation.border),
                 modulated: mask.is_some().into(),
-                point_first: points.start,
-                points: points.end - points.start,
                 run_first: run(offset_groups.start),
                 runs: run(offset_groups.end) - run(offset_groups.start),
                 tap_first: some_taps.start,
                 tap_count: some_taps.end - some_taps.start,
-                origin: pixels.start,
-                offset_y_first: offset_y.first,
-                offset_y_batch: dy.batch * offset.plane,
-                offset_y_step: dy.step * offset.plane,
-                offset_x_first: offset_x.first,
-                offset_x_batch: dx.batch * offset.plane,
-                offset_x_step: dx.step * offset.plane,
-                mask_first: mask_part.first,
-                mask_batch: mask_planes.batch * mask_plane,
-                mask_step: mask_planes.step * mask_plane,
+                offsets: Offsets {
+                    point_first: points.start,
+                    points: points.end - points.start,
+                    origin: pixels.start,
+                    y_first: offset_y.first,
+                    y_batch: dy.batch * offset.plane,
+                    y_step: dy.step * offset.plane,
+                    x_first: offset_x.first,
+                    x_batch: dx.batch * offset.plane,
+                    x_step: dx.step * offset.plane,
+                    mask_first: mask_part.first,
+                    mask_batch: mask_planes.batch * mask_plane,
+                    mask_step: mask_planes.step * mask_plane,
+                },
                 ..params
             };
             dispatch(params, Some([&offset_y, &offset_x, &mask_part]))

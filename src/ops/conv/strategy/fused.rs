@@ -468,17 +468,15 @@ impl Call<'_> {
         };
         for (index, (band, packed)) in packed.bands().enumerate() {
             let packed = packed.part("input")?;
-            let window = columns::Params {
-                pixel_first: pixels.start,
-                pixels: pixels.end - pixels.start,
-                ..of_images.window(chunk, strip, &band)
-            };
-            of_images.with_offsets(field, strip, window, &mut |window, offsets| {
-                let first = terms.start == 0 && index == 0 && window.point_first == 0;
-                let window = columns::Params { accumulate: (!first).into(), ..window };
-                let params = fused::Params { biased: (first && bias.is_some()).into(), ..params };
+            let mut sampled = of_images.window(chunk, strip, &band);
+            (sampled.window.pixel_first, sampled.window.pixels) = (pixels.start, pixels.end - pixels.start);
+            of_images.with_offsets(field, strip, sampled, &mut |sampled, bound| {
+                let columns::Params { window, offsets, border, modulated, .. } = sampled;
+                let first = terms.start == 0 && index == 0 && offsets.point_first == 0;
+                let (accumulate, biased) = ((!first).into(), (first && bias.is_some()).into());
+                let params = fused::Params { window, offsets, border, modulated, accumulate, biased, ..params };
                 let parts = [&packed, &weight, &quads, bias.as_ref().unwrap_or(&weight), &output];
-                convolution.family.record(recorder, &Dispatch { window, params, parts, offsets })
+                convolution.family.record(recorder, &Dispatch { params, parts, offsets: bound })
             })?;
         }
         Ok(())

@@ -12,6 +12,7 @@ use crate::kernels::conv::columns::ColumnsLayout;
 use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
 use crate::kernels::form::Form;
+use crate::kernels::window::Window;
 use crate::ops::conv::columns::{Columns, PackedImages, Sampler, form};
 use crate::ops::conv::quads::Quads;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
@@ -300,7 +301,7 @@ impl Im2colConvolution {
         accumulate: bool,
     ) -> Result<()> {
         let (g, columns) = (&self.geometry, &self.columns);
-        let Im2colGeometry { height, width, window, out_height, out_width, .. } = g.im2col;
+        let out_width = g.im2col.out_width;
         let rows = g.group_out_channels();
         let images = 0..strip.images.end - strip.images.start;
         let bias_part = match bias {
@@ -334,26 +335,12 @@ impl Im2colConvolution {
                 (output_3, output_3_first),
             ] = [of_row(0)?, of_row(1)?, of_row(2)?, of_row(3)?];
             let out_row_first = pixels.start / out_width;
+            let mut window = columns.window(chunk, strip, &band).window;
+            (window.pixel_first, window.pixels) = (pixels.start, pixels.end - pixels.start);
             let params = conv2d_direct::Params {
-                pixel_first: pixels.start,
-                pixels: pixels.end - pixels.start,
+                window,
                 out_row_first,
                 out_rows: (pixels.end - 1) / out_width + 1 - out_row_first,
-                out_height,
-                out_width,
-                height,
-                width,
-                kernel_height: window.kernel[0],
-                kernel_width: window.kernel[1],
-                stride_y: window.stride[0],
-                stride_x: window.stride[1],
-                padding_top: window.padding[0],
-                padding_left: window.padding[1],
-                dilation_y: window.dilation[0],
-                dilation_x: window.dilation[1],
-                quads: columns.packing.quads.len() as u32,
-                quads_per_group: columns.quads_per_group(),
-                band_first: columns.band_first(chunk, strip, &band),
                 group_first: groups.start,
                 groups: groups.end - groups.start,
                 rows,
@@ -389,15 +376,8 @@ fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Opt
     let Im2col { kernel: [kernel_height, kernel_width], stride, dilation, .. } = geometry.im2col.window;
     let (quads_per_group, rows) = (columns.quads_per_group(), geometry.group_out_channels());
     let [stride_x, dilation_x] = [stride[1], dilation[1]];
-    let params = conv2d_direct::Params {
-        kernel_height,
-        kernel_width,
-        stride_x,
-        dilation_x,
-        quads_per_group,
-        rows,
-        ..Default::default()
-    };
+    let window = Window { kernel_height, kernel_width, stride_x, dilation_x, quads_per_group, ..Default::default() };
+    let params = conv2d_direct::Params { window, rows, ..Default::default() };
     let direct = columns.form == Form::Panels
         && columns.deformation.is_none()
         && rows <= conv2d_direct::MOST_ROWS

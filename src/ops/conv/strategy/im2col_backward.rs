@@ -322,29 +322,13 @@ impl StripProducts<'_> {
         sums: &BlockSums,
     ) -> Result<()> {
         let Self { convolution: Im2colConvolution { geometry: g, columns, .. }, grads, .. } = *self;
-        let window = columns.window(chunk, strip, &(0..0));
         let grads = grads.part("grad_output")?;
         let (band, packed) = packed.one_band();
+        let window = columns.window(chunk, strip, &band).window;
         let packed = packed.part("input")?;
         sums.in_pieces(&blocks, g.groups, &mut |some_blocks, groups, sums, accumulate| {
             let params = conv2d_direct_weight::Params {
-                pixel_first: window.pixel_first,
-                pixels: window.pixels,
-                out_height: g.im2col.out_height,
-                out_width: window.out_width,
-                height: window.height,
-                width: window.width,
-                kernel_width: window.kernel_width,
-                taps: window.taps,
-                stride_y: window.stride_y,
-                stride_x: window.stride_x,
-                padding_top: window.padding_top,
-                padding_left: window.padding_left,
-                dilation_y: window.dilation_y,
-                dilation_x: window.dilation_x,
-                quads: window.quads,
-                quads_per_group: window.quads_per_group,
-                band_first: columns.band_first(chunk, strip, &band),
+                window,
                 all_groups: g.groups,
                 group_first: groups.start,
                 groups: groups.end - groups.start,

@@ -1,0 +1,20 @@
+// What kernels know that make columns, or sample as those do: shared/window.wgsl.
+//
+// border     of a deformable window: shared/border.wgsl
+// modulated  whether it has masks
+
+struct Params {
+    window: Window,
+    offsets: Offsets,
+    border: u32,
+    modulated: u32,
+    channels: u32,
+    run_first: u32,
+    runs: u32,
+    tap_first: u32,
+    tap_count: u32,
+    accumulate: u32,
+    columns_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
