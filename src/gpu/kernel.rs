@@ -17,7 +17,7 @@ pub(crate) trait Shader: 'static {
     /// The type of binding 0.
     type Params: bytemuck::NoUninit;
 
-    /// What variants differ by: `()` where there is one.
+    /// The axes along which variants differ: `()` where there is one variant.
     type Axes: Axis;
 
     /// File stem, entry point and Rust function.
@@ -33,7 +33,7 @@ pub(crate) trait Shader: 'static {
 /// A shader that the tests of shaders know. No other can be compiled.
 pub(crate) trait Listed: Shader {}
 
-/// What a kernel's variants differ by.
+/// An axis along which the variants of a kernel differ.
 pub(crate) trait Axis: Copy + 'static {
     /// How many values there are.
     const COUNT: usize;
@@ -117,7 +117,7 @@ pub(crate) struct Variant {
     source: fn(usize) -> Source,
 }
 
-/// What a variant is compiled from.
+/// The source that a variant is compiled from.
 pub(crate) struct Source {
     /// Its name and that of the variant.
     pub(crate) label: String,
@@ -277,7 +277,7 @@ impl Gpu {
         self.pipeline(Variant::of::<K>(axes)).map(drop)
     }
 
-    /// The same for each variant.
+    /// Compiles each variant.
     pub(crate) fn compile_all<K: Listed>(&self) -> Result<()> {
         K::Axes::all().into_iter().try_for_each(|axes| self.compile::<K>(axes))
     }

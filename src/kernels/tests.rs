@@ -13,12 +13,12 @@ use crate::gpu::{Axis, Image, Listed, Source, Variant};
 /// A scalar of a struct in a uniform: its path and its type.
 pub(super) type Field = (String, Scalar);
 
-/// What a struct in a uniform holds.
+/// The scalars of a struct in a uniform.
 pub(super) trait Fields {
     /// All scalars, in their order.
     fn fields() -> Vec<Field>;
 
-    /// The same as part of another struct.
+    /// All scalars, in their order, as part of another struct.
     fn named(name: &str) -> Vec<Field> {
         let within = |path: String| if path.is_empty() { name.to_string() } else { format!("{name}.{path}") };
         Self::fields().into_iter().map(|(path, scalar)| (within(path), scalar)).collect()
@@ -181,7 +181,7 @@ fn every_kernel_translates_for_every_target() {
     }
 }
 
-/// What every device has: wgpu's defaults.
+/// Every device has wgpu's default limits.
 #[test]
 fn workgroups_stay_within_the_default_limits() {
     for kernel in kernels() {
@@ -260,7 +260,7 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     has("roi/parts/roi_tiles.wgsl", "TILE", roi::roi_touches::TILE);
 }
 
-/// What a recorder takes to be written is what the shader writes.
+/// A recorder takes to be written whatever the shader writes.
 #[test]
 fn the_bindings_that_shaders_write_are_known() {
     for kernel in kernels() {

@@ -35,7 +35,7 @@ fn new_gpu() -> Gpu {
 /// The whole way of a call.
 fn output(gpu: &Gpu, inputs: &Conv2dInputs<Tensor>, plan: &Conv2dPlan) -> pliant::Result<Vec<f32>> {
     let mut recorder = Recorder::new(gpu);
-    let output = plan.forward(&mut recorder, &inputs)?;
+    let output = plan.forward(&mut recorder, inputs)?;
     recorder.submit()?;
     output.download_blocking()
 }

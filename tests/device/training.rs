@@ -48,9 +48,9 @@ fn check_sgd(gpu: &Gpu, op: Sgd, extents: &[usize], [parameter, velocity, gradie
 
 pub(crate) fn check_sgd_steps(gpu: &Gpu, op: Sgd, tensors: &SgdInputs<Tensor>) {
     let geometry = SgdGeometry::new(&op, &tensors.map(Tensor::shape)).unwrap();
-    let plan = SgdPlan::new(gpu, &op, &tensors).unwrap();
+    let plan = SgdPlan::new(gpu, &op, tensors).unwrap();
     let mut recorder = Recorder::new(gpu);
-    plan.step(&mut recorder, &tensors).unwrap();
+    plan.step(&mut recorder, tensors).unwrap();
     check_steps(&recorder, &[&tensors.parameter, &tensors.velocity], || {
         reference::sgd(&geometry, &tensors.map(elements).map(Vec::as_slice)).unwrap().into()
     });
@@ -73,9 +73,9 @@ fn check_adam(gpu: &Gpu, op: Adam, extents: &[usize], [parameter, mean, variance
 
 pub(crate) fn check_adam_steps(gpu: &Gpu, op: Adam, tensors: &AdamInputs<Tensor>) {
     let geometry = AdamGeometry::new(&op, &tensors.map(Tensor::shape)).unwrap();
-    let plan = AdamPlan::new(gpu, &op, &tensors).unwrap();
+    let plan = AdamPlan::new(gpu, &op, tensors).unwrap();
     let mut recorder = Recorder::new(gpu);
-    plan.step(&mut recorder, &tensors).unwrap();
+    plan.step(&mut recorder, tensors).unwrap();
     check_steps(&recorder, &[&tensors.parameter, &tensors.mean, &tensors.variance], || {
         reference::adam(&geometry, &tensors.map(elements).map(Vec::as_slice)).unwrap().into()
     });

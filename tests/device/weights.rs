@@ -89,7 +89,7 @@ fn every_system_has_its_names() {
         let layer = DeformConv2dLayer { mask, ..two };
         let weights = Weights::read(&bytes).unwrap();
         let parameters = weights.deform_conv2d(gpu(), &layer, "n", naming).unwrap();
-        let read = parameters.named().into_iter().filter(|(_, tensor)| tensor.is_some()).count();
+        let read = parameters.named().filter(|(_, tensor)| tensor.is_some()).count();
         let stack = if naming == Naming::BasicVsrPlusPlus { 2 } else { 0 };
         assert_eq!(read, tensors.len() - stack, "{naming:?}");
         assert_eq!(parameters.weight.dtype(), dtype);

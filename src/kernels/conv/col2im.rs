@@ -57,7 +57,7 @@ impl Params {
     }
 }
 
-/// What the channels of a run take that are loaded and stored, by four: shared/col2im.wgsl.
+/// The iterations of loading and storing the channels of a run, by four: shared/col2im.wgsl.
 pub(crate) fn block_iterations(channels: u32) -> Iterations {
     let quad = |first: u32| Iterations::of(channels.saturating_sub(first).min(4));
     let quads = quad(0) + quad(4) + quad(8) + quad(12);

@@ -1,4 +1,4 @@
-//! What `im2col` and `deform_im2col` have in common: shared/window.wgsl, shared/columns/columns.wgsl.
+//! `Params` and variants of `im2col` and `deform_im2col`: shared/columns/params.wgsl, shared/columns/columns.wgsl.
 
 use crate::gpu::{File, Iterations, Loops, axis, wgsl};
 use crate::kernels::form::{Form, of_form};
@@ -53,7 +53,7 @@ pub(crate) enum ColumnsLayout {
 axis!(ColumnsLayout { Quads: "", Channels: "channels" });
 
 impl ColumnsLayout {
-    /// What a kernel has beyond what all variants have.
+    /// The files of a layout and a form, beside those of all variants.
     pub(crate) fn files(self, form: Form) -> Vec<File> {
         let stored = match self {
             Self::Quads => [wgsl!["shared/columns/quads.wgsl"], of_form!(form, "columns")],

@@ -1,4 +1,4 @@
-//! What the kernels without columns have in common: conv/fused/fused.wgsl.
+//! `Params`, samples and loops of the kernels without columns: conv/fused/fused.wgsl.
 
 use crate::gpu::{Capabilities, File, Iterations, Part, axis, wgsl};
 use crate::kernels::params;
@@ -79,9 +79,9 @@ impl Dispatch<'_> {
 pub(crate) struct Steps {
     /// The terms of a step.
     pub(crate) terms: u32,
-    /// What the loops within a step take.
+    /// The iterations of the loops within a step.
     pub(crate) each: Iterations,
-    /// What those take that store the sums.
+    /// The iterations of storing the sums.
     pub(crate) store: Iterations,
 }
 
@@ -97,10 +97,10 @@ pub(crate) fn stored() -> Iterations {
     Iterations::of(4u32)
 }
 
-/// What sampling one element counts in units of work, next to its products: its neighbours lie in a cache more often than not.
+/// The units of work of sampling one element, next to its products: its neighbours lie in a cache more often than not.
 const WORK_PER_SAMPLE: u64 = 16;
 
-/// What a tile of so many rows and pixels takes, of so many terms: see [`Capabilities::work_per_dispatch`]. Adapters that run on the CPU emulate
+/// The work of a tile of so many rows and pixels, of so many terms: see [`Capabilities::work_per_dispatch`]. Adapters that run on the CPU emulate
 /// workgroup memory and barriers.
 pub(crate) fn tile_work(capabilities: &Capabilities, [rows, pixels]: [u32; 2], terms: u32) -> u64 {
     let product = u64::from(rows) * if capabilities.software() { 8 } else { 1 };
@@ -123,7 +123,7 @@ impl Sampling {
         if deformable { Self::Deform } else { Self::Window }
     }
 
-    /// What all kernels have that sample so.
+    /// The files of all kernels that sample in this way.
     pub(crate) fn files(self) -> &'static [File] {
         match self {
             Self::Window => {

@@ -26,7 +26,7 @@ pub(crate) enum Matrices {
 axis!(Matrices { Side8Subgroup8: "8x8.8", Side8Subgroup32: "8x8.32", Side16Subgroup32: "16x16.32" });
 
 impl Matrices {
-    /// Those that the device has enabled and there is a kernel for; the largest.
+    /// The largest matrices that the device has enabled and a kernel has.
     pub(crate) fn of(capabilities: &Capabilities) -> Option<Self> {
         let subgroup = capabilities.subgroup_size()?;
         [(Self::Side16Subgroup32, 16, 32), (Self::Side8Subgroup32, 8, 32), (Self::Side8Subgroup8, 8, 8)]

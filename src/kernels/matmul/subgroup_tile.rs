@@ -1,4 +1,4 @@
-//! What the families of matrix products by subgroups have in common: matmul/parts/subgroup_tile.wgsl.
+//! `Params` and tile of the matrix products by subgroups: matmul/parts/subgroup_tile.wgsl.
 
 use crate::error::Result;
 use crate::gpu::{File, Iterations, Listed, Loops, Part, Recorder, wgsl};

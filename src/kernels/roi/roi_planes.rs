@@ -1,4 +1,4 @@
-//! What `roi_pool` and `roi_offset_terms` have in common: roi/parts/roi_planes.wgsl.
+//! `Params` and variants of `roi_pool` and `roi_offset_terms`: roi/parts/roi_planes.wgsl.
 
 use crate::error::Result;
 use crate::gpu::{File, Gpu, Iterations, Listed, Loops, Part, Recorder, axis, wgsl};

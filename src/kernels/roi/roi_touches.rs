@@ -14,7 +14,7 @@ params!(rois, classes, pooled, words, image_first, images, tile_row_first, tile_
 /// Pixels of a tile either way: roi/parts/roi_tiles.wgsl.
 pub(crate) const TILE: u32 = 8;
 
-/// What a word, 32 bins that are looked at, counts in elements.
+/// The elements that one word of 32 bins counts as.
 pub(crate) const ELEMENTS: u64 = 8;
 
 impl Loops for Params {

@@ -21,11 +21,11 @@ kernel!("sample_gradients", 64, Params, |(columns, form): (Columns, Form)| [
     wgsl!["sample/sample_gradients.wgsl"],
 ]);
 
-/// What becomes of the columns, from which the gradients are computed anew.
+/// The fate of the columns, from which the gradients are computed anew.
 #[derive(Clone, Copy)]
 pub(crate) enum Columns {
     Left,
-    /// They are stored: shared/rows/given_kept.wgsl, shared/panels/columns_kept.wgsl.
+    /// The columns are stored: shared/rows/given_kept.wgsl, shared/panels/columns_kept.wgsl.
     Kept,
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn compile(gpu: &Gpu, form: Form) -> Result<()> {
     gpu.compile::<Kernel>((Columns::Kept, form))
 }
 
-/// What becomes of the columns themselves.
+/// The fate of the columns themselves.
 #[derive(Clone, Copy)]
 pub(crate) enum Kept<'a> {
     No,

@@ -12,7 +12,7 @@ impl Loops for Params {
     }
 }
 
-/// What a row's largest logit and sum take: every 64th class, and the tree of train/parts/softmax.wgsl.
+/// The iterations for a row's largest logit and sum: every 64th class, and the tree of train/parts/softmax.wgsl.
 pub(crate) fn softmax_iterations(classes: u32) -> Iterations {
     Iterations::of(classes.div_ceil(64)) + Iterations::of(6u32)
 }
