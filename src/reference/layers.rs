@@ -379,7 +379,8 @@ impl Moved {
         let offset = offset_fc.last().unwrap_or(&pooled);
         let mut output = crate::reference::deform_roi_pool(&geometry.moved, &read(Some(&offset.value[..])))?;
 
-        let corners = rois.chunks(5).flat_map(|roi| &roi[1..]);
+        // A RoI with a corner that is not finite gives 0, whatever the offsets.
+        let corners = rois.chunks(5).flat_map(|roi| &roi[1..]).filter(|corner| corner.is_finite());
         let corner = corners.fold(1.0, |largest: f64, corner| largest.max(corner.abs()));
         let amplification = 1.0 + 4.0 * corner * offset.magnitude.iter().copied().fold(0.0, f64::max);
         output = amplified(&output, amplification, offset.terms);

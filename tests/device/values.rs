@@ -102,7 +102,6 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
     let inputs = DeformPsRoiPoolInputs { input: normal(rng, [2, 8, 8, 9], 1.0), rois: rois(rng), offset };
     problems.push(Problem::DeformPsRoiPool(op, inputs));
     problems.extend(KINDS.map(|kind| layer(rng, kind, 2)));
-    problems.extend([false, true].map(|modulated| pool(rng, modulated)));
     problems
 }
 
@@ -138,7 +137,11 @@ fn not_finite_is_as_ieee_arithmetic_has_it() {
     let mut rng = Rng::with_seed(101);
     let mut misses = Vec::new();
     for sparse in [false, true] {
-        for mut problem in problems(&mut rng) {
+        let mut problems = problems(&mut rng);
+        if !sparse {
+            problems.extend([false, true].map(|modulated| pool(&mut rng, modulated)));
+        }
+        for mut problem in problems {
             if sparse {
                 make_sparse(&mut rng, &mut problem);
             }
