@@ -399,11 +399,12 @@ impl Gpu {
     pub(crate) fn plan<O, P>(
         &self,
         op: &O,
+        same: fn(&O, &O) -> bool,
         specs: Vec<Option<TensorSpec>>,
         make: impl FnOnce() -> Result<P>,
     ) -> Result<Arc<P>>
     where
-        O: Clone + PartialEq + WasmNotSendSync + 'static,
+        O: Clone + WasmNotSendSync + 'static,
         P: WasmNotSendSync + 'static,
     {
         /// The plans of one kind that are kept; beyond it, all are made anew as they come.
@@ -413,7 +414,7 @@ impl Gpu {
         let known = |kinds: &mut HashMap<TypeId, Box<dyn Cached>>| -> Option<Arc<P>> {
             let plans: &dyn Any = &**kinds.get(&TypeId::of::<P>())?;
             let alike = plans.downcast_ref::<Plans<O, P>>()?.get(&specs)?;
-            alike.iter().find(|(other, _)| other == op).map(|(_, plan)| Arc::clone(plan))
+            alike.iter().find(|(other, _)| same(other, op)).map(|(_, plan)| Arc::clone(plan))
         };
         if let Some(plan) = known(&mut lock(&self.inner.plans)) {
             return Ok(plan);
@@ -421,6 +422,9 @@ impl Gpu {
         // Made outside the lock: it compiles pipelines.
         let plan = Arc::new(make()?);
         let mut kinds = lock(&self.inner.plans);
+        if let Some(plan) = known(&mut kinds) {
+            return Ok(plan);
+        }
         let plans = kinds.entry(TypeId::of::<P>()).or_insert_with(|| Box::new(Plans::<O, P>::new()));
         let plans: &mut dyn Any = &mut **plans;
         if let Some(plans) = plans.downcast_mut::<Plans<O, P>>() {

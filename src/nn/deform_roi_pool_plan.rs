@@ -204,6 +204,10 @@ impl Kernels for DeformRoiPoolLayer {
         })
     }
 
+    fn same(&self, other: &Self) -> bool {
+        self.pool.same(&other.pool)
+    }
+
     fn smallest() -> (Self, DeformRoiPoolLayerInputs<TensorSpec>) {
         let spec = |shape: Shape| wide(shape);
         let (one, two) = (spec([1].into()), spec([2].into()));

@@ -155,8 +155,8 @@ impl ModelPlan {
     /// weight itself. Inputs are by name, in any order. What a node gives lies in a tensor that is used again for a later one.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::DType`], [`Error::Attribute`] where the inputs are not those the plan was made for, and what
-    /// [`Tensor::new`] gives. Nothing is recorded then.
+    /// [`Error::Shape`], [`Error::DType`], [`Error::Attribute`] where the inputs are not those the plan was made for, [`Error::Device`] where
+    /// one lies elsewhere, and what [`Tensor::new`] gives. Nothing is recorded then.
     pub fn forward(&self, recorder: &mut Recorder, inputs: &[(&str, &Tensor)]) -> Result<Vec<(&str, Tensor)>> {
         let inputs = by_name(self.inputs.iter().map(|(name, _)| name.as_str()), inputs)?;
         let mut values: Vec<Option<Tensor>> = vec![None; self.values];

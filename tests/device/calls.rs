@@ -436,3 +436,33 @@ fn an_adapter_that_is_not_there_is_told() {
     assert!(matches!(error, Error::NoAdapter(_)));
     assert!(error.to_string().contains("no such adapter") && error.to_string().contains(name), "{error}");
 }
+
+/// Plans are kept by attributes bit for bit: a relu and a clip at 0 differ in their gradients, and zeros in their signs.
+#[test]
+fn plans_of_almost_the_same_attributes_are_apart() {
+    let input = Tensor::upload(gpu(), [3], &[-1.0f32, 0.0, 1.0]).unwrap();
+    let clip = |min| Unary::Clip { min, max: f32::INFINITY };
+    let bits = |op: Unary| {
+        let output: Vec<f32> = op.forward(&input).unwrap().download_blocking().unwrap();
+        output[0].to_bits()
+    };
+    assert_eq!([bits(clip(0.0)), bits(clip(-0.0)), bits(clip(0.0))], [0, 0x8000_0000, 0]);
+    let gradient = |op: Unary| op.backward(&input, &input).unwrap().download_blocking::<f32>().unwrap();
+    let ones = Tensor::upload(gpu(), [3], &[1.0f32; 3]).unwrap();
+    let slopes = |op: Unary| op.backward(&input, &ones).unwrap().download_blocking::<f32>().unwrap();
+    assert_eq!(gradient(Unary::Relu), [0.0, 0.0, 1.0]);
+    assert_eq!([slopes(Unary::Relu)[1], slopes(clip(0.0))[1]], [0.0, 1.0]);
+}
+
+#[test]
+fn packed_weights_are_refused_by_backward_passes() {
+    let (inputs, plan) = convolution(gpu());
+    let mut recorder = Recorder::new(gpu());
+    let packed = plan.pack_weight(&mut recorder, &inputs.weight).unwrap();
+    let before = recorder.len();
+    let output = Tensor::new(gpu(), plan.output_spec().shape, DType::F32).unwrap();
+    let given = Conv2dInputs { weight: Argument::from(&packed), ..inputs.map(Argument::from) };
+    let refused = plan.backward(&mut recorder, &given, &output).unwrap_err();
+    assert_eq!(refused.to_string(), "weight is packed; a backward pass takes the tensor itself");
+    assert_eq!(recorder.len(), before);
+}

@@ -438,7 +438,7 @@ fn refused() {
     assert!(matches!(error, Error::Shape { argument: "grad_offset", .. }), "{error:?}");
     assert_eq!(error.to_string(), "grad_offset was asked for; the plan was made without offset");
     assert!(recorder.is_empty());
-    // `ALL` names it all the same.
+    // `backward` leaves it out.
     let gradients = plan.backward(&mut recorder, &tensors, &grad);
     assert!(gradients.unwrap().offset.is_none());
 }

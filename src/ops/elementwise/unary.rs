@@ -25,6 +25,15 @@ impl Kernels for Unary {
         })
     }
 
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Clip { min: a, max: b }, Self::Clip { min: c, max: d }) => {
+                [a, b].map(|bound| bound.to_bits()) == [c, d].map(|bound| bound.to_bits())
+            }
+            _ => self == other,
+        }
+    }
+
     fn smallest() -> (Self, TensorSpec) {
         (Self::Relu, TensorSpec { shape: [1].into(), dtype: DType::F32 })
     }

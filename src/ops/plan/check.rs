@@ -132,6 +132,9 @@ impl<O: Differentiable> Plan<O> {
         destinations: &Of<O::Gradients, Destination>,
     ) -> Result<()> {
         self.check_inputs(recorder, inputs)?;
+        if let Some((name, _)) = O::Inputs::present(inputs).find(|(_, input)| input.plain().is_none()) {
+            return Err(Error::attribute(name, format!("{name} is packed; a backward pass takes the tensor itself")));
+        }
         self.check_outputs(recorder, "grad_output", grad_outputs)?;
         self.check_count(O::Gradients::LIST, O::Gradients::named(destinations))?;
         let (mut planned, mut written) = (self.planned_gradients(), Written::default());

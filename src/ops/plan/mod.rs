@@ -26,7 +26,7 @@ use std::fmt;
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{Members, Of, Op, Wanted, no_input};
+use crate::geometry::{Members, Of, Op, Wanted, check_elements, no_input};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
 use crate::kernels::movement;
 
@@ -50,6 +50,11 @@ pub trait Kernels: Op {
         inputs: &Of<Self::Inputs, Argument>,
         outputs: &Of<Self::Outputs, Tensor>,
     ) -> Result<()>;
+
+    /// Whether other attributes give the same plan, bit for bit: floats that are equal may be zeros of either sign.
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
 
     /// A smallest problem that needs all kernels of the op.
     fn smallest() -> (Self, Of<Self::Inputs, TensorSpec>);
@@ -116,6 +121,8 @@ impl<O: Kernels> Plan<O> {
     pub fn of<S: ToSpec>(gpu: &Gpu, geometry: O::Geometry, inputs: &Of<O::Inputs, S>) -> Result<Self> {
         let specs = O::Inputs::map(inputs, ToSpec::to_spec);
         check::same_shapes(O::Inputs::named(&O::input_shapes(&geometry)), O::Inputs::named(&specs))?;
+        // The columns of a window, which a geometry does not count.
+        O::Outputs::present(&O::output_shapes(&geometry)).try_for_each(|(name, shape)| check_elements(name, *shape))?;
         Self::compiled_by(gpu, geometry, inputs, O::compile)
     }
 

@@ -48,7 +48,7 @@ fn cached<'a, O: Kernels>(op: &O, inputs: &Of<O::Inputs, Argument<'a>>) -> Resul
     };
     let gpu = first.gpu();
     let specs: Vec<_> = O::Inputs::named(inputs).map(|(_, input)| Some(input?.to_spec())).collect();
-    let plan = gpu.plan(op, specs, || Plan::new::<Argument>(gpu, op, inputs))?;
+    let plan = gpu.plan(op, O::same, specs, || Plan::new::<Argument>(gpu, op, inputs))?;
     Ok((gpu, plan))
 }
 

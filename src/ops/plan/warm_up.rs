@@ -4,6 +4,7 @@ use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
 use crate::kernels::reduce::flow_gradient;
+use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
 use crate::ops::{BACKWARD, FORWARD};
@@ -35,6 +36,8 @@ impl Gpu {
         strategy::compile_all(self)?;
         // Layers consist of ops, but for the functions of offsets and masks.
         self.compile::<offset_field::Kernel>(())?;
+        // Bins of the smallest problem are small.
+        self.compile_all::<roi_pool::Kernel>()?;
         self.run_all(FORWARD, |_| Ok(())).await
     }
 
@@ -46,6 +49,7 @@ impl Gpu {
     pub async fn warm_up_backward(&self) -> Result<()> {
         self.compile::<offset_field_backward::Kernel>(())?;
         self.compile::<flow_gradient::Kernel>(())?;
+        self.compile_all::<roi_offset_terms::Kernel>()?;
         let beside = |recorder: &mut Recorder| {
             // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.
             let (op, specs) = DeformConv2d::smallest();

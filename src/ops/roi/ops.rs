@@ -11,7 +11,7 @@ use crate::ops::roi::pooling::{Gradients, Sources, backward, compile_backward, c
 
 /// The kernels of an op that pools regions of interest.
 macro_rules! roi_kernels {
-    ($op:ident, $geometry:ident, $inputs:ident { $($offset:ident)? }, $gradients:ident) => {
+    ($op:ident, $geometry:ident, $inputs:ident { $($offset:ident by $reach:ident)? }, $gradients:ident) => {
         impl Kernels for $op {
                     type Compiled = ();
 
@@ -28,6 +28,10 @@ macro_rules! roi_kernels {
                 let $inputs { input, rois, $($offset)? } = inputs.try_map(|input| input.wide(recorder))?;
                 let sources = Sources { input, rois, offset: None $(.or($offset))? };
                 forward(&plan.geometry().pooling, recorder, &sources, output)
+            }
+
+            fn same(&self, other: &Self) -> bool {
+                self == other $(&& self.$reach.to_bits() == other.$reach.to_bits())?
             }
 
             fn smallest() -> (Self, $inputs<TensorSpec>) {
@@ -63,5 +67,5 @@ macro_rules! roi_kernels {
 }
 
 roi_kernels!(RoiAlign, RoiAlignGeometry, RoiAlignInputs {}, RoiAlignGradients);
-roi_kernels!(DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolInputs { offset }, DeformRoiPoolGradients);
-roi_kernels!(DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolInputs { offset }, DeformPsRoiPoolGradients);
+roi_kernels!(DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolInputs { offset by gamma }, DeformRoiPoolGradients);
+roi_kernels!(DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolInputs { offset by trans_std }, DeformPsRoiPoolGradients);
