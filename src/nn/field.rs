@@ -8,8 +8,7 @@ use crate::kernels::elementwise::offset_field::{self, Params, offset_field};
 use crate::kernels::elementwise::offset_field_backward::{self, offset_field_backward};
 use crate::kernels::reduce::flow_gradient::{self, flow_gradient};
 use crate::nn::deform_conv2d::OffsetField;
-use crate::ops::plan::Destination;
-use crate::ops::plan::in_pieces;
+use crate::ops::plan::{Destination, in_pieces};
 
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     gpu.compile::<offset_field::Kernel>(())

@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 
 use prost::Message;
 
-use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use super::proto::{attribute_type, data_type};
+use super::proto::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type, data_type,
+};
 use super::{Constant, Model, Node, Operation, Sizes, ValueInfo, malformed, no_element, type_name};
 use crate::dialect::onnx::{Conv, DeformConv};
 use crate::dtype::DType;

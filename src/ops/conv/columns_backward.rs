@@ -20,8 +20,7 @@ use crate::ops::conv::channels_last::Quad;
 use crate::ops::conv::columns::{Columns, PackedImages, Sampler, channels, same_quads};
 use crate::ops::conv::quads::{self, Quads};
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
-use crate::ops::plan::Destination;
-use crate::ops::plan::{at_once, bindable, in_pieces, pieces};
+use crate::ops::plan::{Destination, at_once, bindable, in_pieces, pieces};
 
 /// The gradient of the weight adds up blocks of so many output pixels at most, and of columns of so many bytes. What is in a block follows
 /// from the shapes, so its sum does not depend on the strips.

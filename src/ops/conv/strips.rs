@@ -6,9 +6,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor};
 use crate::kernels::movement::copy_rows;
-use crate::ops::plan::Destination;
-use crate::ops::plan::{Rows, round, widen};
-use crate::ops::plan::{bindable, pieces};
+use crate::ops::plan::{Destination, Rows, bindable, pieces, round, widen};
 
 /// All pixels of some images, or some of one.
 #[derive(Debug, Clone)]

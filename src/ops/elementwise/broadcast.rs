@@ -7,8 +7,7 @@ use crate::error::Result;
 use crate::geometry::{Binary, BroadcastAxis};
 use crate::gpu::{Recorder, Tensor};
 use crate::kernels::elementwise::binary::{FIRST, Params, binary, operation};
-use crate::ops::plan::Destination;
-use crate::ops::plan::in_pieces;
+use crate::ops::plan::{Destination, in_pieces};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
 

@@ -25,8 +25,8 @@ impl<O: Kernels> Plan<O> {
         }
         let updated = |name: &str| O::UPDATED.contains(&name);
         for (name, tensor) in tensors::<O>(inputs).filter(|(name, _)| updated(name)) {
-            let read = tensors::<O>(inputs).filter(|(other, _)| !updated(other));
-            read.into_iter().try_for_each(|input| check_apart((name, tensor), input))?;
+            let mut read = tensors::<O>(inputs).filter(|(other, _)| !updated(other));
+            read.try_for_each(|input| check_apart((name, tensor), input))?;
             written.add::<O::Inputs>(name, tensor)?;
         }
         Ok(())

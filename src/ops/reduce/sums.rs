@@ -4,8 +4,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Recorder, Tensor};
 use crate::kernels::reduce::segment_sums::{Params, segment_sums};
-use crate::ops::plan::Destination;
-use crate::ops::plan::{bindable, in_pieces};
+use crate::ops::plan::{Destination, bindable, in_pieces};
 use crate::shape::MAX_RANK;
 
 /// The elements that a workgroup adds up: a few hundred for each invocation, so that rounding errors stay far below those of

@@ -19,8 +19,7 @@ use crate::kernels::reduce::segment_sums;
 use crate::ops::conv::columns::{Columns, Field, PackedImages, Sampler};
 use crate::ops::conv::strips::{Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
-use crate::ops::plan::rounded;
-use crate::ops::plan::{Argument, at_once, bindable, in_pieces, pieces};
+use crate::ops::plan::{Argument, at_once, bindable, in_pieces, pieces, rounded};
 use crate::ops::reduce::sums::Sums;
 use crate::shape::Shape;
 

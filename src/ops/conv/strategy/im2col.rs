@@ -18,8 +18,7 @@ use crate::ops::conv::quads::Quads;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
 use crate::ops::matmul::product::{Elements, Output, Product, product};
-use crate::ops::plan::Destination;
-use crate::ops::plan::{Argument, in_pieces, pieces};
+use crate::ops::plan::{Argument, Destination, in_pieces, pieces};
 
 /// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
 /// take FORWARD_BYTES, but a tile of the product is filled.

@@ -17,8 +17,7 @@ use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pas
 use crate::ops::conv::quads::Quads;
 use crate::ops::conv::strips::{Strip, wide_bytes};
 use crate::ops::matmul::product::{Elements, Output, Product, product};
-use crate::ops::plan::{Destination, Gradient};
-use crate::ops::plan::{in_pieces, pieces};
+use crate::ops::plan::{Destination, Gradient, in_pieces, pieces};
 use crate::ops::reduce::sums::{Sums, sum_over, zeros};
 use crate::shape::MAX_RANK;
 

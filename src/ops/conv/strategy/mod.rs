@@ -92,15 +92,14 @@ impl Convolution {
         bias: Option<Argument>,
         output: &Tensor,
     ) -> Result<()> {
+        let bias = bias.map(|bias| bias.wide(recorder)).transpose()?;
         match &self.forward {
             Forward::Im2col(convolution) => {
                 let weight = convolution.weight(recorder, weight)?;
-                let bias = bias.map(|bias| bias.wide(recorder)).transpose()?;
                 convolution.forward(recorder, sampler, &weight, bias.as_ref(), output.into())
             }
             Forward::Fused(convolution) => {
                 let weight = convolution.weight(recorder, weight)?;
-                let bias = bias.map(|bias| bias.wide(recorder)).transpose()?;
                 convolution.forward(recorder, sampler, &weight, bias.as_ref(), output)
             }
         }
