@@ -1,6 +1,6 @@
 //! Capabilities of a device, as far as they matter here.
 
-use super::{Gpu, Image, Iterations};
+use super::{Fit, Gpu, Image, Iterations, Unfit};
 use crate::error::{Error, Result};
 
 /// The capabilities that an adapter offers, or that a [`Gpu`] has enabled.
@@ -134,13 +134,11 @@ impl Capabilities {
     }
 
     /// Refuses more elements than a dispatch should move or sample.
-    pub(crate) fn check_elements(&self, argument: &'static str, elements: u64) -> Result<()> {
+    pub(crate) fn check_elements(&self, argument: &'static str, elements: u64) -> Fit {
         let most = self.elements_per_dispatch();
         if elements > most {
-            return Err(Error::limit(
-                argument,
-                format!("{argument} has {elements} elements; a dispatch does {most} at most"),
-            ));
+            let message = format!("{argument} has {elements} elements; a dispatch does {most} at most");
+            return Err(Unfit::too_large(argument, message));
         }
         Ok(())
     }
@@ -152,12 +150,12 @@ impl Capabilities {
     }
 
     /// Refuses more iterations than an invocation's loops may take.
-    pub(crate) fn check_iterations(&self, kernel: &'static str, iterations: Iterations) -> Result<()> {
+    pub(crate) fn check_iterations(&self, kernel: &'static str, iterations: Iterations) -> Fit {
         let (iterations, most) = (iterations.taken, self.iterations_per_invocation());
         if iterations > most {
             let message =
                 format!("an invocation of {kernel} takes {iterations} iterations; the device does {most} at most");
-            return Err(Error::limit(kernel, message));
+            return Err(Unfit::too_large(kernel, message));
         }
         Ok(())
     }

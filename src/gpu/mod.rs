@@ -13,6 +13,7 @@ mod pool;
 mod profile;
 mod recorder;
 mod tensor;
+mod unfit;
 
 pub use capabilities::Capabilities;
 pub use download::Download;
@@ -29,6 +30,7 @@ pub(crate) use kernel::{Source, Variant};
 pub(crate) use pool::Constant;
 use pool::Lease;
 pub(crate) use tensor::Part;
+pub(crate) use unfit::{Fit, Unfit};
 pub(crate) use wgpu::WasmNotSendSync;
 
 use std::any::{Any, TypeId};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::contents::Contents;
 use super::kernel::{Pipeline, Variant};
 use super::pool::Encoding;
-use super::{Capabilities, Gpu, Image, Iterations, Lease, Listed, Loops, Part, Tensor, lock};
+use super::{Capabilities, Fit, Gpu, Image, Iterations, Lease, Listed, Loops, Part, Tensor, Unfit, lock};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -186,13 +186,13 @@ impl Recorder {
     }
 
     /// Records all of `record`, or, where that fails, nothing.
-    pub(crate) fn all(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub(crate) fn all<E>(&mut self, record: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<(), E> {
         let before = self.len();
         record(self).inspect_err(|_| self.truncate(before))
     }
 
     /// Forgets all dispatches but the first.
-    pub(crate) fn truncate(&mut self, dispatches: usize) {
+    fn truncate(&mut self, dispatches: usize) {
         self.dispatches.truncate(dispatches);
         self.draft = self.draft.map(|_| dispatches);
     }
@@ -235,7 +235,7 @@ impl Recorder {
         bindings: &[&Part],
         invocations: u64,
         elements: u64,
-    ) -> Result<()> {
+    ) -> Fit {
         let workgroups = invocations.div_ceil(K::workgroup_size(axes).into());
         let work = elements.saturating_mul(Capabilities::WORK_PER_ELEMENT);
         self.dispatch_workgroups::<K>(axes, params, bindings, workgroups, work, params.iterations())
@@ -251,7 +251,7 @@ impl Recorder {
         workgroups: u64,
         work: u64,
         iterations: Iterations,
-    ) -> Result<()> {
+    ) -> Fit {
         self.append(Variant::of::<K>(axes), bytemuck::bytes_of(params), bindings, workgroups, work, iterations)
     }
 
@@ -263,7 +263,7 @@ impl Recorder {
         workgroups: u64,
         work: u64,
         iterations: Iterations,
-    ) -> Result<()> {
+    ) -> Fit {
         if workgroups == 0 {
             return Ok(());
         }
@@ -302,7 +302,7 @@ impl Recorder {
     }
 
     /// Folds a count of workgroups into a grid that the device takes.
-    fn grid(&self, kernel: Variant, workgroups: u64) -> Result<[u32; 3]> {
+    fn grid(&self, kernel: Variant, workgroups: u64) -> Fit<[u32; 3]> {
         let most = u64::from(self.gpu.capabilities().limits.max_compute_workgroups_per_dimension);
         let layers = workgroups.div_ceil(most.saturating_mul(most));
         let rows = workgroups.div_ceil(layers).div_ceil(most);
@@ -311,7 +311,7 @@ impl Recorder {
         let numbered = (layers * rows).saturating_mul(per_row).saturating_mul(kernel.workgroup_size.into());
         if layers > most || numbered > u64::from(u32::MAX) {
             let message = format!("{} needs {workgroups} workgroups; the device numbers fewer", kernel.name);
-            return Err(Error::limit("workgroups", message));
+            return Err(Unfit::too_large("workgroups", message));
         }
         Ok([per_row as u32, rows as u32, layers as u32])
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::contents::{Contents, ReadBack};
-use super::{Download, Gpu};
+use super::{Download, Fit, Gpu, Unfit};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::geometry::check_elements;
@@ -255,7 +255,7 @@ impl Tensor {
     }
 
     /// A range of its elements, as a binding.
-    pub(crate) fn part(&self, argument: &'static str, elements: Range<u64>) -> Result<Part> {
+    pub(crate) fn part(&self, argument: &'static str, elements: Range<u64>) -> Fit<Part> {
         // Workspace may lie in a larger buffer: what happens to be there is not the tensor's.
         debug_assert!(elements.end <= self.shape.elements(), "{argument}: {elements:?} of {} are bound", self.shape);
         // Bindings start at multiples of the device's alignment; the rest of the way is the kernel's.
@@ -266,7 +266,7 @@ impl Tensor {
         let (size, most) = (end - offset, self.gpu.capabilities().max_binding());
         if size > most {
             let message = format!("{argument} needs a binding of {size} bytes at least; the device has {most} at most");
-            return Err(Error::limit(argument, message));
+            return Err(Unfit::too_large(argument, message));
         }
         let first = ((start - offset) / self.dtype.size()) as u32;
         let resource = Resource::Buffer { buffer: self.buffer.clone(), offset, size };

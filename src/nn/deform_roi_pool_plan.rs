@@ -175,7 +175,7 @@ impl Kernels for DeformRoiPoolLayer {
         let moved = DeformRoiPoolPlan::of(gpu, geometry.moved, &read(Some(wide(geometry.offset_shape()))))?;
         let offset_fc = Stack::new(gpu, &geometry.offset_fc, &parameters.offset_fc())?;
         let (output, mask) = (wide(geometry.output_shape()), wide(geometry.mask_shape()));
-        let modulation = parameters.mask_fc().map(|specs| {
+        let modulation = parameters.mask_fc().map(|specs| -> Result<_> {
             Ok(Modulation {
                 fc: Stack::new(gpu, &geometry.mask_fc, &specs)?,
                 sigmoid: UnaryPlan::new(gpu, &Unary::Sigmoid, &mask)?,

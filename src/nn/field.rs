@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::gpu::{Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Fit, Gpu, Part, Recorder, Tensor};
 use crate::kernels::elementwise::offset_field::{self, Params, offset_field};
 use crate::kernels::elementwise::offset_field_backward::{self, offset_field_backward};
 use crate::kernels::reduce::flow_gradient::{self, flow_gradient};
@@ -55,7 +55,7 @@ fn in_planes(
     geometry: &OffsetField,
     planes: Range<u32>,
     flow: &Tensor,
-    mut dispatch: impl FnMut(&mut Recorder, Params, &Part, Range<u64>) -> Result<()>,
+    mut dispatch: impl FnMut(&mut Recorder, Params, &Part, Range<u64>) -> Fit,
 ) -> Result<()> {
     let OffsetField { batch, planes: whole_planes, pixels: whole_pixels, .. } = *geometry;
     let planes_per_flow = geometry.planes_per_flow();

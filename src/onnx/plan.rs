@@ -289,7 +289,7 @@ impl Planner<'_> {
         match &node.operation {
             Operation::Conv(attributes) => {
                 let inputs = Conv2dInputs { input: required(0)?, weight: required(1)?, bias: optional(2) };
-                let shapes = inputs.try_map(|source| Ok(self.source_spec(source)?.shape))?;
+                let shapes = inputs.try_map(|source| self.source_spec(source).map(|spec| spec.shape))?;
                 let planned = self.plan(&attributes.op(&shapes)?, &inputs)?;
                 self.packed(node, planned)
             }
@@ -301,7 +301,7 @@ impl Planner<'_> {
                     mask: optional(4),
                     bias: optional(3),
                 };
-                let shapes = inputs.try_map(|source| Ok(self.source_spec(source)?.shape))?;
+                let shapes = inputs.try_map(|source| self.source_spec(source).map(|spec| spec.shape))?;
                 let planned = self.plan(&attributes.op(&shapes)?, &inputs)?;
                 self.packed(node, planned)
             }

@@ -1,6 +1,5 @@
 use crate::dtype::DType;
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
 use crate::kernels::form::{Form, Storage, of_form};
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
@@ -44,7 +43,7 @@ pub(crate) fn channels_last(
     params: Params,
     inputs: [&Part; 4],
     [packed, table]: [&Part; 2],
-) -> Result<()> {
+) -> Fit {
     // Where few invocations run at a time, each does many quads of a pixel, whose place it works out once.
     let run_quads = match form {
         Form::Rows => 1,

@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
 use crate::kernels::form::{Form, of_form};
 use crate::kernels::{kernel, params};
 
@@ -69,7 +68,7 @@ pub(crate) fn col2im(
     form: Form,
     params: Params,
     [columns, grad_input, table]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     let elements = 16 * invocations * u64::from(params.most_taps());

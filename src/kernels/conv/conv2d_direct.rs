@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder, axis, wgsl};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, axis, wgsl};
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
@@ -89,7 +88,7 @@ pub(crate) fn conv2d_direct(
     params: Params,
     [packed, weight, bias]: [&Part; 3],
     outputs: &[Part; 4],
-) -> Result<()> {
+) -> Fit {
     let bound = if params.rows == 1 { 1 } else { 4 };
     let bindings: Vec<_> = [packed, weight, bias].into_iter().chain(&outputs[..bound]).collect();
     recorder.dispatch::<Kernel>(params.variant(), &params, &bindings, params.workgroups() * 64, params.elements())

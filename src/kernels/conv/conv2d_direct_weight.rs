@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
@@ -34,11 +33,7 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn conv2d_direct_weight(
-    recorder: &mut Recorder,
-    params: Params,
-    parts @ [.., sums]: [&Part; 3],
-) -> Result<()> {
+pub(crate) fn conv2d_direct_weight(recorder: &mut Recorder, params: Params, parts @ [.., sums]: [&Part; 3]) -> Fit {
     let params = Params { sums_first: sums.first, ..params };
     let quads = u64::from(params.groups) * u64::from(params.window.taps) * u64::from(params.window.quads_per_group);
     let invocations = u64::from(params.blocks) * quads;

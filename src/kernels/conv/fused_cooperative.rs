@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Capabilities, Iterations, Recorder, axis, wgsl};
+use crate::gpu::{Capabilities, Fit, Iterations, Recorder, axis, wgsl};
 use crate::kernels::conv::fused::{Dispatch, Params, Sampling, Steps, stored};
 use crate::kernels::kernel;
 
@@ -63,7 +62,7 @@ impl Matrices {
     }
 }
 
-pub(crate) fn fused_cooperative(recorder: &mut Recorder, matrices: Matrices, dispatch: &Dispatch) -> Result<()> {
+pub(crate) fn fused_cooperative(recorder: &mut Recorder, matrices: Matrices, dispatch: &Dispatch) -> Fit {
     let tile = matrices.tile();
     let work = dispatch.work(recorder.gpu().capabilities(), tile);
     let (workgroups, iterations) = (dispatch.workgroups(tile), matrices.steps().iterations(dispatch.terms()));

@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Iterations, Recorder, wgsl};
+use crate::gpu::{Fit, Iterations, Recorder, wgsl};
 use crate::kernels::conv::fused::{Dispatch, Params, Sampling, Steps, stored};
 use crate::kernels::kernel;
 
@@ -12,7 +11,7 @@ pub(crate) fn steps() -> Steps {
     Steps { terms: 1, each: Iterations::NONE, store: stored() }
 }
 
-pub(crate) fn fused_direct(recorder: &mut Recorder, dispatch: &Dispatch) -> Result<()> {
+pub(crate) fn fused_direct(recorder: &mut Recorder, dispatch: &Dispatch) -> Fit {
     let work = dispatch.work(recorder.gpu().capabilities(), TILE);
     let (workgroups, iterations) = (dispatch.workgroups(TILE), steps().iterations(dispatch.terms()));
     let (sampling, params) = (dispatch.sampling(), dispatch.params());

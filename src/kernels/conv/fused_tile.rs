@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Iterations, Recorder, axis, wgsl};
+use crate::gpu::{Fit, Iterations, Recorder, axis, wgsl};
 use crate::kernels::conv::fused::{Dispatch, Params, Sampling, Steps, stored};
 use crate::kernels::kernel;
 
@@ -54,7 +53,7 @@ impl Tile {
     }
 }
 
-pub(crate) fn fused_tile(recorder: &mut Recorder, tile: Tile, dispatch: &Dispatch) -> Result<()> {
+pub(crate) fn fused_tile(recorder: &mut Recorder, tile: Tile, dispatch: &Dispatch) -> Fit {
     let extents = tile.extents();
     let work = dispatch.work(recorder.gpu().capabilities(), extents);
     let workgroups = dispatch.workgroups(extents);

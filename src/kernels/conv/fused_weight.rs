@@ -1,6 +1,5 @@
 use crate::dtype::DType;
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
 use crate::kernels::form::Storage;
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
@@ -48,7 +47,7 @@ pub(crate) fn fused_weight(
     dtype: DType,
     params: Params,
     [weight, channel_quads, packed]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let params = Params { weight_first: weight.first, packed_first: packed.first, dtype: number(dtype), ..params };
     let elements = params.elements();
     recorder.dispatch::<Kernel>(dtype.into(), &params, &[weight, channel_quads, packed], elements / 4, elements)

@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Part, Recorder, wgsl};
+use crate::gpu::{Fit, Part, Recorder, wgsl};
 use crate::kernels::conv::columns::{ColumnsLayout, Params};
 use crate::kernels::form::Form;
 use crate::kernels::kernel;
@@ -21,7 +20,7 @@ pub(crate) fn im2col(
     (layout, form): (ColumnsLayout, Form),
     params: Params,
     [columns, packed, table]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let params = Params { columns_first: columns.first, ..params };
     recorder.dispatch::<Kernel>(
         (layout, form),

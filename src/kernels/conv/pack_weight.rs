@@ -1,6 +1,5 @@
 use crate::dtype::DType;
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
 use crate::kernels::form::{Form, Storage, of_form};
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
@@ -45,7 +44,7 @@ pub(crate) fn pack_weight(
     (form, dtype): (Form, DType),
     params: Params,
     [weight, packed, table]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let tap_runs = params.taps.div_ceil(RUN_TAPS);
     let weight_first = params.weight_first.wrapping_add(weight.first);
     let params = Params { run_taps: RUN_TAPS, tap_runs, weight_first, dtype: number(dtype), ..params };

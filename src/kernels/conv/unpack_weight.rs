@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
 use crate::kernels::form::{Form, of_form};
 use crate::kernels::{kernel, params};
 
@@ -35,7 +34,7 @@ pub(crate) fn unpack_weight(
     form: Form,
     params: Params,
     [packed, weight, table]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let params = Params { packed_first: packed.first, weight_first: weight.first, ..params };
     let invocations = u64::from(params.rows) * u64::from(params.taps) * u64::from(params.quads_per_group);
     recorder.dispatch::<Kernel>(form, &params, &[packed, weight, table], invocations, 4 * invocations)

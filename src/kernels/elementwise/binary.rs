@@ -1,6 +1,5 @@
-use crate::error::Result;
 use crate::geometry::Binary;
-use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("binary", 64, Params, ["shared/grid.wgsl", "elementwise/binary.wgsl"]);
@@ -56,7 +55,7 @@ pub(crate) fn binary(
     extents: [u32; 6],
     strides: [[u32; 6]; 2],
     [a, b, output]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let rows: u32 = extents[..5].iter().product();
     let [_, extent_1, extent_2, extent_3, extent_4, extent_5] = extents;
     let [a_strides, b_strides] = strides;

@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Loops, Part, Recorder};
+use crate::gpu::{Fit, Loops, Part, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!(
@@ -40,7 +39,7 @@ impl Params {
     }
 }
 
-pub(crate) fn offset_field(recorder: &mut Recorder, params: Params, [flow, field]: [&Part; 2]) -> Result<()> {
+pub(crate) fn offset_field(recorder: &mut Recorder, params: Params, [flow, field]: [&Part; 2]) -> Fit {
     let params = Params { flow_first: flow.first, field_first: field.first, ..params };
     recorder.dispatch::<Kernel>((), &params, &[flow, field], params.elements(), params.elements())
 }

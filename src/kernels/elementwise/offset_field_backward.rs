@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Part, Recorder};
+use crate::gpu::{Fit, Part, Recorder};
 use crate::kernels::elementwise::offset_field::Params;
 use crate::kernels::kernel;
 
@@ -14,7 +13,7 @@ pub(crate) fn offset_field_backward(
     recorder: &mut Recorder,
     params: Params,
     [flow, field, grad_field]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let params = Params { flow_first: flow.first, field_first: field.first, grad_first: grad_field.first, ..params };
     let parts = [flow, field, grad_field];
     recorder.dispatch::<Kernel>((), &params, &parts, params.elements(), params.elements())

@@ -1,6 +1,5 @@
-use crate::error::Result;
 use crate::geometry::Unary;
-use crate::gpu::{Loops, Part, Recorder};
+use crate::gpu::{Fit, Loops, Part, Recorder};
 use crate::kernels::elementwise::unary;
 use crate::kernels::{kernel, params};
 
@@ -24,7 +23,7 @@ pub(crate) fn unary_backward(
     elements: u32,
     accumulate: bool,
     [input, grad_output, grad_input]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let (operation, [low, high]) = operation(op);
     let params = Params {
         elements,

@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Part, Recorder, wgsl};
+use crate::gpu::{Fit, Part, Recorder, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 
@@ -15,7 +14,7 @@ kernel!("matmul_subgroup", 8, Params, |(): ()| [
     ],
 ]);
 
-pub(crate) fn matmul_subgroup(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
+pub(crate) fn matmul_subgroup(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Fit {
     let [.., bias, output] = parts;
     let params = Params { bias_first: bias.first, output_first: output.first, ..params };
     dispatch::<Kernel>(recorder, params, &parts)

@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Capabilities, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Capabilities, Fit, Iterations, Loops, Part, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("matmul_tiled", 64, Params, ["shared/grid.wgsl", "matmul/parts/matmul.wgsl", "matmul/matmul_tiled.wgsl"]);
@@ -54,7 +53,7 @@ impl Params {
     }
 }
 
-pub(crate) fn matmul_tiled(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Result<()> {
+pub(crate) fn matmul_tiled(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Fit {
     let [a, b, bias, output] = parts.map(|part| part.first);
     let params = Params { a_first: a, b_first: b, bias_first: bias, output_first: output, ..params };
     let work = params.work(recorder.gpu().capabilities());

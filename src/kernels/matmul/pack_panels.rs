@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Loops, Part, Recorder};
+use crate::gpu::{Fit, Loops, Part, Recorder};
 use crate::kernels::form::Form;
 use crate::kernels::{kernel, params};
 
@@ -14,7 +13,7 @@ params!(batch, rows, depth, first, batch_stride, row_stride, depth_stride);
 
 impl Loops for Params {}
 
-pub(crate) fn pack_panels(recorder: &mut Recorder, params: Params, [matrix, packed]: [&Part; 2]) -> Result<()> {
+pub(crate) fn pack_panels(recorder: &mut Recorder, params: Params, [matrix, packed]: [&Part; 2]) -> Fit {
     let params = Params { first: matrix.first, ..params };
     let rows = Form::Panels.filled_rows(params.rows);
     let invocations = u64::from(params.batch) * rows * u64::from(params.depth.div_ceil(4));

@@ -1,7 +1,6 @@
 //! `Params` and tile of the matrix products by subgroups: matmul/parts/subgroup_tile.wgsl.
 
-use crate::error::Result;
-use crate::gpu::{File, Iterations, Listed, Loops, Part, Recorder, wgsl};
+use crate::gpu::{File, Fit, Iterations, Listed, Loops, Part, Recorder, wgsl};
 use crate::kernels::params;
 
 params!(
@@ -64,6 +63,6 @@ pub(crate) fn dispatch<K: Listed<Params = Params, Axes = ()>>(
     recorder: &mut Recorder,
     params: Params,
     parts: &[&Part],
-) -> Result<()> {
+) -> Fit {
     recorder.dispatch_workgroups::<K>((), &params, parts, params.tiles(), params.work(), params.iterations())
 }

@@ -1,6 +1,5 @@
 use crate::dtype::DType;
-use crate::error::Result;
-use crate::gpu::{Loops, Part, Recorder};
+use crate::gpu::{Fit, Loops, Part, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("convert", 64, Params, ["shared/grid.wgsl", "shared/dtype.wgsl", "movement/convert.wgsl"]);
@@ -33,7 +32,7 @@ pub(crate) fn convert(
     params: Params,
     (source, source_dtype): (&Part, DType),
     (destination, destination_dtype): (&Part, DType),
-) -> Result<()> {
+) -> Fit {
     let params = Params {
         source_dtype: number(source_dtype),
         source_first: source.first,

@@ -1,6 +1,5 @@
 use crate::dtype::DType;
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
 use crate::kernels::form::Storage;
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
@@ -20,12 +19,7 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn segment_sums(
-    recorder: &mut Recorder,
-    dtype: DType,
-    params: Params,
-    [input, output]: [&Part; 2],
-) -> Result<()> {
+pub(crate) fn segment_sums(recorder: &mut Recorder, dtype: DType, params: Params, [input, output]: [&Part; 2]) -> Fit {
     let params = Params { input_first: input.first, output_first: output.first, dtype: number(dtype), ..params };
     let blocks = u64::from(params.columns.div_ceil(params.width));
     let invocations = 64 * u64::from(params.planes) * u64::from(params.segments) * blocks;

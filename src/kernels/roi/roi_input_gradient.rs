@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
 use crate::kernels::roi::roi_bins::bisection;
 use crate::kernels::{kernel, params};
 
@@ -64,7 +63,7 @@ pub(crate) fn roi_input_gradient(
     params: Params,
     [bins, touches, grad_output, grad_input]: [&Part; 4],
     elements: u64,
-) -> Result<()> {
+) -> Fit {
     let params = Params { grad_output_first: grad_output.first, grad_input_first: grad_input.first, ..params };
     let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
     let planes = u64::from(params.cells) * u64::from(params.classes_done);

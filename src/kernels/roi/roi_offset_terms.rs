@@ -1,6 +1,5 @@
-use crate::error::Result;
 use crate::geometry::SampleDerivative;
-use crate::gpu::{Part, Recorder, wgsl};
+use crate::gpu::{Fit, Part, Recorder, wgsl};
 use crate::kernels::kernel;
 use crate::kernels::roi::roi_planes::{Lanes, Params, dispatch};
 
@@ -21,7 +20,7 @@ pub(crate) fn roi_offset_terms(
     params: Params,
     [bins, input, grad_output, terms]: [&Part; 4],
     samples: u64,
-) -> Result<()> {
+) -> Fit {
     let params = Params {
         input_first: input.first,
         grad_output_first: grad_output.first,

@@ -1,7 +1,7 @@
 //! `Params` and variants of `roi_pool` and `roi_offset_terms`: roi/parts/roi_planes.wgsl.
 
 use crate::error::Result;
-use crate::gpu::{File, Gpu, Iterations, Listed, Loops, Part, Recorder, axis, wgsl};
+use crate::gpu::{File, Fit, Gpu, Iterations, Listed, Loops, Part, Recorder, axis, wgsl};
 use crate::kernels::params;
 
 params!(
@@ -86,7 +86,7 @@ pub(crate) fn dispatch<K: Listed<Params = Params, Axes = Lanes>>(
     params: &Params,
     bindings: &[&Part],
     samples: u64,
-) -> Result<()> {
+) -> Fit {
     let bins = u64::from(params.rois) * u64::from(params.bins_count);
     let (lanes, of_bin) = if params.chunks == 0 { (Lanes::Alone, 1) } else { (Lanes::Together, 64) };
     let invocations = of_bin * bins * u64::from(params.blocks);

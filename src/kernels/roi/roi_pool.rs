@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Part, Recorder, wgsl};
+use crate::gpu::{Fit, Part, Recorder, wgsl};
 use crate::kernels::kernel;
 use crate::kernels::roi::roi_planes::{Lanes, Params, dispatch};
 
@@ -11,7 +10,7 @@ pub(crate) fn roi_pool(
     params: Params,
     [bins, input, output]: [&Part; 3],
     samples: u64,
-) -> Result<()> {
+) -> Fit {
     let params = Params { input_first: input.first, output_first: output.first, ..params };
     dispatch::<Kernel>(recorder, &params, &[bins, input, output], samples)
 }

@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{File, Iterations, Loops, Part, Recorder, wgsl};
+use crate::gpu::{File, Fit, Iterations, Loops, Part, Recorder, wgsl};
 use crate::kernels::conv::col2im::block_iterations;
 use crate::kernels::form::{Form, of_form};
 use crate::kernels::{kernel, params};
@@ -55,7 +54,7 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn deform_col2im(recorder: &mut Recorder, form: Form, params: Params, bindings: [&Part; 6]) -> Result<()> {
+pub(crate) fn deform_col2im(recorder: &mut Recorder, form: Form, params: Params, bindings: [&Part; 6]) -> Fit {
     let params = Params { grad_input_first: bindings[1].first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     // On the average, each row is added to four pixels.

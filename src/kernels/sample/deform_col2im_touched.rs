@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Part, Recorder, wgsl};
+use crate::gpu::{Fit, Part, Recorder, wgsl};
 use crate::kernels::form::Form;
 use crate::kernels::kernel;
 pub(crate) use crate::kernels::sample::deform_col2im::Params;
@@ -13,12 +12,7 @@ pub(crate) fn workers(listed: u32) -> u32 {
     listed.div_ceil(16).next_multiple_of(64)
 }
 
-pub(crate) fn deform_col2im_touched(
-    recorder: &mut Recorder,
-    form: Form,
-    params: Params,
-    bindings: [&Part; 8],
-) -> Result<()> {
+pub(crate) fn deform_col2im_touched(recorder: &mut Recorder, form: Form, params: Params, bindings: [&Part; 8]) -> Fit {
     let params = Params { grad_input_first: bindings[1].first, ..params };
     let invocations = 4 * u64::from(params.runs) * u64::from(params.workers);
     // Each row is added to four pixels at most.

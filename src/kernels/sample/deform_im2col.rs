@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Part, Recorder, wgsl};
+use crate::gpu::{Fit, Part, Recorder, wgsl};
 use crate::kernels::conv::columns::{ColumnsLayout, Params};
 use crate::kernels::form::Form;
 use crate::kernels::kernel;
@@ -26,7 +25,7 @@ pub(crate) fn deform_im2col(
     params: Params,
     [columns, packed, table]: [&Part; 3],
     [offset_y, offset_x, mask]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let params = Params { columns_first: columns.first, ..params };
     let bindings = [columns, packed, table, offset_y, offset_x, mask];
     recorder.dispatch::<Kernel>((layout, form), &params, &bindings, params.invocations(form), params.elements())

@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Part, Recorder, wgsl};
+use crate::gpu::{Fit, Part, Recorder, wgsl};
 use crate::kernels::conv::columns::Params;
 use crate::kernels::form::{Form, of_form};
 use crate::kernels::kernel;
@@ -25,7 +24,7 @@ pub(crate) fn deform_samples(
     params: Params,
     [cells, samples]: [&Part; 2],
     [offset_y, offset_x, mask]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let invocations = u64::from(params.window.pixels) * u64::from(params.offsets.points);
     recorder.dispatch::<Kernel>(
         form,

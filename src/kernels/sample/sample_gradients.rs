@@ -1,5 +1,5 @@
 use crate::error::Result;
-use crate::gpu::{Gpu, Iterations, Loops, Part, Recorder, axis, wgsl};
+use crate::gpu::{Fit, Gpu, Iterations, Loops, Part, Recorder, axis, wgsl};
 use crate::kernels::conv::columns::RUN_QUADS;
 use crate::kernels::form::{Form, of_form};
 use crate::kernels::{kernel, params};
@@ -78,7 +78,7 @@ pub(crate) fn sample_gradients(
     params: Params,
     bindings: [&Part; 6],
     kept: Kept,
-) -> Result<()> {
+) -> Fit {
     let rows = form.filled_rows(params.pixels) * u64::from(params.taps);
     let invocations = rows * u64::from(params.offset_groups);
     let elements = rows * u64::from(params.quads) * 4;

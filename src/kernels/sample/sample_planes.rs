@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Loops, Part, Recorder, wgsl};
+use crate::gpu::{Fit, Loops, Part, Recorder, wgsl};
 use crate::kernels::form::{Form, of_form};
 use crate::kernels::{kernel, params};
 
@@ -31,7 +30,7 @@ pub(crate) fn sample_planes(
     form: Form,
     params: Params,
     [gradients, plane]: [&Part; 2],
-) -> Result<()> {
+) -> Fit {
     let params = Params { plane_first: plane.first, ..params };
     let invocations = u64::from(params.pixels) * u64::from(params.points);
     recorder.dispatch::<Kernel>(form, &params, &[gradients, plane], invocations, invocations)

@@ -1,6 +1,5 @@
-use crate::error::Result;
 use crate::geometry::Adam;
-use crate::gpu::{Loops, Part, Recorder};
+use crate::gpu::{Fit, Loops, Part, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("adam", 64, Params, ["shared/grid.wgsl", "train/adam.wgsl"]);
@@ -25,7 +24,7 @@ pub(crate) fn adam(
     op: Adam,
     elements: u32,
     [parameter, mean, variance, gradient, rates]: [&Part; 5],
-) -> Result<()> {
+) -> Fit {
     let params = Params {
         elements,
         beta1: op.beta1,

@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("cross_entropy", 64, Params, ["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy.wgsl"]);
@@ -21,7 +20,7 @@ pub(crate) fn cross_entropy(
     recorder: &mut Recorder,
     [rows, classes]: [u32; 2],
     [logits, labels, losses]: [&Part; 3],
-) -> Result<()> {
+) -> Fit {
     let params =
         Params { rows, classes, logits_first: logits.first, labels_first: labels.first, losses_first: losses.first };
     let elements = u64::from(rows) * u64::from(classes);

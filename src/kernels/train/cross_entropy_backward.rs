@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Iterations, Loops, Part, Recorder};
+use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
 use crate::kernels::train::cross_entropy::softmax_iterations;
 use crate::kernels::{kernel, params};
 
@@ -22,7 +21,7 @@ pub(crate) fn cross_entropy_backward(
     recorder: &mut Recorder,
     params: Params,
     [logits, labels, grad_output, grad_logits]: [&Part; 4],
-) -> Result<()> {
+) -> Fit {
     let params = Params {
         logits_first: logits.first,
         labels_first: labels.first,

@@ -1,6 +1,5 @@
-use crate::error::Result;
 use crate::geometry::Sgd;
-use crate::gpu::{Loops, Part, Recorder};
+use crate::gpu::{Fit, Loops, Part, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("sgd", 64, Params, ["shared/grid.wgsl", "train/sgd.wgsl"]);
@@ -14,7 +13,7 @@ pub(crate) fn sgd(
     op: Sgd,
     elements: u32,
     [parameter, velocity, gradient, learning_rate]: [&Part; 4],
-) -> Result<()> {
+) -> Fit {
     let params = Params {
         elements,
         momentum: op.momentum,

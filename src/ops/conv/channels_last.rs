@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Constant, Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Constant, Fit, Gpu, Part, Recorder, Tensor};
 use crate::kernels::conv::channels_last::{self, Params, channels_last};
 use crate::kernels::form::Form;
 use crate::ops::conv::quads::{self, Quads};
@@ -114,7 +114,7 @@ impl ChannelsLast {
         argument: &'static str,
         input: &Tensor,
         [images, quads, pixels]: [&Range<u32>; 3],
-    ) -> Result<[Part; 4]> {
+    ) -> Fit<[Part; 4]> {
         let [first, ..] = self.quads[quads.start as usize];
         let [last, ..] = self.quads[quads.end as usize - 1];
         // Quads, and lanes, without channels may stand behind the last: a binding shows something.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
-use crate::gpu::{Constant, Gpu, Image, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Constant, Fit, Gpu, Image, Loops, Part, Recorder, Tensor};
 use crate::kernels::border;
 use crate::kernels::conv::columns::{ColumnsLayout, Params, RUN_QUADS};
 use crate::kernels::conv::im2col;
@@ -15,7 +15,7 @@ use crate::kernels::window::{Offsets, Window};
 use crate::ops::conv::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
 use crate::ops::conv::quads::{self, Quads};
 use crate::ops::conv::strips::{Strip, StripPlanes, strips};
-use crate::ops::plan::{bindable, in_pieces, opaque, pieces};
+use crate::ops::plan::{bindable, in_units, opaque, pieces};
 
 /// Packed images take about this many bytes at a time: a batch is done in chunks of images.
 const CHUNK_BYTES: u64 = 32 << 20;
@@ -405,8 +405,8 @@ impl Columns {
         field: Option<&Field>,
         strip: &Strip,
         params: Params,
-        dispatch: &mut impl FnMut(Params, Option<[&Part; 3]>) -> Result<()>,
-    ) -> Result<()> {
+        dispatch: &mut impl FnMut(Params, Option<[&Part; 3]>) -> Fit,
+    ) -> Fit {
         let Some(Field { deformation, offset, mask }) = field else { return dispatch(params, None) };
         let layout = deformation.offset_layout;
         let points = deformation.points(&self.im2col);
@@ -421,7 +421,7 @@ impl Columns {
             if images.end == 1 { window.pixel_first..window.pixel_first + window.pixels } else { 0..window.out_pixels };
         let run = |offset_group: u32| self.run_offset_groups.partition_point(|of_run| *of_run < offset_group) as u32;
         let taps = self.im2col.taps();
-        in_pieces([0..deformation.offset_groups, 0..taps], &mut |[offset_groups, some_taps]| {
+        in_units([1; 2], [0..deformation.offset_groups, 0..taps], &mut |[offset_groups, some_taps]| {
             // Of several offset groups all taps.
             let points =
                 &(offset_groups.start * taps + some_taps.start..(offset_groups.end - 1) * taps + some_taps.end);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
-use crate::gpu::{Constant, Gpu, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Constant, Fit, Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::border;
 use crate::kernels::conv::col2im;
 use crate::kernels::conv::columns::RUN_QUADS;
@@ -304,7 +304,7 @@ impl<'a> Pass<'a> {
         gradients: &'a Gradients<'a>,
         blocks: Blocks,
     ) -> Result<Self> {
-        let scratch = columns.deformation.map(|deformation| {
+        let scratch = columns.deformation.map(|deformation| -> Result<_> {
             let strip @ [_, pixels] = blocks.strip();
             let points = deformation.points(&columns.im2col);
             let chains =
@@ -492,7 +492,7 @@ impl<'a> Pass<'a> {
             let of_piece = first..first + u64::from(images) * u64::from(groups) * u64::from(cells);
             let heads = chains.heads.part("input", of_piece)?;
             let listed = chains.kept.as_ref().map_or(0, |kept| kept.listed);
-            let lists = chains.kept.as_ref().map(|KeptHeads { touched, counts, .. }| {
+            let lists = chains.kept.as_ref().map(|KeptHeads { touched, counts, .. }| -> Fit<_> {
                 let lists = 4 * u64::from(groups);
                 Ok([counts.part("input", 0..lists)?, touched.part("input", 0..lists * u64::from(listed))?])
             });
@@ -608,7 +608,7 @@ impl<'a> Pass<'a> {
         (grad_input, before): (&StripPlanes, u32),
         strip: &Strip,
         [runs, pixels]: [Range<u32>; 2],
-        dispatch: &mut impl FnMut(InputPiece, &Part) -> Result<()>,
+        dispatch: &mut impl FnMut(InputPiece, &Part) -> Fit,
     ) -> Result<()> {
         let block_runs = &self.tables.block_runs;
         let images = strip.images.end - strip.images.start;

@@ -2,7 +2,7 @@
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Constant, Gpu, Image, Part, Recorder, Tensor};
+use crate::gpu::{Constant, Fit, Gpu, Image, Part, Recorder, Tensor};
 use crate::kernels::form::{Form, panel_places};
 use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Panels};
 use crate::ops::plan::bindable;
@@ -70,13 +70,13 @@ impl Quads {
     }
 
     /// The whole memory, as a binding.
-    pub(crate) fn part(&self, argument: &'static str) -> Result<Part> {
+    pub(crate) fn part(&self, argument: &'static str) -> Fit<Part> {
         let rows = u64::from(self.batch) * u64::from(self.rows);
         self.rows_part(argument, 0..rows)
     }
 
     /// A binding of some rows, counted over the batch; of panels all.
-    pub(crate) fn rows_part(&self, argument: &'static str, rows: std::ops::Range<u64>) -> Result<Part> {
+    pub(crate) fn rows_part(&self, argument: &'static str, rows: std::ops::Range<u64>) -> Fit<Part> {
         debug_assert!(rows.end <= u64::from(self.batch) * u64::from(self.rows), "{argument}: {rows:?} of {self:?}");
         let row = 4 * u64::from(self.quads);
         match &self.memory {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Image, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Fit, Gpu, Image, Loops, Part, Recorder, Tensor, Unfit};
 use crate::kernels::form::panel_places;
 use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
@@ -11,6 +11,7 @@ use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul::matmul_tiled::{self, matmul_tiled};
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::matmul::subgroup_tile;
+use crate::ops::plan::in_units;
 
 /// An operand of a product: vectors, which are rows of a and columns of b, of as many elements as the product is deep.
 #[derive(Clone)]
@@ -61,13 +62,13 @@ impl<'a> Matrix<'a> {
         Self { vector: self.depth, depth: self.vector, ..self }
     }
 
-    /// The operand's binding, or the axis along which it is too large.
-    fn part(&self, [batch, vectors, depth]: [u32; 3], vector_axis: Axis) -> Result<Result<Part, TooLarge>> {
+    /// The operand's binding.
+    fn part(&self, [batch, vectors, depth]: [u32; 3], vector_axis: usize) -> Fit<Part> {
         let spans = [u64::from(vectors - 1) * self.vector, u64::from(depth - 1) * self.depth];
         let last = u64::from(batch - 1) * self.batch + spans[0] + spans[1];
-        let longer = if spans[0] >= spans[1] { vector_axis } else { Axis::Depth };
-        let axis = if batch > 1 { Axis::Batch } else { longer };
-        too_large(axis, self.tensor.part(self.argument, self.first..self.first + last + 1))
+        let longer = if spans[0] >= spans[1] { vector_axis } else { DEPTH };
+        let axis = if batch > 1 { BATCH } else { longer };
+        self.tensor.part(self.argument, self.first..self.first + last + 1).map_err(|unfit| unfit.along(axis))
     }
 }
 
@@ -149,17 +150,17 @@ impl Elements<'_> {
         }
     }
 
-    /// The output's binding, or the axis along which it is too large.
-    fn part(&self, [batch, rows, columns]: [u32; 3]) -> Result<Result<Part, TooLarge>> {
+    /// The output's binding.
+    fn part(&self, [batch, rows, columns]: [u32; 3]) -> Fit<Part> {
         let last_column = self.column_first + columns - 1;
         let row_span = u64::from(rows - 1) * self.row;
         let last = u64::from(batch - 1) * self.batch
             + row_span
             + u64::from(last_column / self.block) * self.block_stride
             + u64::from(last_column % self.block);
-        let longer = if row_span >= u64::from(columns - 1) { Axis::Rows } else { Axis::Columns };
-        let axis = if batch > 1 { Axis::Batch } else { longer };
-        too_large(axis, self.tensor.part("output", self.first..self.first + last + 1))
+        let longer = if row_span >= u64::from(columns - 1) { ROWS } else { COLUMNS };
+        let axis = if batch > 1 { BATCH } else { longer };
+        self.tensor.part("output", self.first..self.first + last + 1).map_err(|unfit| unfit.along(axis))
     }
 }
 
@@ -179,52 +180,31 @@ pub(crate) struct Product<'a> {
     pub(crate) output: Output<'a>,
 }
 
-#[derive(Clone, Copy)]
-enum Axis {
-    Batch,
-    Rows,
-    Columns,
-    Depth,
-}
+/// The axes that a product is halved along.
+const BATCH: usize = 0;
+const ROWS: usize = 1;
+const COLUMNS: usize = 2;
+const DEPTH: usize = 3;
 
-/// The axis along which something is too large for one dispatch, and what it is.
-type TooLarge = (Axis, Error);
-
-/// Turns a limit that was met into something too large along `axis`.
-fn too_large<T>(axis: Axis, result: Result<T>) -> Result<Result<T, TooLarge>> {
-    match result {
-        Ok(done) => Ok(Ok(done)),
-        Err(error @ Error::Limit { .. }) => Ok(Err((axis, error))),
-        Err(error) => Err(error),
-    }
-}
-
-/// Unwraps a result, or returns what is too large.
-macro_rules! small {
-    ($result:expr) => {
-        match $result? {
-            Ok(done) => done,
-            Err(too_large) => return Ok(Err(too_large)),
-        }
-    };
-}
+/// The depth is halved at multiples of so many elements, whole quads of panels and tiles of kernels.
+const DEPTH_UNIT: u32 = 16;
 
 /// The most bytes of an operand that is packed for a product.
 const PACKED_BYTES: u64 = 16 << 20;
 
 impl<'a> Product<'a> {
     /// Records the product as one dispatch, or says along which axis it is too large for one.
-    fn dispatch(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
+    fn dispatch(&self, recorder: &mut Recorder) -> Fit {
         if recorder.gpu().capabilities().images() { self.by_subgroups(recorder) } else { self.tiled(recorder) }
     }
 
-    fn by_subgroups(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
+    fn by_subgroups(&self, recorder: &mut Recorder) -> Fit {
         let &Self { batch, rows, columns, depth, accumulate, .. } = self;
         let mut params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
-        small!(check_iterations(recorder, &params));
-        small!(self.check_work(recorder, params.work(), subgroup_tile::TILE));
-        let a = small!(packed(recorder, &self.a, [batch, rows, depth], Axis::Rows));
-        let b = small!(packed(recorder, &self.b, [batch, columns, depth], Axis::Columns));
+        check_iterations(recorder, &params)?;
+        self.check_work(recorder, params.work(), subgroup_tile::TILE)?;
+        let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
+        let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
         params = subgroup_tile::Params {
             a_first: a.first as u32,
             a_batch: a.batch as u32,
@@ -253,7 +233,7 @@ impl<'a> Product<'a> {
             }
             Output::Elements(output) => {
                 let output = output.normalised(columns);
-                let output_part = small!(output.part([batch, rows, columns]));
+                let output_part = output.part([batch, rows, columns])?;
                 params = subgroup_tile::Params {
                     output_batch: output.batch as u32,
                     output_row: output.row as u32,
@@ -277,15 +257,15 @@ impl<'a> Product<'a> {
                 }
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
-    fn tiled(&self, recorder: &mut Recorder) -> Result<Result<(), TooLarge>> {
+    fn tiled(&self, recorder: &mut Recorder) -> Fit {
         let &Self { batch, rows, columns, depth, accumulate, .. } = self;
         let (Operand::Matrix(a), Operand::Matrix(b), Output::Elements(output)) =
             (&self.a, &self.b, self.output.clone())
         else {
-            return Err(Error::Validation("a product of panels on a device without".to_string()));
+            return Err(Error::Validation("a product of panels on a device without".to_string()).into());
         };
         let output = output.normalised(columns);
         let params = matmul_tiled::Params {
@@ -309,17 +289,17 @@ impl<'a> Product<'a> {
             bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
             ..Default::default()
         };
-        small!(check_iterations(recorder, &params));
-        let a_part = small!(a.part([batch, rows, depth], Axis::Rows));
-        let b_part = small!(b.part([batch, columns, depth], Axis::Columns));
-        let output_part = small!(output.part([batch, rows, columns]));
+        check_iterations(recorder, &params)?;
+        let a_part = a.part([batch, rows, depth], ROWS)?;
+        let b_part = b.part([batch, columns, depth], COLUMNS)?;
+        let output_part = output.part([batch, rows, columns])?;
         let bias_part = self.bias_part()?.unwrap_or_else(|| a_part.clone());
         let work = params.work(recorder.gpu().capabilities());
-        small!(self.check_work(recorder, work, matmul_tiled::TILE));
-        matmul_tiled(recorder, params, [&a_part, &b_part, &bias_part, &output_part]).map(Ok)
+        self.check_work(recorder, work, matmul_tiled::TILE)?;
+        matmul_tiled(recorder, params, [&a_part, &b_part, &bias_part, &output_part])
     }
 
-    fn bias_part(&self) -> Result<Option<Part>> {
+    fn bias_part(&self) -> Fit<Option<Part>> {
         let part = |(tensor, first, stride): (&Tensor, u64, u32)| {
             let last = u64::from(self.batch - 1) * u64::from(stride) + u64::from(self.rows);
             tensor.part("bias", first..first + last)
@@ -327,42 +307,40 @@ impl<'a> Product<'a> {
         self.bias.map(part).transpose()
     }
 
-    /// Whether a dispatch takes so much work. A product that cannot be halved any more is done all the same.
-    fn check_work(&self, recorder: &Recorder, work: u64, tile: [u32; 2]) -> Result<Result<(), TooLarge>> {
+    /// Refuses more work than a dispatch takes, unless the product cannot be halved any more.
+    fn check_work(&self, recorder: &Recorder, work: u64, tile: [u32; 2]) -> Fit {
         let most = recorder.gpu().capabilities().work_per_dispatch();
         let tiles = [self.rows.div_ceil(tile[0]), self.columns.div_ceil(tile[1])];
         let axis = if self.batch > 1 {
-            Axis::Batch
+            BATCH
         } else if tiles == [1; 2] {
-            Axis::Depth
+            DEPTH
         } else if tiles[0] >= tiles[1] {
-            Axis::Rows
+            ROWS
         } else {
-            Axis::Columns
+            COLUMNS
         };
-        if work <= most || self.halves(axis).is_none() {
-            return Ok(Ok(()));
+        if work <= most || axis == DEPTH && self.depth <= DEPTH_UNIT {
+            return Ok(());
         }
         let message = format!("the product takes {work} units of work; a dispatch takes {most} at most");
-        Ok(Err((axis, Error::limit("product", message))))
+        Err(Unfit::too_large("product", message).along(axis))
     }
 
-    /// Two halves along an axis, the second to be done behind the first, unless the axis is too short.
-    fn halves(&self, axis: Axis) -> Option<[Self; 2]> {
-        let both = |extent: u32, middle: u32, part: fn(Self, Range<u32>) -> Self| {
-            (0 < middle && middle < extent).then(|| [part(self.clone(), 0..middle), part(self.clone(), middle..extent)])
-        };
-        // Whole quads where there are some.
-        let middle = |extent: u32| if extent > 4 { (extent / 2).next_multiple_of(4) } else { extent / 2 };
-        match axis {
-            Axis::Batch => both(self.batch, self.batch / 2, Self::batches),
-            Axis::Rows => both(self.rows, middle(self.rows), Self::rows),
-            Axis::Columns => both(self.columns, middle(self.columns), Self::columns),
-            Axis::Depth => both(self.depth, (self.depth / 2).next_multiple_of(16), Self::depth),
-        }
+    /// The units at multiples of which each axis is halved: whole quads where panels have quads along the axis.
+    fn units(&self) -> [u32; 4] {
+        let quads = |panels: bool| if panels { 4 } else { 1 };
+        let across = |operand: &Operand| matches!(operand, Operand::Panels(Panels { across: true, .. }));
+        let output = matches!(self.output, Output::Panels(_));
+        [1, quads(across(&self.a)), quads(across(&self.b) || output), DEPTH_UNIT]
     }
 
-    fn batches(mut self, range: Range<u32>) -> Self {
+    /// A piece of the product. Those along the depth are done one behind the other.
+    fn piece(&self, [batches, rows, columns, depth]: &[Range<u32>; 4]) -> Self {
+        self.clone().batches(batches).rows(rows).columns(columns).depth(depth)
+    }
+
+    fn batches(mut self, range: &Range<u32>) -> Self {
         let start = u64::from(range.start);
         self.a.batches(range.start);
         self.b.batches(range.start);
@@ -374,7 +352,7 @@ impl<'a> Product<'a> {
         Self { batch: range.end - range.start, ..self }
     }
 
-    fn rows(mut self, range: Range<u32>) -> Self {
+    fn rows(mut self, range: &Range<u32>) -> Self {
         let start = u64::from(range.start);
         self.a.vectors(range.start);
         match &mut self.output {
@@ -385,7 +363,7 @@ impl<'a> Product<'a> {
         Self { rows: range.end - range.start, ..self }
     }
 
-    fn columns(mut self, range: Range<u32>) -> Self {
+    fn columns(mut self, range: &Range<u32>) -> Self {
         self.b.vectors(range.start);
         match &mut self.output {
             Output::Elements(output) => output.column_first += range.start,
@@ -394,7 +372,7 @@ impl<'a> Product<'a> {
         Self { columns: range.end - range.start, ..self }
     }
 
-    fn depth(mut self, range: Range<u32>) -> Self {
+    fn depth(mut self, range: &Range<u32>) -> Self {
         self.a.depth(range.start);
         self.b.depth(range.start);
         if range.start > 0 {
@@ -404,9 +382,10 @@ impl<'a> Product<'a> {
     }
 }
 
-/// Whether the loops over the depth end.
-fn check_iterations(recorder: &Recorder, params: &impl Loops) -> Result<Result<(), TooLarge>> {
-    too_large(Axis::Depth, recorder.gpu().capabilities().check_iterations("product", params.iterations()))
+/// Refuses a depth that the loops do not reach the end of.
+fn check_iterations(recorder: &Recorder, params: &impl Loops) -> Fit {
+    let checked = recorder.gpu().capabilities().check_iterations("product", params.iterations());
+    checked.map_err(|unfit| unfit.along(DEPTH))
 }
 
 /// An operand in panels: those that it lies in, or those that a matrix is packed into now.
@@ -414,10 +393,10 @@ fn packed(
     recorder: &mut Recorder,
     operand: &Operand,
     [batch, vectors, depth]: [u32; 3],
-    vector_axis: Axis,
-) -> Result<Result<Panels, TooLarge>> {
+    vector_axis: usize,
+) -> Fit<Panels> {
     let matrix = match operand {
-        Operand::Panels(panels) => return Ok(Ok(panels.clone())),
+        Operand::Panels(panels) => return Ok(panels.clone()),
         Operand::Matrix(matrix) => matrix,
     };
     let quads = depth.div_ceil(4);
@@ -425,17 +404,17 @@ fn packed(
     let bytes = u64::from(batch) * places * 16;
     if bytes > PACKED_BYTES {
         let axis = if batch > 1 {
-            Axis::Batch
+            BATCH
         } else if vectors >= depth {
             vector_axis
         } else {
-            Axis::Depth
+            DEPTH
         };
         let argument = matrix.argument;
         let message = format!("{argument} takes {bytes} bytes in panels; a product packs {PACKED_BYTES} at most");
-        return Ok(Err((axis, Error::limit(argument, message))));
+        return Err(Unfit::too_large(argument, message).along(axis));
     }
-    let part = small!(matrix.part([batch, vectors, depth], vector_axis));
+    let part = matrix.part([batch, vectors, depth], vector_axis)?;
     let image = recorder.image(u64::from(batch) * places)?;
     let params = pack_panels::Params {
         batch,
@@ -447,7 +426,7 @@ fn packed(
         ..Default::default()
     };
     pack_panels(recorder, params, [&part, &image.part()])?;
-    Ok(Ok(Panels { image, first: 0, batch: places, row: 0, quad: 0, quads, across: false }))
+    Ok(Panels { image, first: 0, batch: places, row: 0, quad: 0, quads, across: false })
 }
 
 /// Compiles the kernels that products of matrices need on this device.
@@ -470,12 +449,10 @@ pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
 
 /// Records a product, in as many dispatches as its operands need to be bound and a dispatch takes.
 pub(crate) fn product(recorder: &mut Recorder, product: Product) -> Result<()> {
-    let before = recorder.len();
-    let (axis, error) = match recorder.scratch(|recorder| product.dispatch(recorder))? {
-        Ok(()) => return Ok(()),
-        Err(too_large) => too_large,
-    };
-    recorder.truncate(before);
-    let Some(halves) = product.halves(axis) else { return Err(error) };
-    halves.into_iter().try_for_each(|half| self::product(recorder, half))
+    let whole = [product.batch, product.rows, product.columns, product.depth].map(|extent| 0..extent);
+    let recorded = in_units(product.units(), whole, &mut |piece| {
+        // What one operand was packed for is forgotten where the other is too large.
+        recorder.scratch(|recorder| recorder.all(|recorder| product.piece(piece).dispatch(recorder)))
+    });
+    Ok(recorded?)
 }

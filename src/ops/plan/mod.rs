@@ -17,7 +17,7 @@ pub use argument::{Argument, Destination, ToArgument, ToDestination, ToSpec};
 pub(crate) use check::check_apart;
 pub(crate) use convert::{Rows, round, rounded, widen, widened};
 pub(crate) use gradient::{Gradient, get_or_try_init};
-pub(crate) use pieces::{at_once, bindable, fitting, in_pieces, pieces};
+pub(crate) use pieces::{at_once, bindable, fitting, in_pieces, in_units, pieces};
 pub(crate) use short::{backward, backward_of, forward};
 pub(crate) use warm_up::{warm_up, warm_up_backward};
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::geometry::{FURTHEST, RoiPooling, RoiRule};
-use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Fit, Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::roi::roi_bins::{self, roi_bins};
 use crate::kernels::roi::roi_input_gradient::{self, roi_input_gradient};
 use crate::kernels::roi::roi_offset_gradient::{self, roi_offset_gradient};
@@ -12,7 +12,7 @@ use crate::kernels::roi::roi_offset_terms::{self, number, roi_offset_terms};
 use crate::kernels::roi::roi_planes::{self, CHUNK};
 use crate::kernels::roi::roi_pool::{self, roi_pool};
 use crate::kernels::roi::roi_touches::{self, TILE, roi_touches};
-use crate::ops::plan::{Destination, at_once, bindable, fitting, in_pieces, pieces};
+use crate::ops::plan::{Destination, at_once, bindable, fitting, in_pieces, in_units, pieces};
 use crate::ops::reduce::sums::zeros;
 
 /// The words of a bin: roi/parts/roi_bins.wgsl.
@@ -363,7 +363,7 @@ fn bins_workspace(g: &RoiPooling, recorder: &mut Recorder, rois: u32) -> Result<
 }
 
 /// The rows of some RoIs.
-fn rows_part(argument: &'static str, tensor: &Tensor, rois: &Range<u32>) -> Result<Part> {
+fn rows_part(argument: &'static str, tensor: &Tensor, rois: &Range<u32>) -> Fit<Part> {
     let row: u64 = tensor.shape().extents().iter().skip(1).map(|&extent| u64::from(extent)).product();
     tensor.part(argument, u64::from(rois.start) * row..u64::from(rois.end) * row)
 }
@@ -421,7 +421,7 @@ fn planes(
     g: &RoiPooling,
     recorder: &mut Recorder,
     rois: Range<u32>,
-    dispatch: &mut impl FnMut(&mut Recorder, &Piece, roi_planes::Params) -> Result<()>,
+    dispatch: &mut impl FnMut(&mut Recorder, &Piece, roi_planes::Params) -> Fit,
 ) -> Result<()> {
     let count = rois.end - rois.start;
     let [alone_y, alone_x] = alone(g);
@@ -440,7 +440,7 @@ fn planes(
             let elements = (u64::from(count) * elements).saturating_mul(samples(g));
             recorder.gpu().capabilities().check_elements("output", elements)?;
         }
-        in_pieces([0..g.batch, channels.clone(), bins.clone()], &mut |[images, channels, bins]| {
+        in_units([1; 3], [0..g.batch, channels.clone(), bins.clone()], &mut |[images, channels, bins]| {
             let piece =
                 Piece { rois: rois.clone(), images: images.clone(), channels: channels.clone(), bins: bins.clone() };
             let params = roi_planes::Params {
@@ -498,7 +498,7 @@ fn cells_of(g: &RoiPooling, bins: &Range<u32>) -> Range<u32> {
 }
 
 /// The planes of the input that a piece is taken from.
-fn input_part(g: &RoiPooling, input: &Tensor, piece: &Piece) -> Result<Part> {
+fn input_part(g: &RoiPooling, input: &Tensor, piece: &Piece) -> Fit<Part> {
     let (group, cells) = (g.group[0] * g.group[1], cells_of(g, &piece.bins));
     let element = |image: u32, channel: u32, cell: u32| {
         let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + cell);
@@ -519,7 +519,7 @@ fn output_elements(g: &RoiPooling, piece: &Piece) -> [u64; 2] {
     ]
 }
 
-fn output_part(g: &RoiPooling, argument: &'static str, output: &Tensor, piece: &Piece) -> Result<Part> {
+fn output_part(g: &RoiPooling, argument: &'static str, output: &Tensor, piece: &Piece) -> Fit<Part> {
     let [start, end] = output_elements(g, piece);
     output.part(argument, start..end)
 }

@@ -6,7 +6,7 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Deformation};
-use crate::gpu::{Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Fit, Gpu, Part, Recorder, Tensor};
 use crate::kernels::conv::columns::{self, ColumnsLayout};
 use crate::kernels::conv::fused::{self, Dispatch, Sampling, Steps, tile_work};
 use crate::kernels::conv::fused_cooperative::{self, Matrices, fused_cooperative};
@@ -81,7 +81,7 @@ impl Family {
         }
     }
 
-    fn record(self, recorder: &mut Recorder, dispatch: &Dispatch) -> Result<()> {
+    fn record(self, recorder: &mut Recorder, dispatch: &Dispatch) -> Fit {
         match self {
             Self::Direct => fused_direct(recorder, dispatch),
             Self::Tiles(tile) => fused_tile(recorder, tile, dispatch),
@@ -371,7 +371,7 @@ impl FusedConvolution {
                     for (groups, terms) in self.weight_pieces(&gpu) {
                         for pixels in pieces(strip.pixels.clone(), self.strip_pixels(&gpu, &groups, &terms)) {
                             in_pieces([groups.clone(), 0..blocks, pixels], &mut |piece| {
-                                call.record(recorder, &terms, piece)
+                                recorder.all(|recorder| call.record(recorder, &terms, piece))
                             })?;
                         }
                     }
@@ -431,12 +431,7 @@ struct Call<'a> {
 impl Call<'_> {
     /// Records some groups, blocks of their rows, and some pixels of the strip, of some terms: band by band of the images, and in as many pieces
     /// as the offset needs to be bound. All but the first add to it.
-    fn record(
-        &self,
-        recorder: &mut Recorder,
-        terms: &Range<u32>,
-        [groups, blocks, pixels]: &[Range<u32>; 3],
-    ) -> Result<()> {
+    fn record(&self, recorder: &mut Recorder, terms: &Range<u32>, [groups, blocks, pixels]: &[Range<u32>; 3]) -> Fit {
         let &Self { convolution, packed, chunk, strip, field, weight, bias, .. } = self;
         let (g, of_images) = (&convolution.geometry, &convolution.columns);
         let group_rows = g.group_out_channels();
@@ -482,7 +477,7 @@ impl Call<'_> {
     }
 
     /// The output's binding of a piece, and where pixel 0 of its first row would lie in it, wrapping. Of several images all pixels are bound.
-    fn output_part(&self, groups: &Range<u32>, rows: &Range<u32>, pixels: &Range<u32>) -> Result<(Part, u32)> {
+    fn output_part(&self, groups: &Range<u32>, rows: &Range<u32>, pixels: &Range<u32>) -> Fit<(Part, u32)> {
         let g = &self.convolution.geometry;
         let images = 0..self.strip.images.end - self.strip.images.start;
         let pixels = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };

@@ -7,7 +7,7 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
-use crate::gpu::{Gpu, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Fit, Gpu, Loops, Part, Recorder, Tensor};
 use crate::kernels::conv::columns::ColumnsLayout;
 use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
@@ -184,7 +184,7 @@ impl Im2colConvolution {
         recorder: &mut Recorder,
         weight: &Tensor,
         group_rows: u32,
-        dispatch: &mut impl FnMut(&mut Recorder, WeightPiece, &Part) -> Result<()>,
+        dispatch: &mut impl FnMut(&mut Recorder, WeightPiece, &Part) -> Fit,
     ) -> Result<()> {
         let g = &self.geometry;
         let (group_outs, depth) = (g.group_out_channels(), depth(g, &self.columns));
@@ -316,7 +316,7 @@ impl Im2colConvolution {
         in_pieces([0..g.groups, strip.pixels.clone()], &mut |[groups, pixels]| {
             // Of several images all pixels are bound.
             let bound = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
-            let of_row = |row: u32| {
+            let of_row = |row: u32| -> Fit<_> {
                 if row >= rows {
                     return Ok((no_rows[row as usize - 1].clone(), 0));
                 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::im2col::{Im2colConvolution, depth, is_direct_weight};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Fit, Gpu, Part, Recorder, Tensor};
 use crate::kernels::conv::conv2d_direct_weight::{self, conv2d_direct_weight};
 use crate::kernels::conv::unpack_weight::{self, unpack_weight};
 use crate::kernels::form::Form;
@@ -251,7 +251,7 @@ impl BlockSums {
         &self,
         blocks: &Range<u32>,
         groups: u32,
-        dispatch: &mut impl FnMut(&Range<u32>, &Range<u32>, &Part, bool) -> Result<()>,
+        dispatch: &mut impl FnMut(&Range<u32>, &Range<u32>, &Part, bool) -> Fit,
     ) -> Result<()> {
         let mut first = blocks.start;
         while first < blocks.end {
