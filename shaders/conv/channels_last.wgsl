@@ -53,7 +53,7 @@ fn channels_last(
     let first = by_run.y * params.run_quads;
     let end = min(first + params.run_quads, params.quads);
     let row = params.pixel_first + image * params.pixels + pixel;
-    let place = quad_place(0u, row, params.quad_first, 0u, params.row_quads);
+    let address = quad_address(0u, row, params.quad_first, 0u, params.row_quads);
     let lane = vec4<u32>(0u, 1u, 2u, 3u);
     let bound = vec4<u32>(params.input_first, params.input_1_first, params.input_2_first, params.input_3_first);
     for (var i = first; i < end; i++) {
@@ -72,6 +72,6 @@ fn channels_last(
         if params.lanes > 3u {
             value.w = value_of(input_3[word_of(element.w)], element.w);
         }
-        store_made(place + i * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
+        store_made(address + i * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
     }
 }

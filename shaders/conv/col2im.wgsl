@@ -66,7 +66,7 @@ fn col2im(
     let channels = min(run.w % 32u, params.lane_end);
     let quads = (channels + 3u) / 4u;
     let start = gradient_start(at.x, run, pixel);
-    var sums = load_block(start, channels);
+    var sums = load_sums(start, channels);
     let rows = kernel_rows(yx.x);
     let tap_first = max(params.tap_first, rows.x * params.kernel_width);
     // The last tap meets the first output pixel.
@@ -83,5 +83,5 @@ fn col2im(
             sums = add_columns(sums, quads, columns_start(run, of_pixel, tap), 1.0);
         }
     }
-    store_block(start, channels, sums);
+    store_sums(start, channels, sums);
 }

@@ -106,7 +106,7 @@ fn conv2d_direct(
 
     let row_quads = params.window.kernel_height * params.window.kernel_width * params.window.quads_per_group;
     // Rows that there are not repeat the last.
-    let weights = quad_place(group, min(lane % 4u, params.rows - 1u), 0u, params.rows, row_quads);
+    let weights = quad_address(group, min(lane % 4u, params.rows - 1u), 0u, params.rows, row_quads);
     let stride = i32(params.window.stride_x);
     var sums_0 = Sums();
     var sums_1 = Sums();
@@ -155,10 +155,10 @@ fn conv2d_direct(
         bias_of(channel + min(2u, last)),
         bias_of(channel + last),
     );
-    let place = out.x * params.output_image + channel * params.output_plane + out.y * params.window.out_width;
+    let address = out.x * params.output_image + channel * params.output_plane + out.y * params.window.out_width;
     for (var i = x; i < x + 8u; i++) {
         if i >= columns.x && i < columns.y {
-            store(place + i, bases + vec4<f32>(sums_0.left.x, sums_1.left.x, sums_2.left.x, sums_3.left.x));
+            store(address + i, bases + vec4<f32>(sums_0.left.x, sums_1.left.x, sums_2.left.x, sums_3.left.x));
         }
         sums_0 = without_first(sums_0);
         sums_1 = without_first(sums_1);

@@ -47,7 +47,7 @@ fn conv2d_direct_weight(
     var of_rows = mat4x4<f32>();
     for (var pixel = first; pixel < end; pixel++) {
         let value = load(window(image, out), tap.x, tap.y, quad).value;
-        let grad = textureLoad(grads, texel(quad_place(0u, pixel, group, 0u, params.all_groups)));
+        let grad = textureLoad(grads, texel(quad_address(0u, pixel, group, 0u, params.all_groups)));
         of_rows[0] += grad.x * value;
         of_rows[1] += grad.y * value;
         of_rows[2] += grad.z * value;
@@ -62,9 +62,9 @@ fn conv2d_direct_weight(
         }
     }
     let row_quads = params.window.taps * params.window.quads_per_group;
-    let place = params.sums_first / 4u + 4u * by_tap.x * row_quads + by_tap.y * params.window.quads_per_group + by_quad.y;
+    let address = params.sums_first / 4u + 4u * by_tap.x * row_quads + by_tap.y * params.window.quads_per_group + by_quad.y;
     for (var row = 0u; row < 4u; row++) {
-        let at = place + row * row_quads;
+        let at = address + row * row_quads;
         var held = vec4<f32>(0.0);
         if params.accumulate != 0u {
             held = sums[at];

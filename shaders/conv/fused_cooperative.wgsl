@@ -4,7 +4,7 @@
 // weight_row as in fused_tile.wgsl; it has rows for whole tiles and whole steps of terms, 0 beyond those that there are.
 //
 // One workgroup of four subgroups does a tile of 4 x 4 matrices, rows by pixels, one subgroup 2 x 2 of it, DEPTH terms at a time. Samples go through
-// workgroup memory: places as in fused_tile.wgsl, and (pixel, term, lane), pixels STRIDE elements apart, so that a matrix of samples starts
+// workgroup memory: points as in fused_tile.wgsl, and (pixel, term, lane), pixels STRIDE elements apart, so that a matrix of samples starts
 // at a multiple of 16 bytes and eight pixels meet no bank twice. Weights are read where they lie: two subgroups read the same, side by side.
 //
 // What a matrix holds where is the device's to know, so the sums go through workgroup memory too, one matrix of each subgroup at a time.
@@ -18,9 +18,9 @@ const STRIDE = 4u * DEPTH + 8u;
 const MATRIX = SIDE * SIDE;
 
 var<workgroup> term_end: u32;
-// (place % DEPTH, pixel)
+// (point % DEPTH, pixel)
 var<workgroup> corners: array<u32, DEPTH * PIXELS>;
-var<workgroup> shares: array<Share, DEPTH * PIXELS>;
+var<workgroup> factors: array<Factor, DEPTH * PIXELS>;
 // (pixel, term, lane)
 var<workgroup> sample_tile: array<f16, PIXELS * STRIDE>;
 // (subgroup, row, pixel)
@@ -54,28 +54,28 @@ fn fused_cooperative(
     var sums2 = Sums();
     var sums3 = Sums();
 
-    // The first place that is not kept yet.
-    var place_first = term_of(group, terms.x).x;
+    // The first point that is not kept yet.
+    var point_first = term_of(group, terms.x).x;
     for (var term = terms.x; term < end; term += DEPTH) {
-        let place_end = term_of(group, min(term + DEPTH, end) - 1u).x + 1u;
-        if place_first < place_end {
+        let point_end = term_of(group, min(term + DEPTH, end) - 1u).x + 1u;
+        if point_first < point_end {
             for (var i = lane; i < DEPTH * PIXELS; i += LANES) {
-                let place = place_first + (i / PIXELS - place_first) % DEPTH;
-                if place < place_end {
-                    let by_tap = divide(place, group.places);
-                    let made = place_of(tile.pixel + i % PIXELS, by_tap.x, group.offset_group + by_tap.y);
+                let point = point_first + (i / PIXELS - point_first) % DEPTH;
+                if point < point_end {
+                    let by_tap = divide(point, group.points);
+                    let made = point_of(tile.pixel + i % PIXELS, by_tap.x, group.offset_group + by_tap.y);
                     corners[i] = made.corner;
-                    shares[i] = made.share;
+                    factors[i] = made.factor;
                 }
             }
-            place_first = place_end;
+            point_first = point_end;
             workgroupBarrier();
         }
         for (var i = lane; i < DEPTH * PIXELS; i += LANES) {
             let mine = term + i % DEPTH;
             let at = term_of(group, min(mine, end - 1u));
             let kept = at.x % DEPTH * PIXELS + i / DEPTH;
-            let value = select(vec4<f32>(0.0), sample_of(corners[kept], shares[kept], at), mine < end);
+            let value = select(vec4<f32>(0.0), sample_of(corners[kept], factors[kept], at), mine < end);
             let to = i / DEPTH * STRIDE + 4u * (i % DEPTH);
             sample_tile[to] = f16(value.x);
             sample_tile[to + 1u] = f16(value.y);

@@ -34,14 +34,14 @@ fn fused_direct(
         + 4u * (terms.x - params.term_first) * weight_quads;
 
     var sums = vec4<f32>(0.0);
-    var place = Place();
-    var place_next = 0u;
+    var point = Point();
+    var point_next = 0u;
     for (var term = terms.x; term < end; term++) {
         let at = term_of(group, term);
-        if at.x >= place_next {
-            let by_tap = divide(at.x, group.places);
-            place = place_of(tile.pixel + lane, by_tap.x, group.offset_group + by_tap.y);
-            place_next = at.x + 1u;
+        if at.x >= point_next {
+            let by_tap = divide(at.x, group.points);
+            point = point_of(tile.pixel + lane, by_tap.x, group.offset_group + by_tap.y);
+            point_next = at.x + 1u;
         }
         let weights = mat4x4<f32>(
             weight[weight_at],
@@ -49,7 +49,7 @@ fn fused_direct(
             weight[weight_at + 2u * weight_quads],
             weight[weight_at + 3u * weight_quads],
         );
-        sums = add(sums, sample_of(place.corner, place.share, at), weights);
+        sums = add(sums, sample_of(point.corner, point.factor, at), weights);
         weight_at += 4u * weight_quads;
     }
     store(tile, tile.pixel + lane, tile.row, sums);

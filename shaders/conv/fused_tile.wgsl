@@ -3,8 +3,8 @@
 // Operands: conv/fused/fused.wgsl, and the window's own file. weight holds quads of rows, (group, term, lane, quad of rows), in elements
 // weight_first, weight_group from group to group, weight_row from lane to lane; its binding starts at term_first of the first group.
 //
-// One workgroup does a tile of ROWS rows and PIXELS pixels, one invocation 8 x 8 of it, DEPTH terms at a time. A place is worked out once
-// for each pixel and kept as long as its terms last: DEPTH places are, in a ring.
+// One workgroup does a tile of ROWS rows and PIXELS pixels, one invocation 8 x 8 of it, DEPTH terms at a time. A point is worked out once
+// for each pixel and kept as long as its terms last: DEPTH points are, in a ring.
 //
 // Each term takes, of each invocation, 8 x 8 x 4 multiplications with an addition, 16 for each quad that it loads from workgroup memory. Of
 // the workgroup it takes, for each pixel, four loads of quads that mostly lie in a cache, 16 multiplications and a store, against the
@@ -20,9 +20,9 @@ const DOWN = ROWS / 8u;
 const STRIDE = PIXELS + 8u / DEPTH;
 
 var<workgroup> term_end: u32;
-// (place % DEPTH, pixel)
+// (point % DEPTH, pixel)
 var<workgroup> corners: array<u32, DEPTH * PIXELS>;
-var<workgroup> shares: array<Share, DEPTH * PIXELS>;
+var<workgroup> factors: array<Factor, DEPTH * PIXELS>;
 // (term, pixel) and (term, lane, quad of rows)
 var<workgroup> sample_tile: array<vec4<f32>, DEPTH * STRIDE>;
 var<workgroup> weight_tile: array<vec4<f32>, DEPTH * ROWS>;
@@ -74,28 +74,28 @@ fn fused_tile(
     var lower6 = vec4<f32>(0.0);
     var lower7 = vec4<f32>(0.0);
 
-    // The first place that is not kept yet.
-    var place_first = term_of(group, terms.x).x;
+    // The first point that is not kept yet.
+    var point_first = term_of(group, terms.x).x;
     for (var term = terms.x; term < end; term += DEPTH) {
-        let place_end = term_of(group, min(term + DEPTH, end) - 1u).x + 1u;
-        if place_first < place_end {
+        let point_end = term_of(group, min(term + DEPTH, end) - 1u).x + 1u;
+        if point_first < point_end {
             for (var i = lane; i < DEPTH * PIXELS; i += LANES) {
-                let place = place_first + (i / PIXELS - place_first) % DEPTH;
-                if place < place_end {
-                    let by_tap = divide(place, group.places);
-                    let made = place_of(tile.pixel + i % PIXELS, by_tap.x, group.offset_group + by_tap.y);
+                let point = point_first + (i / PIXELS - point_first) % DEPTH;
+                if point < point_end {
+                    let by_tap = divide(point, group.points);
+                    let made = point_of(tile.pixel + i % PIXELS, by_tap.x, group.offset_group + by_tap.y);
                     corners[i] = made.corner;
-                    shares[i] = made.share;
+                    factors[i] = made.factor;
                 }
             }
-            place_first = place_end;
+            point_first = point_end;
             workgroupBarrier();
         }
         for (var i = lane; i < DEPTH * PIXELS; i += LANES) {
             let mine = term + i % DEPTH;
             let at = term_of(group, min(mine, end - 1u));
             let kept = at.x % DEPTH * PIXELS + i / DEPTH;
-            let value = sample_of(corners[kept], shares[kept], at);
+            let value = sample_of(corners[kept], factors[kept], at);
             sample_tile[i % DEPTH * STRIDE + i / DEPTH] = select(vec4<f32>(0.0), value, mine < end);
         }
         for (var i = lane; i < DEPTH * ROWS; i += LANES) {

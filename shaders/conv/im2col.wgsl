@@ -1,6 +1,6 @@
 // The columns of a convolution: for each output pixel, the inputs under each tap of its window; 0 in the padding.
 //
-// Bindings and shares: shared/columns/columns.wgsl.
+// Bindings and items: shared/columns/columns.wgsl.
 
 @compute @workgroup_size(64)
 fn im2col(
@@ -8,7 +8,7 @@ fn im2col(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let mine = share(linear_workgroup(workgroup, grid) * 64u + lane);
+    let mine = item(linear_workgroup(workgroup, grid) * 64u + lane);
     if !mine.exists {
         return;
     }
@@ -21,7 +21,7 @@ fn im2col(
 
     let run = table_entry(mine.run);
     let columns = columns_start(mine, run);
-    let source = quad_place(0u, select(0u, in_band, inside), run.x, 0u, params.window.quads);
+    let source = quad_address(0u, select(0u, in_band, inside), run.x, 0u, params.window.quads);
     let quads = run_quads(run);
     for (var i = 0u; i < quads; i++) {
         store_columns(columns, run, i, select(vec4<f32>(0.0), load_packed(source + i * NEXT_QUAD), inside));

@@ -59,7 +59,7 @@ fn pack_weight(
     let row_quads = params.taps * params.quads_per_group;
     let of_row = params.weight_first + group * params.group_stride + row.y * params.row_stride;
     let elements = of_row + (channel + lane) * params.channel_stride;
-    let place = quad_place(group, row.y, by_quad.y, params.group_rows, row_quads) - params.packed_first;
+    let address = quad_address(group, row.y, by_quad.y, params.group_rows, row_quads) - params.packed_first;
     let first = by_run.y * params.run_taps;
     let end = min(first + params.run_taps, params.taps);
     for (var tap = first; tap < end; tap++) {
@@ -68,6 +68,6 @@ fn pack_weight(
         let value = vec4<f32>(
             weight_value(element.x), weight_value(element.y), weight_value(element.z), weight_value(element.w),
         );
-        store_made(place + tap * params.quads_per_group * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
+        store_made(address + tap * params.quads_per_group * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
     }
 }

@@ -62,13 +62,13 @@ fn binary(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let share = divide(linear_workgroup(workgroup, grid) * 64u + lane, (params.extent_5 + 3u) / 4u);
-    let row = share.x;
+    let item = divide(linear_workgroup(workgroup, grid) * 64u + lane, (params.extent_5 + 3u) / 4u);
+    let row = item.x;
     if row >= params.rows {
         return;
     }
     let starts = row_starts(row);
-    let first = 4u * share.y;
+    let first = 4u * item.y;
     for (var i = first; i < min(first + 4u, params.extent_5); i++) {
         let left = a[starts.x + i * params.a_stride_5];
         let right = b[starts.y + i * params.b_stride_5];

@@ -22,8 +22,8 @@ struct Params {
     output_batch: u32,
     output_row: u32,
     column_first: u32,
-    block: u32,
-    output_block: u32,
+    plane: u32,
+    output_plane: u32,
     biased: u32,
     accumulate: u32,
     bias_first: u32,
@@ -72,7 +72,7 @@ fn store_row(batch: u32, row: u32, column: u32, left: vec4<f32>, right: vec4<f32
         let at = column + j % 4u + j / 4u * (TILE / 2u);
         if at < params.columns {
             let value = select(left, right, j >= 4u)[j % 4u];
-            store(start + place(at), base, value);
+            store(start + column_offset(at), base, value);
         }
     }
 }

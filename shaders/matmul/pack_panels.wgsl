@@ -3,7 +3,7 @@
 // matrix  element (batch, row, k) is first + batch * batch_stride + row * row_stride + k * depth_stride
 // made    (batch, row, k / 4) quads, 0 beyond the depth: shared/panels/made.wgsl
 //
-// One invocation packs one quad, or nothing where there is no such row. They go by place: rows that lie a power of two apart would
+// One invocation packs one quad, or nothing where there is no such row. They go by address: rows that lie a power of two apart would
 // otherwise drive each other from a cache.
 
 struct Params {
@@ -26,10 +26,10 @@ fn pack_panels(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let quads = (params.depth + 3u) / 4u;
-    let place = linear_workgroup(workgroup, grid) * 64u + lane;
-    let by_quad = divide(place / ROWS_TOGETHER, quads);
+    let address = linear_workgroup(workgroup, grid) * 64u + lane;
+    let by_quad = divide(address / ROWS_TOGETHER, quads);
     let by_panel = divide(by_quad.x, (params.rows + ROWS_TOGETHER - 1u) / ROWS_TOGETHER);
-    let row = ROWS_TOGETHER * by_panel.y + place % ROWS_TOGETHER;
+    let row = ROWS_TOGETHER * by_panel.y + address % ROWS_TOGETHER;
     if by_panel.x >= params.batch || row >= params.rows {
         return;
     }
@@ -39,5 +39,5 @@ fn pack_panels(
     // What does not exist reads the row's first element, which is bound.
     let element = start + select(vec4<u32>(0u), k * params.depth_stride, exists);
     let value = vec4<f32>(matrix[element.x], matrix[element.y], matrix[element.z], matrix[element.w]);
-    store_made(place, select(vec4<f32>(0.0), value, exists));
+    store_made(address, select(vec4<f32>(0.0), value, exists));
 }

@@ -31,11 +31,11 @@ fn copy_rows(
     }
     let at = divide(invocation, params.columns);
     let word = source[params.source_first + at.x * params.source_row + at.y];
-    let place = params.destination_first + at.x * params.destination_row + at.y;
+    let address = params.destination_first + at.x * params.destination_row + at.y;
     // Two stores: a value that is one or the other may pass through floating point, which changes the bits of a NaN.
     if params.accumulate != 0u {
-        destination[place] = bitcast<u32>(bitcast<f32>(destination[place]) + bitcast<f32>(word));
+        destination[address] = bitcast<u32>(bitcast<f32>(destination[address]) + bitcast<f32>(word));
     } else {
-        destination[place] = word;
+        destination[address] = word;
     }
 }

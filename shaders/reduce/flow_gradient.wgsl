@@ -36,17 +36,17 @@ fn flow_gradient(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let row = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.pixels);
-    let place = divide(row.x, params.planes);
-    if place.x >= params.images {
+    let by_plane = divide(row.x, params.planes);
+    if by_plane.x >= params.images {
         return;
     }
-    let plane = params.first_plane + place.y;
+    let plane = params.first_plane + by_plane.y;
     let of_flow = (plane >> 1u) * params.planes_per_flow + 1u - (plane & 1u) - params.field_base;
-    let first = place.x * params.field_planes + of_flow + 2u * params.first_point;
+    let first = by_plane.x * params.field_planes + of_flow + 2u * params.first_point;
     var sum = 0.0;
     for (var point = 0u; point < params.points; point++) {
         sum += grad_field[params.grad_field_first + (first + 2u * point) * params.whole_pixels + row.y];
     }
-    let at = params.grad_flow_first + (place.x * params.flow_planes + place.y) * params.whole_pixels + row.y;
+    let at = params.grad_flow_first + (by_plane.x * params.flow_planes + by_plane.y) * params.whole_pixels + row.y;
     grad_flow[at] = select(sum, grad_flow[at] + sum, params.accumulate != 0u);
 }

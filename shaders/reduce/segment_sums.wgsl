@@ -35,22 +35,22 @@ fn segment_sums(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let blocks = (params.columns + params.width - 1u) / params.width;
-    let by_block = divide(linear_workgroup(workgroup, grid), blocks);
+    let tiles = (params.columns + params.width - 1u) / params.width;
+    let by_tile = divide(linear_workgroup(workgroup, grid), tiles);
     // Uniform over the workgroup.
-    if by_block.x >= params.planes * params.segments {
+    if by_tile.x >= params.planes * params.segments {
         return;
     }
-    let at = divide(by_block.x, params.segments);
+    let at = divide(by_tile.x, params.segments);
     let start = at.y * params.length;
-    let share = divide(lane, params.width);
-    let column = by_block.y * params.width + share.y;
+    let item = divide(lane, params.width);
+    let column = by_tile.y * params.width + item.y;
     let inside = column < params.columns;
     let end = select(0u, min(start + params.length, params.pixels), inside);
     let plane = params.input_first + at.x * params.pixels * params.row + column;
 
     var sum = 0.0;
-    for (var pixel = start + share.x; pixel < end; pixel += 64u / params.width) {
+    for (var pixel = start + item.x; pixel < end; pixel += 64u / params.width) {
         let element = plane + pixel * params.row;
         sum += value_of(input[word_of(element)], element);
     }
@@ -63,7 +63,7 @@ fn segment_sums(
     }
     if (lane < params.width) & inside {
         let value = params.scale * sums[lane];
-        let to = params.output_first + by_block.x * params.columns + column;
+        let to = params.output_first + by_tile.x * params.columns + column;
         output[to] = select(value, output[to] + value, params.accumulate != 0u);
     }
 }

@@ -59,7 +59,7 @@ fn roi_bins(
     if by_class.x >= params.rois_count {
         return;
     }
-    let cell = vec2<u32>(by_row.y, by_column.y);
+    let bin_at = vec2<u32>(by_row.y, by_column.y);
     let pooled = vec2<u32>(params.pooled_height, params.pooled_width);
 
     // All pairs are (y, x).
@@ -73,8 +73,8 @@ fn roi_bins(
     let roi_start = first_corner * params.scale - params.shift;
     let size = max(last_corner * params.scale - params.shift - roi_start, vec2<f32>(params.least));
 
-    let part = divide(cell.x * params.part_height, pooled.x).x * params.part_width
-        + divide(cell.y * params.part_width, pooled.y).x;
+    let part = divide(bin_at.x * params.part_height, pooled.x).x * params.part_width
+        + divide(bin_at.y * params.part_width, pooled.y).x;
     let plane = params.part_height * params.part_width;
     let at = params.offset_first + 2u * by_row.x * plane + part;
     let deformed = vec2<bool>(params.deformed != 0u);
@@ -89,7 +89,7 @@ fn roi_bins(
     let as_pixels = max(ceil(size / vec2<f32>(pooled)), vec2<f32>(0.0));
     let count = select(vec2<f32>(wanted), as_pixels, wanted == vec2<u32>(0u));
     let divisions = max(vec2<f32>(pooled) * count, vec2<f32>(1.0));
-    let before = vec2<f32>(cell) * count;
+    let before = vec2<f32>(bin_at) * count;
 
     // Truncated; on the bits, since it may be NaN.
     let image_bits = rois[roi];

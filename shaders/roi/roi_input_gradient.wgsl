@@ -6,11 +6,11 @@
 // grad_output  (rois, out_channels, bins), from the first channel on that is done
 // grad_input   (images, in_channels, height * width), from the first pixel on that is done
 //
-// A dispatch does `images` images, `classes_done` classes from class_first on, `channels` channels of each, `cells` cells of the grid of
-// input channels that belong to each from cell_first on, some rows of tiles, and bins from bin_first to bin_end of each class, counted over all
+// A dispatch does `images` images, `classes_done` classes from class_first on, `channels` channels of each, `maps` maps of the grid of
+// input channels that belong to each from map_first on, some rows of tiles, and bins from bin_first to bin_end of each class, counted over all
 // RoIs. The weight of a pixel is a product of one by y and one by x, and so is what the weights in a grid of samples add up to. No bin has more
 // than `samples` samples along an axis, nor more than `near` that a pixel is a neighbour of. It adds to what is there where accumulate is 1.
-// One workgroup does one tile for up to four output channels of a class, in one cell of that grid.
+// One workgroup does one tile for up to four output channels of a class, in one map of that grid.
 
 struct Params {
     rois: u32,
@@ -39,8 +39,8 @@ struct Params {
     channels: u32,
     group_height: u32,
     group_width: u32,
-    cell_first: u32,
-    cells: u32,
+    map_first: u32,
+    maps: u32,
     accumulate: u32,
     grad_output_first: u32,
     grad_input_first: u32,
@@ -124,13 +124,13 @@ fn roi_input_gradient(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let blocks = (params.channels + 3u) / 4u;
+    let runs = (params.channels + 3u) / 4u;
     let by_column = divide(linear_workgroup(workgroup, grid), params.tile_columns);
     let by_row = divide(by_column.x, params.tile_rows);
-    let by_cell = divide(by_row.x, params.cells);
-    let by_block = divide(by_cell.x, blocks);
-    let by_class = divide(by_block.x, params.classes_done);
-    let group = divide(params.cell_first + by_cell.y, params.group_width);
+    let by_map = divide(by_row.x, params.maps);
+    let by_run = divide(by_map.x, runs);
+    let by_class = divide(by_run.x, params.classes_done);
+    let group = divide(params.map_first + by_map.y, params.group_width);
     let image = by_class.x;
 
     let y = (params.tile_row_first + by_row.y) * TILE + lane / TILE;
@@ -138,8 +138,8 @@ fn roi_input_gradient(
     let inside = (image < params.images) & (y < params.height) & (x < params.width);
     let class_number = params.class_first + by_class.y;
     // Counted from the first channel of the first class that is done.
-    let channel = by_class.y * params.class_channels + 4u * by_block.y;
-    let channels = min(4u, params.channels - 4u * by_block.y);
+    let channel = by_class.y * params.class_channels + 4u * by_run.y;
+    let channels = min(4u, params.channels - 4u * by_run.y);
     let pooled = params.pooled_height * params.pooled_width;
 
     let touched = (params.touched_image + image) * params.classes + class_number;
@@ -154,15 +154,15 @@ fn roi_input_gradient(
         return;
     }
     let plane = params.height * params.width;
-    let cells = params.group_height * params.group_width;
-    let first_plane = image * params.in_channels + channel * cells + by_cell.y;
+    let maps = params.group_height * params.group_width;
+    let first_plane = image * params.in_channels + channel * maps + by_map.y;
     let start = params.grad_input_first + first_plane * plane + (y - params.tile_row_first * TILE) * params.width + x;
 
     var sums = vec4<f32>(0.0);
     let lanes = vec4<u32>(0u, 1u, 2u, 3u);
     let end = select(0u, channels, inside);
     for (var c = 0u; c < end; c++) {
-        sums[c] = select(0.0, grad_input[start + c * cells * plane], params.accumulate != 0u);
+        sums[c] = select(0.0, grad_input[start + c * maps * plane], params.accumulate != 0u);
     }
     for (var word = word_first; word < word_end; word++) {
         var bits = touched_bins(tile, word);
@@ -192,6 +192,6 @@ fn roi_input_gradient(
         }
     }
     for (var c = 0u; c < end; c++) {
-        grad_input[start + c * cells * plane] = sums[c];
+        grad_input[start + c * maps * plane] = sums[c];
     }
 }

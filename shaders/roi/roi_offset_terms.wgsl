@@ -12,7 +12,7 @@
 // BEFORE_CLAMPING  that of the cell that it is clamped to, both axes interpolated at the position before it was clamped
 // WITHIN_CELLS     0, as it is at any whole number then
 //
-// One invocation, or one workgroup, does one bin of a block of channels.
+// One invocation, or one workgroup, does one bin of a run of channels.
 
 const EXACT = 0u;
 const BEFORE_CLAMPING = 1u;
@@ -81,7 +81,7 @@ fn roi_offset_terms(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let mine = share(share_number(linear_workgroup(workgroup, grid), lane));
+    let mine = item(item_number(linear_workgroup(workgroup, grid), lane));
     if !mine.exists {
         return;
     }
@@ -99,7 +99,7 @@ fn roi_offset_terms(
             // What does not count is 0, whatever it is multiplied with.
             let counted = select(vec2<f32>(0.0), moved, sums.wz > vec2<f32>(0.0));
             let at = params.output_first + element;
-            terms[at] = select(vec2<f32>(0.0), terms[at], params.chunk_first != 0u) + counted;
+            terms[at] = select(vec2<f32>(0.0), terms[at], params.segment_first != 0u) + counted;
         }
         plane += next_pixel();
         element += next_element();

@@ -5,7 +5,7 @@
 // output  (rois, out_channels, bins)
 //
 // What a dispatch does: roi/parts/roi_planes.wgsl. A neighbour of weight 0 does not count. One invocation, or one workgroup, does one bin of a
-// block of channels.
+// run of channels.
 
 @group(0) @binding(1) var<storage, read> bins: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read> input: array<f32>;
@@ -42,7 +42,7 @@ fn roi_pool(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let mine = share(share_number(linear_workgroup(workgroup, grid), lane));
+    let mine = item(item_number(linear_workgroup(workgroup, grid), lane));
     if !mine.exists {
         return;
     }
@@ -55,7 +55,7 @@ fn roi_pool(
     for (var channel = 0u; channel < mine.channels; channel++) {
         let sum = sum_up(bin, plane, lane);
         if lane % LANES == 0u {
-            output[at] = select(0.0, output[at], params.chunk_first != 0u) + sum * bin.factor;
+            output[at] = select(0.0, output[at], params.segment_first != 0u) + sum * bin.factor;
         }
         plane += next_pixel();
         at += next_element();

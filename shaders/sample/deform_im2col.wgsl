@@ -1,7 +1,7 @@
 // The columns of a deformable convolution: for each output pixel, the bilinear sample that each tap of its window takes at its
 // regular place plus its offset, times its mask.
 //
-// Bindings and shares: shared/columns/columns.wgsl, shared/offsets.wgsl.
+// Bindings and items: shared/columns/columns.wgsl, shared/offsets.wgsl.
 
 @group(0) @binding(4) var<storage, read> offset_y: array<u32>;
 @group(0) @binding(5) var<storage, read> offset_x: array<u32>;
@@ -13,7 +13,7 @@ fn deform_im2col(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let mine = share(linear_workgroup(workgroup, grid) * 64u + lane);
+    let mine = item(linear_workgroup(workgroup, grid) * 64u + lane);
     if !mine.exists {
         return;
     }
@@ -26,10 +26,10 @@ fn deform_im2col(
     let counts = weight != vec4<f32>(0.0);
     let pixel = select(vec4<u32>(0u), in_band, counts);
     let source = vec4<u32>(
-        quad_place(0u, pixel.x, run.x, 0u, params.window.quads),
-        quad_place(0u, pixel.y, run.x, 0u, params.window.quads),
-        quad_place(0u, pixel.z, run.x, 0u, params.window.quads),
-        quad_place(0u, pixel.w, run.x, 0u, params.window.quads),
+        quad_address(0u, pixel.x, run.x, 0u, params.window.quads),
+        quad_address(0u, pixel.y, run.x, 0u, params.window.quads),
+        quad_address(0u, pixel.z, run.x, 0u, params.window.quads),
+        quad_address(0u, pixel.w, run.x, 0u, params.window.quads),
     );
 
     let columns = columns_start(mine, run);

@@ -79,15 +79,15 @@ fn sample_gradients(
     let y_counts = (y >= vec2<i32>(0)) & (y < vec2<i32>(extent.x)) & vec2<bool>(inside);
     let x_counts = (x >= vec2<i32>(0)) & (x < vec2<i32>(extent.y));
     let image = divide(out_pixel, params.image_pixels).x;
-    let place = image * params.height * params.width - params.band_first;
-    let pixel = place + vec4<u32>(y.xxyy) * params.width + vec4<u32>(x.xyxy);
+    let image_first = image * params.height * params.width - params.band_first;
+    let pixel = image_first + vec4<u32>(y.xxyy) * params.width + vec4<u32>(x.xyxy);
     let exists = y_counts.xxyy & x_counts.xyxy & (pixel < vec4<u32>(params.band_pixels));
     let near_pixel = select(vec4<u32>(0u), pixel, exists);
     let source = vec4<u32>(
-        quad_place(0u, near_pixel.x, 0u, 0u, params.quads),
-        quad_place(0u, near_pixel.y, 0u, 0u, params.quads),
-        quad_place(0u, near_pixel.z, 0u, 0u, params.quads),
-        quad_place(0u, near_pixel.w, 0u, 0u, params.quads),
+        quad_address(0u, near_pixel.x, 0u, 0u, params.quads),
+        quad_address(0u, near_pixel.y, 0u, 0u, params.quads),
+        quad_address(0u, near_pixel.z, 0u, 0u, params.quads),
+        quad_address(0u, near_pixel.w, 0u, 0u, params.quads),
     );
 
     let fraction = at_sample.xy;
@@ -105,7 +105,7 @@ fn sample_gradients(
     for (var i = params.run_first; i < min(params.run_first + params.runs, runs.y); i++) {
         let run = table_entry(runs.x + i);
         let first = tap * params.quads_per_group + run.x - run.z * params.quads_per_group;
-        let column = quad_place(run.z, out_pixel, first, params.pixels, params.taps * params.quads_per_group);
+        let column = quad_address(run.z, out_pixel, first, params.pixels, params.taps * params.quads_per_group);
         for (var quad = 0u; 4u * quad < run.y; quad++) {
             let has = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(run.y);
             let gradient = select(vec4<f32>(0.0), load_given(column + quad * NEXT_QUAD), has);

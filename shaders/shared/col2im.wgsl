@@ -12,7 +12,7 @@
 @group(0) @binding(2) var<storage, read_write> grad_input: array<f32>;
 
 // The sums of up to four quads.
-struct Block {
+struct Sums {
     q0: vec4<f32>,
     q1: vec4<f32>,
     q2: vec4<f32>,
@@ -20,7 +20,7 @@ struct Block {
 }
 
 // Adds the columns of a run from the quad at `at` on, times a weight.
-fn add_columns(block: Block, quads: u32, at: u32, weight: f32) -> Block {
+fn add_columns(block: Sums, quads: u32, at: u32, weight: f32) -> Sums {
     var sums = block;
     sums.q0 += weight * load_given(at);
     if quads > 1u {
@@ -39,7 +39,7 @@ fn add_columns(block: Block, quads: u32, at: u32, weight: f32) -> Block {
 fn columns_start(run: vec4<u32>, pixel: u32, tap: u32) -> u32 {
     let group = run.w / 32u;
     let quad = tap * params.quads_per_group + run.x - group * params.quads_per_group;
-    return quad_place(group, pixel, quad, params.strip_pixels, params.taps * params.quads_per_group);
+    return quad_address(group, pixel, quad, params.strip_pixels, params.taps * params.quads_per_group);
 }
 
 // Where the channels of a run start at a pixel. Wraps where the first are not bound.
@@ -58,9 +58,9 @@ fn load_quad(start: u32, channels: u32, first: u32) -> vec4<f32> {
 }
 
 // What the channels of a run hold, or 0. Chosen without a branch, as in matmul.wgsl.
-fn load_block(start: u32, channels: u32) -> Block {
+fn load_sums(start: u32, channels: u32) -> Sums {
     let held = select(0u, channels, params.accumulate != 0u);
-    return Block(
+    return Sums(
         load_quad(start, held, 0u),
         load_quad(start, held, 4u),
         load_quad(start, held, 8u),
@@ -74,7 +74,7 @@ fn store_quad(start: u32, channels: u32, first: u32, value: vec4<f32>) {
     }
 }
 
-fn store_block(start: u32, channels: u32, block: Block) {
+fn store_sums(start: u32, channels: u32, block: Sums) {
     store_quad(start, channels, 0u, block.q0);
     store_quad(start, channels, 4u, block.q1);
     store_quad(start, channels, 8u, block.q2);

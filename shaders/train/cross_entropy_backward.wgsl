@@ -43,8 +43,8 @@ fn cross_entropy_backward(
     let grad = params.scale * grad_output[params.grad_output_first + row * params.grad_step];
     let end = select(0u, params.classes, lane < params.classes);
     for (var at = lane; at < end; at += 64u) {
-        let share = decay(logits[params.logits_first + start + at] - softmax.x) / softmax.y;
-        let gradient = or_nan(grad * (share - select(0.0, 1.0, at == label)), spoilt(softmax.y, label));
+        let probability = decay(logits[params.logits_first + start + at] - softmax.x) / softmax.y;
+        let gradient = or_nan(grad * (probability - select(0.0, 1.0, at == label)), spoilt(softmax.y, label));
         let to = params.grad_logits_first + start + at;
         grad_logits[to] = select(gradient, grad_logits[to] + gradient, params.accumulate != 0u);
     }

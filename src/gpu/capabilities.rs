@@ -1,6 +1,6 @@
 //! Capabilities of a device, as far as they matter here.
 
-use super::{Fit, Gpu, Image, Iterations, Unfit};
+use super::{Fit, Gpu, Iterations, Texture, Unfit};
 use crate::error::{Error, Result};
 
 /// The capabilities that an adapter offers, or that a [`Gpu`] has enabled.
@@ -82,15 +82,15 @@ impl Capabilities {
         (self.features.contains(wgpu::Features::SUBGROUP) && least == most).then_some(least)
     }
 
-    /// Whether kernels keep their workspace in images, and multiply matrices by subgroups of 8. Adapters that run on the CPU load lane by
-    /// lane: a texel costs them much less than four words of a buffer. It takes subgroups, images of 8192 x 8192 texels, and six of them bound
+    /// Whether kernels keep their workspace in textures, and multiply matrices by subgroups of 8. Adapters that run on the CPU load lane by
+    /// lane: a texel costs them much less than four words of a buffer. It takes subgroups, textures of 8192 x 8192 texels, and six of them bound
     /// at once (`max_storage_textures_per_shader_stage`), which is more than wgpu's default.
-    pub fn images(&self) -> bool {
+    pub fn textures(&self) -> bool {
         let limits = &self.limits;
         self.software()
             && self.subgroup_size() == Some(8)
-            && limits.max_texture_dimension_2d >= Image::MIN_DIMENSION
-            && limits.max_storage_textures_per_shader_stage >= Image::MOST_BOUND
+            && limits.max_texture_dimension_2d >= Texture::MIN_DIMENSION
+            && limits.max_storage_textures_per_shader_stage >= Texture::MOST_BOUND
     }
 
     /// Whether kernels may multiply matrices of `side` rows and columns of f16 into sums of f32.

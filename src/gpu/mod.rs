@@ -6,13 +6,13 @@
 mod capabilities;
 mod contents;
 mod download;
-mod image;
 mod kernel;
 mod options;
 mod pool;
 mod profile;
 mod recorder;
 mod tensor;
+mod texture;
 mod unfit;
 
 pub use capabilities::Capabilities;
@@ -23,13 +23,13 @@ pub use profile::StageTime;
 pub use recorder::Recorder;
 pub use tensor::{Tensor, TensorSpec};
 
-pub(crate) use image::Image;
 pub(crate) use kernel::{Axis, File, Iterations, Listed, Loops, Shader, axis, wgsl};
 #[cfg(test)]
 pub(crate) use kernel::{Source, Variant};
 pub(crate) use pool::Constant;
 use pool::Lease;
-pub(crate) use tensor::Part;
+pub(crate) use tensor::Binding;
+pub(crate) use texture::Texture;
 pub(crate) use unfit::{Fit, Unfit};
 pub(crate) use wgpu::WasmNotSendSync;
 
@@ -64,7 +64,7 @@ struct Inner {
     pipelines: kernel::PipelineCache,
     params: pool::ParamsCache,
     workspaces: Arc<pool::Pool<wgpu::Buffer>>,
-    images: Arc<pool::Pool<wgpu::Texture>>,
+    textures: Arc<pool::Pool<wgpu::Texture>>,
     stagings: Arc<pool::Pool<wgpu::Buffer>>,
     plans: Mutex<HashMap<TypeId, Box<dyn Cached>>>,
     counters: Arc<Counters>,
@@ -172,7 +172,7 @@ impl Gpu {
     /// [`guide::embedding`](crate::guide::embedding).
     ///
     /// The adapter, where it is given, tells what a device does not: the sizes of cooperative matrices. A device of an adapter that runs on
-    /// the CPU had better have [`Gpu::OPTIONAL_FEATURES`] and the adapter's own limits: see [`Capabilities::images`].
+    /// the CPU had better have [`Gpu::OPTIONAL_FEATURES`] and the adapter's own limits: see [`Capabilities::textures`].
     ///
     /// What goes wrong in pliant's own calls is their result. What goes wrong in the caller's own, such as submitting the encoder that
     /// a recording was encoded into, is the caller's to see.
@@ -204,7 +204,7 @@ impl Gpu {
                 pipelines: kernel::PipelineCache::default(),
                 params: pool::ParamsCache::default(),
                 workspaces: Arc::default(),
-                images: Arc::default(),
+                textures: Arc::default(),
                 stagings: Arc::default(),
                 plans: Mutex::default(),
                 counters,
@@ -249,7 +249,7 @@ impl Gpu {
     /// Gives back the workspace that no recorder holds, and the staging buffers that no download holds.
     pub fn trim(&self) {
         self.inner.workspaces.trim();
-        self.inner.images.trim();
+        self.inner.textures.trim();
         self.inner.stagings.trim();
     }
 

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::{Counters, Gpu, Part, Tensor, image, lock};
+use super::{Binding, Counters, Gpu, Tensor, lock, texture};
 use crate::error::{Error, Result};
 
-/// Memory of pliant's own, a buffer or an image, counted.
+/// Memory of pliant's own, a buffer or a texture, counted.
 struct Own<M> {
     memory: M,
     size: u64,
@@ -44,7 +44,7 @@ impl<M> Drop for Own<M> {
 
 /// A table of four words an entry that a plan makes once and kernels read.
 pub(crate) struct Constant {
-    part: Part,
+    binding: Binding,
     _counted: Own<()>,
 }
 
@@ -54,19 +54,19 @@ impl Constant {
         let contents = bytemuck::cast_slice(entries);
         let size = contents.len() as u64;
         let buffer = fill(gpu, gpu.create_buffer(label, size, wgpu::BufferUsages::STORAGE, true)?, contents)?;
-        Ok(Self { part: Part::whole(&buffer), _counted: Own::new(gpu, (), size) })
+        Ok(Self { binding: Binding::whole(&buffer), _counted: Own::new(gpu, (), size) })
     }
 
-    /// Makes a table in an image: see [`Image`](super::Image).
-    pub(crate) fn image(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<Self> {
-        let texture = image::constant(gpu, label, entries)?;
-        let size = u64::from(texture.width()) * u64::from(texture.height()) * image::QUAD;
-        let part = Part::image(&texture.create_view(&wgpu::TextureViewDescriptor::default()));
-        Ok(Self { part, _counted: Own::new(gpu, (), size) })
+    /// Makes a table in a texture: see [`Texture`](super::Texture).
+    pub(crate) fn texture(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<Self> {
+        let texture = texture::constant(gpu, label, entries)?;
+        let size = u64::from(texture.width()) * u64::from(texture.height()) * texture::QUAD;
+        let binding = Binding::texture(&texture.create_view(&wgpu::TextureViewDescriptor::default()));
+        Ok(Self { binding, _counted: Own::new(gpu, (), size) })
     }
 
-    pub(crate) fn part(&self) -> Part {
-        self.part.clone()
+    pub(crate) fn binding(&self) -> Binding {
+        self.binding.clone()
     }
 }
 
@@ -81,7 +81,7 @@ fn fill(gpu: &Gpu, buffer: wgpu::Buffer, contents: &[u8]) -> Result<wgpu::Buffer
     Ok(buffer)
 }
 
-/// Buffers or images of one use, workspace or staging, that nobody holds. They come back when their recording or their download is
+/// Buffers or textures of one use, workspace or staging, that nobody holds. They come back when their recording or their download is
 /// dropped: work that is still queued runs before whatever is submitted later, and whoever leases one writes it before reading it. What a
 /// recording was encoded with waits until that can no longer run.
 pub(super) struct Pool<M> {
@@ -152,8 +152,8 @@ impl Gpu {
                 self.queue().write_buffer(&free.own.memory, 0, &vec![0xff; free.own.size as usize]);
                 free.poisoned = true;
             }
-            for free in lock(&self.inner.images.free).iter_mut().filter(|free| free.is_idle() && !free.poisoned) {
-                image::poison(self.queue(), &free.own.memory);
+            for free in lock(&self.inner.textures.free).iter_mut().filter(|free| free.is_idle() && !free.poisoned) {
+                texture::poison(self.queue(), &free.own.memory);
                 free.poisoned = true;
             }
         })
@@ -193,10 +193,10 @@ impl Lease<wgpu::Buffer> {
 }
 
 impl Lease<wgpu::Texture> {
-    pub(super) fn image(gpu: &Gpu, encoding: &Encoding, size: u64) -> Result<Self> {
-        let size = image::whole_rows(size);
-        Self::new(&gpu.inner.images, Arc::downgrade(encoding), size, || {
-            Ok(Own::new(gpu, image::texture(gpu, size)?, size))
+    pub(super) fn texture(gpu: &Gpu, encoding: &Encoding, size: u64) -> Result<Self> {
+        let size = texture::whole_rows(size);
+        Self::new(&gpu.inner.textures, Arc::downgrade(encoding), size, || {
+            Ok(Own::new(gpu, texture::texture(gpu, size)?, size))
         })
     }
 }
@@ -243,21 +243,21 @@ pub(super) struct ParamsCache {
 }
 
 impl Gpu {
-    pub(super) fn params(&self, params: &[u8]) -> Result<Part> {
+    pub(super) fn params(&self, params: &[u8]) -> Result<Binding> {
         /// Beyond this many, all are made anew as they come; recordings keep theirs.
         const MOST_PARAMS: usize = 16384;
         let buffers = &self.inner.params.buffers;
         if let Some(own) = lock(buffers).get(params) {
-            return Ok(Part::whole(&own.memory));
+            return Ok(Binding::whole(&own.memory));
         }
         let size = params.len().next_multiple_of(16) as u64;
         let own = Arc::new(OwnBuffer::buffer(self, "pliant params", size, wgpu::BufferUsages::UNIFORM, Some(params))?);
-        let part = Part::whole(&own.memory);
+        let binding = Binding::whole(&own.memory);
         let mut buffers = lock(buffers);
         if buffers.len() >= MOST_PARAMS {
             buffers.clear();
         }
         buffers.insert(params.into(), own);
-        Ok(part)
+        Ok(binding)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::contents::Contents;
 use super::kernel::{Pipeline, Variant};
 use super::pool::Encoding;
-use super::{Capabilities, Fit, Gpu, Image, Iterations, Lease, Listed, Loops, Part, Tensor, Unfit, lock};
+use super::{Binding, Capabilities, Fit, Gpu, Iterations, Lease, Listed, Loops, Tensor, Texture, Unfit, lock};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -30,12 +30,12 @@ pub struct Recorder {
     gpu: Gpu,
     pub(super) dispatches: Vec<Dispatch>,
     workspaces: Workspaces<wgpu::Buffer>,
-    images: Workspaces<wgpu::Texture>,
+    textures: Workspaces<wgpu::Texture>,
     encoding: Encoding,
     /// The contents of tensors that no submitted work has written yet and that a dispatch of this recording writes.
     written: Vec<Arc<Contents>>,
     /// Held while the work is submitted in parts, each of which reads workspace that those before it have written.
-    pub(super) parts: Mutex<()>,
+    pub(super) bindings: Mutex<()>,
     draft: Option<usize>,
 }
 
@@ -88,15 +88,15 @@ impl Recorder {
             gpu: gpu.clone(),
             dispatches: Vec::new(),
             workspaces: Workspaces::NONE,
-            images: Workspaces::NONE,
+            textures: Workspaces::NONE,
             encoding: Encoding::default(),
             written: Vec::new(),
-            parts: Mutex::default(),
+            bindings: Mutex::default(),
             draft: None,
         }
     }
 
-    /// A test's way to record many shapes: workspace is taken and parts of it are bound, and no dispatch is made of them.
+    /// A test's way to record many shapes: workspace is taken and ranges of it are bound, and no dispatch is made of them.
     #[doc(hidden)]
     pub fn draft(gpu: &Gpu) -> Self {
         Self { draft: Some(0), ..Self::new(gpu) }
@@ -126,7 +126,7 @@ impl Recorder {
         // run between them.
         let encoded = Arc::strong_count(&self.encoding) > 1;
         let most = if encoded { u64::MAX } else { self.gpu.capabilities().work_per_submission() };
-        let parts = lock(&self.parts);
+        let bindings = lock(&self.bindings);
         self.gpu.settled(Ok(()))?;
         let mut rest = &self.dispatches[..];
         while !rest.is_empty() {
@@ -139,7 +139,7 @@ impl Recorder {
             self.submit_some(some)?;
             rest = others;
         }
-        drop(parts);
+        drop(bindings);
         self.note_written();
         Ok(())
     }
@@ -214,17 +214,17 @@ impl Recorder {
 
     /// Gives back, to the rest of the op, the workspace that `record` takes.
     pub(crate) fn scratch<T>(&mut self, record: impl FnOnce(&mut Self) -> T) -> T {
-        let before = (self.workspaces.taken, self.images.taken);
+        let before = (self.workspaces.taken, self.textures.taken);
         let recorded = record(self);
-        (self.workspaces.taken, self.images.taken) = before;
+        (self.workspaces.taken, self.textures.taken) = before;
         recorded
     }
 
-    /// A scratch image of f32 for the op that is being recorded: see [`Recorder::workspace`].
-    pub(crate) fn image(&mut self, quads: u64) -> Result<Image> {
+    /// A scratch texture of f32 for the op that is being recorded: see [`Recorder::workspace`].
+    pub(crate) fn texture(&mut self, quads: u64) -> Result<Texture> {
         let size = quads.max(1) * 4 * DType::F32.size();
-        let lease = self.images.take(size, || Lease::image(&self.gpu, &self.encoding, size))?;
-        Ok(Image::of(lease.memory()?))
+        let lease = self.textures.take(size, || Lease::texture(&self.gpu, &self.encoding, size))?;
+        Ok(Texture::of(lease.memory()?))
     }
 
     /// Appends a dispatch of as many workgroups as hold `invocations` invocations, which together write or sample `elements` elements.
@@ -232,7 +232,7 @@ impl Recorder {
         &mut self,
         axes: K::Axes,
         params: &K::Params,
-        bindings: &[&Part],
+        bindings: &[&Binding],
         invocations: u64,
         elements: u64,
     ) -> Fit {
@@ -247,7 +247,7 @@ impl Recorder {
         &mut self,
         axes: K::Axes,
         params: &K::Params,
-        bindings: &[&Part],
+        bindings: &[&Binding],
         workgroups: u64,
         work: u64,
         iterations: Iterations,
@@ -259,7 +259,7 @@ impl Recorder {
         &mut self,
         kernel: Variant,
         params: &[u8],
-        bindings: &[&Part],
+        bindings: &[&Binding],
         workgroups: u64,
         work: u64,
         iterations: Iterations,
@@ -278,7 +278,7 @@ impl Recorder {
         let counter = self.gpu.loop_counters().map(|counters| counters.counter(&pipeline.label, iterations.taken));
         let entries = std::iter::once(&params)
             .chain(bindings.iter().copied())
-            .map(|part| part.binding())
+            .map(|binding| binding.resource())
             .chain(counter.iter().map(wgpu::Buffer::as_entire_binding));
         let entries: Vec<_> = entries
             .enumerate()

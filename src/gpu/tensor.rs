@@ -255,7 +255,7 @@ impl Tensor {
     }
 
     /// A range of its elements, as a binding.
-    pub(crate) fn part(&self, argument: &'static str, elements: Range<u64>) -> Fit<Part> {
+    pub(crate) fn binding(&self, argument: &'static str, elements: Range<u64>) -> Fit<Binding> {
         // Workspace may lie in a larger buffer: what happens to be there is not the tensor's.
         debug_assert!(elements.end <= self.shape.elements(), "{argument}: {elements:?} of {} are bound", self.shape);
         // Bindings start at multiples of the device's alignment; the rest of the way is the kernel's.
@@ -270,7 +270,7 @@ impl Tensor {
         }
         let first = ((start - offset) / self.dtype.size()) as u32;
         let resource = Resource::Buffer { buffer: self.buffer.clone(), offset, size };
-        Ok(Part { resource, first, contents: self.contents.clone() })
+        Ok(Binding { resource, first, contents: self.contents.clone() })
     }
 }
 
@@ -279,40 +279,40 @@ fn bytes(shape: Shape, dtype: DType) -> u64 {
     (shape.elements() * dtype.size()).next_multiple_of(4)
 }
 
-/// A binding: a part of a buffer, or an image.
+/// A range of a buffer, or a texture, as one binding of a dispatch shows it.
 #[derive(Clone)]
-pub(crate) struct Part {
+pub(crate) struct Binding {
     resource: Resource,
-    /// The element of the binding at which the part starts.
+    /// The element of the binding at which the range starts.
     pub(crate) first: u32,
-    /// The contents of the tensor, where this is a part of one in a buffer of pliant's.
+    /// The contents of the tensor, where this is a range of one in a buffer of pliant's.
     pub(super) contents: Option<Arc<Contents>>,
 }
 
 #[derive(Clone)]
 enum Resource {
     Buffer { buffer: wgpu::Buffer, offset: u64, size: u64 },
-    Image(wgpu::TextureView),
+    Texture(wgpu::TextureView),
 }
 
-impl Part {
+impl Binding {
     pub(super) fn whole(buffer: &wgpu::Buffer) -> Self {
         let resource = Resource::Buffer { buffer: buffer.clone(), offset: 0, size: buffer.size() };
         Self { resource, first: 0, contents: None }
     }
 
-    pub(super) fn image(view: &wgpu::TextureView) -> Self {
-        Self { resource: Resource::Image(view.clone()), first: 0, contents: None }
+    pub(super) fn texture(view: &wgpu::TextureView) -> Self {
+        Self { resource: Resource::Texture(view.clone()), first: 0, contents: None }
     }
 
-    pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
+    pub(super) fn resource(&self) -> wgpu::BindingResource<'_> {
         match &self.resource {
             Resource::Buffer { buffer, offset, size } => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                 buffer,
                 offset: *offset,
                 size: std::num::NonZeroU64::new(*size),
             }),
-            Resource::Image(view) => wgpu::BindingResource::TextureView(view),
+            Resource::Texture(view) => wgpu::BindingResource::TextureView(view),
         }
     }
 }

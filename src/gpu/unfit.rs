@@ -22,7 +22,7 @@ impl Unfit {
         Self::TooLarge { axis: None, error: Error::limit(argument, message) }
     }
 
-    /// The same cause, where only halves along `axis` help.
+    /// Names the axis along which halves help.
     pub(crate) fn along(self, axis: usize) -> Self {
         match self {
             Self::TooLarge { error, .. } => Self::TooLarge { axis: Some(axis), error },

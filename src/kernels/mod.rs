@@ -1,10 +1,10 @@
 //! One file per WGSL file: its `Params`, and the one function that appends its dispatch to a recorder.
 //!
-//! These functions trust their arguments: geometries have been checked and parts bound by the ops.
+//! These functions trust their arguments: geometries have been checked by the ops, and bindings made.
 
 pub(crate) mod conv;
 pub(crate) mod elementwise;
-pub(crate) mod form;
+pub(crate) mod layout;
 pub(crate) mod matmul;
 pub(crate) mod movement;
 pub(crate) mod reduce;

@@ -8,7 +8,7 @@ use naga::{AddressSpace, Handle, Module, Scalar, ShaderStage, Type, TypeInner};
 use super::*;
 use crate::dtype::DType;
 use crate::geometry::{Binary, SampleDerivative, Unary};
-use crate::gpu::{Axis, Image, Listed, Source, Variant};
+use crate::gpu::{Axis, Listed, Source, Texture, Variant};
 
 /// A scalar of a struct in a uniform: its path and its type.
 pub(super) type Field = (String, Scalar);
@@ -194,18 +194,18 @@ fn workgroups_stay_within_the_default_limits() {
 }
 
 #[test]
-fn no_kernel_binds_more_images_than_are_asked_for() {
-    let images = kernels().into_iter().map(|kernel| {
+fn no_kernel_binds_more_textures_than_are_asked_for() {
+    let textures = kernels().into_iter().map(|kernel| {
         let (module, _) = kernel.parse();
-        let is_image = |ty| matches!(module.types[ty].inner, TypeInner::Image { .. });
-        module.global_variables.iter().filter(|(_, v)| is_image(v.ty)).count() as u32
+        let is_texture = |ty| matches!(module.types[ty].inner, TypeInner::Image { .. });
+        module.global_variables.iter().filter(|(_, v)| is_texture(v.ty)).count() as u32
     });
-    assert_eq!(images.max(), Some(Image::MOST_BOUND));
+    assert_eq!(textures.max(), Some(Texture::MOST_BOUND));
 }
 
-/// Every file is part of a kernel, opens with its contract, and what is not shared is named after its kernel.
+/// Every file is part of a kernel, opens with a comment, and what is not shared is named after its kernel.
 #[test]
-fn every_file_is_used_and_opens_with_its_contract() {
+fn every_file_is_used_and_opens_with_a_comment() {
     let shaders = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
     let mut on_disk = BTreeSet::new();
     let mut folders = vec![shaders.clone()];

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::gpu::{Fit, Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
 use crate::kernels::elementwise::offset_field::{self, Params, offset_field};
 use crate::kernels::elementwise::offset_field_backward::{self, offset_field_backward};
 use crate::kernels::reduce::flow_gradient::{self, flow_gradient};
@@ -28,7 +28,7 @@ pub(crate) fn activate(
 ) -> Result<()> {
     let nothing = &recorder.workspace([1])?;
     in_planes(recorder, geometry, geometry.changed(), flow.unwrap_or(nothing), |recorder, params, flow, range| {
-        let field = field.part("offset", range)?;
+        let field = field.binding("offset", range)?;
         recorder.gpu().capabilities().check_elements("offset", params.elements())?;
         offset_field(recorder, params, [flow, &field])
     })
@@ -43,19 +43,19 @@ pub(crate) fn activate_backward(
     grad_field: &Tensor,
 ) -> Result<()> {
     in_planes(recorder, geometry, geometry.curved(), flow.unwrap_or(field), |recorder, params, flow, range| {
-        let parts = [flow, &field.part("offset", range.clone())?, &grad_field.part("grad_offset", range)?];
+        let bindings = [flow, &field.binding("offset", range.clone())?, &grad_field.binding("grad_offset", range)?];
         recorder.gpu().capabilities().check_elements("grad_offset", params.elements())?;
-        offset_field_backward(recorder, params, parts)
+        offset_field_backward(recorder, params, bindings)
     })
 }
 
-/// Has `dispatch` do some planes of all images, with its share of the flow and its range of the field.
+/// Has `dispatch` do some planes of all images, with the flow that they need and their range of the field.
 fn in_planes(
     recorder: &mut Recorder,
     geometry: &OffsetField,
     planes: Range<u32>,
     flow: &Tensor,
-    mut dispatch: impl FnMut(&mut Recorder, Params, &Part, Range<u64>) -> Fit,
+    mut dispatch: impl FnMut(&mut Recorder, Params, &Binding, Range<u64>) -> Fit,
 ) -> Result<()> {
     let OffsetField { batch, planes: whole_planes, pixels: whole_pixels, .. } = *geometry;
     let planes_per_flow = geometry.planes_per_flow();
@@ -77,7 +77,7 @@ fn in_planes(
             element(images.start, flow_planes, planes.start, pixels.start)
                 ..element(images.end - 1, flow_planes, planes.end - 1, pixels.end)
         });
-        let flow = flow.part("flow", elements)?;
+        let flow = flow.binding("flow", elements)?;
         let params = Params {
             images: images.end - images.start,
             planes: planes.end - planes.start,
@@ -124,9 +124,9 @@ pub(crate) fn of_flow(
         };
         let range = element(images.start, field_planes, first, pixels.start)
             ..element(images.end - 1, field_planes, last, pixels.end);
-        let parts = [
-            &grad_field.part("grad_offset", range)?,
-            &gradient.tensor().part(
+        let bindings = [
+            &grad_field.binding("grad_offset", range)?,
+            &gradient.tensor().binding(
                 "grad_flow",
                 element(images.start, flow_planes, planes.start, pixels.start)
                     ..element(images.end - 1, flow_planes, planes.end - 1, pixels.end),
@@ -148,6 +148,6 @@ pub(crate) fn of_flow(
             ..flow_gradient::Params::default()
         };
         recorder.gpu().capabilities().check_elements("grad_flow", params.terms())?;
-        flow_gradient(recorder, params, parts)
+        flow_gradient(recorder, params, bindings)
     })
 }

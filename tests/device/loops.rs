@@ -336,7 +336,7 @@ fn kernels_loop_as_often_as_they_state_at_most() {
     let devices = [Counting::new(|_| ()), Counting::new(|limits| limits.max_storage_textures_per_shader_stage = 4)];
     let has = |condition: fn(&Gpu) -> bool| devices.iter().flatten().any(|device| condition(&device.gpu));
     // For time: where there are images, the kernels of those that have none are counted too.
-    if !has(|gpu| gpu.capabilities().images()) {
+    if !has(|gpu| gpu.capabilities().textures()) {
         return;
     }
     if !has(|gpu| !gpu.capabilities().cooperative_matrices.is_empty()) {

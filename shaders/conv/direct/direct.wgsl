@@ -33,6 +33,6 @@ fn load(start: Start, dy: i32, dx: i32, quad: u32) -> Loaded {
     let x = start.x + dx;
     let inside = 0 <= y && y < i32(params.window.height) && 0 <= x && x < i32(params.window.width);
     let pixel = select(0u, start.image + u32(y) * params.window.width + u32(x), inside);
-    let value = textureLoad(packed, texel(quad_place(0u, pixel, quad, 0u, params.window.quads)));
+    let value = textureLoad(packed, texel(quad_address(0u, pixel, quad, 0u, params.window.quads)));
     return Loaded(select(vec4<f32>(0.0), value, inside), inside);
 }

@@ -4,7 +4,7 @@
 //     weight[group, term, lane, row] * sample[image, pixel, term, lane]
 //
 // A term is a quad of one tap: tap * quads_per_group + quad of the group; its lanes are the quad's channels. A row is an output channel of
-// the group. The terms of a group with one tap and one offset group have one place in each image; places are numbered as terms are.
+// the group. The terms of a group with one tap and one offset group have one point in each image; points are numbered as terms are.
 //
 // packed        (image, pixel, quad) quads of channels, of which the binding shows the pixels from band_first on, band_pixels of them
 // channel_quads per quad: its first channel, how many it has, its offset group, 0
@@ -70,11 +70,11 @@ fn terms_of(split: u32) -> vec2<u32> {
     return vec2<u32>(first, min(first + params.split_terms, params.term_end));
 }
 
-// The quads of a group, and the places of one of its taps.
+// The quads of a group, and the points of one of its taps.
 struct Group {
     quad_first: u32,
     offset_group: u32,
-    places: u32,
+    points: u32,
 }
 
 fn group_of(tile: Tile) -> Group {
@@ -83,17 +83,17 @@ fn group_of(tile: Tile) -> Group {
     return Group(first, offset_group, channel_quads[first + params.window.quads_per_group - 1u].z - offset_group + 1u);
 }
 
-// A term's place, its quad, and the channels of that.
+// A term's point, its quad, and the channels of that.
 fn term_of(group: Group, term: u32) -> vec3<u32> {
     let by_tap = divide(term, params.window.quads_per_group);
     let quad = group.quad_first + by_tap.y;
     let table = channel_quads[quad];
-    return vec3<u32>(by_tap.x * group.places + table.z - group.offset_group, quad, table.y);
+    return vec3<u32>(by_tap.x * group.points + table.z - group.offset_group, quad, table.y);
 }
 
 // The sample of a term's channels; 0 in the lanes beyond them, even where 0 times the mask is not 0.
-fn sample_of(corner: u32, share: Share, term: vec3<u32>) -> vec4<f32> {
-    return select(vec4<f32>(0.0), sample(corner, share, term.y), vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(term.z));
+fn sample_of(corner: u32, factor: Factor, term: vec3<u32>) -> vec4<f32> {
+    return select(vec4<f32>(0.0), sample(corner, factor, term.y), vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(term.z));
 }
 
 // Adds four lanes of a sample, times four rows; each column of the weights is a lane.

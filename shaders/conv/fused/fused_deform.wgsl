@@ -1,39 +1,39 @@
-// How a deformable window is sampled: from four pixels for each place. The corner is the first of them, counted from band_first in two's
-// complement, times 4, plus 1 where the second is not the same, plus 2 where the third is not; the share is what each counts.
-alias Share = vec4<f32>;
+// How a deformable window is sampled: from four pixels for each point. The corner is the first of them, counted from band_first in two's
+// complement, times 4, plus 1 where the second is not the same, plus 2 where the third is not; the factor is what each counts.
+alias Factor = vec4<f32>;
 
 @group(0) @binding(6) var<storage, read> offset_y: array<u32>;
 @group(0) @binding(7) var<storage, read> offset_x: array<u32>;
 @group(0) @binding(8) var<storage, read> mask: array<f32>;
 
-struct Place {
+struct Point {
     corner: u32,
-    share: Share,
+    factor: Factor,
 }
 
-fn place_of(pixel: u32, tap: u32, offset_group: u32) -> Place {
+fn point_of(pixel: u32, tap: u32, offset_group: u32) -> Point {
     let at = offset_group * params.window.taps + tap - params.offsets.point_first;
     if pixel >= params.window.pixels || at >= params.offsets.points {
-        return Place(0u, vec4<f32>(0.0));
+        return Point(0u, vec4<f32>(0.0));
     }
     let out_pixel = divide(params.window.pixel_first + pixel, params.window.out_pixels);
     let near = modulated_neighbours(out_pixel.x, out_pixel.y, tap, at);
     let in_band = near.pixel + out_pixel.x * params.window.height * params.window.width - params.window.band_first;
     let apart = vec2<u32>(near.pixel.yz != near.pixel.xx);
-    let share = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.window.band_pixels));
-    return Place(4u * in_band.x + apart.x + 2u * apart.y, share);
+    let factor = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.window.band_pixels));
+    return Point(4u * in_band.x + apart.x + 2u * apart.y, factor);
 }
 
-fn sample(corner: u32, share: Share, quad: u32) -> vec4<f32> {
-    let counts = share != vec4<f32>(0.0);
+fn sample(corner: u32, factor: Factor, quad: u32) -> vec4<f32> {
+    let counts = factor != vec4<f32>(0.0);
     let first = u32(bitcast<i32>(corner) >> 2u);
     let right = corner & 1u;
     let below = select(0u, params.window.width, (corner & 2u) != 0u);
     let near = vec4<u32>(first) + vec4<u32>(0u, right, below, below + right);
     let source = select(vec4<u32>(0u), near, counts) * params.window.quads + quad;
-    var value = share.x * select(vec4<f32>(0.0), packed[source.x], counts.x);
-    value += share.y * select(vec4<f32>(0.0), packed[source.y], counts.y);
-    value += share.z * select(vec4<f32>(0.0), packed[source.z], counts.z);
-    value += share.w * select(vec4<f32>(0.0), packed[source.w], counts.w);
+    var value = factor.x * select(vec4<f32>(0.0), packed[source.x], counts.x);
+    value += factor.y * select(vec4<f32>(0.0), packed[source.y], counts.y);
+    value += factor.z * select(vec4<f32>(0.0), packed[source.z], counts.z);
+    value += factor.w * select(vec4<f32>(0.0), packed[source.w], counts.w);
     return value;
 }

@@ -1,22 +1,22 @@
-// How a plain window is sampled: one pixel for each place, counted from band_first; its share is 1 where it lies in image and band, and else 0.
-alias Share = f32;
+// How a plain window is sampled: one pixel for each point, counted from band_first; its factor is 1 where it lies in image and band, and else 0.
+alias Factor = f32;
 
-struct Place {
+struct Point {
     corner: u32,
-    share: Share,
+    factor: Factor,
 }
 
-fn place_of(pixel: u32, tap: u32, offset_group: u32) -> Place {
+fn point_of(pixel: u32, tap: u32, offset_group: u32) -> Point {
     let out_pixel = divide(params.window.pixel_first + pixel, params.window.out_pixels);
     let base = tap_position(out_pixel.y, tap);
     let extent = vec2<i32>(i32(params.window.height), i32(params.window.width));
     let at = vec2<u32>(clamp(base, vec2<i32>(0), extent - 1));
     let in_band = (out_pixel.x * params.window.height + at.x) * params.window.width + at.y - params.window.band_first;
     let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.window.band_pixels && pixel < params.window.pixels;
-    return Place(in_band, select(0.0, 1.0, inside));
+    return Point(in_band, select(0.0, 1.0, inside));
 }
 
-fn sample(corner: u32, share: Share, quad: u32) -> vec4<f32> {
-    let inside = share != 0.0;
+fn sample(corner: u32, factor: Factor, quad: u32) -> vec4<f32> {
+    let inside = factor != 0.0;
     return select(vec4<f32>(0.0), packed[select(0u, corner, inside) * params.window.quads + quad], inside);
 }

@@ -38,14 +38,14 @@ struct Element {
 
 fn element_of(invocation: u32) -> Element {
     let row = divide(invocation, params.pixels);
-    let place = divide(row.x, params.planes);
-    let exists = place.x < params.images;
-    let plane = params.first_plane + place.y;
+    let by_plane = divide(row.x, params.planes);
+    let exists = by_plane.x < params.images;
+    let plane = params.first_plane + by_plane.y;
     let is_offset = plane < params.offset_planes;
     let flows = exists & is_offset & (params.flow_planes != 0u);
     let flow_plane = 2u * divide(plane, params.planes_per_flow).x + 1u - (plane & 1u);
-    let flow_at = (place.x * params.flow_planes + flow_plane - params.flow_base) * params.whole_pixels + row.y;
+    let flow_at = (by_plane.x * params.flow_planes + flow_plane - params.flow_base) * params.whole_pixels + row.y;
     let value = flow[params.flow_first + select(0u, flow_at, flows)];
-    let at = (place.x * params.whole_planes + place.y) * params.whole_pixels + row.y;
+    let at = (by_plane.x * params.whole_planes + by_plane.y) * params.whole_pixels + row.y;
     return Element(exists, at, is_offset, select(0.0, value, flows));
 }

@@ -3,15 +3,15 @@
 // bias   element (batch, row) is bias_first + batch * bias_batch + row; not used where biased is 0
 //        where accumulate is 1, the output's own element takes its place
 // output element (batch, row, column) is output_first + batch * output_batch + row * output_row, plus the place of
-//        c = column_first + column: columns come in blocks, c / block * output_block + c % block
+//        c = column_first + column: columns come in planes, c / plane * output_plane + c % plane
 
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 // Where a column lies in its row of the output.
-fn place(column: u32) -> u32 {
-    let c = divide(params.column_first + column, params.block);
-    return c.x * params.output_block + c.y;
+fn column_offset(column: u32) -> u32 {
+    let c = divide(params.column_first + column, params.plane);
+    return c.x * params.output_plane + c.y;
 }
 
 // Where a row of the output starts.

@@ -5,14 +5,14 @@ const NOWHERE = 0xffffffffu;
 
 // Where the columns of this invocation in one half lie in a row of the output.
 fn half_columns(column: u32, lane: u32) -> vec4<u32> {
-    var places = vec4<u32>(NOWHERE);
+    var offsets = vec4<u32>(NOWHERE);
     for (var i = 0u; i < 4u; i++) {
         let at = column + b_within(i, lane);
         if at < params.columns {
-            places[i] = place(at);
+            offsets[i] = column_offset(at);
         }
     }
-    return places;
+    return offsets;
 }
 
 // Stores a row's columns of this invocation in one half, those that exist. A load is left out where it can be.

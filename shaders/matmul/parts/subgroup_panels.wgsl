@@ -1,12 +1,12 @@
 // Stores of products by subgroups into panels, of which an invocation's four columns are a quad. There is no bias, and nothing is added to.
 //
-// output  quads along its rows from row row_first and column column_first on, output_row quads of a row; from place output_first on,
+// output  quads along its rows from row row_first and column column_first on, output_row quads of a row; from address output_first on,
 //         batches output_batch apart; columns are a multiple of 4
 @group(0) @binding(3) var output: texture_storage_2d<rgba32float, write>;
 
 fn store_half(batch: u32, row: u32, accumulate: bool, at: u32, values: vec4<f32>) {
     if at < params.columns {
-        let place = quad_place(0u, params.row_first + row, (params.column_first + at) / 4u, 0u, params.output_row);
-        textureStore(output, texel(params.output_first + batch * params.output_batch + place), values);
+        let address = quad_address(0u, params.row_first + row, (params.column_first + at) / 4u, 0u, params.output_row);
+        textureStore(output, texel(params.output_first + batch * params.output_batch + address), values);
     }
 }

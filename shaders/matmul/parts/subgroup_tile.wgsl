@@ -7,7 +7,7 @@
 //         matmul/parts/subgroup_a_along.wgsl, subgroup_b_along.wgsl
 // across  the rows of its matrix are the depth, and a quad has four vectors: subgroup_a_across.wgsl, subgroup_b_across.wgsl
 //
-// x_first   place at which the matrices of operand x start; batches are x_batch apart
+// x_first   address at which the matrices of operand x start; batches are x_batch apart
 // x_row     row of the matrix that is the first vector, or k 0; x_quad quad that is k 0, or the first four vectors
 // x_quads   quads of a row
 //
@@ -35,8 +35,8 @@ struct Params {
     output_row: u32,
     row_first: u32,
     column_first: u32,
-    block: u32,
-    output_block: u32,
+    plane: u32,
+    output_plane: u32,
     biased: u32,
     accumulate: u32,
     bias_first: u32,

@@ -3,7 +3,7 @@
 // Invocations that share a bin.
 const LANES = 1u;
 
-fn share_number(workgroup: u32, lane: u32) -> u32 {
+fn item_number(workgroup: u32, lane: u32) -> u32 {
     return 64u * workgroup + lane;
 }
 

@@ -1,19 +1,19 @@
 // Which plane of the input each output channel of a bin is taken from, for kernels that sum up the samples of bins.
 //
 // A dispatch does `rois` RoIs, `channels` output channels from channel_first on, `bins_count` bins of each from bin_first on, where their
-// image is one of `images` from image_first on; that of a RoI without an image is the first of all. Channels are done in `blocks` blocks of
-// `block`, all of a class. The input's binding starts with plane cell_first of those that belong to channel_first, of image_first.
+// image is one of `images` from image_first on; that of a RoI without an image is the first of all. Channels are done in `runs` runs of
+// `run`, all of a class. The input's binding starts with plane map_first of those that belong to channel_first, of image_first.
 //
 // One invocation alone sums up a bin of at most alone_y by alone_x samples: roi_alone.wgsl. Larger bins are shared by the invocations of a
-// workgroup, in a dispatch of their own: roi_together.wgsl. It does `chunks` chunks of up to four samples of a row from chunk_first on, and
-// adds to what those before have left; `chunks` is 0 in the former.
+// workgroup, in a dispatch of their own: roi_together.wgsl. It does `segments` segments of up to four samples of a row from segment_first on, and
+// adds to what those before have left; `segments` is 0 in the former.
 
 struct Params {
     rois: u32,
     channel_first: u32,
     channels: u32,
-    block: u32,
-    blocks: u32,
+    run: u32,
+    runs: u32,
     bin_first: u32,
     bins_count: u32,
     image_first: u32,
@@ -28,11 +28,11 @@ struct Params {
     pooled_width: u32,
     group_height: u32,
     group_width: u32,
-    cell_first: u32,
+    map_first: u32,
     alone_y: u32,
     alone_x: u32,
-    chunk_first: u32,
-    chunks: u32,
+    segment_first: u32,
+    segments: u32,
     input_first: u32,
     output_first: u32,
     derivative: u32,
@@ -44,7 +44,7 @@ struct Params {
 
 // What is done at once: a bin, by its number in `bins`, and so many channels; an element of the output, counted from that of the first channel
 // and bin; and a plane of the input, both those of the first of these channels.
-struct Share {
+struct Item {
     bin: u32,
     channels: u32,
     element: u32,
@@ -52,22 +52,22 @@ struct Share {
     exists: bool,
 }
 
-fn share(number: u32) -> Share {
+fn item(number: u32) -> Item {
     let by_bin = divide(number, params.bins_count);
-    let by_block = divide(by_bin.x, params.blocks);
-    let roi = by_block.x;
-    let first = by_block.y * params.block;
+    let by_run = divide(by_bin.x, params.runs);
+    let roi = by_run.x;
+    let first = by_run.y * params.run;
     let bin = params.bin_first + by_bin.y;
     let pooled = params.pooled_height * params.pooled_width;
     let row = divide(bin, params.pooled_width);
     let group_row = divide(row.x * params.group_height, params.pooled_height).x;
     let group_column = divide(row.y * params.group_width, params.pooled_width).x;
     let class_number = divide(params.channel_first + first, params.class_channels).x;
-    return Share(
+    return Item(
         (roi * params.classes + class_number) * pooled + bin,
-        min(params.block, params.channels - first),
+        min(params.run, params.channels - first),
         (roi * params.out_channels + first) * pooled + by_bin.y,
-        (first * params.group_height + group_row) * params.group_width + group_column - params.cell_first,
+        (first * params.group_height + group_row) * params.group_width + group_column - params.map_first,
         roi < params.rois,
     );
 }

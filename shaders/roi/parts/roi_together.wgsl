@@ -1,29 +1,29 @@
-// Sums over the samples of bins that are too large for one invocation: those of a workgroup take chunks of four samples of a row in turn, and
+// Sums over the samples of bins that are too large for one invocation: those of a workgroup take segments of four samples of a row in turn, and
 // add up what they have in a fixed order. `Sums`, `row_of` and `with_sample` are the kernel's.
 
 // Invocations that share a bin.
 const LANES = 64u;
 
 // The same for the whole workgroup, so that its barriers are in uniform control flow.
-fn share_number(workgroup: u32, lane: u32) -> u32 {
+fn item_number(workgroup: u32, lane: u32) -> u32 {
     return workgroup;
 }
 
 var<workgroup> sums_of_lanes: array<Sums, 64>;
 
 fn takes(bin: Bin) -> bool {
-    let chunks = bin.samples.x * ((bin.samples.y + 3u) / 4u);
-    return !alone(bin) & (params.chunk_first < chunks);
+    let segments = bin.samples.x * ((bin.samples.y + 3u) / 4u);
+    return !alone(bin) & (params.segment_first < segments);
 }
 
 // To be called by all invocations of a workgroup, for the same bin; what it gives counts in the first.
 fn sum_up(bin: Bin, plane: u32, lane: u32) -> Sums {
     let in_row = (bin.samples.y + 3u) / 4u;
-    let end = min(bin.samples.x * in_row, params.chunk_first + params.chunks);
+    let end = min(bin.samples.x * in_row, params.segment_first + params.segments);
     let last = bin.samples.y - 1u;
     var sums = Sums();
-    for (var chunk = params.chunk_first + lane; chunk < end; chunk += LANES) {
-        let at = divide(chunk, in_row);
+    for (var segment = params.segment_first + lane; segment < end; segment += LANES) {
+        let at = divide(segment, in_row);
         let row = row_of(bin, plane, at.x);
         let j = 4u * at.y;
         sums = with_sample(sums, row, bin, j);

@@ -48,7 +48,7 @@ fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
     let channels = min(run.w % 32u, params.lane_end);
     let quads = (channels + 3u) / 4u;
     let start = gradient_start(image, run, pixel);
-    var sums = load_block(start, channels);
+    var sums = load_sums(start, channels);
     var head = first;
     loop {
         let row = min(min(head.x, head.y), min(head.z, head.w));
@@ -69,5 +69,5 @@ fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
             sums = add_columns(sums, quads, columns_start(run, by_tap.x, by_tap.y), weight * at_sample.z);
         }
     }
-    store_block(start, channels, sums);
+    store_sums(start, channels, sums);
 }

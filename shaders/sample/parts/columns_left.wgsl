@@ -1,2 +1,2 @@
 // The columns themselves are not wanted.
-fn keep_column(place: u32, value: vec4<f32>) {}
+fn keep_column(address: u32, value: vec4<f32>) {}

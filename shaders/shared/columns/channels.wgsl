@@ -4,7 +4,7 @@
 @group(0) @binding(1) var<storage, read_write> columns: array<f32>;
 
 // Where the columns of a run start.
-fn columns_start(mine: Share, run: vec4<u32>) -> u32 {
+fn columns_start(mine: Item, run: vec4<u32>) -> u32 {
     return params.columns_first + (mine.pixel * params.window.taps + mine.tap) * params.channels + run.w;
 }
 

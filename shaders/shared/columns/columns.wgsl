@@ -11,16 +11,16 @@
 // One invocation does one run of one tap of one output pixel. Those of pixels that lie together in the columns follow one another.
 
 // What an invocation does: an output pixel, counted from pixel_first, one of its taps, and a run.
-struct Share {
+struct Item {
     pixel: u32,
     tap: u32,
     run: u32,
     exists: bool,
 }
 
-fn share(invocation: u32) -> Share {
+fn item(invocation: u32) -> Item {
     let by_run = divide(invocation / ROWS_TOGETHER, params.runs);
     let by_tap = divide(by_run.x, params.tap_count);
     let pixel = by_tap.x * ROWS_TOGETHER + invocation % ROWS_TOGETHER;
-    return Share(pixel, params.tap_first + by_tap.y, params.run_first + by_run.y, pixel < params.window.pixels);
+    return Item(pixel, params.tap_first + by_tap.y, params.run_first + by_run.y, pixel < params.window.pixels);
 }

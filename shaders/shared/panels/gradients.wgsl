@@ -1,4 +1,4 @@
-// Gradients of samples that are made, in an image, each at once.
+// Gradients of samples that are made, in a texture, each at once.
 @group(0) @binding(6) var gradients: texture_storage_2d<rgba32float, write>;
 
 // One dispatch does all bands and runs.

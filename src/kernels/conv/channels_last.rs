@@ -1,13 +1,13 @@
 use crate::dtype::DType;
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::{Form, Storage, of_form};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::layout::{Layout, Storage, of_layout};
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
 
-kernel!("channels_last", 64, Params, |(storage, form): (Storage, Form)| [
+kernel!("channels_last", 64, Params, |(storage, layout): (Storage, Layout)| [
     wgsl!["shared/grid.wgsl"],
     storage.files(),
-    of_form!(form, "layout", "made", "table"),
+    of_layout!(layout, "layout", "made", "table"),
     wgsl!["conv/channels_last.wgsl"],
 ]);
 
@@ -39,15 +39,15 @@ impl Loops for Params {
 
 pub(crate) fn channels_last(
     recorder: &mut Recorder,
-    (form, dtype): (Form, DType),
+    (layout, dtype): (Layout, DType),
     params: Params,
-    inputs: [&Part; 4],
-    [packed, table]: [&Part; 2],
+    inputs: [&Binding; 4],
+    [packed, table]: [&Binding; 2],
 ) -> Fit {
     // Where few invocations run at a time, each does many quads of a pixel, whose place it works out once.
-    let run_quads = match form {
-        Form::Rows => 1,
-        Form::Panels => 64,
+    let run_quads = match layout {
+        Layout::Rows => 1,
+        Layout::Panels => 64,
     };
     let runs = params.quads.div_ceil(run_quads);
     let [input, input_1, input_2, input_3] = inputs;
@@ -64,5 +64,5 @@ pub(crate) fn channels_last(
     let invocations = u64::from(params.images) * u64::from(params.pixels) * u64::from(runs);
     let elements = 4 * u64::from(params.images) * u64::from(params.pixels) * u64::from(params.quads);
     let bindings = [input, packed, table, input_1, input_2, input_3];
-    recorder.dispatch::<Kernel>((dtype.into(), form), &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>((dtype.into(), layout), &params, &bindings, invocations, elements)
 }

@@ -1,10 +1,10 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::{Form, of_form};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::{kernel, params};
 
-kernel!("col2im", 64, Params, |form: Form| [
+kernel!("col2im", 64, Params, |layout: Layout| [
     wgsl!["shared/grid.wgsl"],
-    of_form!(form, "layout", "given", "table"),
+    of_layout!(layout, "layout", "given", "table"),
     wgsl!["shared/col2im.wgsl", "conv/col2im.wgsl"],
 ]);
 
@@ -43,7 +43,7 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        Iterations::of(self.most_taps()) + block_iterations(self.channels)
+        Iterations::of(self.most_taps()) + sums_iterations(self.channels)
     }
 }
 
@@ -57,7 +57,7 @@ impl Params {
 }
 
 /// The iterations of loading and storing the channels of a run, by four: shared/col2im.wgsl.
-pub(crate) fn block_iterations(channels: u32) -> Iterations {
+pub(crate) fn sums_iterations(channels: u32) -> Iterations {
     let quad = |first: u32| Iterations::of(channels.saturating_sub(first).min(4));
     let quads = quad(0) + quad(4) + quad(8) + quad(12);
     quads + quads
@@ -65,12 +65,12 @@ pub(crate) fn block_iterations(channels: u32) -> Iterations {
 
 pub(crate) fn col2im(
     recorder: &mut Recorder,
-    form: Form,
+    layout: Layout,
     params: Params,
-    [columns, grad_input, table]: [&Part; 3],
+    [columns, grad_input, table]: [&Binding; 3],
 ) -> Fit {
     let params = Params { grad_input_first: grad_input.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     let elements = 16 * invocations * u64::from(params.most_taps());
-    recorder.dispatch::<Kernel>(form, &params, &[columns, grad_input, table], invocations, elements)
+    recorder.dispatch::<Kernel>(layout, &params, &[columns, grad_input, table], invocations, elements)
 }

@@ -1,7 +1,7 @@
 //! `Params` and variants of `im2col` and `deform_im2col`: shared/columns/params.wgsl, shared/columns/columns.wgsl.
 
 use crate::gpu::{File, Iterations, Loops, axis, wgsl};
-use crate::kernels::form::{Form, of_form};
+use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::params;
 use crate::kernels::window::{Offsets, Window};
 
@@ -30,8 +30,8 @@ impl Loops for Params {
 }
 
 impl Params {
-    pub(crate) fn invocations(&self, form: Form) -> u64 {
-        form.filled_rows(self.window.pixels) * u64::from(self.tap_count) * u64::from(self.runs)
+    pub(crate) fn invocations(&self, layout: Layout) -> u64 {
+        layout.filled_rows(self.window.pixels) * u64::from(self.tap_count) * u64::from(self.runs)
     }
 
     /// Elements of the columns that it makes.
@@ -43,22 +43,22 @@ impl Params {
 
 /// Where columns go, by the file that stores them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ColumnsLayout {
+pub(crate) enum ColumnsOrder {
     /// (group, pixel, tap, quad): shared/columns/quads.wgsl.
     Quads,
     /// (pixel, tap, channel): shared/columns/channels.wgsl.
     Channels,
 }
 
-axis!(ColumnsLayout { Quads: "", Channels: "channels" });
+axis!(ColumnsOrder { Quads: "", Channels: "channels" });
 
-impl ColumnsLayout {
-    /// The files of a layout and a form, beside those of all variants.
-    pub(crate) fn files(self, form: Form) -> Vec<File> {
+impl ColumnsOrder {
+    /// The files of an order and a layout, beside those of all variants.
+    pub(crate) fn files(self, layout: Layout) -> Vec<File> {
         let stored = match self {
-            Self::Quads => [wgsl!["shared/columns/quads.wgsl"], of_form!(form, "columns")],
+            Self::Quads => [wgsl!["shared/columns/quads.wgsl"], of_layout!(layout, "columns")],
             Self::Channels => [wgsl!["shared/columns/channels.wgsl"], &[]],
         };
-        [of_form!(form, "layout", "table", "packed"), &stored.concat()].concat()
+        [of_layout!(layout, "layout", "table", "packed"), &stored.concat()].concat()
     }
 }

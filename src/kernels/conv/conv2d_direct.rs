@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, axis, wgsl};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
@@ -86,8 +86,8 @@ pub(crate) const MOST_ROWS: u32 = 4;
 pub(crate) fn conv2d_direct(
     recorder: &mut Recorder,
     params: Params,
-    [packed, weight, bias]: [&Part; 3],
-    outputs: &[Part; 4],
+    [packed, weight, bias]: [&Binding; 3],
+    outputs: &[Binding; 4],
 ) -> Fit {
     let bound = if params.rows == 1 { 1 } else { 4 };
     let bindings: Vec<_> = [packed, weight, bias].into_iter().chain(&outputs[..bound]).collect();

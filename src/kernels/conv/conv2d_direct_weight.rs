@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
@@ -33,9 +33,13 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn conv2d_direct_weight(recorder: &mut Recorder, params: Params, parts @ [.., sums]: [&Part; 3]) -> Fit {
+pub(crate) fn conv2d_direct_weight(
+    recorder: &mut Recorder,
+    params: Params,
+    bindings @ [.., sums]: [&Binding; 3],
+) -> Fit {
     let params = Params { sums_first: sums.first, ..params };
     let quads = u64::from(params.groups) * u64::from(params.window.taps) * u64::from(params.window.quads_per_group);
     let invocations = u64::from(params.blocks) * quads;
-    recorder.dispatch::<Kernel>((), &params, &parts, invocations, invocations * u64::from(params.block_pixels) * 4)
+    recorder.dispatch::<Kernel>((), &params, &bindings, invocations, invocations * u64::from(params.block_pixels) * 4)
 }

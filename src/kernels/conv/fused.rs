@@ -1,6 +1,6 @@
 //! `Params`, samples and loops of the kernels without columns: conv/fused/fused.wgsl.
 
-use crate::gpu::{Capabilities, File, Iterations, Part, axis, wgsl};
+use crate::gpu::{Binding, Capabilities, File, Iterations, axis, wgsl};
 use crate::kernels::params;
 use crate::kernels::window::{Offsets, Window};
 
@@ -34,15 +34,15 @@ params!(
 pub(crate) struct Dispatch<'a> {
     pub(crate) params: Params,
     /// packed, weight, channel_quads, bias, output
-    pub(crate) parts: [&'a Part; 5],
+    pub(crate) bindings: [&'a Binding; 5],
     /// offset_y, offset_x, mask of a deformable window
-    pub(crate) offsets: Option<[&'a Part; 3]>,
+    pub(crate) offsets: Option<[&'a Binding; 3]>,
 }
 
 impl Dispatch<'_> {
     /// Its numbers, with those of what it binds.
     pub(crate) fn params(&self) -> Params {
-        let [_, weight, _, bias, output] = self.parts;
+        let [_, weight, _, bias, output] = self.bindings;
         let output_first = self.params.output_first.wrapping_add(output.first);
         Params { weight_first: weight.first, bias_first: bias.first, output_first, ..self.params }
     }
@@ -51,8 +51,8 @@ impl Dispatch<'_> {
         Sampling::of(self.offsets.is_some())
     }
 
-    pub(crate) fn bindings(&self) -> Vec<&Part> {
-        self.parts.into_iter().chain(self.offsets.into_iter().flatten()).collect()
+    pub(crate) fn bindings(&self) -> Vec<&Binding> {
+        self.bindings.into_iter().chain(self.offsets.into_iter().flatten()).collect()
     }
 
     /// Workgroups, each of which does a tile of so many rows and pixels.

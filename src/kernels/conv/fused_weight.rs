@@ -1,6 +1,6 @@
 use crate::dtype::DType;
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::Storage;
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::layout::Storage;
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
 
@@ -46,7 +46,7 @@ pub(crate) fn fused_weight(
     recorder: &mut Recorder,
     dtype: DType,
     params: Params,
-    [weight, channel_quads, packed]: [&Part; 3],
+    [weight, channel_quads, packed]: [&Binding; 3],
 ) -> Fit {
     let params = Params { weight_first: weight.first, packed_first: packed.first, dtype: number(dtype), ..params };
     let elements = params.elements();

@@ -1,9 +1,9 @@
-use crate::gpu::{Fit, Part, Recorder, wgsl};
-use crate::kernels::conv::columns::{ColumnsLayout, Params};
-use crate::kernels::form::Form;
+use crate::gpu::{Binding, Fit, Recorder, wgsl};
+use crate::kernels::conv::columns::{ColumnsOrder, Params};
 use crate::kernels::kernel;
+use crate::kernels::layout::Layout;
 
-kernel!("im2col", 64, Params, |(layout, form): (ColumnsLayout, Form)| [
+kernel!("im2col", 64, Params, |(order, layout): (ColumnsOrder, Layout)| [
     wgsl![
         "shared/grid.wgsl",
         "shared/window.wgsl",
@@ -11,22 +11,22 @@ kernel!("im2col", 64, Params, |(layout, form): (ColumnsLayout, Form)| [
         "shared/taps.wgsl",
         "shared/columns/columns.wgsl"
     ],
-    &layout.files(form),
+    &order.files(layout),
     wgsl!["conv/im2col.wgsl"],
 ]);
 
 pub(crate) fn im2col(
     recorder: &mut Recorder,
-    (layout, form): (ColumnsLayout, Form),
+    (order, layout): (ColumnsOrder, Layout),
     params: Params,
-    [columns, packed, table]: [&Part; 3],
+    [columns, packed, table]: [&Binding; 3],
 ) -> Fit {
     let params = Params { columns_first: columns.first, ..params };
     recorder.dispatch::<Kernel>(
-        (layout, form),
+        (order, layout),
         &params,
         &[columns, packed, table],
-        params.invocations(form),
+        params.invocations(layout),
         params.elements(),
     )
 }

@@ -1,13 +1,13 @@
 use crate::dtype::DType;
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::{Form, Storage, of_form};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::layout::{Layout, Storage, of_layout};
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
 
-kernel!("pack_weight", 64, Params, |(storage, form): (Storage, Form)| [
+kernel!("pack_weight", 64, Params, |(storage, layout): (Storage, Layout)| [
     wgsl!["shared/grid.wgsl"],
     storage.files(),
-    of_form!(form, "layout", "made", "table"),
+    of_layout!(layout, "layout", "made", "table"),
     wgsl!["conv/pack_weight.wgsl"],
 ]);
 
@@ -41,15 +41,15 @@ const RUN_TAPS: u32 = 16;
 
 pub(crate) fn pack_weight(
     recorder: &mut Recorder,
-    (form, dtype): (Form, DType),
+    (layout, dtype): (Layout, DType),
     params: Params,
-    [weight, packed, table]: [&Part; 3],
+    [weight, packed, table]: [&Binding; 3],
 ) -> Fit {
     let tap_runs = params.taps.div_ceil(RUN_TAPS);
     let weight_first = params.weight_first.wrapping_add(weight.first);
     let params = Params { run_taps: RUN_TAPS, tap_runs, weight_first, dtype: number(dtype), ..params };
-    let [rows, quads] = [form.filled_rows(params.rows), params.quads_per_group.into()];
+    let [rows, quads] = [layout.filled_rows(params.rows), params.quads_per_group.into()];
     let elements = 4 * rows * u64::from(params.taps) * quads;
     let invocations = rows * u64::from(tap_runs) * quads;
-    recorder.dispatch::<Kernel>((dtype.into(), form), &params, &[weight, packed, table], invocations, elements)
+    recorder.dispatch::<Kernel>((dtype.into(), layout), &params, &[weight, packed, table], invocations, elements)
 }

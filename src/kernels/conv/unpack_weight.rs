@@ -1,10 +1,10 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::{Form, of_form};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::{kernel, params};
 
-kernel!("unpack_weight", 64, Params, |form: Form| [
+kernel!("unpack_weight", 64, Params, |layout: Layout| [
     wgsl!["shared/grid.wgsl"],
-    of_form!(form, "layout", "table"),
+    of_layout!(layout, "layout", "table"),
     wgsl!["conv/unpack_weight.wgsl"],
 ]);
 
@@ -28,14 +28,14 @@ impl Loops for Params {
     }
 }
 
-/// The form is that of the table; what is packed lies in a buffer.
+/// The layout is that of the table; what is packed lies in a buffer.
 pub(crate) fn unpack_weight(
     recorder: &mut Recorder,
-    form: Form,
+    layout: Layout,
     params: Params,
-    [packed, weight, table]: [&Part; 3],
+    [packed, weight, table]: [&Binding; 3],
 ) -> Fit {
     let params = Params { packed_first: packed.first, weight_first: weight.first, ..params };
     let invocations = u64::from(params.rows) * u64::from(params.taps) * u64::from(params.quads_per_group);
-    recorder.dispatch::<Kernel>(form, &params, &[packed, weight, table], invocations, 4 * invocations)
+    recorder.dispatch::<Kernel>(layout, &params, &[packed, weight, table], invocations, 4 * invocations)
 }

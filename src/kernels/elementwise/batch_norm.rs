@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("batch_norm", 64, Params, ["shared/grid.wgsl", "elementwise/batch_norm.wgsl"]);
@@ -7,7 +7,7 @@ params!(images, channels, pixels, input_first, scale_first, shift_first, output_
 
 impl Loops for Params {}
 
-pub(crate) fn batch_norm(recorder: &mut Recorder, params: Params, [input, scale, shift, output]: [&Part; 4]) -> Fit {
+pub(crate) fn batch_norm(recorder: &mut Recorder, params: Params, [input, scale, shift, output]: [&Binding; 4]) -> Fit {
     let params = Params {
         input_first: input.first,
         scale_first: scale.first,

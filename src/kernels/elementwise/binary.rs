@@ -1,5 +1,5 @@
 use crate::geometry::Binary;
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("binary", 64, Params, ["shared/grid.wgsl", "elementwise/binary.wgsl"]);
@@ -54,7 +54,7 @@ pub(crate) fn binary(
     params: Params,
     extents: [u32; 6],
     strides: [[u32; 6]; 2],
-    [a, b, output]: [&Part; 3],
+    [a, b, output]: [&Binding; 3],
 ) -> Fit {
     let rows: u32 = extents[..5].iter().product();
     let [_, extent_1, extent_2, extent_3, extent_4, extent_5] = extents;

@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!(
@@ -39,7 +39,7 @@ impl Params {
     }
 }
 
-pub(crate) fn offset_field(recorder: &mut Recorder, params: Params, [flow, field]: [&Part; 2]) -> Fit {
+pub(crate) fn offset_field(recorder: &mut Recorder, params: Params, [flow, field]: [&Binding; 2]) -> Fit {
     let params = Params { flow_first: flow.first, field_first: field.first, ..params };
     recorder.dispatch::<Kernel>((), &params, &[flow, field], params.elements(), params.elements())
 }

@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Part, Recorder};
+use crate::gpu::{Binding, Fit, Recorder};
 use crate::kernels::elementwise::offset_field::Params;
 use crate::kernels::kernel;
 
@@ -12,9 +12,9 @@ kernel!(
 pub(crate) fn offset_field_backward(
     recorder: &mut Recorder,
     params: Params,
-    [flow, field, grad_field]: [&Part; 3],
+    [flow, field, grad_field]: [&Binding; 3],
 ) -> Fit {
     let params = Params { flow_first: flow.first, field_first: field.first, grad_first: grad_field.first, ..params };
-    let parts = [flow, field, grad_field];
-    recorder.dispatch::<Kernel>((), &params, &parts, params.elements(), params.elements())
+    let bindings = [flow, field, grad_field];
+    recorder.dispatch::<Kernel>((), &params, &bindings, params.elements(), params.elements())
 }

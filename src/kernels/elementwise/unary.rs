@@ -1,5 +1,5 @@
 use crate::geometry::Unary;
-use crate::gpu::{Fit, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("unary", 64, Params, ["shared/grid.wgsl", "shared/exponential.wgsl", "elementwise/unary.wgsl"]);
@@ -18,7 +18,7 @@ pub(crate) fn operation(op: Unary) -> (u32, [f32; 2]) {
     }
 }
 
-pub(crate) fn unary(recorder: &mut Recorder, op: Unary, elements: u32, [input, output]: [&Part; 2]) -> Fit {
+pub(crate) fn unary(recorder: &mut Recorder, op: Unary, elements: u32, [input, output]: [&Binding; 2]) -> Fit {
     let (operation, [low, high]) = operation(op);
     let params = Params { elements, operation, low, high, input_first: input.first, output_first: output.first };
     recorder.dispatch::<Kernel>((), &params, &[input, output], elements.into(), elements.into())

@@ -1,5 +1,5 @@
 use crate::geometry::Unary;
-use crate::gpu::{Fit, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Loops, Recorder};
 use crate::kernels::elementwise::unary;
 use crate::kernels::{kernel, params};
 
@@ -22,7 +22,7 @@ pub(crate) fn unary_backward(
     op: Unary,
     elements: u32,
     accumulate: bool,
-    [input, grad_output, grad_input]: [&Part; 3],
+    [input, grad_output, grad_input]: [&Binding; 3],
 ) -> Fit {
     let (operation, [low, high]) = operation(op);
     let params = Params {
@@ -35,6 +35,6 @@ pub(crate) fn unary_backward(
         grad_output_first: grad_output.first,
         grad_input_first: grad_input.first,
     };
-    let parts = [input, grad_output, grad_input];
-    recorder.dispatch::<Kernel>((), &params, &parts, elements.into(), elements.into())
+    let bindings = [input, grad_output, grad_input];
+    recorder.dispatch::<Kernel>((), &params, &bindings, elements.into(), elements.into())
 }

@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Part, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 
@@ -14,8 +14,8 @@ kernel!("matmul_subgroup", 8, Params, |(): ()| [
     ],
 ]);
 
-pub(crate) fn matmul_subgroup(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Fit {
-    let [.., bias, output] = parts;
+pub(crate) fn matmul_subgroup(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
+    let [.., bias, output] = bindings;
     let params = Params { bias_first: bias.first, output_first: output.first, ..params };
-    dispatch::<Kernel>(recorder, params, &parts)
+    dispatch::<Kernel>(recorder, params, &bindings)
 }

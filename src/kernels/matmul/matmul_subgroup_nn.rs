@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Part, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 
@@ -13,7 +13,7 @@ kernel!("matmul_subgroup_nn", 8, Params, |(): ()| [
     ],
 ]);
 
-/// The output is an image.
-pub(crate) fn matmul_subgroup_nn(recorder: &mut Recorder, params: Params, parts: [&Part; 3]) -> Fit {
-    dispatch::<Kernel>(recorder, params, &parts)
+/// The output is a texture.
+pub(crate) fn matmul_subgroup_nn(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {
+    dispatch::<Kernel>(recorder, params, &bindings)
 }

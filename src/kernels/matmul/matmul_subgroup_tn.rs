@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Part, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 
@@ -14,7 +14,7 @@ kernel!("matmul_subgroup_tn", 8, Params, |(): ()| [
 ]);
 
 /// The output holds whole quads.
-pub(crate) fn matmul_subgroup_tn(recorder: &mut Recorder, params: Params, parts: [&Part; 3]) -> Fit {
-    let params = Params { output_first: parts[2].first, ..params };
-    dispatch::<Kernel>(recorder, params, &parts)
+pub(crate) fn matmul_subgroup_tn(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {
+    let params = Params { output_first: bindings[2].first, ..params };
+    dispatch::<Kernel>(recorder, params, &bindings)
 }

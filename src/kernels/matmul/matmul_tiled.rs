@@ -1,4 +1,4 @@
-use crate::gpu::{Capabilities, Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Capabilities, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("matmul_tiled", 64, Params, ["shared/grid.wgsl", "matmul/parts/matmul.wgsl", "matmul/matmul_tiled.wgsl"]);
@@ -20,8 +20,8 @@ params!(
     output_batch,
     output_row,
     column_first,
-    block,
-    output_block,
+    plane,
+    output_plane,
     biased,
     accumulate,
     bias_first,
@@ -53,9 +53,9 @@ impl Params {
     }
 }
 
-pub(crate) fn matmul_tiled(recorder: &mut Recorder, params: Params, parts: [&Part; 4]) -> Fit {
-    let [a, b, bias, output] = parts.map(|part| part.first);
+pub(crate) fn matmul_tiled(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
+    let [a, b, bias, output] = bindings.map(|binding| binding.first);
     let params = Params { a_first: a, b_first: b, bias_first: bias, output_first: output, ..params };
     let work = params.work(recorder.gpu().capabilities());
-    recorder.dispatch_workgroups::<Kernel>((), &params, &parts, params.tiles(), work, params.iterations())
+    recorder.dispatch_workgroups::<Kernel>((), &params, &bindings, params.tiles(), work, params.iterations())
 }

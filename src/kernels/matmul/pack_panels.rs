@@ -1,5 +1,5 @@
-use crate::gpu::{Fit, Loops, Part, Recorder};
-use crate::kernels::form::Form;
+use crate::gpu::{Binding, Fit, Loops, Recorder};
+use crate::kernels::layout::Layout;
 use crate::kernels::{kernel, params};
 
 kernel!(
@@ -13,9 +13,9 @@ params!(batch, rows, depth, first, batch_stride, row_stride, depth_stride);
 
 impl Loops for Params {}
 
-pub(crate) fn pack_panels(recorder: &mut Recorder, params: Params, [matrix, packed]: [&Part; 2]) -> Fit {
+pub(crate) fn pack_panels(recorder: &mut Recorder, params: Params, [matrix, packed]: [&Binding; 2]) -> Fit {
     let params = Params { first: matrix.first, ..params };
-    let rows = Form::Panels.filled_rows(params.rows);
+    let rows = Layout::Panels.filled_rows(params.rows);
     let invocations = u64::from(params.batch) * rows * u64::from(params.depth.div_ceil(4));
     recorder.dispatch::<Kernel>((), &params, &[matrix, packed], invocations, 4 * invocations)
 }

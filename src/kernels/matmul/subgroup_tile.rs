@@ -1,6 +1,6 @@
 //! `Params` and tile of the matrix products by subgroups: matmul/parts/subgroup_tile.wgsl.
 
-use crate::gpu::{File, Fit, Iterations, Listed, Loops, Part, Recorder, wgsl};
+use crate::gpu::{Binding, File, Fit, Iterations, Listed, Loops, Recorder, wgsl};
 use crate::kernels::params;
 
 params!(
@@ -23,8 +23,8 @@ params!(
     output_row,
     row_first,
     column_first,
-    block,
-    output_block,
+    plane,
+    output_plane,
     biased,
     accumulate,
     bias_first,
@@ -62,7 +62,7 @@ impl Params {
 pub(crate) fn dispatch<K: Listed<Params = Params, Axes = ()>>(
     recorder: &mut Recorder,
     params: Params,
-    parts: &[&Part],
+    bindings: &[&Binding],
 ) -> Fit {
-    recorder.dispatch_workgroups::<K>((), &params, parts, params.tiles(), params.work(), params.iterations())
+    recorder.dispatch_workgroups::<K>((), &params, bindings, params.tiles(), params.work(), params.iterations())
 }

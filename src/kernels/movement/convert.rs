@@ -1,5 +1,5 @@
 use crate::dtype::DType;
-use crate::gpu::{Fit, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("convert", 64, Params, ["shared/grid.wgsl", "shared/dtype.wgsl", "movement/convert.wgsl"]);
@@ -30,8 +30,8 @@ pub(crate) fn number(dtype: DType) -> u32 {
 pub(crate) fn convert(
     recorder: &mut Recorder,
     params: Params,
-    (source, source_dtype): (&Part, DType),
-    (destination, destination_dtype): (&Part, DType),
+    (source, source_dtype): (&Binding, DType),
+    (destination, destination_dtype): (&Binding, DType),
 ) -> Fit {
     let params = Params {
         source_dtype: number(source_dtype),

@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("flow_gradient", 64, Params, ["shared/grid.wgsl", "reduce/flow_gradient.wgsl"]);
@@ -38,7 +38,7 @@ impl Params {
     }
 }
 
-pub(crate) fn flow_gradient(recorder: &mut Recorder, params: Params, [grad_field, grad_flow]: [&Part; 2]) -> Fit {
+pub(crate) fn flow_gradient(recorder: &mut Recorder, params: Params, [grad_field, grad_flow]: [&Binding; 2]) -> Fit {
     let params = Params { grad_field_first: grad_field.first, grad_flow_first: grad_flow.first, ..params };
     recorder.dispatch::<Kernel>((), &params, &[grad_field, grad_flow], params.elements(), params.terms())
 }

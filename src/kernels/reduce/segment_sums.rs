@@ -1,6 +1,6 @@
 use crate::dtype::DType;
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::Storage;
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::layout::Storage;
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
 
@@ -19,10 +19,15 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn segment_sums(recorder: &mut Recorder, dtype: DType, params: Params, [input, output]: [&Part; 2]) -> Fit {
+pub(crate) fn segment_sums(
+    recorder: &mut Recorder,
+    dtype: DType,
+    params: Params,
+    [input, output]: [&Binding; 2],
+) -> Fit {
     let params = Params { input_first: input.first, output_first: output.first, dtype: number(dtype), ..params };
-    let blocks = u64::from(params.columns.div_ceil(params.width));
-    let invocations = 64 * u64::from(params.planes) * u64::from(params.segments) * blocks;
+    let tiles = u64::from(params.columns.div_ceil(params.width));
+    let invocations = 64 * u64::from(params.planes) * u64::from(params.segments) * tiles;
     let elements = u64::from(params.planes) * u64::from(params.pixels.max(1)) * u64::from(params.columns);
     recorder.dispatch::<Kernel>(dtype.into(), &params, &[input, output], invocations, elements)
 }

@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("roi_bins", 64, Params, ["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/roi_bins.wgsl"]);
@@ -42,7 +42,7 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn roi_bins(recorder: &mut Recorder, params: Params, [rois, offset, bins]: [&Part; 3]) -> Fit {
+pub(crate) fn roi_bins(recorder: &mut Recorder, params: Params, [rois, offset, bins]: [&Binding; 3]) -> Fit {
     let params = Params { rois_first: rois.first, offset_first: offset.first, ..params };
     let of_roi = u64::from(params.classes) * u64::from(params.pooled_height) * u64::from(params.pooled_width);
     let invocations = u64::from(params.rois_count) * of_roi;

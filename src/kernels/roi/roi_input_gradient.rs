@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::roi::roi_bins::bisection;
 use crate::kernels::{kernel, params};
 
@@ -36,8 +36,8 @@ params!(
     channels,
     group_height,
     group_width,
-    cell_first,
-    cells,
+    map_first,
+    maps,
     accumulate,
     grad_output_first,
     grad_input_first,
@@ -61,12 +61,12 @@ impl Loops for Params {
 pub(crate) fn roi_input_gradient(
     recorder: &mut Recorder,
     params: Params,
-    [bins, touches, grad_output, grad_input]: [&Part; 4],
+    [bins, touches, grad_output, grad_input]: [&Binding; 4],
     elements: u64,
 ) -> Fit {
     let params = Params { grad_output_first: grad_output.first, grad_input_first: grad_input.first, ..params };
     let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
-    let planes = u64::from(params.cells) * u64::from(params.classes_done);
+    let planes = u64::from(params.maps) * u64::from(params.classes_done);
     let invocations = 64 * tiles * planes * u64::from(params.channels.div_ceil(4));
     let bindings = [bins, touches, grad_output, grad_input];
     recorder.dispatch::<Kernel>((), &params, &bindings, invocations, elements)

@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("roi_offset_gradient", 64, Params, ["shared/grid.wgsl", "roi/roi_offset_gradient.wgsl"]);
@@ -27,7 +27,7 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn roi_offset_gradient(recorder: &mut Recorder, params: Params, [terms, grad_offset]: [&Part; 2]) -> Fit {
+pub(crate) fn roi_offset_gradient(recorder: &mut Recorder, params: Params, [terms, grad_offset]: [&Binding; 2]) -> Fit {
     let params = Params { grad_offset_first: grad_offset.first, ..params };
     let of_roi = 2 * u64::from(params.classes) * u64::from(params.part_height) * u64::from(params.part_width);
     let of_element = u64::from(params.rows) * u64::from(params.columns) * u64::from(params.channels);

@@ -1,5 +1,5 @@
 use crate::geometry::SampleDerivative;
-use crate::gpu::{Fit, Part, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::kernel;
 use crate::kernels::roi::roi_planes::{Lanes, Params, dispatch};
 
@@ -18,7 +18,7 @@ pub(crate) fn number(derivative: SampleDerivative) -> u32 {
 pub(crate) fn roi_offset_terms(
     recorder: &mut Recorder,
     params: Params,
-    [bins, input, grad_output, terms]: [&Part; 4],
+    [bins, input, grad_output, terms]: [&Binding; 4],
     samples: u64,
 ) -> Fit {
     let params = Params {

@@ -1,15 +1,15 @@
 //! `Params` and variants of `roi_pool` and `roi_offset_terms`: roi/parts/roi_planes.wgsl.
 
 use crate::error::Result;
-use crate::gpu::{File, Fit, Gpu, Iterations, Listed, Loops, Part, Recorder, axis, wgsl};
+use crate::gpu::{Binding, File, Fit, Gpu, Iterations, Listed, Loops, Recorder, axis, wgsl};
 use crate::kernels::params;
 
 params!(
     rois,
     channel_first,
     channels,
-    block,
-    blocks,
+    run,
+    runs,
     bin_first,
     bins_count,
     image_first,
@@ -24,11 +24,11 @@ params!(
     pooled_width,
     group_height,
     group_width,
-    cell_first,
+    map_first,
     alone_y,
     alone_x,
-    chunk_first,
-    chunks,
+    segment_first,
+    segments,
     input_first,
     output_first,
     derivative,
@@ -37,18 +37,18 @@ params!(
 );
 
 /// Samples of a row that an iteration does at most.
-pub(crate) const CHUNK: u32 = 4;
+pub(crate) const SEGMENT: u32 = 4;
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        let of_channel = if self.chunks == 0 {
+        let of_channel = if self.segments == 0 {
             // By fours, and what is left.
             Iterations::each(self.alone_y, Iterations::of(self.alone_x / 4) + Iterations::of(self.alone_x.min(3)))
         } else {
             // Six halvings of 64 sums.
-            Iterations::of(self.chunks.div_ceil(64)) + Iterations::of(6u32)
+            Iterations::of(self.segments.div_ceil(64)) + Iterations::of(6u32)
         };
-        Iterations::each(self.block.min(self.channels), of_channel)
+        Iterations::each(self.run.min(self.channels), of_channel)
     }
 }
 
@@ -84,12 +84,12 @@ pub(crate) fn compile<K: Listed<Axes = Lanes>>(gpu: &Gpu, large: bool) -> Result
 pub(crate) fn dispatch<K: Listed<Params = Params, Axes = Lanes>>(
     recorder: &mut Recorder,
     params: &Params,
-    bindings: &[&Part],
+    bindings: &[&Binding],
     samples: u64,
 ) -> Fit {
     let bins = u64::from(params.rois) * u64::from(params.bins_count);
-    let (lanes, of_bin) = if params.chunks == 0 { (Lanes::Alone, 1) } else { (Lanes::Together, 64) };
-    let invocations = of_bin * bins * u64::from(params.blocks);
+    let (lanes, of_bin) = if params.segments == 0 { (Lanes::Alone, 1) } else { (Lanes::Together, 64) };
+    let invocations = of_bin * bins * u64::from(params.runs);
     let elements = (bins * u64::from(params.channels)).saturating_mul(samples);
     recorder.dispatch::<K>(lanes, params, bindings, invocations, elements)
 }

@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Part, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::kernel;
 use crate::kernels::roi::roi_planes::{Lanes, Params, dispatch};
 
@@ -8,7 +8,7 @@ kernel!("roi_pool", 64, Params, |lanes: Lanes| [&lanes.files(), wgsl!["roi/roi_p
 pub(crate) fn roi_pool(
     recorder: &mut Recorder,
     params: Params,
-    [bins, input, output]: [&Part; 3],
+    [bins, input, output]: [&Binding; 3],
     samples: u64,
 ) -> Fit {
     let params = Params { input_first: input.first, output_first: output.first, ..params };

@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!(
@@ -22,7 +22,7 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn roi_touches(recorder: &mut Recorder, params: Params, bindings: [&Part; 2]) -> Fit {
+pub(crate) fn roi_touches(recorder: &mut Recorder, params: Params, bindings: [&Binding; 2]) -> Fit {
     let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
     let invocations = tiles * u64::from(params.classes) * u64::from(params.words);
     recorder.dispatch::<Kernel>((), &params, &bindings, invocations, ELEMENTS * invocations)

@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!(
@@ -16,7 +16,11 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn bilinear_sample(recorder: &mut Recorder, params: Params, [input, positions, output]: [&Part; 3]) -> Fit {
+pub(crate) fn bilinear_sample(
+    recorder: &mut Recorder,
+    params: Params,
+    [input, positions, output]: [&Binding; 3],
+) -> Fit {
     let params =
         Params { input_first: input.first, positions_first: positions.first, output_first: output.first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.pixels);

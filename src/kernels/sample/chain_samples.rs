@@ -1,4 +1,4 @@
-use crate::gpu::{Capabilities, Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Capabilities, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("chain_samples", 8, Params, ["shared/grid.wgsl", "sample/parts/samples.wgsl", "sample/chain_samples.wgsl"]);
@@ -37,7 +37,7 @@ pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32, emptie
     }
 }
 
-pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [&Part; 3]) -> Fit {
+pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {
     let owners =
         u64::from(params.images) * u64::from(params.offset_groups) * u64::from(params.cells.div_ceil(params.owned));
     // Every owner of an image looks at all of its samples.

@@ -1,19 +1,19 @@
-use crate::gpu::{File, Fit, Iterations, Loops, Part, Recorder, wgsl};
-use crate::kernels::conv::col2im::block_iterations;
-use crate::kernels::form::{Form, of_form};
+use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::conv::col2im::sums_iterations;
+use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::{kernel, params};
 
 /// The files of a kernel over chains of samples, but for its own.
-pub(crate) fn chains(form: Form) -> Vec<File> {
+pub(crate) fn chains(layout: Layout) -> Vec<File> {
     [
         wgsl!["shared/grid.wgsl"],
-        of_form!(form, "layout", "samples", "given", "table"),
+        of_layout!(layout, "layout", "samples", "given", "table"),
         wgsl!["sample/parts/samples.wgsl", "shared/col2im.wgsl", "sample/parts/chains.wgsl"],
     ]
     .concat()
 }
 
-kernel!("deform_col2im", 64, Params, |form: Form| [&chains(form), wgsl!["sample/deform_col2im.wgsl"]]);
+kernel!("deform_col2im", 64, Params, |layout: Layout| [&chains(layout), wgsl!["sample/deform_col2im.wgsl"]]);
 
 params!(
     image_first,
@@ -45,20 +45,20 @@ impl Loops for Params {
     fn iterations(&self) -> Iterations {
         // All samples of an image may lie in the cells of one pixel.
         let merged = Iterations::of(self.chained);
-        let block = block_iterations(self.channels);
+        let sums = sums_iterations(self.channels);
         match self.workers {
-            0 => merged + block,
+            0 => merged + sums,
             // Nor do the pixels that a worker does have more together.
-            workers => merged + Iterations::each(self.listed.div_ceil(workers), Iterations::of(0u32) + block),
+            workers => merged + Iterations::each(self.listed.div_ceil(workers), Iterations::of(0u32) + sums),
         }
     }
 }
 
-pub(crate) fn deform_col2im(recorder: &mut Recorder, form: Form, params: Params, bindings: [&Part; 6]) -> Fit {
+pub(crate) fn deform_col2im(recorder: &mut Recorder, layout: Layout, params: Params, bindings: [&Binding; 6]) -> Fit {
     let params = Params { grad_input_first: bindings[1].first, ..params };
     let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
     // On the average, each row is added to four pixels.
     let elements =
         (4 * u64::from(params.strip_pixels) * u64::from(params.taps) * u64::from(params.runs)).max(invocations) * 16;
-    recorder.dispatch::<Kernel>(form, &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>(layout, &params, &bindings, invocations, elements)
 }

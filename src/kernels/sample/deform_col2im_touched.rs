@@ -1,10 +1,13 @@
-use crate::gpu::{Fit, Part, Recorder, wgsl};
-use crate::kernels::form::Form;
+use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::kernel;
+use crate::kernels::layout::Layout;
 pub(crate) use crate::kernels::sample::deform_col2im::Params;
 use crate::kernels::sample::deform_col2im::chains;
 
-kernel!("deform_col2im_touched", 64, Params, |form: Form| [&chains(form), wgsl!["sample/deform_col2im_touched.wgsl"]]);
+kernel!("deform_col2im_touched", 64, Params, |layout: Layout| [
+    &chains(layout),
+    wgsl!["sample/deform_col2im_touched.wgsl"]
+]);
 
 /// How many invocations should do a list, of so many pixels at most: lists are mostly far from full, and an invocation costs much where it
 /// finds nothing to do.
@@ -12,10 +15,15 @@ pub(crate) fn workers(listed: u32) -> u32 {
     listed.div_ceil(16).next_multiple_of(64)
 }
 
-pub(crate) fn deform_col2im_touched(recorder: &mut Recorder, form: Form, params: Params, bindings: [&Part; 8]) -> Fit {
+pub(crate) fn deform_col2im_touched(
+    recorder: &mut Recorder,
+    layout: Layout,
+    params: Params,
+    bindings: [&Binding; 8],
+) -> Fit {
     let params = Params { grad_input_first: bindings[1].first, ..params };
     let invocations = 4 * u64::from(params.runs) * u64::from(params.workers);
     // Each row is added to four pixels at most.
     let elements = 4 * u64::from(params.strip_pixels) * u64::from(params.taps) * u64::from(params.runs) * 16;
-    recorder.dispatch::<Kernel>(form, &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>(layout, &params, &bindings, invocations, elements)
 }

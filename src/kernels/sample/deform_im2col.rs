@@ -1,9 +1,9 @@
-use crate::gpu::{Fit, Part, Recorder, wgsl};
-use crate::kernels::conv::columns::{ColumnsLayout, Params};
-use crate::kernels::form::Form;
+use crate::gpu::{Binding, Fit, Recorder, wgsl};
+use crate::kernels::conv::columns::{ColumnsOrder, Params};
 use crate::kernels::kernel;
+use crate::kernels::layout::Layout;
 
-kernel!("deform_im2col", 64, Params, |(layout, form): (ColumnsLayout, Form)| [
+kernel!("deform_im2col", 64, Params, |(order, layout): (ColumnsOrder, Layout)| [
     wgsl![
         "shared/grid.wgsl",
         "shared/border.wgsl",
@@ -15,18 +15,18 @@ kernel!("deform_im2col", 64, Params, |(layout, form): (ColumnsLayout, Form)| [
         "shared/offsets.wgsl",
         "shared/modulated.wgsl",
     ],
-    &layout.files(form),
+    &order.files(layout),
     wgsl!["sample/deform_im2col.wgsl"],
 ]);
 
 pub(crate) fn deform_im2col(
     recorder: &mut Recorder,
-    (layout, form): (ColumnsLayout, Form),
+    (order, layout): (ColumnsOrder, Layout),
     params: Params,
-    [columns, packed, table]: [&Part; 3],
-    [offset_y, offset_x, mask]: [&Part; 3],
+    [columns, packed, table]: [&Binding; 3],
+    [offset_y, offset_x, mask]: [&Binding; 3],
 ) -> Fit {
     let params = Params { columns_first: columns.first, ..params };
     let bindings = [columns, packed, table, offset_y, offset_x, mask];
-    recorder.dispatch::<Kernel>((layout, form), &params, &bindings, params.invocations(form), params.elements())
+    recorder.dispatch::<Kernel>((order, layout), &params, &bindings, params.invocations(layout), params.elements())
 }

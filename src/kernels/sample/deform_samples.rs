@@ -1,9 +1,9 @@
-use crate::gpu::{Fit, Part, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::conv::columns::Params;
-use crate::kernels::form::{Form, of_form};
 use crate::kernels::kernel;
+use crate::kernels::layout::{Layout, of_layout};
 
-kernel!("deform_samples", 64, Params, |form: Form| [
+kernel!("deform_samples", 64, Params, |layout: Layout| [
     wgsl![
         "shared/grid.wgsl",
         "shared/border.wgsl",
@@ -14,20 +14,20 @@ kernel!("deform_samples", 64, Params, |form: Form| [
         "shared/offsets.wgsl",
         "sample/parts/samples.wgsl",
     ],
-    of_form!(form, "layout", "made"),
+    of_layout!(layout, "layout", "made"),
     wgsl!["sample/deform_samples.wgsl"],
 ]);
 
 pub(crate) fn deform_samples(
     recorder: &mut Recorder,
-    form: Form,
+    layout: Layout,
     params: Params,
-    [cells, samples]: [&Part; 2],
-    [offset_y, offset_x, mask]: [&Part; 3],
+    [cells, samples]: [&Binding; 2],
+    [offset_y, offset_x, mask]: [&Binding; 3],
 ) -> Fit {
     let invocations = u64::from(params.window.pixels) * u64::from(params.offsets.points);
     recorder.dispatch::<Kernel>(
-        form,
+        layout,
         &params,
         &[cells, samples, offset_y, offset_x, mask],
         invocations,

@@ -1,23 +1,23 @@
 use crate::error::Result;
-use crate::gpu::{Fit, Gpu, Iterations, Loops, Part, Recorder, axis, wgsl};
+use crate::gpu::{Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::conv::columns::RUN_QUADS;
-use crate::kernels::form::{Form, of_form};
+use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::{kernel, params};
 
-kernel!("sample_gradients", 64, Params, |(columns, form): (Columns, Form)| [
+kernel!("sample_gradients", 64, Params, |(columns, layout): (Columns, Layout)| [
     wgsl!["shared/grid.wgsl"],
-    of_form!(form, "layout", "table", "packed"),
-    match (columns, form) {
-        (Columns::Left, _) => of_form!(form, "given"),
-        (Columns::Kept, Form::Rows) => wgsl!["shared/rows/given_kept.wgsl"],
-        (Columns::Kept, Form::Panels) => wgsl!["shared/panels/given.wgsl", "shared/panels/columns_kept.wgsl"],
+    of_layout!(layout, "layout", "table", "packed"),
+    match (columns, layout) {
+        (Columns::Left, _) => of_layout!(layout, "given"),
+        (Columns::Kept, Layout::Rows) => wgsl!["shared/rows/given_kept.wgsl"],
+        (Columns::Kept, Layout::Panels) => wgsl!["shared/panels/given.wgsl", "shared/panels/columns_kept.wgsl"],
     },
     match columns {
         Columns::Left => wgsl!["sample/parts/columns_left.wgsl"],
         Columns::Kept => &[],
     },
     wgsl!["shared/border.wgsl", "sample/parts/samples.wgsl"],
-    of_form!(form, "samples", "gradients"),
+    of_layout!(layout, "samples", "gradients"),
     wgsl!["sample/sample_gradients.wgsl"],
 ]);
 
@@ -57,9 +57,9 @@ impl Loops for Params {
     }
 }
 
-pub(crate) fn compile(gpu: &Gpu, form: Form) -> Result<()> {
-    gpu.compile::<Kernel>((Columns::Left, form))?;
-    gpu.compile::<Kernel>((Columns::Kept, form))
+pub(crate) fn compile(gpu: &Gpu, layout: Layout) -> Result<()> {
+    gpu.compile::<Kernel>((Columns::Left, layout))?;
+    gpu.compile::<Kernel>((Columns::Kept, layout))
 }
 
 /// The fate of the columns themselves.
@@ -68,27 +68,27 @@ pub(crate) enum Kept<'a> {
     No,
     /// In a buffer, each in the place of its gradient.
     InPlace,
-    /// In an image of their own.
-    In(&'a Part),
+    /// In a texture of their own.
+    In(&'a Binding),
 }
 
 pub(crate) fn sample_gradients(
     recorder: &mut Recorder,
-    form: Form,
+    layout: Layout,
     params: Params,
-    bindings: [&Part; 6],
+    bindings: [&Binding; 6],
     kept: Kept,
 ) -> Fit {
-    let rows = form.filled_rows(params.pixels) * u64::from(params.taps);
+    let rows = layout.filled_rows(params.pixels) * u64::from(params.taps);
     let invocations = rows * u64::from(params.offset_groups);
     let elements = rows * u64::from(params.quads) * 4;
     let mut bindings = bindings.to_vec();
     let axes = match kept {
-        Kept::No => (Columns::Left, form),
-        Kept::InPlace => (Columns::Kept, Form::Rows),
+        Kept::No => (Columns::Left, layout),
+        Kept::InPlace => (Columns::Kept, Layout::Rows),
         Kept::In(image) => {
             bindings.push(image);
-            (Columns::Kept, Form::Panels)
+            (Columns::Kept, Layout::Panels)
         }
     };
     recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)

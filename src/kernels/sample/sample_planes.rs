@@ -1,10 +1,10 @@
-use crate::gpu::{Fit, Loops, Part, Recorder, wgsl};
-use crate::kernels::form::{Form, of_form};
+use crate::gpu::{Binding, Fit, Loops, Recorder, wgsl};
+use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::{kernel, params};
 
-kernel!("sample_planes", 64, Params, |form: Form| [
+kernel!("sample_planes", 64, Params, |layout: Layout| [
     wgsl!["shared/grid.wgsl"],
-    of_form!(form, "layout", "given"),
+    of_layout!(layout, "layout", "given"),
     wgsl!["sample/sample_planes.wgsl"],
 ]);
 
@@ -27,11 +27,11 @@ impl Loops for Params {}
 
 pub(crate) fn sample_planes(
     recorder: &mut Recorder,
-    form: Form,
+    layout: Layout,
     params: Params,
-    [gradients, plane]: [&Part; 2],
+    [gradients, plane]: [&Binding; 2],
 ) -> Fit {
     let params = Params { plane_first: plane.first, ..params };
     let invocations = u64::from(params.pixels) * u64::from(params.points);
-    recorder.dispatch::<Kernel>(form, &params, &[gradients, plane], invocations, invocations)
+    recorder.dispatch::<Kernel>(layout, &params, &[gradients, plane], invocations, invocations)
 }

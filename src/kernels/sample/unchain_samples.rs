@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!(
@@ -12,7 +12,7 @@ params!(images, image_rows, rows, offset_group_first, offset_groups, cell_first,
 
 impl Loops for Params {}
 
-pub(crate) fn unchain_samples(recorder: &mut Recorder, params: Params, bindings: [&Part; 3]) -> Fit {
+pub(crate) fn unchain_samples(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {
     let samples = u64::from(params.rows) * u64::from(params.offset_groups);
     recorder.dispatch::<Kernel>((), &params, &bindings, samples, samples)
 }

@@ -1,5 +1,5 @@
 use crate::geometry::Adam;
-use crate::gpu::{Fit, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("adam", 64, Params, ["shared/grid.wgsl", "train/adam.wgsl"]);
@@ -23,7 +23,7 @@ pub(crate) fn adam(
     recorder: &mut Recorder,
     op: Adam,
     elements: u32,
-    [parameter, mean, variance, gradient, rates]: [&Part; 5],
+    [parameter, mean, variance, gradient, rates]: [&Binding; 5],
 ) -> Fit {
     let params = Params {
         elements,
@@ -37,6 +37,6 @@ pub(crate) fn adam(
         gradient_first: gradient.first,
         rates_first: rates.first,
     };
-    let parts = [parameter, mean, variance, gradient, rates];
-    recorder.dispatch::<Kernel>((), &params, &parts, elements.into(), elements.into())
+    let bindings = [parameter, mean, variance, gradient, rates];
+    recorder.dispatch::<Kernel>((), &params, &bindings, elements.into(), elements.into())
 }

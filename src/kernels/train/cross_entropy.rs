@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("cross_entropy", 64, Params, ["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy.wgsl"]);
@@ -19,7 +19,7 @@ pub(crate) fn softmax_iterations(classes: u32) -> Iterations {
 pub(crate) fn cross_entropy(
     recorder: &mut Recorder,
     [rows, classes]: [u32; 2],
-    [logits, labels, losses]: [&Part; 3],
+    [logits, labels, losses]: [&Binding; 3],
 ) -> Fit {
     let params =
         Params { rows, classes, logits_first: logits.first, labels_first: labels.first, losses_first: losses.first };

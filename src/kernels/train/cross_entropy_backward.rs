@@ -1,4 +1,4 @@
-use crate::gpu::{Fit, Iterations, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::train::cross_entropy::softmax_iterations;
 use crate::kernels::{kernel, params};
 
@@ -20,7 +20,7 @@ impl Loops for Params {
 pub(crate) fn cross_entropy_backward(
     recorder: &mut Recorder,
     params: Params,
-    [logits, labels, grad_output, grad_logits]: [&Part; 4],
+    [logits, labels, grad_output, grad_logits]: [&Binding; 4],
 ) -> Fit {
     let params = Params {
         logits_first: logits.first,
@@ -29,7 +29,7 @@ pub(crate) fn cross_entropy_backward(
         grad_logits_first: grad_logits.first,
         ..params
     };
-    let parts = [logits, labels, grad_output, grad_logits];
+    let bindings = [logits, labels, grad_output, grad_logits];
     let elements = u64::from(params.rows) * u64::from(params.classes);
-    recorder.dispatch::<Kernel>((), &params, &parts, 64 * u64::from(params.rows), elements)
+    recorder.dispatch::<Kernel>((), &params, &bindings, 64 * u64::from(params.rows), elements)
 }

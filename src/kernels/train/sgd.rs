@@ -1,5 +1,5 @@
 use crate::geometry::Sgd;
-use crate::gpu::{Fit, Loops, Part, Recorder};
+use crate::gpu::{Binding, Fit, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("sgd", 64, Params, ["shared/grid.wgsl", "train/sgd.wgsl"]);
@@ -12,7 +12,7 @@ pub(crate) fn sgd(
     recorder: &mut Recorder,
     op: Sgd,
     elements: u32,
-    [parameter, velocity, gradient, learning_rate]: [&Part; 4],
+    [parameter, velocity, gradient, learning_rate]: [&Binding; 4],
 ) -> Fit {
     let params = Params {
         elements,
@@ -23,6 +23,6 @@ pub(crate) fn sgd(
         gradient_first: gradient.first,
         learning_rate_first: learning_rate.first,
     };
-    let parts = [parameter, velocity, gradient, learning_rate];
-    recorder.dispatch::<Kernel>((), &params, &parts, elements.into(), elements.into())
+    let bindings = [parameter, velocity, gradient, learning_rate];
+    recorder.dispatch::<Kernel>((), &params, &bindings, elements.into(), elements.into())
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Constant, Fit, Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Binding, Constant, Fit, Gpu, Recorder, Tensor};
 use crate::kernels::conv::channels_last::{self, Params, channels_last};
-use crate::kernels::form::Form;
-use crate::ops::conv::quads::{self, Quads};
+use crate::kernels::layout::Layout;
+use crate::ops::conv::packed_matrix::{self, PackedMatrix};
 use crate::ops::plan::in_pieces;
 
 /// One quad of channels, which all have one group and one offset group: first channel, channels, offset group, 0.
@@ -46,7 +46,7 @@ pub(crate) struct ChannelsLast {
     channels: u32,
     /// Pixels of an image.
     pixels: u32,
-    form: Form,
+    layout: Layout,
     dtype: DType,
     pub(crate) quads: Vec<Quad>,
     pub(crate) table: Constant,
@@ -56,14 +56,14 @@ impl ChannelsLast {
     /// Describes images of the given element type.
     pub(crate) fn new(
         gpu: &Gpu,
-        form: Form,
+        layout: Layout,
         dtype: DType,
         [channels, pixels]: [u32; 2],
         quads: Vec<Quad>,
     ) -> Result<Self> {
-        gpu.compile::<channels_last::Kernel>((dtype.into(), form))?;
-        let table = quads::table(gpu, form, "pliant channel_quads", &quads)?;
-        Ok(Self { channels, pixels, form, dtype, quads, table })
+        gpu.compile::<channels_last::Kernel>((dtype.into(), layout))?;
+        let table = packed_matrix::table(gpu, layout, "pliant channel_quads", &quads)?;
+        Ok(Self { channels, pixels, layout, dtype, quads, table })
     }
 
     /// Bytes of one packed pixel.
@@ -72,8 +72,8 @@ impl ChannelsLast {
     }
 
     /// Workspace for packed pixels.
-    pub(crate) fn workspace(&self, recorder: &mut Recorder, pixels: u32) -> Result<Quads> {
-        Quads::workspace(recorder, self.form, [1, pixels, self.quads.len() as u32])
+    pub(crate) fn workspace(&self, recorder: &mut Recorder, pixels: u32) -> Result<PackedMatrix> {
+        PackedMatrix::workspace(recorder, self.layout, [1, pixels, self.quads.len() as u32])
     }
 
     /// Packs pixels of each of some images: all pixels, or those of one image.
@@ -83,9 +83,9 @@ impl ChannelsLast {
         argument: &'static str,
         input: &Tensor,
         [images, pixels]: [Range<u32>; 2],
-        packed: &Quads,
+        packed: &PackedMatrix,
     ) -> Result<()> {
-        let packed = packed.part(argument)?;
+        let packed = packed.binding(argument)?;
         let all = [0..self.quads.len() as u32, pixels.clone()];
         in_pieces(all, &mut |[quads, some_pixels]| {
             let pixel_first = some_pixels.start - pixels.start;
@@ -103,8 +103,8 @@ impl ChannelsLast {
                 pixel_first,
                 ..Default::default()
             };
-            let parts = [&packed, &self.table.part()];
-            channels_last(recorder, (self.form, self.dtype), params, inputs.each_ref(), parts)
+            let bindings = [&packed, &self.table.binding()];
+            channels_last(recorder, (self.layout, self.dtype), params, inputs.each_ref(), bindings)
         })
     }
 
@@ -114,7 +114,7 @@ impl ChannelsLast {
         argument: &'static str,
         input: &Tensor,
         [images, quads, pixels]: [&Range<u32>; 3],
-    ) -> Fit<[Part; 4]> {
+    ) -> Fit<[Binding; 4]> {
         let [first, ..] = self.quads[quads.start as usize];
         let [last, ..] = self.quads[quads.end as usize - 1];
         // Quads, and lanes, without channels may stand behind the last: a binding shows something.
@@ -123,12 +123,12 @@ impl ChannelsLast {
             let plane = u64::from(image) * u64::from(self.channels) + u64::from(channel);
             plane * u64::from(self.pixels) + u64::from(pixel)
         };
-        let part = |lane: u32| {
+        let binding = |lane: u32| {
             let [first, last] = [first, last].map(|of_quad| channel(of_quad + lane));
             let start = element(images.start, first, pixels.start);
-            input.part(argument, start..element(images.end - 1, last, pixels.end))
+            input.binding(argument, start..element(images.end - 1, last, pixels.end))
         };
-        Ok([part(0)?, part(1)?, part(2)?, part(3)?])
+        Ok([binding(0)?, binding(1)?, binding(2)?, binding(3)?])
     }
 }
 

@@ -5,15 +5,15 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
-use crate::gpu::{Constant, Fit, Gpu, Image, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor, Texture};
 use crate::kernels::border;
-use crate::kernels::conv::columns::{ColumnsLayout, Params, RUN_QUADS};
+use crate::kernels::conv::columns::{ColumnsOrder, Params, RUN_QUADS};
 use crate::kernels::conv::im2col;
-use crate::kernels::form::Form;
+use crate::kernels::layout::Layout;
 use crate::kernels::sample::{deform_im2col, sample_gradients};
 use crate::kernels::window::{Offsets, Window};
 use crate::ops::conv::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
-use crate::ops::conv::quads::{self, Quads};
+use crate::ops::conv::packed_matrix::{self, PackedMatrix};
 use crate::ops::conv::strips::{Strip, StripPlanes, strips};
 use crate::ops::plan::{bindable, in_units, opaque, pieces};
 
@@ -21,21 +21,21 @@ use crate::ops::plan::{bindable, in_units, opaque, pieces};
 const CHUNK_BYTES: u64 = 32 << 20;
 
 /// Inputs that columns are sampled from. A deformable window has an offset.
-pub(crate) struct Sampler<'a> {
+pub(crate) struct SampleSource<'a> {
     pub(crate) input: &'a Tensor,
     pub(crate) offset: Option<&'a Tensor>,
     pub(crate) mask: Option<&'a Tensor>,
 }
 
-/// A run of quads with one group and one offset group: first quad, offset group, and what the layout of the columns needs. One
+/// A run of quads with one group and one offset group: first quad, offset group, and what the order of the columns needs. One
 /// invocation does a run.
 type Run = [u32; 4];
 
 /// The most quads of a run: enough to make their position worth computing. Adapters that run on the CPU have few invocations at a time.
-fn run_quads(form: Form) -> usize {
-    match form {
-        Form::Rows => 16,
-        Form::Panels => RUN_QUADS as usize,
+fn run_quads(layout: Layout) -> usize {
+    match layout {
+        Layout::Rows => 16,
+        Layout::Panels => RUN_QUADS as usize,
     }
 }
 
@@ -61,12 +61,12 @@ pub(crate) fn channels(run: &[Quad]) -> u32 {
     run.iter().map(|[_, channels, ..]| channels).sum()
 }
 
-fn channel_runs(quads: &[Quad], per_group: usize, (layout, form): (ColumnsLayout, Form)) -> Vec<Run> {
-    let runs = same_quads(quads, per_group, run_quads(form)).map(|(group, first, run)| {
+fn channel_runs(quads: &[Quad], per_group: usize, (order, layout): (ColumnsOrder, Layout)) -> Vec<Run> {
+    let runs = same_quads(quads, per_group, run_quads(layout)).map(|(group, first, run)| {
         let [channel, _, offset_group, _] = run[0];
-        match layout {
-            ColumnsLayout::Quads => [first, offset_group, 256 * channels(run) + run.len() as u32, group],
-            ColumnsLayout::Channels => [first, offset_group, channels(run), channel],
+        match order {
+            ColumnsOrder::Quads => [first, offset_group, 256 * channels(run) + run.len() as u32, group],
+            ColumnsOrder::Channels => [first, offset_group, channels(run), channel],
         }
     });
     runs.collect()
@@ -76,29 +76,29 @@ fn offset_groups(deformation: Option<&Deformation>) -> u32 {
     deformation.map_or(1, |deformation| deformation.offset_groups)
 }
 
-/// The form of a window's workspace. Of a plain window over a large image some rows are packed at a time. Four rows of the weight's gradient
+/// The layout of a window's workspace. Of a plain window over a large image some rows are packed at a time. Four rows of the weight's gradient
 /// have to be bound.
-pub(crate) fn form(
+pub(crate) fn layout(
     gpu: &Gpu,
     im2col: &Im2colGeometry,
     groups: u32,
     deformation: Option<&Deformation>,
     out_channels: u32,
-) -> Form {
+) -> Layout {
     let Im2colGeometry { channels, height, width, .. } = *im2col;
     let quads = channel_quads(channels, groups, offset_groups(deformation)).len() as u64;
     // Gradients of samples in an image are summed by one dispatch: runs of quads are as many as quads at most.
     let runs = (quads as u32).div_ceil(offset_groups(deformation));
     let summed = sample_gradients::Params { runs, quads_per_group: 1, ..Default::default() }.iterations();
     if deformation.is_some() && gpu.capabilities().check_iterations("input", summed).is_err() {
-        return Form::Rows;
+        return Layout::Rows;
     }
     let row = u64::from(im2col.taps()) * quads / u64::from(groups);
     let weight_rows = u64::from(out_channels) + 32 * u64::from(groups);
     let rows = if deformation.is_none() { rows_read(im2col, 1).min(height) } else { height };
-    let pixels = Form::Panels.filled_rows(rows * width);
+    let pixels = Layout::Panels.filled_rows(rows * width);
     let largest = (pixels * quads).max(weight_rows * row) * QUAD;
-    quads::form(gpu, largest, 4 * row * QUAD)
+    packed_matrix::layout(gpu, largest, 4 * row * QUAD)
 }
 
 /// Rows of an image that a plain window reaches at most from so many output pixels that follow one another.
@@ -113,7 +113,7 @@ fn rows_read(im2col: &Im2colGeometry, out_pixels: u32) -> u32 {
 /// Packed pixels that strips are sampled from, in bands that can be bound: of all images of a chunk, or, for a plain window over one large image,
 /// the rows that a strip reaches and more behind them.
 pub(crate) struct PackedImages {
-    memory: Vec<Quads>,
+    memory: Vec<PackedMatrix>,
     /// Pixels of a band.
     band: u32,
     /// The images of the chunk, and the pixels that are packed, counted over these.
@@ -128,12 +128,12 @@ impl PackedImages {
     pub(crate) const NONE: Self = Self { memory: Vec::new(), band: 0, images: 0..0, pixels: 0..0, rows: 0 };
 
     /// The bands that are packed, counted over the images of the chunk.
-    pub(crate) fn bands(&self) -> impl Iterator<Item = (Range<u32>, &Quads)> {
+    pub(crate) fn bands(&self) -> impl Iterator<Item = (Range<u32>, &PackedMatrix)> {
         pieces(self.pixels.clone(), self.band).zip(&self.memory)
     }
 
-    /// The one band that there is in images.
-    pub(crate) fn one_band(&self) -> (Range<u32>, &Quads) {
+    /// The one band that there is in textures.
+    pub(crate) fn one_band(&self) -> (Range<u32>, &PackedMatrix) {
         debug_assert!(self.in_one(), "{} bands", self.memory.len());
         (self.pixels.clone(), &self.memory[0])
     }
@@ -149,8 +149,8 @@ pub struct Columns {
     pub(crate) im2col: Im2colGeometry,
     groups: u32,
     pub(crate) deformation: Option<Deformation>,
-    layout: ColumnsLayout,
-    pub(crate) form: Form,
+    order: ColumnsOrder,
+    pub(crate) layout: Layout,
     pub(crate) packing: ChannelsLast,
     /// The offset group of each run, ascending.
     run_offset_groups: Vec<u32>,
@@ -165,23 +165,23 @@ impl Columns {
         im2col: Im2colGeometry,
         groups: u32,
         deformation: Option<Deformation>,
-        (layout, form): (ColumnsLayout, Form),
+        (order, layout): (ColumnsOrder, Layout),
         data: DType,
     ) -> Result<Self> {
         let pixels = im2col.height * im2col.width;
         let quads = channel_quads(im2col.channels, groups, offset_groups(deformation.as_ref()));
-        let packing = ChannelsLast::new(gpu, form, data, [im2col.channels, pixels], quads)?;
-        let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, (layout, form));
-        let channel_runs = quads::table(gpu, form, "pliant channel_runs", &runs)?;
+        let packing = ChannelsLast::new(gpu, layout, data, [im2col.channels, pixels], quads)?;
+        let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, (order, layout));
+        let channel_runs = packed_matrix::table(gpu, layout, "pliant channel_runs", &runs)?;
         let run_offset_groups = runs.iter().map(|[_, offset_group, ..]| *offset_group).collect();
-        Ok(Self { im2col, groups, deformation, layout, form, packing, run_offset_groups, channel_runs })
+        Ok(Self { im2col, groups, deformation, order, layout, packing, run_offset_groups, channel_runs })
     }
 
     /// Compiles what makes the columns.
     pub(crate) fn compile(&self, gpu: &Gpu) -> Result<()> {
         match self.deformation {
-            None => gpu.compile::<im2col::Kernel>((self.layout, self.form)),
-            Some(_) => gpu.compile::<deform_im2col::Kernel>((self.layout, self.form)),
+            None => gpu.compile::<im2col::Kernel>((self.order, self.layout)),
+            Some(_) => gpu.compile::<deform_im2col::Kernel>((self.order, self.layout)),
         }
     }
 
@@ -189,8 +189,8 @@ impl Columns {
         self.packing.quads.len() as u32 / self.groups
     }
 
-    pub(crate) fn channel_quads(&self) -> Part {
-        self.packing.table.part()
+    pub(crate) fn channel_quads(&self) -> Binding {
+        self.packing.table.binding()
     }
 
     fn pixels(&self) -> u32 {
@@ -230,9 +230,9 @@ impl Columns {
         };
         let rows = rows.min(self.im2col.height.into()) as u32;
         let pixels = images * rows * self.im2col.width;
-        let band = match self.form {
-            Form::Rows => bindable(recorder.gpu()) / self.packing.pixel_bytes(),
-            Form::Panels => u64::MAX,
+        let band = match self.layout {
+            Layout::Rows => bindable(recorder.gpu()) / self.packing.pixel_bytes(),
+            Layout::Panels => u64::MAX,
         };
         let band = band.clamp(1, pixels.into()) as u32;
         let memory = pieces(0..pixels, band).map(|band| self.packing.workspace(recorder, band.end - band.start));
@@ -243,9 +243,9 @@ impl Columns {
     pub(crate) fn most_of_packed(&self, gpu: &Gpu) -> u64 {
         let Im2colGeometry { width, height, out_width, window, .. } = self.im2col;
         // Rows of panels are filled up.
-        let pixels = Image::most_bytes(gpu) / QUAD / self.packing.quads.len() as u64;
-        let rows = pixels.saturating_sub(Form::Panels.filled_rows(1)) / u64::from(width);
-        if self.form == Form::Rows || self.deformation.is_some() || u64::from(height) <= rows {
+        let pixels = Texture::most_bytes(gpu) / QUAD / self.packing.quads.len() as u64;
+        let rows = pixels.saturating_sub(Layout::Panels.filled_rows(1)) / u64::from(width);
+        if self.layout == Layout::Rows || self.deformation.is_some() || u64::from(height) <= rows {
             return u64::MAX;
         }
         let more = rows.saturating_sub(rows_read(&self.im2col, 1).into()) / u64::from(window.stride[0]);
@@ -271,7 +271,7 @@ impl Columns {
     }
 
     /// Records the columns of all images into `output`: (batch, out_height, out_width, taps, channels).
-    pub(crate) fn forward(&self, recorder: &mut Recorder, sampler: &Sampler, output: &Tensor) -> Result<()> {
+    pub(crate) fn forward(&self, recorder: &mut Recorder, source: &SampleSource, output: &Tensor) -> Result<()> {
         if self.im2col.batch == 0 {
             return Ok(());
         }
@@ -281,12 +281,12 @@ impl Columns {
         let (out_pixels, depth) = (self.im2col.out_pixels(), self.im2col.taps() * self.im2col.channels);
         for images in pieces(0..self.im2col.batch, chunk) {
             for strip in strips(images.clone(), out_pixels, most) {
-                self.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
+                self.pack(recorder, source.input, &images, &strip, &mut packed)?;
                 let row = |pixel: u32| {
                     (u64::from(strip.images.start) * u64::from(out_pixels) + u64::from(pixel)) * u64::from(depth)
                 };
-                let columns = output.part("columns", row(strip.pixels.start)..row(strip.pixels.end))?;
-                self.sample(recorder, sampler, &images, &strip, &packed, &columns)?;
+                let columns = output.binding("columns", row(strip.pixels.start)..row(strip.pixels.end))?;
+                self.sample(recorder, source, &images, &strip, &packed, &columns)?;
             }
         }
         Ok(())
@@ -328,21 +328,21 @@ impl Columns {
     pub(crate) fn sample(
         &self,
         recorder: &mut Recorder,
-        sampler: &Sampler,
+        source: &SampleSource,
         chunk: &Range<u32>,
         strip: &Strip,
         packed: &PackedImages,
-        columns: &Part,
+        columns: &Binding,
     ) -> Result<()> {
         recorder.scratch(|recorder| {
-            let field = self.field(recorder, sampler, strip)?;
+            let field = self.field(recorder, source, strip)?;
             for (index, (band, packed)) in packed.bands().enumerate() {
                 let params = Params { accumulate: (index > 0).into(), ..self.window(chunk, strip, &band) };
-                let parts = [columns, &packed.part("input")?, &self.channel_runs.part()];
+                let bindings = [columns, &packed.binding("input")?, &self.channel_runs.binding()];
                 self.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| match offsets {
-                    None => im2col::im2col(recorder, (self.layout, self.form), params, parts),
+                    None => im2col::im2col(recorder, (self.order, self.layout), params, bindings),
                     Some(offsets) => {
-                        deform_im2col::deform_im2col(recorder, (self.layout, self.form), params, parts, offsets)
+                        deform_im2col::deform_im2col(recorder, (self.order, self.layout), params, bindings, offsets)
                     }
                 })?;
             }
@@ -392,10 +392,10 @@ impl Columns {
     }
 
     /// Offset and mask of a strip of a deformable window, for as long as the recorder's scratch.
-    pub(crate) fn field(&self, recorder: &mut Recorder, sampler: &Sampler, strip: &Strip) -> Result<Option<Field>> {
-        let (Some(deformation), Some(offset)) = (self.deformation, sampler.offset) else { return Ok(None) };
+    pub(crate) fn field(&self, recorder: &mut Recorder, source: &SampleSource, strip: &Strip) -> Result<Option<Field>> {
+        let (Some(deformation), Some(offset)) = (self.deformation, source.offset) else { return Ok(None) };
         let offset = StripPlanes::read(recorder, offset, strip)?;
-        let mask = sampler.mask.map(|mask| StripPlanes::read(recorder, mask, strip)).transpose()?;
+        let mask = source.mask.map(|mask| StripPlanes::read(recorder, mask, strip)).transpose()?;
         Ok(Some(Field { deformation, offset, mask }))
     }
 
@@ -405,7 +405,7 @@ impl Columns {
         field: Option<&Field>,
         strip: &Strip,
         params: Params,
-        dispatch: &mut impl FnMut(Params, Option<[&Part; 3]>) -> Fit,
+        dispatch: &mut impl FnMut(Params, Option<[&Binding; 3]>) -> Fit,
     ) -> Fit {
         let Some(Field { deformation, offset, mask }) = field else { return dispatch(params, None) };
         let layout = deformation.offset_layout;
@@ -425,12 +425,12 @@ impl Columns {
             // Of several offset groups all taps.
             let points =
                 &(offset_groups.start * taps + some_taps.start..(offset_groups.end - 1) * taps + some_taps.end);
-            let part = |argument, field: &StripPlanes, planes: Planes| {
-                field.tensor.part(argument, field.elements(&images, &planes.of(points), &pixels))
+            let binding = |argument, field: &StripPlanes, planes: Planes| {
+                field.tensor.binding(argument, field.elements(&images, &planes.of(points), &pixels))
             };
-            let offset_y = part("offset", offset, dy)?;
-            let offset_x = part("offset", offset, dx)?;
-            let mask_part = mask.map_or(Ok(offset_y.clone()), |mask| part("mask", mask, mask_planes))?;
+            let offset_y = binding("offset", offset, dy)?;
+            let offset_x = binding("offset", offset, dx)?;
+            let mask_binding = mask.map_or(Ok(offset_y.clone()), |mask| binding("mask", mask, mask_planes))?;
             let params = Params {
                 border: border(deformation.border),
                 modulated: mask.is_some().into(),
@@ -448,13 +448,13 @@ impl Columns {
                     x_first: offset_x.first,
                     x_batch: dx.batch * offset.plane,
                     x_step: dx.step * offset.plane,
-                    mask_first: mask_part.first,
+                    mask_first: mask_binding.first,
                     mask_batch: mask_planes.batch * mask_plane,
                     mask_step: mask_planes.step * mask_plane,
                 },
                 ..params
             };
-            dispatch(params, Some([&offset_y, &offset_x, &mask_part]))
+            dispatch(params, Some([&offset_y, &offset_x, &mask_binding]))
         })
     }
 }

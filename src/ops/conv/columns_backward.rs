@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
-use crate::gpu::{Constant, Fit, Gpu, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor};
 use crate::kernels::border;
 use crate::kernels::conv::col2im;
 use crate::kernels::conv::columns::RUN_QUADS;
@@ -17,8 +17,8 @@ use crate::kernels::sample::touched_pixels::{self, touched_pixels};
 use crate::kernels::sample::unchain_samples::{self, unchain_samples};
 use crate::kernels::sample::{deform_col2im, sample_gradients};
 use crate::ops::conv::channels_last::Quad;
-use crate::ops::conv::columns::{Columns, PackedImages, Sampler, channels, same_quads};
-use crate::ops::conv::quads::{self, Quads};
+use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, channels, same_quads};
+use crate::ops::conv::packed_matrix::{self, PackedMatrix};
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::plan::{Destination, at_once, bindable, in_pieces, pieces};
 
@@ -45,14 +45,14 @@ const HEADS_BYTES: u64 = 8 << 20;
 const KEPT_HEADS_BYTES: u64 = 320 << 20;
 
 /// The most quads that one invocation adds up: shared/col2im.wgsl.
-const BLOCK_QUADS: usize = 4;
-const RUN_CHANNELS: u32 = 4 * BLOCK_QUADS as u32;
+const INPUT_RUN_QUADS: usize = 4;
+const INPUT_RUN_CHANNELS: u32 = 4 * INPUT_RUN_QUADS as u32;
 
 /// Quads of one group and one offset group, four at most: first quad, offset group, first channel, 32 * group + channels.
-type BlockRun = [u32; 4];
+type InputRun = [u32; 4];
 
-fn block_runs(quads: &[Quad], per_group: usize) -> Vec<BlockRun> {
-    let runs = same_quads(quads, per_group, BLOCK_QUADS).map(|(group, first, run)| {
+fn input_runs(quads: &[Quad], per_group: usize) -> Vec<InputRun> {
+    let runs = same_quads(quads, per_group, INPUT_RUN_QUADS).map(|(group, first, run)| {
         let [channel, _, offset_group, _] = run[0];
         [first, offset_group, channel, 32 * group + channels(run)]
     });
@@ -146,20 +146,20 @@ pub(crate) fn grad_input_bytes(im2col: &Im2colGeometry, input: &Tensor) -> u64 {
 
 /// Plan of the backward pass of a window, plain or deformable, beside its columns.
 pub(crate) struct ColumnsBackward {
-    block_runs: Vec<BlockRun>,
+    input_runs: Vec<InputRun>,
     /// The most runs of an offset group.
     sample_runs: u32,
-    block_table: Constant,
+    input_table: Constant,
     sample_table: Constant,
 }
 
 /// Scratch memory for a strip of a deformable window.
 struct Scratch {
-    samples: Quads,
+    samples: PackedMatrix,
     cells: Tensor,
     /// Chains, where the gradient of the input is wanted.
     chains: Option<Chains>,
-    gradients: Quads,
+    gradients: PackedMatrix,
 }
 
 /// The chains that are made at once: those of some offset groups and of some rows of the input, in all images of a strip.
@@ -234,7 +234,7 @@ fn few_samples(gpu: &Gpu, columns: &Columns, deformation: &Deformation, pixels: 
 
 /// Planes of the input's gradient that are written together by a plain window: the channels of a run.
 fn planes_together(columns: &Columns) -> u32 {
-    RUN_CHANNELS.min(4 * columns.quads_per_group())
+    INPUT_RUN_CHANNELS.min(4 * columns.quads_per_group())
 }
 
 /// The cells that some rows of an image have neighbours in.
@@ -245,37 +245,37 @@ fn cells(im2col: &Im2colGeometry, rows: u32) -> u64 {
 /// The samples of a strip: sample/parts/samples.wgsl.
 struct Samples<'a> {
     deformation: &'a Deformation,
-    places: Part,
-    cells: Part,
+    positions: Binding,
+    cells: Binding,
 }
 
 impl ColumnsBackward {
     pub(crate) fn new(gpu: &Gpu, columns: &Columns) -> Result<Self> {
         match columns.deformation {
             None => {
-                gpu.compile::<col2im::Kernel>(columns.form)?;
+                gpu.compile::<col2im::Kernel>(columns.layout)?;
                 let Im2colGeometry { height, width, .. } = columns.im2col;
                 strips::compile(gpu, planes_together(columns), height * width)?;
             }
             Some(_) => {
-                gpu.compile::<deform_samples::Kernel>(columns.form)?;
+                gpu.compile::<deform_samples::Kernel>(columns.layout)?;
                 gpu.compile::<chain_samples::Kernel>(())?;
                 gpu.compile::<touched_pixels::Kernel>(())?;
                 gpu.compile::<unchain_samples::Kernel>(())?;
-                gpu.compile::<deform_col2im::Kernel>(columns.form)?;
-                gpu.compile::<deform_col2im_touched::Kernel>(columns.form)?;
-                sample_gradients::compile(gpu, columns.form)?;
-                gpu.compile::<sample_planes::Kernel>(columns.form)?;
+                gpu.compile::<deform_col2im::Kernel>(columns.layout)?;
+                gpu.compile::<deform_col2im_touched::Kernel>(columns.layout)?;
+                sample_gradients::compile(gpu, columns.layout)?;
+                gpu.compile::<sample_planes::Kernel>(columns.layout)?;
             }
         }
         let (quads, per_group) = (&columns.packing.quads, columns.quads_per_group() as usize);
-        let block_runs = block_runs(quads, per_group);
+        let input_runs = input_runs(quads, per_group);
         let offset_groups = columns.deformation.map_or(1, |deformation| deformation.offset_groups);
         let sample_runs = sample_runs(quads, per_group, offset_groups);
-        let block_table = quads::table(gpu, columns.form, "pliant block_runs", &block_runs)?;
-        let sample_table = quads::table(gpu, columns.form, "pliant sample_runs", &sample_runs)?;
+        let input_table = packed_matrix::table(gpu, columns.layout, "pliant input_runs", &input_runs)?;
+        let sample_table = packed_matrix::table(gpu, columns.layout, "pliant sample_runs", &sample_runs)?;
         let sample_runs = sample_runs[..offset_groups as usize].iter().map(|[_, runs, ..]| *runs).max().unwrap_or(0);
-        Ok(Self { block_runs, sample_runs, block_table, sample_table })
+        Ok(Self { input_runs, sample_runs, input_table, sample_table })
     }
 }
 
@@ -289,7 +289,7 @@ pub(crate) struct Chunk<'a> {
 pub(crate) struct Pass<'a> {
     tables: &'a ColumnsBackward,
     columns: &'a Columns,
-    sampler: &'a Sampler<'a>,
+    source: &'a SampleSource<'a>,
     gradients: &'a Gradients<'a>,
     scratch: Option<Scratch>,
 }
@@ -300,7 +300,7 @@ impl<'a> Pass<'a> {
         recorder: &mut Recorder,
         tables: &'a ColumnsBackward,
         columns: &'a Columns,
-        sampler: &'a Sampler<'a>,
+        source: &'a SampleSource<'a>,
         gradients: &'a Gradients<'a>,
         blocks: Blocks,
     ) -> Result<Self> {
@@ -312,13 +312,13 @@ impl<'a> Pass<'a> {
             // Next to nothing where it is not used.
             let of_samples = u32::from(reads_input(gradients));
             Ok(Scratch {
-                samples: Quads::workspace(recorder, columns.form, [1, pixels * points, 1])?,
+                samples: PackedMatrix::workspace(recorder, columns.layout, [1, pixels * points, 1])?,
                 cells: recorder.workspace([pixels, points])?,
                 chains,
-                gradients: Quads::workspace(recorder, columns.form, [1, of_samples * pixels * points, 1])?,
+                gradients: PackedMatrix::workspace(recorder, columns.layout, [1, of_samples * pixels * points, 1])?,
             })
         });
-        Ok(Self { tables, columns, sampler, gradients, scratch: scratch.transpose()? })
+        Ok(Self { tables, columns, source, gradients, scratch: scratch.transpose()? })
     }
 
     /// Has `record` do the strips of some images.
@@ -348,11 +348,11 @@ impl<'a> Pass<'a> {
         recorder: &mut Recorder,
         (chunk, packed): (&Chunk, &PackedImages),
         strip: &Strip,
-        grad_columns: &Quads,
-        kept: Option<&Quads>,
+        grad_columns: &PackedMatrix,
+        kept: Option<&PackedMatrix>,
     ) -> Result<bool> {
         let columns = self.columns;
-        let grad_columns = &grad_columns.part("columns")?;
+        let grad_columns = &grad_columns.binding("columns")?;
         let (Some(deformation), Some(scratch)) = (&columns.deformation, &self.scratch) else {
             self.plain(recorder, chunk, strip, grad_columns)?;
             return Ok(false);
@@ -360,22 +360,22 @@ impl<'a> Pass<'a> {
         let points = deformation.points(&columns.im2col) * strip.len();
         let samples = Samples {
             deformation,
-            places: scratch.samples.with_rows(points).part("offset")?,
-            cells: scratch.cells.part("offset", 0..points.into())?,
+            positions: scratch.samples.with_rows(points).binding("offset")?,
+            cells: scratch.cells.binding("offset", 0..points.into())?,
         };
         recorder.scratch(|recorder| {
-            let field = columns.field(recorder, self.sampler, strip)?;
+            let field = columns.field(recorder, self.source, strip)?;
             let params = columns.window(&chunk.images, strip, &(0..0));
             columns.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| {
-                let written = [&samples.cells, &samples.places];
-                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, columns.form, params, written, offsets))
+                let written = [&samples.cells, &samples.positions];
+                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, columns.layout, params, written, offsets))
             })
         })?;
         self.deformed(recorder, &samples, chunk, strip, grad_columns, scratch)?;
         let keep = self.gradients.weight.is_some() && packed.in_one();
         if self.gradients.offset.is_some() || self.gradients.mask.is_some() || keep {
-            let of_samples = scratch.gradients.with_rows(points).part("offset")?;
-            let kept = kept.map(|kept| kept.part("columns")).transpose()?;
+            let of_samples = scratch.gradients.with_rows(points).binding("offset")?;
+            let kept = kept.map(|kept| kept.binding("columns")).transpose()?;
             let kept = match &kept {
                 Some(kept) if keep => Kept::In(kept),
                 None if keep => Kept::InPlace,
@@ -388,7 +388,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Records the gradient of the input of a plain window.
-    fn plain(&self, recorder: &mut Recorder, chunk: &Chunk, strip: &Strip, grad_columns: &Part) -> Result<()> {
+    fn plain(&self, recorder: &mut Recorder, chunk: &Chunk, strip: &Strip, grad_columns: &Binding) -> Result<()> {
         let Some(grad_input) = chunk.grad_input else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
         let g @ Im2colGeometry { window, out_height, out_width, .. } = columns.im2col;
@@ -432,7 +432,7 @@ impl<'a> Pass<'a> {
             // Last to first, as within a piece.
             while tap_end > 0 {
                 let tap_first = tap_end.saturating_sub(some_taps);
-                let all = [0..tables.block_runs.len() as u32, reached.clone()];
+                let all = [0..tables.input_runs.len() as u32, reached.clone()];
                 self.input_pieces((grad_input, 0), strip, all, &mut |piece, grad_input| {
                     let params = col2im::Params {
                         image_first: piece.images.start,
@@ -449,8 +449,8 @@ impl<'a> Pass<'a> {
                         accumulate: (self.accumulates(strip) || tap_end < g.taps()).into(),
                         ..common
                     };
-                    let parts = [grad_columns, grad_input, &tables.block_table.part()];
-                    col2im::col2im(recorder, columns.form, params, parts)
+                    let bindings = [grad_columns, grad_input, &tables.input_table.binding()];
+                    col2im::col2im(recorder, columns.layout, params, bindings)
                 })?;
                 tap_end = tap_first;
             }
@@ -468,36 +468,36 @@ impl<'a> Pass<'a> {
         samples: &Samples,
         chunk: &Chunk,
         strip: &Strip,
-        grad_columns: &Part,
+        grad_columns: &Binding,
         scratch: &Scratch,
     ) -> Result<()> {
         let (Some(chains), Some(grad_input)) = (&scratch.chains, chunk.grad_input) else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
-        let Samples { deformation, places, cells: cells_of } = samples;
+        let Samples { deformation, positions, cells: cells_of } = samples;
         let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
         let gpu = recorder.gpu().clone();
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
         let image_rows = rows / images;
-        let followers = chains.followers.part("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
+        let followers = chains.followers.binding("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
         let of_groups = pieces(0..deformation.offset_groups, chains.offset_groups);
         let all = of_groups.flat_map(|groups| pieces(0..height, chains.rows).map(move |band| (groups.clone(), band)));
         for (index, (offset_groups, band)) in all.enumerate() {
             let groups = offset_groups.end - offset_groups.start;
-            let run = |offset_group: u32| tables.block_runs.partition_point(|run| run[1] < offset_group) as u32;
+            let run = |offset_group: u32| tables.input_runs.partition_point(|run| run[1] < offset_group) as u32;
             let runs = run(offset_groups.start)..run(offset_groups.end);
             let cell_first = band.start * (width + 1);
             let cells = cells(&g, band.end - band.start) as u32;
             let first = chains.kept.as_ref().map_or(0, |kept| index as u64 * u64::from(kept.piece));
             let of_piece = first..first + u64::from(images) * u64::from(groups) * u64::from(cells);
-            let heads = chains.heads.part("input", of_piece)?;
+            let heads = chains.heads.binding("input", of_piece)?;
             let listed = chains.kept.as_ref().map_or(0, |kept| kept.listed);
             let lists = chains.kept.as_ref().map(|KeptHeads { touched, counts, .. }| -> Fit<_> {
                 let lists = 4 * u64::from(groups);
-                Ok([counts.part("input", 0..lists)?, touched.part("input", 0..lists * u64::from(listed))?])
+                Ok([counts.binding("input", 0..lists)?, touched.binding("input", 0..lists * u64::from(listed))?])
             });
             let lists = lists.transpose()?;
-            let table = tables.block_table.part();
+            let table = tables.input_table.binding();
             let chain = |chained: Range<u32>| {
                 let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
                 chain_samples::Params {
@@ -568,11 +568,12 @@ impl<'a> Pass<'a> {
                         ..common
                     };
                     if let Some([counts, touched]) = touched {
-                        let parts = [grad_columns, grad_input, &table, places, &followers, &heads, counts, touched];
-                        return deform_col2im_touched(recorder, columns.form, params, parts);
+                        let bindings =
+                            [grad_columns, grad_input, &table, positions, &followers, &heads, counts, touched];
+                        return deform_col2im_touched(recorder, columns.layout, params, bindings);
                     }
-                    let parts = [grad_columns, grad_input, &table, places, &followers, &heads];
-                    deform_col2im::deform_col2im(recorder, columns.form, params, parts)
+                    let bindings = [grad_columns, grad_input, &table, positions, &followers, &heads];
+                    deform_col2im::deform_col2im(recorder, columns.layout, params, bindings)
                 })?;
                 if let Some([counts, _]) = &lists {
                     let params = unchain_samples::Params {
@@ -608,13 +609,13 @@ impl<'a> Pass<'a> {
         (grad_input, before): (&StripPlanes, u32),
         strip: &Strip,
         [runs, pixels]: [Range<u32>; 2],
-        dispatch: &mut impl FnMut(InputPiece, &Part) -> Fit,
+        dispatch: &mut impl FnMut(InputPiece, &Binding) -> Fit,
     ) -> Result<()> {
-        let block_runs = &self.tables.block_runs;
+        let input_runs = &self.tables.input_runs;
         let images = strip.images.end - strip.images.start;
-        in_pieces([0..images, runs, 0..RUN_CHANNELS, pixels], &mut |[images, runs, lanes, pixels]| {
-            let [.., first, _] = block_runs[runs.start as usize];
-            let [.., last, of_last] = block_runs[runs.end as usize - 1];
+        in_pieces([0..images, runs, 0..INPUT_RUN_CHANNELS, pixels], &mut |[images, runs, lanes, pixels]| {
+            let [.., first, _] = input_runs[runs.start as usize];
+            let [.., last, of_last] = input_runs[runs.end as usize - 1];
             let last_channels = (of_last % 32).min(lanes.end);
             // Of a run with fewer channels, the upper lanes are nothing.
             if runs.end - runs.start == 1 && last_channels <= lanes.start {
@@ -622,7 +623,7 @@ impl<'a> Pass<'a> {
             }
             let channels = first + lanes.start..last + last_channels;
             let elements = grad_input.elements(&(before + images.start..before + images.end), &channels, pixels);
-            let part = grad_input.tensor.part("grad_input", elements)?;
+            let binding = grad_input.tensor.binding("grad_input", elements)?;
             let piece = InputPiece {
                 images: images.clone(),
                 runs: runs.clone(),
@@ -630,7 +631,7 @@ impl<'a> Pass<'a> {
                 lanes: lanes.clone(),
                 plane: grad_input.plane,
             };
-            dispatch(piece, &part)
+            dispatch(piece, &binding)
         })
     }
 
@@ -641,11 +642,11 @@ impl<'a> Pass<'a> {
         samples: &Samples,
         (chunk, packed): (&Chunk, &PackedImages),
         strip: &Strip,
-        [grad_columns, gradients]: [&Part; 2],
+        [grad_columns, gradients]: [&Binding; 2],
         kept: Kept,
     ) -> Result<()> {
         let Self { columns, tables, .. } = *self;
-        let Samples { deformation, places, cells } = samples;
+        let Samples { deformation, positions, cells } = samples;
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
         let bands = packed.bands().count();
         let quads_per_group = columns.quads_per_group();
@@ -671,9 +672,9 @@ impl<'a> Pass<'a> {
                     run_first: runs.start,
                     runs: runs.end - runs.start,
                 };
-                let table = tables.sample_table.part();
-                let parts = [grad_columns, &packed.part("input")?, &table, places, cells, gradients];
-                sample_gradients::sample_gradients(recorder, columns.form, params, parts, kept)?;
+                let table = tables.sample_table.binding();
+                let bindings = [grad_columns, &packed.binding("input")?, &table, positions, cells, gradients];
+                sample_gradients::sample_gradients(recorder, columns.layout, params, bindings, kept)?;
             }
         }
         Ok(())
@@ -685,7 +686,7 @@ impl<'a> Pass<'a> {
         recorder: &mut Recorder,
         deformation: &Deformation,
         strip: &Strip,
-        of_samples: &Part,
+        of_samples: &Binding,
     ) -> Result<()> {
         let (g, gradients) = (&self.columns.im2col, self.gradients);
         let (layout, points, out_pixels) = (deformation.offset_layout, deformation.points(g), g.out_pixels());
@@ -719,8 +720,8 @@ impl<'a> Pass<'a> {
                             accumulate: matches!(destination, Destination::Add(_)).into(),
                             ..Default::default()
                         };
-                        let part = gradient.tensor.part("grad_offset", elements)?;
-                        sample_planes(recorder, self.columns.form, params, [of_samples, &part])
+                        let binding = gradient.tensor.binding("grad_offset", elements)?;
+                        sample_planes(recorder, self.columns.layout, params, [of_samples, &binding])
                     })
                 })
             })?;

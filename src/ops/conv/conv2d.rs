@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs, DeformConv2dGradients};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::ops::conv::columns::Sampler;
+use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::strategy::{Convolution, Convolves, Strategy};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
@@ -23,8 +23,8 @@ impl Kernels for Conv2d {
         output: &Tensor,
     ) -> Result<()> {
         let Conv2dInputs { input, weight, bias } = *inputs;
-        let sampler = Sampler { input: input.tensor()?, offset: None, mask: None };
-        plan.compiled().forward(recorder, &sampler, weight, bias, output)
+        let source = SampleSource { input: input.tensor()?, offset: None, mask: None };
+        plan.compiled().forward(recorder, &source, weight, bias, output)
     }
 
     fn smallest() -> (Self, Conv2dInputs<TensorSpec>) {
@@ -60,9 +60,9 @@ impl Differentiable for Conv2d {
         destinations: &Conv2dGradients<Destination>,
     ) -> Result<()> {
         let Conv2dInputs { input, weight, .. } = *inputs;
-        let sampler = Sampler { input: input.tensor()?, offset: None, mask: None };
+        let source = SampleSource { input: input.tensor()?, offset: None, mask: None };
         let Conv2dGradients { input, weight: grad_weight, bias } = *destinations;
         let gradients = DeformConv2dGradients { input, weight: grad_weight, bias, ..Default::default() };
-        plan.compiled().backward(recorder, &sampler, weight.tensor()?, grad_output, &gradients)
+        plan.compiled().backward(recorder, &source, weight.tensor()?, grad_output, &gradients)
     }
 }

@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::ops::conv::columns::Sampler;
+use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::strategy::{Convolution, Convolves, Strategy};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
@@ -27,12 +27,12 @@ impl Kernels for DeformConv2d {
         output: &Tensor,
     ) -> Result<()> {
         let DeformConv2dInputs { input, offset, weight, mask, bias } = *inputs;
-        let sampler = Sampler {
+        let source = SampleSource {
             input: input.tensor()?,
             offset: Some(offset.tensor()?),
             mask: mask.map(Argument::tensor).transpose()?,
         };
-        plan.compiled().forward(recorder, &sampler, weight, bias, output)
+        plan.compiled().forward(recorder, &source, weight, bias, output)
     }
 
     fn smallest() -> (Self, DeformConv2dInputs<TensorSpec>) {
@@ -72,12 +72,12 @@ impl Differentiable for DeformConv2d {
         destinations: &DeformConv2dGradients<Destination>,
     ) -> Result<()> {
         let DeformConv2dInputs { input, offset, weight, mask, .. } = *inputs;
-        let sampler = Sampler {
+        let source = SampleSource {
             input: input.tensor()?,
             offset: Some(offset.tensor()?),
             mask: mask.map(Argument::tensor).transpose()?,
         };
 
-        plan.compiled().backward(recorder, &sampler, weight.tensor()?, grad_output, destinations)
+        plan.compiled().backward(recorder, &source, weight.tensor()?, grad_output, destinations)
     }
 }

@@ -2,8 +2,8 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{DeformIm2col, DeformIm2colGeometry, DeformIm2colInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::conv::columns::ColumnsLayout;
-use crate::ops::conv::columns::{Columns, Sampler, form};
+use crate::kernels::conv::columns::ColumnsOrder;
+use crate::ops::conv::columns::{Columns, SampleSource, layout};
 use crate::ops::plan::{Argument, Kernels, Plan, rounded};
 
 impl Kernels for DeformIm2col {
@@ -14,9 +14,9 @@ impl Kernels for DeformIm2col {
 
     fn compile(gpu: &Gpu, geometry: &DeformIm2colGeometry, inputs: &DeformIm2colInputs<TensorSpec>) -> Result<Columns> {
         let &DeformIm2colGeometry { im2col, deformation } = geometry;
-        let form = form(gpu, &im2col, 1, Some(&deformation), 0);
-        let layout = (ColumnsLayout::Channels, form);
-        let columns = Columns::new(gpu, im2col, 1, Some(deformation), layout, inputs.input.dtype)?;
+        let layout = layout(gpu, &im2col, 1, Some(&deformation), 0);
+        let order = (ColumnsOrder::Channels, layout);
+        let columns = Columns::new(gpu, im2col, 1, Some(deformation), order, inputs.input.dtype)?;
         columns.compile(gpu)?;
         Ok(columns)
     }
@@ -27,12 +27,12 @@ impl Kernels for DeformIm2col {
         inputs: &DeformIm2colInputs<Argument>,
         output: &Tensor,
     ) -> Result<()> {
-        let sampler = Sampler {
+        let source = SampleSource {
             input: inputs.input.tensor()?,
             offset: Some(inputs.offset.tensor()?),
             mask: inputs.mask.map(Argument::tensor).transpose()?,
         };
-        rounded(recorder, output, |recorder, output| plan.compiled().forward(recorder, &sampler, output))
+        rounded(recorder, output, |recorder, output| plan.compiled().forward(recorder, &source, output))
     }
 
     fn smallest() -> (Self, DeformIm2colInputs<TensorSpec>) {

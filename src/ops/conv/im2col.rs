@@ -2,8 +2,8 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Im2col, Im2colGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::conv::columns::ColumnsLayout;
-use crate::ops::conv::columns::{Columns, Sampler, form};
+use crate::kernels::conv::columns::ColumnsOrder;
+use crate::ops::conv::columns::{Columns, SampleSource, layout};
 use crate::ops::plan::{Argument, Kernels, Plan, rounded};
 
 impl Kernels for Im2col {
@@ -13,15 +13,15 @@ impl Kernels for Im2col {
     const WIDENED: bool = false;
 
     fn compile(gpu: &Gpu, geometry: &Im2colGeometry, input: &TensorSpec) -> Result<Columns> {
-        let form = form(gpu, geometry, 1, None, 0);
-        let columns = Columns::new(gpu, *geometry, 1, None, (ColumnsLayout::Channels, form), input.dtype)?;
+        let layout = layout(gpu, geometry, 1, None, 0);
+        let columns = Columns::new(gpu, *geometry, 1, None, (ColumnsOrder::Channels, layout), input.dtype)?;
         columns.compile(gpu)?;
         Ok(columns)
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, output: &Tensor) -> Result<()> {
-        let sampler = Sampler { input: input.tensor()?, offset: None, mask: None };
-        rounded(recorder, output, |recorder, output| plan.compiled().forward(recorder, &sampler, output))
+        let source = SampleSource { input: input.tensor()?, offset: None, mask: None };
+        rounded(recorder, output, |recorder, output| plan.compiled().forward(recorder, &source, output))
     }
 
     fn smallest() -> (Self, TensorSpec) {

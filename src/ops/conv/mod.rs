@@ -5,7 +5,7 @@ pub(crate) mod conv2d;
 pub(crate) mod deform_conv2d;
 pub(crate) mod deform_im2col;
 pub(crate) mod im2col;
-pub(crate) mod quads;
+pub(crate) mod packed_matrix;
 pub(crate) mod strategy;
 pub(crate) mod strips;
 pub(crate) mod weight;

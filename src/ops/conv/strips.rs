@@ -6,7 +6,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor};
 use crate::kernels::movement::copy_rows;
-use crate::ops::plan::{Destination, Rows, bindable, pieces, round, widen};
+use crate::ops::plan::{Destination, RowLayout, bindable, pieces, round, widen};
 
 /// All pixels of some images, or some of one.
 #[derive(Debug, Clone)]
@@ -156,9 +156,9 @@ fn planes(tensor: &Tensor) -> [u32; 2] {
     [*planes, pixels.iter().product()]
 }
 
-fn rows(tensor: &Tensor, strip: &Strip) -> Rows {
+fn rows(tensor: &Tensor, strip: &Strip) -> RowLayout {
     let [planes, plane] = planes(tensor);
-    Rows::of_planes(&strip.images, planes, &strip.image_pixels(), plane)
+    RowLayout::of_planes(&strip.images, planes, &strip.image_pixels(), plane)
 }
 
 /// The bytes of workspace that a pixel of some tensors takes.

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Gpu, Tensor, TensorSpec};
-use crate::kernels::form::Form;
-use crate::ops::conv::quads::Quads;
+use crate::kernels::layout::Layout;
+use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strategy::rule::Strategy;
 
 /// A weight in the order in which a plan's kernels read it: what a model keeps for inference in place of the plain one.
@@ -24,14 +24,14 @@ pub struct PackedWeight {
 /// The memory of a packed weight, as its strategy keeps it.
 #[derive(Debug, Clone)]
 pub(crate) enum Packed {
-    Quads(Quads),
+    Matrix(PackedMatrix),
     Tensor(Tensor),
 }
 
 impl Packed {
-    pub(crate) fn quads(self) -> Result<Quads> {
+    pub(crate) fn matrix(self) -> Result<PackedMatrix> {
         match self {
-            Self::Quads(quads) => Ok(quads),
+            Self::Matrix(matrix) => Ok(matrix),
             Self::Tensor(_) => Err(Self::by_another_strategy()),
         }
     }
@@ -39,7 +39,7 @@ impl Packed {
     pub(crate) fn tensor(self) -> Result<Tensor> {
         match self {
             Self::Tensor(tensor) => Ok(tensor),
-            Self::Quads(_) => Err(Self::by_another_strategy()),
+            Self::Matrix(_) => Err(Self::by_another_strategy()),
         }
     }
 
@@ -61,8 +61,8 @@ impl PackedWeight {
     /// The memory, for a plan whose kernels read the weight in a given order.
     pub(crate) fn packed_for(&self, needs: Packing) -> Result<Packed> {
         let has = self.packing;
-        if has == (Packing { form: has.form, ..needs }) && has != needs {
-            let message = "weight was packed for images of another size: the largest are packed in another form";
+        if has == (Packing { layout: has.layout, ..needs }) && has != needs {
+            let message = "weight was packed for images of another size: the largest are packed in another layout";
             return Err(Error::attribute("weight", message));
         }
         if has != needs {
@@ -76,8 +76,8 @@ impl PackedWeight {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Packing {
     strategy: Strategy,
-    /// The form of the memory, which is one for all images but the largest.
-    form: Form,
+    /// The layout of the memory, which is one for all images but the largest.
+    layout: Layout,
     groups: u32,
     offset_groups: u32,
 }
@@ -85,12 +85,12 @@ pub(crate) struct Packing {
 impl Packing {
     pub(crate) fn new(
         strategy: Strategy,
-        form: Form,
+        layout: Layout,
         geometry: &Conv2dGeometry,
         deformation: Option<&Deformation>,
     ) -> Self {
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
-        Self { strategy, form, groups: geometry.groups, offset_groups }
+        Self { strategy, layout, groups: geometry.groups, offset_groups }
     }
 }
 

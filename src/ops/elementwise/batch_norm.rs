@@ -28,11 +28,11 @@ impl Kernels for BatchNorm {
             let range = element(images.start, some_channels.start, some_pixels.start)
                 ..element(images.end - 1, some_channels.end - 1, some_pixels.end);
             let of_channels = some_channels.start.into()..some_channels.end.into();
-            let input = inputs.input.tensor()?.part("input", range.clone())?;
-            let scale = inputs.scale.tensor()?.part("scale", of_channels.clone())?;
-            let shift = inputs.shift.tensor()?.part("shift", of_channels)?;
+            let input = inputs.input.tensor()?.binding("input", range.clone())?;
+            let scale = inputs.scale.tensor()?.binding("scale", of_channels.clone())?;
+            let shift = inputs.shift.tensor()?.binding("shift", of_channels)?;
             recorder.gpu().capabilities().check_elements("output", range.end - range.start)?;
-            let output = output.part("output", range)?;
+            let output = output.binding("output", range)?;
             let params = Params {
                 images: images.end - images.start,
                 channels: some_channels.end - some_channels.start,

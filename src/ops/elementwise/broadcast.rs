@@ -28,15 +28,15 @@ impl Elementwise {
         let output_strides = dense(&self.axes);
         // Halved from the outermost axis on, a piece is one range of the output.
         in_pieces(self.axes.map(|axis| 0..axis.extent), &mut |piece: &[Range<u32>; MAX_RANK]| {
-            let part = |argument, tensor: &Tensor, strides: [u32; MAX_RANK]| {
+            let binding = |argument, tensor: &Tensor, strides: [u32; MAX_RANK]| {
                 let element = |index: fn(&Range<u32>) -> u32| -> u64 {
                     piece.iter().zip(strides).map(|(range, stride)| u64::from(index(range)) * u64::from(stride)).sum()
                 };
-                tensor.part(argument, element(|range| range.start)..element(|range| range.end - 1) + 1)
+                tensor.binding(argument, element(|range| range.start)..element(|range| range.end - 1) + 1)
             };
-            let a = part("a", a, strides[0])?;
-            let b = part("b", b, strides[1])?;
-            let output = part("output", output, output_strides)?;
+            let a = binding("a", a, strides[0])?;
+            let b = binding("b", b, strides[1])?;
+            let output = binding("output", output, output_strides)?;
             let extents = piece.clone().map(|range| range.end - range.start);
             let elements = extents.iter().map(|&extent| u64::from(extent)).product();
             recorder.gpu().capabilities().check_elements("output", elements)?;

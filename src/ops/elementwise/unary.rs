@@ -19,9 +19,9 @@ impl Kernels for Unary {
         in_pieces([whole], &mut |[piece]| {
             let elements = piece.end - piece.start;
             let range = piece.start.into()..piece.end.into();
-            let parts = [&input.part("input", range.clone())?, &output.part("output", range)?];
+            let bindings = [&input.binding("input", range.clone())?, &output.binding("output", range)?];
             recorder.gpu().capabilities().check_elements("output", elements.into())?;
-            unary(recorder, op, elements, parts)
+            unary(recorder, op, elements, bindings)
         })
     }
 
@@ -57,13 +57,13 @@ impl Differentiable for Unary {
         in_pieces([whole], &mut |[piece]| {
             let elements = piece.end - piece.start;
             let range = || piece.start.into()..piece.end.into();
-            let parts = [
-                &input.part("input", range())?,
-                &grad_output.part("grad_output", range())?,
-                &destination.tensor().part("grad_input", range())?,
+            let bindings = [
+                &input.binding("input", range())?,
+                &grad_output.binding("grad_output", range())?,
+                &destination.tensor().binding("grad_input", range())?,
             ];
             recorder.gpu().capabilities().check_elements("grad_input", elements.into())?;
-            unary_backward(recorder, op, elements, destination.accumulates(), parts)
+            unary_backward(recorder, op, elements, destination.accumulates(), bindings)
         })
     }
 }

@@ -91,8 +91,8 @@ fn multiply(
         batch: u64::from(rows) * u64::from(columns),
         row: columns.into(),
         column_first: 0,
-        block: columns,
-        block_stride: 0,
+        plane: columns,
+        plane_stride: 0,
     };
     let (a, b, accumulate) = (Operand::Matrix(a), Operand::Matrix(b), output.accumulates());
     let output = Output::Elements(elements);

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Fit, Gpu, Image, Loops, Part, Recorder, Tensor, Unfit};
-use crate::kernels::form::panel_places;
+use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor, Texture, Unfit};
+use crate::kernels::layout::panel_texels;
 use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
@@ -34,7 +34,7 @@ pub(crate) struct Matrix<'a> {
 /// A batch of matrices in panels: matmul/parts/subgroup_tile.wgsl.
 #[derive(Clone)]
 pub(crate) struct Panels {
-    pub(crate) image: Image,
+    pub(crate) texture: Texture,
     pub(crate) first: u64,
     pub(crate) batch: u64,
     pub(crate) row: u32,
@@ -63,12 +63,12 @@ impl<'a> Matrix<'a> {
     }
 
     /// The operand's binding.
-    fn part(&self, [batch, vectors, depth]: [u32; 3], vector_axis: usize) -> Fit<Part> {
+    fn binding(&self, [batch, vectors, depth]: [u32; 3], vector_axis: usize) -> Fit<Binding> {
         let spans = [u64::from(vectors - 1) * self.vector, u64::from(depth - 1) * self.depth];
         let last = u64::from(batch - 1) * self.batch + spans[0] + spans[1];
         let longer = if spans[0] >= spans[1] { vector_axis } else { DEPTH };
         let axis = if batch > 1 { BATCH } else { longer };
-        self.tensor.part(self.argument, self.first..self.first + last + 1).map_err(|unfit| unfit.along(axis))
+        self.tensor.binding(self.argument, self.first..self.first + last + 1).map_err(|unfit| unfit.along(axis))
     }
 }
 
@@ -126,7 +126,7 @@ pub(crate) enum Output<'a> {
     Panels(Panels),
 }
 
-/// Matrices in a tensor. Columns, counted from `column_first`, come in blocks: `c / block * block_stride + c % block`.
+/// Matrices in a tensor. Columns, counted from `column_first`, come in planes: `c / plane * plane_stride + c % plane`.
 #[derive(Clone, Copy)]
 pub(crate) struct Elements<'a> {
     pub(crate) tensor: &'a Tensor,
@@ -134,33 +134,33 @@ pub(crate) struct Elements<'a> {
     pub(crate) batch: u64,
     pub(crate) row: u64,
     pub(crate) column_first: u32,
-    pub(crate) block: u32,
-    pub(crate) block_stride: u64,
+    pub(crate) plane: u32,
+    pub(crate) plane_stride: u64,
 }
 
 impl Elements<'_> {
-    /// Counts the columns from their first block on; where all are in one block, from the first column on.
+    /// Counts the columns from their first plane on; where all are in one plane, from the first column on.
     fn normalised(self, columns: u32) -> Self {
-        let (block, column) = (self.column_first / self.block, self.column_first % self.block);
-        let first = self.first + u64::from(block) * self.block_stride;
-        if column + columns <= self.block {
-            Self { first: first + u64::from(column), column_first: 0, block: columns, ..self }
+        let (plane, column) = (self.column_first / self.plane, self.column_first % self.plane);
+        let first = self.first + u64::from(plane) * self.plane_stride;
+        if column + columns <= self.plane {
+            Self { first: first + u64::from(column), column_first: 0, plane: columns, ..self }
         } else {
             Self { first, column_first: column, ..self }
         }
     }
 
     /// The output's binding.
-    fn part(&self, [batch, rows, columns]: [u32; 3]) -> Fit<Part> {
+    fn binding(&self, [batch, rows, columns]: [u32; 3]) -> Fit<Binding> {
         let last_column = self.column_first + columns - 1;
         let row_span = u64::from(rows - 1) * self.row;
         let last = u64::from(batch - 1) * self.batch
             + row_span
-            + u64::from(last_column / self.block) * self.block_stride
-            + u64::from(last_column % self.block);
+            + u64::from(last_column / self.plane) * self.plane_stride
+            + u64::from(last_column % self.plane);
         let longer = if row_span >= u64::from(columns - 1) { ROWS } else { COLUMNS };
         let axis = if batch > 1 { BATCH } else { longer };
-        self.tensor.part("output", self.first..self.first + last + 1).map_err(|unfit| unfit.along(axis))
+        self.tensor.binding("output", self.first..self.first + last + 1).map_err(|unfit| unfit.along(axis))
     }
 }
 
@@ -195,7 +195,7 @@ const PACKED_BYTES: u64 = 16 << 20;
 impl<'a> Product<'a> {
     /// Records the product as one dispatch, or says along which axis it is too large for one.
     fn dispatch(&self, recorder: &mut Recorder) -> Fit {
-        if recorder.gpu().capabilities().images() { self.by_subgroups(recorder) } else { self.tiled(recorder) }
+        if recorder.gpu().capabilities().textures() { self.by_subgroups(recorder) } else { self.tiled(recorder) }
     }
 
     fn by_subgroups(&self, recorder: &mut Recorder) -> Fit {
@@ -229,31 +229,35 @@ impl<'a> Product<'a> {
                     column_first: 4 * output.quad,
                     ..params
                 };
-                matmul_subgroup_nn(recorder, params, [&a.image.part(), &b.image.part(), &output.image.part()])?;
+                matmul_subgroup_nn(
+                    recorder,
+                    params,
+                    [&a.texture.binding(), &b.texture.binding(), &output.texture.binding()],
+                )?;
             }
             Output::Elements(output) => {
                 let output = output.normalised(columns);
-                let output_part = output.part([batch, rows, columns])?;
+                let output_binding = output.binding([batch, rows, columns])?;
                 params = subgroup_tile::Params {
                     output_batch: output.batch as u32,
                     output_row: output.row as u32,
                     column_first: output.column_first,
-                    block: output.block,
-                    output_block: output.block_stride as u32,
+                    plane: output.plane,
+                    output_plane: output.plane_stride as u32,
                     biased: self.bias.is_some().into(),
                     bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
                     ..params
                 };
-                let [a_part, b_part] = [&a, &b].map(|operand| operand.image.part());
+                let [a_binding, b_binding] = [&a, &b].map(|operand| operand.texture.binding());
                 if a.across {
                     // Both are: the gradient of a weight, in whole quads.
-                    matmul_subgroup_tn(recorder, params, [&a_part, &b_part, &output_part])?;
+                    matmul_subgroup_tn(recorder, params, [&a_binding, &b_binding, &output_binding])?;
                 } else {
-                    let bias = match self.bias_part()? {
+                    let bias = match self.bias_binding()? {
                         Some(bias) => bias,
-                        None => recorder.workspace([1])?.part("bias", 0..1)?,
+                        None => recorder.workspace([1])?.binding("bias", 0..1)?,
                     };
-                    matmul_subgroup(recorder, params, [&a_part, &b_part, &bias, &output_part])?;
+                    matmul_subgroup(recorder, params, [&a_binding, &b_binding, &bias, &output_binding])?;
                 }
             }
         }
@@ -282,29 +286,29 @@ impl<'a> Product<'a> {
             output_batch: output.batch as u32,
             output_row: output.row as u32,
             column_first: output.column_first,
-            block: output.block,
-            output_block: output.block_stride as u32,
+            plane: output.plane,
+            output_plane: output.plane_stride as u32,
             biased: self.bias.is_some().into(),
             accumulate: accumulate.into(),
             bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
             ..Default::default()
         };
         check_iterations(recorder, &params)?;
-        let a_part = a.part([batch, rows, depth], ROWS)?;
-        let b_part = b.part([batch, columns, depth], COLUMNS)?;
-        let output_part = output.part([batch, rows, columns])?;
-        let bias_part = self.bias_part()?.unwrap_or_else(|| a_part.clone());
+        let a_binding = a.binding([batch, rows, depth], ROWS)?;
+        let b_binding = b.binding([batch, columns, depth], COLUMNS)?;
+        let output_binding = output.binding([batch, rows, columns])?;
+        let bias_binding = self.bias_binding()?.unwrap_or_else(|| a_binding.clone());
         let work = params.work(recorder.gpu().capabilities());
         self.check_work(recorder, work, matmul_tiled::TILE)?;
-        matmul_tiled(recorder, params, [&a_part, &b_part, &bias_part, &output_part])
+        matmul_tiled(recorder, params, [&a_binding, &b_binding, &bias_binding, &output_binding])
     }
 
-    fn bias_part(&self) -> Fit<Option<Part>> {
-        let part = |(tensor, first, stride): (&Tensor, u64, u32)| {
+    fn bias_binding(&self) -> Fit<Option<Binding>> {
+        let binding = |(tensor, first, stride): (&Tensor, u64, u32)| {
             let last = u64::from(self.batch - 1) * u64::from(stride) + u64::from(self.rows);
-            tensor.part("bias", first..first + last)
+            tensor.binding("bias", first..first + last)
         };
-        self.bias.map(part).transpose()
+        self.bias.map(binding).transpose()
     }
 
     /// Refuses more work than a dispatch takes, unless the product cannot be halved any more.
@@ -400,8 +404,8 @@ fn packed(
         Operand::Matrix(matrix) => matrix,
     };
     let quads = depth.div_ceil(4);
-    let places = panel_places(vectors, quads);
-    let bytes = u64::from(batch) * places * 16;
+    let texels = panel_texels(vectors, quads);
+    let bytes = u64::from(batch) * texels * 16;
     if bytes > PACKED_BYTES {
         let axis = if batch > 1 {
             BATCH
@@ -414,8 +418,8 @@ fn packed(
         let message = format!("{argument} takes {bytes} bytes in panels; a product packs {PACKED_BYTES} at most");
         return Err(Unfit::too_large(argument, message).along(axis));
     }
-    let part = matrix.part([batch, vectors, depth], vector_axis)?;
-    let image = recorder.image(u64::from(batch) * places)?;
+    let binding = matrix.binding([batch, vectors, depth], vector_axis)?;
+    let texture = recorder.texture(u64::from(batch) * texels)?;
     let params = pack_panels::Params {
         batch,
         rows: vectors,
@@ -425,13 +429,13 @@ fn packed(
         depth_stride: matrix.depth as u32,
         ..Default::default()
     };
-    pack_panels(recorder, params, [&part, &image.part()])?;
-    Ok(Panels { image, first: 0, batch: places, row: 0, quad: 0, quads, across: false })
+    pack_panels(recorder, params, [&binding, &texture.binding()])?;
+    Ok(Panels { texture, first: 0, batch: texels, row: 0, quad: 0, quads, across: false })
 }
 
 /// Compiles the kernels that products of matrices need on this device.
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
-    if !gpu.capabilities().images() {
+    if !gpu.capabilities().textures() {
         return gpu.compile::<matmul_tiled::Kernel>(());
     }
     gpu.compile::<pack_panels::Kernel>(())?;
@@ -440,7 +444,7 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
 
 /// Compiles the kernels that products of backward passes need beside those of the forward pass.
 pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
-    if !gpu.capabilities().images() {
+    if !gpu.capabilities().textures() {
         return Ok(());
     }
     gpu.compile::<matmul_subgroup_nn::Kernel>(())?;

@@ -3,7 +3,7 @@ use crate::error::Result;
 use crate::geometry::{Concat, ConcatGeometry, InputListGradients};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::movement::copy_rows;
-use crate::ops::movement::copy::{Rows, copy_section};
+use crate::ops::movement::copy::{TensorRows, copy_section};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for Concat {
@@ -17,8 +17,8 @@ impl Kernels for Concat {
         let sections = &plan.geometry().sections;
         let mut first = 0;
         for (input, &size) in inputs.iter().zip(&sections.sizes) {
-            let from = Rows { argument: "input", tensor: input.tensor()?, first: 0, row: sections.columns(size) };
-            let to = Rows::of_whole("output", output, sections, first);
+            let from = TensorRows { argument: "input", tensor: input.tensor()?, first: 0, row: sections.columns(size) };
+            let to = TensorRows::of_whole("output", output, sections, first);
             copy_section(recorder, sections, size, from, to, false)?;
             first += size;
         }
@@ -45,9 +45,9 @@ impl Differentiable for Concat {
         let mut first = 0;
         for (destination, &size) in destinations.iter().zip(&sections.sizes) {
             if let Some(destination) = destination {
-                let from = Rows::of_whole("grad_output", grad_output, sections, first);
+                let from = TensorRows::of_whole("grad_output", grad_output, sections, first);
                 let row = sections.columns(size);
-                let to = Rows { argument: "grad_input", tensor: destination.tensor(), first: 0, row };
+                let to = TensorRows { argument: "grad_input", tensor: destination.tensor(), first: 0, row };
                 copy_section(recorder, sections, size, from, to, destination.accumulates())?;
             }
             first += size;

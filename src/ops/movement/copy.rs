@@ -6,16 +6,16 @@ use crate::gpu::{Recorder, Tensor};
 use crate::kernels::movement::copy_rows::{Params, copy_rows};
 use crate::ops::plan::in_pieces;
 
-/// Rows in a tensor, from element `first` on, `row` apart.
+/// TensorRows in a tensor, from element `first` on, `row` apart.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
+pub(crate) struct TensorRows<'a> {
     pub(crate) argument: &'static str,
     pub(crate) tensor: &'a Tensor,
     pub(crate) first: u32,
     pub(crate) row: u32,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> TensorRows<'a> {
     /// A section of the whole, from index `first` along the axis on.
     pub(crate) fn of_whole(argument: &'static str, tensor: &'a Tensor, sections: &Sections, first: u32) -> Self {
         let row = sections.columns(sections.whole.extents()[sections.axis]);
@@ -28,17 +28,17 @@ pub(crate) fn copy_section(
     recorder: &mut Recorder,
     sections: &Sections,
     size: u32,
-    from: Rows,
-    to: Rows,
+    from: TensorRows,
+    to: TensorRows,
     accumulate: bool,
 ) -> Result<()> {
     in_pieces([0..sections.rows(), 0..sections.columns(size)], &mut |[rows, columns]| {
-        let part = |Rows { argument, tensor, first, row }: Rows| {
+        let binding = |TensorRows { argument, tensor, first, row }: TensorRows| {
             let element =
                 |index: u32, column: u32| u64::from(first) + u64::from(index) * u64::from(row) + u64::from(column);
-            tensor.part(argument, element(rows.start, columns.start)..element(rows.end - 1, columns.end))
+            tensor.binding(argument, element(rows.start, columns.start)..element(rows.end - 1, columns.end))
         };
-        let parts = [&part(from)?, &part(to)?];
+        let bindings = [&binding(from)?, &binding(to)?];
         let params = Params {
             rows: rows.end - rows.start,
             columns: columns.end - columns.start,
@@ -49,6 +49,6 @@ pub(crate) fn copy_section(
         };
         let elements = u64::from(params.rows) * u64::from(params.columns);
         recorder.gpu().capabilities().check_elements("output", elements)?;
-        copy_rows(recorder, params, parts)
+        copy_rows(recorder, params, bindings)
     })
 }

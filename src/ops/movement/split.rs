@@ -3,7 +3,7 @@ use crate::error::Result;
 use crate::geometry::{InputGradient, Split, SplitGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::movement::copy_rows;
-use crate::ops::movement::copy::{Rows, copy_section};
+use crate::ops::movement::copy::{TensorRows, copy_section};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for Split {
@@ -17,8 +17,8 @@ impl Kernels for Split {
         let (sections, input) = (&plan.geometry().sections, input.tensor()?);
         let mut first = 0;
         for (output, &size) in outputs.iter().zip(&sections.sizes) {
-            let from = Rows::of_whole("input", input, sections, first);
-            let to = Rows { argument: "output", tensor: output, first: 0, row: sections.columns(size) };
+            let from = TensorRows::of_whole("input", input, sections, first);
+            let to = TensorRows { argument: "output", tensor: output, first: 0, row: sections.columns(size) };
             copy_section(recorder, sections, size, from, to, false)?;
             first += size;
         }
@@ -44,8 +44,9 @@ impl Differentiable for Split {
         let sections = &plan.geometry().sections;
         let mut first = 0;
         for (grad_output, &size) in grad_outputs.iter().zip(&sections.sizes) {
-            let from = Rows { argument: "grad_output", tensor: grad_output, first: 0, row: sections.columns(size) };
-            let to = Rows::of_whole("grad_input", destination.tensor(), sections, first);
+            let from =
+                TensorRows { argument: "grad_output", tensor: grad_output, first: 0, row: sections.columns(size) };
+            let to = TensorRows::of_whole("grad_input", destination.tensor(), sections, first);
             copy_section(recorder, sections, size, from, to, destination.accumulates())?;
             first += size;
         }

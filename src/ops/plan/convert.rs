@@ -16,7 +16,7 @@ pub(crate) fn widened(recorder: &mut Recorder, tensor: &Tensor) -> Result<Tensor
         return Ok(tensor.clone());
     }
     let wide = recorder.workspace(tensor.shape())?;
-    widen(recorder, tensor, Rows::all(tensor), &wide)?;
+    widen(recorder, tensor, RowLayout::all(tensor), &wide)?;
     Ok(wide)
 }
 
@@ -31,19 +31,19 @@ pub(crate) fn rounded(
     }
     let wide = recorder.workspace(output.shape())?;
     record(recorder, &wide)?;
-    round(recorder, &wide, output, Rows::all(output))
+    round(recorder, &wide, output, RowLayout::all(output))
 }
 
-/// Rows of a dense tensor: `rows` of `columns` elements, `row` apart, the first from element `first` on.
+/// RowLayout of a dense tensor: `rows` of `columns` elements, `row` apart, the first from element `first` on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rows {
+pub(crate) struct RowLayout {
     pub(crate) first: u64,
     pub(crate) rows: u32,
     pub(crate) row: u64,
     pub(crate) columns: u32,
 }
 
-impl Rows {
+impl RowLayout {
     /// All elements, in one row.
     pub(crate) fn all(tensor: &Tensor) -> Self {
         let columns = tensor.shape().elements();
@@ -69,30 +69,30 @@ impl Rows {
 }
 
 /// Widens rows of a tensor into a workspace, one behind another.
-pub(crate) fn widen(recorder: &mut Recorder, tensor: &Tensor, rows: Rows, wide: &Tensor) -> Result<()> {
+pub(crate) fn widen(recorder: &mut Recorder, tensor: &Tensor, rows: RowLayout, wide: &Tensor) -> Result<()> {
     convert_rows(recorder, (tensor, rows), (wide, rows.dense()))
 }
 
 /// Rounds the dense rows of a workspace into rows of a tensor.
-pub(crate) fn round(recorder: &mut Recorder, wide: &Tensor, tensor: &Tensor, rows: Rows) -> Result<()> {
+pub(crate) fn round(recorder: &mut Recorder, wide: &Tensor, tensor: &Tensor, rows: RowLayout) -> Result<()> {
     convert_rows(recorder, (wide, rows.dense()), (tensor, rows))
 }
 
 /// Converts rows, in as many dispatches as the tensors need to be bound.
 fn convert_rows(
     recorder: &mut Recorder,
-    (source, from): (&Tensor, Rows),
-    (destination, to): (&Tensor, Rows),
+    (source, from): (&Tensor, RowLayout),
+    (destination, to): (&Tensor, RowLayout),
 ) -> Result<()> {
     in_pieces([0..from.rows, 0..from.columns], &mut |[rows, columns]| {
-        let source_part = source.part("tensor", from.elements(rows, columns))?;
-        let destination_part = destination.part("tensor", to.elements(rows, columns))?;
+        let source_binding = source.binding("tensor", from.elements(rows, columns))?;
+        let destination_binding = destination.binding("tensor", to.elements(rows, columns))?;
         let [rows, columns] = [rows, columns].map(|range| range.end - range.start);
         recorder.gpu().capabilities().check_elements("tensor", u64::from(rows) * u64::from(columns))?;
         if source.dtype() == DType::F32 && destination.dtype() == DType::F32 {
             let [source_row, destination_row] = [from.row as u32, to.row as u32];
             let params = copy_rows::Params { rows, columns, source_row, destination_row, ..Default::default() };
-            return copy_rows::copy_rows(recorder, params, [&source_part, &destination_part]);
+            return copy_rows::copy_rows(recorder, params, [&source_binding, &destination_binding]);
         }
         let in_one = rows == 1 || to.row == u64::from(columns);
         let params = Params {
@@ -103,6 +103,6 @@ fn convert_rows(
             destination_run: to.row as u32,
             ..Params::default()
         };
-        convert(recorder, params, (&source_part, source.dtype()), (&destination_part, destination.dtype()))
+        convert(recorder, params, (&source_binding, source.dtype()), (&destination_binding, destination.dtype()))
     })
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Recorder, Tensor};
-use crate::ops::plan::{Destination, Rows, round, widen};
+use crate::ops::plan::{Destination, RowLayout, round, widen};
 
 /// A gradient while it is computed, in f32.
 pub(crate) struct Gradient<'a> {
@@ -22,7 +22,7 @@ impl<'a> Gradient<'a> {
         }
         let wide = recorder.workspace(tensor.shape())?;
         if destination.accumulates() {
-            widen(recorder, tensor, Rows::all(tensor), &wide)?;
+            widen(recorder, tensor, RowLayout::all(tensor), &wide)?;
         }
         Ok(Self { destination, wide: Some(wide) })
     }
@@ -34,7 +34,7 @@ impl<'a> Gradient<'a> {
 
     pub(crate) fn finish(&self, recorder: &mut Recorder) -> Result<()> {
         let rounded = self.destination.tensor();
-        self.wide.as_ref().map_or(Ok(()), |wide| round(recorder, wide, rounded, Rows::all(rounded)))
+        self.wide.as_ref().map_or(Ok(()), |wide| round(recorder, wide, rounded, RowLayout::all(rounded)))
     }
 }
 

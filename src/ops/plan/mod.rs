@@ -15,7 +15,7 @@ mod warm_up;
 pub use argument::{Argument, Destination, ToArgument, ToDestination, ToSpec};
 
 pub(crate) use check::check_apart;
-pub(crate) use convert::{Rows, round, rounded, widen, widened};
+pub(crate) use convert::{RowLayout, round, rounded, widen, widened};
 pub(crate) use gradient::{Gradient, get_or_try_init};
 pub(crate) use pieces::{at_once, bindable, fitting, in_pieces, in_units, pieces};
 pub(crate) use short::{backward, backward_of, forward};
@@ -203,7 +203,7 @@ impl<O: Kernels> Plan<O> {
             O::record(self, recorder, &O::Inputs::map(&wide, Argument::from), &inner)?;
             for ((_, output), (_, inner)) in O::Outputs::present(&outputs).zip(O::Outputs::present(&inner)) {
                 if output.dtype() != DType::F32 {
-                    round(recorder, inner, output, Rows::all(output))?;
+                    round(recorder, inner, output, RowLayout::all(output))?;
                 }
             }
             Ok(())

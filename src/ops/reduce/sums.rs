@@ -62,12 +62,12 @@ impl Sums {
             };
             let (start_column, end_column) = (some_columns.start, some_columns.end);
             let last = planes.end - 1;
-            let input = input.part(
+            let input = input.binding(
                 "input",
                 element(planes.start, pixels, first, start_column)..element(last, pixels, end - 1, end_column),
             )?;
             let last_segment = u64::from(segments.end - 1);
-            let output = output.part(
+            let output = output.binding(
                 "output",
                 element(planes.start, all, segments.start.into(), start_column)
                     ..element(last, all, last_segment, end_column),
@@ -124,11 +124,11 @@ pub(crate) fn sum_over(
 /// Records sums of nothing.
 pub(crate) fn zeros(recorder: &mut Recorder, output: &Tensor) -> Result<()> {
     // A binding shows something, though nothing of it is read.
-    let nothing = recorder.workspace([1])?.part("input", 0..1)?;
+    let nothing = recorder.workspace([1])?.binding("input", 0..1)?;
     let all = 0..output.shape().elements() as u32;
     in_pieces([all], &mut |[columns]| {
         let elements = columns.end - columns.start;
-        let output = output.part("output", columns.start.into()..columns.end.into())?;
+        let output = output.binding("output", columns.start.into()..columns.end.into())?;
         recorder.gpu().capabilities().check_elements("output", elements.into())?;
         let params = Params { planes: 1, columns: elements, segments: 1, length: 1, width: 64, ..Default::default() };
         segment_sums(recorder, DType::F32, params, [&nothing, &output])

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::geometry::{FURTHEST, RoiPooling, RoiRule};
-use crate::gpu::{Fit, Gpu, Loops, Part, Recorder, Tensor};
+use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor};
 use crate::kernels::roi::roi_bins::{self, roi_bins};
 use crate::kernels::roi::roi_input_gradient::{self, roi_input_gradient};
 use crate::kernels::roi::roi_offset_gradient::{self, roi_offset_gradient};
 use crate::kernels::roi::roi_offset_terms::{self, number, roi_offset_terms};
-use crate::kernels::roi::roi_planes::{self, CHUNK};
+use crate::kernels::roi::roi_planes::{self, SEGMENT};
 use crate::kernels::roi::roi_pool::{self, roi_pool};
 use crate::kernels::roi::roi_touches::{self, TILE, roi_touches};
 use crate::ops::plan::{Destination, at_once, bindable, fitting, in_pieces, in_units, pieces};
@@ -37,8 +37,8 @@ const ROUNDED: u32 = 30;
 const ALONE: u64 = 60_000;
 
 /// Planes of a bin that an invocation, or a workgroup, does at most.
-const BLOCK: u32 = 4;
-const LARGE_BLOCK: u32 = 16;
+const RUN_CHANNELS: u32 = 4;
+const LARGE_RUN_CHANNELS: u32 = 16;
 
 /// Inputs of a pooling, in f32.
 pub(crate) struct Sources {
@@ -88,8 +88,8 @@ pub(crate) fn forward(g: &RoiPooling, recorder: &mut Recorder, sources: &Sources
     for rois in pieces(0..g.rois, step) {
         let bins = make_bins(g, recorder, sources, rois.clone(), &bins)?;
         planes(g, recorder, rois, &mut |recorder, piece, params| {
-            let input = input_part(g, &sources.input, piece)?;
-            let output = output_part(g, "output", output, piece)?;
+            let input = input_binding(g, &sources.input, piece)?;
+            let output = output_binding(g, "output", output, piece)?;
             roi_pool(recorder, params, [&bins, &input, &output], samples(g))
         })?;
     }
@@ -158,7 +158,7 @@ fn input_gradient(
             for band in pieces(0..tile_rows, some_rows) {
                 let [image_count, row_count] = [&images, &band].map(|range| range.end - range.start);
                 let all = u64::from(image_count * g.classes) * u64::from(row_count * tile_columns) * u64::from(words);
-                let touched = touches.part("input", 0..all)?;
+                let touched = touches.binding("input", 0..all)?;
                 let params = roi_touches::Params {
                     rois: count,
                     classes: g.classes,
@@ -177,35 +177,35 @@ fn input_gradient(
                 for some in pieces(0..count * g.bins(), some_bins) {
                     let words_done = some.end.div_ceil(32) - some.start / 32;
                     let all = [images.clone(), 0..g.classes, 0..g.class_channels(), 0..group, band.clone()];
-                    in_pieces(all, &mut |[some_images, classes, channels, cells, rows]| {
+                    in_pieces(all, &mut |[some_images, classes, channels, maps, rows]| {
                         let channel = |class: u32, channel: u32| class * g.class_channels() + channel;
                         let first = channel(classes.start, channels.start);
                         let last = channel(classes.end - 1, channels.end - 1);
-                        let element = |image: u32, channel: u32, cell: u32, row: u32| {
-                            let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + cell);
+                        let element = |image: u32, channel: u32, map: u32, row: u32| {
+                            let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + map);
                             (plane * u64::from(g.height) + u64::from(row)) * u64::from(g.width)
                         };
-                        let start = element(some_images.start, first, cells.start, rows.start * TILE);
+                        let start = element(some_images.start, first, maps.start, rows.start * TILE);
                         let row_end = (rows.end * TILE).min(g.height);
-                        let end = element(some_images.end - 1, last, cells.end - 1, row_end);
-                        let grad_input = input.tensor().part("grad_input", start..end)?;
+                        let end = element(some_images.end - 1, last, maps.end - 1, row_end);
+                        let grad_input = input.tensor().binding("grad_input", start..end)?;
                         let piece = Piece {
                             rois: rois.clone(),
                             images: some_images.clone(),
                             channels: first..last + 1,
                             bins: 0..g.bins(),
                         };
-                        let grads = output_part(g, "grad_output", grad_output, &piece)?;
-                        let [images_done, classes_done, channels_done, cells_done, rows_done] =
-                            [some_images, classes, channels, cells, rows].map(|range| range.end - range.start);
+                        let grads = output_binding(g, "grad_output", grad_output, &piece)?;
+                        let [images_done, classes_done, channels_done, maps_done, rows_done] =
+                            [some_images, classes, channels, maps, rows].map(|range| range.end - range.start);
                         let planes = u64::from(images_done) * u64::from(classes_done * channels_done);
-                        let pixels = planes * u64::from(cells_done) * u64::from(rows_done * TILE) * u64::from(g.width);
+                        let pixels = planes * u64::from(maps_done) * u64::from(rows_done * TILE) * u64::from(g.width);
                         let added =
                             u64::from(classes_done * channels_done) * u64::from(some.end - some.start) * samples(g);
                         // Where pixels have been written before, tiles that nothing touches cost a look at their words.
                         let written = if some.start == 0 && rois.start == 0 { pixels } else { 0 };
                         let elements = written + pixels / 256 * u64::from(words_done) + added;
-                        let fewest = images_done * classes_done * channels_done * cells_done * rows_done == 1;
+                        let fewest = images_done * classes_done * channels_done * maps_done * rows_done == 1;
                         if !fewest {
                             recorder.gpu().capabilities().check_elements("grad_input", elements)?;
                         }
@@ -234,8 +234,8 @@ fn input_gradient(
                             channels: channels_done,
                             group_height: g.group[0],
                             group_width: g.group[1],
-                            cell_first: cells.start,
-                            cells: cells_done,
+                            map_first: maps.start,
+                            maps: maps_done,
                             accumulate: (input.accumulates() || rois.start > 0 || some.start > 0).into(),
                             ..limits
                         };
@@ -265,14 +265,14 @@ fn offset_gradient(
         let bins = make_bins(g, recorder, sources, rois.clone(), &bins)?;
         let count = rois.end - rois.start;
         planes(g, recorder, rois.clone(), &mut |recorder, piece, params| {
-            let input = input_part(g, &sources.input, piece)?;
-            let grads = output_part(g, "grad_output", grad_output, piece)?;
+            let input = input_binding(g, &sources.input, piece)?;
+            let grads = output_binding(g, "grad_output", grad_output, piece)?;
             let [start, end] = output_elements(g, &Piece { rois: 0..count, ..piece.clone() });
-            let terms = terms.part("offset", 2 * start..2 * end)?;
+            let terms = terms.binding("offset", 2 * start..2 * end)?;
             roi_offset_terms(recorder, params, [&bins, &input, &grads, &terms], samples(g))
         })?;
-        let terms = terms.part("offset", 0..2 * u64::from(count) * of_roi)?;
-        let grad_offset = rows_part("grad_offset", offset.tensor(), &rois)?;
+        let terms = terms.binding("offset", 0..2 * u64::from(count) * of_roi)?;
+        let grad_offset = rows_binding("grad_offset", offset.tensor(), &rois)?;
         let [all_rows, all_columns] = [g.pooled[0].div_ceil(part_height), g.pooled[1].div_ceil(part_width)];
         let iterations = |rows: u32, columns: u32, channels: u32| {
             roi_offset_gradient::Params { rows, columns, channels, ..Default::default() }.iterations()
@@ -330,7 +330,7 @@ fn samples(g: &RoiPooling) -> u64 {
 fn alone(g: &RoiPooling) -> [u32; 2] {
     let most = [most_along(g, 0), most_along(g, 1)];
     let of = |alone_y: u32, alone_x: u32| {
-        roi_planes::Params { alone_y, alone_x, channels: 1, block: 1, ..Default::default() }.iterations()
+        roi_planes::Params { alone_y, alone_x, channels: 1, run: 1, ..Default::default() }.iterations()
     };
     // A square, or what is left of one where the image is narrow.
     let side = fitting(ALONE, most[0].max(most[1]), |side| of(side, side));
@@ -363,9 +363,9 @@ fn bins_workspace(g: &RoiPooling, recorder: &mut Recorder, rois: u32) -> Result<
 }
 
 /// The rows of some RoIs.
-fn rows_part(argument: &'static str, tensor: &Tensor, rois: &Range<u32>) -> Fit<Part> {
+fn rows_binding(argument: &'static str, tensor: &Tensor, rois: &Range<u32>) -> Fit<Binding> {
     let row: u64 = tensor.shape().extents().iter().skip(1).map(|&extent| u64::from(extent)).product();
-    tensor.part(argument, u64::from(rois.start) * row..u64::from(rois.end) * row)
+    tensor.binding(argument, u64::from(rois.start) * row..u64::from(rois.end) * row)
 }
 
 /// Makes the bins of some RoIs.
@@ -375,12 +375,12 @@ fn make_bins(
     sources: &Sources,
     rois: Range<u32>,
     bins: &Tensor,
-) -> Result<Part> {
+) -> Result<Binding> {
     let count = rois.end - rois.start;
     let elements = u64::from(count * g.classes) * u64::from(g.bins()) * u64::from(BIN_WORDS);
-    let bins = bins.part("rois", 0..elements)?;
-    let of_rois = rows_part("rois", &sources.rois, &rois)?;
-    let offset = sources.offset.as_ref().map_or(Ok(of_rois.clone()), |offset| rows_part("offset", offset, &rois))?;
+    let bins = bins.binding("rois", 0..elements)?;
+    let of_rois = rows_binding("rois", &sources.rois, &rois)?;
+    let offset = sources.offset.as_ref().map_or(Ok(of_rois.clone()), |offset| rows_binding("offset", offset, &rois))?;
     let (rounded, shift, least, phase, beyond) = match g.rule {
         RoiRule::Align { aligned: true } => (false, 0.5, f32::MIN, 0.5, 1.0),
         RoiRule::Align { aligned: false } => (false, 0.0, 1.0, 0.5, 1.0),
@@ -425,15 +425,15 @@ fn planes(
 ) -> Result<()> {
     let count = rois.end - rois.start;
     let [alone_y, alone_x] = alone(g);
-    let all_chunks = most_along(g, 0).saturating_mul(most_along(g, 1).div_ceil(CHUNK));
-    let looped = |block: u32, chunks: u32| {
-        roi_planes::Params { block, channels: block, alone_y, alone_x, chunks, ..Default::default() }.iterations()
+    let all_segments = most_along(g, 0).saturating_mul(most_along(g, 1).div_ceil(SEGMENT));
+    let looped = |run: u32, segments: u32| {
+        roi_planes::Params { run, channels: run, alone_y, alone_x, segments, ..Default::default() }.iterations()
     };
-    // A block has channels of one class.
-    let blocks_of = |most: u32| if g.classes == 1 { most } else { 1 };
-    let block = at_once(recorder.gpu(), blocks_of(BLOCK), |block| looped(block, 0));
-    let some_chunks = at_once(recorder.gpu(), all_chunks, |chunks| looped(1, chunks));
-    let large_block = at_once(recorder.gpu(), blocks_of(LARGE_BLOCK), |block| looped(block, some_chunks));
+    // A run has channels of one class.
+    let run_of = |most: u32| if g.classes == 1 { most } else { 1 };
+    let run = at_once(recorder.gpu(), run_of(RUN_CHANNELS), |run| looped(run, 0));
+    let some_segments = at_once(recorder.gpu(), all_segments, |segments| looped(1, segments));
+    let large_run = at_once(recorder.gpu(), run_of(LARGE_RUN_CHANNELS), |run| looped(run, some_segments));
     in_pieces([0..g.out_channels, 0..g.bins()], &mut |[channels, bins]| {
         let elements = u64::from(channels.end - channels.start) * u64::from(bins.end - bins.start);
         if elements > 1 {
@@ -447,8 +447,8 @@ fn planes(
                 rois: count,
                 channel_first: channels.start,
                 channels: channels.end - channels.start,
-                block,
-                blocks: (channels.end - channels.start).div_ceil(block),
+                run,
+                runs: (channels.end - channels.start).div_ceil(run),
                 bin_first: bins.start,
                 bins_count: bins.end - bins.start,
                 image_first: images.start,
@@ -463,7 +463,7 @@ fn planes(
                 pooled_width: g.pooled[1],
                 group_height: g.group[0],
                 group_width: g.group[1],
-                cell_first: cells_of(g, bins).start,
+                map_first: maps_of(g, bins).start,
                 alone_y,
                 alone_x,
                 derivative: number(g.derivative),
@@ -475,20 +475,20 @@ fn planes(
                 return Ok(());
             }
             let params = roi_planes::Params {
-                block: large_block,
-                blocks: (channels.end - channels.start).div_ceil(large_block),
+                run: large_run,
+                runs: (channels.end - channels.start).div_ceil(large_run),
                 ..params
             };
-            pieces(0..all_chunks, some_chunks).try_for_each(|chunks| {
-                let (chunk_first, chunks) = (chunks.start, chunks.end - chunks.start);
-                dispatch(recorder, &piece, roi_planes::Params { chunk_first, chunks, ..params })
+            pieces(0..all_segments, some_segments).try_for_each(|segments| {
+                let (segment_first, segments) = (segments.start, segments.end - segments.start);
+                dispatch(recorder, &piece, roi_planes::Params { segment_first, segments, ..params })
             })
         })
     })
 }
 
-/// The cells of an output channel's grid of input channels that some bins are taken from, and those between.
-fn cells_of(g: &RoiPooling, bins: &Range<u32>) -> Range<u32> {
+/// The maps of an output channel's grid of input channels that some bins are taken from, and those between.
+fn maps_of(g: &RoiPooling, bins: &Range<u32>) -> Range<u32> {
     let [first, last] = [bins.start, bins.end - 1].map(|bin| [bin / g.pooled[1], bin % g.pooled[1]]);
     let group = |bin: [u32; 2], axis: usize| {
         (u64::from(bin[axis]) * u64::from(g.group[axis]) / u64::from(g.pooled[axis])) as u32
@@ -498,14 +498,14 @@ fn cells_of(g: &RoiPooling, bins: &Range<u32>) -> Range<u32> {
 }
 
 /// The planes of the input that a piece is taken from.
-fn input_part(g: &RoiPooling, input: &Tensor, piece: &Piece) -> Fit<Part> {
-    let (group, cells) = (g.group[0] * g.group[1], cells_of(g, &piece.bins));
-    let element = |image: u32, channel: u32, cell: u32| {
-        let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + cell);
+fn input_binding(g: &RoiPooling, input: &Tensor, piece: &Piece) -> Fit<Binding> {
+    let (group, maps) = (g.group[0] * g.group[1], maps_of(g, &piece.bins));
+    let element = |image: u32, channel: u32, map: u32| {
+        let plane = u64::from(image) * u64::from(g.channels) + u64::from(channel * group + map);
         plane * u64::from(g.height * g.width)
     };
-    let start = element(piece.images.start, piece.channels.start, cells.start);
-    input.part("input", start..element(piece.images.end - 1, piece.channels.end - 1, cells.end))
+    let start = element(piece.images.start, piece.channels.start, maps.start);
+    input.binding("input", start..element(piece.images.end - 1, piece.channels.end - 1, maps.end))
 }
 
 /// The elements of the output from the first to the last of a piece.
@@ -519,7 +519,7 @@ fn output_elements(g: &RoiPooling, piece: &Piece) -> [u64; 2] {
     ]
 }
 
-fn output_part(g: &RoiPooling, argument: &'static str, output: &Tensor, piece: &Piece) -> Fit<Part> {
+fn output_binding(g: &RoiPooling, argument: &'static str, output: &Tensor, piece: &Piece) -> Fit<Binding> {
     let [start, end] = output_elements(g, piece);
-    output.part(argument, start..end)
+    output.binding(argument, start..end)
 }

@@ -9,10 +9,10 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::border;
-use crate::kernels::conv::columns::ColumnsLayout;
+use crate::kernels::conv::columns::ColumnsOrder;
 use crate::kernels::sample::bilinear_sample::{self, Params, bilinear_sample};
 use crate::ops::conv::channels_last::{ChannelsLast, channel_quads};
-use crate::ops::conv::columns::{Columns, PackedImages, Sampler, form};
+use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
 use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
 use crate::ops::conv::strips::wide_bytes;
 use crate::ops::plan::{
@@ -47,11 +47,11 @@ impl Backward {
             offset_layout: OffsetLayout::Separate,
             modulated: false,
         };
-        let form = form(gpu, &im2col, 1, Some(&deformation), 0);
-        let columns = Columns::new(gpu, im2col, 1, Some(deformation), (ColumnsLayout::Quads, form), data)?;
+        let layout = layout(gpu, &im2col, 1, Some(&deformation), 0);
+        let columns = Columns::new(gpu, im2col, 1, Some(deformation), (ColumnsOrder::Quads, layout), data)?;
         let backward = ColumnsBackward::new(gpu, &columns)?;
         let quads = channel_quads(channels, 1, 1);
-        let grad_output = ChannelsLast::new(gpu, columns.form, data, [channels, im2col.out_pixels()], quads)?;
+        let grad_output = ChannelsLast::new(gpu, columns.layout, data, [channels, im2col.out_pixels()], quads)?;
         Ok(Self { columns, backward, grad_output })
     }
 
@@ -63,7 +63,7 @@ impl Backward {
         gradients: &Gradients,
     ) -> Result<()> {
         let Self { columns, backward, .. } = self;
-        let sampler = Sampler { input: inputs.input, offset: Some(inputs.positions), mask: None };
+        let source = SampleSource { input: inputs.input, offset: Some(inputs.positions), mask: None };
         let wide_image = grad_input_bytes(&columns.im2col, inputs.input);
         let chunk = columns.images_per_chunk(recorder.gpu(), wide_image);
         let held = u64::from(chunk) * wide_image;
@@ -74,7 +74,7 @@ impl Backward {
         } else {
             PackedImages::NONE
         };
-        let pass = Pass::new(recorder, backward, columns, &sampler, gradients, blocks)?;
+        let pass = Pass::new(recorder, backward, columns, &source, gradients, blocks)?;
         let grads = self.grad_output.workspace(recorder, blocks.strip_pixels())?;
         for images in pieces(0..columns.im2col.batch, chunk) {
             pass.chunk(recorder, images.clone(), |recorder, chunk| {
@@ -109,16 +109,18 @@ impl Kernels for BilinearSample {
         // Images first: the kernel takes some of the channels of one image only.
         in_pieces([0..batch, 0..channels, 0..out_pixels], &mut |piece: &[Range<u32>; 3]| {
             let [images, some_channels, some_pixels] = piece;
-            let part = |argument, tensor: &Tensor, planes: u32, plane: &Range<u32>, size: u32, within: Range<u32>| {
-                let element = |image: u32, plane: u32, pixel: u32| {
-                    (u64::from(image) * u64::from(planes) + u64::from(plane)) * u64::from(size) + u64::from(pixel)
+            let binding =
+                |argument, tensor: &Tensor, planes: u32, plane: &Range<u32>, size: u32, within: Range<u32>| {
+                    let element = |image: u32, plane: u32, pixel: u32| {
+                        (u64::from(image) * u64::from(planes) + u64::from(plane)) * u64::from(size) + u64::from(pixel)
+                    };
+                    let start = element(images.start, plane.start, within.start);
+                    tensor.binding(argument, start..element(images.end - 1, plane.end - 1, within.end))
                 };
-                let start = element(images.start, plane.start, within.start);
-                tensor.part(argument, start..element(images.end - 1, plane.end - 1, within.end))
-            };
-            let input = part("input", inputs.input.tensor()?, channels, some_channels, pixels, 0..pixels)?;
-            let positions = part("positions", inputs.positions.tensor()?, 2, &(0..2), out_pixels, some_pixels.clone())?;
-            let output = part("output", output, channels, some_channels, out_pixels, some_pixels.clone())?;
+            let input = binding("input", inputs.input.tensor()?, channels, some_channels, pixels, 0..pixels)?;
+            let positions =
+                binding("positions", inputs.positions.tensor()?, 2, &(0..2), out_pixels, some_pixels.clone())?;
+            let output = binding("output", output, channels, some_channels, out_pixels, some_pixels.clone())?;
             let elements = piece.iter().map(|range| u64::from(range.end - range.start)).product();
             recorder.gpu().capabilities().check_elements("output", elements)?;
             let params = Params {

@@ -19,7 +19,7 @@ impl Kernels for Adam {
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &AdamInputs<Argument>, (): &()) -> Result<()> {
         let AdamInputs { parameter, mean, variance, gradient, rates } = *inputs;
         let (op, updated) = (plan.geometry().op, [parameter.tensor()?, mean.tensor()?, variance.tensor()?]);
-        let rates = rates.wide(recorder)?.part("rates", 0..3)?;
+        let rates = rates.wide(recorder)?.binding("rates", 0..3)?;
         update(recorder, updated, gradient, |recorder, elements, [parameter, mean, variance], gradient| {
             adam(recorder, op, elements, [parameter, mean, variance, gradient, &rates])
         })

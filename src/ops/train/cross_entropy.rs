@@ -59,12 +59,12 @@ fn losses(
         let of_rows = u64::from(rows.start)..u64::from(rows.end);
         let elements = of_rows.start * u64::from(classes)..of_rows.end * u64::from(classes);
         recorder.gpu().capabilities().check_elements("logits", elements.end - elements.start)?;
-        let parts = [
-            &logits.part("logits", elements)?,
-            &labels.part("labels", of_rows.clone())?,
-            &losses.part("output", of_rows)?,
+        let bindings = [
+            &logits.binding("logits", elements)?,
+            &labels.binding("labels", of_rows.clone())?,
+            &losses.binding("output", of_rows)?,
         ];
-        cross_entropy(recorder, [rows.end - rows.start, classes], parts)
+        cross_entropy(recorder, [rows.end - rows.start, classes], bindings)
     })
 }
 
@@ -87,11 +87,11 @@ impl Differentiable for CrossEntropy {
             let elements = || of_rows.start * u64::from(classes)..of_rows.end * u64::from(classes);
             let of_grads = if grad_step == 1 { of_rows.clone() } else { 0..1 };
             recorder.gpu().capabilities().check_elements("grad_logits", elements().end - elements().start)?;
-            let parts = [
-                &logits.part("logits", elements())?,
-                &labels.part("labels", of_rows.clone())?,
-                &grad_output.part("grad_output", of_grads)?,
-                &destination.tensor().part("grad_logits", elements())?,
+            let bindings = [
+                &logits.binding("logits", elements())?,
+                &labels.binding("labels", of_rows.clone())?,
+                &grad_output.binding("grad_output", of_grads)?,
+                &destination.tensor().binding("grad_logits", elements())?,
             ];
             let params = Params {
                 rows: rows.end - rows.start,
@@ -101,7 +101,7 @@ impl Differentiable for CrossEntropy {
                 accumulate: destination.accumulates().into(),
                 ..Default::default()
             };
-            cross_entropy_backward(recorder, params, parts)
+            cross_entropy_backward(recorder, params, bindings)
         })
     }
 }

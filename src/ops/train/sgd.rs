@@ -18,7 +18,7 @@ impl Kernels for Sgd {
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &SgdInputs<Argument>, (): &()) -> Result<()> {
         let (op, updated) = (plan.geometry().op, [inputs.parameter.tensor()?, inputs.velocity.tensor()?]);
-        let rate = inputs.learning_rate.wide(recorder)?.part("learning_rate", 0..1)?;
+        let rate = inputs.learning_rate.wide(recorder)?.binding("learning_rate", 0..1)?;
         update(recorder, updated, inputs.gradient, |recorder, elements, [parameter, velocity], gradient| {
             sgd(recorder, op, elements, [parameter, velocity, gradient, &rate])
         })

@@ -15,7 +15,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::Failure;
 use crate::compare::Expected;
-use crate::door::{self, Attributes, Through};
+use crate::dialects::{self, Attributes, Through};
 use crate::problem::{Array, Implementation, Problem, Storage, Ways};
 
 /// Something to be run and judged.
@@ -156,7 +156,7 @@ impl Case {
     }
 }
 
-/// Whether the problem is refused, by the op itself and by the front door of every system that refuses it.
+/// Whether the problem is refused, by the op itself and by the dialect of every system that refuses it.
 fn refuse(implementation: Implementation, reject: &Reject) -> Verdict {
     let Reject { op, shapes, attributes, rejected_by } = reject;
     let specs = shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 });
@@ -167,10 +167,10 @@ fn refuse(implementation: Implementation, reject: &Reject) -> Verdict {
         }
     };
     let own = std::iter::once(("the op", Through::from(made.map(|()| *op))));
-    let doors = rejected_by.iter().map(|system| (system.as_str(), attributes.deform_conv2d(system, shapes)));
-    for (who, through) in own.chain(doors) {
+    let dialects = rejected_by.iter().map(|system| (system.as_str(), attributes.deform_conv2d(system, shapes)));
+    for (who, through) in own.chain(dialects) {
         match through {
-            Through::Refused(Error::Shape { .. } | Error::Attribute { .. }) | Through::NoDoor => {}
+            Through::Refused(Error::Shape { .. } | Error::Attribute { .. }) | Through::NoDialect => {}
             Through::Refused(error) => {
                 return Verdict::Failed(format!("{who} refused it, but for another reason: {error}"));
             }
@@ -365,7 +365,7 @@ impl<'a> File<'a> {
         Ok(Problem::Conv2d(self.entered(through, expected)?, inputs))
     }
 
-    /// A layer of mmcv's: its convolution comes through the door of mmcv, as if the offsets had been given.
+    /// A layer of mmcv's: its convolution comes by the dialect of mmcv, as if the offsets had been given.
     fn deform_conv2d_pack(&self) -> Result<Problem, Failure> {
         let stated = self.stated()?;
         let mask = match self.attribute("pack")? {
@@ -491,7 +491,7 @@ impl<'a> File<'a> {
         };
         let inputs = RoiAlignInputs { input: self.need("input")?, rois: self.need("rois")? };
         let (dialect, shapes) = (self.attribute("dialect")?, inputs.map(|array| array.shape));
-        let through = door::roi_align(dialect, &stated, sampling_ratio, &shapes);
+        let through = dialects::roi_align(dialect, &stated, sampling_ratio, &shapes);
         Ok(Problem::RoiAlign(self.entered(through, stated)?, inputs))
     }
 
@@ -505,7 +505,7 @@ impl<'a> File<'a> {
         };
         let (input, rois, offset) = (self.need("input")?, self.need("rois")?, self.array("offset")?);
         let inputs = DeformRoiPoolInputs { input, rois, offset };
-        let through = door::deform_roi_pool(self.attribute("dialect")?, &stated, &inputs.map(|array| array.shape));
+        let through = dialects::deform_roi_pool(self.attribute("dialect")?, &stated, &inputs.map(|array| array.shape));
         Ok(Problem::DeformRoiPool(self.entered(through, stated)?, inputs))
     }
 
@@ -525,18 +525,18 @@ impl<'a> File<'a> {
         };
         let inputs = DeformPsRoiPoolInputs { input, rois, offset };
         let (dialect, shapes) = (self.attribute("dialect")?, inputs.map(|array| array.shape));
-        let through = door::deform_ps_roi_pool(dialect, &stated, part_size.into(), &shapes);
+        let through = dialects::deform_ps_roi_pool(dialect, &stated, part_size.into(), &shapes);
         Ok(Problem::DeformPsRoiPool(self.entered(through, stated)?, inputs))
     }
 
-    /// The op that the front door gave, which must be the one stated; or that one, where there is no door.
+    /// The op that the dialect gave, which must be the one stated; or that one, where there is no dialect.
     fn entered<T: PartialEq + std::fmt::Debug>(&self, through: Through<T>, stated: T) -> Result<T, Failure> {
         let dialect = self.attribute("dialect")?;
         match through {
             Through::Op(op) if op == stated => Ok(op),
             Through::Op(op) => Err(format!("the dialect {dialect} makes {op:?} of it; it states {stated:?}").into()),
             Through::Refused(error) => Err(format!("the dialect {dialect} refuses it: {error}").into()),
-            Through::NoDoor => Ok(stated),
+            Through::NoDialect => Ok(stated),
             Through::UnknownSystem => Err(format!("the dialect {dialect} is not known").into()),
         }
     }

@@ -5,7 +5,7 @@
 //! | [`problem`] | a problem of any op with its inputs, to be given to any implementation |
 //! | [`random`] | inputs drawn from a seed |
 //! | [`compare`] | the one comparison, and the one tolerance |
-//! | [`case`](mod@case), [`door`] | conformance cases, and the doors of the dialects that they enter through |
+//! | [`case`](mod@case), [`dialects`] | conformance cases, and the dialects that they enter by |
 //! | [`npy`] | NumPy's files |
 //! | [`network`], [`network_reference`] | the network of the example `train`, and its definition by the reference's ops |
 //! | `unchecked` | problems drawn from bytes, legal or not; with the feature of that name |
@@ -19,7 +19,7 @@ pub mod case;
 pub mod compare;
 #[cfg(feature = "program")]
 pub mod device;
-pub mod door;
+pub mod dialects;
 pub mod network;
 #[allow(clippy::unwrap_used, reason = "of the tests alone")]
 pub mod network_reference;

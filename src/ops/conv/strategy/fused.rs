@@ -6,20 +6,20 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Deformation};
-use crate::gpu::{Fit, Gpu, Part, Recorder, Tensor};
-use crate::kernels::conv::columns::{self, ColumnsLayout};
+use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
+use crate::kernels::conv::columns::{self, ColumnsOrder};
 use crate::kernels::conv::fused::{self, Dispatch, Sampling, Steps, tile_work};
 use crate::kernels::conv::fused_cooperative::{self, Matrices, fused_cooperative};
 use crate::kernels::conv::fused_direct::{self, fused_direct};
 use crate::kernels::conv::fused_tile::{self, Tile, fused_tile};
 use crate::kernels::conv::fused_weight::{self, fused_weight};
-use crate::kernels::form::Form;
+use crate::kernels::layout::Layout;
 use crate::kernels::movement::convert;
 use crate::kernels::reduce::segment_sums;
-use crate::ops::conv::columns::{Columns, Field, PackedImages, Sampler};
+use crate::ops::conv::columns::{Columns, Field, PackedImages, SampleSource};
 use crate::ops::conv::strips::{Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
-use crate::ops::plan::{Argument, at_once, bindable, in_pieces, pieces, rounded};
+use crate::ops::plan::{Argument, at_once, bindable, in_pieces, in_units, pieces, rounded};
 use crate::ops::reduce::sums::Sums;
 use crate::shape::Shape;
 
@@ -182,14 +182,14 @@ impl FusedConvolution {
         [data, weight]: [DType; 2],
         family: Family,
     ) -> Result<Self> {
-        let layout = (ColumnsLayout::Quads, Form::Rows);
-        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
+        let order = (ColumnsOrder::Quads, Layout::Rows);
+        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, order, data)?;
         gpu.compile::<fused_weight::Kernel>(weight.into())?;
         family.compile(gpu, deformation.is_some())?;
         if family.weight().0 != DType::F32 {
             gpu.compile::<convert::Kernel>(())?;
         }
-        let packing = Packing::new(family.strategy(), Form::Rows, &geometry, deformation.as_ref());
+        let packing = Packing::new(family.strategy(), Layout::Rows, &geometry, deformation.as_ref());
         let mut convolution = Self { geometry, columns, packing, family, splits: 1 };
         convolution.splits = convolution.splits(gpu, data);
         if convolution.splits > 1 {
@@ -314,8 +314,8 @@ impl FusedConvolution {
                 ..Default::default()
             };
             recorder.gpu().capabilities().check_elements("weight", params.elements())?;
-            let weight = weight.part("weight", u64::from(first) * row..u64::from(end) * row)?;
-            let packed = packed.part("weight", self.packed_elements(groups, terms))?;
+            let weight = weight.binding("weight", u64::from(first) * row..u64::from(end) * row)?;
+            let packed = packed.binding("weight", self.packed_elements(groups, terms))?;
             fused_weight(recorder, dtype, params, [&weight, &self.columns.channel_quads(), &packed])
         })
     }
@@ -324,7 +324,7 @@ impl FusedConvolution {
     pub(crate) fn forward(
         &self,
         recorder: &mut Recorder,
-        sampler: &Sampler,
+        source: &SampleSource,
         weight: &Tensor,
         bias: Option<&Tensor>,
         output: &Tensor,
@@ -334,11 +334,11 @@ impl FusedConvolution {
             return Ok(());
         }
         if self.splits == 1 {
-            return self.strips(recorder, sampler, weight, bias, output);
+            return self.strips(recorder, source, weight, bias, output);
         }
         let [batch, _, height, width] = *output.shape().extents() else { return Ok(()) };
         let partial = recorder.workspace([self.splits * batch, self.geometry.out_channels, height, width])?;
-        self.strips(recorder, sampler, weight, bias, &partial)?;
+        self.strips(recorder, source, weight, bias, &partial)?;
         let columns = output.shape().elements() as u32;
         let sums = Sums { planes: 1, pixels: self.splits, columns, scale: 1.0, accumulate: false };
         rounded(recorder, output, |recorder, output| sums.record(recorder, &partial, output))
@@ -348,29 +348,32 @@ impl FusedConvolution {
     fn strips(
         &self,
         recorder: &mut Recorder,
-        sampler: &Sampler,
+        source: &SampleSource,
         weight: &Tensor,
         bias: Option<&Tensor>,
         output: &Tensor,
     ) -> Result<()> {
         let gpu = recorder.gpu().clone();
         let im2col = &self.geometry.im2col;
-        let (chunk, blocks) = (self.images_per_chunk(&gpu), self.packed_rows() / self.family.weight().1);
-        let wide = wide_bytes([sampler.offset, sampler.mask, Some(output)].into_iter().flatten());
+        let chunk = self.images_per_chunk(&gpu);
+        let rows = 0..self.geometry.group_out_channels();
+        // Rows of the packed weight that a kernel reads together.
+        let units = [1, self.family.weight().1, 1];
+        let wide = wide_bytes([source.offset, source.mask, Some(output)].into_iter().flatten());
         let bytes = FORWARD_BYTES.saturating_sub(self.weight_bytes()).max(LEAST_STRIP_BYTES);
         let pixels = (bytes / wide.max(1)).clamp(1, u32::MAX.into()) as u32;
         let most = [(pixels / im2col.out_pixels()).max(1), pixels];
         let mut packed = self.columns.packed(recorder, chunk, im2col.out_pixels())?;
         for images in pieces(0..im2col.batch, chunk) {
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
-                self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
+                self.columns.pack(recorder, source.input, &images, &strip, &mut packed)?;
                 StripPlanes::write(recorder, output.into(), &strip, 1, |recorder, output| {
-                    let field = self.columns.field(recorder, sampler, &strip)?;
+                    let field = self.columns.field(recorder, source, &strip)?;
                     let (packed, chunk, strip, field) = (&packed, &images, &strip, field.as_ref());
                     let call = Call { convolution: self, packed, chunk, strip, field, weight, bias, output };
                     for (groups, terms) in self.weight_pieces(&gpu) {
                         for pixels in pieces(strip.pixels.clone(), self.strip_pixels(&gpu, &groups, &terms)) {
-                            in_pieces([groups.clone(), 0..blocks, pixels], &mut |piece| {
+                            in_units(units, [groups.clone(), rows.clone(), pixels], &mut |piece| {
                                 recorder.all(|recorder| call.record(recorder, &terms, piece))
                             })?;
                         }
@@ -429,18 +432,16 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Records some groups, blocks of their rows, and some pixels of the strip, of some terms: band by band of the images, and in as many pieces
+    /// Records some groups, some of their rows, and some pixels of the strip, of some terms: band by band of the images, and in as many pieces
     /// as the offset needs to be bound. All but the first add to it.
-    fn record(&self, recorder: &mut Recorder, terms: &Range<u32>, [groups, blocks, pixels]: &[Range<u32>; 3]) -> Fit {
+    fn record(&self, recorder: &mut Recorder, terms: &Range<u32>, [groups, rows, pixels]: &[Range<u32>; 3]) -> Fit {
         let &Self { convolution, packed, chunk, strip, field, weight, bias, .. } = self;
         let (g, of_images) = (&convolution.geometry, &convolution.columns);
         let group_rows = g.group_out_channels();
-        let (_, together) = convolution.family.weight();
-        let rows = together * blocks.start..group_rows.min(together * blocks.end);
-        let (output, output_first) = self.output_part(groups, &rows, pixels)?;
-        let weight = weight.part("weight", convolution.packed_elements(groups, terms))?;
+        let (output, output_first) = self.output_binding(groups, rows, pixels)?;
+        let weight = weight.binding("weight", convolution.packed_elements(groups, terms))?;
         let channels = u64::from(groups.start * group_rows)..u64::from(groups.end * group_rows);
-        let bias = bias.map(|bias| bias.part("bias", channels)).transpose()?;
+        let bias = bias.map(|bias| bias.binding("bias", channels)).transpose()?;
         let quads = of_images.channel_quads();
         let params = fused::Params {
             group_first: groups.start,
@@ -461,7 +462,7 @@ impl Call<'_> {
             ..Default::default()
         };
         for (index, (band, packed)) in packed.bands().enumerate() {
-            let packed = packed.part("input")?;
+            let packed = packed.binding("input")?;
             let mut sampled = of_images.window(chunk, strip, &band);
             (sampled.window.pixel_first, sampled.window.pixels) = (pixels.start, pixels.end - pixels.start);
             of_images.with_offsets(field, strip, sampled, &mut |sampled, bound| {
@@ -469,15 +470,15 @@ impl Call<'_> {
                 let first = terms.start == 0 && index == 0 && offsets.point_first == 0;
                 let (accumulate, biased) = ((!first).into(), (first && bias.is_some()).into());
                 let params = fused::Params { window, offsets, border, modulated, accumulate, biased, ..params };
-                let parts = [&packed, &weight, &quads, bias.as_ref().unwrap_or(&weight), &output];
-                convolution.family.record(recorder, &Dispatch { params, parts, offsets: bound })
+                let bindings = [&packed, &weight, &quads, bias.as_ref().unwrap_or(&weight), &output];
+                convolution.family.record(recorder, &Dispatch { params, bindings, offsets: bound })
             })?;
         }
         Ok(())
     }
 
     /// The output's binding of a piece, and where pixel 0 of its first row would lie in it, wrapping. Of several images all pixels are bound.
-    fn output_part(&self, groups: &Range<u32>, rows: &Range<u32>, pixels: &Range<u32>) -> Fit<(Part, u32)> {
+    fn output_binding(&self, groups: &Range<u32>, rows: &Range<u32>, pixels: &Range<u32>) -> Fit<(Binding, u32)> {
         let g = &self.convolution.geometry;
         let images = 0..self.strip.images.end - self.strip.images.start;
         let pixels = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
@@ -485,7 +486,7 @@ impl Call<'_> {
         let channels = channel(groups.start, rows.start)..channel(groups.end - 1, rows.end);
         let Range { start, end } = self.output.elements(&images, &channels, &pixels);
         let splits = u64::from(self.convolution.splits - 1) * g.output_shape().elements();
-        let part = self.output.tensor.part("output", start..end + splits)?;
-        Ok((part, pixels.start.wrapping_neg()))
+        let binding = self.output.tensor.binding("output", start..end + splits)?;
+        Ok((binding, pixels.start.wrapping_neg()))
     }
 }

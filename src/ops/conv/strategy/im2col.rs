@@ -7,14 +7,14 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
-use crate::gpu::{Fit, Gpu, Loops, Part, Recorder, Tensor};
-use crate::kernels::conv::columns::ColumnsLayout;
+use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor};
+use crate::kernels::conv::columns::ColumnsOrder;
 use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
-use crate::kernels::form::Form;
+use crate::kernels::layout::Layout;
 use crate::kernels::window::Window;
-use crate::ops::conv::columns::{Columns, PackedImages, Sampler, form};
-use crate::ops::conv::quads::Quads;
+use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
+use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
 use crate::ops::matmul::product::{Elements, Output, Product, product};
@@ -27,7 +27,7 @@ const FORWARD_BYTES: u64 = 13 << 20;
 
 /// Compiles what a plan of one pixel does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    if !gpu.capabilities().images() {
+    if !gpu.capabilities().textures() {
         return Ok(());
     }
     gpu.compile_all::<conv2d_direct::Kernel>()
@@ -62,7 +62,7 @@ impl Im2colConvolution {
         let Im2col { kernel, stride, padding: [top, left, bottom, right], dilation } = window;
         let [down, across] = [0, 1].map(|axis| dilation[axis] * (kernel[axis] - 1));
         let narrow = self.geometry.group_channels() <= conv2d_direct::MOST_ROWS;
-        if self.columns.form != Form::Panels || self.columns.deformation.is_some() || !narrow {
+        if self.columns.layout != Layout::Panels || self.columns.deformation.is_some() || !narrow {
             return Ok(None);
         }
         if stride != [1, 1] || down < top || across < left {
@@ -90,41 +90,44 @@ impl Im2colConvolution {
         deformation: Option<Deformation>,
         [data, weight]: [DType; 2],
     ) -> Result<Self> {
-        let form = form(gpu, &geometry.im2col, geometry.groups, deformation.as_ref(), geometry.out_channels);
-        let layout = (ColumnsLayout::Quads, form);
-        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, layout, data)?;
-        gpu.compile::<pack_weight::Kernel>((weight.into(), form))?;
+        let layout = layout(gpu, &geometry.im2col, geometry.groups, deformation.as_ref(), geometry.out_channels);
+        let order = (ColumnsOrder::Quads, layout);
+        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, order, data)?;
+        gpu.compile::<pack_weight::Kernel>((weight.into(), layout))?;
         match direct_kernel(gpu, &geometry, &columns) {
             Some(variant) => gpu.compile::<conv2d_direct::Kernel>(variant)?,
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
-        let packing = Packing::new(Strategy::Im2col, form, &geometry, deformation.as_ref());
+        let packing = Packing::new(Strategy::Im2col, layout, &geometry, deformation.as_ref());
         Ok(Self { geometry, columns, packing, transposed: false })
     }
 
     /// Records the packing of a weight into a tensor of its own.
     pub(in crate::ops) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
-        let packed =
-            Quads::new(recorder.gpu(), self.columns.form, self.packed_shape(self.geometry.group_out_channels()))?;
+        let packed = PackedMatrix::new(
+            recorder.gpu(),
+            self.columns.layout,
+            self.packed_shape(self.geometry.group_out_channels()),
+        )?;
         recorder.op(|recorder| self.pack_into(recorder, weight, &packed, self.geometry.group_out_channels()))?;
         Ok(PackedWeight {
             gpu: recorder.gpu().clone(),
             spec: weight.spec(),
             packing: self.packing,
-            packed: Packed::Quads(packed),
+            packed: Packed::Matrix(packed),
         })
     }
 
     /// The packed weight: given so, or packed now, into workspace.
-    pub(in crate::ops) fn weight(&self, recorder: &mut Recorder, weight: Argument) -> Result<Quads> {
+    pub(in crate::ops) fn weight(&self, recorder: &mut Recorder, weight: Argument) -> Result<PackedMatrix> {
         match weight {
             Argument::Tensor(plain) => {
                 let rows = self.geometry.group_out_channels();
-                let packed = Quads::workspace(recorder, self.columns.form, self.packed_shape(rows))?;
+                let packed = PackedMatrix::workspace(recorder, self.columns.layout, self.packed_shape(rows))?;
                 self.pack_into(recorder, plain, &packed, rows)?;
                 Ok(packed)
             }
-            Argument::Packed(packed) => packed.packed_for(self.packing)?.quads(),
+            Argument::Packed(packed) => packed.packed_for(self.packing)?.matrix(),
         }
     }
 
@@ -138,7 +141,7 @@ impl Im2colConvolution {
         &self,
         recorder: &mut Recorder,
         weight: &Tensor,
-        packed: &Quads,
+        packed: &PackedMatrix,
         group_rows: u32,
     ) -> Result<()> {
         let dtype = weight.dtype();
@@ -150,7 +153,7 @@ impl Im2colConvolution {
             true => [taps, group_out_channels * taps, 1u32.wrapping_neg(), taps - 1],
         };
         self.weight_pieces(recorder, weight, group_rows, &mut |recorder, piece, weight| {
-            let packed_part = packed.rows_part("weight", piece.packed_rows())?;
+            let packed_binding = packed.rows_binding("weight", piece.packed_rows())?;
             let quads = depth(&self.geometry, &self.columns) as u32 / 4;
             let params = pack_weight::Params {
                 row_first: piece.rows.start,
@@ -167,14 +170,14 @@ impl Im2colConvolution {
                 taps,
                 quads_per_group: self.columns.quads_per_group(),
                 // Where rows are bound in pieces, quads are counted from the first; wraps where the piece starts further on.
-                packed_first: match packed.form() {
-                    Form::Rows => (piece.rows.start * quads).wrapping_sub(packed_part.first / 4),
-                    Form::Panels => 0,
+                packed_first: match packed.layout() {
+                    Layout::Rows => (piece.rows.start * quads).wrapping_sub(packed_binding.first / 4),
+                    Layout::Panels => 0,
                 },
                 ..Default::default()
             };
-            let parts = [weight, &packed_part, &self.columns.channel_quads()];
-            pack_weight::pack_weight(recorder, (packed.form(), dtype), params, parts)
+            let bindings = [weight, &packed_binding, &self.columns.channel_quads()];
+            pack_weight::pack_weight(recorder, (packed.layout(), dtype), params, bindings)
         })
     }
 
@@ -184,7 +187,7 @@ impl Im2colConvolution {
         recorder: &mut Recorder,
         weight: &Tensor,
         group_rows: u32,
-        dispatch: &mut impl FnMut(&mut Recorder, WeightPiece, &Part) -> Fit,
+        dispatch: &mut impl FnMut(&mut Recorder, WeightPiece, &Binding) -> Fit,
     ) -> Result<()> {
         let g = &self.geometry;
         let (group_outs, depth) = (g.group_out_channels(), depth(g, &self.columns));
@@ -199,7 +202,7 @@ impl Im2colConvolution {
             let first = out_channels_before(rows.start).min(g.out_channels - 1);
             let end = out_channels_before(rows.end).max(first + 1);
             recorder.gpu().capabilities().check_elements("weight", u64::from(rows.end - rows.start) * depth)?;
-            let weight = weight.part("weight", u64::from(first) * row..u64::from(end) * row)?;
+            let weight = weight.binding("weight", u64::from(first) * row..u64::from(end) * row)?;
             dispatch(recorder, WeightPiece { rows, out_channel_first: first }, &weight)
         })
     }
@@ -219,8 +222,8 @@ impl Im2colConvolution {
     pub(in crate::ops) fn forward(
         &self,
         recorder: &mut Recorder,
-        sampler: &Sampler,
-        packed_weight: &Quads,
+        source: &SampleSource,
+        packed_weight: &PackedMatrix,
         bias: Option<&Tensor>,
         output: Destination,
     ) -> Result<()> {
@@ -231,7 +234,7 @@ impl Im2colConvolution {
         let depth = depth(g, &self.columns);
 
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
-        let wide = wide_bytes([sampler.offset, sampler.mask, Some(output.tensor())].into_iter().flatten());
+        let wide = wide_bytes([source.offset, source.mask, Some(output.tensor())].into_iter().flatten());
         let direct = direct_kernel(recorder.gpu(), g, &self.columns).is_some();
         // What a pixel reads alone, without columns.
         let Im2col { stride: [stride_y, stride_x], .. } = im2col.window;
@@ -244,10 +247,10 @@ impl Im2colConvolution {
         let accumulate = matches!(output, Destination::Add(_));
         let strip = if direct { 0 } else { strip };
         let together = written_together(g);
-        let columns = Quads::workspace(recorder, self.columns.form, [g.groups, strip, depth as u32 / 4])?;
+        let columns = PackedMatrix::workspace(recorder, self.columns.layout, [g.groups, strip, depth as u32 / 4])?;
         for images in pieces(0..im2col.batch, chunk) {
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
-                self.columns.pack(recorder, sampler.input, &images, &strip, &mut packed)?;
+                self.columns.pack(recorder, source.input, &images, &strip, &mut packed)?;
                 if direct {
                     StripPlanes::write(recorder, output, &strip, 1, |recorder, output| {
                         let operands = (&packed, packed_weight, bias);
@@ -256,8 +259,8 @@ impl Im2colConvolution {
                     continue;
                 }
                 let columns = columns.with_rows(strip.len());
-                let part = columns.part("columns")?;
-                self.columns.sample(recorder, sampler, &images, &strip, &packed, &part)?;
+                let binding = columns.binding("columns")?;
+                self.columns.sample(recorder, source, &images, &strip, &packed, &binding)?;
                 StripPlanes::write(recorder, output, &strip, together, |recorder, output| {
                     let pixels = strip.image_pixels();
                     let plane = u64::from(output.plane);
@@ -279,8 +282,8 @@ impl Im2colConvolution {
                                 batch: u64::from(g.group_out_channels()) * plane,
                                 row: plane,
                                 column_first: 0,
-                                block: pixels.end - pixels.start,
-                                block_stride: u64::from(g.out_channels) * plane,
+                                plane: pixels.end - pixels.start,
+                                plane_stride: u64::from(g.out_channels) * plane,
                             }),
                         },
                     )
@@ -295,7 +298,7 @@ impl Im2colConvolution {
         &self,
         recorder: &mut Recorder,
         (chunk, strip): (&Range<u32>, &Strip),
-        (packed, weight, bias): (&PackedImages, &Quads, Option<&Tensor>),
+        (packed, weight, bias): (&PackedImages, &PackedMatrix, Option<&Tensor>),
         output: &StripPlanes,
         accumulate: bool,
     ) -> Result<()> {
@@ -303,16 +306,16 @@ impl Im2colConvolution {
         let out_width = g.im2col.out_width;
         let rows = g.group_out_channels();
         let images = 0..strip.images.end - strip.images.start;
-        let bias_part = match bias {
-            Some(bias) => bias.part("bias", 0..g.out_channels.into())?,
-            None => recorder.workspace([1])?.part("bias", 0..1)?,
+        let bias_binding = match bias {
+            Some(bias) => bias.binding("bias", 0..g.out_channels.into())?,
+            None => recorder.workspace([1])?.binding("bias", 0..1)?,
         };
         // What there is no row for is bound all the same.
-        let no_row = [(); 3].map(|()| recorder.workspace([1])?.part("output", 0..1));
+        let no_row = [(); 3].map(|()| recorder.workspace([1])?.binding("output", 0..1));
         let [no_row_1, no_row_2, no_row_3] = no_row;
         let no_rows = [no_row_1?, no_row_2?, no_row_3?];
         let (band, packed) = packed.one_band();
-        let packed = packed.part("input")?;
+        let packed = packed.binding("input")?;
         in_pieces([0..g.groups, strip.pixels.clone()], &mut |[groups, pixels]| {
             // Of several images all pixels are bound.
             let bound = if images.end == 1 { pixels.clone() } else { 0..g.im2col.out_pixels() };
@@ -321,11 +324,11 @@ impl Im2colConvolution {
                     return Ok((no_rows[row as usize - 1].clone(), 0));
                 }
                 let channels = groups.start * rows + row..(groups.end - 1) * rows + row + 1;
-                let part = output.tensor.part("output", output.elements(&images, &channels, &bound))?;
+                let binding = output.tensor.binding("output", output.elements(&images, &channels, &bound))?;
                 // Of group 0 and pixel 0, wraps where these are not bound.
                 let before = (groups.start * rows).wrapping_mul(output.plane).wrapping_add(bound.start);
-                let first = part.first.wrapping_sub(before);
-                Ok((part, first))
+                let first = binding.first.wrapping_sub(before);
+                Ok((binding, first))
             };
             let [
                 (output_0, output_first),
@@ -346,7 +349,7 @@ impl Im2colConvolution {
                 padded: (!self.transposed).into(),
                 accumulate: accumulate.into(),
                 biased: bias.is_some().into(),
-                bias_first: bias_part.first,
+                bias_first: bias_binding.first,
                 output_first,
                 output_1_first,
                 output_2_first,
@@ -359,7 +362,12 @@ impl Im2colConvolution {
                 recorder.gpu().capabilities().check_elements("input", params.elements())?;
             }
             let outputs = [output_0, output_1, output_2, output_3];
-            conv2d_direct::conv2d_direct(recorder, params, [&packed, &weight.part("weight")?, &bias_part], &outputs)
+            conv2d_direct::conv2d_direct(
+                recorder,
+                params,
+                [&packed, &weight.binding("weight")?, &bias_binding],
+                &outputs,
+            )
         })
     }
 }
@@ -377,7 +385,7 @@ fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Opt
     let [stride_x, dilation_x] = [stride[1], dilation[1]];
     let window = Window { kernel_height, kernel_width, stride_x, dilation_x, quads_per_group, ..Default::default() };
     let params = conv2d_direct::Params { window, rows, ..Default::default() };
-    let direct = columns.form == Form::Panels
+    let direct = columns.layout == Layout::Panels
         && columns.deformation.is_none()
         && rows <= conv2d_direct::MOST_ROWS
         && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok();
@@ -386,7 +394,7 @@ fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Opt
 
 /// Whether the gradient of the weight needs no columns either.
 pub(crate) fn is_direct_weight(geometry: &Conv2dGeometry, columns: &Columns) -> bool {
-    columns.form == Form::Panels
+    columns.layout == Layout::Panels
         && columns.deformation.is_none()
         && geometry.group_out_channels() <= conv2d_direct::MOST_ROWS
 }

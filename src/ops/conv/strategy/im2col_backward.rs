@@ -6,15 +6,15 @@ use std::ops::Range;
 use super::im2col::{Im2colConvolution, depth, is_direct_weight};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Fit, Gpu, Part, Recorder, Tensor};
+use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
 use crate::kernels::conv::conv2d_direct_weight::{self, conv2d_direct_weight};
 use crate::kernels::conv::unpack_weight::{self, unpack_weight};
-use crate::kernels::form::Form;
+use crate::kernels::layout::Layout;
 use crate::kernels::reduce::segment_sums;
 use crate::ops::conv::channels_last::{ChannelsLast, channel_quads};
-use crate::ops::conv::columns::{PackedImages, Sampler};
+use crate::ops::conv::columns::{PackedImages, SampleSource};
 use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
-use crate::ops::conv::quads::Quads;
+use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{Strip, wide_bytes};
 use crate::ops::matmul::product::{Elements, Output, Product, product};
 use crate::ops::plan::{Destination, Gradient, in_pieces, pieces};
@@ -39,7 +39,7 @@ impl Im2colBackward {
         dtypes @ [data, _]: [DType; 2],
     ) -> Result<Self> {
         let g = &convolution.geometry;
-        gpu.compile::<unpack_weight::Kernel>(convolution.columns.form)?;
+        gpu.compile::<unpack_weight::Kernel>(convolution.columns.layout)?;
         // Of the sums of segments the sums are f32.
         gpu.compile::<segment_sums::Kernel>(data.into())?;
         gpu.compile::<segment_sums::Kernel>(DType::F32.into())?;
@@ -47,7 +47,7 @@ impl Im2colBackward {
         let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
         let extents = [g.out_channels, g.im2col.out_pixels()];
         let quads = channel_quads(g.out_channels, g.groups, 1);
-        let grad_output = ChannelsLast::new(gpu, convolution.columns.form, data, extents, quads)?;
+        let grad_output = ChannelsLast::new(gpu, convolution.columns.layout, data, extents, quads)?;
         let transposed = convolution.transposed(gpu, dtypes)?;
         let direct_weight = is_direct_weight(g, &convolution.columns);
         if direct_weight {
@@ -63,7 +63,7 @@ impl Im2colConvolution {
         &self,
         recorder: &mut Recorder,
         backward: &Im2colBackward,
-        sampler: &Sampler,
+        source: &SampleSource,
         weight: &Tensor,
         grad_output: &Tensor,
         gradients: &Gradients,
@@ -98,10 +98,10 @@ impl Im2colConvolution {
             return Ok(());
         }
         let depth = depth(g, columns);
-        let wide_image = grad_input_bytes(&g.im2col, sampler.input);
+        let wide_image = grad_input_bytes(&g.im2col, source.input);
         let chunk = columns.images_per_chunk(recorder.gpu(), wide_image);
         let held = 2 * u64::from(g.out_channels) * depth * 4 + u64::from(chunk) * wide_image;
-        let fields = [sampler.offset, sampler.mask].into_iter().flatten();
+        let fields = [source.offset, source.mask].into_iter().flatten();
         // Whichever gradients are wanted: what is in a block does not depend on it.
         let pixel = [columns.pixel_bytes(), backward.grad_output.pixel_bytes(), 2 * wide_bytes(fields)];
         let blocks = Blocks::new(recorder.gpu(), columns, pixel, held, chunk);
@@ -114,7 +114,8 @@ impl Im2colConvolution {
         let weight_shape = [g.groups * group_rows, depth as u32];
         let of_weight = gradients.weight.map(|_| recorder.workspace(weight_shape)).transpose()?;
         recorder.scratch(|recorder| {
-            let packed_weight = sampled.then(|| Quads::workspace(recorder, columns.form, packed_shape)).transpose()?;
+            let packed_weight =
+                sampled.then(|| PackedMatrix::workspace(recorder, columns.layout, packed_shape)).transpose()?;
             if let Some(packed) = &packed_weight {
                 self.pack_into(recorder, weight, packed, group_rows)?;
             }
@@ -123,15 +124,16 @@ impl Im2colConvolution {
             } else {
                 PackedImages::NONE
             };
-            let pass = Pass::new(recorder, &backward.columns, columns, sampler, gradients, blocks)?;
+            let pass = Pass::new(recorder, &backward.columns, columns, source, gradients, blocks)?;
             let grads = backward.grad_output.workspace(recorder, blocks.strip_pixels())?;
             // Next to nothing where there are none.
             let with_columns = u32::from(sampled || !backward.direct_weight);
             let strip_shape = [g.groups, with_columns * blocks.strip_pixels(), depth as u32 / 4];
-            let columns_workspace = |recorder: &mut Recorder| Quads::workspace(recorder, columns.form, strip_shape);
+            let columns_workspace =
+                |recorder: &mut Recorder| PackedMatrix::workspace(recorder, columns.layout, strip_shape);
             let strip_columns = columns_workspace(recorder)?;
             // An image is not written where it is read.
-            let apart = columns.form == Form::Panels && gradients.weight.is_some() && !backward.direct_weight;
+            let apart = columns.layout == Layout::Panels && gradients.weight.is_some() && !backward.direct_weight;
             let kept_columns = apart.then(|| columns_workspace(recorder)).transpose()?;
             let block_sums = match &of_weight {
                 Some(_) if backward.direct_weight => {
@@ -144,7 +146,7 @@ impl Im2colConvolution {
             for images in pieces(0..g.im2col.batch, chunk) {
                 pass.chunk(recorder, images, |recorder, chunk| {
                     for strip in blocks.strips(chunk.images.clone()) {
-                        columns.pack(recorder, sampler.input, &chunk.images, &strip, &mut packed)?;
+                        columns.pack(recorder, source.input, &chunk.images, &strip, &mut packed)?;
                         backward.grad_output.pack(recorder, "grad_output", grad_output, strip.each_image(), &grads)?;
                         let grads = grads.with_rows(strip.len());
                         let products =
@@ -168,8 +170,8 @@ impl Im2colConvolution {
                         let Some(of_weight) = of_weight.as_ref().filter(|_| !backward.direct_weight) else { continue };
                         let strip_columns = kept_columns.unwrap_or(grad_columns);
                         if !kept {
-                            let part = strip_columns.part("columns")?;
-                            columns.sample(recorder, sampler, &chunk.images, &strip, &packed, &part)?;
+                            let binding = strip_columns.binding("columns")?;
+                            columns.sample(recorder, source, &chunk.images, &strip, &packed, &binding)?;
                         }
                         for block in pieces(0..strip.len(), blocks.pixels) {
                             products.grad_weight(recorder, &strip_columns, block, of_weight, accumulate)?;
@@ -191,9 +193,9 @@ impl Im2colConvolution {
     /// Records the plain convolution with a weight that is not packed, written or added.
     fn of_plain(&self, recorder: &mut Recorder, weight: &Tensor, input: &Tensor, output: Destination) -> Result<()> {
         let rows = self.geometry.group_out_channels();
-        let packed = Quads::workspace(recorder, self.columns.form, self.packed_shape(rows))?;
+        let packed = PackedMatrix::workspace(recorder, self.columns.layout, self.packed_shape(rows))?;
         self.pack_into(recorder, weight, &packed, rows)?;
-        self.forward(recorder, &Sampler { input, offset: None, mask: None }, &packed, None, output)
+        self.forward(recorder, &SampleSource { input, offset: None, mask: None }, &packed, None, output)
     }
 
     /// The gradient of the weight in the order of the weight.
@@ -207,7 +209,7 @@ impl Im2colConvolution {
         let depth = depth(&self.geometry, &self.columns);
         self.weight_pieces(recorder, gradient.tensor(), group_rows, &mut |recorder, piece, weight| {
             let rows = piece.packed_rows();
-            let packed = packed.part("weight", rows.start * depth..rows.end * depth)?;
+            let packed = packed.binding("weight", rows.start * depth..rows.end * depth)?;
             let params = unpack_weight::Params {
                 row_first: piece.rows.start,
                 rows: piece.rows.end - piece.rows.start,
@@ -220,7 +222,7 @@ impl Im2colConvolution {
                 accumulate: gradient.accumulates().into(),
                 ..Default::default()
             };
-            unpack_weight(recorder, self.columns.form, params, [&packed, weight, &self.columns.channel_quads()])
+            unpack_weight(recorder, self.columns.layout, params, [&packed, weight, &self.columns.channel_quads()])
         })
     }
 }
@@ -251,7 +253,7 @@ impl BlockSums {
         &self,
         blocks: &Range<u32>,
         groups: u32,
-        dispatch: &mut impl FnMut(&Range<u32>, &Range<u32>, &Part, bool) -> Fit,
+        dispatch: &mut impl FnMut(&Range<u32>, &Range<u32>, &Binding, bool) -> Fit,
     ) -> Result<()> {
         let mut first = blocks.start;
         while first < blocks.end {
@@ -264,7 +266,7 @@ impl BlockSums {
                     u64::from(block - round * self.apart) * u64::from(self.elements) + u64::from(of_groups) * group
                 };
                 let range = element(blocks.start, some_groups.start)..element(blocks.end - 1, some_groups.end);
-                dispatch(blocks, some_groups, &self.sums.part("weight", range)?, round > 0)
+                dispatch(blocks, some_groups, &self.sums.binding("weight", range)?, round > 0)
             })?;
             first = end;
         }
@@ -285,12 +287,12 @@ struct StripProducts<'a> {
     group_rows: u32,
     strip: u32,
     /// The gradients of its output, channels last.
-    grads: &'a Quads,
+    grads: &'a PackedMatrix,
 }
 
 impl StripProducts<'_> {
     /// Records the gradients of a strip's columns.
-    fn grad_columns(&self, recorder: &mut Recorder, weight: &Quads, columns: &Quads) -> Result<()> {
+    fn grad_columns(&self, recorder: &mut Recorder, weight: &PackedMatrix, columns: &PackedMatrix) -> Result<()> {
         let Self { convolution: Im2colConvolution { geometry: g, columns: window, .. }, group_rows, strip, grads } =
             *self;
         let depth = depth(g, window);
@@ -321,10 +323,10 @@ impl StripProducts<'_> {
         sums: &BlockSums,
     ) -> Result<()> {
         let Self { convolution: Im2colConvolution { geometry: g, columns, .. }, grads, .. } = *self;
-        let grads = grads.part("grad_output")?;
+        let grads = grads.binding("grad_output")?;
         let (band, packed) = packed.one_band();
         let window = columns.window(chunk, strip, &band).window;
-        let packed = packed.part("input")?;
+        let packed = packed.binding("input")?;
         sums.in_pieces(&blocks, g.groups, &mut |some_blocks, groups, sums, accumulate| {
             let params = conv2d_direct_weight::Params {
                 window,
@@ -346,7 +348,7 @@ impl StripProducts<'_> {
     fn grad_weight(
         &self,
         recorder: &mut Recorder,
-        columns: &Quads,
+        columns: &PackedMatrix,
         block: Range<u32>,
         of_weight: &Tensor,
         accumulate: bool,
@@ -371,8 +373,8 @@ impl StripProducts<'_> {
                     batch: u64::from(group_rows) * depth,
                     row: depth,
                     column_first: 0,
-                    block: depth as u32,
-                    block_stride: 0,
+                    plane: depth as u32,
+                    plane_stride: 0,
                 }),
             },
         )

@@ -17,7 +17,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, DeformConv2dGradients, Deformation, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::ops::conv::columns::Sampler;
+use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::weight::PackedWeight;
 use crate::ops::plan::{Argument, Destination, Kernels, Plan, ToSpec, get_or_try_init};
 
@@ -87,7 +87,7 @@ impl Convolution {
     pub(crate) fn forward(
         &self,
         recorder: &mut Recorder,
-        sampler: &Sampler,
+        source: &SampleSource,
         weight: Argument,
         bias: Option<Argument>,
         output: &Tensor,
@@ -96,11 +96,11 @@ impl Convolution {
         match &self.forward {
             Forward::Im2col(convolution) => {
                 let weight = convolution.weight(recorder, weight)?;
-                convolution.forward(recorder, sampler, &weight, bias.as_ref(), output.into())
+                convolution.forward(recorder, source, &weight, bias.as_ref(), output.into())
             }
             Forward::Fused(convolution) => {
                 let weight = convolution.weight(recorder, weight)?;
-                convolution.forward(recorder, sampler, &weight, bias.as_ref(), output)
+                convolution.forward(recorder, source, &weight, bias.as_ref(), output)
             }
         }
     }
@@ -109,14 +109,14 @@ impl Convolution {
     pub(crate) fn backward(
         &self,
         recorder: &mut Recorder,
-        sampler: &Sampler,
+        source: &SampleSource,
         weight: &Tensor,
         grad_output: &Tensor,
         destinations: &DeformConv2dGradients<Destination>,
     ) -> Result<()> {
         let gpu = recorder.gpu().clone();
         let (convolution, backward) = self.by_columns(&gpu)?;
-        convolution.backward(recorder, backward, sampler, weight, grad_output, destinations)
+        convolution.backward(recorder, backward, source, weight, grad_output, destinations)
     }
 
     /// The columns and the plan of the backward pass, compiled by the first call.

@@ -1,23 +1,23 @@
-//! Workspace in images: adapters that run on the CPU load a texel several times as fast as four words of a buffer.
+//! Workspace in textures: adapters that run on the CPU load a texel several times as fast as four words of a buffer.
 
-use super::{Gpu, Part};
+use super::{Binding, Gpu};
 use crate::error::{Error, Result};
 
-/// Quads of f32 in an image that kernels alone use: quad `i` is the texel (i % width, i / width). See shared/panels/layout.wgsl.
+/// Quads of f32 in a texture that kernels alone use: quad `i` is the texel (i % width, i / width). See shared/panels/layout.wgsl.
 #[derive(Debug, Clone)]
-pub(crate) struct Image {
+pub(crate) struct Texture {
     /// A view of the whole texture: made once, bound by many dispatches.
     view: wgpu::TextureView,
 }
 
-/// Texels in a row of an image.
+/// Texels in a row of a texture.
 const WIDTH: u32 = 4096;
 
 /// Bytes of a quad of f32, which is a texel.
 pub(super) const QUAD: u64 = 16;
 
-impl Image {
-    /// The least that a device must allow, for images to be large enough for anything.
+impl Texture {
+    /// The least that a device must allow, for textures to be large enough for anything.
     pub(super) const MIN_DIMENSION: u32 = 8192;
 
     /// Images that a kernel binds at most.
@@ -29,7 +29,7 @@ impl Image {
         (rows * u64::from(WIDTH) * QUAD).min(1 << 30)
     }
 
-    /// Makes an image outside the pool.
+    /// Makes a texture outside the pool.
     pub(crate) fn new(gpu: &Gpu, quads: u64) -> Result<Self> {
         Ok(Self::of(&texture(gpu, whole_rows(quads * QUAD))?))
     }
@@ -38,9 +38,9 @@ impl Image {
         Self { view: texture.create_view(&wgpu::TextureViewDescriptor::default()) }
     }
 
-    /// The whole image, as a binding.
-    pub(crate) fn part(&self) -> Part {
-        Part::image(&self.view)
+    /// The whole texture, as a binding.
+    pub(crate) fn binding(&self) -> Binding {
+        Binding::texture(&self.view)
     }
 }
 
@@ -50,14 +50,14 @@ pub(super) fn whole_rows(size: u64) -> u64 {
 
 /// A texture of so many bytes, in whole rows.
 pub(super) fn texture(gpu: &Gpu, size: u64) -> Result<wgpu::Texture> {
-    let most = Image::most_bytes(gpu);
+    let most = Texture::most_bytes(gpu);
     if size > most {
-        return Err(Error::limit("image", format!("an image of {size} bytes is needed; {most} are the most")));
+        return Err(Error::limit("texture", format!("a texture of {size} bytes is needed; {most} are the most")));
     }
     gpu.before_allocation(size)?;
     gpu.guarded(|| {
         gpu.device().create_texture(&wgpu::TextureDescriptor {
-            label: Some("pliant image"),
+            label: Some("pliant texture"),
             size: extent(size),
             mip_level_count: 1,
             sample_count: 1,
@@ -69,7 +69,7 @@ pub(super) fn texture(gpu: &Gpu, size: u64) -> Result<wgpu::Texture> {
     })
 }
 
-/// A texture of entries of four words, entry `i` where quad `i` of an image is.
+/// A texture of entries of four words, entry `i` where quad `i` of a texture is.
 pub(super) fn constant(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<wgpu::Texture> {
     let width = (entries.len() as u64).clamp(1, WIDTH.into()) as u32;
     let height = entries.len().div_ceil(width as usize).max(1);

@@ -1,4 +1,4 @@
-//! The front doors of `pliant::dialect`, by the names under which conformance cases come.
+//! Functions of `pliant::dialect`, by the names under which conformance cases come.
 
 use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torchvision};
 use pliant::{
@@ -18,12 +18,12 @@ pub struct Attributes {
     pub bilinear_interpolation_pad: bool,
 }
 
-/// Outcome of a case at a front door.
+/// Outcome of a case in a dialect.
 pub enum Through<T> {
     Op(T),
     Refused(Error),
-    /// The case's system has no door, nor has one with its rules.
-    NoDoor,
+    /// The case's system has no dialect, nor has one with its rules.
+    NoDialect,
     UnknownSystem,
 }
 
@@ -76,9 +76,9 @@ impl Attributes {
         }
     }
 
-    /// A deformable convolution through the door of `system`, or of one with its rules:
+    /// A deformable convolution by the dialect of `system`, or of one with its rules:
     ///
-    /// | system | door | since |
+    /// | system | dialect | since |
     /// | --- | --- | --- |
     /// | burn | torchvision | it has its rules, derivatives included |
     /// | ncnn | ONNX | zeros beyond the edge, four-sided pads, no derivatives |
@@ -90,7 +90,7 @@ impl Attributes {
         let (groups, offset_groups) = (i64::from(self.groups), i64::from(self.offset_groups));
         match system {
             "torchvision" | "burn" => {
-                let Some(padding) = self.padding() else { return Through::NoDoor };
+                let Some(padding) = self.padding() else { return Through::NoDialect };
                 torchvision::DeformConv2d { stride, padding, dilation }.op(shapes).into()
             }
             "onnx" | "onnxruntime" | "ncnn" => {
@@ -142,28 +142,28 @@ impl Attributes {
                 attributes.op(shapes).into()
             }
             "mmcv" | "detectron2" | "paddle" | "mxnet-dcnv2" => {
-                let Some(padding) = self.padding() else { return Through::NoDoor };
+                let Some(padding) = self.padding() else { return Through::NoDialect };
                 let deform_groups = offset_groups;
                 if shapes.mask.is_some() {
                     let attributes = mmcv::ModulatedDeformConv2d { stride, padding, dilation, groups, deform_groups };
                     attributes.op(shapes).into()
                 } else if system == "paddle" && shapes.bias.is_some() {
-                    Through::NoDoor
+                    Through::NoDialect
                 } else {
                     mmcv::DeformConv2d { stride, padding, dilation, groups, deform_groups }.op(shapes).into()
                 }
             }
-            "tvm" => Through::NoDoor,
+            "tvm" => Through::NoDialect,
             _ => Through::UnknownSystem,
         }
     }
 
-    /// A plain convolution; torch's with different padding on two sides is one on a padded image, and has no door.
+    /// A plain convolution; torch's with different padding on two sides is one on a padded image, and has no dialect.
     pub fn conv2d(&self, system: &str, shapes: &Conv2dInputs<Shape>) -> Through<Conv2d> {
         let groups = i64::from(self.groups);
         match system {
             "torch" => {
-                let Some(padding) = self.padding() else { return Through::NoDoor };
+                let Some(padding) = self.padding() else { return Through::NoDialect };
                 let (stride, dilation) = (self.stride(), self.dilation());
                 torchvision::Conv2d { stride, padding: padding.into(), dilation, groups }.op(shapes).into()
             }
@@ -204,7 +204,7 @@ pub fn roi_align(
     }
 }
 
-/// A `DeformRoiPool` through a system's front door.
+/// A `DeformRoiPool` by a system's dialect.
 pub fn deform_roi_pool(
     system: &str,
     stated: &DeformRoiPool,
@@ -220,7 +220,7 @@ pub fn deform_roi_pool(
     }
 }
 
-/// A `DeformPsRoiPool` through a system's front door; `part_size` as the case states it.
+/// A `DeformPsRoiPool` by a system's dialect; `part_size` as the case states it.
 pub fn deform_ps_roi_pool(
     system: &str,
     stated: &DeformPsRoiPool,

@@ -1,48 +1,48 @@
-//! The two forms of workspace that kernels share, and how the tensors of others are stored.
+//! The two layouts of workspace that kernels share, and how the tensors of others are stored.
 
 use crate::dtype::DType;
 use crate::gpu::{File, axis, wgsl};
 
 /// How matrices in quads lie in workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum Layout {
     /// In buffers, row by row: shared/rows/layout.wgsl.
     Rows,
-    /// In images, in panels: shared/panels/layout.wgsl. See [`Capabilities::images`](crate::gpu::Capabilities::images).
+    /// In textures, in panels: shared/panels/layout.wgsl. See [`Capabilities::textures`](crate::gpu::Capabilities::textures).
     Panels,
 }
 
-axis!(Form { Rows: "rows", Panels: "panels" });
+axis!(Layout { Rows: "rows", Panels: "panels" });
 
-impl Form {
+impl Layout {
     /// Rows, filled up to those that lie together: ROWS_TOGETHER in shared/rows/layout.wgsl and shared/panels/layout.wgsl.
     pub(crate) fn filled_rows(self, rows: u32) -> u64 {
         match self {
-            Form::Rows => rows.into(),
-            Form::Panels => u64::from(rows).next_multiple_of(32),
+            Layout::Rows => rows.into(),
+            Layout::Panels => u64::from(rows).next_multiple_of(32),
         }
     }
 }
 
 /// The places of a matrix in panels.
-pub(crate) fn panel_places(rows: u32, quads: u32) -> u64 {
-    Form::Panels.filled_rows(rows) * u64::from(quads)
+pub(crate) fn panel_texels(rows: u32, quads: u32) -> u64 {
+    Layout::Panels.filled_rows(rows) * u64::from(quads)
 }
 
-/// The files of a form, by the names that they share: `shared/rows/NAME.wgsl` or `shared/panels/NAME.wgsl`.
-macro_rules! of_form {
-    ($form:expr, $($name:literal),+) => {
-        match $form {
-            $crate::kernels::form::Form::Rows => {
+/// The files of a layout, by the names that they share: `shared/rows/NAME.wgsl` or `shared/panels/NAME.wgsl`.
+macro_rules! of_layout {
+    ($layout:expr, $($name:literal),+) => {
+        match $layout {
+            $crate::kernels::layout::Layout::Rows => {
                 $crate::gpu::wgsl![$(concat!("shared/rows/", $name, ".wgsl")),+]
             }
-            $crate::kernels::form::Form::Panels => {
+            $crate::kernels::layout::Layout::Panels => {
                 $crate::gpu::wgsl![$(concat!("shared/panels/", $name, ".wgsl")),+]
             }
         }
     };
 }
-pub(crate) use of_form;
+pub(crate) use of_layout;
 
 /// How the tensor is stored that a kernel reads.
 #[derive(Clone, Copy)]

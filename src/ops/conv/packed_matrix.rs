@@ -2,14 +2,14 @@
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Constant, Fit, Gpu, Image, Part, Recorder, Tensor};
-use crate::kernels::form::{Form, panel_places};
+use crate::gpu::{Binding, Constant, Fit, Gpu, Recorder, Tensor, Texture};
+use crate::kernels::layout::{Layout, panel_texels};
 use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Panels};
 use crate::ops::plan::bindable;
 
 /// A batch of matrices of f32. In panels its rows are filled up to whole ones.
 #[derive(Debug, Clone)]
-pub(crate) struct Quads {
+pub(crate) struct PackedMatrix {
     memory: Memory,
     batch: u32,
     rows: u32,
@@ -20,38 +20,38 @@ pub(crate) struct Quads {
 #[derive(Debug, Clone)]
 enum Memory {
     Rows(Tensor),
-    Panels(Image),
+    Panels(Texture),
 }
 
-/// The form that a device wants for matrices, the largest of so many bytes, rows filled up, where it binds so many bytes of a buffer at once.
-pub(crate) fn form(gpu: &Gpu, largest: u64, bound: u64) -> Form {
-    let fits = largest <= Image::most_bytes(gpu) && bound <= bindable(gpu);
-    if gpu.capabilities().images() && fits { Form::Panels } else { Form::Rows }
+/// The layout that a device wants for matrices, the largest of so many bytes, rows filled up, where it binds so many bytes of a buffer at once.
+pub(crate) fn layout(gpu: &Gpu, largest: u64, bound: u64) -> Layout {
+    let fits = largest <= Texture::most_bytes(gpu) && bound <= bindable(gpu);
+    if gpu.capabilities().textures() && fits { Layout::Panels } else { Layout::Rows }
 }
 
-/// A table for kernels with workspace of this form: shared/rows/table.wgsl, shared/panels/table.wgsl.
-pub(crate) fn table(gpu: &Gpu, form: Form, label: &str, entries: &[[u32; 4]]) -> Result<Constant> {
-    match form {
-        Form::Rows => Constant::buffer(gpu, label, entries),
-        Form::Panels => Constant::image(gpu, label, entries),
+/// A table for kernels with workspace of this layout: shared/rows/table.wgsl, shared/panels/table.wgsl.
+pub(crate) fn table(gpu: &Gpu, layout: Layout, label: &str, entries: &[[u32; 4]]) -> Result<Constant> {
+    match layout {
+        Layout::Rows => Constant::buffer(gpu, label, entries),
+        Layout::Panels => Constant::texture(gpu, label, entries),
     }
 }
 
-impl Quads {
+impl PackedMatrix {
     /// Takes matrices from the workspace of the op that is being recorded.
-    pub(crate) fn workspace(recorder: &mut Recorder, form: Form, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
-        let memory = match form {
-            Form::Rows => Memory::Rows(recorder.workspace([batch, rows, quads, 4])?),
-            Form::Panels => Memory::Panels(recorder.image(u64::from(batch) * panel_places(rows, quads))?),
+    pub(crate) fn workspace(recorder: &mut Recorder, layout: Layout, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
+        let memory = match layout {
+            Layout::Rows => Memory::Rows(recorder.workspace([batch, rows, quads, 4])?),
+            Layout::Panels => Memory::Panels(recorder.texture(u64::from(batch) * panel_texels(rows, quads))?),
         };
         Ok(Self { memory, batch, rows, quads })
     }
 
     /// Makes matrices in memory outside the pool.
-    pub(crate) fn new(gpu: &Gpu, form: Form, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
-        let memory = match form {
-            Form::Rows => Memory::Rows(Tensor::new(gpu, [batch, rows, quads, 4], DType::F32)?),
-            Form::Panels => Memory::Panels(Image::new(gpu, u64::from(batch) * panel_places(rows, quads))?),
+    pub(crate) fn new(gpu: &Gpu, layout: Layout, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
+        let memory = match layout {
+            Layout::Rows => Memory::Rows(Tensor::new(gpu, [batch, rows, quads, 4], DType::F32)?),
+            Layout::Panels => Memory::Panels(Texture::new(gpu, u64::from(batch) * panel_texels(rows, quads))?),
         };
         Ok(Self { memory, batch, rows, quads })
     }
@@ -62,26 +62,26 @@ impl Quads {
         Self { rows, ..self.clone() }
     }
 
-    pub(crate) fn form(&self) -> Form {
+    pub(crate) fn layout(&self) -> Layout {
         match &self.memory {
-            Memory::Rows(_) => Form::Rows,
-            Memory::Panels(_) => Form::Panels,
+            Memory::Rows(_) => Layout::Rows,
+            Memory::Panels(_) => Layout::Panels,
         }
     }
 
     /// The whole memory, as a binding.
-    pub(crate) fn part(&self, argument: &'static str) -> Fit<Part> {
+    pub(crate) fn binding(&self, argument: &'static str) -> Fit<Binding> {
         let rows = u64::from(self.batch) * u64::from(self.rows);
-        self.rows_part(argument, 0..rows)
+        self.rows_binding(argument, 0..rows)
     }
 
     /// A binding of some rows, counted over the batch; of panels all.
-    pub(crate) fn rows_part(&self, argument: &'static str, rows: std::ops::Range<u64>) -> Fit<Part> {
+    pub(crate) fn rows_binding(&self, argument: &'static str, rows: std::ops::Range<u64>) -> Fit<Binding> {
         debug_assert!(rows.end <= u64::from(self.batch) * u64::from(self.rows), "{argument}: {rows:?} of {self:?}");
         let row = 4 * u64::from(self.quads);
         match &self.memory {
-            Memory::Rows(tensor) => tensor.part(argument, rows.start * row..rows.end * row),
-            Memory::Panels(image) => Ok(image.part()),
+            Memory::Rows(tensor) => tensor.binding(argument, rows.start * row..rows.end * row),
+            Memory::Panels(texture) => Ok(texture.binding()),
         }
     }
 
@@ -105,8 +105,8 @@ impl Quads {
                 batch,
                 row: vector,
                 column_first: 0,
-                block: row,
-                block_stride: 0,
+                plane: row,
+                plane_stride: 0,
             }),
             Operand::Panels(panels) => Output::Panels(panels),
         }
@@ -120,10 +120,10 @@ impl Quads {
                 let batch = u64::from(self.rows) * row;
                 Operand::Matrix(Matrix { argument, tensor, first: 0, batch, vector, depth })
             }
-            Memory::Panels(image) => Operand::Panels(Panels {
-                image: image.clone(),
+            Memory::Panels(texture) => Operand::Panels(Panels {
+                texture: texture.clone(),
                 first: 0,
-                batch: panel_places(self.rows, self.quads),
+                batch: panel_texels(self.rows, self.quads),
                 row: 0,
                 quad: 0,
                 quads: self.quads,
