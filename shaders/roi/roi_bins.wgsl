@@ -10,13 +10,7 @@
 // samples where the magnitude of a corner exceeds that of bits `furthest`, a bin where an offset is not finite. One invocation does one bin.
 
 struct Params {
-    rois_count: u32,
-    classes: u32,
-    pooled_height: u32,
-    pooled_width: u32,
-    batch: u32,
-    height: u32,
-    width: u32,
+    pooling: Pooling,
     rounded: u32,
     scale: f32,
     shift: f32,
@@ -28,9 +22,6 @@ struct Params {
     beyond: f32,
     skips: u32,
     deformed: u32,
-    part_height: u32,
-    part_width: u32,
-    reach: f32,
     rois_first: u32,
     offset_first: u32,
 }
@@ -53,14 +44,14 @@ fn roi_bins(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let number = linear_workgroup(workgroup, grid) * 64u + lane;
-    let by_column = divide(number, params.pooled_width);
-    let by_row = divide(by_column.x, params.pooled_height);
-    let by_class = divide(by_row.x, params.classes);
-    if by_class.x >= params.rois_count {
+    let by_column = divide(number, params.pooling.pooled_width);
+    let by_row = divide(by_column.x, params.pooling.pooled_height);
+    let by_class = divide(by_row.x, params.pooling.classes);
+    if by_class.x >= params.pooling.rois {
         return;
     }
     let bin_at = vec2<u32>(by_row.y, by_column.y);
-    let pooled = vec2<u32>(params.pooled_height, params.pooled_width);
+    let pooled = vec2<u32>(params.pooling.pooled_height, params.pooling.pooled_width);
 
     // All pairs are (y, x).
     let roi = params.rois_first + 5u * by_class.x;
@@ -73,9 +64,9 @@ fn roi_bins(
     let roi_start = first_corner * params.scale - params.shift;
     let size = max(last_corner * params.scale - params.shift - roi_start, vec2<f32>(params.least));
 
-    let part = divide(bin_at.x * params.part_height, pooled.x).x * params.part_width
-        + divide(bin_at.y * params.part_width, pooled.y).x;
-    let plane = params.part_height * params.part_width;
+    let part = divide(bin_at.x * params.pooling.part_height, pooled.x).x * params.pooling.part_width
+        + divide(bin_at.y * params.pooling.part_width, pooled.y).x;
+    let plane = params.pooling.part_height * params.pooling.part_width;
     let at = params.offset_first + 2u * by_row.x * plane + part;
     let deformed = vec2<bool>(params.deformed != 0u);
     let read = vec2<u32>(offset[select(0u, at + plane, deformed.x)], offset[select(0u, at, deformed.x)]);
@@ -83,7 +74,7 @@ fn roi_bins(
     let finite = all((offset_bits & vec2<u32>(0x7f800000u)) != vec2<u32>(0x7f800000u));
     // Clamped, so that no product is infinite: either moves any bin out of the image.
     let offsets = clamp(bitcast<vec2<f32>>(select(vec2<u32>(0u), offset_bits, vec2<bool>(finite))), vec2<f32>(-1e18), vec2<f32>(1e18));
-    let start = roi_start + clamp(params.reach * size * offsets, vec2<f32>(-1e9), vec2<f32>(1e9));
+    let start = roi_start + clamp(params.pooling.reach * size * offsets, vec2<f32>(-1e9), vec2<f32>(1e9));
 
     let wanted = vec2<u32>(params.samples_y, params.samples_x);
     let as_pixels = max(ceil(size / vec2<f32>(pooled)), vec2<f32>(0.0));
@@ -95,11 +86,11 @@ fn roi_bins(
     let image_bits = rois[roi];
     let small = (image_bits & 0x7fffffffu) < 0x4f000000u;
     let image_number = trunc(bitcast<f32>(select(0u, image_bits, small)));
-    let exists = small & (image_number >= 0.0) & (u32(max(image_number, 0.0)) < params.batch);
+    let exists = small & (image_number >= 0.0) & (u32(max(image_number, 0.0)) < params.pooling.batch);
 
     var axes = array<Axis, 2>();
     var samples = vec2<u32>(0u);
-    let extent = vec2<u32>(params.height, params.width);
+    let extent = vec2<u32>(params.pooling.height, params.pooling.width);
     for (var i = 0u; i < 2u; i++) {
         var axis = Axis(start[i], size[i], divisions[i], before[i] + params.phase);
         let all = select(0u, u32(count[i]), near & finite & exists);

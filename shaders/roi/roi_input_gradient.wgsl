@@ -13,10 +13,7 @@
 // One workgroup does one tile for up to four output channels of a class, in one map of that grid.
 
 struct Params {
-    rois: u32,
-    classes: u32,
-    pooled_height: u32,
-    pooled_width: u32,
+    pooling: Pooling,
     words: u32,
     bin_first: u32,
     bin_end: u32,
@@ -29,16 +26,9 @@ struct Params {
     tile_row_first: u32,
     tile_rows: u32,
     tile_columns: u32,
-    height: u32,
-    width: u32,
-    in_channels: u32,
-    out_channels: u32,
     class_first: u32,
     classes_done: u32,
-    class_channels: u32,
     channels: u32,
-    group_height: u32,
-    group_width: u32,
     map_first: u32,
     maps: u32,
     accumulate: u32,
@@ -60,7 +50,7 @@ fn positions(bin: Bin, k: vec2<u32>) -> vec2<f32> {
 // The samples along either axis that a pixel may be a neighbour of: the first, and the one behind the last; found by bisection, all four at once.
 fn samples_near(bin: Bin, samples: vec2<u32>, pixel: vec2<u32>) -> vec4<u32> {
     let at = vec2<f32>(pixel);
-    let last = vec2<u32>(params.height, params.width) - 1u;
+    let last = vec2<u32>(params.pooling.height, params.pooling.width) - 1u;
     // What lies beyond the image is clamped to its edge.
     let lower = select(at - 1.0, vec2<f32>(-2.0), pixel == vec2<u32>(0u));
     let upper = select(at + 1.0, at + 2.0, pixel == last);
@@ -84,8 +74,8 @@ fn samples_near(bin: Bin, samples: vec2<u32>, pixel: vec2<u32>) -> vec4<u32> {
 // What the weights of a pixel in a sample along either axis are, where that is one before the end.
 fn weights_in(bin: Bin, k: vec2<u32>, end: vec2<u32>, pixel: vec2<u32>) -> vec2<f32> {
     let at = positions(bin, k);
-    let y = between(at.x, params.height);
-    let x = between(at.y, params.width);
+    let y = between(at.x, params.pooling.height);
+    let x = between(at.y, params.pooling.width);
     let low = select(vec2<f32>(0.0), 1.0 - vec2<f32>(y.fraction, x.fraction), vec2<u32>(y.low, x.low) == pixel);
     let high = select(vec2<f32>(0.0), vec2<f32>(y.fraction, x.fraction), vec2<u32>(y.high, x.high) == pixel);
     // A pixel that is both is so for a fraction of 0.
@@ -130,19 +120,19 @@ fn roi_input_gradient(
     let by_map = divide(by_row.x, params.maps);
     let by_run = divide(by_map.x, runs);
     let by_class = divide(by_run.x, params.classes_done);
-    let group = divide(params.map_first + by_map.y, params.group_width);
+    let group = divide(params.map_first + by_map.y, params.pooling.group_width);
     let image = by_class.x;
 
     let y = (params.tile_row_first + by_row.y) * TILE + lane / TILE;
     let x = by_column.y * TILE + lane % TILE;
-    let inside = (image < params.images) & (y < params.height) & (x < params.width);
+    let inside = (image < params.images) & (y < params.pooling.height) & (x < params.pooling.width);
     let class_number = params.class_first + by_class.y;
     // Counted from the first channel of the first class that is done.
-    let channel = by_class.y * params.class_channels + 4u * by_run.y;
+    let channel = by_class.y * params.pooling.class_channels + 4u * by_run.y;
     let channels = min(4u, params.channels - 4u * by_run.y);
-    let pooled = params.pooled_height * params.pooled_width;
+    let pooled = params.pooling.pooled_height * params.pooling.pooled_width;
 
-    let touched = (params.touched_image + image) * params.classes + class_number;
+    let touched = (params.touched_image + image) * params.pooling.classes + class_number;
     let tile = (touched * params.touched_rows + params.touched_row + by_row.y) * params.tile_columns + by_column.y;
     let word_first = params.bin_first / 32u;
     let word_end = select(word_first, (params.bin_end + 31u) / 32u, inside);
@@ -153,10 +143,10 @@ fn roi_input_gradient(
     if (touching == 0u) & (params.accumulate != 0u) {
         return;
     }
-    let plane = params.height * params.width;
-    let maps = params.group_height * params.group_width;
-    let first_plane = image * params.in_channels + channel * maps + by_map.y;
-    let start = params.grad_input_first + first_plane * plane + (y - params.tile_row_first * TILE) * params.width + x;
+    let plane = params.pooling.height * params.pooling.width;
+    let maps = params.pooling.group_height * params.pooling.group_width;
+    let first_plane = image * params.pooling.in_channels + channel * maps + by_map.y;
+    let start = params.grad_input_first + first_plane * plane + (y - params.tile_row_first * TILE) * params.pooling.width + x;
 
     var sums = vec4<f32>(0.0);
     let lanes = vec4<u32>(0u, 1u, 2u, 3u);
@@ -169,17 +159,17 @@ fn roi_input_gradient(
         while bits != 0u {
             let roi = divide(32u * word + firstTrailingBit(bits), pooled);
             bits &= bits - 1u;
-            let row = divide(roi.y, params.pooled_width);
-            let of_row = divide(row.x * params.group_height, params.pooled_height).x;
-            let of_column = divide(row.y * params.group_width, params.pooled_width).x;
-            let at = 3u * ((roi.x * params.classes + class_number) * pooled + roi.y);
+            let row = divide(roi.y, params.pooling.pooled_width);
+            let of_row = divide(row.x * params.pooling.group_height, params.pooling.pooled_height).x;
+            let of_column = divide(row.y * params.pooling.group_width, params.pooling.pooled_width).x;
+            let at = 3u * ((roi.x * params.pooling.classes + class_number) * pooled + roi.y);
             let bin = unpack_bin(bins[at], bins[at + 1u], bins[at + 2u]);
             var weight = 0.0;
             if all(vec2<u32>(of_row, of_column) == group) {
                 let along = weights_along(bin, vec2<u32>(y, x));
                 weight = along.x * (along.y * bin.factor);
             }
-            let element = params.grad_output_first + (roi.x * params.out_channels + channel) * pooled + roi.y;
+            let element = params.grad_output_first + (roi.x * params.pooling.out_channels + channel) * pooled + roi.y;
             let sources = element + min(lanes, vec4<u32>(channels - 1u)) * pooled;
             let grad = vec4<f32>(
                 grad_output[sources.x],

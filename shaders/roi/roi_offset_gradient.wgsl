@@ -9,15 +9,9 @@
 // element.
 
 struct Params {
-    rois: u32,
-    classes: u32,
-    class_channels: u32,
+    pooling: Pooling,
     channel_first: u32,
     channels: u32,
-    pooled_height: u32,
-    pooled_width: u32,
-    part_height: u32,
-    part_width: u32,
     row_first: u32,
     rows: u32,
     column_first: u32,
@@ -42,25 +36,25 @@ fn roi_offset_gradient(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let number = linear_workgroup(workgroup, grid) * 64u + lane;
-    let by_column = divide(number, params.part_width);
-    let by_row = divide(by_column.x, params.part_height);
+    let by_column = divide(number, params.pooling.part_width);
+    let by_row = divide(by_column.x, params.pooling.part_height);
     let plane = by_row.x % 2u;
     let class_number = by_row.x / 2u;
-    let exists = class_number < params.rois * params.classes;
+    let exists = class_number < params.pooling.rois * params.pooling.classes;
     let channels = select(0u, params.channels, exists);
-    let row_first = first_bin(by_row.y, params.part_height, params.pooled_height) + params.row_first;
-    let column_first = first_bin(by_column.y, params.part_width, params.pooled_width) + params.column_first;
-    let row_last = min(first_bin(by_row.y + 1u, params.part_height, params.pooled_height), row_first + params.rows);
+    let row_first = first_bin(by_row.y, params.pooling.part_height, params.pooling.pooled_height) + params.row_first;
+    let column_first = first_bin(by_column.y, params.pooling.part_width, params.pooling.pooled_width) + params.column_first;
+    let row_last = min(first_bin(by_row.y + 1u, params.pooling.part_height, params.pooling.pooled_height), row_first + params.rows);
     let row_end = select(0u, row_last, exists);
-    let column_last = first_bin(by_column.y + 1u, params.part_width, params.pooled_width);
+    let column_last = first_bin(by_column.y + 1u, params.pooling.part_width, params.pooling.pooled_width);
     let column_end = min(column_last, column_first + params.columns);
-    let pooled = params.pooled_height * params.pooled_width;
+    let pooled = params.pooling.pooled_height * params.pooling.pooled_width;
 
     var sum = 0.0;
     for (var row = row_first; row < row_end; row++) {
         for (var column = column_first; column < column_end; column++) {
-            let first = class_number * params.class_channels + params.channel_first;
-            var at = first * pooled + row * params.pooled_width + column;
+            let first = class_number * params.pooling.class_channels + params.channel_first;
+            var at = first * pooled + row * params.pooling.pooled_width + column;
             for (var channel = 0u; channel < channels; channel++) {
                 sum += terms[2u * at + plane];
                 at += pooled;

@@ -25,15 +25,15 @@ const WITHIN_CELLS = 2u;
 
 // The derivative of the upper neighbour's weight along an axis.
 fn slope(at: Between, position: f32) -> f32 {
-    let kept = select(position >= 0.0, at.fraction != 0.0, params.derivative == WITHIN_CELLS)
-        | (params.derivative == BEFORE_CLAMPING);
+    let kept = select(position >= 0.0, at.fraction != 0.0, params.pooling.derivative == WITHIN_CELLS)
+        | (params.pooling.derivative == BEFORE_CLAMPING);
     return select(0.0, 1.0, kept & (at.low < at.high));
 }
 
 // The weights of the lower and the upper neighbour in the derivative along the other axis.
 fn across(at: Between, position: f32) -> vec2<f32> {
     let unclamped = vec2<f32>(f32(at.high) - position, position - f32(at.low));
-    return select(vec2<f32>(1.0 - at.fraction, at.fraction), unclamped, params.derivative == BEFORE_CLAMPING);
+    return select(vec2<f32>(1.0 - at.fraction, at.fraction), unclamped, params.pooling.derivative == BEFORE_CLAMPING);
 }
 
 // Sums of the derivatives by y and by x, and how often each counts.
@@ -48,9 +48,9 @@ struct Row {
 
 fn row_of(bin: Bin, plane: u32, i: u32) -> Row {
     let position = sample_position(bin.y, i);
-    let y = between(position, params.height);
+    let y = between(position, params.pooling.height);
     return Row(
-        plane + vec2<u32>(y.low, y.high) * params.width,
+        plane + vec2<u32>(y.low, y.high) * params.pooling.width,
         slope(y, position) * vec4<f32>(-1.0, -1.0, 1.0, 1.0),
         across(y, position).xxyy,
     );
@@ -58,7 +58,7 @@ fn row_of(bin: Bin, plane: u32, i: u32) -> Row {
 
 fn with_sample(sums: Sums, row: Row, bin: Bin, j: u32) -> Sums {
     let position = sample_position(bin.x, j);
-    let x = between(position, params.width);
+    let x = between(position, params.pooling.width);
     let near = vec4<f32>(
         input[row.starts.x + x.low],
         input[row.starts.x + x.high],
@@ -94,7 +94,7 @@ fn roi_offset_terms(
     for (var channel = 0u; channel < mine.channels; channel++) {
         let sums = sum_up(bin, plane, lane);
         if lane % LANES == 0u {
-            let grad = params.reach * bin.factor * grad_output[params.grad_output_first + element];
+            let grad = params.pooling.reach * bin.factor * grad_output[params.grad_output_first + element];
             let moved = grad * (sums.yx * vec2<f32>(bin.x.size, bin.y.size));
             // What does not count is 0, whatever it is multiplied with.
             let counted = select(vec2<f32>(0.0), moved, sums.wz > vec2<f32>(0.0));

@@ -20,12 +20,12 @@ struct Row {
 }
 
 fn row_of(bin: Bin, plane: u32, i: u32) -> Row {
-    let y = between(sample_position(bin.y, i), params.height);
-    return Row(plane + vec2<u32>(y.low, y.high) * params.width, y.fraction);
+    let y = between(sample_position(bin.y, i), params.pooling.height);
+    return Row(plane + vec2<u32>(y.low, y.high) * params.pooling.width, y.fraction);
 }
 
 fn with_sample(sum: Sums, row: Row, bin: Bin, j: u32) -> Sums {
-    let x = between(sample_position(bin.x, j), params.width);
+    let x = between(sample_position(bin.x, j), params.pooling.width);
     let near = vec4<f32>(
         input[row.starts.x + x.low],
         input[row.starts.x + x.high],

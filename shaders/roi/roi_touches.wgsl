@@ -7,17 +7,13 @@
 // roi/parts/roi_tiles.wgsl. One invocation does one word.
 
 struct Params {
-    rois: u32,
-    classes: u32,
-    pooled: u32,
+    pooling: Pooling,
     words: u32,
     image_first: u32,
     images: u32,
     tile_row_first: u32,
     tile_rows: u32,
     tile_columns: u32,
-    height: u32,
-    width: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -41,22 +37,23 @@ fn roi_touches(
     let by_word = divide(number, params.words);
     let by_column = divide(by_word.x, params.tile_columns);
     let by_row = divide(by_column.x, params.tile_rows);
-    let by_class = divide(by_row.x, params.classes);
+    let by_class = divide(by_row.x, params.pooling.classes);
     if by_class.x >= params.images {
         return;
     }
     let image = params.image_first + by_class.x;
     let tile = vec2<u32>(params.tile_row_first + by_row.y, by_column.y);
-    let end = min(32u * by_word.y + 32u, params.rois * params.pooled);
+    let pooled = params.pooling.pooled_height * params.pooling.pooled_width;
+    let end = min(32u * by_word.y + 32u, params.pooling.rois * pooled);
     var bits = 0u;
     for (var number_in_class = 32u * by_word.y; number_in_class < end; number_in_class++) {
-        let roi = divide(number_in_class, params.pooled);
-        let at = 3u * ((roi.x * params.classes + by_class.y) * params.pooled + roi.y);
+        let roi = divide(number_in_class, pooled);
+        let at = 3u * ((roi.x * params.pooling.classes + by_class.y) * pooled + roi.y);
         let bin = unpack_bin(bins[at], bins[at + 1u], bins[at + 2u]);
         let touched = (bin.image == image)
             & all(bin.samples != vec2<u32>(0u))
-            & touches_axis(bin.y, bin.samples.x, params.height, tile.x)
-            & touches_axis(bin.x, bin.samples.y, params.width, tile.y);
+            & touches_axis(bin.y, bin.samples.x, params.pooling.height, tile.x)
+            & touches_axis(bin.x, bin.samples.y, params.pooling.width, tile.y);
         bits |= select(0u, 1u << (number_in_class % 32u), touched);
     }
     touches[number] = bits;

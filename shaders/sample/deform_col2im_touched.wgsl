@@ -18,15 +18,15 @@ fn deform_col2im_touched(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let mine = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.workers);
-    if mine.x / 4u >= params.runs {
+    if mine.x / 4u >= params.piece.runs {
         return;
     }
-    let run = table_entry(params.run_first + mine.x / 4u);
+    let run = table_entry(params.piece.run_first + mine.x / 4u);
     let list = 4u * (run.y - params.offset_group_first) + mine.x % 4u;
     for (var entry = mine.y; entry < counts[list]; entry += params.workers) {
         let pixel = touched[list * params.listed + entry];
-        if pixel - params.pixel_first < params.pixels {
-            add_chains(0u, run, pixel, heads_around(0u, run, divide(pixel, params.width)));
+        if pixel - params.piece.pixel_first < params.piece.pixels {
+            add_chains(0u, run, pixel, heads_around(0u, run, divide(pixel, params.window.width)));
         }
     }
 }

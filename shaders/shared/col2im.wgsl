@@ -6,8 +6,25 @@
 // table       per run of at most four quads with one group and one offset group: its first quad, counted over all groups; its offset
 //             group; its first channel; 32 * group + channels: table_rows, table_panels
 //
-// One invocation does one pixel for the channels of one run, those from lane_first to lane_end if they are not all: it adds to what is
-// there where accumulate is 1.
+// One invocation does one pixel for the channels of one run.
+
+// The pixels and channels of the input that a dispatch does: `images` images from image_first on, counted over the strip, `pixels` pixels of
+// each, and `runs` runs of channels, of each run those from lane_first to lane_end. A plane of what is bound has `plane` pixels, an image of the
+// whole `channels` channels. Where accumulate is 1, sums are added to what is there. The struct takes a multiple of 16 bytes.
+struct InputPiece {
+    image_first: u32,
+    images: u32,
+    pixel_first: u32,
+    pixels: u32,
+    plane: u32,
+    channels: u32,
+    run_first: u32,
+    runs: u32,
+    lane_first: u32,
+    lane_end: u32,
+    accumulate: u32,
+    grad_input_first: u32,
+}
 
 @group(0) @binding(2) var<storage, read_write> grad_input: array<f32>;
 
@@ -20,8 +37,8 @@ struct Sums {
 }
 
 // Adds the columns of a run from the quad at `at` on, times a weight.
-fn add_columns(block: Sums, quads: u32, at: u32, weight: f32) -> Sums {
-    var sums = block;
+fn add_columns(before: Sums, quads: u32, at: u32, weight: f32) -> Sums {
+    var sums = before;
     sums.q0 += weight * load_given(at);
     if quads > 1u {
         sums.q1 += weight * load_given(at + NEXT_QUAD);
@@ -38,28 +55,28 @@ fn add_columns(block: Sums, quads: u32, at: u32, weight: f32) -> Sums {
 // Where the columns of a run start, of a tap of an output pixel of the strip.
 fn columns_start(run: vec4<u32>, pixel: u32, tap: u32) -> u32 {
     let group = run.w / 32u;
-    let quad = tap * params.quads_per_group + run.x - group * params.quads_per_group;
-    return quad_address(group, pixel, quad, params.strip_pixels, params.taps * params.quads_per_group);
+    let quad = tap * params.window.quads_per_group + run.x - group * params.window.quads_per_group;
+    return quad_address(group, pixel, quad, params.window.pixels, params.window.taps * params.window.quads_per_group);
 }
 
 // Where the channels of a run start at a pixel. Wraps where the first are not bound.
 fn gradient_start(image: u32, run: vec4<u32>, pixel: u32) -> u32 {
-    let channel = image * params.channels + run.z - table_entry(params.run_first).z - params.lane_first;
-    return params.grad_input_first + channel * params.plane + pixel - params.pixel_first;
+    let channel = image * params.piece.channels + run.z - table_entry(params.piece.run_first).z - params.piece.lane_first;
+    return params.piece.grad_input_first + channel * params.piece.plane + pixel - params.piece.pixel_first;
 }
 
 fn load_quad(start: u32, channels: u32, first: u32) -> vec4<f32> {
     var value = vec4<f32>(0.0);
-    for (var i = max(first, params.lane_first); i < min(first + 4u, channels); i++) {
+    for (var i = max(first, params.piece.lane_first); i < min(first + 4u, channels); i++) {
         let lane = vec4<u32>(i - first) == vec4<u32>(0u, 1u, 2u, 3u);
-        value = select(value, vec4<f32>(grad_input[start + i * params.plane]), lane);
+        value = select(value, vec4<f32>(grad_input[start + i * params.piece.plane]), lane);
     }
     return value;
 }
 
 // What the channels of a run hold, or 0. Chosen without a branch, as in matmul.wgsl.
 fn load_sums(start: u32, channels: u32) -> Sums {
-    let held = select(0u, channels, params.accumulate != 0u);
+    let held = select(0u, channels, params.piece.accumulate != 0u);
     return Sums(
         load_quad(start, held, 0u),
         load_quad(start, held, 4u),
@@ -69,14 +86,14 @@ fn load_sums(start: u32, channels: u32) -> Sums {
 }
 
 fn store_quad(start: u32, channels: u32, first: u32, value: vec4<f32>) {
-    for (var i = max(first, params.lane_first); i < min(first + 4u, channels); i++) {
-        grad_input[start + i * params.plane] = value[i - first];
+    for (var i = max(first, params.piece.lane_first); i < min(first + 4u, channels); i++) {
+        grad_input[start + i * params.piece.plane] = value[i - first];
     }
 }
 
-fn store_sums(start: u32, channels: u32, block: Sums) {
-    store_quad(start, channels, 0u, block.q0);
-    store_quad(start, channels, 4u, block.q1);
-    store_quad(start, channels, 8u, block.q2);
-    store_quad(start, channels, 12u, block.q3);
+fn store_sums(start: u32, channels: u32, sums: Sums) {
+    store_quad(start, channels, 0u, sums.q0);
+    store_quad(start, channels, 4u, sums.q1);
+    store_quad(start, channels, 8u, sums.q2);
+    store_quad(start, channels, 12u, sums.q3);
 }

@@ -9,7 +9,7 @@
 // adds to what those before have left; `segments` is 0 in the former.
 
 struct Params {
-    rois: u32,
+    pooling: Pooling,
     channel_first: u32,
     channels: u32,
     run: u32,
@@ -18,16 +18,6 @@ struct Params {
     bins_count: u32,
     image_first: u32,
     images: u32,
-    height: u32,
-    width: u32,
-    in_channels: u32,
-    out_channels: u32,
-    class_channels: u32,
-    classes: u32,
-    pooled_height: u32,
-    pooled_width: u32,
-    group_height: u32,
-    group_width: u32,
     map_first: u32,
     alone_y: u32,
     alone_x: u32,
@@ -35,8 +25,6 @@ struct Params {
     segments: u32,
     input_first: u32,
     output_first: u32,
-    derivative: u32,
-    reach: f32,
     grad_output_first: u32,
 }
 
@@ -58,28 +46,28 @@ fn item(number: u32) -> Item {
     let roi = by_run.x;
     let first = by_run.y * params.run;
     let bin = params.bin_first + by_bin.y;
-    let pooled = params.pooled_height * params.pooled_width;
-    let row = divide(bin, params.pooled_width);
-    let group_row = divide(row.x * params.group_height, params.pooled_height).x;
-    let group_column = divide(row.y * params.group_width, params.pooled_width).x;
-    let class_number = divide(params.channel_first + first, params.class_channels).x;
+    let pooled = params.pooling.pooled_height * params.pooling.pooled_width;
+    let row = divide(bin, params.pooling.pooled_width);
+    let group_row = divide(row.x * params.pooling.group_height, params.pooling.pooled_height).x;
+    let group_column = divide(row.y * params.pooling.group_width, params.pooling.pooled_width).x;
+    let class_number = divide(params.channel_first + first, params.pooling.class_channels).x;
     return Item(
-        (roi * params.classes + class_number) * pooled + bin,
+        (roi * params.pooling.classes + class_number) * pooled + bin,
         min(params.run, params.channels - first),
-        (roi * params.out_channels + first) * pooled + by_bin.y,
-        (first * params.group_height + group_row) * params.group_width + group_column - params.map_first,
-        roi < params.rois,
+        (roi * params.pooling.out_channels + first) * pooled + by_bin.y,
+        (first * params.pooling.group_height + group_row) * params.pooling.group_width + group_column - params.map_first,
+        roi < params.pooling.rois,
     );
 }
 
 // Elements of the output from one channel to the next.
 fn next_element() -> u32 {
-    return params.pooled_height * params.pooled_width;
+    return params.pooling.pooled_height * params.pooling.pooled_width;
 }
 
 // Pixels of the input from one channel to the next.
 fn next_pixel() -> u32 {
-    return params.group_height * params.group_width * params.height * params.width;
+    return params.pooling.group_height * params.pooling.group_width * params.pooling.height * params.pooling.width;
 }
 
 // Whether a bin is one of those that an invocation sums up alone.
@@ -94,5 +82,5 @@ fn does(image: u32) -> bool {
 
 // The first pixel of a plane of an image.
 fn plane_start(image: u32, plane: u32) -> u32 {
-    return params.input_first + ((image - params.image_first) * params.in_channels + plane) * params.height * params.width;
+    return params.input_first + ((image - params.image_first) * params.pooling.in_channels + plane) * params.pooling.height * params.pooling.width;
 }

@@ -4,26 +4,12 @@
 // image. Sums go by row, whatever strips the rows come in.
 
 struct Params {
-    image_first: u32,
-    images: u32,
-    pixel_first: u32,
-    pixels: u32,
-    plane: u32,
-    width: u32,
-    channels: u32,
-    strip_pixels: u32,
-    taps: u32,
-    quads_per_group: u32,
-    run_first: u32,
-    runs: u32,
-    lane_first: u32,
-    lane_end: u32,
+    window: Window,
+    piece: InputPiece,
     offset_group_first: u32,
     offset_groups: u32,
     cell_first: u32,
     cells: u32,
-    accumulate: u32,
-    grad_input_first: u32,
     chained: u32,
     listed: u32,
     workers: u32,
@@ -37,15 +23,15 @@ struct Params {
 // a run.
 fn heads_around(image: u32, run: vec4<u32>, yx: vec2<u32>) -> vec4<u32> {
     let offset_group = run.y - params.offset_group_first;
-    let chains = ((params.image_first + image) * params.offset_groups + offset_group) * params.cells - params.cell_first;
-    let cell = chains + yx.x * (params.width + 1u) + yx.y;
-    let below = cell + params.width + 1u;
+    let chains = ((params.piece.image_first + image) * params.offset_groups + offset_group) * params.cells - params.cell_first;
+    let cell = chains + yx.x * (params.window.width + 1u) + yx.y;
+    let below = cell + params.window.width + 1u;
     return vec4<u32>(heads[cell], heads[cell + 1u], heads[below], heads[below + 1u]);
 }
 
 // Adds the samples of the chains around a pixel to the channels of a run.
 fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
-    let channels = min(run.w % 32u, params.lane_end);
+    let channels = min(run.w % 32u, params.piece.lane_end);
     let quads = (channels + 3u) / 4u;
     let start = gradient_start(image, run, pixel);
     var sums = load_sums(start, channels);
@@ -55,7 +41,7 @@ fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
         if row == NOWHERE {
             break;
         }
-        let sample = run.y * params.strip_pixels * params.taps + row;
+        let sample = run.y * params.window.pixels * params.window.taps + row;
         let at_sample = load_sample(sample);
         let is = head == vec4<u32>(row);
         head = select(head, vec4<u32>(followers[sample]), is);
@@ -65,7 +51,7 @@ fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
         let weight = weight_y * weight_x;
         // A mask of 0, decided on its bits. What does not count is not added, whatever it is.
         if weight != 0.0 && (bitcast<u32>(at_sample.z) << 1u) != 0u {
-            let by_tap = divide(row, params.taps);
+            let by_tap = divide(row, params.window.taps);
             sums = add_columns(sums, quads, columns_start(run, by_tap.x, by_tap.y), weight * at_sample.z);
         }
     }

@@ -1,16 +1,16 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
+use crate::kernels::roi::Pooling;
 use crate::kernels::{kernel, params};
 
-kernel!("roi_bins", 64, Params, ["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/roi_bins.wgsl"]);
+kernel!(
+    "roi_bins",
+    64,
+    Params,
+    ["shared/grid.wgsl", "roi/parts/pooling.wgsl", "roi/parts/roi_bins.wgsl", "roi/roi_bins.wgsl"]
+);
 
 params!(
-    rois_count,
-    classes,
-    pooled_height,
-    pooled_width,
-    batch,
-    height,
-    width,
+    pooling: Pooling,
     rounded,
     scale: f32,
     shift: f32,
@@ -22,9 +22,6 @@ params!(
     beyond: f32,
     skips,
     deformed,
-    part_height,
-    part_width,
-    reach: f32,
     rois_first,
     offset_first,
 );
@@ -44,7 +41,7 @@ impl Loops for Params {
 
 pub(crate) fn roi_bins(recorder: &mut Recorder, params: Params, [rois, offset, bins]: [&Binding; 3]) -> Fit {
     let params = Params { rois_first: rois.first, offset_first: offset.first, ..params };
-    let of_roi = u64::from(params.classes) * u64::from(params.pooled_height) * u64::from(params.pooled_width);
-    let invocations = u64::from(params.rois_count) * of_roi;
+    let of_roi = u64::from(params.pooling.classes) * params.pooling.bins();
+    let invocations = u64::from(params.pooling.rois) * of_roi;
     recorder.dispatch::<Kernel>((), &params, &[rois, offset, bins], invocations, 8 * invocations)
 }

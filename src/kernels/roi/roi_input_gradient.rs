@@ -1,4 +1,5 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
+use crate::kernels::roi::Pooling;
 use crate::kernels::roi::roi_bins::bisection;
 use crate::kernels::{kernel, params};
 
@@ -6,14 +7,17 @@ kernel!(
     "roi_input_gradient",
     64,
     Params,
-    ["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/parts/roi_tiles.wgsl", "roi/roi_input_gradient.wgsl",]
+    [
+        "shared/grid.wgsl",
+        "roi/parts/pooling.wgsl",
+        "roi/parts/roi_bins.wgsl",
+        "roi/parts/roi_tiles.wgsl",
+        "roi/roi_input_gradient.wgsl",
+    ]
 );
 
 params!(
-    rois,
-    classes,
-    pooled_height,
-    pooled_width,
+    pooling: Pooling,
     words,
     bin_first,
     bin_end,
@@ -26,16 +30,9 @@ params!(
     tile_row_first,
     tile_rows,
     tile_columns,
-    height,
-    width,
-    in_channels,
-    out_channels,
     class_first,
     classes_done,
-    class_channels,
     channels,
-    group_height,
-    group_width,
     map_first,
     maps,
     accumulate,

@@ -3,9 +3,10 @@
 use crate::error::Result;
 use crate::gpu::{Binding, File, Fit, Gpu, Iterations, Listed, Loops, Recorder, axis, wgsl};
 use crate::kernels::params;
+use crate::kernels::roi::Pooling;
 
 params!(
-    rois,
+    pooling: Pooling,
     channel_first,
     channels,
     run,
@@ -14,16 +15,6 @@ params!(
     bins_count,
     image_first,
     images,
-    height,
-    width,
-    in_channels,
-    out_channels,
-    class_channels,
-    classes,
-    pooled_height,
-    pooled_width,
-    group_height,
-    group_width,
     map_first,
     alone_y,
     alone_x,
@@ -31,8 +22,6 @@ params!(
     segments,
     input_first,
     output_first,
-    derivative,
-    reach: f32,
     grad_output_first,
 );
 
@@ -70,7 +59,11 @@ impl Lanes {
             Self::Alone => wgsl!["roi/parts/roi_alone.wgsl"],
             Self::Together => wgsl!["roi/parts/roi_together.wgsl"],
         };
-        [wgsl!["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/parts/roi_planes.wgsl"], sums].concat()
+        [
+            wgsl!["shared/grid.wgsl", "roi/parts/pooling.wgsl", "roi/parts/roi_bins.wgsl", "roi/parts/roi_planes.wgsl"],
+            sums,
+        ]
+        .concat()
     }
 }
 
@@ -87,7 +80,7 @@ pub(crate) fn dispatch<K: Listed<Params = Params, Axes = Lanes>>(
     bindings: &[&Binding],
     samples: u64,
 ) -> Fit {
-    let bins = u64::from(params.rois) * u64::from(params.bins_count);
+    let bins = u64::from(params.pooling.rois) * u64::from(params.bins_count);
     let (lanes, of_bin) = if params.segments == 0 { (Lanes::Alone, 1) } else { (Lanes::Together, 64) };
     let invocations = of_bin * bins * u64::from(params.runs);
     let elements = (bins * u64::from(params.channels)).saturating_mul(samples);

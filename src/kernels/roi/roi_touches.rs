@@ -1,14 +1,29 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
+use crate::kernels::roi::Pooling;
 use crate::kernels::{kernel, params};
 
 kernel!(
     "roi_touches",
     64,
     Params,
-    ["shared/grid.wgsl", "roi/parts/roi_bins.wgsl", "roi/parts/roi_tiles.wgsl", "roi/roi_touches.wgsl",]
+    [
+        "shared/grid.wgsl",
+        "roi/parts/pooling.wgsl",
+        "roi/parts/roi_bins.wgsl",
+        "roi/parts/roi_tiles.wgsl",
+        "roi/roi_touches.wgsl",
+    ]
 );
 
-params!(rois, classes, pooled, words, image_first, images, tile_row_first, tile_rows, tile_columns, height, width,);
+params!(
+    pooling: Pooling,
+    words,
+    image_first,
+    images,
+    tile_row_first,
+    tile_rows,
+    tile_columns,
+);
 
 /// Pixels of a tile either way: roi/parts/roi_tiles.wgsl.
 pub(crate) const TILE: u32 = 8;
@@ -18,12 +33,12 @@ pub(crate) const ELEMENTS: u64 = 8;
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        Iterations::of(u64::from(self.rois).saturating_mul(self.pooled.into()).min(32))
+        Iterations::of(u64::from(self.pooling.rois).saturating_mul(self.pooling.bins()).min(32))
     }
 }
 
 pub(crate) fn roi_touches(recorder: &mut Recorder, params: Params, bindings: [&Binding; 2]) -> Fit {
     let tiles = u64::from(params.images) * u64::from(params.tile_rows) * u64::from(params.tile_columns);
-    let invocations = tiles * u64::from(params.classes) * u64::from(params.words);
+    let invocations = tiles * u64::from(params.pooling.classes) * u64::from(params.words);
     recorder.dispatch::<Kernel>((), &params, &bindings, invocations, ELEMENTS * invocations)
 }

@@ -1,6 +1,7 @@
 use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::conv::col2im::sums_iterations;
+use crate::kernels::conv::col2im::InputPiece;
 use crate::kernels::layout::{Layout, of_layout};
+use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
 /// The files of a kernel over chains of samples, but for its own.
@@ -8,7 +9,7 @@ pub(crate) fn chains(layout: Layout) -> Vec<File> {
     [
         wgsl!["shared/grid.wgsl"],
         of_layout!(layout, "layout", "samples", "given", "table"),
-        wgsl!["sample/parts/samples.wgsl", "shared/col2im.wgsl", "sample/parts/chains.wgsl"],
+        wgsl!["sample/parts/samples.wgsl", "shared/window.wgsl", "shared/col2im.wgsl", "sample/parts/chains.wgsl"],
     ]
     .concat()
 }
@@ -16,26 +17,12 @@ pub(crate) fn chains(layout: Layout) -> Vec<File> {
 kernel!("deform_col2im", 64, Params, |layout: Layout| [&chains(layout), wgsl!["sample/deform_col2im.wgsl"]]);
 
 params!(
-    image_first,
-    images,
-    pixel_first,
-    pixels,
-    plane,
-    width,
-    channels,
-    strip_pixels,
-    taps,
-    quads_per_group,
-    run_first,
-    runs,
-    lane_first,
-    lane_end,
+    window: Window,
+    piece: InputPiece,
     offset_group_first,
     offset_groups,
     cell_first,
     cells,
-    accumulate,
-    grad_input_first,
     chained,
     listed,
     workers,
@@ -45,7 +32,7 @@ impl Loops for Params {
     fn iterations(&self) -> Iterations {
         // All samples of an image may lie in the cells of one pixel.
         let merged = Iterations::of(self.chained);
-        let sums = sums_iterations(self.channels);
+        let sums = self.piece.iterations();
         match self.workers {
             0 => merged + sums,
             // Nor do the pixels that a worker does have more together.
@@ -54,11 +41,16 @@ impl Loops for Params {
     }
 }
 
+impl Params {
+    /// The most samples that are added to pixels: each to four, for each run.
+    pub(crate) fn most_added(&self) -> u64 {
+        4 * u64::from(self.window.pixels) * u64::from(self.window.taps) * u64::from(self.piece.runs)
+    }
+}
+
 pub(crate) fn deform_col2im(recorder: &mut Recorder, layout: Layout, params: Params, bindings: [&Binding; 6]) -> Fit {
-    let params = Params { grad_input_first: bindings[1].first, ..params };
-    let invocations = u64::from(params.images) * u64::from(params.runs) * u64::from(params.pixels);
+    let invocations = params.piece.invocations();
     // On the average, each row is added to four pixels.
-    let elements =
-        (4 * u64::from(params.strip_pixels) * u64::from(params.taps) * u64::from(params.runs)).max(invocations) * 16;
+    let elements = params.most_added().max(invocations) * 16;
     recorder.dispatch::<Kernel>(layout, &params, &bindings, invocations, elements)
 }

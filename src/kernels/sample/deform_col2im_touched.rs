@@ -21,9 +21,6 @@ pub(crate) fn deform_col2im_touched(
     params: Params,
     bindings: [&Binding; 8],
 ) -> Fit {
-    let params = Params { grad_input_first: bindings[1].first, ..params };
-    let invocations = 4 * u64::from(params.runs) * u64::from(params.workers);
-    // Each row is added to four pixels at most.
-    let elements = 4 * u64::from(params.strip_pixels) * u64::from(params.taps) * u64::from(params.runs) * 16;
-    recorder.dispatch::<Kernel>(layout, &params, &bindings, invocations, elements)
+    let invocations = 4 * u64::from(params.piece.runs) * u64::from(params.workers);
+    recorder.dispatch::<Kernel>(layout, &params, &bindings, invocations, 16 * params.most_added())
 }

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
 use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor};
 use crate::kernels::border;
-use crate::kernels::conv::col2im;
+use crate::kernels::conv::col2im::{self, InputPiece};
 use crate::kernels::conv::columns::RUN_QUADS;
 use crate::kernels::sample::chain_samples::{self, chain_samples};
 use crate::kernels::sample::deform_col2im_touched::{self, deform_col2im_touched, workers};
@@ -391,7 +391,7 @@ impl<'a> Pass<'a> {
     fn plain(&self, recorder: &mut Recorder, chunk: &Chunk, strip: &Strip, grad_columns: &Binding) -> Result<()> {
         let Some(grad_input) = chunk.grad_input else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
-        let g @ Im2colGeometry { window, out_height, out_width, .. } = columns.im2col;
+        let g @ Im2colGeometry { out_height, out_width, .. } = columns.im2col;
         // What is not reached holds what it should already, but where an image is begun.
         let one = strip.images.end - strip.images.start == 1;
         let rows = if one && self.accumulates(strip) { g.rows_reached(&strip.pixels) } else { 0..g.height };
@@ -404,23 +404,10 @@ impl<'a> Pass<'a> {
             false => [0, out_height - 1],
         };
         let common = col2im::Params {
-            width: g.width,
-            channels: g.channels,
-            strip_pixels: strip.len(),
-            taps: g.taps(),
-            quads_per_group: columns.quads_per_group(),
-            out_height,
-            out_width,
-            strip_first: strip.pixels.start,
+            window: columns.window(&chunk.images, strip, &(0..0)).window,
+            piece: InputPiece { channels: g.channels, ..Default::default() },
             row_first,
             row_last,
-            kernel_width: window.kernel[1],
-            stride_y: window.stride[0],
-            stride_x: window.stride[1],
-            padding_top: window.padding[0],
-            padding_left: window.padding[1],
-            dilation_y: window.dilation[0],
-            dilation_x: window.dilation[1],
             ..Default::default()
         };
         let looped = |tap_end| col2im::Params { tap_end, ..common }.iterations();
@@ -433,22 +420,9 @@ impl<'a> Pass<'a> {
             while tap_end > 0 {
                 let tap_first = tap_end.saturating_sub(some_taps);
                 let all = [0..tables.input_runs.len() as u32, reached.clone()];
-                self.input_pieces((grad_input, 0), strip, all, &mut |piece, grad_input| {
-                    let params = col2im::Params {
-                        image_first: piece.images.start,
-                        images: piece.images.end - piece.images.start,
-                        pixel_first: piece.pixels.start,
-                        pixels: piece.pixels.end - piece.pixels.start,
-                        plane: piece.plane,
-                        run_first: piece.runs.start,
-                        runs: piece.runs.end - piece.runs.start,
-                        lane_first: piece.lanes.start,
-                        lane_end: piece.lanes.end,
-                        tap_first,
-                        tap_end,
-                        accumulate: (self.accumulates(strip) || tap_end < g.taps()).into(),
-                        ..common
-                    };
+                let accumulate = self.accumulates(strip) || tap_end < g.taps();
+                self.input_pieces((grad_input, 0), strip, all, accumulate, &mut |piece, grad_input| {
+                    let params = col2im::Params { piece, tap_first, tap_end, ..common };
                     let bindings = [grad_columns, grad_input, &tables.input_table.binding()];
                     col2im::col2im(recorder, columns.layout, params, bindings)
                 })?;
@@ -474,7 +448,7 @@ impl<'a> Pass<'a> {
         let (Some(chains), Some(grad_input)) = (&scratch.chains, chunk.grad_input) else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, positions, cells: cells_of } = samples;
-        let g @ Im2colGeometry { channels, height, width, .. } = columns.im2col;
+        let g @ Im2colGeometry { height, width, .. } = columns.im2col;
         let gpu = recorder.gpu().clone();
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
@@ -515,11 +489,8 @@ impl<'a> Pass<'a> {
                 }
             };
             let common = deform_col2im::Params {
-                width,
-                channels,
-                strip_pixels: strip.len(),
-                taps: g.taps(),
-                quads_per_group: columns.quads_per_group(),
+                window: columns.window(&chunk.images, strip, &(0..0)).window,
+                piece: InputPiece { channels: g.channels, ..Default::default() },
                 offset_group_first: offset_groups.start,
                 offset_groups: groups,
                 cell_first,
@@ -552,21 +523,9 @@ impl<'a> Pass<'a> {
                 }
                 let all = [runs.clone(), pixels];
                 let before = self.images_of(chunk, strip).start;
-                self.input_pieces((grad_input, before), strip, all, &mut |piece, grad_input| {
-                    let params = deform_col2im::Params {
-                        image_first: piece.images.start,
-                        images: piece.images.end - piece.images.start,
-                        pixel_first: piece.pixels.start,
-                        pixels: piece.pixels.end - piece.pixels.start,
-                        plane: piece.plane,
-                        run_first: piece.runs.start,
-                        runs: piece.runs.end - piece.runs.start,
-                        lane_first: piece.lanes.start,
-                        lane_end: piece.lanes.end,
-                        chained: chained.end - chained.start,
-                        accumulate: (self.accumulates(strip) || chained.start > 0).into(),
-                        ..common
-                    };
+                let accumulate = self.accumulates(strip) || chained.start > 0;
+                self.input_pieces((grad_input, before), strip, all, accumulate, &mut |piece, grad_input| {
+                    let params = deform_col2im::Params { piece, chained: chained.end - chained.start, ..common };
                     if let Some([counts, touched]) = touched {
                         let bindings =
                             [grad_columns, grad_input, &table, positions, &followers, &heads, counts, touched];
@@ -602,13 +561,14 @@ impl<'a> Pass<'a> {
         matches!(self.gradients.input, Some(Destination::Add(_))) || strip.pixels.start > 0
     }
 
-    /// Has `dispatch` add to the channels of some runs and some pixels, of all images of a strip, the first of which is image `before` of the
+    /// Has `dispatch` write, or add to, the channels of some runs and some pixels, of all images of a strip, the first of which is image `before` of the
     /// gradient, in pieces that can be bound.
     fn input_pieces(
         &self,
         (grad_input, before): (&StripPlanes, u32),
         strip: &Strip,
         [runs, pixels]: [Range<u32>; 2],
+        accumulate: bool,
         dispatch: &mut impl FnMut(InputPiece, &Binding) -> Fit,
     ) -> Result<()> {
         let input_runs = &self.tables.input_runs;
@@ -625,11 +585,18 @@ impl<'a> Pass<'a> {
             let elements = grad_input.elements(&(before + images.start..before + images.end), &channels, pixels);
             let binding = grad_input.tensor.binding("grad_input", elements)?;
             let piece = InputPiece {
-                images: images.clone(),
-                runs: runs.clone(),
-                pixels: pixels.clone(),
-                lanes: lanes.clone(),
+                image_first: images.start,
+                images: images.end - images.start,
+                pixel_first: pixels.start,
+                pixels: pixels.end - pixels.start,
                 plane: grad_input.plane,
+                channels: self.columns.im2col.channels,
+                run_first: runs.start,
+                runs: runs.end - runs.start,
+                lane_first: lanes.start,
+                lane_end: lanes.end,
+                accumulate: accumulate.into(),
+                grad_input_first: binding.first,
             };
             dispatch(piece, &binding)
         })
@@ -728,16 +695,4 @@ impl<'a> Pass<'a> {
         }
         Ok(())
     }
-}
-
-/// A piece of the input of a strip.
-struct InputPiece {
-    /// The images, counted over the strip.
-    images: Range<u32>,
-    runs: Range<u32>,
-    pixels: Range<u32>,
-    /// Channels of a run, where there is one.
-    lanes: Range<u32>,
-    /// Pixels of a plane of what is bound.
-    plane: u32,
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::geometry::{FURTHEST, RoiPooling, RoiRule};
 use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor};
+use crate::kernels::roi::Pooling;
 use crate::kernels::roi::roi_bins::{self, roi_bins};
 use crate::kernels::roi::roi_input_gradient::{self, roi_input_gradient};
 use crate::kernels::roi::roi_offset_gradient::{self, roi_offset_gradient};
@@ -160,17 +161,13 @@ fn input_gradient(
                 let all = u64::from(image_count * g.classes) * u64::from(row_count * tile_columns) * u64::from(words);
                 let touched = touches.binding("input", 0..all)?;
                 let params = roi_touches::Params {
-                    rois: count,
-                    classes: g.classes,
-                    pooled: g.bins(),
+                    pooling: params_of(g, count),
                     words,
                     image_first: images.start,
                     images: image_count,
                     tile_row_first: band.start,
                     tile_rows: row_count,
                     tile_columns,
-                    height: g.height,
-                    width: g.width,
                 };
                 roi_touches(recorder, params, [&bins, &touched])?;
                 let group = g.group[0] * g.group[1];
@@ -210,10 +207,7 @@ fn input_gradient(
                             recorder.gpu().capabilities().check_elements("grad_input", elements)?;
                         }
                         let params = roi_input_gradient::Params {
-                            rois: count,
-                            classes: g.classes,
-                            pooled_height: g.pooled[0],
-                            pooled_width: g.pooled[1],
+                            pooling: params_of(g, count),
                             words,
                             bin_first: some.start,
                             bin_end: some.end,
@@ -224,16 +218,9 @@ fn input_gradient(
                             tile_row_first: rows.start,
                             tile_rows: rows_done,
                             tile_columns,
-                            height: g.height,
-                            width: g.width,
-                            in_channels: g.channels,
-                            out_channels: g.out_channels,
                             class_first: classes.start,
                             classes_done,
-                            class_channels: g.class_channels(),
                             channels: channels_done,
-                            group_height: g.group[0],
-                            group_width: g.group[1],
                             map_first: maps.start,
                             maps: maps_done,
                             accumulate: (input.accumulates() || rois.start > 0 || some.start > 0).into(),
@@ -286,15 +273,9 @@ fn offset_gradient(
             for rows in pieces(0..all_rows, some_rows) {
                 for columns in pieces(0..all_columns, some_columns) {
                     let params = roi_offset_gradient::Params {
-                        rois: count,
-                        classes: g.classes,
-                        class_channels: g.class_channels(),
+                        pooling: params_of(g, count),
                         channel_first: channels.start,
                         channels: channels.end - channels.start,
-                        pooled_height: g.pooled[0],
-                        pooled_width: g.pooled[1],
-                        part_height,
-                        part_width,
                         row_first: rows.start,
                         rows: rows.end - rows.start,
                         column_first: columns.start,
@@ -362,6 +343,29 @@ fn bins_workspace(g: &RoiPooling, recorder: &mut Recorder, rois: u32) -> Result<
     recorder.workspace([rois, g.classes, g.bins(), BIN_WORDS])
 }
 
+/// The pooling as kernels know it, of so many RoIs.
+fn params_of(g: &RoiPooling, rois: u32) -> Pooling {
+    let [part_height, part_width] = g.part.unwrap_or([1; 2]);
+    Pooling {
+        rois,
+        classes: g.classes,
+        pooled_height: g.pooled[0],
+        pooled_width: g.pooled[1],
+        batch: g.batch,
+        height: g.height,
+        width: g.width,
+        in_channels: g.channels,
+        out_channels: g.out_channels,
+        class_channels: g.class_channels(),
+        group_height: g.group[0],
+        group_width: g.group[1],
+        part_height,
+        part_width,
+        reach: g.reach,
+        derivative: number(g.derivative),
+    }
+}
+
 /// The rows of some RoIs.
 fn rows_binding(argument: &'static str, tensor: &Tensor, rois: &Range<u32>) -> Fit<Binding> {
     let row: u64 = tensor.shape().extents().iter().skip(1).map(|&extent| u64::from(extent)).product();
@@ -386,15 +390,8 @@ fn make_bins(
         RoiRule::Align { aligned: false } => (false, 0.0, 1.0, 0.5, 1.0),
         RoiRule::PositionSensitive => (true, 0.5, 0.1, 0.0, 0.5),
     };
-    let [part_height, part_width] = g.part.unwrap_or([1; 2]);
     let params = roi_bins::Params {
-        rois_count: count,
-        classes: g.classes,
-        pooled_height: g.pooled[0],
-        pooled_width: g.pooled[1],
-        batch: g.batch,
-        height: g.height,
-        width: g.width,
+        pooling: params_of(g, count),
         rounded: u32::from(rounded),
         scale: g.spatial_scale,
         shift,
@@ -406,9 +403,6 @@ fn make_bins(
         beyond,
         skips: (g.rule == RoiRule::PositionSensitive).into(),
         deformed: g.part.is_some().into(),
-        part_height,
-        part_width,
-        reach: g.reach,
         ..Default::default()
     };
     roi_bins(recorder, params, [&of_rois, &offset, &bins])?;
@@ -444,7 +438,7 @@ fn planes(
             let piece =
                 Piece { rois: rois.clone(), images: images.clone(), channels: channels.clone(), bins: bins.clone() };
             let params = roi_planes::Params {
-                rois: count,
+                pooling: params_of(g, count),
                 channel_first: channels.start,
                 channels: channels.end - channels.start,
                 run,
@@ -453,21 +447,9 @@ fn planes(
                 bins_count: bins.end - bins.start,
                 image_first: images.start,
                 images: images.end - images.start,
-                height: g.height,
-                width: g.width,
-                in_channels: g.channels,
-                out_channels: g.out_channels,
-                class_channels: g.class_channels(),
-                classes: g.classes,
-                pooled_height: g.pooled[0],
-                pooled_width: g.pooled[1],
-                group_height: g.group[0],
-                group_width: g.group[1],
                 map_first: maps_of(g, bins).start,
                 alone_y,
                 alone_x,
-                derivative: number(g.derivative),
-                reach: g.reach,
                 ..Default::default()
             };
             dispatch(recorder, &piece, params)?;
