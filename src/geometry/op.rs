@@ -5,7 +5,9 @@ use crate::geometry::{Members, Of};
 use crate::shape::Shape;
 
 /// An op: attributes that, with the shapes of the inputs, make a problem.
-pub trait Op: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
+///
+/// The trait is sealed: what it asks of an op will grow.
+pub trait Op: sealed::Sealed + Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     /// The structure of the inputs.
     type Inputs: Members;
     /// The structure of the outputs.
@@ -26,12 +28,18 @@ pub trait Op: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     fn output_shapes(geometry: &Self::Geometry) -> Of<Self::Outputs, Shape>;
 }
 
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
 /// Implements [`Op`] for attributes whose geometry has `new`, `input_shapes` and a method for the shapes of its outputs.
 macro_rules! op {
     ($op:ident: $inputs:ty => $outputs:ty, $geometry:ident :: $output_shapes:ident) => {
         $crate::geometry::op!($op: $inputs => $outputs, $geometry::$output_shapes, |op, shapes| $geometry::new(op, shapes));
     };
     ($op:ident: $inputs:ty => $outputs:ty, $geometry:ident :: $output_shapes:ident, |$this:ident, $shapes:ident| $new:expr) => {
+        impl $crate::geometry::op::sealed::Sealed for $op {}
+
         impl $crate::geometry::Op for $op {
             type Inputs = $inputs;
             type Outputs = $outputs;
