@@ -155,10 +155,10 @@ fn conv2d_direct(
         bias_of(channel + min(2u, last)),
         bias_of(channel + last),
     );
-    let address = out.x * params.output_image + channel * params.output_plane + out.y * params.window.out_width;
+    let offset = out.x * params.output_image + channel * params.output_plane + out.y * params.window.out_width;
     for (var i = x; i < x + 8u; i++) {
         if i >= columns.x && i < columns.y {
-            store(address + i, bases + vec4<f32>(sums_0.left.x, sums_1.left.x, sums_2.left.x, sums_3.left.x));
+            store(offset + i, bases + vec4<f32>(sums_0.left.x, sums_1.left.x, sums_2.left.x, sums_3.left.x));
         }
         sums_0 = without_first(sums_0);
         sums_1 = without_first(sums_1);

@@ -1,14 +1,14 @@
 // The gradients of each sample's position and mask: (by y, by x, by the mask, 0), summed over the channels of its offset group.
 //
-// given      (group, pixel, quad) gradients of columns: given_rows, given_panels, given_kept_rows
+// given      (group, pixel, quad) gradients of columns: given.wgsl, shared/rows/given_kept.wgsl
 // packed     (pixel of all images, quad) quads of channels, of which there are the pixels from band_first on, band_pixels of them:
-//            packed_rows, packed_panels
+//            packed.wgsl
 // kept       the columns, where they are wanted: given_kept_rows, columns_kept_panels
 // table      per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
-//            offset group: its first quad, counted over all groups; its channels; its group; 0: table_rows, table_panels
+//            offset group: its first quad, counted over all groups; its channels; its group; 0: table.wgsl
 // samples    sample/parts/samples.wgsl: shared/rows/samples.wgsl, shared/panels/samples.wgsl
 // cells      likewise
-// gradients  as samples: gradients_rows, gradients_panels
+// gradients  as samples: gradients.wgsl
 //
 // The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
 // Input pixels outside the band count 0. A dispatch does `runs` runs of an offset group from run_first on; where there are several, or several

@@ -1,10 +1,10 @@
 // What col2im and deform_col2im have in common: gradients of columns added up for each pixel of the input.
 //
 // given       (group, pixel, quad) gradients of columns, a pixel's quads by tap and quad of the group, pixels counted over the strip:
-//             given_rows, given_panels
+//             given.wgsl
 // grad_input  (image, channel, pixel), from the first channel of run run_first that is done, and pixel pixel_first, on
 // table       per run of at most four quads with one group and one offset group: its first quad, counted over all groups; its offset
-//             group; its first channel; 32 * group + channels: table_rows, table_panels
+//             group; its first channel; 32 * group + channels: table.wgsl
 //
 // One invocation does one pixel for the channels of one run.
 

@@ -290,8 +290,8 @@ impl RoiPooling {
 
     /// Gives each output channel a grid of input channels.
     fn grouped(self, group: [u32; 2], out_channels: u64, why: &str) -> Result<Self> {
-        let cells = u64::from(group[0]) * u64::from(group[1]);
-        let needs = out_channels.saturating_mul(cells);
+        let maps = u64::from(group[0]) * u64::from(group[1]);
+        let needs = out_channels.saturating_mul(maps);
         expect("input", "channels", self.channels, needs, why)
             .map_err(|error| error.perhaps(likely::channels_last("input", self.input_shape(), needs)))?;
         Ok(Self { group, out_channels: out_channels as u32, ..self })
@@ -406,8 +406,8 @@ impl RoiAlign {
         match channels {
             RoiChannels::Each => Ok(pooling),
             RoiChannels::PositionSensitive => {
-                let cells = u64::from(pooled[0]) * u64::from(pooled[1]);
-                let out_channels = u64::from(pooling.channels).div_ceil(cells);
+                let maps = u64::from(pooled[0]) * u64::from(pooled[1]);
+                let out_channels = u64::from(pooling.channels).div_ceil(maps);
                 pooling.grouped(pooled, out_channels, "whole output channels of one for each bin need")
             }
         }

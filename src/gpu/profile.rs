@@ -49,7 +49,7 @@ impl Recorder {
 
     /// Submits the work, and reads back when each dispatch began and ended.
     fn timestamps(&self) -> Result<Vec<Download<u64>>> {
-        let _parts = lock(&self.bindings);
+        let _submitting = lock(&self.submitting);
         let chunks = self.dispatches.chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2);
         let downloads = chunks.map(|dispatches| self.stamped(dispatches)).collect::<Result<_>>()?;
         self.note_written();
@@ -101,7 +101,7 @@ impl Recorder {
     #[cfg(not(target_arch = "wasm32"))]
     fn clock(&self) -> Result<Vec<f64>> {
         let gpu = self.gpu();
-        let _parts = lock(&self.bindings);
+        let _submitting = lock(&self.submitting);
         gpu.wait()?;
         let timed = self.dispatches.iter().map(|dispatch| {
             let start = std::time::Instant::now();

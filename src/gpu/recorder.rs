@@ -35,7 +35,7 @@ pub struct Recorder {
     /// The contents of tensors that no submitted work has written yet and that a dispatch of this recording writes.
     written: Vec<Arc<Contents>>,
     /// Held while the work is submitted in parts, each of which reads workspace that those before it have written.
-    pub(super) bindings: Mutex<()>,
+    pub(super) submitting: Mutex<()>,
     draft: Option<usize>,
 }
 
@@ -91,7 +91,7 @@ impl Recorder {
             textures: Workspaces::NONE,
             encoding: Encoding::default(),
             written: Vec::new(),
-            bindings: Mutex::default(),
+            submitting: Mutex::default(),
             draft: None,
         }
     }
@@ -126,7 +126,7 @@ impl Recorder {
         // run between them.
         let encoded = Arc::strong_count(&self.encoding) > 1;
         let most = if encoded { u64::MAX } else { self.gpu.capabilities().work_per_submission() };
-        let bindings = lock(&self.bindings);
+        let submitting = lock(&self.submitting);
         self.gpu.settled(Ok(()))?;
         let mut rest = &self.dispatches[..];
         while !rest.is_empty() {
@@ -139,7 +139,7 @@ impl Recorder {
             self.submit_some(some)?;
             rest = others;
         }
-        drop(bindings);
+        drop(submitting);
         self.note_written();
         Ok(())
     }

@@ -20,7 +20,7 @@ impl Texture {
     /// The least that a device must allow, for textures to be large enough for anything.
     pub(super) const MIN_DIMENSION: u32 = 8192;
 
-    /// Images that a kernel binds at most.
+    /// Textures that a kernel binds at most.
     pub(crate) const MOST_BOUND: u32 = 6;
 
     /// The most bytes on a device: as many rows as it allows, up to 1 GiB, beyond which lavapipe makes no texture.

@@ -5,14 +5,14 @@ use crate::error::Error;
 /// Outcome of recording work as one dispatch.
 pub(crate) type Fit<T = ()> = Result<T, Unfit>;
 
-/// Cause why work was not recorded as one dispatch.
+/// Reason why work was not recorded as one dispatch.
 ///
 /// A function that returns [`Result`](crate::Result) turns it into an [`Error`] by `?`: nothing around it can halve the work then.
 #[derive(Debug)]
 pub(crate) enum Unfit {
     /// The work is too large for one dispatch, along the axis that is named, if any; a part of it may fit.
     TooLarge { axis: Option<usize>, error: Error },
-    /// A part of the work would fare no better.
+    /// An error that a part of the work would meet too.
     Failed(Error),
 }
 

@@ -24,7 +24,7 @@ impl Layout {
     }
 }
 
-/// The places of a matrix in panels.
+/// The texels of a matrix in panels.
 pub(crate) fn panel_texels(rows: u32, quads: u32) -> u64 {
     Layout::Panels.filled_rows(rows) * u64::from(quads)
 }

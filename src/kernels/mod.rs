@@ -1,6 +1,6 @@
 //! One file per WGSL file: its `Params`, and the one function that appends its dispatch to a recorder.
 //!
-//! These functions trust their arguments: geometries have been checked by the ops, and bindings made.
+//! These functions trust their arguments: geometries have been checked, and bindings made by the ops.
 
 pub(crate) mod conv;
 pub(crate) mod elementwise;

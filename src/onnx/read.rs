@@ -314,10 +314,10 @@ impl<'a> Reader<'a> {
                     inputs.get(1).copied().flatten().map(|value| self.ints("split", value)).transpose()?
                 };
                 inputs.truncate(1);
-                let pieces = if self.opset < 18 { None } else { attributes.int("num_outputs")? };
-                let (named, many) = match (&sizes, pieces) {
+                let sections = if self.opset < 18 { None } else { attributes.int("num_outputs")? };
+                let (named, many) = match (&sizes, sections) {
                     (Some(sizes), None) => ("split", sizes.len() as i64),
-                    (None, Some(pieces)) => ("num_outputs", pieces),
+                    (None, Some(sections)) => ("num_outputs", sections),
                     (None, None) if self.opset < 18 => ("outputs", outputs as i64),
                     _ => return Err(malformed("it needs one of the input split and the attribute num_outputs")),
                 };

@@ -129,12 +129,12 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
     fn bin(&self, roi: &Roi, index: usize, class: u32, bin: u32) -> Option<Bin> {
         let g = self.geometry;
         let [row, column] = [bin / g.pooled[1], bin % g.pooled[1]];
-        let cell = [row, column];
+        let bin = [row, column];
         let mut start = roi.start;
         let mut magnitude = roi.magnitude;
         let mut offsets = None;
         if let (Some(part), Some(offset)) = (g.part, self.offset) {
-            let [y, x] = [0, 1].map(|axis| (cell[axis] * part[axis] / g.pooled[axis]) as usize);
+            let [y, x] = [0, 1].map(|axis| (bin[axis] * part[axis] / g.pooled[axis]) as usize);
             let plane = 2 * (index * g.classes as usize + class as usize);
             let at = [plane, plane + 1].map(|plane| (plane * part[0] as usize + y) * part[1] as usize + x);
             for (axis, at) in [(1, at[0]), (0, at[1])] {
@@ -158,7 +158,7 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
         let along = |axis: usize| -> Vec<f64> {
             let extent = f64::from([g.height, g.width][axis]);
             let position = |sample: u64| {
-                let number = f64::from(cell[axis]) * counts[axis] + sample as f64 + phase;
+                let number = f64::from(bin[axis]) * counts[axis] + sample as f64 + phase;
                 start[axis] + number * roi.size[axis] / (f64::from(g.pooled[axis]) * counts[axis])
             };
             let inside = |position: &f64| (-beyond..=extent - 1.0 + beyond).contains(position);
@@ -184,11 +184,11 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
             for class in 0..g.classes {
                 for bin in 0..g.bins() {
                     let Some(at) = self.bin(&roi, index, class, bin) else { continue };
-                    let cell = |axis: usize, number: usize| number * g.group[axis] as usize / g.pooled[axis] as usize;
+                    let map = |axis: usize, number: usize| number * g.group[axis] as usize / g.pooled[axis] as usize;
                     for c in class * g.class_channels()..(class + 1) * g.class_channels() {
                         let c = c as usize;
-                        let row = c * g.group[0] as usize + cell(0, at.row);
-                        let channel = row * g.group[1] as usize + cell(1, at.column);
+                        let row = c * g.group[0] as usize + map(0, at.row);
+                        let channel = row * g.group[1] as usize + map(1, at.column);
                         let plane = (roi.image * g.channels as usize + channel) * (g.height * g.width) as usize;
                         f(&roi, &at, (index * out_channels + c) * bins + bin as usize, plane);
                     }

@@ -123,11 +123,11 @@ fn bits(
 fn crowded(scale: u32) -> Vec<(Problem, Array, u64)> {
     let mut rng = Rng::with_seed(82);
     let op = DeformConv2d { padding: [1; 4], groups: 2, offset_groups: 2, ..DeformConv2d::default() };
-    let deformed = [([1, 8, 35 * scale, 36 * scale], 1.0), ([9, 8, 10 * scale, 11 * scale], 30.0)]
+    let deformed = [([1, 8, 35 * scale, 36 * scale - 1], 1.0), ([9, 8, 10 * scale, 11 * scale - 1], 30.0)]
         .map(|(input, sigma)| deform_conv2d(&mut rng, op, input, [6, 4, 3, 3], true, sigma));
     let plain = [8, 4].map(|out_channels| {
         let inputs = Conv2dInputs {
-            input: normal(&mut rng, [2, 8, 30 * scale, 31 * scale], 1.0),
+            input: normal(&mut rng, [2, 8, 30 * scale, 31 * scale - 1], 1.0),
             weight: normal(&mut rng, [out_channels, 8, 3, 3], 1.0),
             bias: None,
         };
@@ -135,7 +135,7 @@ fn crowded(scale: u32) -> Vec<(Problem, Array, u64)> {
     });
     let inputs = BilinearSampleInputs {
         input: normal(&mut rng, [2, 5, 9, 8], 1.0),
-        positions: normal(&mut rng, [2, 2, 40 * scale, 41 * scale], 5.0),
+        positions: normal(&mut rng, [2, 2, 40 * scale, 41 * scale - 1], 5.0),
     };
     let samples = Problem::BilinearSample(BilinearSample::default(), inputs);
     let mut with_gradient = |problem: Problem| {
@@ -383,5 +383,22 @@ fn windows_of_very_many_taps() {
             pollster::block_on(problem.backward_on(gpu(), Storage::F32, &Array::filled([1; 4], 1.0), Ways::One));
         let gradient = gradients.unwrap().into_iter().next().unwrap();
         assert_eq!((gradient.name, &gradient.value[..]), ("grad_input", &[1.0][..]), "{kernel:?}");
+    }
+}
+
+/// As many output channels as a product of panels adds up, by four to an iteration, and more.
+#[test]
+fn of_very_many_output_channels() {
+    for out_channels in [261_000, 262_500] {
+        let inputs = Conv2dInputs {
+            input: Array::filled([1, 5, 1, 1], 1.0),
+            weight: Array::filled([out_channels, 5, 1, 1], 1.0),
+            bias: None,
+        };
+        let problem = Problem::Conv2d(Conv2d::default(), inputs);
+        let grad_output = Array::filled([1, out_channels, 1, 1], 1.0);
+        let gradients = pollster::block_on(problem.backward_on(gpu(), Storage::F32, &grad_output, Ways::One));
+        let gradient = gradients.unwrap().into_iter().next().unwrap();
+        assert_eq!((gradient.name, &gradient.value[..]), ("grad_input", &[out_channels as f32; 5][..]));
     }
 }

@@ -7,8 +7,8 @@ const ROWS = 4u;
 @group(0) @binding(7) var<storage, read_write> output_3: array<f32>;
 
 // Stores one pixel of each row.
-fn store(address: u32, sums: vec4<f32>) {
-    let at = address + vec4<u32>(params.output_first, params.output_1_first, params.output_2_first, params.output_3_first);
+fn store(offset: u32, sums: vec4<f32>) {
+    let at = offset + vec4<u32>(params.output_first, params.output_1_first, params.output_2_first, params.output_3_first);
     var held = vec4<f32>(0.0);
     if params.accumulate != 0u {
         held.x = output[at.x];

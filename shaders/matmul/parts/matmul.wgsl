@@ -2,7 +2,7 @@
 //
 // bias   element (batch, row) is bias_first + batch * bias_batch + row; not used where biased is 0
 //        where accumulate is 1, the output's own element takes its place
-// output element (batch, row, column) is output_first + batch * output_batch + row * output_row, plus the place of
+// output element (batch, row, column) is output_first + batch * output_batch + row * output_row, plus the offset of
 //        c = column_first + column: columns come in planes, c / plane * output_plane + c % plane
 
 @group(0) @binding(3) var<storage, read> bias: array<f32>;

@@ -1,6 +1,6 @@
 // Stores of products by subgroups, element by element.
 
-// No place in the output.
+// No offset in the output.
 const NOWHERE = 0xffffffffu;
 
 // Where the columns of this invocation in one half lie in a row of the output.

@@ -2,7 +2,7 @@
 //
 // Images, of which there are `batch`, have in_channels channels of height by width pixels. A RoI has pooled_height by pooled_width bins for each of
 // out_channels channels, class_channels of which belong to a class. The bins of an output channel are taken from a grid of group_height by
-// group_width input channels, its maps. Those of a class are moved by part_height by part_width offsets, times `reach`; `derivative` is that of
+// group_width input channels, its maps. The bins of a class are moved by part_height by part_width offsets, times `reach`; `derivative` is that of
 // roi_offset_terms.wgsl.
 
 struct Pooling {

@@ -1,6 +1,6 @@
 // Which plane of the input each output channel of a bin is taken from, for kernels that sum up the samples of bins.
 //
-// A dispatch does `rois` RoIs, `channels` output channels from channel_first on, `bins_count` bins of each from bin_first on, where their
+// A dispatch does `channels` output channels from channel_first on, `bins_count` bins of each from bin_first on, where their
 // image is one of `images` from image_first on; that of a RoI without an image is the first of all. Channels are done in `runs` runs of
 // `run`, all of a class. The input's binding starts with plane map_first of those that belong to channel_first, of image_first.
 //

@@ -1,10 +1,10 @@
 // What im2col and deform_im2col have in common: columns of packed images.
 //
-// columns      see the files that declare it: columns_quads with columns_rows or columns_panels; columns_channels
+// columns      see the files that declare it: shared/columns/quads.wgsl with columns.wgsl of rows or panels; shared/columns/channels.wgsl
 // packed       (pixel of all images, quad) quads of channels, of which there are the pixels from band_first on, band_pixels of them:
-//              packed_rows, packed_panels
+//              packed.wgsl
 // table        per run of quads with one group and one offset group: its first quad, its offset group, and two more for whoever stores
-//              its columns: table_rows, table_panels
+//              its columns: table.wgsl
 //
 // Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
 // A dispatch does `runs` runs from run_first on, and tap_count taps of each from tap_first on.

@@ -44,7 +44,7 @@ pub(crate) fn channels_last(
     inputs: [&Binding; 4],
     [packed, table]: [&Binding; 2],
 ) -> Fit {
-    // Where few invocations run at a time, each does many quads of a pixel, whose place it works out once.
+    // Where few invocations run at a time, each does many quads of a pixel, whose address it works out once.
     let run_quads = match layout {
         Layout::Rows => 1,
         Layout::Panels => 64,

@@ -40,7 +40,7 @@ pub(crate) struct Dispatch<'a> {
 }
 
 impl Dispatch<'_> {
-    /// Its numbers, with those of what it binds.
+    /// Params, with the first elements of what is bound.
     pub(crate) fn params(&self) -> Params {
         let [_, weight, _, bias, output] = self.bindings;
         let output_first = self.params.output_first.wrapping_add(output.first);
@@ -51,7 +51,7 @@ impl Dispatch<'_> {
         Sampling::of(self.offsets.is_some())
     }
 
-    pub(crate) fn bindings(&self) -> Vec<&Binding> {
+    pub(crate) fn all_bindings(&self) -> Vec<&Binding> {
         self.bindings.into_iter().chain(self.offsets.into_iter().flatten()).collect()
     }
 

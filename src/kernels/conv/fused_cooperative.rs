@@ -67,5 +67,5 @@ pub(crate) fn fused_cooperative(recorder: &mut Recorder, matrices: Matrices, dis
     let work = dispatch.work(recorder.gpu().capabilities(), tile);
     let (workgroups, iterations) = (dispatch.workgroups(tile), matrices.steps().iterations(dispatch.terms()));
     let (axes, params) = ((matrices, dispatch.sampling()), dispatch.params());
-    recorder.dispatch_workgroups::<Kernel>(axes, &params, &dispatch.bindings(), workgroups, work, iterations)
+    recorder.dispatch_workgroups::<Kernel>(axes, &params, &dispatch.all_bindings(), workgroups, work, iterations)
 }

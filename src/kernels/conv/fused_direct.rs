@@ -15,5 +15,5 @@ pub(crate) fn fused_direct(recorder: &mut Recorder, dispatch: &Dispatch) -> Fit 
     let work = dispatch.work(recorder.gpu().capabilities(), TILE);
     let (workgroups, iterations) = (dispatch.workgroups(TILE), steps().iterations(dispatch.terms()));
     let (sampling, params) = (dispatch.sampling(), dispatch.params());
-    recorder.dispatch_workgroups::<Kernel>(sampling, &params, &dispatch.bindings(), workgroups, work, iterations)
+    recorder.dispatch_workgroups::<Kernel>(sampling, &params, &dispatch.all_bindings(), workgroups, work, iterations)
 }

@@ -59,5 +59,5 @@ pub(crate) fn fused_tile(recorder: &mut Recorder, tile: Tile, dispatch: &Dispatc
     let workgroups = dispatch.workgroups(extents);
     let iterations = tile.steps().iterations(dispatch.terms());
     let (axes, params) = ((tile, dispatch.sampling()), dispatch.params());
-    recorder.dispatch_workgroups::<Kernel>(axes, &params, &dispatch.bindings(), workgroups, work, iterations)
+    recorder.dispatch_workgroups::<Kernel>(axes, &params, &dispatch.all_bindings(), workgroups, work, iterations)
 }

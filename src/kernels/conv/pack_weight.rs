@@ -36,7 +36,7 @@ impl Loops for Params {
     }
 }
 
-/// Taps of an invocation at most: enough to make its place worth computing.
+/// Taps of an invocation at most: enough to make its address worth computing.
 const RUN_TAPS: u32 = 16;
 
 pub(crate) fn pack_weight(

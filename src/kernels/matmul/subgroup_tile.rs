@@ -33,7 +33,7 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        // Sixteen rows are stored by two halves, of which the longest kernel stores four columns in a loop, as it finds their places.
+        // Sixteen rows are stored by two halves, of which the longest kernel stores four columns in a loop, as it finds their offsets.
         let half = Iterations::of(4u32);
         let rows = Iterations::each(2u32, Iterations::each(8u32, half + half));
         Iterations::of(self.depth.div_ceil(4)) + half + half + rows

@@ -27,12 +27,12 @@ impl Loops for Params {
 }
 
 impl Params {
-    /// Of the gradient.
+    /// Elements of the gradient.
     fn elements(&self) -> u64 {
         u64::from(self.images) * u64::from(self.planes) * u64::from(self.pixels)
     }
 
-    /// Of the offsets' gradients.
+    /// Elements of the offsets' gradients that are added up.
     pub(crate) fn terms(&self) -> u64 {
         self.elements() * u64::from(self.points)
     }

@@ -50,7 +50,6 @@ impl Params {
 
 pub(crate) fn deform_col2im(recorder: &mut Recorder, layout: Layout, params: Params, bindings: [&Binding; 6]) -> Fit {
     let invocations = params.piece.invocations();
-    // On the average, each row is added to four pixels.
     let elements = params.most_added().max(invocations) * 16;
     recorder.dispatch::<Kernel>(layout, &params, &bindings, invocations, elements)
 }

@@ -86,8 +86,8 @@ pub(crate) fn sample_gradients(
     let axes = match kept {
         Kept::No => (Columns::Left, layout),
         Kept::InPlace => (Columns::Kept, Layout::Rows),
-        Kept::In(image) => {
-            bindings.push(image);
+        Kept::In(texture) => {
+            bindings.push(texture);
             (Columns::Kept, Layout::Panels)
         }
     };

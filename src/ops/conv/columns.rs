@@ -10,6 +10,7 @@ use crate::kernels::border;
 use crate::kernels::conv::columns::{ColumnsOrder, Params, RUN_QUADS};
 use crate::kernels::conv::im2col;
 use crate::kernels::layout::Layout;
+use crate::kernels::matmul::subgroup_tile;
 use crate::kernels::sample::{deform_im2col, sample_gradients};
 use crate::kernels::window::{Offsets, Window};
 use crate::ops::conv::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
@@ -87,10 +88,16 @@ pub(crate) fn layout(
 ) -> Layout {
     let Im2colGeometry { channels, height, width, .. } = *im2col;
     let quads = channel_quads(channels, groups, offset_groups(deformation)).len() as u64;
-    // Gradients of samples in an image are summed by one dispatch: runs of quads are as many as quads at most.
+    // Gradients of samples in a texture are summed by one dispatch: runs of quads are as many as quads at most.
     let runs = (quads as u32).div_ceil(offset_groups(deformation));
     let summed = sample_gradients::Params { runs, quads_per_group: 1, ..Default::default() }.iterations();
-    if deformation.is_some() && gpu.capabilities().check_iterations("input", summed).is_err() {
+    let ends = |iterations| gpu.capabilities().check_iterations("input", iterations).is_ok();
+    if deformation.is_some() && !ends(summed) {
+        return Layout::Rows;
+    }
+    // So are gradients of columns, over the output channels of a group.
+    let depth = (out_channels / groups).saturating_add(32);
+    if !ends(subgroup_tile::Params { depth, ..Default::default() }.iterations()) {
         return Layout::Rows;
     }
     let row = u64::from(im2col.taps()) * quads / u64::from(groups);

@@ -245,7 +245,7 @@ fn cells(im2col: &Im2colGeometry, rows: u32) -> u64 {
 /// The samples of a strip: sample/parts/samples.wgsl.
 struct Samples<'a> {
     deformation: &'a Deformation,
-    positions: Binding,
+    samples: Binding,
     cells: Binding,
 }
 
@@ -360,14 +360,14 @@ impl<'a> Pass<'a> {
         let points = deformation.points(&columns.im2col) * strip.len();
         let samples = Samples {
             deformation,
-            positions: scratch.samples.with_rows(points).binding("offset")?,
+            samples: scratch.samples.with_rows(points).binding("offset")?,
             cells: scratch.cells.binding("offset", 0..points.into())?,
         };
         recorder.scratch(|recorder| {
             let field = columns.field(recorder, self.source, strip)?;
             let params = columns.window(&chunk.images, strip, &(0..0));
             columns.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| {
-                let written = [&samples.cells, &samples.positions];
+                let written = [&samples.cells, &samples.samples];
                 offsets.map_or(Ok(()), |offsets| deform_samples(recorder, columns.layout, params, written, offsets))
             })
         })?;
@@ -404,7 +404,8 @@ impl<'a> Pass<'a> {
             false => [0, out_height - 1],
         };
         let common = col2im::Params {
-            window: columns.window(&chunk.images, strip, &(0..0)).window,
+            window: columns.window(&strip.images, strip, &(0..0)).window,
+            // By which loops are counted; pieces have their own.
             piece: InputPiece { channels: g.channels, ..Default::default() },
             row_first,
             row_last,
@@ -447,7 +448,7 @@ impl<'a> Pass<'a> {
     ) -> Result<()> {
         let (Some(chains), Some(grad_input)) = (&scratch.chains, chunk.grad_input) else { return Ok(()) };
         let Self { columns, tables, .. } = *self;
-        let Samples { deformation, positions, cells: cells_of } = samples;
+        let Samples { deformation, samples: of_samples, cells: cells_of } = samples;
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
         let gpu = recorder.gpu().clone();
         let images = strip.images.end - strip.images.start;
@@ -489,7 +490,8 @@ impl<'a> Pass<'a> {
                 }
             };
             let common = deform_col2im::Params {
-                window: columns.window(&chunk.images, strip, &(0..0)).window,
+                window: columns.window(&strip.images, strip, &(0..0)).window,
+                // By which loops are counted; pieces have their own.
                 piece: InputPiece { channels: g.channels, ..Default::default() },
                 offset_group_first: offset_groups.start,
                 offset_groups: groups,
@@ -528,10 +530,10 @@ impl<'a> Pass<'a> {
                     let params = deform_col2im::Params { piece, chained: chained.end - chained.start, ..common };
                     if let Some([counts, touched]) = touched {
                         let bindings =
-                            [grad_columns, grad_input, &table, positions, &followers, &heads, counts, touched];
+                            [grad_columns, grad_input, &table, of_samples, &followers, &heads, counts, touched];
                         return deform_col2im_touched(recorder, columns.layout, params, bindings);
                     }
-                    let bindings = [grad_columns, grad_input, &table, positions, &followers, &heads];
+                    let bindings = [grad_columns, grad_input, &table, of_samples, &followers, &heads];
                     deform_col2im::deform_col2im(recorder, columns.layout, params, bindings)
                 })?;
                 if let Some([counts, _]) = &lists {
@@ -561,8 +563,8 @@ impl<'a> Pass<'a> {
         matches!(self.gradients.input, Some(Destination::Add(_))) || strip.pixels.start > 0
     }
 
-    /// Has `dispatch` write, or add to, the channels of some runs and some pixels, of all images of a strip, the first of which is image `before` of the
-    /// gradient, in pieces that can be bound.
+    /// Has `dispatch` write, or add to, the channels of some runs and some pixels, of all images of a strip, the first of which is image `before`
+    /// of the gradient, in pieces that can be bound.
     fn input_pieces(
         &self,
         (grad_input, before): (&StripPlanes, u32),
@@ -613,7 +615,7 @@ impl<'a> Pass<'a> {
         kept: Kept,
     ) -> Result<()> {
         let Self { columns, tables, .. } = *self;
-        let Samples { deformation, positions, cells } = samples;
+        let Samples { deformation, samples: of_samples, cells } = samples;
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
         let bands = packed.bands().count();
         let quads_per_group = columns.quads_per_group();
@@ -640,7 +642,7 @@ impl<'a> Pass<'a> {
                     runs: runs.end - runs.start,
                 };
                 let table = tables.sample_table.binding();
-                let bindings = [grad_columns, &packed.binding("input")?, &table, positions, cells, gradients];
+                let bindings = [grad_columns, &packed.binding("input")?, &table, of_samples, cells, gradients];
                 sample_gradients::sample_gradients(recorder, columns.layout, params, bindings, kept)?;
             }
         }

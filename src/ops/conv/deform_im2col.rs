@@ -15,8 +15,8 @@ impl Kernels for DeformIm2col {
     fn compile(gpu: &Gpu, geometry: &DeformIm2colGeometry, inputs: &DeformIm2colInputs<TensorSpec>) -> Result<Columns> {
         let &DeformIm2colGeometry { im2col, deformation } = geometry;
         let layout = layout(gpu, &im2col, 1, Some(&deformation), 0);
-        let order = (ColumnsOrder::Channels, layout);
-        let columns = Columns::new(gpu, im2col, 1, Some(deformation), order, inputs.input.dtype)?;
+        let variant = (ColumnsOrder::Channels, layout);
+        let columns = Columns::new(gpu, im2col, 1, Some(deformation), variant, inputs.input.dtype)?;
         columns.compile(gpu)?;
         Ok(columns)
     }

@@ -62,7 +62,7 @@ impl<'a> Matrix<'a> {
         Self { vector: self.depth, depth: self.vector, ..self }
     }
 
-    /// The operand's binding.
+    /// The operand's binding; a refusal names the axis to halve.
     fn binding(&self, [batch, vectors, depth]: [u32; 3], vector_axis: usize) -> Fit<Binding> {
         let spans = [u64::from(vectors - 1) * self.vector, u64::from(depth - 1) * self.depth];
         let last = u64::from(batch - 1) * self.batch + spans[0] + spans[1];
@@ -150,7 +150,7 @@ impl Elements<'_> {
         }
     }
 
-    /// The output's binding.
+    /// The output's binding; a refusal names the axis to halve.
     fn binding(&self, [batch, rows, columns]: [u32; 3]) -> Fit<Binding> {
         let last_column = self.column_first + columns - 1;
         let row_span = u64::from(rows - 1) * self.row;
@@ -324,19 +324,21 @@ impl<'a> Product<'a> {
         } else {
             COLUMNS
         };
-        if work <= most || axis == DEPTH && self.depth <= DEPTH_UNIT {
+        if work <= most || axis == DEPTH && self.depth <= self.units()[DEPTH] {
             return Ok(());
         }
         let message = format!("the product takes {work} units of work; a dispatch takes {most} at most");
         Err(Unfit::too_large("product", message).along(axis))
     }
 
-    /// The units at multiples of which each axis is halved: whole quads where panels have quads along the axis.
+    /// The units at multiples of which each axis is halved: whole quads where panels have quads along the axis. The depth of a product into
+    /// panels, which adds to nothing, is done at once.
     fn units(&self) -> [u32; 4] {
         let quads = |panels: bool| if panels { 4 } else { 1 };
         let across = |operand: &Operand| matches!(operand, Operand::Panels(Panels { across: true, .. }));
         let output = matches!(self.output, Output::Panels(_));
-        [1, quads(across(&self.a)), quads(across(&self.b) || output), DEPTH_UNIT]
+        let depth = if output { self.depth } else { DEPTH_UNIT };
+        [1, quads(across(&self.a)), quads(across(&self.b) || output), depth]
     }
 
     /// A piece of the product. Those along the depth are done one behind the other.

@@ -6,7 +6,7 @@ use crate::gpu::{Recorder, Tensor};
 use crate::kernels::movement::copy_rows::{Params, copy_rows};
 use crate::ops::plan::in_pieces;
 
-/// TensorRows in a tensor, from element `first` on, `row` apart.
+/// Rows in a tensor, from element `first` on, `row` apart.
 #[derive(Clone, Copy)]
 pub(crate) struct TensorRows<'a> {
     pub(crate) argument: &'static str,

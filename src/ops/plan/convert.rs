@@ -34,7 +34,7 @@ pub(crate) fn rounded(
     round(recorder, &wide, output, RowLayout::all(output))
 }
 
-/// RowLayout of a dense tensor: `rows` of `columns` elements, `row` apart, the first from element `first` on.
+/// Rows of a dense tensor: `rows` of `columns` elements, `row` apart, the first from element `first` on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowLayout {
     pub(crate) first: u64,

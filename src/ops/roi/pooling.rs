@@ -452,18 +452,20 @@ fn planes(
                 alone_x,
                 ..Default::default()
             };
-            dispatch(recorder, &piece, params)?;
-            if !large_bins(g) {
-                return Ok(());
-            }
-            let params = roi_planes::Params {
-                run: large_run,
-                runs: (channels.end - channels.start).div_ceil(large_run),
-                ..params
-            };
-            pieces(0..all_segments, some_segments).try_for_each(|segments| {
-                let (segment_first, segments) = (segments.start, segments.end - segments.start);
-                dispatch(recorder, &piece, roi_planes::Params { segment_first, segments, ..params })
+            recorder.all(|recorder| {
+                dispatch(recorder, &piece, params)?;
+                if !large_bins(g) {
+                    return Ok(());
+                }
+                let params = roi_planes::Params {
+                    run: large_run,
+                    runs: (channels.end - channels.start).div_ceil(large_run),
+                    ..params
+                };
+                pieces(0..all_segments, some_segments).try_for_each(|segments| {
+                    let (segment_first, segments) = (segments.start, segments.end - segments.start);
+                    dispatch(recorder, &piece, roi_planes::Params { segment_first, segments, ..params })
+                })
             })
         })
     })

@@ -80,10 +80,10 @@ pub fn cross_entropy_backward<T: Copy + Into<f64>>(
         let grad: f64 = grad_output[if geometry.reduction == Reduction::None { index } else { 0 }].into();
         let grad = scale(geometry) * grad;
         let exponent = logit.into() - row.largest;
-        let share = exponent.exp() / row.sum;
+        let probability = exponent.exp() / row.sum;
         let at_label = row.label.map_or(f64::NAN, |label| f64::from(u8::from(label == element % classes)));
-        let magnitude = grad.abs() * (share * (change(exponent) + row.change) + at_label);
-        sum.add(grad * (share - at_label), magnitude, geometry.classes.into());
+        let magnitude = grad.abs() * (probability * (change(exponent) + row.change) + at_label);
+        sum.add(grad * (probability - at_label), magnitude, geometry.classes.into());
     }
     Ok(gradient.into())
 }

@@ -182,8 +182,8 @@ impl FusedConvolution {
         [data, weight]: [DType; 2],
         family: Family,
     ) -> Result<Self> {
-        let order = (ColumnsOrder::Quads, Layout::Rows);
-        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, order, data)?;
+        let variant = (ColumnsOrder::Quads, Layout::Rows);
+        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, variant, data)?;
         gpu.compile::<fused_weight::Kernel>(weight.into())?;
         family.compile(gpu, deformation.is_some())?;
         if family.weight().0 != DType::F32 {
@@ -372,7 +372,7 @@ impl FusedConvolution {
                     let (packed, chunk, strip, field) = (&packed, &images, &strip, field.as_ref());
                     let call = Call { convolution: self, packed, chunk, strip, field, weight, bias, output };
                     for (groups, terms) in self.weight_pieces(&gpu) {
-                        for pixels in pieces(strip.pixels.clone(), self.strip_pixels(&gpu, &groups, &terms)) {
+                        for pixels in pieces(strip.pixels.clone(), self.pixels_at_once(&gpu, &groups, &terms)) {
                             in_units(units, [groups.clone(), rows.clone(), pixels], &mut |piece| {
                                 recorder.all(|recorder| call.record(recorder, &terms, piece))
                             })?;
@@ -407,7 +407,7 @@ impl FusedConvolution {
     }
 
     /// Output pixels that a dispatch should do at most, in whole tiles.
-    fn strip_pixels(&self, gpu: &Gpu, groups: &Range<u32>, terms: &Range<u32>) -> u32 {
+    fn pixels_at_once(&self, gpu: &Gpu, groups: &Range<u32>, terms: &Range<u32>) -> u32 {
         let tile = self.family.tile();
         let rows =
             u64::from(groups.end - groups.start) * u64::from(self.geometry.group_out_channels().div_ceil(tile[0]));

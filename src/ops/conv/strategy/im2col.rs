@@ -91,8 +91,8 @@ impl Im2colConvolution {
         [data, weight]: [DType; 2],
     ) -> Result<Self> {
         let layout = layout(gpu, &geometry.im2col, geometry.groups, deformation.as_ref(), geometry.out_channels);
-        let order = (ColumnsOrder::Quads, layout);
-        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, order, data)?;
+        let variant = (ColumnsOrder::Quads, layout);
+        let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, variant, data)?;
         gpu.compile::<pack_weight::Kernel>((weight.into(), layout))?;
         match direct_kernel(gpu, &geometry, &columns) {
             Some(variant) => gpu.compile::<conv2d_direct::Kernel>(variant)?,
@@ -377,7 +377,7 @@ fn written_together(geometry: &Conv2dGeometry) -> u32 {
     geometry.group_out_channels().min(16)
 }
 
-/// The kernel for a plain window without columns, on devices with images, where the products are so narrow that columns are not worth
+/// The kernel for a plain window without columns, on devices with textures, where the products are so narrow that columns are not worth
 /// making.
 fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Option<(Taps, Rows)> {
     let Im2col { kernel: [kernel_height, kernel_width], stride, dilation, .. } = geometry.im2col.window;

@@ -132,7 +132,7 @@ impl Im2colConvolution {
             let columns_workspace =
                 |recorder: &mut Recorder| PackedMatrix::workspace(recorder, columns.layout, strip_shape);
             let strip_columns = columns_workspace(recorder)?;
-            // An image is not written where it is read.
+            // A texture is not written where it is read.
             let apart = columns.layout == Layout::Panels && gradients.weight.is_some() && !backward.direct_weight;
             let kept_columns = apart.then(|| columns_workspace(recorder)).transpose()?;
             let block_sums = match &of_weight {
@@ -257,16 +257,16 @@ impl BlockSums {
     ) -> Result<()> {
         let mut first = blocks.start;
         while first < blocks.end {
-            let round = first / self.apart;
+            let turn = first / self.apart;
             let end = blocks.end.min(first.saturating_add(self.apart - first % self.apart));
             in_pieces([first..end, 0..groups], &mut |[blocks, some_groups]| {
                 // Of several blocks all groups.
                 let group = u64::from(self.elements / groups);
                 let element = |block: u32, of_groups: u32| {
-                    u64::from(block - round * self.apart) * u64::from(self.elements) + u64::from(of_groups) * group
+                    u64::from(block - turn * self.apart) * u64::from(self.elements) + u64::from(of_groups) * group
                 };
                 let range = element(blocks.start, some_groups.start)..element(blocks.end - 1, some_groups.end);
-                dispatch(blocks, some_groups, &self.sums.binding("weight", range)?, round > 0)
+                dispatch(blocks, some_groups, &self.sums.binding("weight", range)?, turn > 0)
             })?;
             first = end;
         }
