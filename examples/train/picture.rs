@@ -2,17 +2,15 @@
 
 use image::imageops::{self, FilterType};
 use image::{GrayImage, Luma, Rgb, RgbImage};
-use pliant_support::canvas::{CHARACTER, DARK, LIGHT, LINE, captioned, stroke, text};
+use pliant_support::canvas::{DARK, LIGHT, LINE, captioned, stroke, text};
+use pliant_support::chart::plotters::prelude::*;
+use pliant_support::chart::{self, Area, Chart, Drawn, RAISED};
 
 use crate::digits::SIDE;
 
-const LINES: [f32; 3] = [70.0, 70.0, 76.0];
-pub(crate) const ORANGE: [f32; 3] = [255.0, 196.0, 60.0];
+const ORANGE: [f32; 3] = [255.0, 196.0, 60.0];
 const OWN_PLACE: [f32; 3] = [255.0, 80.0, 80.0];
 
-/// The width and height of the plot, and its margins: left, top, right with the legend, bottom.
-const PLOT: [u32; 2] = [1080, 560];
-const MARGIN: [u32; 4] = [64, 56, 240, 68];
 /// How many pixels of the canvas a pixel of the font is wide and high.
 const SCALE: u32 = 2;
 /// Pixels of a picture of samples for each of a digit's.
@@ -22,57 +20,35 @@ const ZOOM: u32 = 8;
 pub(crate) struct Curve {
     /// Name of the network that is trained; curves of one name have one colour.
     pub(crate) name: &'static str,
-    pub(crate) colour: [f32; 3],
     pub(crate) losses: Vec<f32>,
 }
 
 /// The loss of each epoch, for each training.
-pub(crate) fn losses(curves: &[Curve]) -> RgbImage {
-    let mut canvas = RgbImage::from_pixel(PLOT[0], PLOT[1], DARK);
-    let highest = curves.iter().flat_map(|curve| &curve.losses).copied().fold(0.5, f32::max);
-    let epochs = curves.iter().map(|curve| curve.losses.len()).max().unwrap_or(1).max(2);
-    let [left, top, right, bottom] = [MARGIN[0], MARGIN[1], PLOT[0] - MARGIN[2], PLOT[1] - MARGIN[3]];
-    let write = |canvas: &mut RgbImage, place: [u32; 2], words: &str| text(canvas, place, SCALE, LIGHT, words);
-    let wide = |words: &str| words.len() as u32 * CHARACTER[0] * SCALE;
-    write(&mut canvas, [8, 16], "mean loss of an epoch: cross-entropy");
-    let below = "epoch";
-    write(&mut canvas, [(left + right - wide(below)) / 2, bottom + 40], below);
+pub(crate) struct Losses<'a>(pub(crate) &'a [Curve]);
 
-    let edges = [left, top, right, bottom].map(|edge| edge as f32);
-    let at = |epoch: f32, loss: f32| {
-        let along = (epoch - 1.0) / (epochs - 1) as f32;
-        [edges[3] - (edges[3] - edges[1]) * loss / highest, edges[0] + (edges[2] - edges[0]) * along]
-    };
-    let mut tick = 0.0;
-    while tick <= highest {
-        let [y, _] = at(1.0, tick);
-        stroke(&mut canvas, [y, edges[0]], [y, edges[2]], 1.0, LINES, 1.0);
-        write(&mut canvas, [left - 48, y as u32 - 7], &format!("{tick:.1}"));
-        tick += 0.5;
-    }
-    for epoch in (1..=epochs).filter(|epoch| *epoch == 1 || *epoch == epochs || epoch % 10 == 0) {
-        let [_, x] = at(epoch as f32, 0.0);
-        stroke(&mut canvas, [edges[1], x], [edges[3], x], 1.0, LINES, 1.0);
-        let name = epoch.to_string();
-        write(&mut canvas, [x as u32 - wide(&name) / 2, bottom + 12], &name);
-    }
-    let mut named: Vec<&str> = Vec::new();
-    for Curve { name, colour, losses } in curves {
-        let places: Vec<_> = losses.iter().enumerate().map(|(index, &loss)| at(index as f32 + 1.0, loss)).collect();
-        for pair in places.windows(2) {
-            stroke(&mut canvas, pair[0], pair[1], 2.0, *colour, 0.9);
+impl Chart for Losses<'_> {
+    fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
+        let &Self(curves) = self;
+        let highest = curves.iter().flat_map(|curve| &curve.losses).copied().fold(0.5, f32::max);
+        let epochs = curves.iter().map(|curve| curve.losses.len()).max().unwrap_or(1).max(2);
+        let mut builder = chart::builder(area, "Training loss, one line per seed");
+        let mut chart = builder.build_cartesian_2d(1..epochs, 0.0..1.05 * highest)?;
+        chart::mesh(&mut chart, ["epoch", "mean cross-entropy"]).draw()?;
+        let mut named: Vec<&str> = Vec::new();
+        for Curve { name, losses } in curves {
+            let found = named.iter().position(|other| other == name);
+            let style = chart::COLOURS[found.unwrap_or(named.len()) % chart::COLOURS.len()].stroke_width(5);
+            let line = chart.draw_series(LineSeries::new((1..).zip(losses.iter().copied()), style))?;
+            if found.is_none() {
+                line.label(*name)
+                    .legend(move |(x, y)| PathElement::new([(x, y - RAISED), (x + 64, y - RAISED)], style));
+                named.push(name);
+            }
         }
-        if !named.contains(name) {
-            let [x, y] = [right + 24, top + 14 * SCALE * named.len() as u32];
-            let middle = (y + CHARACTER[1]) as f32;
-            stroke(&mut canvas, [middle, x as f32], [middle, (x + 20) as f32], 3.0, *colour, 1.0);
-            write(&mut canvas, [x + 30, y], name);
-            named.push(name);
-        }
+        let fallen = curves.iter().any(|curve| curve.losses.last().is_some_and(|loss| loss * 2.0 < highest));
+        let corner = if fallen { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::LowerLeft };
+        chart::legend(&mut chart).position(corner).draw()
     }
-    let [x, y] = [right + 24, top + 14 * SCALE * named.len() as u32];
-    write(&mut canvas, [x, y], "one line per seed");
-    canvas
 }
 
 /// Where one output pixel of the last layer samples: its own place on the digit, and for each place the part with which it counts.

@@ -1,18 +1,19 @@
 //! The training loop, the test, and what is told of them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
 use pliant::Adam;
 use pliant::{Gpu, Recorder, Tensor};
+use pliant_support::chart;
 use pliant_support::device::Device;
 use pliant_support::network::{Design, Layer, Network};
 use pliant_support::output;
 
 use crate::Failure;
 use crate::digits::{Batch, CLASSES, Digit, Digits, SIDE, View};
-use crate::picture::{self, Curve, Samples};
+use crate::picture::{self, Curve, Losses, Samples};
 
 const BATCH: usize = 64;
 /// The largest learning rate.
@@ -71,14 +72,6 @@ impl Variant {
             Self::Plain => "plain",
             Self::Wide => "wide",
             Self::Deformable => "deformable",
-        }
-    }
-
-    fn colour(self) -> [f32; 3] {
-        match self {
-            Self::Plain => [110.0, 170.0, 255.0],
-            Self::Wide => [120.0, 220.0, 140.0],
-            Self::Deformable => picture::ORANGE,
         }
     }
 
@@ -143,7 +136,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<(), Failure> {
                 100.0 * test
             );
             tests.push(test);
-            curves.push(Curve { name: variant.name(), colour: variant.colour(), losses });
+            curves.push(Curve { name: variant.name(), losses });
             if variant == Variant::Deformable {
                 shown.get_or_insert(network);
             }
@@ -165,11 +158,13 @@ pub(crate) async fn main(arguments: Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let [losses, places] = PICTURES.map(|name| arguments.output.join(name));
-    save(&picture::losses(&curves), &losses)?;
-    match shown {
-        Some(network) => save(&positions(&gpu, &network, &digits.test).await?, &places),
-        None => Ok(()),
+    chart::save(&Losses(&curves), &losses)?;
+    println!("wrote {}", losses.display());
+    if let Some(network) = shown {
+        output::save(&positions(&gpu, &network, &digits.test).await?, &places)?;
+        println!("wrote {}", places.display());
     }
+    Ok(())
 }
 
 async fn train(
@@ -323,12 +318,6 @@ fn samples(fields: &[Vec<f32>], image: usize, part: Option<f32>) -> Samples {
     }
     let on_image = |place: [f32; 2]| place.map(|along| STEP * along);
     Samples { own: on_image(own), places: places.into_iter().map(|(place, part)| (on_image(place), part)).collect() }
-}
-
-fn save(picture: &image::RgbImage, file: &Path) -> Result<(), Failure> {
-    output::save(picture, file)?;
-    println!("wrote {}", file.display());
-    Ok(())
 }
 
 /// Gives a tensor other elements, behind all work submitted before.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use pliant::{DType, DeformConv2dPlan, Error};
+use pliant_support::chart::{self, Kind};
 use pliant_support::device::{DTYPES, Device, StrategyChoice};
 use pliant_support::output;
 
@@ -22,6 +23,7 @@ use ceiling::Ceilings;
 use check::Check;
 use layers::{ByHand, Job, Layer, Offsets, Suite};
 use report::{Format, Row, Table};
+use roofline::Roofline;
 use timing::Run;
 
 #[derive(clap::Args)]
@@ -50,8 +52,8 @@ pub(crate) struct Arguments {
     /// Print the time of each kernel too
     #[arg(long, conflicts_with_all = ["json", "markdown"])]
     stages: bool,
-    /// Draw a roofline of all passes
-    #[arg(long, value_name = "FILE.png")]
+    /// Draw a roofline of all passes, as SVG or PNG
+    #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
     /// Pack the weight beforehand, once for all forward calls
     #[arg(long)]
@@ -86,7 +88,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     let layers = arguments.layers()?;
     if let Some(file) = &arguments.plot {
-        image::ImageFormat::from_path(file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        Kind::of(file)?;
         output::file(file)?;
     }
     if arguments.digest {
@@ -205,7 +207,9 @@ impl Arguments {
         }
         table.explain();
         if let Some(file) = &self.plot {
-            output::save(&roofline::draw(&title, &rows, ceilings.best(), ceilings.copy()), file)?;
+            let title = format!("Deformable convolution on {}", ceilings.gpu().capabilities().info.name);
+            let roofline = Roofline { title, rows: &rows, matmul: ceilings.best(), copy: ceilings.copy() };
+            chart::save(&roofline, file)?;
             // Standard output may be a table for other programs.
             eprintln!("wrote {}", file.display());
         }

@@ -31,7 +31,7 @@ pub fn stroke(canvas: &mut RgbImage, a: [f32; 2], b: [f32; 2], width: f32, colou
 }
 
 /// The width and height of a character with the gap behind it, at scale 1.
-pub const CHARACTER: [u32; 2] = [6, 7];
+const CHARACTER: [u32; 2] = [6, 7];
 
 /// Writes ASCII text, its upper left corner at `[x, y]`, each pixel of the font `scale` pixels wide and high.
 pub fn text(canvas: &mut RgbImage, [x, y]: [u32; 2], scale: u32, colour: Rgb<u8>, text: &str) {

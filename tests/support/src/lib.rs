@@ -9,13 +9,15 @@
 //! | [`npy`] | NumPy's files |
 //! | [`network`], [`network_reference`] | the network of the example `train`, and its definition by the reference's ops |
 //! | `unchecked` | problems drawn from bytes, legal or not; with the feature of that name |
-//! | `canvas`, `device`, `output` | pictures, the choice of a device on the command line, and files; with the feature `program` |
+//! | `canvas`, `chart`, `device`, `output` | pictures, charts, the choice of a device on the command line, and files; with the feature `program` |
 
 #![allow(missing_docs, missing_debug_implementations, reason = "nobody but the project uses it")]
 
 #[cfg(feature = "program")]
 pub mod canvas;
 pub mod case;
+#[cfg(feature = "program")]
+pub mod chart;
 pub mod compare;
 #[cfg(feature = "program")]
 pub mod device;
