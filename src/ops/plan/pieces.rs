@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_failure_is_not_tried_again() {
-        let mut tried = 0;
-        let outcome = in_pieces([0..8], &mut |_| {
+        let (mut tried, whole) = (0, 0..8);
+        let outcome = in_pieces([whole], &mut |_| {
             tried += 1;
             Err(Error::limit("buffer", "no buffer is so large").into())
         });
