@@ -38,7 +38,10 @@ impl Chart for Losses<'_> {
         for Curve { name, losses } in curves {
             let found = named.iter().position(|other| other == name);
             let style = chart::COLOURS[found.unwrap_or(named.len()) % chart::COLOURS.len()].stroke_width(5);
-            let line = chart.draw_series(LineSeries::new((1..).zip(losses.iter().copied()), style))?;
+            // A single loss is no line.
+            let mark = if losses.len() == 1 { 10 } else { 0 };
+            let line = LineSeries::new((1..).zip(losses.iter().copied()), style).point_size(mark);
+            let line = chart.draw_series(line)?;
             if found.is_none() {
                 line.label(*name)
                     .legend(move |(x, y)| PathElement::new([(x, y - RAISED), (x + 64, y - RAISED)], style));

@@ -17,6 +17,15 @@ fn check_with(gpu: &pliant::Gpu, problem: &Problem, storage: Storage) {
     }
 }
 
+/// Checks every strategy, and the gradients.
+fn check_strategies(gpu: &pliant::Gpu, problem: &Problem, storage: Storage) {
+    check_with(gpu, problem, storage);
+    let fused = Implementation::Device { gpu, strategy: Some(Strategy::Fused), storage };
+    if let Err(failure) = check_on(problem, fused) {
+        panic!("fused, {storage:?}: {failure}\n{}", problem.describe());
+    }
+}
+
 fn conv2d(rng: &mut Rng, op: Conv2d, input: [u32; 4], weight: [u32; 4]) -> Problem {
     let inputs = Conv2dInputs {
         input: normal(rng, input, 1.0),
@@ -54,20 +63,20 @@ fn planes_beyond_a_binding_are_done_in_parts() {
     let gpu = &with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
     let rng = &mut Rng::with_seed(92);
     let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
-    check_with(gpu, &conv2d(rng, op, [1, 3, 62, 66], [1, 3, 3, 3]), Storage::F32);
-    check_with(gpu, &conv2d(rng, op, [1, 3, 63, 67], [1, 3, 3, 3]), Storage::F32);
-    check_with(gpu, &conv2d(rng, Conv2d { groups: 2, ..op }, [2, 6, 63, 67], [4, 3, 3, 3]), Storage::F32);
+    check_strategies(gpu, &conv2d(rng, op, [1, 3, 62, 66], [1, 3, 3, 3]), Storage::F32);
+    check_strategies(gpu, &conv2d(rng, op, [1, 3, 63, 67], [1, 3, 3, 3]), Storage::F32);
+    check_strategies(gpu, &conv2d(rng, Conv2d { groups: 2, ..op }, [2, 6, 63, 67], [4, 3, 3, 3]), Storage::F32);
     // Sums of the weight's gradient go to the same places again, and are bound group by group.
-    check_with(gpu, &conv2d(rng, Conv2d { groups: 32, ..op }, [2, 32, 10, 12], [32, 1, 3, 3]), Storage::F32);
+    check_strategies(gpu, &conv2d(rng, Conv2d { groups: 32, ..op }, [2, 32, 10, 12], [32, 1, 3, 3]), Storage::F32);
     // More padding behind than the window reaches.
     let behind = Conv2d { padding: [0, 1, 4, 3], ..op };
-    check_with(gpu, &conv2d(rng, behind, [2, 3, 9, 8], [2, 3, 3, 3]), Storage::F32);
+    check_strategies(gpu, &conv2d(rng, behind, [2, 3, 9, 8], [2, 3, 3, 3]), Storage::F32);
     let all_f16 = Storage::new(DType::F16, DType::F16);
-    check_with(gpu, &conv2d(rng, op, [2, 3, 63, 67], [3, 3, 3, 3]), all_f16);
+    check_strategies(gpu, &conv2d(rng, op, [2, 3, 63, 67], [3, 3, 3, 3]), all_f16);
     for (side, groups, offset_groups, storage) in [(62, 1, 1, Storage::F32), (63, 2, 2, all_f16)] {
         let op = DeformConv2d { padding: [1; 4], groups, offset_groups, ..DeformConv2d::default() };
         let problem = deform_conv2d(rng, op, [1, 4, side, side + 4], [2, 4 / groups, 3, 3], true, 3.0);
-        check_with(gpu, &problem, storage);
+        check_strategies(gpu, &problem, storage);
     }
 }
 

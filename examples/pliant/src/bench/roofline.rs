@@ -141,8 +141,9 @@ impl Free {
     }
 }
 
-/// The ends of an axis that shows all values with some room around them.
+/// The ends of an axis that shows all values that a logarithm has, with some room around them.
 fn ends(values: impl Iterator<Item = f64> + Clone) -> [f64; 2] {
+    let values = values.filter(|value| value.is_normal() && *value > 0.0);
     [values.clone().fold(f64::INFINITY, f64::min) / 2.0, values.fold(0.0, f64::max) * 2.0]
 }
 

@@ -17,7 +17,7 @@ use crate::kernels::layout::Layout;
 use crate::kernels::movement::convert;
 use crate::kernels::reduce::segment_sums;
 use crate::ops::conv::columns::{Columns, Field, PackedImages, SampleSource};
-use crate::ops::conv::strips::{Strip, StripPlanes, strips, wide_bytes};
+use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
 use crate::ops::plan::{Argument, at_once, bindable, in_pieces, in_units, pieces, rounded};
 use crate::ops::reduce::sums::Sums;
@@ -195,6 +195,7 @@ impl FusedConvolution {
         if convolution.splits > 1 {
             gpu.compile::<segment_sums::Kernel>(DType::F32.into())?;
         }
+        strips::compile(gpu, convolution.rows_together(), convolution.geometry.im2col.out_pixels())?;
         Ok(convolution)
     }
 
@@ -356,24 +357,28 @@ impl FusedConvolution {
         let gpu = recorder.gpu().clone();
         let im2col = &self.geometry.im2col;
         let chunk = self.images_per_chunk(&gpu);
-        let rows = 0..self.geometry.group_out_channels();
-        // Rows of the packed weight that a kernel reads together.
-        let units = [1, self.family.weight().1, 1];
+        let (rows, together) = (0..self.geometry.group_out_channels(), self.rows_together());
         let wide = wide_bytes([source.offset, source.mask, Some(output)].into_iter().flatten());
         let bytes = FORWARD_BYTES.saturating_sub(self.weight_bytes()).max(LEAST_STRIP_BYTES);
-        let pixels = (bytes / wide.max(1)).clamp(1, u32::MAX.into()) as u32;
+        let mut pixels = bytes / wide.max(1);
+        // Where rows that are written together cannot be bound in the output, strips can be in workspace.
+        let bound = bindable(&gpu) / DType::F32.size();
+        if output.dtype() != DType::F32 || u64::from(together) * u64::from(im2col.out_pixels()) > bound {
+            pixels = pixels.min(bound / u64::from(self.geometry.out_channels));
+        }
+        let pixels = pixels.clamp(1, u32::MAX.into()) as u32;
         let most = [(pixels / im2col.out_pixels()).max(1), pixels];
         let mut packed = self.columns.packed(recorder, chunk, im2col.out_pixels())?;
         for images in pieces(0..im2col.batch, chunk) {
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
                 self.columns.pack(recorder, source.input, &images, &strip, &mut packed)?;
-                StripPlanes::write(recorder, output.into(), &strip, 1, |recorder, output| {
+                StripPlanes::write(recorder, output.into(), &strip, together, |recorder, output| {
                     let field = self.columns.field(recorder, source, &strip)?;
                     let (packed, chunk, strip, field) = (&packed, &images, &strip, field.as_ref());
                     let call = Call { convolution: self, packed, chunk, strip, field, weight, bias, output };
                     for (groups, terms) in self.weight_pieces(&gpu) {
                         for pixels in pieces(strip.pixels.clone(), self.pixels_at_once(&gpu, &groups, &terms)) {
-                            in_units(units, [groups.clone(), rows.clone(), pixels], &mut |piece| {
+                            in_units([1, together, 1], [groups.clone(), rows.clone(), pixels], &mut |piece| {
                                 recorder.all(|recorder| call.record(recorder, &terms, piece))
                             })?;
                         }
@@ -383,6 +388,12 @@ impl FusedConvolution {
             }
         }
         Ok(())
+    }
+
+    /// Rows of a group that are written together: as many as a kernel reads of the packed weight.
+    fn rows_together(&self) -> u32 {
+        let (_, together) = self.family.weight();
+        together.min(self.geometry.group_out_channels())
     }
 
     /// Images that are packed together, and whose outputs are bound together where there are several.

@@ -306,10 +306,7 @@ impl Im2colConvolution {
         let out_width = g.im2col.out_width;
         let rows = g.group_out_channels();
         let images = 0..strip.images.end - strip.images.start;
-        let bias_binding = match bias {
-            Some(bias) => bias.binding("bias", 0..g.out_channels.into())?,
-            None => recorder.workspace([1])?.binding("bias", 0..1)?,
-        };
+        let no_bias = &recorder.workspace([1])?;
         // What there is no row for is bound all the same.
         let no_row = [(); 3].map(|()| recorder.workspace([1])?.binding("output", 0..1));
         let [no_row_1, no_row_2, no_row_3] = no_row;
@@ -336,6 +333,16 @@ impl Im2colConvolution {
                 (output_2, output_2_first),
                 (output_3, output_3_first),
             ] = [of_row(0)?, of_row(1)?, of_row(2)?, of_row(3)?];
+            let channels = groups.start * rows..groups.end * rows;
+            let (bias_binding, bias_first) = match bias {
+                Some(bias) => {
+                    let binding = bias.binding("bias", channels.start.into()..channels.end.into())?;
+                    // Of channel 0, wraps where that is not bound.
+                    let first = binding.first.wrapping_sub(channels.start);
+                    (binding, first)
+                }
+                None => (no_bias.binding("bias", 0..1)?, 0),
+            };
             let out_row_first = pixels.start / out_width;
             let mut window = columns.window(chunk, strip, &band).window;
             (window.pixel_first, window.pixels) = (pixels.start, pixels.end - pixels.start);
@@ -349,7 +356,7 @@ impl Im2colConvolution {
                 padded: (!self.transposed).into(),
                 accumulate: accumulate.into(),
                 biased: bias.is_some().into(),
-                bias_first: bias_binding.first,
+                bias_first,
                 output_first,
                 output_1_first,
                 output_2_first,
