@@ -13,6 +13,7 @@
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | sizes | large images: rows and planes that do not fit at once, and work that grows with the image and no faster |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
+//! | roi | regions of interest: every pooling, its borders and bins, in whatever pieces |
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
 //! | convolution_gradients | the same for what samples; the same bits, whatever the strips; directional derivatives |
 //! | nn | layers, forward and backward, against the reference, and what they make and refuse |
