@@ -1,7 +1,7 @@
 //! burn's `deform_conv2d` through wgpu, on the six shapes of `bench --suite cpu`: prints a table in Markdown.
 //!
 //! `cargo run --release [-- SHAPE...]`. Offsets are normally distributed with a sigma of 2 pixels, masks uniform between 0 and 1; forward
-//! and backward are timed together. The first calls, in which burn tunes itself, are not timed.
+//! and backward are timed together. The first call, in which burn tunes itself, is timed apart, the next few not at all.
 
 use std::time::{Duration, Instant};
 
