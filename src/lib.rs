@@ -94,6 +94,8 @@ pub use ops::{
     DeformConv2dPlan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan,
     Im2colPlan, MatmulPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SplitPlan, Strategy, UnaryPlan,
 };
+#[cfg(not(target_arch = "wasm32"))]
+pub use ops::{Candidate, Outcome, Tuned};
 pub use shape::Shape;
 pub use wgpu;
 

@@ -8,6 +8,7 @@ mod contents;
 mod download;
 mod kernel;
 mod options;
+mod plans;
 mod pool;
 mod profile;
 mod recorder;
@@ -33,8 +34,7 @@ pub(crate) use texture::Texture;
 pub(crate) use unfit::{Fit, Unfit};
 pub(crate) use wgpu::WasmNotSendSync;
 
-use std::any::{Any, TypeId};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -66,7 +66,7 @@ struct Inner {
     workspaces: Arc<pool::Pool<wgpu::Buffer>>,
     textures: Arc<pool::Pool<wgpu::Texture>>,
     stagings: Arc<pool::Pool<wgpu::Buffer>>,
-    plans: Mutex<HashMap<TypeId, Box<dyn Cached>>>,
+    plans: Mutex<plans::Plans>,
     counters: Arc<Counters>,
     fault: Arc<Mutex<Option<Error>>>,
     /// Error scopes whose results are outstanding, in order.
@@ -396,47 +396,6 @@ impl Gpu {
             })
         })
     }
-
-    /// The plan of an op for inputs of these specs, made now if there is none.
-    pub(crate) fn plan<O, P>(
-        &self,
-        op: &O,
-        same: fn(&O, &O) -> bool,
-        specs: Vec<Option<TensorSpec>>,
-        make: impl FnOnce() -> Result<P>,
-    ) -> Result<Arc<P>>
-    where
-        O: Clone + WasmNotSendSync + 'static,
-        P: WasmNotSendSync + 'static,
-    {
-        /// The plans of one kind that are kept; beyond it, all are made anew as they come.
-        const MOST_PLANS: usize = 256;
-        /// Plans of one kind by the specs of their inputs, each with its attributes.
-        type Plans<O, P> = HashMap<Vec<Option<TensorSpec>>, Vec<(O, Arc<P>)>>;
-        let known = |kinds: &mut HashMap<TypeId, Box<dyn Cached>>| -> Option<Arc<P>> {
-            let plans: &dyn Any = &**kinds.get(&TypeId::of::<P>())?;
-            let alike = plans.downcast_ref::<Plans<O, P>>()?.get(&specs)?;
-            alike.iter().find(|(other, _)| same(other, op)).map(|(_, plan)| Arc::clone(plan))
-        };
-        if let Some(plan) = known(&mut lock(&self.inner.plans)) {
-            return Ok(plan);
-        }
-        // Made outside the lock: it compiles pipelines.
-        let plan = Arc::new(make()?);
-        let mut kinds = lock(&self.inner.plans);
-        if let Some(plan) = known(&mut kinds) {
-            return Ok(plan);
-        }
-        let plans = kinds.entry(TypeId::of::<P>()).or_insert_with(|| Box::new(Plans::<O, P>::new()));
-        let plans: &mut dyn Any = &mut **plans;
-        if let Some(plans) = plans.downcast_mut::<Plans<O, P>>() {
-            if plans.values().map(Vec::len).sum::<usize>() >= MOST_PLANS {
-                plans.clear();
-            }
-            plans.entry(specs).or_default().push((op.clone(), Arc::clone(&plan)));
-        }
-        Ok(plan)
-    }
 }
 
 impl std::fmt::Debug for Gpu {
@@ -445,10 +404,6 @@ impl std::fmt::Debug for Gpu {
         write!(f, "Gpu {} ({}, {})", self.inner.id, info.name, info.backend)
     }
 }
-
-/// Anything that may be kept beside a device: `Send + Sync` where wgpu's own types are.
-trait Cached: Any + wgpu::WasmNotSendSync {}
-impl<T: Any + wgpu::WasmNotSendSync> Cached for T {}
 
 /// The error that an error scope caught, if any: known at once on native, in a browser once its event loop has run.
 trait Answer: Future<Output = Option<wgpu::Error>> + Unpin + wgpu::WasmNotSend {}

@@ -47,18 +47,50 @@ impl Recorder {
         Ok(stages)
     }
 
-    /// Submits the work, and reads back when each dispatch began and ended.
-    fn timestamps(&self) -> Result<Vec<Download<u64>>> {
+    /// Runs the recording `times` times over, and gives the seconds that one run takes: by the device's own timestamps where it has them, else
+    /// by the clock.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) async fn seconds(&self, times: u32) -> Result<f64> {
+        let mut seconds = 0.0;
+        if self.gpu().capabilities().timestamps() {
+            let stamps = self.timestamps_of_all(times)?;
+            seconds = self.between(stamps).await?.into_iter().sum();
+        }
+        // Some devices write zeros.
+        if seconds <= 0.0 {
+            self.gpu().wait()?;
+            let start = std::time::Instant::now();
+            (0..times).try_for_each(|_| self.submit())?;
+            self.gpu().wait()?;
+            seconds = start.elapsed().as_secs_f64();
+        }
+        Ok(seconds / f64::from(times))
+    }
+
+    /// Submits the work so many times, and reads back when each submission began and ended.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn timestamps_of_all(&self, times: u32) -> Result<Vec<Download<u64>>> {
         let _submitting = lock(&self.submitting);
-        let chunks = self.dispatches.chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2);
-        let downloads = chunks.map(|dispatches| self.stamped(dispatches)).collect::<Result<_>>()?;
+        let all = (0..times).flat_map(|_| self.submissions(self.gpu().capabilities().work_per_submission()));
+        let downloads = all.map(|dispatches| self.stamped(&[dispatches])).collect::<Result<_>>()?;
         self.note_written();
         Ok(downloads)
     }
 
-    fn stamped(&self, dispatches: &[Dispatch]) -> Result<Download<u64>> {
+    /// Submits the work, and reads back when each dispatch began and ended.
+    fn timestamps(&self) -> Result<Vec<Download<u64>>> {
+        let _submitting = lock(&self.submitting);
+        let passes: Vec<_> = self.dispatches.iter().map(std::slice::from_ref).collect();
+        let chunks = passes.chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2);
+        let downloads = chunks.map(|passes| self.stamped(passes)).collect::<Result<_>>()?;
+        self.note_written();
+        Ok(downloads)
+    }
+
+    /// Submits some passes together, with two stamps each.
+    fn stamped(&self, passes: &[&[Dispatch]]) -> Result<Download<u64>> {
         let gpu = self.gpu();
-        let count = 2 * dispatches.len() as u32;
+        let count = 2 * passes.len() as u32;
         let size = u64::from(count) * u64::from(wgpu::QUERY_SIZE);
         let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
         let resolved = gpu.create_buffer("pliant timestamps", size, usage, false)?;
@@ -69,16 +101,16 @@ impl Recorder {
                 count,
             });
             let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            for (index, dispatch) in dispatches.iter().enumerate() {
+            for (index, dispatches) in passes.iter().enumerate() {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                    label: Some(&dispatch.pipeline.label),
+                    label: dispatches.first().map(|dispatch| &*dispatch.pipeline.label),
                     timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
                         query_set: &queries,
                         beginning_of_pass_write_index: Some(2 * index as u32),
                         end_of_pass_write_index: Some(2 * index as u32 + 1),
                     }),
                 });
-                dispatch.encode(&mut pass);
+                dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
             }
             encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
             gpu.queue().submit([encoder.finish()]);
@@ -86,7 +118,7 @@ impl Recorder {
         Download::copied(gpu, &resolved, 0, count as usize)
     }
 
-    /// The seconds between the two stamps of each dispatch.
+    /// The seconds between the two stamps of each pass.
     async fn between(&self, downloads: Vec<Download<u64>>) -> Result<Vec<f64>> {
         let period = f64::from(self.gpu().queue().get_timestamp_period()) * 1e-9;
         let mut seconds = Vec::new();

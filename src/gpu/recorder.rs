@@ -128,20 +128,26 @@ impl Recorder {
         let most = if encoded { u64::MAX } else { self.gpu.capabilities().work_per_submission() };
         let submitting = lock(&self.submitting);
         self.gpu.settled(Ok(()))?;
+        self.submissions(most).try_for_each(|some| self.submit_some(some))?;
+        drop(submitting);
+        self.note_written();
+        Ok(())
+    }
+
+    /// The dispatches, in runs of so much work at most.
+    pub(super) fn submissions(&self, most: u64) -> impl Iterator<Item = &[Dispatch]> {
         let mut rest = &self.dispatches[..];
-        while !rest.is_empty() {
+        std::iter::from_fn(move || {
             let mut work = 0u64;
             let fits = |dispatch: &&Dispatch| {
                 work = work.saturating_add(dispatch.work);
                 work <= most
             };
-            let (some, others) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-            self.submit_some(some)?;
+            let count = rest.iter().take_while(fits).count().max(1);
+            let (some, others) = rest.split_at_checked(count)?;
             rest = others;
-        }
-        drop(submitting);
-        self.note_written();
-        Ok(())
+            Some(some)
+        })
     }
 
     /// Notes that the work was submitted or encoded.

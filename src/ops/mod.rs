@@ -13,6 +13,8 @@ mod sample;
 mod train;
 
 pub use conv::strategy::Strategy;
+#[cfg(not(target_arch = "wasm32"))]
+pub use conv::strategy::{Candidate, Outcome, Tuned};
 pub use conv::weight::PackedWeight;
 pub use plan::{Argument, Destination, Differentiable, Kernels, Plan, ToArgument, ToDestination, ToSpec};
 

@@ -7,6 +7,7 @@
 //! | properties | what holds without expected numbers |
 //! | values | what is not finite, in each input of each op, and denormals |
 //! | strategies | each kernel of each strategy, on shapes that make it the one; what is not applicable is told |
+//! | tuning | choices by measurement are right, are kept, and travel as text to a device of the same kind and to no other |
 //! | random | drawn problems, legal or not, on devices with small limits: both agree, or both refuse |
 //! | recordings | drawn shapes are recorded, and not run: what is bound was taken |
 //! | loops | kernels' loops run as often as they state at most, and are cut where a device does not run them to their end |
@@ -52,6 +53,7 @@ mod shapes;
 mod sizes;
 mod strategies;
 mod training;
+mod tuning;
 mod values;
 #[cfg(feature = "safetensors")]
 mod weights;

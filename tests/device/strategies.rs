@@ -12,25 +12,29 @@ use crate::support::problem::{Implementation, Problem, Storage};
 use crate::support::random::normal;
 use crate::{check_on, gpu};
 
-fn conv2d(rng: &mut Rng, op: Conv2d, input: [u32; 4], weight: [u32; 4]) -> Problem {
+pub(crate) fn conv2d(rng: &mut Rng, op: Conv2d, input: [u32; 4], weight: [u32; 4]) -> Problem {
     let bias = Some(normal(rng, [weight[0]], 1.0));
     Problem::Conv2d(op, Conv2dInputs { input: normal(rng, input, 1.0), weight: normal(rng, weight, 1.0), bias })
 }
 
-/// The kernels that a forward pass runs, by name and variant.
 fn kernels(gpu: &Gpu, problem: &Problem, strategy: Strategy, data: DType) -> Result<Vec<String>> {
+    kernels_of(gpu, problem, Some(strategy), data)
+}
+
+/// The kernels that a forward pass runs, by name and variant.
+pub(crate) fn kernels_of(gpu: &Gpu, problem: &Problem, strategy: Option<Strategy>, data: DType) -> Result<Vec<String>> {
     let zeros = |spec: &TensorSpec| Tensor::new(gpu, spec.shape, spec.dtype);
     let mut recorder = Recorder::new(gpu);
     match problem {
         Problem::Conv2d(op, inputs) => {
             let inputs = inputs.map(|array| TensorSpec { shape: array.shape, dtype: data });
-            let plan = Conv2dPlan::with_strategy(gpu, op, &inputs, Some(strategy))?;
+            let plan = Conv2dPlan::with_strategy(gpu, op, &inputs, strategy)?;
             let inputs = inputs.try_map(zeros)?;
             plan.forward(&mut recorder, &inputs)?;
         }
         Problem::DeformConv2d(op, inputs) => {
             let inputs = inputs.map(|array| TensorSpec { shape: array.shape, dtype: data });
-            let plan = DeformConv2dPlan::with_strategy(gpu, op, &inputs, Some(strategy))?;
+            let plan = DeformConv2dPlan::with_strategy(gpu, op, &inputs, strategy)?;
             let inputs = inputs.try_map(zeros)?;
             plan.forward(&mut recorder, &inputs)?;
         }

@@ -7,13 +7,14 @@ mod progress;
 mod report;
 mod roofline;
 mod timing;
+mod tuning;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use pliant::{DType, DeformConv2dPlan, Error};
+use pliant::{DType, DeformConv2dPlan, Error, Gpu};
 use pliant_support::chart::{self, Kind};
 use pliant_support::device::{DTYPES, Device, StrategyChoice};
 use pliant_support::output;
@@ -22,6 +23,7 @@ use crate::Failure;
 use ceiling::Ceilings;
 use check::Check;
 use layers::{ByHand, Job, Layer, Offsets, Suite};
+use progress::Progress;
 use report::{Format, Row, Table};
 use roofline::Roofline;
 use timing::Run;
@@ -70,6 +72,12 @@ pub(crate) struct Arguments {
     /// Compute each digest so many times, and fail where they differ
     #[arg(long, requires = "digest", value_name = "TIMES", default_value_t = 1)]
     repeat: u32,
+    /// Measure every way that the device has to do each shape's forward pass, and print them beside the rule's choice
+    #[arg(long, conflicts_with_all = ["digest", "stages", "plot", "packed", "forward", "whole", "strategy", "every_strategy"])]
+    tune: bool,
+    /// Use the choices of this file, where there is one; --tune adds what it finds
+    #[arg(long, value_name = "FILE")]
+    tuning: Option<PathBuf>,
     #[command(flatten)]
     by_hand: ByHand,
     #[command(flatten)]
@@ -91,7 +99,9 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         Kind::of(file)?;
         output::file(file)?;
     }
-    if arguments.digest {
+    if arguments.tune {
+        arguments.tunings(&layers).await?
+    } else if arguments.digest {
         arguments.digests(&layers).await?
     } else {
         arguments.times(&layers).await?
@@ -118,8 +128,46 @@ impl Arguments {
         })
     }
 
-    async fn digests(&self, layers: &[Layer]) -> Result<(), Failure> {
+    /// The device, with the choices of the file.
+    async fn gpu(&self) -> Result<Gpu, Failure> {
         let gpu = self.device.gpu().await?;
+        if let Some(file) = self.tuning.as_ref().filter(|file| file.exists()) {
+            let text = std::fs::read_to_string(file)?;
+            gpu.set_tuning(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+        Ok(gpu)
+    }
+
+    fn format(&self) -> Format {
+        match (self.json, self.markdown) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Markdown,
+            _ => Format::Text,
+        }
+    }
+
+    async fn tunings(&self, layers: &[Layer]) -> Result<(), Failure> {
+        let gpu = self.gpu().await?;
+        let mut table = tuning::Table::new(self.format(), &gpu);
+        for layer in layers {
+            for &dtype in &self.dtype {
+                let job = layer.job(Offsets::Zero, dtype)?;
+                let progress = Progress::new(format!("{}: tuning", layer.name), 1);
+                let tuned = DeformConv2dPlan::tune(&gpu, &layer.op, &job.specs()).await?;
+                drop(progress);
+                table.print(layer.name, dtype, &tuned);
+            }
+        }
+        if let Some(file) = &self.tuning {
+            output::file(file)?;
+            std::fs::write(file, gpu.tuning())?;
+            eprintln!("wrote {}", file.display());
+        }
+        Ok(())
+    }
+
+    async fn digests(&self, layers: &[Layer]) -> Result<(), Failure> {
+        let gpu = self.gpu().await?;
         for job in self.jobs(layers) {
             let job = &job?;
             for strategy in self.strategy.choices() {
@@ -144,12 +192,8 @@ impl Arguments {
 
     async fn times(&self, layers: &[Layer]) -> Result<(), Failure> {
         let enough = Duration::from_secs_f64(self.seconds);
-        let gpu = self.device.gpu().await?;
-        let format = match (self.json, self.markdown) {
-            (true, _) => Format::Json,
-            (_, true) => Format::Markdown,
-            _ => Format::Text,
-        };
+        let gpu = self.gpu().await?;
+        let format = self.format();
         let mut table = Table::new(format, gpu.capabilities().info.name.clone(), self.stages);
         let title = format!("{gpu:?}");
         let mut ceilings = Ceilings::new(gpu, enough / 4).await?;
@@ -166,7 +210,7 @@ impl Arguments {
             let mut check = None;
             for strategy in self.strategy.choices() {
                 // On a device of its own, that has compiled nothing.
-                let gpu = self.device.gpu().await?;
+                let gpu = self.gpu().await?;
                 let run = match Run::new(&gpu, job, strategy, self.packed) {
                     Err(Error::Unsupported(why)) if self.strategy.every() => {
                         eprintln!("{}: {why}", job.layer.name);

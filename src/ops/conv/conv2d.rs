@@ -3,7 +3,7 @@ use crate::error::Result;
 use crate::geometry::{Conv2d, Conv2dGeometry, Conv2dGradients, Conv2dInputs, DeformConv2dGradients};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::conv::columns::SampleSource;
-use crate::ops::conv::strategy::{Convolution, Convolves, Strategy};
+use crate::ops::conv::strategy::{Convolution, Convolves, Problem};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for Conv2d {
@@ -13,7 +13,7 @@ impl Kernels for Conv2d {
     const WIDENED: bool = false;
 
     fn compile(gpu: &Gpu, geometry: &Conv2dGeometry, inputs: &Conv2dInputs<TensorSpec>) -> Result<Convolution> {
-        Self::convolution(gpu, geometry, inputs, None)
+        Convolution::new(gpu, &Self::problem(geometry, inputs))
     }
 
     fn record(
@@ -34,18 +34,8 @@ impl Kernels for Conv2d {
 }
 
 impl Convolves for Conv2d {
-    fn convolution(
-        gpu: &Gpu,
-        geometry: &Conv2dGeometry,
-        inputs: &Conv2dInputs<TensorSpec>,
-        strategy: Option<Strategy>,
-    ) -> Result<Convolution> {
-        let dtypes = [inputs.input.dtype, inputs.weight.dtype];
-        Convolution::new(gpu, *geometry, None, dtypes, strategy)
-    }
-
-    fn conv2d(geometry: &Conv2dGeometry) -> &Conv2dGeometry {
-        geometry
+    fn problem(geometry: &Conv2dGeometry, inputs: &Conv2dInputs<TensorSpec>) -> Problem {
+        Problem { geometry: *geometry, deformation: None, dtypes: [inputs.input.dtype, inputs.weight.dtype] }
     }
 }
 

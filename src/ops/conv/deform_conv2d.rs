@@ -1,9 +1,9 @@
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{Conv2dGeometry, DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs};
+use crate::geometry::{DeformConv2d, DeformConv2dGeometry, DeformConv2dGradients, DeformConv2dInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::conv::columns::SampleSource;
-use crate::ops::conv::strategy::{Convolution, Convolves, Strategy};
+use crate::ops::conv::strategy::{Convolution, Convolves, Problem};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for DeformConv2d {
@@ -17,7 +17,7 @@ impl Kernels for DeformConv2d {
         geometry: &DeformConv2dGeometry,
         inputs: &DeformConv2dInputs<TensorSpec>,
     ) -> Result<Convolution> {
-        Self::convolution(gpu, geometry, inputs, None)
+        Convolution::new(gpu, &Self::problem(geometry, inputs))
     }
 
     fn record(
@@ -43,18 +43,10 @@ impl Kernels for DeformConv2d {
 }
 
 impl Convolves for DeformConv2d {
-    fn convolution(
-        gpu: &Gpu,
-        geometry: &DeformConv2dGeometry,
-        inputs: &DeformConv2dInputs<TensorSpec>,
-        strategy: Option<Strategy>,
-    ) -> Result<Convolution> {
+    fn problem(geometry: &DeformConv2dGeometry, inputs: &DeformConv2dInputs<TensorSpec>) -> Problem {
+        let DeformConv2dGeometry { conv2d, deformation } = *geometry;
         let dtypes = [inputs.input.dtype, inputs.weight.dtype];
-        Convolution::new(gpu, geometry.conv2d, Some(geometry.deformation), dtypes, strategy)
-    }
-
-    fn conv2d(geometry: &DeformConv2dGeometry) -> &Conv2dGeometry {
-        &geometry.conv2d
+        Problem { geometry: conv2d, deformation: Some(deformation), dtypes }
     }
 }
 

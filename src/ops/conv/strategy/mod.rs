@@ -1,21 +1,30 @@
 //! A convolution by a strategy: what a plan keeps of it.
 
+mod choice;
 mod fused;
 mod im2col;
 mod im2col_backward;
+mod problem;
 pub(crate) mod rule;
+mod tiles;
+#[cfg(not(target_arch = "wasm32"))]
+mod tuning;
 
 use std::fmt;
 use std::sync::OnceLock;
 
+use choice::Choice;
 use fused::FusedConvolution;
 use im2col::Im2colConvolution;
 use im2col_backward::Im2colBackward;
+pub(crate) use problem::Problem;
 pub use rule::Strategy;
+#[cfg(not(target_arch = "wasm32"))]
+pub use tuning::{Candidate, Outcome, Tuned};
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{Conv2dGeometry, DeformConv2dGradients, Deformation, Members, Of};
+use crate::geometry::{Conv2dGeometry, DeformConv2dGradients, Deformation, Members, Of, Output};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::weight::PackedWeight;
@@ -32,6 +41,7 @@ pub struct Convolution {
     deformation: Option<Deformation>,
     /// The element types of data and weight.
     dtypes: [DType; 2],
+    choice: Choice,
     forward: Forward,
     /// The columns for the backward pass, where the forward pass has none; made by the first backward pass, as is `backward`.
     columns: OnceLock<Im2colConvolution>,
@@ -45,34 +55,29 @@ enum Forward {
 
 impl fmt::Debug for Convolution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Convolution").field("strategy", &self.strategy()).finish_non_exhaustive()
+        f.debug_struct("Convolution").field("choice", &format_args!("{}", self.choice)).finish_non_exhaustive()
     }
 }
 
 impl Convolution {
-    /// Plans a convolution by the strategy that is forced, or else by the rule, for data and a weight of the given element types.
-    pub(crate) fn new(
-        gpu: &Gpu,
-        geometry: Conv2dGeometry,
-        deformation: Option<Deformation>,
-        dtypes @ [data, _]: [DType; 2],
-        strategy: Option<Strategy>,
-    ) -> Result<Self> {
-        let forward = match strategy.unwrap_or_else(|| Strategy::of(gpu.capabilities(), &geometry, data)) {
-            Strategy::Im2col => Forward::Im2col(Im2colConvolution::new(gpu, geometry, deformation, dtypes)?),
-            Strategy::Fused => Forward::Fused(FusedConvolution::new(gpu, geometry, deformation, dtypes)?),
-            Strategy::FusedCooperative => {
-                Forward::Fused(FusedConvolution::cooperative(gpu, geometry, deformation, dtypes)?)
-            }
-        };
-        Ok(Self { geometry, deformation, dtypes, forward, columns: OnceLock::new(), backward: OnceLock::new() })
+    /// Plans a convolution by the choice that is kept for its problem, or else by the rule.
+    pub(crate) fn new(gpu: &Gpu, problem: &Problem) -> Result<Self> {
+        Self::by(gpu, problem, Choice::of(gpu, problem)?)
     }
 
-    pub(crate) fn strategy(&self) -> Strategy {
-        match &self.forward {
-            Forward::Im2col(_) => Strategy::Im2col,
-            Forward::Fused(convolution) => convolution.strategy(),
-        }
+    /// Plans a convolution by a choice.
+    fn by(gpu: &Gpu, problem: &Problem, choice: Choice) -> Result<Self> {
+        let Problem { geometry, deformation, dtypes } = *problem;
+        let forward = match choice {
+            Choice::Im2col => Forward::Im2col(Im2colConvolution::new(gpu, geometry, deformation, dtypes)?),
+            Choice::Fused { family, splits } => Forward::Fused(FusedConvolution::new(gpu, problem, family, splits)?),
+        };
+        Ok(Self { geometry, deformation, dtypes, choice, forward, columns: OnceLock::new(), backward: OnceLock::new() })
+    }
+
+    /// The spec of the weight.
+    fn weight(&self) -> TensorSpec {
+        TensorSpec { shape: self.geometry.weight_shape(), dtype: self.dtypes[1] }
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -133,26 +138,14 @@ impl Convolution {
 }
 
 /// An op that is a [`Convolution`].
-pub(crate) trait Convolves: Kernels<Compiled = Convolution> {
-    /// The convolution by the strategy that is forced, or else by the rule.
-    fn convolution(
-        gpu: &Gpu,
-        geometry: &Self::Geometry,
-        inputs: &Of<Self::Inputs, TensorSpec>,
-        strategy: Option<Strategy>,
-    ) -> Result<Convolution>;
-
-    /// The spec of the weight.
-    fn weight(geometry: &Self::Geometry, convolution: &Convolution) -> TensorSpec {
-        TensorSpec { shape: Self::conv2d(geometry).weight_shape(), dtype: convolution.dtypes[1] }
-    }
-
-    fn conv2d(geometry: &Self::Geometry) -> &Conv2dGeometry;
+pub(crate) trait Convolves: Kernels<Compiled = Convolution, Outputs = Output> {
+    /// The problem of the convolution.
+    fn problem(geometry: &Self::Geometry, inputs: &Of<Self::Inputs, TensorSpec>) -> Problem;
 }
 
 #[expect(private_bounds, reason = "no op of others is a convolution of ours")]
 impl<O: Convolves> Plan<O> {
-    /// Makes the plan with the strategy forced, if one is given.
+    /// Makes the plan with the strategy forced, if one is given: with the rule's kernel and splits, whatever was measured.
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) where the strategy is not applicable; [`Error::Shape`](crate::Error::Shape),
@@ -165,12 +158,16 @@ impl<O: Convolves> Plan<O> {
         strategy: Option<Strategy>,
     ) -> Result<Self> {
         let geometry = op.geometry(&O::Inputs::map(inputs, |input| input.to_spec().shape))?;
-        Self::compiled_by(gpu, geometry, inputs, |gpu, geometry, specs| O::convolution(gpu, geometry, specs, strategy))
+        let Some(strategy) = strategy else { return Self::compiled_by(gpu, geometry, inputs, O::compile) };
+        Self::compiled_by(gpu, geometry, inputs, |gpu, geometry, specs| {
+            let problem = O::problem(geometry, specs);
+            Convolution::by(gpu, &problem, Choice::by_strategy(gpu, &problem, strategy)?)
+        })
     }
 
     /// The family of kernels that does the forward pass.
     pub fn strategy(&self) -> Strategy {
-        self.compiled().strategy()
+        self.compiled().choice.strategy()
     }
 
     /// Records the packing of a weight, once for many calls.
@@ -178,7 +175,7 @@ impl<O: Convolves> Plan<O> {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where the weight is not what the plan was made for.
     pub fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
-        let planned = O::weight(self.geometry(), self.compiled());
+        let planned = self.compiled().weight();
         self.check_argument(recorder, "weight", &planned, weight.into())?;
         self.compiled().pack_weight(recorder, weight)
     }

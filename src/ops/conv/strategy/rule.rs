@@ -1,13 +1,13 @@
 //! Which family of kernels does a convolution.
 //!
-//! The rule, where no strategy is forced:
+//! The rule, where no strategy is forced and no choice was measured:
 //!
 //! 1. `Im2col` on adapters that run on the CPU, which emulate workgroup memory and barriers;
 //! 2. `FusedCooperative` for f16 where the caller has asked for it, the device has it, and groups have more than 32 output channels, so that
 //!    tiles are filled; not for bf16, whose range is beyond that of f16;
 //! 3. `Fused` else.
 //!
-//! Which of its kernels `Fused` uses follows from the geometry alone: see `Family` in fused.rs. A strategy that is forced where it is not
+//! Which of its kernels `Fused` uses follows from the geometry alone: see `Family` in tiles.rs. A strategy that is forced where it is not
 //! applicable is `Error::Unsupported`.
 //!
 //! Gradients are by columns, whatever the strategy of the forward pass.
@@ -17,7 +17,8 @@ use crate::geometry::Conv2dGeometry;
 use crate::gpu::Capabilities;
 use crate::kernels::conv::fused_cooperative::Matrices;
 
-/// A family of kernels for a convolution. The choice follows from the device and the geometry; tests and benchmarks force it.
+/// A family of kernels for a convolution. The choice follows from the device and the geometry, unless
+/// [`Plan::tune`](crate::Plan::tune) has measured it; tests and benchmarks force it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
