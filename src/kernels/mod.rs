@@ -88,11 +88,11 @@ listed! {
         pack_weight, unpack_weight;
     elementwise: batch_norm, binary, offset_field, offset_field_backward, unary, unary_backward;
     matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;
-    movement: convert, copy_rows;
+    movement: convert, copy_rows, sort_counts, sort_offsets, sort_scatter;
     reduce: flow_gradient, segment_sums;
     roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;
-    sample: bilinear_sample, chain_samples, deform_col2im, deform_col2im_touched, deform_im2col, deform_samples, sample_gradients,
-        sample_planes, touched_pixels, unchain_samples;
+    sample: bilinear_sample, chain_samples, chain_sorted, deform_col2im, deform_col2im_long, deform_col2im_touched, deform_im2col,
+        deform_samples, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
     train: adam, cross_entropy, cross_entropy_backward, sgd;
 }
 
