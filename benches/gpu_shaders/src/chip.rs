@@ -22,7 +22,7 @@ pub(crate) struct Chip {
     _entry: ash::Entry,
 }
 
-/// What a driver made of a kernel.
+/// The code that a driver made of a kernel.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Compiled {
     /// Vector registers of an invocation.

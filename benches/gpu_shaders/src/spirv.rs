@@ -11,7 +11,7 @@ use pliant::ShaderText;
 /// The version of SPIR-V, that of Vulkan 1.3.
 const VERSION: (u8, u8) = (1, 6);
 
-/// What a binding holds.
+/// The content of a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bound {
     Uniform,

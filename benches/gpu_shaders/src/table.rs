@@ -1,4 +1,4 @@
-//! What drivers made of the kernels, as tables, and what it is held to.
+//! Tables of what drivers made of the kernels, and the limits that it is held to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -24,6 +24,13 @@ pub(crate) enum Outcome {
     /// The driver cannot have this kernel, and the reason.
     Left(&'static str),
     Failed(String),
+}
+
+impl Row {
+    /// Whether the driver cannot have the kernel.
+    pub(crate) fn left(&self) -> bool {
+        matches!(self.outcome, Outcome::Left(_))
+    }
 }
 
 /// The narrowest workgroup that fills a wave of 32 invocations.
@@ -88,18 +95,23 @@ fn by_kind(page: &mut String, row: &Row) {
     let _ = writeln!(page, "| {kernel} | {chip} | {before} | {loads} | {behind} |");
 }
 
+/// The least share that is held to, in percent: a loop with less is bound by something else.
+const HELD: f64 = 5.0;
+
 /// The lines of a file of limits that hold each share as it is.
 pub(crate) fn shares(rows: &[Row]) -> String {
     let mut lines = String::new();
     for row in rows.iter().filter(|row| row.for_gpus) {
-        if let Outcome::Compiled(_, Some(counts)) = &row.outcome {
-            let _ = writeln!(lines, "{} {} {:.1}", row.kernel, row.chip, percent(counts.share()));
+        let Outcome::Compiled(_, Some(counts)) = &row.outcome else { continue };
+        let share = percent(counts.share());
+        if share >= HELD {
+            let _ = writeln!(lines, "{} {} {share:.1}", row.kernel, row.chip);
         }
     }
     lines
 }
 
-/// What the code of a GPU's kernels is held to.
+/// Limits of the code of a GPU's kernels.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Limits {
     /// The least share of multiplications with additions in the hottest loop, in percent, by kernel and chip.
