@@ -65,7 +65,8 @@ impl Chip {
     /// The driver's version, whether it has cooperative matrices, and the device, which the caller destroys.
     fn device(instance: &ash::Instance, name: &str) -> Result<(String, bool, ash::Device), String> {
         // SAFETY: the instance is valid here and below, and so are the physical devices that it lists.
-        let physical_devices = unsafe { instance.enumerate_physical_devices() }.map_err(|error| error.to_string())?;
+        let physical_devices =
+            unsafe { instance.enumerate_physical_devices() }.map_err(|error| no_device(name, &error.to_string()))?;
         let mut found = None;
         let mut others = Vec::new();
         for physical_device in physical_devices {
@@ -81,10 +82,7 @@ impl Chip {
             }
         }
         let Some((physical_device, driver, version)) = found else {
-            return Err(format!(
-                "no Vulkan driver makes a {name}: Mesa's RADV does by {FORCE_FAMILY}, up to some version. Devices: {}",
-                if others.is_empty() { "none".to_string() } else { others.join(", ") }
-            ));
+            return Err(no_device(name, &format!("devices are: {}", others.join(", "))));
         };
         if version < vk::API_VERSION_1_3 {
             return Err(format!("{name} by {driver} has no Vulkan 1.3"));
@@ -225,6 +223,10 @@ impl Chip {
         }
         Ok(compiled)
     }
+}
+
+fn no_device(name: &str, what: &str) -> String {
+    format!("no Vulkan driver makes a device of {name} by {FORCE_FAMILY}, as older versions of Mesa's RADV do ({what})")
 }
 
 impl Drop for Chip {
