@@ -89,6 +89,8 @@ pub use error::{Error, Result};
 pub use gpu::LoopCounters;
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
 pub use half;
+#[doc(hidden)]
+pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
     AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
     DeformConv2dPlan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan,

@@ -112,7 +112,7 @@ pub(crate) use axis;
 #[derive(Clone, Copy)]
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
-    index: usize,
+    pub(crate) index: usize,
     pub(crate) workgroup_size: u32,
     source: fn(usize) -> Source,
 }
@@ -125,6 +125,11 @@ pub(crate) struct Source {
 }
 
 impl Variant {
+    /// All variants of a kernel.
+    pub(crate) fn all<K: Listed>() -> Vec<Self> {
+        K::Axes::all().into_iter().map(Self::of::<K>).collect()
+    }
+
     pub(crate) fn of<K: Listed>(axes: K::Axes) -> Self {
         let source = |index: usize| {
             let axes = K::Axes::all()[index];

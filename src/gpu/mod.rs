@@ -24,9 +24,9 @@ pub use profile::StageTime;
 pub use recorder::Recorder;
 pub use tensor::{Tensor, TensorSpec};
 
-pub(crate) use kernel::{Axis, File, Iterations, Listed, Loops, Shader, axis, wgsl};
 #[cfg(test)]
-pub(crate) use kernel::{Source, Variant};
+pub(crate) use kernel::Source;
+pub(crate) use kernel::{Axis, File, Iterations, Listed, Loops, Shader, Variant, axis, wgsl};
 pub(crate) use pool::Constant;
 use pool::Lease;
 pub(crate) use tensor::Binding;

@@ -14,7 +14,7 @@ pub(crate) mod train;
 pub(crate) mod window;
 
 use crate::geometry::Border;
-use crate::gpu::{File, wgsl};
+use crate::gpu::{File, Variant, wgsl};
 
 /// Declares a kernel's `Params` as its WGSL does: fields of 32 bits, `u32` where nothing else is said, or structs that are declared likewise.
 macro_rules! params {
@@ -75,10 +75,15 @@ macro_rules! listed {
     ($($family:ident: $($module:ident),+;)+) => {
         $($(impl crate::gpu::Listed for $family::$module::Kernel {})+)+
 
-        /// Every variant of every kernel, and the fields of its `Params`.
+        /// Every variant of every kernel.
+        fn variants() -> Vec<Variant> {
+            [$($(Variant::all::<$family::$module::Kernel>()),+),+].concat()
+        }
+
+        /// The fields of the `Params` of each module's kernel.
         #[cfg(test)]
-        fn kernels() -> Vec<tests::Declared> {
-            [$($(tests::declared::<$family::$module::Kernel>(stringify!($module))),+),+].into_iter().flatten().collect()
+        fn params_fields() -> std::collections::BTreeMap<&'static str, Vec<tests::Field>> {
+            [$($((stringify!($module), tests::fields_of::<$family::$module::Kernel>())),+),+].into()
         }
     };
 }
@@ -88,12 +93,34 @@ listed! {
         pack_weight, unpack_weight;
     elementwise: batch_norm, binary, offset_field, offset_field_backward, unary, unary_backward;
     matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;
-    movement: convert, copy_rows;
+    movement: convert, copy_rows, sort_counts, sort_offsets, sort_scatter;
     reduce: flow_gradient, segment_sums;
     roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;
-    sample: bilinear_sample, chain_samples, deform_col2im, deform_col2im_touched, deform_im2col, deform_samples, sample_gradients,
-        sample_planes, touched_pixels, unchain_samples;
+    sample: bilinear_sample, chain_samples, chain_sorted, deform_col2im, deform_col2im_long, deform_col2im_touched, deform_im2col,
+        deform_samples, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
     train: adam, cross_entropy, cross_entropy_backward, sgd;
+}
+
+/// A variant of a kernel, for programs that compile shaders with no device.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct ShaderText {
+    /// The name of the kernel and that of the variant.
+    pub label: String,
+    /// The name of the kernel.
+    pub entry_point: &'static str,
+    /// The whole shader.
+    pub wgsl: String,
+}
+
+/// Every variant of every kernel, as WGSL.
+#[doc(hidden)]
+pub fn shader_texts() -> Vec<ShaderText> {
+    let texts = variants().into_iter().map(|variant| {
+        let source = variant.source();
+        ShaderText { wgsl: source.text(), label: source.label, entry_point: variant.name }
+    });
+    texts.collect()
 }
 
 /// The directive that browsers want for subgroup operations and naga does not know.

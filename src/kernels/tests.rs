@@ -8,7 +8,7 @@ use naga::{AddressSpace, Handle, Module, Scalar, ShaderStage, Type, TypeInner};
 use super::*;
 use crate::dtype::DType;
 use crate::geometry::{Binary, SampleDerivative, Unary};
-use crate::gpu::{Axis, Listed, Source, Texture, Variant};
+use crate::gpu::{Listed, Source, Texture};
 
 /// A scalar of a struct in a uniform: its path and its type.
 pub(super) type Field = (String, Scalar);
@@ -53,22 +53,26 @@ fn scalars(module: &Module, ty: Handle<Type>, path: &str, offset: u32) -> Vec<(F
     }
 }
 
+/// The fields of a kernel's `Params` in Rust.
+pub(super) fn fields_of<K: Listed<Params: Fields>>() -> Vec<Field> {
+    K::Params::fields()
+}
+
 /// A variant of a kernel, and the fields of its `Params` in Rust.
-pub(super) struct Declared {
+struct Declared {
     variant: Variant,
     source: Source,
     fields: Vec<Field>,
 }
 
-/// The variants of a module's kernel.
-pub(super) fn declared<K: Listed<Params: Fields>>(module: &str) -> Vec<Declared> {
-    assert_eq!(module, K::NAME);
-    let all = K::Axes::all().into_iter().enumerate().map(|(index, axes)| {
-        assert_eq!(axes.index(), index, "{module}");
-        let variant = Variant::of::<K>(axes);
-        Declared { variant, source: variant.source(), fields: K::Params::fields() }
+/// Every variant of every kernel, which has the name of its module.
+fn kernels() -> Vec<Declared> {
+    let fields = params_fields();
+    let declared = variants().into_iter().map(|variant| {
+        let fields = fields.get(variant.name).unwrap_or_else(|| panic!("no module has the name {}", variant.name));
+        Declared { variant, source: variant.source(), fields: fields.clone() }
     });
-    all.collect()
+    declared.collect()
 }
 
 impl Declared {
@@ -93,6 +97,16 @@ impl Declared {
             .validate(&module)
             .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, label)));
         (module, info)
+    }
+}
+
+#[test]
+fn values_of_axes_stand_at_their_indices() {
+    let mut next = BTreeMap::new();
+    for variant in variants() {
+        let index = next.entry(variant.name).or_insert(0);
+        assert_eq!(variant.index, *index, "{}", variant.name);
+        *index += 1;
     }
 }
 

@@ -2,7 +2,7 @@ use fastrand::Rng;
 use pliant::geometry::*;
 use pliant::reference;
 use pliant::*;
-use pliant::{DType, DeformConv2dPlan, Error, Gpu, Recorder, Tensor, TensorSpec};
+use pliant::{DType, DeformConv2dPlan, Error, Gpu, Recorder, Strategy, Tensor, TensorSpec};
 use proptest::prelude::*;
 
 use crate::dtypes::STORAGES;
@@ -11,12 +11,16 @@ use crate::random::draw_deform_conv2d;
 use crate::shapes::{bilinear_samples, deform_conv2d, deform_conv2d_of_every_kind, odd_conv2d, odd_deform_conv2d};
 use crate::support::problem::{Array, Differentiated, Implementation, Problem, Storage, Ways, uneven};
 use crate::support::random::normal;
-use crate::{check_backward_on, gpu};
+use crate::{check_backward_on, gpu, strategies_of};
 
+/// By every strategy.
 fn check_with(gpu: &Gpu, problem: &Problem, storage: Storage, ways: Ways) {
-    let device = Implementation::Device { gpu, strategy: None, storage };
-    if let Err(failure) = check_backward_on(problem, 80, device, ways) {
-        panic!("{storage:?}: {failure}\n{}", problem.describe());
+    let all = if problem.has_strategies() { usize::MAX } else { 1 };
+    for strategy in strategies_of(gpu).take(all) {
+        let device = Implementation::Device { gpu, strategy, storage };
+        if let Err(failure) = check_backward_on(problem, 80, device, ways) {
+            panic!("{strategy:?}, {storage:?}: {failure}\n{}", problem.describe());
+        }
     }
 }
 
@@ -106,14 +110,43 @@ fn of_what_is_not_finite() {
     }
 }
 
+/// The samples of all taps and pixels in one cell, or in two: more than one invocation adds up, and more than one workgroup sorts.
+#[test]
+fn of_samples_in_one_cell() {
+    let mut rng = Rng::with_seed(85);
+    let op = DeformConv2d { padding: [1; 4], groups: 2, offset_groups: 4, ..DeformConv2d::default() };
+    for (input, target) in [
+        ([2, 16, 12, 11], [5.25, 6.5]),
+        ([3, 8, 7, 9], [-0.5, -0.25]),
+        ([1, 48, 9, 8], [8.75, 7.5]),
+        ([1, 8, 24, 25], [11.5, -0.75]),
+    ] {
+        let [_, channels, height, width] = input;
+        let mut problem = deform_conv2d(&mut rng, op, input, [6, channels / 2, 3, 3], true, 0.0);
+        let Problem::DeformConv2d(_, inputs) = &mut problem else { unreachable!() };
+        let mut apart = Rng::with_seed(86);
+        inputs.offset = Array::from_fn(inputs.offset.shape, |index| {
+            let (plane, pixel) = (index as u32 / (height * width) % 72, index as u32 % (height * width));
+            let (tap, axis) = (plane / 2 % 9, plane as usize % 2);
+            let base = [pixel / width + tap / 3, pixel % width + tap % 3][axis] as f32 - 1.0;
+            // An eighth of the samples lies elsewhere.
+            if apart.u32(..16) == 0 { apart.f32() * 9.0 - 4.5 } else { target[axis] - base }
+        });
+        check_with(gpu(), &problem, Storage::F32, Ways::All);
+        check_with(gpu(), &problem, STORAGES[0], Ways::One);
+        let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+        check_with(&small, &problem, Storage::F32, Ways::One);
+    }
+}
+
 fn bits(
-    gpu: &Gpu,
+    (gpu, strategy): (&Gpu, Option<Strategy>),
     problem: &Problem,
     storage: Storage,
     grad_output: &Array,
     ways: Ways,
 ) -> Vec<(&'static str, Vec<u32>)> {
-    let gradients = pollster::block_on(problem.backward_on(gpu, storage, grad_output, ways)).unwrap();
+    let gradients = pollster::block_on(problem.backward_on(gpu, strategy, storage, grad_output, ways)).unwrap();
     let bits = |Differentiated { name, value, .. }| (name, value.iter().map(|value: &f32| value.to_bits()).collect());
     gradients.into_iter().map(bits).collect()
 }
@@ -149,9 +182,11 @@ fn crowded(scale: u32) -> Vec<(Problem, Array, u64)> {
 #[test]
 fn the_same_bits_a_hundred_times() {
     for (problem, grad_output, _) in crowded(1) {
-        let first = bits(gpu(), &problem, Storage::F32, &grad_output, Ways::All);
-        for _ in 0..100 {
-            assert_eq!(bits(gpu(), &problem, Storage::F32, &grad_output, Ways::One), first);
+        for strategy in strategies_of(gpu()).take(if problem.has_strategies() { usize::MAX } else { 1 }) {
+            let first = bits((gpu(), strategy), &problem, Storage::F32, &grad_output, Ways::All);
+            for _ in 0..100 {
+                assert_eq!(bits((gpu(), strategy), &problem, Storage::F32, &grad_output, Ways::One), first);
+            }
         }
     }
 }
@@ -168,7 +203,7 @@ fn the_same_bits_from_strips_of_every_size() {
             let gpu = with_limits(|limits| {
                 limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(binding);
             });
-            (bits(&gpu, &problem, storage, &grad_output, Ways::All), gpu.counts().buffer_bytes)
+            (bits((&gpu, None), &problem, storage, &grad_output, Ways::All), gpu.counts().buffer_bytes)
         });
         let case = || format!("{storage:?}, {}", problem.describe());
         assert!(four.0 == two.0 && two.0 == one.0, "{}", case());
@@ -232,14 +267,6 @@ fn workspace_of_real_layers_is_bounded() {
             record(&mut recorder);
             (gpu.counts().buffer_bytes - before).saturating_sub(image)
         };
-        for strategy in [pliant::Strategy::Im2col, pliant::Strategy::Fused] {
-            let plan = DeformConv2dPlan::with_strategy(gpu, &op, &specs, Some(strategy)).unwrap();
-            let output = Tensor::new(gpu, plan.geometry().output_shape(), dtype).unwrap();
-            let forward = taken(&|recorder| plan.forward_into(recorder, &tensors, &output).unwrap());
-            assert!(forward <= 16 << 20, "{input:?}, {dtype}, {strategy}: {forward} bytes");
-        }
-        let plan = DeformConv2dPlan::new(gpu, &op, &specs).unwrap();
-        let grad_output = Tensor::new(gpu, plan.geometry().output_shape(), dtype).unwrap();
         let gradients = specs.try_map(|spec: &TensorSpec| Tensor::new(gpu, spec.shape, spec.dtype)).unwrap();
         let gradients = DeformConv2dGradients {
             input: Some(&gradients.input),
@@ -248,8 +275,14 @@ fn workspace_of_real_layers_is_bounded() {
             mask: gradients.mask.as_ref(),
             bias: gradients.bias.as_ref(),
         };
-        let backward = taken(&|recorder| plan.backward_into(recorder, &tensors, &grad_output, &gradients).unwrap());
-        assert!(backward <= 64 << 20, "{input:?}, {dtype}: {backward} bytes");
+        for strategy in [Strategy::Im2col, Strategy::Fused] {
+            let plan = DeformConv2dPlan::with_strategy(gpu, &op, &specs, Some(strategy)).unwrap();
+            let output = Tensor::new(gpu, plan.geometry().output_shape(), dtype).unwrap();
+            let forward = taken(&|recorder| plan.forward_into(recorder, &tensors, &output).unwrap());
+            assert!(forward <= 16 << 20, "{input:?}, {dtype}, {strategy}: {forward} bytes");
+            let backward = taken(&|recorder| plan.backward_into(recorder, &tensors, &output, &gradients).unwrap());
+            assert!(backward <= 64 << 20, "{input:?}, {dtype}, {strategy}: {backward} bytes");
+        }
     }
 }
 
@@ -322,7 +355,7 @@ proptest! {
         let geometry = DeformConv2dGeometry::new(&op, &inputs.map(|array| array.shape)).unwrap();
         let elements = geometry.output_shape().elements() as u32;
         let grad_output = normal(&mut rng, [elements], 1.0);
-        let gradients = pollster::block_on(problem.backward_on(gpu(), Storage::F32, &grad_output, Ways::One)).unwrap();
+        let gradients = pollster::block_on(problem.backward_on(gpu(), None, Storage::F32, &grad_output, Ways::One)).unwrap();
         let magnitudes = problem.gradients(&grad_output).unwrap();
         let taps = inputs.weight.shape.extents()[2..].iter().product::<u32>();
 
@@ -380,7 +413,7 @@ fn windows_of_very_many_taps() {
         };
         let problem = Problem::Conv2d(op, inputs);
         let gradients =
-            pollster::block_on(problem.backward_on(gpu(), Storage::F32, &Array::filled([1; 4], 1.0), Ways::One));
+            pollster::block_on(problem.backward_on(gpu(), None, Storage::F32, &Array::filled([1; 4], 1.0), Ways::One));
         let gradient = gradients.unwrap().into_iter().next().unwrap();
         assert_eq!((gradient.name, &gradient.value[..]), ("grad_input", &[1.0][..]), "{kernel:?}");
     }
@@ -397,7 +430,7 @@ fn of_very_many_output_channels() {
         };
         let problem = Problem::Conv2d(Conv2d::default(), inputs);
         let grad_output = Array::filled([1, out_channels, 1, 1], 1.0);
-        let gradients = pollster::block_on(problem.backward_on(gpu(), Storage::F32, &grad_output, Ways::One));
+        let gradients = pollster::block_on(problem.backward_on(gpu(), None, Storage::F32, &grad_output, Ways::One));
         let gradient = gradients.unwrap().into_iter().next().unwrap();
         assert_eq!((gradient.name, &gradient.value[..]), ("grad_input", &[out_channels as f32; 5][..]));
     }

@@ -81,13 +81,16 @@ fn gpu() -> &'static Gpu {
     })
 }
 
-/// Every implementation in f32 on a device: the plan's own choice, and the other strategies forced. Cooperative kernels do not do f32: see
-/// strategies.rs.
-fn implementations(gpu: &Gpu) -> impl Iterator<Item = Implementation<'_>> {
+/// The plan's own choice of a strategy in f32, and the other strategies forced. Cooperative kernels do not do f32: see strategies.rs.
+fn strategies_of(gpu: &Gpu) -> impl Iterator<Item = Option<Strategy>> {
     let own = if gpu.capabilities().software() { Strategy::Im2col } else { Strategy::Fused };
     let others = Strategy::ALL.iter().filter(move |&&other| other != own && other != Strategy::FusedCooperative);
-    let strategies = std::iter::once(None).chain(others.map(|&strategy| Some(strategy)));
-    strategies.map(move |strategy| Implementation::Device { gpu, strategy, storage: Storage::F32 })
+    std::iter::once(None).chain(others.map(|&strategy| Some(strategy)))
+}
+
+/// Every implementation in f32 on a device.
+fn implementations(gpu: &Gpu) -> impl Iterator<Item = Implementation<'_>> {
+    strategies_of(gpu).map(move |strategy| Implementation::Device { gpu, strategy, storage: Storage::F32 })
 }
 
 /// Holds a problem against the reference, where the implementation is applicable.
@@ -123,10 +126,13 @@ fn check_gradients_on(
     implementation: Implementation<'_>,
     ways: Ways,
 ) -> Result<(), String> {
-    let Implementation::Device { gpu, storage, .. } = implementation else { return Ok(()) };
+    let Implementation::Device { gpu, strategy, storage } = implementation else { return Ok(()) };
     let failed = |error: pliant::Error| error.to_string();
     let (problem, grad_output) = (problem.stored(storage), grad_output.stored(storage.data));
-    let gradients = pollster::block_on(problem.backward_on(gpu, storage, &grad_output, ways)).map_err(failed)?;
+    let gradients = match pollster::block_on(problem.backward_on(gpu, strategy, storage, &grad_output, ways)) {
+        Ok(gradients) => gradients,
+        Err(error) => return implementation.not_applicable(&error).map(drop).ok_or(failed(error)),
+    };
     let references = problem.gradients(&grad_output).map_err(failed)?;
     assert_eq!(gradients.len(), references.len(), "{}", problem.describe());
     for (gradient, (name, reference)) in gradients.into_iter().zip(references) {

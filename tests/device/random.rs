@@ -452,11 +452,7 @@ fn draw(seed: u64) -> Problem {
 /// Both give the same, or both refuse for what the problem is.
 fn agree(problem: &Problem, device: Implementation<'_>) -> Result<(), String> {
     let Err(refused) = problem.reference() else {
-        check_on(problem, device)?;
-        return match device {
-            Implementation::Device { strategy: None, .. } => check_backward_on(problem, 1, device, Ways::One),
-            _ => Ok(()),
-        };
+        return check_on(problem, device).and_then(|()| check_backward_on(problem, 1, device, Ways::One));
     };
     match pollster::block_on(problem.run(device)) {
         Err(Error::Shape { .. } | Error::Attribute { .. }) => Ok(()),

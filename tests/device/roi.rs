@@ -85,7 +85,7 @@ fn large_problems() -> Vec<Problem> {
 fn bits(gpu: &Gpu, problem: &Problem) -> Vec<Vec<u32>> {
     let output = pollster::block_on(problem.run(on(gpu, Storage::F32))).unwrap();
     let grads = normal(&mut Rng::with_seed(92), [output.len() as u32], 1.0);
-    let gradients = pollster::block_on(problem.backward_on(gpu, Storage::F32, &grads, Ways::One)).unwrap();
+    let gradients = pollster::block_on(problem.backward_on(gpu, None, Storage::F32, &grads, Ways::One)).unwrap();
     let all = std::iter::once(output).chain(gradients.into_iter().map(|gradient| gradient.value));
     all.map(|values| values.into_iter().map(f32::to_bits).collect()).collect()
 }
@@ -358,7 +358,7 @@ fn of_one_pixel(rois: u32) -> Vec<Problem> {
 }
 
 fn input_gradient(problem: &Problem, grad_output: &Array) -> Vec<f32> {
-    let gradients = pollster::block_on(problem.backward_on(gpu(), Storage::F32, grad_output, Ways::One)).unwrap();
+    let gradients = pollster::block_on(problem.backward_on(gpu(), None, Storage::F32, grad_output, Ways::One)).unwrap();
     gradients.into_iter().next().unwrap().value
 }
 

@@ -1,7 +1,8 @@
-// What deform_col2im and deform_col2im_touched have in common: the chains of a strip's samples, merged for the pixels of the input.
+// What deform_col2im and deform_col2im_touched have in common: the chains of a strip's samples, merged for the pixels of the input, but for pixels
+// with a long cell, which deform_col2im_long does.
 //
-// Columns and gradients: shared/col2im.wgsl; samples: sample/parts/samples.wgsl; followers and heads: chain_samples.wgsl, `chained` rows of each
-// image. Sums go by row, whatever strips the rows come in.
+// Columns and gradients: shared/col2im.wgsl; samples: sample/parts/samples.wgsl; followers and heads: chain_samples.wgsl, chain_sorted.wgsl, no
+// more than `chained` rows in the chains around a pixel. Sums go by row, whatever strips the rows come in.
 
 struct Params {
     window: Window,
@@ -31,6 +32,9 @@ fn heads_around(image: u32, run: vec4<u32>, yx: vec2<u32>) -> vec4<u32> {
 
 // Adds the samples of the chains around a pixel to the channels of a run.
 fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
+    if any((first >= vec4<u32>(LONG)) & (first != vec4<u32>(NOWHERE))) {
+        return;
+    }
     let channels = min(run.w % 32u, params.piece.lane_end);
     let quads = (channels + 3u) / 4u;
     let start = gradient_start(image, run, pixel);
@@ -42,18 +46,10 @@ fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
             break;
         }
         let sample = run.y * params.window.pixels * params.window.taps + row;
-        let at_sample = load_sample(sample);
         let is = head == vec4<u32>(row);
+        let at_sample = load_sample(sample);
         head = select(head, vec4<u32>(followers[sample]), is);
-        let fraction = at_sample.xy;
-        let weight_y = select(1.0 - fraction.x, fraction.x, is.x || is.y);
-        let weight_x = select(1.0 - fraction.y, fraction.y, is.x || is.z);
-        let weight = weight_y * weight_x;
-        // A mask of 0, decided on its bits. What does not count is not added, whatever it is.
-        if weight != 0.0 && (bitcast<u32>(at_sample.z) << 1u) != 0u {
-            let by_tap = divide(row, params.window.taps);
-            sums = add_columns(sums, quads, columns_start(run, by_tap.x, by_tap.y), weight * at_sample.z);
-        }
+        sums = add_sample(sums, run, quads, row, at_sample, is.x || is.y, is.x || is.z);
     }
     store_sums(start, channels, sums);
 }

@@ -9,3 +9,6 @@
 
 // The cell of what lies outside, and what follows the last sample of a cell.
 const NOWHERE = 0xffffffffu;
+
+// The bit of a cell's head that says that the cell has too many samples for one invocation.
+const LONG = 0x80000000u;

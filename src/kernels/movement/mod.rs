@@ -1,2 +1,5 @@
 pub(crate) mod convert;
 pub(crate) mod copy_rows;
+pub(crate) mod sort_counts;
+pub(crate) mod sort_offsets;
+pub(crate) mod sort_scatter;

@@ -4,14 +4,19 @@ use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
-/// The files of a kernel over chains of samples, but for its own.
-pub(crate) fn chains(layout: Layout) -> Vec<File> {
+/// The files of a kernel that adds samples to the pixels around them, but for its own.
+pub(crate) fn around(layout: Layout) -> Vec<File> {
     [
         wgsl!["shared/grid.wgsl"],
         of_layout!(layout, "layout", "samples", "given", "table"),
-        wgsl!["sample/parts/samples.wgsl", "shared/window.wgsl", "shared/col2im.wgsl", "sample/parts/chains.wgsl"],
+        wgsl!["sample/parts/samples.wgsl", "shared/window.wgsl", "shared/col2im.wgsl", "sample/parts/neighbours.wgsl"],
     ]
     .concat()
+}
+
+/// The files of a kernel over chains of samples, but for its own.
+pub(crate) fn chains(layout: Layout) -> Vec<File> {
+    [around(layout), wgsl!["sample/parts/chains.wgsl"].to_vec()].concat()
 }
 
 kernel!("deform_col2im", 64, Params, |layout: Layout| [&chains(layout), wgsl!["sample/deform_col2im.wgsl"]]);
@@ -30,7 +35,7 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        // All samples of an image may lie in the cells of one pixel.
+        // All of these samples may lie in the cells of one pixel.
         let merged = Iterations::of(self.chained);
         let sums = self.piece.iterations();
         match self.workers {

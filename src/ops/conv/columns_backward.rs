@@ -8,7 +8,8 @@ use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor};
 use crate::kernels::border;
 use crate::kernels::conv::col2im::{self, InputPiece};
 use crate::kernels::conv::columns::RUN_QUADS;
-use crate::kernels::sample::chain_samples::{self, chain_samples};
+use crate::kernels::layout::Layout;
+use crate::kernels::sample::deform_col2im_long::{self, deform_col2im_long};
 use crate::kernels::sample::deform_col2im_touched::{self, deform_col2im_touched, workers};
 use crate::kernels::sample::deform_samples::{self, deform_samples};
 use crate::kernels::sample::sample_gradients::Kept;
@@ -16,6 +17,7 @@ use crate::kernels::sample::sample_planes::{self, sample_planes};
 use crate::kernels::sample::touched_pixels::{self, touched_pixels};
 use crate::kernels::sample::unchain_samples::{self, unchain_samples};
 use crate::kernels::sample::{deform_col2im, sample_gradients};
+use crate::ops::conv::chains::{ChainPiece, Chaining, Chains, KeptHeads, SortedSamples, cells};
 use crate::ops::conv::channels_last::Quad;
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, channels, same_quads};
 use crate::ops::conv::packed_matrix::{self, PackedMatrix};
@@ -32,17 +34,9 @@ const BLOCK_BYTES: u64 = 16 << 20;
 const BACKWARD_BYTES: u64 = 54 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 
-/// The most samples of a strip in one offset group, where a pixel does not have more: what chains samples walks over all of them.
-const STRIP_SAMPLES: u32 = 40 << 10;
-
 /// A strip has as many blocks as take about this many bytes of columns, and no more than so many.
 const STRIP_BYTES: u64 = 10 << 20;
 const STRIP_BLOCKS: u64 = 64;
-
-/// Bytes, about, of the heads of chains that are made at a time: an input is done in offset groups and bands of rows. Where all heads of an
-/// image are kept, they and the lists of pixels take `KEPT_HEADS_BYTES` at most.
-const HEADS_BYTES: u64 = 8 << 20;
-const KEPT_HEADS_BYTES: u64 = 320 << 20;
 
 /// The most quads that one invocation adds up: shared/col2im.wgsl.
 const INPUT_RUN_QUADS: usize = 4;
@@ -86,14 +80,22 @@ pub(crate) struct Blocks {
 impl Blocks {
     /// Chooses the blocks of a chunk of so many images, where an output pixel takes so many bytes of columns, of what else is made of it,
     /// and of what is widened, and what is held beside packed images takes so many.
-    pub(crate) fn new(gpu: &Gpu, columns: &Columns, [pixel, other, wide]: [u64; 3], held: u64, chunk: u32) -> Self {
+    pub(crate) fn new(
+        gpu: &Gpu,
+        columns: &Columns,
+        chaining: Chaining,
+        [pixel, other, wide]: [u64; 3],
+        held: u64,
+        chunk: u32,
+    ) -> Self {
         let out_pixels = columns.im2col.out_pixels();
         let samples = columns.deformation.map_or(0, |deformation| 16 * u64::from(deformation.points(&columns.im2col)));
         let largest = pixel.max(samples).max(other);
         let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel);
-        let sampled = columns.deformation.map_or(u32::MAX, |_| (STRIP_SAMPLES / columns.im2col.taps()).max(1));
+        let sampled =
+            columns.deformation.map_or(u32::MAX, |_| (chaining.most_samples() / columns.im2col.taps()).max(1));
         let most = most.min(columns.most_of_packed(gpu)).min(sampled.into()).max(1);
-        let held = held + HEADS_BYTES.min(columns.packed_bytes());
+        let held = held + chaining.held_bytes(columns.packed_bytes());
         let left =
             BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other + wide);
         let block = (BLOCK_BYTES / pixel).min(left).min(BLOCK_PIXELS.into());
@@ -149,6 +151,7 @@ pub(crate) struct ColumnsBackward {
     input_runs: Vec<InputRun>,
     /// The most runs of an offset group.
     sample_runs: u32,
+    pub(crate) chaining: Chaining,
     input_table: Constant,
     sample_table: Constant,
 }
@@ -162,84 +165,9 @@ struct Scratch {
     gradients: PackedMatrix,
 }
 
-/// The chains that are made at once: those of some offset groups and of some rows of the input, in all images of a strip.
-struct Chains {
-    offset_groups: u32,
-    rows: u32,
-    followers: Tensor,
-    heads: Tensor,
-    kept: Option<KeptHeads>,
-}
-
-/// Heads of all cells of an image, which are kept, and kept empty, between strips.
-struct KeptHeads {
-    /// The number of heads from one piece of offset groups and rows to the next.
-    piece: u32,
-    /// The pixels near the samples of a piece, in lists of so many at most, four for each offset group, which take no more than its heads.
-    listed: u32,
-    touched: Tensor,
-    counts: Tensor,
-}
-
-impl Chains {
-    /// Workspace for strips of so many images and pixels at most. Strips of fewer images make the chains of no more offset groups and rows:
-    /// what these would need may be more than was taken.
-    fn workspace(
-        recorder: &mut Recorder,
-        columns: &Columns,
-        deformation: &Deformation,
-        [images, pixels]: [u32; 2],
-    ) -> Result<Self> {
-        let Im2colGeometry { height, width, .. } = columns.im2col;
-        let keeps = images == 1 && few_samples(recorder.gpu(), columns, deformation, pixels);
-        let budget = if keeps { u64::MAX } else { HEADS_BYTES };
-        let most = budget.min(bindable(recorder.gpu())) / (4 * u64::from(images));
-        let offset_groups = (most / cells(&columns.im2col, height)).clamp(1, deformation.offset_groups.into()) as u32;
-        let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
-        let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
-        let mut all_heads = heads as u32;
-        let mut kept = None;
-        if keeps {
-            // Filled up to what a binding may start at.
-            let piece = heads.next_multiple_of(64) as u32;
-            all_heads = piece * deformation.offset_groups.div_ceil(offset_groups) * height.div_ceil(rows);
-            let listed = (pixels * columns.im2col.taps()).min(rows.div_ceil(2) * width.div_ceil(2));
-            kept = Some(KeptHeads {
-                piece,
-                listed,
-                touched: recorder.workspace([offset_groups, 4, listed])?,
-                counts: recorder.workspace([offset_groups, 4])?,
-            });
-        }
-        Ok(Self {
-            offset_groups,
-            rows,
-            followers: recorder.workspace([pixels, deformation.points(&columns.im2col)])?,
-            heads: recorder.workspace([all_heads])?,
-            kept,
-        })
-    }
-}
-
-/// Whether strips of so many pixels have few samples beside the pixels of an image, and the heads of all its cells can be kept.
-fn few_samples(gpu: &Gpu, columns: &Columns, deformation: &Deformation, pixels: u32) -> bool {
-    let Im2colGeometry { height, width, .. } = columns.im2col;
-    let samples = u64::from(pixels) * u64::from(columns.im2col.taps());
-    // A sample is near four pixels.
-    let most_listed = 4 * samples;
-    let kept = 4 * (cells(&columns.im2col, height) + most_listed) * u64::from(deformation.offset_groups);
-    most_listed < u64::from(height) * u64::from(width)
-        && kept < KEPT_HEADS_BYTES.min(gpu.capabilities().limits.max_buffer_size / 2)
-}
-
 /// Planes of the input's gradient that are written together by a plain window: the channels of a run.
 fn planes_together(columns: &Columns) -> u32 {
     INPUT_RUN_CHANNELS.min(4 * columns.quads_per_group())
-}
-
-/// The cells that some rows of an image have neighbours in.
-fn cells(im2col: &Im2colGeometry, rows: u32) -> u64 {
-    (u64::from(rows) + 1) * (u64::from(im2col.width) + 1)
 }
 
 /// The samples of a strip: sample/parts/samples.wgsl.
@@ -250,7 +178,7 @@ struct Samples<'a> {
 }
 
 impl ColumnsBackward {
-    pub(crate) fn new(gpu: &Gpu, columns: &Columns) -> Result<Self> {
+    pub(crate) fn new(gpu: &Gpu, columns: &Columns, chaining: Chaining) -> Result<Self> {
         match columns.deformation {
             None => {
                 gpu.compile::<col2im::Kernel>(columns.layout)?;
@@ -259,11 +187,14 @@ impl ColumnsBackward {
             }
             Some(_) => {
                 gpu.compile::<deform_samples::Kernel>(columns.layout)?;
-                gpu.compile::<chain_samples::Kernel>(())?;
+                chaining.compile(gpu)?;
                 gpu.compile::<touched_pixels::Kernel>(())?;
                 gpu.compile::<unchain_samples::Kernel>(())?;
                 gpu.compile::<deform_col2im::Kernel>(columns.layout)?;
                 gpu.compile::<deform_col2im_touched::Kernel>(columns.layout)?;
+                if chaining == Chaining::Sorted {
+                    gpu.compile::<deform_col2im_long::Kernel>(columns.layout)?;
+                }
                 sample_gradients::compile(gpu, columns.layout)?;
                 gpu.compile::<sample_planes::Kernel>(columns.layout)?;
             }
@@ -275,7 +206,7 @@ impl ColumnsBackward {
         let input_table = packed_matrix::table(gpu, columns.layout, "pliant input_runs", &input_runs)?;
         let sample_table = packed_matrix::table(gpu, columns.layout, "pliant sample_runs", &sample_runs)?;
         let sample_runs = sample_runs[..offset_groups as usize].iter().map(|[_, runs, ..]| *runs).max().unwrap_or(0);
-        Ok(Self { input_runs, sample_runs, input_table, sample_table })
+        Ok(Self { input_runs, sample_runs, chaining, input_table, sample_table })
     }
 }
 
@@ -307,8 +238,10 @@ impl<'a> Pass<'a> {
         let scratch = columns.deformation.map(|deformation| -> Result<_> {
             let strip @ [_, pixels] = blocks.strip();
             let points = deformation.points(&columns.im2col);
-            let chains =
-                gradients.input.map(|_| Chains::workspace(recorder, columns, &deformation, strip)).transpose()?;
+            let chains = gradients
+                .input
+                .map(|_| Chains::workspace(recorder, columns, &deformation, tables.chaining, strip))
+                .transpose()?;
             // Next to nothing where it is not used.
             let of_samples = u32::from(reads_input(gradients));
             Ok(Scratch {
@@ -458,65 +391,49 @@ impl<'a> Pass<'a> {
         let of_groups = pieces(0..deformation.offset_groups, chains.offset_groups);
         let all = of_groups.flat_map(|groups| pieces(0..height, chains.rows).map(move |band| (groups.clone(), band)));
         for (index, (offset_groups, band)) in all.enumerate() {
-            let groups = offset_groups.end - offset_groups.start;
             let run = |offset_group: u32| tables.input_runs.partition_point(|run| run[1] < offset_group) as u32;
             let runs = run(offset_groups.start)..run(offset_groups.end);
-            let cell_first = band.start * (width + 1);
             let cells = cells(&g, band.end - band.start) as u32;
-            let first = chains.kept.as_ref().map_or(0, |kept| index as u64 * u64::from(kept.piece));
-            let of_piece = first..first + u64::from(images) * u64::from(groups) * u64::from(cells);
-            let heads = chains.heads.binding("input", of_piece)?;
+            let cell_first = band.start * (width + 1);
+            let piece = ChainPiece { images, image_rows, rows, offset_groups, cell_first, cells };
+            let (offset_group_first, offset_groups) = (piece.offset_groups.start, piece.groups());
+            let heads = chains.heads(index, &piece)?;
             let listed = chains.kept.as_ref().map_or(0, |kept| kept.listed);
             let lists = chains.kept.as_ref().map(|KeptHeads { touched, counts, .. }| -> Fit<_> {
-                let lists = 4 * u64::from(groups);
+                let lists = 4 * u64::from(offset_groups);
                 Ok([counts.binding("input", 0..lists)?, touched.binding("input", 0..lists * u64::from(listed))?])
             });
             let lists = lists.transpose()?;
             let table = tables.input_table.binding();
-            let chain = |chained: Range<u32>| {
-                let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
-                chain_samples::Params {
-                    images,
-                    image_rows,
-                    rows,
-                    offset_group_first: offset_groups.start,
-                    offset_groups: groups,
-                    cell_first,
-                    cells,
-                    owned: chain_samples::owned(gpu.capabilities(), images * groups, cells, emptied),
-                    row_first: chained.start,
-                    row_end: chained.end,
-                    emptied: emptied.into(),
-                }
-            };
             let common = deform_col2im::Params {
                 window: columns.window(&strip.images, strip, &(0..0)).window,
                 // By which loops are counted; pieces have their own.
                 piece: InputPiece { channels: g.channels, ..Default::default() },
-                offset_group_first: offset_groups.start,
-                offset_groups: groups,
+                offset_group_first,
+                offset_groups,
                 cell_first,
                 cells,
                 listed,
                 workers: workers(listed),
                 ..Default::default()
             };
-            let chaining = |row_end| chain(0..row_end).iterations();
-            let adding = |chained| deform_col2im::Params { chained, ..common }.iterations();
+            let chaining = |chained| chains.iterations(&gpu, &piece, chained);
+            let merged = |chained| deform_col2im::Params { chained: chains.most_merged(chained), ..common };
+            let adding = |chained| merged(chained).iterations();
             let at_a_time = at_once(&gpu, image_rows, chaining).min(at_once(&gpu, image_rows, adding));
             for chained in pieces(0..image_rows, at_a_time) {
-                let chain = chain(chained.clone());
-                chain_samples(recorder, chain, [cells_of, &followers, &heads])?;
+                let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
+                let sorted = chains.record(recorder, &piece, &chained, emptied, [cells_of, &followers, &heads])?;
                 let pixels = band.start * width..band.end * width;
-                let touched = lists.as_ref().filter(|_| chain.emptied != 0);
+                let touched = lists.as_ref().filter(|_| emptied);
                 if let Some([counts, touched]) = touched {
                     let params = touched_pixels::Params {
                         rows,
                         width,
                         pixel_first: pixels.start,
                         pixels: pixels.end - pixels.start,
-                        offset_group_first: offset_groups.start,
-                        offset_groups: groups,
+                        offset_group_first,
+                        offset_groups,
                         cell_first,
                         cells,
                         listed,
@@ -527,22 +444,29 @@ impl<'a> Pass<'a> {
                 let before = self.images_of(chunk, strip).start;
                 let accumulate = self.accumulates(strip) || chained.start > 0;
                 self.input_pieces((grad_input, before), strip, all, accumulate, &mut |piece, grad_input| {
-                    let params = deform_col2im::Params { piece, chained: chained.end - chained.start, ..common };
-                    if let Some([counts, touched]) = touched {
-                        let bindings =
-                            [grad_columns, grad_input, &table, of_samples, &followers, &heads, counts, touched];
-                        return deform_col2im_touched(recorder, columns.layout, params, bindings);
-                    }
-                    let bindings = [grad_columns, grad_input, &table, of_samples, &followers, &heads];
-                    deform_col2im::deform_col2im(recorder, columns.layout, params, bindings)
+                    let params = deform_col2im::Params { piece, ..merged(chained.end - chained.start) };
+                    let around = [grad_columns, grad_input, &table, of_samples];
+                    recorder.all(|recorder| {
+                        if let Some(sorted) = &sorted {
+                            add_long(recorder, columns.layout, &params, around, sorted)?;
+                        }
+                        let [columns_of, grad_input, table, of_samples] = around;
+                        if let Some([counts, touched]) = touched {
+                            let bindings =
+                                [columns_of, grad_input, table, of_samples, &followers, &heads, counts, touched];
+                            return deform_col2im_touched(recorder, columns.layout, params, bindings);
+                        }
+                        let bindings = [columns_of, grad_input, table, of_samples, &followers, &heads];
+                        deform_col2im::deform_col2im(recorder, columns.layout, params, bindings)
+                    })
                 })?;
                 if let Some([counts, _]) = &lists {
                     let params = unchain_samples::Params {
                         images,
                         image_rows,
                         rows,
-                        offset_group_first: offset_groups.start,
-                        offset_groups: groups,
+                        offset_group_first,
+                        offset_groups,
                         cell_first,
                         cells,
                     };
@@ -697,4 +621,32 @@ impl<'a> Pass<'a> {
         }
         Ok(())
     }
+}
+
+/// Records what long cells add to the pixels around them, of those that a dispatch of `deform_col2im` with such parameters does.
+fn add_long(
+    recorder: &mut Recorder,
+    layout: Layout,
+    of_others: &deform_col2im::Params,
+    [columns, grad_input, table, samples]: [&Binding; 4],
+    sorted: &SortedSamples,
+) -> Fit {
+    let deform_col2im::Params { window, piece, offset_group_first, offset_groups, cell_first, cells, .. } = *of_others;
+    let SortedSamples { keys, rows, long_cells, listed } = sorted;
+    let params = deform_col2im_long::Params {
+        window,
+        piece,
+        offset_group_first,
+        offset_groups,
+        cell_first,
+        cells,
+        most: SortedSamples::MOST,
+        listed: *listed,
+        workers: (4 * listed).min(deform_col2im_long::WORKERS),
+    };
+    if *listed == 0 {
+        return Ok(());
+    }
+    let bindings = [columns, grad_input, table, samples, rows, keys, long_cells];
+    deform_col2im_long(recorder, layout, params, bindings)
 }

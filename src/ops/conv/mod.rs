@@ -1,3 +1,4 @@
+pub(crate) mod chains;
 pub(crate) mod channels_last;
 pub(crate) mod columns;
 pub(crate) mod columns_backward;

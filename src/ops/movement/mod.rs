@@ -1,3 +1,4 @@
 pub(crate) mod concat;
 pub(crate) mod copy;
+pub(crate) mod sort;
 pub(crate) mod split;

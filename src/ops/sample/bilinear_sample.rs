@@ -11,6 +11,7 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::border;
 use crate::kernels::conv::columns::ColumnsOrder;
 use crate::kernels::sample::bilinear_sample::{self, Params, bilinear_sample};
+use crate::ops::conv::chains::Chaining;
 use crate::ops::conv::channels_last::{ChannelsLast, channel_quads};
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
 use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
@@ -49,7 +50,7 @@ impl Backward {
         };
         let layout = layout(gpu, &im2col, 1, Some(&deformation), 0);
         let columns = Columns::new(gpu, im2col, 1, Some(deformation), (ColumnsOrder::Quads, layout), data)?;
-        let backward = ColumnsBackward::new(gpu, &columns)?;
+        let backward = ColumnsBackward::new(gpu, &columns, Chaining::of(gpu.capabilities()))?;
         let quads = channel_quads(channels, 1, 1);
         let grad_output = ChannelsLast::new(gpu, columns.layout, data, [channels, im2col.out_pixels()], quads)?;
         Ok(Self { columns, backward, grad_output })
@@ -68,7 +69,7 @@ impl Backward {
         let chunk = columns.images_per_chunk(recorder.gpu(), wide_image);
         let held = u64::from(chunk) * wide_image;
         let pixel = [self.grad_output.pixel_bytes(), 0, 2 * wide_bytes([inputs.positions])];
-        let blocks = Blocks::new(recorder.gpu(), columns, pixel, held, chunk);
+        let blocks = Blocks::new(recorder.gpu(), columns, backward.chaining, pixel, held, chunk);
         let mut packed = if reads_input(gradients) {
             columns.packed(recorder, chunk, blocks.strip_pixels())?
         } else {

@@ -318,8 +318,8 @@ impl<'a> File<'a> {
                 let value = |reference: &Reference| reference.value.iter().map(|&value| value as f32).collect();
                 references.iter().map(|(_, reference)| (DType::F32, value(reference))).collect()
             }
-            Implementation::Device { gpu, .. } => {
-                let gradients = problem.backward_on(gpu, storage, &grad_output, Ways::One).await?;
+            Implementation::Device { gpu, strategy, .. } => {
+                let gradients = problem.backward_on(gpu, strategy, storage, &grad_output, Ways::One).await?;
                 gradients.into_iter().map(|gradient| (gradient.dtype, gradient.value)).collect()
             }
         };

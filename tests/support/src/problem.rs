@@ -369,13 +369,14 @@ impl Problem {
     pub async fn backward_on(
         &self,
         gpu: &Gpu,
+        strategy: Option<Strategy>,
         storage: Storage,
         grad_output: &Array,
         ways: Ways,
     ) -> Result<Vec<Differentiated>> {
         each!(
             self,
-            |op, inputs| differentiated(op, inputs, gpu, storage, grad_output, ways).await,
+            |op, inputs| differentiated(op, inputs, (gpu, strategy), storage, grad_output, ways).await,
             without gradients: Ok(Vec::new())
         )
     }
@@ -534,12 +535,12 @@ pub fn before(element: usize) -> f32 {
 async fn differentiated<O: TestedBackward>(
     op: &O,
     inputs: &Of<O::Inputs, Array>,
-    gpu: &Gpu,
+    (gpu, strategy): (&Gpu, Option<Strategy>),
     storage: Storage,
     grad_output: &Array,
     ways: Ways,
 ) -> Result<Vec<Differentiated>> {
-    let plan = O::bound(gpu, op, &specs(op, inputs, storage)?, None)?;
+    let plan = O::bound(gpu, op, &specs(op, inputs, storage)?, strategy)?;
     let inputs = as_stored(op, inputs, storage, |array, dtype| array.upload_as(gpu, dtype))?;
     let mut rest = &grad_output.elements[..];
     let grad_outputs = O::Outputs::try_map(&plan.output_spec(), |spec| {

@@ -11,6 +11,7 @@ use crate::kernels::conv::conv2d_direct_weight::{self, conv2d_direct_weight};
 use crate::kernels::conv::unpack_weight::{self, unpack_weight};
 use crate::kernels::layout::Layout;
 use crate::kernels::reduce::segment_sums;
+use crate::ops::conv::chains::Chaining;
 use crate::ops::conv::channels_last::{ChannelsLast, channel_quads};
 use crate::ops::conv::columns::{PackedImages, SampleSource};
 use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pass, grad_input_bytes, reads_input};
@@ -37,6 +38,7 @@ impl Im2colBackward {
         gpu: &Gpu,
         convolution: &Im2colConvolution,
         dtypes @ [data, _]: [DType; 2],
+        chaining: Chaining,
     ) -> Result<Self> {
         let g = &convolution.geometry;
         gpu.compile::<unpack_weight::Kernel>(convolution.columns.layout)?;
@@ -44,7 +46,7 @@ impl Im2colBackward {
         gpu.compile::<segment_sums::Kernel>(data.into())?;
         gpu.compile::<segment_sums::Kernel>(DType::F32.into())?;
         crate::ops::matmul::product::compile_backward(gpu)?;
-        let columns = ColumnsBackward::new(gpu, &convolution.columns)?;
+        let columns = ColumnsBackward::new(gpu, &convolution.columns, chaining)?;
         let extents = [g.out_channels, g.im2col.out_pixels()];
         let quads = channel_quads(g.out_channels, g.groups, 1);
         let grad_output = ChannelsLast::new(gpu, convolution.columns.layout, data, extents, quads)?;
@@ -104,7 +106,7 @@ impl Im2colConvolution {
         let fields = [source.offset, source.mask].into_iter().flatten();
         // Whichever gradients are wanted: what is in a block does not depend on it.
         let pixel = [columns.pixel_bytes(), backward.grad_output.pixel_bytes(), 2 * wide_bytes(fields)];
-        let blocks = Blocks::new(recorder.gpu(), columns, pixel, held, chunk);
+        let blocks = Blocks::new(recorder.gpu(), columns, backward.columns.chaining, pixel, held, chunk);
         // Blocks of whole images do not straddle chunks.
         let chunk = chunk - chunk % blocks.images.max(1);
 

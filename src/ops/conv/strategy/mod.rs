@@ -26,6 +26,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, DeformConv2dGradients, Deformation, Members, Of, Output};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::ops::conv::chains::Chaining;
 use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::weight::PackedWeight;
 use crate::ops::plan::{Argument, Destination, Kernels, Plan, ToSpec, get_or_try_init};
@@ -126,13 +127,15 @@ impl Convolution {
 
     /// The columns and the plan of the backward pass, compiled by the first call.
     fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
-        let convolution = match &self.forward {
-            Forward::Im2col(convolution) => convolution,
-            Forward::Fused(_) => get_or_try_init(&self.columns, || {
-                Im2colConvolution::new(gpu, self.geometry, self.deformation, self.dtypes)
-            })?,
+        let (convolution, chaining) = match &self.forward {
+            Forward::Im2col(convolution) => (convolution, Chaining::Walked),
+            Forward::Fused(_) => {
+                let columns = || Im2colConvolution::new(gpu, self.geometry, self.deformation, self.dtypes);
+                (get_or_try_init(&self.columns, columns)?, Chaining::Sorted)
+            }
         };
-        let backward = get_or_try_init(&self.backward, || Im2colBackward::new(gpu, convolution, self.dtypes))?;
+        let backward = || Im2colBackward::new(gpu, convolution, self.dtypes, chaining);
+        let backward = get_or_try_init(&self.backward, backward)?;
         Ok((convolution, backward))
     }
 }

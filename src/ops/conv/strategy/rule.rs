@@ -10,7 +10,8 @@
 //! Which of its kernels `Fused` uses follows from the geometry alone: see `Family` in tiles.rs. A strategy that is forced where it is not
 //! applicable is `Error::Unsupported`.
 //!
-//! Gradients are by columns, whatever the strategy of the forward pass.
+//! Gradients are by columns, whatever the strategy of the forward pass. That of the input of a deformable convolution is gathered by samples that are
+//! chained as suits the adapters of the strategy: see `Chaining`.
 
 use crate::dtype::DType;
 use crate::geometry::Conv2dGeometry;
