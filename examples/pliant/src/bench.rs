@@ -4,6 +4,7 @@ mod ceiling;
 mod check;
 mod layers;
 mod progress;
+mod reckoning;
 mod report;
 mod roofline;
 mod timing;
@@ -70,6 +71,9 @@ pub(crate) struct Arguments {
     /// Compute each digest so many times, and fail where they differ
     #[arg(long, requires = "digest", value_name = "TIMES", default_value_t = 1)]
     repeat: u32,
+    /// Print, in Markdown, what the kernels of a GPU compute and move in f32, reckoned from the shapes, and run nothing
+    #[arg(long, conflicts_with_all = ["digest", "json", "markdown", "stages", "plot", "packed", "whole"])]
+    reckon: bool,
     #[command(flatten)]
     by_hand: ByHand,
     #[command(flatten)]
@@ -93,6 +97,8 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     }
     if arguments.digest {
         arguments.digests(&layers).await?
+    } else if arguments.reckon {
+        reckoning::print(arguments.jobs(&layers), !arguments.forward)?
     } else {
         arguments.times(&layers).await?
     }
