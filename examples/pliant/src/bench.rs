@@ -4,6 +4,7 @@ mod ceiling;
 mod check;
 mod layers;
 mod progress;
+mod reckoning;
 mod report;
 mod roofline;
 mod timing;
@@ -73,11 +74,14 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "digest", value_name = "TIMES", default_value_t = 1)]
     repeat: u32,
     /// Measure every way that the device has to do each shape's forward pass, and print them beside the rule's choice
-    #[arg(long, conflicts_with_all = ["digest", "stages", "plot", "packed", "forward", "whole", "strategy", "every_strategy"])]
+    #[arg(long, conflicts_with_all = ["digest", "reckon", "stages", "plot", "packed", "forward", "whole", "strategy", "every_strategy"])]
     tune: bool,
     /// Use the choices of this file, where there is one; --tune adds what it finds
     #[arg(long, value_name = "FILE")]
     tuning: Option<PathBuf>,
+    /// Print, in Markdown, what the kernels of a GPU compute and move in f32, reckoned from the shapes, and run nothing
+    #[arg(long, conflicts_with_all = ["digest", "json", "markdown", "stages", "plot", "packed", "whole"])]
+    reckon: bool,
     #[command(flatten)]
     by_hand: ByHand,
     #[command(flatten)]
@@ -103,6 +107,8 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         arguments.tunings(&layers).await?
     } else if arguments.digest {
         arguments.digests(&layers).await?
+    } else if arguments.reckon {
+        reckoning::print(arguments.jobs(&layers), !arguments.forward)?
     } else {
         arguments.times(&layers).await?
     }

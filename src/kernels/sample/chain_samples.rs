@@ -1,4 +1,4 @@
-use crate::gpu::{Binding, Capabilities, Fit, Iterations, Loops, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
 kernel!("chain_samples", 8, Params, ["shared/grid.wgsl", "sample/parts/samples.wgsl", "sample/chain_samples.wgsl"]);
@@ -25,16 +25,11 @@ impl Loops for Params {
     }
 }
 
-/// Cells that one invocation should own: few walks for the two or so that run at once on a CPU, many invocations for a GPU. Where heads are
-/// empty already, walks do not become more with the cells.
-pub(crate) fn owned(capabilities: &Capabilities, chains: u32, cells: u32, emptied: bool) -> u32 {
+/// Cells that one invocation should own: few walks for the two or so that run at once on a CPU. Where heads are empty already, walks do not
+/// become more with the cells.
+pub(crate) fn owned(chains: u32, cells: u32, emptied: bool) -> u32 {
     let few = cells.div_ceil(16u32.div_ceil(chains));
-    match (capabilities.software(), emptied) {
-        (true, true) => few,
-        (true, false) => few.min(1 << 14),
-        (false, true) => cells.min(16.max(cells.div_ceil(1 << 12))),
-        (false, false) => cells.min(16),
-    }
+    if emptied { few } else { few.min(1 << 14) }
 }
 
 pub(crate) fn chain_samples(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {

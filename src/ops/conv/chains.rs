@@ -195,10 +195,10 @@ impl Chains {
     }
 
     /// The iterations of chaining so many samples of each image of a piece.
-    pub(crate) fn iterations(&self, gpu: &Gpu, piece: &ChainPiece, chained: u32) -> Iterations {
+    pub(crate) fn iterations(&self, piece: &ChainPiece, chained: u32) -> Iterations {
         match self.sorting {
             Some(_) => Iterations::NONE,
-            None => walk(gpu, piece, 0..chained, false).iterations(),
+            None => walk(piece, 0..chained, false).iterations(),
         }
     }
 
@@ -212,7 +212,7 @@ impl Chains {
         [cells, followers, heads]: [&Binding; 3],
     ) -> Fit<Option<SortedSamples>> {
         let Some(Sorting { sort, long_cells }) = &self.sorting else {
-            let params = walk(recorder.gpu(), piece, chained.clone(), emptied);
+            let params = walk(piece, chained.clone(), emptied);
             chain_samples(recorder, params, [cells, followers, heads])?;
             return Ok(None);
         };
@@ -246,7 +246,7 @@ impl Chains {
     }
 }
 
-fn walk(gpu: &Gpu, piece: &ChainPiece, chained: Range<u32>, emptied: bool) -> chain_samples::Params {
+fn walk(piece: &ChainPiece, chained: Range<u32>, emptied: bool) -> chain_samples::Params {
     let groups = piece.groups();
     chain_samples::Params {
         images: piece.images,
@@ -256,7 +256,7 @@ fn walk(gpu: &Gpu, piece: &ChainPiece, chained: Range<u32>, emptied: bool) -> ch
         offset_groups: groups,
         cell_first: piece.cell_first,
         cells: piece.cells,
-        owned: chain_samples::owned(gpu.capabilities(), piece.images * groups, piece.cells, emptied),
+        owned: chain_samples::owned(piece.images * groups, piece.cells, emptied),
         row_first: chained.start,
         row_end: chained.end,
         emptied: emptied.into(),

@@ -417,7 +417,7 @@ impl<'a> Pass<'a> {
                 workers: workers(listed),
                 ..Default::default()
             };
-            let chaining = |chained| chains.iterations(&gpu, &piece, chained);
+            let chaining = |chained| chains.iterations(&piece, chained);
             let merged = |chained| deform_col2im::Params { chained: chains.most_merged(chained), ..common };
             let adding = |chained| merged(chained).iterations();
             let at_a_time = at_once(&gpu, image_rows, chaining).min(at_once(&gpu, image_rows, adding));

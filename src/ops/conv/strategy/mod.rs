@@ -128,7 +128,7 @@ impl Convolution {
     /// The columns and the plan of the backward pass, compiled by the first call.
     fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
         let (convolution, chaining) = match &self.forward {
-            Forward::Im2col(convolution) => (convolution, Chaining::Walked),
+            Forward::Im2col(convolution) => (convolution, Chaining::of(gpu.capabilities())),
             Forward::Fused(_) => {
                 let columns = || Im2colConvolution::new(gpu, self.geometry, self.deformation, self.dtypes);
                 (get_or_try_init(&self.columns, columns)?, Chaining::Sorted)
