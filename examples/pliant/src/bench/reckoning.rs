@@ -1,4 +1,4 @@
-//! What each kernel of a GPU's path computes and moves for a layer, reckoned from its shapes: nothing runs.
+//! Reckoning of the operations and bytes of each kernel of a GPU's path, from the shapes of a layer: nothing runs.
 
 use pliant::geometry::DeformConv2dGeometry;
 use pliant_support::problem::Array;
