@@ -3,7 +3,7 @@
 // keys        sample_keys.wgsl, sorted
 // rows        likewise, in the order of the keys
 // followers   chain_samples.wgsl
-// heads       likewise; LONG is set where a cell has more than `most` samples
+// heads       likewise; LONG_BIT is set where a cell has more than `most` samples
 // long_cells  how many cells have more, and then the keys of these, in any order
 //
 // A cell without samples keeps the head that it has. One invocation does one sample.
@@ -54,7 +54,7 @@ fn chain_sorted(
     // What is before the first wraps.
     if !lies_in(mine - 1u, key) {
         let is_long = lies_in(mine + params.most, key);
-        heads[key] = row | select(0u, LONG, is_long);
+        heads[key] = row | select(0u, LONG_BIT, is_long);
         if is_long {
             long_cells[1u + atomicAdd(&long_cells[0], 1u)] = key;
         }

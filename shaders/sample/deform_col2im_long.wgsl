@@ -4,9 +4,9 @@
 // keys        likewise
 // long_cells  likewise, `listed` of them at most
 //
-// Columns and gradients: shared/col2im.wgsl; samples: sample/parts/samples.wgsl; offset groups and cells: chain_samples.wgsl. One workgroup does each `workers`-th neighbour of a long cell, which has four, for the channels of
-// one run; of a pixel that has several long cells, that of the first. Each invocation adds up every 64th sample of a cell, and their sums are
-// added up in order.
+// Columns and gradients: shared/col2im.wgsl; samples: sample/parts/samples.wgsl; offset groups and cells: chain_samples.wgsl. One workgroup does
+// each `workers`-th neighbour of a long cell, which has four, for the channels of one run; of a pixel that has several long cells, that of the
+// first. Each invocation adds up every 64th sample of a cell, and their sums are added up in order.
 
 struct Params {
     window: Window,

@@ -55,7 +55,7 @@ fn touched_pixels(
     let in_image = cells[(params.offset_group_first + mine.x) * params.rows + mine.y];
     let cell = in_image - params.cell_first;
     let chains = mine.x * params.cells;
-    if cell >= params.cells || (heads[chains + cell] & ~LONG) != mine.y {
+    if cell >= params.cells || (heads[chains + cell] & ~LONG_BIT) != mine.y {
         return;
     }
     let yx = divide(in_image, params.width + 1u);

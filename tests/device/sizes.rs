@@ -6,24 +6,23 @@ use crate::limits::with_limits;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Implementation, Problem, Storage, Ways};
 use crate::support::random::normal;
-use crate::{check_backward_on, check_on};
+use crate::{check_backward_on, check_on, strategies_of};
 
-/// Forward and backward, by the strategy that the device wants.
-fn check_with(gpu: &pliant::Gpu, problem: &Problem, storage: Storage) {
-    let device = Implementation::Device { gpu, strategy: None, storage };
+/// Forward and backward, by a strategy or the one that the device wants.
+fn check_by(gpu: &pliant::Gpu, problem: &Problem, strategy: Option<pliant::Strategy>, storage: Storage) {
+    let device = Implementation::Device { gpu, strategy, storage };
     let checked = check_on(problem, device).and_then(|()| check_backward_on(problem, 90, device, Ways::One));
     if let Err(failure) = checked {
-        panic!("{storage:?}: {failure}\n{}", problem.describe());
+        panic!("{strategy:?}, {storage:?}: {failure}\n{}", problem.describe());
     }
 }
 
-/// Checks every strategy, and the gradients.
+fn check_with(gpu: &pliant::Gpu, problem: &Problem, storage: Storage) {
+    check_by(gpu, problem, None, storage);
+}
+
 fn check_strategies(gpu: &pliant::Gpu, problem: &Problem, storage: Storage) {
-    check_with(gpu, problem, storage);
-    let fused = Implementation::Device { gpu, strategy: Some(Strategy::Fused), storage };
-    if let Err(failure) = check_on(problem, fused) {
-        panic!("fused, {storage:?}: {failure}\n{}", problem.describe());
-    }
+    strategies_of(gpu).for_each(|strategy| check_by(gpu, problem, strategy, storage));
 }
 
 fn conv2d(rng: &mut Rng, op: Conv2d, input: [u32; 4], weight: [u32; 4]) -> Problem {
@@ -88,7 +87,7 @@ fn gradients_of_large_images_are_right() {
     let op = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
     for (offset_groups, sigma) in [(1, 2.0), (2, 30.0)] {
         let op = DeformConv2d { offset_groups, ..op };
-        check_with(gpu, &deform_conv2d(rng, op, [1, 2, 66, 67], [1, 2, 3, 3], true, sigma), Storage::F32);
+        check_strategies(gpu, &deform_conv2d(rng, op, [1, 2, 66, 67], [1, 2, 3, 3], true, sigma), Storage::F32);
     }
     // All samples of many strips in one cell.
     let mut crowded = deform_conv2d(rng, op, [2, 1, 66, 67], [1, 1, 1, 1], false, 0.0);
@@ -99,7 +98,7 @@ fn gradients_of_large_images_are_right() {
             *offset = 33.25 - [y, x][axis] as f32;
         }
     }
-    check_with(gpu, &crowded, Storage::F32);
+    check_strategies(gpu, &crowded, Storage::F32);
 }
 
 /// Dispatches grow with the image, and by the pieces that planes of a large one have to be bound in.

@@ -80,7 +80,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     tuning: Option<PathBuf>,
     /// Print, in Markdown, what the kernels of a GPU compute and move in f32, reckoned from the shapes, and run nothing
-    #[arg(long, conflicts_with_all = ["digest", "json", "markdown", "stages", "plot", "packed", "whole"])]
+    #[arg(long, conflicts_with_all = ["digest", "json", "markdown", "stages", "plot", "packed", "whole", "dtype", "offsets", "strategy", "every_strategy"])]
     reckon: bool,
     #[command(flatten)]
     by_hand: ByHand,

@@ -32,7 +32,7 @@ fn heads_around(image: u32, run: vec4<u32>, yx: vec2<u32>) -> vec4<u32> {
 
 // Adds the samples of the chains around a pixel to the channels of a run.
 fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
-    if any((first >= vec4<u32>(LONG)) & (first != vec4<u32>(NOWHERE))) {
+    if any((first >= vec4<u32>(LONG_BIT)) & (first != vec4<u32>(NOWHERE))) {
         return;
     }
     let channels = min(run.w % 32u, params.piece.lane_end);

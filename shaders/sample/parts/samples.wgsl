@@ -11,4 +11,4 @@
 const NOWHERE = 0xffffffffu;
 
 // The bit of a cell's head that says that the cell has too many samples for one invocation.
-const LONG = 0x80000000u;
+const LONG_BIT = 0x80000000u;

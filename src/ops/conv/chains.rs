@@ -10,7 +10,7 @@ use crate::kernels::sample::chain_sorted::{self, chain_sorted};
 use crate::kernels::sample::sample_keys::{self, sample_keys};
 use crate::ops::conv::columns::Columns;
 use crate::ops::movement::sort::{self, Sort};
-use crate::ops::plan::bindable;
+use crate::ops::plan::{at_once, bindable};
 
 /// How the samples of a strip are chained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Chaining {
         if capabilities.software() { Self::Walked } else { Self::Sorted }
     }
 
-    /// The most samples of a strip in one offset group, where a pixel does not have more: what walks over them, or sorts them, does all.
+    /// A strip of several pixels has no more samples than this in one offset group: they are walked over, or sorted, together.
     pub(crate) fn most_samples(self) -> u32 {
         match self {
             Self::Walked => 40 << 10,
@@ -37,11 +37,11 @@ impl Chaining {
 
     /// Bytes, about, of the workspace of chains beside what each sample takes, over packed images of so many bytes.
     pub(crate) fn held_bytes(self, packed: u64) -> u64 {
-        let sorts = match self {
-            Self::Walked => 0,
-            Self::Sorted => 16 * u64::from(self.most_samples()),
-        };
-        (HEADS_BYTES + sorts).min(packed)
+        let heads = HEADS_BYTES.min(packed);
+        match self {
+            Self::Walked => heads,
+            Self::Sorted => heads + 16 * u64::from(self.most_samples()),
+        }
     }
 
     pub(crate) fn compile(self, gpu: &Gpu) -> Result<()> {
@@ -56,11 +56,11 @@ impl Chaining {
     }
 }
 
-/// A cell with more samples than this has workgroups of its own, where samples are sorted.
-const LONG: u32 = 64;
+/// The most samples of a cell that is not long: where samples are sorted, the pixels beside a long one have workgroups of their own.
+pub(crate) const SHORT_CELL: u32 = 64;
 
-/// Bytes, about, of the heads of chains that are made at a time: an input is done in offset groups and bands of rows. Where all heads of an
-/// image are kept, they and the lists of pixels take `KEPT_HEADS_BYTES` at most.
+/// Bytes, about, of the heads of chains that are made at a time: an input is done in offset groups and, where samples are walked over, bands of
+/// rows. Where all heads of an image are kept, they and the lists of pixels take `KEPT_HEADS_BYTES` at most.
 const HEADS_BYTES: u64 = 8 << 20;
 const KEPT_HEADS_BYTES: u64 = 320 << 20;
 
@@ -122,11 +122,6 @@ pub(crate) struct SortedSamples {
     pub(crate) listed: u32,
 }
 
-impl SortedSamples {
-    /// The most samples of a cell that is not long.
-    pub(crate) const MOST: u32 = LONG;
-}
-
 impl Chains {
     /// Workspace for strips of so many images and pixels at most. Strips of fewer images make the chains of no more offset groups and rows:
     /// what these would need may be more than was taken.
@@ -140,7 +135,12 @@ impl Chains {
         let Im2colGeometry { height, width, .. } = columns.im2col;
         let samples = pixels * columns.im2col.taps();
         let keeps = images == 1 && few_samples(recorder.gpu(), columns, deformation, chaining, samples);
-        let budget = if keeps && chaining == Chaining::Walked { u64::MAX } else { HEADS_BYTES };
+        let budget = match chaining {
+            Chaining::Walked if keeps => u64::MAX,
+            Chaining::Walked => HEADS_BYTES,
+            // Each band would sort all samples: there is one, as long as it can be bound.
+            Chaining::Sorted => HEADS_BYTES.max(4 * u64::from(images) * cells(&columns.im2col, height)),
+        };
         let most = budget.min(bindable(recorder.gpu())) / (4 * u64::from(images));
         let sorted = match chaining {
             Chaining::Walked => u64::MAX,
@@ -171,7 +171,7 @@ impl Chains {
         }
         let sorting = (chaining == Chaining::Sorted).then(|| -> Result<_> {
             let sort = Sort::workspace(recorder, offset_groups * samples)?;
-            Ok(Sorting { sort, long_cells: recorder.workspace([1 + offset_groups * samples / LONG])? })
+            Ok(Sorting { sort, long_cells: recorder.workspace([1 + offset_groups * samples / SHORT_CELL])? })
         });
         Ok(Self {
             offset_groups,
@@ -189,16 +189,23 @@ impl Chains {
         self.heads.binding("input", first..first + u64::from(piece.heads()))
     }
 
-    /// The most samples in the chains around a pixel, where so many samples of an image are chained, but for long cells.
-    pub(crate) fn most_merged(&self, chained: u32) -> u32 {
-        if self.sorting.is_some() { chained.min(4 * LONG) } else { chained }
+    /// The most samples that one invocation adds to so many pixels, where so many samples of an image are chained.
+    pub(crate) fn most_merged(&self, chained: u32, pixels: u32) -> u32 {
+        match self.sorting {
+            Some(_) => chained.min(pixels.saturating_mul(4 * SHORT_CELL)),
+            None => chained,
+        }
     }
 
-    /// The iterations of chaining so many samples of each image of a piece.
-    pub(crate) fn iterations(&self, piece: &ChainPiece, chained: u32) -> Iterations {
+    /// The most samples of each image of a piece that are chained at a time, where adding so many takes these iterations.
+    pub(crate) fn at_a_time(&self, gpu: &Gpu, piece: &ChainPiece, adding: impl Fn(u32) -> Iterations) -> u32 {
         match self.sorting {
-            Some(_) => Iterations::NONE,
-            None => walk(piece, 0..chained, false).iterations(),
+            // All are sorted together.
+            Some(_) => piece.image_rows,
+            None => {
+                let chaining = |chained| walk(piece, 0..chained, false).iterations();
+                at_once(gpu, piece.image_rows, chaining).min(at_once(gpu, piece.image_rows, adding))
+            }
         }
     }
 
@@ -217,7 +224,7 @@ impl Chains {
             return Ok(None);
         };
         let elements = piece.groups() * piece.rows;
-        let listed = elements / LONG;
+        let listed = elements / SHORT_CELL;
         let long_cells = long_cells.binding("input", 0..u64::from(1 + listed))?;
         let [keys, rows] = sort.unsorted(elements)?;
         let params = sample_keys::Params {
@@ -239,7 +246,7 @@ impl Chains {
             offset_group_first: piece.offset_groups.start,
             offset_groups: piece.groups(),
             cells: piece.cells,
-            most: LONG,
+            most: SHORT_CELL,
         };
         chain_sorted(recorder, params, [&keys, &rows, followers, heads, &long_cells])?;
         Ok(Some(SortedSamples { keys, rows, long_cells, listed }))

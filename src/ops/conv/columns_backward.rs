@@ -17,7 +17,7 @@ use crate::kernels::sample::sample_planes::{self, sample_planes};
 use crate::kernels::sample::touched_pixels::{self, touched_pixels};
 use crate::kernels::sample::unchain_samples::{self, unchain_samples};
 use crate::kernels::sample::{deform_col2im, sample_gradients};
-use crate::ops::conv::chains::{ChainPiece, Chaining, Chains, KeptHeads, SortedSamples, cells};
+use crate::ops::conv::chains::{ChainPiece, Chaining, Chains, KeptHeads, SHORT_CELL, SortedSamples, cells};
 use crate::ops::conv::channels_last::Quad;
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, channels, same_quads};
 use crate::ops::conv::packed_matrix::{self, PackedMatrix};
@@ -417,10 +417,9 @@ impl<'a> Pass<'a> {
                 workers: workers(listed),
                 ..Default::default()
             };
-            let chaining = |chained| chains.iterations(&piece, chained);
-            let merged = |chained| deform_col2im::Params { chained: chains.most_merged(chained), ..common };
-            let adding = |chained| merged(chained).iterations();
-            let at_a_time = at_once(&gpu, image_rows, chaining).min(at_once(&gpu, image_rows, adding));
+            let pixels = listed.div_ceil(workers(listed).max(1)).max(1);
+            let merged = |chained| deform_col2im::Params { chained: chains.most_merged(chained, pixels), ..common };
+            let at_a_time = chains.at_a_time(&gpu, &piece, |chained| merged(chained).iterations());
             for chained in pieces(0..image_rows, at_a_time) {
                 let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
                 let sorted = chains.record(recorder, &piece, &chained, emptied, [cells_of, &followers, &heads])?;
@@ -633,6 +632,9 @@ fn add_long(
 ) -> Fit {
     let deform_col2im::Params { window, piece, offset_group_first, offset_groups, cell_first, cells, .. } = *of_others;
     let SortedSamples { keys, rows, long_cells, listed } = sorted;
+    if *listed == 0 {
+        return Ok(());
+    }
     let params = deform_col2im_long::Params {
         window,
         piece,
@@ -640,13 +642,10 @@ fn add_long(
         offset_groups,
         cell_first,
         cells,
-        most: SortedSamples::MOST,
+        most: SHORT_CELL,
         listed: *listed,
         workers: (4 * listed).min(deform_col2im_long::WORKERS),
     };
-    if *listed == 0 {
-        return Ok(());
-    }
     let bindings = [columns, grad_input, table, samples, rows, keys, long_cells];
     deform_col2im_long(recorder, layout, params, bindings)
 }

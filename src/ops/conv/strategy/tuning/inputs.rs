@@ -40,6 +40,8 @@ pub(super) fn drawn(gpu: &Gpu, problem: &Problem, name: &'static str, spec: &Ten
 }
 
 fn upload<T: Element>(gpu: &Gpu, spec: &TensorSpec, element: impl Fn(u64) -> T) -> Result<Tensor> {
+    // Where the device is too small, it says so before the host holds as much.
+    drop(Tensor::new(gpu, spec.shape, spec.dtype)?);
     let elements: Vec<T> = (0..spec.shape.elements()).map(element).collect();
     Tensor::upload(gpu, spec.shape, &elements)
 }
