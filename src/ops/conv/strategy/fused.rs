@@ -50,8 +50,13 @@ enum Family {
 
 impl Family {
     /// All families of `Strategy::Fused`.
-    const FUSED: [Self; 4] =
-        [Self::Direct, Self::Tiles(Tile::Rows32), Self::Tiles(Tile::Rows64), Self::Tiles(Tile::Rows128)];
+    const FUSED: [Self; 5] = [
+        Self::Direct,
+        Self::Tiles(Tile::Rows32),
+        Self::Tiles(Tile::Rows64),
+        Self::Tiles(Tile::Rows64Half),
+        Self::Tiles(Tile::Rows128),
+    ];
 
     /// The family for a geometry, by the rows of a group, and whether the wide tile leaves enough workgroups.
     fn of(geometry: &Conv2dGeometry) -> Self {
@@ -62,6 +67,14 @@ impl Family {
             9..=32 => Self::Tiles(Tile::Rows32),
             _ if rows.div_ceil(64).is_multiple_of(2) && wide.workgroups(geometry) >= BUSY / 2 => wide,
             _ => Self::Tiles(Tile::Rows64),
+        }
+    }
+
+    /// What stands in for the family on a device with few registers: half a tile.
+    fn on(self, gpu: &Gpu) -> Self {
+        match self {
+            Self::Tiles(Tile::Rows64 | Tile::Rows128) if gpu.few_registers() => Self::Tiles(Tile::Rows64Half),
+            other => other,
         }
     }
 
@@ -128,6 +141,7 @@ impl Family {
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let cooperative = Matrices::of(gpu.capabilities()).map(Family::Cooperative);
     for family in Family::FUSED.into_iter().chain(cooperative) {
+        let family = family.on(gpu);
         family.compile(gpu, false)?;
         family.compile(gpu, true)?;
     }
@@ -151,7 +165,7 @@ impl FusedConvolution {
         deformation: Option<Deformation>,
         dtypes: [DType; 2],
     ) -> Result<Self> {
-        Self::with_family(gpu, geometry, deformation, dtypes, Family::of(&geometry))
+        Self::with_family(gpu, geometry, deformation, dtypes, Family::of(&geometry).on(gpu))
     }
 
     /// Plans a convolution by cooperative matrices, for data of 16 bits.
