@@ -4,7 +4,7 @@
 // weight_row as in fused_tile.wgsl; it has rows for whole tiles and whole steps of terms, 0 beyond those that there are.
 //
 // One workgroup of four subgroups does a tile of 4 x 4 matrices, rows by pixels, one subgroup 2 x 2 of it, DEPTH terms at a time. Samples go through
-// workgroup memory: points as in fused_tile.wgsl, and (pixel, term, lane), pixels STRIDE elements apart, so that a matrix of samples starts
+// workgroup memory: points as in conv/fused/points.wgsl, and (pixel, term, lane), pixels STRIDE elements apart, so that a matrix of samples starts
 // at a multiple of 16 bytes and eight pixels meet no bank twice. Weights are read where they lie: two subgroups read the same, side by side.
 //
 // What a matrix holds where is the device's to know, so the sums go through workgroup memory too, one matrix of each subgroup at a time.
@@ -17,14 +17,10 @@ const DEPTH = 4u;
 const STRIDE = 4u * DEPTH + 8u;
 const MATRIX = SIDE * SIDE;
 
-var<workgroup> term_end: u32;
-// (point % DEPTH, pixel)
-var<workgroup> corners: array<u32, DEPTH * PIXELS>;
-var<workgroup> factors: array<Factor, DEPTH * PIXELS>;
-// (pixel, term, lane)
+// (pixel, term, lane); and (subgroup, row, pixel)
 var<workgroup> sample_tile: array<f16, PIXELS * STRIDE>;
-// (subgroup, row, pixel)
 var<workgroup> sums: array<f32, 4u * MATRIX>;
+var<workgroup> term_end: u32;
 
 @compute @workgroup_size(LANES)
 fn fused_cooperative(
@@ -54,34 +50,32 @@ fn fused_cooperative(
     var sums2 = Sums();
     var sums3 = Sums();
 
-    // The first point that is not kept yet.
-    var point_first = term_of(group, terms.x).x;
+    // LANES is a multiple of DEPTH: an invocation samples the same of DEPTH terms for all its pixels.
+    let step = term_at(DEPTH);
+    var mine = term_at(terms.x + lane % DEPTH);
+    var last = term_at(terms.x + DEPTH - 1u);
+    var next_point = point_at(group, term_at(terms.x));
     for (var term = terms.x; term < end; term += DEPTH) {
-        let point_end = term_of(group, min(term + DEPTH, end) - 1u).x + 1u;
-        if point_first < point_end {
-            for (var i = lane; i < DEPTH * PIXELS; i += LANES) {
-                let point = point_first + (i / PIXELS - point_first) % DEPTH;
-                if point < point_end {
-                    let by_tap = divide(point, group.points);
-                    let made = point_of(tile.pixel + i % PIXELS, by_tap.x, group.offset_group + by_tap.y);
-                    corners[i] = made.corner;
-                    factors[i] = made.factor;
-                }
-            }
-            point_first = point_end;
+        let point_end = point_number(group, last, channel_quads[group.quad_first + last.quad].z) + 1u;
+        if next_point.number < point_end {
+            keep_points(tile, group, &next_point, point_end, lane);
             workgroupBarrier();
         }
-        for (var i = lane; i < DEPTH * PIXELS; i += LANES) {
-            let mine = term + i % DEPTH;
-            let at = term_of(group, min(mine, end - 1u));
-            let kept = at.x % DEPTH * PIXELS + i / DEPTH;
-            let value = select(vec4<f32>(0.0), sample_of(corners[kept], factors[kept], at), mine < end);
-            let to = i / DEPTH * STRIDE + 4u * (i % DEPTH);
+        let quad = group.quad_first + mine.quad;
+        let table = channel_quads[quad];
+        let counts = lanes_of(select(0u, table.y, term + lane % DEPTH < terms.y));
+        let ring = point_number(group, mine, table.z) % DEPTH * PIXELS;
+        for (var done = 0u; done < DEPTH * PIXELS; done += LANES) {
+            let pixel = (done + lane) / DEPTH;
+            let value = select(vec4<f32>(0.0), sample(corners[ring + pixel], factors[ring + pixel], quad), counts);
+            let to = pixel * STRIDE + 4u * (lane % DEPTH);
             sample_tile[to] = f16(value.x);
             sample_tile[to + 1u] = f16(value.y);
             sample_tile[to + 2u] = f16(value.z);
             sample_tile[to + 3u] = f16(value.w);
         }
+        last = term_behind(last, step);
+        mine = term_behind(mine, step);
         workgroupBarrier();
         for (var depth = 0u; depth < 4u * DEPTH; depth += SIDE) {
             let weight_at = weight_start + (4u * (term - params.term_first) + depth) * params.weight_row;

@@ -8,6 +8,7 @@
 
 const ROWS = 4u;
 const PIXELS = 64u;
+const NONE = 0xffffffffu;
 
 var<workgroup> term_end: u32;
 
@@ -34,14 +35,19 @@ fn fused_direct(
         + 4u * (terms.x - params.term_first) * weight_quads;
 
     var sums = vec4<f32>(0.0);
+    let place = place_of(tile.pixel + lane);
+    let first = term_at(terms.x);
+    var tap = tap_at(first.tap);
+    var quad = group.quad_first + first.quad;
+    let quad_end = group.quad_first + params.window.quads_per_group;
     var point = Point();
-    var point_next = 0u;
+    // That of the point; none where the tap is another.
+    var offset_group = NONE;
     for (var term = terms.x; term < end; term++) {
-        let at = term_of(group, term);
-        if at.x >= point_next {
-            let by_tap = divide(at.x, group.points);
-            point = point_of(tile.pixel + lane, by_tap.x, group.offset_group + by_tap.y);
-            point_next = at.x + 1u;
+        let table = channel_quads[quad];
+        if table.z != offset_group {
+            offset_group = table.z;
+            point = point_of(place, tap, offset_group);
         }
         let weights = mat4x4<f32>(
             weight[weight_at],
@@ -49,8 +55,15 @@ fn fused_direct(
             weight[weight_at + 2u * weight_quads],
             weight[weight_at + 3u * weight_quads],
         );
-        sums = add(sums, sample_of(point.corner, point.factor, at), weights);
+        let value = sample(point.corner, point.factor, quad);
+        sums = add(sums, select(vec4<f32>(0.0), value, lanes_of(table.y)), weights);
         weight_at += 4u * weight_quads;
+        quad++;
+        if quad == quad_end {
+            quad = group.quad_first;
+            tap = tap_behind(tap);
+            offset_group = NONE;
+        }
     }
     store(tile, tile.pixel + lane, tile.row, sums);
 }

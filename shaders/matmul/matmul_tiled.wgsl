@@ -3,7 +3,10 @@
 // a      element (batch, row, k) is a_first + batch * a_batch + row * a_row + k * a_depth
 // b      element (batch, k, column) is b_first + batch * b_batch + k * b_depth + column * b_column
 //
-// Bias and output: matmul/parts/matmul.wgsl. One workgroup does a tile of 64 rows and 64 columns, one invocation 8 x 8 of it. Tiles are numbered by row, column, batch.
+// How a and b are loaded is the variant's: matmul/parts/tiled_a_elements.wgsl and its like. Bias and output: matmul/parts/matmul.wgsl.
+//
+// One workgroup does a tile of 64 rows and 64 columns, one invocation 8 x 8 of it, DEPTH elements of the depth at a time. Tiles are numbered by row,
+// column, batch.
 
 struct Params {
     rows: u32,
@@ -31,49 +34,118 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
-
 const TILE = 64u;
 const DEPTH = 16u;
 
-// (k, row / 4) and (k, column / 4)
-var<workgroup> a_tile: array<vec4<f32>, 256>;
-var<workgroup> b_tile: array<vec4<f32>, 256>;
+// ((k, half of the tile), row / 4) and ((k, half), column / 4)
+var<workgroup> a_tile: array<array<vec4<f32>, 8>, 2u * DEPTH>;
+var<workgroup> b_tile: array<array<vec4<f32>, 8>, 2u * DEPTH>;
 
-// Beyond the edges, a and b are 0.
-fn a_at(start: u32, row: u32, k: u32) -> f32 {
-    if row < params.rows && k < params.depth {
-        return a[start + row * params.a_row + k * params.a_depth];
-    }
-    return 0.0;
+// Leaves those columns that exist; the others are 0.
+fn cut(loaded: mat4x4<f32>, exist: vec4<bool>) -> mat4x4<f32> {
+    let none = vec4<f32>(0.0);
+    return mat4x4<f32>(
+        select(none, loaded[0], exist.x),
+        select(none, loaded[1], exist.y),
+        select(none, loaded[2], exist.z),
+        select(none, loaded[3], exist.w),
+    );
 }
 
-fn b_at(start: u32, k: u32, column: u32) -> f32 {
-    if k < params.depth && column < params.columns {
-        return b[start + k * params.b_depth + column * params.b_column];
-    }
-    return 0.0;
+// The sums of an invocation: eight rows, and two times four columns, half a tile apart.
+struct Sums {
+    left: array<vec4<f32>, 8>,
+    right: array<vec4<f32>, 8>,
 }
 
-// Stores an element: its sum, and the row's bias or what it held before. Chosen as in row_bias.
-fn store(at: u32, base: f32, sum: f32) {
-    output[at] = select(base, output[at], params.accumulate != 0u) + sum;
+// Adds the products of one k.
+fn multiply(sums: ptr<function, Sums>, k: u32, row: u32, column: u32) {
+    let upper = a_tile[2u * k][row];
+    let lower = a_tile[2u * k + 1u][row];
+    let left = b_tile[2u * k][column];
+    let right = b_tile[2u * k + 1u][column];
+    (*sums).left[0] += upper.x * left;
+    (*sums).right[0] += upper.x * right;
+    (*sums).left[1] += upper.y * left;
+    (*sums).right[1] += upper.y * right;
+    (*sums).left[2] += upper.z * left;
+    (*sums).right[2] += upper.z * right;
+    (*sums).left[3] += upper.w * left;
+    (*sums).right[3] += upper.w * right;
+    (*sums).left[4] += lower.x * left;
+    (*sums).right[4] += lower.x * right;
+    (*sums).left[5] += lower.y * left;
+    (*sums).right[5] += lower.y * right;
+    (*sums).left[6] += lower.z * left;
+    (*sums).right[6] += lower.z * right;
+    (*sums).left[7] += lower.w * left;
+    (*sums).right[7] += lower.w * right;
 }
 
-// Stores four columns from `column` on, and four half a tile further.
-fn store_row(batch: u32, row: u32, column: u32, left: vec4<f32>, right: vec4<f32>) {
-    if row >= params.rows {
-        return;
+fn multiply_four(sums: ptr<function, Sums>, k: u32, row: u32, column: u32) {
+    multiply(sums, k, row, column);
+    multiply(sums, k + 1u, row, column);
+    multiply(sums, k + 2u, row, column);
+    multiply(sums, k + 3u, row, column);
+}
+
+// Four columns of the output from `column` on: where they lie in a row, and which there are.
+struct Columns {
+    offset: vec4<u32>,
+    exist: vec4<bool>,
+}
+
+fn columns_from(column: u32) -> Columns {
+    var at = divide(params.column_first + column, params.plane);
+    var offset = vec4<u32>(0u);
+    for (var i = 0u; i < 4u; i++) {
+        offset = vec4<u32>(offset.yzw, at.x * params.output_plane + at.y);
+        let over = at.y + 1u == params.plane;
+        at = vec2<u32>(at.x + u32(over), select(at.y + 1u, 0u, over));
     }
-    let base = row_bias(batch, row);
-    let start = row_start(batch, row);
-    for (var j = 0u; j < 8u; j++) {
-        let at = column + j % 4u + j / 4u * (TILE / 2u);
-        if at < params.columns {
-            let value = select(left, right, j >= 4u)[j % 4u];
-            store(start + column_offset(at), base, value);
+    return Columns(offset, vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.columns));
+}
+
+// Stores an element, if it exists: its sum, and the row's bias or what it held before. Chosen as in row_bias.
+fn store(exists: bool, at: u32, base: f32, sum: f32) {
+    if exists {
+        output[at] = select(base, output[at], params.accumulate != 0u) + sum;
+    }
+}
+
+fn store_quad(columns: Columns, start: u32, base: f32, sums: vec4<f32>) {
+    store(columns.exist.x, start + columns.offset.x, base, sums.x);
+    store(columns.exist.y, start + columns.offset.y, base, sums.y);
+    store(columns.exist.z, start + columns.offset.z, base, sums.z);
+    store(columns.exist.w, start + columns.offset.w, base, sums.w);
+}
+
+// Stores the sums, row by row.
+fn store_sums(batch: u32, row_first: u32, column: u32, sums: ptr<function, Sums>) {
+    let left = columns_from(column);
+    let right = columns_from(column + TILE / 2u);
+    for (var i = 0u; i < 8u; i++) {
+        let row = row_first + i % 4u + i / 4u * (TILE / 2u);
+        if row < params.rows {
+            let base = row_bias(batch, row);
+            let start = row_start(batch, row);
+            store_quad(left, start, base, (*sums).left[0]);
+            store_quad(right, start, base, (*sums).right[0]);
         }
+        (*sums).left[0] = (*sums).left[1];
+        (*sums).left[1] = (*sums).left[2];
+        (*sums).left[2] = (*sums).left[3];
+        (*sums).left[3] = (*sums).left[4];
+        (*sums).left[4] = (*sums).left[5];
+        (*sums).left[5] = (*sums).left[6];
+        (*sums).left[6] = (*sums).left[7];
+        (*sums).right[0] = (*sums).right[1];
+        (*sums).right[1] = (*sums).right[2];
+        (*sums).right[2] = (*sums).right[3];
+        (*sums).right[3] = (*sums).right[4];
+        (*sums).right[4] = (*sums).right[5];
+        (*sums).right[5] = (*sums).right[6];
+        (*sums).right[6] = (*sums).right[7];
     }
 }
 
@@ -93,77 +165,31 @@ fn matmul_tiled(
     let row_tile = tile % row_tiles * TILE;
     let column_tile = tile / row_tiles % column_tiles * TILE;
     let batch = tile / row_tiles / column_tiles;
-    let a_start = params.a_first + batch * params.a_batch;
-    let b_start = params.b_first + batch * params.b_batch;
+    // Rows and columns beyond the last are loaded like others, wherever that is, and not stored.
+    var a_at = params.a_first + batch * params.a_batch + a_start(row_tile, lane);
+    var b_at = params.b_first + batch * params.b_batch + b_start(column_tile, lane);
 
-    // Of the output tile: two times four rows, two times four columns, half a tile apart.
+    // Of the tile: two times four rows and two times four columns, half a tile apart.
     let lane_row = lane / 8u;
     let lane_column = lane % 8u;
-    var acc0 = vec4<f32>(0.0);
-    var acc1 = vec4<f32>(0.0);
-    var acc2 = vec4<f32>(0.0);
-    var acc3 = vec4<f32>(0.0);
-    var acc4 = vec4<f32>(0.0);
-    var acc5 = vec4<f32>(0.0);
-    var acc6 = vec4<f32>(0.0);
-    var acc7 = vec4<f32>(0.0);
-    var acc8 = vec4<f32>(0.0);
-    var acc9 = vec4<f32>(0.0);
-    var acc10 = vec4<f32>(0.0);
-    var acc11 = vec4<f32>(0.0);
-    var acc12 = vec4<f32>(0.0);
-    var acc13 = vec4<f32>(0.0);
-    var acc14 = vec4<f32>(0.0);
-    var acc15 = vec4<f32>(0.0);
-
-    for (var k_start = 0u; k_start < params.depth; k_start += DEPTH) {
-        // Each invocation loads one k of four times four rows and columns.
-        let lane_k = lane % DEPTH;
-        let k = k_start + lane_k;
-        for (var quad = lane / DEPTH; quad < TILE / 4u; quad += 4u) {
-            let row = row_tile + quad * 4u;
-            let column = column_tile + quad * 4u;
-            let a_value = vec4<f32>(
-                a_at(a_start, row, k), a_at(a_start, row + 1u, k), a_at(a_start, row + 2u, k), a_at(a_start, row + 3u, k),
-            );
-            let b_value = vec4<f32>(
-                b_at(b_start, k, column), b_at(b_start, k, column + 1u), b_at(b_start, k, column + 2u), b_at(b_start, k, column + 3u),
-            );
-            a_tile[lane_k * 16u + quad] = a_value;
-            b_tile[lane_k * 16u + quad] = b_value;
+    var sums = Sums();
+    for (var k = 0u; k < params.depth; k += DEPTH) {
+        var a_loaded = load_a(a_at);
+        var b_loaded = load_b(b_at);
+        a_at += a_step();
+        b_at += b_step();
+        if params.depth - k < DEPTH {
+            a_loaded = cut_a(a_loaded, params.depth - k, lane);
+            b_loaded = cut_b(b_loaded, params.depth - k, lane);
         }
+        keep_a(a_loaded, lane);
+        keep_b(b_loaded, lane);
         workgroupBarrier();
-        for (var i = 0u; i < DEPTH; i++) {
-            let left0 = a_tile[i * 16u + lane_row];
-            let left1 = a_tile[i * 16u + lane_row + 8u];
-            let right0 = b_tile[i * 16u + lane_column];
-            let right1 = b_tile[i * 16u + lane_column + 8u];
-            acc0 += left0.x * right0;
-            acc1 += left0.x * right1;
-            acc2 += left0.y * right0;
-            acc3 += left0.y * right1;
-            acc4 += left0.z * right0;
-            acc5 += left0.z * right1;
-            acc6 += left0.w * right0;
-            acc7 += left0.w * right1;
-            acc8 += left1.x * right0;
-            acc9 += left1.x * right1;
-            acc10 += left1.y * right0;
-            acc11 += left1.y * right1;
-            acc12 += left1.z * right0;
-            acc13 += left1.z * right1;
-            acc14 += left1.w * right0;
-            acc15 += left1.w * right1;
-        }
+        multiply_four(&sums, 0u, lane_row, lane_column);
+        multiply_four(&sums, 4u, lane_row, lane_column);
+        multiply_four(&sums, 8u, lane_row, lane_column);
+        multiply_four(&sums, 12u, lane_row, lane_column);
         workgroupBarrier();
     }
-
-    store_row(batch, row_tile + lane_row * 4u, column_tile + lane_column * 4u, acc0, acc1);
-    store_row(batch, row_tile + lane_row * 4u + 1u, column_tile + lane_column * 4u, acc2, acc3);
-    store_row(batch, row_tile + lane_row * 4u + 2u, column_tile + lane_column * 4u, acc4, acc5);
-    store_row(batch, row_tile + lane_row * 4u + 3u, column_tile + lane_column * 4u, acc6, acc7);
-    store_row(batch, row_tile + lane_row * 4u + 32u, column_tile + lane_column * 4u, acc8, acc9);
-    store_row(batch, row_tile + lane_row * 4u + 33u, column_tile + lane_column * 4u, acc10, acc11);
-    store_row(batch, row_tile + lane_row * 4u + 34u, column_tile + lane_column * 4u, acc12, acc13);
-    store_row(batch, row_tile + lane_row * 4u + 35u, column_tile + lane_column * 4u, acc14, acc15);
+    store_sums(batch, row_tile + 4u * lane_row, column_tile + 4u * lane_column, &sums);
 }

@@ -25,10 +25,10 @@ struct Params {
 @group(0) @binding(6) var<storage, read> keys: array<u32>;
 @group(0) @binding(7) var<storage, read> long_cells: array<u32>;
 
-// The first sample of each of the four cells, and the one behind its last.
-var<workgroup> bounds: array<u32, 8>;
 // (quad, invocation)
 var<workgroup> partial: array<vec4<f32>, 256>;
+// The first sample of each of the four cells, and the one behind its last.
+var<workgroup> bounds: array<u32, 8>;
 
 // How many samples have lower keys.
 fn samples_before(key: u32) -> u32 {

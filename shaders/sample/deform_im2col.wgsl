@@ -20,7 +20,7 @@ fn deform_im2col(
     let run = table_entry(mine.run);
     let at = run.y * params.window.taps + mine.tap - params.offsets.point_first;
     let out_pixel = divide(params.window.pixel_first + mine.pixel, params.window.out_pixels);
-    let near = modulated_neighbours(out_pixel.x, out_pixel.y, mine.tap, at);
+    let near = modulated_neighbours(tap_position(out_pixel.y, mine.tap), out_pixel.x, out_pixel.y, at);
     let in_band = near.pixel + out_pixel.x * params.window.height * params.window.width - params.window.band_first;
     let weight = select(vec4<f32>(0.0), near.weight, in_band < vec4<u32>(params.window.band_pixels));
     let counts = weight != vec4<f32>(0.0);

@@ -82,6 +82,15 @@ impl Capabilities {
         (self.features.contains(wgpu::Features::SUBGROUP) && least == most).then_some(least)
     }
 
+    /// Whether a tile's 64 sums in each invocation leave too few registers for others. No device tells, so it is known by kind: AMD's GCN, which
+    /// alone of AMD's has subgroups of 64 and no others, holds two such waves where the half tile's are four; Intel's have 64 registers for
+    /// each of 16 invocations.
+    pub(crate) fn few_registers(&self) -> bool {
+        const INTEL: u32 = 0x8086;
+        let gcn = (self.info.subgroup_min_size, self.info.subgroup_max_size) == (64, 64);
+        !self.software() && (gcn || self.info.vendor == INTEL)
+    }
+
     /// Whether kernels keep their workspace in textures, and multiply matrices by subgroups of 8. Adapters that run on the CPU load lane by
     /// lane: a texel costs them much less than four words of a buffer. It takes subgroups, textures of 8192 x 8192 texels, and six of them bound
     /// at once (`max_storage_textures_per_shader_stage`), which is more than wgpu's default.

@@ -36,7 +36,7 @@ pub(crate) use wgpu::WasmNotSendSync;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -75,6 +75,8 @@ struct Inner {
     buffers_before_failure: Mutex<Option<u32>>,
     /// A test's way to count what loops take.
     loop_counters: OnceLock<Arc<dyn LoopCounters>>,
+    /// A test's way to the kernels of a device with few registers.
+    few_registers: AtomicBool,
     #[cfg(not(target_arch = "wasm32"))]
     waiter: download::Waiter,
 }
@@ -212,6 +214,7 @@ impl Gpu {
                 answers: Mutex::default(),
                 buffers_before_failure: Mutex::default(),
                 loop_counters: OnceLock::new(),
+                few_registers: AtomicBool::new(false),
             }),
         }
     }
@@ -356,6 +359,17 @@ impl Gpu {
 
     fn loop_counters(&self) -> Option<&dyn LoopCounters> {
         self.inner.loop_counters.get().map(|counters| &**counters)
+    }
+
+    /// Whether kernels with half as many sums serve: see `Capabilities::few_registers`.
+    pub(crate) fn few_registers(&self) -> bool {
+        self.capabilities().few_registers() || self.inner.few_registers.load(Ordering::Relaxed)
+    }
+
+    /// A test's way to the kernels of a device with few registers, of one that has planned nothing yet.
+    #[doc(hidden)]
+    pub fn inject_few_registers(&self) {
+        self.inner.few_registers.store(true, Ordering::Relaxed);
     }
 
     /// A test's way to a device that is lost by its own doing.

@@ -195,6 +195,31 @@ fn every_kernel_translates_for_every_target() {
     }
 }
 
+/// The components of the widest vector in a type.
+fn widest(module: &Module, ty: Handle<Type>) -> u8 {
+    match module.types[ty].inner {
+        TypeInner::Vector { size, .. } => size as u8,
+        TypeInner::Array { base, .. } => widest(module, base),
+        TypeInner::Struct { ref members, .. } => {
+            members.iter().map(|member| widest(module, member.ty)).max().unwrap_or(1)
+        }
+        _ => 1,
+    }
+}
+
+/// Drivers lay workgroup memory out in the order of the declarations, and align a vector no better than a word: behind a single word, quads are
+/// loaded in pieces.
+#[test]
+fn workgroup_memory_has_wide_vectors_first() {
+    for kernel in kernels() {
+        let (module, _) = kernel.parse();
+        let of_workgroup = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
+        let widths: Vec<_> =
+            of_workgroup.map(|(_, v)| (v.name.as_deref().unwrap_or_default(), widest(&module, v.ty))).collect();
+        assert!(widths.is_sorted_by(|(_, one), (_, next)| one >= next), "{}: {widths:?}", kernel.label());
+    }
+}
+
 /// Every device has wgpu's default limits.
 #[test]
 fn workgroups_stay_within_the_default_limits() {

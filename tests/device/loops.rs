@@ -368,6 +368,10 @@ fn kernels_loop_as_often_as_they_state_at_most() {
         for (_, problem) in strategies::by_kernel() {
             device.run(&problem, Some(Strategy::Fused), Storage::new(DType::F16, DType::F32));
         }
+        device.gpu.inject_few_registers();
+        for (_, problem) in strategies::by_kernel() {
+            device.run(&problem, Some(Strategy::Fused), Storage::F32);
+        }
         training::check_steps_on(&device.gpu);
         device.check("steps of optimisers");
         seen.extend(device.seen);

@@ -95,6 +95,24 @@ fn every_kernel_of_the_fused_strategy_agrees_with_the_reference() {
     }
 }
 
+#[test]
+fn half_tiles_agree_with_the_reference() {
+    let gpu = pollster::block_on(Gpu::with_options(&GpuOptions::default())).unwrap();
+    gpu.inject_few_registers();
+    let tiles = ["fused_tile.64x64.", "fused_tile.128x128."];
+    for (kernel, problem) in by_kernel().iter().filter(|(kernel, _)| tiles.iter().any(|tile| kernel.starts_with(tile)))
+    {
+        let used = kernels(&gpu, problem, Strategy::Fused, DType::F32).unwrap();
+        let (_, window) = kernel.rsplit_once('.').unwrap();
+        let half = format!("fused_tile.64x64.half.{window}");
+        assert!(used.contains(&half), "{half} is not among {used:?}");
+        let device = Implementation::Device { gpu: &gpu, strategy: Some(Strategy::Fused), storage: Storage::F32 };
+        if let Err(failure) = check_on(problem, device) {
+            panic!("{half}: {failure}\n{}", problem.describe());
+        }
+    }
+}
+
 /// On a device that has them; elsewhere, and for f32, the strategy says that it is not applicable.
 #[test]
 fn cooperative_matrices_serve_16_bits_where_there_are_any() {

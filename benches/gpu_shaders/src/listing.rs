@@ -1,6 +1,6 @@
 //! Machine code as LLVM lists it: its loops, and what their instructions do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// The effect of an instruction.
@@ -152,8 +152,8 @@ fn read(listing: &str) -> Code {
 }
 
 impl Code {
-    /// The instructions of each loop that has no other within.
-    fn innermost_loops(&self) -> Vec<Range<usize>> {
+    /// The instructions of each loop.
+    fn loops(&self) -> Vec<Range<usize>> {
         // By their first instruction: a loop may be continued from several places.
         let mut ends: BTreeMap<usize, usize> = BTreeMap::new();
         for (index, instruction) in self.instructions.iter().enumerate() {
@@ -162,24 +162,42 @@ impl Code {
                 ends.insert(start, index + 1);
             }
         }
-        let loops: Vec<_> = ends.into_iter().map(|(start, end)| start..end).collect();
-        let within =
-            |outer: &Range<usize>| loops.iter().any(|l| l != outer && outer.start <= l.start && l.end <= outer.end);
-        loops.iter().filter(|outer| !within(outer)).cloned().collect()
+        ends.into_iter().map(|(start, end)| start..end).collect()
+    }
+
+    /// The instructions of each block, which ends with a branch or where another block begins.
+    fn blocks(&self) -> Vec<Range<usize>> {
+        let behind_branches = self
+            .instructions
+            .iter()
+            .zip(1..)
+            .filter(|(instruction, _)| instruction.kind == Kind::Branch)
+            .map(|(_, end)| end);
+        let mut bounds: BTreeSet<usize> = self.blocks.values().copied().chain(behind_branches).collect();
+        bounds.extend([0, self.instructions.len()]);
+        let bounds: Vec<_> = bounds.into_iter().collect();
+        bounds.windows(2).map(|bounds| bounds[0]..bounds[1]).collect()
     }
 }
 
-/// The loop with the most multiplications with additions, of those that have no other within; none where no loop has any.
-pub(crate) fn hottest_loop(listing: &str) -> Option<Counts> {
+/// The code with the most multiplications with additions, of the loops that have no other within, and of the blocks in other loops that consist
+/// of them for the greater part: products that are unrolled. None where there is no such code.
+pub(crate) fn hottest(listing: &str) -> Option<Counts> {
     let code = read(listing);
-    let counts = code.innermost_loops().into_iter().map(|range| {
+    let loops = code.loops();
+    let within = |range: &Range<usize>, outer: &Range<usize>| outer.start <= range.start && range.end <= outer.end;
+    let innermost = |l: &&Range<usize>| loops.iter().all(|other| other == *l || !within(other, l));
+    let counts = |range: &Range<usize>| {
         let mut counts = Counts::default();
-        for instruction in &code.instructions[range] {
+        for instruction in &code.instructions[range.clone()] {
             *counts.0.entry(instruction.kind).or_default() += 1;
         }
         counts
-    });
-    counts.max_by_key(|counts| counts.of(Kind::MultiplyAdd)).filter(|counts| counts.of(Kind::MultiplyAdd) != 0)
+    };
+    let blocks = code.blocks();
+    let blocks = blocks.iter().filter(|block| loops.iter().any(|l| within(block, l))).map(counts);
+    let all = blocks.filter(|block| block.share() > 0.5).chain(loops.iter().filter(innermost).map(counts));
+    all.max_by_key(|counts| counts.of(Kind::MultiplyAdd)).filter(|counts| counts.of(Kind::MultiplyAdd) != 0)
 }
 
 #[cfg(test)]
@@ -191,6 +209,9 @@ mod tests {
 BB0:
 	s_mov_b32 s0, 0                                             ; BE800380
 BB1:
+	s_mov_b32 s1, 0                                             ; BE810380
+	s_mov_b32 s2, 0                                             ; BE820380
+	s_mov_b32 s3, 0                                             ; BE830380
 	v_fmac_f32_e32 v0, v1, v2                                   ; 56000501
 	v_fmac_f32_e32 v0, v1, v2                                   ; 56000501
 	v_fmac_f32_e32 v0, v1, v2                                   ; 56000501
@@ -216,7 +237,7 @@ BB4:
 
     #[test]
     fn the_hottest_loop_is_an_innermost_one() {
-        let counts = hottest_loop(LISTING).unwrap();
+        let counts = hottest(LISTING).unwrap();
         assert_eq!(counts.of(Kind::MultiplyAdd), 2);
         assert_eq!(counts.of(Kind::Vector), 1);
         assert_eq!(counts.of(Kind::WorkgroupMemory), 1);
@@ -228,18 +249,29 @@ BB4:
     }
 
     #[test]
+    fn an_unrolled_product_is_hotter_than_a_loop_beside_it() {
+        let unrolled = "BB1:\n\ts_barrier\n\tv_fmac_f32 v0, v1, v2\n\t(then repeated 5 times)\n";
+        let listing = LISTING.replace("BB1:\n", unrolled);
+        let counts = hottest(&listing).unwrap();
+        // With what stands in the block already.
+        assert_eq!((counts.of(Kind::MultiplyAdd), counts.instructions()), (9, 13));
+        let behind = listing.replace("s_cbranch_vccnz BB1", "s_cbranch_vccnz BB3");
+        assert_eq!(hottest(&behind).unwrap().of(Kind::MultiplyAdd), 2);
+    }
+
+    #[test]
     fn a_loop_that_is_continued_from_several_places_is_one() {
         let listing = "BB1:\n\tv_fmac_f32 v0, v1, v2\n\ts_cbranch_vccz BB1\n\tv_fmac_f32 v0, v1, v2\n\ts_branch BB1\n";
-        let counts = hottest_loop(listing).unwrap();
+        let counts = hottest(listing).unwrap();
         assert_eq!((counts.of(Kind::MultiplyAdd), counts.instructions()), (2, 4));
     }
 
     #[test]
     fn where_no_loop_multiplies_there_is_no_hottest_one() {
-        assert_eq!(hottest_loop(""), None);
-        assert_eq!(hottest_loop("BB0:\n\tv_fmac_f32 v0, v1, v2\n\ts_endpgm\n"), None);
-        assert_eq!(hottest_loop("BB0:\n\tv_mul_f32 v0, v1, v2\n\ts_branch BB0\n"), None);
-        assert_eq!(hottest_loop("BB0:\n\tv_fmac_f32 v0, v1, v2\n\ts_branch BB1\n\ts_branch\n(then repeated"), None);
+        assert_eq!(hottest(""), None);
+        assert_eq!(hottest("BB0:\n\tv_fmac_f32 v0, v1, v2\n\ts_endpgm\n"), None);
+        assert_eq!(hottest("BB0:\n\tv_mul_f32 v0, v1, v2\n\ts_branch BB0\n"), None);
+        assert_eq!(hottest("BB0:\n\tv_fmac_f32 v0, v1, v2\n\ts_branch BB1\n\ts_branch\n(then repeated"), None);
     }
 
     #[test]

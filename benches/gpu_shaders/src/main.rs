@@ -143,7 +143,7 @@ fn compile(chip: &Chip, kernel: &Kernel) -> Outcome {
     match chip.compile(kernel) {
         Err(error) => Outcome::Failed(error),
         Ok(code) => {
-            let hottest = listing::hottest_loop(&code.listing);
+            let hottest = listing::hottest(&code.listing);
             Outcome::Compiled(code, hottest)
         }
     }

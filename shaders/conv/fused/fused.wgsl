@@ -55,12 +55,22 @@ struct Tile {
     split: u32,
 }
 
+// Quotient and remainder, as divide in shared/grid.wgsl gives them, by the conversion that GPUs have. It takes half as many instructions; and of
+// numbers that are uniform over a workgroup, RADV keeps the results in scalar registers.
+fn divide_converting(a: u32, b: u32) -> vec2<u32> {
+    let inverse = 0.999999 / f32(b);
+    var quotient = u32(f32(a) * inverse);
+    quotient += u32(f32(a - quotient * b) * inverse);
+    let rest = a - quotient * b;
+    return select(vec2<u32>(quotient, rest), vec2<u32>(quotient + 1u, rest - b), rest >= b);
+}
+
 // Tiles of `rows` rows and `pixels` pixels, numbered by row, pixel, group, split: those that lie side by side sample the same pixels.
 // Splits beyond the last occur.
 fn tile_of(number: u32, rows: u32, pixels: u32) -> Tile {
-    let by_row = divide(number, (params.rows + rows - 1u) / rows);
-    let by_pixel = divide(by_row.x, (params.window.pixels + pixels - 1u) / pixels);
-    let by_group = divide(by_pixel.x, params.groups);
+    let by_row = divide_converting(number, (params.rows + rows - 1u) / rows);
+    let by_pixel = divide_converting(by_row.x, (params.window.pixels + pixels - 1u) / pixels);
+    let by_group = divide_converting(by_pixel.x, params.groups);
     return Tile(by_group.y, by_row.y * rows, by_pixel.y * pixels, by_group.x);
 }
 
@@ -83,17 +93,65 @@ fn group_of(tile: Tile) -> Group {
     return Group(first, offset_group, channel_quads[first + params.window.quads_per_group - 1u].z - offset_group + 1u);
 }
 
-// A term's point, its quad, and the channels of that.
-fn term_of(group: Group, term: u32) -> vec3<u32> {
-    let by_tap = divide(term, params.window.quads_per_group);
-    let quad = group.quad_first + by_tap.y;
-    let table = channel_quads[quad];
-    return vec3<u32>(by_tap.x * group.points + table.z - group.offset_group, quad, table.y);
+// A term: its tap, and its quad, counted in the group.
+struct Term {
+    tap: u32,
+    quad: u32,
 }
 
-// The sample of a term's channels; 0 in the lanes beyond them, even where 0 times the mask is not 0.
-fn sample_of(corner: u32, factor: Factor, term: vec3<u32>) -> vec4<f32> {
-    return select(vec4<f32>(0.0), sample(corner, factor, term.y), vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(term.z));
+fn term_at(number: u32) -> Term {
+    let by_tap = divide_converting(number, params.window.quads_per_group);
+    return Term(by_tap.x, by_tap.y);
+}
+
+// The term that stands behind another by as many as stand before `by`.
+fn term_behind(term: Term, by: Term) -> Term {
+    let quad = term.quad + by.quad;
+    let over = quad >= params.window.quads_per_group;
+    return Term(term.tap + by.tap + u32(over), select(quad, quad - params.window.quads_per_group, over));
+}
+
+// A tap, its row and its column.
+struct Tap {
+    number: u32,
+    row: u32,
+    column: u32,
+}
+
+fn tap_at(number: u32) -> Tap {
+    let by_row = divide_converting(number, params.window.kernel_width);
+    return Tap(number, by_row.x, by_row.y);
+}
+
+fn tap_behind(tap: Tap) -> Tap {
+    let over = tap.column + 1u == params.window.kernel_width;
+    return Tap(tap.number + 1u, tap.row + u32(over), select(tap.column + 1u, 0u, over));
+}
+
+// An output pixel of the dispatch: its image, its place in that, and where the first tap lies in the unpadded image.
+struct Place {
+    exists: bool,
+    image: u32,
+    out_pixel: u32,
+    first: vec2<i32>,
+}
+
+fn place_of(pixel: u32) -> Place {
+    let by_image = divide_converting(params.window.pixel_first + pixel, params.window.out_pixels);
+    let out = divide_converting(by_image.y, params.window.out_width);
+    let stride = vec2<u32>(params.window.stride_y, params.window.stride_x);
+    let padding = vec2<u32>(params.window.padding_top, params.window.padding_left);
+    return Place(pixel < params.window.pixels, by_image.x, by_image.y, vec2<i32>(out * stride) - vec2<i32>(padding));
+}
+
+// Where a tap lies, before any offset.
+fn position_of(place: Place, tap: Tap) -> vec2<i32> {
+    return place.first + vec2<i32>(i32(tap.row * params.window.dilation_y), i32(tap.column * params.window.dilation_x));
+}
+
+// Which of a sample's lanes there are, of those of a quad with so many channels: the others are 0, even where 0 times the mask is not.
+fn lanes_of(channels: u32) -> vec4<bool> {
+    return vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(channels);
 }
 
 // Adds four lanes of a sample, times four rows; each column of the weights is a lane.
@@ -111,7 +169,7 @@ fn store(tile: Tile, pixel: u32, row: u32, sums: vec4<f32>) {
     if pixel >= params.window.pixels {
         return;
     }
-    let at = divide(params.window.pixel_first + pixel, params.window.out_pixels);
+    let at = divide_converting(params.window.pixel_first + pixel, params.window.out_pixels);
     let plane = tile.group * params.group_rows + row;
     let start = params.output_first + tile.split * params.output_split + at.x * params.output_image + at.y;
     let biased = params.biased != 0u && tile.split == 0u;

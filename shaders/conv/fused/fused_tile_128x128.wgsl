@@ -2,4 +2,3 @@
 const ROWS = 128u;
 const PIXELS = 128u;
 const DEPTH = 2u;
-const LANES = 256u;

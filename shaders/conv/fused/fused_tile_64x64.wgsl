@@ -2,4 +2,3 @@
 const ROWS = 64u;
 const PIXELS = 64u;
 const DEPTH = 4u;
-const LANES = 64u;

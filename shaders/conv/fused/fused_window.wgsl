@@ -6,17 +6,16 @@ struct Point {
     factor: Factor,
 }
 
-fn point_of(pixel: u32, tap: u32, offset_group: u32) -> Point {
-    let out_pixel = divide(params.window.pixel_first + pixel, params.window.out_pixels);
-    let base = tap_position(out_pixel.y, tap);
+fn point_of(place: Place, tap: Tap, offset_group: u32) -> Point {
+    let base = position_of(place, tap);
     let extent = vec2<i32>(i32(params.window.height), i32(params.window.width));
     let at = vec2<u32>(clamp(base, vec2<i32>(0), extent - 1));
-    let in_band = (out_pixel.x * params.window.height + at.x) * params.window.width + at.y - params.window.band_first;
-    let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.window.band_pixels && pixel < params.window.pixels;
+    let in_band = (place.image * params.window.height + at.x) * params.window.width + at.y - params.window.band_first;
+    let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.window.band_pixels && place.exists;
     return Point(in_band, select(0.0, 1.0, inside));
 }
 
 fn sample(corner: u32, factor: Factor, quad: u32) -> vec4<f32> {
     let inside = factor != 0.0;
-    return select(vec4<f32>(0.0), packed[select(0u, corner, inside) * params.window.quads + quad], inside);
+    return select(vec4<f32>(0.0), packed[corner * params.window.quads + quad], inside);
 }

@@ -127,13 +127,7 @@ impl Sampling {
     pub(crate) fn files(self) -> &'static [File] {
         match self {
             Self::Window => {
-                wgsl![
-                    "shared/grid.wgsl",
-                    "shared/window.wgsl",
-                    "conv/fused/fused.wgsl",
-                    "shared/taps.wgsl",
-                    "conv/fused/fused_window.wgsl",
-                ]
+                wgsl!["shared/grid.wgsl", "shared/window.wgsl", "conv/fused/fused.wgsl", "conv/fused/fused_window.wgsl",]
             }
             Self::Deform => wgsl![
                 "shared/grid.wgsl",
@@ -141,7 +135,6 @@ impl Sampling {
                 "shared/bilinear.wgsl",
                 "shared/window.wgsl",
                 "conv/fused/fused.wgsl",
-                "shared/taps.wgsl",
                 "shared/offsets.wgsl",
                 "shared/modulated.wgsl",
                 "conv/fused/fused_deform.wgsl",

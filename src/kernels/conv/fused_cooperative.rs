@@ -11,7 +11,7 @@ kernel!("fused_cooperative", matrices.lanes(), Params, |(matrices, sampling): (M
         Matrices::Side16Subgroup32 =>
             wgsl!["conv/fused/cooperative_16x16.wgsl", "conv/fused/four_subgroups_of_32.wgsl"],
     },
-    wgsl!["conv/fused_cooperative.wgsl"],
+    wgsl!["conv/fused/points.wgsl", "conv/fused_cooperative.wgsl"],
 ]);
 
 /// The matrices of a device, by their side and the size of its subgroups, which is fixed.
@@ -46,9 +46,9 @@ impl Matrices {
         // DEPTH and SIDE in fused_cooperative.wgsl.
         let ([_, pixels], lanes) = (self.tile(), self.lanes());
         let (terms, side) = (4, pixels / 4);
-        // Places and samples, and what is multiplied; then four matrices.
-        let samples = Iterations::of((terms * pixels).div_ceil(lanes));
-        let each = samples + samples + Iterations::of(4 * terms / side);
+        // Points and samples, and what is multiplied; then four matrices.
+        let points = Iterations::each(terms, Iterations::of(pixels.div_ceil(lanes)));
+        let each = points + Iterations::of(terms * pixels / lanes) + Iterations::of(4 * terms / side);
         let matrix = Iterations::each((side * side).div_ceil(lanes), stored());
         Steps { terms, each, store: Iterations::each(4u32, matrix) }
     }

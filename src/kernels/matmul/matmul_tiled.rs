@@ -1,7 +1,27 @@
-use crate::gpu::{Binding, Capabilities, Fit, Iterations, Loops, Recorder};
+use crate::gpu::{Binding, Capabilities, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::{kernel, params};
 
-kernel!("matmul_tiled", 64, Params, ["shared/grid.wgsl", "matmul/parts/matmul.wgsl", "matmul/matmul_tiled.wgsl"]);
+kernel!("matmul_tiled", 64, Params, |operands: Operands| [
+    wgsl!["shared/grid.wgsl", "matmul/parts/matmul.wgsl"],
+    match operands {
+        Operands::Elements => wgsl!["matmul/parts/tiled_a_elements.wgsl", "matmul/parts/tiled_b_elements.wgsl"],
+        Operands::AlongAlong => wgsl!["matmul/parts/tiled_a_along.wgsl", "matmul/parts/tiled_b_along.wgsl"],
+        Operands::AlongAcross => wgsl!["matmul/parts/tiled_a_along.wgsl", "matmul/parts/tiled_b_across.wgsl"],
+        Operands::AcrossAcross => wgsl!["matmul/parts/tiled_a_across.wgsl", "matmul/parts/tiled_b_across.wgsl"],
+    },
+    wgsl!["matmul/matmul_tiled.wgsl"],
+]);
+
+/// How a and b are loaded: element by element, or in quads along the depth or across it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Operands {
+    Elements,
+    AlongAlong,
+    AlongAcross,
+    AcrossAcross,
+}
+
+axis!(Operands { Elements: "", AlongAlong: "along.along", AlongAcross: "along.across", AcrossAcross: "across.across" });
 
 params!(
     rows,
@@ -30,10 +50,9 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        // Loading and multiplying 16 of the depth; then eight rows are stored, by eight columns.
-        let stored = Iterations::of(8u32);
-        let two = stored + stored;
-        Iterations::each(self.depth.div_ceil(16), Iterations::of(4u32) + Iterations::of(16u32)) + two + two + two + two
+        // 16 of the depth at a time; then two times four columns are found, and eight rows stored.
+        let quad = Iterations::of(4u32);
+        Iterations::of(self.depth.div_ceil(16)) + quad + quad + Iterations::of(8u32)
     }
 }
 
@@ -44,6 +63,28 @@ impl Params {
     fn tiles(&self) -> u64 {
         let [rows, columns] = TILE;
         [self.rows.div_ceil(rows), self.columns.div_ceil(columns), self.batch].map(u64::from).iter().product()
+    }
+
+    /// How the operands can be loaded: by quads where these lie at multiples of their size.
+    fn operands(&self) -> Operands {
+        let batch = |stride| if self.batch == 1 { 0 } else { stride };
+        let quads = |numbers: [u32; 4]| numbers.iter().all(|number| number.is_multiple_of(4));
+        let along = |element, [first, stride, vector]: [u32; 3]| {
+            element == 1 && quads([first, batch(stride), vector, self.depth])
+        };
+        let across = |element, [first, stride, depth]: [u32; 3], vectors| {
+            element == 1 && quads([first, batch(stride), depth, vectors])
+        };
+        let a_along = along(self.a_depth, [self.a_first, self.a_batch, self.a_row]);
+        let b_along = along(self.b_depth, [self.b_first, self.b_batch, self.b_column]);
+        let a_across = across(self.a_row, [self.a_first, self.a_batch, self.a_depth], self.rows);
+        let b_across = across(self.b_column, [self.b_first, self.b_batch, self.b_depth], self.columns);
+        match (a_along, b_along, a_across, b_across) {
+            (true, true, ..) => Operands::AlongAlong,
+            (true, _, _, true) => Operands::AlongAcross,
+            (_, _, true, true) => Operands::AcrossAcross,
+            _ => Operands::Elements,
+        }
     }
 
     /// See [`Capabilities::work_per_dispatch`]. Adapters that run on the CPU emulate workgroup memory and barriers.
@@ -57,5 +98,12 @@ pub(crate) fn matmul_tiled(recorder: &mut Recorder, params: Params, bindings: [&
     let [a, b, bias, output] = bindings.map(|binding| binding.first);
     let params = Params { a_first: a, b_first: b, bias_first: bias, output_first: output, ..params };
     let work = params.work(recorder.gpu().capabilities());
-    recorder.dispatch_workgroups::<Kernel>((), &params, &bindings, params.tiles(), work, params.iterations())
+    recorder.dispatch_workgroups::<Kernel>(
+        params.operands(),
+        &params,
+        &bindings,
+        params.tiles(),
+        work,
+        params.iterations(),
+    )
 }

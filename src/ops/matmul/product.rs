@@ -438,7 +438,7 @@ fn packed(
 /// Compiles the kernels that products of matrices need on this device.
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().textures() {
-        return gpu.compile::<matmul_tiled::Kernel>(());
+        return gpu.compile_all::<matmul_tiled::Kernel>();
     }
     gpu.compile::<pack_panels::Kernel>(())?;
     gpu.compile::<matmul_subgroup::Kernel>(())

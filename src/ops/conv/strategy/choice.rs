@@ -42,7 +42,7 @@ impl Choice {
     pub(crate) fn by_strategy(gpu: &Gpu, problem: &Problem, strategy: Strategy) -> Result<Self> {
         match strategy {
             Strategy::Im2col => Ok(Self::Im2col),
-            Strategy::Fused => Ok(Self::by_kernel(gpu, problem, Family::of(&problem.geometry))),
+            Strategy::Fused => Ok(Self::by_kernel(gpu, problem, Family::of(gpu, &problem.geometry))),
             Strategy::FusedCooperative => {
                 if problem.dtypes[0] == DType::F32 {
                     let message = "input holds f32; cooperative matrices multiply f16, and serve data of 16 bits only";

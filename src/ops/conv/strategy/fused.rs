@@ -28,7 +28,7 @@ const LEAST_STRIP_BYTES: u64 = 2 << 20;
 /// Compiles what any convolution without columns may need on this device.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let cooperative = Matrices::of(gpu.capabilities()).map(Family::Cooperative);
-    for family in Family::FUSED.into_iter().chain(cooperative) {
+    for family in Family::FUSED.into_iter().filter(|family| family.suits(gpu)).chain(cooperative) {
         family.compile(gpu, false)?;
         family.compile(gpu, true)?;
     }

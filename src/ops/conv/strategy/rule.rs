@@ -7,8 +7,8 @@
 //!    tiles are filled; not for bf16, whose range is beyond that of f16;
 //! 3. `Fused` else.
 //!
-//! Which of its kernels `Fused` uses follows from the geometry alone: see `Family` in tiles.rs. A strategy that is forced where it is not
-//! applicable is `Error::Unsupported`.
+//! Which of its kernels `Fused` uses follows from the geometry, and from whether the device has few registers: see `Family` in tiles.rs. A
+//! strategy that is forced where it is not applicable is `Error::Unsupported`.
 //!
 //! Gradients are by columns, whatever the strategy of the forward pass. That of the input of a deformable convolution is gathered by samples that are
 //! chained as suits the adapters of the strategy: see `Chaining`.

@@ -39,18 +39,34 @@ pub(crate) enum Family {
 
 impl Family {
     /// All families of `Strategy::Fused`.
-    pub(crate) const FUSED: [Self; 4] =
-        [Self::Direct, Self::Tiles(Tile::Rows32), Self::Tiles(Tile::Rows64), Self::Tiles(Tile::Rows128)];
+    pub(crate) const FUSED: [Self; 5] = [
+        Self::Direct,
+        Self::Tiles(Tile::Rows32),
+        Self::Tiles(Tile::Rows64),
+        Self::Tiles(Tile::Rows64Half),
+        Self::Tiles(Tile::Rows128),
+    ];
 
-    /// The family for a geometry, by the rows of a group, and whether the wide tile leaves enough workgroups.
-    pub(crate) fn of(geometry: &Conv2dGeometry) -> Self {
+    /// The family for a geometry, by the rows of a group, whether the wide tile leaves enough workgroups, and whether the device has the registers
+    /// for whole tiles.
+    pub(crate) fn of(gpu: &Gpu, geometry: &Conv2dGeometry) -> Self {
         let rows = geometry.group_out_channels();
         let wide = Self::Tiles(Tile::Rows128);
         match rows {
             0..=8 => Self::Direct,
             9..=32 => Self::Tiles(Tile::Rows32),
+            _ if gpu.few_registers() => Self::Tiles(Tile::Rows64Half),
             _ if rows.div_ceil(64).is_multiple_of(2) && wide.workgroups(geometry) >= BUSY / 2 => wide,
             _ => Self::Tiles(Tile::Rows64),
+        }
+    }
+
+    /// Whether the rule may choose the family on this device.
+    pub(crate) fn suits(self, gpu: &Gpu) -> bool {
+        match self {
+            Self::Tiles(Tile::Rows64Half) => gpu.few_registers(),
+            Self::Tiles(Tile::Rows64 | Tile::Rows128) => !gpu.few_registers(),
+            _ => true,
         }
     }
 

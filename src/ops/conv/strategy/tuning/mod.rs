@@ -277,7 +277,7 @@ fn failed(error: Error) -> Result<Outcome> {
 fn candidates(gpu: &Gpu, problem: &Problem) -> Result<(Choice, Vec<Vec<Choice>>)> {
     let rule = Choice::by_rule(gpu, problem)?;
     let rows = problem.geometry.group_out_channels();
-    let by_rule = Family::of(&problem.geometry);
+    let by_rule = Family::of(gpu, &problem.geometry);
     // A tile that is half empty, or of much fewer rows than there are, does no good.
     let fits = |family: Family| {
         let [tile, _] = family.tile();
