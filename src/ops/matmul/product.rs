@@ -8,7 +8,7 @@ use crate::kernels::layout::panel_texels;
 use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
-use crate::kernels::matmul::matmul_tiled::{self, matmul_tiled};
+use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::matmul::subgroup_tile;
 use crate::ops::plan::in_units;
@@ -331,14 +331,17 @@ impl<'a> Product<'a> {
         Err(Unfit::too_large("product", message).along(axis))
     }
 
-    /// The units at multiples of which each axis is halved: whole quads where panels have quads along the axis. The depth of a product into
+    /// The units at multiples of which each axis is halved: whole quads where operands have quads along the axis. The depth of a product into
     /// panels, which adds to nothing, is done at once.
     fn units(&self) -> [u32; 4] {
-        let quads = |panels: bool| if panels { 4 } else { 1 };
-        let across = |operand: &Operand| matches!(operand, Operand::Panels(Panels { across: true, .. }));
+        let quads = |across: bool| if across { 4 } else { 1 };
+        let across = |operand: &Operand, vectors: u32| match operand {
+            Operand::Matrix(matrix) => matrix.vector == 1 && vectors.is_multiple_of(4),
+            Operand::Panels(panels) => panels.across,
+        };
         let output = matches!(self.output, Output::Panels(_));
         let depth = if output { self.depth } else { DEPTH_UNIT };
-        [1, quads(across(&self.a)), quads(across(&self.b) || output), depth]
+        [1, quads(across(&self.a, self.rows)), quads(across(&self.b, self.columns) || output), depth]
     }
 
     /// A piece of the product. Those along the depth are done one behind the other.
@@ -437,8 +440,13 @@ fn packed(
 
 /// Compiles the kernels that products of matrices need on this device.
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
+    if gpu.capabilities().textures() { compile_packed(gpu) } else { gpu.compile_all::<matmul_tiled::Kernel>() }
+}
+
+/// Compiles the kernels that products of packed matrices need, whose depth goes along the rows.
+pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().textures() {
-        return gpu.compile_all::<matmul_tiled::Kernel>();
+        return gpu.compile::<matmul_tiled::Kernel>(Operands::AlongAlong);
     }
     gpu.compile::<pack_panels::Kernel>(())?;
     gpu.compile::<matmul_subgroup::Kernel>(())
@@ -447,7 +455,8 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
 /// Compiles the kernels that products of backward passes need beside those of the forward pass.
 pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().textures() {
-        return Ok(());
+        gpu.compile::<matmul_tiled::Kernel>(Operands::AlongAcross)?;
+        return gpu.compile::<matmul_tiled::Kernel>(Operands::AcrossAcross);
     }
     gpu.compile::<matmul_subgroup_nn::Kernel>(())?;
     gpu.compile::<matmul_subgroup_tn::Kernel>(())

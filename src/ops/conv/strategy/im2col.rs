@@ -52,7 +52,7 @@ impl Im2colConvolution {
     ) -> Result<Self> {
         let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
         convolution.columns.compile(gpu)?;
-        crate::ops::matmul::product::compile(gpu)?;
+        crate::ops::matmul::product::compile_packed(gpu)?;
         Ok(convolution)
     }
 
