@@ -184,7 +184,8 @@ fn the_same_bits_a_hundred_times() {
     for (problem, grad_output, _) in crowded(1) {
         for strategy in strategies_of(gpu()).take(if problem.has_strategies() { usize::MAX } else { 1 }) {
             let first = bits((gpu(), strategy), &problem, Storage::F32, &grad_output, Ways::All);
-            for _ in 0..100 {
+            // For time, a strategy that is forced gets fewer.
+            for _ in 0..if strategy.is_none() { 100 } else { 20 } {
                 assert_eq!(bits((gpu(), strategy), &problem, Storage::F32, &grad_output, Ways::One), first);
             }
         }
