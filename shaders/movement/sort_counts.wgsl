@@ -1,18 +1,9 @@
 // How many keys of each block have each digit: the first step of a pass of a sort.
 //
-// keys   `elements` of them
-// table  (digit, block) counts, of `blocks` blocks
+// table  (digit, block) counts
 //
-// A digit is the eight bits of a key from `shift` on. One workgroup does a block: 1024 keys, or what is left.
+// Keys, digits and blocks: movement/parts/sort_pass.wgsl.
 
-struct Params {
-    elements: u32,
-    blocks: u32,
-    shift: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> keys: array<u32>;
 @group(0) @binding(2) var<storage, read_write> table: array<u32>;
 
 var<workgroup> counts: array<atomic<u32>, 256>;
@@ -29,10 +20,10 @@ fn sort_counts(
     }
     atomicStore(&counts[lane], 0u);
     workgroupBarrier();
-    for (var round = 0u; round < 4u; round++) {
-        let element = block * 1024u + round * 256u + lane;
+    for (var round = 0u; round < ROUNDS; round++) {
+        let element = element_of(block, round, lane);
         if element < params.elements {
-            atomicAdd(&counts[(keys[element] >> params.shift) & 255u], 1u);
+            atomicAdd(&counts[digit_of(keys[element])], 1u);
         }
     }
     workgroupBarrier();

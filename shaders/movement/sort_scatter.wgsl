@@ -1,22 +1,13 @@
 // Keys and their values in the order of a digit, those with the same digit in the order in which they were: the last step of a pass of a sort.
 //
-// keys           sort_counts.wgsl
 // values         a word for each key
 // table          sort_offsets.wgsl
 // sorted_keys    as keys
 // sorted_values  as values
 //
-// One workgroup does a block, by 256 keys at a time: of each digit a bit for each invocation says whether its key has it, so that the place of a
-// key is the number of bits before its own.
+// Keys, digits and blocks: movement/parts/sort_pass.wgsl. In a round, of each digit a bit for each invocation says whether its key has it, so that
+// the place of a key is the number of bits before its own.
 
-struct Params {
-    elements: u32,
-    blocks: u32,
-    shift: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> keys: array<u32>;
 @group(0) @binding(2) var<storage, read> values: array<u32>;
 @group(0) @binding(3) var<storage, read> table: array<u32>;
 @group(0) @binding(4) var<storage, read_write> sorted_keys: array<u32>;
@@ -49,15 +40,15 @@ fn sort_scatter(
     let of_digit = table[256u * params.blocks + lane];
     places[lane] = sum_up_to(lane, of_digit) - of_digit + table[lane * params.blocks + block];
     let bit = 1u << (lane % 32u);
-    for (var round = 0u; round < 4u; round++) {
+    for (var round = 0u; round < ROUNDS; round++) {
         for (var word = 0u; word < 8u; word++) {
             atomicStore(&has_digit[word * 256u + lane], 0u);
         }
         workgroupBarrier();
-        let element = block * 1024u + round * 256u + lane;
+        let element = element_of(block, round, lane);
         let inside = element < params.elements;
         let key = keys[min(element, params.elements - 1u)];
-        let digit = (key >> params.shift) & 255u;
+        let digit = digit_of(key);
         if inside {
             atomicOr(&has_digit[(lane / 32u) * 256u + digit], bit);
         }

@@ -11,12 +11,11 @@ use crate::random::draw_deform_conv2d;
 use crate::shapes::{bilinear_samples, deform_conv2d, deform_conv2d_of_every_kind, odd_conv2d, odd_deform_conv2d};
 use crate::support::problem::{Array, Differentiated, Implementation, Problem, Storage, Ways, uneven};
 use crate::support::random::normal;
-use crate::{check_backward_on, gpu, strategies_of};
+use crate::{check_backward_on, gpu, strategies_for};
 
 /// By every strategy.
 fn check_with(gpu: &Gpu, problem: &Problem, storage: Storage, ways: Ways) {
-    let all = if problem.has_strategies() { usize::MAX } else { 1 };
-    for strategy in strategies_of(gpu).take(all) {
+    for strategy in strategies_for(gpu, problem) {
         let device = Implementation::Device { gpu, strategy, storage };
         if let Err(failure) = check_backward_on(problem, 80, device, ways) {
             panic!("{strategy:?}, {storage:?}: {failure}\n{}", problem.describe());
@@ -182,7 +181,7 @@ fn crowded(scale: u32) -> Vec<(Problem, Array, u64)> {
 #[test]
 fn the_same_bits_a_hundred_times() {
     for (problem, grad_output, _) in crowded(1) {
-        for strategy in strategies_of(gpu()).take(if problem.has_strategies() { usize::MAX } else { 1 }) {
+        for strategy in strategies_for(gpu(), &problem) {
             let first = bits((gpu(), strategy), &problem, Storage::F32, &grad_output, Ways::All);
             // For time, a strategy that is forced gets fewer.
             for _ in 0..if strategy.is_none() { 100 } else { 20 } {

@@ -88,6 +88,11 @@ fn strategies_of(gpu: &Gpu) -> impl Iterator<Item = Option<Strategy>> {
     std::iter::once(None).chain(others.map(|&strategy| Some(strategy)))
 }
 
+/// The strategies of a problem: the plan's own choice alone where they make no difference.
+fn strategies_for(gpu: &Gpu, problem: &Problem) -> impl Iterator<Item = Option<Strategy>> {
+    strategies_of(gpu).take(if problem.has_strategies() { usize::MAX } else { 1 })
+}
+
 /// Every implementation in f32 on a device.
 fn implementations(gpu: &Gpu) -> impl Iterator<Item = Implementation<'_>> {
     strategies_of(gpu).map(move |strategy| Implementation::Device { gpu, strategy, storage: Storage::F32 })

@@ -6,7 +6,7 @@ use crate::limits::with_limits;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Implementation, Problem, Storage, Ways};
 use crate::support::random::normal;
-use crate::{check_backward_on, check_on, strategies_of};
+use crate::{check_backward_on, check_on, strategies_for};
 
 /// Forward and backward, by a strategy or the one that the device wants.
 fn check_by(gpu: &pliant::Gpu, problem: &Problem, strategy: Option<pliant::Strategy>, storage: Storage) {
@@ -22,7 +22,7 @@ fn check_with(gpu: &pliant::Gpu, problem: &Problem, storage: Storage) {
 }
 
 fn check_strategies(gpu: &pliant::Gpu, problem: &Problem, storage: Storage) {
-    strategies_of(gpu).for_each(|strategy| check_by(gpu, problem, strategy, storage));
+    strategies_for(gpu, problem).for_each(|strategy| check_by(gpu, problem, strategy, storage));
 }
 
 fn conv2d(rng: &mut Rng, op: Conv2d, input: [u32; 4], weight: [u32; 4]) -> Problem {

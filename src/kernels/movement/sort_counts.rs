@@ -1,7 +1,7 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
-kernel!("sort_counts", 256, Params, ["shared/grid.wgsl", "movement/sort_counts.wgsl"]);
+kernel!("sort_counts", 256, Params, ["shared/grid.wgsl", "movement/parts/sort_pass.wgsl", "movement/sort_counts.wgsl"]);
 
 params!(elements, blocks, shift);
 

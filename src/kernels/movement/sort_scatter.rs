@@ -5,7 +5,12 @@ kernel!(
     "sort_scatter",
     256,
     Params,
-    ["shared/grid.wgsl", "movement/parts/sums_before.wgsl", "movement/sort_scatter.wgsl"]
+    [
+        "shared/grid.wgsl",
+        "movement/parts/sums_before.wgsl",
+        "movement/parts/sort_pass.wgsl",
+        "movement/sort_scatter.wgsl"
+    ]
 );
 
 params!(elements, blocks, shift);

@@ -70,14 +70,15 @@ pub(crate) struct Chains {
     pub(crate) rows: u32,
     pub(crate) followers: Tensor,
     heads: Tensor,
+    /// Heads of each piece of offset groups and rows, and how many pieces have heads of their own; the others share them.
+    piece: u32,
+    own: u32,
     pub(crate) kept: Option<KeptHeads>,
     sorting: Option<Sorting>,
 }
 
-/// Heads that are kept, and kept empty, between strips: where walked, of all cells of an image, else of those of a piece.
+/// Lists of pixels, where heads are kept, and kept empty, between strips.
 pub(crate) struct KeptHeads {
-    /// The number of heads from one piece of offset groups and rows to the next.
-    piece: u32,
     /// The pixels near the samples of a piece, in lists of so many at most, four for each offset group, which take no more than its heads.
     pub(crate) listed: u32,
     pub(crate) touched: Tensor,
@@ -91,7 +92,6 @@ struct Sorting {
 }
 
 /// The samples and cells of which chains are made at once.
-#[derive(Clone)]
 pub(crate) struct ChainPiece {
     pub(crate) images: u32,
     /// The samples of an image in an offset group.
@@ -150,25 +150,18 @@ impl Chains {
         let offset_groups = offset_groups.clamp(1, deformation.offset_groups.into()) as u32;
         let rows = (most / (u64::from(width) + 1)).saturating_sub(1).clamp(1, height.into()) as u32;
         let heads = u64::from(images) * u64::from(offset_groups) * cells(&columns.im2col, rows);
-        let mut all_heads = heads as u32;
-        let mut kept = None;
-        if keeps {
-            // Filled up to what a binding may start at.
-            let mut piece = heads.next_multiple_of(64) as u32;
-            match chaining {
-                Chaining::Walked => {
-                    all_heads = piece * deformation.offset_groups.div_ceil(offset_groups) * height.div_ceil(rows);
-                }
-                Chaining::Sorted => piece = 0,
-            }
+        // Filled up to what a binding may start at.
+        let piece = heads.next_multiple_of(64) as u32;
+        let own = match chaining {
+            Chaining::Walked if keeps => deformation.offset_groups.div_ceil(offset_groups) * height.div_ceil(rows),
+            _ => 1,
+        };
+        let kept = keeps.then(|| -> Result<_> {
             let listed = samples.min(rows.div_ceil(2) * width.div_ceil(2));
-            kept = Some(KeptHeads {
-                piece,
-                listed,
-                touched: recorder.workspace([offset_groups, 4, listed])?,
-                counts: recorder.workspace([offset_groups, 4])?,
-            });
-        }
+            let touched = recorder.workspace([offset_groups, 4, listed])?;
+            Ok(KeptHeads { listed, touched, counts: recorder.workspace([offset_groups, 4])? })
+        });
+        let kept = kept.transpose()?;
         let sorting = (chaining == Chaining::Sorted).then(|| -> Result<_> {
             let sort = Sort::workspace(recorder, offset_groups * samples)?;
             Ok(Sorting { sort, long_cells: recorder.workspace([1 + offset_groups * samples / SHORT_CELL])? })
@@ -177,7 +170,9 @@ impl Chains {
             offset_groups,
             rows,
             followers: recorder.workspace([pixels, deformation.points(&columns.im2col)])?,
-            heads: recorder.workspace([all_heads])?,
+            heads: recorder.workspace([own * piece])?,
+            piece,
+            own,
             kept,
             sorting: sorting.transpose()?,
         })
@@ -185,7 +180,7 @@ impl Chains {
 
     /// The heads of the cells of a piece, the number of which is `index`.
     pub(crate) fn heads(&self, index: usize, piece: &ChainPiece) -> Fit<Binding> {
-        let first = self.kept.as_ref().map_or(0, |kept| index as u64 * u64::from(kept.piece));
+        let first = index as u64 % u64::from(self.own) * u64::from(self.piece);
         self.heads.binding("input", first..first + u64::from(piece.heads()))
     }
 
