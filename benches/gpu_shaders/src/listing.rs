@@ -21,7 +21,7 @@ pub(crate) enum Kind {
     /// A store, or an atomic operation.
     Store,
     Branch,
-    /// A wait for loads or for other invocations.
+    /// A wait for loads or for other invocations, or what makes their stores seen.
     Wait,
     /// A hint for the scheduler of instructions, which does nothing by itself.
     Hint,
@@ -105,7 +105,7 @@ fn kind(operation: &str) -> Kind {
         Kind::Vector
     } else if begins(&hints) {
         Kind::Hint
-    } else if begins(&["s_wait", "s_barrier"]) {
+    } else if begins(&["s_wait", "s_barrier", "buffer_gl0_inv", "buffer_gl1_inv", "buffer_wbinvl1"]) {
         Kind::Wait
     } else if begins(&["s_branch", "s_cbranch", "s_endpgm"]) {
         Kind::Branch
@@ -296,6 +296,7 @@ BB4:
             ("buffer_store_dword", Kind::Store),
             ("buffer_atomic_add", Kind::Store),
             ("s_barrier", Kind::Wait),
+            ("buffer_gl0_inv", Kind::Wait),
             ("s_clause", Kind::Hint),
         ] {
             assert_eq!(kind(name), expected, "{name}");

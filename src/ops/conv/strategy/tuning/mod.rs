@@ -85,7 +85,7 @@ impl<O: Convolves> Plan<O> {
     /// model, or for the short ways, whose plans are made anew. Plans that there are, and weights that they have packed, stay as they are; a
     /// plan by another strategy refuses these weights. [`Gpu::tuning`] gives all choices as text.
     ///
-    /// It blocks where the device has no timestamps. Anything else that runs on the device meanwhile spoils the times.
+    /// It blocks while it draws inputs and compiles kernels, and, where the device writes no timestamps, while it times them. Anything else that runs on the device meanwhile spoils the times.
     ///
     /// ```no_run
     /// use pliant::{DType, DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, Shape, TensorSpec};
