@@ -44,10 +44,16 @@ pub mod reference;
 #[doc(hidden)]
 pub mod signature;
 
+pub use geometry::attention::{
+    AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
+};
 pub use geometry::conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
 pub use geometry::conv::deform::{
     Border, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, EdgeDerivative,
     OffsetLayout,
+};
+pub use geometry::conv::deform_v3::{
+    DeformConvV3, DeformConvV3Gradients, DeformConvV3Inputs, DeformConvV4, DeformConvV4Gradients, DeformConvV4Inputs,
 };
 pub use geometry::conv::im2col::Im2col;
 pub use geometry::elementwise::batch_norm::{BatchNorm, BatchNormGradients, BatchNormInputs};

@@ -14,6 +14,7 @@ pub(crate) use members::{
 pub(crate) use members::{gradients, inputs};
 pub(crate) use op::{Op, op};
 
+pub(crate) mod attention;
 pub(crate) mod conv;
 pub(crate) mod elementwise;
 pub(crate) mod likely;
@@ -24,6 +25,10 @@ pub(crate) mod roi;
 pub(crate) mod sample;
 pub(crate) mod train;
 
+pub use attention::MultiScaleDeformAttnGeometry;
+pub(crate) use attention::{
+    AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
+};
 pub use conv::conv2d::Conv2dGeometry;
 pub(crate) use conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
 pub(crate) use conv::deform::{
@@ -31,6 +36,10 @@ pub(crate) use conv::deform::{
     OffsetLayout,
 };
 pub use conv::deform::{DeformConv2dGeometry, DeformIm2colGeometry, Deformation, Planes};
+pub(crate) use conv::deform_v3::{
+    DeformConvV3, DeformConvV3Gradients, DeformConvV3Inputs, DeformConvV4, DeformConvV4Gradients, DeformConvV4Inputs,
+};
+pub use conv::deform_v3::{DeformConvV3Geometry, DeformConvV4Geometry};
 pub(crate) use conv::im2col::Im2col;
 pub use conv::im2col::Im2colGeometry;
 pub use elementwise::batch_norm::BatchNormGeometry;
