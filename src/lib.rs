@@ -99,8 +99,9 @@ pub use half;
 pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
     AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
-    DeformConv2dPlan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan,
-    Im2colPlan, MatmulPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SplitPlan, Strategy, UnaryPlan,
+    DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
+    Destination, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan,
+    RoiAlignPlan, SgdPlan, SplitPlan, Strategy, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

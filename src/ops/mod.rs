@@ -7,6 +7,7 @@ mod elementwise;
 mod matmul;
 mod movement;
 pub(crate) mod plan;
+mod points;
 mod reduce;
 mod roi;
 mod sample;
@@ -23,8 +24,9 @@ pub(crate) use conv::strategy::Convolves;
 
 use crate::error::Result;
 use crate::geometry::{
-    Adam, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformIm2col, DeformPsRoiPool,
-    DeformRoiPool, GlobalAveragePool, Im2col, Matmul, RoiAlign, Sgd, Split, Unary,
+    Adam, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
+    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, Im2col, Matmul, MultiScaleDeformAttn, RoiAlign,
+    Sgd, Split, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -311,6 +313,47 @@ ops! {
         DeformConv2d => DeformConv2dPlan,
         /// | argument | shape |
         /// | --- | --- |
+        /// | `input` | (batch, height, width, channels) |
+        /// | `offset` | (batch, out_height, out_width, groups · taps · 2), x in front of y |
+        /// | `mask` | (batch, out_height, out_width, groups · taps) |
+        /// | output | (batch, out_height, out_width, channels) |
+        ///
+        /// ```no_run
+        /// use pliant::{DeformConvV3, DeformConvV3Inputs, DeformConvV3Plan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, offset: Tensor, mask: Tensor) -> pliant::Result<()> {
+        /// let op = DeformConvV3 { groups: 4, ..DeformConvV3::default() };
+        /// let inputs = DeformConvV3Inputs { input: &input, offset: &offset, mask: &mask };
+        /// let plan = DeformConvV3Plan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        DeformConvV3 => DeformConvV3Plan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, height, width, channels) |
+        /// | `offset_mask` | (batch, out_height, out_width, 3 · groups · taps, rounded up to a multiple of 8) |
+        /// | output | (batch, out_height, out_width, channels) |
+        ///
+        /// ```no_run
+        /// use pliant::{DeformConvV3, DeformConvV4, DeformConvV4Inputs, DeformConvV4Plan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, offset_mask: Tensor) -> pliant::Result<()> {
+        /// let op = DeformConvV4 { window: DeformConvV3 { groups: 4, ..DeformConvV3::default() } };
+        /// let inputs = DeformConvV4Inputs { input: &input, offset_mask: &offset_mask };
+        /// let plan = DeformConvV4Plan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        DeformConvV4 => DeformConvV4Plan,
+        /// | argument | shape |
+        /// | --- | --- |
         /// | `input` | (batch, output_dim · group_size², height, width) |
         /// | `rois` | (rois, 5): image, x1, y1, x2, y2 |
         /// | `offset` | (rois, 2 · classes, part_size, part_size), or absent |
@@ -387,6 +430,28 @@ ops! {
         /// # }
         /// ```
         Matmul => MatmulPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `value` | (batch, pixels of all levels, heads, channels) |
+        /// | `locations` | (batch, queries, heads, points of all levels, 2), x in front of y, or (batch, queries, heads, levels, points, 2) |
+        /// | `weights` | the same without the 2 |
+        /// | `padding_mask` | (batch, pixels of all levels), or absent |
+        /// | output | (batch, queries, heads · channels) |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, MultiScaleDeformAttn, MultiScaleDeformAttnInputs, MultiScaleDeformAttnPlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, value: Tensor, locations: Tensor, weights: Tensor) -> pliant::Result<()> {
+        /// let op = MultiScaleDeformAttn::new([[80, 80], [40, 40], [20, 20]], 4);
+        /// let inputs = MultiScaleDeformAttnInputs { value: &value, locations: &locations, weights: &weights, padding_mask: None };
+        /// let plan = MultiScaleDeformAttnPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        MultiScaleDeformAttn => MultiScaleDeformAttnPlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `input` | (batch, channels, height, width) |

@@ -3,6 +3,7 @@ use crate::error::Result;
 use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
+use crate::kernels::points::{point_gradients, point_keys, point_sums, point_value_gradients};
 use crate::kernels::reduce::flow_gradient;
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
@@ -38,6 +39,8 @@ impl Gpu {
         self.compile::<offset_field::Kernel>(())?;
         // Bins of the smallest problem are small.
         self.compile_all::<roi_pool::Kernel>()?;
+        // Channels of the smallest problems are no multiple of four.
+        self.compile_all::<point_sums::Kernel>()?;
         self.run_all(FORWARD, |_| Ok(())).await
     }
 
@@ -50,6 +53,9 @@ impl Gpu {
         self.compile::<offset_field_backward::Kernel>(())?;
         self.compile::<flow_gradient::Kernel>(())?;
         self.compile_all::<roi_offset_terms::Kernel>()?;
+        self.compile_all::<point_gradients::Kernel>()?;
+        self.compile_all::<point_keys::Kernel>()?;
+        self.compile_all::<point_value_gradients::Kernel>()?;
         let beside = |recorder: &mut Recorder| {
             // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.
             let (op, specs) = DeformConv2d::smallest();

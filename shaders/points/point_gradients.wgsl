@@ -1,0 +1,93 @@
+// The gradients of the position and the weight of each point: (by y, by x, by the weight, 0), summed over the channels of its head.
+//
+// value        point_sums.wgsl
+// grad_output  as the output of point_sums.wgsl
+// gradients    (image, query, head, point), dense
+// weights      point_sums.wgsl
+//
+// The derivative of a bilinear sample is the right-hand one at whole numbers, and 0 at exactly -1 where edge_zero is 1. A dispatch does
+// `lanes` of the head_lanes of each head. Where there are several, or several bands, all but the first accumulate. The last multiplies the first two by the weight, which may be infinite; until then the fourth component says
+// which of them have terms, y as 1 and x as 2. One invocation does one point.
+
+struct Params {
+    points: Points,
+    lanes: u32,
+    head_lanes: u32,
+    accumulate: u32,
+    last: u32,
+    value_image: u32,
+    value_pixel: u32,
+    value_first: u32,
+    output_image: u32,
+    output_query: u32,
+    output_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read> value: array<Lanes>;
+@group(0) @binding(4) var<storage, read> grad_output: array<Lanes>;
+@group(0) @binding(5) var<storage, read_write> gradients: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> weights: array<u32>;
+
+// The sum over corners of weights, or derivatives of weights, times products, and 1 where there are any. What does not count is 0, whatever it is
+// multiplied with.
+fn sum_of(weights: vec4<f32>, products: vec4<f32>, exists: vec4<bool>) -> vec2<f32> {
+    let counts = exists & (weights != vec4<f32>(0.0));
+    let sum = dot(vec4<f32>(1.0), select(vec4<f32>(0.0), weights * products, counts));
+    return vec2<f32>(sum, select(0.0, 1.0, any(counts)));
+}
+
+@compute @workgroup_size(64)
+fn point_gradients(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
+    let by_point = divide(invocation, params.points.points);
+    let by_head = divide(by_point.x, params.points.heads);
+    let by_query = divide(by_head.x, params.points.queries);
+    let image = by_query.x;
+    let query = by_query.y;
+    let head = by_head.y;
+    let point = by_point.y;
+    if image >= params.points.images {
+        return;
+    }
+    let place = place_of(position_bits(image, query, head, point), query, point);
+    let corners = corners_of(place);
+    let from = params.value_first + image * params.value_image + corners.pixel * params.value_pixel + head * params.head_lanes;
+    let grad_from = params.output_first + image * params.output_image + query * params.output_query + head * params.head_lanes;
+    var products = vec4<f32>(0.0);
+    let lanes = select(0u, params.lanes, lane < 64u);
+    for (var each = 0u; each < lanes; each++) {
+        let grad = grad_output[grad_from + each];
+        products += vec4<f32>(
+            sum_of_lanes(grad * value[from.x + each]),
+            sum_of_lanes(grad * value[from.y + each]),
+            sum_of_lanes(grad * value[from.z + each]),
+            sum_of_lanes(grad * value[from.w + each]),
+        );
+    }
+
+    let bits = weights[weight_address(image, query, head, point)];
+    let weight = bitcast<f32>(bits);
+    let weighted = corners.exists & vec4<bool>(!is_zero_bits(bits));
+    let at_edge = (place.low == vec2<i32>(-1)) & (place.fraction == vec2<f32>(0.0)) & vec2<bool>(params.points.edge_zero != 0u);
+    let slope = select(place.slope, vec2<f32>(0.0), at_edge);
+    let by_y = sum_of(slope.x * vec4<f32>(-1.0, -1.0, 1.0, 1.0) * corners.weight_x, products, weighted);
+    let by_x = sum_of(slope.y * vec4<f32>(-1.0, 1.0, -1.0, 1.0) * corners.weight_y, products, weighted);
+    let by_weight = sum_of(corners.weight_y * corners.weight_x, products, corners.exists);
+    let before = select(vec4<f32>(0.0), gradients[invocation], params.accumulate != 0u);
+    let sums = before.xyz + vec3<f32>(by_y.x, by_x.x, by_weight.x);
+    let y_has_terms = by_y.y + before.w % 2.0 > 0.0;
+    let x_has_terms = 2.0 * by_x.y + before.w > 1.0;
+    let terms = select(0.0, 1.0, y_has_terms) + select(0.0, 2.0, x_has_terms);
+    let done = vec4<f32>(
+        select(0.0, weight * sums.x, y_has_terms),
+        select(0.0, weight * sums.y, x_has_terms),
+        sums.z,
+        0.0,
+    );
+    gradients[invocation] = select(vec4<f32>(sums, terms), done, params.last != 0u);
+}
