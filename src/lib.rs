@@ -62,6 +62,9 @@ pub use geometry::roi::{
     DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
     DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,
 };
+pub use geometry::sample::grid_sample::{
+    GridSample, GridSampleGradients, GridSampleInputs, NearestOrder, PaddingMode, SampleMode,
+};
 pub use geometry::sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
 pub use geometry::train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};
 pub use geometry::train::{Adam, AdamInputs, Sgd, SgdInputs};
@@ -94,7 +97,7 @@ pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
     AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
     DeformConv2dPlan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan,
-    Im2colPlan, MatmulPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SplitPlan, Strategy, UnaryPlan,
+    GridSamplePlan, Im2colPlan, MatmulPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SplitPlan, Strategy, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};
