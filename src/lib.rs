@@ -68,6 +68,9 @@ pub use geometry::roi::{
     DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
     DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,
 };
+pub use geometry::sample::grid_sample::{
+    GridSample, GridSampleGradients, GridSampleInputs, NearestOrder, PaddingMode, SampleMode,
+};
 pub use geometry::sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
 pub use geometry::train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};
 pub use geometry::train::{Adam, AdamInputs, Sgd, SgdInputs};
@@ -100,8 +103,8 @@ pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
     AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
     DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
-    Destination, GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan,
-    RoiAlignPlan, SgdPlan, SplitPlan, Strategy, UnaryPlan,
+    Destination, GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight,
+    Plan, RoiAlignPlan, SgdPlan, SplitPlan, Strategy, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

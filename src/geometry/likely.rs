@@ -24,6 +24,12 @@ pub(crate) fn channels_last(argument: &str, shape: Shape, channels: u64) -> Opti
     }
 }
 
+/// A field of coordinates in two planes, where they belong side by side.
+pub(crate) fn coordinates_first(argument: &str, shape: Shape) -> Option<String> {
+    let [_, 2, _, _] = *shape.extents() else { return None };
+    Some(other_order(argument, shape, "batch, out_height, out_width, coordinates", 1, 2))
+}
+
 /// A weight whose channels lie last, or in front of the output channels and behind a square kernel.
 pub(crate) fn weight_order(shape: Shape, channels: u32) -> Option<String> {
     let axis = match *shape.extents() {

@@ -62,6 +62,10 @@ pub(crate) use roi::{
 };
 pub use roi::{DeformPsRoiPoolGeometry, DeformRoiPoolGeometry, RoiAlignGeometry};
 pub use sample::BilinearSampleGeometry;
+pub use sample::grid_sample::GridSampleGeometry;
+pub(crate) use sample::grid_sample::{
+    GridSample, GridSampleGradients, GridSampleInputs, NearestOrder, PaddingMode, SampleMode,
+};
 pub(crate) use sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
 pub use train::cross_entropy::CrossEntropyGeometry;
 pub(crate) use train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};

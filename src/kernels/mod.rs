@@ -99,7 +99,7 @@ listed! {
     reduce: flow_gradient, segment_sums;
     roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;
     sample: bilinear_sample, chain_samples, chain_sorted, deform_col2im, deform_col2im_long, deform_col2im_touched, deform_im2col,
-        deform_samples, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
+        deform_samples, grid_gradient, grid_sample, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
     train: adam, cross_entropy, cross_entropy_backward, sgd;
 }
 

@@ -25,8 +25,8 @@ pub(crate) use conv::strategy::Convolves;
 use crate::error::Result;
 use crate::geometry::{
     Adam, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, Im2col, Matmul, MultiScaleDeformAttn, RoiAlign,
-    Sgd, Split, Unary,
+    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, Matmul, MultiScaleDeformAttn,
+    RoiAlign, Sgd, Split, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -411,6 +411,25 @@ ops! {
         /// # }
         /// ```
         GlobalAveragePool => GlobalAveragePoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `grid` | (batch, out_height, out_width, 2): x, then y, of each sample |
+        /// | output | (batch, channels, out_height, out_width) |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, GridSample, GridSampleInputs, GridSamplePlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, grid: Tensor) -> pliant::Result<()> {
+        /// let inputs = GridSampleInputs { input: &input, grid: &grid };
+        /// let plan = GridSamplePlan::new(gpu, &GridSample::default(), &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        GridSample => GridSamplePlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `a` | (batch, rows, depth), or (batch, depth, rows) with `transpose_a` |

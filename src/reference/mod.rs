@@ -33,6 +33,7 @@ pub use roi::{
     roi_align_backward,
 };
 pub use sample::bilinear_sample;
+pub use sample::grid_sample::{grid_sample, grid_sample_backward};
 pub use train::adam::adam;
 pub use train::cross_entropy::{cross_entropy, cross_entropy_backward};
 pub use train::sgd::sgd;
@@ -40,7 +41,7 @@ pub use train::sgd::sgd;
 use crate::error::{Error, Result};
 use crate::geometry::{
     BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformIm2col, DeformPsRoiPool,
-    DeformRoiPool, GlobalAveragePool, Im2col, Matmul, Of, Op, RoiAlign, Split, Unary,
+    DeformRoiPool, GlobalAveragePool, GridSample, Im2col, Matmul, Of, Op, RoiAlign, Split, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
 use crate::shape::Shape;
@@ -145,6 +146,7 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_roi_pool_layer_backward(geometry, inputs, grad)?.named()));
     GlobalAveragePool: |geometry, input: &&[_]| global_average_pool(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
+    GridSample: grid_sample, |geometry, inputs, grad| Ok(present(grid_sample_backward(geometry, inputs, grad)?.named()));
     Im2col: |geometry, input: &&[_]| im2col(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     Matmul: matmul, |geometry, inputs, grad| Ok(present(matmul_backward(geometry, inputs, grad)?.named()));
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));

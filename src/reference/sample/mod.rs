@@ -1,3 +1,5 @@
+pub(crate) mod grid_sample;
+
 use crate::error::Result;
 use crate::geometry::{BilinearSampleGeometry, BilinearSampleInputs, Border};
 use crate::reference::{Reference, check_len};

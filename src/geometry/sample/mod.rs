@@ -1,3 +1,5 @@
+pub(crate) mod grid_sample;
+
 use crate::error::Result;
 use crate::geometry::{
     BATCH, Border, EdgeDerivative, NCHW, Output, axis, check_elements, check_padded_extent, expect, extents, gradients,

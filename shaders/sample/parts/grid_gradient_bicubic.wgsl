@@ -1,0 +1,29 @@
+// The gradients of the grid values of a cubic sample, by its 4x4 pixels.
+
+// Sums over channels of the gradient of the sample times each pixel: a column for each row of pixels.
+alias Products = mat4x4<f32>;
+
+fn with_products(products: Products, around: Near, plane: u32, gradient: f32) -> Products {
+    return Products(
+        products[0] + gradient * pixels_of(around, plane, around.y.pixel.x),
+        products[1] + gradient * pixels_of(around, plane, around.y.pixel.y),
+        products[2] + gradient * pixels_of(around, plane, around.y.pixel.z),
+        products[3] + gradient * pixels_of(around, plane, around.y.pixel.w),
+    );
+}
+
+// The sum over all pixels of a weight along y, one along x, and the products.
+fn sum_over(y: vec4<f32>, x: vec4<f32>, products: Products) -> f32 {
+    return sum_of(y.x * x, products[0])
+        + sum_of(y.y * x, products[1])
+        + sum_of(y.z * x, products[2])
+        + sum_of(y.w * x, products[3]);
+}
+
+// By x, then by y.
+fn gradients_of(around: Near, products: Products) -> vec2<f32> {
+    return vec2<f32>(
+        sum_over(around.y.weight, around.x.slope, products),
+        sum_over(around.y.slope, around.x.weight, products),
+    );
+}

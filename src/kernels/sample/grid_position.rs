@@ -1,0 +1,41 @@
+//! The rule by which the positions of a grid are found, and the files of each mode: sample/parts/grid_position.wgsl.
+
+use crate::geometry::{GridSampleGeometry, NearestOrder, PaddingMode, SampleMode};
+use crate::gpu::{File, axis, wgsl};
+use crate::kernels::params;
+
+params!(
+    /// The image that a grid samples, and where its values lie in it.
+    struct GridRule {
+        height,
+        width,
+        padding,
+        align_corners,
+        round_first,
+    }
+);
+
+impl GridRule {
+    pub(crate) fn of(geometry: &GridSampleGeometry) -> Self {
+        let GridSampleGeometry { op, height, width, .. } = *geometry;
+        let padding = match op.padding {
+            PaddingMode::Zeros => 0,
+            PaddingMode::Border => 1,
+            PaddingMode::Reflection => 2,
+        };
+        let round_first = u32::from(op.nearest_order == NearestOrder::RoundFirst);
+        Self { height, width, padding, align_corners: op.align_corners.into(), round_first }
+    }
+}
+
+axis!(SampleMode { Bilinear: "bilinear", Nearest: "nearest", Bicubic: "bicubic" });
+
+/// The files that sample a plane, but for the kernel's own.
+pub(crate) fn files(mode: SampleMode) -> Vec<File> {
+    let near = match mode {
+        SampleMode::Bilinear => wgsl!["sample/parts/grid_bilinear.wgsl"],
+        SampleMode::Nearest => wgsl!["sample/parts/grid_nearest.wgsl"],
+        SampleMode::Bicubic => wgsl!["sample/parts/grid_bicubic.wgsl"],
+    };
+    [wgsl!["shared/grid.wgsl", "sample/parts/grid_position.wgsl"], near].concat()
+}

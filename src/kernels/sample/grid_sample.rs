@@ -1,0 +1,26 @@
+use crate::geometry::SampleMode;
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::sample::grid_position::{GridRule, files};
+use crate::kernels::{kernel, params};
+
+kernel!("grid_sample", 64, Params, |mode: SampleMode| [&files(mode), wgsl!["sample/grid_sample.wgsl"]]);
+
+params!(rule: GridRule, images, channels, out_pixels, pixels, input_first, grid_first, output_first);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        Iterations::of(self.channels)
+    }
+}
+
+pub(crate) fn grid_sample(
+    recorder: &mut Recorder,
+    mode: SampleMode,
+    params: Params,
+    [input, grid, output]: [&Binding; 3],
+) -> Fit {
+    let params = Params { input_first: input.first, grid_first: grid.first, output_first: output.first, ..params };
+    let invocations = u64::from(params.images) * u64::from(params.pixels);
+    let elements = invocations * u64::from(params.channels);
+    recorder.dispatch::<Kernel>(mode, &params, &[input, grid, output], invocations, elements)
+}

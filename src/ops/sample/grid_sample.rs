@@ -1,0 +1,181 @@
+use std::ops::Range;
+
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::geometry::{GridSample, GridSampleGeometry, GridSampleGradients, GridSampleInputs, SampleMode};
+use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::sample::grid_gradient::{self, Interpolation, grid_gradient};
+use crate::kernels::sample::grid_position::GridRule;
+use crate::kernels::sample::grid_sample::{self, grid_sample};
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
+
+/// What a dispatch does: images, channels and samples. Of several images it does all channels.
+struct Piece<'a> {
+    geometry: &'a GridSampleGeometry,
+    images: Range<u32>,
+    channels: Range<u32>,
+    samples: Range<u32>,
+}
+
+impl<'a> Piece<'a> {
+    fn new(geometry: &'a GridSampleGeometry, [images, channels, samples]: &[Range<u32>; 3]) -> Self {
+        Self { geometry, images: images.clone(), channels: channels.clone(), samples: samples.clone() }
+    }
+
+    /// Some elements of some planes of each image, of a tensor (batch, planes, size).
+    fn binding(
+        &self,
+        argument: &'static str,
+        tensor: &Tensor,
+        (planes, some): (u32, &Range<u32>),
+        (size, within): (u32, Range<u32>),
+    ) -> Fit<Binding> {
+        let element = |image: u32, plane: u32, at: u32| {
+            (u64::from(image) * u64::from(planes) + u64::from(plane)) * u64::from(size) + u64::from(at)
+        };
+        let start = element(self.images.start, some.start, within.start);
+        tensor.binding(argument, start..element(self.images.end - 1, some.end - 1, within.end))
+    }
+
+    fn input(&self, tensor: &Tensor) -> Fit<Binding> {
+        let pixels = self.geometry.height * self.geometry.width;
+        self.binding("input", tensor, (self.geometry.channels, &self.channels), (pixels, 0..pixels))
+    }
+
+    /// A tensor in the shape of the grid.
+    fn grid(&self, argument: &'static str, tensor: &Tensor) -> Fit<Binding> {
+        let Range { start, end } = self.samples;
+        // A sample is two elements, of which there may be more than a `u32` counts in a plane.
+        self.binding(argument, tensor, (1, &(0..1)), (2 * self.out_pixels(), 2 * start..2 * end))
+    }
+
+    /// A tensor in the shape of the output.
+    fn output(&self, argument: &'static str, tensor: &Tensor) -> Fit<Binding> {
+        let planes = (self.geometry.channels, &self.channels);
+        self.binding(argument, tensor, planes, (self.out_pixels(), self.samples.clone()))
+    }
+
+    fn out_pixels(&self) -> u32 {
+        self.geometry.out_height * self.geometry.out_width
+    }
+
+    fn elements(&self) -> u64 {
+        [&self.images, &self.channels, &self.samples].map(|range| u64::from(range.end - range.start)).iter().product()
+    }
+}
+
+impl Kernels for GridSample {
+    type Compiled = ();
+
+    fn compile(gpu: &Gpu, geometry: &GridSampleGeometry, _: &GridSampleInputs<TensorSpec>) -> Result<()> {
+        gpu.compile::<grid_sample::Kernel>(geometry.op.mode)
+    }
+
+    fn record(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &GridSampleInputs<Argument>,
+        output: &Tensor,
+    ) -> Result<()> {
+        let geometry = plan.geometry();
+        let GridSampleInputs { input, grid } = inputs.try_map(|input| input.tensor())?;
+        let whole = [0..geometry.batch, 0..geometry.channels, 0..geometry.out_height * geometry.out_width];
+        in_pieces(whole, &mut |ranges: &[Range<u32>; 3]| {
+            let piece = Piece::new(geometry, ranges);
+            let bindings = [&piece.input(input)?, &piece.grid("grid", grid)?, &piece.output("output", output)?];
+            recorder.gpu().capabilities().check_elements("output", piece.elements())?;
+            let [images, channels, pixels] = ranges.each_ref().map(|range| range.end - range.start);
+            let params = grid_sample::Params {
+                rule: GridRule::of(geometry),
+                images,
+                channels,
+                out_pixels: piece.out_pixels(),
+                pixels,
+                ..Default::default()
+            };
+            grid_sample(recorder, geometry.op.mode, params, bindings)
+        })
+    }
+
+    fn smallest() -> (Self, GridSampleInputs<TensorSpec>) {
+        let shapes = GridSampleInputs { input: [1; 4].into(), grid: [1, 1, 1, 2].into() };
+        (Self::default(), shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 }))
+    }
+}
+
+/// The vector-Jacobian products of input and grid.
+///
+/// By the grid, derivatives are right-hand ones where a position is at a pixel. They are 0 by a grid value whose position is moved to the border, or
+/// lies on it, and with [`SampleMode::Nearest`].
+impl Differentiable for GridSample {
+    type Gradients = GridSampleGradients<()>;
+
+    fn record_backward(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &GridSampleInputs<Argument>,
+        grad_output: &Tensor,
+        destinations: &GridSampleGradients<Destination>,
+    ) -> Result<()> {
+        let wide = inputs.try_map(|input| input.wide(recorder))?;
+        let GridSampleGradients { input, grid } = *destinations;
+        if let Some(destination) = grid {
+            grid_gradient_by_pieces(plan.geometry(), recorder, wide.as_ref(), grad_output, &destination)?;
+        }
+        match input {
+            Some(destination) => input_gradient(plan.geometry(), recorder, &wide.grid, grad_output, &destination),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The gradient of the grid. Pieces of the channels add to those before them.
+fn grid_gradient_by_pieces(
+    geometry: &GridSampleGeometry,
+    recorder: &mut Recorder,
+    inputs: GridSampleInputs<&Tensor>,
+    grad_output: &Tensor,
+    destination: &Destination,
+) -> Result<()> {
+    let GridSampleInputs { input, grid } = inputs;
+    let (interpolation, summed) = match geometry.op.mode {
+        SampleMode::Bilinear => (Interpolation::Bilinear, geometry.channels),
+        SampleMode::Bicubic => (Interpolation::Bicubic, geometry.channels),
+        // Of no channels, which is 0.
+        SampleMode::Nearest => (Interpolation::Bilinear, 0),
+    };
+    recorder.gpu().compile::<grid_gradient::Kernel>(interpolation)?;
+    let whole = [0..geometry.batch, 0..summed.max(1), 0..geometry.out_height * geometry.out_width];
+    in_pieces(whole, &mut |ranges: &[Range<u32>; 3]| {
+        let piece = Piece::new(geometry, ranges);
+        let bindings = [
+            &piece.input(input)?,
+            &piece.grid("grid", grid)?,
+            &piece.output("grad_output", grad_output)?,
+            &piece.grid("grad_grid", destination.tensor())?,
+        ];
+        recorder.gpu().capabilities().check_elements("grad_output", piece.elements())?;
+        let [images, channels, pixels] = ranges.each_ref().map(|range| range.end - range.start);
+        let params = grid_gradient::Params {
+            rule: GridRule::of(geometry),
+            images,
+            channels: channels.min(summed),
+            out_pixels: piece.out_pixels(),
+            pixels,
+            accumulate: (destination.accumulates() || piece.channels.start > 0).into(),
+            ..Default::default()
+        };
+        grid_gradient(recorder, interpolation, params, bindings)
+    })
+}
+
+/// The gradient of the input.
+fn input_gradient(
+    _: &GridSampleGeometry,
+    _: &mut Recorder,
+    _grid: &Tensor,
+    _grad_output: &Tensor,
+    _: &Destination,
+) -> Result<()> {
+    Err(Error::Unsupported("the gradient of a GridSample's input is not there yet".into()))
+}
