@@ -3,7 +3,7 @@
 // value        point_sums.wgsl
 // grad_output  as the output of point_sums.wgsl
 // gradients    (image, query, head, point), dense
-// weights      point_sums.wgsl
+// positions, table, weights: point_sums.wgsl
 //
 // The derivative of a bilinear sample is the right-hand one at whole numbers, and 0 at exactly -1 where edge_zero is 1. A dispatch does
 // `lanes` of the head_lanes of each head. Where there are several, or several bands, all but the first accumulate. The last multiplies the first two by the weight, which may be infinite; until then the fourth component says
@@ -15,6 +15,7 @@ struct Params {
     head_lanes: u32,
     accumulate: u32,
     last: u32,
+    edge_zero: u32,
     value_image: u32,
     value_pixel: u32,
     value_first: u32,
@@ -24,9 +25,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(3) var<storage, read> value: array<Lanes>;
-@group(0) @binding(4) var<storage, read> grad_output: array<Lanes>;
-@group(0) @binding(5) var<storage, read_write> gradients: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> value: array<Lanes>;
+@group(0) @binding(2) var<storage, read> grad_output: array<Lanes>;
+@group(0) @binding(3) var<storage, read_write> gradients: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> positions: array<u32>;
+@group(0) @binding(5) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(6) var<storage, read> weights: array<u32>;
 
 // The sum over corners of weights, or derivatives of weights, times products, and 1 where there are any. What does not count is 0, whatever it is
@@ -54,26 +57,25 @@ fn point_gradients(
     if image >= params.points.images {
         return;
     }
-    let place = place_of(position_bits(image, query, head, point), query, point);
+    let place = place_of(image, query, head, point);
     let corners = corners_of(place);
-    let from = params.value_first + image * params.value_image + corners.pixel * params.value_pixel + head * params.head_lanes;
+    let source = params.value_first + image * params.value_image + corners.pixel * params.value_pixel + head * params.head_lanes;
     let grad_from = params.output_first + image * params.output_image + query * params.output_query + head * params.head_lanes;
     var products = vec4<f32>(0.0);
     let lanes = select(0u, params.lanes, lane < 64u);
     for (var each = 0u; each < lanes; each++) {
         let grad = grad_output[grad_from + each];
         products += vec4<f32>(
-            sum_of_lanes(grad * value[from.x + each]),
-            sum_of_lanes(grad * value[from.y + each]),
-            sum_of_lanes(grad * value[from.z + each]),
-            sum_of_lanes(grad * value[from.w + each]),
+            sum_of_lanes(grad * value[source.x + each]),
+            sum_of_lanes(grad * value[source.y + each]),
+            sum_of_lanes(grad * value[source.z + each]),
+            sum_of_lanes(grad * value[source.w + each]),
         );
     }
 
-    let bits = weights[weight_address(image, query, head, point)];
-    let weight = bitcast<f32>(bits);
-    let weighted = corners.exists & vec4<bool>(!is_zero_bits(bits));
-    let at_edge = (place.low == vec2<i32>(-1)) & (place.fraction == vec2<f32>(0.0)) & vec2<bool>(params.points.edge_zero != 0u);
+    let weight = bitcast<f32>(place.weight);
+    let weighted = corners.exists & vec4<bool>(!is_zero_bits(place.weight));
+    let at_edge = (place.low == vec2<i32>(-1)) & (place.fraction == vec2<f32>(0.0)) & vec2<bool>(params.edge_zero != 0u);
     let slope = select(place.slope, vec2<f32>(0.0), at_edge);
     let by_y = sum_of(slope.x * vec4<f32>(-1.0, -1.0, 1.0, 1.0) * corners.weight_x, products, weighted);
     let by_x = sum_of(slope.y * vec4<f32>(-1.0, 1.0, -1.0, 1.0) * corners.weight_y, products, weighted);

@@ -2,10 +2,10 @@
 //
 // keys     for each (image, head, query, point)
 // numbers  the point among those of its image and head: query * points + point
-// weights  point_sums.wgsl
+// positions, and where points have them table and weights: point_sums.wgsl
 //
 // A level of height x width pixels has (height + 1) x (width + 1) cells, from that at (-1, -1) on; a head has `cells` cells in all levels.
-// Points: points/parts/points.wgsl. One invocation does one point.
+// One invocation does one point.
 
 struct Params {
     points: Points,
@@ -14,9 +14,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(3) var<storage, read_write> keys: array<u32>;
-@group(0) @binding(4) var<storage, read_write> numbers: array<u32>;
-@group(0) @binding(5) var<storage, read> weights: array<u32>;
+@group(0) @binding(1) var<storage, read_write> keys: array<u32>;
+@group(0) @binding(2) var<storage, read_write> numbers: array<u32>;
+@group(0) @binding(3) var<storage, read> positions: array<u32>;
 
 @compute @workgroup_size(64)
 fn point_keys(
@@ -35,8 +35,8 @@ fn point_keys(
     if image >= params.points.images {
         return;
     }
-    let place = place_of(position_bits(image, query, head, point), query, point);
-    let counts = place.inside && !is_zero_bits(weights[weight_address(image, query, head, point)]);
+    let place = place_of(image, query, head, point);
+    let counts = place.inside && !is_zero_bits(place.weight);
     let row = bitcast<vec2<u32>>(place.low + vec2<i32>(1));
     let cell = place.cell_first + row.x * bitcast<u32>(place.extent.y + 1) + row.y;
     keys[invocation] = select(params.nowhere, by_query.x * params.cells + cell, counts);

@@ -1,12 +1,12 @@
 // For each query and head the sum of samples at its points, each times its weight:
 // output[image, query, head, channel] = sum over points of weight * sample of value[image, .., head, channel]
 //
-// value    (image, pixel, head, channel) in lanes: an image value_image after the one before, a pixel value_pixel; the pixels of a band
-// output   (image, query, head, channel) in lanes: an image output_image after the one before, a query output_query
-//          where accumulate is 1, the sum is added to what the output holds
-// weights  bits, for each (image, query, head, point)
+// value      (image, pixel, head, channel) in lanes: an image value_image after the one before, a pixel value_pixel; the pixels of a band
+// output     (image, query, head, channel) in lanes: an image output_image after the one before, a query output_query
+//            where accumulate is 1, the sum is added to what the output holds
+// positions, table, weights: points/parts/points.wgsl, points/parts/weighted.wgsl
 //
-// Points: points/parts/points.wgsl; lanes: points/parts/lanes_1.wgsl, points/parts/lanes_4.wgsl. A dispatch does a round of points of each head, `round`
+// Lanes: points/parts/lanes_1.wgsl, points/parts/lanes_4.wgsl. A dispatch does a round of points of each head, `round`
 // of them from point_first on. One workgroup does `pairs` pairs of a query and a head: it works out where their points lie, each once, and then its
 // invocations add them up, each for some lanes.
 
@@ -26,8 +26,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(3) var<storage, read> value: array<Lanes>;
-@group(0) @binding(4) var<storage, read_write> output: array<Lanes>;
+@group(0) @binding(1) var<storage, read> value: array<Lanes>;
+@group(0) @binding(2) var<storage, read_write> output: array<Lanes>;
+@group(0) @binding(3) var<storage, read> positions: array<u32>;
+@group(0) @binding(4) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(5) var<storage, read> weights: array<u32>;
 
 // Of each pair and point: the addresses of the four pixels around it, and what each of them is multiplied by.
@@ -59,11 +61,11 @@ fn point_sums(
         let mine = divide(entry, params.round);
         let at = of_pair(first_pair + mine.x);
         let point = params.point_first + mine.y;
-        let corners = corners_of(place_of(position_bits(at.x, at.y, at.z, point), at.y, point));
-        let bits = weights[weight_address(at.x, at.y, at.z, point)];
+        let place = place_of(at.x, at.y, at.z, point);
+        let corners = corners_of(place);
         let weight = corners.weight_y * corners.weight_x;
-        let counts = corners.exists & (weight != vec4<f32>(0.0)) & vec4<bool>(!is_zero_bits(bits));
-        factors[entry] = select(vec4<f32>(0.0), weight * bitcast<f32>(bits), counts);
+        let counts = corners.exists & (weight != vec4<f32>(0.0)) & vec4<bool>(!is_zero_bits(place.weight));
+        factors[entry] = select(vec4<f32>(0.0), weight * bitcast<f32>(place.weight), counts);
         addresses[entry] = params.value_first + at.x * params.value_image + corners.pixel * params.value_pixel
             + at.z * params.lanes;
     }
@@ -76,11 +78,11 @@ fn point_sums(
         let end = (mine.x + 1u) * params.round;
         for (var entry = mine.x * params.round; entry < end; entry++) {
             let factor = factors[entry];
-            let from = addresses[entry] + mine.y;
-            sum += select(Lanes(0.0), factor.x * value[from.x], factor.x != 0.0);
-            sum += select(Lanes(0.0), factor.y * value[from.y], factor.y != 0.0);
-            sum += select(Lanes(0.0), factor.z * value[from.z], factor.z != 0.0);
-            sum += select(Lanes(0.0), factor.w * value[from.w], factor.w != 0.0);
+            let source = addresses[entry] + mine.y;
+            sum += select(Lanes(0.0), factor.x * value[source.x], factor.x != 0.0);
+            sum += select(Lanes(0.0), factor.y * value[source.y], factor.y != 0.0);
+            sum += select(Lanes(0.0), factor.z * value[source.z], factor.z != 0.0);
+            sum += select(Lanes(0.0), factor.w * value[source.w], factor.w != 0.0);
         }
         let to = params.output_first + at.x * params.output_image + at.y * params.output_query
             + at.z * params.lanes + mine.y;

@@ -3,9 +3,9 @@
 //
 // numbers      point_keys.wgsl, sorted by cell
 // starts       for each (image, head, cell), and behind the last, where its points begin in `numbers`
-// grad_output  as the output of point_sums.wgsl
-// grad_value   as the value of point_sums.wgsl; where accumulate is 1, the gradient is added to what it holds
-// weights      point_sums.wgsl
+// grad_output  (image, query, head, lane), output_image, output_query and output_lane apart
+// grad_value   (image, pixel, head, lane), likewise; where accumulate is 1, the gradient is added to what it holds
+// positions, and where points have them table and weights: point_sums.wgsl
 //
 // A dispatch does `pixels` pixels of a level, level_width of which are a row, from level_pixel on, in images from image_first on. Points are added up in
 // the order in which they are sorted. One invocation does some lanes of a head of a pixel.
@@ -22,18 +22,20 @@ struct Params {
     accumulate: u32,
     value_image: u32,
     value_pixel: u32,
+    value_lane: u32,
     value_first: u32,
     output_image: u32,
     output_query: u32,
+    output_lane: u32,
     output_first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(3) var<storage, read> numbers: array<u32>;
-@group(0) @binding(4) var<storage, read> starts: array<u32>;
-@group(0) @binding(5) var<storage, read> grad_output: array<Lanes>;
-@group(0) @binding(6) var<storage, read_write> grad_value: array<Lanes>;
-@group(0) @binding(7) var<storage, read> weights: array<u32>;
+@group(0) @binding(1) var<storage, read> numbers: array<u32>;
+@group(0) @binding(2) var<storage, read> starts: array<u32>;
+@group(0) @binding(3) var<storage, read> grad_output: array<Lanes>;
+@group(0) @binding(4) var<storage, read_write> grad_value: array<Lanes>;
+@group(0) @binding(5) var<storage, read> positions: array<u32>;
 
 @compute @workgroup_size(64)
 fn point_value_gradients(
@@ -57,18 +59,18 @@ fn point_value_gradients(
     let first = vec2<u32>(starts[upper], starts[lower]);
     let above = starts[upper + 2u] - first.x;
     let all = above + starts[lower + 2u] - first.y;
-    let grad_from = params.output_first + image * params.output_image + head * params.lanes + by_lane.y;
+    let grad_from = params.output_first + by_pixel.x * params.output_image + (head * params.lanes + by_lane.y) * params.output_lane;
     var sum = Lanes(0.0);
     for (var each = 0u; each < all; each++) {
         let number = divide(numbers[select(first.y + each - above, first.x + each, each < above)], params.points.points);
-        let place = place_of(position_bits(image, number.x, head, number.y), number.x, number.y);
+        let place = place_of(image, number.x, head, number.y);
         let is_low = place.low == bitcast<vec2<i32>>(pixel);
         let near = select(place.fraction, 1.0 - place.fraction, is_low);
         let factor = near.x * near.y;
-        let weight = bitcast<f32>(weights[weight_address(image, number.x, head, number.y)]);
         let grad = grad_output[grad_from + number.x * params.output_query];
-        sum += select(Lanes(0.0), factor * weight * grad, factor != 0.0);
+        sum += select(Lanes(0.0), factor * bitcast<f32>(place.weight) * grad, factor != 0.0);
     }
-    let to = params.value_first + by_pixel.x * params.value_image + by_pixel.y * params.value_pixel + head * params.lanes + by_lane.y;
+    let to = params.value_first + by_pixel.x * params.value_image + by_pixel.y * params.value_pixel
+        + (head * params.lanes + by_lane.y) * params.value_lane;
     grad_value[to] = sum + select(Lanes(0.0), grad_value[to], params.accumulate != 0u);
 }

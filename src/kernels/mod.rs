@@ -95,11 +95,11 @@ listed! {
     elementwise: batch_norm, binary, offset_field, offset_field_backward, unary, unary_backward;
     matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;
     movement: convert, copy_rows, run_starts, sort_counts, sort_offsets, sort_scatter, unmasked_rows;
-    points: point_gradients, point_keys, point_planes, point_sums, point_value_gradients;
+    points: grid_gradient, grid_sample, point_gradients, point_keys, point_planes, point_sums, point_value_gradients;
     reduce: flow_gradient, segment_sums;
     roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;
     sample: bilinear_sample, chain_samples, chain_sorted, deform_col2im, deform_col2im_long, deform_col2im_touched, deform_im2col,
-        deform_samples, grid_gradient, grid_sample, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
+        deform_samples, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
     train: adam, cross_entropy, cross_entropy_backward, sgd;
 }
 

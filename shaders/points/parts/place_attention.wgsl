@@ -2,13 +2,21 @@
 //
 // table  height, width, first pixel and first cell of the level of each point
 
-fn place_of(bits: vec2<u32>, query: u32, point: u32) -> Place {
+fn place_of(image: u32, query: u32, head: u32, point: u32) -> Place {
+    let bits = position_bits(image, query, head, point);
     let level = table[point];
     let extent = bitcast<vec2<i32>>(level.xy);
     let scale = vec2<f32>(level.xy);
     let delta = finite_or_nan(bitcast<vec2<f32>>(bits) * scale - 0.5, bits);
-    var place = bilinear_place(position(vec2<i32>(0), delta, extent, ZEROS), extent, scale);
-    place.pixel_first = level.z;
-    place.cell_first = level.w;
-    return place;
+    let at = position(vec2<i32>(0), delta, extent, ZEROS);
+    return Place(
+        vec2<i32>(at.y.low, at.x.low),
+        vec2<f32>(at.y.fraction, at.x.fraction),
+        scale,
+        extent,
+        level.z,
+        level.w,
+        at.inside,
+        weight_bits(image, query, head, point),
+    );
 }

@@ -2,11 +2,22 @@
 //
 // table  bits of the place of each tap in a window at the origin, y and then x
 
-fn place_of(bits: vec2<u32>, query: u32, point: u32) -> Place {
+fn place_of(image: u32, query: u32, head: u32, point: u32) -> Place {
+    let bits = position_bits(image, query, head, point);
     let out = divide(params.points.query_first + query, params.points.out_width);
-    let base = vec2<i32>(bitcast<i32>(out.x * params.points.stride_y), bitcast<i32>(out.y * params.points.stride_x));
+    let base = bitcast<vec2<i32>>(out * vec2<u32>(params.points.stride_y, params.points.stride_x));
     let tap = bitcast<vec2<f32>>(table[point].xy);
     let extent = bitcast<vec2<i32>>(vec2<u32>(params.points.height, params.points.width));
     let delta = finite_or_nan(tap + bitcast<vec2<f32>>(bits) * params.points.scale, bits);
-    return bilinear_place(position(base, delta, extent, ZEROS), extent, vec2<f32>(params.points.scale));
+    let at = position(base, delta, extent, ZEROS);
+    return Place(
+        vec2<i32>(at.y.low, at.x.low),
+        vec2<f32>(at.y.fraction, at.x.fraction),
+        vec2<f32>(params.points.scale),
+        extent,
+        0u,
+        0u,
+        at.inside,
+        weight_bits(image, query, head, point),
+    );
 }

@@ -1,9 +1,7 @@
 // Sampling points of queries and heads, each at a position in an image, and the four pixels around them.
 //
-// positions  for each (image, query, head, point) of a piece of the work: bits of x, then of y
-// table      for each point of a head, four words: what place_of needs
-//
-// A file behind this one says where a point lies: place_of in place_attention.wgsl, place_discrete.wgsl, place_window.wgsl.
+// Kernels that use it bind `positions`, for each (image, query, head, point) of a piece of the work bits of x, then of y. A file behind this one says
+// where a point lies, by place_of: place_attention.wgsl, place_discrete.wgsl, place_window.wgsl, place_grid.wgsl.
 
 struct Points {
     images: u32,
@@ -27,14 +25,14 @@ struct Points {
     scale: f32,
     band_first: u32,
     band_pixels: u32,
-    edge_zero: u32,
+    padding: u32,
+    align_corners: u32,
+    round_first: u32,
 }
 
-@group(0) @binding(1) var<storage, read> positions: array<u32>;
-@group(0) @binding(2) var<storage, read> table: array<vec4<u32>>;
-
 // Where a point lies: the upper left pixel of its cell, (y, x), which may be -1, and how far it lies from there, in 0..1; the derivative of
-// its position in pixels by what `positions` holds; the extents of its image, and where the pixels and the cells of that begin.
+// its position in pixels by what `positions` holds; the extents of its image, and where the pixels and the cells of that begin; and the bits of
+// its weight.
 struct Place {
     low: vec2<i32>,
     fraction: vec2<f32>,
@@ -43,6 +41,7 @@ struct Place {
     pixel_first: u32,
     cell_first: u32,
     inside: bool,
+    weight: u32,
 }
 
 // The bits of a position, y in front of x.
@@ -52,33 +51,9 @@ fn position_bits(image: u32, query: u32, head: u32, point: u32) -> vec2<u32> {
     return vec2<u32>(positions[at + 1u], positions[at]);
 }
 
-fn weight_address(image: u32, query: u32, head: u32, point: u32) -> u32 {
-    return params.points.weights_first + image * params.points.weights_image
-        + query * params.points.weights_query + head * params.points.weights_head + point;
-}
-
 // A weight of 0, decided on its bits: then the sample does not count.
 fn is_zero_bits(bits: u32) -> bool {
     return (bits << 1u) == 0u;
-}
-
-// Bits, or those of a NaN where what they were made of is not finite.
-fn finite_or_nan(value: vec2<f32>, given_bits: vec2<u32>) -> vec2<u32> {
-    let finite = vec2<bool>(is_finite_bits(given_bits.x), is_finite_bits(given_bits.y));
-    return select(vec2<u32>(0x7fc00000u), bitcast<vec2<u32>>(value), finite);
-}
-
-// A position as the place of a bilinear sample.
-fn bilinear_place(at: Position, extent: vec2<i32>, slope: vec2<f32>) -> Place {
-    return Place(
-        vec2<i32>(at.y.low, at.x.low),
-        vec2<f32>(at.y.fraction, at.x.fraction),
-        slope,
-        extent,
-        0u,
-        0u,
-        at.inside,
-    );
 }
 
 // The four pixels of a cell, those of its upper row first: which of them exist, within the image and within the band of pixels that are bound,

@@ -1,3 +1,6 @@
+pub(crate) mod grid_gradient;
+pub(crate) mod grid_position;
+pub(crate) mod grid_sample;
 pub(crate) mod placement;
 pub(crate) mod point_gradients;
 pub(crate) mod point_keys;

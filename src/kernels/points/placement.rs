@@ -1,6 +1,7 @@
 //! Sampling points of queries and heads: points/parts/points.wgsl.
 
-use crate::gpu::{File, axis, wgsl};
+use crate::geometry::SampleMode;
+use crate::gpu::{Axis, Binding, File, axis, wgsl};
 use crate::kernels::params;
 
 params!(
@@ -27,7 +28,9 @@ params!(
         scale: f32,
         band_first,
         band_pixels,
-        edge_zero,
+        padding,
+        align_corners,
+        round_first,
     }
 );
 
@@ -38,9 +41,9 @@ impl Points {
     }
 }
 
-/// Where points lie.
+/// Where points with weights lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Placement {
+pub(crate) enum Weighted {
     /// In levels, bilinear.
     Attention,
     /// In levels, each at one pixel.
@@ -49,7 +52,38 @@ pub(crate) enum Placement {
     Window,
 }
 
-axis!(Placement { Attention: "attention", Discrete: "discrete", Window: "window" });
+axis!(Weighted { Attention: "attention", Discrete: "discrete", Window: "window" });
+
+/// Where points lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placement {
+    Weighted(Weighted),
+    /// At the samples of a grid, with a weight of 1: a cubic one is 16 points.
+    Grid(SampleMode),
+}
+
+impl Axis for Placement {
+    const COUNT: usize = Weighted::COUNT + SampleMode::COUNT;
+
+    fn all() -> Vec<Self> {
+        let grids = SampleMode::all().into_iter().map(Self::Grid);
+        Weighted::all().into_iter().map(Self::Weighted).chain(grids).collect()
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Weighted(weighted) => weighted.index(),
+            Self::Grid(mode) => Weighted::COUNT + mode.index(),
+        }
+    }
+
+    fn label(self) -> String {
+        match self {
+            Self::Weighted(weighted) => weighted.label(),
+            Self::Grid(mode) => format!("grid_{}", mode.label()),
+        }
+    }
+}
 
 /// Channels that an invocation does at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +111,36 @@ impl Lanes {
     }
 }
 
+/// What says where points lie, bound behind what a kernel has of its own.
+pub(crate) struct PointBindings {
+    pub(crate) positions: Binding,
+    /// A table of each point of a head, and the weights, where points have them.
+    pub(crate) weighted: Option<[Binding; 2]>,
+}
+
+impl PointBindings {
+    pub(super) fn behind<'a>(&'a self, own: &[&'a Binding]) -> Vec<&'a Binding> {
+        own.iter().copied().chain([&self.positions]).chain(self.weighted.iter().flatten()).collect()
+    }
+}
+
 /// The files of a kernel over points, but for its own.
 pub(crate) fn files(placement: Placement) -> Vec<File> {
-    let shared = wgsl!["shared/grid.wgsl", "shared/border.wgsl", "shared/bilinear.wgsl", "points/parts/points.wgsl",];
-    let placed = match placement {
-        Placement::Attention => wgsl!["points/parts/place_attention.wgsl"],
-        Placement::Discrete => wgsl!["points/parts/place_discrete.wgsl"],
-        Placement::Window => wgsl!["points/parts/place_window.wgsl"],
+    const POINTS: &[File] =
+        wgsl!["shared/grid.wgsl", "shared/border.wgsl", "shared/bilinear.wgsl", "points/parts/points.wgsl"];
+    const WEIGHTED: &[File] = wgsl!["points/parts/weighted.wgsl"];
+    const GRID: &[File] = wgsl!["points/parts/grid_position.wgsl", "points/parts/grid_points.wgsl"];
+    let placed: &[&[File]] = match placement {
+        Placement::Weighted(Weighted::Attention) => &[WEIGHTED, wgsl!["points/parts/place_attention.wgsl"]],
+        Placement::Weighted(Weighted::Discrete) => &[WEIGHTED, wgsl!["points/parts/place_discrete.wgsl"]],
+        Placement::Weighted(Weighted::Window) => &[WEIGHTED, wgsl!["points/parts/place_window.wgsl"]],
+        Placement::Grid(SampleMode::Bilinear) => {
+            &[GRID, wgsl!["points/parts/place_grid_bilinear.wgsl", "points/parts/place_grid.wgsl"]]
+        }
+        Placement::Grid(SampleMode::Nearest) => {
+            &[GRID, wgsl!["points/parts/place_grid_nearest.wgsl", "points/parts/place_grid.wgsl"]]
+        }
+        Placement::Grid(SampleMode::Bicubic) => &[GRID, wgsl!["points/parts/place_grid_bicubic.wgsl"]],
     };
-    [shared, placed].concat()
+    [POINTS, &placed.concat()].concat()
 }

@@ -1,9 +1,9 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::points::placement::{Lanes, Placement, Points, files};
+use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Weighted, files};
 use crate::kernels::{kernel, params};
 
-kernel!("point_gradients", 64, Params, |(placement, lanes): (Placement, Lanes)| [
-    &files(placement),
+kernel!("point_gradients", 64, Params, |(weighted, lanes): (Weighted, Lanes)| [
+    &files(Placement::Weighted(weighted)),
     lanes.files(),
     wgsl!["points/point_gradients.wgsl"],
 ]);
@@ -14,6 +14,7 @@ params!(
     head_lanes,
     accumulate,
     last,
+    edge_zero,
     value_image,
     value_pixel,
     value_first,
@@ -30,11 +31,12 @@ impl Loops for Params {
 
 pub(crate) fn point_gradients(
     recorder: &mut Recorder,
-    (placement, lanes): (Placement, Lanes),
+    axes @ (_, lanes): (Weighted, Lanes),
     params: Params,
-    bindings: [&Binding; 6],
+    own: [&Binding; 3],
+    points: &PointBindings,
 ) -> Fit {
     let invocations = params.points.all();
     let elements = invocations * u64::from(params.lanes * lanes.elements());
-    recorder.dispatch::<Kernel>((placement, lanes), &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>(axes, &params, &points.behind(&own), invocations, elements)
 }

@@ -1,9 +1,9 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::points::placement::{Lanes, Placement, Points, files};
+use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Weighted, files};
 use crate::kernels::{kernel, params};
 
-kernel!("point_sums", 64, Params, |(placement, lanes): (Placement, Lanes)| [
-    &files(placement),
+kernel!("point_sums", 64, Params, |(weighted, lanes): (Weighted, Lanes)| [
+    &files(Placement::Weighted(weighted)),
     lanes.files(),
     wgsl!["points/point_sums.wgsl"],
 ]);
@@ -35,13 +35,14 @@ impl Loops for Params {
 
 pub(crate) fn point_sums(
     recorder: &mut Recorder,
-    (placement, lanes): (Placement, Lanes),
+    axes @ (_, lanes): (Weighted, Lanes),
     params: Params,
-    bindings: [&Binding; 5],
+    own: [&Binding; 2],
+    points: &PointBindings,
 ) -> Fit {
     let Points { images, queries, heads, .. } = params.points;
     let pairs = u64::from(images) * u64::from(queries) * u64::from(heads);
     let invocations = 64 * pairs.div_ceil(params.pairs.into());
     let elements = pairs * u64::from(params.round) * u64::from(params.lanes * lanes.elements());
-    recorder.dispatch::<Kernel>((placement, lanes), &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>(axes, &params, &points.behind(&own), invocations, elements)
 }

@@ -1,9 +1,13 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::points::placement::{Lanes, Placement, Points, files};
+use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, files};
 use crate::kernels::{kernel, params};
 
 kernel!("point_value_gradients", 64, Params, |(placement, lanes): (Placement, Lanes)| [
     &files(placement),
+    match placement {
+        Placement::Weighted(_) => wgsl!["points/parts/weighted_value_gradients.wgsl"],
+        Placement::Grid(_) => &[],
+    },
     lanes.files(),
     wgsl!["points/point_value_gradients.wgsl"],
 ]);
@@ -20,9 +24,11 @@ params!(
     accumulate,
     value_image,
     value_pixel,
+    value_lane,
     value_first,
     output_image,
     output_query,
+    output_lane,
     output_first,
 );
 
@@ -35,12 +41,13 @@ impl Loops for Params {
 
 pub(crate) fn point_value_gradients(
     recorder: &mut Recorder,
-    (placement, lanes): (Placement, Lanes),
+    axes: (Placement, Lanes),
     params: Params,
-    bindings: [&Binding; 7],
+    own: [&Binding; 4],
+    points: &PointBindings,
     elements: u64,
 ) -> Fit {
     let rows = u64::from(params.points.images) * u64::from(params.points.heads) * u64::from(params.pixels);
     let invocations = rows * u64::from(params.lanes);
-    recorder.dispatch::<Kernel>((placement, lanes), &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>(axes, &params, &points.behind(&own), invocations, elements)
 }

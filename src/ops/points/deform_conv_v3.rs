@@ -2,17 +2,17 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{
     DeformConvV3, DeformConvV3Geometry, DeformConvV3Gradients, DeformConvV3Inputs, DeformConvV4, DeformConvV4Geometry,
-    DeformConvV4Gradients, DeformConvV4Inputs, EdgeDerivative, Im2colGeometry,
+    DeformConvV4Gradients, DeformConvV4Inputs, Im2colGeometry,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::points::placement::Points;
 use crate::kernels::reduce::segment_sums;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
-use crate::ops::points::sampling::{Extents, PointGradients, PointInputs, PointRows, PointSampling, compile_gradients};
+use crate::ops::points::sampling::{Extents, PointInputs, PointRows, PointSampling};
 use crate::ops::reduce::sums::zeros;
 
 /// The points of a window, whose offsets and masks lie in rows of so many channels for each output pixel.
-fn sampling(gpu: &Gpu, geometry: &DeformConvV3Geometry, rows: (PointRows, PointRows)) -> Result<PointSampling> {
+fn sampling(gpu: &Gpu, geometry: &DeformConvV3Geometry, rows: [PointRows; 2]) -> Result<PointSampling> {
     let DeformConvV3Geometry { op, im2col } = geometry;
     let &Im2colGeometry { batch, channels, height, width, window, out_height, out_width } = im2col;
     let extents =
@@ -34,10 +34,9 @@ fn sampling(gpu: &Gpu, geometry: &DeformConvV3Geometry, rows: (PointRows, PointR
         stride_y: window.stride[0],
         stride_x: window.stride[1],
         scale: op.offset_scale,
-        edge_zero: (op.edge_derivative == EdgeDerivative::Zero).into(),
         ..Points::default()
     };
-    PointSampling::in_window(gpu, extents, &taps, rows, window)
+    PointSampling::in_window(gpu, extents, &taps, rows, (window, op.edge_derivative))
 }
 
 impl Kernels for DeformConvV3 {
@@ -48,13 +47,9 @@ impl Kernels for DeformConvV3 {
         geometry: &DeformConvV3Geometry,
         _: &DeformConvV3Inputs<TensorSpec>,
     ) -> Result<PointSampling> {
-        let out_pixels = u64::from(geometry.im2col.out_pixels());
-        let rows = |point: u64| {
-            let head = u64::from(geometry.taps()) * point;
-            let query = u64::from(geometry.op.groups) * head;
-            PointRows { first: 0, image: out_pixels * query, query, head, point }
-        };
-        sampling(gpu, geometry, (rows(2), rows(1)))
+        let taps = u64::from(geometry.taps());
+        let rows = |length: u64| PointRows::dense(geometry.im2col.out_pixels(), geometry.op.groups, length);
+        sampling(gpu, geometry, [rows(2 * taps), rows(taps)])
     }
 
     fn record(
@@ -64,7 +59,7 @@ impl Kernels for DeformConvV3 {
         output: &Tensor,
     ) -> Result<()> {
         let DeformConvV3Inputs { input, offset, mask } = inputs.try_map(|input| input.tensor())?;
-        plan.compiled().sums(recorder, &PointInputs { value: input, positions: offset, weights: mask }, output)
+        plan.compiled().sums(recorder, input, &PointInputs { positions: offset, weights: Some(mask) }, output)
     }
 
     fn smallest() -> (Self, DeformConvV3Inputs<TensorSpec>) {
@@ -86,11 +81,12 @@ impl Differentiable for DeformConvV3 {
         grad_output: &Tensor,
         destinations: &DeformConvV3Gradients<Destination>,
     ) -> Result<()> {
-        compile_gradients(recorder.gpu())?;
         let inputs = inputs.try_map(|input| input.wide(recorder))?;
-        let points = PointInputs { value: &inputs.input, positions: &inputs.offset, weights: &inputs.mask };
-        let DeformConvV3Gradients { input: value, offset: positions, mask: weights } = *destinations;
-        plan.compiled().gradients(recorder, &points, grad_output, &PointGradients { value, positions, weights })
+        let points = PointInputs { positions: &inputs.offset, weights: Some(&inputs.mask) };
+        let DeformConvV3Gradients { input, offset, mask } = *destinations;
+        let sampling = plan.compiled();
+        sampling.gradients_of_points(recorder, (&inputs.input, &points), grad_output, [offset, mask])?;
+        input.map_or(Ok(()), |input| sampling.gradient_of_value(recorder, &points, grad_output, input))
     }
 }
 
@@ -105,8 +101,8 @@ impl Kernels for DeformConvV4 {
         let taps = u64::from(geometry.window.taps());
         let query = u64::from(inputs.offset_mask.shape.extents()[3]);
         let image = u64::from(geometry.window.im2col.out_pixels()) * query;
-        let rows = |first: u64, point: u64| PointRows { first, image, query, head: 3 * taps, point };
-        sampling(gpu, &geometry.window, (rows(0, 2), rows(2 * taps, 1)))
+        let rows = |first: u64, length: u64| PointRows { first, image, query, head: 3 * taps, length };
+        sampling(gpu, &geometry.window, [rows(0, 2 * taps), rows(2 * taps, taps)])
     }
 
     fn record(
@@ -116,8 +112,8 @@ impl Kernels for DeformConvV4 {
         output: &Tensor,
     ) -> Result<()> {
         let DeformConvV4Inputs { input, offset_mask } = inputs.try_map(|input| input.tensor())?;
-        let points = PointInputs { value: input, positions: offset_mask, weights: offset_mask };
-        plan.compiled().sums(recorder, &points, output)
+        let points = PointInputs { positions: offset_mask, weights: Some(offset_mask) };
+        plan.compiled().sums(recorder, input, &points, output)
     }
 
     fn smallest() -> (Self, DeformConvV4Inputs<TensorSpec>) {
@@ -138,9 +134,8 @@ impl Differentiable for DeformConvV4 {
         grad_output: &Tensor,
         destinations: &DeformConvV4Gradients<Destination>,
     ) -> Result<()> {
-        compile_gradients(recorder.gpu())?;
         let inputs = inputs.try_map(|input| input.wide(recorder))?;
-        let points = PointInputs { value: &inputs.input, positions: &inputs.offset_mask, weights: &inputs.offset_mask };
+        let points = PointInputs { positions: &inputs.offset_mask, weights: Some(&inputs.offset_mask) };
         let joint = destinations.offset_mask.map(|joint| -> Result<_> {
             if joint.accumulates() {
                 return Ok(joint);
@@ -151,7 +146,8 @@ impl Differentiable for DeformConvV4 {
             Ok(Destination::Add(joint.tensor()))
         });
         let joint = joint.transpose()?;
-        let gradients = PointGradients { value: destinations.input, positions: joint, weights: joint };
-        plan.compiled().gradients(recorder, &points, grad_output, &gradients)
+        let sampling = plan.compiled();
+        sampling.gradients_of_points(recorder, (&inputs.input, &points), grad_output, [joint; 2])?;
+        destinations.input.map_or(Ok(()), |input| sampling.gradient_of_value(recorder, &points, grad_output, input))
     }
 }

@@ -1,3 +1,4 @@
 mod deform_conv_v3;
+mod grid_sample;
 mod multi_scale_deform_attn;
 mod sampling;

@@ -8,9 +8,9 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::movement::unmasked_rows::{self, Params, unmasked_rows};
-use crate::kernels::points::placement::Placement;
+use crate::kernels::points::placement::Weighted;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
-use crate::ops::points::sampling::{Extents, PointGradients, PointInputs, PointSampling, compile_gradients};
+use crate::ops::points::sampling::{Extents, PointInputs, PointSampling};
 
 impl Kernels for MultiScaleDeformAttn {
     type Compiled = PointSampling;
@@ -24,13 +24,13 @@ impl Kernels for MultiScaleDeformAttn {
             gpu.compile::<unmasked_rows::Kernel>(())?;
         }
         let &MultiScaleDeformAttnGeometry { ref op, batch, queries, heads, channels, .. } = geometry;
-        let placement = match op.sampling {
-            AttentionSampling::Bilinear => Placement::Attention,
-            AttentionSampling::Discrete => Placement::Discrete,
+        let kernel = match op.sampling {
+            AttentionSampling::Bilinear => Weighted::Attention,
+            AttentionSampling::Discrete => Weighted::Discrete,
         };
         let levels = op.levels.iter().map(|level| (level.height, level.width, level.points));
         let extents = Extents { images: batch, queries, heads, channels };
-        PointSampling::in_levels(gpu, placement, extents, levels, op.edge_derivative)
+        PointSampling::in_levels(gpu, kernel, extents, levels, op.edge_derivative)
     }
 
     fn record(
@@ -41,8 +41,8 @@ impl Kernels for MultiScaleDeformAttn {
     ) -> Result<()> {
         let inputs = inputs.try_map(|input| input.tensor())?;
         let value = unmasked(plan, recorder, &inputs)?;
-        let inputs = PointInputs { value: &value, positions: inputs.locations, weights: inputs.weights };
-        plan.compiled().sums(recorder, &inputs, output)
+        let points = PointInputs { positions: inputs.locations, weights: Some(inputs.weights) };
+        plan.compiled().sums(recorder, &value, &points, output)
     }
 
     fn smallest() -> (Self, MultiScaleDeformAttnInputs<TensorSpec>) {
@@ -68,19 +68,19 @@ impl Differentiable for MultiScaleDeformAttn {
         grad_output: &Tensor,
         destinations: &MultiScaleDeformAttnGradients<Destination>,
     ) -> Result<()> {
-        compile_gradients(recorder.gpu())?;
         let wide = inputs.try_map(|input| input.wide(recorder))?;
         let inputs = wide.as_ref();
         let value = unmasked(plan, recorder, &inputs)?;
-        let points = PointInputs { value: &value, positions: inputs.locations, weights: inputs.weights };
-        let MultiScaleDeformAttnGradients { value, locations: positions, weights } = *destinations;
-        let Some((mask, destination)) = inputs.padding_mask.zip(value) else {
-            let gradients = PointGradients { value, positions, weights };
-            return plan.compiled().gradients(recorder, &points, grad_output, &gradients);
+        let points = PointInputs { positions: inputs.locations, weights: Some(inputs.weights) };
+        let sampling = plan.compiled();
+        let of_points = [destinations.locations, destinations.weights];
+        sampling.gradients_of_points(recorder, (&value, &points), grad_output, of_points)?;
+        let Some(destination) = destinations.value else { return Ok(()) };
+        let Some(mask) = inputs.padding_mask else {
+            return sampling.gradient_of_value(recorder, &points, grad_output, destination);
         };
         let all = recorder.workspace(destination.tensor().shape())?;
-        let gradients = PointGradients { value: Some(Destination::Write(&all)), positions, weights };
-        plan.compiled().gradients(recorder, &points, grad_output, &gradients)?;
+        sampling.gradient_of_value(recorder, &points, grad_output, Destination::Write(&all))?;
         copy_unmasked(plan, recorder, mask, &all, destination)
     }
 }

@@ -1,12 +1,12 @@
-//! Weighted sums of samples at points, and their gradients: what attention over levels and windows of version 3 have in common.
+//! Weighted sums of samples at points, and their gradients: what attention over levels, windows of version 3 and grids have in common.
 
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::geometry::EdgeDerivative;
+use crate::geometry::{EdgeDerivative, SampleMode};
 use crate::gpu::{Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor};
 use crate::kernels::movement::run_starts::run_starts;
-use crate::kernels::points::placement::{Lanes, Placement, Points};
+use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Weighted};
 use crate::kernels::points::point_gradients::{self, point_gradients};
 use crate::kernels::points::point_keys::{self, point_keys};
 use crate::kernels::points::point_planes::{self, point_planes};
@@ -35,43 +35,41 @@ struct Level {
     cell_first: u32,
 }
 
-/// Where a tensor has what belongs to points: `(image, query, head, point)` is element
-/// `first + image * image + query * query + head * head + point * point`, and those behind it.
+/// Where a tensor has what belongs to points: that of the points of `(image, query, head)` is `length` elements, from
+/// `first + image * image + query * query + head * head` on.
 #[derive(Clone, Copy)]
 pub(crate) struct PointRows {
     pub(crate) first: u64,
     pub(crate) image: u64,
     pub(crate) query: u64,
     pub(crate) head: u64,
-    pub(crate) point: u64,
+    pub(crate) length: u64,
 }
 
 impl PointRows {
+    /// Dense rows of so many elements for each of so many queries and heads.
+    pub(crate) fn dense(queries: u32, heads: u32, length: u64) -> Self {
+        let query = u64::from(heads) * length;
+        Self { first: 0, image: u64::from(queries) * query, query, head: length, length }
+    }
+
     /// The range of the tensor that a piece reaches.
-    fn binding(&self, argument: &'static str, tensor: &Tensor, piece: &Piece, points: u32) -> Fit<Binding> {
+    fn binding(&self, argument: &'static str, tensor: &Tensor, piece: &Piece) -> Fit<Binding> {
         let at = |image: u32, query: u32, head: u32| {
             self.first + u64::from(image) * self.image + u64::from(query) * self.query + u64::from(head) * self.head
         };
         let start = at(piece.images.start, piece.queries.start, piece.heads.start);
         let last = at(piece.images.end - 1, piece.queries.end - 1, piece.heads.end - 1);
-        tensor.binding(argument, start..last + u64::from(points) * self.point)
+        tensor.binding(argument, start..last + self.length)
     }
 }
 
-/// Tensors that the sums are made of.
+/// Tensors that say where points lie and what they weigh.
 #[derive(Clone, Copy)]
 pub(crate) struct PointInputs<'a> {
-    /// (image, pixel, head, channel)
-    pub(crate) value: &'a Tensor,
     pub(crate) positions: &'a Tensor,
-    pub(crate) weights: &'a Tensor,
-}
-
-/// Destinations of gradients.
-pub(crate) struct PointGradients<'a> {
-    pub(crate) value: Option<Destination<'a>>,
-    pub(crate) positions: Option<Destination<'a>>,
-    pub(crate) weights: Option<Destination<'a>>,
+    /// Absent in a grid.
+    pub(crate) weights: Option<&'a Tensor>,
 }
 
 /// A checked problem as its kernels take it.
@@ -88,10 +86,18 @@ pub struct PointSampling {
     cells: u32,
     levels: Vec<Level>,
     positions: PointRows,
-    weights: PointRows,
-    table: Constant,
+    weighted: Option<PointWeights>,
+    channels_first: bool,
     /// What kernels take beside.
     window: Points,
+}
+
+/// What points with weights have beside their positions.
+struct PointWeights {
+    kernel: Weighted,
+    rows: PointRows,
+    table: Constant,
+    edge_derivative: EdgeDerivative,
 }
 
 opaque!(PointSampling);
@@ -116,7 +122,7 @@ fn count(range: &Range<u32>) -> u32 {
     range.end - range.start
 }
 
-/// Extents of the problem, in the order of [`PointSampling::levels`].
+/// Extents of a problem; channels are those of a head.
 pub(crate) struct Extents {
     pub(crate) images: u32,
     pub(crate) queries: u32,
@@ -128,10 +134,10 @@ impl PointSampling {
     /// Points in levels of an image, so many in each.
     pub(crate) fn in_levels(
         gpu: &Gpu,
-        placement: Placement,
+        kernel: Weighted,
         extents: Extents,
         levels: impl Iterator<Item = (u32, u32, u32)>,
-        edge: EdgeDerivative,
+        edge_derivative: EdgeDerivative,
     ) -> Result<Self> {
         let (mut pixel_first, mut cell_first, mut table, mut all) = (0, 0, Vec::new(), Vec::new());
         for (height, width, points) in levels {
@@ -141,14 +147,9 @@ impl PointSampling {
             cell_first += (height + 1) * (width + 1);
         }
         let points = table.len() as u32;
-        let rows = |point: u64| {
-            let head = u64::from(points) * point;
-            let query = u64::from(extents.heads) * head;
-            PointRows { first: 0, image: u64::from(extents.queries) * query, query, head, point }
-        };
-        let window = Points { edge_zero: (edge == EdgeDerivative::Zero).into(), ..Points::default() };
-        let (positions, weights) = (rows(2), rows(1));
-        Self::new(gpu, placement, extents, all, (positions, weights), &table, window)
+        let rows = |of_point: u64| PointRows::dense(extents.queries, extents.heads, u64::from(points) * of_point);
+        let rows = [rows(2), rows(1)];
+        Self::weighted(gpu, (kernel, edge_derivative), extents, all, rows, &table, Points::default())
     }
 
     /// Points at the taps of a window over one image.
@@ -156,40 +157,62 @@ impl PointSampling {
         gpu: &Gpu,
         extents: Extents,
         taps: &[[f32; 2]],
-        rows: (PointRows, PointRows),
-        window: Points,
+        rows: [PointRows; 2],
+        (window, edge_derivative): (Points, EdgeDerivative),
     ) -> Result<Self> {
         let level = Level { height: window.height, width: window.width, pixel_first: 0, cell_first: 0 };
         let table: Vec<_> = taps.iter().map(|[y, x]| [y.to_bits(), x.to_bits(), 0, 0]).collect();
-        Self::new(gpu, Placement::Window, extents, vec![level], rows, &table, window)
+        Self::weighted(gpu, (Weighted::Window, edge_derivative), extents, vec![level], rows, &table, window)
     }
 
-    fn new(
+    fn weighted(
         gpu: &Gpu,
-        placement: Placement,
+        (kernel, edge_derivative): (Weighted, EdgeDerivative),
         extents: Extents,
         levels: Vec<Level>,
-        (positions, weights): (PointRows, PointRows),
+        [positions, rows]: [PointRows; 2],
         table: &[[u32; 4]],
         window: Points,
     ) -> Result<Self> {
-        let Extents { images, queries, heads, channels } = extents;
-        gpu.compile::<point_sums::Kernel>((placement, lanes_of(channels)))?;
-        Ok(Self {
+        gpu.compile::<point_sums::Kernel>((kernel, lanes_of(extents.channels)))?;
+        let weighted = PointWeights { kernel, rows, table: Constant::buffer(gpu, "points", table)?, edge_derivative };
+        let points = table.len() as u32;
+        Ok(Self::new(Placement::Weighted(kernel), extents, points, levels, positions, Some(weighted), window))
+    }
+
+    /// Points at the samples of a grid over images in planes.
+    pub(crate) fn in_grid(mode: SampleMode, extents: Extents, window: Points) -> Self {
+        let level = Level { height: window.height, width: window.width, pixel_first: 0, cell_first: 0 };
+        let points = if mode == SampleMode::Bicubic { 16 } else { 1 };
+        // All points of a sample have its position.
+        let rows = PointRows::dense(extents.queries, 1, 2);
+        Self::new(Placement::Grid(mode), extents, points, vec![level], rows, None, window)
+    }
+
+    fn new(
+        placement: Placement,
+        Extents { images, queries, heads, channels }: Extents,
+        points: u32,
+        levels: Vec<Level>,
+        positions: PointRows,
+        weighted: Option<PointWeights>,
+        window: Points,
+    ) -> Self {
+        Self {
             placement,
             images,
             queries,
             heads,
-            points: table.len() as u32,
+            points,
             channels,
             pixels: levels.iter().map(|level| level.height * level.width).sum(),
             cells: levels.iter().map(|level| (level.height + 1) * (level.width + 1)).sum(),
             levels,
             positions,
-            weights,
-            table: Constant::buffer(gpu, "points", table)?,
+            channels_first: weighted.is_none(),
+            weighted,
             window,
-        })
+        }
     }
 
     /// All of the work.
@@ -197,9 +220,10 @@ impl PointSampling {
         [0..self.images, 0..self.queries, 0..self.heads, 0..self.pixels, 0..self.channels]
     }
 
-    /// The points of a piece, over the pixels that it has.
-    fn points(&self, piece: &Piece, [positions, weights]: [&Binding; 2]) -> Points {
-        Points {
+    /// The positions and weights of a piece, and its points, over the pixels that it has.
+    fn points(&self, piece: &Piece, inputs: &PointInputs) -> Fit<(PointBindings, Points)> {
+        let positions = self.positions.binding("positions", inputs.positions, piece)?;
+        let mut points = Points {
             images: count(&piece.images),
             queries: count(&piece.queries),
             heads: count(&piece.heads),
@@ -209,25 +233,33 @@ impl PointSampling {
             positions_query: self.positions.query as u32,
             positions_head: self.positions.head as u32,
             positions_first: positions.first,
-            weights_image: self.weights.image as u32,
-            weights_query: self.weights.query as u32,
-            weights_head: self.weights.head as u32,
-            weights_first: weights.first,
             band_first: piece.pixels.start,
             band_pixels: count(&piece.pixels),
             ..self.window
-        }
+        };
+        let Some((PointWeights { rows, table, .. }, weights)) = self.weighted.as_ref().zip(inputs.weights) else {
+            return Ok((PointBindings { positions, weighted: None }, points));
+        };
+        let weights = rows.binding("weights", weights, piece)?;
+        points.weights_image = rows.image as u32;
+        points.weights_query = rows.query as u32;
+        points.weights_head = rows.head as u32;
+        points.weights_first = weights.first;
+        Ok((PointBindings { positions, weighted: Some([table.binding(), weights]) }, points))
     }
 
-    /// The positions and weights of a piece.
-    fn point_bindings(&self, piece: &Piece, inputs: &PointInputs) -> Fit<[Binding; 2]> {
-        Ok([
-            self.positions.binding("positions", inputs.positions, piece, self.points)?,
-            self.weights.binding("weights", inputs.weights, piece, self.points)?,
-        ])
+    /// The range of a value, or of what has its shape, that a piece reaches; where it is too long to be bound, fewer pixels of one image.
+    fn value(&self, argument: &'static str, tensor: &Tensor, piece: &Piece) -> Fit<Binding> {
+        let value = self.rows(argument, tensor, piece, (self.pixels, &piece.pixels));
+        value.map_err(|unfit| unfit.along(if count(&piece.images) > 1 { IMAGES } else { PIXELS }))
     }
 
-    /// What lies in (image, row, head, channel): the pixels of a value, or the queries of an output.
+    /// The range of an output, or of what has its shape, that a piece reaches.
+    fn output(&self, argument: &'static str, tensor: &Tensor, piece: &Piece) -> Fit<Binding> {
+        self.rows(argument, tensor, piece, (self.queries, &piece.queries))
+    }
+
+    /// The range that some of `all` rows, pixels or queries, have in (image, row, head, channel), or in (image, channel, row).
     fn rows(
         &self,
         argument: &'static str,
@@ -235,36 +267,37 @@ impl PointSampling {
         piece: &Piece,
         (all, rows): (u32, &Range<u32>),
     ) -> Fit<Binding> {
-        let at = |image: u32, row: u32, head: u32, channel: u32| {
-            let row = u64::from(image) * u64::from(all) + u64::from(row);
-            (row * u64::from(self.heads) + u64::from(head)) * u64::from(self.channels) + u64::from(channel)
+        let element = |image: u32, row: u32, head: u32, channel: u32| {
+            let nest = |outer: u64, extent: u32, inner: u32| outer * u64::from(extent) + u64::from(inner);
+            if self.channels_first {
+                nest(nest(image.into(), self.channels, channel), all, row)
+            } else {
+                nest(nest(nest(image.into(), all, row), self.heads, head), self.channels, channel)
+            }
         };
-        let (channels, heads) = (&piece.channels, &piece.heads);
-        let last = at(piece.images.end - 1, rows.end - 1, heads.end - 1, channels.end);
-        tensor.binding(argument, at(piece.images.start, rows.start, heads.start, channels.start)..last)
+        let Piece { images, heads, channels, .. } = piece;
+        let last = element(images.end - 1, rows.end - 1, heads.end - 1, channels.end - 1);
+        tensor.binding(argument, element(images.start, rows.start, heads.start, channels.start)..last + 1)
     }
 
-    /// The pixels of a piece; where they are too many to be bound, fewer of one image.
-    fn value(&self, argument: &'static str, tensor: &Tensor, piece: &Piece) -> Fit<Binding> {
-        let value = self.rows(argument, tensor, piece, (self.pixels, &piece.pixels));
-        value.map_err(|unfit| unfit.along(if count(&piece.images) > 1 { IMAGES } else { PIXELS }))
-    }
-
-    fn output(&self, argument: &'static str, tensor: &Tensor, piece: &Piece) -> Fit<Binding> {
-        self.rows(argument, tensor, piece, (self.queries, &piece.queries))
-    }
-
-    /// Four lanes, where channels lie at multiples of them.
+    /// Four lanes, where channels lie at multiples of them in what is bound.
     fn lanes(&self, bindings: [&Binding; 2]) -> Lanes {
         let aligned = bindings.iter().all(|binding| binding.first.is_multiple_of(Lanes::Four.elements()));
-        if aligned { lanes_of(self.channels) } else { Lanes::One }
+        if aligned && !self.channels_first { lanes_of(self.channels) } else { Lanes::One }
     }
 
-    /// Records the sums into (image, query, head, channel).
-    pub(crate) fn sums(&self, recorder: &mut Recorder, inputs: &PointInputs, output: &Tensor) -> Result<()> {
+    /// Records the sums of weighted samples of the value, (image, pixel, head, channel), into (image, query, head, channel).
+    pub(crate) fn sums(
+        &self,
+        recorder: &mut Recorder,
+        value: &Tensor,
+        inputs: &PointInputs,
+        output: &Tensor,
+    ) -> Result<()> {
+        let Some(PointWeights { kernel, .. }) = self.weighted else { return Ok(()) };
         for points in pieces(0..self.points, ROUND) {
             in_units([1, 1, 1, 1, self.channels], self.whole(), &mut |piece| {
-                self.round(recorder, &piece.into(), &points, inputs, output)
+                self.round(recorder, kernel, &piece.into(), &points, (value, inputs, output))
             })?;
         }
         Ok(())
@@ -274,24 +307,24 @@ impl PointSampling {
     fn round(
         &self,
         recorder: &mut Recorder,
+        kernel: Weighted,
         piece: &Piece,
-        points: &Range<u32>,
-        inputs: &PointInputs,
-        output: &Tensor,
+        some: &Range<u32>,
+        (value, inputs, output): (&Tensor, &PointInputs, &Tensor),
     ) -> Fit {
-        let [positions, weights] = self.point_bindings(piece, inputs)?;
+        let (bindings, points) = self.points(piece, inputs)?;
         let output = self.output("output", output, piece)?;
-        let value = self.value("value", inputs.value, piece)?;
+        let value = self.value("value", value, piece)?;
         let lanes = self.lanes([&value, &output]);
         let unit = lanes.elements();
         let (of_head, of_row) = (self.channels / unit, self.heads * self.channels / unit);
         let params = point_sums::Params {
-            points: self.points(piece, [&positions, &weights]),
+            points,
             lanes: of_head,
-            pairs: (64 / of_head).min(ROUND / count(points)).max(1),
-            point_first: points.start,
-            round: count(points),
-            accumulate: (points.start > 0 || piece.pixels.start > 0).into(),
+            pairs: (64 / of_head).min(ROUND / count(some)).max(1),
+            point_first: some.start,
+            round: count(some),
+            accumulate: (some.start > 0 || piece.pixels.start > 0).into(),
             value_image: self.pixels * of_row,
             value_pixel: of_row,
             value_first: value.first / unit,
@@ -299,27 +332,40 @@ impl PointSampling {
             output_query: of_row,
             output_first: output.first / unit,
         };
-        let elements =
-            params.points.all() / u64::from(self.points) * u64::from(params.round) * u64::from(self.channels);
+        let elements = points.all() / u64::from(self.points) * u64::from(params.round) * u64::from(self.channels);
         recorder.gpu().capabilities().check_elements("output", elements)?;
-        let bindings = [&positions, &self.table.binding(), &value, &output, &weights];
-        point_sums(recorder, (self.placement, lanes), params, bindings)
+        point_sums(recorder, (kernel, lanes), params, [&value, &output], &bindings)
     }
 
-    /// Records the vector-Jacobian products that have a destination.
-    pub(crate) fn gradients(
+    /// Records the vector-Jacobian products of positions and weights that have a destination.
+    pub(crate) fn gradients_of_points(
         &self,
         recorder: &mut Recorder,
-        inputs: &PointInputs,
+        (value, inputs): (&Tensor, &PointInputs),
         grad_output: &Tensor,
-        gradients: &PointGradients,
+        destinations: [Option<Destination>; 2],
     ) -> Result<()> {
-        if gradients.positions.is_some() || gradients.weights.is_some() {
-            recorder.scratch(|recorder| self.gradients_of_points(recorder, inputs, grad_output, gradients))?;
-        }
-        gradients.value.map_or(Ok(()), |value| {
-            recorder.scratch(|recorder| self.gradient_of_value(recorder, inputs, grad_output, value))
-        })
+        let Some(weighted) = self.weighted.as_ref().filter(|_| destinations.iter().any(Option::is_some)) else {
+            return Ok(());
+        };
+        let chunk = self.chunk(MOST_POINTS);
+        recorder.scratch(|recorder| {
+            let [images, queries, heads] = chunk;
+            let each = recorder.workspace([images * queries * heads, self.points, 4])?;
+            self.chunks(chunk).try_for_each(|[images, queries, heads]| {
+                let whole = [images, queries, heads, 0..self.pixels, 0..self.channels];
+                in_units([1, 1, 1, 1, 4], whole, &mut |piece| {
+                    let piece = piece.into();
+                    recorder.all(|recorder| {
+                        if self.gradients_of(recorder, weighted, &piece, (value, inputs), (grad_output, &each))? {
+                            self.planes(recorder, weighted, &piece, &each, destinations)?;
+                        }
+                        Ok(())
+                    })
+                })
+            })
+        })?;
+        Ok(())
     }
 
     /// How many images, queries and heads have at most so many points together, where an image and head has `each` of a query.
@@ -341,50 +387,29 @@ impl PointSampling {
         })
     }
 
-    fn gradients_of_points(
-        &self,
-        recorder: &mut Recorder,
-        inputs: &PointInputs,
-        grad_output: &Tensor,
-        gradients: &PointGradients,
-    ) -> Result<()> {
-        let chunk = self.chunk(MOST_POINTS);
-        let [images, queries, heads] = chunk;
-        let each = recorder.workspace([images * queries * heads, self.points, 4])?;
-        for [images, queries, heads] in self.chunks(chunk) {
-            let whole = [images, queries, heads, 0..self.pixels, 0..self.channels];
-            in_units([1, 1, 1, 1, 4], whole, &mut |piece| {
-                let piece = piece.into();
-                recorder.all(|recorder| self.gradients_of(recorder, &piece, inputs, grad_output, &each, gradients))
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Records the gradients of the points of a piece into `each`, and, where it is the last of their pixels and channels, from there into their
-    /// destinations.
+    /// Records the gradients of the points of a piece into `each`: the whole of them, where it has the last of the pixels and channels.
     fn gradients_of(
         &self,
         recorder: &mut Recorder,
+        weighted: &PointWeights,
         piece: &Piece,
-        inputs: &PointInputs,
-        grad_output: &Tensor,
-        each: &Tensor,
-        gradients: &PointGradients,
-    ) -> Fit {
-        let [positions, weights] = self.point_bindings(piece, inputs)?;
+        (value, inputs): (&Tensor, &PointInputs),
+        (grad_output, each): (&Tensor, &Tensor),
+    ) -> Fit<bool> {
+        let (bindings, points) = self.points(piece, inputs)?;
         let grad_output = self.output("grad_output", grad_output, piece)?;
-        let value = self.value("value", inputs.value, piece)?;
+        let value = self.value("value", value, piece)?;
         let lanes = self.lanes([&value, &grad_output]);
         let unit = lanes.elements();
         let of_row = self.heads * self.channels / unit;
         let last = piece.pixels.end == self.pixels && piece.channels.end == self.channels;
         let params = point_gradients::Params {
-            points: self.points(piece, [&positions, &weights]),
+            points,
             lanes: count(&piece.channels) / unit,
             head_lanes: self.channels / unit,
             accumulate: (piece.pixels.start > 0 || piece.channels.start > 0).into(),
             last: last.into(),
+            edge_zero: (weighted.edge_derivative == EdgeDerivative::Zero).into(),
             value_image: self.pixels * of_row,
             value_pixel: of_row,
             value_first: value.first / unit,
@@ -392,22 +417,28 @@ impl PointSampling {
             output_query: of_row,
             output_first: grad_output.first / unit,
         };
-        let capabilities = recorder.gpu().capabilities().clone();
-        let points = params.points.all();
-        capabilities.check_elements("grad_output", points * u64::from(count(&piece.channels)))?;
-        let name = "point_gradients";
-        capabilities.check_iterations(name, params.iterations()).map_err(|unfit| unfit.along(CHANNELS))?;
-        let table = self.table.binding();
-        let each = each.binding("gradients", 0..4 * points)?;
-        let bindings = [&positions, &table, &value, &grad_output, &each, &weights];
-        point_gradients(recorder, (self.placement, lanes), params, bindings)?;
-        if !last {
-            return Ok(());
-        }
-        let destinations = [(gradients.positions, self.positions), (gradients.weights, self.weights)];
-        for (of_weight, (destination, rows)) in destinations.into_iter().enumerate() {
+        let gpu = recorder.gpu().clone();
+        gpu.capabilities().check_elements("grad_output", points.all() * u64::from(count(&piece.channels)))?;
+        let iterations = gpu.capabilities().check_iterations("point_gradients", params.iterations());
+        iterations.map_err(|unfit| unfit.along(CHANNELS))?;
+        let each = each.binding("gradients", 0..4 * points.all())?;
+        point_gradients(recorder, (weighted.kernel, lanes), params, [&value, &grad_output, &each], &bindings)?;
+        Ok(last)
+    }
+
+    /// Records the gradients of the points of a piece into their destinations.
+    fn planes(
+        &self,
+        recorder: &mut Recorder,
+        weighted: &PointWeights,
+        piece: &Piece,
+        each: &Tensor,
+        destinations: [Option<Destination>; 2],
+    ) -> Fit {
+        let rows = [self.positions, weighted.rows];
+        for (of_weight, (destination, rows)) in destinations.into_iter().zip(rows).enumerate() {
             let Some(destination) = destination else { continue };
-            let gradient = rows.binding("gradient", destination.tensor(), piece, self.points)?;
+            let gradient = rows.binding("gradient", destination.tensor(), piece)?;
             let params = point_planes::Params {
                 images: count(&piece.images),
                 queries: count(&piece.queries),
@@ -420,43 +451,46 @@ impl PointSampling {
                 accumulate: destination.accumulates().into(),
                 ..Default::default()
             };
+            let pairs = params.images * params.queries * params.heads;
+            let each = each.binding("gradients", 0..4 * u64::from(pairs) * u64::from(self.points))?;
             point_planes(recorder, params, [&each, &gradient])?;
         }
         Ok(())
     }
 
-    fn gradient_of_value(
+    /// Records the vector-Jacobian product of the value.
+    pub(crate) fn gradient_of_value(
         &self,
         recorder: &mut Recorder,
         inputs: &PointInputs,
         grad_output: &Tensor,
         destination: Destination,
     ) -> Result<()> {
-        // All points of a head may be added to one pixel.
         let gpu = recorder.gpu().clone();
-        let queries =
-            at_once(&gpu, self.queries, |queries| Iterations::of(u64::from(queries) * u64::from(self.points)));
-        let most = MOST_POINTS.min(queries.saturating_mul(self.points).saturating_mul(self.heads * self.images.max(1)));
-        let [images, some, heads] = self.chunk(most);
-        let queries = queries.min(some);
-        let pairs = (MOST_CELLS / u64::from(self.cells)).max(1);
-        let heads = u64::from(heads).min(pairs) as u32;
-        let images =
-            if heads == self.heads { u64::from(images).min(pairs / u64::from(heads)).max(1) as u32 } else { 1 };
-        let sort = Sort::workspace(recorder, images * queries * heads * self.points)?;
-        let starts = recorder.workspace([images * heads * self.cells + 1])?;
-        for [images, queries, heads] in self.chunks([images, queries, heads]) {
-            let whole = [images, queries, heads, 0..self.pixels, 0..self.channels];
-            in_units([1, 1, 1, self.pixels, self.channels], whole, &mut |piece| {
-                let piece = Piece::from(piece);
-                recorder.all(|recorder| {
-                    let numbers = self.sorted(recorder, &piece, inputs, (&sort, &starts))?;
+        sort::compile(&gpu)?;
+        // All points of a head may be added to one pixel.
+        let adding = |queries: u32| Iterations::of(u64::from(queries) * u64::from(self.points));
+        let [images, queries, heads] = self.chunk(MOST_POINTS);
+        let queries = queries.min(at_once(&gpu, self.queries, adding));
+        let pairs = (MOST_CELLS / u64::from(self.cells)).clamp(1, MOST_CELLS) as u32;
+        let heads = heads.min(pairs);
+        let images = if heads == self.heads { images.min(pairs / heads) } else { 1 };
+        recorder.scratch(|recorder| {
+            let sort = Sort::workspace(recorder, images * queries * heads * self.points)?;
+            let starts = recorder.workspace([images * heads * self.cells + 1])?;
+            self.chunks([images, queries, heads]).try_for_each(|[images, queries, heads]| {
+                let whole = [images, queries, heads, 0..self.pixels, 0..self.channels];
+                in_units([1, 1, 1, self.pixels, self.channels], whole, &mut |piece| {
+                    let piece = Piece::from(piece);
+                    let grads = (grad_output, destination.tensor());
                     let accumulate = destination.accumulates() || piece.queries.start > 0;
-                    let grads = (grad_output, destination.tensor(), accumulate);
-                    self.add_sorted(recorder, &piece, inputs, (&numbers, &starts), grads)
+                    recorder.all(|recorder| {
+                        let numbers = self.sorted(recorder, &piece, inputs, (&sort, &starts))?;
+                        self.add_sorted(recorder, &piece, inputs, (&numbers, &starts), grads, accumulate)
+                    })
                 })
-            })?;
-        }
+            })
+        })?;
         Ok(())
     }
 
@@ -468,16 +502,14 @@ impl PointSampling {
         inputs: &PointInputs,
         (sort, starts): (&Sort, &Tensor),
     ) -> Fit<Binding> {
-        let [positions, weights] = self.point_bindings(piece, inputs)?;
-        let points = self.points(piece, [&positions, &weights]);
-        let (elements, cells) = (points.all() as u32, points.images * points.heads * self.cells);
+        let (bindings, points) = self.points(piece, inputs)?;
+        let (elements, nowhere) = (points.all() as u32, points.images * points.heads * self.cells);
         let [keys, numbers] = sort.unsorted(elements)?;
-        let params = point_keys::Params { points, cells: self.cells, nowhere: cells };
-        let bindings = [&positions, &self.table.binding(), &keys, &numbers, &weights];
-        point_keys(recorder, self.placement, params, bindings)?;
-        let [keys, numbers] = sort.record(recorder, elements, cells)?;
-        let starts = starts.binding("starts", 0..u64::from(cells) + 1)?;
-        run_starts(recorder, elements, cells + 1, [&keys, &starts])?;
+        let params = point_keys::Params { points, cells: self.cells, nowhere };
+        point_keys(recorder, self.placement, params, [&keys, &numbers], &bindings)?;
+        let [keys, numbers] = sort.record(recorder, elements, nowhere)?;
+        let starts = starts.binding("starts", 0..u64::from(nowhere) + 1)?;
+        run_starts(recorder, elements, nowhere + 1, [&keys, &starts])?;
         Ok(numbers)
     }
 
@@ -488,61 +520,65 @@ impl PointSampling {
         piece: &Piece,
         inputs: &PointInputs,
         (numbers, starts): (&Binding, &Tensor),
-        (grad_output, grad_value, accumulate): (&Tensor, &Tensor, bool),
+        (grad_output, grad_value): (&Tensor, &Tensor),
+        accumulate: bool,
     ) -> Fit {
-        let [positions, weights] = self.point_bindings(piece, inputs)?;
-        let grad_output = self.output("grad_output", grad_output, piece)?;
-        let points = self.points(piece, [&positions, &weights]);
-        let starts = starts.binding("starts", 0..u64::from(points.images * points.heads * self.cells) + 1)?;
+        let (bindings, points) = self.points(piece, inputs)?;
+        let cells = points.images * points.heads * self.cells;
+        let starts = starts.binding("starts", 0..u64::from(cells) + 1)?;
+        // Heads of channels that lie last are not cut.
+        let unit = if self.channels_first { 1 } else { self.channels };
         for level in &self.levels {
             let pixels = level.pixel_first..level.pixel_first + level.height * level.width;
-            in_units([1; 2], [piece.images.clone(), pixels], &mut |[images, pixels]| {
-                let done = Piece {
+            let whole = [piece.images.clone(), piece.channels.clone(), pixels];
+            in_units([1, unit, 1], whole, &mut |[images, channels, pixels]| {
+                let some = |images: &Range<u32>| Piece {
                     images: images.clone(),
                     queries: piece.queries.clone(),
                     heads: piece.heads.clone(),
                     pixels: pixels.clone(),
-                    channels: piece.channels.clone(),
+                    channels: channels.clone(),
                 };
-                let value = self.rows("grad_value", grad_value, &done, (self.pixels, pixels))?;
+                let value = self.rows("grad_value", grad_value, &some(images), (self.pixels, pixels))?;
+                let grad_output = self.output("grad_output", grad_output, &some(images))?;
                 let lanes = self.lanes([&value, &grad_output]);
                 let unit = lanes.elements();
-                let of_row = self.heads * self.channels / unit;
-                let image = images.start - piece.images.start;
+                let strides = |rows: u32| {
+                    let row = self.heads * self.channels / unit;
+                    if self.channels_first { [rows * self.channels, 1, rows] } else { [rows * row, row, 1] }
+                };
+                let ([value_image, value_pixel, value_lane], [output_image, output_query, output_lane]) =
+                    (strides(self.pixels), strides(self.queries));
                 let params = point_value_gradients::Params {
                     points: Points { images: count(images), ..points },
-                    image_first: image,
-                    lanes: self.channels / unit,
+                    image_first: images.start - piece.images.start,
+                    lanes: count(channels) / unit,
                     cells: self.cells,
                     level_width: level.width,
                     level_cell: level.cell_first,
                     level_pixel: pixels.start - level.pixel_first,
                     pixels: count(pixels),
                     accumulate: accumulate.into(),
-                    value_image: self.pixels * of_row,
-                    value_pixel: of_row,
+                    value_image,
+                    value_pixel,
+                    value_lane,
                     value_first: value.first / unit,
-                    output_image: self.queries * of_row,
-                    output_query: of_row,
+                    output_image,
+                    output_query,
+                    output_lane,
                     output_first: grad_output.first / unit,
                 };
                 // Each point is added to four pixels, which lie anywhere.
-                let added = 4 * params.points.all() * u64::from(self.channels);
-                let share = (u128::from(added) * u128::from(count(pixels)) / u128::from(self.pixels)) as u64;
-                let written = u64::from(count(images) * count(&piece.heads) * count(pixels)) * u64::from(self.channels);
-                let elements = share + written;
+                let added = 4 * params.points.all() * u64::from(count(pixels)) / u64::from(self.pixels);
+                let written = u64::from(count(images)) * u64::from(points.heads) * u64::from(count(pixels));
+                let elements = (added + written) * u64::from(count(channels));
                 recorder.gpu().capabilities().check_elements("grad_value", elements)?;
-                let bindings = [&positions, &self.table.binding(), numbers, &starts, &grad_output, &value, &weights];
-                point_value_gradients(recorder, (self.placement, lanes), params, bindings, elements)
+                let own = [numbers, &starts, &grad_output, &value];
+                point_value_gradients(recorder, (self.placement, lanes), params, own, &bindings, elements)
             })?;
         }
         Ok(())
     }
-}
-
-/// Compiles what gradients need.
-pub(crate) fn compile_gradients(gpu: &Gpu) -> Result<()> {
-    sort::compile(gpu)
 }
 
 fn lanes_of(channels: u32) -> Lanes {

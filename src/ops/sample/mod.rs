@@ -1,2 +1,1 @@
 pub(crate) mod bilinear_sample;
-pub(crate) mod grid_sample;

@@ -1,13 +1,15 @@
 use std::ops::Range;
 
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::geometry::{GridSample, GridSampleGeometry, GridSampleGradients, GridSampleInputs, SampleMode};
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::sample::grid_gradient::{self, Interpolation, grid_gradient};
-use crate::kernels::sample::grid_position::GridRule;
-use crate::kernels::sample::grid_sample::{self, grid_sample};
+use crate::kernels::points::grid_gradient::{self, Interpolation, grid_gradient};
+use crate::kernels::points::grid_position::{GridRule, round_first};
+use crate::kernels::points::grid_sample::{self, grid_sample};
+use crate::kernels::points::placement::Points;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
+use crate::ops::points::sampling::{Extents, PointInputs, PointSampling};
 
 /// What a dispatch does: images, channels and samples. Of several images it does all channels.
 struct Piece<'a> {
@@ -65,10 +67,16 @@ impl<'a> Piece<'a> {
 }
 
 impl Kernels for GridSample {
-    type Compiled = ();
+    type Compiled = PointSampling;
 
-    fn compile(gpu: &Gpu, geometry: &GridSampleGeometry, _: &GridSampleInputs<TensorSpec>) -> Result<()> {
-        gpu.compile::<grid_sample::Kernel>(geometry.op.mode)
+    fn compile(gpu: &Gpu, geometry: &GridSampleGeometry, _: &GridSampleInputs<TensorSpec>) -> Result<PointSampling> {
+        gpu.compile::<grid_sample::Kernel>(geometry.op.mode)?;
+        let &GridSampleGeometry { op, batch, channels, out_height, out_width, .. } = geometry;
+        let GridRule { height, width, padding, align_corners } = GridRule::of(geometry);
+        let round_first = round_first(op.nearest_order);
+        let extents = Extents { images: batch, queries: out_height * out_width, heads: 1, channels };
+        let window = Points { height, width, padding, align_corners, round_first, ..Points::default() };
+        Ok(PointSampling::in_grid(op.mode, extents, window))
     }
 
     fn record(
@@ -87,6 +95,7 @@ impl Kernels for GridSample {
             let [images, channels, pixels] = ranges.each_ref().map(|range| range.end - range.start);
             let params = grid_sample::Params {
                 rule: GridRule::of(geometry),
+                round_first: round_first(geometry.op.nearest_order),
                 images,
                 channels,
                 out_pixels: piece.out_pixels(),
@@ -123,7 +132,12 @@ impl Differentiable for GridSample {
             grid_gradient_by_pieces(plan.geometry(), recorder, wide.as_ref(), grad_output, &destination)?;
         }
         match input {
-            Some(destination) => input_gradient(plan.geometry(), recorder, &wide.grid, grad_output, &destination),
+            Some(destination) => plan.compiled().gradient_of_value(
+                recorder,
+                &PointInputs { positions: &wide.grid, weights: None },
+                grad_output,
+                destination,
+            ),
             None => Ok(()),
         }
     }
@@ -167,15 +181,4 @@ fn grid_gradient_by_pieces(
         };
         grid_gradient(recorder, interpolation, params, bindings)
     })
-}
-
-/// The gradient of the input.
-fn input_gradient(
-    _: &GridSampleGeometry,
-    _: &mut Recorder,
-    _grid: &Tensor,
-    _grad_output: &Tensor,
-    _: &Destination,
-) -> Result<()> {
-    Err(Error::Unsupported("the gradient of a GridSample's input is not there yet".into()))
 }

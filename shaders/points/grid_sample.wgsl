@@ -2,7 +2,7 @@
 // output[image, channel, p] = the sample of input[image, channel] at grid_values[image, p]
 //
 // input        (images, channels, height * width)
-// grid_values  (images, out_pixels, 2), bits of x, then of y: sample/parts/grid_position.wgsl
+// grid_values  (images, out_pixels, 2), bits of x, then of y: points/parts/grid_position.wgsl
 // output       (images, channels, out_pixels)
 //
 // A dispatch does all channels of `pixels` samples of each image, from where the bindings start on; or, of a single image, a part of the
@@ -14,6 +14,7 @@ struct Params {
     channels: u32,
     out_pixels: u32,
     pixels: u32,
+    round_first: u32,
     input_first: u32,
     grid_first: u32,
     output_first: u32,

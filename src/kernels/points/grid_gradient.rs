@@ -1,15 +1,15 @@
 use crate::geometry::SampleMode;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::sample::grid_position::{GridRule, files};
+use crate::kernels::points::grid_position::{GridRule, files};
 use crate::kernels::{kernel, params};
 
 kernel!("grid_gradient", 64, Params, |interpolation: Interpolation| [
     &files(interpolation.mode()),
     match interpolation {
-        Interpolation::Bilinear => wgsl!["sample/parts/grid_gradient_bilinear.wgsl"],
-        Interpolation::Bicubic => wgsl!["sample/parts/grid_gradient_bicubic.wgsl"],
+        Interpolation::Bilinear => wgsl!["points/parts/grid_gradient_bilinear.wgsl"],
+        Interpolation::Bicubic => wgsl!["points/parts/grid_gradient_bicubic.wgsl"],
     },
-    wgsl!["sample/grid_gradient.wgsl"],
+    wgsl!["points/grid_gradient.wgsl"],
 ]);
 
 /// The modes in which a sample depends on its position.

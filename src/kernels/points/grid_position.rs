@@ -1,4 +1,4 @@
-//! The rule by which the positions of a grid are found, and the files of each mode: sample/parts/grid_position.wgsl.
+//! The rule by which the positions of a grid are found, and the files of each mode: points/parts/grid_position.wgsl.
 
 use crate::geometry::{GridSampleGeometry, NearestOrder, PaddingMode, SampleMode};
 use crate::gpu::{File, axis, wgsl};
@@ -11,7 +11,6 @@ params!(
         width,
         padding,
         align_corners,
-        round_first,
     }
 );
 
@@ -23,8 +22,15 @@ impl GridRule {
             PaddingMode::Border => 1,
             PaddingMode::Reflection => 2,
         };
-        let round_first = u32::from(op.nearest_order == NearestOrder::RoundFirst);
-        Self { height, width, padding, align_corners: op.align_corners.into(), round_first }
+        Self { height, width, padding, align_corners: op.align_corners.into() }
+    }
+}
+
+/// `NearestOrder` as shaders know it.
+pub(crate) fn round_first(order: NearestOrder) -> u32 {
+    match order {
+        NearestOrder::PadFirst => 0,
+        NearestOrder::RoundFirst => 1,
     }
 }
 
@@ -33,9 +39,9 @@ axis!(SampleMode { Bilinear: "bilinear", Nearest: "nearest", Bicubic: "bicubic" 
 /// The files that sample a plane, but for the kernel's own.
 pub(crate) fn files(mode: SampleMode) -> Vec<File> {
     let near = match mode {
-        SampleMode::Bilinear => wgsl!["sample/parts/grid_bilinear.wgsl"],
-        SampleMode::Nearest => wgsl!["sample/parts/grid_nearest.wgsl"],
-        SampleMode::Bicubic => wgsl!["sample/parts/grid_bicubic.wgsl"],
+        SampleMode::Bilinear => wgsl!["points/parts/grid_bilinear.wgsl"],
+        SampleMode::Nearest => wgsl!["points/parts/grid_nearest.wgsl"],
+        SampleMode::Bicubic => wgsl!["points/parts/grid_bicubic.wgsl"],
     };
-    [wgsl!["shared/grid.wgsl", "sample/parts/grid_position.wgsl"], near].concat()
+    [wgsl!["shared/grid.wgsl", "points/parts/grid_position.wgsl"], near].concat()
 }
