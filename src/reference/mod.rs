@@ -9,6 +9,7 @@ mod elementwise;
 mod layers;
 mod matmul;
 mod movement;
+mod points;
 mod reduce;
 mod roi;
 mod sample;
@@ -27,6 +28,10 @@ pub use layers::{
 };
 pub use matmul::{matmul, matmul_backward};
 pub use movement::{concat, concat_backward, split, split_backward};
+pub use points::{
+    deform_conv_v3, deform_conv_v3_backward, deform_conv_v4, deform_conv_v4_backward, multi_scale_deform_attn,
+    multi_scale_deform_attn_backward,
+};
 pub use reduce::{global_average_pool, global_average_pool_backward};
 pub use roi::{
     deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
@@ -40,8 +45,9 @@ pub use train::sgd::sgd;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformIm2col, DeformPsRoiPool,
-    DeformRoiPool, GlobalAveragePool, GridSample, Im2col, Matmul, Of, Op, RoiAlign, Split, Unary,
+    BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
+    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, Matmul, MultiScaleDeformAttn,
+    Of, Op, RoiAlign, Split, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
 use crate::shape::Shape;
@@ -137,6 +143,10 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_conv2d_backward(geometry, inputs, grad)?.named()));
     DeformConv2dLayer: deform_conv2d_layer,
         |geometry, inputs, grad| Ok(present(deform_conv2d_layer_backward(geometry, inputs, grad)?.named()));
+    DeformConvV3: deform_conv_v3,
+        |geometry, inputs, grad| Ok(present(deform_conv_v3_backward(geometry, inputs, grad)?.named()));
+    DeformConvV4: deform_conv_v4,
+        |geometry, inputs, grad| Ok(present(deform_conv_v4_backward(geometry, inputs, grad)?.named()));
     DeformIm2col: deform_im2col, |_geometry, _inputs, _grad| Ok(Vec::new());
     DeformPsRoiPool: deform_ps_roi_pool,
         |geometry, inputs, grad| Ok(present(deform_ps_roi_pool_backward(geometry, inputs, grad)?.named()));
@@ -149,6 +159,8 @@ defined! {
     GridSample: grid_sample, |geometry, inputs, grad| Ok(present(grid_sample_backward(geometry, inputs, grad)?.named()));
     Im2col: |geometry, input: &&[_]| im2col(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     Matmul: matmul, |geometry, inputs, grad| Ok(present(matmul_backward(geometry, inputs, grad)?.named()));
+    MultiScaleDeformAttn: multi_scale_deform_attn,
+        |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_backward(geometry, inputs, grad)?.named()));
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
     Split: |geometry, input: &&[_]| split(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", split_backward(geometry, grad)?)]);

@@ -6,6 +6,7 @@ use pliant::DType::{BF16, F16, F32};
 use pliant::*;
 use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
+use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::case;
 use crate::support::problem::{Array, Implementation, Problem, Storage, uneven};
@@ -155,6 +156,7 @@ pub(crate) fn every_op() -> Vec<Problem> {
     };
     let op = DeformRoiPool { pooled: [3, 1], sampling_ratio: 2, ..DeformRoiPool::default() };
     problems.push(Problem::DeformRoiPool(op, inputs));
+    problems.extend(points::each_form(&mut rng));
     for reduction in [Reduction::None, Reduction::Mean] {
         let inputs = CrossEntropyInputs { logits: normal(&mut rng, [7, 5], 2.0), labels: labels(&mut rng, 7, 5) };
         problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));

@@ -45,6 +45,7 @@ mod loops;
 mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
+mod points;
 mod properties;
 mod random;
 mod recordings;

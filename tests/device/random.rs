@@ -9,6 +9,7 @@ use pliant::{Error, Gpu, GpuOptions};
 use proptest::prelude::*;
 
 use crate::dtypes::STORAGES;
+use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal, uniform};
@@ -202,9 +203,10 @@ pub(crate) fn draw_roi(rng: &mut Rng) -> Problem {
 
 /// A legal problem of any op.
 pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
-    match rng.u32(..9) {
+    match rng.u32(..10) {
         0..3 => return draw_glue(rng),
         3 => return draw_roi(rng),
+        4 => return points::draw(rng),
         _ => {}
     }
     let (op, inputs) = draw_deform_conv2d(rng);
@@ -318,6 +320,37 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             let either = if rng.bool() { &mut inputs.input } else { &mut inputs.positions };
             reshape(rng, either);
             Problem::BilinearSample(op, inputs)
+        }
+        Problem::MultiScaleDeformAttn(mut op, mut inputs) => {
+            match rng.u32(..6) {
+                0 => number(rng, &mut op.levels[0].points),
+                1 => number(rng, &mut op.levels[0].width),
+                2 => reshape(rng, &mut inputs.value),
+                3 => reshape_region(rng, &mut inputs.locations),
+                4 => reshape(rng, &mut inputs.weights),
+                _ => inputs.padding_mask.iter_mut().for_each(|mask| reshape(rng, mask)),
+            }
+            Problem::MultiScaleDeformAttn(op, inputs)
+        }
+        Problem::DeformConvV3(mut op, mut inputs) => {
+            match rng.u32(..6) {
+                0 => number(rng, &mut op.groups),
+                1 => number(rng, &mut op.stride[0]),
+                2 => op.offset_scale = [f32::NAN, f32::INFINITY][rng.usize(..2)],
+                3 => reshape(rng, &mut inputs.input),
+                4 => reshape_region(rng, &mut inputs.offset),
+                _ => reshape(rng, &mut inputs.mask),
+            }
+            Problem::DeformConvV3(op, inputs)
+        }
+        Problem::DeformConvV4(mut op, mut inputs) => {
+            match rng.u32(..4) {
+                0 => number(rng, &mut op.window.groups),
+                1 => number(rng, &mut op.window.dilation[1]),
+                2 => reshape(rng, &mut inputs.input),
+                _ => reshape_region(rng, &mut inputs.offset_mask),
+            }
+            Problem::DeformConvV4(op, inputs)
         }
         Problem::RoiAlign(mut op, mut inputs) => {
             match rng.u32(..4) {

@@ -8,6 +8,7 @@ use pliant::*;
 use pliant::{Adam, AdamInputs, Sgd, SgdInputs};
 
 use crate::nn::{KINDS, layer, pool};
+use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways, uneven};
 use crate::support::random::{labels, normal, uniform};
@@ -101,6 +102,7 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
     let offset = Some(normal(rng, [4, 2, 2, 2], 1.0));
     let inputs = DeformPsRoiPoolInputs { input: normal(rng, [2, 8, 8, 9], 1.0), rois: rois(rng), offset };
     problems.push(Problem::DeformPsRoiPool(op, inputs));
+    problems.extend(points::each_form(rng));
     problems.extend(KINDS.map(|kind| layer(rng, kind, 2)));
     problems
 }
@@ -108,7 +110,7 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
 /// Makes many of the elements that are multiplied 0, as a relu does.
 fn make_sparse(rng: &mut Rng, problem: &mut Problem) {
     problem.change(|name, array| {
-        if !["positions", "offset", "rois", "labels"].contains(&name) {
+        if !["positions", "offset", "locations", "offset_mask", "rois", "labels"].contains(&name) {
             array.elements.iter_mut().for_each(|element| *element = if rng.bool() { 0.0 } else { *element });
         }
     });

@@ -42,14 +42,14 @@ pub(crate) fn zeros(elements: u64) -> Vec<Sum> {
 }
 
 /// A neighbour of a sample: its index in the plane, its weight, and the weight's derivatives by y and x.
-struct Neighbour {
-    index: usize,
-    weight: f64,
-    derivatives: [f64; 2],
+pub(crate) struct Neighbour {
+    pub(crate) index: usize,
+    pub(crate) weight: f64,
+    pub(crate) derivatives: [f64; 2],
 }
 
 /// The neighbours, inside the image, of the position `base + delta`: none outside, or where the position is not finite.
-fn neighbours(
+pub(crate) fn neighbours(
     border: Border,
     edge_derivative: EdgeDerivative,
     [height, width]: [u32; 2],

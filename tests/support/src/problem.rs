@@ -8,8 +8,9 @@ use pliant::op::{Differentiable, Kernels, Members, Of, Op};
 use pliant::reference::{Defined, Reference};
 use pliant::{
     Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
-    DeformConv2dInputs, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error, GlobalAveragePool, Gpu,
-    Im2col, Matmul, Plan, Recorder, Result, RoiAlign, Shape, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
+    DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error,
+    GlobalAveragePool, Gpu, Im2col, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result, RoiAlign, Shape, Split,
+    Strategy, Tensor, TensorSpec, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -100,8 +101,10 @@ impl Storage {
     /// How an input of that name is stored, the `index`th of an op.
     fn of(self, name: &str, index: usize) -> DType {
         match name {
-            "offset" | "positions" | "offset_input" | "offset_weight" | "offset_bias" => self.offset,
-            "mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
+            "offset" | "offset_mask" | "positions" | "locations" | "offset_input" | "offset_weight" | "offset_bias" => {
+                self.offset
+            }
+            "mask" | "weights" | "padding_mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
             "weight" | "bias" | "b" | "scale" | "shift" | "labels" => self.weight,
             // Every second tensor of a list.
             _ if index % 2 == 1 => self.weight,
@@ -281,11 +284,14 @@ problems! {
     Conv2d(Conv2d),
     CrossEntropy(CrossEntropy),
     DeformConv2d(DeformConv2d),
+    DeformConvV3(DeformConvV3),
+    DeformConvV4(DeformConvV4),
     DeformPsRoiPool(DeformPsRoiPool),
     DeformRoiPool(DeformRoiPool),
     GlobalAveragePool(GlobalAveragePool),
     Layer(DeformConv2dLayer),
     Matmul(Matmul),
+    MultiScaleDeformAttn(MultiScaleDeformAttn),
     PoolLayer(DeformRoiPoolLayer),
     RoiAlign(RoiAlign),
     // Its outputs, one behind another.
@@ -297,11 +303,11 @@ problems! {
     Im2col(Im2col),
     }
     tested as any:
-        BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, Im2col, Matmul, RoiAlign, Split, Unary;
+        BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        GlobalAveragePool, Im2col, Matmul, MultiScaleDeformAttn, RoiAlign, Split, Unary;
     differentiated as any:
-        BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, Matmul, RoiAlign, Split, Unary;
+        BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        GlobalAveragePool, Matmul, MultiScaleDeformAttn, RoiAlign, Split, Unary;
 }
 
 /// Elements in front of and behind an output that nobody may write.
