@@ -27,7 +27,9 @@ pub use layers::{
 };
 pub use matmul::{matmul, matmul_backward};
 pub use movement::{concat, concat_backward, split, split_backward};
-pub use reduce::{global_average_pool, global_average_pool_backward};
+pub use reduce::global_average_pool::{global_average_pool, global_average_pool_backward};
+pub use reduce::layer_norm::{layer_norm, layer_norm_backward};
+pub use reduce::softmax::{softmax, softmax_backward};
 pub use roi::{
     deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
     roi_align_backward,
@@ -40,7 +42,7 @@ pub use train::sgd::sgd;
 use crate::error::{Error, Result};
 use crate::geometry::{
     BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformIm2col, DeformPsRoiPool,
-    DeformRoiPool, GlobalAveragePool, Im2col, Matmul, Of, Op, RoiAlign, Split, Unary,
+    DeformRoiPool, GlobalAveragePool, Im2col, LayerNorm, Matmul, Of, Op, RoiAlign, Softmax, Split, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
 use crate::shape::Shape;
@@ -146,8 +148,11 @@ defined! {
     GlobalAveragePool: |geometry, input: &&[_]| global_average_pool(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
     Im2col: |geometry, input: &&[_]| im2col(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    LayerNorm: layer_norm, |geometry, inputs, grad| Ok(present(layer_norm_backward(geometry, inputs, grad)?.named()));
     Matmul: matmul, |geometry, inputs, grad| Ok(present(matmul_backward(geometry, inputs, grad)?.named()));
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
+    Softmax: |geometry, input: &&[_]| softmax(geometry, input),
+        |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);
     Split: |geometry, input: &&[_]| split(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", split_backward(geometry, grad)?)]);
     Unary: |geometry, input: &&[_]| unary(geometry, input),

@@ -9,7 +9,8 @@ use pliant::reference::{Defined, Reference};
 use pliant::{
     Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
     DeformConv2dInputs, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error, GlobalAveragePool, Gpu,
-    Im2col, Matmul, Plan, Recorder, Result, RoiAlign, Shape, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
+    Im2col, LayerNorm, Matmul, Plan, Recorder, Result, RoiAlign, Shape, Softmax, Split, Strategy, Tensor, TensorSpec,
+    Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -285,9 +286,11 @@ problems! {
     DeformRoiPool(DeformRoiPool),
     GlobalAveragePool(GlobalAveragePool),
     Layer(DeformConv2dLayer),
+    LayerNorm(LayerNorm),
     Matmul(Matmul),
     PoolLayer(DeformRoiPoolLayer),
     RoiAlign(RoiAlign),
+    Softmax(Softmax),
     // Its outputs, one behind another.
     Split(Split),
     Unary(Unary),
@@ -298,10 +301,10 @@ problems! {
     }
     tested as any:
         BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, Im2col, Matmul, RoiAlign, Split, Unary;
+        GlobalAveragePool, Im2col, LayerNorm, Matmul, RoiAlign, Softmax, Split, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, Matmul, RoiAlign, Split, Unary;
+        GlobalAveragePool, LayerNorm, Matmul, RoiAlign, Softmax, Split, Unary;
 }
 
 /// Elements in front of and behind an output that nobody may write.
