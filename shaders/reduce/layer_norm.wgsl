@@ -6,14 +6,13 @@
 // statistics    (rows, 2): the mean of a row, and the mean of squares about it; four elements that are not used where one dispatch finds and
 //               uses them
 //
-// Where finds_mean and finds_variance are 1, either is found, where continues is 1 by adding to what is held; reciprocal is that of the elements
+// Where finds_mean and finds_variance are 1, either is found, where rows.continues is 1 by adding to what is held; reciprocal is that of the elements
 // of a row. Where writes is 1, the output is written, and else what was found.
 
 struct Params {
     rows: Rows,
     finds_mean: u32,
     finds_variance: u32,
-    continues: u32,
     writes: u32,
     reciprocal: f32,
     epsilon: f32,
@@ -48,7 +47,7 @@ fn layer_norm(
     let row = row_of(index, invocation);
     let finds_mean = params.finds_mean != 0u;
     let finds_variance = params.finds_variance != 0u;
-    let continues = params.continues != 0u;
+    let continues = params.rows.continues != 0u;
     let writes = params.writes != 0u;
     let holds = row.inside & !(finds_mean & finds_variance & writes);
     let at_row = select(0u, params.statistics_first + 2u * row.number, holds);
@@ -56,7 +55,7 @@ fn layer_norm(
 
     var sum = 0.0;
     let end_of_mean = end_of(row, params.finds_mean);
-    for (var at = row.lane; at < end_of_mean; at += lanes()) {
+    for (var at = row.lane; at < end_of_mean; at += params.rows.lanes) {
         sum += input[params.input_first + element_of(row, at)];
     }
     let of_mean = row_sums(row, vec2<f32>(sum, 0.0)).x * params.reciprocal;
@@ -64,7 +63,7 @@ fn layer_norm(
 
     var squares = 0.0;
     let end_of_variance = end_of(row, params.finds_variance);
-    for (var at = row.lane; at < end_of_variance; at += lanes()) {
+    for (var at = row.lane; at < end_of_variance; at += params.rows.lanes) {
         let apart = input[params.input_first + element_of(row, at)] - mean;
         squares += apart * apart;
     }
@@ -79,7 +78,7 @@ fn layer_norm(
     let scaled = params.scaled != 0u;
     let shifted = params.shifted != 0u;
     let end = end_of(row, params.writes);
-    for (var at = row.lane; at < end; at += lanes()) {
+    for (var at = row.lane; at < end; at += params.rows.lanes) {
         let element = element_of(row, at);
         let normal = (input[params.input_first + element] - mean) * inverse;
         let by = factor[select(0u, params.factor_first + row.number * params.factor_row + at, scaled)];

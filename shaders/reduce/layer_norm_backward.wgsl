@@ -7,13 +7,12 @@
 // means                          (rows, 2): those of grad and grad * normal; four elements that are not used where one dispatch finds and uses
 //                                them
 //
-// Where finds is 1, the means are found, where continues is 1 by adding to what is held; reciprocal is that of the elements of a row. Where
+// Where finds is 1, the means are found, where rows.continues is 1 by adding to what is held; reciprocal is that of the elements of a row. Where
 // writes is 1, the gradient is written, or, where accumulate is 1, added to what grad_input holds; else what was found is.
 
 struct Params {
     rows: Rows,
     finds: u32,
-    continues: u32,
     writes: u32,
     accumulate: u32,
     reciprocal: f32,
@@ -65,20 +64,20 @@ fn layer_norm_backward(
 
     var mine = vec2<f32>(0.0, 0.0);
     let end_of_means = end_of(row, params.finds);
-    for (var at = row.lane; at < end_of_means; at += lanes()) {
+    for (var at = row.lane; at < end_of_means; at += params.rows.lanes) {
         let element = element_of(row, at);
         let normal = (input[params.input_first + element] - mean) * inverse;
         mine += gradient_of(element, at) * vec2<f32>(1.0, normal);
     }
     let found = row_sums(row, mine) * params.reciprocal;
-    let both = select(held, select(found, held + found, params.continues != 0u), finds);
+    let both = select(held, select(found, held + found, params.rows.continues != 0u), finds);
     if holds & !writes & (row.lane == 0u) {
         means[at_row] = both.x;
         means[at_row + 1u] = both.y;
     }
 
     let end = end_of(row, params.writes);
-    for (var at = row.lane; at < end; at += lanes()) {
+    for (var at = row.lane; at < end; at += params.rows.lanes) {
         let element = element_of(row, at);
         let normal = (input[params.input_first + element] - mean) * inverse;
         let gradient = inverse * (gradient_of(element, at) - both.x - normal * both.y);

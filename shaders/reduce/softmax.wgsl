@@ -7,7 +7,6 @@
 struct Params {
     rows: Rows,
     finds: u32,
-    continues: u32,
     writes: u32,
     input_first: u32,
     statistics_first: u32,
@@ -35,7 +34,7 @@ fn softmax(
     let row = row_of(index, invocation);
     let all = statistics_of(row);
     let end = end_of(row, params.writes);
-    for (var at = row.lane; at < end; at += lanes()) {
+    for (var at = row.lane; at < end; at += params.rows.lanes) {
         let element = element_of(row, at);
         output[params.output_first + element] = softmax_of(element, all);
     }

@@ -7,7 +7,6 @@
 struct Params {
     rows: Rows,
     finds: u32,
-    continues: u32,
     writes: u32,
     accumulate: u32,
     input_first: u32,
@@ -39,7 +38,7 @@ fn softmax_backward(
     let all = statistics_of(row);
     let mean = all.z / all.y;
     let end = end_of(row, params.writes);
-    for (var at = row.lane; at < end; at += lanes()) {
+    for (var at = row.lane; at < end; at += params.rows.lanes) {
         let element = element_of(row, at);
         let gradient = softmax_of(element, all) * (gradient_of(element) - mean);
         let to = params.grad_input_first + element;

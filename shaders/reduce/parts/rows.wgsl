@@ -1,6 +1,6 @@
 // Rows of a tensor (planes, extent, columns) along its middle axis, or a range of it: the element `at` of a row lies at start + at * step.
 //
-// A workgroup does `width` rows side by side, a power of 2, each by 64 / width lanes. The lanes of a row lie side by side where its elements
+// A workgroup does `width` rows side by side, a power of 2, each by `lanes`, 64 / width. The lanes of a row lie side by side where its elements
 // do, where step is 1; elsewhere rows do, and so do the lanes of different rows.
 
 struct Rows {
@@ -10,6 +10,9 @@ struct Rows {
     step: u32,
     plane: u32,
     width: u32,
+    lanes: u32,
+    // Whether what is found of a row adds to what is held of it: 1 or 0.
+    continues: u32,
 }
 
 // An invocation's part of a row.
@@ -23,10 +26,6 @@ struct Row {
     slot: u32,
 }
 
-fn lanes() -> u32 {
-    return 64u / params.rows.width;
-}
-
 // Whether a workgroup has rows at all.
 fn has_rows(workgroup: u32) -> bool {
     return workgroup * params.rows.width < params.rows.rows;
@@ -34,7 +33,7 @@ fn has_rows(workgroup: u32) -> bool {
 
 fn row_of(workgroup: u32, invocation: u32) -> Row {
     let along = params.rows.step == 1u;
-    let apart = divide(invocation, select(params.rows.width, lanes(), along));
+    let apart = divide(invocation, select(params.rows.width, params.rows.lanes, along));
     let lane = select(apart.x, apart.y, along);
     let place = select(apart.y, apart.x, along);
     let number = workgroup * params.rows.width + place;

@@ -17,7 +17,7 @@ fn both(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
     return vec3<f32>(join.x, a.yz * join.y + b.yz * join.z);
 }
 
-// The statistics of a row, found where `finds` is 1, and from what is held on where `continues` is 1. All lanes of a row get them. They are
+// The statistics of a row, found where `finds` is 1, and from what is held on where rows.continues is 1. All lanes of a row get them. They are
 // held where `writes` is 0.
 fn statistics_of(row: Row) -> vec3<f32> {
     let holds = row.inside & ((params.finds == 0u) | (params.writes == 0u));
@@ -26,7 +26,7 @@ fn statistics_of(row: Row) -> vec3<f32> {
 
     var mine = vec3<f32>(LEAST, 0.0, 0.0);
     let end = end_of(row, params.finds);
-    for (var at = row.lane; at < end; at += lanes()) {
+    for (var at = row.lane; at < end; at += params.rows.lanes) {
         let element = element_of(row, at);
         let x = input[params.input_first + element];
         // The sums tell that there was one.
@@ -44,7 +44,7 @@ fn statistics_of(row: Row) -> vec3<f32> {
     }
     workgroupBarrier();
     let found = partial[row.place];
-    let all = select(found, both(held, found), (params.finds == 0u) | (params.continues != 0u));
+    let all = select(found, both(held, found), (params.finds == 0u) | (params.rows.continues != 0u));
     if holds & (params.writes == 0u) & (row.lane == 0u) {
         statistics[at_row] = all.x;
         statistics[at_row + 1u] = all.y;

@@ -13,7 +13,6 @@ params!(
     rows: Rows,
     finds_mean,
     finds_variance,
-    continues,
     writes,
     reciprocal: f32,
     epsilon: f32,

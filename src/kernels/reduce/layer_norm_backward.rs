@@ -12,7 +12,6 @@ kernel!(
 params!(
     rows: Rows,
     finds,
-    continues,
     writes,
     accumulate,
     reciprocal: f32,

@@ -17,6 +17,8 @@ params!(
         step,
         plane,
         width,
+        lanes,
+        continues,
     }
 );
 
@@ -40,7 +42,7 @@ impl Rows {
 
     /// The iterations of a loop over a row, where it is done.
     fn iterations(&self, done: u32) -> Iterations {
-        Iterations::of(if done == 0 { 0 } else { self.extent.div_ceil(64 / self.width) })
+        Iterations::of(if done == 0 { 0 } else { self.extent.div_ceil(self.lanes) })
     }
 
     /// The iterations of a tree over the lanes of a row.

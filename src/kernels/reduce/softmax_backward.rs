@@ -18,7 +18,6 @@ kernel!(
 params!(
     rows: Rows,
     finds,
-    continues,
     writes,
     accumulate,
     input_first,

@@ -107,7 +107,6 @@ impl Normal<'_> {
                 rows: part.rows,
                 finds_mean,
                 finds_variance,
-                continues: part.continues,
                 writes,
                 reciprocal: reciprocal(elements),
                 epsilon,
@@ -190,7 +189,6 @@ fn gradient(
         let params = layer_norm_backward::Params {
             rows: part.rows,
             finds,
-            continues: part.continues,
             writes,
             accumulate: destination.accumulates().into(),
             reciprocal: reciprocal(elements),

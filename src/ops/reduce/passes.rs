@@ -26,8 +26,6 @@ pub(crate) struct Passes<'a> {
 /// Part of the rows, and the passes over it that a dispatch does.
 pub(crate) struct Part<const N: usize> {
     pub(crate) passes: [u32; N],
-    /// Whether what is found adds to what is held.
-    pub(crate) continues: u32,
     /// The elements of each row.
     pub(crate) along: Range<u32>,
     /// The elements of the tensor.
@@ -47,8 +45,8 @@ impl Passes<'_> {
     ) -> Result<()> {
         let &Self { ref planes, extent, columns, found, held } = self;
         let (gpu, passes) = (recorder.gpu().clone(), passes.map(u32::from));
-        let width = Rows::width(extent, columns);
-        let taken = |extent, passes| iterations(Rows { extent, width, ..Rows::default() }, passes);
+        let lanes = 64 / Rows::width(extent, columns);
+        let taken = |extent, passes| iterations(Rows { extent, lanes, ..Rows::default() }, passes);
         let whole = 4 * u64::from(extent) * u64::from(columns) <= bindable(&gpu)
             && gpu.capabilities().check_elements("input", extent.into()).is_ok()
             && taken(extent, passes).taken <= gpu.capabilities().iterations_per_invocation();
@@ -81,10 +79,10 @@ impl Passes<'_> {
         let element = |plane: u32, at: u32, column: u32| {
             (u64::from(plane) * u64::from(self.extent) + u64::from(at)) * u64::from(self.columns) + u64::from(column)
         };
+        let width = Rows::width(self.extent, self.columns);
         let (last_plane, last) = (planes.end - 1, along.end - 1);
         Part {
             passes,
-            continues: (along.start > 0).into(),
             along: along.clone(),
             elements: element(planes.start, along.start, columns.start)..element(last_plane, last, columns.end),
             rows: Rows {
@@ -93,7 +91,9 @@ impl Passes<'_> {
                 extent: along.end - along.start,
                 step: self.columns,
                 plane: self.extent * self.columns,
-                width: Rows::width(self.extent, self.columns),
+                width,
+                lanes: 64 / width,
+                continues: (along.start > 0).into(),
             },
             numbers: row(planes.start, columns.start)..row(last_plane, columns.end),
         }

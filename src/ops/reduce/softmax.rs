@@ -21,8 +21,7 @@ impl Kernels for Softmax {
         };
         passes(plan).record(recorder, [true; 2], iterations, |recorder, part, statistics| {
             let [finds, writes] = part.passes;
-            let params =
-                softmax::Params { rows: part.rows, finds, continues: part.continues, writes, ..Default::default() };
+            let params = softmax::Params { rows: part.rows, finds, writes, ..Default::default() };
             let [input, output] = [("input", input), ("output", output)]
                 .map(|(name, tensor)| tensor.binding(name, part.elements.clone()));
             softmax(recorder, params, [&input?, statistics, &output?])
@@ -51,15 +50,8 @@ impl Differentiable for Softmax {
             softmax_backward::Params { rows, finds, writes, ..Default::default() }.iterations()
         };
         passes(plan).record(recorder, [true; 2], iterations, |recorder, part, statistics| {
-            let ([finds, writes], continues) = (part.passes, part.continues);
-            let params = softmax_backward::Params {
-                rows: part.rows,
-                finds,
-                continues,
-                writes,
-                accumulate,
-                ..Default::default()
-            };
+            let [finds, writes] = part.passes;
+            let params = softmax_backward::Params { rows: part.rows, finds, writes, accumulate, ..Default::default() };
             let input = input.binding("input", part.elements.clone())?;
             let grad_output = grad_output.binding("grad_output", part.elements.clone())?;
             let grad_input = destination.tensor().binding("grad_input", part.elements.clone())?;
