@@ -23,11 +23,11 @@ params!(
 );
 
 impl Rows {
-    /// The rows of a workgroup. A lane has four elements of a row, where there are so many; and up to 16 rows lie side by side where their
+    /// The rows of a workgroup, whose lanes have `each` elements of a row where it has so many. Up to 16 rows lie side by side where their
     /// elements do not.
-    pub(crate) fn width(extent: u32, columns: u32) -> u32 {
+    pub(crate) fn width(extent: u32, columns: u32, each: u32) -> u32 {
         let most = 64 / columns.min(16).next_power_of_two();
-        64 / extent.div_ceil(4).min(most).next_power_of_two()
+        64 / extent.div_ceil(each).min(most).next_power_of_two()
     }
 
     /// The invocations that do these rows.
@@ -48,5 +48,25 @@ impl Rows {
     /// The iterations of a tree over the lanes of a row.
     fn tree() -> Iterations {
         Iterations::of(6u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rows;
+
+    #[test]
+    fn rows_of_a_workgroup() {
+        // Side by side, of 4 elements a lane and of 16, and spread over other axes.
+        let along = [1, 4, 5, 12, 16, 64, 256, 257, 100_000].map(|extent| Rows::width(extent, 1, 4));
+        assert_eq!(along, [64, 64, 32, 16, 16, 4, 1, 1, 1]);
+        let along = [1, 12, 16, 17, 256, 1024, 100_000].map(|extent| Rows::width(extent, 1, 16));
+        assert_eq!(along, [64, 64, 64, 32, 4, 1, 1]);
+        let spread = [1, 2, 3, 7, 16, 1000].map(|columns| Rows::width(1000, columns, 4));
+        assert_eq!(spread, [1, 2, 4, 8, 16, 16]);
+        assert_eq!(
+            [(4, 1000), (21, 1000), (0, 1)].map(|(extent, columns)| Rows::width(extent, columns, 4)),
+            [64, 16, 64]
+        );
     }
 }

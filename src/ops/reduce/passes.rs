@@ -45,7 +45,9 @@ impl Passes<'_> {
     ) -> Result<()> {
         let &Self { ref planes, extent, columns, found, held } = self;
         let (gpu, passes) = (recorder.gpu().clone(), passes.map(u32::from));
-        let lanes = 64 / Rows::width(extent, columns);
+        // A CPU takes long over the barriers of a workgroup, and a GPU over loads that lie apart.
+        let width = Rows::width(extent, columns, if gpu.capabilities().software() { 16 } else { 4 });
+        let lanes = 64 / width;
         let taken = |extent, passes| iterations(Rows { extent, lanes, ..Rows::default() }, passes);
         let whole = 4 * u64::from(extent) * u64::from(columns) <= bindable(&gpu)
             && gpu.capabilities().check_elements("input", extent.into()).is_ok()
@@ -63,7 +65,7 @@ impl Passes<'_> {
             let units = [1, if whole { extent } else { 1 }, 1];
             for along in pieces(0..extent, length) {
                 in_units(units, [planes.clone(), along, 0..columns], &mut |piece| {
-                    let part = self.part(passes, piece);
+                    let part = self.part(width, passes, piece);
                     gpu.capabilities().check_elements("input", part.rows.elements())?;
                     let held =
                         if unused { held.binding("statistics", 0..UNUSED.into()) } else { part.of_rows(&held, found) };
@@ -74,12 +76,16 @@ impl Passes<'_> {
         Ok(())
     }
 
-    fn part<const N: usize>(&self, passes: [u32; N], [planes, along, columns]: &[Range<u32>; 3]) -> Part<N> {
+    fn part<const N: usize>(
+        &self,
+        width: u32,
+        passes: [u32; N],
+        [planes, along, columns]: &[Range<u32>; 3],
+    ) -> Part<N> {
         let row = |plane: u32, column: u32| u64::from(plane) * u64::from(self.columns) + u64::from(column);
         let element = |plane: u32, at: u32, column: u32| {
             (u64::from(plane) * u64::from(self.extent) + u64::from(at)) * u64::from(self.columns) + u64::from(column)
         };
-        let width = Rows::width(self.extent, self.columns);
         let (last_plane, last) = (planes.end - 1, along.end - 1);
         Part {
             passes,
