@@ -75,30 +75,31 @@ pub fn layer_norm_backward<T: Copy + Into<f64>>(
     // A term is off by as much as a mean over a row.
     let [mut grad_scale, mut grad_shift] =
         [u64::from(elements) + u64::from(rows), rows.into()].map(|terms| Reference::zeros([elements].into(), terms));
-    let columns = elements.max(1) as usize;
-    for (number, (inputs_of_row, grads)) in inputs.input.chunks(columns).zip(grad_output.chunks(columns)).enumerate() {
-        let row = Row::new(inputs_of_row, geometry.epsilon);
-        let at = |column: usize| -> [f64; 3] {
-            let (normal, magnitude) = row.normal(inputs_of_row[column].into());
-            let scale = inputs.scale.map_or(1.0, |scale| scale[column].into());
-            [normal, magnitude, grads[column].into() * scale]
-        };
-        let mean_of =
-            |of: &dyn Fn([f64; 3]) -> f64| (0..columns).map(|column| of(at(column))).sum::<f64>() / columns as f64;
-        let (mean, mean_magnitude) = (mean_of(&|[_, _, grad]| grad), mean_of(&|[_, _, grad]| grad.abs()));
-        let product = mean_of(&|[normal, _, grad]| normal * grad);
-        let product_magnitude = mean_of(&|[_, magnitude, grad]| magnitude * grad.abs());
-        for column in 0..columns {
-            let [normal, magnitude, grad] = at(column);
+    let columns = geometry.elements.max(1) as usize;
+    for (number, (elements, grads)) in inputs.input.chunks(columns).zip(grad_output.chunks(columns)).enumerate() {
+        let row = Row::new(elements, geometry.epsilon);
+        // Normalised elements, their magnitudes, and the gradients by them.
+        let all: Vec<[f64; 3]> = (0..columns)
+            .map(|column| {
+                let (normal, magnitude) = row.normal(elements[column].into());
+                let scale = inputs.scale.map_or(1.0, |scale| scale[column].into());
+                [normal, magnitude, grads[column].into() * scale]
+            })
+            .collect();
+        let mean_of = |of: fn(&[f64; 3]) -> f64| all.iter().map(of).sum::<f64>() / columns as f64;
+        let (mean, mean_magnitude) = (mean_of(|[_, _, grad]| *grad), mean_of(|[_, _, grad]| grad.abs()));
+        let product = mean_of(|[normal, _, grad]| normal * grad);
+        let product_magnitude = mean_of(|[_, magnitude, grad]| magnitude * grad.abs());
+        for (column, ([normal, magnitude, grad], &grad_output)) in all.iter().zip(grads).enumerate() {
             let element = number * columns + column;
             grad_input.value[element] = row.inverse * (grad - mean - normal * product);
             grad_input.magnitude[element] = row.inverse
                 * (grad.abs() + mean_magnitude + normal.abs() * product_magnitude + magnitude * product.abs());
-            let grad: f64 = grads[column].into();
-            grad_scale.value[column] += grad * normal;
-            grad_scale.magnitude[column] += grad.abs() * magnitude;
-            grad_shift.value[column] += grad;
-            grad_shift.magnitude[column] += grad.abs();
+            let grad_output: f64 = grad_output.into();
+            grad_scale.value[column] += grad_output * normal;
+            grad_scale.magnitude[column] += grad_output.abs() * magnitude;
+            grad_shift.value[column] += grad_output;
+            grad_shift.magnitude[column] += grad_output.abs();
         }
     }
     let [scale, shift] =
