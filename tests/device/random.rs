@@ -83,7 +83,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
     let array = |rng: &mut Rng, extents: &[usize]| normal(rng, pliant::Shape::new(extents).unwrap(), 2.0);
     let axis = rng.usize(..extents.len());
     let mut sizes: Vec<u32> = (0..rng.usize(1..=4)).map(|_| rng.u32(1..=40)).collect();
-    match rng.u32(..7) {
+    match rng.u32(..9) {
         0 => {
             let clip = Unary::Clip { min: rng.f32() - 1.0, max: rng.f32() };
             let op = [Unary::Sigmoid, Unary::Tanh, Unary::Relu, clip][rng.usize(..4)];
@@ -130,6 +130,22 @@ fn draw_glue(rng: &mut Rng) -> Problem {
             }
             let logits = normal(rng, [batch, classes], 3.0);
             Problem::CrossEntropy(CrossEntropy { reduction }, CrossEntropyInputs { logits, labels })
+        }
+        6 => {
+            extents.insert(0, rng.usize(..4));
+            // Some rows are long.
+            let axis = rng.usize(..extents.len());
+            extents[axis] *= [1, 1, 70][rng.usize(..3)];
+            Problem::Softmax(Softmax { axis: axis as u32 }, array(rng, &extents))
+        }
+        7 => {
+            extents.insert(0, rng.usize(..4));
+            let axes = rng.usize(1..=extents.len());
+            let normalised = &extents[extents.len() - axes..];
+            let mut each = || rng.bool().then(|| array(rng, normalised));
+            let (scale, shift) = (each(), each());
+            let op = LayerNorm { axes: axes as u32, epsilon: [1e-5, 0.1][rng.usize(..2)] };
+            Problem::LayerNorm(op, LayerNormInputs { input: array(rng, &extents), scale, shift })
         }
         _ => {
             extents.insert(0, rng.usize(..4));
@@ -419,6 +435,24 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             };
             reshape(rng, any);
             Problem::BatchNorm(op, inputs)
+        }
+        Problem::Softmax(mut op, mut input) => {
+            if rng.bool() {
+                number(rng, &mut op.axis);
+            } else {
+                reshape(rng, &mut input);
+            }
+            Problem::Softmax(op, input)
+        }
+        Problem::LayerNorm(mut op, mut inputs) => {
+            match rng.u32(..5) {
+                0 => number(rng, &mut op.axes),
+                1 => op.epsilon = [-1.0, f32::NAN, f32::INFINITY][rng.usize(..3)],
+                2 => reshape(rng, &mut inputs.input),
+                3 => inputs.scale.iter_mut().for_each(|scale| reshape(rng, scale)),
+                _ => inputs.shift.iter_mut().for_each(|shift| reshape(rng, shift)),
+            }
+            Problem::LayerNorm(op, inputs)
         }
         Problem::CrossEntropy(op, mut inputs) => {
             let either = if rng.bool() { &mut inputs.logits } else { &mut inputs.labels };

@@ -38,6 +38,14 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
         let inputs = CrossEntropyInputs { logits: normal(rng, [4, 5], 2.0), labels: labels(rng, 4, 5) };
         problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));
     }
+    for axis in [0, 1, 2] {
+        problems.push(Problem::Softmax(Softmax { axis }, normal(rng, [3, 5, 2], 1.0)));
+    }
+    for present in [true, false] {
+        let [scale, shift] = [(); 2].map(|()| present.then(|| normal(rng, [4], 1.0)));
+        let inputs = LayerNormInputs { input: normal(rng, [2, 3, 4], 1.0), scale, shift };
+        problems.push(Problem::LayerNorm(LayerNorm::default(), inputs));
+    }
     for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
         let a = if transpose_a { [2, 19, 21] } else { [2, 21, 19] };
         let b = if transpose_b { [2, 18, 19] } else { [2, 19, 18] };
