@@ -240,7 +240,8 @@ fn of_layer_norm() {
 #[test]
 fn of_tensors_beyond_a_binding() {
     let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 64 << 10);
-    for problem in large_problems() {
+    // The first three differ by the layout of offsets: a slow adapter does one of them.
+    for problem in large_problems().into_iter().skip(if crate::slow() { 2 } else { 0 }) {
         check_with(&gpu, &problem, Storage::F32, Ways::All);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use fastrand::Rng;
 use pliant::*;
-use pliant::{Error, Gpu, GpuOptions};
+use pliant::{Error, Gpu, GpuOptions, Strategy};
 use proptest::prelude::*;
 
 use crate::dtypes::STORAGES;
@@ -13,7 +13,7 @@ use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal, uniform};
-use crate::{check_backward_on, check_on, gpu};
+use crate::{check_backward_on, check_on, gpu, slow, strategies_for};
 
 /// The common device, and some with small limits or without features.
 fn devices() -> &'static [Gpu] {
@@ -563,14 +563,21 @@ fn draw_narrow(seed: u64) -> Problem {
     problem
 }
 
-/// A problem and the seed that drew it, by every strategy, on the device as it is and on one with small limits.
+/// A problem and the seed that drew it, by every strategy, on the device as it is and on one with small limits. A slow adapter does it by one
+/// strategy, that of the seed.
 fn agrees(seed: u64, problem: &Problem) -> Result<(), String> {
     let storages = std::iter::once(Storage::F32).chain(STORAGES);
     let (gpu, other) = (gpu(), &devices()[seed as usize / 7 % devices().len()]);
     let storage = storages.cycle().nth(seed as usize % 7).unwrap();
     for (gpu, storage) in [(gpu, Storage::F32), (other, storage)] {
-        let forced = pliant::Strategy::ALL.iter().filter(|_| problem.has_strategies()).copied().map(Some);
-        for strategy in std::iter::once(None).chain(forced) {
+        let mut strategies: Vec<_> = strategies_for(gpu, problem).collect();
+        if problem.has_strategies() && storage != Storage::F32 {
+            strategies.push(Some(Strategy::FusedCooperative));
+        }
+        if slow() {
+            strategies = vec![strategies[seed as usize / 28 % strategies.len()]];
+        }
+        for strategy in strategies {
             agree(problem, Implementation::Device { gpu, strategy, storage }).map_err(|miss| {
                 let binding = gpu.capabilities().limits.max_storage_buffer_binding_size;
                 format!("seed {seed}, {strategy:?}, {storage:?}, {binding}: {miss}\n{}", problem.describe())
