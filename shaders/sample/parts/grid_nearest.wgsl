@@ -6,7 +6,7 @@ struct Near {
 }
 
 fn near(value_bits: vec2<u32>) -> Near {
-    let cell = grid_cell_nearest(value_bits, params.rule);
+    let cell = grid_cell_nearest(value_bits, params.round_first, params.rule);
     let pixel = u32(cell.low.x) * params.rule.width + u32(cell.low.y);
     return Near(select(0u, pixel, cell.inside), cell.inside);
 }

@@ -9,8 +9,6 @@ struct GridRule {
     width: u32,
     padding: u32,
     align_corners: u32,
-    // Nearest samples are rounded, then padded; else padded, then rounded.
-    round_first: u32,
 }
 
 // PaddingMode in Rust, in its order.
@@ -119,11 +117,12 @@ fn grid_cell_bilinear(value_bits: vec2<u32>, rule: GridRule) -> GridCell {
     return GridCell(low, padded.position - below, padded.slope * grid_scale(rule), grid_finite(value_bits) && inside);
 }
 
-fn grid_cell_nearest(value_bits: vec2<u32>, rule: GridRule) -> GridCell {
+// Rounded, then padded, where round_first is 1; else padded, then rounded.
+fn grid_cell_nearest(value_bits: vec2<u32>, round_first: u32, rule: GridRule) -> GridCell {
     let position = grid_unpadded(value_bits, rule);
     // Ties go to the even pixel.
     var low = grid_pixel(round(position));
-    if rule.round_first != 0u {
+    if round_first != 0u {
         low = vec2<i32>(grid_padded_pixel(low.x, rule.height, rule), grid_padded_pixel(low.y, rule.width, rule));
     } else {
         low = grid_pixel(round(grid_padded(position, rule).position));

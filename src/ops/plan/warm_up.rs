@@ -5,6 +5,7 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
 use crate::kernels::reduce::flow_gradient;
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
+use crate::kernels::sample::{grid_gradient, grid_sample};
 use crate::ops::conv::strategy;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
 use crate::ops::{BACKWARD, FORWARD};
@@ -38,6 +39,8 @@ impl Gpu {
         self.compile::<offset_field::Kernel>(())?;
         // Bins of the smallest problem are small.
         self.compile_all::<roi_pool::Kernel>()?;
+        // Each mode has a kernel.
+        self.compile_all::<grid_sample::Kernel>()?;
         self.run_all(FORWARD, |_| Ok(())).await
     }
 
@@ -50,6 +53,7 @@ impl Gpu {
         self.compile::<offset_field_backward::Kernel>(())?;
         self.compile::<flow_gradient::Kernel>(())?;
         self.compile_all::<roi_offset_terms::Kernel>()?;
+        self.compile_all::<grid_gradient::Kernel>()?;
         let beside = |recorder: &mut Recorder| {
             // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.
             let (op, specs) = DeformConv2d::smallest();

@@ -4,12 +4,12 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{GridSample, GridSampleGeometry, GridSampleGradients, GridSampleInputs, SampleMode};
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::sample::grid::{GridRule, round_first};
 use crate::kernels::sample::grid_gradient::{self, Interpolation, grid_gradient};
-use crate::kernels::sample::grid_position::GridRule;
 use crate::kernels::sample::grid_sample::{self, grid_sample};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 
-/// What a dispatch does: images, channels and samples. Of several images it does all channels.
+/// Images, channels and samples that a dispatch does: of several images all channels.
 struct Piece<'a> {
     geometry: &'a GridSampleGeometry,
     images: Range<u32>,
@@ -45,7 +45,6 @@ impl<'a> Piece<'a> {
     /// A tensor in the shape of the grid.
     fn grid(&self, argument: &'static str, tensor: &Tensor) -> Fit<Binding> {
         let Range { start, end } = self.samples;
-        // A sample is two elements, of which there may be more than a `u32` counts in a plane.
         self.binding(argument, tensor, (1, &(0..1)), (2 * self.out_pixels(), 2 * start..2 * end))
     }
 
@@ -91,6 +90,7 @@ impl Kernels for GridSample {
                 channels,
                 out_pixels: piece.out_pixels(),
                 pixels,
+                round_first: round_first(geometry.op.nearest_order),
                 ..Default::default()
             };
             grid_sample(recorder, geometry.op.mode, params, bindings)

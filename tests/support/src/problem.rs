@@ -9,7 +9,8 @@ use pliant::reference::{Defined, Reference};
 use pliant::{
     Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
     DeformConv2dInputs, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error, GlobalAveragePool, Gpu,
-    Im2col, Matmul, Plan, Recorder, Result, RoiAlign, Shape, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
+    GridSample, Im2col, Matmul, Plan, Recorder, Result, RoiAlign, Shape, Split, Strategy, Tensor, TensorSpec, Unary,
+    wgpu,
 };
 
 /// A tensor on the host.
@@ -88,7 +89,7 @@ impl Implementation<'_> {
 pub struct Storage {
     /// Input, and so the output.
     pub data: DType,
-    /// Offset or positions.
+    /// Offset, positions or grid.
     pub offset: DType,
     /// Mask, or RoIs.
     pub mask: DType,
@@ -100,7 +101,7 @@ impl Storage {
     /// How an input of that name is stored, the `index`th of an op.
     fn of(self, name: &str, index: usize) -> DType {
         match name {
-            "offset" | "positions" | "offset_input" | "offset_weight" | "offset_bias" => self.offset,
+            "offset" | "positions" | "grid" | "offset_input" | "offset_weight" | "offset_bias" => self.offset,
             "mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
             "weight" | "bias" | "b" | "scale" | "shift" | "labels" => self.weight,
             // Every second tensor of a list.
@@ -284,6 +285,7 @@ problems! {
     DeformPsRoiPool(DeformPsRoiPool),
     DeformRoiPool(DeformRoiPool),
     GlobalAveragePool(GlobalAveragePool),
+    GridSample(GridSample),
     Layer(DeformConv2dLayer),
     Matmul(Matmul),
     PoolLayer(DeformRoiPoolLayer),
@@ -298,10 +300,10 @@ problems! {
     }
     tested as any:
         BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, Im2col, Matmul, RoiAlign, Split, Unary;
+        GlobalAveragePool, GridSample, Im2col, Matmul, RoiAlign, Split, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, Matmul, RoiAlign, Split, Unary;
+        GlobalAveragePool, GridSample, Matmul, RoiAlign, Split, Unary;
 }
 
 /// Elements in front of and behind an output that nobody may write.

@@ -14,6 +14,7 @@ struct Params {
     channels: u32,
     out_pixels: u32,
     pixels: u32,
+    round_first: u32,
     input_first: u32,
     grid_first: u32,
     output_first: u32,

@@ -1,4 +1,7 @@
-//! The rule by which the positions of a grid are found, and the files of each mode: sample/parts/grid_position.wgsl.
+//! Kernels that sample a grid, and what they share: sample/parts/grid_position.wgsl.
+
+pub(crate) mod grid_gradient;
+pub(crate) mod grid_sample;
 
 use crate::geometry::{GridSampleGeometry, NearestOrder, PaddingMode, SampleMode};
 use crate::gpu::{File, axis, wgsl};
@@ -11,7 +14,6 @@ params!(
         width,
         padding,
         align_corners,
-        round_first,
     }
 );
 
@@ -23,8 +25,15 @@ impl GridRule {
             PaddingMode::Border => 1,
             PaddingMode::Reflection => 2,
         };
-        let round_first = u32::from(op.nearest_order == NearestOrder::RoundFirst);
-        Self { height, width, padding, align_corners: op.align_corners.into(), round_first }
+        Self { height, width, padding, align_corners: op.align_corners.into() }
+    }
+}
+
+/// `NearestOrder` as shaders know it.
+pub(crate) fn round_first(order: NearestOrder) -> u32 {
+    match order {
+        NearestOrder::PadFirst => 0,
+        NearestOrder::RoundFirst => 1,
     }
 }
 

@@ -1,11 +1,11 @@
 use crate::geometry::SampleMode;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::sample::grid_position::{GridRule, files};
+use crate::kernels::sample::grid::{GridRule, files};
 use crate::kernels::{kernel, params};
 
-kernel!("grid_sample", 64, Params, |mode: SampleMode| [&files(mode), wgsl!["sample/grid_sample.wgsl"]]);
+kernel!("grid_sample", 64, Params, |mode: SampleMode| [&files(mode), wgsl!["sample/grid/grid_sample.wgsl"]]);
 
-params!(rule: GridRule, images, channels, out_pixels, pixels, input_first, grid_first, output_first);
+params!(rule: GridRule, images, channels, out_pixels, pixels, round_first, input_first, grid_first, output_first);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {

@@ -1,6 +1,6 @@
 use crate::geometry::SampleMode;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::sample::grid_position::{GridRule, files};
+use crate::kernels::sample::grid::{GridRule, files};
 use crate::kernels::{kernel, params};
 
 kernel!("grid_gradient", 64, Params, |interpolation: Interpolation| [
@@ -9,7 +9,7 @@ kernel!("grid_gradient", 64, Params, |interpolation: Interpolation| [
         Interpolation::Bilinear => wgsl!["sample/parts/grid_gradient_bilinear.wgsl"],
         Interpolation::Bicubic => wgsl!["sample/parts/grid_gradient_bicubic.wgsl"],
     },
-    wgsl!["sample/grid_gradient.wgsl"],
+    wgsl!["sample/grid/grid_gradient.wgsl"],
 ]);
 
 /// The modes in which a sample depends on its position.
