@@ -9,8 +9,8 @@ use pliant::reference::{Defined, Reference};
 use pliant::{
     Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
     DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error,
-    GlobalAveragePool, Gpu, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result, RoiAlign, Shape,
-    Softmax, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
+    GlobalAveragePool, Gpu, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result,
+    RoiAlign, Shape, Softmax, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -89,7 +89,7 @@ impl Implementation<'_> {
 pub struct Storage {
     /// Input, and so the output.
     pub data: DType,
-    /// Offset or positions.
+    /// Offset, positions or grid.
     pub offset: DType,
     /// Mask, or RoIs.
     pub mask: DType,
@@ -101,9 +101,8 @@ impl Storage {
     /// How an input of that name is stored, the `index`th of an op.
     fn of(self, name: &str, index: usize) -> DType {
         match name {
-            "offset" | "offset_mask" | "positions" | "locations" | "offset_input" | "offset_weight" | "offset_bias" => {
-                self.offset
-            }
+            "offset" | "offset_mask" | "positions" | "locations" | "grid" | "offset_input" | "offset_weight"
+            | "offset_bias" => self.offset,
             "mask" | "weights" | "padding_mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
             "weight" | "bias" | "b" | "scale" | "shift" | "labels" => self.weight,
             // Every second tensor of a list.
@@ -289,6 +288,7 @@ problems! {
     DeformPsRoiPool(DeformPsRoiPool),
     DeformRoiPool(DeformRoiPool),
     GlobalAveragePool(GlobalAveragePool),
+    GridSample(GridSample),
     Layer(DeformConv2dLayer),
     LayerNorm(LayerNorm),
     Matmul(Matmul),
@@ -306,10 +306,10 @@ problems! {
     }
     tested as any:
         BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, RoiAlign, Softmax, Split, Unary;
+        GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, RoiAlign, Softmax, Split, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, LayerNorm, Matmul, MultiScaleDeformAttn, RoiAlign, Softmax, Split, Unary;
+        GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, RoiAlign, Softmax, Split, Unary;
 }
 
 /// Elements in front of and behind an output that nobody may write.
