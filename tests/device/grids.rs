@@ -1,8 +1,9 @@
 //! Samples of grids: every mode, padding and order, at and between the places where a rule changes, and far out.
 
 use fastrand::Rng;
+use pliant::dialect::{onnx, torch};
 use pliant::*;
-use pliant::{DType, Gpu, GridSamplePlan, Recorder};
+use pliant::{DType, Gpu, GridSamplePlan, Recorder, Tensor};
 
 use crate::dtypes::STORAGES;
 use crate::limits::with_limits;
@@ -197,4 +198,30 @@ fn ties_outside_the_image() {
         let output: Vec<f32> = op.forward(&inputs).unwrap().download_blocking().unwrap();
         assert_eq!(output, expected, "{nearest_order:?}");
     }
+}
+
+#[test]
+fn by_the_dialects() {
+    let Problem::GridSample(_, inputs) = draw_grid_sample(&mut Rng::with_seed(206)) else { unreachable!() };
+    let tensors = inputs.map(|array| array.upload(gpu()).unwrap());
+    let hold = |output: Tensor, op: GridSample| {
+        let problem = Problem::GridSample(op, inputs.clone());
+        let expected = Expected::of_reference(problem.reference().unwrap());
+        expected.compare(&output.download_blocking().unwrap()).unwrap_or_else(|miss| panic!("{op:?}: output{miss}"));
+    };
+    let bicubic = GridSample { mode: SampleMode::Bicubic, padding: PaddingMode::Reflection, ..GridSample::default() };
+    hold(torch::grid_sample(&tensors.input, &tensors.grid, "bicubic", "reflection", false).unwrap(), bicubic);
+    let nearest = GridSample {
+        mode: SampleMode::Nearest,
+        padding: PaddingMode::Border,
+        align_corners: true,
+        nearest_order: NearestOrder::RoundFirst,
+    };
+    let attributes = onnx::GridSample {
+        align_corners: 1,
+        mode: "nearest".into(),
+        padding_mode: "border".into(),
+        ..onnx::GridSample::default()
+    };
+    hold(attributes.forward(&tensors).unwrap(), nearest);
 }
