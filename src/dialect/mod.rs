@@ -20,7 +20,7 @@
 //! | mmcv | [`mmcv::DeformConv2d`], [`mmcv::ModulatedDeformConv2d`] | torch's |
 //!
 //! Regions of interest: [`torchvision::RoiAlign`], [`torchvision::PsRoiAlign`], [`mmcv::RoiAlign`], [`mmcv::DeformRoiPool`],
-//! [`openvino::DeformablePsRoiPooling1`].
+//! [`openvino::DeformablePsRoiPooling1`]. Samples of a grid: [`torch::GridSample`], [`torch::grid_sample`], [`onnx::GridSample`].
 //!
 //! What holds for all of them, whatever upstream's text says:
 //!
@@ -54,6 +54,7 @@ pub mod mindspore;
 pub mod mmcv;
 pub mod onnx;
 pub mod openvino;
+pub mod torch;
 pub mod torchvision;
 
 use std::fmt;
@@ -61,8 +62,8 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    Conv2d, Conv2dGeometry, Conv2dInputs, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs, NCHW, WEIGHT,
-    divides, extents, likely,
+    Conv2d, Conv2dGeometry, Conv2dInputs, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs, NCHW, PaddingMode,
+    WEIGHT, divides, extents, likely,
 };
 use crate::shape::Shape;
 
@@ -195,6 +196,21 @@ const PAIR: &str = "height, width";
 /// A number of samples, of which 0 and less ask for as many as there are pixels.
 fn sampling_ratio(value: i64) -> Result<u32> {
     at_least(0, "sampling_ratio", value.max(0))
+}
+
+/// The value that a word stands for, of three that `system` knows.
+fn word<T>(argument: &'static str, given: &str, known: [(&str, T); 3], system: &str) -> Result<T> {
+    let [first, second, third] = known.each_ref().map(|(name, _)| *name);
+    let message = format!("{argument} is {given}; {system} knows {first}, {second} and {third}");
+    let found = known.into_iter().find(|(name, _)| *name == given);
+    found.map(|(_, value)| value).ok_or_else(|| Error::attribute(argument, message))
+}
+
+/// The padding of a grid's samples, whose names torch and ONNX have in common.
+fn padding_mode(given: &str, system: &str) -> Result<PaddingMode> {
+    let modes =
+        [("zeros", PaddingMode::Zeros), ("border", PaddingMode::Border), ("reflection", PaddingMode::Reflection)];
+    word("padding_mode", given, modes, system)
 }
 
 /// Refuses an input that the system's operation does not have. `why` says so.

@@ -1,8 +1,11 @@
-//! ONNX's `DeformConv` and `Conv`.
+//! ONNX's `DeformConv`, `Conv` and `GridSample`.
 
-use super::{AutoPad, PAIR, Sizes, checked, checked_plain, counts, exactly, pixels, same_kernel};
+use super::{AutoPad, PAIR, Sizes, checked, checked_plain, counts, exactly, padding_mode, pixels, same_kernel, word};
 use crate::error::{Error, Result};
-use crate::geometry::{self, Border, Conv2dInputs, DeformConv2dInputs, EdgeDerivative, OffsetLayout};
+use crate::geometry::{
+    self, Border, Conv2dInputs, DeformConv2dInputs, EdgeDerivative, GridSampleGeometry, GridSampleInputs, NearestOrder,
+    OffsetLayout, SampleMode,
+};
 use crate::gpu::Tensor;
 use crate::shape::Shape;
 
@@ -146,4 +149,72 @@ fn kernel_shape(values: &[i64], kernel: [u32; 2]) -> Result<()> {
 forward! {
     DeformConv, DeformConv2dInputs;
     Conv, Conv2dInputs;
+}
+
+/// The attributes of ONNX's `GridSample`, opsets 16 to 22, of images in two dimensions. A word that is empty counts as absent.
+///
+/// | tensor | ONNX's | shape |
+/// | --- | --- | --- |
+/// | input | X | (batch, channels, height, width) |
+/// | grid | grid | (batch, out_height, out_width, 2): x, then y |
+///
+/// In mode `nearest` the position is rounded, then padded: [`NearestOrder::RoundFirst`]. In the cubic mode each pixel is padded, as in ONNX
+/// Runtime; ONNX's own implementation moves a position to the border first.
+///
+/// Departures: volumes, whose tensors have five axes, are refused; a sample whose grid values are not finite is 0, where ONNX Runtime takes -1
+/// for them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GridSample {
+    /// 0 or 1; 0 by default.
+    pub align_corners: i64,
+    /// `linear`, `nearest` or `cubic`, but before opset 20 `bilinear`, `nearest` or `bicubic`; absent, the first.
+    pub mode: String,
+    /// `zeros`, `border` or `reflection`; absent, `zeros`.
+    pub padding_mode: String,
+    /// The version of ONNX's operators that the model asks for, which is no attribute: at least 16. 22 by default.
+    pub opset: i64,
+}
+
+impl Default for GridSample {
+    fn default() -> Self {
+        Self { align_corners: 0, mode: String::new(), padding_mode: String::new(), opset: 22 }
+    }
+}
+
+impl GridSample {
+    /// The op for tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Attribute`], with the two figures that disagree.
+    pub fn op(&self, shapes: &GridSampleInputs<Shape>) -> Result<geometry::GridSample> {
+        let [linear, cubic] = match self.opset {
+            ..16 => {
+                let message = format!("opset is {}; GridSample is there from 16 on", self.opset);
+                return Err(Error::attribute("opset", message));
+            }
+            16..20 => ["bilinear", "bicubic"],
+            20.. => ["linear", "cubic"],
+        };
+        let modes = [(linear, SampleMode::Bilinear), ("nearest", SampleMode::Nearest), (cubic, SampleMode::Bicubic)];
+        let (mode, padding, opset) = (&self.mode[..], &self.padding_mode[..], format!("opset {}", self.opset));
+        let op = geometry::GridSample {
+            mode: word("mode", if mode.is_empty() { linear } else { mode }, modes, &opset)?,
+            padding: padding_mode(if padding.is_empty() { "zeros" } else { padding }, &opset)?,
+            align_corners: match self.align_corners {
+                0 => false,
+                1 => true,
+                other => {
+                    let message = format!("align_corners is {other}; only 0 and 1 are possible");
+                    return Err(Error::attribute("align_corners", message));
+                }
+            },
+            nearest_order: NearestOrder::RoundFirst,
+        };
+        GridSampleGeometry::new(&op, shapes).map(|_| op)
+    }
+}
+
+forward! {
+    "The samples, in a new tensor (batch, channels, out_height, out_width), submitted." =>
+    GridSample, GridSampleInputs;
 }

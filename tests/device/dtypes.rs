@@ -7,6 +7,7 @@ use pliant::*;
 use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
 use crate::points;
+use crate::grids::{grid, kinds};
 use crate::shapes::deform_conv2d;
 use crate::support::case;
 use crate::support::problem::{Array, Implementation, Problem, Storage, uneven};
@@ -124,6 +125,11 @@ pub(crate) fn every_op() -> Vec<Problem> {
         positions: Array::from_fn([1, 2, 3, 3], |index| index as f32 * 0.37),
     };
     problems.push(Problem::BilinearSample(BilinearSample::default(), inputs));
+    for op in kinds() {
+        let inputs =
+            GridSampleInputs { input: normal(&mut rng, [1, 3, 5, 7], 1.0), grid: grid(&mut rng, [1, 3, 3, 2]) };
+        problems.push(Problem::GridSample(op, inputs));
+    }
     for op in [Unary::Sigmoid, Unary::Tanh, Unary::Relu, Unary::Clip { min: -1.0, max: 0.5 }] {
         problems.push(Problem::Unary(op, normal(&mut rng, [3, 5, 7], 2.0)));
     }

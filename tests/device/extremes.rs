@@ -6,8 +6,8 @@ use pliant::*;
 use pliant::{
     Adam, AdamInputs, AdamPlan, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan,
     CrossEntropyPlan, DType, DeformConv2dPlan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
-    GlobalAveragePoolPlan, Im2colPlan, MatmulPlan, Recorder, RoiAlignPlan, Sgd, SgdInputs, SgdPlan, Shape, SplitPlan,
-    Tensor, UnaryPlan,
+    GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, MatmulPlan, Recorder, RoiAlignPlan, Sgd, SgdInputs, SgdPlan,
+    Shape, SplitPlan, Tensor, UnaryPlan,
 };
 
 use crate::gpu;
@@ -180,6 +180,11 @@ fn samples() {
             let (input, positions) = (new([batch, channels, height, width]), new([batch, 2, out[0], out[1]]));
             let inputs = BilinearSampleInputs { input: &input, positions: &positions };
             passes!(recorder, BilinearSamplePlan, BilinearSample::default(), inputs);
+        });
+        hold(&format!("a grid of {what}"), Work { elements, pixels, ..Work::default() }, |recorder| {
+            let (input, grid) = (new([batch, channels, height, width]), new([batch, out[0], out[1], 2]));
+            let inputs = GridSampleInputs { input: &input, grid: &grid };
+            passes!(recorder, GridSamplePlan, GridSample::default(), inputs);
         });
     }
 }

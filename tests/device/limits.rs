@@ -43,6 +43,14 @@ pub(crate) fn large_problems() -> Vec<Problem> {
         positions: Array::from_fn([3, 2, 60, 61], |index| (index % 53) as f32 * 1.01),
     };
     problems.push(Problem::BilinearSample(BilinearSample::default(), inputs));
+    for mode in [SampleMode::Bilinear, SampleMode::Nearest, SampleMode::Bicubic] {
+        let op = GridSample { mode, padding: PaddingMode::Reflection, ..GridSample::default() };
+        let inputs = GridSampleInputs {
+            input: normal(&mut rng, [3, 5, 50, 51], 1.0),
+            grid: Array::from_fn([3, 60, 61, 2], |index| (index % 1453) as f32 / 512.0 - 1.5),
+        };
+        problems.push(Problem::GridSample(op, inputs));
+    }
     problems.push(Problem::Unary(Unary::Tanh, normal(&mut rng, [3, 50, 411], 1.0)));
     for (a, b) in [([1, 90, 70, 1], [9, 1, 1, 11]), ([9, 1, 70, 11], [1, 90, 1, 1])] {
         let inputs = BinaryInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };

@@ -305,6 +305,12 @@ fn bilinear(channels: u32) -> Problem {
     Problem::BilinearSample(BilinearSample::default(), BilinearSampleInputs { input, positions })
 }
 
+fn grid_sample(mode: SampleMode, channels: u32) -> Problem {
+    let input = normal(&mut Rng::with_seed(109), [2, channels, 1, 1], 0.25);
+    let inputs = GridSampleInputs { input, grid: Array::filled([2, 1, 1, 2], 0.25) };
+    Problem::GridSample(GridSample { mode, ..GridSample::default() }, inputs)
+}
+
 fn product(depth: u32) -> Problem {
     let mut rng = Rng::with_seed(105);
     let [a, b] = [[1, 1, depth], [1, depth, 1]].map(|shape| normal(&mut rng, shape, 1.0));
@@ -332,6 +338,9 @@ fn reaching() -> Vec<Problem> {
         crowded(),
         depthwise(90),
         bilinear(100),
+        grid_sample(SampleMode::Bilinear, 100),
+        grid_sample(SampleMode::Nearest, 100),
+        grid_sample(SampleMode::Bicubic, 100),
         product(3000),
         regions(200),
         classes(5000),
@@ -403,6 +412,8 @@ fn loops_beyond_what_a_device_does_are_cut() {
         (depthwise(21_845), None),
         (bilinear(65_534), None),
         (bilinear(65_535), None),
+        (grid_sample(SampleMode::Bilinear, 65_534), None),
+        (grid_sample(SampleMode::Bicubic, 65_535), None),
         (product(4 * 65_343), None),
         (product(4 * 65_343 + 1), None),
         (regions(7_086), None),

@@ -15,6 +15,7 @@
 //! | sizes | large images: rows and planes that do not fit at once, and work that grows with the image and no faster |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | roi | regions of interest: every pooling, its borders and bins, in whatever pieces |
+//! | grids | samples of grids: every mode and padding, and where their rules change |
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |
 //! | convolution_gradients | the same for what samples; the same bits, whatever the strips; directional derivatives |
 //! | nn | layers, forward and backward, against the reference, and what they make and refuse |
@@ -40,6 +41,7 @@ mod extremes;
 mod faults;
 mod goldens;
 mod gradients;
+mod grids;
 mod limits;
 mod loops;
 mod nn;

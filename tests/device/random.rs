@@ -9,6 +9,7 @@ use pliant::{Error, Gpu, GpuOptions};
 use proptest::prelude::*;
 
 use crate::dtypes::STORAGES;
+use crate::grids::draw_grid_sample;
 use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
@@ -229,6 +230,7 @@ pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
             let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0) };
             Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs)
         }
+        4 if rng.bool() => draw_grid_sample(rng),
         4 => {
             let [batch, _, height, width] = *input.shape.extents() else { unreachable!() };
             let mut positions = normal(rng, [batch, 2, 7, 9], 1.0);
@@ -351,6 +353,14 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 _ => reshape_region(rng, &mut inputs.offset_mask),
             }
             Problem::DeformConvV4(op, inputs)
+        }
+        Problem::GridSample(op, mut inputs) => {
+            if rng.bool() {
+                reshape(rng, &mut inputs.input);
+            } else {
+                reshape_region(rng, &mut inputs.grid);
+            }
+            Problem::GridSample(op, inputs)
         }
         Problem::RoiAlign(mut op, mut inputs) => {
             match rng.u32(..4) {

@@ -8,8 +8,8 @@ use fastrand::Rng;
 use pliant::geometry::*;
 use pliant::*;
 use pliant::{
-    BilinearSamplePlan, Conv2dPlan, DeformConv2dPlan, Error, Gpu, Recorder, Result, Shape, Strategy, Tensor,
-    TensorSpec, wgpu,
+    BilinearSamplePlan, Conv2dPlan, DeformConv2dPlan, Error, Gpu, GridSamplePlan, Recorder, Result, Shape, Strategy,
+    Tensor, TensorSpec, wgpu,
 };
 
 use crate::dtypes::STORAGES;
@@ -24,6 +24,7 @@ use crate::{check_backward_on, check_on, gpu};
 enum Shapes {
     BilinearSample(BilinearSample, BilinearSampleInputs<Shape>),
     Conv2d(Conv2d, Conv2dInputs<Shape>),
+    GridSample(GridSample, GridSampleInputs<Shape>),
     DeformConv2d(DeformConv2d, DeformConv2dInputs<Shape>),
 }
 
@@ -82,7 +83,13 @@ impl Shapes {
         }
         let input = [batch, channels, extents[0], extents[1]];
         let weight = [out_channels, channels / groups, kernel[0], kernel[1]];
-        match rng.u32(..8) {
+        match rng.u32(..9) {
+            8 => {
+                let grid = [batch, up_to(rng, 40), up_to(rng, 40), 2].into();
+                let mode = [SampleMode::Bilinear, SampleMode::Nearest, SampleMode::Bicubic][rng.usize(..3)];
+                let op = GridSample { mode, ..GridSample::default() };
+                Self::GridSample(op, GridSampleInputs { input: input.into(), grid })
+            }
             0 => Self::bilinear_sample(input, [up_to(rng, 40), up_to(rng, 40)]),
             1 => {
                 let op = Conv2d { stride, padding, dilation, groups };
@@ -118,6 +125,20 @@ impl Shapes {
                 plan.forward_into(recorder, &inputs, &memory.written(&output)?)?;
                 let BilinearSampleInputs { input, positions } = specs;
                 let gradients = BilinearSampleGradients { input: Some(input), positions: Some(positions) };
+                let gradients = gradients.try_map(|spec| memory.written(spec))?;
+                plan.backward_into(recorder, &inputs, &memory.read(&output)?, &gradients)
+            }
+            Self::GridSample(op, inputs) => {
+                let specs = GridSampleInputs {
+                    input: TensorSpec { shape: inputs.input, dtype: data },
+                    grid: TensorSpec { shape: inputs.grid, dtype: offset },
+                };
+                let plan = GridSamplePlan::new(gpu, op, &specs)?;
+                let output = plan.output_spec();
+                let inputs = specs.try_map(|spec| memory.read(spec))?;
+                let inputs = inputs.as_ref();
+                plan.forward_into(recorder, &inputs, &memory.written(&output)?)?;
+                let gradients = GridSampleGradients { input: Some(specs.input), grid: Some(specs.grid) };
                 let gradients = gradients.try_map(|spec| memory.written(spec))?;
                 plan.backward_into(recorder, &inputs, &memory.read(&output)?, &gradients)
             }

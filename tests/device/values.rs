@@ -7,6 +7,7 @@ use pliant::DType;
 use pliant::*;
 use pliant::{Adam, AdamInputs, Sgd, SgdInputs};
 
+use crate::grids::{grid, kinds};
 use crate::nn::{KINDS, layer, pool};
 use crate::points;
 use crate::shapes::deform_conv2d;
@@ -65,6 +66,10 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
             let op = DeformConv2d { border, offset_layout, ..uneven() };
             problems.push(deform_conv2d(rng, op, [2, 6, 5, 6], [4, 3, 3, 2], border != Border::Strict, 1.5));
         }
+    }
+    for op in kinds() {
+        let inputs = GridSampleInputs { input: normal(rng, [2, 3, 5, 4], 1.0), grid: grid(rng, [2, 3, 2, 2]) };
+        problems.push(Problem::GridSample(op, inputs));
     }
     let Problem::DeformConv2d(op, inputs) = deform_conv2d(rng, uneven(), [2, 6, 5, 6], [4, 3, 3, 2], true, 1.5) else {
         unreachable!()

@@ -9,6 +9,7 @@ mod errors;
 mod fuzz;
 mod goldens;
 mod gradients;
+mod grids;
 mod layers;
 mod nn;
 #[cfg(feature = "onnx")]

@@ -20,7 +20,7 @@ pub struct GridSample {
     /// Whether -1 and 1 are the centres of the outermost pixels; else they are the image's edges, half a pixel further out. False by
     /// default.
     pub align_corners: bool,
-    /// What comes first in [`SampleMode::Nearest`], and means nothing in other modes. [`NearestOrder::PadFirst`] by default.
+    /// The order of padding and rounding in [`SampleMode::Nearest`]; other modes have none. [`NearestOrder::PadFirst`] by default.
     pub nearest_order: NearestOrder,
 }
 

@@ -3,7 +3,7 @@ use crate::error::Result;
 use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
-use crate::kernels::points::{point_gradients, point_keys, point_sums, point_value_gradients};
+use crate::kernels::points::{grid_gradient, grid_sample, point_gradients, point_keys, point_sums, point_value_gradients};
 use crate::kernels::reduce::flow_gradient;
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
@@ -41,6 +41,8 @@ impl Gpu {
         self.compile_all::<roi_pool::Kernel>()?;
         // Channels of the smallest problems are no multiple of four.
         self.compile_all::<point_sums::Kernel>()?;
+        // Each mode has a kernel.
+        self.compile_all::<grid_sample::Kernel>()?;
         self.run_all(FORWARD, |_| Ok(())).await
     }
 
@@ -56,6 +58,7 @@ impl Gpu {
         self.compile_all::<point_gradients::Kernel>()?;
         self.compile_all::<point_keys::Kernel>()?;
         self.compile_all::<point_value_gradients::Kernel>()?;
+        self.compile_all::<grid_gradient::Kernel>()?;
         let beside = |recorder: &mut Recorder| {
             // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.
             let (op, specs) = DeformConv2d::smallest();

@@ -1,9 +1,9 @@
 //! Functions of `pliant::dialect`, by the names under which conformance cases come.
 
-use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torchvision};
+use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torch, torchvision};
 use pliant::{
     Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformPsRoiPool, DeformPsRoiPoolInputs, DeformRoiPool,
-    DeformRoiPoolInputs, Error, RoiAlign, RoiAlignInputs, RoiChannels, Shape,
+    DeformRoiPoolInputs, Error, GridSample, GridSampleInputs, RoiAlign, RoiAlignInputs, RoiChannels, Shape,
 };
 
 /// Attributes of a case's convolution.
@@ -241,6 +241,28 @@ pub fn deform_ps_roi_pool(
                 part_size,
             };
             attributes.op(shapes).into()
+        }
+        _ => Through::UnknownSystem,
+    }
+}
+
+/// Attributes of a case's grid of samples, as its system spells them.
+pub struct GridAttributes<'a> {
+    pub mode: &'a str,
+    pub padding_mode: &'a str,
+    pub align_corners: bool,
+    /// ONNX's alone.
+    pub opset: Option<i64>,
+}
+
+/// A `GridSample` by a system's dialect.
+pub fn grid_sample(system: &str, attributes: &GridAttributes, shapes: &GridSampleInputs<Shape>) -> Through<GridSample> {
+    let GridAttributes { mode, padding_mode, align_corners, opset } = *attributes;
+    let (mode, padding_mode) = (mode.to_string(), padding_mode.to_string());
+    match (system, opset) {
+        ("torch", None) => torch::GridSample { mode, padding_mode, align_corners }.op(shapes).into(),
+        ("onnx", Some(opset)) => {
+            onnx::GridSample { mode, padding_mode, align_corners: align_corners.into(), opset }.op(shapes).into()
         }
         _ => Through::UnknownSystem,
     }

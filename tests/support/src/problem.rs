@@ -9,7 +9,7 @@ use pliant::reference::{Defined, Reference};
 use pliant::{
     Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
     DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error,
-    GlobalAveragePool, Gpu, Im2col, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result, RoiAlign, Shape, Split,
+    GlobalAveragePool, GridSample, Gpu, Im2col, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result, RoiAlign, Shape, Split,
     Strategy, Tensor, TensorSpec, Unary, wgpu,
 };
 
@@ -89,7 +89,7 @@ impl Implementation<'_> {
 pub struct Storage {
     /// Input, and so the output.
     pub data: DType,
-    /// Offset or positions.
+    /// Offset, positions or grid.
     pub offset: DType,
     /// Mask, or RoIs.
     pub mask: DType,
@@ -101,7 +101,7 @@ impl Storage {
     /// How an input of that name is stored, the `index`th of an op.
     fn of(self, name: &str, index: usize) -> DType {
         match name {
-            "offset" | "offset_mask" | "positions" | "locations" | "offset_input" | "offset_weight" | "offset_bias" => {
+            "offset" | "offset_mask" | "positions" | "locations" | "grid" | "offset_input" | "offset_weight" | "offset_bias" => {
                 self.offset
             }
             "mask" | "weights" | "padding_mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
@@ -289,6 +289,7 @@ problems! {
     DeformPsRoiPool(DeformPsRoiPool),
     DeformRoiPool(DeformRoiPool),
     GlobalAveragePool(GlobalAveragePool),
+    GridSample(GridSample),
     Layer(DeformConv2dLayer),
     Matmul(Matmul),
     MultiScaleDeformAttn(MultiScaleDeformAttn),
@@ -304,10 +305,10 @@ problems! {
     }
     tested as any:
         BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, Im2col, Matmul, MultiScaleDeformAttn, RoiAlign, Split, Unary;
+        GlobalAveragePool, GridSample, Im2col, Matmul, MultiScaleDeformAttn, RoiAlign, Split, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, Matmul, MultiScaleDeformAttn, RoiAlign, Split, Unary;
+        GlobalAveragePool, GridSample, Matmul, MultiScaleDeformAttn, RoiAlign, Split, Unary;
 }
 
 /// Elements in front of and behind an output that nobody may write.
