@@ -6,8 +6,8 @@ use pliant::DType::{BF16, F16, F32};
 use pliant::*;
 use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
-use crate::points;
 use crate::grids::{grid, kinds};
+use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::case;
 use crate::support::problem::{Array, Implementation, Problem, Storage, uneven};

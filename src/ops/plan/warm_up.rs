@@ -3,7 +3,9 @@ use crate::error::Result;
 use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
-use crate::kernels::points::{grid_gradient, grid_sample, point_gradients, point_keys, point_sums, point_value_gradients};
+use crate::kernels::points::{
+    grid_gradient, grid_sample, point_gradients, point_keys, point_sums, point_value_gradients,
+};
 use crate::kernels::reduce::flow_gradient;
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;

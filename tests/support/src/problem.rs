@@ -9,8 +9,8 @@ use pliant::reference::{Defined, Reference};
 use pliant::{
     Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
     DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error,
-    GlobalAveragePool, GridSample, Gpu, Im2col, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result, RoiAlign, Shape, Split,
-    Strategy, Tensor, TensorSpec, Unary, wgpu,
+    GlobalAveragePool, Gpu, GridSample, Im2col, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result, RoiAlign, Shape,
+    Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -101,9 +101,8 @@ impl Storage {
     /// How an input of that name is stored, the `index`th of an op.
     fn of(self, name: &str, index: usize) -> DType {
         match name {
-            "offset" | "offset_mask" | "positions" | "locations" | "grid" | "offset_input" | "offset_weight" | "offset_bias" => {
-                self.offset
-            }
+            "offset" | "offset_mask" | "positions" | "locations" | "grid" | "offset_input" | "offset_weight"
+            | "offset_bias" => self.offset,
             "mask" | "weights" | "padding_mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
             "weight" | "bias" | "b" | "scale" | "shift" | "labels" => self.weight,
             // Every second tensor of a list.
