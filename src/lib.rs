@@ -63,7 +63,9 @@ pub use geometry::matmul::{Matmul, MatmulGradients, MatmulInputs};
 pub use geometry::members::Wanted;
 pub use geometry::movement::concat::Concat;
 pub use geometry::movement::split::Split;
-pub use geometry::reduce::GlobalAveragePool;
+pub use geometry::reduce::global_average_pool::GlobalAveragePool;
+pub use geometry::reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
+pub use geometry::reduce::softmax::Softmax;
 pub use geometry::roi::{
     DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
     DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,
@@ -103,8 +105,8 @@ pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
     AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
     DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
-    Destination, GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight,
-    Plan, RoiAlignPlan, SgdPlan, SplitPlan, Strategy, UnaryPlan,
+    Destination, GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, LayerNormPlan, MatmulPlan,
+    MultiScaleDeformAttnPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

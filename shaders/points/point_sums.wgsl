@@ -78,11 +78,13 @@ fn point_sums(
         let end = (mine.x + 1u) * params.round;
         for (var entry = mine.x * params.round; entry < end; entry++) {
             let factor = factors[entry];
+            // Decided on bits: a weight may be NaN.
+            let counts = (bitcast<vec4<u32>>(factor) << vec4<u32>(1u)) != vec4<u32>(0u);
             let source = addresses[entry] + mine.y;
-            sum += select(Lanes(0.0), factor.x * value[source.x], factor.x != 0.0);
-            sum += select(Lanes(0.0), factor.y * value[source.y], factor.y != 0.0);
-            sum += select(Lanes(0.0), factor.z * value[source.z], factor.z != 0.0);
-            sum += select(Lanes(0.0), factor.w * value[source.w], factor.w != 0.0);
+            sum += select(Lanes(0.0), factor.x * value[source.x], counts.x);
+            sum += select(Lanes(0.0), factor.y * value[source.y], counts.y);
+            sum += select(Lanes(0.0), factor.z * value[source.z], counts.z);
+            sum += select(Lanes(0.0), factor.w * value[source.w], counts.w);
         }
         let to = params.output_first + at.x * params.output_image + at.y * params.output_query
             + at.z * params.lanes + mine.y;

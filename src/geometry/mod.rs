@@ -54,8 +54,12 @@ pub(crate) use movement::concat::Concat;
 pub use movement::concat::ConcatGeometry;
 pub(crate) use movement::split::Split;
 pub use movement::split::SplitGeometry;
-pub(crate) use reduce::GlobalAveragePool;
-pub use reduce::GlobalAveragePoolGeometry;
+pub(crate) use reduce::global_average_pool::GlobalAveragePool;
+pub use reduce::global_average_pool::GlobalAveragePoolGeometry;
+pub use reduce::layer_norm::LayerNormGeometry;
+pub(crate) use reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
+pub(crate) use reduce::softmax::Softmax;
+pub use reduce::softmax::SoftmaxGeometry;
 pub(crate) use roi::{
     DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
     DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,

@@ -25,8 +25,8 @@ pub(crate) use conv::strategy::Convolves;
 use crate::error::Result;
 use crate::geometry::{
     Adam, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, Matmul, MultiScaleDeformAttn,
-    RoiAlign, Sgd, Split, Unary,
+    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
+    MultiScaleDeformAttn, RoiAlign, Sgd, Softmax, Split, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -432,6 +432,25 @@ ops! {
         GridSample => GridSamplePlan,
         /// | argument | shape |
         /// | --- | --- |
+        /// | `input` | any |
+        /// | `scale`, `shift` | the extents of the axes that are normalised, the last ones; or absent |
+        /// | output | that of `input` |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, LayerNorm, LayerNormInputs, LayerNormPlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, scale: Tensor, shift: Tensor) -> pliant::Result<()> {
+        /// let inputs = LayerNormInputs { input: &input, scale: Some(&scale), shift: Some(&shift) };
+        /// let plan = LayerNormPlan::new(gpu, &LayerNorm::default(), &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        LayerNorm => LayerNormPlan,
+        /// | argument | shape |
+        /// | --- | --- |
         /// | `a` | (batch, rows, depth), or (batch, depth, rows) with `transpose_a` |
         /// | `b` | (batch, depth, columns), or (batch, columns, depth) with `transpose_b` |
         /// | output | (batch, rows, columns) |
@@ -491,6 +510,23 @@ ops! {
         /// # }
         /// ```
         RoiAlign => RoiAlignPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | that of `input` |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, Softmax, SoftmaxPlan, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let plan = SoftmaxPlan::new(gpu, &Softmax { axis: 1 }, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Softmax => SoftmaxPlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `input` | any |

@@ -32,7 +32,9 @@ pub use points::{
     deform_conv_v3, deform_conv_v3_backward, deform_conv_v4, deform_conv_v4_backward, multi_scale_deform_attn,
     multi_scale_deform_attn_backward,
 };
-pub use reduce::{global_average_pool, global_average_pool_backward};
+pub use reduce::global_average_pool::{global_average_pool, global_average_pool_backward};
+pub use reduce::layer_norm::{layer_norm, layer_norm_backward};
+pub use reduce::softmax::{softmax, softmax_backward};
 pub use roi::{
     deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
     roi_align_backward,
@@ -46,8 +48,8 @@ pub use train::sgd::sgd;
 use crate::error::{Error, Result};
 use crate::geometry::{
     BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, Matmul, MultiScaleDeformAttn,
-    Of, Op, RoiAlign, Split, Unary,
+    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
+    MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
 use crate::shape::Shape;
@@ -158,10 +160,13 @@ defined! {
         |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
     GridSample: grid_sample, |geometry, inputs, grad| Ok(present(grid_sample_backward(geometry, inputs, grad)?.named()));
     Im2col: |geometry, input: &&[_]| im2col(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    LayerNorm: layer_norm, |geometry, inputs, grad| Ok(present(layer_norm_backward(geometry, inputs, grad)?.named()));
     Matmul: matmul, |geometry, inputs, grad| Ok(present(matmul_backward(geometry, inputs, grad)?.named()));
     MultiScaleDeformAttn: multi_scale_deform_attn,
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_backward(geometry, inputs, grad)?.named()));
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
+    Softmax: |geometry, input: &&[_]| softmax(geometry, input),
+        |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);
     Split: |geometry, input: &&[_]| split(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", split_backward(geometry, grad)?)]);
     Unary: |geometry, input: &&[_]| unary(geometry, input),

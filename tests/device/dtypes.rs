@@ -167,6 +167,17 @@ pub(crate) fn every_op() -> Vec<Problem> {
         let inputs = CrossEntropyInputs { logits: normal(&mut rng, [7, 5], 2.0), labels: labels(&mut rng, 7, 5) };
         problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));
     }
+    for (axis, shape) in [(2, [3, 5, 7]), (1, [3, 5, 7]), (0, [3, 1, 7])] {
+        problems.push(Problem::Softmax(Softmax { axis }, normal(&mut rng, shape, 2.0)));
+    }
+    for axes in [1, 2] {
+        let normalised = &[5, 7][2 - axes..];
+        let mut each = |sigma| normal(&mut rng, pliant::Shape::new(normalised).unwrap(), sigma);
+        let (scale, shift) = (each(1.0), each(1.0));
+        let inputs =
+            LayerNormInputs { input: normal(&mut rng, [3, 5, 7], 1.0), scale: Some(scale), shift: Some(shift) };
+        problems.push(Problem::LayerNorm(LayerNorm { axes: axes as u32, ..LayerNorm::default() }, inputs));
+    }
     problems
 }
 

@@ -6,8 +6,8 @@ use pliant::*;
 use pliant::{
     Adam, AdamInputs, AdamPlan, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan,
     CrossEntropyPlan, DType, DeformConv2dPlan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
-    GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, MatmulPlan, Recorder, RoiAlignPlan, Sgd, SgdInputs, SgdPlan,
-    Shape, SplitPlan, Tensor, UnaryPlan,
+    GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, LayerNormPlan, MatmulPlan, Recorder, RoiAlignPlan, Sgd,
+    SgdInputs, SgdPlan, Shape, SoftmaxPlan, SplitPlan, Tensor, UnaryPlan,
 };
 
 use crate::gpu;
@@ -305,6 +305,32 @@ fn sums() {
             let plan = CrossEntropyPlan::new(gpu(), &op, &inputs).unwrap();
             let output = plan.forward(recorder, &inputs).unwrap();
             plan.backward(recorder, &inputs, &output).unwrap();
+        });
+    }
+}
+
+#[test]
+fn rows() {
+    for [planes, extent, columns] in [
+        [1, 100_000_000, 1],
+        [20_000_000, 4, 1],
+        [100_000, 1000, 1],
+        [1, 1_000_000, 100],
+        [1, 2, 30_000_000],
+        [1_000_000, 20, 3],
+    ] {
+        let input = &new([planes, extent, columns]);
+        // Two passes each way, or three and what the gradient of a scale takes.
+        let work = |passes| Work { elements: passes * product(&[planes, extent, columns]), ..Work::default() };
+        hold(&format!("softmax {planes}x{extent}x{columns}"), work(6), |recorder| {
+            let plan = SoftmaxPlan::new(gpu(), &Softmax { axis: 1 }, input).unwrap();
+            let output = plan.forward(recorder, input).unwrap();
+            plan.backward(recorder, input, &output).unwrap();
+        });
+        hold(&format!("layer norm {planes}x{extent}x{columns}"), work(12), |recorder| {
+            let normalised = &new([extent, columns]);
+            let inputs = LayerNormInputs { input, scale: Some(normalised), shift: Some(normalised) };
+            passes!(recorder, LayerNormPlan, LayerNorm { axes: 2, epsilon: 1e-5 }, inputs);
         });
     }
 }

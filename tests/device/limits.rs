@@ -77,6 +77,17 @@ pub(crate) fn large_problems() -> Vec<Problem> {
         let (logits, labels) = (normal(&mut rng, [batch, classes], 3.0), labels(&mut rng, batch, classes));
         problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, CrossEntropyInputs { logits, labels }));
     }
+    // Rows that can be bound and rows that cannot, along the last axis and spread over it.
+    for (axis, shape) in [(1, [6000, 4, 1]), (1, [2, 60_000, 1]), (0, [3, 30, 601]), (1, [3, 201, 300])] {
+        problems.push(Problem::Softmax(Softmax { axis }, normal(&mut rng, shape, 2.0)));
+    }
+    for (axes, shape) in [(1, [5000, 12]), (2, [2, 30_000])] {
+        let normalised = &shape[2 - axes..];
+        let mut each = || Some(normal(&mut rng, pliant::Shape::new(normalised).unwrap(), 1.0));
+        let (scale, shift) = (each(), each());
+        let inputs = LayerNormInputs { input: normal(&mut rng, shape.map(|extent| extent as u32), 1.0), scale, shift };
+        problems.push(Problem::LayerNorm(LayerNorm { axes: axes as u32, ..LayerNorm::default() }, inputs));
+    }
     problems
 }
 
@@ -233,6 +244,23 @@ fn without_its_optional_features_a_device_gives_the_same() {
             check_with(&gpu, &problem);
         }
     }
+}
+
+/// A dispatch adds up so many elements of a row at most on adapters that run on the CPU: beyond, it is done in parts.
+#[test]
+fn long_rows_are_done_in_parts() {
+    let mut rng = Rng::with_seed(65);
+    let device = Implementation::Device { gpu: crate::gpu(), strategy: None, storage: Storage::F32 };
+    let both = |problem: &Problem| {
+        crate::check_on(problem, device).unwrap();
+        crate::check_backward_on(problem, 65, device, Ways::One).unwrap();
+    };
+    for (axis, shape) in [(1, [1, 5_000_000]), (0, [70_001, 17])] {
+        both(&Problem::Softmax(Softmax { axis }, normal(&mut rng, shape, 1.0)));
+    }
+    let [input, scale] = [[1, 4_500_000], [1, 1]].map(|shape| normal(&mut rng, shape, 1.0));
+    let scale = Some(Array::filled([4_500_000], scale.elements[0]));
+    both(&Problem::LayerNorm(LayerNorm::default(), LayerNormInputs { input, scale, shift: None }));
 }
 
 /// A row of logits is done by one workgroup.

@@ -330,6 +330,13 @@ fn classes(classes: u32) -> Problem {
     Problem::CrossEntropy(CrossEntropy::default(), CrossEntropyInputs { logits, labels })
 }
 
+fn rows(extent: u32) -> [Problem; 2] {
+    let mut rng = Rng::with_seed(110);
+    let inputs = LayerNormInputs { input: normal(&mut rng, [2, extent], 1.0), scale: None, shift: None };
+    let softmax = Problem::Softmax(Softmax { axis: 0 }, normal(&mut rng, [extent, 17], 1.0));
+    [softmax, Problem::LayerNorm(LayerNorm::default(), inputs)]
+}
+
 /// Problems in which every kernel takes what it states, nearly.
 fn reaching() -> Vec<Problem> {
     vec![
@@ -349,6 +356,9 @@ fn reaching() -> Vec<Problem> {
         conv2d(Conv2d::default(), [1, 5, 40, 40], [7, 5, 1, 1]),
         conv2d(Conv2d::default(), [1, 300, 1, 1], [3, 300, 1, 1]),
     ]
+    .into_iter()
+    .chain(rows(30_000))
+    .collect()
 }
 
 #[test]

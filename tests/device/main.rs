@@ -84,6 +84,12 @@ fn gpu() -> &'static Gpu {
     })
 }
 
+/// Whether the adapter runs on the CPU and is too slow there for all that others do, as SwiftShader is: tests do a part of it.
+fn slow() -> bool {
+    let capabilities = gpu().capabilities();
+    capabilities.software() && !capabilities.textures()
+}
+
 /// The plan's own choice of a strategy in f32, and the other strategies forced. Cooperative kernels do not do f32: see strategies.rs.
 fn strategies_of(gpu: &Gpu) -> impl Iterator<Item = Option<Strategy>> {
     let own = if gpu.capabilities().software() { Strategy::Im2col } else { Strategy::Fused };

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use fastrand::Rng;
 use pliant::*;
-use pliant::{Error, Gpu, GpuOptions};
+use pliant::{Error, Gpu, GpuOptions, Strategy};
 use proptest::prelude::*;
 
 use crate::dtypes::STORAGES;
@@ -14,7 +14,7 @@ use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal, uniform};
-use crate::{check_backward_on, check_on, gpu};
+use crate::{check_backward_on, check_on, gpu, slow, strategies_for};
 
 /// The common device, and some with small limits or without features.
 fn devices() -> &'static [Gpu] {
@@ -84,7 +84,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
     let array = |rng: &mut Rng, extents: &[usize]| normal(rng, pliant::Shape::new(extents).unwrap(), 2.0);
     let axis = rng.usize(..extents.len());
     let mut sizes: Vec<u32> = (0..rng.usize(1..=4)).map(|_| rng.u32(1..=40)).collect();
-    match rng.u32(..7) {
+    match rng.u32(..9) {
         0 => {
             let clip = Unary::Clip { min: rng.f32() - 1.0, max: rng.f32() };
             let op = [Unary::Sigmoid, Unary::Tanh, Unary::Relu, clip][rng.usize(..4)];
@@ -131,6 +131,22 @@ fn draw_glue(rng: &mut Rng) -> Problem {
             }
             let logits = normal(rng, [batch, classes], 3.0);
             Problem::CrossEntropy(CrossEntropy { reduction }, CrossEntropyInputs { logits, labels })
+        }
+        6 => {
+            extents.insert(0, rng.usize(..4));
+            // Some rows are long.
+            let axis = rng.usize(..extents.len());
+            extents[axis] *= [1, 1, 70][rng.usize(..3)];
+            Problem::Softmax(Softmax { axis: axis as u32 }, array(rng, &extents))
+        }
+        7 => {
+            extents.insert(0, rng.usize(..4));
+            let axes = rng.usize(1..=extents.len());
+            let normalised = &extents[extents.len() - axes..];
+            let mut each = || rng.bool().then(|| array(rng, normalised));
+            let (scale, shift) = (each(), each());
+            let op = LayerNorm { axes: axes as u32, epsilon: [1e-5, 0.1][rng.usize(..2)] };
+            Problem::LayerNorm(op, LayerNormInputs { input: array(rng, &extents), scale, shift })
         }
         _ => {
             extents.insert(0, rng.usize(..4));
@@ -430,6 +446,24 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             reshape(rng, any);
             Problem::BatchNorm(op, inputs)
         }
+        Problem::Softmax(mut op, mut input) => {
+            if rng.bool() {
+                number(rng, &mut op.axis);
+            } else {
+                reshape(rng, &mut input);
+            }
+            Problem::Softmax(op, input)
+        }
+        Problem::LayerNorm(mut op, mut inputs) => {
+            match rng.u32(..5) {
+                0 => number(rng, &mut op.axes),
+                1 => op.epsilon = [-1.0, f32::NAN, f32::INFINITY][rng.usize(..3)],
+                2 => reshape(rng, &mut inputs.input),
+                3 => inputs.scale.iter_mut().for_each(|scale| reshape(rng, scale)),
+                _ => inputs.shift.iter_mut().for_each(|shift| reshape(rng, shift)),
+            }
+            Problem::LayerNorm(op, inputs)
+        }
         Problem::CrossEntropy(op, mut inputs) => {
             let either = if rng.bool() { &mut inputs.logits } else { &mut inputs.labels };
             reshape(rng, either);
@@ -539,14 +573,21 @@ fn draw_narrow(seed: u64) -> Problem {
     problem
 }
 
-/// A problem and the seed that drew it, by every strategy, on the device as it is and on one with small limits.
+/// A problem and the seed that drew it, by every strategy, on the device as it is and on one with small limits. A slow adapter does it by one
+/// strategy, that of the seed.
 fn agrees(seed: u64, problem: &Problem) -> Result<(), String> {
     let storages = std::iter::once(Storage::F32).chain(STORAGES);
     let (gpu, other) = (gpu(), &devices()[seed as usize / 7 % devices().len()]);
     let storage = storages.cycle().nth(seed as usize % 7).unwrap();
     for (gpu, storage) in [(gpu, Storage::F32), (other, storage)] {
-        let forced = pliant::Strategy::ALL.iter().filter(|_| problem.has_strategies()).copied().map(Some);
-        for strategy in std::iter::once(None).chain(forced) {
+        let mut strategies: Vec<_> = strategies_for(gpu, problem).collect();
+        if problem.has_strategies() && storage != Storage::F32 {
+            strategies.push(Some(Strategy::FusedCooperative));
+        }
+        if slow() {
+            strategies = vec![strategies[seed as usize / 28 % strategies.len()]];
+        }
+        for strategy in strategies {
             agree(problem, Implementation::Device { gpu, strategy, storage }).map_err(|miss| {
                 let binding = gpu.capabilities().limits.max_storage_buffer_binding_size;
                 format!("seed {seed}, {strategy:?}, {storage:?}, {binding}: {miss}\n{}", problem.describe())

@@ -221,7 +221,7 @@ fn drawn_shapes_are_recorded() {
     let little = with_limits(|limits| limits.max_storage_buffer_binding_size = 4 << 20);
     let memories = [with_limits(|_| {}), little].map(|gpu| Memory::new(gpu, 2 * MOST_ELEMENTS));
     // Without textures the same shapes are bound in many more pieces.
-    let seeds = if memories[0].gpu.capabilities().textures() { 20_000 } else { 5_000 };
+    let seeds = if memories[0].gpu.capabilities().textures() { 20_000 } else { 2_000 };
     for seed in 0..seeds {
         let mut rng = Rng::with_seed(seed);
         let shapes = Shapes::draw(&mut rng);

@@ -384,6 +384,93 @@ fn cross_entropy_by_hand() {
     assert!(compared.is_ok(), "{losses:?}");
 }
 
+#[test]
+fn softmax_of_odd_shapes() {
+    let mut rng = Rng::with_seed(14);
+    for (axis, extents, sigma) in [
+        (0, &[1][..], 1.0),
+        (0, &[0, 3], 1.0),
+        (1, &[0, 3], 1.0),
+        (1, &[67, 4], 5.0),
+        (1, &[23, 12], 1.0),
+        (3, &[2, 3, 5, 16], 10.0),
+        (1, &[3, 64], 1.0),
+        (1, &[5, 257], 1.0),
+        (1, &[2, 5000], 1e-3),
+        (0, &[7, 100], 1.0),
+        (1, &[2, 9, 3], 1.0),
+        (1, &[2, 300, 2], 1.0),
+        (2, &[2, 3, 21, 5, 7], 3.0),
+        (1, &[1, 1000, 70], 1.0),
+    ] {
+        let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), sigma);
+        check(&Problem::Softmax(Softmax { axis }, input));
+    }
+    // Ever larger elements.
+    check(&Problem::Softmax(Softmax { axis: 0 }, Array::from_fn([3000], |index| index as f32 * 0.01)));
+}
+
+/// Far apart and infinite elements, held against numbers and not the reference alone.
+#[test]
+fn softmax_by_hand() {
+    let (infinity, nan) = (f32::INFINITY, f32::NAN);
+    let e = std::f64::consts::E;
+    let table = [
+        ([0.0, 0.0, 0.0], [1.0 / 3.0; 3]),
+        ([1000.0, -1000.0, 999.0], [e / (e + 1.0), 0.0, 1.0 / (e + 1.0)]),
+        ([-3e38, -3e38, -infinity], [0.5, 0.5, 0.0]),
+        ([f32::MIN, -infinity, -infinity], [1.0, 0.0, 0.0]),
+        ([-infinity, 5.0, -infinity], [0.0, 1.0, 0.0]),
+        ([-infinity; 3], [f64::NAN; 3]),
+        ([infinity, 0.0, 0.0], [f64::NAN; 3]),
+        ([0.0, nan, -infinity], [f64::NAN; 3]),
+    ];
+    let rows = table.len() as u32;
+    let input: Vec<_> = table.iter().flat_map(|(input, _)| *input).collect();
+    let expected: Vec<_> = table.iter().flat_map(|(_, expected)| *expected).collect();
+    let along = Tensor::upload(gpu(), [rows, 3], &input).unwrap();
+    let spread: Vec<_> =
+        (0..input.len()).map(|index| input[index % rows as usize * 3 + index / rows as usize]).collect();
+    let spread = Tensor::upload(gpu(), [3, rows], &spread).unwrap();
+    for (axis, input) in [(1, along), (0, spread)] {
+        let output: Vec<f32> = Softmax { axis }.forward(&input).unwrap().download_blocking().unwrap();
+        let place = |index: usize| if axis == 1 { index } else { index % 3 * rows as usize + index / 3 };
+        let output: Vec<_> = (0..output.len()).map(|index| output[place(index)]).collect();
+        let compared = Expected::within(expected.clone(), 0.0, 1e-6).compare(&output);
+        assert!(compared.is_ok(), "{output:?}");
+    }
+}
+
+#[test]
+fn layer_norm_of_odd_shapes() {
+    let mut rng = Rng::with_seed(15);
+    for (axes, extents) in [
+        (1, &[1][..]),
+        (1, &[0, 3]),
+        (2, &[0, 3]),
+        (1, &[67, 4]),
+        (1, &[5, 12]),
+        (1, &[3, 64]),
+        (2, &[3, 5, 7]),
+        (1, &[2, 5, 257]),
+        (3, &[4, 6, 20, 21]),
+        (6, &[2, 1, 3, 1, 5, 2]),
+    ] {
+        for present in [[true, true], [true, false], [false, true], [false, false]] {
+            let normalised = &extents[extents.len() - axes..];
+            let mut each = |is: bool| is.then(|| normal(&mut rng, pliant::Shape::new(normalised).unwrap(), 1.0));
+            let [scale, shift] = present.map(&mut each);
+            let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), 2.0);
+            let op = LayerNorm { axes: axes as u32, epsilon: 1e-3 };
+            check(&Problem::LayerNorm(op, LayerNormInputs { input, scale, shift }));
+        }
+    }
+    // A mean that is large beside the deviation.
+    let mut input = normal(&mut rng, [7, 96], 1.0);
+    input.elements.iter_mut().for_each(|x| *x += 100.0);
+    check(&Problem::LayerNorm(LayerNorm::default(), LayerNormInputs { input, scale: None, shift: None }));
+}
+
 /// Positions on, next to and beyond every edge, under every rule, held against the table of rules and not the reference alone.
 #[test]
 fn border_rules_by_hand() {

@@ -312,6 +312,35 @@ fn functions_and_normalisations_are_refused_with_both_numbers() {
 }
 
 #[test]
+fn rows_are_refused_with_both_numbers() {
+    let softmax = |axis, input: &[usize]| {
+        SoftmaxGeometry::new(&Softmax { axis }, Shape::new(input).unwrap()).unwrap_err().to_string()
+    };
+    assert_eq!(softmax(2, &[2, 3]), "axis is 2; input (2x3) has 2 axes");
+    assert_eq!(softmax(1, &[2, 0]), "input (2x0) has axis 1 of extent 0; at least 1 is needed");
+
+    let legal =
+        LayerNormInputs { input: Shape::from([2, 3, 4]), scale: Some([3, 4].into()), shift: Some([3, 4].into()) };
+    let op = LayerNorm { axes: 2, ..LayerNorm::default() };
+    assert!(LayerNormGeometry::new(&op, &legal).is_ok());
+    let message = |op: LayerNorm, shapes| LayerNormGeometry::new(&op, &shapes).unwrap_err().to_string();
+    assert_eq!(message(LayerNorm { axes: 0, ..op }, legal), "axes is 0; at least 1 is needed");
+    assert_eq!(message(LayerNorm { axes: 4, ..op }, legal), "axes is 4; input (2x3x4) has 3 axes");
+    assert_eq!(message(LayerNorm { epsilon: -1.0, ..op }, legal), "epsilon is -1; it must be finite and at least 0");
+    assert_eq!(
+        message(LayerNorm { epsilon: f32::NAN, ..op }, legal),
+        "epsilon is NaN; it must be finite and at least 0"
+    );
+    assert_eq!(message(LayerNorm { axes: 1, ..op }, legal), "scale is 3x4; the last 1 axes of input (2x3x4) are 4");
+    assert_eq!(
+        message(op, LayerNormInputs { shift: Some([12].into()), ..legal }),
+        "shift is 12; the last 2 axes of input (2x3x4) are 3x4"
+    );
+    let empty = LayerNormInputs { input: [2, 0].into(), ..legal };
+    assert_eq!(message(op, empty), "input (2x0) has axis 1 of extent 0; at least 1 is needed");
+}
+
+#[test]
 fn losses_and_steps_are_refused_with_both_numbers() {
     let message = |logits: &[usize], labels: &[usize]| {
         let shapes = CrossEntropyInputs { logits: Shape::new(logits).unwrap(), labels: Shape::new(labels).unwrap() };

@@ -330,6 +330,56 @@ fn batch_norm_by_differences() {
 }
 
 #[test]
+fn softmax_by_differences() {
+    let mut rng = Rng::with_seed(70);
+    for axis in 0..4 {
+        let geometry = SoftmaxGeometry::new(&Softmax { axis }, [2, 3, 4, 5].into()).unwrap();
+        let (input, grad_output) = (drawn(&mut rng, [2, 3, 4, 5]), drawn(&mut rng, [2, 3, 4, 5]));
+        let gradient = reference::softmax_backward(&geometry, &input, &grad_output).unwrap();
+        check("input", &gradient, &input, |input| {
+            weighted(reference::softmax(&geometry, input).unwrap(), &grad_output)
+        });
+    }
+}
+
+#[test]
+fn layer_norm_by_differences() {
+    let mut rng = Rng::with_seed(71);
+    for (axes, normalised) in [(1, &[5][..]), (2, &[4, 5]), (4, &[2, 3, 4, 5])] {
+        let of_row = Some(Shape::new(normalised).unwrap());
+        let shapes = LayerNormInputs { input: [2, 3, 4, 5].into(), scale: of_row, shift: of_row };
+        let geometry = LayerNormGeometry::new(&LayerNorm { axes, epsilon: 0.125 }, &shapes).unwrap();
+        let elements = normalised.iter().product();
+        let [input, scale, shift] =
+            [[2, 3, 4, 5], [1, 1, 1, elements], [1, 1, 1, elements]].map(|shape| drawn(&mut rng, shape));
+        let (input, scale, shift) = (&input[..], Some(&scale[..]), Some(&shift[..]));
+        let grad_output = drawn(&mut rng, [2, 3, 4, 5]);
+        let slices = LayerNormInputs { input, scale, shift };
+        let gradients = reference::layer_norm_backward(&geometry, &slices, &grad_output).unwrap();
+        let loss = |inputs: LayerNormInputs<&[f64]>| {
+            weighted(reference::layer_norm(&geometry, &inputs).unwrap(), &grad_output)
+        };
+        check("input", &gradients.input.unwrap(), input, |input| loss(LayerNormInputs { input, ..slices }));
+        check("scale", &gradients.scale.unwrap(), scale.unwrap(), |scale| {
+            loss(LayerNormInputs { scale: Some(scale), ..slices })
+        });
+        check("shift", &gradients.shift.unwrap(), shift.unwrap(), |shift| {
+            loss(LayerNormInputs { shift: Some(shift), ..slices })
+        });
+        // Without scale and shift.
+        let plain = LayerNormInputs { input, scale: None, shift: None };
+        let shapes = LayerNormInputs { scale: None, shift: None, ..shapes };
+        let geometry = LayerNormGeometry::new(&LayerNorm { axes, epsilon: 0.125 }, &shapes).unwrap();
+        let gradients = reference::layer_norm_backward(&geometry, &plain, &grad_output).unwrap();
+        assert!(gradients.scale.is_none() && gradients.shift.is_none());
+        check("input", &gradients.input.unwrap(), input, |input| {
+            let inputs = LayerNormInputs { input, ..plain };
+            weighted(reference::layer_norm(&geometry, &inputs).unwrap(), &grad_output)
+        });
+    }
+}
+
+#[test]
 fn cross_entropy_by_differences() {
     let mut rng = Rng::with_seed(60);
     for reduction in [Reduction::None, Reduction::Mean, Reduction::Sum] {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use fastrand::Rng;
 use pliant::dialect::{dcnv4, internimage, mmcv, transformers};
 use pliant::geometry::*;
-use pliant::op::{Members, Of, Op};
+use pliant::op::{Members, Of};
 use pliant::reference::{self, Defined};
 use pliant::*;
 use pliant::{Error, Result, Shape};

@@ -171,6 +171,32 @@ fn means_and_normalisations_by_hand() {
 }
 
 #[test]
+fn rows_by_hand() {
+    let geometry = SoftmaxGeometry::new(&Softmax { axis: 0 }, [2, 2].into()).unwrap();
+    let input = [0.0, 3f64.ln(), 0.0, f64::NEG_INFINITY];
+    assert_eq!(reference::softmax(&geometry, &input).unwrap().value, [0.5, 1.0, 0.5, 0.0]);
+    let gradient = reference::softmax_backward(&geometry, &input, &[1.0, 2.0, 3.0, 4.0]).unwrap();
+    assert_eq!(gradient.value, [-0.5, 0.0, 0.5, 0.0]);
+
+    // Mean 2 and variance 3 with epsilon 1: the root is 2.
+    let of_row = Some([4].into());
+    let shapes = LayerNormInputs { input: [2, 4].into(), scale: of_row, shift: of_row };
+    let geometry = LayerNormGeometry::new(&LayerNorm { axes: 1, epsilon: 1.0 }, &shapes).unwrap();
+    let inputs = LayerNormInputs {
+        input: &[5.0, 1.0, 1.0, 1.0, 7.0, 7.0, 7.0, 7.0][..],
+        scale: Some(&[2.0, 4.0, 6.0, 8.0][..]),
+        shift: Some(&[0.0, 1.0, 2.0, 3.0][..]),
+    };
+    let output = reference::layer_norm::<f64>(&geometry, &inputs).unwrap();
+    assert_eq!(output.value, [3.0, -1.0, -1.0, -1.0, 0.0, 1.0, 2.0, 3.0]);
+    let gradients = reference::layer_norm_backward(&geometry, &inputs, &[1.0; 8]).unwrap();
+    assert_eq!(gradients.scale.unwrap().value, [1.5, -0.5, -0.5, -0.5]);
+    assert_eq!(gradients.shift.unwrap().value, [2.0; 4]);
+    // Of the first row: grad is 2, 4, 6, 8, its mean 5, and that of its products with 1.5 and -0.5 is -1.5.
+    assert_eq!(gradients.input.unwrap().value[..4], [-0.375, -0.875, 0.125, 1.125]);
+}
+
+#[test]
 fn losses_by_hand() {
     let losses = |reduction, logits: [f64; 4], labels: [f64; 2]| {
         let shapes = CrossEntropyInputs { logits: [2, 2].into(), labels: [2].into() };

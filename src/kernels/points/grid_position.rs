@@ -1,4 +1,4 @@
-//! The rule by which the positions of a grid are found, and the files of each mode: points/parts/grid_position.wgsl.
+//! Kernels that sample a grid, and what they share: points/parts/grid_position.wgsl.
 
 use crate::geometry::{GridSampleGeometry, NearestOrder, PaddingMode, SampleMode};
 use crate::gpu::{File, axis, wgsl};

@@ -1,7 +1,12 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
-kernel!("cross_entropy", 64, Params, ["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy.wgsl"]);
+kernel!(
+    "cross_entropy",
+    64,
+    Params,
+    ["shared/grid.wgsl", "shared/softmax.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy.wgsl"]
+);
 
 params!(rows, classes, logits_first, labels_first, losses_first);
 

@@ -6,7 +6,7 @@ kernel!(
     "cross_entropy_backward",
     64,
     Params,
-    ["shared/grid.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy_backward.wgsl",]
+    ["shared/grid.wgsl", "shared/softmax.wgsl", "train/parts/softmax.wgsl", "train/cross_entropy_backward.wgsl",]
 );
 
 params!(rows, classes, scale: f32, grad_step, accumulate, logits_first, labels_first, grad_output_first, grad_logits_first,);

@@ -11,7 +11,7 @@ use crate::kernels::points::placement::Points;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 use crate::ops::points::sampling::{Extents, PointInputs, PointSampling};
 
-/// What a dispatch does: images, channels and samples. Of several images it does all channels.
+/// Images, channels and samples that a dispatch does: of several images all channels.
 struct Piece<'a> {
     geometry: &'a GridSampleGeometry,
     images: Range<u32>,
@@ -47,7 +47,6 @@ impl<'a> Piece<'a> {
     /// A tensor in the shape of the grid.
     fn grid(&self, argument: &'static str, tensor: &Tensor) -> Fit<Binding> {
         let Range { start, end } = self.samples;
-        // A sample is two elements, of which there may be more than a `u32` counts in a plane.
         self.binding(argument, tensor, (1, &(0..1)), (2 * self.out_pixels(), 2 * start..2 * end))
     }
 

@@ -21,10 +21,12 @@ const MOST_POINTS: u32 = 1 << 20;
 /// The most cells of images and heads that points are sorted by at a time: 4 bytes each.
 const MOST_CELLS: u64 = 1 << 22;
 
-/// Axes of a piece of the work.
+/// Axes of the pieces that sums are cut into.
 const IMAGES: usize = 0;
 const PIXELS: usize = 3;
-const CHANNELS: usize = 4;
+
+/// The axis of channels in what the gradients of the same points are cut into.
+const CHANNELS: usize = 1;
 
 /// An image that points lie in: its extents, and where its pixels and its cells begin.
 #[derive(Clone, Copy)]
@@ -111,8 +113,8 @@ struct Piece {
     channels: Range<u32>,
 }
 
-impl From<&[Range<u32>; 5]> for Piece {
-    fn from([images, queries, heads, pixels, channels]: &[Range<u32>; 5]) -> Self {
+impl Piece {
+    fn of([images, queries, heads]: &[Range<u32>; 3], pixels: &Range<u32>, channels: &Range<u32>) -> Self {
         let [images, queries, heads] = [images, queries, heads].map(Range::clone);
         Self { images, queries, heads, pixels: pixels.clone(), channels: channels.clone() }
     }
@@ -215,11 +217,6 @@ impl PointSampling {
         }
     }
 
-    /// All of the work.
-    fn whole(&self) -> [Range<u32>; 5] {
-        [0..self.images, 0..self.queries, 0..self.heads, 0..self.pixels, 0..self.channels]
-    }
-
     /// The positions and weights of a piece, and its points, over the pixels that it has.
     fn points(&self, piece: &Piece, inputs: &PointInputs) -> Fit<(PointBindings, Points)> {
         let positions = self.positions.binding("positions", inputs.positions, piece)?;
@@ -248,10 +245,9 @@ impl PointSampling {
         Ok((PointBindings { positions, weighted: Some([table.binding(), weights]) }, points))
     }
 
-    /// The range of a value, or of what has its shape, that a piece reaches; where it is too long to be bound, fewer pixels of one image.
+    /// The range of a value that a piece reaches.
     fn value(&self, argument: &'static str, tensor: &Tensor, piece: &Piece) -> Fit<Binding> {
-        let value = self.rows(argument, tensor, piece, (self.pixels, &piece.pixels));
-        value.map_err(|unfit| unfit.along(if count(&piece.images) > 1 { IMAGES } else { PIXELS }))
+        self.rows(argument, tensor, piece, (self.pixels, &piece.pixels))
     }
 
     /// The range of an output, or of what has its shape, that a piece reaches.
@@ -295,9 +291,12 @@ impl PointSampling {
         output: &Tensor,
     ) -> Result<()> {
         let Some(PointWeights { kernel, .. }) = self.weighted else { return Ok(()) };
+        let channels = 0..self.channels;
         for points in pieces(0..self.points, ROUND) {
-            in_units([1, 1, 1, 1, self.channels], self.whole(), &mut |piece| {
-                self.round(recorder, kernel, &piece.into(), &points, (value, inputs, output))
+            in_units([1; 4], [0..self.images, 0..self.queries, 0..self.heads, 0..self.pixels], &mut |piece| {
+                let [images, queries, heads, pixels] = piece;
+                let piece = Piece::of(&[images.clone(), queries.clone(), heads.clone()], pixels, &channels);
+                self.round(recorder, kernel, &piece, &points, (value, inputs, output))
             })?;
         }
         Ok(())
@@ -314,7 +313,10 @@ impl PointSampling {
     ) -> Fit {
         let (bindings, points) = self.points(piece, inputs)?;
         let output = self.output("output", output, piece)?;
-        let value = self.value("value", value, piece)?;
+        let value = self.value("value", value, piece).map_err(|unfit| {
+            // Of several images, what is bound has all pixels of the first.
+            unfit.along(if count(&piece.images) > 1 { IMAGES } else { PIXELS })
+        })?;
         let lanes = self.lanes([&value, &output]);
         let unit = lanes.elements();
         let (of_head, of_row) = (self.channels / unit, self.heads * self.channels / unit);
@@ -352,15 +354,16 @@ impl PointSampling {
         recorder.scratch(|recorder| {
             let [images, queries, heads] = chunk;
             let each = recorder.workspace([images * queries * heads, self.points, 4])?;
-            self.chunks(chunk).try_for_each(|[images, queries, heads]| {
-                let whole = [images, queries, heads, 0..self.pixels, 0..self.channels];
-                in_units([1, 1, 1, 1, 4], whole, &mut |piece| {
-                    let piece = piece.into();
+            self.chunks(chunk).try_for_each(|chunk| {
+                in_units([1; 3], chunk, &mut |piece| {
                     recorder.all(|recorder| {
-                        if self.gradients_of(recorder, weighted, &piece, (value, inputs), (grad_output, &each))? {
-                            self.planes(recorder, weighted, &piece, &each, destinations)?;
-                        }
-                        Ok(())
+                        // The same points over all pixels and channels, before others take their place.
+                        in_units([1, 4], [0..self.pixels, 0..self.channels], &mut |[pixels, channels]| {
+                            let piece = Piece::of(piece, pixels, channels);
+                            self.gradients_of(recorder, weighted, &piece, (value, inputs), (grad_output, &each))
+                        })?;
+                        let piece = Piece::of(piece, &(0..self.pixels), &(0..self.channels));
+                        self.planes(recorder, weighted, &piece, &each, destinations)
                     })
                 })
             })
@@ -387,7 +390,7 @@ impl PointSampling {
         })
     }
 
-    /// Records the gradients of the points of a piece into `each`: the whole of them, where it has the last of the pixels and channels.
+    /// Records the gradients of the points of a piece into `each`, added to those over the pixels and channels before its own.
     fn gradients_of(
         &self,
         recorder: &mut Recorder,
@@ -395,7 +398,7 @@ impl PointSampling {
         piece: &Piece,
         (value, inputs): (&Tensor, &PointInputs),
         (grad_output, each): (&Tensor, &Tensor),
-    ) -> Fit<bool> {
+    ) -> Fit {
         let (bindings, points) = self.points(piece, inputs)?;
         let grad_output = self.output("grad_output", grad_output, piece)?;
         let value = self.value("value", value, piece)?;
@@ -417,13 +420,12 @@ impl PointSampling {
             output_query: of_row,
             output_first: grad_output.first / unit,
         };
-        let gpu = recorder.gpu().clone();
-        gpu.capabilities().check_elements("grad_output", points.all() * u64::from(count(&piece.channels)))?;
-        let iterations = gpu.capabilities().check_iterations("point_gradients", params.iterations());
-        iterations.map_err(|unfit| unfit.along(CHANNELS))?;
+        let capabilities = recorder.gpu().capabilities();
+        let within = capabilities.check_elements("grad_output", points.all() * u64::from(count(&piece.channels)));
+        let within = within.and_then(|()| capabilities.check_iterations("point_gradients", params.iterations()));
+        within.map_err(|unfit| unfit.along(CHANNELS))?;
         let each = each.binding("gradients", 0..4 * points.all())?;
-        point_gradients(recorder, (weighted.kernel, lanes), params, [&value, &grad_output, &each], &bindings)?;
-        Ok(last)
+        point_gradients(recorder, (weighted.kernel, lanes), params, [&value, &grad_output, &each], &bindings)
     }
 
     /// Records the gradients of the points of a piece into their destinations.
@@ -479,9 +481,8 @@ impl PointSampling {
             let sort = Sort::workspace(recorder, images * queries * heads * self.points)?;
             let starts = recorder.workspace([images * heads * self.cells + 1])?;
             self.chunks([images, queries, heads]).try_for_each(|[images, queries, heads]| {
-                let whole = [images, queries, heads, 0..self.pixels, 0..self.channels];
-                in_units([1, 1, 1, self.pixels, self.channels], whole, &mut |piece| {
-                    let piece = Piece::from(piece);
+                in_units([1; 3], [images, queries, heads], &mut |piece| {
+                    let piece = Piece::of(piece, &(0..self.pixels), &(0..self.channels));
                     let grads = (grad_output, destination.tensor());
                     let accumulate = destination.accumulates() || piece.queries.start > 0;
                     recorder.all(|recorder| {

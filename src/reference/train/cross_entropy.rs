@@ -1,6 +1,7 @@
 use crate::error::Result;
 use crate::geometry::{CrossEntropyGeometry, CrossEntropyInputs, Reduction};
 use crate::reference::conv::backward::zeros;
+use crate::reference::reduce::softmax::{self, change};
 use crate::reference::{Reference, check_len};
 
 /// The largest label: an `f32` holds every whole number up to it.
@@ -8,29 +9,16 @@ const LARGEST: f64 = (1 << 24) as f64;
 
 /// A row of logits as its loss and its gradient need it.
 struct Row {
-    largest: f64,
-    /// The sum of exp(logit - largest).
-    sum: f64,
-    /// By how much rounding the exponents changes the sum, relative to it.
-    change: f64,
+    softmax: softmax::Row,
     /// The label; `None` where it names no class.
     label: Option<usize>,
 }
 
 impl Row {
     fn new(logits: impl Iterator<Item = f64> + Clone, label: f64) -> Self {
-        let largest = logits.clone().fold(f64::NEG_INFINITY, f64::max);
-        let exponents = logits.clone().map(|logit| logit - largest);
-        let sum = exponents.clone().map(f64::exp).sum();
-        let change = exponents.map(|exponent| change(exponent) * exponent.exp()).sum::<f64>() / sum;
-        let named = (0.0..=LARGEST).contains(&label) && label.fract() == 0.0 && label < logits.count() as f64;
-        Self { largest, sum, change, label: named.then_some(label as usize) }
+        let named = (0.0..=LARGEST).contains(&label) && label.fract() == 0.0 && label < logits.clone().count() as f64;
+        Self { softmax: softmax::Row::new(logits), label: named.then_some(label as usize) }
     }
-}
-
-/// By how much rounding an exponent changes its exponential, relative to it. Far out, where the exponent may be infinite, it is 0.
-fn change(exponent: f64) -> f64 {
-    if exponent.exp() == 0.0 { 0.0 } else { 1.0 + exponent.abs() }
 }
 
 fn check<T: Copy + Into<f64>>(geometry: &CrossEntropyGeometry, inputs: &CrossEntropyInputs<&[T]>) -> Result<Vec<Row>> {
@@ -54,10 +42,10 @@ pub fn cross_entropy<T: Copy + Into<f64>>(
     let scale = scale(geometry);
     let mut sums = zeros(geometry.output_shape().elements());
     for (index, (row, logits)) in rows.iter().zip(inputs.logits.chunks_exact(geometry.classes as usize)).enumerate() {
-        let below = row.label.map_or(f64::NAN, |label| row.largest - logits[label].into());
-        let magnitude = scale * (below + row.sum.ln() + row.change);
+        let below = row.label.map_or(f64::NAN, |label| row.softmax.largest - logits[label].into());
+        let magnitude = scale * (below + row.softmax.sum.ln() + row.softmax.change);
         let output = if geometry.reduction == Reduction::None { index } else { 0 };
-        sums[output].add(scale * (below + row.sum.ln()), magnitude, geometry.classes.into());
+        sums[output].add(scale * (below + row.softmax.sum.ln()), magnitude, geometry.classes.into());
     }
     Ok(sums.into())
 }
@@ -79,10 +67,10 @@ pub fn cross_entropy_backward<T: Copy + Into<f64>>(
         let (index, row) = (element / classes, &rows[element / classes]);
         let grad: f64 = grad_output[if geometry.reduction == Reduction::None { index } else { 0 }].into();
         let grad = scale(geometry) * grad;
-        let exponent = logit.into() - row.largest;
-        let probability = exponent.exp() / row.sum;
+        let exponent = logit.into() - row.softmax.largest;
+        let probability = exponent.exp() / row.softmax.sum;
         let at_label = row.label.map_or(f64::NAN, |label| f64::from(u8::from(label == element % classes)));
-        let magnitude = grad.abs() * (probability * (change(exponent) + row.change) + at_label);
+        let magnitude = grad.abs() * (probability * (change(exponent) + row.softmax.change) + at_label);
         sum.add(grad * (probability - at_label), magnitude, geometry.classes.into());
     }
     Ok(gradient.into())

@@ -9,8 +9,8 @@ use pliant::reference::{Defined, Reference};
 use pliant::{
     Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
     DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error,
-    GlobalAveragePool, Gpu, GridSample, Im2col, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result, RoiAlign, Shape,
-    Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
+    GlobalAveragePool, Gpu, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result,
+    RoiAlign, Shape, Softmax, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -290,10 +290,12 @@ problems! {
     GlobalAveragePool(GlobalAveragePool),
     GridSample(GridSample),
     Layer(DeformConv2dLayer),
+    LayerNorm(LayerNorm),
     Matmul(Matmul),
     MultiScaleDeformAttn(MultiScaleDeformAttn),
     PoolLayer(DeformRoiPoolLayer),
     RoiAlign(RoiAlign),
+    Softmax(Softmax),
     // Its outputs, one behind another.
     Split(Split),
     Unary(Unary),
@@ -304,10 +306,10 @@ problems! {
     }
     tested as any:
         BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, GridSample, Im2col, Matmul, MultiScaleDeformAttn, RoiAlign, Split, Unary;
+        GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, RoiAlign, Softmax, Split, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, GridSample, Matmul, MultiScaleDeformAttn, RoiAlign, Split, Unary;
+        GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, RoiAlign, Softmax, Split, Unary;
 }
 
 /// Elements in front of and behind an output that nobody may write.

@@ -1,0 +1,3 @@
+pub(crate) mod global_average_pool;
+pub(crate) mod layer_norm;
+pub(crate) mod softmax;
