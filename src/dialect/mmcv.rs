@@ -1,11 +1,13 @@
-//! mmcv's `DeformConv2d` (version 1), `ModulatedDeformConv2d` (version 2), `DeformRoIPool` and `RoIAlign`. Its plain convolution is torch's:
+//! mmcv's `DeformConv2d` (version 1), `ModulatedDeformConv2d` (version 2), `DeformRoIPool`, `RoIAlign` and multi-scale deformable
+//! attention. Its plain convolution is torch's:
 //! [`torchvision::Conv2d`](super::torchvision::Conv2d).
 
+use super::attention::{check_starts, of_weights};
 use super::{Sizes, absent, checked, counts, pixels, sampling_ratio};
 use crate::error::{Error, Result};
 use crate::geometry::{
-    self, Border, DeformConv2dInputs, DeformRoiPoolGeometry, DeformRoiPoolInputs, EdgeDerivative, OffsetGradient,
-    OffsetLayout, RoiAlignGeometry, RoiAlignInputs, RoiChannels,
+    self, Border, DeformConv2dInputs, DeformRoiPoolGeometry, DeformRoiPoolInputs, EdgeDerivative, MultiScaleDeformAttn,
+    MultiScaleDeformAttnInputs, OffsetGradient, OffsetLayout, RoiAlignGeometry, RoiAlignInputs, RoiChannels,
 };
 use crate::gpu::Tensor;
 use crate::shape::Shape;
@@ -214,4 +216,41 @@ forward! {
     "The averages, in a new tensor (rois, channels, height, width), submitted." =>
     DeformRoiPool, DeformRoiPoolInputs;
     RoiAlign, RoiAlignInputs;
+}
+
+/// The arguments of mmcv's `MultiScaleDeformableAttnFunction` that are no tensors of floats.
+///
+/// | tensor | mmcv's | shape |
+/// | --- | --- | --- |
+/// | value | value | (batch, pixels of all levels, heads, channels) |
+/// | locations | sampling_locations | (batch, queries, heads, levels, points, 2): x, then y, in 0..1 |
+/// | weights | attention_weights | (batch, queries, heads, levels, points), after the softmax |
+/// | padding_mask, optional | its layer's key_padding_mask | (batch, pixels of all levels): not 0 where the value counts 0 |
+///
+/// Edge derivative: [`EdgeDerivative::Zero`], as its kernels have it; that of `multi_scale_deformable_attn_pytorch` is one-sided.
+///
+/// Departures: there is no `im2col_step`, and what it must divide, which are an implementation's; a location that is not finite makes a sample
+/// of 0.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct MultiScaleDeformableAttention {
+    /// `[height, width]` of each level.
+    pub value_spatial_shapes: Vec<[i64; 2]>,
+    /// The pixels in front of each level.
+    pub value_level_start_index: Vec<i64>,
+}
+
+impl MultiScaleDeformableAttention {
+    /// The op for tensors of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Attribute`], with the two figures that disagree.
+    pub fn op(&self, shapes: &MultiScaleDeformAttnInputs<Shape>) -> Result<MultiScaleDeformAttn> {
+        check_starts("value_level_start_index", &self.value_level_start_index, &self.value_spatial_shapes)?;
+        of_weights(&self.value_spatial_shapes, EdgeDerivative::Zero, shapes)
+    }
+}
+
+forward! {
+    "The sums, in a new tensor (batch, queries, heads · channels), submitted." =>
+    MultiScaleDeformableAttention, MultiScaleDeformAttnInputs;
 }

@@ -21,6 +21,8 @@
 //!
 //! Regions of interest: [`torchvision::RoiAlign`], [`torchvision::PsRoiAlign`], [`mmcv::RoiAlign`], [`mmcv::DeformRoiPool`],
 //! [`openvino::DeformablePsRoiPooling1`]. Samples of a grid: [`torch::GridSample`], [`torch::grid_sample`], [`onnx::GridSample`].
+//! Sums at points: [`transformers::MultiScaleDeformableAttention`], [`transformers::MultiScaleDeformableAttentionV2`],
+//! [`mmcv::MultiScaleDeformableAttention`], [`internimage::Dcnv3`], [`dcnv4::Dcnv4`].
 //!
 //! What holds for all of them, whatever upstream's text says:
 //!
@@ -50,12 +52,16 @@ macro_rules! forward {
     )+};
 }
 
+mod attention;
+pub mod dcnv4;
+pub mod internimage;
 pub mod mindspore;
 pub mod mmcv;
 pub mod onnx;
 pub mod openvino;
 pub mod torch;
 pub mod torchvision;
+pub mod transformers;
 
 use std::fmt;
 use std::str::FromStr;

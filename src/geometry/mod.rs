@@ -27,7 +27,7 @@ pub(crate) mod train;
 
 pub use attention::MultiScaleDeformAttnGeometry;
 pub(crate) use attention::{
-    AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
+    AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
 };
 pub use conv::conv2d::Conv2dGeometry;
 pub(crate) use conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};

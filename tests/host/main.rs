@@ -14,6 +14,7 @@ mod layers;
 mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
+mod points;
 mod reference;
 mod roi;
 mod training;

@@ -117,6 +117,9 @@ impl Case {
             "deform_roi_pool" => file.deform_roi_pool()?,
             "deformable_psroi_pooling" => file.deform_ps_roi_pool()?,
             "grid_sample" => file.grid_sample()?,
+            "multi_scale_deform_attn" => file.multi_scale_deform_attn()?,
+            "dcnv3" => file.dcnv3()?,
+            "dcnv4" => file.dcnv4()?,
             op => return Err(format!("the op {op} is not known").into()),
         };
         // Systems differ where positions are not finite: there, and so beside them, it is the reference that is expected.
@@ -337,6 +340,7 @@ impl<'a> File<'a> {
         };
         for name in names {
             let of = name.strip_suffix(suffix).unwrap_or(name).replace("offset_conv.", "offset_");
+            let of = of.replace("sampling_locations", "locations").replace("attention_weights", "weights");
             let found = references.iter().zip(&actual).find(|((other, _), _)| *other == of);
             let Some(((_, reference), (dtype, values))) = found else {
                 return Ok(Some(format!("{name} is expected, and there is none")));
@@ -574,6 +578,61 @@ impl<'a> File<'a> {
         };
         let through = dialects::grid_sample(dialect, &attributes, &inputs.map(|array| array.shape));
         Ok(Problem::GridSample(self.entered(through, stated)?, inputs))
+    }
+
+    fn multi_scale_deform_attn(&self) -> Result<Problem, Failure> {
+        let (shapes, points) = (self.attribute("spatial_shapes")?, self.attribute("points_per_level")?);
+        let levels = shapes.split(',').zip(points.split(',')).map(|(shape, points)| {
+            let (height, width) = shape.split_once('x').ok_or("a level needs height x width")?;
+            Ok(AttentionLevel { height: height.parse()?, width: width.parse()?, points: points.parse()? })
+        });
+        let stated = MultiScaleDeformAttn {
+            levels: levels.collect::<Result<_, Failure>>()?,
+            sampling: match self.attribute("method")? {
+                "bilinear" => AttentionSampling::Bilinear,
+                "nearest" => AttentionSampling::Discrete,
+                method => return Err(format!("the method {method} is not known").into()),
+            },
+            edge_derivative: self.edge_derivative()?.unwrap_or_default(),
+        };
+        let inputs = MultiScaleDeformAttnInputs {
+            value: self.need("value")?,
+            locations: self.need("sampling_locations")?,
+            weights: self.need("attention_weights")?,
+            padding_mask: None,
+        };
+        let (dialect, shapes) = (self.attribute("dialect")?, inputs.map(|array| array.shape));
+        let through = dialects::multi_scale_deform_attn(dialect, &stated, &shapes);
+        Ok(Problem::MultiScaleDeformAttn(self.entered(through, stated)?, inputs))
+    }
+
+    fn window(&self) -> Result<DeformConvV3, Failure> {
+        let [rows, columns] = self.numbers("pads")?;
+        Ok(DeformConvV3 {
+            kernel: self.numbers("kernel")?,
+            stride: self.numbers("strides")?,
+            padding: [rows, columns, rows, columns],
+            dilation: self.numbers("dilations")?,
+            groups: self.number("group")?,
+            offset_scale: self.number("offset_scale")?,
+            remove_center: self.number::<u32>("remove_center")? != 0,
+            edge_derivative: self.edge_derivative()?.unwrap_or(EdgeDerivative::Zero),
+        })
+    }
+
+    fn dcnv3(&self) -> Result<Problem, Failure> {
+        let stated = self.window()?;
+        let (input, offset, mask) = (self.need("input")?, self.need("offset")?, self.need("mask")?);
+        let inputs = DeformConvV3Inputs { input, offset, mask };
+        let through = dialects::deform_conv_v3(self.attribute("dialect")?, &stated, &inputs.map(|array| array.shape));
+        Ok(Problem::DeformConvV3(self.entered(through, stated)?, inputs))
+    }
+
+    fn dcnv4(&self) -> Result<Problem, Failure> {
+        let stated = DeformConvV4 { window: self.window()? };
+        let inputs = DeformConvV4Inputs { input: self.need("input")?, offset_mask: self.need("offset_mask")? };
+        let through = dialects::deform_conv_v4(self.attribute("dialect")?, &stated, &inputs.map(|array| array.shape));
+        Ok(Problem::DeformConvV4(self.entered(through, stated)?, inputs))
     }
 
     /// The op that the dialect gave, which must be the one stated; or that one, where there is no dialect.

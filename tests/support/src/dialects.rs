@@ -1,9 +1,11 @@
 //! Functions of `pliant::dialect`, by the names under which conformance cases come.
 
-use pliant::dialect::{AutoPad, mindspore, mmcv, onnx, openvino, torch, torchvision};
+use pliant::dialect::{AutoPad, dcnv4, internimage, mindspore, mmcv, onnx, openvino, torch, torchvision, transformers};
 use pliant::{
-    Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformPsRoiPool, DeformPsRoiPoolInputs, DeformRoiPool,
-    DeformRoiPoolInputs, Error, GridSample, GridSampleInputs, RoiAlign, RoiAlignInputs, RoiChannels, Shape,
+    AttentionSampling, Conv2d, Conv2dInputs, DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV3Inputs,
+    DeformConvV4, DeformConvV4Inputs, DeformPsRoiPool, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolInputs,
+    Error, GridSample, GridSampleInputs, MultiScaleDeformAttn, MultiScaleDeformAttnInputs, RoiAlign, RoiAlignInputs,
+    RoiChannels, Shape,
 };
 
 /// Attributes of a case's convolution.
@@ -264,6 +266,97 @@ pub fn grid_sample(system: &str, attributes: &GridAttributes, shapes: &GridSampl
         ("onnx", Some(opset)) => {
             onnx::GridSample { mode, padding_mode, align_corners: align_corners.into(), opset }.op(shapes).into()
         }
+        _ => Through::UnknownSystem,
+    }
+}
+
+/// A `MultiScaleDeformAttn` by a system's dialect; mmcv's functions on plain tensors have another edge derivative than its kernels, and no item
+/// of their own.
+pub fn multi_scale_deform_attn(
+    system: &str,
+    stated: &MultiScaleDeformAttn,
+    shapes: &MultiScaleDeformAttnInputs<Shape>,
+) -> Through<MultiScaleDeformAttn> {
+    let value_spatial_shapes: Vec<_> =
+        stated.levels.iter().map(|level| [level.height.into(), level.width.into()]).collect();
+    let mut pixels = 0;
+    let starts = value_spatial_shapes.iter().map(|[height, width]| {
+        pixels += height * width;
+        pixels - height * width
+    });
+    let starts: Vec<i64> = starts.collect();
+    let by_level = shapes.weights.rank() == 5;
+    match (system, stated.sampling) {
+        ("mmcv", AttentionSampling::Bilinear) => {
+            let attributes =
+                mmcv::MultiScaleDeformableAttention { value_spatial_shapes, value_level_start_index: starts };
+            let edge_derivative = stated.edge_derivative;
+            attributes.op(shapes).map(|op| MultiScaleDeformAttn { edge_derivative, ..op }).into()
+        }
+        ("transformers", AttentionSampling::Bilinear) if by_level => {
+            transformers::MultiScaleDeformableAttention { value_spatial_shapes, level_start_index: starts }
+                .op(shapes)
+                .into()
+        }
+        ("transformers", sampling) => {
+            let num_points_list = stated.levels.iter().map(|level| level.points.into()).collect();
+            let method = if sampling == AttentionSampling::Discrete { "discrete" } else { "default" }.to_string();
+            transformers::MultiScaleDeformableAttentionV2 { value_spatial_shapes, num_points_list, method }
+                .op(shapes)
+                .into()
+        }
+        _ => Through::UnknownSystem,
+    }
+}
+
+/// The attributes of InternImage's for an input of so many channels.
+fn dcnv3(stated: &DeformConvV3, input: Shape) -> internimage::Dcnv3 {
+    let &DeformConvV3 { kernel, stride, padding, dilation, groups, offset_scale, remove_center, .. } = stated;
+    let [kernel_h, kernel_w] = kernel.map(i64::from);
+    let [stride_h, stride_w] = stride.map(i64::from);
+    let [pad_h, pad_w, ..] = padding.map(i64::from);
+    let [dilation_h, dilation_w] = dilation.map(i64::from);
+    internimage::Dcnv3 {
+        kernel_h,
+        kernel_w,
+        stride_h,
+        stride_w,
+        pad_h,
+        pad_w,
+        dilation_h,
+        dilation_w,
+        group: groups.into(),
+        group_channels: (input.extents()[3] / groups).into(),
+        offset_scale,
+        remove_center,
+    }
+}
+
+/// A `DeformConvV3` by a system's dialect; InternImage's function on plain tensors has another edge derivative than its kernels, and no item of
+/// its own.
+pub fn deform_conv_v3(
+    system: &str,
+    stated: &DeformConvV3,
+    shapes: &DeformConvV3Inputs<Shape>,
+) -> Through<DeformConvV3> {
+    let edge_derivative = stated.edge_derivative;
+    match system {
+        "internimage" => {
+            let op = dcnv3(stated, shapes.input).op(shapes);
+            op.map(|op| DeformConvV3 { edge_derivative, ..op }).into()
+        }
+        _ => Through::UnknownSystem,
+    }
+}
+
+/// A `DeformConvV4` by a system's dialect.
+pub fn deform_conv_v4(
+    system: &str,
+    stated: &DeformConvV4,
+    shapes: &DeformConvV4Inputs<Shape>,
+) -> Through<DeformConvV4> {
+    match system {
+        "dcnv4" => dcnv4::Dcnv4(dcnv3(&stated.window, shapes.input)).op(shapes).into(),
         _ => Through::UnknownSystem,
     }
 }
