@@ -2,7 +2,7 @@
 // grad_grid[image, p] = the sum over the channels of grad_output[image, channel, p] times the derivatives of the sample by its grid values
 //
 // input        (images, channels, height * width)
-// grid_values  (images, out_pixels, 2), bits of x, then of y: points/parts/grid_position.wgsl
+// grid_values  (images, out_pixels, 2), bits of x, then of y: points/grid/grid_position.wgsl
 // grad_output  (images, channels, out_pixels)
 // grad_grid    (images, out_pixels, 2): by x, then by y
 //

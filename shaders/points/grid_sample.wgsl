@@ -2,7 +2,7 @@
 // output[image, channel, p] = the sample of input[image, channel] at grid_values[image, p]
 //
 // input        (images, channels, height * width)
-// grid_values  (images, out_pixels, 2), bits of x, then of y: points/parts/grid_position.wgsl
+// grid_values  (images, out_pixels, 2), bits of x, then of y: points/grid/grid_position.wgsl
 // output       (images, channels, out_pixels)
 //
 // A dispatch does all channels of `pixels` samples of each image, from where the bindings start on; or, of a single image, a part of the

@@ -118,7 +118,7 @@ impl Extents {
     }
 }
 
-/// What a gradient is of.
+/// Operand that a gradient belongs to.
 enum Gradient {
     Value,
     Position,

@@ -10,7 +10,7 @@ use crate::{check_backward_on, check_on, gpu};
 /// Numbers of few binary digits, from `least` on, over a range of `reach`: what is sampled there lies there in f32 too. Some are not finite.
 fn dyadic(rng: &mut Rng, shape: impl Into<Shape>, [least, reach]: [f32; 2], finite: bool) -> Array {
     Array::from_fn(shape, |_| match rng.u32(..60) {
-        0 if !finite => [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -3e9, 3e38][rng.usize(..5)],
+        0 if !finite => [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -3e9, 1e20][rng.usize(..5)],
         _ => ((least + rng.f32() * reach) * 64.0).round() / 64.0,
     })
 }

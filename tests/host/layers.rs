@@ -81,7 +81,7 @@ fn a_breach_is_found() {
 }
 
 /// The families of ops, which have a folder each in `src/ops`, `src/kernels` and `shaders`.
-const FAMILIES: &[&str] = &["conv", "elementwise", "matmul", "movement", "reduce", "roi", "sample", "train"];
+const FAMILIES: &[&str] = &["conv", "elementwise", "matmul", "movement", "points", "reduce", "roi", "sample", "train"];
 
 #[test]
 fn ops_kernels_and_shaders_have_the_same_families() {

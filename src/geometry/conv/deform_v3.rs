@@ -29,7 +29,7 @@ pub struct DeformConvV3 {
     pub dilation: [u32; 2],
     /// Groups of channels, each with offsets and masks of its own.
     pub groups: u32,
-    /// What offsets, and the distances of taps from the centre, are multiplied by.
+    /// The factor of offsets, and of the distances of taps from the centre.
     pub offset_scale: f32,
     /// Whether the tap in column `kernel_width / 2` and row `kernel_height / 2` is left out.
     pub remove_center: bool,

@@ -6,8 +6,8 @@ use crate::kernels::{kernel, params};
 kernel!("grid_gradient", 64, Params, |interpolation: Interpolation| [
     &files(interpolation.mode()),
     match interpolation {
-        Interpolation::Bilinear => wgsl!["points/parts/grid_gradient_bilinear.wgsl"],
-        Interpolation::Bicubic => wgsl!["points/parts/grid_gradient_bicubic.wgsl"],
+        Interpolation::Bilinear => wgsl!["points/grid/grid_gradient_bilinear.wgsl"],
+        Interpolation::Bicubic => wgsl!["points/grid/grid_gradient_bicubic.wgsl"],
     },
     wgsl!["points/grid_gradient.wgsl"],
 ]);

@@ -1,4 +1,4 @@
-//! Kernels that sample a grid, and what they share: points/parts/grid_position.wgsl.
+//! Kernels that sample a grid, and what they share: points/grid/grid_position.wgsl.
 
 use crate::geometry::{GridSampleGeometry, NearestOrder, PaddingMode, SampleMode};
 use crate::gpu::{File, axis, wgsl};
@@ -39,9 +39,9 @@ axis!(SampleMode { Bilinear: "bilinear", Nearest: "nearest", Bicubic: "bicubic" 
 /// The files that sample a plane, but for the kernel's own.
 pub(crate) fn files(mode: SampleMode) -> Vec<File> {
     let near = match mode {
-        SampleMode::Bilinear => wgsl!["points/parts/grid_bilinear.wgsl"],
-        SampleMode::Nearest => wgsl!["points/parts/grid_nearest.wgsl"],
-        SampleMode::Bicubic => wgsl!["points/parts/grid_bicubic.wgsl"],
+        SampleMode::Bilinear => wgsl!["points/grid/grid_bilinear.wgsl"],
+        SampleMode::Nearest => wgsl!["points/grid/grid_nearest.wgsl"],
+        SampleMode::Bicubic => wgsl!["points/grid/grid_bicubic.wgsl"],
     };
-    [wgsl!["shared/grid.wgsl", "points/parts/grid_position.wgsl"], near].concat()
+    [wgsl!["shared/grid.wgsl", "points/grid/grid_position.wgsl"], near].concat()
 }

@@ -111,7 +111,7 @@ impl Lanes {
     }
 }
 
-/// What says where points lie, bound behind what a kernel has of its own.
+/// Bindings that say where points lie, behind those that a kernel has of its own.
 pub(crate) struct PointBindings {
     pub(crate) positions: Binding,
     /// A table of each point of a head, and the weights, where points have them.
@@ -129,18 +129,18 @@ pub(crate) fn files(placement: Placement) -> Vec<File> {
     const POINTS: &[File] =
         wgsl!["shared/grid.wgsl", "shared/border.wgsl", "shared/bilinear.wgsl", "points/parts/points.wgsl"];
     const WEIGHTED: &[File] = wgsl!["points/parts/weighted.wgsl"];
-    const GRID: &[File] = wgsl!["points/parts/grid_position.wgsl", "points/parts/grid_points.wgsl"];
+    const GRID: &[File] = wgsl!["points/grid/grid_position.wgsl", "points/grid/grid_points.wgsl"];
     let placed: &[&[File]] = match placement {
         Placement::Weighted(Weighted::Attention) => &[WEIGHTED, wgsl!["points/parts/place_attention.wgsl"]],
         Placement::Weighted(Weighted::Discrete) => &[WEIGHTED, wgsl!["points/parts/place_discrete.wgsl"]],
         Placement::Weighted(Weighted::Window) => &[WEIGHTED, wgsl!["points/parts/place_window.wgsl"]],
         Placement::Grid(SampleMode::Bilinear) => {
-            &[GRID, wgsl!["points/parts/place_grid_bilinear.wgsl", "points/parts/place_grid.wgsl"]]
+            &[GRID, wgsl!["points/grid/place_grid_bilinear.wgsl", "points/grid/place_grid.wgsl"]]
         }
         Placement::Grid(SampleMode::Nearest) => {
-            &[GRID, wgsl!["points/parts/place_grid_nearest.wgsl", "points/parts/place_grid.wgsl"]]
+            &[GRID, wgsl!["points/grid/place_grid_nearest.wgsl", "points/grid/place_grid.wgsl"]]
         }
-        Placement::Grid(SampleMode::Bicubic) => &[GRID, wgsl!["points/parts/place_grid_bicubic.wgsl"]],
+        Placement::Grid(SampleMode::Bicubic) => &[GRID, wgsl!["points/grid/place_grid_bicubic.wgsl"]],
     };
     [POINTS, &placed.concat()].concat()
 }

@@ -90,11 +90,11 @@ pub struct PointSampling {
     positions: PointRows,
     weighted: Option<PointWeights>,
     channels_first: bool,
-    /// What kernels take beside.
+    /// Parameters of the placement, beside those that follow from a piece.
     window: Points,
 }
 
-/// What points with weights have beside their positions.
+/// Kernel, table and weights of points that have weights.
 struct PointWeights {
     kernel: Weighted,
     rows: PointRows,
