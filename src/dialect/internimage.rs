@@ -42,7 +42,7 @@ pub struct Dcnv3 {
     pub group_channels: i64,
     /// 1 by default.
     pub offset_scale: f32,
-    /// False by default.
+    /// False by default; true needs a square kernel of odd extents.
     pub remove_center: bool,
 }
 
@@ -86,16 +86,21 @@ impl Dcnv3 {
             );
             return Err(Error::attribute("group_channels", message));
         }
+        let Self { kernel_h, kernel_w, remove_center, .. } = *self;
+        if remove_center && (kernel_h != kernel_w || kernel_h % 2 == 0) {
+            let message = format!("remove_center needs a square kernel of odd extents; it is {kernel_h}x{kernel_w}");
+            return Err(Error::attribute("remove_center", message));
+        }
         let [pad_h] = pixels("pad_h", [self.pad_h])?;
         let [pad_w] = pixels("pad_w", [self.pad_w])?;
         Ok(DeformConvV3 {
-            kernel: [count("kernel_h", self.kernel_h)?, count("kernel_w", self.kernel_w)?],
+            kernel: [count("kernel_h", kernel_h)?, count("kernel_w", kernel_w)?],
             stride: [count("stride_h", self.stride_h)?, count("stride_w", self.stride_w)?],
             padding: [pad_h, pad_w, pad_h, pad_w],
             dilation: [count("dilation_h", self.dilation_h)?, count("dilation_w", self.dilation_w)?],
             groups: group,
             offset_scale: self.offset_scale,
-            remove_center: self.remove_center,
+            remove_center,
             edge_derivative: EdgeDerivative::Zero,
         })
     }

@@ -329,4 +329,9 @@ fn dialects_of_versions_3_and_4() {
     assert_eq!(message(refused.op(&shapes)), "pad_w is -1; at least 0 is needed");
     let refused = internimage::Dcnv3 { group: 0, ..attributes };
     assert_eq!(message(refused.op(&shapes)), "group is 0; at least 1 is needed");
+    for [kernel_h, kernel_w] in [[3, 5], [4, 4]] {
+        let refused = internimage::Dcnv3 { kernel_h, kernel_w, remove_center: true, ..attributes };
+        let expected = format!("remove_center needs a square kernel of odd extents; it is {kernel_h}x{kernel_w}");
+        assert_eq!(message(refused.op(&shapes)), expected);
+    }
 }
