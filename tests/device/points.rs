@@ -188,3 +188,34 @@ fn the_same_bits_again() {
         assert_eq!(run(), first);
     }
 }
+
+/// Shapes that are legal, and of which a device has no tables or numbers: refused before anything is made.
+#[test]
+fn of_sizes_beyond_any_device() {
+    let spec = |extents: &[u32]| TensorSpec { shape: Shape::new(extents).unwrap(), dtype: DType::F32 };
+    let attention = |levels: Vec<AttentionLevel>| {
+        let pixels = levels.iter().map(|level| level.height * level.width).sum();
+        let points = levels.iter().map(|level| level.points).sum();
+        let op = MultiScaleDeformAttn { levels, ..MultiScaleDeformAttn::new([], 1) };
+        let inputs = MultiScaleDeformAttnInputs {
+            value: spec(&[1, pixels, 1, 1]),
+            locations: spec(&[1, 1, 1, points, 2]),
+            weights: spec(&[1, 1, 1, points]),
+            padding_mask: None,
+        };
+        MultiScaleDeformAttnPlan::new(gpu(), &op, &inputs).unwrap_err()
+    };
+    let level = AttentionLevel { height: 1, width: 1, points: 1 << 30 };
+    assert!(matches!(attention(vec![level]), Error::Limit { argument: "points", .. }));
+    let level = AttentionLevel { height: 65_536, width: 65_535, points: 1 };
+    assert!(matches!(attention(vec![level]), Error::Limit { argument: "value", .. }));
+    let op = DeformConvV3 { kernel: [1 << 14; 2], padding: [1 << 14; 4], ..DeformConvV3::default() };
+    let out = 2 * (1 << 14) + 2 - (1 << 14);
+    let taps = 1u32 << 28;
+    let inputs = DeformConvV3Inputs {
+        input: spec(&[0, 1, 1, 1]),
+        offset: spec(&[0, out, out, 2 * taps]),
+        mask: spec(&[0, out, out, taps]),
+    };
+    assert!(DeformConvV3Plan::new(gpu(), &op, &inputs).is_err());
+}

@@ -8,7 +8,7 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::points::placement::Points;
 use crate::kernels::reduce::segment_sums;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
-use crate::ops::points::sampling::{Extents, PointInputs, PointRows, PointSampling};
+use crate::ops::points::sampling::{Extents, PointInputs, PointRows, PointSampling, check_points};
 use crate::ops::reduce::sums::zeros;
 
 /// The points of a window, whose offsets and masks lie in rows of so many channels for each output pixel.
@@ -25,6 +25,7 @@ fn sampling(gpu: &Gpu, geometry: &DeformConvV3Geometry, rows: [PointRows; 2]) ->
         let center = (dilation * f64::from(window.kernel[axis] - 1) / 2.0).floor();
         (center - f64::from(padding) - center * scale + f64::from(tap) * dilation * scale) as f32
     };
+    check_points(gpu, geometry.taps().into())?;
     let taps = geometry.tap_positions();
     let taps: Vec<_> = taps.iter().map(|&[column, row]| [place(0, row, top), place(1, column, left)]).collect();
     let window = Points {

@@ -75,7 +75,7 @@ impl Kernels for GridSample {
         let round_first = round_first(op.nearest_order);
         let extents = Extents { images: batch, queries: out_height * out_width, heads: 1, channels };
         let window = Points { height, width, padding, align_corners, round_first, ..Points::default() };
-        Ok(PointSampling::in_grid(op.mode, extents, window))
+        PointSampling::in_grid(op.mode, extents, window)
     }
 
     fn record(

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{EdgeDerivative, SampleMode};
 use crate::gpu::{Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor};
 use crate::kernels::movement::run_starts::run_starts;
@@ -13,7 +13,7 @@ use crate::kernels::points::point_planes::{self, point_planes};
 use crate::kernels::points::point_sums::{self, ROUND, point_sums};
 use crate::kernels::points::point_value_gradients::{self, point_value_gradients};
 use crate::ops::movement::sort::{self, Sort};
-use crate::ops::plan::{Destination, at_once, in_units, opaque, pieces};
+use crate::ops::plan::{Destination, at_once, bindable, in_units, opaque, pieces};
 
 /// The most points whose gradients, or whose cells, are held at a time: 16 bytes each.
 const MOST_POINTS: u32 = 1 << 20;
@@ -138,9 +138,11 @@ impl PointSampling {
         gpu: &Gpu,
         kernel: Weighted,
         extents: Extents,
-        levels: impl Iterator<Item = (u32, u32, u32)>,
+        levels: impl Iterator<Item = (u32, u32, u32)> + Clone,
         edge_derivative: EdgeDerivative,
     ) -> Result<Self> {
+        check_points(gpu, levels.clone().map(|(.., points)| u64::from(points)).sum())?;
+        check_cells(levels.clone().map(|(height, width, _)| [height, width]))?;
         let (mut pixel_first, mut cell_first, mut table, mut all) = (0, 0, Vec::new(), Vec::new());
         for (height, width, points) in levels {
             all.push(Level { height, width, pixel_first, cell_first });
@@ -162,6 +164,7 @@ impl PointSampling {
         rows: [PointRows; 2],
         (window, edge_derivative): (Points, EdgeDerivative),
     ) -> Result<Self> {
+        check_cells([[window.height, window.width]].into_iter())?;
         let level = Level { height: window.height, width: window.width, pixel_first: 0, cell_first: 0 };
         let table: Vec<_> = taps.iter().map(|[y, x]| [y.to_bits(), x.to_bits(), 0, 0]).collect();
         Self::weighted(gpu, (Weighted::Window, edge_derivative), extents, vec![level], rows, &table, window)
@@ -183,12 +186,13 @@ impl PointSampling {
     }
 
     /// Points at the samples of a grid over images in planes.
-    pub(crate) fn in_grid(mode: SampleMode, extents: Extents, window: Points) -> Self {
+    pub(crate) fn in_grid(mode: SampleMode, extents: Extents, window: Points) -> Result<Self> {
+        check_cells([[window.height, window.width]].into_iter())?;
         let level = Level { height: window.height, width: window.width, pixel_first: 0, cell_first: 0 };
         let points = if mode == SampleMode::Bicubic { 16 } else { 1 };
         // All points of a sample have its position.
         let rows = PointRows::dense(extents.queries, 1, 2);
-        Self::new(Placement::Grid(mode), extents, points, vec![level], rows, None, window)
+        Ok(Self::new(Placement::Grid(mode), extents, points, vec![level], rows, None, window))
     }
 
     fn new(
@@ -580,6 +584,24 @@ impl PointSampling {
         }
         Ok(())
     }
+}
+
+/// Refuses more points of a head than a device binds a table of.
+pub(crate) fn check_points(gpu: &Gpu, points: u64) -> Result<()> {
+    let most = bindable(gpu) / 16;
+    if points > most {
+        return Err(Error::limit("points", format!("a head has {points} points; the device has {most} at most")));
+    }
+    Ok(())
+}
+
+/// Refuses images whose cells cannot be counted in `u32`.
+fn check_cells(mut extents: impl Iterator<Item = [u32; 2]>) -> Result<()> {
+    let cells = extents.try_fold(0u32, |cells, [height, width]| {
+        (height + 1).checked_mul(width + 1).and_then(|more| cells.checked_add(more))
+    });
+    let refusal = || Error::limit("value", format!("an image has more cells than {}, which are numbered", u32::MAX));
+    cells.map(|_| ()).ok_or_else(refusal)
 }
 
 fn lanes_of(channels: u32) -> Lanes {
