@@ -1,5 +1,6 @@
 //! The command `bench`: how fast deformable convolutions and their gradients are, verified before they are timed.
 
+mod attention;
 mod ceiling;
 mod check;
 mod layers;
@@ -98,6 +99,10 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
+    if arguments.suite == Suite::Attention && !arguments.by_hand.is_given() {
+        arguments.attention().await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let layers = arguments.layers()?;
     if let Some(file) = &arguments.plot {
         Kind::of(file)?;
@@ -124,6 +129,23 @@ impl Arguments {
         }
         layers.retain(|layer| self.only.is_empty() || self.only.iter().any(|only| only == layer.name));
         Ok(layers)
+    }
+
+    /// Times the suite of attention.
+    async fn attention(&self) -> Result<(), Failure> {
+        let layers = [self.digest, self.tune, self.reckon, self.packed, self.plot.is_some()];
+        if layers.contains(&true) {
+            return Err("--suite attention has times alone: no --digest, --tune, --reckon, --packed or --plot".into());
+        }
+        let gpu = self.gpu().await?;
+        let named = |name: &&str| self.only.is_empty() || self.only.iter().any(|only| only == name);
+        let names: Vec<_> = attention::NAMES.into_iter().filter(named).collect();
+        for &dtype in &self.dtype {
+            let (format, enough) = (self.format(), Duration::from_secs_f64(self.seconds));
+            let backward = !self.forward;
+            attention::Bench { gpu: &gpu, dtype, enough, backward, format, stages: self.stages }.times(&names).await?;
+        }
+        Ok(())
     }
 
     /// Every layer with every kind of inputs.

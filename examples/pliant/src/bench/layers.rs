@@ -7,14 +7,17 @@ use pliant::{DType, DeformConv2d, DeformConv2dInputs, Im2col, Shape, TensorSpec}
 use pliant_support::problem::Array;
 use pliant_support::random;
 
+use super::attention;
 use crate::Failure;
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Suite {
     /// Six shapes that a CPU does in under a second
     Cpu,
     /// Ten layers of published networks
     Models,
+    /// Attention over levels, deformable convolutions of version 3, and a grid, beside their decomposition into other ops
+    Attention,
 }
 
 /// Where the taps sample.
@@ -84,6 +87,11 @@ fn numbers<const N: usize>(text: &str) -> Result<[u32; N], String> {
 }
 
 impl ByHand {
+    /// Whether a layer is given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.input.is_some()
+    }
+
     /// The layer, if one is given.
     pub(crate) fn layer(&self) -> Option<Layer> {
         let Self { kernel, stride, dilation, groups, offset_groups, .. } = *self;
@@ -232,7 +240,8 @@ impl Job<'_> {
 impl Suite {
     /// The names of the layers of all suites.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        Self::value_variants().iter().flat_map(|suite| suite.layers()).map(|layer| layer.name)
+        let layers = Self::value_variants().iter().flat_map(|suite| suite.layers());
+        layers.map(|layer| layer.name).chain(attention::NAMES)
     }
 
     pub(crate) fn layers(self) -> Vec<Layer> {
@@ -264,6 +273,8 @@ impl Suite {
                     .forward_only(),
                 Layer::square("OV-seed", [1, 4, 224, 224], 64, 5, 0).without_mask().forward_only(),
             ],
+            // Its shapes are no layers: see `attention`.
+            Self::Attention => Vec::new(),
         }
     }
 }
