@@ -5,3 +5,4 @@ pub(crate) mod sort_counts;
 pub(crate) mod sort_offsets;
 pub(crate) mod sort_scatter;
 pub(crate) mod unmasked_rows;
+pub(crate) mod zeros;

@@ -5,7 +5,7 @@ use crate::kernels::{kernel, params};
 kernel!("point_keys", 64, Params, |placement: Placement| [
     &files(placement),
     match placement {
-        Placement::Weighted(_) => wgsl!["points/parts/weighted_keys.wgsl"],
+        Placement::Weighted(_) => wgsl!["points/parts/weighted_3.wgsl"],
         Placement::Grid(_) => &[],
     },
     wgsl!["points/point_keys.wgsl"],

@@ -5,7 +5,7 @@ use crate::kernels::{kernel, params};
 kernel!("point_value_gradients", 64, Params, |(placement, lanes): (Placement, Lanes)| [
     &files(placement),
     match placement {
-        Placement::Weighted(_) => wgsl!["points/parts/weighted_value_gradients.wgsl"],
+        Placement::Weighted(_) => wgsl!["points/parts/weighted_5.wgsl"],
         Placement::Grid(_) => &[],
     },
     lanes.files(),

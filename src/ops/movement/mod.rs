@@ -2,3 +2,4 @@ pub(crate) mod concat;
 pub(crate) mod copy;
 pub(crate) mod sort;
 pub(crate) mod split;
+pub(crate) mod zeros;

@@ -3,8 +3,9 @@ use crate::error::Result;
 use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
+use crate::kernels::movement::zeros;
 use crate::kernels::points::{
-    grid_gradient, grid_sample, point_gradients, point_keys, point_sums, point_value_gradients,
+    grid_gradient, grid_sample, point_gradients, point_keys, point_sums, point_value_gradients, point_walk,
 };
 use crate::kernels::reduce::flow_gradient;
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
@@ -41,6 +42,8 @@ impl Gpu {
         self.compile::<offset_field::Kernel>(())?;
         // Bins of the smallest problem are small.
         self.compile_all::<roi_pool::Kernel>()?;
+        // No smallest problem is empty.
+        self.compile::<zeros::Kernel>(())?;
         // Channels of the smallest problems are no multiple of four.
         self.compile_all::<point_sums::Kernel>()?;
         // Each mode has a kernel.
@@ -60,6 +63,7 @@ impl Gpu {
         self.compile_all::<point_gradients::Kernel>()?;
         self.compile_all::<point_keys::Kernel>()?;
         self.compile_all::<point_value_gradients::Kernel>()?;
+        self.compile_all::<point_walk::Kernel>()?;
         self.compile_all::<grid_gradient::Kernel>()?;
         let beside = |recorder: &mut Recorder| {
             // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.

@@ -6,10 +6,9 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::points::placement::Points;
-use crate::kernels::reduce::segment_sums;
+use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 use crate::ops::points::sampling::{Extents, PointInputs, PointRows, PointSampling, check_points};
-use crate::ops::reduce::sums::zeros;
 
 /// The points of a window, whose offsets and masks lie in rows of so many channels for each output pixel.
 fn sampling(gpu: &Gpu, geometry: &DeformConvV3Geometry, rows: [PointRows; 2]) -> Result<PointSampling> {
@@ -142,7 +141,6 @@ impl Differentiable for DeformConvV4 {
                 return Ok(joint);
             }
             // Those that fill up are written by nothing else.
-            recorder.gpu().compile::<segment_sums::Kernel>(DType::F32.into())?;
             zeros(recorder, joint.tensor())?;
             Ok(Destination::Add(joint.tensor()))
         });

@@ -12,7 +12,9 @@ use crate::kernels::points::point_keys::{self, point_keys};
 use crate::kernels::points::point_planes::{self, point_planes};
 use crate::kernels::points::point_sums::{self, ROUND, point_sums};
 use crate::kernels::points::point_value_gradients::{self, point_value_gradients};
+use crate::kernels::points::point_walk::{self, point_walk};
 use crate::ops::movement::sort::{self, Sort};
+use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Destination, at_once, bindable, in_units, opaque, pieces};
 
 /// The most points whose gradients, or whose cells, are held at a time: 16 bytes each.
@@ -21,9 +23,15 @@ const MOST_POINTS: u32 = 1 << 20;
 /// The most cells of images and heads that points are sorted by at a time: 4 bytes each.
 const MOST_CELLS: u64 = 1 << 22;
 
-/// Axes of the pieces that sums are cut into.
+/// Where an adapter runs on the CPU, the gradient of the value is made by owners of its channels that walk over all points, if they are so many: a
+/// sort has work for many more invocations, and more of it.
+const LEAST_OWNERS: u64 = 4;
+
+/// Axes of the pieces that sums and walks are cut into.
 const IMAGES: usize = 0;
+const QUERIES: usize = 1;
 const PIXELS: usize = 3;
+const WALKED_CHANNELS: usize = 4;
 
 /// The axis of channels in what the gradients of the same points are cut into.
 const CHANNELS: usize = 1;
@@ -473,6 +481,10 @@ impl PointSampling {
         destination: Destination,
     ) -> Result<()> {
         let gpu = recorder.gpu().clone();
+        let owners = u64::from(self.images) * u64::from(self.heads) * u64::from(self.channels) / 4;
+        if gpu.capabilities().software() && owners >= LEAST_OWNERS {
+            return self.walk(recorder, inputs, grad_output, destination);
+        }
         sort::compile(&gpu)?;
         // All points of a head may be added to one pixel.
         let adding = |queries: u32| Iterations::of(u64::from(queries) * u64::from(self.points));
@@ -497,6 +509,64 @@ impl PointSampling {
             })
         })?;
         Ok(())
+    }
+
+    /// Records the vector-Jacobian product of the value by owners of its channels, each of which walks over all points.
+    fn walk(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &PointInputs,
+        grad_output: &Tensor,
+        destination: Destination,
+    ) -> Result<()> {
+        if !destination.accumulates() {
+            zeros(recorder, destination.tensor())?;
+        }
+        let whole = [0..self.images, 0..self.queries, 0..self.heads, 0..self.pixels, 0..self.channels];
+        // Of channels that lie last, all of a head.
+        let unit = if self.channels_first { 1 } else { self.channels };
+        in_units([1, 1, 1, 1, unit], whole, &mut |[images, queries, heads, pixels, channels]| {
+            let piece = Piece::of(&[images.clone(), queries.clone(), heads.clone()], pixels, channels);
+            let (bindings, points) = self.points(&piece, inputs)?;
+            let grad_output = self.output("grad_output", grad_output, &piece)?;
+            let value = self.value("grad_value", destination.tensor(), &piece).map_err(|unfit| {
+                // What is bound has all that lies between the first and the last.
+                let planes = self.channels_first && count(channels) > 1;
+                unfit.along(if count(images) > 1 {
+                    IMAGES
+                } else if planes {
+                    WALKED_CHANNELS
+                } else {
+                    PIXELS
+                })
+            })?;
+            let lanes = self.lanes([&value, &grad_output]);
+            let [value_image, value_pixel, value_lane] = self.strides(lanes, self.pixels);
+            let [output_image, output_query, output_lane] = self.strides(lanes, self.queries);
+            let params = point_walk::Params {
+                points,
+                lanes: count(channels) / lanes.elements(),
+                value_image,
+                value_pixel,
+                value_lane,
+                value_first: value.first / lanes.elements(),
+                output_image,
+                output_query,
+                output_lane,
+                output_first: grad_output.first / lanes.elements(),
+            };
+            let capabilities = recorder.gpu().capabilities();
+            capabilities.check_elements("grad_value", 4 * points.all() * u64::from(count(channels)))?;
+            capabilities.check_iterations("point_walk", params.iterations()).map_err(|unfit| unfit.along(QUERIES))?;
+            point_walk(recorder, (self.placement, lanes), params, [&grad_output, &value], &bindings)
+        })?;
+        Ok(())
+    }
+
+    /// Distances from one image, row and lane to the next in what has so many rows of each image, pixels or queries.
+    fn strides(&self, lanes: Lanes, rows: u32) -> [u32; 3] {
+        let row = self.heads * self.channels / lanes.elements();
+        if self.channels_first { [rows * self.channels, 1, rows] } else { [rows * row, row, 1] }
     }
 
     /// Records the numbers of the points of a piece, sorted by image, head and cell, and where those of each cell begin.
@@ -548,12 +618,8 @@ impl PointSampling {
                 let grad_output = self.output("grad_output", grad_output, &some(images))?;
                 let lanes = self.lanes([&value, &grad_output]);
                 let unit = lanes.elements();
-                let strides = |rows: u32| {
-                    let row = self.heads * self.channels / unit;
-                    if self.channels_first { [rows * self.channels, 1, rows] } else { [rows * row, row, 1] }
-                };
-                let ([value_image, value_pixel, value_lane], [output_image, output_query, output_lane]) =
-                    (strides(self.pixels), strides(self.queries));
+                let [value_image, value_pixel, value_lane] = self.strides(lanes, self.pixels);
+                let [output_image, output_query, output_lane] = self.strides(lanes, self.queries);
                 let params = point_value_gradients::Params {
                     points: Points { images: count(images), ..points },
                     image_first: images.start - piece.images.start,

@@ -1,9 +1,9 @@
 //! Sums over axes: of segments first, and then of these sums.
 
-use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Recorder, Tensor};
 use crate::kernels::reduce::segment_sums::{Params, segment_sums};
+use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Destination, bindable, in_pieces};
 use crate::shape::MAX_RANK;
 
@@ -119,18 +119,4 @@ pub(crate) fn sum_over(
         terms = partial;
     }
     Ok(())
-}
-
-/// Records sums of nothing.
-pub(crate) fn zeros(recorder: &mut Recorder, output: &Tensor) -> Result<()> {
-    // A binding shows something, though nothing of it is read.
-    let nothing = recorder.workspace([1])?.binding("input", 0..1)?;
-    let all = 0..output.shape().elements() as u32;
-    in_pieces([all], &mut |[columns]| {
-        let elements = columns.end - columns.start;
-        let output = output.binding("output", columns.start.into()..columns.end.into())?;
-        recorder.gpu().capabilities().check_elements("output", elements.into())?;
-        let params = Params { planes: 1, columns: elements, segments: 1, length: 1, width: 64, ..Default::default() };
-        segment_sums(recorder, DType::F32, params, [&nothing, &output])
-    })
 }

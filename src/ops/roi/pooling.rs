@@ -13,8 +13,8 @@ use crate::kernels::roi::roi_offset_terms::{self, number, roi_offset_terms};
 use crate::kernels::roi::roi_planes::{self, SEGMENT};
 use crate::kernels::roi::roi_pool::{self, roi_pool};
 use crate::kernels::roi::roi_touches::{self, TILE, roi_touches};
+use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Destination, at_once, bindable, fitting, in_pieces, in_units, pieces};
-use crate::ops::reduce::sums::zeros;
 
 /// The words of a bin: roi/parts/roi_bins.wgsl.
 const BIN_WORDS: u32 = 12;

@@ -5,8 +5,9 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::reduce::segment_sums;
 use crate::kernels::train::cross_entropy::{self, cross_entropy};
 use crate::kernels::train::cross_entropy_backward::{Params, cross_entropy_backward};
+use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
-use crate::ops::reduce::sums::{Sums, zeros};
+use crate::ops::reduce::sums::Sums;
 
 impl Kernels for CrossEntropy {
     type Compiled = ();

@@ -18,8 +18,9 @@ use crate::ops::conv::columns_backward::{Blocks, ColumnsBackward, Gradients, Pas
 use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{Strip, wide_bytes};
 use crate::ops::matmul::product::{Elements, Output, Product, product};
+use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Destination, Gradient, in_pieces, pieces};
-use crate::ops::reduce::sums::{Sums, sum_over, zeros};
+use crate::ops::reduce::sums::{Sums, sum_over};
 use crate::shape::MAX_RANK;
 
 /// Plan of the backward pass of a convolution by columns, beside the forward's.
