@@ -19,13 +19,13 @@ struct Params {
     value_image: u32,
     value_pixel: u32,
     value_first: u32,
+    value_image_first: u32,
     output_image: u32,
     output_query: u32,
     output_first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> value: array<Lanes>;
 @group(0) @binding(2) var<storage, read> grad_output: array<Lanes>;
 @group(0) @binding(3) var<storage, read_write> gradients: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> positions: array<u32>;
@@ -59,17 +59,23 @@ fn point_gradients(
     }
     let place = place_of(image, query, head, point);
     let corners = corners_of(place);
-    let source = params.value_first + image * params.value_image + corners.pixel * params.value_pixel + head * params.head_lanes;
+    let first = head * params.head_lanes;
+    let source = vec4<u32>(
+        value_address(image, corners.pixel.x, first),
+        value_address(image, corners.pixel.y, first),
+        value_address(image, corners.pixel.z, first),
+        value_address(image, corners.pixel.w, first),
+    );
     let grad_from = params.output_first + image * params.output_image + query * params.output_query + head * params.head_lanes;
     var products = vec4<f32>(0.0);
     let lanes = select(0u, params.lanes, lane < 64u);
     for (var each = 0u; each < lanes; each++) {
         let grad = grad_output[grad_from + each];
         products += vec4<f32>(
-            sum_of_lanes(grad * value[source.x + each]),
-            sum_of_lanes(grad * value[source.y + each]),
-            sum_of_lanes(grad * value[source.z + each]),
-            sum_of_lanes(grad * value[source.w + each]),
+            sum_of_lanes(grad * load_value(source.x + each * NEXT_LANES)),
+            sum_of_lanes(grad * load_value(source.y + each * NEXT_LANES)),
+            sum_of_lanes(grad * load_value(source.z + each * NEXT_LANES)),
+            sum_of_lanes(grad * load_value(source.w + each * NEXT_LANES)),
         );
     }
 

@@ -1,6 +1,9 @@
 // For each query and head the sum of samples at its points, each times its weight:
 // output[image, query, head, channel] = sum over points of weight * sample of value[image, .., head, channel]
 //
+// value      (image, pixel, head, channel) in lanes: points/parts/value_buffer.wgsl, points/parts/value_texture.wgsl
+// output[image, query, head, channel] = sum over points of weight * sample of value[image, .., head, channel]
+//
 // value      (image, pixel, head, channel) in lanes: an image value_image after the one before, a pixel value_pixel; the pixels of a band
 // output     (image, query, head, channel) in lanes: an image output_image after the one before, a query output_query
 //            where accumulate is 1, the sum is added to what the output holds
@@ -20,13 +23,13 @@ struct Params {
     value_image: u32,
     value_pixel: u32,
     value_first: u32,
+    value_image_first: u32,
     output_image: u32,
     output_query: u32,
     output_first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> value: array<Lanes>;
 @group(0) @binding(2) var<storage, read_write> output: array<Lanes>;
 @group(0) @binding(3) var<storage, read> positions: array<u32>;
 @group(0) @binding(4) var<storage, read> table: array<vec4<u32>>;
@@ -66,8 +69,13 @@ fn point_sums(
         let weight = corners.weight_y * corners.weight_x;
         let counts = corners.exists & (weight != vec4<f32>(0.0)) & vec4<bool>(!is_zero_bits(place.weight));
         factors[entry] = select(vec4<f32>(0.0), weight * bitcast<f32>(place.weight), counts);
-        addresses[entry] = params.value_first + at.x * params.value_image + corners.pixel * params.value_pixel
-            + at.z * params.lanes;
+        let first = at.z * params.lanes;
+        addresses[entry] = vec4<u32>(
+            value_address(at.x, corners.pixel.x, first),
+            value_address(at.x, corners.pixel.y, first),
+            value_address(at.x, corners.pixel.z, first),
+            value_address(at.x, corners.pixel.w, first),
+        );
     }
     workgroupBarrier();
     let sums = select(0u, pairs * params.lanes, lane < 64u);
@@ -80,11 +88,11 @@ fn point_sums(
             let factor = factors[entry];
             // Decided on bits: a weight may be NaN.
             let counts = (bitcast<vec4<u32>>(factor) << vec4<u32>(1u)) != vec4<u32>(0u);
-            let source = addresses[entry] + mine.y;
-            sum += select(Lanes(0.0), factor.x * value[source.x], counts.x);
-            sum += select(Lanes(0.0), factor.y * value[source.y], counts.y);
-            sum += select(Lanes(0.0), factor.z * value[source.z], counts.z);
-            sum += select(Lanes(0.0), factor.w * value[source.w], counts.w);
+            let source = addresses[entry] + mine.y * NEXT_LANES;
+            sum += select(Lanes(0.0), factor.x * load_value(source.x), counts.x);
+            sum += select(Lanes(0.0), factor.y * load_value(source.y), counts.y);
+            sum += select(Lanes(0.0), factor.z * load_value(source.z), counts.z);
+            sum += select(Lanes(0.0), factor.w * load_value(source.w), counts.w);
         }
         let to = params.output_first + at.x * params.output_image + at.y * params.output_query
             + at.z * params.lanes + mine.y;

@@ -111,6 +111,53 @@ impl Lanes {
     }
 }
 
+/// How the value that is sampled is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value {
+    Buffer(Lanes),
+    /// In panels, where adapters load texels fast: four lanes.
+    Texture,
+}
+
+impl Axis for Value {
+    const COUNT: usize = Lanes::COUNT + 1;
+
+    fn all() -> Vec<Self> {
+        Lanes::all().into_iter().map(Self::Buffer).chain([Self::Texture]).collect()
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Buffer(lanes) => lanes.index(),
+            Self::Texture => Lanes::COUNT,
+        }
+    }
+
+    fn label(self) -> String {
+        match self {
+            Self::Buffer(lanes) => lanes.label(),
+            Self::Texture => "texture".to_string(),
+        }
+    }
+}
+
+impl Value {
+    pub(crate) fn lanes(self) -> Lanes {
+        match self {
+            Self::Buffer(lanes) => lanes,
+            Self::Texture => Lanes::Four,
+        }
+    }
+
+    pub(crate) fn files(self) -> Vec<File> {
+        let stored = match self {
+            Self::Buffer(_) => wgsl!["points/parts/value_buffer.wgsl"],
+            Self::Texture => wgsl!["shared/panels/layout.wgsl", "points/parts/value_texture.wgsl"],
+        };
+        [self.lanes().files(), stored].concat()
+    }
+}
+
 /// Bindings that say where points lie, behind those that a kernel has of its own.
 pub(crate) struct PointBindings {
     pub(crate) positions: Binding,

@@ -1,10 +1,10 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Weighted, files};
+use crate::kernels::points::placement::{Placement, PointBindings, Points, Value, Weighted, files};
 use crate::kernels::{kernel, params};
 
-kernel!("point_gradients", 64, Params, |(weighted, lanes): (Weighted, Lanes)| [
+kernel!("point_gradients", 64, Params, |(weighted, value): (Weighted, Value)| [
     &files(Placement::Weighted(weighted)),
-    lanes.files(),
+    &value.files(),
     wgsl!["points/point_gradients.wgsl"],
 ]);
 
@@ -18,6 +18,7 @@ params!(
     value_image,
     value_pixel,
     value_first,
+    value_image_first,
     output_image,
     output_query,
     output_first,
@@ -31,12 +32,12 @@ impl Loops for Params {
 
 pub(crate) fn point_gradients(
     recorder: &mut Recorder,
-    axes @ (_, lanes): (Weighted, Lanes),
+    axes @ (_, value): (Weighted, Value),
     params: Params,
     own: [&Binding; 3],
     points: &PointBindings,
 ) -> Fit {
     let invocations = params.points.all();
-    let elements = invocations * u64::from(params.lanes * lanes.elements());
+    let elements = invocations * u64::from(params.lanes * value.lanes().elements());
     recorder.dispatch::<Kernel>(axes, &params, &points.behind(&own), invocations, elements)
 }

@@ -4,13 +4,12 @@ use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
 use crate::kernels::movement::zeros;
-use crate::kernels::points::{
-    grid_gradient, grid_sample, point_gradients, point_keys, point_sums, point_value_gradients, point_walk,
-};
+use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
 use crate::kernels::reduce::flow_gradient;
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
+use crate::ops::points;
 use crate::ops::{BACKWARD, FORWARD};
 
 impl Gpu {
@@ -45,7 +44,7 @@ impl Gpu {
         // No smallest problem is empty.
         self.compile::<zeros::Kernel>(())?;
         // Channels of the smallest problems are no multiple of four.
-        self.compile_all::<point_sums::Kernel>()?;
+        points::compile_sums(self)?;
         // Each mode has a kernel.
         self.compile_all::<grid_sample::Kernel>()?;
         self.run_all(FORWARD, |_| Ok(())).await
@@ -60,7 +59,7 @@ impl Gpu {
         self.compile::<offset_field_backward::Kernel>(())?;
         self.compile::<flow_gradient::Kernel>(())?;
         self.compile_all::<roi_offset_terms::Kernel>()?;
-        self.compile_all::<point_gradients::Kernel>()?;
+        points::compile_gradients(self)?;
         self.compile_all::<point_keys::Kernel>()?;
         self.compile_all::<point_value_gradients::Kernel>()?;
         self.compile_all::<point_walk::Kernel>()?;

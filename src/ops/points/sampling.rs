@@ -2,17 +2,21 @@
 
 use std::ops::Range;
 
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{EdgeDerivative, SampleMode};
-use crate::gpu::{Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor};
+use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor, Texture};
+use crate::kernels::layout::{Layout, panel_texels};
+use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::movement::run_starts::run_starts;
-use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Weighted};
+use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Value, Weighted};
 use crate::kernels::points::point_gradients::{self, point_gradients};
 use crate::kernels::points::point_keys::{self, point_keys};
 use crate::kernels::points::point_planes::{self, point_planes};
 use crate::kernels::points::point_sums::{self, ROUND, point_sums};
 use crate::kernels::points::point_value_gradients::{self, point_value_gradients};
 use crate::kernels::points::point_walk::{self, point_walk};
+use crate::ops::conv::packed_matrix;
 use crate::ops::movement::sort::{self, Sort};
 use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Destination, at_once, bindable, in_units, opaque, pieces};
@@ -26,6 +30,9 @@ const MOST_CELLS: u64 = 1 << 22;
 /// Where an adapter runs on the CPU, the gradient of the value is made by owners of its channels that walk over all points, if they are so many: a
 /// sort has work for many more invocations, and more of it.
 const LEAST_OWNERS: u64 = 4;
+
+/// So often, on average, each pixel of a value is loaded at least that is packed into a texture.
+const LOADS_OF_PACKED: u64 = 8;
 
 /// Axes of the pieces that sums and walks are cut into.
 const IMAGES: usize = 0;
@@ -80,6 +87,19 @@ pub(crate) struct PointInputs<'a> {
     pub(crate) positions: &'a Tensor,
     /// Absent in a grid.
     pub(crate) weights: Option<&'a Tensor>,
+}
+
+/// The value while it is sampled: as it was given, or packed.
+enum StoredValue<'a> {
+    Buffer(&'a Tensor),
+    Texture(Texture),
+}
+
+/// Where a piece of the value begins in what is bound, and what it has of an image: lanes, or in a texture pixels.
+struct ValueStart {
+    image: u32,
+    first: u32,
+    image_first: u32,
 }
 
 /// A checked problem as its kernels take it.
@@ -187,7 +207,7 @@ impl PointSampling {
         table: &[[u32; 4]],
         window: Points,
     ) -> Result<Self> {
-        gpu.compile::<point_sums::Kernel>((kernel, lanes_of(extents.channels)))?;
+        gpu.compile::<point_sums::Kernel>((kernel, Value::Buffer(lanes_of(extents.channels))))?;
         let weighted = PointWeights { kernel, rows, table: Constant::buffer(gpu, "points", table)?, edge_derivative };
         let points = table.len() as u32;
         Ok(Self::new(Placement::Weighted(kernel), extents, points, levels, positions, Some(weighted), window))
@@ -288,6 +308,52 @@ impl PointSampling {
         tensor.binding(argument, element(images.start, rows.start, heads.start, channels.start)..last + 1)
     }
 
+    /// The value as kernels sample it: in a texture, where the adapter loads texels fast, channels are quads, and pixels are loaded often enough to be
+    /// worth packing.
+    fn stored<'a>(&self, recorder: &mut Recorder, value: &'a Tensor) -> Result<StoredValue<'a>> {
+        let elements = value.shape().elements();
+        let row = self.heads * self.channels;
+        let texels = u64::from(self.images) * panel_texels(self.pixels, row / Lanes::Four.elements());
+        let often = 4 * u64::from(self.queries) * u64::from(self.points) >= LOADS_OF_PACKED * u64::from(self.pixels);
+        let gpu = recorder.gpu();
+        let small = gpu.capabilities().check_elements("value", elements).is_ok() && elements > 0;
+        let layout = packed_matrix::layout(gpu, texels * 16, elements * DType::F32.size());
+        if lanes_of(self.channels) == Lanes::One || layout == Layout::Rows || !often || !small {
+            return Ok(StoredValue::Buffer(value));
+        }
+        let (binding, texture) = (value.binding("value", 0..elements)?, recorder.texture(texels)?);
+        let params = pack_panels::Params {
+            batch: self.images,
+            rows: self.pixels,
+            depth: row,
+            batch_stride: self.pixels * row,
+            row_stride: row,
+            depth_stride: 1,
+            ..Default::default()
+        };
+        pack_panels(recorder, params, [&binding, &texture.binding()])?;
+        Ok(StoredValue::Texture(texture))
+    }
+
+    /// The binding of what a piece samples, how it is stored, and where in it the piece begins.
+    fn bound_value(&self, value: &StoredValue, piece: &Piece, output: &Binding) -> Fit<(Binding, Value, ValueStart)> {
+        match value {
+            StoredValue::Buffer(tensor) => {
+                let binding = self.value("value", tensor, piece)?;
+                let lanes = self.lanes([&binding, output]);
+                let image = self.pixels * self.heads * self.channels / lanes.elements();
+                let start = ValueStart { image, first: binding.first / lanes.elements(), image_first: 0 };
+                Ok((binding, Value::Buffer(lanes), start))
+            }
+            StoredValue::Texture(texture) => {
+                let quads = self.channels / Lanes::Four.elements();
+                let first = piece.heads.start * quads + piece.channels.start / Lanes::Four.elements();
+                let start = ValueStart { image: self.pixels, first, image_first: piece.images.start };
+                Ok((texture.binding(), Value::Texture, start))
+            }
+        }
+    }
+
     /// Four lanes, where channels lie at multiples of them in what is bound.
     fn lanes(&self, bindings: [&Binding; 2]) -> Lanes {
         let aligned = bindings.iter().all(|binding| binding.first.is_multiple_of(Lanes::Four.elements()));
@@ -304,6 +370,7 @@ impl PointSampling {
     ) -> Result<()> {
         let Some(PointWeights { kernel, .. }) = self.weighted else { return Ok(()) };
         let channels = 0..self.channels;
+        let value = &self.stored(recorder, value)?;
         for points in pieces(0..self.points, ROUND) {
             in_units([1; 4], [0..self.images, 0..self.queries, 0..self.heads, 0..self.pixels], &mut |piece| {
                 let [images, queries, heads, pixels] = piece;
@@ -321,16 +388,15 @@ impl PointSampling {
         kernel: Weighted,
         piece: &Piece,
         some: &Range<u32>,
-        (value, inputs, output): (&Tensor, &PointInputs, &Tensor),
+        (value, inputs, output): (&StoredValue, &PointInputs, &Tensor),
     ) -> Fit {
         let (bindings, points) = self.points(piece, inputs)?;
         let output = self.output("output", output, piece)?;
-        let value = self.value("value", value, piece).map_err(|unfit| {
+        let (binding, stored, value) = self.bound_value(value, piece, &output).map_err(|unfit| {
             // Of several images, what is bound has all pixels of the first.
             unfit.along(if count(&piece.images) > 1 { IMAGES } else { PIXELS })
         })?;
-        let lanes = self.lanes([&value, &output]);
-        let unit = lanes.elements();
+        let unit = stored.lanes().elements();
         let (of_head, of_row) = (self.channels / unit, self.heads * self.channels / unit);
         let params = point_sums::Params {
             points,
@@ -339,16 +405,17 @@ impl PointSampling {
             point_first: some.start,
             round: count(some),
             accumulate: (some.start > 0 || piece.pixels.start > 0).into(),
-            value_image: self.pixels * of_row,
+            value_image: value.image,
             value_pixel: of_row,
-            value_first: value.first / unit,
+            value_first: value.first,
+            value_image_first: value.image_first,
             output_image: self.queries * of_row,
             output_query: of_row,
             output_first: output.first / unit,
         };
         let elements = points.all() / u64::from(self.points) * u64::from(params.round) * u64::from(self.channels);
         recorder.gpu().capabilities().check_elements("output", elements)?;
-        point_sums(recorder, (kernel, lanes), params, [&value, &output], &bindings)
+        point_sums(recorder, (kernel, stored), params, [&binding, &output], &bindings)
     }
 
     /// Records the vector-Jacobian products of positions and weights that have a destination.
@@ -365,6 +432,7 @@ impl PointSampling {
         let chunk = self.chunk(MOST_POINTS);
         recorder.scratch(|recorder| {
             let [images, queries, heads] = chunk;
+            let value = &self.stored(recorder, value)?;
             let each = recorder.workspace([images * queries * heads, self.points, 4])?;
             self.chunks(chunk).try_for_each(|chunk| {
                 in_units([1; 3], chunk, &mut |piece| {
@@ -408,14 +476,13 @@ impl PointSampling {
         recorder: &mut Recorder,
         weighted: &PointWeights,
         piece: &Piece,
-        (value, inputs): (&Tensor, &PointInputs),
+        (value, inputs): (&StoredValue, &PointInputs),
         (grad_output, each): (&Tensor, &Tensor),
     ) -> Fit {
         let (bindings, points) = self.points(piece, inputs)?;
         let grad_output = self.output("grad_output", grad_output, piece)?;
-        let value = self.value("value", value, piece)?;
-        let lanes = self.lanes([&value, &grad_output]);
-        let unit = lanes.elements();
+        let (binding, stored, value) = self.bound_value(value, piece, &grad_output)?;
+        let unit = stored.lanes().elements();
         let of_row = self.heads * self.channels / unit;
         let last = piece.pixels.end == self.pixels && piece.channels.end == self.channels;
         let params = point_gradients::Params {
@@ -425,9 +492,10 @@ impl PointSampling {
             accumulate: (piece.pixels.start > 0 || piece.channels.start > 0).into(),
             last: last.into(),
             edge_zero: (weighted.edge_derivative == EdgeDerivative::Zero).into(),
-            value_image: self.pixels * of_row,
+            value_image: value.image,
             value_pixel: of_row,
-            value_first: value.first / unit,
+            value_first: value.first,
+            value_image_first: value.image_first,
             output_image: self.queries * of_row,
             output_query: of_row,
             output_first: grad_output.first / unit,
@@ -437,7 +505,7 @@ impl PointSampling {
         let within = within.and_then(|()| capabilities.check_iterations("point_gradients", params.iterations()));
         within.map_err(|unfit| unfit.along(CHANNELS))?;
         let each = each.binding("gradients", 0..4 * points.all())?;
-        point_gradients(recorder, (weighted.kernel, lanes), params, [&value, &grad_output, &each], &bindings)
+        point_gradients(recorder, (weighted.kernel, stored), params, [&binding, &grad_output, &each], &bindings)
     }
 
     /// Records the gradients of the points of a piece into their destinations.
@@ -650,6 +718,21 @@ impl PointSampling {
         }
         Ok(())
     }
+}
+
+/// Compiles every kernel of forward passes that the device may need.
+pub(crate) fn compile_sums(gpu: &Gpu) -> Result<()> {
+    each_variant(gpu).try_for_each(|axes| gpu.compile::<point_sums::Kernel>(axes))
+}
+
+/// Compiles every kernel of the gradients of positions and weights that the device may need.
+pub(crate) fn compile_gradients(gpu: &Gpu) -> Result<()> {
+    each_variant(gpu).try_for_each(|axes| gpu.compile::<point_gradients::Kernel>(axes))
+}
+
+fn each_variant(gpu: &Gpu) -> impl Iterator<Item = (Weighted, Value)> {
+    let textures = gpu.capabilities().textures();
+    <(Weighted, Value)>::all().into_iter().filter(move |(_, value)| textures || *value != Value::Texture)
 }
 
 /// Refuses more points of a head than a device binds a table of.
