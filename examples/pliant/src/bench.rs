@@ -133,9 +133,9 @@ impl Arguments {
 
     /// Times the suite of attention.
     async fn attention(&self) -> Result<(), Failure> {
-        let layers = [self.digest, self.tune, self.reckon, self.packed, self.plot.is_some()];
+        let layers = [self.tune, self.reckon, self.packed, self.plot.is_some()];
         if layers.contains(&true) {
-            return Err("--suite attention has times alone: no --digest, --tune, --reckon, --packed or --plot".into());
+            return Err("--suite attention has no --tune, --reckon, --packed or --plot".into());
         }
         let gpu = self.gpu().await?;
         let named = |name: &&str| self.only.is_empty() || self.only.iter().any(|only| only == name);
@@ -143,7 +143,9 @@ impl Arguments {
         for &dtype in &self.dtype {
             let (format, enough) = (self.format(), Duration::from_secs_f64(self.seconds));
             let backward = !self.forward;
-            attention::Bench { gpu: &gpu, dtype, enough, backward, format, stages: self.stages }.times(&names).await?;
+            let digests = self.digest.then_some(self.repeat);
+            let bench = attention::Bench { gpu: &gpu, dtype, enough, backward, format, stages: self.stages, digests };
+            bench.times(&names).await?;
         }
         Ok(())
     }

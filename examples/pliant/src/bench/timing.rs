@@ -97,6 +97,17 @@ fn seconds(stages: &[StageTime]) -> f64 {
     stages.iter().map(|stage| stage.seconds).sum()
 }
 
+/// A hash (FNV-1a) of the bits of tensors.
+pub(crate) async fn hash(tensors: impl Iterator<Item = &Tensor>) -> Result<u64, Failure> {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for tensor in tensors {
+        for byte in bytemuck::cast_slice::<_, u8>(&problem::elements(tensor).await?) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    Ok(hash)
+}
+
 fn once(gpu: &Gpu, record: impl Fn(&mut Recorder) -> pliant::Result<()>) -> pliant::Result<Recorder> {
     let mut recorder = Recorder::new(gpu);
     record(&mut recorder)?;
@@ -183,17 +194,10 @@ impl<'a> Run<'a> {
         Progress::new(format!("{}, {}: {doing}", self.job.layer.name, self.plan.strategy()), 1)
     }
 
-    /// A hash (FNV-1a) of the bits of output and gradients.
+    /// A hash of the bits of output and gradients.
     pub(crate) async fn digest(&self) -> Result<u64, Failure> {
         once(self.gpu, |recorder| self.record_forward_backward(recorder))?;
-        let mut hash = 0xcbf2_9ce4_8422_2325u64;
-        let gradients = self.gradients.named().map(|(_, gradient)| gradient);
-        for tensor in std::iter::once(&self.output).chain(gradients) {
-            for byte in bytemuck::cast_slice::<_, u8>(&problem::elements(tensor).await?) {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-            }
-        }
-        Ok(hash)
+        hash(std::iter::once(&self.output).chain(self.gradients.named().map(|(_, gradient)| gradient))).await
     }
 
     /// Times the forward pass, once its output has been found right.
