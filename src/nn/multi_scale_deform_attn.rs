@@ -193,7 +193,8 @@ pub(crate) struct Locations {
     pub(crate) references: Shape,
     /// (levels, 1, 2), or (1, points, 2)
     pub(crate) factors: Shape,
-    pub(crate) factor: Vec<f64>,
+    pub(crate) factor: Vec<f32>,
+    pub(crate) offset_scale: f32,
 }
 
 impl Locations {
@@ -210,10 +211,10 @@ impl Locations {
         }
         let count = levels.len() as u32;
         let factors = levels.iter().flat_map(|level| {
-            let of_box = f64::from(op.offset_scale) / f64::from(level.points);
+            // In f64: rounded once.
             let factor = match coordinates {
                 2 => [level.width, level.height].map(|extent| f64::from(extent).recip()),
-                _ => [of_box; 2],
+                _ => [f64::from(op.offset_scale) / f64::from(level.points); 2],
             };
             std::iter::repeat_n(factor, if alike { 1 } else { level.points as usize })
         });
@@ -221,7 +222,8 @@ impl Locations {
             offsets: if alike { [rows, op.heads, count, each, 2].into() } else { [rows, op.heads, 1, all, 2].into() },
             references: [rows, 1, reference_levels, 1, coordinates].into(),
             factors: if alike { [count, 1, 2].into() } else { [1, all, 2].into() },
-            factor: factors.flatten().collect(),
+            factor: factors.flatten().map(|factor| factor as f32).collect(),
+            offset_scale: op.offset_scale,
         })
     }
 
@@ -277,7 +279,13 @@ impl MultiScaleDeformAttnLayerGeometry {
         expect("reference_points", "images", images, batch.into(), "the query's batch is")?;
         expect("reference_points", "queries", rows, queries.into(), "the query has")?;
         if levels != 1 {
-            expect("reference_points", "levels", levels, attn.levels.len() as u64, "1 serves all, and the attributes have")?;
+            expect(
+                "reference_points",
+                "levels",
+                levels,
+                attn.levels.len() as u64,
+                "1 serves all, and the attributes have",
+            )?;
         }
         if coordinates != 4 {
             expect("reference_points", "coordinates", coordinates, 2, "a box has 4, and a point")?;

@@ -126,7 +126,7 @@ struct Terms {
 impl Located {
     fn new(gpu: &Gpu, geometry: &Locations) -> Result<Self> {
         let (offsets, pairs) = (geometry.offsets, geometry.pairs());
-        let words: Vec<_> = geometry.factor.iter().map(|&factor| (factor as f32).to_bits()).collect();
+        let words: Vec<_> = geometry.factor.iter().map(|factor| factor.to_bits()).collect();
         let entries: Vec<_> = words
             .chunks(4)
             .map(|words| {
@@ -370,8 +370,9 @@ impl Plan<MultiScaleDeformAttnLayer> {
         recorder: &mut Recorder,
         inputs: &MultiScaleDeformAttnLayerInputs<&Tensor>,
     ) -> Result<Between> {
-        let MultiScaleDeformAttnLayerInputs { query, value_input, reference_points, query_position, parameters, .. } =
-            *inputs;
+        let MultiScaleDeformAttnLayerInputs {
+            query, value_input, reference_points, query_position, parameters, ..
+        } = *inputs;
         let Attention { value_proj, sampling_offsets, attention_weights, locations, softmax, .. } = self.compiled();
         let shapes = self.geometry().attn.input_shapes();
         let read = match query_position {

@@ -6,8 +6,12 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{DeformConv2dLayer, DeformConv2dParameters, DeformConv2dSizes, Mask};
+use super::{
+    DeformConv2dLayer, DeformConv2dParameters, DeformConv2dSizes, Mask, MultiScaleDeformAttnLayer,
+    MultiScaleDeformAttnParameters, MultiScaleDeformAttnSizes,
+};
 use crate::error::{Error, Result};
+use crate::geometry::Members;
 use crate::gpu::{Gpu, Tensor};
 use crate::shape::Shape;
 use crate::signature;
@@ -136,6 +140,36 @@ impl<'a> Weights<'a> {
         shapes.try_map(|&shape| match named.next() {
             Some(name) => self.tensor(gpu, name, shape),
             None => Err(Error::Malformed(format!("a parameter of shape {shape} has no name"))),
+        })
+    }
+
+    /// The parameters of an attention layer: `name` and what mmcv, transformers and the authors' own files have behind it,
+    /// `NAME.value_proj.weight` and so on. Channels are those of the weights, and the others must fit them.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where a tensor is missing, [`Error::Shape`] where it has another shape, [`Error::DType`] where it holds neither
+    /// f32, f16 nor bf16; [`Error::Attribute`] where the layer's heads do not divide the channels of the value; [`Error::Limit`],
+    /// [`Error::OutOfMemory`] where the device is too small.
+    pub fn multi_scale_deform_attn(
+        &self,
+        gpu: &Gpu,
+        layer: &MultiScaleDeformAttnLayer,
+        name: &str,
+    ) -> Result<MultiScaleDeformAttnParameters<Tensor>> {
+        let of_weight = |projection: &str| {
+            let name = format!("{name}.{projection}.weight");
+            let shape = self.shape(&name)?.ok_or_else(|| self.missing(&name))?;
+            <[u32; 2]>::try_from(shape.extents()).map_err(|_| {
+                let message = format!("the tensor {name} is {shape}, of {} axes; a weight has 2", shape.rank());
+                Error::shape("weight", message)
+            })
+        };
+        let ([value, value_input], [output, _]) = (of_weight("value_proj")?, of_weight("output_proj")?);
+        let [_, query] = of_weight("sampling_offsets")?;
+        let shapes = layer.parameter_shapes(&MultiScaleDeformAttnSizes { query, value_input, value, output })?;
+        MultiScaleDeformAttnParameters::<()>::try_map_named(&shapes, |parameter, &shape| {
+            let (projection, kind) = parameter.rsplit_once('_').unwrap_or((parameter, ""));
+            self.tensor(gpu, &format!("{name}.{projection}.{kind}"), shape)
         })
     }
 

@@ -4,6 +4,7 @@
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
 //! [`guide::numerics`](crate::guide::numerics) has an example.
 
+mod attention_layer;
 mod conv;
 mod elementwise;
 mod layers;
@@ -15,6 +16,7 @@ mod roi;
 mod sample;
 mod train;
 
+pub use attention_layer::{multi_scale_deform_attn_layer, multi_scale_deform_attn_layer_backward};
 pub use conv::backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
 pub use conv::conv2d::conv2d;
 pub use conv::deform::{deform_conv2d, deform_im2col};
@@ -51,7 +53,7 @@ use crate::geometry::{
     DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
     MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, Unary,
 };
-use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
+use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
 
 /// Output of an op by definition, element by element.
@@ -164,6 +166,8 @@ defined! {
     Matmul: matmul, |geometry, inputs, grad| Ok(present(matmul_backward(geometry, inputs, grad)?.named()));
     MultiScaleDeformAttn: multi_scale_deform_attn,
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_backward(geometry, inputs, grad)?.named()));
+    MultiScaleDeformAttnLayer: multi_scale_deform_attn_layer,
+        |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_layer_backward(geometry, inputs, grad)?.named()));
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
     Softmax: |geometry, input: &&[_]| softmax(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);
