@@ -115,10 +115,10 @@ struct Boxes {
     axes: [BroadcastAxis; MAX_RANK],
 }
 
-/// What locations are made of.
+/// Tensors that locations are made of, beside the offsets.
 struct Terms {
     positions: Tensor,
-    /// What offsets are multiplied by.
+    /// The factors of offsets: those of the table, or these times sizes of boxes.
     scale: Tensor,
     factors: Tensor,
 }

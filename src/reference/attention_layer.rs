@@ -145,7 +145,7 @@ impl Between {
         }
     }
 
-    /// The same sums of rounded terms: the value of one, the magnitude of another, whose terms are magnitudes.
+    /// Sums of rounded terms: the values of `exact`, and the magnitudes of the same sums of magnitudes.
     fn rounded(&self, exact: Reference, rounding: &Reference) -> Reference {
         let magnitude = rounding.magnitude.iter().map(|magnitude| magnitude * self.amplification).collect();
         let terms = exact.terms + self.value.terms + self.offsets.terms + self.logits.terms + self.weights.terms;
