@@ -20,6 +20,11 @@ fn absolute(value: &[f64]) -> Vec<f64> {
     value.iter().map(|value| value.abs()).collect()
 }
 
+/// The largest magnitude that is finite: of what is not, a location counts nothing and a weight is 0 or NaN, however it was rounded.
+fn largest(magnitudes: impl Iterator<Item = f64>) -> f64 {
+    magnitudes.filter(|magnitude| magnitude.is_finite()).fold(0.0, f64::max)
+}
+
 /// A fully connected layer whose input is itself rounded: its magnitude goes through the layer too.
 fn connected(geometry: &MatmulGeometry, input: &Reference, [weight, bias]: [&[f64]; 2]) -> Result<Reference> {
     let mut output = matmul(geometry, &MatmulInputs { a: &input.value[..], b: weight })?;
@@ -126,12 +131,11 @@ impl Between {
         }
 
         let extents = geometry.attn.op.levels.iter().map(|level| f64::from(level.width.max(level.height)));
-        let largest = |reference: &Reference| reference.magnitude.iter().copied().fold(0.0, f64::max);
         let changes = weights.magnitude.iter().zip(&weights.value).map(|(magnitude, value)| magnitude / value);
         let amplification = 1.0
-            + 2.0 * extents.fold(0.0, f64::max) * largest(&locations)
-            + 2.0 * largest(&logits)
-            + changes.filter(|change| change.is_finite()).fold(0.0, f64::max);
+            + 2.0 * extents.fold(0.0, f64::max) * largest(locations.magnitude.iter().copied())
+            + 2.0 * largest(logits.magnitude.iter().copied())
+            + largest(changes);
         Ok(Self { query, value, offsets, locations, logits, weights, amplification, inputs })
     }
 
@@ -241,7 +245,7 @@ pub fn multi_scale_deform_attn_layer_backward<T: Copy + Into<f64>>(
 
     let mut grad_logits = softmax_backward(&geometry.softmax, &logits.value, &grad_weights.value)?;
     let rounding = softmax_backward(&geometry.softmax, &logits.value, &grad_weights.magnitude)?;
-    let change = 1.0 + 4.0 * logits.magnitude.iter().copied().fold(0.0, f64::max);
+    let change = 1.0 + 4.0 * largest(logits.magnitude.iter().copied());
     grad_logits.magnitude = rounding.magnitude.iter().map(|magnitude| magnitude * change).collect();
     grad_logits.terms += grad_weights.terms;
     let [by_weights, attention_weights_weight, attention_weights_bias] =
