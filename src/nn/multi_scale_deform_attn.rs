@@ -1,11 +1,11 @@
 use std::f64::consts::TAU;
 
+use super::connected::connected;
 use crate::error::{Error, Result};
 use crate::geometry::attention::totals;
 use crate::geometry::{
-    Matmul, MatmulGeometry, MatmulInputs, MultiScaleDeformAttn, MultiScaleDeformAttnGeometry,
-    MultiScaleDeformAttnInputs, Output, Softmax, SoftmaxGeometry, axis, check_elements, divides, expect, extents,
-    gradients, inputs, op, positive,
+    MatmulGeometry, MultiScaleDeformAttn, MultiScaleDeformAttnGeometry, MultiScaleDeformAttnInputs, Output, Softmax,
+    SoftmaxGeometry, axis, check_elements, divides, expect, extents, gradients, inputs, op, positive,
 };
 use crate::shape::Shape;
 
@@ -165,11 +165,8 @@ impl MultiScaleDeformAttnLayer {
     ) -> Result<MultiScaleDeformAttnParameters<(Shape, Vec<f32>)>> {
         let shapes = self.parameter_shapes(sizes)?;
         let mut parameters = shapes.map(|&shape| (shape, vec![0.0; shape.elements() as usize]));
-        for (shape, elements) in [&mut parameters.value_proj_weight, &mut parameters.output_proj_weight] {
-            let channels: f64 = shape.extents().iter().map(|&extent| f64::from(extent)).sum();
-            let bound = (6.0 / channels).sqrt() as f32;
-            elements.fill_with(|| bound * (2.0 * uniform() - 1.0));
-        }
+        super::draw_evenly(&mut parameters.value_proj_weight, &mut uniform);
+        super::draw_evenly(&mut parameters.output_proj_weight, &mut uniform);
         let mut bias = parameters.sampling_offsets_bias.1.chunks_exact_mut(2);
         for head in 0..self.heads {
             let (sin, cos) = (TAU * f64::from(head) / f64::from(self.heads)).sin_cos();
@@ -341,24 +338,6 @@ impl MultiScaleDeformAttnLayerGeometry {
     pub fn output_shape(&self) -> Shape {
         self.shapes.query.with_extent(2, self.output_proj.columns)
     }
-}
-
-/// A fully connected layer over rows, of so many inputs, and of so many outputs where that is given: (rows, inputs) times the weight, transposed.
-fn connected(
-    rows: u32,
-    inputs: u32,
-    [(weight, shape), (bias, bias_shape)]: [(&'static str, Shape); 2],
-    outputs: Option<(u64, &str)>,
-) -> Result<MatmulGeometry> {
-    let [out, has] = extents(weight, shape, [axis("outputs"), axis("inputs")])?;
-    expect(weight, "inputs", has, inputs.into(), "what it reads has")?;
-    if let Some((needs, why)) = outputs {
-        expect(weight, "outputs", out, needs, why)?;
-    }
-    let [elements] = extents(bias, bias_shape, [axis("outputs")])?;
-    expect(bias, "elements", elements, out.into(), "the weight's outputs are")?;
-    let shapes = MatmulInputs { a: [1, rows, inputs].into(), b: [1, out, inputs].into() };
-    MatmulGeometry::new(&Matmul { transpose_a: false, transpose_b: true }, &shapes)
 }
 
 op!(MultiScaleDeformAttnLayer: MultiScaleDeformAttnLayerInputs<()> => Output, MultiScaleDeformAttnLayerGeometry::output_shape);

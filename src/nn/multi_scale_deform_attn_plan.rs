@@ -1,3 +1,4 @@
+use super::connected::{Connected, add, broadcast, wide};
 use super::multi_scale_deform_attn::Locations;
 use super::{
     MultiScaleDeformAttnLayer, MultiScaleDeformAttnLayerGeometry, MultiScaleDeformAttnLayerGradients,
@@ -6,14 +7,14 @@ use super::{
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{
-    Binary, BinaryGeometry, BinaryInputs, BroadcastAxis, MatmulGeometry, MatmulGradients, MatmulInputs,
-    MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs, Split,
+    Binary, BinaryGeometry, BinaryInputs, BroadcastAxis, MultiScaleDeformAttn, MultiScaleDeformAttnGradients,
+    MultiScaleDeformAttnInputs, Split,
 };
 use crate::gpu::{Constant, Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::binary::{self, FIRST, binary};
 use crate::ops::elementwise::broadcast::{Elementwise, gradient};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, opaque};
-use crate::ops::{MatmulPlan, MultiScaleDeformAttnPlan, SoftmaxPlan, SplitPlan};
+use crate::ops::{MultiScaleDeformAttnPlan, SoftmaxPlan, SplitPlan};
 use crate::shape::{MAX_RANK, Shape};
 
 /// The plans of a layer's projections and of the attention between them.
@@ -28,74 +29,6 @@ pub struct Attention {
 }
 
 opaque!(Attention);
-
-fn wide(shape: Shape) -> TensorSpec {
-    TensorSpec { shape, dtype: DType::F32 }
-}
-
-/// The axes of a function of two tensors of these shapes.
-fn broadcast(op: Binary, a: Shape, b: Shape) -> Result<[BroadcastAxis; MAX_RANK]> {
-    Ok(BinaryGeometry::new(&op, &BinaryInputs { a, b })?.axes())
-}
-
-/// Records `output += b`, the second operand of these axes.
-fn add(recorder: &mut Recorder, axes: &[BroadcastAxis; MAX_RANK], b: &Tensor, output: &Tensor) -> Result<()> {
-    let axes = axes.map(|BroadcastAxis { extent, strides: [_, b] }| BroadcastAxis { extent, strides: [b; 2] });
-    Elementwise { op: None, scale: 1.0, axes, accumulate: true }.record(recorder, [b; 2], output)
-}
-
-/// A fully connected layer.
-struct Connected {
-    geometry: MatmulGeometry,
-    product: MatmulPlan,
-    /// Of the product and the bias.
-    axes: [BroadcastAxis; MAX_RANK],
-}
-
-impl Connected {
-    fn new(gpu: &Gpu, geometry: MatmulGeometry) -> Result<Self> {
-        let product = MatmulPlan::of(gpu, geometry, &geometry.input_shapes().map(|&shape| wide(shape)))?;
-        let axes = broadcast(Binary::Add, geometry.output_shape(), [geometry.columns].into())?;
-        Ok(Self { geometry, product, axes })
-    }
-
-    fn forward(
-        &self,
-        recorder: &mut Recorder,
-        input: &Tensor,
-        [weight, bias]: [&Tensor; 2],
-        output: &Tensor,
-    ) -> Result<()> {
-        let shapes = self.geometry.input_shapes();
-        let inputs = MatmulInputs { a: &input.reshaped(shapes.a), b: &weight.reshaped(shapes.b) };
-        let output = output.reshaped(self.geometry.output_shape());
-        self.product.forward_into(recorder, &inputs, &output)?;
-        add(recorder, &self.axes, bias, &output)
-    }
-
-    /// Records the gradients of input, weight and bias that are wanted.
-    fn backward(
-        &self,
-        recorder: &mut Recorder,
-        [input, weight]: [&Tensor; 2],
-        grad_output: &Tensor,
-        [of_input, of_weight, of_bias]: [Option<Destination>; 3],
-    ) -> Result<()> {
-        let shapes = self.geometry.input_shapes();
-        let inputs = MatmulInputs { a: &input.reshaped(shapes.a), b: &weight.reshaped(shapes.b) };
-        let grad_output = grad_output.reshaped(self.geometry.output_shape());
-        let of_input = of_input.map(|destination| Viewed::new(&destination, shapes.a));
-        let of_weight = of_weight.map(|destination| Viewed::new(&destination, shapes.b));
-        let destinations = MatmulGradients {
-            a: of_input.as_ref().map(Viewed::destination),
-            b: of_weight.as_ref().map(Viewed::destination),
-        };
-        if destinations.named().next().is_some() {
-            self.product.backward_into(recorder, &inputs, &grad_output, &destinations)?;
-        }
-        of_bias.map_or(Ok(()), |of_bias| gradient(recorder, &self.axes, 1, None, &grad_output, of_bias))
-    }
-}
 
 /// The functions that make locations of offsets and reference points.
 struct Located {

@@ -11,7 +11,7 @@ use crate::reference::{
     softmax_backward,
 };
 
-fn exact(value: Vec<f64>) -> Reference {
+pub(super) fn exact(value: Vec<f64>) -> Reference {
     let magnitude = absolute(&value);
     Reference { value, magnitude, terms: 0 }
 }
@@ -21,12 +21,16 @@ fn absolute(value: &[f64]) -> Vec<f64> {
 }
 
 /// The largest magnitude that is finite: of what is not, a location counts nothing and a weight is 0 or NaN, however it was rounded.
-fn largest(magnitudes: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn largest(magnitudes: impl Iterator<Item = f64>) -> f64 {
     magnitudes.filter(|magnitude| magnitude.is_finite()).fold(0.0, f64::max)
 }
 
 /// A fully connected layer whose input is itself rounded: its magnitude goes through the layer too.
-fn connected(geometry: &MatmulGeometry, input: &Reference, [weight, bias]: [&[f64]; 2]) -> Result<Reference> {
+pub(super) fn connected(
+    geometry: &MatmulGeometry,
+    input: &Reference,
+    [weight, bias]: [&[f64]; 2],
+) -> Result<Reference> {
     let mut output = matmul(geometry, &MatmulInputs { a: &input.value[..], b: weight })?;
     let rounding = matmul(geometry, &MatmulInputs { a: &input.magnitude[..], b: &absolute(weight) })?;
     for (at, (value, magnitude)) in output.value.iter_mut().zip(&mut output.magnitude).enumerate() {
@@ -39,7 +43,7 @@ fn connected(geometry: &MatmulGeometry, input: &Reference, [weight, bias]: [&[f6
 }
 
 /// The gradients of a fully connected layer by input, weight and bias.
-fn connected_backward(
+pub(super) fn connected_backward(
     geometry: &MatmulGeometry,
     input: &Reference,
     weight: &[f64],

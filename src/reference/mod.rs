@@ -6,6 +6,7 @@
 
 mod attention_layer;
 mod conv;
+mod deform_conv_v4_layer;
 mod elementwise;
 mod layers;
 mod matmul;
@@ -21,6 +22,7 @@ pub use conv::backward::{bilinear_sample_backward, conv2d_backward, deform_conv2
 pub use conv::conv2d::conv2d;
 pub use conv::deform::{deform_conv2d, deform_im2col};
 pub use conv::im2col::im2col;
+pub use deform_conv_v4_layer::{deform_conv_v4_layer, deform_conv_v4_layer_backward};
 pub use elementwise::batch_norm::{batch_norm, batch_norm_backward};
 pub use elementwise::binary::{binary, binary_backward};
 pub use elementwise::unary::{unary, unary_backward};
@@ -53,7 +55,7 @@ use crate::geometry::{
     DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
     MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, Unary,
 };
-use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
+use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
 
 /// Output of an op by definition, element by element.
@@ -151,6 +153,8 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_conv_v3_backward(geometry, inputs, grad)?.named()));
     DeformConvV4: deform_conv_v4,
         |geometry, inputs, grad| Ok(present(deform_conv_v4_backward(geometry, inputs, grad)?.named()));
+    DeformConvV4Layer: deform_conv_v4_layer,
+        |geometry, inputs, grad| Ok(present(deform_conv_v4_layer_backward(geometry, inputs, grad)?.named()));
     DeformIm2col: deform_im2col, |_geometry, _inputs, _grad| Ok(Vec::new());
     DeformPsRoiPool: deform_ps_roi_pool,
         |geometry, inputs, grad| Ok(present(deform_ps_roi_pool_backward(geometry, inputs, grad)?.named()));

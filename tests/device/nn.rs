@@ -1,8 +1,8 @@
 use fastrand::Rng;
 use pliant::nn;
 use pliant::{
-    AttentionLevel, AttentionSampling, DType, DeformRoiPool, Error, MultiScaleDeformAttn, OffsetLayout, Recorder,
-    Tensor,
+    AttentionLevel, AttentionSampling, DType, DeformConvV3, DeformRoiPool, Error, MultiScaleDeformAttn, OffsetLayout,
+    Recorder, Tensor,
 };
 
 use crate::dtypes::STORAGES;
@@ -259,6 +259,40 @@ fn attention_begins_around_its_reference_points() {
     let expected = [1.5, 1.5, 10.5, 10.5, -1.5, -1.5, -10.5, -10.5].map(|step| 17.0 + step);
     for (output, expected) in output.iter().zip(expected) {
         assert!((output - expected).abs() < 1e-4, "{output}, expected {expected}");
+    }
+}
+
+/// A layer of version 4: its offsets and masks of the input, or of another tensor, beside a window that moves by two pixels.
+pub(crate) fn v4(rng: &mut Rng, apart: bool) -> Problem {
+    let window = DeformConvV3 { kernel: [3, 2], groups: 2, offset_scale: 0.75, ..DeformConvV3::default() };
+    let (window, out) = match apart {
+        true => (DeformConvV3 { stride: [2, 1], padding: [1, 0, 2, 1], remove_center: true, ..window }, [3, 4]),
+        false => (DeformConvV3 { padding: [1, 0, 1, 1], ..window }, [5, 4]),
+    };
+    let layer = nn::DeformConvV4Layer { window };
+    let offset_mask_input = if apart { 3 } else { 5 };
+    let sizes = nn::DeformConvV4Sizes { input: 5, offset_mask_input, value: 6, output: 7 };
+    let parameters = layer.parameter_shapes(&sizes).unwrap().map(|&shape| normal(rng, shape, 0.5));
+    let inputs = nn::DeformConvV4LayerInputs {
+        input: normal(rng, [2, 5, 4, 5], 1.0),
+        offset_mask_input: apart.then(|| normal(rng, [2, out[0], out[1], 3], 1.0)),
+        parameters,
+    };
+    Problem::DeformConvV4Layer(layer, inputs)
+}
+
+#[test]
+fn layers_of_version_4() {
+    let mut rng = Rng::with_seed(104);
+    for (apart, dtype) in [(false, DType::F32), (true, DType::F32), (true, DType::F16)] {
+        let problem = v4(&mut rng, apart);
+        check(&problem, on(Storage::new(dtype, DType::F32)), Ways::All);
+        let grad_output = Array::filled([problem.reference().unwrap().value.len() as u32], 1.0);
+        let gradients = problem.gradients(&grad_output).unwrap();
+        assert_eq!(gradients.len(), if apart { 8 } else { 7 });
+        for (name, reference) in gradients {
+            assert!(reference.value.iter().any(|value| *value != 0.0), "{name} is 0");
+        }
     }
 }
 

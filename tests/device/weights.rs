@@ -2,10 +2,10 @@
 
 use half::{bf16, f16};
 use pliant::nn::{
-    DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dSizes, Mask, MultiScaleDeformAttnLayer,
-    MultiScaleDeformAttnLayerGeometry, MultiScaleDeformAttnLayerInputs, Naming, Weights,
+    DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dSizes, DeformConvV4Layer, Mask,
+    MultiScaleDeformAttnLayer, MultiScaleDeformAttnLayerGeometry, MultiScaleDeformAttnLayerInputs, Naming, Weights,
 };
-use pliant::{DType, Error, MultiScaleDeformAttn, Tensor};
+use pliant::{DType, DeformConvV3, Error, MultiScaleDeformAttn, Tensor};
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::gpu;
@@ -196,6 +196,28 @@ fn attention_is_read() {
     let short = file(&tensors[..7]);
     let missing = refused(&short, &layer);
     assert!(missing.starts_with("the file has no tensor a.encoder_attn.output_proj.bias; it has"), "{missing}");
+}
+
+#[test]
+fn version_4_is_read() {
+    let layer = DeformConvV4Layer { window: DeformConvV3 { groups: 2, ..DeformConvV3::default() } };
+    let tensors: [(&str, &[usize], Dtype); 6] = [
+        ("dcn.value_proj.weight", &[8, 8], Dtype::F32),
+        ("dcn.value_proj.bias", &[8], Dtype::F32),
+        ("dcn.offset_mask.weight", &[56, 8], Dtype::F32),
+        ("dcn.offset_mask.bias", &[56], Dtype::F32),
+        ("dcn.output_proj.weight", &[8, 8], Dtype::F32),
+        ("dcn.output_proj.bias", &[8], Dtype::F32),
+    ];
+    let bytes = file(&tensors);
+    let parameters = Weights::read(&bytes).unwrap().deform_conv_v4(gpu(), &layer, "dcn").unwrap();
+    for ((_, tensor), (name, shape, _)) in parameters.named().zip(tensors) {
+        let extents: Vec<_> = tensor.unwrap().shape().extents().iter().map(|&extent| extent as usize).collect();
+        assert_eq!(extents, shape, "{name}");
+    }
+    let other = DeformConvV4Layer { window: DeformConvV3 { groups: 4, ..DeformConvV3::default() } };
+    let refused = Weights::read(&bytes).unwrap().deform_conv_v4(gpu(), &other, "dcn").unwrap_err();
+    assert_eq!(refused.to_string(), "the tensor dcn.offset_mask.weight is 56x8; 112x8 is needed");
 }
 
 /// A file cut anywhere, and one with any byte of its header changed, is refused or read, and nothing else.

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use pliant::nn::*;
 use pliant::reference::{self, Reference};
-use pliant::{Error, MultiScaleDeformAttn, Shape};
+use pliant::{DeformConvV3, EdgeDerivative, Error, MultiScaleDeformAttn, Shape};
 
 const SIZES: DeformConv2dSizes =
     DeformConv2dSizes { channels: 6, out_channels: 4, kernel: [3, 2], offset_channels: None, split: false, bias: true };
@@ -340,6 +340,106 @@ fn attention_gradients_by_differences() {
                 let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6;
                 let off = (gradient - difference).abs();
                 assert!(off < 1e-6, "{points:?}, {name}[{index}] is {gradient}, the difference {difference}");
+            }
+        }
+    }
+}
+
+/// An input of 3 channels, 5x4, and a window of 3x2 that keeps the extents.
+fn v4_inputs(layer: &DeformConvV4Layer, apart: bool) -> DeformConvV4LayerInputs<Shape> {
+    let offset_mask_input = if apart { 2 } else { 3 };
+    let sizes = DeformConvV4Sizes { input: 3, offset_mask_input, value: 4, output: 3 };
+    DeformConvV4LayerInputs {
+        input: [1, 5, 4, 3].into(),
+        offset_mask_input: apart.then(|| [1, 5, 4, 2].into()),
+        parameters: layer.parameter_shapes(&sizes).unwrap(),
+    }
+}
+
+const V4: DeformConvV4Layer = DeformConvV4Layer {
+    window: DeformConvV3 {
+        kernel: [3, 2],
+        stride: [1; 2],
+        padding: [1, 0, 1, 1],
+        dilation: [1; 2],
+        groups: 2,
+        offset_scale: 0.75,
+        remove_center: false,
+        edge_derivative: EdgeDerivative::Zero,
+    },
+};
+
+#[test]
+fn version_4_that_does_not_fit_is_named_with_both_figures() {
+    type Change = fn(&mut DeformConvV4Layer, &mut DeformConvV4LayerInputs<Shape>);
+    let table: [(Change, &str); 6] = [
+        (|layer, _| layer.window.groups = 3, "groups is 3; it does not divide 4 input channels"),
+        (|_, inputs| inputs.input = [0, 5, 4, 3].into(), "input (0x5x4x3) has batch of extent 0; at least 1 is needed"),
+        (
+            |_, inputs| inputs.offset_mask_input = Some([2, 5, 4, 3].into()),
+            "offset_mask_input has 2 images; the input's batch is 1",
+        ),
+        (|layer, _| layer.window.stride = [2; 2], "offset_mask_weight: offset_mask has 5 rows; the output has 3"),
+        (
+            |_, inputs| {
+                inputs.parameters.offset_mask_weight = [32, 3].into();
+                inputs.parameters.offset_mask_bias = [32].into();
+            },
+            "offset_mask_weight: offset_mask has 32 channels; 3 for each tap of each group, rounded up to a multiple of 8, make 40",
+        ),
+        (
+            |_, inputs| inputs.parameters.output_proj_weight = [3, 5].into(),
+            "output_proj_weight has 5 inputs; what it reads has 4",
+        ),
+    ];
+    for (change, expected) in table {
+        let mut layer = V4;
+        let mut inputs = v4_inputs(&layer, false);
+        change(&mut layer, &mut inputs);
+        let error = DeformConvV4LayerGeometry::new(&layer, &inputs).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// By every input and every parameter of version 4, off the kinks.
+#[test]
+fn version_4_gradients_by_differences() {
+    let mut rng = Rng::with_seed(105);
+    for apart in [false, true] {
+        let shapes = v4_inputs(&V4, apart);
+        let geometry = DeformConvV4LayerGeometry::new(&V4, &shapes).unwrap();
+        let mut drawn = |shape: &Shape| (0..shape.elements()).map(|_| rng.f64() - 0.5).collect::<Vec<_>>();
+        let inputs = shapes.map(&mut drawn);
+        let grad_output = drawn(&geometry.output_shape());
+        let loss = |inputs: &DeformConvV4LayerInputs<Vec<f64>>| {
+            let output = reference::deform_conv_v4_layer(&geometry, &inputs.map(|slice| &slice[..])).unwrap();
+            output.value.iter().zip(&grad_output).map(|(value, grad)| value * grad).sum::<f64>()
+        };
+        let slices = inputs.map(|slice| &slice[..]);
+        let gradients = reference::deform_conv_v4_layer_backward(&geometry, &slices, &grad_output).unwrap();
+        assert_eq!(gradients.named().count(), if apart { 8 } else { 7 });
+        for (name, Reference { value, .. }) in gradients.named() {
+            for (index, gradient) in value.iter().enumerate() {
+                let moved = |step: f64| {
+                    let mut inputs = inputs.clone();
+                    let parameters = &mut inputs.parameters;
+                    let slice = match name {
+                        "grad_input" => &mut inputs.input,
+                        "grad_offset_mask_input" => inputs.offset_mask_input.as_mut().unwrap(),
+                        "grad_value_proj_weight" => &mut parameters.value_proj_weight,
+                        "grad_value_proj_bias" => &mut parameters.value_proj_bias,
+                        "grad_offset_mask_weight" => &mut parameters.offset_mask_weight,
+                        "grad_offset_mask_bias" => &mut parameters.offset_mask_bias,
+                        "grad_output_proj_weight" => &mut parameters.output_proj_weight,
+                        "grad_output_proj_bias" => &mut parameters.output_proj_bias,
+                        name => panic!("{name}"),
+                    };
+                    slice[index] += step;
+                    loss(&inputs)
+                };
+                let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+                let off = (gradient - difference).abs();
+                assert!(off < 1e-6, "{name}[{index}] is {gradient}, the difference {difference}");
             }
         }
     }
