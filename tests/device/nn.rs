@@ -233,6 +233,33 @@ fn attention_layers_in_any_storage() {
     }
 }
 
+/// What is between inputs and output is done in pieces too, and a step repeated makes nothing.
+#[test]
+fn attention_layers_beyond_a_binding() {
+    let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 2 << 10);
+    let device = Implementation::Device { gpu: &gpu, strategy: None, storage: Storage::F32 };
+    let problem = attention(&mut Rng::with_seed(106), ATTENTION_KINDS[1]);
+    check(&problem, device, Ways::All);
+    check(&v4(&mut Rng::with_seed(107), true), device, Ways::All);
+
+    let Problem::AttentionLayer(layer, inputs) = problem else { unreachable!() };
+    let inputs = inputs.map(|array| array.upload(&gpu).unwrap());
+    let plan = nn::MultiScaleDeformAttnLayerPlan::new(&gpu, &layer, &inputs).unwrap();
+    let mut recorder = Recorder::new(&gpu);
+    let output = plan.forward(&mut recorder, &inputs).unwrap();
+    let gradients = plan.backward(&mut recorder, &inputs, &output).unwrap();
+    drop(recorder);
+    let step = || {
+        let mut recorder = Recorder::new(&gpu);
+        plan.forward_into(&mut recorder, &inputs, &output).unwrap();
+        plan.backward_into(&mut recorder, &inputs, &output, &gradients).unwrap();
+        recorder.submit().unwrap();
+        drop(recorder);
+        gpu.counts()
+    };
+    assert_eq!(step(), step());
+}
+
 /// The parameters that training begins with place the points of a head in a line from the reference point on, and weigh all of them the same.
 #[test]
 fn attention_begins_around_its_reference_points() {
