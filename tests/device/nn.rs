@@ -233,7 +233,7 @@ fn attention_layers_in_any_storage() {
     }
 }
 
-/// What is between inputs and output is done in pieces too, and a step repeated makes nothing.
+/// Tensors between inputs and output are done in pieces, and a step repeated makes nothing.
 #[test]
 fn attention_layers_beyond_a_binding() {
     let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 2 << 10);
