@@ -166,7 +166,7 @@ impl MultiScaleDeformAttnGeometry {
 }
 
 /// The pixels and the points of all levels.
-fn totals(levels: &[AttentionLevel]) -> Result<(u64, u64)> {
+pub(crate) fn totals(levels: &[AttentionLevel]) -> Result<(u64, u64)> {
     if levels.is_empty() {
         return Err(Error::attribute("levels", "levels has no level; at least 1 is needed"));
     }

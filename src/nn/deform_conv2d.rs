@@ -427,7 +427,7 @@ impl DeformConv2dLayerGeometry {
 }
 
 /// An error of a part of the layer, under the argument's name in the layer.
-fn renamed(error: Error, names: &[(&str, &'static str)]) -> Error {
+pub(super) fn renamed(error: Error, names: &[(&str, &'static str)]) -> Error {
     match error {
         Error::Shape { argument, message } => match names.iter().find(|(part, _)| *part == argument) {
             Some((_, layer)) if *layer != argument => Error::shape(layer, format!("{layer}: {message}")),

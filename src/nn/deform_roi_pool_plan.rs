@@ -1,6 +1,6 @@
 use super::{
     DeformRoiPoolLayer, DeformRoiPoolLayerGeometry, DeformRoiPoolLayerGradients, DeformRoiPoolLayerInputs,
-    DeformRoiPoolParameters, DeformRoiPoolSizes,
+    DeformRoiPoolParameters, DeformRoiPoolSizes, Viewed,
 };
 use crate::dtype::DType;
 use crate::error::Result;
@@ -28,23 +28,6 @@ struct Modulation {
     fc: Stack,
     sigmoid: UnaryPlan,
     product: BinaryPlan,
-}
-
-/// A destination under other extents.
-struct Viewed {
-    tensor: Tensor,
-    add: bool,
-}
-
-impl Viewed {
-    fn new(destination: &Destination, shape: Shape) -> Self {
-        let tensor = destination.tensor().reshaped(shape);
-        Self { tensor, add: destination.accumulates() }
-    }
-
-    fn destination(&self) -> Destination<'_> {
-        if self.add { Destination::Add(&self.tensor) } else { Destination::Write(&self.tensor) }
-    }
 }
 
 /// Fully connected layers with relus between them: convolutions of one tap over images of one pixel.

@@ -26,14 +26,23 @@
 //! # }
 //! ```
 
+mod connected;
 mod deform_conv2d;
 mod deform_conv2d_plan;
+mod deform_conv_v4;
+mod deform_conv_v4_plan;
 mod deform_roi_pool;
 mod deform_roi_pool_plan;
 mod field;
+mod multi_scale_deform_attn;
+mod multi_scale_deform_attn_plan;
 #[cfg(feature = "safetensors")]
 mod weights;
 
+pub use deform_conv_v4::{
+    DeformConvV4Layer, DeformConvV4LayerGeometry, DeformConvV4LayerGradients, DeformConvV4LayerInputs,
+    DeformConvV4Parameters, DeformConvV4Sizes,
+};
 pub use deform_conv2d::{
     DeformConv2dField, DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dLayerGradients,
     DeformConv2dLayerInputs, DeformConv2dParameters, DeformConv2dSizes, Mask,
@@ -41,6 +50,10 @@ pub use deform_conv2d::{
 pub use deform_roi_pool::{
     DeformRoiPoolLayer, DeformRoiPoolLayerGeometry, DeformRoiPoolLayerGradients, DeformRoiPoolLayerInputs,
     DeformRoiPoolParameters, DeformRoiPoolSizes,
+};
+pub use multi_scale_deform_attn::{
+    MultiScaleDeformAttnLayer, MultiScaleDeformAttnLayerGeometry, MultiScaleDeformAttnLayerGradients,
+    MultiScaleDeformAttnLayerInputs, MultiScaleDeformAttnParameters, MultiScaleDeformAttnSizes,
 };
 #[cfg(feature = "safetensors")]
 pub use weights::{Naming, Weights};
@@ -52,6 +65,7 @@ use half::{bf16, f16};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Gpu, Tensor};
+use crate::ops::plan::Destination;
 use crate::ops::{plan_of, short_way, short_way_back};
 use crate::shape::Shape;
 
@@ -106,10 +120,77 @@ plan_of! {
     /// ```
     DeformRoiPoolLayer => DeformRoiPoolLayerPlan
 }
+plan_of! {
+    /// | argument | shape |
+    /// | --- | --- |
+    /// | `input` | (batch, height, width, channels) |
+    /// | `offset_mask_input` | (batch, out_height, out_width, any), or absent: then it is `input` |
+    /// | `parameters` | [`DeformConvV4Layer::parameter_shapes`] |
+    /// | output | (batch, out_height, out_width, outputs of `output_proj_weight`) |
+    ///
+    /// ```no_run
+    /// use pliant::nn::{DeformConvV4Layer, DeformConvV4LayerInputs, DeformConvV4LayerPlan, DeformConvV4Parameters};
+    /// use pliant::{DeformConvV3, Gpu, Recorder, Tensor};
+    ///
+    /// # fn example(gpu: &Gpu, input: Tensor, parameters: DeformConvV4Parameters<Tensor>) -> pliant::Result<()> {
+    /// let layer = DeformConvV4Layer { window: DeformConvV3 { groups: 4, ..DeformConvV3::default() } };
+    /// let inputs = DeformConvV4LayerInputs { input: &input, offset_mask_input: None, parameters: parameters.as_ref() };
+    /// let plan = DeformConvV4LayerPlan::new(gpu, &layer, &inputs)?;
+    /// let mut recorder = Recorder::new(gpu);
+    /// let output = plan.forward(&mut recorder, &inputs)?;
+    /// recorder.submit()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    DeformConvV4Layer => DeformConvV4LayerPlan
+}
+plan_of! {
+    /// | argument | shape |
+    /// | --- | --- |
+    /// | `query` | (batch, queries, channels) |
+    /// | `value_input` | (batch, pixels of all levels, any) |
+    /// | `reference_points` | (batch, queries, levels or 1, 2 or 4) |
+    /// | `padding_mask` | (batch, pixels of all levels), or absent |
+    /// | `query_position` | as `query`, or absent |
+    /// | `parameters` | [`MultiScaleDeformAttnLayer::parameter_shapes`] |
+    /// | output | (batch, queries, outputs of `output_proj_weight`) |
+    ///
+    /// ```no_run
+    /// use pliant::nn::{
+    ///     MultiScaleDeformAttnLayer, MultiScaleDeformAttnLayerInputs, MultiScaleDeformAttnLayerPlan, MultiScaleDeformAttnParameters,
+    /// };
+    /// use pliant::{Gpu, MultiScaleDeformAttn, Recorder, Tensor};
+    ///
+    /// # fn example(
+    /// #     gpu: &Gpu, query: Tensor, value_input: Tensor, reference_points: Tensor, parameters: MultiScaleDeformAttnParameters<Tensor>,
+    /// # ) -> pliant::Result<()> {
+    /// let attn = MultiScaleDeformAttn::new([[80, 80], [40, 40], [20, 20]], 4);
+    /// let layer = MultiScaleDeformAttnLayer::new(attn, 8);
+    /// let inputs = MultiScaleDeformAttnLayerInputs {
+    ///     query: &query,
+    ///     value_input: &value_input,
+    ///     reference_points: &reference_points,
+    ///     padding_mask: None,
+    ///     query_position: None,
+    ///     parameters: parameters.as_ref(),
+    /// };
+    /// let plan = MultiScaleDeformAttnLayerPlan::new(gpu, &layer, &inputs)?;
+    /// let mut recorder = Recorder::new(gpu);
+    /// let output = plan.forward(&mut recorder, &inputs)?;
+    /// recorder.submit()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    MultiScaleDeformAttnLayer => MultiScaleDeformAttnLayerPlan
+}
 short_way!(DeformConv2dLayer);
+short_way!(DeformConvV4Layer);
 short_way!(DeformRoiPoolLayer);
+short_way!(MultiScaleDeformAttnLayer);
 short_way_back!(DeformConv2dLayer);
+short_way_back!(DeformConvV4Layer);
 short_way_back!(DeformRoiPoolLayer);
+short_way_back!(MultiScaleDeformAttnLayer);
 
 /// A tensor with the given elements, rounded to its type.
 fn upload(gpu: &Gpu, shape: Shape, dtype: DType, elements: &[f32]) -> Result<Tensor> {
@@ -117,5 +198,29 @@ fn upload(gpu: &Gpu, shape: Shape, dtype: DType, elements: &[f32]) -> Result<Ten
         DType::F32 => Tensor::upload(gpu, shape, elements),
         DType::F16 => Tensor::upload(gpu, shape, &elements.iter().map(|&x| f16::from_f32(x)).collect::<Vec<_>>()),
         DType::BF16 => Tensor::upload(gpu, shape, &elements.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>()),
+    }
+}
+
+/// Draws a weight (outputs, inputs) evenly between ± sqrt(6 / (inputs + outputs)).
+fn draw_evenly((shape, elements): &mut (Shape, Vec<f32>), mut uniform: impl FnMut() -> f32) {
+    let channels: f64 = shape.extents().iter().map(|&extent| f64::from(extent)).sum();
+    let bound = (6.0 / channels).sqrt() as f32;
+    elements.fill_with(|| bound * (2.0 * uniform() - 1.0));
+}
+
+/// A destination under other extents.
+struct Viewed {
+    tensor: Tensor,
+    add: bool,
+}
+
+impl Viewed {
+    fn new(destination: &Destination, shape: Shape) -> Self {
+        let tensor = destination.tensor().reshaped(shape);
+        Self { tensor, add: destination.accumulates() }
+    }
+
+    fn destination(&self) -> Destination<'_> {
+        if self.add { Destination::Add(&self.tensor) } else { Destination::Write(&self.tensor) }
     }
 }

@@ -6,8 +6,12 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{DeformConv2dLayer, DeformConv2dParameters, DeformConv2dSizes, Mask};
+use super::{
+    DeformConv2dLayer, DeformConv2dParameters, DeformConv2dSizes, DeformConvV4Layer, DeformConvV4Parameters,
+    DeformConvV4Sizes, Mask, MultiScaleDeformAttnLayer, MultiScaleDeformAttnParameters, MultiScaleDeformAttnSizes,
+};
 use crate::error::{Error, Result};
+use crate::geometry::Members;
 use crate::gpu::{Gpu, Tensor};
 use crate::shape::Shape;
 use crate::signature;
@@ -137,6 +141,66 @@ impl<'a> Weights<'a> {
             Some(name) => self.tensor(gpu, name, shape),
             None => Err(Error::Malformed(format!("a parameter of shape {shape} has no name"))),
         })
+    }
+
+    /// The parameters of an attention layer: `name` and what mmcv, transformers and the authors' own files have behind it,
+    /// `NAME.value_proj.weight` and so on. Channels are those of the weights, and the others must fit them.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where a tensor is missing, [`Error::Shape`] where it has another shape, [`Error::DType`] where it holds neither
+    /// f32, f16 nor bf16; [`Error::Attribute`] where the layer's heads do not divide the channels of the value; [`Error::Limit`],
+    /// [`Error::OutOfMemory`] where the device is too small.
+    pub fn multi_scale_deform_attn(
+        &self,
+        gpu: &Gpu,
+        layer: &MultiScaleDeformAttnLayer,
+        name: &str,
+    ) -> Result<MultiScaleDeformAttnParameters<Tensor>> {
+        let [value, value_input] = self.connected(name, "value_proj")?;
+        let [output, _] = self.connected(name, "output_proj")?;
+        let [_, query] = self.connected(name, "sampling_offsets")?;
+        let shapes = layer.parameter_shapes(&MultiScaleDeformAttnSizes { query, value_input, value, output })?;
+        MultiScaleDeformAttnParameters::<()>::try_map_named(&shapes, |parameter, &shape| {
+            self.parameter(gpu, name, parameter, shape)
+        })
+    }
+
+    /// The parameters of a layer of version 4: `name` and what the authors' files have behind it, `NAME.value_proj.weight` and so on; not those of
+    /// `NAME.offset_mask_dw`. Channels are those of the weights, and the others must fit them.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where a tensor is missing, [`Error::Shape`] where it has another shape, [`Error::DType`] where it holds neither
+    /// f32, f16 nor bf16; [`Error::Attribute`] where the layer's groups do not divide the channels of the value; [`Error::Limit`],
+    /// [`Error::OutOfMemory`] where the device is too small.
+    pub fn deform_conv_v4(
+        &self,
+        gpu: &Gpu,
+        layer: &DeformConvV4Layer,
+        name: &str,
+    ) -> Result<DeformConvV4Parameters<Tensor>> {
+        let [value, input] = self.connected(name, "value_proj")?;
+        let [output, _] = self.connected(name, "output_proj")?;
+        let [_, offset_mask_input] = self.connected(name, "offset_mask")?;
+        let shapes = layer.parameter_shapes(&DeformConvV4Sizes { input, offset_mask_input, value, output })?;
+        DeformConvV4Parameters::<()>::try_map_named(&shapes, |parameter, &shape| {
+            self.parameter(gpu, name, parameter, shape)
+        })
+    }
+
+    /// Outputs and inputs of a fully connected layer within another.
+    fn connected(&self, name: &str, layer: &str) -> Result<[u32; 2]> {
+        let name = format!("{name}.{layer}.weight");
+        let shape = self.shape(&name)?.ok_or_else(|| self.missing(&name))?;
+        shape.extents().try_into().map_err(|_| {
+            let message = format!("the tensor {name} is {shape}, of {} axes; a weight has 2", shape.rank());
+            Error::shape("weight", message)
+        })
+    }
+
+    /// A parameter of a fully connected layer within another: `value_proj_weight` is stored as `NAME.value_proj.weight`.
+    fn parameter(&self, gpu: &Gpu, name: &str, parameter: &str, shape: Shape) -> Result<Tensor> {
+        let (layer, kind) = parameter.rsplit_once('_').unwrap_or((parameter, ""));
+        self.tensor(gpu, &format!("{name}.{layer}.{kind}"), shape)
     }
 
     /// The names of a layer's parameters in this file.

@@ -3,7 +3,7 @@
 //! Shapes have been checked by the geometry; what all ops have in common is in [`plan`].
 
 pub(crate) mod conv;
-mod elementwise;
+pub(crate) mod elementwise;
 mod matmul;
 mod movement;
 pub(crate) mod plan;

@@ -254,7 +254,7 @@ fn of_flow(geometry: &OffsetField, gradient: &Reference, elements: u64) -> Refer
     sum
 }
 
-fn sum(a: Option<Reference>, b: Option<Reference>) -> Option<Reference> {
+pub(super) fn sum(a: Option<Reference>, b: Option<Reference>) -> Option<Reference> {
     let add = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(b).map(|(a, b)| a + b).collect();
     match (a, b) {
         (Some(a), Some(b)) => Some(Reference {

@@ -4,7 +4,9 @@
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
 //! [`guide::numerics`](crate::guide::numerics) has an example.
 
+mod attention_layer;
 mod conv;
+mod deform_conv_v4_layer;
 mod elementwise;
 mod layers;
 mod matmul;
@@ -15,10 +17,12 @@ mod roi;
 mod sample;
 mod train;
 
+pub use attention_layer::{multi_scale_deform_attn_layer, multi_scale_deform_attn_layer_backward};
 pub use conv::backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
 pub use conv::conv2d::conv2d;
 pub use conv::deform::{deform_conv2d, deform_im2col};
 pub use conv::im2col::im2col;
+pub use deform_conv_v4_layer::{deform_conv_v4_layer, deform_conv_v4_layer_backward};
 pub use elementwise::batch_norm::{batch_norm, batch_norm_backward};
 pub use elementwise::binary::{binary, binary_backward};
 pub use elementwise::unary::{unary, unary_backward};
@@ -51,7 +55,7 @@ use crate::geometry::{
     DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
     MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, Unary,
 };
-use crate::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
+use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
 
 /// Output of an op by definition, element by element.
@@ -149,6 +153,8 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_conv_v3_backward(geometry, inputs, grad)?.named()));
     DeformConvV4: deform_conv_v4,
         |geometry, inputs, grad| Ok(present(deform_conv_v4_backward(geometry, inputs, grad)?.named()));
+    DeformConvV4Layer: deform_conv_v4_layer,
+        |geometry, inputs, grad| Ok(present(deform_conv_v4_layer_backward(geometry, inputs, grad)?.named()));
     DeformIm2col: deform_im2col, |_geometry, _inputs, _grad| Ok(Vec::new());
     DeformPsRoiPool: deform_ps_roi_pool,
         |geometry, inputs, grad| Ok(present(deform_ps_roi_pool_backward(geometry, inputs, grad)?.named()));
@@ -164,6 +170,8 @@ defined! {
     Matmul: matmul, |geometry, inputs, grad| Ok(present(matmul_backward(geometry, inputs, grad)?.named()));
     MultiScaleDeformAttn: multi_scale_deform_attn,
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_backward(geometry, inputs, grad)?.named()));
+    MultiScaleDeformAttnLayer: multi_scale_deform_attn_layer,
+        |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_layer_backward(geometry, inputs, grad)?.named()));
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
     Softmax: |geometry, input: &&[_]| softmax(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);

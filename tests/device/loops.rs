@@ -377,7 +377,11 @@ fn kernels_loop_as_often_as_they_state_at_most() {
     let (mut seen, mut reached) = (BTreeSet::new(), BTreeSet::new());
     for mut device in devices.into_iter().flatten() {
         let mut rng = Rng::with_seed(107);
-        let drawn = (0..60).map(|_| draw_legal(&mut rng)).chain(reaching()).chain(nn::layers());
+        let drawn = (0..60)
+            .map(|_| draw_legal(&mut rng))
+            .chain(reaching())
+            .chain(nn::layers())
+            .chain(nn::attentions(&mut Rng::with_seed(103)));
         for problem in drawn {
             device.run(&problem, None, Storage::F32);
             if problem.has_strategies() {

@@ -1,6 +1,9 @@
 use fastrand::Rng;
 use pliant::nn;
-use pliant::{DType, DeformRoiPool, Error, OffsetLayout, Recorder, Tensor};
+use pliant::{
+    AttentionLevel, AttentionSampling, DType, DeformConvV3, DeformRoiPool, Error, MultiScaleDeformAttn, OffsetLayout,
+    Recorder, Tensor,
+};
 
 use crate::dtypes::STORAGES;
 use crate::limits::with_limits;
@@ -162,6 +165,158 @@ fn pools_of_regions() {
         let grad_output = Array::filled([stored.reference().unwrap().value.len() as u32], 1.0);
         let gradients = stored.gradients(&grad_output).unwrap();
         assert_eq!(gradients.len(), if modulated { 11 } else { 7 });
+        for (name, reference) in gradients {
+            assert!(reference.value.iter().any(|value| *value != 0.0), "{name} is 0");
+        }
+    }
+}
+
+/// Levels of `[height, width, points]`, levels and coordinates of reference points, and whether there are a padding mask and a query position.
+type AttentionKind<'a> = (&'a [[u32; 3]], [u32; 2], bool, AttentionSampling);
+
+/// Points and boxes, for each level and for all, masked or not.
+const ATTENTION_KINDS: [AttentionKind; 5] = [
+    (&[[5, 4, 2], [3, 2, 2]], [2, 2], false, AttentionSampling::Bilinear),
+    (&[[5, 4, 2], [3, 2, 2]], [2, 4], true, AttentionSampling::Bilinear),
+    (&[[5, 4, 3], [3, 2, 1], [1, 2, 2]], [1, 4], true, AttentionSampling::Bilinear),
+    (&[[5, 4, 3], [3, 2, 1]], [1, 2], false, AttentionSampling::Bilinear),
+    (&[[4, 6, 2], [2, 3, 2], [1, 1, 2]], [1, 4], true, AttentionSampling::Discrete),
+];
+
+/// An attention layer in which no two axes are alike, all of its parameters drawn.
+pub(crate) fn attention(rng: &mut Rng, (levels, [references, coordinates], whole, sampling): AttentionKind) -> Problem {
+    let levels = levels.iter().map(|&[height, width, points]| AttentionLevel { height, width, points }).collect();
+    let attn = MultiScaleDeformAttn { levels, sampling, ..MultiScaleDeformAttn::new([], 0) };
+    let pixels = attn.levels.iter().map(|level| level.height * level.width).sum();
+    let layer = nn::MultiScaleDeformAttnLayer { offset_scale: 0.75, ..nn::MultiScaleDeformAttnLayer::new(attn, 3) };
+    let sizes = nn::MultiScaleDeformAttnSizes { query: 7, value_input: 5, value: 12, output: 4 };
+    let parameters = layer.parameter_shapes(&sizes).unwrap().map(|&shape| normal(rng, shape, 0.5));
+    let inputs = nn::MultiScaleDeformAttnLayerInputs {
+        query: normal(rng, [2, 6, 7], 1.0),
+        value_input: normal(rng, [2, pixels, 5], 1.0),
+        reference_points: Array::from_fn([2, 6, references, coordinates], |_| 0.1 + 0.8 * rng.f32()),
+        padding_mask: whole.then(|| Array::from_fn([2, pixels], |_| f32::from(u8::from(rng.u32(..4) == 0)))),
+        query_position: whole.then(|| normal(rng, [2, 6, 7], 0.5)),
+        parameters,
+    };
+    Problem::AttentionLayer(layer, inputs)
+}
+
+/// A layer of every kind.
+pub(crate) fn attentions(rng: &mut Rng) -> Vec<Problem> {
+    ATTENTION_KINDS.map(|kind| attention(rng, kind)).into()
+}
+
+#[test]
+fn attention_layers_of_every_kind() {
+    let mut rng = Rng::with_seed(97);
+    for problem in attentions(&mut rng) {
+        check(&problem, on(Storage::F32), Ways::All);
+        let grad_output = Array::filled([problem.reference().unwrap().value.len() as u32], 1.0);
+        let Problem::AttentionLayer(layer, inputs) = &problem else { unreachable!() };
+        let discrete = layer.attn.sampling == AttentionSampling::Discrete;
+        let gradients = problem.gradients(&grad_output).unwrap();
+        assert_eq!(gradients.len(), if inputs.query_position.is_some() { 12 } else { 11 });
+        for (name, reference) in gradients {
+            let moves = ["grad_reference_points", "grad_sampling_offsets_weight", "grad_sampling_offsets_bias"];
+            let nothing = discrete && moves.contains(&name);
+            assert_eq!(reference.value.iter().any(|value| *value != 0.0), !nothing, "{name}");
+        }
+    }
+}
+
+#[test]
+fn attention_layers_in_any_storage() {
+    let mut rng = Rng::with_seed(98);
+    for (kind, storage) in ATTENTION_KINDS.into_iter().take(4).zip(STORAGES.iter().cycle()) {
+        check(&attention(&mut rng, kind), on(*storage), Ways::One);
+    }
+}
+
+/// Tensors between inputs and output are done in pieces, and a step repeated makes nothing.
+#[test]
+fn attention_layers_beyond_a_binding() {
+    let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 2 << 10);
+    let device = Implementation::Device { gpu: &gpu, strategy: None, storage: Storage::F32 };
+    let problem = attention(&mut Rng::with_seed(106), ATTENTION_KINDS[1]);
+    check(&problem, device, Ways::All);
+    check(&v4(&mut Rng::with_seed(107), true), device, Ways::All);
+
+    let Problem::AttentionLayer(layer, inputs) = problem else { unreachable!() };
+    let inputs = inputs.map(|array| array.upload(&gpu).unwrap());
+    let plan = nn::MultiScaleDeformAttnLayerPlan::new(&gpu, &layer, &inputs).unwrap();
+    let mut recorder = Recorder::new(&gpu);
+    let output = plan.forward(&mut recorder, &inputs).unwrap();
+    let gradients = plan.backward(&mut recorder, &inputs, &output).unwrap();
+    drop(recorder);
+    let step = || {
+        let mut recorder = Recorder::new(&gpu);
+        plan.forward_into(&mut recorder, &inputs, &output).unwrap();
+        plan.backward_into(&mut recorder, &inputs, &output, &gradients).unwrap();
+        recorder.submit().unwrap();
+        drop(recorder);
+        gpu.counts()
+    };
+    assert_eq!(step(), step());
+}
+
+/// The parameters that training begins with place the points of a head in a line from the reference point on, and weigh all of them the same.
+#[test]
+fn attention_begins_around_its_reference_points() {
+    let mut rng = Rng::with_seed(99);
+    let layer = nn::MultiScaleDeformAttnLayer::new(MultiScaleDeformAttn::new([[5, 7]], 2), 4);
+    let sizes = nn::MultiScaleDeformAttnSizes::new(8);
+    let parameters = nn::MultiScaleDeformAttnParameters::new(gpu(), &layer, &sizes, DType::F32, || rng.f32()).unwrap();
+    let identity = Array::from_fn([8, 8], |index| f32::from(u8::from(index % 9 == 0))).upload(gpu()).unwrap();
+    let inputs = nn::MultiScaleDeformAttnLayerInputs {
+        query: normal(&mut rng, [1, 1, 8], 1.0).upload(gpu()).unwrap(),
+        value_input: Array::from_fn([1, 35, 8], |index| (index / 8) as f32).upload(gpu()).unwrap(),
+        // The middle of the pixel (2, 3), which is number 17.
+        reference_points: Tensor::upload(gpu(), [1, 1, 1, 2], &[0.5f32, 0.5]).unwrap(),
+        padding_mask: None,
+        query_position: None,
+        parameters: nn::MultiScaleDeformAttnParameters {
+            value_proj_weight: identity.clone(),
+            output_proj_weight: identity,
+            ..parameters
+        },
+    };
+    let output = elements(&layer.forward(&inputs).unwrap());
+    // Heads look right, down, left and up: at one and two columns, or rows of 7 pixels.
+    let expected = [1.5, 1.5, 10.5, 10.5, -1.5, -1.5, -10.5, -10.5].map(|step| 17.0 + step);
+    for (output, expected) in output.iter().zip(expected) {
+        assert!((output - expected).abs() < 1e-4, "{output}, expected {expected}");
+    }
+}
+
+/// A layer of version 4: its offsets and masks of the input, or of another tensor, beside a window that moves by two pixels.
+pub(crate) fn v4(rng: &mut Rng, apart: bool) -> Problem {
+    let window = DeformConvV3 { kernel: [3, 2], groups: 2, offset_scale: 0.75, ..DeformConvV3::default() };
+    let (window, out) = match apart {
+        true => (DeformConvV3 { stride: [2, 1], padding: [1, 0, 2, 1], remove_center: true, ..window }, [3, 4]),
+        false => (DeformConvV3 { padding: [1, 0, 1, 1], ..window }, [5, 4]),
+    };
+    let layer = nn::DeformConvV4Layer { window };
+    let offset_mask_input = if apart { 3 } else { 5 };
+    let sizes = nn::DeformConvV4Sizes { input: 5, offset_mask_input, value: 6, output: 7 };
+    let parameters = layer.parameter_shapes(&sizes).unwrap().map(|&shape| normal(rng, shape, 0.5));
+    let inputs = nn::DeformConvV4LayerInputs {
+        input: normal(rng, [2, 5, 4, 5], 1.0),
+        offset_mask_input: apart.then(|| normal(rng, [2, out[0], out[1], 3], 1.0)),
+        parameters,
+    };
+    Problem::DeformConvV4Layer(layer, inputs)
+}
+
+#[test]
+fn layers_of_version_4() {
+    let mut rng = Rng::with_seed(104);
+    for (apart, dtype) in [(false, DType::F32), (true, DType::F32), (true, DType::F16)] {
+        let problem = v4(&mut rng, apart);
+        check(&problem, on(Storage::new(dtype, DType::F32)), Ways::All);
+        let grad_output = Array::filled([problem.reference().unwrap().value.len() as u32], 1.0);
+        let gradients = problem.gradients(&grad_output).unwrap();
+        assert_eq!(gradients.len(), if apart { 8 } else { 7 });
         for (name, reference) in gradients {
             assert!(reference.value.iter().any(|value| *value != 0.0), "{name} is 0");
         }

@@ -484,6 +484,25 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             }
             Problem::Layer(layer, inputs)
         }
+        Problem::AttentionLayer(mut layer, mut inputs) => {
+            match rng.u32(..5) {
+                0 => number(rng, &mut layer.heads),
+                1 => layer.offset_scale = f32::NAN,
+                2 => reshape(rng, &mut inputs.value_input),
+                3 => reshape(rng, &mut inputs.reference_points),
+                _ => reshape(rng, &mut inputs.parameters.sampling_offsets_weight),
+            }
+            Problem::AttentionLayer(layer, inputs)
+        }
+        Problem::DeformConvV4Layer(mut layer, mut inputs) => {
+            match rng.u32(..4) {
+                0 => number(rng, &mut layer.window.groups),
+                1 => reshape(rng, &mut inputs.input),
+                2 => reshape(rng, &mut inputs.parameters.value_proj_weight),
+                _ => reshape(rng, &mut inputs.parameters.offset_mask_weight),
+            }
+            Problem::DeformConvV4Layer(layer, inputs)
+        }
         Problem::PoolLayer(mut layer, mut inputs) => {
             match rng.u32(..4) {
                 0 => number(rng, &mut layer.pool.pooled[0]),

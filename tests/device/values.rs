@@ -8,7 +8,7 @@ use pliant::*;
 use pliant::{Adam, AdamInputs, Sgd, SgdInputs};
 
 use crate::grids::{grid, kinds};
-use crate::nn::{KINDS, layer, pool};
+use crate::nn::{KINDS, attentions, layer, pool, v4};
 use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways, uneven};
@@ -155,6 +155,8 @@ fn not_finite_is_as_ieee_arithmetic_has_it() {
         let mut problems = problems(&mut rng);
         if !sparse {
             problems.extend([false, true].map(|modulated| pool(&mut rng, modulated)));
+            problems.extend(attentions(&mut Rng::with_seed(103)));
+            problems.extend([false, true].map(|apart| v4(&mut Rng::with_seed(105), apart)));
         }
         for mut problem in problems {
             if sparse {

@@ -1,8 +1,11 @@
 //! Parameters of layers from safetensors files.
 
 use half::{bf16, f16};
-use pliant::nn::{DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dSizes, Mask, Naming, Weights};
-use pliant::{DType, Error, Tensor};
+use pliant::nn::{
+    DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dSizes, DeformConvV4Layer, Mask,
+    MultiScaleDeformAttnLayer, MultiScaleDeformAttnLayerGeometry, MultiScaleDeformAttnLayerInputs, Naming, Weights,
+};
+use pliant::{DType, DeformConvV3, Error, MultiScaleDeformAttn, Tensor};
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::gpu;
@@ -144,6 +147,77 @@ fn what_a_file_lacks_is_named() {
     let bytes = file(&[("n.weight", &[1, 1, 1, 1, 1, 1, 1], Dtype::F32)]);
     let error = Weights::read(&bytes).unwrap().shape("n.weight").unwrap_err();
     assert!(matches!(error, Error::Malformed(_)), "{error:?}");
+}
+
+/// By the names that transformers, mmcv and the authors' files have.
+#[test]
+fn attention_is_read() {
+    let layer = MultiScaleDeformAttnLayer::new(MultiScaleDeformAttn::new([[2, 2], [1, 1]], 3), 2);
+    let tensors: [(&str, &[usize], Dtype); 8] = [
+        ("a.encoder_attn.value_proj.weight", &[8, 5], Dtype::F16),
+        ("a.encoder_attn.value_proj.bias", &[8], Dtype::F16),
+        ("a.encoder_attn.sampling_offsets.weight", &[24, 6], Dtype::F16),
+        ("a.encoder_attn.sampling_offsets.bias", &[24], Dtype::F16),
+        ("a.encoder_attn.attention_weights.weight", &[12, 6], Dtype::F16),
+        ("a.encoder_attn.attention_weights.bias", &[12], Dtype::F16),
+        ("a.encoder_attn.output_proj.weight", &[7, 8], Dtype::F16),
+        ("a.encoder_attn.output_proj.bias", &[7], Dtype::F16),
+    ];
+    let bytes = file(&tensors);
+    let weights = Weights::read(&bytes).unwrap();
+    let parameters = weights.multi_scale_deform_attn(gpu(), &layer, "a.encoder_attn").unwrap();
+    for ((_, tensor), (name, shape, _)) in parameters.named().zip(tensors) {
+        let tensor = tensor.unwrap();
+        let extents: Vec<_> = tensor.shape().extents().iter().map(|&extent| extent as usize).collect();
+        assert_eq!((extents.as_slice(), tensor.dtype()), (shape, DType::F16), "{name}");
+        assert_eq!(tensor.download_blocking::<f16>().unwrap()[6], f16::from_f32(6.0));
+    }
+    let inputs = MultiScaleDeformAttnLayerInputs {
+        query: [1, 4, 6].into(),
+        value_input: [1, 5, 5].into(),
+        reference_points: [1, 4, 1, 4].into(),
+        padding_mask: None,
+        query_position: None,
+        parameters: parameters.map(Tensor::shape),
+    };
+    let geometry = MultiScaleDeformAttnLayerGeometry::new(&layer, &inputs).unwrap();
+    assert_eq!(geometry.output_shape(), [1, 4, 7].into());
+
+    let refused = |bytes: &[u8], layer: &MultiScaleDeformAttnLayer| {
+        Weights::read(bytes).unwrap().multi_scale_deform_attn(gpu(), layer, "a.encoder_attn").unwrap_err().to_string()
+    };
+    let other = MultiScaleDeformAttnLayer::new(MultiScaleDeformAttn::new([[2, 2], [1, 1]], 4), 2);
+    assert_eq!(refused(&bytes, &other), "the tensor a.encoder_attn.sampling_offsets.weight is 24x6; 32x6 is needed");
+    let wrong = file(&[("a.encoder_attn.value_proj.weight", &[8, 5, 1], Dtype::F32)]);
+    assert_eq!(
+        refused(&wrong, &layer),
+        "the tensor a.encoder_attn.value_proj.weight is 8x5x1, of 3 axes; a weight has 2"
+    );
+    let short = file(&tensors[..7]);
+    let missing = refused(&short, &layer);
+    assert!(missing.starts_with("the file has no tensor a.encoder_attn.output_proj.bias; it has"), "{missing}");
+}
+
+#[test]
+fn version_4_is_read() {
+    let layer = DeformConvV4Layer { window: DeformConvV3 { groups: 2, ..DeformConvV3::default() } };
+    let tensors: [(&str, &[usize], Dtype); 6] = [
+        ("dcn.value_proj.weight", &[8, 8], Dtype::F32),
+        ("dcn.value_proj.bias", &[8], Dtype::F32),
+        ("dcn.offset_mask.weight", &[56, 8], Dtype::F32),
+        ("dcn.offset_mask.bias", &[56], Dtype::F32),
+        ("dcn.output_proj.weight", &[8, 8], Dtype::F32),
+        ("dcn.output_proj.bias", &[8], Dtype::F32),
+    ];
+    let bytes = file(&tensors);
+    let parameters = Weights::read(&bytes).unwrap().deform_conv_v4(gpu(), &layer, "dcn").unwrap();
+    for ((_, tensor), (name, shape, _)) in parameters.named().zip(tensors) {
+        let extents: Vec<_> = tensor.unwrap().shape().extents().iter().map(|&extent| extent as usize).collect();
+        assert_eq!(extents, shape, "{name}");
+    }
+    let other = DeformConvV4Layer { window: DeformConvV3 { groups: 4, ..DeformConvV3::default() } };
+    let refused = Weights::read(&bytes).unwrap().deform_conv_v4(gpu(), &other, "dcn").unwrap_err();
+    assert_eq!(refused.to_string(), "the tensor dcn.offset_mask.weight is 56x8; 112x8 is needed");
 }
 
 /// A file cut anywhere, and one with any byte of its header changed, is refused or read, and nothing else.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use half::{bf16, f16};
-use pliant::nn::{DeformConv2dLayer, DeformRoiPoolLayer};
+use pliant::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use pliant::op::{Differentiable, Kernels, Members, Of, Op};
 use pliant::reference::{Defined, Reference};
 use pliant::{
@@ -276,6 +276,7 @@ macro_rules! problems {
 
 problems! {
     with gradients: {
+    AttentionLayer(MultiScaleDeformAttnLayer),
     BatchNorm(BatchNorm),
     BilinearSample(BilinearSample),
     Binary(Binary),
@@ -285,6 +286,7 @@ problems! {
     DeformConv2d(DeformConv2d),
     DeformConvV3(DeformConvV3),
     DeformConvV4(DeformConvV4),
+    DeformConvV4Layer(DeformConvV4Layer),
     DeformPsRoiPool(DeformPsRoiPool),
     DeformRoiPool(DeformRoiPool),
     GlobalAveragePool(GlobalAveragePool),
@@ -305,11 +307,11 @@ problems! {
     Im2col(Im2col),
     }
     tested as any:
-        BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, RoiAlign, Softmax, Split, Unary;
+        BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, Unary;
     differentiated as any:
-        BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, RoiAlign, Softmax, Split, Unary;
+        BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, Unary;
 }
 
 /// Elements in front of and behind an output that nobody may write.

@@ -1,0 +1,164 @@
+use super::connected::{Connected, wide};
+use super::{
+    DeformConvV4Layer, DeformConvV4LayerGeometry, DeformConvV4LayerGradients, DeformConvV4LayerInputs,
+    DeformConvV4Parameters, DeformConvV4Sizes, upload,
+};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::geometry::{DeformConvV3, DeformConvV4Gradients, DeformConvV4Inputs};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::elementwise::binary;
+use crate::ops::DeformConvV4Plan;
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, opaque};
+use crate::shape::Shape;
+
+/// The plans of a layer's projections and of the convolution between them.
+pub struct Projected {
+    value_proj: Connected,
+    offset_mask: Connected,
+    output_proj: Connected,
+    convolution: DeformConvV4Plan,
+}
+
+opaque!(Projected);
+
+impl Kernels for DeformConvV4Layer {
+    type Compiled = Projected;
+
+    fn compile(
+        gpu: &Gpu,
+        geometry: &DeformConvV4LayerGeometry,
+        _: &DeformConvV4LayerInputs<TensorSpec>,
+    ) -> Result<Projected> {
+        gpu.compile::<binary::Kernel>(())?;
+        let read = geometry.convolution.input_shapes().map(|&shape| wide(shape));
+        Ok(Projected {
+            value_proj: Connected::new(gpu, geometry.value_proj)?,
+            offset_mask: Connected::new(gpu, geometry.offset_mask)?,
+            output_proj: Connected::new(gpu, geometry.output_proj)?,
+            convolution: DeformConvV4Plan::of(gpu, geometry.convolution, &read)?,
+        })
+    }
+
+    fn record(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &DeformConvV4LayerInputs<Argument>,
+        output: &Tensor,
+    ) -> Result<()> {
+        let inputs = inputs.try_map(|input| input.tensor())?;
+        let read = plan.record_inputs(recorder, &inputs)?;
+        let convolved = recorder.workspace(plan.geometry().convolution.output_shape())?;
+        plan.compiled().convolution.forward_into(recorder, &read, &convolved)?;
+        let DeformConvV4Parameters { output_proj_weight, output_proj_bias, .. } = inputs.parameters;
+        plan.compiled().output_proj.forward(recorder, &convolved, [output_proj_weight, output_proj_bias], output)
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self == other && self.window.offset_scale.to_bits() == other.window.offset_scale.to_bits()
+    }
+
+    fn smallest() -> (Self, DeformConvV4LayerInputs<TensorSpec>) {
+        let parameters = DeformConvV4Parameters {
+            value_proj_weight: Shape::from([1, 1]),
+            value_proj_bias: [1].into(),
+            offset_mask_weight: [8, 1].into(),
+            offset_mask_bias: [8].into(),
+            output_proj_weight: [1, 1].into(),
+            output_proj_bias: [1].into(),
+        };
+        let inputs = DeformConvV4LayerInputs { input: [1; 4].into(), offset_mask_input: None, parameters };
+        let window = DeformConvV3 { kernel: [1; 2], padding: [0; 4], ..DeformConvV3::default() };
+        (Self { window }, inputs.map(|&shape| wide(shape)))
+    }
+}
+
+/// The vector-Jacobian products of all inputs and parameters. The forward pass is repeated, and nothing kept from it.
+impl Differentiable for DeformConvV4Layer {
+    type Gradients = DeformConvV4LayerGradients<()>;
+
+    fn record_backward(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &DeformConvV4LayerInputs<Argument>,
+        grad_output: &Tensor,
+        destinations: &DeformConvV4LayerGradients<Destination>,
+    ) -> Result<()> {
+        let wide = inputs.try_map(|input| input.wide(recorder))?;
+        let (inputs, wanted) = (wide.as_ref(), destinations);
+        let parameters = &inputs.parameters;
+        let Projected { value_proj, offset_mask, output_proj, convolution } = plan.compiled();
+        let read = plan.record_inputs(recorder, &inputs)?;
+
+        let convolved = recorder.workspace(plan.geometry().convolution.output_shape())?;
+        if wanted.output_proj_weight.is_some() {
+            convolution.forward_into(recorder, &read, &convolved)?;
+        }
+        let grad_convolved = recorder.workspace(convolved.shape())?;
+        let of_output = [Some(Destination::Write(&grad_convolved)), wanted.output_proj_weight, wanted.output_proj_bias];
+        output_proj.backward(recorder, [&convolved, parameters.output_proj_weight], grad_output, of_output)?;
+
+        // Where the offsets and masks are made of the input too, their part of its gradient is added to that of the value.
+        let of_read = match inputs.offset_mask_input {
+            Some(_) => wanted.offset_mask_input,
+            None => wanted.input.map(|destination| Destination::Add(destination.tensor())),
+        };
+        let of_value = [wanted.input, wanted.value_proj_weight, wanted.value_proj_bias];
+        let of_offset_mask = [of_read, wanted.offset_mask_weight, wanted.offset_mask_bias];
+        let mut through = |wanted: &[Option<Destination>; 3], like: &Tensor| {
+            wanted.iter().any(Option::is_some).then(|| recorder.workspace(like.shape())).transpose()
+        };
+        let gradients = DeformConvV4Gradients {
+            input: through(&of_value, &read.input)?,
+            offset_mask: through(&of_offset_mask, &read.offset_mask)?,
+        };
+        if gradients.named().next().is_some() {
+            convolution.backward_into(recorder, &read, &grad_convolved, &gradients)?;
+        }
+        if let Some(grad) = &gradients.input {
+            value_proj.backward(recorder, [inputs.input, parameters.value_proj_weight], grad, of_value)?;
+        }
+        if let Some(grad) = &gradients.offset_mask {
+            let read = inputs.offset_mask_input.unwrap_or(inputs.input);
+            offset_mask.backward(recorder, [read, parameters.offset_mask_weight], grad, of_offset_mask)?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan<DeformConvV4Layer> {
+    /// Records what the convolution reads.
+    fn record_inputs(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &DeformConvV4LayerInputs<&Tensor>,
+    ) -> Result<DeformConvV4Inputs<Tensor>> {
+        let parameters = &inputs.parameters;
+        let read = self.geometry().convolution.input_shapes().try_map(|&shape| recorder.workspace(shape))?;
+        let layer = [parameters.value_proj_weight, parameters.value_proj_bias];
+        self.compiled().value_proj.forward(recorder, inputs.input, layer, &read.input)?;
+        let layer = [parameters.offset_mask_weight, parameters.offset_mask_bias];
+        let made_of = inputs.offset_mask_input.unwrap_or(inputs.input);
+        self.compiled().offset_mask.forward(recorder, made_of, layer, &read.offset_mask)?;
+        Ok(read)
+    }
+}
+
+impl DeformConvV4Parameters<Tensor> {
+    /// The parameters that training begins with: see [`DeformConvV4Layer::initial`].
+    ///
+    /// # Errors
+    /// [`Error::Attribute`](crate::Error::Attribute) where a size is 0, or groups do not divide the value's channels;
+    /// [`Error::Shape`](crate::Error::Shape) where a parameter has more elements than `u32` counts; [`Error::Limit`](crate::Error::Limit),
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
+    pub fn new(
+        gpu: &Gpu,
+        layer: &DeformConvV4Layer,
+        sizes: &DeformConvV4Sizes,
+        dtype: DType,
+        uniform: impl FnMut() -> f32,
+    ) -> Result<Self> {
+        let initial = layer.initial(sizes, uniform)?;
+        initial.try_map(|(shape, elements)| upload(gpu, *shape, dtype, elements))
+    }
+}

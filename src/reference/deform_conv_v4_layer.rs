@@ -1,0 +1,134 @@
+//! The layer of version 4, put together of the ops that it consists of: see [`nn`](crate::nn).
+
+use crate::error::Result;
+use crate::geometry::DeformConvV4Inputs;
+use crate::nn::{DeformConvV4LayerGeometry, DeformConvV4LayerGradients, DeformConvV4LayerInputs};
+use crate::reference::attention_layer::{connected, connected_backward, exact, largest};
+use crate::reference::layers::sum;
+use crate::reference::{Reference, check_len, deform_conv_v4, deform_conv_v4_backward};
+
+/// The layer in front of its convolution.
+struct Between {
+    inputs: DeformConvV4LayerInputs<Vec<f64>>,
+    /// The input of offsets and masks.
+    read: Reference,
+    value: Reference,
+    offset_mask: Reference,
+    /// Offsets, and the magnitudes of masks.
+    mask_magnitudes: Vec<f64>,
+    /// How much more a rounding error counts behind offsets.
+    amplification: f64,
+}
+
+impl Between {
+    fn new<T: Copy + Into<f64>>(
+        geometry: &DeformConvV4LayerGeometry,
+        inputs: &DeformConvV4LayerInputs<&[T]>,
+    ) -> Result<Self> {
+        let shapes = geometry.input_shapes();
+        for ((name, slice), (_, shape)) in inputs.named().zip(shapes.named()) {
+            slice.zip(shape).map_or(Ok(()), |(slice, shape)| check_len(name, slice, *shape))?;
+        }
+        let inputs = inputs.map(|slice| slice.iter().map(|&element| element.into()).collect::<Vec<f64>>());
+        let parameters = &inputs.parameters;
+        let layer = [&parameters.value_proj_weight[..], &parameters.value_proj_bias];
+        let value = connected(&geometry.value_proj, &exact(inputs.input.clone()), layer)?;
+        let read = exact(inputs.offset_mask_input.as_ref().unwrap_or(&inputs.input).clone());
+        let layer = [&parameters.offset_mask_weight[..], &parameters.offset_mask_bias];
+        let offset_mask = connected(&geometry.offset_mask, &read, layer)?;
+
+        let window = &geometry.convolution.window;
+        let (taps, planes) = (window.taps() as usize, geometry.offset_mask.columns as usize);
+        let is_mask = |at: usize| at % planes % (3 * taps) >= 2 * taps;
+        let of =
+            |reference: &Reference, at: usize| [reference.value[at], reference.magnitude[at]][usize::from(is_mask(at))];
+        let mask_magnitudes = (0..offset_mask.value.len()).map(|at| of(&offset_mask, at)).collect();
+        let offsets = offset_mask.magnitude.iter().enumerate().filter(|(at, _)| !is_mask(*at));
+        let scale = f64::from(window.op.offset_scale).abs();
+        let amplification = 1.0 + 2.0 * scale * largest(offsets.map(|(_, magnitude)| *magnitude));
+        Ok(Self { read, value, offset_mask, mask_magnitudes, amplification, inputs })
+    }
+
+    fn convolved(&self) -> DeformConvV4Inputs<&[f64]> {
+        DeformConvV4Inputs { input: &self.value.value, offset_mask: &self.offset_mask.value }
+    }
+
+    /// Magnitudes in the place of values and masks.
+    fn magnitudes(&self) -> DeformConvV4Inputs<&[f64]> {
+        DeformConvV4Inputs { input: &self.value.magnitude, offset_mask: &self.mask_magnitudes }
+    }
+
+    /// Sums of rounded terms: the values of `exact`, and the magnitudes of the same sums of magnitudes.
+    fn rounded(&self, exact: Reference, rounding: &Reference) -> Reference {
+        let magnitude = rounding.magnitude.iter().map(|magnitude| magnitude * self.amplification).collect();
+        let terms = exact.terms + self.value.terms + self.offset_mask.terms;
+        Reference { value: exact.value, magnitude, terms }
+    }
+
+    fn output(&self, geometry: &DeformConvV4LayerGeometry) -> Result<Reference> {
+        let exact = deform_conv_v4(&geometry.convolution, &self.convolved())?;
+        Ok(self.rounded(exact, &deform_conv_v4(&geometry.convolution, &self.magnitudes())?))
+    }
+}
+
+/// A [`DeformConvV4Layer`](crate::nn::DeformConvV4Layer). What rounding value, offsets and masks makes of it counts as magnitude.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
+pub fn deform_conv_v4_layer<T: Copy + Into<f64>>(
+    geometry: &DeformConvV4LayerGeometry,
+    inputs: &DeformConvV4LayerInputs<&[T]>,
+) -> Result<Reference> {
+    let between = Between::new(geometry, inputs)?;
+    let parameters = &between.inputs.parameters;
+    let layer = [&parameters.output_proj_weight[..], &parameters.output_proj_bias];
+    connected(&geometry.output_proj, &between.output(geometry)?, layer)
+}
+
+/// The gradients of a [`DeformConvV4Layer`](crate::nn::DeformConvV4Layer): all that there are.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where a slice is not as long as its shape.
+pub fn deform_conv_v4_layer_backward<T: Copy + Into<f64>>(
+    geometry: &DeformConvV4LayerGeometry,
+    inputs: &DeformConvV4LayerInputs<&[T]>,
+    grad_output: &[T],
+) -> Result<DeformConvV4LayerGradients<Reference>> {
+    check_len("grad_output", grad_output, geometry.output_shape())?;
+    let between = Between::new(geometry, inputs)?;
+    let (parameters, convolution) = (&between.inputs.parameters, &geometry.convolution);
+    let grad_output = exact(grad_output.iter().map(|&element| element.into()).collect());
+    let output = between.output(geometry)?;
+    let [grad_convolved, output_proj_weight, output_proj_bias] =
+        connected_backward(&geometry.output_proj, &output, &parameters.output_proj_weight, &grad_output)?;
+    let grad_convolved = grad_convolved.unwrap_or(grad_output);
+
+    let exactly = deform_conv_v4_backward(convolution, &between.convolved(), &grad_convolved.value)?;
+    let rounding = deform_conv_v4_backward(convolution, &between.magnitudes(), &grad_convolved.magnitude)?;
+    let with = |exactly: Option<Reference>, rounding: Option<Reference>| match (exactly, rounding) {
+        (Some(exactly), Some(rounding)) => between.rounded(exactly, &rounding),
+        _ => exact(Vec::new()),
+    };
+    let grad_value = with(exactly.input, rounding.input);
+    let grad_offset_mask = with(exactly.offset_mask, rounding.offset_mask);
+
+    let read = exact(between.inputs.input.clone());
+    let [input, value_proj_weight, value_proj_bias] =
+        connected_backward(&geometry.value_proj, &read, &parameters.value_proj_weight, &grad_value)?;
+    let [through, offset_mask_weight, offset_mask_bias] =
+        connected_backward(&geometry.offset_mask, &between.read, &parameters.offset_mask_weight, &grad_offset_mask)?;
+    let (input, offset_mask_input) = match between.inputs.offset_mask_input {
+        Some(_) => (input, through),
+        None => (sum(input, through), None),
+    };
+    Ok(DeformConvV4LayerGradients {
+        input,
+        offset_mask_input,
+        value_proj_weight,
+        value_proj_bias,
+        offset_mask_weight,
+        offset_mask_bias,
+        output_proj_weight,
+        output_proj_bias,
+    })
+}
