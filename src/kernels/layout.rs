@@ -58,7 +58,7 @@ axis!(Storage { Bits32: "", Bits16: "16" });
 impl From<DType> for Storage {
     fn from(dtype: DType) -> Self {
         match dtype {
-            DType::F32 => Storage::Bits32,
+            DType::F32 | DType::I32 => Storage::Bits32,
             DType::F16 | DType::BF16 => Storage::Bits16,
         }
     }

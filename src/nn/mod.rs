@@ -63,7 +63,7 @@ pub(crate) use deform_conv2d::OffsetField;
 use half::{bf16, f16};
 
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Tensor};
 use crate::ops::plan::Destination;
 use crate::ops::{plan_of, short_way, short_way_back};
@@ -198,6 +198,7 @@ fn upload(gpu: &Gpu, shape: Shape, dtype: DType, elements: &[f32]) -> Result<Ten
         DType::F32 => Tensor::upload(gpu, shape, elements),
         DType::F16 => Tensor::upload(gpu, shape, &elements.iter().map(|&x| f16::from_f32(x)).collect::<Vec<_>>()),
         DType::BF16 => Tensor::upload(gpu, shape, &elements.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>()),
+        DType::I32 => Err(Error::dtype("dtype", "dtype is i32; parameters hold f32, f16 or bf16")),
     }
 }
 

@@ -427,7 +427,7 @@ fn present(values: &[Option<Tensor>], value: Option<usize>) -> Result<&Tensor> {
 /// The largest number of an element type.
 fn largest(dtype: DType) -> f32 {
     match dtype {
-        DType::F32 => f32::MAX,
+        DType::F32 | DType::I32 => f32::MAX,
         DType::F16 => f16::MAX.to_f32(),
         DType::BF16 => bf16::MAX.to_f32(),
     }

@@ -213,3 +213,18 @@ fn goldens_with_their_inputs_rounded() {
         assert!(summary.passed > 100, "{storage:?}: {summary}");
     }
 }
+
+/// Integers would be read as floats.
+#[test]
+fn integers_are_refused_by_ops_of_floats() {
+    let integers = Tensor::upload(gpu(), [2, 3], &[1, 2, 3, 4, 5, 6]).unwrap();
+    let refused = Softmax { axis: 1 }.forward(&integers).unwrap_err();
+    assert!(matches!(refused, Error::DType { argument: "input", .. }));
+    assert_eq!(refused.to_string(), "input holds i32; f32, f16, bf16 can be taken");
+    let floats = Tensor::upload(gpu(), [3, 2], &[0.0f32; 6]).unwrap();
+    let operand = |tensor: &Tensor, shape: [u32; 3]| tensor.reshape(shape).unwrap();
+    let product = MatmulInputs { a: operand(&floats, [1, 3, 2]), b: operand(&integers, [1, 2, 3]) };
+    let refused = Matmul::default().forward(&product).unwrap_err();
+    assert_eq!(refused.to_string(), "b holds i32; f32, f16, bf16 can be taken");
+    assert_eq!(integers.download_blocking::<i32>().unwrap(), [1, 2, 3, 4, 5, 6]);
+}

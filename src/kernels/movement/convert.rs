@@ -18,10 +18,10 @@ params!(
 
 impl Loops for Params {}
 
-/// `DType` as shaders know it: shared/dtype.wgsl.
+/// `DType` as shaders know it: shared/dtype.wgsl. Integers are never converted.
 pub(crate) fn number(dtype: DType) -> u32 {
     match dtype {
-        DType::F32 => 0,
+        DType::F32 | DType::I32 => 0,
         DType::F16 => 1,
         DType::BF16 => 2,
     }

@@ -60,7 +60,7 @@ impl<'a> Argument<'a> {
         })
     }
 
-    /// The tensor itself where it holds f32, else a copy in workspace that does.
+    /// The tensor itself, or a copy in workspace that holds f32 where it has floats of 16 bits.
     pub(crate) fn wide(self, recorder: &mut Recorder) -> Result<Tensor> {
         widened(recorder, self.tensor()?)
     }

@@ -10,9 +10,9 @@ use crate::kernels::movement::convert::{Params, convert};
 use crate::kernels::movement::copy_rows;
 use crate::ops::plan::in_pieces;
 
-/// The tensor itself where it holds f32, else a copy in workspace that does.
+/// The tensor itself, or a copy in workspace that holds f32 where it has floats of 16 bits.
 pub(crate) fn widened(recorder: &mut Recorder, tensor: &Tensor) -> Result<Tensor> {
-    if tensor.dtype() == DType::F32 {
+    if !tensor.dtype().is_narrow() {
         return Ok(tensor.clone());
     }
     let wide = recorder.workspace(tensor.shape())?;
@@ -26,7 +26,7 @@ pub(crate) fn rounded(
     output: &Tensor,
     record: impl FnOnce(&mut Recorder, &Tensor) -> Result<()>,
 ) -> Result<()> {
-    if output.dtype() == DType::F32 {
+    if !output.dtype().is_narrow() {
         return record(recorder, output);
     }
     let wide = recorder.workspace(output.shape())?;

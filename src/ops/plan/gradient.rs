@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Recorder, Tensor};
 use crate::ops::plan::{Destination, RowLayout, round, widen};
@@ -17,7 +16,7 @@ pub(crate) struct Gradient<'a> {
 impl<'a> Gradient<'a> {
     pub(crate) fn begin(recorder: &mut Recorder, destination: Destination<'a>) -> Result<Self> {
         let tensor = destination.tensor();
-        if tensor.dtype() == DType::F32 {
+        if !tensor.dtype().is_narrow() {
             return Ok(Self { destination, wide: None });
         }
         let wide = recorder.workspace(tensor.shape())?;

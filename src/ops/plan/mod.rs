@@ -22,10 +22,11 @@ pub(crate) use short::{backward, backward_of, forward};
 pub(crate) use warm_up::{warm_up, warm_up_backward};
 
 use std::borrow::Borrow;
+use std::convert::Infallible;
 use std::fmt;
 
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{Members, Of, Op, Wanted, check_elements, no_input};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
 use crate::kernels::movement;
@@ -39,6 +40,16 @@ pub trait Kernels: Op {
     const WIDENED: bool = true;
     /// The inputs that are updated in place.
     const UPDATED: &'static [&'static str] = &[];
+
+    /// Whether an input may hold elements of this type: floats alone, unless the op says otherwise.
+    fn takes(_: &Self::Geometry, _input: &'static str, dtype: DType) -> bool {
+        dtype.is_float()
+    }
+
+    /// The element type of an output: that of the first input, unless the op says otherwise.
+    fn output_dtype(_: &Self::Geometry, _output: &'static str, first: DType) -> DType {
+        first
+    }
 
     /// Compiles what the forward pass needs.
     fn compile(gpu: &Gpu, geometry: &Self::Geometry, inputs: &Of<Self::Inputs, TensorSpec>) -> Result<Self::Compiled>;
@@ -97,7 +108,7 @@ pub struct Plan<O: Kernels> {
     gpu: u64,
     geometry: O::Geometry,
     inputs: Vec<(&'static str, Option<TensorSpec>)>,
-    /// The element type of the outputs.
+    /// The element type of the first input.
     dtype: DType,
     compiled: O::Compiled,
 }
@@ -135,8 +146,16 @@ impl<O: Kernels> Plan<O> {
     ) -> Result<Self> {
         let specs = O::Inputs::map(inputs, ToSpec::to_spec);
         let inputs: Vec<_> = O::Inputs::named(&specs).map(|(name, spec)| (name, spec.copied())).collect();
+        for (name, spec) in O::Inputs::present(&specs) {
+            if !O::takes(&geometry, name, spec.dtype) {
+                let taken = DType::ALL.iter().filter(|dtype| O::takes(&geometry, name, **dtype));
+                let taken: Vec<_> = taken.map(ToString::to_string).collect();
+                let message = format!("{name} holds {}; {} can be taken", spec.dtype, taken.join(", "));
+                return Err(Error::dtype(name, message));
+            }
+        }
         let mut dtypes = inputs.iter().filter_map(|(_, spec)| Some(spec.as_ref()?.dtype));
-        if dtypes.clone().any(|dtype| dtype != DType::F32) {
+        if dtypes.clone().any(DType::is_narrow) {
             gpu.compile::<movement::convert::Kernel>(())?;
         }
         let dtype = dtypes.next().unwrap_or(DType::F32);
@@ -149,9 +168,15 @@ impl<O: Kernels> Plan<O> {
         &self.geometry
     }
 
-    /// Shape and element type of the output, or of each of several. It has the element type of the first input.
+    /// Shape and element type of the output, or of each of several. Outputs have the element type of the first input, unless the op says
+    /// otherwise.
     pub fn output_spec(&self) -> Of<O::Outputs, TensorSpec> {
-        O::Outputs::map(&O::output_shapes(&self.geometry), |&shape| TensorSpec { shape, dtype: self.dtype })
+        let geometry = &self.geometry;
+        let Ok(specs) = O::Outputs::try_map_named(&O::output_shapes(geometry), |name, &shape| {
+            let dtype = O::output_dtype(geometry, name, self.dtype);
+            Ok::<_, Infallible>(TensorSpec { shape, dtype })
+        });
+        specs
     }
 
     pub(crate) fn compiled(&self) -> &O::Compiled {
@@ -197,12 +222,12 @@ impl<O: Kernels> Plan<O> {
             }
             let wide = O::Inputs::try_map(&inputs, |input| input.wide(recorder))?;
             let inner = O::Outputs::try_map(&outputs, |output| match output.dtype() {
-                DType::F32 => Ok(output.clone()),
-                DType::F16 | DType::BF16 => recorder.workspace(output.shape()),
+                dtype if dtype.is_narrow() => recorder.workspace(output.shape()),
+                _ => Ok(output.clone()),
             })?;
             O::record(self, recorder, &O::Inputs::map(&wide, Argument::from), &inner)?;
             for ((_, output), (_, inner)) in O::Outputs::present(&outputs).zip(O::Outputs::present(&inner)) {
-                if output.dtype() != DType::F32 {
+                if output.dtype().is_narrow() {
                     round(recorder, inner, output, RowLayout::all(output))?;
                 }
             }

@@ -28,7 +28,7 @@ impl Expected {
     /// The expectation for values that were then stored as `dtype`: one unit in the last place more, and infinite beyond the range.
     pub fn stored(mut self, dtype: DType) -> Self {
         let (digits, least, largest) = match dtype {
-            DType::F32 => return self,
+            DType::F32 | DType::I32 => return self,
             DType::F16 => (10, -24, f64::from(f16::MAX)),
             _ => (7, -133, f64::from(bf16::MAX)),
         };

@@ -41,6 +41,7 @@ impl Array {
         match dtype {
             DType::F32 => Tensor::upload(gpu, self.shape, &self.elements),
             DType::F16 => Tensor::upload(gpu, self.shape, &rounded(self, f16::from_f32)),
+            DType::I32 => Tensor::upload(gpu, self.shape, &rounded(self, |element| element as i32)),
             _ => Tensor::upload(gpu, self.shape, &rounded(self, bf16::from_f32)),
         }
     }
@@ -49,6 +50,7 @@ impl Array {
     pub fn stored(&self, dtype: DType) -> Self {
         Self::from_fn(self.shape, |index| match dtype {
             DType::F32 => self.elements[index],
+            DType::I32 => self.elements[index] as i32 as f32,
             DType::F16 => f16::from_f32(self.elements[index]).to_f32(),
             _ => bf16::from_f32(self.elements[index]).to_f32(),
         })
@@ -638,6 +640,9 @@ impl Guarded {
                 (0..self.output.shape().elements() as usize).flat_map(|index| element(index).to_ne_bytes()).collect()
             }
             DType::F16 => words(&|element| f16::from_f32(element).to_bits()),
+            DType::I32 => (0..self.output.shape().elements() as usize)
+                .flat_map(|index| (element(index) as i32).to_ne_bytes())
+                .collect(),
             _ => words(&|element| bf16::from_f32(element).to_bits()),
         };
         gpu.queue().write_buffer(self.output.buffer(), self.output.offset(), &bytes);
@@ -662,6 +667,7 @@ pub async fn elements(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(match tensor.dtype() {
         DType::F32 => tensor.download()?.await?,
         DType::F16 => tensor.download::<f16>()?.await?.into_iter().map(f16::to_f32).collect(),
+        DType::I32 => tensor.download::<i32>()?.await?.into_iter().map(|element| element as f32).collect(),
         _ => tensor.download::<bf16>()?.await?.into_iter().map(bf16::to_f32).collect(),
     })
 }

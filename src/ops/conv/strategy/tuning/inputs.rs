@@ -36,6 +36,7 @@ pub(super) fn drawn(gpu: &Gpu, problem: &Problem, name: &'static str, spec: &Ten
         DType::F32 => upload(gpu, spec, element),
         DType::F16 => upload(gpu, spec, |index| f16::from_f32(element(index))),
         DType::BF16 => upload(gpu, spec, |index| bf16::from_f32(element(index))),
+        DType::I32 => upload(gpu, spec, |index| element(index) as i32),
     }
 }
 
@@ -59,6 +60,7 @@ pub(super) async fn elements(tensor: &Tensor) -> Result<Vec<f32>> {
         DType::F32 => tensor.download()?.await?,
         DType::F16 => tensor.download::<f16>()?.await?.into_iter().map(f16::to_f32).collect(),
         DType::BF16 => tensor.download::<bf16>()?.await?.into_iter().map(bf16::to_f32).collect(),
+        DType::I32 => tensor.download::<i32>()?.await?.into_iter().map(|element| element as f32).collect(),
     })
 }
 
@@ -84,7 +86,7 @@ impl Tolerance {
         let sum = (16.0 + 2.0 * terms.sqrt()) * 2f64.powi(-24) * (neighbours * terms.sqrt() + 1.0);
         let operands = |choice: Choice| if choice.strategy() == Strategy::FusedCooperative { 2.0 } else { 0.0 };
         let (unit, least) = match problem.dtypes[0] {
-            DType::F32 => (0.0, 0.0),
+            DType::F32 | DType::I32 => (0.0, 0.0),
             DType::F16 => (2f64.powi(-10), 2f64.powi(-24)),
             DType::BF16 => (2f64.powi(-7), 0.0),
         };
