@@ -139,6 +139,14 @@ impl Tensor {
         Self { shape, dtype, ..self.clone() }
     }
 
+    /// A view of the elements from `first` on, which begin at a whole word, under extents of their own.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn section(&self, first: u64, shape: Shape) -> Self {
+        let offset = first * self.dtype.size();
+        debug_assert!(offset.is_multiple_of(4) && first + shape.elements() <= self.shape.elements());
+        Self { offset: self.offset + offset, shape, ..self.clone() }
+    }
+
     /// Gives the same elements under other extents. Nothing is copied: both are the same memory.
     ///
     /// ```no_run

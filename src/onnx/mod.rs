@@ -25,45 +25,40 @@
 //! # }
 //! ```
 //!
-//! These operators are known, in opsets 7 to 28 of the default domain; nodes of any other are refused, all of them at once, by name and
-//! type.
+//! [`Model::operators`] lists a model's operators; [`ops`](self) has a table of all that are known, in opsets 7 to 28 of the default domain.
+//! What cannot be planned is refused, all of it at once, by node and reason.
 //!
-//! | operator | restrictions |
-//! | --- | --- |
-//! | Conv, DeformConv | two dimensions; [`dialect::onnx`](crate::dialect::onnx) holds their attributes |
-//! | Sigmoid, Tanh, Relu | |
-//! | Clip | constant bounds; one that is absent is the largest number of the element type |
-//! | Add, Mul | |
-//! | Concat | |
-//! | Split | constant sizes, none 0 |
-//! | GlobalAveragePool | four axes |
-//! | BatchNormalization | constant statistics, not in training mode |
-//! | Constant, Identity | |
-//!
-//! Tensors have at most six axes and hold `f32`, `f16` or `bf16`; an output has the element type of its node's first input. Weights lie in
-//! the file itself. What no output of the model needs is not looked at, whatever it is; but an input is to be given all the same, if it is a
-//! tensor of these. A malformed file is an [`Error::Malformed`], one that is beyond this table an [`Error::Unsupported`].
+//! What depends on shapes alone is computed on the host when the plan is made, in 64 bits: a shape, an axis, a count or a size must come from
+//! there. Tensors on the device have at most six axes and hold `f32`, `f16`, `bf16` or `i32`; `f64` is computed in `f32` there, booleans and
+//! integers of all kinds in `i32`, and what does not fit is refused. What no output of the model needs is not looked at, whatever it is. A
+//! malformed file is an [`Error::Malformed`], one that is beyond what is known here an [`Error::Unsupported`].
 
-mod constant;
+mod attributes;
+mod element;
+mod external;
+mod host;
+mod memory;
+mod ops;
 mod plan;
+mod planner;
 mod proto;
 mod read;
-#[cfg(test)]
-mod tests;
 
-pub use plan::ModelPlan;
+pub use element::ElementType;
+pub use host::HostTensor;
+pub use plan::{ModelInput, ModelPlan};
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use constant::Constant;
+use prost::bytes::Bytes;
 
-use crate::dialect::onnx::{Conv, DeformConv};
-use crate::dtype::DType;
+use attributes::Attributes;
+use external::External;
+
 use crate::error::{Error, Result};
-use crate::geometry::{Binary, Unary};
 
-/// A model that has been read: operators and names are checked, shapes are not yet.
+/// A model that has been read: names are checked, operators and shapes are not yet.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// The first values, in this order.
@@ -72,18 +67,66 @@ pub struct Model {
     /// The value of each output.
     output_values: Vec<usize>,
     nodes: Vec<Node>,
-    constants: HashMap<usize, Constant>,
+    constants: HashMap<usize, HostTensor>,
     /// The number of values: inputs, constants, and outputs of nodes.
     values: usize,
 }
 
 impl Model {
-    /// Reads a model from the bytes of a `.onnx` file.
+    /// Reads a model from the bytes of a `.onnx` file that holds its weights itself.
     ///
     /// # Errors
-    /// [`Error::Malformed`], [`Error::Unsupported`]; where an attribute has a value that it cannot have, [`Error::Attribute`].
+    /// [`Error::Malformed`]; [`Error::Unsupported`] where the file is of another opset, has inputs or outputs that are no tensors, or its
+    /// weights lie elsewhere.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        read::model(bytes)
+        read::model(Bytes::copy_from_slice(bytes), &mut External::none())
+    }
+
+    /// Reads a model from the bytes of a `.onnx` file, and what it keeps in other files by `external`, which is given the path that the model
+    /// states, relative to its own, and asked once for each.
+    ///
+    /// ```no_run
+    /// # fn example(fetched: std::collections::HashMap<String, Vec<u8>>, bytes: Vec<u8>) -> pliant::Result<()> {
+    /// let mut data = fetched;
+    /// let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+    /// let model = pliant::onnx::Model::read_with(bytes, |path| data.remove(path).ok_or_else(missing))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Model::read`]; [`Error::Malformed`] where `external` fails or gives too few bytes.
+    pub fn read_with(
+        bytes: impl Into<Vec<u8>>,
+        external: impl FnMut(&str) -> std::io::Result<Vec<u8>>,
+    ) -> Result<Self> {
+        read::model(Bytes::from(bytes.into()), &mut External::new(external))
+    }
+
+    /// Reads a model from a file, and what it keeps in other files from those beside it.
+    ///
+    /// # Errors
+    /// As for [`Model::read_with`]; [`Error::Malformed`] where the file itself cannot be read.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes =
+            std::fs::read(path).map_err(|error| malformed(format!("cannot read {}: {error}", path.display())))?;
+        let folder = path.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+        Self::read_with(bytes, |name| std::fs::read(folder.join(name)))
+    }
+
+    /// The operators of the nodes that outputs need, in alphabetical order.
+    pub fn operators(&self) -> Vec<OperatorCount> {
+        let mut counts = BTreeMap::<_, usize>::new();
+        for node in &self.nodes {
+            *counts.entry((node.domain.clone(), node.op_type.clone())).or_default() += 1;
+        }
+        let count = |((domain, name), count): ((String, String), usize)| {
+            let refusal = ops::operator(&domain, &name).is_none().then(|| ops::why_not(&domain, &name));
+            OperatorCount { domain, name, count, refusal }
+        };
+        counts.into_iter().map(count).collect()
     }
 
     /// The inputs of the model, in the file's order.
@@ -96,6 +139,20 @@ impl Model {
     pub fn outputs(&self) -> &[ValueInfo] {
         &self.outputs
     }
+}
+
+/// How many nodes of a model are of an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OperatorCount {
+    /// The domain; empty for ONNX's own.
+    pub domain: String,
+    /// The operator's name.
+    pub name: String,
+    /// The number of nodes.
+    pub count: usize,
+    /// Why no node of it can be planned, where that is known by its name.
+    pub refusal: Option<String>,
 }
 
 /// An input or output of a model, as the file declares it.
@@ -112,15 +169,17 @@ impl Model {
 pub struct ValueInfo {
     /// The name.
     pub name: String,
-    /// How the elements are stored.
-    pub dtype: DType,
+    /// The element type.
+    pub element: ElementType,
     /// The extents, outermost first, `None` for one that the file leaves open; `None` where it leaves the rank open.
     pub extents: Option<Vec<Option<u32>>>,
+    /// The names of extents, empty where there is none. A name stands for one extent throughout.
+    pub symbols: Vec<String>,
 }
 
 impl fmt::Display for ValueInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, dtype, extents } = self;
+        let Self { name, element, extents, .. } = self;
         let extents = match extents.as_deref() {
             None => "any shape".to_string(),
             Some([]) => "scalar".to_string(),
@@ -129,72 +188,27 @@ impl fmt::Display for ValueInfo {
                 extents.collect::<Vec<_>>().join("x")
             }
         };
-        write!(f, "{name} ({extents} of {dtype})")
+        write!(f, "{name} ({extents} of {element})")
     }
 }
 
+/// A node that some output needs.
 #[derive(Debug, Clone)]
 struct Node {
     /// Name and type of the node, for errors.
     place: String,
-    operation: Operation,
+    /// Empty for ONNX's own.
+    domain: String,
+    op_type: String,
+    opset: i64,
+    attributes: Attributes,
     /// Values; `None` for an optional one that is absent.
     inputs: Vec<Option<usize>>,
     outputs: Vec<Option<usize>>,
 }
 
-/// Operation of a node. Inputs that must be constant are in it.
-#[derive(Debug, Clone)]
-enum Operation {
-    /// A convolution, of X, W, B.
-    Conv(Conv),
-    /// A deformable convolution, of X, W, offset, B, mask.
-    DeformConv(DeformConv),
-    Unary(Unary),
-    /// A function clip. A bound that is absent is the largest number of the element type, or its negative.
-    Clip {
-        min: Option<f32>,
-        max: Option<f32>,
-    },
-    Binary(Binary),
-    BatchNorm {
-        scale: Vec<f32>,
-        shift: Vec<f32>,
-    },
-    Concat {
-        axis: i64,
-    },
-    /// A tensor cut into as many pieces as there are outputs.
-    Split {
-        axis: i64,
-        sizes: Sizes,
-    },
-    GlobalAveragePool,
-}
-
-/// How long the pieces of a Split are.
-#[derive(Debug, Clone)]
-enum Sizes {
-    Given(Vec<i64>),
-    /// Pieces of one length.
-    Equal,
-    /// Pieces of one length but for the last, which may be smaller.
-    LastSmaller,
-}
-
 fn malformed(message: impl Into<String>) -> Error {
     Error::Malformed(message.into())
-}
-
-/// The refusal of elements that no tensor holds.
-fn no_element(type_name: &str) -> Error {
-    Error::Unsupported(format!("{type_name} was given; tensors hold FLOAT, FLOAT16 or BFLOAT16"))
-}
-
-/// ONNX's name of an element type.
-fn type_name(data_type: i32) -> String {
-    let name = usize::try_from(data_type).ok().and_then(|number| proto::data_type::NAMES.get(number));
-    name.map_or_else(|| format!("elements of type {data_type}"), ToString::to_string)
 }
 
 impl Error {

@@ -3,147 +3,187 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use half::{bf16, f16};
-
-use super::{Model, Node, Operation, Sizes, no_element};
+use super::memory::{Layout, Uses, layout};
+use super::planner::{DeviceValue, Planner, Step, Value, buffer};
+use super::{HostTensor, Model, Node, ValueInfo};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::geometry::{
-    BatchNorm, BatchNormInputs, BinaryInputs, Concat, Conv2dInputs, DeformConv2dInputs, GlobalAveragePool, Members, Of,
-    Split, Unary,
-};
-use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
-use crate::ops::{Argument, Convolves, Kernels, PackedWeight, Plan};
-use crate::shape::Shape;
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 
 /// A [`Model`] bound to a device and to its inputs' shapes, its weights uploaded and packed: what an application keeps.
 pub struct ModelPlan {
-    inputs: Vec<(String, TensorSpec)>,
+    inputs: Vec<Input>,
     outputs: Vec<Output>,
     steps: Vec<Step>,
-    constants: HashMap<usize, Tensor>,
-    values: usize,
+    /// The slot of each buffer that steps write, and the slots: memory that values share.
+    slots: Vec<Option<usize>>,
+    memory: Vec<Tensor>,
+    /// What each buffer holds; those of the inputs are the first.
+    buffers: Vec<TensorSpec>,
+}
+
+/// What a plan is made for, of an input of the model: shape and element type of a tensor that each call gives, or a value that is the same in
+/// all calls.
+#[derive(Debug, Clone)]
+pub enum ModelInput {
+    /// A tensor that each call gives.
+    Tensor(TensorSpec),
+    /// A value that goes into the plan: what shapes depend on must be one.
+    Value(HostTensor),
+}
+
+impl From<TensorSpec> for ModelInput {
+    fn from(spec: TensorSpec) -> Self {
+        Self::Tensor(spec)
+    }
+}
+
+impl From<HostTensor> for ModelInput {
+    fn from(value: HostTensor) -> Self {
+        Self::Value(value)
+    }
 }
 
 impl fmt::Debug for ModelPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ModelPlan")
-            .field("inputs", &self.inputs)
+            .field("inputs", &self.inputs().collect::<Vec<_>>())
             .field("outputs", &self.outputs().collect::<Vec<_>>())
             .field("steps", &self.steps.iter().map(|step| &step.place).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
 
-struct Output {
+/// An input that each call gives.
+struct Input {
     name: String,
-    value: usize,
+    buffer: usize,
     spec: TensorSpec,
 }
 
-struct Step {
-    place: String,
-    work: Box<dyn Work>,
-    inputs: Vec<Option<usize>>,
-    outputs: Vec<(Option<usize>, TensorSpec)>,
-    /// Values that neither a later step nor the model's outputs need.
-    spent: Vec<usize>,
+struct Output {
+    name: String,
+    spec: TensorSpec,
+    source: OutputSource,
 }
 
-/// A plan with the sources of its inputs, whatever its op.
-trait Work: WasmNotSendSync {
-    fn record(&self, recorder: &mut Recorder, values: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()>;
-}
-
-struct Planned<O: Kernels> {
-    plan: Plan<O>,
-    /// The source of each input, by name.
-    sources: Vec<(&'static str, Option<Source>)>,
-}
-
-/// Where an input comes from.
-#[derive(Clone)]
-enum Source {
-    Value(usize),
-    Tensor(Tensor),
-    Packed(PackedWeight),
-}
-
-impl<O: Kernels> Work for Planned<O> {
-    fn record(&self, recorder: &mut Recorder, values: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()> {
-        let mut arguments = Vec::with_capacity(self.sources.len());
-        for (_, source) in &self.sources {
-            arguments.push(match source {
-                None => None,
-                Some(Source::Value(value)) => Some(Argument::from(present(values, Some(*value))?)),
-                Some(Source::Tensor(tensor)) => Some(tensor.into()),
-                Some(Source::Packed(packed)) => Some(packed.into()),
-            });
-        }
-        let (mut arguments, mut outputs) = (arguments.into_iter(), outputs.iter());
-        let inputs = O::Inputs::build(|_| arguments.next().flatten()).map_err(|_| absent())?;
-        let outputs = O::Outputs::build(|_| outputs.next()).map_err(|_| absent())?;
-        self.plan.forward_into::<Argument, &Tensor>(recorder, &inputs, &outputs)
-    }
+enum OutputSource {
+    Constant(Tensor),
+    Buffer(DeviceValue),
 }
 
 impl ModelPlan {
     /// Infers every shape, plans every node, and uploads and packs the weights; this is submitted, not waited for. `inputs` are by name, in
-    /// any order.
+    /// any order: tensors' specs, or values where shapes depend on them.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::DType`], [`Error::Attribute`] where the inputs are not what the model declares or a node cannot have them;
-    /// [`Error::Unsupported`], [`Error::Limit`], [`Error::OutOfMemory`].
-    pub fn new(gpu: &Gpu, model: &Model, inputs: &[(&str, TensorSpec)]) -> Result<Self> {
-        let names = model.inputs.iter().map(|input| input.name.as_str());
-        let inputs = by_name(names, inputs)?;
-        for (declared, given) in model.inputs.iter().zip(&inputs) {
-            let extents = given.shape.extents();
-            let fits = declared.extents.as_ref().is_none_or(|declared| {
-                declared.len() == extents.len()
-                    && declared.iter().zip(extents).all(|(declared, given)| declared.is_none_or(|is| is == *given))
-            });
-            if !fits {
-                return Err(Error::shape("input", format!("the model declares {declared}; {} was given", given.shape)));
-            }
-            if declared.dtype != given.dtype {
-                return Err(Error::dtype("input", format!("the model declares {declared}; {} was given", given.dtype)));
-            }
-        }
-
-        let mut planner = Planner {
-            recorder: Recorder::new(gpu),
-            model,
-            specs: vec![None; model.values],
-            constants: HashMap::new(),
-            weights: HashMap::new(),
-        };
-        for (value, spec) in inputs.iter().enumerate() {
-            planner.specs[value] = Some(*spec);
-        }
-        for (&value, constant) in &model.constants {
-            planner.specs[value] = constant.dtype().map(|dtype| TensorSpec { shape: constant.shape, dtype });
-        }
-        let mut steps = Vec::new();
-        for node in &model.nodes {
-            steps.push(planner.step(node).map_err(|error| error.at(&node.place))?);
-        }
-        let mut outputs = Vec::new();
-        for (output, &value) in model.outputs.iter().zip(&model.output_values) {
-            let spec = planner.spec(value).map_err(|error| error.at(&format!("output {:?}", output.name)))?;
-            planner.keep(value)?;
-            outputs.push(Output { name: output.name.clone(), value, spec });
-        }
-        find_spent(model, &mut steps);
-        planner.recorder.submit()?;
-        let names = model.inputs.iter().map(|input| input.name.clone());
-        let constants = planner.constants;
-        Ok(Self { inputs: names.zip(inputs).collect(), outputs, steps, constants, values: model.values })
+    /// [`Error::Unsupported`] with all nodes that are, [`Error::Limit`], [`Error::OutOfMemory`].
+    pub fn new(gpu: &Gpu, model: &Model, inputs: &[(&str, impl Clone + Into<ModelInput>)]) -> Result<Self> {
+        Self::with_floats(gpu, model, inputs, DType::F32)
     }
 
-    /// Names, shapes and element types of the inputs, in the model's order.
+    /// As [`ModelPlan::new`], with all of the model's floats of 32 bits stored as `float`: inputs, outputs, weights and all between. Sums are
+    /// computed in `f32` all the same.
+    ///
+    /// # Errors
+    /// As for [`ModelPlan::new`]; [`Error::DType`] where `float` is no float.
+    pub fn with_floats(
+        gpu: &Gpu,
+        model: &Model,
+        inputs: &[(&str, impl Clone + Into<ModelInput>)],
+        float: DType,
+    ) -> Result<Self> {
+        if !float.is_float() {
+            return Err(Error::dtype("float", format!("float is {float}; f32, f16 and bf16 are possible")));
+        }
+        let given: Vec<_> = inputs.iter().map(|(name, input)| (*name, input.clone().into())).collect();
+        let given = by_name(model.inputs.iter().map(|input| input.name.as_str()), &given)?;
+        check_inputs(&model.inputs, &given, float)?;
+
+        let mut planner = Planner::new(gpu, float);
+        let mut values: Vec<Option<Value>> = vec![None; model.values];
+        let mut inputs = Vec::new();
+        for (value, (declared, given)) in model.inputs.iter().zip(given).enumerate() {
+            values[value] = Some(match given {
+                ModelInput::Value(host) => Value::Host(host.clone()),
+                ModelInput::Tensor(spec) => {
+                    let buffer = planner.new_buffer(*spec);
+                    inputs.push(Input { name: declared.name.clone(), buffer, spec: *spec });
+                    Value::Device(DeviceValue { buffer, first: 0, spec: *spec, element: declared.element })
+                }
+            });
+        }
+        for (&value, constant) in &model.constants {
+            values[value] = Some(Value::Host(constant.clone()));
+        }
+        plan_nodes(&mut planner, model, &mut values)?;
+
+        let mut outputs = Vec::new();
+        for (declared, &value) in model.outputs.iter().zip(&model.output_values) {
+            let value = values[value].clone().unwrap_or(Value::Unknown);
+            let name = declared.name.clone();
+            if value.element() != declared.element {
+                let message =
+                    format!("output {name:?} is declared to hold {}; it holds {}", declared.element, value.element());
+                return Err(super::malformed(message));
+            }
+            let spec = TensorSpec { shape: value.shape(), dtype: planner.dtype(value.element()) };
+            let source = match value {
+                Value::Host(host) => {
+                    let place = format!("output {name:?}");
+                    OutputSource::Constant(planner.upload(&host).map_err(|error| error.at(&place))?)
+                }
+                Value::Device(device) => OutputSource::Buffer(device),
+                Value::Unknown => return Err(Error::Unsupported(format!("output {name:?} cannot be computed"))),
+            };
+            outputs.push(Output { name, spec, source });
+        }
+        planner.recorder.submit()?;
+        let Planner { steps, buffers, .. } = planner;
+        Self { inputs, outputs, steps, slots: Vec::new(), memory: Vec::new(), buffers }.laid_out(gpu)
+    }
+
+    /// Leaves out the steps that no output needs, and gives the others' results their memory.
+    fn laid_out(mut self, gpu: &Gpu) -> Result<Self> {
+        let given = |output: &Output| match output.source {
+            OutputSource::Buffer(value) => Some(value.buffer),
+            OutputSource::Constant(_) => None,
+        };
+        let mut needed = vec![false; self.buffers.len()];
+        self.outputs.iter().filter_map(given).for_each(|buffer| needed[buffer] = true);
+        let given = needed.clone();
+        let mut steps = Vec::new();
+        while let Some(step) = self.steps.pop() {
+            if step.writes.iter().any(|(buffer, _)| needed[*buffer]) {
+                step.reads.iter().for_each(|buffer| needed[*buffer] = true);
+                steps.push(step);
+            }
+        }
+        steps.reverse();
+        let bytes: Vec<_> = self.buffers.iter().map(|spec| bytes(*spec)).collect();
+        let uses = |step: &Step| Uses {
+            reads: step.reads.clone(),
+            writes: step.writes.iter().map(|(buffer, _)| *buffer).collect(),
+        };
+        let uses: Vec<_> = steps.iter().map(uses).collect();
+        let Layout { slots, sizes } = layout(&uses, &bytes, |buffer| given[buffer]);
+        for size in sizes {
+            let elements = size.div_ceil(4).max(1);
+            let elements = u32::try_from(elements).map_err(|_| {
+                Error::limit(
+                    "model",
+                    format!("a value of the model has {size} bytes; {} are possible", u64::from(u32::MAX) * 4),
+                )
+            })?;
+            self.memory.push(Tensor::new(gpu, [elements], DType::F32)?);
+        }
+        Ok(Self { steps, slots, ..self })
+    }
+
+    /// Names, shapes and element types of the inputs that each call gives, in the model's order.
     pub fn inputs(&self) -> impl ExactSizeIterator<Item = (&str, TensorSpec)> {
-        self.inputs.iter().map(|(name, spec)| (name.as_str(), *spec))
+        self.inputs.iter().map(|input| (input.name.as_str(), input.spec))
     }
 
     /// Names, shapes and element types of the outputs, in the model's order.
@@ -151,16 +191,26 @@ impl ModelPlan {
         self.outputs.iter().map(|output| (output.name.as_str(), output.spec))
     }
 
+    /// The bytes of the memory that values between inputs and outputs share. It is the plan's own, and all its calls use it.
+    pub fn memory(&self) -> u64 {
+        self.memory.iter().map(|slot| bytes(slot.spec())).sum()
+    }
+
+    /// The bytes that values between inputs and outputs have, each counted by itself.
+    pub fn unshared_memory(&self) -> u64 {
+        self.slots.iter().zip(&self.buffers).filter(|(slot, _)| slot.is_some()).map(|(_, spec)| bytes(*spec)).sum()
+    }
+
     /// Records the model. The outputs are new tensors, by name, in the model's order; an output that no node computes is the input or the
-    /// weight itself. Inputs are by name, in any order. What a node gives lies in a tensor that is used again for a later one.
+    /// weight itself. Inputs are by name, in any order. A recording may be submitted many times.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::DType`], [`Error::Attribute`] where the inputs are not those the plan was made for, [`Error::Device`] where
     /// one lies elsewhere, and what [`Tensor::new`] gives. Nothing is recorded then.
     pub fn forward(&self, recorder: &mut Recorder, inputs: &[(&str, &Tensor)]) -> Result<Vec<(&str, Tensor)>> {
-        let inputs = by_name(self.inputs.iter().map(|(name, _)| name.as_str()), inputs)?;
-        let mut values: Vec<Option<Tensor>> = vec![None; self.values];
-        for (value, ((name, planned), input)) in self.inputs.iter().zip(inputs).enumerate() {
+        let inputs = by_name(self.inputs.iter().map(|input| input.name.as_str()), inputs)?;
+        let mut buffers: Vec<Option<Tensor>> = vec![None; self.buffers.len()];
+        for (Input { name, buffer, spec: planned }, input) in self.inputs.iter().zip(inputs) {
             recorder.check("input", input.gpu()).map_err(|error| error.at(&format!("input {name:?}")))?;
             let (shape, dtype) = (input.shape(), input.dtype());
             if shape != planned.shape {
@@ -171,24 +221,49 @@ impl ModelPlan {
                 let message = format!("input {name:?} holds {dtype}; the plan was made for {}", planned.dtype);
                 return Err(Error::dtype("input", message));
             }
-            values[value] = Some(input.clone());
+            buffers[*buffer] = Some((*input).clone());
         }
-        for (&value, tensor) in &self.constants {
-            values[value] = Some(tensor.clone());
+        for (slot, (tensor, spec)) in self.slots.iter().zip(buffers.iter_mut().zip(&self.buffers)) {
+            if let Some(slot) = slot {
+                *tensor = Some(self.memory[*slot].viewed(spec.shape, spec.dtype));
+            }
+        }
+        for output in &self.outputs {
+            if let OutputSource::Buffer(value) = output.source
+                && buffers[value.buffer].is_none()
+            {
+                let spec = self.buffers[value.buffer];
+                buffers[value.buffer] = Some(Tensor::new(recorder.gpu(), spec.shape, spec.dtype)?);
+            }
         }
         recorder.all(|recorder| {
-            let mut free = Vec::new();
-            self.steps.iter().try_for_each(|step| {
-                step.record(recorder, &mut values, &mut free).map_err(|error| error.at(&step.place))
-            })
+            for step in &self.steps {
+                let mut outputs = Vec::new();
+                for &(buffer, spec) in &step.writes {
+                    let tensor = buffers[buffer].as_ref();
+                    outputs.push(
+                        tensor
+                            .map_or_else(|| Tensor::new(recorder.gpu(), spec.shape, spec.dtype), |t| Ok(t.clone()))?,
+                    );
+                }
+                step.work.record(recorder, &buffers, &outputs).map_err(|error| error.at(&step.place))?;
+            }
+            Ok::<_, Error>(())
         })?;
-        let outputs = self.outputs.iter();
-        outputs.map(|output| Ok((output.name.as_str(), present(&values, Some(output.value))?.clone()))).collect()
+        let output = |output: &Output| match &output.source {
+            OutputSource::Constant(tensor) => Ok(tensor.clone()),
+            OutputSource::Buffer(value) => buffer(&buffers, value),
+        };
+        self.outputs.iter().map(|of| Ok((of.name.as_str(), output(of)?))).collect()
     }
 }
 
+fn bytes(spec: TensorSpec) -> u64 {
+    (spec.shape.elements() * spec.dtype.size()).next_multiple_of(4)
+}
+
 /// The value that is given for each of `names`.
-fn by_name<'a, T: Copy>(names: impl ExactSizeIterator<Item = &'a str>, given: &[(&str, T)]) -> Result<Vec<T>> {
+fn by_name<'a, 'b, T>(names: impl ExactSizeIterator<Item = &'a str>, given: &'b [(&str, T)]) -> Result<Vec<&'b T>> {
     let names: Vec<_> = names.collect();
     if let Some((unknown, _)) = given.iter().find(|(name, _)| !names.contains(name)) {
         let message = format!("input {unknown:?} was given; the model has {}", names.join(", "));
@@ -197,7 +272,7 @@ fn by_name<'a, T: Copy>(names: impl ExactSizeIterator<Item = &'a str>, given: &[
     let one = |name: &&str| {
         let mut found = given.iter().filter(|(given, _)| given == name);
         match (found.next(), found.next()) {
-            (Some((_, one)), None) => Ok(*one),
+            (Some((_, one)), None) => Ok(one),
             (None, _) => Err(Error::attribute("input", format!("input {name:?} was not given"))),
             (Some(_), Some(_)) => Err(Error::attribute("input", format!("input {name:?} was given twice"))),
         }
@@ -205,244 +280,101 @@ fn by_name<'a, T: Copy>(names: impl ExactSizeIterator<Item = &'a str>, given: &[
     names.iter().map(one).collect()
 }
 
-/// Notes with each step the values that it is the last to use.
-fn find_spent(model: &Model, steps: &mut [Step]) {
-    let computed = model.inputs.len()..model.values;
-    let mut needed = vec![false; model.values];
-    model.output_values.iter().for_each(|&value| needed[value] = true);
-    for step in steps.iter_mut().rev() {
-        let given = step.outputs.iter().filter_map(|(value, _)| *value);
-        for value in step.inputs.iter().copied().flatten().chain(given) {
-            if !std::mem::replace(&mut needed[value], true)
-                && computed.contains(&value)
-                && !model.constants.contains_key(&value)
-            {
-                step.spent.push(value);
+/// Refuses inputs that are not what the model declares. A name for an extent stands for one extent throughout.
+fn check_inputs(declared: &[ValueInfo], given: &[&ModelInput], float: DType) -> Result<()> {
+    let mut symbols: HashMap<&str, (u32, &str)> = HashMap::new();
+    for (declared, given) in declared.iter().zip(given) {
+        let (shape, fits, holds) = match given {
+            ModelInput::Tensor(spec) => {
+                let dtype = if declared.element.dtype() == DType::F32 { float } else { declared.element.dtype() };
+                (spec.shape, spec.dtype == dtype, spec.dtype.to_string())
             }
-        }
-    }
-}
-
-struct Planner<'a> {
-    recorder: Recorder,
-    model: &'a Model,
-    /// The specs of the values so far; `None` for integers too.
-    specs: Vec<Option<TensorSpec>>,
-    /// The constants that steps read.
-    constants: HashMap<usize, Tensor>,
-    /// The constants that are only packed.
-    weights: HashMap<usize, Tensor>,
-}
-
-impl Planner<'_> {
-    fn spec(&self, value: usize) -> Result<TensorSpec> {
-        self.specs[value].ok_or_else(|| no_element("INT64"))
-    }
-
-    /// Uploads a value that is constant.
-    fn keep(&mut self, value: usize) -> Result<()> {
-        if let Some(constant) = self.model.constants.get(&value)
-            && !self.constants.contains_key(&value)
-        {
-            self.constants.insert(value, constant.upload(self.recorder.gpu())?);
-        }
-        Ok(())
-    }
-
-    /// Packs the second input, where it is constant.
-    fn pack(
-        &mut self,
-        node: &Node,
-        pack: impl FnOnce(&mut Recorder, &Tensor) -> Result<PackedWeight>,
-    ) -> Result<Option<PackedWeight>> {
-        let value = node.inputs[1];
-        let Some((value, constant)) = value.and_then(|value| Some((value, self.model.constants.get(&value)?))) else {
-            return Ok(None);
+            ModelInput::Value(host) => (host.shape(), host.element() == declared.element, host.element().to_string()),
         };
-        let weight = match self.weights.entry(value) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(constant.upload(self.recorder.gpu())?),
+        let extents = shape.extents();
+        let shaped = declared.extents.as_ref().is_none_or(|declared| {
+            declared.len() == extents.len()
+                && declared.iter().zip(extents).all(|(declared, given)| declared.is_none_or(|is| is == *given))
+        });
+        if !shaped {
+            return Err(Error::shape("input", format!("the model declares {declared}; {shape} was given")));
+        }
+        if !fits {
+            return Err(Error::dtype("input", format!("the model declares {declared}; {holds} was given")));
+        }
+        for (symbol, &extent) in declared.symbols.iter().zip(extents).filter(|(symbol, _)| !symbol.is_empty()) {
+            let (first, of) = *symbols.entry(symbol).or_insert((extent, &declared.name));
+            if first != extent {
+                let name = &declared.name;
+                let message = format!("{symbol} is {extent} in input {name:?}; it is {first} in input {of:?}");
+                return Err(Error::shape("input", message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Plans every node. What is not supported is told all at once.
+fn plan_nodes(planner: &mut Planner, model: &Model, values: &mut [Option<Value>]) -> Result<()> {
+    let mut missing = Missing::default();
+    for node in &model.nodes {
+        let inputs: Vec<_> = node.inputs.iter().map(|input| input.and_then(|value| values[value].clone())).collect();
+        let unknown = inputs.iter().flatten().any(|value| matches!(value, Value::Unknown));
+        let known = super::ops::is_known(&node.domain, &node.op_type);
+        let planned = if unknown && known { Ok(Vec::new()) } else { planner.node(node, inputs) };
+        let given = match planned {
+            Ok(given) => given,
+            Err(Error::Unsupported(message)) => {
+                missing.node(node, message);
+                Vec::new()
+            }
+            Err(error) => return Err(error.at(&node.place)),
         };
-        pack(&mut self.recorder, weight).map(Some)
-    }
-
-    /// Binds an op to its inputs.
-    fn plan<O: Kernels>(&self, op: &O, sources: &Of<O::Inputs, Source>) -> Result<Planned<O>> {
-        let specs = O::Inputs::try_map(sources, |source| self.source_spec(source))?;
-        let plan = Plan::new::<TensorSpec>(self.recorder.gpu(), op, &specs)?;
-        let sources = O::Inputs::named(sources).map(|(name, source)| (name, source.cloned())).collect();
-        Ok(Planned { plan, sources })
-    }
-
-    fn source_spec(&self, source: &Source) -> Result<TensorSpec> {
-        match source {
-            Source::Value(value) => self.spec(*value),
-            Source::Tensor(tensor) => Ok(tensor.spec()),
-            Source::Packed(packed) => Ok(packed.spec()),
-        }
-    }
-
-    fn step(&mut self, node: &Node) -> Result<Step> {
-        let optional = |index: usize| node.inputs.get(index).copied().flatten().map(Source::Value);
-        let required = |index: usize| optional(index).ok_or_else(absent);
-        let input_spec = || self.source_spec(&required(0)?);
-        match &node.operation {
-            Operation::Conv(attributes) => {
-                let inputs = Conv2dInputs { input: required(0)?, weight: required(1)?, bias: optional(2) };
-                let shapes = inputs.try_map(|source| self.source_spec(source).map(|spec| spec.shape))?;
-                let planned = self.plan(&attributes.op(&shapes)?, &inputs)?;
-                self.packed(node, planned)
-            }
-            Operation::DeformConv(attributes) => {
-                let inputs = DeformConv2dInputs {
-                    input: required(0)?,
-                    offset: required(2)?,
-                    weight: required(1)?,
-                    mask: optional(4),
-                    bias: optional(3),
-                };
-                let shapes = inputs.try_map(|source| self.source_spec(source).map(|spec| spec.shape))?;
-                let planned = self.plan(&attributes.op(&shapes)?, &inputs)?;
-                self.packed(node, planned)
-            }
-            Operation::Unary(op) => self.made(node, self.plan(op, &required(0)?)?),
-            Operation::Clip { min, max } => {
-                let largest = largest(input_spec()?.dtype);
-                let op = Unary::Clip { min: min.unwrap_or(-largest), max: max.unwrap_or(largest) };
-                self.made(node, self.plan(&op, &required(0)?)?)
-            }
-            Operation::Binary(op) => {
-                let inputs = BinaryInputs { a: required(0)?, b: required(1)? };
-                self.made(node, self.plan(op, &inputs)?)
-            }
-            Operation::BatchNorm { scale, shift } => {
-                let upload = |of_channels: &[f32]| {
-                    Tensor::upload(self.recorder.gpu(), [of_channels.len() as u32], of_channels).map(Source::Tensor)
-                };
-                let inputs = BatchNormInputs { input: required(0)?, scale: upload(scale)?, shift: upload(shift)? };
-                self.made(node, self.plan(&BatchNorm, &inputs)?)
-            }
-            Operation::Concat { axis } => {
-                let inputs = (0..node.inputs.len()).map(required).collect::<Result<Vec<_>>>()?;
-                let op = Concat { axis: from_front(*axis, input_spec()?.shape)? };
-                self.made(node, self.plan(&op, &inputs)?)
-            }
-            Operation::Split { axis, sizes } => {
-                let shape = input_spec()?.shape;
-                let axis = from_front(*axis, shape)?;
-                let extent = shape.extents()[axis as usize];
-                let op = Split { axis, sizes: sizes.of(extent, node.outputs.len())? };
-                self.made(node, self.plan(&op, &required(0)?)?)
-            }
-            Operation::GlobalAveragePool => self.made(node, self.plan(&GlobalAveragePool, &required(0)?)?),
-        }
-    }
-
-    /// A step of a convolution, whose weight is packed where it is constant.
-    fn packed<O: Convolves>(&mut self, node: &Node, mut planned: Planned<O>) -> Result<Step> {
-        let weight = self.pack(node, |recorder, weight| planned.plan.pack_weight(recorder, weight))?;
-        if let (Some(weight), Some((_, source))) =
-            (weight, planned.sources.iter_mut().find(|(name, _)| *name == "weight"))
-        {
-            *source = Some(Source::Packed(weight));
-        }
-        self.made(node, planned)
-    }
-
-    /// A step, whose outputs are as planned.
-    fn made<O: Kernels>(&mut self, node: &Node, planned: Planned<O>) -> Result<Step> {
-        for (_, source) in &planned.sources {
-            if let Some(Source::Value(value)) = source {
-                self.keep(*value)?;
+        let given = given.into_iter().chain(std::iter::repeat(Value::Unknown));
+        for (output, value) in node.outputs.iter().zip(given) {
+            if let Some(output) = output {
+                values[*output] = Some(value);
             }
         }
-        let specs = planned.plan.output_spec();
-        let outputs: Vec<_> =
-            node.outputs.iter().copied().zip(O::Outputs::present(&specs).map(|(_, spec)| *spec)).collect();
-        for (value, spec) in &outputs {
-            if let Some(value) = value {
-                self.specs[*value] = Some(*spec);
-            }
-        }
-        let (place, inputs) = (node.place.clone(), node.inputs.clone());
-        Ok(Step { place, work: Box::new(planned), inputs, outputs, spent: Vec::new() })
     }
+    missing.finish()
 }
 
-impl Sizes {
-    /// The extents of `many` pieces of `extent`.
-    fn of(&self, extent: u32, many: usize) -> Result<Vec<u32>> {
-        let refused = |message| Err(Error::attribute("split", message));
-        let length = extent.div_ceil(many as u32);
-        match self {
-            Self::Given(sizes) => {
-                sizes.iter().map(|&size| u32::try_from(size)).collect::<Result<_, _>>().or_else(|_| {
-                    let sum: i128 = sizes.iter().copied().map(i128::from).sum();
-                    refused(format!("split is {sizes:?}, {sum} in all; the extent is {extent} and no size is negative"))
-                })
-            }
-            Self::Equal if !extent.is_multiple_of(many as u32) => {
-                refused(format!("{many} equal pieces are to be made of an extent of {extent}"))
-            }
-            Self::Equal | Self::LastSmaller => {
-                let before = u64::from(length) * (many as u64 - 1);
-                match u64::from(extent).checked_sub(before).filter(|last| *last > 0) {
-                    Some(last) => {
-                        let mut sizes = vec![length; many];
-                        sizes[many - 1] = last as u32;
-                        Ok(sizes)
-                    }
-                    None => refused(format!("{many} pieces of {length} are to be made of an extent of {extent}")),
-                }
-            }
+/// All nodes that are not supported, to be told at once.
+#[derive(Default)]
+struct Missing<'a> {
+    /// The type of some nodes, their fault, and their places.
+    nodes: Vec<(&'a str, String, Vec<&'a str>)>,
+}
+
+impl<'a> Missing<'a> {
+    /// The places that are listed of nodes with the same fault.
+    const PLACES: usize = 4;
+
+    fn node(&mut self, node: &'a Node, message: String) {
+        let place = node.place.as_str();
+        match self.nodes.iter_mut().find(|(of_type, fault, _)| *of_type == node.op_type && *fault == message) {
+            Some((_, _, places)) => places.push(place),
+            None => self.nodes.push((&node.op_type, message, vec![place])),
         }
     }
-}
 
-impl Step {
-    fn record(&self, recorder: &mut Recorder, values: &mut [Option<Tensor>], free: &mut Vec<Tensor>) -> Result<()> {
-        let mut outputs = Vec::new();
-        for (_, spec) in &self.outputs {
-            outputs.push(match free.iter().position(|tensor| tensor.spec() == *spec) {
-                Some(index) => free.swap_remove(index),
-                None => Tensor::new(recorder.gpu(), spec.shape, spec.dtype)?,
-            });
-        }
-        self.work.record(recorder, values, &outputs)?;
-        for ((value, _), tensor) in self.outputs.iter().zip(outputs) {
-            match value {
-                Some(value) => values[*value] = Some(tensor),
-                None => free.push(tensor),
+    fn finish(self) -> Result<()> {
+        let all = self.nodes.into_iter().map(|(op_type, message, places)| match &places[..] {
+            [place] => format!("{place}: {message}"),
+            places => {
+                let more = if places.len() > Self::PLACES { ", ..." } else { "" };
+                let names = places.iter().take(Self::PLACES).map(|place| {
+                    place
+                        .strip_prefix("node ")
+                        .and_then(|place| place.strip_suffix(&format!(" of type {op_type}")))
+                        .unwrap_or(place)
+                });
+                let listed = names.collect::<Vec<_>>().join(", ");
+                format!("{} nodes of type {op_type} ({listed}{more}): {message}", places.len())
             }
-        }
-        free.extend(self.spent.iter().filter_map(|&value| values[value].take()));
-        Ok(())
+        });
+        let all: Vec<_> = all.collect();
+        if all.is_empty() { Ok(()) } else { Err(Error::Unsupported(all.join("; "))) }
     }
-}
-
-fn present(values: &[Option<Tensor>], value: Option<usize>) -> Result<&Tensor> {
-    value.and_then(|value| values[value].as_ref()).ok_or_else(absent)
-}
-
-/// The largest number of an element type.
-fn largest(dtype: DType) -> f32 {
-    match dtype {
-        DType::F32 | DType::I32 => f32::MAX,
-        DType::F16 => f16::MAX.to_f32(),
-        DType::BF16 => bf16::MAX.to_f32(),
-    }
-}
-
-/// Counts a negative axis from behind.
-fn from_front(axis: i64, shape: Shape) -> Result<u32> {
-    let rank = shape.rank() as i64;
-    let front = if axis < 0 { axis.saturating_add(rank) } else { axis };
-    u32::try_from(front)
-        .ok()
-        .filter(|_| front < rank)
-        .ok_or_else(|| Error::attribute("axis", format!("axis is {axis}; the input ({shape}) has {rank} axes")))
-}
-
-fn absent() -> Error {
-    Error::shape("input", "an input is absent")
 }

@@ -1,6 +1,7 @@
 //! The messages of a `.onnx` file, as far as they are read. Names and tags are those of `onnx.proto`; other fields are skipped.
 
 use prost::Message;
+use prost::bytes::Bytes;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ModelProto {
@@ -8,6 +9,28 @@ pub(super) struct ModelProto {
     pub(super) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub(super) opset_import: Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "25")]
+    pub(super) functions: Vec<FunctionProto>,
+}
+
+/// An operator made of others.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FunctionProto {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(string, repeated, tag = "4")]
+    pub(super) input: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    pub(super) output: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    pub(super) node: Vec<NodeProto>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) opset_import: Vec<OperatorSetIdProto>,
+    #[prost(string, tag = "10")]
+    pub(super) domain: String,
+    /// The attributes that have a value where a call gives none.
+    #[prost(message, repeated, tag = "11")]
+    pub(super) attribute_proto: Vec<AttributeProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -73,37 +96,13 @@ pub(super) struct AttributeProto {
     pub(super) floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub(super) ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub(super) strings: Vec<Vec<u8>>,
     #[prost(int32, tag = "20")]
     pub(super) r#type: i32,
-}
-
-/// The numbers of `TensorProto.data_type`.
-pub(super) mod data_type {
-    pub(crate) const FLOAT: i32 = 1;
-    pub(crate) const INT64: i32 = 7;
-    pub(crate) const FLOAT16: i32 = 10;
-    pub(crate) const BFLOAT16: i32 = 16;
-
-    /// Names of the element types by number, from 0 on.
-    pub(crate) const NAMES: [&str; 17] = [
-        "UNDEFINED",
-        "FLOAT",
-        "UINT8",
-        "INT8",
-        "UINT16",
-        "INT16",
-        "INT32",
-        "INT64",
-        "STRING",
-        "BOOL",
-        "FLOAT16",
-        "DOUBLE",
-        "UINT32",
-        "UINT64",
-        "COMPLEX64",
-        "COMPLEX128",
-        "BFLOAT16",
-    ];
+    /// The attribute of the call whose value it has, within a function.
+    #[prost(string, tag = "21")]
+    pub(super) ref_attr_name: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -122,11 +121,27 @@ pub(super) struct TensorProto {
     #[prost(string, tag = "8")]
     pub(super) name: String,
     /// Elements as bytes, little-endian. Where they are there, the other lists are empty.
-    #[prost(bytes = "vec", tag = "9")]
-    pub(super) raw_data: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "9")]
+    pub(super) raw_data: Bytes,
+    #[prost(double, repeated, tag = "10")]
+    pub(super) double_data: Vec<f64>,
+    /// Elements of 64 bits, and of 32 bits too, one in each.
+    #[prost(uint64, repeated, tag = "11")]
+    pub(super) uint64_data: Vec<u64>,
+    /// Where in another file the elements lie: `location`, `offset`, `length`.
+    #[prost(message, repeated, tag = "13")]
+    pub(super) external_data: Vec<StringStringEntryProto>,
     /// Place of the elements: 0 in this message, 1 in another file.
     #[prost(int32, tag = "14")]
     pub(super) data_location: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StringStringEntryProto {
+    #[prost(string, tag = "1")]
+    pub(super) key: String,
+    #[prost(string, tag = "2")]
+    pub(super) value: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -161,4 +176,7 @@ pub(super) struct TensorShapeProto {
 pub(super) struct DimensionProto {
     #[prost(int64, optional, tag = "1")]
     pub(super) dim_value: Option<i64>,
+    /// A name, which stands for one extent throughout.
+    #[prost(string, tag = "2")]
+    pub(super) dim_param: String,
 }

@@ -4,84 +4,105 @@ use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use prost::Message;
+use prost::bytes::Bytes;
 
+use super::attributes::Attributes;
+use super::element::ElementType;
 use super::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type, data_type,
+    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
 };
-use super::{Constant, Model, Node, Operation, Sizes, ValueInfo, malformed, no_element, type_name};
-use crate::dialect::onnx::{Conv, DeformConv};
-use crate::dtype::DType;
+use super::{External, HostTensor, Model, Node, ValueInfo, malformed, ops};
 use crate::error::{Error, Result};
-use crate::geometry::{BatchNorm, Binary, Unary};
 use crate::signature;
 
 /// The opsets that can be read. Before 7, broadcasting was by attributes.
 const OPSETS: RangeInclusive<i64> = 7..=28;
+/// How deep functions may call functions.
+const DEPTH: usize = 32;
+/// The most nodes of a model whose functions are inlined.
+const NODES: usize = 1 << 20;
 
-/// The operators of the default domain that can be read.
-const OPERATORS: [&str; 14] = [
-    "Add",
-    "BatchNormalization",
-    "Clip",
-    "Concat",
-    "Constant",
-    "Conv",
-    "DeformConv",
-    "GlobalAveragePool",
-    "Identity",
-    "Mul",
-    "Relu",
-    "Sigmoid",
-    "Split",
-    "Tanh",
-];
-
-pub(super) fn model(bytes: &[u8]) -> Result<Model> {
+pub(super) fn model(bytes: Bytes, external: &mut External) -> Result<Model> {
     let no_model = |why: &dyn std::fmt::Display| {
-        malformed(format!("this is no ONNX model: {}", signature::why(bytes, "an ONNX model", why)))
+        malformed(format!("this is no ONNX model: {}", signature::why(&bytes, "an ONNX model", why)))
     };
-    let model = ModelProto::decode(bytes).map_err(|error| no_model(&error))?;
-    let graph = model.graph.ok_or_else(|| no_model(&"it has no graph"))?;
-    let opset = model.opset_import.iter().find(|opset| is_default(&opset.domain));
+    let model = ModelProto::decode(bytes.clone()).map_err(|error| no_model(&error))?;
+    let graph = model.graph.as_ref().ok_or_else(|| no_model(&"it has no graph"))?;
+    let opset = opset(&model.opset_import)?;
+    let functions = model.functions.iter().map(|function| ((&function.domain[..], &function.name[..]), function));
+    let functions = functions.collect();
+    Reader::new(graph, opset, functions, external)?.read()
+}
+
+/// The version of the default domain's operators.
+fn opset(imports: &[OperatorSetIdProto]) -> Result<i64> {
+    let opset = imports.iter().find(|opset| is_default(&opset.domain));
     let opset = opset.ok_or_else(|| malformed("the model imports no opset of the default domain"))?.version;
     if !OPSETS.contains(&opset) {
         let (first, last) = (OPSETS.start(), OPSETS.end());
         return Err(Error::Unsupported(format!("the model is of opset {opset}; {first} to {last} can be read")));
     }
-    Reader::new(&graph, opset)?.read()
+    Ok(opset)
 }
 
 fn is_default(domain: &str) -> bool {
     matches!(domain, "" | "ai.onnx")
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'e> {
     graph: &'a GraphProto,
     opset: i64,
+    functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
+    external: &'a mut External<'e>,
     initializers: HashMap<&'a str, &'a TensorProto>,
     /// The values that some output of the model needs.
     needed: HashSet<&'a str>,
-    /// The values so far, by name; `None` for what no output needs.
-    names: HashMap<&'a str, Option<usize>>,
-    /// How the elements of each value are stored; `None` for integers.
-    dtypes: Vec<Option<DType>>,
-    constants: HashMap<usize, Constant>,
+    constants: HashMap<usize, HostTensor>,
+    nodes: Vec<Node>,
+    /// The number of values so far.
+    values: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn new(graph: &'a GraphProto, opset: i64) -> Result<Self> {
+/// The values of a graph or of a function's call, by name; `None` for what no output needs.
+type Names<'a> = HashMap<&'a str, Option<usize>>;
+
+/// Where nodes stand: in the graph, or in a function that one of its nodes calls.
+struct Scope<'a> {
+    names: Names<'a>,
+    opset: i64,
+    /// The attributes of the call.
+    attributes: HashMap<&'a str, AttributeProto>,
+    /// The node that calls, with a slash behind.
+    prefix: String,
+    depth: usize,
+}
+
+impl<'a, 'e> Reader<'a, 'e> {
+    fn new(
+        graph: &'a GraphProto,
+        opset: i64,
+        functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
+        external: &'a mut External<'e>,
+    ) -> Result<Self> {
         let mut initializers = HashMap::new();
         for tensor in &graph.initializer {
             if initializers.insert(tensor.name.as_str(), tensor).is_some() {
                 return Err(malformed(format!("there are two initializers {:?}", tensor.name)));
             }
         }
-        let (needed, names) = (needed(graph), HashMap::new());
-        Ok(Self { graph, opset, initializers, needed, names, dtypes: Vec::new(), constants: HashMap::new() })
+        let needed = needed(graph.output.iter().map(|output| output.name.as_str()), &graph.node);
+        let (constants, nodes) = (HashMap::new(), Vec::new());
+        Ok(Self { graph, opset, functions, external, initializers, needed, constants, nodes, values: 0 })
     }
 
     fn read(mut self) -> Result<Model> {
-        let mut missing = Missing::default();
+        let mut scope = Scope {
+            names: Names::new(),
+            opset: self.opset,
+            attributes: HashMap::new(),
+            prefix: String::new(),
+            depth: 0,
+        };
         let mut inputs = Vec::new();
         for input in &self.graph.input {
             // Files of old list initializers as inputs too.
@@ -91,346 +112,212 @@ impl<'a> Reader<'a> {
             let info = value_info("input", input);
             if matches!(info, Err(Error::Unsupported(_))) && !self.needed.contains(input.name.as_str()) {
                 // No tensor could be given.
-                self.bind(&input.name, None)?;
+                bind(&mut scope.names, &input.name, None)?;
                 continue;
             }
-            let info = missing.unless_unsupported(info)?;
-            self.new_value(&input.name, info.as_ref().map(|info| info.dtype))?;
-            inputs.extend(info);
+            inputs.push(info?);
+            self.new_value(&mut scope.names, &input.name)?;
         }
-        let mut nodes = Vec::new();
-        for (index, node) in self.graph.node.iter().enumerate() {
-            let name = if node.name.is_empty() { format!("{index}") } else { format!("{:?}", node.name) };
-            let place = format!("node {name} of type {}", node.op_type);
-            match self.node(node, &place) {
-                Ok(read) => nodes.extend(read),
-                Err(Error::Unsupported(message)) => {
-                    missing.node(&node.op_type, name, message);
-                    self.pass_over(node).map_err(|error| error.at(&place))?;
-                }
-                Err(error) => return Err(error.at(&place)),
-            }
+        let graph = self.graph;
+        for (index, node) in graph.node.iter().enumerate() {
+            let place = place(&scope.prefix, index, node);
+            self.node(&mut scope, node, &place).map_err(|error| error.at(&place))?;
         }
-        let mut outputs = Vec::new();
-        let mut output_values = Vec::new();
-        for output in &self.graph.output {
-            let info = missing.unless_unsupported(value_info("output", output))?;
-            let value = self.value(&output.name)?.ok_or_else(|| {
+        let (mut outputs, mut output_values) = (Vec::new(), Vec::new());
+        for output in &graph.output {
+            let info = value_info("output", output)?;
+            let value = self.value(&mut scope.names, &output.name)?.ok_or_else(|| {
                 malformed(format!("output {:?} is given by no node, input or initializer", output.name))
             })?;
-            if let (Some(info), Some(dtype)) = (&info, self.dtypes[value])
-                && info.dtype != dtype
-            {
-                let message = format!("output {:?} is declared to hold {}; it holds {dtype}", info.name, info.dtype);
-                return Err(malformed(message));
-            }
-            outputs.extend(info);
+            outputs.push(info);
             output_values.push(value);
         }
-        missing.finish()?;
         if outputs.is_empty() {
             return Err(malformed("the model has no outputs"));
         }
-        Ok(Model { inputs, outputs, output_values, nodes, constants: self.constants, values: self.dtypes.len() })
+        let Self { nodes, constants, values, .. } = self;
+        Ok(Model { inputs, outputs, output_values, nodes, constants, values })
     }
 
-    fn new_value(&mut self, name: &'a str, dtype: Option<DType>) -> Result<usize> {
-        let value = self.dtypes.len();
-        self.bind(name, Some(value))?;
-        self.dtypes.push(dtype);
-        Ok(value)
-    }
-
-    /// Gives a name to a value.
-    fn bind(&mut self, name: &'a str, value: Option<usize>) -> Result<()> {
-        if self.names.insert(name, value).is_some() {
-            return Err(malformed(format!("{name:?} is given twice")));
-        }
-        Ok(())
-    }
-
-    /// Gives the outputs of a node that cannot be read a value each, so that those behind it can be.
-    fn pass_over(&mut self, node: &'a NodeProto) -> Result<()> {
-        let mut outputs = node.output.iter().map(String::as_str).filter(|name| !name.is_empty());
-        outputs.try_for_each(|name| self.new_value(name, None).map(drop))
-    }
-
-    fn new_constant(&mut self, name: &'a str, constant: Constant) -> Result<usize> {
-        let value = self.new_value(name, constant.dtype())?;
-        self.constants.insert(value, constant);
+    fn new_value(&mut self, names: &mut Names<'a>, name: &'a str) -> Result<usize> {
+        let value = self.values;
+        bind(names, name, Some(value))?;
+        self.values += 1;
         Ok(value)
     }
 
     /// The value of this name, if there is one by now.
-    fn value(&mut self, name: &'a str) -> Result<Option<usize>> {
-        match (self.names.get(name), self.initializers.get(name)) {
+    fn value(&mut self, names: &mut Names<'a>, name: &'a str) -> Result<Option<usize>> {
+        match (names.get(name), self.initializers.get(name)) {
             (Some(&value), _) => Ok(value),
             (None, Some(tensor)) => {
-                let constant = Constant::read(tensor)?;
-                self.new_constant(name, constant).map(Some)
+                let constant = HostTensor::read(tensor, self.external)?;
+                let value = self.new_value(names, name)?;
+                self.constants.insert(value, constant);
+                Ok(Some(value))
             }
             (None, None) => Ok(None),
         }
     }
 
-    /// Reads a node; there is none where it only names a value, or gives what no output of the model needs.
-    fn node(&mut self, node: &'a NodeProto, place: &str) -> Result<Option<Node>> {
+    /// Reads a node of the graph, if an output of the model needs it.
+    fn node(&mut self, scope: &mut Scope<'a>, node: &'a NodeProto, place: &str) -> Result<()> {
         if let Some(name) = node.output.iter().find(|name| self.initializers.contains_key(name.as_str())) {
             return Err(malformed(format!("{name:?} is given twice")));
         }
         let outputs = without_absent(&node.output);
-        let most = if node.op_type == "Split" { usize::MAX } else { 1 };
-        let count_refused = || {
-            let needs = if most == 1 { "1" } else { "at least 1" };
-            Err(malformed(format!("it has {} outputs; it needs {needs}", outputs.len())))
-        };
         if outputs.is_empty() {
-            return count_refused();
+            return Err(malformed("it has 0 outputs; it needs at least 1"));
         }
         if !outputs.iter().any(|name| self.needed.contains(name.as_str())) {
-            outputs.iter().filter(|name| !name.is_empty()).try_for_each(|name| self.bind(name, None))?;
-            return Ok(None);
-        }
-        if !is_default(&node.domain) {
-            return Err(Error::Unsupported(format!("operators of the domain {:?} are not known", node.domain)));
-        }
-        if !OPERATORS.contains(&node.op_type.as_str()) {
-            return Err(unknown_operator());
+            let mut outputs = outputs.iter().filter(|name| !name.is_empty());
+            return outputs.try_for_each(|name| bind(&mut scope.names, name, None));
         }
         let mut inputs = Vec::new();
         for name in without_absent(&node.input) {
             let value = match name.as_str() {
                 "" => None,
-                name => Some(self.value(name)?.ok_or_else(|| {
+                name => Some(self.value(&mut scope.names, name)?.ok_or_else(|| {
                     malformed(format!("{name:?} is given by no input, no initializer and no node before"))
                 })?),
             };
             inputs.push(value);
         }
-        if outputs.len() > most {
-            return count_refused();
-        }
-        let output = outputs[0].as_str();
-
-        let mut attributes = Attributes::new(node)?;
-        match node.op_type.as_str() {
-            "Constant" => {
-                arity(&inputs, 0, 0)?;
-                let constant = constant(&mut attributes)?;
-                attributes.finish()?;
-                self.new_constant(output, constant)?;
-                return Ok(None);
-            }
-            "Identity" => {
-                arity(&inputs, 1, 1)?;
-                attributes.finish()?;
-                self.bind(output, inputs[0])?;
-                return Ok(None);
-            }
-            _ => {}
-        }
-        let operation = self.operation(&node.op_type, &mut attributes, &mut inputs, outputs.len())?;
-        attributes.finish()?;
-        let dtype = inputs.first().copied().flatten().and_then(|value| self.dtypes[value]);
-        let outputs = outputs.iter().map(|name| match name.as_str() {
-            "" => Ok(None),
-            name => self.new_value(name, dtype).map(Some),
-        });
-        Ok(Some(Node { place: place.to_string(), operation, outputs: outputs.collect::<Result<_>>()?, inputs }))
+        let values = self.called(scope, node, place, inputs)?;
+        let mut given = outputs.iter().zip(values).filter(|(name, _)| !name.is_empty());
+        given.try_for_each(|(name, value)| bind(&mut scope.names, name, value))
     }
 
-    /// The operation of a node. Leaves in `inputs` those that are read when the model runs.
-    fn operation(
-        &self,
-        op_type: &str,
-        attributes: &mut Attributes,
-        inputs: &mut Vec<Option<usize>>,
-        outputs: usize,
-    ) -> Result<Operation> {
-        match op_type {
-            "Conv" => {
-                arity(inputs, 2, 3)?;
-                Ok(Operation::Conv(Conv {
-                    auto_pad: attributes.string("auto_pad")?.unwrap_or("NOTSET").parse()?,
-                    dilations: attributes.ints("dilations")?.unwrap_or_default(),
-                    group: attributes.int("group")?.unwrap_or(1),
-                    kernel_shape: attributes.ints("kernel_shape")?.unwrap_or_default(),
-                    pads: attributes.ints("pads")?.unwrap_or_default(),
-                    strides: attributes.ints("strides")?.unwrap_or_default(),
-                }))
-            }
-            "DeformConv" => {
-                arity(inputs, 3, 5)?;
-                Ok(Operation::DeformConv(DeformConv {
-                    dilations: attributes.ints("dilations")?.unwrap_or_default(),
-                    group: attributes.int("group")?.unwrap_or(1),
-                    kernel_shape: attributes.ints("kernel_shape")?.unwrap_or_default(),
-                    offset_group: attributes.int("offset_group")?.unwrap_or(1),
-                    pads: attributes.ints("pads")?.unwrap_or_default(),
-                    strides: attributes.ints("strides")?.unwrap_or_default(),
-                }))
-            }
-            "Sigmoid" | "Tanh" | "Relu" => {
-                arity(inputs, 1, 1)?;
-                Ok(Operation::Unary(match op_type {
-                    "Sigmoid" => Unary::Sigmoid,
-                    "Tanh" => Unary::Tanh,
-                    _ => Unary::Relu,
-                }))
-            }
-            "Clip" if self.opset < 11 => {
-                arity(inputs, 1, 1)?;
-                let (min, max) = (attributes.float("min")?, attributes.float("max")?);
-                Ok(Operation::Clip { min, max })
-            }
-            "Clip" => {
-                arity(inputs, 1, 3)?;
-                let bound = |index, name| match inputs.get(index).copied().flatten() {
-                    None => Ok(None),
-                    Some(value) => match self.floats(name, value)?[..] {
-                        [bound] => Ok(Some(bound)),
-                        ref bounds => Err(malformed(format!("{name} has {} elements; it needs 1", bounds.len()))),
-                    },
-                };
-                let (min, max) = (bound(1, "min")?, bound(2, "max")?);
-                inputs.truncate(1);
-                Ok(Operation::Clip { min, max })
-            }
-            "Add" | "Mul" => {
-                arity(inputs, 2, 2)?;
-                Ok(Operation::Binary(if op_type == "Add" { Binary::Add } else { Binary::Mul }))
-            }
-            "Concat" => {
-                arity(inputs, inputs.len().max(1), usize::MAX)?;
-                let axis = attributes.int("axis")?.ok_or_else(|| malformed("it lacks the attribute axis"))?;
-                Ok(Operation::Concat { axis })
-            }
-            "Split" => {
-                let axis = attributes.int("axis")?.unwrap_or(0);
-                arity(inputs, 1, if self.opset < 13 { 1 } else { 2 })?;
-                let sizes = if self.opset < 13 {
-                    attributes.ints("split")?.map(|sizes| sizes.to_vec())
-                } else {
-                    inputs.get(1).copied().flatten().map(|value| self.ints("split", value)).transpose()?
-                };
-                inputs.truncate(1);
-                let sections = if self.opset < 18 { None } else { attributes.int("num_outputs")? };
-                let (named, many) = match (&sizes, sections) {
-                    (Some(sizes), None) => ("split", sizes.len() as i64),
-                    (None, Some(sections)) => ("num_outputs", sections),
-                    (None, None) if self.opset < 18 => ("outputs", outputs as i64),
-                    _ => return Err(malformed("it needs one of the input split and the attribute num_outputs")),
-                };
-                if many != outputs as i64 {
-                    return Err(malformed(format!("{named} makes {many} pieces; it has {outputs} outputs")));
-                }
-                let sizes = match sizes {
-                    Some(sizes) => Sizes::Given(sizes),
-                    None if self.opset < 18 => Sizes::Equal,
-                    None => Sizes::LastSmaller,
-                };
-                Ok(Operation::Split { axis, sizes })
-            }
-            "GlobalAveragePool" => {
-                arity(inputs, 1, 1)?;
-                Ok(Operation::GlobalAveragePool)
-            }
-            "BatchNormalization" => {
-                arity(inputs, 5, 5)?;
-                let epsilon = attributes.float("epsilon")?.unwrap_or(1e-5);
-                attributes.float("momentum")?; // of training
-                if attributes.int("training_mode")?.unwrap_or(0) != 0 {
-                    return Err(Error::Unsupported("it is in training mode; export the model for inference".into()));
-                }
-                if self.opset < 9 && attributes.int("spatial")?.unwrap_or(1) != 1 {
-                    return Err(Error::Unsupported("spatial is 0; statistics of each channel are needed".into()));
-                }
-                let mut statistics = [const { Vec::new() }; 4];
-                for (index, name) in ["scale", "B", "mean", "var"].into_iter().enumerate() {
-                    if let Some(value) = inputs[index + 1] {
-                        statistics[index] = self.floats(name, value)?;
-                    }
-                }
-                inputs.truncate(1);
-                let [gamma, beta, mean, variance] = &statistics;
-                let (scale, shift) = BatchNorm::fold(gamma, beta, mean, variance, epsilon)?;
-                Ok(Operation::BatchNorm { scale, shift })
-            }
-            _ => Err(unknown_operator()),
-        }
-    }
-
-    /// The elements of an input that must be constant.
-    fn floats(&self, name: &str, value: usize) -> Result<Vec<f32>> {
-        self.constant(name, value)?.as_f32().ok_or_else(|| malformed(format!("{name} holds integers; it needs floats")))
-    }
-
-    fn ints(&self, name: &str, value: usize) -> Result<Vec<i64>> {
-        let ints = self.constant(name, value)?.as_i64();
-        ints.map(<[_]>::to_vec).ok_or_else(|| malformed(format!("{name} holds floats; it needs integers")))
-    }
-
-    fn constant(&self, name: &str, value: usize) -> Result<&Constant> {
-        self.constants
-            .get(&value)
-            .ok_or_else(|| Error::Unsupported(format!("{name} is computed by the model; it must be constant")))
-    }
-}
-
-fn unknown_operator() -> Error {
-    Error::Unsupported("operators of this type are not known".into())
-}
-
-/// Everything in a file that is not supported, to be told at once.
-#[derive(Default)]
-struct Missing<'a> {
-    /// The faults of inputs and outputs.
-    values: Vec<String>,
-    /// The type of some nodes, their fault, and their names.
-    nodes: Vec<(&'a str, String, Vec<String>)>,
-}
-
-impl<'a> Missing<'a> {
-    /// The names that are listed of nodes with the same fault.
-    const NAMES: usize = 4;
-
-    /// Returns the value that was read, or notes the fault and returns `None` where it is not supported.
-    fn unless_unsupported<T>(&mut self, read: Result<T>) -> Result<Option<T>> {
-        match read {
-            Ok(read) => Ok(Some(read)),
-            Err(Error::Unsupported(message)) => {
-                self.values.push(message);
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn node(&mut self, op_type: &'a str, name: String, message: String) {
-        match self.nodes.iter_mut().find(|(of_type, fault, _)| *of_type == op_type && *fault == message) {
-            Some((_, _, names)) => names.push(name),
-            None => self.nodes.push((op_type, message, vec![name])),
-        }
-    }
-
-    fn finish(self) -> Result<()> {
-        let nodes = self.nodes.into_iter().map(|(op_type, message, names)| match &names[..] {
-            [name] => format!("node {name} of type {op_type}: {message}"),
-            names => {
-                let more = if names.len() > Self::NAMES { ", ..." } else { "" };
-                let listed = names[..names.len().min(Self::NAMES)].join(", ");
-                format!("{} nodes of type {op_type} ({listed}{more}): {message}", names.len())
+    /// Reads a node of known inputs: an operator becomes a node of the model, the call of a function those of its body. The values of the
+    /// outputs.
+    fn called(
+        &mut self,
+        scope: &Scope<'a>,
+        node: &'a NodeProto,
+        place: &str,
+        inputs: Vec<Option<usize>>,
+    ) -> Result<Vec<Option<usize>>> {
+        let attributes = node.attribute.iter().filter_map(|attribute| match &attribute.ref_attr_name[..] {
+            "" => Some(attribute.clone()),
+            name => {
+                let given = scope.attributes.get(name)?;
+                Some(AttributeProto { name: attribute.name.clone(), ..given.clone() })
             }
         });
-        let all: Vec<_> = self.values.into_iter().chain(nodes).collect();
-        if all.is_empty() { Ok(()) } else { Err(Error::Unsupported(all.join("; "))) }
+        let attributes: Vec<_> = attributes.collect();
+        let domain = if is_default(&node.domain) { "" } else { &node.domain };
+        if !ops::is_known(domain, &node.op_type)
+            && let Some(function) = self.functions.get(&(&node.domain[..], &node.op_type[..])).copied()
+        {
+            return self.inlined(scope, function, place, inputs, attributes);
+        }
+        if self.nodes.len() >= NODES {
+            return Err(Error::Unsupported(format!("the model has more than {NODES} nodes")));
+        }
+        let outputs: Vec<_> = without_absent(&node.output)
+            .iter()
+            .map(|name| {
+                if name.is_empty() {
+                    return None;
+                }
+                self.values += 1;
+                Some(self.values - 1)
+            })
+            .collect();
+        self.nodes.push(Node {
+            place: place.to_string(),
+            domain: domain.to_string(),
+            op_type: node.op_type.clone(),
+            opset: scope.opset,
+            attributes: Attributes::new(attributes)?,
+            inputs,
+            outputs: outputs.clone(),
+        });
+        Ok(outputs)
+    }
+
+    /// Reads the body of a function in place of a call of it.
+    fn inlined(
+        &mut self,
+        scope: &Scope<'a>,
+        function: &'a FunctionProto,
+        place: &str,
+        inputs: Vec<Option<usize>>,
+        attributes: Vec<AttributeProto>,
+    ) -> Result<Vec<Option<usize>>> {
+        if scope.depth == DEPTH {
+            return Err(Error::Unsupported(format!("functions call functions more than {DEPTH} deep")));
+        }
+        if inputs.len() > function.input.len() {
+            let (has, takes) = (inputs.len(), function.input.len());
+            return Err(malformed(format!("it has {has} inputs; the function takes {takes}")));
+        }
+        let defaults = function.attribute_proto.iter().map(|attribute| (&attribute.name[..], attribute.clone()));
+        let mut given: HashMap<&'a str, AttributeProto> = defaults.collect();
+        for attribute in attributes {
+            // The function names what it takes.
+            if let Some(known) = self.names_of(function, &attribute.name) {
+                given.insert(known, attribute);
+            }
+        }
+        let mut inner = Scope {
+            names: Names::new(),
+            opset: if function.opset_import.is_empty() { scope.opset } else { opset(&function.opset_import)? },
+            attributes: given,
+            prefix: format!("{place}/"),
+            depth: scope.depth + 1,
+        };
+        let given = inputs.into_iter().chain(std::iter::repeat(None));
+        function.input.iter().zip(given).try_for_each(|(name, value)| bind(&mut inner.names, name, value))?;
+        let needed = needed(function.output.iter().map(String::as_str), &function.node);
+        for (index, node) in function.node.iter().enumerate() {
+            if !node.output.iter().any(|name| needed.contains(name.as_str())) {
+                continue;
+            }
+            let place = self::place(&inner.prefix, index, node);
+            let value = |name: &String| match (name.as_str(), inner.names.get(name.as_str())) {
+                ("", _) => Ok(None),
+                (_, Some(&value)) => Ok(value),
+                (name, None) => Err(malformed(format!("{place}: {name:?} is given by no input and no node before"))),
+            };
+            let inputs = without_absent(&node.input).iter().map(value).collect::<Result<_>>()?;
+            let values = self.called(&inner, node, &place, inputs)?;
+            let mut given = node.output.iter().zip(values).filter(|(name, _)| !name.is_empty());
+            given.try_for_each(|(name, value)| bind(&mut inner.names, name, value))?;
+        }
+        let output = |name: &String| match inner.names.get(name.as_str()) {
+            Some(&value) => Ok(value),
+            None => Err(malformed(format!("the function {} gives no {name:?}", function.name))),
+        };
+        function.output.iter().map(output).collect()
+    }
+
+    /// The name by which a function's body refers to an attribute of its call.
+    fn names_of(&self, function: &'a FunctionProto, name: &str) -> Option<&'a str> {
+        let of_nodes =
+            function.node.iter().flat_map(|node| &node.attribute).map(|attribute| &attribute.ref_attr_name[..]);
+        of_nodes.into_iter().find(|of| *of == name)
     }
 }
 
-/// The names that some output of a graph needs. Nodes come in an order in which they can be done.
-fn needed(graph: &GraphProto) -> HashSet<&str> {
-    let mut needed: HashSet<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
-    for node in graph.node.iter().rev() {
+/// Name and type of a node, for errors.
+fn place(prefix: &str, index: usize, node: &NodeProto) -> String {
+    let name = if node.name.is_empty() { format!("{index}") } else { format!("{:?}", node.name) };
+    format!("{prefix}node {name} of type {}", node.op_type)
+}
+
+/// Gives a name to a value.
+fn bind<'a>(names: &mut Names<'a>, name: &'a str, value: Option<usize>) -> Result<()> {
+    if names.insert(name, value).is_some() {
+        return Err(malformed(format!("{name:?} is given twice")));
+    }
+    Ok(())
+}
+
+/// The names that some output needs. Nodes come in an order in which they can be done.
+fn needed<'a>(outputs: impl Iterator<Item = &'a str>, nodes: &'a [NodeProto]) -> HashSet<&'a str> {
+    let mut needed: HashSet<_> = outputs.collect();
+    for node in nodes.iter().rev() {
         if node.output.iter().any(|name| !name.is_empty() && needed.contains(name.as_str())) {
             needed.extend(node.input.iter().map(String::as_str));
         }
@@ -444,109 +331,18 @@ fn without_absent(names: &[String]) -> &[String] {
     &names[..present.map_or(0, |last| last + 1)]
 }
 
-/// Refuses a number of inputs. Of those that are there, the least must not be absent.
-fn arity(inputs: &[Option<usize>], least: usize, most: usize) -> Result<()> {
-    let has = inputs.len();
-    let needs = match (least == most, has > most) {
-        (true, _) => format!("{least}"),
-        (false, true) => format!("at most {most}"),
-        (false, false) => format!("at least {least}"),
-    };
-    if !(least..=most).contains(&has) {
-        return Err(malformed(format!("it has {has} inputs; it needs {needs}")));
-    }
-    match inputs[..least].iter().position(Option::is_none) {
-        Some(absent) => Err(malformed(format!("input {absent} is absent; it needs {needs}"))),
-        None => Ok(()),
-    }
-}
-
 fn value_info(what: &str, info: &ValueInfoProto) -> Result<ValueInfo> {
     let place = format!("{what} {:?}", info.name);
     let tensor = info.r#type.as_ref().and_then(|of| of.tensor_type.as_ref());
     let tensor = tensor.ok_or_else(|| Error::Unsupported(format!("{place} is no tensor")))?;
-    let dtype = match tensor.elem_type {
-        data_type::FLOAT => DType::F32,
-        data_type::FLOAT16 => DType::F16,
-        data_type::BFLOAT16 => DType::BF16,
-        other => return Err(no_element(&type_name(other)).at(&place)),
+    let element = ElementType::read(tensor.elem_type).map_err(|error| error.at(&place))?;
+    let Some(shape) = &tensor.shape else {
+        return Ok(ValueInfo { name: info.name.clone(), element, extents: None, symbols: Vec::new() });
     };
-    let extents = tensor.shape.as_ref().map(|shape| {
-        // What is not positive stands for what is not known.
-        let extents = shape.dim.iter().map(|dim| dim.dim_value.filter(|extent| *extent > 0));
-        let checked = extents.map(|extent| extent.map(u32::try_from).transpose());
-        checked.collect::<Result<_, _>>().map_err(|_| malformed(format!("{place} has an extent beyond {}", u32::MAX)))
-    });
-    Ok(ValueInfo { name: info.name.clone(), dtype, extents: extents.transpose()? })
-}
-
-/// The tensor of a Constant.
-fn constant(attributes: &mut Attributes) -> Result<Constant> {
-    if let Some(attribute) = attributes.take("value", attribute_type::TENSOR)? {
-        return Constant::read(attribute.t.as_ref().ok_or_else(|| malformed("its value is absent"))?);
-    }
-    if let Some(value) = attributes.float("value_float")? {
-        return Ok(Constant::scalar(value));
-    }
-    if let Some(attribute) = attributes.take("value_floats", attribute_type::FLOATS)? {
-        return Constant::floats(&attribute.floats);
-    }
-    if let Some(value) = attributes.int("value_int")? {
-        return Constant::ints(&[value]);
-    }
-    if let Some(values) = attributes.ints("value_ints")? {
-        return Constant::ints(&values);
-    }
-    Err(Error::Unsupported("it holds no tensor, float or integer".into()))
-}
-
-/// The attributes of a node that have not been read.
-struct Attributes<'a>(HashMap<&'a str, &'a AttributeProto>);
-
-impl<'a> Attributes<'a> {
-    fn new(node: &'a NodeProto) -> Result<Self> {
-        let mut attributes = HashMap::new();
-        for attribute in &node.attribute {
-            if attributes.insert(attribute.name.as_str(), attribute).is_some() {
-                return Err(malformed(format!("it has two attributes {:?}", attribute.name)));
-            }
-        }
-        Ok(Self(attributes))
-    }
-
-    fn take(&mut self, name: &str, of_type: i32) -> Result<Option<&'a AttributeProto>> {
-        match self.0.remove(name) {
-            Some(attribute) if ![attribute_type::UNDEFINED, of_type].contains(&attribute.r#type) => {
-                let has = attribute.r#type;
-                Err(malformed(format!("its attribute {name} is of type {has}; it needs type {of_type}")))
-            }
-            found => Ok(found),
-        }
-    }
-
-    fn int(&mut self, name: &str) -> Result<Option<i64>> {
-        Ok(self.take(name, attribute_type::INT)?.map(|attribute| attribute.i))
-    }
-
-    fn float(&mut self, name: &str) -> Result<Option<f32>> {
-        Ok(self.take(name, attribute_type::FLOAT)?.map(|attribute| attribute.f))
-    }
-
-    fn ints(&mut self, name: &str) -> Result<Option<Vec<i64>>> {
-        Ok(self.take(name, attribute_type::INTS)?.map(|attribute| attribute.ints.clone()))
-    }
-
-    fn string(&mut self, name: &str) -> Result<Option<&'a str>> {
-        let Some(attribute) = self.take(name, attribute_type::STRING)? else { return Ok(None) };
-        let string = std::str::from_utf8(&attribute.s);
-        string.map(Some).map_err(|_| malformed(format!("its attribute {name} is no UTF-8")))
-    }
-
-    /// Refuses the attributes that are left: they may mean what nobody here knows.
-    fn finish(self) -> Result<()> {
-        match self.0.keys().min() {
-            Some(name) => Err(Error::Unsupported(format!("its attribute {name} is not known"))),
-            None => Ok(()),
-        }
-    }
+    // What is not positive stands for what is not known.
+    let extents = shape.dim.iter().map(|dim| dim.dim_value.filter(|extent| *extent > 0));
+    let extents = extents.map(|extent| extent.map(u32::try_from).transpose()).collect::<Result<_, _>>();
+    let extents = extents.map_err(|_| malformed(format!("{place} has an extent beyond {}", u32::MAX)))?;
+    let symbols = shape.dim.iter().map(|dim| dim.dim_param.clone()).collect();
+    Ok(ValueInfo { name: info.name.clone(), element, extents: Some(extents), symbols })
 }

@@ -47,6 +47,8 @@ mod loops;
 mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
+#[cfg(feature = "onnx")]
+mod onnx_faults;
 mod points;
 mod properties;
 mod random;

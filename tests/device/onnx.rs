@@ -43,19 +43,19 @@ fn run(plan: &ModelPlan, inputs: &[(String, Tensor)]) -> Vec<(String, Array)> {
 
 /// Each contraction on the way to an output, of so many terms, may lose (16 + 2 sqrt(terms)) · 2^-24, here and in ONNX Runtime, and
 /// with 16 bits each node half a unit in the last place. All of it is taken as parts of the largest element.
-fn tolerance(contractions: &[u32], roundings: u32, largest: f32) -> f64 {
+fn tolerance(contractions: &[u32], roundings: u32, largest: f64) -> f64 {
     let ulps: f64 = contractions.iter().map(|&terms| 16.0 + 2.0 * f64::from(terms).sqrt()).sum();
-    (2.0 * ulps * 2f64.powi(-24) + 2.0 * f64::from(roundings) * 2f64.powi(-11)) * f64::from(largest)
+    (2.0 * ulps * 2f64.powi(-24) + 2.0 * f64::from(roundings) * 2f64.powi(-11)) * largest
 }
 
 fn check(name: &str, output: &str, actual: &Array, expected: &Array, contractions: &[u32], roundings: u32) {
     assert_eq!(actual.shape, expected.shape, "{name}, {output}");
     let expected = expected.elements();
-    let largest = expected.iter().fold(0.0, |largest: f32, element| largest.max(element.abs()));
+    let largest = expected.iter().fold(0.0, |largest: f64, element| largest.max(element.abs()));
     assert!(largest > 0.1, "{name}, {output}: only zeros are expected");
-    let expected = expected.into_iter().map(f64::from).collect();
     let expected = Expected::within(expected, tolerance(contractions, roundings, largest), 0.0);
-    expected.compare(&actual.elements()).unwrap_or_else(|miss| panic!("{name}: {output}{miss}"));
+    let actual: Vec<_> = actual.elements().into_iter().map(|x| x as f32).collect();
+    expected.compare(&actual).unwrap_or_else(|miss| panic!("{name}: {output}{miss}"));
 }
 
 #[test]
@@ -93,12 +93,13 @@ fn shapes_are_those_of_the_inputs() {
     let (model, inputs) = model("dcnv2", gpu());
     assert_eq!(model.inputs()[0].extents, Some(vec![None, Some(6), None, None]));
     let whole = run(&ModelPlan::new(gpu(), &model, &specs(&inputs)).unwrap(), &inputs).remove(0).1.elements();
-    let first = &pollster::block_on(Array::download(&inputs[0].1)).unwrap().elements()[..6 * 8 * 7];
-    let first = vec![("x".to_string(), Tensor::upload(gpu(), [1, 6, 8, 7], first).unwrap())];
+    let first = inputs[0].1.download_blocking::<f32>().unwrap();
+    let first = vec![("x".to_string(), Tensor::upload(gpu(), [1, 6, 8, 7], &first[..6 * 8 * 7]).unwrap())];
     let one = run(&ModelPlan::new(gpu(), &model, &specs(&first)).unwrap(), &first).remove(0).1;
     assert_eq!(one.shape, [1, 5, 8, 7].into());
-    let expected = whole[..5 * 8 * 7].iter().copied().map(f64::from).collect();
-    Expected::within(expected, tolerance(&[54, 54], 0, 1.6), 0.0).compare(&one.elements()).unwrap();
+    let one: Vec<_> = one.elements().into_iter().map(|x| x as f32).collect();
+    let expected = whole[..5 * 8 * 7].to_vec();
+    Expected::within(expected, tolerance(&[54, 54], 0, 1.6), 0.0).compare(&one).unwrap();
 }
 
 /// A call repeated makes nothing but tensors.
@@ -130,7 +131,7 @@ fn a_plan_serves_many_calls() {
     let other = plan.forward(&mut recorder, &[("x", &zeros)]).unwrap().remove(0).1;
     recorder.submit().unwrap();
     recorder.submit().unwrap();
-    let alone = run(&plan, &inputs).remove(0).1.elements();
+    let alone: Vec<_> = run(&plan, &inputs).remove(0).1.elements().into_iter().map(|x| x as f32).collect();
     assert_eq!(first.download_blocking::<f32>().unwrap(), alone);
     assert_ne!(other.download_blocking::<f32>().unwrap(), alone);
 }

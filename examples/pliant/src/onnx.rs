@@ -1,23 +1,31 @@
 //! `onnx`: a model from an ONNX file, on inputs from NumPy's files.
 
-use std::path::PathBuf;
+mod check;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use pliant::Recorder;
-use pliant::onnx::{Model, ModelPlan, ValueInfo};
+use pliant::onnx::{ElementType, HostTensor, Model, ModelInput, ModelPlan, ValueInfo};
+use pliant::{DType, Error, Gpu, Recorder, Tensor, TensorSpec};
 use pliant_support::device::Device;
-use pliant_support::npy::{Array, named};
+use pliant_support::npy::{Array, Kind, named};
 use pliant_support::output;
 
 use crate::Failure;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The model
-    #[arg(value_name = "MODEL.onnx")]
-    model: PathBuf,
-    /// An input, float32 or float16; those without a name are in the model's order
+    /// The model; with --check, folders of a model.onnx, inputs/NAME.npy and outputs/NAME.npy, or folders of these
+    #[arg(value_name = "MODEL.onnx", required = true)]
+    model: Vec<PathBuf>,
+    /// List the model's operators and what is not supported of them, and end
+    #[arg(long, conflicts_with_all = ["check", "inputs", "outputs", "expected"])]
+    list: bool,
+    /// Run the models of folders on the inputs there, and compare with the outputs there
+    #[arg(long, conflicts_with_all = ["inputs", "outputs", "expected"])]
+    check: bool,
+    /// An input; those without a name are in the model's order
     #[arg(long = "input", value_name = "[NAME=]X.npy")]
     inputs: Vec<String>,
     /// Where an output goes
@@ -26,19 +34,36 @@ pub(crate) struct Arguments {
     /// Expected value of an output
     #[arg(long = "expect", value_name = "[NAME=]Y.npy")]
     expected: Vec<String>,
-    /// How far an output may be off, in parts of the largest element expected; 16 bits want 1e-2
-    #[arg(long, default_value_t = 1e-4)]
-    tolerance: f32,
+    /// How the model's floats of 32 bits are stored
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = float)]
+    dtype: DType,
+    /// How far an output may be off, in parts of the largest element expected; without it, 1e-4, and 2e-2 where floats have 16 bits
+    #[arg(long)]
+    tolerance: Option<f64>,
     #[command(flatten)]
     device: Device,
 }
 
+fn float(name: &str) -> Result<DType, String> {
+    match name.parse::<DType>() {
+        Ok(dtype) if dtype.is_float() => Ok(dtype),
+        _ => Err("f32, f16 or bf16 is needed".into()),
+    }
+}
+
 pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let file = &arguments.model;
-    let bytes = std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    let model = Model::read(&bytes).map_err(|error| format!("{}: {error}", file.display()))?;
+    if arguments.check {
+        return check::main(&arguments).await;
+    }
+    let [file] = &arguments.model[..] else {
+        return Err(format!("{} models were given; only --check takes more than 1", arguments.model.len()).into());
+    };
+    let model = open(file)?;
     list("inputs", model.inputs());
     list("outputs", model.outputs());
+    if arguments.list {
+        return Ok(list_operators(&model));
+    }
     let names = |values| <[ValueInfo]>::iter(values).map(|value| value.name.as_str());
     let inputs = named(&arguments.inputs, "input", names(model.inputs()))?;
     let outputs = named(&arguments.outputs, "output", names(model.outputs()))?;
@@ -47,38 +72,32 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
 
     let gpu = arguments.device.gpu().await?;
     println!("on {gpu:?}");
-    let mut tensors = Vec::new();
+    let mut arrays = Vec::new();
     for (name, file) in &inputs {
-        tensors.push((*name, Array::read(file)?.upload(&gpu)?));
+        arrays.push((*name, Array::read(file)?));
     }
-    let specs: Vec<_> = tensors.iter().map(|(name, tensor)| (*name, tensor.spec())).collect();
     let start = Instant::now();
-    let plan = ModelPlan::new(&gpu, &model, &specs)?;
-    println!("planned in {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    let planned = Planned::new(&gpu, &model, &arrays, arguments.dtype)?;
+    println!("planned in {:.1} ms; {}", start.elapsed().as_secs_f64() * 1e3, planned.memory());
 
     let start = Instant::now();
-    let mut recorder = Recorder::new(&gpu);
-    let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
-    let given = plan.forward(&mut recorder, &tensors)?;
-    recorder.submit()?;
-    let mut arrays = Vec::new();
-    for (name, tensor) in &given {
-        arrays.push((*name, tensor.dtype(), Array::download(tensor).await?));
-    }
-    println!("{} dispatches, recorded and run in {:.1} ms", recorder.len(), start.elapsed().as_secs_f64() * 1e3);
+    let given = planned.run(&gpu).await?;
+    println!("{} dispatches, recorded and run in {:.1} ms", given.dispatches, start.elapsed().as_secs_f64() * 1e3);
 
     let mut code = ExitCode::SUCCESS;
-    for (name, dtype, array) in &arrays {
+    for (name, dtype, array) in &given.outputs {
         let elements = array.elements();
-        let least = elements.iter().copied().fold(f32::INFINITY, f32::min);
-        let largest = elements.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let least = elements.iter().copied().fold(f64::INFINITY, f64::min);
+        let largest = elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         println!("{name} ({} of {dtype}): {least} to {largest}", array.shape);
         for (_, file) in outputs.iter().filter(|(output, _)| output == name) {
             array.write(file)?;
             println!("    wrote {}", file.display());
         }
         for (_, file) in expected.iter().filter(|(output, _)| output == name) {
-            if !agrees(array, &Array::read(file)?, arguments.tolerance) {
+            let agreement = Agreement::of(array, &Array::read(file)?, arguments.tolerance());
+            println!("    {agreement}");
+            if !agreement.passed {
                 code = ExitCode::FAILURE;
             }
         }
@@ -86,26 +105,179 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
+impl Arguments {
+    fn tolerance(&self) -> f64 {
+        self.tolerance.unwrap_or(if self.dtype == DType::F32 { 1e-4 } else { 2e-2 })
+    }
+}
+
+fn open(file: &Path) -> Result<Model, Failure> {
+    Model::open(file).map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
 fn list(what: &str, values: &[ValueInfo]) {
     let values: Vec<_> = values.iter().map(ToString::to_string).collect();
     println!("{what:<8} {}", values.join(", "));
 }
 
-fn agrees(actual: &Array, expected: &Array, tolerance: f32) -> bool {
-    if actual.shape != expected.shape {
-        println!("    FAILED: {} was expected", expected.shape);
-        return false;
+/// Prints every operator with its count, and those that are not supported with the reason.
+fn list_operators(model: &Model) -> ExitCode {
+    let operators = model.operators();
+    let mut code = ExitCode::SUCCESS;
+    for operator in &operators {
+        let name = match &operator.domain[..] {
+            "" => operator.name.clone(),
+            domain => format!("{domain}::{}", operator.name),
+        };
+        let refusal = operator.refusal.as_ref().map_or(String::new(), |why| format!("  not supported: {why}"));
+        println!("{:>6}  {name}{refusal}", operator.count);
+        if operator.refusal.is_some() {
+            code = ExitCode::FAILURE;
+        }
     }
-    let expected = expected.elements();
-    let largest = expected.iter().fold(0.0, |largest: f32, element| largest.max(element.abs()));
-    let most = tolerance * largest;
-    // NaN differs from everything but NaN.
-    let alike = |a: f32, b: f32| a == b || (a.is_nan() && b.is_nan());
-    let differences =
-        actual.elements().into_iter().zip(expected).filter(|&(a, b)| !alike(a, b)).map(|(a, b)| (a - b).abs());
-    let difference = differences.fold(0.0, |worst: f32, x| if x.is_nan() { f32::INFINITY } else { worst.max(x) });
-    let passed = difference <= most;
-    let verdict = if passed { "passed" } else { "FAILED" };
-    println!("    {verdict}: largest difference {difference:.3e}, at most {most:.3e} allowed");
-    passed
+    let wide = model.inputs().iter().chain(model.outputs()).filter(|value| value.element == ElementType::F64);
+    for value in wide {
+        println!("{value}: f64 is computed in f32 on the device");
+    }
+    code
+}
+
+/// A model that is planned for arrays: integers, which shapes may depend on, go into the plan.
+struct Planned<'a> {
+    plan: ModelPlan,
+    tensors: Vec<(&'a str, Tensor)>,
+}
+
+/// What a model gave.
+struct Given {
+    dispatches: usize,
+    outputs: Vec<(String, DType, Array)>,
+}
+
+impl<'a> Planned<'a> {
+    fn new(gpu: &Gpu, model: &Model, arrays: &'a [(&'a str, Array)], dtype: DType) -> pliant::Result<Self> {
+        let of_floats = |kind: Kind| kind.is_float();
+        match Self::with(gpu, model, arrays, dtype, of_floats) {
+            // What a shape depends on may be among the floats.
+            Err(Error::Unsupported(_)) if arrays.iter().all(|(_, array)| array.shape.elements() < 1 << 20) => {
+                Self::with(gpu, model, arrays, dtype, |_| false)
+            }
+            planned => planned,
+        }
+    }
+
+    /// Has tensors for the arrays of some kinds, and values for the others.
+    fn with(
+        gpu: &Gpu,
+        model: &Model,
+        arrays: &'a [(&'a str, Array)],
+        dtype: DType,
+        is_tensor: impl Fn(Kind) -> bool,
+    ) -> pliant::Result<Self> {
+        let (mut tensors, mut inputs) = (Vec::new(), Vec::new());
+        for (name, array) in arrays {
+            inputs.push((
+                *name,
+                if is_tensor(array.kind) {
+                    let tensor = upload(gpu, array, dtype)?;
+                    let spec: TensorSpec = tensor.spec();
+                    tensors.push((*name, tensor));
+                    ModelInput::from(spec)
+                } else {
+                    let declared = model.inputs().iter().find(|input| input.name == *name).map(|input| input.element);
+                    ModelInput::from(HostTensor::from_bytes(
+                        element(array.kind, declared),
+                        array.shape,
+                        array.bytes.clone(),
+                    )?)
+                },
+            ));
+        }
+        let plan = ModelPlan::with_floats(gpu, model, &inputs, dtype)?;
+        Ok(Self { plan, tensors })
+    }
+
+    fn memory(&self) -> String {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let (shared, unshared) = (mib(self.plan.memory()), mib(self.plan.unshared_memory()));
+        format!("{shared:.1} MiB between inputs and outputs, {unshared:.1} if none were shared")
+    }
+
+    async fn run(&self, gpu: &Gpu) -> pliant::Result<Given> {
+        let mut recorder = Recorder::new(gpu);
+        let tensors: Vec<_> = self.tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
+        let given = self.plan.forward(&mut recorder, &tensors)?;
+        recorder.submit()?;
+        let mut outputs = Vec::new();
+        for (name, tensor) in &given {
+            outputs.push((name.to_string(), tensor.dtype(), Array::download(tensor).await?));
+        }
+        Ok(Given { dispatches: recorder.len(), outputs })
+    }
+}
+
+/// A tensor of an array, whose floats of 32 bits are stored as `dtype`.
+fn upload(gpu: &Gpu, array: &Array, dtype: DType) -> pliant::Result<Tensor> {
+    let elements = || array.elements().into_iter();
+    match (array.kind, dtype) {
+        (Kind::F32 | Kind::F64, DType::F16) => {
+            Tensor::upload(gpu, array.shape, &elements().map(half::f16::from_f64).collect::<Vec<_>>())
+        }
+        (Kind::F32 | Kind::F64, DType::BF16) => {
+            Tensor::upload(gpu, array.shape, &elements().map(half::bf16::from_f64).collect::<Vec<_>>())
+        }
+        _ => array.upload(gpu),
+    }
+}
+
+/// ONNX's type of an array's elements. NumPy has no bf16.
+fn element(kind: Kind, declared: Option<ElementType>) -> ElementType {
+    match kind {
+        Kind::U16 if declared == Some(ElementType::BF16) => ElementType::BF16,
+        Kind::F64 => ElementType::F64,
+        Kind::F32 => ElementType::F32,
+        Kind::F16 => ElementType::F16,
+        Kind::I64 => ElementType::I64,
+        Kind::I32 => ElementType::I32,
+        Kind::I16 => ElementType::I16,
+        Kind::I8 => ElementType::I8,
+        Kind::U64 => ElementType::U64,
+        Kind::U32 => ElementType::U32,
+        Kind::U16 => ElementType::U16,
+        Kind::U8 => ElementType::U8,
+        Kind::Bool => ElementType::Bool,
+    }
+}
+
+/// How far an output is from the one expected.
+struct Agreement {
+    passed: bool,
+    said: String,
+}
+
+impl std::fmt::Display for Agreement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", if self.passed { "passed" } else { "FAILED" }, self.said)
+    }
+}
+
+impl Agreement {
+    /// Floats agree to a part of the largest one expected; integers and booleans are equal.
+    fn of(actual: &Array, expected: &Array, tolerance: f64) -> Self {
+        if actual.shape != expected.shape {
+            return Self { passed: false, said: format!("it is {}; {} was expected", actual.shape, expected.shape) };
+        }
+        let wanted = expected.elements();
+        let largest = wanted.iter().filter(|x| x.is_finite()).fold(0.0, |largest: f64, x| largest.max(x.abs()));
+        let most = if expected.kind.is_float() { tolerance * largest } else { 0.0 };
+        // NaN differs from everything but NaN.
+        let alike = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
+        let differing = actual.elements().into_iter().zip(wanted).filter(|&(a, b)| !alike(a, b));
+        let difference = differing
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, |worst: f64, x| if x.is_nan() { f64::INFINITY } else { worst.max(x) });
+        let said =
+            format!("largest difference {difference:.3e}, largest value {largest:.3e}, at most {most:.3e} allowed");
+        Self { passed: difference <= most, said }
+    }
 }

@@ -1,22 +1,71 @@
-//! NumPy's files, as far as models need them: float32 and float16, little-endian.
+//! NumPy's files: numbers and booleans, little-endian.
 
 use std::path::{Path, PathBuf};
 
-use half::f16;
+use half::{bf16, f16};
 use pliant::{DType, Gpu, Shape, Tensor, signature};
 
 /// First bytes of each file.
 const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// An array as it lies in a file.
+#[derive(Clone)]
 pub struct Array {
     pub shape: Shape,
-    elements: Elements,
+    pub kind: Kind,
+    /// The elements, little-endian.
+    pub bytes: Vec<u8>,
 }
 
-enum Elements {
-    F32(Vec<f32>),
-    F16(Vec<f16>),
+/// The type of elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    F64,
+    F32,
+    F16,
+    I64,
+    I32,
+    I16,
+    I8,
+    U64,
+    U32,
+    U16,
+    U8,
+    Bool,
+}
+
+impl Kind {
+    const ALL: [(Self, &str); 12] = [
+        (Self::F64, "<f8"),
+        (Self::F32, "<f4"),
+        (Self::F16, "<f2"),
+        (Self::I64, "<i8"),
+        (Self::I32, "<i4"),
+        (Self::I16, "<i2"),
+        (Self::I8, "|i1"),
+        (Self::U64, "<u8"),
+        (Self::U32, "<u4"),
+        (Self::U16, "<u2"),
+        (Self::U8, "|u1"),
+        (Self::Bool, "|b1"),
+    ];
+
+    fn descr(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, descr)| descr)
+    }
+
+    fn size(self) -> usize {
+        match self {
+            Self::F64 | Self::I64 | Self::U64 => 8,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F16 | Self::I16 | Self::U16 => 2,
+            Self::I8 | Self::U8 | Self::Bool => 1,
+        }
+    }
+
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16)
+    }
 }
 
 impl Array {
@@ -32,47 +81,61 @@ impl Array {
             return Err(failed(&"its order is Fortran's; np.ascontiguousarray makes it C's"));
         }
         let shape = Shape::new(&header.shape).map_err(|error| failed(&error))?;
-        let elements = match header.descr.trim_matches('\'') {
-            "<f4" => Elements::F32(elements(data, shape, f32::from_le_bytes).map_err(broken)?),
-            "<f2" => Elements::F16(elements(data, shape, f16::from_le_bytes).map_err(broken)?),
-            other => return Err(failed(&format_args!("it holds {other}; float32 and float16 can be read"))),
-        };
-        Ok(Self { shape, elements })
+        let descr = header.descr.trim_matches('\'');
+        let kind = Kind::ALL.iter().find(|(_, known)| *known == descr).map(|(kind, _)| *kind);
+        let kind = kind.ok_or_else(|| {
+            failed(&format_args!("it holds {descr}; numbers of 8 to 64 bits and booleans can be read"))
+        })?;
+        let bytes = elements(data, shape, kind.size()).map_err(broken)?.to_vec();
+        Ok(Self { shape, kind, bytes })
     }
 
     pub async fn download(tensor: &Tensor) -> pliant::Result<Self> {
-        let elements = match tensor.dtype() {
-            DType::F32 => Elements::F32(tensor.download()?.await?),
-            DType::F16 => Elements::F16(tensor.download()?.await?),
+        fn bytes<T, const N: usize>(elements: Vec<T>, bytes: fn(T) -> [u8; N]) -> Vec<u8> {
+            elements.into_iter().flat_map(bytes).collect()
+        }
+        let (kind, bytes) = match tensor.dtype() {
+            DType::F32 => (Kind::F32, bytes(tensor.download()?.await?, f32::to_le_bytes)),
+            DType::F16 => (Kind::F16, bytes(tensor.download()?.await?, f16::to_le_bytes)),
+            DType::I32 => (Kind::I32, bytes(tensor.download()?.await?, i32::to_le_bytes)),
             // NumPy has no bf16.
-            _ => {
-                let elements: Vec<half::bf16> = tensor.download()?.await?;
-                Elements::F32(elements.into_iter().map(half::bf16::to_f32).collect())
-            }
+            _ => (Kind::F32, bytes(tensor.download()?.await?, |element: bf16| element.to_f32().to_le_bytes())),
         };
-        Ok(Self { shape: tensor.shape(), elements })
+        Ok(Self { shape: tensor.shape(), kind, bytes })
     }
 
     pub fn write(&self, file: &Path) -> Result<(), String> {
-        let (descr, data): (_, Vec<u8>) = match &self.elements {
-            Elements::F32(elements) => ("<f4", elements.iter().flat_map(|element| element.to_le_bytes()).collect()),
-            Elements::F16(elements) => ("<f2", elements.iter().flat_map(|element| element.to_le_bytes()).collect()),
-        };
-        let bytes = [header(descr, self.shape), data].concat();
+        let bytes = [&header(self.kind.descr(), self.shape)[..], &self.bytes].concat();
         std::fs::write(file, bytes).map_err(|error| format!("cannot write {}: {error}", file.display()))
     }
 
+    /// A tensor of `f16` for such an array, of `f32` for one of other floats, of `i32` for all others.
     pub fn upload(&self, gpu: &Gpu) -> pliant::Result<Tensor> {
-        match &self.elements {
-            Elements::F32(elements) => Tensor::upload(gpu, self.shape, elements),
-            Elements::F16(elements) => Tensor::upload(gpu, self.shape, elements),
+        let elements = self.elements().into_iter();
+        match self.kind {
+            Kind::F16 => Tensor::upload(gpu, self.shape, &elements.map(f16::from_f64).collect::<Vec<_>>()),
+            kind if kind.is_float() => Tensor::upload(gpu, self.shape, &elements.map(|x| x as f32).collect::<Vec<_>>()),
+            _ => Tensor::upload(gpu, self.shape, &elements.map(|x| x as i32).collect::<Vec<_>>()),
         }
     }
 
-    pub fn elements(&self) -> Vec<f32> {
-        match &self.elements {
-            Elements::F32(elements) => elements.clone(),
-            Elements::F16(elements) => elements.iter().map(|element| element.to_f32()).collect(),
+    pub fn elements(&self) -> Vec<f64> {
+        fn numbers<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+            bytes.as_chunks().0.iter().map(|chunk| number(*chunk)).collect()
+        }
+        let bytes = &self.bytes;
+        match self.kind {
+            Kind::F64 => numbers(bytes, f64::from_le_bytes),
+            Kind::F32 => numbers(bytes, |chunk| f32::from_le_bytes(chunk).into()),
+            Kind::F16 => numbers(bytes, |chunk| f16::from_le_bytes(chunk).into()),
+            Kind::I64 => numbers(bytes, |chunk| i64::from_le_bytes(chunk) as f64),
+            Kind::I32 => numbers(bytes, |chunk| i32::from_le_bytes(chunk).into()),
+            Kind::I16 => numbers(bytes, |chunk| i16::from_le_bytes(chunk).into()),
+            Kind::I8 => numbers(bytes, |chunk| i8::from_le_bytes(chunk).into()),
+            Kind::U64 => numbers(bytes, |chunk| u64::from_le_bytes(chunk) as f64),
+            Kind::U32 => numbers(bytes, |chunk| u32::from_le_bytes(chunk).into()),
+            Kind::U16 => numbers(bytes, |chunk| u16::from_le_bytes(chunk).into()),
+            Kind::U8 | Kind::Bool => numbers(bytes, |[byte]| byte.into()),
         }
     }
 }
@@ -138,12 +201,12 @@ fn header(descr: &str, shape: Shape) -> Vec<u8> {
     [MAGIC, &VERSION, &(length as u16).to_le_bytes(), text.as_bytes()].concat()
 }
 
-fn elements<const N: usize, T>(data: &[u8], shape: Shape, from: fn([u8; N]) -> T) -> Result<Vec<T>, String> {
-    let needed = usize::try_from(shape.elements()).ok().and_then(|elements| elements.checked_mul(N));
-    let data = needed
+/// The bytes of the elements.
+fn elements(data: &[u8], shape: Shape, size: usize) -> Result<&[u8], String> {
+    let needed = usize::try_from(shape.elements()).ok().and_then(|elements| elements.checked_mul(size));
+    needed
         .and_then(|needed| data.get(..needed))
-        .ok_or_else(|| format!("its elements are {shape} of {N} bytes, and {} bytes are there", data.len()))?;
-    Ok(data.as_chunks().0.iter().copied().map(from).collect())
+        .ok_or_else(|| format!("its elements are {shape} of {size} bytes, and {} bytes are there", data.len()))
 }
 
 /// Files with what they are given for, of which the model has `names`: `NAME=FILE`, or else those of the model in order.
@@ -191,7 +254,7 @@ mod tests {
             array.write(&copy).unwrap();
             let again = Array::read(&copy).unwrap();
             assert!(again.shape == array.shape && again.elements() == array.elements(), "{name}");
-            assert_eq!(matches!(again.elements, Elements::F16(_)), name.starts_with("half"));
+            assert_eq!(again.kind == Kind::F16, name.starts_with("half"));
         }
         std::fs::remove_file(copy).unwrap();
     }
@@ -217,6 +280,6 @@ mod tests {
         {
             assert!(Header::read(bytes).is_err(), "{bytes:?}");
         }
-        assert!(elements(&[0; 7], [2].into(), f32::from_le_bytes).is_err());
+        assert!(elements(&[0; 7], [2].into(), 4).is_err());
     }
 }

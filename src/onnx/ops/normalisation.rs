@@ -1,0 +1,72 @@
+//! Normalisations and softmax.
+
+use super::Entry;
+use crate::error::{Error, Result};
+use crate::geometry::{BatchNorm, BatchNormInputs, LayerNorm, LayerNormInputs, Softmax};
+use crate::onnx::planner::{Call, Value, from_front};
+use crate::onnx::{HostTensor, malformed};
+
+pub(super) const OPERATORS: &[Entry] =
+    &[("BatchNormalization", batch_norm), ("LayerNormalization", layer_norm), ("Softmax", softmax)];
+
+fn batch_norm(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(5, 5)?;
+    let epsilon = call.attributes.float_or("epsilon", 1e-5)?;
+    call.attributes.float("momentum")?; // of training
+    if call.attributes.flag("training_mode", false)? {
+        return Err(Error::Unsupported("it is in training mode; export the model for inference".into()));
+    }
+    if call.opset < 9 && call.attributes.int_or("spatial", 1)? != 1 {
+        return Err(Error::Unsupported("spatial is 0; statistics of each channel are needed".into()));
+    }
+    let mut statistics = [const { Vec::new() }; 4];
+    for (index, name) in ["scale", "B", "mean", "var"].into_iter().enumerate() {
+        statistics[index] = call.floats(index + 1, name)?.into_iter().map(|x| x as f32).collect();
+    }
+    let [gamma, beta, mean, variance] = &statistics;
+    let (scale, shift) = BatchNorm::fold(gamma, beta, mean, variance, epsilon)?;
+    let (input, element) = (call.input(0)?.clone(), call.input(0)?.element());
+    let shape = input.shape();
+    let of_channels = |of: &[f32]| HostTensor::floats([of.len() as u32], of).map(Value::from);
+    let inputs = BatchNormInputs {
+        input: call.source(0)?,
+        scale: call.source_of(&of_channels(&scale)?)?,
+        shift: call.source_of(&of_channels(&shift)?)?,
+    };
+    let output = call.run_one(&BatchNorm, &inputs, element)?;
+    Ok(vec![call.reshaped(&output, shape)?])
+}
+
+fn layer_norm(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(2, 3)?;
+    let element = call.input(0)?.element();
+    let rank = call.shape(0)?.rank();
+    let axis = from_front(call.attributes.int_or("axis", -1)?, rank)?;
+    let epsilon = call.attributes.float_or("epsilon", 1e-5)?;
+    call.attributes.int("stash_type")?; // f32 in any case
+    if call.wanted.iter().skip(1).any(|wanted| *wanted) {
+        return Err(Error::Unsupported("its mean and deviation are asked for; the output alone is given".into()));
+    }
+    let op = LayerNorm { axes: (rank - axis) as u32, epsilon };
+    let inputs =
+        LayerNormInputs { input: call.source(0)?, scale: Some(call.source(1)?), shift: call.optional_source(2)? };
+    Ok(vec![call.run_one(&op, &inputs, element)?])
+}
+
+fn softmax(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(1, 1)?;
+    let (input, element) = (call.source(0)?, call.input(0)?.element());
+    let shape = input.shape();
+    // Before opset 13, it is over all axes from one on.
+    let old = call.opset < 13;
+    let axis = from_front(call.attributes.int_or("axis", if old { 1 } else { -1 })?, shape.rank())?;
+    if !old {
+        return Ok(vec![call.run_one(&Softmax { axis: axis as u32 }, &input, element)?]);
+    }
+    let product = |extents: &[u32]| extents.iter().map(|&extent| u64::from(extent)).product::<u64>();
+    let (outer, inner) = shape.extents().split_at(axis);
+    let [rows, columns] = [outer, inner].map(product).map(u32::try_from);
+    let (Ok(rows), Ok(columns)) = (rows, columns) else { return Err(malformed("its input is too large")) };
+    let output = call.run_one(&Softmax { axis: 1 }, &input.reshaped([rows, columns]), element)?;
+    Ok(vec![call.reshaped(&output, shape)?])
+}

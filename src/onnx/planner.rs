@@ -1,0 +1,446 @@
+//! From nodes to steps: each node is run on the host where all it needs is known, and else becomes steps on the device.
+
+use std::collections::HashMap;
+
+use super::attributes::Attributes;
+use super::element::ElementType;
+use super::{HostTensor, Node, malformed, ops};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::geometry::{Members, Of};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
+use crate::ops::{Argument, Convolves, Kernels, PackedWeight, Plan};
+use crate::shape::Shape;
+
+/// The elements that the host computes for a model, in all.
+const FOLDED: u64 = 1 << 24;
+
+/// A value of the graph while it is planned.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    /// Known by now.
+    Host(HostTensor),
+    /// Computed on the device, or given at each call.
+    Device(DeviceValue),
+    /// What a node gives that cannot be planned.
+    Unknown,
+}
+
+/// A view of a buffer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DeviceValue {
+    pub(super) buffer: usize,
+    /// The element of the buffer at which it begins: that of a whole word.
+    pub(super) first: u64,
+    pub(super) spec: TensorSpec,
+    /// What the model takes the elements for.
+    pub(super) element: ElementType,
+}
+
+impl DeviceValue {
+    fn reshaped(self, shape: Shape) -> Self {
+        Self { spec: TensorSpec { shape, ..self.spec }, ..self }
+    }
+}
+
+impl Value {
+    pub(super) fn shape(&self) -> Shape {
+        match self {
+            Self::Host(host) => host.shape(),
+            Self::Device(device) => device.spec.shape,
+            Self::Unknown => [].into(),
+        }
+    }
+
+    pub(super) fn element(&self) -> ElementType {
+        match self {
+            Self::Host(host) => host.element(),
+            Self::Device(device) => device.element,
+            Self::Unknown => ElementType::F32,
+        }
+    }
+
+    pub(super) fn host(&self) -> Option<&HostTensor> {
+        match self {
+            Self::Host(host) => Some(host),
+            _ => None,
+        }
+    }
+}
+
+impl From<HostTensor> for Value {
+    fn from(host: HostTensor) -> Self {
+        Self::Host(host)
+    }
+}
+
+/// Work that a recording of the model does.
+pub(super) struct Step {
+    pub(super) place: String,
+    pub(super) work: Box<dyn Work>,
+    /// The buffers that are read and written, each of the latter with what it holds.
+    pub(super) reads: Vec<usize>,
+    pub(super) writes: Vec<(usize, TensorSpec)>,
+}
+
+/// A plan with the sources of its inputs, whatever its op.
+pub(super) trait Work: WasmNotSendSync {
+    fn record(&self, recorder: &mut Recorder, buffers: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()>;
+}
+
+struct Planned<O: Kernels> {
+    plan: Plan<O>,
+    /// The source of each input, by name.
+    sources: Vec<(&'static str, Option<Source>)>,
+}
+
+/// Where an input comes from.
+#[derive(Clone)]
+pub(super) enum Source {
+    Buffer(DeviceValue),
+    Tensor(Tensor),
+    Packed(PackedWeight),
+}
+
+impl Source {
+    fn spec(&self) -> TensorSpec {
+        match self {
+            Self::Buffer(value) => value.spec,
+            Self::Tensor(tensor) => tensor.spec(),
+            Self::Packed(packed) => packed.spec(),
+        }
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.spec().shape
+    }
+
+    /// The same elements under other extents.
+    pub(super) fn reshaped(&self, shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        match self {
+            Self::Buffer(value) => Self::Buffer(value.reshaped(shape)),
+            Self::Tensor(tensor) => Self::Tensor(tensor.reshaped(shape)),
+            Self::Packed(packed) => Self::Packed(packed.clone()),
+        }
+    }
+}
+
+impl<O: Kernels> Work for Planned<O> {
+    fn record(&self, recorder: &mut Recorder, buffers: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()> {
+        let mut views = Vec::with_capacity(self.sources.len());
+        for (_, source) in &self.sources {
+            views.push(match source {
+                Some(Source::Buffer(value)) => Some(buffer(buffers, value)?),
+                Some(Source::Tensor(tensor)) => Some(tensor.clone()),
+                _ => None,
+            });
+        }
+        let mut arguments = self.sources.iter().zip(&views).map(|((_, source), view)| match source {
+            Some(Source::Packed(packed)) => Some(Argument::from(packed)),
+            _ => view.as_ref().map(Argument::from),
+        });
+        let mut outputs = outputs.iter();
+        let inputs = O::Inputs::build(|_| arguments.next().flatten()).map_err(|_| absent())?;
+        let outputs = O::Outputs::build(|_| outputs.next()).map_err(|_| absent())?;
+        self.plan.forward_into::<Argument, &Tensor>(recorder, &inputs, &outputs)
+    }
+}
+
+/// The tensor that a value is.
+pub(super) fn buffer(buffers: &[Option<Tensor>], value: &DeviceValue) -> Result<Tensor> {
+    let tensor = buffers[value.buffer].as_ref().ok_or_else(absent)?;
+    Ok(tensor.section(value.first, value.spec.shape))
+}
+
+fn absent() -> Error {
+    Error::shape("input", "an input is absent")
+}
+
+pub(super) struct Planner {
+    pub(super) recorder: Recorder,
+    pub(super) steps: Vec<Step>,
+    /// What each buffer holds; those of the inputs are the first.
+    pub(super) buffers: Vec<TensorSpec>,
+    /// How floats of 32 bits are stored on the device.
+    float: DType,
+    /// What was uploaded.
+    uploads: HashMap<HostKey, Tensor>,
+    folded: u64,
+}
+
+type HostKey = (usize, ElementType, Shape, [i64; crate::shape::MAX_RANK], i64);
+
+impl Planner {
+    pub(super) fn new(gpu: &Gpu, float: DType) -> Self {
+        let (steps, buffers, uploads) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { recorder: Recorder::new(gpu), steps, buffers, float, uploads, folded: 0 }
+    }
+
+    pub(super) fn gpu(&self) -> &Gpu {
+        self.recorder.gpu()
+    }
+
+    /// How elements are stored on the device.
+    pub(super) fn dtype(&self, element: ElementType) -> DType {
+        match element.dtype() {
+            DType::F32 => self.float,
+            other => other,
+        }
+    }
+
+    /// A buffer of its own.
+    pub(super) fn new_buffer(&mut self, spec: TensorSpec) -> usize {
+        self.buffers.push(spec);
+        self.buffers.len() - 1
+    }
+
+    /// Uploads a tensor of the host, once.
+    pub(super) fn upload(&mut self, host: &HostTensor) -> Result<Tensor> {
+        let key = host.key();
+        if let Some(tensor) = self.uploads.get(&key) {
+            return Ok(tensor.clone());
+        }
+        let tensor = host.upload(self.recorder.gpu(), self.dtype(host.element()))?;
+        self.uploads.insert(key, tensor.clone());
+        Ok(tensor)
+    }
+
+    /// Runs a node; its outputs.
+    pub(super) fn node(&mut self, node: &Node, inputs: Vec<Option<Value>>) -> Result<Vec<Value>> {
+        let Some(operator) = ops::operator(&node.domain, &node.op_type) else {
+            return Err(Error::Unsupported(ops::why_not(&node.domain, &node.op_type)));
+        };
+        let wanted = node.outputs.iter().map(Option::is_some).collect();
+        let mut call = Call {
+            planner: self,
+            place: &node.place,
+            op_type: &node.op_type,
+            attributes: node.attributes.clone(),
+            inputs,
+            wanted,
+            opset: node.opset,
+        };
+        let outputs = operator(&mut call)?;
+        std::mem::take(&mut call.attributes).finish()?;
+        if outputs.len() < node.outputs.len() {
+            let (has, gives) = (node.outputs.len(), outputs.len());
+            return Err(malformed(format!("it has {has} outputs; it gives {gives}")));
+        }
+        Ok(outputs)
+    }
+}
+
+/// A node with what it is called on.
+pub(super) struct Call<'a> {
+    pub(super) planner: &'a mut Planner,
+    place: &'a str,
+    pub(super) op_type: &'a str,
+    pub(super) attributes: Attributes,
+    pub(super) inputs: Vec<Option<Value>>,
+    /// Whether each output is asked for.
+    pub(super) wanted: Vec<bool>,
+    pub(super) opset: i64,
+}
+
+impl Call<'_> {
+    /// Refuses a number of inputs. Of those that are there, the least must not be absent.
+    pub(super) fn arity(&self, least: usize, most: usize) -> Result<()> {
+        let has = self.inputs.len();
+        let needs = match (least == most, has > most) {
+            (true, _) => format!("{least}"),
+            (false, true) => format!("at most {most}"),
+            (false, false) => format!("at least {least}"),
+        };
+        if !(least..=most).contains(&has) {
+            return Err(malformed(format!("it has {has} inputs; it needs {needs}")));
+        }
+        match self.inputs[..least].iter().position(Option::is_none) {
+            Some(absent) => Err(malformed(format!("input {absent} is absent; it needs {needs}"))),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn optional(&self, index: usize) -> Option<&Value> {
+        self.inputs.get(index)?.as_ref()
+    }
+
+    pub(super) fn input(&self, index: usize) -> Result<&Value> {
+        self.optional(index).ok_or_else(|| malformed(format!("input {index} is absent")))
+    }
+
+    pub(super) fn shape(&self, index: usize) -> Result<Shape> {
+        Ok(self.input(index)?.shape())
+    }
+
+    /// The integers of an input that must be known at planning; `None` where it is absent.
+    pub(super) fn optional_ints(&self, index: usize, name: &str) -> Result<Option<Vec<i64>>> {
+        let Some(value) = self.optional(index) else { return Ok(None) };
+        let host = value.host().ok_or_else(|| unknown_yet(name))?;
+        host.to_integers().map(Some).ok_or_else(|| malformed(format!("{name} holds floats; it needs integers")))
+    }
+
+    pub(super) fn ints(&self, index: usize, name: &str) -> Result<Vec<i64>> {
+        self.optional_ints(index, name)?.ok_or_else(|| malformed(format!("{name} is absent")))
+    }
+
+    /// The floats of an input that must be known at planning; `None` where it is absent.
+    pub(super) fn optional_floats(&self, index: usize, name: &str) -> Result<Option<Vec<f64>>> {
+        let Some(value) = self.optional(index) else { return Ok(None) };
+        let host = value.host().ok_or_else(|| unknown_yet(name))?;
+        if !host.element().is_float() {
+            return Err(malformed(format!("{name} holds integers; it needs floats")));
+        }
+        Ok(Some(host.to_floats()))
+    }
+
+    pub(super) fn floats(&self, index: usize, name: &str) -> Result<Vec<f64>> {
+        self.optional_floats(index, name)?.ok_or_else(|| malformed(format!("{name} is absent")))
+    }
+
+    /// The one element of an input that must be known at planning; `None` where it is absent.
+    pub(super) fn optional_scalar(&self, index: usize, name: &str) -> Result<Option<f64>> {
+        let Some(value) = self.optional(index) else { return Ok(None) };
+        let host = value.host().ok_or_else(|| unknown_yet(name))?;
+        match host.len() {
+            1 => Ok(Some(host.to_floats()[0])),
+            has => Err(malformed(format!("{name} has {has} elements; it needs 1"))),
+        }
+    }
+
+    /// All inputs, where the host knows them.
+    pub(super) fn hosts(&self) -> Option<Vec<&HostTensor>> {
+        self.inputs.iter().flatten().map(Value::host).collect()
+    }
+
+    /// Takes elements off those that the host may compute for a model.
+    pub(super) fn fold(&mut self, elements: u64) -> Result<()> {
+        self.planner.folded = self.planner.folded.saturating_add(elements);
+        if self.planner.folded > FOLDED {
+            let message = format!("it makes {elements} elements on the host; {FOLDED} are possible in all of a model");
+            return Err(Error::Unsupported(message));
+        }
+        Ok(())
+    }
+
+    /// The source of an input, which is uploaded where the host has it.
+    pub(super) fn source(&mut self, index: usize) -> Result<Source> {
+        let value = self.input(index)?.clone();
+        self.source_of(&value)
+    }
+
+    pub(super) fn optional_source(&mut self, index: usize) -> Result<Option<Source>> {
+        self.optional(index).is_some().then(|| self.source(index)).transpose()
+    }
+
+    pub(super) fn source_of(&mut self, value: &Value) -> Result<Source> {
+        match value {
+            Value::Host(host) => self.planner.upload(host).map(Source::Tensor),
+            Value::Device(device) => Ok(Source::Buffer(*device)),
+            Value::Unknown => Err(Error::Unsupported("it needs what another node cannot give".into())),
+        }
+    }
+
+    /// Plans an op as a step. The outputs hold `element`s, if their type on the device is that type's, and else what the op gives.
+    pub(super) fn run<O: Kernels>(
+        &mut self,
+        op: &O,
+        inputs: &Of<O::Inputs, Source>,
+        element: ElementType,
+    ) -> Result<Vec<Value>> {
+        let specs = O::Inputs::map(inputs, Source::spec);
+        let plan = Plan::new::<TensorSpec>(self.planner.gpu(), op, &specs)?;
+        Ok(self.step(plan, inputs, element))
+    }
+
+    /// Plans an op of one output as a step.
+    pub(super) fn run_one<O: Kernels>(
+        &mut self,
+        op: &O,
+        inputs: &Of<O::Inputs, Source>,
+        element: ElementType,
+    ) -> Result<Value> {
+        Ok(self.run(op, inputs, element)?.swap_remove(0))
+    }
+
+    /// Plans a convolution as a step; a weight that is known is packed.
+    pub(super) fn convolve<O: Convolves>(
+        &mut self,
+        op: &O,
+        inputs: &Of<O::Inputs, Source>,
+        element: ElementType,
+    ) -> Result<Value> {
+        let specs = O::Inputs::map(inputs, Source::spec);
+        let plan = Plan::new::<TensorSpec>(self.planner.gpu(), op, &specs)?;
+        let recorder = &mut self.planner.recorder;
+        let packed = O::Inputs::try_map_named(inputs, |name, source| match source {
+            Source::Tensor(weight) if name == "weight" => plan.pack_weight(recorder, weight).map(Source::Packed),
+            source => Ok(source.clone()),
+        })?;
+        Ok(self.step(plan, &packed, element).swap_remove(0))
+    }
+
+    fn step<O: Kernels>(&mut self, plan: Plan<O>, inputs: &Of<O::Inputs, Source>, element: ElementType) -> Vec<Value> {
+        let sources: Vec<_> = O::Inputs::named(inputs).map(|(name, source)| (name, source.cloned())).collect();
+        let read = |source: &Option<Source>| match source {
+            Some(Source::Buffer(value)) => Some(value.buffer),
+            _ => None,
+        };
+        let reads = sources.iter().filter_map(|(_, source)| read(source)).collect();
+        let specs = plan.output_spec();
+        let specs: Vec<_> = O::Outputs::present(&specs).map(|(_, spec)| *spec).collect();
+        let writes: Vec<_> = specs.into_iter().map(|spec| (self.planner.new_buffer(spec), spec)).collect();
+        let values = writes.iter().map(|&(buffer, TensorSpec { shape, dtype })| {
+            let element = if self.planner.dtype(element) == dtype { element } else { dtype.into() };
+            Value::Device(DeviceValue { buffer, first: 0, spec: TensorSpec { shape, dtype }, element })
+        });
+        let values = values.collect();
+        let (place, work) = (self.place.to_string(), Box::new(Planned { plan, sources }));
+        self.planner.steps.push(Step { place, work, reads, writes });
+        values
+    }
+
+    /// A view of the elements from `first` on, where one can begin there.
+    pub(super) fn section(&self, value: &DeviceValue, first: u64, shape: Shape) -> Option<Value> {
+        let first = value.first + first;
+        let begins = (first * value.spec.dtype.size()).is_multiple_of(4);
+        let spec = TensorSpec { shape, ..value.spec };
+        begins.then_some(Value::Device(DeviceValue { first, spec, ..*value }))
+    }
+
+    /// The same elements under other extents, of which there are as many.
+    pub(super) fn reshaped(&self, value: &Value, shape: Shape) -> Result<Value> {
+        let (has, needs) = (value.shape().elements(), shape.elements());
+        if has != needs {
+            let message = format!("{shape} has {needs} elements; the input ({}) has {has}", value.shape());
+            return Err(Error::shape("shape", message));
+        }
+        Ok(match value {
+            Value::Host(host) => Value::Host(host.reshaped(shape)),
+            Value::Device(device) => Value::Device(device.reshaped(shape)),
+            Value::Unknown => Value::Unknown,
+        })
+    }
+}
+
+fn unknown_yet(name: &str) -> Error {
+    Error::Unsupported(format!("{name} is computed on the device; it must be known when the model is planned"))
+}
+
+/// Counts a negative axis from behind.
+pub(super) fn from_front(axis: i64, rank: usize) -> Result<usize> {
+    let front = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
+    usize::try_from(front)
+        .ok()
+        .filter(|front| *front < rank)
+        .ok_or_else(|| Error::attribute("axis", format!("axis is {axis}; the input has {rank} axes")))
+}
+
+/// The largest number of an element type.
+pub(super) fn largest(dtype: DType) -> f32 {
+    match dtype {
+        DType::F32 | DType::I32 => f32::MAX,
+        DType::F16 => half::f16::MAX.to_f32(),
+        DType::BF16 => half::bf16::MAX.to_f32(),
+    }
+}
