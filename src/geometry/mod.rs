@@ -54,6 +54,8 @@ pub(crate) use movement::concat::Concat;
 pub use movement::concat::ConcatGeometry;
 pub(crate) use movement::split::Split;
 pub use movement::split::SplitGeometry;
+pub use movement::strided_copy::StridedCopyGeometry;
+pub(crate) use movement::strided_copy::{DepthOrder, PadMode, StridedCopy};
 pub(crate) use reduce::global_average_pool::GlobalAveragePool;
 pub use reduce::global_average_pool::GlobalAveragePoolGeometry;
 pub use reduce::layer_norm::LayerNormGeometry;
@@ -78,6 +80,7 @@ pub use train::{AdamGeometry, SgdGeometry};
 
 pub(crate) use elementwise::binary::BroadcastAxis;
 pub(crate) use movement::concat::Sections;
+pub(crate) use movement::strided_copy::CopyAxis;
 pub(crate) use roi::{FURTHEST, RoiPooling, RoiRule, SampleDerivative};
 
 use crate::error::{Error, Result};

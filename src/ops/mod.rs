@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::geometry::{
     Adam, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
     DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
-    MultiScaleDeformAttn, RoiAlign, Sgd, Softmax, Split, Unary,
+    MultiScaleDeformAttn, RoiAlign, Sgd, Softmax, Split, StridedCopy, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -172,7 +172,26 @@ ops! {
         /// # Ok(())
         /// # }
         /// ```
-        DeformIm2col => DeformIm2colPlan;
+        DeformIm2col => DeformIm2colPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | its elements, moved: by the copy |
+        ///
+        /// Integers are taken too.
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, StridedCopy, StridedCopyPlan, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let plan = StridedCopyPlan::new(gpu, &StridedCopy::transpose(&[0, 2, 1]), &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        StridedCopy => StridedCopyPlan;
     and backward:
         /// | argument | shape |
         /// | --- | --- |

@@ -31,7 +31,8 @@ pub use layers::{
     deform_roi_pool_layer_backward,
 };
 pub use matmul::{matmul, matmul_backward};
-pub use movement::{concat, concat_backward, split, split_backward};
+pub use movement::sections::{concat, concat_backward, split, split_backward};
+pub use movement::strided_copy::strided_copy;
 pub use points::{
     deform_conv_v3, deform_conv_v3_backward, deform_conv_v4, deform_conv_v4_backward, multi_scale_deform_attn,
     multi_scale_deform_attn_backward,
@@ -53,7 +54,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{
     BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
     DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
-    MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, Unary,
+    MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, StridedCopy, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
@@ -177,6 +178,7 @@ defined! {
         |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);
     Split: |geometry, input: &&[_]| split(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", split_backward(geometry, grad)?)]);
+    StridedCopy: |geometry, input: &&[_]| strided_copy(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     Unary: |geometry, input: &&[_]| unary(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", unary_backward(geometry, inputs, grad)?)]);
 }

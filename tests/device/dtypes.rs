@@ -7,6 +7,7 @@ use pliant::*;
 use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
 use crate::grids::{grid, kinds};
+use crate::movement::each_copy;
 use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::case;
@@ -141,6 +142,7 @@ pub(crate) fn every_op() -> Vec<Problem> {
     let inputs = [3, 1, 7].map(|size| normal(&mut rng, [3, size, 5], 1.0));
     problems.push(Problem::Concat(Concat { axis: 1 }, inputs.to_vec()));
     problems.push(Problem::Split(Split { axis: 1, sizes: vec![3, 1, 7] }, normal(&mut rng, [3, 11, 5], 1.0)));
+    problems.extend(each_copy(&mut rng));
     problems.push(Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, [1, 3, 5, 7], 1.0)));
     let inputs = BatchNormInputs {
         input: normal(&mut rng, [3, 5, 7], 1.0),

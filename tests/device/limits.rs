@@ -60,6 +60,14 @@ pub(crate) fn large_problems() -> Vec<Problem> {
     problems.push(Problem::Concat(Concat { axis: 1 }, inputs.to_vec()));
     let sizes = vec![30_000, 1, 5_000];
     problems.push(Problem::Split(Split { axis: 1, sizes }, normal(&mut rng, [2, 35_001], 1.0)));
+    for (op, extents) in [
+        (StridedCopy::transpose(&[0, 2, 1, 3]), [2, 50, 60, 20]),
+        (StridedCopy::transpose(&[0, 3, 1, 2]), [2, 50, 60, 21]),
+        (StridedCopy::pad(&[0, 40, 0, 1], &[0, 9, 0, 0], PadMode::Reflect), [2, 30, 60, 21]),
+        (StridedCopy::tile(&[3, 2, 1, 2]), [2, 50, 60, 5]),
+    ] {
+        problems.push(Problem::StridedCopy(op, normal(&mut rng, extents, 1.0)));
+    }
     problems.push(Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, [2, 3, 201, 203], 1.0)));
     let inputs = BatchNormInputs {
         input: normal(&mut rng, [3, 7, 90, 91], 1.0),

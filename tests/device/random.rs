@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use crate::dtypes::STORAGES;
 use crate::grids::draw_grid_sample;
+use crate::movement::draw_copy;
 use crate::points;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
@@ -84,7 +85,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
     let array = |rng: &mut Rng, extents: &[usize]| normal(rng, pliant::Shape::new(extents).unwrap(), 2.0);
     let axis = rng.usize(..extents.len());
     let mut sizes: Vec<u32> = (0..rng.usize(1..=4)).map(|_| rng.u32(1..=40)).collect();
-    match rng.u32(..9) {
+    match rng.u32(..11) {
         0 => {
             let clip = Unary::Clip { min: rng.f32() - 1.0, max: rng.f32() };
             let op = [Unary::Sigmoid, Unary::Tanh, Unary::Relu, clip][rng.usize(..4)];
@@ -139,7 +140,8 @@ fn draw_glue(rng: &mut Rng) -> Problem {
             extents[axis] *= [1, 1, 70][rng.usize(..3)];
             Problem::Softmax(Softmax { axis: axis as u32 }, array(rng, &extents))
         }
-        7 => {
+        7 => draw_copy(rng),
+        8 => {
             extents.insert(0, rng.usize(..4));
             let axes = rng.usize(1..=extents.len());
             let normalised = &extents[extents.len() - axes..];
@@ -432,6 +434,19 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 _ => reshape(rng, &mut input),
             }
             Problem::Split(op, input)
+        }
+        Problem::StridedCopy(mut op, mut input) => {
+            match &mut op {
+                StridedCopy::Transpose { order } if rng.bool() => number(rng, &mut order[0]),
+                StridedCopy::Tile { repeats } if rng.bool() => drop(repeats.pop()),
+                StridedCopy::Slice { ranges } if rng.bool() => ranges.iter_mut().for_each(|range| range.step = 0),
+                StridedCopy::Pad { before, .. } if rng.bool() => before[0] = [-300, 1 << 29][rng.usize(..2)],
+                StridedCopy::DepthToSpace { block, .. } | StridedCopy::SpaceToDepth { block } if rng.bool() => {
+                    number(rng, block);
+                }
+                _ => reshape(rng, &mut input),
+            }
+            Problem::StridedCopy(op, input)
         }
         Problem::GlobalAveragePool(op, mut input) => {
             reshape(rng, &mut input);

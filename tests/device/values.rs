@@ -8,6 +8,7 @@ use pliant::*;
 use pliant::{Adam, AdamInputs, Sgd, SgdInputs};
 
 use crate::grids::{grid, kinds};
+use crate::movement::each_copy;
 use crate::nn::{KINDS, attentions, layer, pool, v4};
 use crate::points;
 use crate::shapes::deform_conv2d;
@@ -31,6 +32,7 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
     let halves = vec![normal(rng, [2, 3], 1.0), normal(rng, [2, 2], 1.0)];
     problems.push(Problem::Concat(Concat { axis: 1 }, halves));
     problems.push(Problem::Split(Split { axis: 1, sizes: vec![1, 3] }, normal(rng, [2, 4, 3], 1.0)));
+    problems.extend(each_copy(rng));
     problems.push(Problem::GlobalAveragePool(GlobalAveragePool, normal(rng, [2, 3, 5, 4], 1.0)));
     let (scale, shift) = (normal(rng, [3], 1.0), normal(rng, [3], 1.0));
     let input = normal(rng, [2, 3, 4], 1.0);
@@ -258,6 +260,7 @@ fn denormals_are_kept_or_0() {
         Problem::Unary(Unary::Clip { min: -1.0, max: 1.0 }, small.clone()),
         Problem::Concat(Concat { axis: 0 }, vec![small.clone()]),
         Problem::Split(Split { axis: 2, sizes: vec![1, 1] }, small.clone()),
+        Problem::StridedCopy(StridedCopy::transpose(&[2, 0, 1, 3]), small.clone()),
     ];
     for problem in &passed {
         assert_eq!(run(problem, Storage::F32), below, "{}", problem.describe());

@@ -1,2 +1,3 @@
 pub(crate) mod concat;
 pub(crate) mod split;
+pub(crate) mod strided_copy;

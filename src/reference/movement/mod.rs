@@ -1,0 +1,2 @@
+pub(crate) mod sections;
+pub(crate) mod strided_copy;

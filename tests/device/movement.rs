@@ -1,0 +1,206 @@
+//! Copies, gathers and scatters: every form against the reference, in floats and integers, bit for bit.
+
+use fastrand::Rng;
+use pliant::*;
+use pliant::{DType, Shape, StridedCopyPlan, Tensor};
+
+use crate::limits::with_limits;
+use crate::support::problem::{Array, Implementation, Problem, Storage};
+use crate::support::random::normal;
+use crate::{check_on, gpu};
+
+/// Tensors of integers, but for those of indices, which always are.
+const INTEGERS: Storage = Storage::new(DType::I32, DType::I32);
+
+/// Floats and integers, on a device.
+fn check_both(problem: &Problem, gpu: &Gpu) {
+    for storage in [Storage::F32, INTEGERS] {
+        let device = Implementation::Device { gpu, strategy: None, storage };
+        check_on(problem, device).unwrap_or_else(|miss| panic!("{storage:?}: {miss}\n{}", problem.describe()));
+    }
+}
+
+fn range(axis: u32, start: i64, end: i64, step: i64) -> SliceRange {
+    SliceRange { axis, start, end, step }
+}
+
+fn array(rng: &mut Rng, extents: &[u32]) -> Array {
+    normal(rng, Shape::new(extents).unwrap(), 100.0)
+}
+
+/// A small copy of each kind.
+pub(crate) fn each_copy(rng: &mut Rng) -> Vec<Problem> {
+    let copies = [
+        (StridedCopy::transpose(&[2, 0, 1]), &[3, 5, 7][..]),
+        (StridedCopy::transpose(&[0, 2, 1]), &[3, 9, 11]),
+        (StridedCopy::slice(&[range(1, -1, 0, -2), range(2, 1, 100, 3)]), &[3, 5, 7]),
+        (StridedCopy::expand([3, 1, 2, 7]), &[5, 1, 7]),
+        (StridedCopy::tile(&[2, 1, 3]), &[3, 5, 7]),
+        (StridedCopy::pad(&[1, 0, -2], &[0, 2, 3], PadMode::value(0.0)), &[3, 5, 7]),
+        (StridedCopy::pad(&[0, 7, 1], &[0, 2, 0], PadMode::Reflect), &[3, 3, 7]),
+        (StridedCopy::pad(&[0, 1, 1], &[1, 0, 1], PadMode::Edge), &[3, 5, 7]),
+        (StridedCopy::roll(&[1, 0, -3]), &[3, 5, 7]),
+        (StridedCopy::DepthToSpace { block: 2, order: DepthOrder::BlockFirst }, &[1, 12, 3, 5]),
+        (StridedCopy::DepthToSpace { block: 3, order: DepthOrder::ChannelFirst }, &[1, 9, 3, 5]),
+        (StridedCopy::SpaceToDepth { block: 3 }, &[1, 3, 3, 9]),
+    ];
+    copies.into_iter().map(|(op, extents)| Problem::StridedCopy(op, array(rng, extents))).collect()
+}
+
+/// A legal copy of any kind.
+pub(crate) fn draw_copy(rng: &mut Rng) -> Problem {
+    let mut extents: Vec<u32> = (0..rng.usize(1..=6)).map(|_| rng.u32(1..=7)).collect();
+    for _ in 0..2 {
+        // Some axes are long enough for tiles, and whole fours.
+        let axis = rng.usize(..extents.len());
+        extents[axis] *= [1, 4, 8][rng.usize(..3)];
+    }
+    let rank = extents.len() as u32;
+    let op = match rng.u32(..8) {
+        0 | 1 => {
+            let mut order: Vec<u32> = (0..rank).collect();
+            rng.shuffle(&mut order);
+            StridedCopy::Transpose { order }
+        }
+        2 => {
+            let mut ranges = Vec::new();
+            for (axis, &extent) in extents.iter().enumerate() {
+                let extent = i64::from(extent);
+                // From the first element on, to the last or beyond; or back.
+                let (start, step) = (rng.i64(0..extent), rng.i64(1..=4));
+                let end = rng.i64(start + 1..=extent + 2);
+                ranges.push(match rng.u32(..4) {
+                    0 => continue,
+                    1 => range(axis as u32, start - extent, end, step),
+                    2 => range(axis as u32, start, i64::MIN, -step),
+                    _ => range(axis as u32, start, end, step),
+                });
+            }
+            StridedCopy::Slice { ranges }
+        }
+        3 => {
+            let mut shape = Vec::new();
+            for extent in &mut extents {
+                shape.push(if rng.bool() { 1 } else { *extent });
+                *extent = if rng.bool() && shape.last() != Some(&1) { 1 } else { *extent };
+            }
+            let lacks = if rng.bool() { 0 } else { rng.usize(..shape.len()) };
+            StridedCopy::Expand { shape: Shape::new(&shape[lacks..]).unwrap() }
+        }
+        4 => StridedCopy::Tile { repeats: extents.iter().map(|_| rng.u32(1..=3)).collect() },
+        5 | 6 => {
+            let mode = [PadMode::value(2.0), PadMode::Edge, PadMode::Reflect, PadMode::Wrap][rng.usize(..4)];
+            let (mut before, mut after) = (Vec::new(), Vec::new());
+            for &extent in &extents {
+                let least = -(extent as i32 - 1);
+                before.push(if rng.bool() { 0 } else { rng.i32(least..5) });
+                after.push(if rng.bool() { 0 } else { rng.i32((least - before.last().unwrap().min(&0)).min(4)..5) });
+            }
+            StridedCopy::Pad { before, after, mode }
+        }
+        _ => {
+            let block = rng.u32(1..=3);
+            let order = [DepthOrder::BlockFirst, DepthOrder::ChannelFirst][rng.usize(..2)];
+            let [batch, channels, height, width] = [2, 5, 9, 9].map(|most| rng.u32(1..=most));
+            if rng.bool() {
+                extents = vec![batch, channels * block * block, height, width];
+                StridedCopy::DepthToSpace { block, order }
+            } else {
+                extents = vec![batch, channels, height * block, width * block];
+                StridedCopy::SpaceToDepth { block }
+            }
+        }
+    };
+    Problem::StridedCopy(op, array(rng, &extents))
+}
+
+#[test]
+fn copies_of_each_kind() {
+    let mut rng = Rng::with_seed(201);
+    each_copy(&mut rng).iter().for_each(|problem| check_both(problem, gpu()));
+    let empty = [
+        (StridedCopy::transpose(&[0, 2, 1]), &[0, 2, 3][..]),
+        (StridedCopy::slice(&[range(0, 2, 1, 1)]), &[3, 2]),
+        (StridedCopy::slice(&[range(0, 0, 9, -1)]), &[3, 2]),
+        (StridedCopy::expand([0, 2]), &[1, 2]),
+        (StridedCopy::tile(&[0, 2]), &[3, 2]),
+        (StridedCopy::pad(&[-2, 0], &[-1, 0], PadMode::Edge), &[3, 2]),
+        (StridedCopy::pad(&[2, 1], &[0, 1], PadMode::value(3.0)), &[0, 2]),
+        (StridedCopy::DepthToSpace { block: 1, order: DepthOrder::BlockFirst }, &[0, 2, 3, 4]),
+        (StridedCopy::transpose(&[]), &[]),
+        (StridedCopy::expand([2, 2]), &[]),
+    ];
+    for (op, extents) in empty {
+        check_both(&Problem::StridedCopy(op, array(&mut rng, extents)), gpu());
+    }
+}
+
+/// The orders of axes that networks need, in extents with fours and without.
+#[test]
+fn axes_in_orders_of_networks() {
+    let mut rng = Rng::with_seed(202);
+    for more in [0, 1] {
+        for (order, extents) in [
+            (&[0, 1, 3, 2, 4, 5][..], &[1, 3, 8, 2, 8, 12 + more][..]),
+            (&[0, 2, 1, 3], &[3, 16, 2, 12 + more]),
+            (&[0, 2, 3, 1], &[2, 36 + more, 8, 10]),
+            (&[0, 3, 1, 2], &[2, 8, 10, 36 + more]),
+            (&[2, 0, 3, 1, 4], &[4, 16, 3, 2, 8 + more]),
+            (&[0, 2, 1], &[2, 68 + more, 44]),
+            (&[2, 1, 0], &[40, 3, 36 + more]),
+        ] {
+            check_both(&Problem::StridedCopy(StridedCopy::transpose(order), array(&mut rng, extents)), gpu());
+        }
+    }
+}
+
+#[test]
+fn drawn_copies_agree_with_the_reference() {
+    let devices = [
+        gpu().clone(),
+        with_limits(|limits| limits.max_storage_buffer_binding_size = 1 << 10),
+        with_limits(|limits| limits.max_compute_workgroups_per_dimension = 3),
+    ];
+    for seed in 0..150 {
+        let problem = draw_copy(&mut Rng::with_seed(seed));
+        check_both(&problem, &devices[seed as usize % devices.len()]);
+    }
+}
+
+/// Whatever the bits mean: NaN with a payload, denormals; and a constant of integers.
+#[test]
+fn moved_elements_keep_every_bit() {
+    let bits = [0x7fc1_2345, 1, 0x8000_0000, 0xff80_0000, 0x7f80_0001, 0x3f80_0000, 0x007f_ffff, 0xffff_ffff];
+    let floats = Tensor::upload(gpu(), [2, 4], &bits.map(f32::from_bits)).unwrap();
+    let moved = StridedCopy::transpose(&[1, 0]).forward(&floats).unwrap();
+    let back = StridedCopy::transpose(&[1, 0]).forward(&moved).unwrap().download_blocking::<f32>().unwrap();
+    assert_eq!(back.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), bits);
+    for rows in [1, 2] {
+        let integers = Tensor::upload(gpu(), [rows, 8 / rows], &bits.map(u32::cast_signed)).unwrap();
+        let pad = StridedCopy::pad(&[1, 0], &[0, 0], PadMode::integer(1 << 24 | 1));
+        let padded = pad.forward(&integers).unwrap().download_blocking::<i32>().unwrap();
+        assert_eq!(padded[..8 / rows as usize], vec![1 << 24 | 1; 8 / rows as usize]);
+        assert_eq!(padded[8 / rows as usize..], bits.map(u32::cast_signed));
+    }
+}
+
+/// Tensors that begin amid four words.
+#[test]
+fn tensors_amid_fours_are_moved() {
+    let numbers: Vec<f32> = (0..24 * 40 + 8).map(|number| number as f32).collect();
+    let whole = Tensor::upload(gpu(), [numbers.len() as u32], &numbers).unwrap();
+    for op in [StridedCopy::transpose(&[1, 0]), StridedCopy::roll(&[5, 0])] {
+        for first in 0..5u32 {
+            let input =
+                Tensor::from_buffer(gpu(), whole.buffer().clone(), u64::from(4 * first), [24, 40], DType::F32).unwrap();
+            let plan = StridedCopyPlan::new(gpu(), &op, &input).unwrap();
+            let mut recorder = Recorder::new(gpu());
+            let output = plan.forward(&mut recorder, &input).unwrap();
+            recorder.submit().unwrap();
+            let given = numbers[first as usize..][..960].to_vec();
+            let expected = reference::strided_copy(plan.geometry(), &given).unwrap().value;
+            let actual = output.download_blocking::<f32>().unwrap();
+            assert!(actual.iter().zip(expected).all(|(&a, b)| f64::from(a) == b), "{op:?} from {first}");
+        }
+    }
+}
