@@ -333,7 +333,7 @@ fn classes(classes: u32) -> Problem {
 fn rows(extent: u32) -> [Problem; 2] {
     let mut rng = Rng::with_seed(110);
     let inputs = LayerNormInputs { input: normal(&mut rng, [2, extent], 1.0), scale: None, shift: None };
-    let softmax = Problem::Softmax(Softmax { axis: 0 }, normal(&mut rng, [extent, 17], 1.0));
+    let softmax = Problem::Softmax(Softmax { axis: 0, log: false }, normal(&mut rng, [extent, 17], 1.0));
     [softmax, Problem::LayerNorm(LayerNorm::default(), inputs)]
 }
 

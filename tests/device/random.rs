@@ -137,7 +137,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
             // Some rows are long.
             let axis = rng.usize(..extents.len());
             extents[axis] *= [1, 1, 70][rng.usize(..3)];
-            Problem::Softmax(Softmax { axis: axis as u32 }, array(rng, &extents))
+            Problem::Softmax(Softmax { axis: axis as u32, log: false }, array(rng, &extents))
         }
         7 => {
             extents.insert(0, rng.usize(..4));

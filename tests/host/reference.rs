@@ -172,7 +172,7 @@ fn means_and_normalisations_by_hand() {
 
 #[test]
 fn rows_by_hand() {
-    let geometry = SoftmaxGeometry::new(&Softmax { axis: 0 }, [2, 2].into()).unwrap();
+    let geometry = SoftmaxGeometry::new(&Softmax { axis: 0, log: false }, [2, 2].into()).unwrap();
     let input = [0.0, 3f64.ln(), 0.0, f64::NEG_INFINITY];
     assert_eq!(reference::softmax(&geometry, &input).unwrap().value, [0.5, 1.0, 0.5, 0.0]);
     let gradient = reference::softmax_backward(&geometry, &input, &[1.0, 2.0, 3.0, 4.0]).unwrap();
