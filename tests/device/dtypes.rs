@@ -8,6 +8,7 @@ use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
 use crate::grids::{grid, kinds};
 use crate::points;
+use crate::reductions::{FUNCTIONS, reducible};
 use crate::shapes::deform_conv2d;
 use crate::support::case;
 use crate::support::problem::{Array, Implementation, Problem, Storage, uneven};
@@ -177,6 +178,20 @@ pub(crate) fn every_op() -> Vec<Problem> {
         let inputs =
             LayerNormInputs { input: normal(&mut rng, [3, 5, 7], 1.0), scale: Some(scale), shift: Some(shift) };
         problems.push(Problem::LayerNorm(LayerNorm { axes: axes as u32, ..LayerNorm::default() }, inputs));
+    }
+    for function in FUNCTIONS {
+        let op = Reduce { function, axes: [0, 2].into(), keep: true };
+        problems.push(Problem::Reduce(op, reducible(&mut rng, function, [3, 5, 7])));
+    }
+    for largest in [false, true] {
+        let input = normal(&mut rng, [3, 5, 7], 1.0);
+        problems.push(Problem::ArgReduce(ArgReduce { axis: 1, largest, keep: true, last: !largest }, input.clone()));
+        problems.push(Problem::TopK(TopK { axis: 1, k: 3, largest }, input.clone()));
+        problems.push(Problem::CumSum(CumSum { axis: 1, exclusive: largest, reverse: !largest }, input.clone()));
+        problems.push(Problem::Softmax(Softmax { axis: 1, log: true }, input.clone()));
+        let [scale, shift] = [1.0, 2.0].map(|sigma| normal(&mut rng, [5], sigma));
+        let op = GroupNorm { groups: if largest { 5 } else { 1 }, epsilon: 1e-3 };
+        problems.push(Problem::GroupNorm(op, GroupNormInputs { input, scale, shift }));
     }
     problems
 }

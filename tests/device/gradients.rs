@@ -200,7 +200,8 @@ fn of_softmax() {
         (2, &[2, 3, 21, 5, 7], 3.0),
     ] {
         let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), sigma);
-        check(&Problem::Softmax(Softmax { axis, log: false }, input));
+        check(&Problem::Softmax(Softmax { axis, log: false }, input.clone()));
+        check(&Problem::Softmax(Softmax { axis, log: true }, input));
     }
     // Masked elements have no gradient; a row that is NaN harms no other.
     let (infinity, nan) = (f32::INFINITY, f32::NAN);

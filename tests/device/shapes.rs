@@ -404,7 +404,8 @@ fn softmax_of_odd_shapes() {
         (1, &[1, 1000, 70], 1.0),
     ] {
         let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), sigma);
-        check(&Problem::Softmax(Softmax { axis, log: false }, input));
+        check(&Problem::Softmax(Softmax { axis, log: false }, input.clone()));
+        check(&Problem::Softmax(Softmax { axis, log: true }, input));
     }
     // Ever larger elements.
     check(&Problem::Softmax(Softmax { axis: 0, log: false }, Array::from_fn([3000], |index| index as f32 * 0.01)));
