@@ -64,9 +64,14 @@ pub use geometry::members::Wanted;
 pub use geometry::movement::concat::Concat;
 pub use geometry::movement::split::Split;
 pub use geometry::movement::strided_copy::{DepthOrder, PadMode, SliceRange, StridedCopy};
+pub use geometry::reduce::arg_reduce::ArgReduce;
+pub use geometry::reduce::cum_sum::CumSum;
 pub use geometry::reduce::global_average_pool::GlobalAveragePool;
+pub use geometry::reduce::group_norm::{GroupNorm, GroupNormInputs};
 pub use geometry::reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
+pub use geometry::reduce::reductions::{Axes, Reduce, ReduceFunction};
 pub use geometry::reduce::softmax::Softmax;
+pub use geometry::reduce::top_k::{TopK, TopKOutputs};
 pub use geometry::roi::{
     DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
     DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,
@@ -104,10 +109,11 @@ pub use half;
 #[doc(hidden)]
 pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
-    AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
-    DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
-    Destination, GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, LayerNormPlan, MatmulPlan,
-    MultiScaleDeformAttnPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan, UnaryPlan,
+    AdamPlan, ArgReducePlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan,
+    CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan,
+    DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, GridSamplePlan, GroupNormPlan,
+    Im2colPlan, LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, ReducePlan, RoiAlignPlan,
+    SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan, TopKPlan, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

@@ -2,12 +2,13 @@
 //
 // input, output rows of (planes, extent, columns), or a range of each: reduce/parts/rows.wgsl
 // statistics    of each row: reduce/parts/softmax.wgsl
-// where finds is 1, statistics are found; where writes is 1, the output is written
+// where finds is 1, statistics are found; where writes is 1, the output is written, or, where logarithm is 1, its logarithm
 
 struct Params {
     rows: Rows,
     finds: u32,
     writes: u32,
+    logarithm: u32,
     input_first: u32,
     statistics_first: u32,
     output_first: u32,
@@ -36,6 +37,6 @@ fn softmax(
     let end = end_of(row, params.writes);
     for (var at = row.lane; at < end; at += params.rows.lanes) {
         let element = element_of(row, at);
-        output[params.output_first + element] = softmax_of(element, all);
+        output[params.output_first + element] = select(softmax_of(element, all), log_softmax_of(element, all), params.logarithm != 0u);
     }
 }

@@ -1,4 +1,5 @@
-// The gradient of a softmax of rows: grad_input = softmax * (grad_output - the sum of grad_output * softmax over the row)
+// The gradient of a softmax of rows: grad_input = softmax * (grad_output - the sum of grad_output * softmax over the row);
+// where logarithm is 1, of its logarithm: grad_input = grad_output - softmax * the sum of grad_output over the row
 //
 // input, grad_output, grad_input rows of (planes, extent, columns), or a range of each: reduce/parts/rows.wgsl
 // statistics                     of each row: reduce/parts/softmax.wgsl
@@ -8,6 +9,7 @@ struct Params {
     rows: Rows,
     finds: u32,
     writes: u32,
+    logarithm: u32,
     accumulate: u32,
     input_first: u32,
     statistics_first: u32,
@@ -40,7 +42,9 @@ fn softmax_backward(
     let end = end_of(row, params.writes);
     for (var at = row.lane; at < end; at += params.rows.lanes) {
         let element = element_of(row, at);
-        let gradient = softmax_of(element, all) * (gradient_of(element) - mean);
+        let softmax = softmax_of(element, all);
+        let grad = gradient_of(element);
+        let gradient = select(softmax * (grad - mean), grad - softmax * all.z, params.logarithm != 0u);
         let to = params.grad_input_first + element;
         grad_input[to] = select(gradient, grad_input[to] + gradient, params.accumulate != 0u);
     }

@@ -56,12 +56,22 @@ pub(crate) use movement::split::Split;
 pub use movement::split::SplitGeometry;
 pub use movement::strided_copy::StridedCopyGeometry;
 pub(crate) use movement::strided_copy::{DepthOrder, PadMode, StridedCopy};
+pub(crate) use reduce::arg_reduce::ArgReduce;
+pub use reduce::arg_reduce::ArgReduceGeometry;
+pub(crate) use reduce::cum_sum::CumSum;
+pub use reduce::cum_sum::CumSumGeometry;
 pub(crate) use reduce::global_average_pool::GlobalAveragePool;
 pub use reduce::global_average_pool::GlobalAveragePoolGeometry;
+pub use reduce::group_norm::GroupNormGeometry;
+pub(crate) use reduce::group_norm::{GroupNorm, GroupNormInputs};
 pub use reduce::layer_norm::LayerNormGeometry;
 pub(crate) use reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
+pub use reduce::reductions::ReduceGeometry;
+pub(crate) use reduce::reductions::{Reduce, ReduceFunction};
 pub(crate) use reduce::softmax::Softmax;
 pub use reduce::softmax::SoftmaxGeometry;
+pub use reduce::top_k::TopKGeometry;
+pub(crate) use reduce::top_k::{TopK, TopKOutputs};
 pub(crate) use roi::{
     DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
     DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,

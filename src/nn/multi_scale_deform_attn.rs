@@ -323,7 +323,7 @@ impl MultiScaleDeformAttnLayerGeometry {
             attention_weights,
             output_proj,
             locations: Locations::new(op, [rows, levels, coordinates])?,
-            softmax: SoftmaxGeometry::new(&Softmax { axis: 3 }, attended.weights)?,
+            softmax: SoftmaxGeometry::new(&Softmax { axis: 3, log: false }, attended.weights)?,
             attn: MultiScaleDeformAttnGeometry::new(attn, &attended)?,
             shapes: *inputs,
         })

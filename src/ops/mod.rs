@@ -24,9 +24,9 @@ pub(crate) use conv::strategy::Convolves;
 
 use crate::error::Result;
 use crate::geometry::{
-    Adam, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
-    MultiScaleDeformAttn, RoiAlign, Sgd, Softmax, Split, StridedCopy, Unary,
+    Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, CumSum, DeformConv2d,
+    DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, GroupNorm,
+    Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Reduce, RoiAlign, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -191,7 +191,98 @@ ops! {
         /// # Ok(())
         /// # }
         /// ```
-        StridedCopy => StridedCopyPlan;
+        StridedCopy => StridedCopyPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output, in `i32` | that of `input` without the axis, or with extent 1 along it |
+        ///
+        /// ```no_run
+        /// use pliant::{ArgReduce, ArgReducePlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let op = ArgReduce { axis: 1, ..ArgReduce::default() };
+        /// let plan = ArgReducePlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        ArgReduce => ArgReducePlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | that of `input` |
+        ///
+        /// ```no_run
+        /// use pliant::{CumSum, CumSumPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let op = CumSum { axis: 1, ..CumSum::default() };
+        /// let plan = CumSumPlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        CumSum => CumSumPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, ...) |
+        /// | `scale`, `shift` | (channels) |
+        /// | output | that of `input` |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, GroupNorm, GroupNormInputs, GroupNormPlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, scale: Tensor, shift: Tensor) -> pliant::Result<()> {
+        /// let inputs = GroupNormInputs { input: &input, scale: &scale, shift: &shift };
+        /// let plan = GroupNormPlan::new(gpu, &GroupNorm { groups: 32, epsilon: 1e-5 }, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        GroupNorm => GroupNormPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | that of `input` without the axes, or with extent 1 along them |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, Reduce, ReduceFunction, ReducePlan, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let op = Reduce { function: ReduceFunction::Mean, axes: [2, 3].into(), keep: true };
+        /// let plan = ReducePlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Reduce => ReducePlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | outputs `values`, and `indices` in `i32` | that of `input`, with extent `k` along the axis |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, Tensor, TopK, TopKPlan};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let op = TopK { axis: 1, k: 300, largest: true };
+        /// let plan = TopKPlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let outputs = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        TopK => TopKPlan;
     and backward:
         /// | argument | shape |
         /// | --- | --- |

@@ -38,7 +38,9 @@ pub use points::{
     multi_scale_deform_attn_backward,
 };
 pub use reduce::global_average_pool::{global_average_pool, global_average_pool_backward};
+pub use reduce::group_norm::group_norm;
 pub use reduce::layer_norm::{layer_norm, layer_norm_backward};
+pub use reduce::reductions::{arg_reduce, cum_sum, reduce, top_k};
 pub use reduce::softmax::{softmax, softmax_backward};
 pub use roi::{
     deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
@@ -52,9 +54,9 @@ pub use train::sgd::sgd;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
-    MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, StridedCopy, Unary,
+    ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, CumSum, DeformConv2d, DeformConvV3,
+    DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, GroupNorm, Im2col,
+    LayerNorm, Matmul, MultiScaleDeformAttn, Of, Op, Reduce, RoiAlign, Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
@@ -136,6 +138,7 @@ macro_rules! defined {
 }
 
 defined! {
+    ArgReduce: |geometry, input: &&[_]| arg_reduce(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     BatchNorm: batch_norm, |geometry, inputs, grad| Ok(present(batch_norm_backward(geometry, inputs, grad)?.named()));
     BilinearSample: bilinear_sample,
         |geometry, inputs, grad| Ok(present(bilinear_sample_backward(geometry, inputs, grad)?.named()));
@@ -146,6 +149,7 @@ defined! {
     Conv2d: conv2d, |geometry, inputs, grad| Ok(present(conv2d_backward(geometry, inputs, grad)?.named()));
     CrossEntropy: cross_entropy,
         |geometry, inputs, grad| Ok(vec![("grad_logits", cross_entropy_backward(geometry, inputs, grad)?)]);
+    CumSum: |geometry, input: &&[_]| cum_sum(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     DeformConv2d: deform_conv2d,
         |geometry, inputs, grad| Ok(present(deform_conv2d_backward(geometry, inputs, grad)?.named()));
     DeformConv2dLayer: deform_conv2d_layer,
@@ -166,6 +170,7 @@ defined! {
     GlobalAveragePool: |geometry, input: &&[_]| global_average_pool(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
     GridSample: grid_sample, |geometry, inputs, grad| Ok(present(grid_sample_backward(geometry, inputs, grad)?.named()));
+    GroupNorm: group_norm, |_geometry, _inputs, _grad| Ok(Vec::new());
     Im2col: |geometry, input: &&[_]| im2col(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     LayerNorm: layer_norm, |geometry, inputs, grad| Ok(present(layer_norm_backward(geometry, inputs, grad)?.named()));
     Matmul: matmul, |geometry, inputs, grad| Ok(present(matmul_backward(geometry, inputs, grad)?.named()));
@@ -173,12 +178,14 @@ defined! {
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_backward(geometry, inputs, grad)?.named()));
     MultiScaleDeformAttnLayer: multi_scale_deform_attn_layer,
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_layer_backward(geometry, inputs, grad)?.named()));
+    Reduce: |geometry, input: &&[_]| reduce(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
     Softmax: |geometry, input: &&[_]| softmax(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);
     Split: |geometry, input: &&[_]| split(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", split_backward(geometry, grad)?)]);
     StridedCopy: |geometry, input: &&[_]| strided_copy(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    TopK: |geometry, input: &&[_]| top_k(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     Unary: |geometry, input: &&[_]| unary(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", unary_backward(geometry, inputs, grad)?)]);
 }

@@ -9,6 +9,7 @@ use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 use crate::grids::{grid, kinds};
 use crate::movement::each_copy;
 use crate::points;
+use crate::reductions::{FUNCTIONS, reducible};
 use crate::shapes::deform_conv2d;
 use crate::support::case;
 use crate::support::problem::{Array, Implementation, Problem, Storage, uneven};
@@ -170,7 +171,7 @@ pub(crate) fn every_op() -> Vec<Problem> {
         problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));
     }
     for (axis, shape) in [(2, [3, 5, 7]), (1, [3, 5, 7]), (0, [3, 1, 7])] {
-        problems.push(Problem::Softmax(Softmax { axis }, normal(&mut rng, shape, 2.0)));
+        problems.push(Problem::Softmax(Softmax { axis, log: false }, normal(&mut rng, shape, 2.0)));
     }
     for axes in [1, 2] {
         let normalised = &[5, 7][2 - axes..];
@@ -179,6 +180,20 @@ pub(crate) fn every_op() -> Vec<Problem> {
         let inputs =
             LayerNormInputs { input: normal(&mut rng, [3, 5, 7], 1.0), scale: Some(scale), shift: Some(shift) };
         problems.push(Problem::LayerNorm(LayerNorm { axes: axes as u32, ..LayerNorm::default() }, inputs));
+    }
+    for function in FUNCTIONS {
+        let op = Reduce { function, axes: [0, 2].into(), keep: true };
+        problems.push(Problem::Reduce(op, reducible(&mut rng, function, [3, 5, 7])));
+    }
+    for largest in [false, true] {
+        let input = normal(&mut rng, [3, 5, 7], 1.0);
+        problems.push(Problem::ArgReduce(ArgReduce { axis: 1, largest, keep: true, last: !largest }, input.clone()));
+        problems.push(Problem::TopK(TopK { axis: 1, k: 3, largest }, input.clone()));
+        problems.push(Problem::CumSum(CumSum { axis: 1, exclusive: largest, reverse: !largest }, input.clone()));
+        problems.push(Problem::Softmax(Softmax { axis: 1, log: true }, input.clone()));
+        let [scale, shift] = [1.0, 2.0].map(|sigma| normal(&mut rng, [5], sigma));
+        let op = GroupNorm { groups: if largest { 5 } else { 1 }, epsilon: 1e-3 };
+        problems.push(Problem::GroupNorm(op, GroupNormInputs { input, scale, shift }));
     }
     problems
 }
@@ -220,7 +235,7 @@ fn goldens_with_their_inputs_rounded() {
 #[test]
 fn integers_are_refused_by_ops_of_floats() {
     let integers = Tensor::upload(gpu(), [2, 3], &[1, 2, 3, 4, 5, 6]).unwrap();
-    let refused = Softmax { axis: 1 }.forward(&integers).unwrap_err();
+    let refused = Softmax { axis: 1, log: false }.forward(&integers).unwrap_err();
     assert!(matches!(refused, Error::DType { argument: "input", .. }));
     assert_eq!(refused.to_string(), "input holds i32; f32, f16, bf16 can be taken");
     let floats = Tensor::upload(gpu(), [3, 2], &[0.0f32; 6]).unwrap();

@@ -200,14 +200,16 @@ fn of_softmax() {
         (2, &[2, 3, 21, 5, 7], 3.0),
     ] {
         let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), sigma);
-        check(&Problem::Softmax(Softmax { axis }, input));
+        check(&Problem::Softmax(Softmax { axis, log: false }, input.clone()));
+        check(&Problem::Softmax(Softmax { axis, log: true }, input));
     }
     // Masked elements have no gradient; a row that is NaN harms no other.
     let (infinity, nan) = (f32::INFINITY, f32::NAN);
     let input = [0.0, 0.0, -infinity, -infinity, -infinity, -infinity, 1.0, infinity, 0.0, 0.0, -infinity, 0.0];
     let input = Tensor::upload(gpu(), [4, 3], &input).unwrap();
     let grad = Tensor::upload(gpu(), [4, 3], &[1.0f32, 3.0, 5.0].repeat(4)).unwrap();
-    let gradient: Vec<f32> = Softmax { axis: 1 }.backward(&input, &grad).unwrap().download_blocking().unwrap();
+    let gradient: Vec<f32> =
+        Softmax { axis: 1, log: false }.backward(&input, &grad).unwrap().download_blocking().unwrap();
     let expected = [-0.5, 0.5, 0.0, nan, nan, nan, nan, nan, nan, -1.0, 0.0, 1.0];
     let compared = Expected::within(expected.map(f64::from).to_vec(), 1e-6, 1e-6).compare(&gradient);
     assert!(compared.is_ok(), "{gradient:?}");
@@ -320,7 +322,10 @@ fn submitted() {
     assert_eq!(elements(&gradients.scale.unwrap()), [4.0]);
     assert_eq!(elements(&gradients.shift.unwrap()), [4.0]);
     let pairs = upload(Array { shape: [2, 2].into(), elements: vec![0.0, 0.0, 5.0, 5.0] });
-    assert_eq!(elements(&Softmax { axis: 1 }.backward(&pairs, &grad).unwrap()), [-2.25, 2.25, -225.0, 225.0]);
+    assert_eq!(
+        elements(&Softmax { axis: 1, log: false }.backward(&pairs, &grad).unwrap()),
+        [-2.25, 2.25, -225.0, 225.0]
+    );
     let apart = upload(Array { shape: [2, 2].into(), elements: vec![-1.0, 1.0, 1.0, -1.0] });
     let (inputs, op) =
         (LayerNormInputs { input: &apart, scale: None, shift: None }, LayerNorm { axes: 1, epsilon: 0.0 });

@@ -87,7 +87,7 @@ pub(crate) fn large_problems() -> Vec<Problem> {
     }
     // Rows that can be bound and rows that cannot, along the last axis and spread over it.
     for (axis, shape) in [(1, [6000, 4, 1]), (1, [2, 60_000, 1]), (0, [3, 30, 601]), (1, [3, 201, 300])] {
-        problems.push(Problem::Softmax(Softmax { axis }, normal(&mut rng, shape, 2.0)));
+        problems.push(Problem::Softmax(Softmax { axis, log: false }, normal(&mut rng, shape, 2.0)));
     }
     for (axes, shape) in [(1, [5000, 12]), (2, [2, 30_000])] {
         let normalised = &shape[2 - axes..];
@@ -96,6 +96,25 @@ pub(crate) fn large_problems() -> Vec<Problem> {
         let inputs = LayerNormInputs { input: normal(&mut rng, shape.map(|extent| extent as u32), 1.0), scale, shift };
         problems.push(Problem::LayerNorm(LayerNorm { axes: axes as u32, ..LayerNorm::default() }, inputs));
     }
+    // Rows of many elements and of few, along the last axis and spread over it; the sums of segments are summed in turn.
+    for (axis, shape) in [(1, [2, 60_000, 1]), (1, [2, 300, 301]), (0, [40, 3, 601]), (2, [300, 20, 5])] {
+        let input = normal(&mut rng, shape, 1.0);
+        let function = ReduceFunction::LogSumExp;
+        problems.push(Problem::Reduce(Reduce { function, axes: [axis].into(), keep: false }, input.clone()));
+        let op = Reduce { function: ReduceFunction::Mean, axes: [0, 2].into(), keep: false };
+        problems.push(Problem::Reduce(op, input.clone()));
+        problems.push(Problem::ArgReduce(ArgReduce { axis, ..ArgReduce::default() }, input.clone()));
+        problems.push(Problem::CumSum(CumSum { axis, reverse: true, exclusive: true }, input));
+    }
+    for (axis, k, shape) in [(1, 300, [2, 8400, 1]), (0, 5, [80, 2, 30])] {
+        problems.push(Problem::TopK(TopK { axis, k, largest: true }, normal(&mut rng, shape, 1.0)));
+    }
+    let inputs = GroupNormInputs {
+        input: normal(&mut rng, [3, 8, 70, 91], 1.0),
+        scale: normal(&mut rng, [8], 1.0),
+        shift: normal(&mut rng, [8], 1.0),
+    };
+    problems.push(Problem::GroupNorm(GroupNorm { groups: 2, epsilon: 1e-5 }, inputs));
     problems
 }
 
@@ -264,7 +283,7 @@ fn long_rows_are_done_in_parts() {
         crate::check_backward_on(problem, 65, device, Ways::One).unwrap();
     };
     for (axis, shape) in [(1, [1, 5_000_000]), (0, [70_001, 17])] {
-        both(&Problem::Softmax(Softmax { axis }, normal(&mut rng, shape, 1.0)));
+        both(&Problem::Softmax(Softmax { axis, log: false }, normal(&mut rng, shape, 1.0)));
     }
     let [input, scale] = [[1, 4_500_000], [1, 1]].map(|shape| normal(&mut rng, shape, 1.0));
     let scale = Some(Array::filled([4_500_000], scale.elements[0]));

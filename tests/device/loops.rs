@@ -15,7 +15,7 @@ use crate::random::draw_legal;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal};
-use crate::{check_backward_on, check_on, nn, strategies, training};
+use crate::{check_backward_on, check_on, nn, reductions, strategies, training};
 
 /// Counters of the iterations of subgroups, whose invocations loop together: the most of a subgroup, and those of all with one more for each.
 /// `begin_count` makes sure that every kernel has the counters.
@@ -333,7 +333,7 @@ fn classes(classes: u32) -> Problem {
 fn rows(extent: u32) -> [Problem; 2] {
     let mut rng = Rng::with_seed(110);
     let inputs = LayerNormInputs { input: normal(&mut rng, [2, extent], 1.0), scale: None, shift: None };
-    let softmax = Problem::Softmax(Softmax { axis: 0 }, normal(&mut rng, [extent, 17], 1.0));
+    let softmax = Problem::Softmax(Softmax { axis: 0, log: false }, normal(&mut rng, [extent, 17], 1.0));
     [softmax, Problem::LayerNorm(LayerNorm::default(), inputs)]
 }
 
@@ -358,6 +358,7 @@ fn reaching() -> Vec<Problem> {
     ]
     .into_iter()
     .chain(rows(30_000))
+    .chain(reductions::each())
     .collect()
 }
 

@@ -12,6 +12,7 @@
 //! | recordings | drawn shapes are recorded, and not run: what is bound was taken |
 //! | loops | kernels' loops run as often as they state at most, and are cut where a device does not run them to their end |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
+//! | reductions | sums, extremes, sorted elements and cumulative sums along axes: every function, in one stage and in several |
 //! | sizes | large images: rows and planes that do not fit at once, and work that grows with the image and no faster |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | movement | copies, gathers and scatters: every form, in floats and integers, bit for bit |
@@ -55,6 +56,7 @@ mod points;
 mod properties;
 mod random;
 mod recordings;
+mod reductions;
 mod roi;
 mod shapes;
 mod sizes;

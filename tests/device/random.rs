@@ -12,6 +12,7 @@ use crate::dtypes::STORAGES;
 use crate::grids::draw_grid_sample;
 use crate::movement::draw_copy;
 use crate::points;
+use crate::reductions::FUNCTIONS;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal, uniform};
@@ -85,7 +86,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
     let array = |rng: &mut Rng, extents: &[usize]| normal(rng, pliant::Shape::new(extents).unwrap(), 2.0);
     let axis = rng.usize(..extents.len());
     let mut sizes: Vec<u32> = (0..rng.usize(1..=4)).map(|_| rng.u32(1..=40)).collect();
-    match rng.u32(..11) {
+    match rng.u32(..15) {
         0 => {
             let clip = Unary::Clip { min: rng.f32() - 1.0, max: rng.f32() };
             let op = [Unary::Sigmoid, Unary::Tanh, Unary::Relu, clip][rng.usize(..4)];
@@ -138,7 +139,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
             // Some rows are long.
             let axis = rng.usize(..extents.len());
             extents[axis] *= [1, 1, 70][rng.usize(..3)];
-            Problem::Softmax(Softmax { axis: axis as u32 }, array(rng, &extents))
+            Problem::Softmax(Softmax { axis: axis as u32, log: rng.bool() }, array(rng, &extents))
         }
         7 => draw_copy(rng),
         8 => {
@@ -150,12 +151,60 @@ fn draw_glue(rng: &mut Rng) -> Problem {
             let op = LayerNorm { axes: axes as u32, epsilon: [1e-5, 0.1][rng.usize(..2)] };
             Problem::LayerNorm(op, LayerNormInputs { input: array(rng, &extents), scale, shift })
         }
+        9..14 => draw_reduction(rng, extents),
         _ => {
             extents.insert(0, rng.usize(..4));
             let mut channel = |sigma| normal(rng, [extents[1] as u32], sigma);
             let (scale, shift) = (channel(1.0), channel(2.0));
             let input = array(rng, &extents);
             Problem::BatchNorm(BatchNorm, BatchNormInputs { input, scale, shift })
+        }
+    }
+}
+
+/// A legal problem of an op that goes along axes.
+fn draw_reduction(rng: &mut Rng, mut extents: Vec<usize>) -> Problem {
+    extents.insert(0, rng.usize(..4));
+    let axis = rng.usize(..extents.len());
+    // Some rows are long.
+    extents[axis] *= [1, 1, 70][rng.usize(..3)];
+    let mut input = normal(rng, pliant::Shape::new(&extents).unwrap(), 2.0);
+    if rng.bool() {
+        // With many that are equal.
+        input.elements.iter_mut().for_each(|element| *element = element.round());
+    }
+    let extent = extents[axis] as u32;
+    let axis = axis as u32;
+    match rng.u32(..5) {
+        0 if extent > 0 => {
+            let (largest, keep, last) = (rng.bool(), rng.bool(), rng.bool());
+            Problem::ArgReduce(ArgReduce { axis, largest, keep, last }, input)
+        }
+        1 if extent > 0 => {
+            let k = if rng.bool() { extent } else { rng.u32(1..=extent) };
+            Problem::TopK(TopK { axis, k, largest: rng.bool() }, input)
+        }
+        2 => Problem::CumSum(CumSum { axis, exclusive: rng.bool(), reverse: rng.bool() }, input),
+        3 => {
+            let channels = extents[1] as u32;
+            let groups = (1..=channels).filter(|&groups| channels.is_multiple_of(groups));
+            let groups = groups.collect::<Vec<_>>();
+            let [scale, shift] = [1.0, 2.0].map(|sigma| normal(rng, [channels], sigma));
+            let op = GroupNorm { groups: groups[rng.usize(..groups.len())], epsilon: [1e-5, 0.1][rng.usize(..2)] };
+            Problem::GroupNorm(op, GroupNormInputs { input, scale, shift })
+        }
+        _ => {
+            let axes = (0..extents.len() as u32).filter(|_| rng.bool()).collect();
+            let function = FUNCTIONS[rng.usize(..FUNCTIONS.len())];
+            for element in &mut input.elements {
+                *element = match function {
+                    // So that nothing overflows.
+                    ReduceFunction::Prod => 1.0 + *element * 0.01,
+                    ReduceFunction::LogSum => element.abs(),
+                    _ => *element,
+                };
+            }
+            Problem::Reduce(Reduce { function, axes, keep: rng.bool() }, input)
         }
     }
 }
@@ -478,6 +527,47 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 _ => inputs.shift.iter_mut().for_each(|shift| reshape(rng, shift)),
             }
             Problem::LayerNorm(op, inputs)
+        }
+        Problem::ArgReduce(mut op, mut input) => {
+            if rng.bool() {
+                number(rng, &mut op.axis);
+            } else {
+                reshape(rng, &mut input);
+            }
+            Problem::ArgReduce(op, input)
+        }
+        Problem::CumSum(mut op, mut input) => {
+            if rng.bool() {
+                number(rng, &mut op.axis);
+            } else {
+                reshape(rng, &mut input);
+            }
+            Problem::CumSum(op, input)
+        }
+        Problem::GroupNorm(mut op, mut inputs) => {
+            match rng.u32(..4) {
+                0 => number(rng, &mut op.groups),
+                1 => op.epsilon = [-1.0, f32::NAN, f32::INFINITY][rng.usize(..3)],
+                2 => reshape(rng, &mut inputs.input),
+                _ => reshape(rng, &mut inputs.scale),
+            }
+            Problem::GroupNorm(op, inputs)
+        }
+        Problem::Reduce(mut op, mut input) => {
+            if rng.bool() {
+                op.axes = op.axes.with(rng.u32(..9));
+            } else {
+                reshape(rng, &mut input);
+            }
+            Problem::Reduce(op, input)
+        }
+        Problem::TopK(mut op, mut input) => {
+            match rng.u32(..3) {
+                0 => number(rng, &mut op.axis),
+                1 => number(rng, &mut op.k),
+                _ => reshape(rng, &mut input),
+            }
+            Problem::TopK(op, input)
         }
         Problem::CrossEntropy(op, mut inputs) => {
             let either = if rng.bool() { &mut inputs.logits } else { &mut inputs.labels };

@@ -404,10 +404,11 @@ fn softmax_of_odd_shapes() {
         (1, &[1, 1000, 70], 1.0),
     ] {
         let input = normal(&mut rng, pliant::Shape::new(extents).unwrap(), sigma);
-        check(&Problem::Softmax(Softmax { axis }, input));
+        check(&Problem::Softmax(Softmax { axis, log: false }, input.clone()));
+        check(&Problem::Softmax(Softmax { axis, log: true }, input));
     }
     // Ever larger elements.
-    check(&Problem::Softmax(Softmax { axis: 0 }, Array::from_fn([3000], |index| index as f32 * 0.01)));
+    check(&Problem::Softmax(Softmax { axis: 0, log: false }, Array::from_fn([3000], |index| index as f32 * 0.01)));
 }
 
 /// Far apart and infinite elements, held against numbers and not the reference alone.
@@ -433,7 +434,7 @@ fn softmax_by_hand() {
         (0..input.len()).map(|index| input[index % rows as usize * 3 + index / rows as usize]).collect();
     let spread = Tensor::upload(gpu(), [3, rows], &spread).unwrap();
     for (axis, input) in [(1, along), (0, spread)] {
-        let output: Vec<f32> = Softmax { axis }.forward(&input).unwrap().download_blocking().unwrap();
+        let output: Vec<f32> = Softmax { axis, log: false }.forward(&input).unwrap().download_blocking().unwrap();
         let place = |index: usize| if axis == 1 { index } else { index % 3 * rows as usize + index / 3 };
         let output: Vec<_> = (0..output.len()).map(|index| output[place(index)]).collect();
         let compared = Expected::within(expected.clone(), 0.0, 1e-6).compare(&output);

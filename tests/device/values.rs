@@ -11,6 +11,7 @@ use crate::grids::{grid, kinds};
 use crate::movement::each_copy;
 use crate::nn::{KINDS, attentions, layer, pool, v4};
 use crate::points;
+use crate::reductions::{FUNCTIONS, reducible};
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways, uneven};
 use crate::support::random::{labels, normal, uniform};
@@ -42,12 +43,26 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
         problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));
     }
     for axis in [0, 1, 2] {
-        problems.push(Problem::Softmax(Softmax { axis }, normal(rng, [3, 5, 2], 1.0)));
+        problems.push(Problem::Softmax(Softmax { axis, log: false }, normal(rng, [3, 5, 2], 1.0)));
     }
     for present in [true, false] {
         let [scale, shift] = [(); 2].map(|()| present.then(|| normal(rng, [4], 1.0)));
         let inputs = LayerNormInputs { input: normal(rng, [2, 3, 4], 1.0), scale, shift };
         problems.push(Problem::LayerNorm(LayerNorm::default(), inputs));
+    }
+    for function in FUNCTIONS {
+        let op = Reduce { function, axes: [0, 2].into(), keep: true };
+        problems.push(Problem::Reduce(op, reducible(rng, function, [3, 5, 7])));
+    }
+    for largest in [false, true] {
+        let input = normal(rng, [3, 5, 7], 1.0);
+        problems.push(Problem::ArgReduce(ArgReduce { axis: 1, largest, keep: true, last: !largest }, input.clone()));
+        problems.push(Problem::TopK(TopK { axis: 1, k: 3, largest }, input.clone()));
+        problems.push(Problem::CumSum(CumSum { axis: 1, exclusive: largest, reverse: !largest }, input.clone()));
+        problems.push(Problem::Softmax(Softmax { axis: 1, log: true }, input.clone()));
+        let [scale, shift] = [1.0, 2.0].map(|sigma| normal(rng, [5], sigma));
+        let op = GroupNorm { groups: if largest { 5 } else { 1 }, epsilon: 1e-3 };
+        problems.push(Problem::GroupNorm(op, GroupNormInputs { input, scale, shift }));
     }
     for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
         let a = if transpose_a { [2, 19, 21] } else { [2, 21, 19] };

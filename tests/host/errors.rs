@@ -312,9 +312,44 @@ fn functions_and_normalisations_are_refused_with_both_numbers() {
 }
 
 #[test]
+fn reductions_are_refused_with_both_numbers() {
+    let reduce = Reduce { function: ReduceFunction::Sum, axes: [0, 2].into(), keep: false };
+    let refused = |input: &[u32]| ReduceGeometry::new(&reduce, Shape::new(input).unwrap()).unwrap_err().to_string();
+    assert_eq!(refused(&[2, 3]), "axes has axis 2; input (2x3) has 2 axes");
+    assert!(ReduceGeometry::new(&reduce, [2, 0, 3].into()).is_ok());
+
+    let of = |axis, input: &[u32]| {
+        let op = ArgReduce { axis, ..ArgReduce::default() };
+        ArgReduceGeometry::new(&op, Shape::new(input).unwrap()).unwrap_err().to_string()
+    };
+    assert_eq!(of(2, &[2, 3]), "axis is 2; input (2x3) has 2 axes");
+    assert_eq!(of(0, &[0, 3]), "input (0x3) has no elements along axis 0");
+
+    let top = |axis, k| TopKGeometry::new(&TopK { axis, k, largest: true }, [2, 3].into()).unwrap_err().to_string();
+    assert_eq!(top(2, 1), "axis is 2; input (2x3) has 2 axes");
+    assert_eq!(top(1, 0), "k is 0; at least 1 is needed");
+    assert_eq!(top(1, 4), "k is 4; input (2x3) has 3 elements along axis 1");
+
+    let sums = |axis| CumSumGeometry::new(&CumSum { axis, ..CumSum::default() }, [2, 3].into()).unwrap_err();
+    assert_eq!(sums(2).to_string(), "axis is 2; input (2x3) has 2 axes");
+
+    let legal = GroupNormInputs { input: Shape::from([2, 6, 5]), scale: [6].into(), shift: [6].into() };
+    let message = |groups, epsilon, shapes| {
+        GroupNormGeometry::new(&GroupNorm { groups, epsilon }, &shapes).unwrap_err().to_string()
+    };
+    assert_eq!(message(4, 0.0, legal), "groups is 4; it does not divide 6 input channels");
+    assert_eq!(message(0, 0.0, legal), "groups is 0; at least 1 is needed");
+    assert_eq!(message(2, -1.0, legal), "epsilon is -1; it must be finite and at least 0");
+    let spoilt = GroupNormInputs { shift: [5].into(), ..legal };
+    assert_eq!(message(2, 0.0, spoilt), "shift has 5 channels; the input's channels are 6");
+    let spoilt = GroupNormInputs { input: [6].into(), ..legal };
+    assert_eq!(message(2, 0.0, spoilt), "input (6) has 1 axes; it needs 2 at least: batch, channels");
+}
+
+#[test]
 fn rows_are_refused_with_both_numbers() {
     let softmax = |axis, input: &[usize]| {
-        SoftmaxGeometry::new(&Softmax { axis }, Shape::new(input).unwrap()).unwrap_err().to_string()
+        SoftmaxGeometry::new(&Softmax { axis, log: false }, Shape::new(input).unwrap()).unwrap_err().to_string()
     };
     assert_eq!(softmax(2, &[2, 3]), "axis is 2; input (2x3) has 2 axes");
     assert_eq!(softmax(1, &[2, 0]), "input (2x0) has axis 1 of extent 0; at least 1 is needed");

@@ -332,8 +332,8 @@ fn batch_norm_by_differences() {
 #[test]
 fn softmax_by_differences() {
     let mut rng = Rng::with_seed(70);
-    for axis in 0..4 {
-        let geometry = SoftmaxGeometry::new(&Softmax { axis }, [2, 3, 4, 5].into()).unwrap();
+    for (axis, log) in (0..4).flat_map(|axis| [(axis, false), (axis, true)]) {
+        let geometry = SoftmaxGeometry::new(&Softmax { axis, log }, [2, 3, 4, 5].into()).unwrap();
         let (input, grad_output) = (drawn(&mut rng, [2, 3, 4, 5]), drawn(&mut rng, [2, 3, 4, 5]));
         let gradient = reference::softmax_backward(&geometry, &input, &grad_output).unwrap();
         check("input", &gradient, &input, |input| {

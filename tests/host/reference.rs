@@ -172,11 +172,19 @@ fn means_and_normalisations_by_hand() {
 
 #[test]
 fn rows_by_hand() {
-    let geometry = SoftmaxGeometry::new(&Softmax { axis: 0 }, [2, 2].into()).unwrap();
+    let geometry = SoftmaxGeometry::new(&Softmax { axis: 0, log: false }, [2, 2].into()).unwrap();
     let input = [0.0, 3f64.ln(), 0.0, f64::NEG_INFINITY];
     assert_eq!(reference::softmax(&geometry, &input).unwrap().value, [0.5, 1.0, 0.5, 0.0]);
     let gradient = reference::softmax_backward(&geometry, &input, &[1.0, 2.0, 3.0, 4.0]).unwrap();
     assert_eq!(gradient.value, [-0.5, 0.0, 0.5, 0.0]);
+
+    let geometry = SoftmaxGeometry::new(&Softmax { axis: 0, log: true }, [2, 2].into()).unwrap();
+    assert_eq!(
+        reference::softmax(&geometry, &input).unwrap().value,
+        [0.5f64.ln(), 0.0, 0.5f64.ln(), f64::NEG_INFINITY]
+    );
+    let gradient = reference::softmax_backward(&geometry, &input, &[1.0, 2.0, 3.0, 4.0]).unwrap();
+    assert_eq!(gradient.value, [-1.0, -4.0, 1.0, 4.0]);
 
     // Mean 2 and variance 3 with epsilon 1: the root is 2.
     let of_row = Some([4].into());
@@ -194,6 +202,42 @@ fn rows_by_hand() {
     assert_eq!(gradients.shift.unwrap().value, [2.0; 4]);
     // Of the first row: grad is 2, 4, 6, 8, its mean 5, and that of its products with 1.5 and -0.5 is -1.5.
     assert_eq!(gradients.input.unwrap().value[..4], [-0.375, -0.875, 0.125, 1.125]);
+}
+
+#[test]
+fn reductions_by_hand() {
+    let input = [3.0, -4.0, 1.0, 2.0, 0.0, -1.0];
+    let reduced = |function, axes, keep| {
+        let geometry = ReduceGeometry::new(&Reduce { function, axes, keep }, [2, 3].into()).unwrap();
+        (geometry.output_shape(), reference::reduce::<f64>(&geometry, &input).unwrap().value)
+    };
+    assert_eq!(reduced(ReduceFunction::Sum, [0].into(), true), ([1, 3].into(), vec![5.0, -4.0, 0.0]));
+    assert_eq!(reduced(ReduceFunction::Max, [1].into(), false), ([2].into(), vec![3.0, 2.0]));
+    assert_eq!(reduced(ReduceFunction::L1, Axes::first(2), false), (Shape::new::<u32>(&[]).unwrap(), vec![11.0]));
+    assert_eq!(reduced(ReduceFunction::SumSquare, Axes::default(), false).1, [9.0, 16.0, 1.0, 4.0, 0.0, 1.0]);
+    assert_eq!(reduced(ReduceFunction::Prod, [1].into(), true), ([2, 1].into(), vec![-12.0, 0.0]));
+
+    let op = ArgReduce { axis: 1, largest: false, ..ArgReduce::default() };
+    let geometry = ArgReduceGeometry::new(&op, [2, 3].into()).unwrap();
+    assert_eq!(reference::arg_reduce::<f64>(&geometry, &input).unwrap().value, [1.0, 2.0]);
+    let geometry = TopKGeometry::new(&TopK { axis: 1, k: 2, largest: true }, [2, 3].into()).unwrap();
+    let TopKOutputs { values, indices } = reference::top_k::<f64>(&geometry, &input).unwrap();
+    assert_eq!((values.value, indices.value), (vec![3.0, 1.0, 2.0, 0.0], vec![0.0, 2.0, 0.0, 1.0]));
+
+    let sums = |exclusive, reverse| {
+        let geometry = CumSumGeometry::new(&CumSum { axis: 1, exclusive, reverse }, [2, 3].into()).unwrap();
+        reference::cum_sum::<f64>(&geometry, &input).unwrap().value
+    };
+    assert_eq!(sums(false, false), [3.0, -1.0, 0.0, 2.0, 2.0, 1.0]);
+    assert_eq!(sums(true, false), [0.0, 3.0, -1.0, 0.0, 2.0, 2.0]);
+    assert_eq!(sums(false, true), [0.0, -3.0, 1.0, 1.0, -1.0, -1.0]);
+    assert_eq!(sums(true, true), [-3.0, 1.0, 0.0, -1.0, -1.0, 0.0]);
+
+    // Of each image and channel alone: mean 2, variance 1 and epsilon 3, so that the root is 2; then two equal ones.
+    let shapes = GroupNormInputs { input: [1, 2, 2].into(), scale: [2].into(), shift: [2].into() };
+    let geometry = GroupNormGeometry::new(&GroupNorm { groups: 2, epsilon: 3.0 }, &shapes).unwrap();
+    let inputs = GroupNormInputs { input: &[1.0, 3.0, 5.0, 5.0][..], scale: &[2.0, 3.0], shift: &[0.5, 7.0] };
+    assert_eq!(reference::group_norm::<f64>(&geometry, &inputs).unwrap().value, [-0.5, 1.5, 7.0, 7.0]);
 }
 
 #[test]

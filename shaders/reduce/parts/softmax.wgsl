@@ -1,8 +1,8 @@
 // The softmax of rows and the sum of a gradient that it weights. The kernel gives `gradient_of` an element: 0 where none is asked for.
 //
 // input      rows of (planes, extent, columns), or a range of each: reduce/parts/rows.wgsl
-// statistics (rows, 3): the largest element of a row, the sum of exp(input - largest), and that of gradient * exp(input - largest);
-//            four elements that are not used where one dispatch finds and uses them
+// statistics (rows, 3): the largest element of a row, the sum of exp(input - largest), and that of gradient * exp(input - largest), or, where
+//            logarithm is 1, of the gradient; four elements that are not used where one dispatch finds and uses them
 //
 // All three are found in one pass: see shared/softmax.wgsl.
 
@@ -14,7 +14,8 @@ var<workgroup> partial: array<vec3<f32>, 64>;
 // Two parts of a row as one.
 fn both(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
     let join = joined(a.x, b.x);
-    return vec3<f32>(join.x, a.yz * join.y + b.yz * join.z);
+    let sums = a.yz * join.y + b.yz * join.z;
+    return vec3<f32>(join.x, sums.x, select(sums.y, a.z + b.z, params.logarithm != 0u));
 }
 
 // The statistics of a row, found where `finds` is 1, and from what is held on where rows.continues is 1. All lanes of a row get them. They are
@@ -32,8 +33,9 @@ fn statistics_of(row: Row) -> vec3<f32> {
         // The sums tell that there was one.
         let spoiling = spoils(x);
         let join = joined(mine.x, select(x, mine.x, spoiling));
-        let sums = mine.yz * join.y + vec2<f32>(1.0, gradient_of(element)) * or_nan(join.z, spoiling);
-        mine = vec3<f32>(join.x, sums);
+        let grad = gradient_of(element);
+        let sums = mine.yz * join.y + vec2<f32>(1.0, grad) * or_nan(join.z, spoiling);
+        mine = vec3<f32>(join.x, sums.x, select(sums.y, mine.z + grad, params.logarithm != 0u));
     }
     partial[row.slot] = mine;
     for (var reach = 32u; reach > 0u; reach /= 2u) {
@@ -57,4 +59,11 @@ fn statistics_of(row: Row) -> vec3<f32> {
 fn softmax_of(element: u32, all: vec3<f32>) -> f32 {
     let x = input[params.input_first + element];
     return or_nan(decay(x - all.x) / all.y, is_nan(all.y) | (all.y == 0.0));
+}
+
+// The logarithm of that.
+fn log_softmax_of(element: u32, all: vec3<f32>) -> f32 {
+    let x = input[params.input_first + element];
+    let value = select(bitcast<u32>(x - all.x - log(all.y)), bitcast<u32>(x), bitcast<u32>(x) == (INFINITY | 0x80000000u));
+    return or_nan(bitcast<f32>(value), is_nan(all.y) | (all.y == 0.0));
 }

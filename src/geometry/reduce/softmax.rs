@@ -1,16 +1,20 @@
 use crate::error::Result;
 use crate::geometry::movement::concat::checked_axis;
+use crate::geometry::reduce::around;
 use crate::geometry::{Input, Output, any_rank, op};
 use crate::shape::Shape;
 
-/// The softmax along an axis of a tensor of any rank: exp(x) / sum of exp(x), of each row of elements along the axis.
+/// The softmax along an axis of a tensor of any rank: exp(x) / sum of exp(x), of each row of elements along the axis; or its logarithm,
+/// x - log(sum of exp(x)).
 ///
-/// A negative infinity has probability 0, as masks of attention have it. A row that has NaN or infinity, or nothing but negative infinities, is
+/// A negative infinity has probability 0, as masks of attention have it, and the logarithm of that. A row that has NaN or infinity, or nothing but negative infinities, is
 /// NaN as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Softmax {
     /// The axis, counted from the outermost.
     pub axis: u32,
+    /// Whether it is the logarithm.
+    pub log: bool,
 }
 
 /// A checked softmax.
@@ -18,6 +22,7 @@ pub struct Softmax {
 pub struct SoftmaxGeometry {
     pub(crate) shape: Shape,
     pub(crate) axis: usize,
+    pub(crate) log: bool,
 }
 
 impl SoftmaxGeometry {
@@ -27,7 +32,7 @@ impl SoftmaxGeometry {
     /// [`Error::Shape`](crate::Error::Shape) for an empty input, [`Error::Attribute`](crate::Error::Attribute) for an axis that there is not.
     pub fn new(op: &Softmax, input: Shape) -> Result<Self> {
         any_rank("input", input)?;
-        Ok(Self { shape: input, axis: checked_axis(op.axis, input)? })
+        Ok(Self { shape: input, axis: checked_axis(op.axis, input)?, log: op.log })
     }
 
     /// The shape of the input.
@@ -42,9 +47,7 @@ impl SoftmaxGeometry {
 
     /// The elements before, along and behind the axis.
     pub(crate) fn extents(&self) -> [u32; 3] {
-        let extents = self.shape.extents();
-        let product = |extents: &[u32]| extents.iter().product();
-        [product(&extents[..self.axis]), extents[self.axis], product(&extents[self.axis + 1..])]
+        around(self.shape, self.axis)
     }
 }
 

@@ -1,9 +1,16 @@
+pub(crate) mod cum_sum;
 pub(crate) mod flow_gradient;
+pub(crate) mod fold;
+pub(crate) mod group_norm;
 pub(crate) mod layer_norm;
 pub(crate) mod layer_norm_backward;
+pub(crate) mod order;
 pub(crate) mod segment_sums;
 pub(crate) mod softmax;
 pub(crate) mod softmax_backward;
+pub(crate) mod top_k_gather;
+pub(crate) mod top_k_keys;
+pub(crate) mod top_k_tiles;
 
 use crate::gpu::Iterations;
 use crate::kernels::params;

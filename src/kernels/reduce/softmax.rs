@@ -15,7 +15,7 @@ kernel!(
     ]
 );
 
-params!(rows: Rows, finds, writes, input_first, statistics_first, output_first);
+params!(rows: Rows, finds, writes, logarithm, input_first, statistics_first, output_first);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {

@@ -19,6 +19,7 @@ params!(
     rows: Rows,
     finds,
     writes,
+    logarithm,
     accumulate,
     input_first,
     statistics_first,

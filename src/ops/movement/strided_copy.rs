@@ -136,13 +136,7 @@ impl Moved {
         if aligned { self.word } else { Word::One }
     }
 
-    fn record_rows(
-        &self,
-        recorder: &mut Recorder,
-        piece: &Piece,
-        bound: u64,
-        [source, output]: [&Binding; 2],
-    ) -> Fit {
+    fn record_rows(&self, recorder: &mut Recorder, piece: &Piece, bound: u64, [source, output]: [&Binding; 2]) -> Fit {
         let begin = self.begin(piece, bound);
         let word = self.word_of(begin, [source, output]);
         let words = i64::from(word.words());

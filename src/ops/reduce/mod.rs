@@ -1,5 +1,10 @@
+pub(crate) mod cum_sum;
+pub(crate) mod folds;
 pub(crate) mod global_average_pool;
+pub(crate) mod group_norm;
 pub(crate) mod layer_norm;
 pub(crate) mod passes;
+pub(crate) mod reductions;
 pub(crate) mod softmax;
 pub(crate) mod sums;
+pub(crate) mod top_k;

@@ -15,13 +15,13 @@ impl Kernels for Softmax {
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, output: &Tensor) -> Result<()> {
-        let input = input.tensor()?;
+        let (input, logarithm) = (input.tensor()?, plan.geometry().log.into());
         let iterations = |rows, [finds, writes]: [u32; 2]| {
             softmax::Params { rows, finds, writes, ..Default::default() }.iterations()
         };
         passes(plan).record(recorder, [true; 2], iterations, |recorder, part, statistics| {
             let [finds, writes] = part.passes;
-            let params = softmax::Params { rows: part.rows, finds, writes, ..Default::default() };
+            let params = softmax::Params { rows: part.rows, finds, writes, logarithm, ..Default::default() };
             let [input, output] = [("input", input), ("output", output)]
                 .map(|(name, tensor)| tensor.binding(name, part.elements.clone()));
             softmax(recorder, params, [&input?, statistics, &output?])
@@ -33,7 +33,8 @@ impl Kernels for Softmax {
     }
 }
 
-/// The vector-Jacobian product: with y the softmax, y times (`grad_output` less its mean over the row, weighted by y).
+/// The vector-Jacobian product: with y the softmax, y times (`grad_output` less its mean over the row, weighted by y); of the logarithm,
+/// `grad_output` less y times its sum over the row.
 impl Differentiable for Softmax {
     type Gradients = InputGradient;
 
@@ -45,13 +46,20 @@ impl Differentiable for Softmax {
         destination: &Destination,
     ) -> Result<()> {
         let input = input.wide(recorder)?;
-        let accumulate = destination.accumulates().into();
+        let (accumulate, logarithm) = (destination.accumulates().into(), plan.geometry().log.into());
         let iterations = |rows, [finds, writes]: [u32; 2]| {
             softmax_backward::Params { rows, finds, writes, ..Default::default() }.iterations()
         };
         passes(plan).record(recorder, [true; 2], iterations, |recorder, part, statistics| {
             let [finds, writes] = part.passes;
-            let params = softmax_backward::Params { rows: part.rows, finds, writes, accumulate, ..Default::default() };
+            let params = softmax_backward::Params {
+                rows: part.rows,
+                finds,
+                writes,
+                logarithm,
+                accumulate,
+                ..Default::default()
+            };
             let input = input.binding("input", part.elements.clone())?;
             let grad_output = grad_output.binding("grad_output", part.elements.clone())?;
             let grad_input = destination.tensor().binding("grad_input", part.elements.clone())?;

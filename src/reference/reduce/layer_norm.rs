@@ -3,7 +3,7 @@ use crate::geometry::{LayerNormGeometry, LayerNormGradients, LayerNormInputs};
 use crate::reference::{Reference, check_len};
 
 /// A row as its normalisation needs it.
-struct Row {
+pub(crate) struct Row {
     mean: f64,
     /// The mean of absolute values.
     magnitude: f64,
@@ -12,7 +12,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(elements: &[impl Copy + Into<f64>], epsilon: f32) -> Self {
+    pub(crate) fn new(elements: &[impl Copy + Into<f64>], epsilon: f32) -> Self {
         let mean_of =
             |of: &dyn Fn(f64) -> f64| elements.iter().map(|&x| of(x.into())).sum::<f64>() / elements.len() as f64;
         let (mean, magnitude) = (mean_of(&|x| x), mean_of(&f64::abs));
@@ -21,7 +21,7 @@ impl Row {
     }
 
     /// A normalised element, and its magnitude: the mean and the deviation are rounded too.
-    fn normal(&self, x: f64) -> (f64, f64) {
+    pub(crate) fn normal(&self, x: f64) -> (f64, f64) {
         let normal = (x - self.mean) * self.inverse;
         (normal, (x.abs() + self.magnitude) * self.inverse + normal.abs())
     }

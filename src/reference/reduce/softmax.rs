@@ -41,7 +41,7 @@ fn rows(geometry: &SoftmaxGeometry) -> impl Iterator<Item = Vec<usize>> {
     })
 }
 
-/// The softmax along an axis; see [`Softmax`](crate::Softmax). What rounding the exponents makes of it counts as magnitude.
+/// The softmax along an axis, or its logarithm; see [`Softmax`](crate::Softmax). What rounding the exponents makes of it counts as magnitude.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) where the slice is not as long as its shape.
@@ -54,6 +54,13 @@ pub fn softmax<T: Copy + Into<f64>>(geometry: &SoftmaxGeometry, input: &[T]) -> 
             let (softmax, change) = row.softmax(input[element].into());
             reference.value[element] = softmax;
             reference.magnitude[element] = softmax * change;
+            if geometry.log {
+                // Where the softmax underflows, its logarithm does not.
+                let exponent = input[element].into() - row.largest;
+                reference.value[element] = exponent - row.sum.ln();
+                let off = exponent.abs() + row.sum.ln().abs() + row.change + row.largest.abs();
+                reference.magnitude[element] = if off.is_finite() { off } else { 0.0 };
+            }
         }
     }
     Ok(reference)
@@ -80,6 +87,17 @@ pub fn softmax_backward<T: Copy + Into<f64>>(
             mean += softmax * grad;
             magnitude += softmax * grad.abs();
             mean_change += softmax * grad.abs() * change;
+        }
+        if geometry.log {
+            let sum_of =
+                |of: fn(f64) -> f64| elements.iter().map(|&element| of(grad_output[element].into())).sum::<f64>();
+            let (sum, size) = (sum_of(|grad| grad), sum_of(f64::abs));
+            for element in elements {
+                let ((softmax, change), grad) = (row.softmax(input[element].into()), grad_output[element].into());
+                reference.value[element] = grad - softmax * sum;
+                reference.magnitude[element] = grad.abs() + softmax * size * (1.0 + change);
+            }
+            continue;
         }
         for element in elements {
             let ((softmax, change), grad) = (row.softmax(input[element].into()), grad_output[element].into());

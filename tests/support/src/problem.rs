@@ -7,10 +7,11 @@ use pliant::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, Multi
 use pliant::op::{Differentiable, Kernels, Members, Of, Op};
 use pliant::reference::{Defined, Reference};
 use pliant::{
-    Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
-    DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error,
-    GlobalAveragePool, Gpu, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result,
-    RoiAlign, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, Unary, wgpu,
+    ArgReduce, Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, CumSum, DType,
+    DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool,
+    Destination, Error, GlobalAveragePool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
+    Plan, Recorder, Reduce, Result, RoiAlign, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK,
+    Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -305,11 +306,17 @@ problems! {
     Unary(Unary),
     }
     without gradients: {
+    ArgReduce(ArgReduce),
+    CumSum(CumSum),
     DeformIm2col(DeformIm2col),
+    GroupNorm(GroupNorm),
     Im2col(Im2col),
     StridedCopy(StridedCopy),
+    Reduce(Reduce),
+    TopK(TopK),
     }
     tested as any:
+        ArgReduce, CumSum, GroupNorm, Reduce, TopK,
         BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
         GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, StridedCopy, Unary;
     differentiated as any:
