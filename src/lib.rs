@@ -64,7 +64,9 @@ pub use geometry::members::Wanted;
 pub use geometry::movement::concat::Concat;
 pub use geometry::movement::split::Split;
 pub use geometry::reduce::global_average_pool::GlobalAveragePool;
+pub use geometry::reduce::global_max_pool::GlobalMaxPool;
 pub use geometry::reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
+pub use geometry::reduce::pool::{IndexOrder, Pool, PoolAxis, PoolKind, PoolOutputs};
 pub use geometry::reduce::softmax::Softmax;
 pub use geometry::roi::{
     DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
@@ -73,6 +75,7 @@ pub use geometry::roi::{
 pub use geometry::sample::grid_sample::{
     GridSample, GridSampleGradients, GridSampleInputs, NearestOrder, PaddingMode, SampleMode,
 };
+pub use geometry::sample::resize::{AspectRatio, NearestRounding, Resize, ResizeCoordinates, ResizeMode, ResizeTo};
 pub use geometry::sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
 pub use geometry::train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};
 pub use geometry::train::{Adam, AdamInputs, Sgd, SgdInputs};
@@ -105,8 +108,9 @@ pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
     AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
     DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
-    Destination, GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, LayerNormPlan, MatmulPlan,
-    MultiScaleDeformAttnPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, UnaryPlan,
+    Destination, GlobalAveragePoolPlan, GlobalMaxPoolPlan, GridSamplePlan, Im2colPlan, LayerNormPlan, MatmulPlan,
+    MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ResizePlan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan,
+    Strategy, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

@@ -56,8 +56,12 @@ pub(crate) use movement::split::Split;
 pub use movement::split::SplitGeometry;
 pub(crate) use reduce::global_average_pool::GlobalAveragePool;
 pub use reduce::global_average_pool::GlobalAveragePoolGeometry;
+pub(crate) use reduce::global_max_pool::GlobalMaxPool;
+pub use reduce::global_max_pool::GlobalMaxPoolGeometry;
 pub use reduce::layer_norm::LayerNormGeometry;
 pub(crate) use reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
+pub use reduce::pool::PoolGeometry;
+pub(crate) use reduce::pool::{IndexOrder, Pool, PoolAxis, PoolKind, PoolOutputs, PooledAxis};
 pub(crate) use reduce::softmax::Softmax;
 pub use reduce::softmax::SoftmaxGeometry;
 pub(crate) use roi::{
@@ -70,6 +74,8 @@ pub use sample::grid_sample::GridSampleGeometry;
 pub(crate) use sample::grid_sample::{
     GridSample, GridSampleGradients, GridSampleInputs, NearestOrder, PaddingMode, SampleMode,
 };
+pub use sample::resize::ResizeGeometry;
+pub(crate) use sample::resize::{AspectRatio, Resize, ResizeTo, Taps};
 pub(crate) use sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
 pub use train::cross_entropy::CrossEntropyGeometry;
 pub(crate) use train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};

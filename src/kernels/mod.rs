@@ -96,10 +96,10 @@ listed! {
     matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;
     movement: convert, copy_rows, run_starts, sort_counts, sort_offsets, sort_scatter, unmasked_rows, zeros;
     points: grid_gradient, grid_sample, point_gradients, point_keys, point_planes, point_sums, point_value_gradients, point_walk;
-    reduce: flow_gradient, layer_norm, layer_norm_backward, segment_sums, softmax, softmax_backward;
+    reduce: flow_gradient, layer_norm, layer_norm_backward, pool, segment_sums, softmax, softmax_backward;
     roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;
     sample: bilinear_sample, chain_samples, chain_sorted, deform_col2im, deform_col2im_long, deform_col2im_touched, deform_im2col,
-        deform_samples, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
+        deform_samples, resample, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
     train: adam, cross_entropy, cross_entropy_backward, sgd;
 }
 

@@ -25,8 +25,8 @@ pub(crate) use conv::strategy::Convolves;
 use crate::error::Result;
 use crate::geometry::{
     Adam, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
-    MultiScaleDeformAttn, RoiAlign, Sgd, Softmax, Split, Unary,
+    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, Im2col, LayerNorm,
+    Matmul, MultiScaleDeformAttn, Pool, Resize, RoiAlign, Sgd, Softmax, Split, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -172,7 +172,63 @@ ops! {
         /// # Ok(())
         /// # }
         /// ```
-        DeformIm2col => DeformIm2colPlan;
+        DeformIm2col => DeformIm2colPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, ...) |
+        /// | output | (batch, channels, 1, ...) |
+        ///
+        /// ```no_run
+        /// use pliant::{GlobalMaxPool, GlobalMaxPoolPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let plan = GlobalMaxPoolPlan::new(gpu, &GlobalMaxPool, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        GlobalMaxPool => GlobalMaxPoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, ...), with one to three more axes |
+        /// | `output` | (batch, channels, ...), with other extents along these |
+        /// | `indices` | that of `output`, or absent |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Pool, PoolAxis, PoolPlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let window = PoolAxis { kernel: 3, stride: 2, padding: [1, 1], ..PoolAxis::default() };
+        /// let op = Pool { axes: vec![window; 2], ..Pool::default() };
+        /// let plan = PoolPlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?.output;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Pool => PoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | the same, with other extents along the axes |
+        ///
+        /// ```no_run
+        /// use pliant::{AspectRatio, Gpu, Recorder, Resize, ResizePlan, ResizeTo, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let to = ResizeTo::Sizes(vec![480, 640], AspectRatio::Stretch);
+        /// let op = Resize { axes: vec![2, 3], to, ..Resize::default() };
+        /// let plan = ResizePlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Resize => ResizePlan;
     and backward:
         /// | argument | shape |
         /// | --- | --- |
@@ -396,8 +452,8 @@ ops! {
         DeformRoiPool => DeformRoiPoolPlan,
         /// | argument | shape |
         /// | --- | --- |
-        /// | `input` | (batch, channels, height, width) |
-        /// | output | (batch, channels, 1, 1) |
+        /// | `input` | (batch, channels, ...) |
+        /// | output | (batch, channels, 1, ...) |
         ///
         /// ```no_run
         /// use pliant::{GlobalAveragePool, GlobalAveragePoolPlan, Gpu, Recorder, Tensor};

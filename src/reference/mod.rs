@@ -38,6 +38,7 @@ pub use points::{
 };
 pub use reduce::global_average_pool::{global_average_pool, global_average_pool_backward};
 pub use reduce::layer_norm::{layer_norm, layer_norm_backward};
+pub use reduce::pool::{global_max_pool, pool};
 pub use reduce::softmax::{softmax, softmax_backward};
 pub use roi::{
     deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
@@ -45,6 +46,7 @@ pub use roi::{
 };
 pub use sample::bilinear_sample;
 pub use sample::grid_sample::{grid_sample, grid_sample_backward};
+pub use sample::resize::resize;
 pub use train::adam::adam;
 pub use train::cross_entropy::{cross_entropy, cross_entropy_backward};
 pub use train::sgd::sgd;
@@ -52,8 +54,8 @@ pub use train::sgd::sgd;
 use crate::error::{Error, Result};
 use crate::geometry::{
     BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
-    MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, Unary,
+    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, Im2col, LayerNorm,
+    Matmul, MultiScaleDeformAttn, Of, Op, Pool, Resize, RoiAlign, Softmax, Split, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
@@ -164,6 +166,7 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_roi_pool_layer_backward(geometry, inputs, grad)?.named()));
     GlobalAveragePool: |geometry, input: &&[_]| global_average_pool(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
+    GlobalMaxPool: |geometry, input: &&[_]| global_max_pool(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     GridSample: grid_sample, |geometry, inputs, grad| Ok(present(grid_sample_backward(geometry, inputs, grad)?.named()));
     Im2col: |geometry, input: &&[_]| im2col(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     LayerNorm: layer_norm, |geometry, inputs, grad| Ok(present(layer_norm_backward(geometry, inputs, grad)?.named()));
@@ -172,6 +175,8 @@ defined! {
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_backward(geometry, inputs, grad)?.named()));
     MultiScaleDeformAttnLayer: multi_scale_deform_attn_layer,
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_layer_backward(geometry, inputs, grad)?.named()));
+    Pool: |geometry, input: &&[_]| pool(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    Resize: |geometry, input: &&[_]| resize(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
     Softmax: |geometry, input: &&[_]| softmax(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);

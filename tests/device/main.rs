@@ -13,6 +13,7 @@
 //! | loops | kernels' loops run as often as they state at most, and are cut where a device does not run them to their end |
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | sizes | large images: rows and planes that do not fit at once, and work that grows with the image and no faster |
+//! | spatial | images resized and pooled, in every form |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | roi | regions of interest: every pooling, its borders and bins, in whatever pieces |
 //! | grids | samples of grids: every mode and padding, and where their rules change |
@@ -54,6 +55,7 @@ mod recordings;
 mod roi;
 mod shapes;
 mod sizes;
+mod spatial;
 mod strategies;
 mod training;
 mod tuning;

@@ -12,6 +12,7 @@ use crate::dtypes::STORAGES;
 use crate::grids::draw_grid_sample;
 use crate::points;
 use crate::shapes::deform_conv2d;
+use crate::spatial;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal, uniform};
 use crate::{check_backward_on, check_on, gpu, slow, strategies_for};
@@ -224,6 +225,7 @@ pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
         0..3 => return draw_glue(rng),
         3 => return draw_roi(rng),
         4 => return points::draw(rng),
+        5 => return spatial::draw(rng),
         _ => {}
     }
     let (op, inputs) = draw_deform_conv2d(rng);
@@ -288,6 +290,9 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
     };
     let number = |rng: &mut Rng, number: &mut u32| *number = [0, *number + 1, 1 << 29, u32::MAX][rng.usize(..4)];
     match problem {
+        problem @ (Problem::GlobalMaxPool(..) | Problem::Pool(..) | Problem::Resize(..)) => {
+            spatial::spoil(rng, problem, reshape)
+        }
         Problem::DeformConv2d(mut op, mut inputs) => {
             match rng.u32(..10) {
                 0 => number(rng, &mut op.groups),

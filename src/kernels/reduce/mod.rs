@@ -1,6 +1,7 @@
 pub(crate) mod flow_gradient;
 pub(crate) mod layer_norm;
 pub(crate) mod layer_norm_backward;
+pub(crate) mod pool;
 pub(crate) mod segment_sums;
 pub(crate) mod softmax;
 pub(crate) mod softmax_backward;

@@ -1,5 +1,6 @@
 pub(crate) mod global_average_pool;
 pub(crate) mod layer_norm;
 pub(crate) mod passes;
+pub(crate) mod pool;
 pub(crate) mod softmax;
 pub(crate) mod sums;

@@ -1,3 +1,4 @@
 pub(crate) mod global_average_pool;
 pub(crate) mod layer_norm;
+pub(crate) mod pool;
 pub(crate) mod softmax;

@@ -9,8 +9,8 @@ use pliant::reference::{Defined, Reference};
 use pliant::{
     Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
     DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error,
-    GlobalAveragePool, Gpu, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result,
-    RoiAlign, Shape, Softmax, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
+    GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Pool,
+    Recorder, Resize, Result, RoiAlign, Shape, Softmax, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -306,11 +306,14 @@ problems! {
     }
     without gradients: {
     DeformIm2col(DeformIm2col),
+    GlobalMaxPool(GlobalMaxPool),
     Im2col(Im2col),
+    Pool(Pool),
+    Resize(Resize),
     }
     tested as any:
         BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, Unary;
+        GlobalAveragePool, GlobalMaxPool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Resize, RoiAlign, Softmax, Split, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
         GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, Unary;
