@@ -47,6 +47,7 @@ pub mod signature;
 pub use geometry::attention::{
     AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
 };
+pub use geometry::conv::conv_transpose2d::{ConvTranspose2d, ConvTranspose2dGradients, ConvTranspose2dInputs};
 pub use geometry::conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
 pub use geometry::conv::deform::{
     Border, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, EdgeDerivative,
@@ -106,11 +107,11 @@ pub use half;
 #[doc(hidden)]
 pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
-    AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
-    DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
-    Destination, GlobalAveragePoolPlan, GlobalMaxPoolPlan, GridSamplePlan, Im2colPlan, LayerNormPlan, MatmulPlan,
-    MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ResizePlan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan,
-    Strategy, UnaryPlan,
+    AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, ConvTranspose2dPlan,
+    CrossEntropyPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan,
+    DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, GlobalMaxPoolPlan, GridSamplePlan, Im2colPlan,
+    LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ResizePlan, RoiAlignPlan,
+    SgdPlan, SoftmaxPlan, SplitPlan, Strategy, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

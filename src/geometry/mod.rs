@@ -29,6 +29,8 @@ pub use attention::MultiScaleDeformAttnGeometry;
 pub(crate) use attention::{
     AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
 };
+pub use conv::conv_transpose2d::ConvTranspose2dGeometry;
+pub(crate) use conv::conv_transpose2d::{ConvTranspose2d, ConvTranspose2dGradients, ConvTranspose2dInputs};
 pub use conv::conv2d::Conv2dGeometry;
 pub(crate) use conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
 pub(crate) use conv::deform::{
@@ -61,7 +63,7 @@ pub use reduce::global_max_pool::GlobalMaxPoolGeometry;
 pub use reduce::layer_norm::LayerNormGeometry;
 pub(crate) use reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
 pub use reduce::pool::PoolGeometry;
-pub(crate) use reduce::pool::{IndexOrder, Pool, PoolAxis, PoolKind, PoolOutputs, PooledAxis};
+pub(crate) use reduce::pool::{Pool, PoolAxis, PoolKind, PoolOutputs, PooledAxis};
 pub(crate) use reduce::softmax::Softmax;
 pub use reduce::softmax::SoftmaxGeometry;
 pub(crate) use roi::{

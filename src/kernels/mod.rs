@@ -90,7 +90,7 @@ macro_rules! listed {
 }
 
 listed! {
-    conv: channels_last, col2im, conv2d_direct, conv2d_direct_weight, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
+    conv: channels_last, col2im, conv2d_direct, conv2d_direct_weight, conv_transpose2d_direct, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
         pack_weight, unpack_weight;
     elementwise: batch_norm, binary, offset_field, offset_field_backward, unary, unary_backward;
     matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;

@@ -24,9 +24,9 @@ pub(crate) use conv::strategy::Convolves;
 
 use crate::error::Result;
 use crate::geometry::{
-    Adam, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, Im2col, LayerNorm,
-    Matmul, MultiScaleDeformAttn, Pool, Resize, RoiAlign, Sgd, Softmax, Split, Unary,
+    Adam, BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, DeformConv2d, DeformConvV3,
+    DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, Im2col,
+    LayerNorm, Matmul, MultiScaleDeformAttn, Pool, Resize, RoiAlign, Sgd, Softmax, Split, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -325,6 +325,27 @@ ops! {
         /// # }
         /// ```
         Conv2d => Conv2dPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `weight` | (channels, out_channels / groups, kernel_height, kernel_width) |
+        /// | `bias` | (out_channels), or absent |
+        /// | output | (batch, out_channels, out_height, out_width) |
+        ///
+        /// ```no_run
+        /// use pliant::{ConvTranspose2d, ConvTranspose2dInputs, ConvTranspose2dPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, weight: Tensor, bias: Tensor) -> pliant::Result<()> {
+        /// let op = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::default() };
+        /// let inputs = ConvTranspose2dInputs { input: &input, weight: &weight, bias: Some(&bias) };
+        /// let plan = ConvTranspose2dPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        ConvTranspose2d => ConvTranspose2dPlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `logits` | (batch, classes) |

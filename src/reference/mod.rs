@@ -19,6 +19,7 @@ mod train;
 
 pub use attention_layer::{multi_scale_deform_attn_layer, multi_scale_deform_attn_layer_backward};
 pub use conv::backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
+pub use conv::conv_transpose2d::{conv_transpose2d, conv_transpose2d_backward};
 pub use conv::conv2d::conv2d;
 pub use conv::deform::{deform_conv2d, deform_im2col};
 pub use conv::im2col::im2col;
@@ -53,9 +54,9 @@ pub use train::sgd::sgd;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, Im2col, LayerNorm,
-    Matmul, MultiScaleDeformAttn, Of, Op, Pool, Resize, RoiAlign, Softmax, Split, Unary,
+    BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, DeformConv2d, DeformConvV3,
+    DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, Im2col,
+    LayerNorm, Matmul, MultiScaleDeformAttn, Of, Op, Pool, Resize, RoiAlign, Softmax, Split, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
@@ -145,6 +146,8 @@ defined! {
         Ok(concat_backward(geometry, grad)?.into_iter().map(|gradient| ("grad_input", gradient)).collect())
     };
     Conv2d: conv2d, |geometry, inputs, grad| Ok(present(conv2d_backward(geometry, inputs, grad)?.named()));
+    ConvTranspose2d: conv_transpose2d,
+        |geometry, inputs, grad| Ok(present(conv_transpose2d_backward(geometry, inputs, grad)?.named()));
     CrossEntropy: cross_entropy,
         |geometry, inputs, grad| Ok(vec![("grad_logits", cross_entropy_backward(geometry, inputs, grad)?)]);
     DeformConv2d: deform_conv2d,

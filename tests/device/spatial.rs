@@ -1,4 +1,4 @@
-//! Resizing and pooling: every form, in whatever pieces.
+//! Resizing, pooling and transposed convolution: every form, in whatever pieces.
 
 use fastrand::Rng;
 use pliant::Error;
@@ -6,7 +6,7 @@ use pliant::*;
 
 use crate::check_each_on;
 use crate::limits::with_limits;
-use crate::support::problem::{Array, Problem};
+use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::normal;
 
 fn resize(rng: &mut Rng, shape: &[usize], op: Resize) -> Problem {
@@ -72,20 +72,59 @@ fn draw_pool(rng: &mut Rng) -> Problem {
         PoolKind::Average { count_padding: false },
     ];
     let mut shape = vec![rng.usize(..4), rng.usize(1..=5)];
-    let axes = (0..rng.usize(1..=3)).map(|_| {
+    let mut window = |rng: &mut Rng| {
         let (kernel, dilation) = (rng.u32(1..=4), rng.u32(1..=3));
         let padding = [rng.u32(..4), rng.u32(..4)];
         let span = dilation * (kernel - 1) + 1;
         shape.push((span + rng.u32(..9)).saturating_sub(padding[0] + padding[1]).max(1) as usize);
         PoolAxis { kernel, stride: rng.u32(1..=3), padding, dilation }
-    });
-    let op = Pool { kind: kinds[rng.usize(..5)], axes: axes.collect(), ceil_mode: rng.bool() };
+    };
+    let axes = (0..rng.usize(1..=3)).map(|_| window(rng)).collect();
+    let op = Pool { kind: kinds[rng.usize(..5)], axes, ceil_mode: rng.bool() };
     Problem::Pool(op, normal(rng, pliant::Shape::new(&shape).unwrap(), 1.0))
+}
+
+/// A transposed convolution with so many channels in each group, in and out.
+fn conv_transpose2d(
+    rng: &mut Rng,
+    op: ConvTranspose2d,
+    [batch, height, width]: [u32; 3],
+    [group_channels, group_out_channels]: [u32; 2],
+    kernel: [u32; 2],
+) -> Problem {
+    let bias = rng.bool().then(|| normal(rng, [op.groups * group_out_channels], 1.0));
+    let inputs = ConvTranspose2dInputs {
+        input: normal(rng, [batch, op.groups * group_channels, height, width], 1.0),
+        weight: normal(rng, [op.groups * group_channels, group_out_channels, kernel[0], kernel[1]], 1.0),
+        bias,
+    };
+    Problem::ConvTranspose2d(op, inputs)
+}
+
+/// A legal transposed convolution.
+fn draw_conv_transpose2d(rng: &mut Rng) -> Problem {
+    let mut up_to = |most: u32| rng.u32(1..=most);
+    let (groups, stride, kernel) = (up_to(4), [up_to(4), up_to(4)], [up_to(5), up_to(5)]);
+    let dilation = if up_to(2) == 1 { [1; 2] } else { [up_to(3), up_to(3)] };
+    let extent = [up_to(9), up_to(9)];
+    let channels = [up_to(7), up_to(7)];
+    let output_padding = [up_to(4) - 1, up_to(4) - 1];
+    let mut padding = [up_to(4) - 1, up_to(4) - 1, up_to(4) - 1, up_to(4) - 1];
+    for axis in [0, 1] {
+        let whole = stride[axis] * (extent[axis] - 1) + dilation[axis] * (kernel[axis] - 1) + 1 + output_padding[axis];
+        if whole <= padding[axis] + padding[axis + 2] {
+            (padding[axis], padding[axis + 2]) = (0, 0);
+        }
+    }
+    let op = ConvTranspose2d { stride, padding, dilation, groups, output_padding };
+    let batch = rng.u32(..4);
+    conv_transpose2d(rng, op, [batch, extent[0], extent[1]], channels, kernel)
 }
 
 /// A legal problem of an op of images.
 pub(crate) fn draw(rng: &mut Rng) -> Problem {
-    match rng.u32(..5) {
+    match rng.u32(..7) {
+        5.. => draw_conv_transpose2d(rng),
         0..2 => draw_resize(rng),
         2..4 => draw_pool(rng),
         _ => {
@@ -115,6 +154,16 @@ pub(crate) fn spoil(rng: &mut Rng, problem: Problem, reshape: impl Fn(&mut Rng, 
                 _ => reshape(rng, &mut input),
             }
             Problem::Pool(op, input)
+        }
+        Problem::ConvTranspose2d(mut op, mut inputs) => {
+            match rng.u32(..5) {
+                0 => op.groups += 1,
+                1 => op.padding[0] = [40, 1 << 29, u32::MAX][rng.usize(..3)],
+                2 => op.stride[1] = 0,
+                3 => reshape(rng, &mut inputs.input),
+                _ => reshape(rng, &mut inputs.weight),
+            }
+            Problem::ConvTranspose2d(op, inputs)
         }
         Problem::GlobalMaxPool(op, mut input) => {
             reshape(rng, &mut input);
@@ -150,11 +199,29 @@ pub(crate) fn each_form(rng: &mut Rng) -> Vec<Problem> {
         problems.push(Problem::Pool(op, normal(rng, [1, 3, 6, 5], 1.0)));
     }
     problems.push(Problem::GlobalMaxPool(GlobalMaxPool, normal(rng, [1, 3, 5, 7, 3], 1.0)));
+    for (groups, channels) in [(1, [5, 3]), (3, [1, 1]), (2, [2, 3])] {
+        let op = ConvTranspose2d { stride: [2, 2], padding: [1, 1, 0, 1], groups, ..ConvTranspose2d::default() };
+        problems.push(conv_transpose2d(rng, op, [1, 3, 5], channels, [4, 3]));
+    }
     problems
 }
 
 #[test]
-fn drawn_resizes_and_poolings_agree() {
+fn transposed_convolutions_have_gradients() {
+    let mut rng = Rng::with_seed(170);
+    for (groups, channels) in [(1, [5, 3]), (3, [1, 1]), (2, [2, 9])] {
+        let op =
+            ConvTranspose2d { stride: [2, 3], padding: [1, 0, 0, 2], groups, output_padding: [1, 0], dilation: [1, 2] };
+        let problem = conv_transpose2d(&mut rng, op, [2, 3, 5], channels, [4, 3]);
+        let device = Implementation::Device { gpu: crate::gpu(), strategy: None, storage: Storage::F32 };
+        if let Err(failure) = crate::check_backward_on(&problem, 7, device, Ways::All) {
+            panic!("{failure}\n{}", problem.describe());
+        }
+    }
+}
+
+#[test]
+fn drawn_problems_agree() {
     let mut rng = Rng::with_seed(171);
     let small = with_limits(|limits| {
         limits.max_storage_buffer_binding_size = 4 << 10;
@@ -164,14 +231,8 @@ fn drawn_resizes_and_poolings_agree() {
         let problem = draw(&mut rng);
         check_each_on(&problem, crate::gpu());
         // Windows over much of the input may be more than is bound.
-        if !matches!(
-            pollster::block_on(problem.run(crate::support::problem::Implementation::Device {
-                gpu: &small,
-                strategy: None,
-                storage: crate::support::problem::Storage::F32,
-            })),
-            Err(Error::Limit { .. })
-        ) {
+        let device = Implementation::Device { gpu: &small, strategy: None, storage: Storage::F32 };
+        if !matches!(pollster::block_on(problem.run(device)), Err(Error::Limit { .. })) {
             check_each_on(&problem, &small);
         }
     }

@@ -7,10 +7,11 @@ use pliant::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, Multi
 use pliant::op::{Differentiable, Kernels, Members, Of, Op};
 use pliant::reference::{Defined, Reference};
 use pliant::{
-    Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
-    DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error,
-    GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Pool,
-    Recorder, Resize, Result, RoiAlign, Shape, Softmax, Split, Strategy, Tensor, TensorSpec, Unary, wgpu,
+    Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, ConvTranspose2d, CrossEntropy, DType,
+    DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool,
+    Destination, Error, GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, Im2col, LayerNorm, Matmul,
+    MultiScaleDeformAttn, Plan, Pool, Recorder, Resize, Result, RoiAlign, Shape, Softmax, Split, Strategy, Tensor,
+    TensorSpec, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -284,6 +285,7 @@ problems! {
     Binary(Binary),
     Concat(Concat),
     Conv2d(Conv2d),
+    ConvTranspose2d(ConvTranspose2d),
     CrossEntropy(CrossEntropy),
     DeformConv2d(DeformConv2d),
     DeformConvV3(DeformConvV3),
@@ -312,10 +314,10 @@ problems! {
     Resize(Resize),
     }
     tested as any:
-        BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        BatchNorm, BilinearSample, Binary, Concat, ConvTranspose2d, CrossEntropy, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
         GlobalAveragePool, GlobalMaxPool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Resize, RoiAlign, Softmax, Split, Unary;
     differentiated as any:
-        BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        BatchNorm, BilinearSample, Binary, Conv2d, ConvTranspose2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
         GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, Unary;
 }
 
