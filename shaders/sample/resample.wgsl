@@ -1,9 +1,9 @@
-// Planes resampled along rows and columns: output[n, y, x, i] = sum over the taps of y and of x of their weights * input[n, row, column, i]
+// Planes resampled along rows and columns: output[n, y, x, i] = sum over the taps of x and of y of their weights * input[n, row, column, i]
 //
 // input    (outer, rows, columns, inner), bound from the first row and column on that the dispatch reads
 // row_taps, column_taps
-//          for each row and column of the output an entry of row_words, column_words words: the first row or column of the input, how many there
-//          are, and the bits of their weights. What has none lies outside, and is `outside`
+//          for each row and column of the output an entry: the first row or column of the input, and the bits of the weights of it and of those
+//          that follow, row_count and column_count in all. All ones instead of the first: it lies outside, and is `outside`
 // output   (outer, rows, columns, inner): all that the dispatch does, one behind another
 //
 // What has weight 0 does not count. One invocation does four elements of a row: columns and what is within.
@@ -16,8 +16,8 @@ struct Params {
     in_outer: u32,
     in_row: u32,
     in_column: u32,
-    row_words: u32,
-    column_words: u32,
+    row_count: u32,
+    column_count: u32,
     outside: f32,
     input_first: u32,
     row_taps_first: u32,
@@ -31,26 +31,17 @@ struct Params {
 @group(0) @binding(3) var<storage, read> column_taps: array<u32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
-// The sum over the taps of a row and a column; plane and entries by their addresses.
-fn sampled(plane: u32, row: u32, column: u32) -> f32 {
-    let rows = row_taps[row + 1u];
-    let columns = column_taps[column + 1u];
-    let first = plane + column_taps[column] * params.in_column;
-    var at_row = first + row_taps[row] * params.in_row;
-    var sum = 0.0;
-    for (var y = 0u; y < rows; y++) {
-        var of_row = 0.0;
-        var at = at_row;
-        for (var x = 0u; x < columns; x++) {
-            let weight = bitcast<f32>(column_taps[column + 2u + x]);
-            of_row += select(0.0, weight * input[at], weight != 0.0);
-            at += params.in_column;
-        }
-        let weight = bitcast<f32>(row_taps[row + 2u + y]);
-        sum += select(0.0, weight * of_row, weight != 0.0);
-        at_row += params.in_row;
-    }
-    return select(sum, params.outside, rows == 0u || columns == 0u);
+const OUTSIDE = 0xffffffffu;
+
+// The element behind another of a row, each by its column and its place within, or else that one again where it is the last.
+fn behind(place: vec2<u32>) -> vec2<u32> {
+    let over = place.y + 1u == params.inner;
+    let next = select(vec2<u32>(place.x, place.y + 1u), vec2<u32>(place.x + 1u, 0u), over);
+    return select(next, place, next.x == params.columns);
+}
+
+fn four_of_columns(at: vec4<u32>) -> vec4<u32> {
+    return vec4<u32>(column_taps[at.x], column_taps[at.y], column_taps[at.z], column_taps[at.w]);
 }
 
 @compute @workgroup_size(64)
@@ -65,14 +56,37 @@ fn resample(
     if at.x >= params.outer {
         return;
     }
-    let row = params.row_taps_first + at.y * params.row_words;
-    let plane = params.input_first + at.x * params.in_outer;
+    let place_0 = divide(4u * item.y, params.inner);
+    let place_1 = behind(place_0);
+    let place_2 = behind(place_1);
+    let place_3 = behind(place_2);
+    let columns = vec4<u32>(place_0.x, place_1.x, place_2.x, place_3.x);
+    let within = vec4<u32>(place_0.y, place_1.y, place_2.y, place_3.y);
+
+    let row_entry = params.row_taps_first + at.y * (params.row_count + 1u);
+    let column_entries = params.column_taps_first + columns * (params.column_count + 1u);
+    let first_row = row_taps[row_entry];
+    let first_columns = four_of_columns(column_entries);
+    let outside = first_columns == vec4<u32>(OUTSIDE) | vec4<bool>(first_row == OUTSIDE);
+    let start = params.input_first + at.x * params.in_outer + first_row * params.in_row + first_columns * params.in_column + within;
+    var sums = vec4<f32>(0.0);
+    for (var x = 0u; x < params.column_count; x++) {
+        var sums_of_rows = vec4<f32>(0.0);
+        for (var y = 0u; y < params.row_count; y++) {
+            let from = select(start + y * params.in_row + x * params.in_column, vec4<u32>(0u), outside);
+            let values = vec4<f32>(input[from.x], input[from.y], input[from.z], input[from.w]);
+            let weight = bitcast<f32>(row_taps[row_entry + 1u + y]);
+            sums_of_rows += select(vec4<f32>(0.0), weight * values, vec4<bool>(weight != 0.0));
+        }
+        let weights = bitcast<vec4<f32>>(four_of_columns(column_entries + 1u + x));
+        sums += select(vec4<f32>(0.0), weights * sums_of_rows, weights != vec4<f32>(0.0));
+    }
+    sums = select(sums, vec4<f32>(params.outside), outside);
+
     let first = 4u * item.y;
-    var place = divide(first, params.inner);
-    for (var element = first; element < min(first + 4u, row_elements); element++) {
-        let column = params.column_taps_first + place.x * params.column_words;
-        output[params.output_first + item.x * row_elements + element] = sampled(plane + place.y, row, column);
-        let over = place.y + 1u == params.inner;
-        place = select(vec2<u32>(place.x, place.y + 1u), vec2<u32>(place.x + 1u, 0u), over);
+    let to = params.output_first + item.x * row_elements + first;
+    for (var i = 0u; i < min(4u, row_elements - first); i++) {
+        output[to + i] = sums.x;
+        sums = sums.yzww;
     }
 }

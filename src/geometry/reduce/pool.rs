@@ -7,7 +7,7 @@ use crate::shape::Shape;
 /// Padding has no elements: a window that has none is -∞, or 0 where it is a mean. A NaN in a window makes it NaN.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Pool {
-    /// What is made of a window. [`PoolKind::Max`] without indices by default.
+    /// The function of a window. [`PoolKind::Max`] without indices by default.
     pub kind: PoolKind,
     /// The window along each of the axes behind batch and channels.
     pub axes: Vec<PoolAxis>,
@@ -15,7 +15,7 @@ pub struct Pool {
     pub ceil_mode: bool,
 }
 
-/// What a [`Pool`] makes of a window.
+/// Function of a [`Pool`] over a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PoolKind {

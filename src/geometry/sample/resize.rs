@@ -38,7 +38,7 @@ impl Default for ResizeTo {
     }
 }
 
-/// What a [`Resize`] to given extents makes of the aspect ratio.
+/// Aspect ratio of a [`Resize`] to given extents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AspectRatio {
     /// Each axis gets its extent.

@@ -11,8 +11,8 @@ params!(
     in_outer,
     in_row,
     in_column,
-    row_words,
-    column_words,
+    row_count,
+    column_count,
     outside: f32,
     input_first,
     row_taps_first,
@@ -20,14 +20,13 @@ params!(
     output_first,
 );
 
-/// The words of an entry of taps beside their weights.
-pub(crate) const ENTRY_WORDS: u32 = 2;
+/// An entry that lies outside has all ones in place of its first tap.
+pub(crate) const OUTSIDE: u32 = u32::MAX;
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        let [rows, columns] = [self.row_words, self.column_words].map(|words| words.saturating_sub(ENTRY_WORDS));
-        let elements = self.columns.saturating_mul(self.inner).min(4);
-        Iterations::each(elements, Iterations::each(rows, Iterations::of(columns)))
+        let stored = self.columns.saturating_mul(self.inner).min(4);
+        Iterations::each(self.column_count, Iterations::of(self.row_count)) + Iterations::of(stored)
     }
 }
 
@@ -46,12 +45,12 @@ pub(crate) fn resample(
     };
     let rows = u64::from(params.outer) * u64::from(params.rows);
     let row = u64::from(params.columns) * u64::from(params.inner);
-    let taps = [params.row_words, params.column_words].map(|words| u64::from(words - ENTRY_WORDS).max(1));
+    let taps = u64::from(params.row_count) * u64::from(params.column_count);
     recorder.dispatch::<Kernel>(
         (),
         &params,
         &[input, row_taps, column_taps, output],
         rows * row.div_ceil(4),
-        rows * row * taps[0] * taps[1],
+        (rows * row).saturating_mul(taps),
     )
 }

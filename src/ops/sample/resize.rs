@@ -5,7 +5,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{AspectRatio, Resize, ResizeGeometry, ResizeTo, Taps};
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::sample::resample::{self, ENTRY_WORDS, resample};
+use crate::kernels::sample::resample::{self, OUTSIDE, resample};
 use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
 
 /// The most bytes of the tables of an axis.
@@ -30,30 +30,38 @@ struct Pass {
 #[derive(Debug)]
 struct Axis {
     extent: u32,
-    /// The input positions of each output position.
+    /// The input positions that are read for each output position.
     spans: Vec<Range<u32>>,
-    words: u32,
+    /// How many these are at most.
+    count: u32,
     table: Tensor,
 }
 
 impl Axis {
     fn new(gpu: &Gpu, extent: u32, taps: &[Taps]) -> Result<Self> {
-        let most = taps.iter().map(|taps| taps.weights.len()).max().unwrap_or(0);
-        let words = most as u64 + u64::from(ENTRY_WORDS);
-        let bytes = words * taps.len() as u64 * 4;
+        let count = taps.iter().map(|taps| taps.weights.len()).max().unwrap_or(0).max(1);
+        let bytes = (count as u64 + 1) * taps.len() as u64 * 4;
         if bytes > TABLE_BYTES {
             let message = format!("the weights of an axis take {bytes} bytes; {TABLE_BYTES} are possible");
             return Err(Error::limit("input", message));
         }
-        let mut table = Vec::with_capacity(words as usize * taps.len());
+        let (mut table, mut spans) = (Vec::with_capacity((count + 1) * taps.len()), Vec::with_capacity(taps.len()));
         for taps in taps {
-            table.extend([taps.first as i32, taps.weights.len() as i32]);
-            table.extend(taps.weights.iter().map(|&weight| (weight as f32).to_bits() as i32));
-            table.resize(table.len() + most - taps.weights.len(), 0);
+            if taps.weights.is_empty() {
+                table.push(OUTSIDE as i32);
+                spans.push(0..0);
+            } else {
+                // Weights of 0 stand before the others where these are the last positions, so that all that is read is there.
+                let first = taps.first.min(extent - count as u32);
+                table.push(first as i32);
+                table.resize(table.len() + (taps.first - first) as usize, 0);
+                table.extend(taps.weights.iter().map(|&weight| (weight as f32).to_bits() as i32));
+                spans.push(first..first + count as u32);
+            }
+            table.resize(table.len().next_multiple_of(count + 1), 0);
         }
-        let spans = taps.iter().map(|taps| taps.first..taps.first + taps.weights.len() as u32).collect();
-        let table = Tensor::upload(gpu, [taps.len() as u32, words as u32], &table)?;
-        Ok(Self { extent, spans, words: words as u32, table })
+        let table = Tensor::upload(gpu, [taps.len() as u32, count as u32 + 1], &table)?;
+        Ok(Self { extent, spans, count: count as u32, table })
     }
 
     /// An axis of one position that is kept.
@@ -73,7 +81,7 @@ impl Axis {
     }
 
     fn binding(&self, argument: &'static str, positions: &Range<u32>) -> Fit<Binding> {
-        let word = |position: u32| u64::from(position) * u64::from(self.words);
+        let word = |position: u32| u64::from(position) * (u64::from(self.count) + 1);
         self.table.binding(argument, word(positions.start)..word(positions.end))
     }
 }
@@ -178,8 +186,8 @@ impl Pass {
                 in_outer: rows.extent * in_row,
                 in_row,
                 in_column: *inner,
-                row_words: rows.words,
-                column_words: columns.words,
+                row_count: rows.count,
+                column_count: columns.count,
                 outside,
                 // Taps count from the first row and column of the plane.
                 input_first: 0u32.wrapping_sub(in_rows.start * in_row + in_columns.start * inner),
