@@ -47,6 +47,7 @@ pub mod signature;
 pub use geometry::attention::{
     AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
 };
+pub use geometry::conv::conv_transpose2d::{ConvTranspose2d, ConvTranspose2dGradients, ConvTranspose2dInputs};
 pub use geometry::conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
 pub use geometry::conv::deform::{
     Border, DeformConv2d, DeformConv2dGradients, DeformConv2dInputs, DeformIm2col, DeformIm2colInputs, EdgeDerivative,
@@ -70,6 +71,8 @@ pub use geometry::reduce::global_average_pool::GlobalAveragePool;
 pub use geometry::reduce::group_norm::{GroupNorm, GroupNormInputs};
 pub use geometry::reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
 pub use geometry::reduce::reductions::{Axes, Reduce, ReduceFunction};
+pub use geometry::reduce::global_max_pool::GlobalMaxPool;
+pub use geometry::reduce::pool::{IndexOrder, Pool, PoolAxis, PoolKind, PoolOutputs};
 pub use geometry::reduce::softmax::Softmax;
 pub use geometry::reduce::top_k::{TopK, TopKOutputs};
 pub use geometry::roi::{
@@ -79,6 +82,7 @@ pub use geometry::roi::{
 pub use geometry::sample::grid_sample::{
     GridSample, GridSampleGradients, GridSampleInputs, NearestOrder, PaddingMode, SampleMode,
 };
+pub use geometry::sample::resize::{AspectRatio, NearestRounding, Resize, ResizeCoordinates, ResizeMode, ResizeTo};
 pub use geometry::sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
 pub use geometry::train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};
 pub use geometry::train::{Adam, AdamInputs, Sgd, SgdInputs};
@@ -109,11 +113,7 @@ pub use half;
 #[doc(hidden)]
 pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
-    AdamPlan, ArgReducePlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan,
-    CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan,
-    DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, GridSamplePlan, GroupNormPlan,
-    Im2colPlan, LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, ReducePlan, RoiAlignPlan,
-    SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan, TopKPlan, UnaryPlan,
+    AdamPlan, ArgReducePlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, ConvTranspose2dPlan, CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, GlobalMaxPoolPlan, GridSamplePlan, GroupNormPlan, Im2colPlan, LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ReducePlan, ResizePlan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan, TopKPlan, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

@@ -3,6 +3,8 @@ use crate::geometry::{BATCH, Output, axis, check_elements, expect, extents, grad
 use crate::shape::Shape;
 
 /// A batch of matrix products.
+///
+/// An operand whose batch is 1 is multiplied with each matrix of the other, and is not copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Matmul {
     /// `a` is given as (batch, depth, rows) and read as (batch, rows, depth).
@@ -14,9 +16,9 @@ pub struct Matmul {
 inputs!(
     /// The inputs of a [`Matmul`].
     MatmulInputs {
-        /// (batch, rows, depth), or transposed
+        /// (batch or 1, rows, depth), or transposed
         a,
-        /// (batch, depth, columns), or transposed
+        /// (batch or 1, depth, columns), or transposed
         b,
     }
 );
@@ -37,6 +39,8 @@ pub struct MatmulGeometry {
     pub(crate) rows: u32,
     pub(crate) columns: u32,
     pub(crate) depth: u32,
+    /// Whether `a` or `b` is one matrix for a batch of the other's.
+    pub(crate) repeated: [bool; 2],
 }
 
 impl MatmulGeometry {
@@ -46,7 +50,7 @@ impl MatmulGeometry {
     /// [`Error::Shape`](crate::Error::Shape) with the two figures that disagree.
     pub fn new(op: &Matmul, shapes: &MatmulInputs<Shape>) -> Result<Self> {
         let (rows, columns, depth) = (axis("rows"), axis("columns"), axis("depth"));
-        let [batch, rows, depth] = if op.transpose_a {
+        let [a_batch, rows, depth] = if op.transpose_a {
             let [batch, depth, rows] = extents("a", shapes.a, [BATCH, depth, rows])?;
             [batch, rows, depth]
         } else {
@@ -58,9 +62,13 @@ impl MatmulGeometry {
         } else {
             extents("b", shapes.b, [BATCH, axis("depth"), columns])?
         };
-        expect("b", "matrices", b_batch, batch.into(), "a's batch is")?;
+        let repeated = [a_batch == 1 && b_batch != 1, b_batch == 1 && a_batch != 1];
+        let batch = if repeated[0] { b_batch } else { a_batch };
+        if !repeated[1] {
+            expect("b", "matrices", b_batch, batch.into(), "a's batch is")?;
+        }
         expect("b", "rows to sum over", b_depth, depth.into(), "a's depth is")?;
-        let geometry = Self { op: *op, batch, rows, columns, depth };
+        let geometry = Self { op: *op, batch, rows, columns, depth, repeated };
         check_elements("output", geometry.output_shape())?;
         Ok(geometry)
     }
@@ -72,11 +80,26 @@ impl MatmulGeometry {
 
     /// The shapes of the inputs.
     pub fn input_shapes(&self) -> MatmulInputs<Shape> {
-        let Self { op, batch, rows, columns, depth } = *self;
+        let Self { op, rows, columns, depth, .. } = *self;
+        let [a_batch, b_batch] = self.batches();
         MatmulInputs {
-            a: if op.transpose_a { [batch, depth, rows].into() } else { [batch, rows, depth].into() },
-            b: if op.transpose_b { [batch, columns, depth].into() } else { [batch, depth, columns].into() },
+            a: if op.transpose_a { [a_batch, depth, rows].into() } else { [a_batch, rows, depth].into() },
+            b: if op.transpose_b { [b_batch, columns, depth].into() } else { [b_batch, depth, columns].into() },
         }
+    }
+
+    /// The matrices that each operand has.
+    pub(crate) fn batches(&self) -> [u32; 2] {
+        self.repeated.map(|repeated| if repeated { 1 } else { self.batch })
+    }
+
+    /// The problem as one product, where `b` is one matrix and the rows of all of `a`'s matrices lie one behind another.
+    pub(crate) fn folded(&self) -> Self {
+        let Self { op, batch, rows, repeated, .. } = *self;
+        if !repeated[1] || op.transpose_a || batch == 0 {
+            return *self;
+        }
+        Self { batch: 1, rows: batch * rows, repeated: [false; 2], ..*self }
     }
 
     /// Floating-point operations: a multiplication and an addition per term.

@@ -29,6 +29,8 @@ pub use attention::MultiScaleDeformAttnGeometry;
 pub(crate) use attention::{
     AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
 };
+pub use conv::conv_transpose2d::ConvTranspose2dGeometry;
+pub(crate) use conv::conv_transpose2d::{ConvTranspose2d, ConvTranspose2dGradients, ConvTranspose2dInputs};
 pub use conv::conv2d::Conv2dGeometry;
 pub(crate) use conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
 pub(crate) use conv::deform::{
@@ -68,6 +70,10 @@ pub use reduce::layer_norm::LayerNormGeometry;
 pub(crate) use reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
 pub use reduce::reductions::ReduceGeometry;
 pub(crate) use reduce::reductions::{Reduce, ReduceFunction};
+pub(crate) use reduce::global_max_pool::GlobalMaxPool;
+pub use reduce::global_max_pool::GlobalMaxPoolGeometry;
+pub use reduce::pool::PoolGeometry;
+pub(crate) use reduce::pool::{Pool, PoolAxis, PoolKind, PoolOutputs, PooledAxis};
 pub(crate) use reduce::softmax::Softmax;
 pub use reduce::softmax::SoftmaxGeometry;
 pub use reduce::top_k::TopKGeometry;
@@ -82,6 +88,8 @@ pub use sample::grid_sample::GridSampleGeometry;
 pub(crate) use sample::grid_sample::{
     GridSample, GridSampleGradients, GridSampleInputs, NearestOrder, PaddingMode, SampleMode,
 };
+pub use sample::resize::ResizeGeometry;
+pub(crate) use sample::resize::{AspectRatio, Resize, ResizeTo, Taps};
 pub(crate) use sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
 pub use train::cross_entropy::CrossEntropyGeometry;
 pub(crate) use train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};

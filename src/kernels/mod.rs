@@ -90,17 +90,17 @@ macro_rules! listed {
 }
 
 listed! {
-    conv: channels_last, col2im, conv2d_direct, conv2d_direct_weight, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
+    conv: channels_last, col2im, conv2d_direct, conv2d_direct_weight, conv_transpose2d_direct, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
         pack_weight, unpack_weight;
     elementwise: batch_norm, binary, offset_field, offset_field_backward, unary, unary_backward;
     matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;
     movement: convert, copy_rows, copy_tiles, run_starts, sort_counts, sort_offsets, sort_scatter, strided_copy, unmasked_rows, zeros;
     points: grid_gradient, grid_sample, point_gradients, point_keys, point_planes, point_sums, point_value_gradients, point_walk;
-    reduce: cum_sum, flow_gradient, fold, group_norm, layer_norm, layer_norm_backward, segment_sums, softmax, softmax_backward,
-        top_k_gather, top_k_keys, top_k_tiles;
+    reduce: cum_sum, flow_gradient, fold, group_norm, layer_norm, layer_norm_backward, pool, segment_sums, softmax,
+        softmax_backward, top_k_gather, top_k_keys, top_k_tiles;
     roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;
     sample: bilinear_sample, chain_samples, chain_sorted, deform_col2im, deform_col2im_long, deform_col2im_touched, deform_im2col,
-        deform_samples, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
+        deform_samples, resample, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
     train: adam, cross_entropy, cross_entropy_backward, sgd;
 }
 

@@ -24,9 +24,7 @@ pub(crate) use conv::strategy::Convolves;
 
 use crate::error::Result;
 use crate::geometry::{
-    Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, CumSum, DeformConv2d,
-    DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, GroupNorm,
-    Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Reduce, RoiAlign, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
+    Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum, DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Pool, Reduce, Resize, RoiAlign, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -282,7 +280,63 @@ ops! {
         /// # Ok(())
         /// # }
         /// ```
-        TopK => TopKPlan;
+        TopK => TopKPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, ...) |
+        /// | output | (batch, channels, 1, ...) |
+        ///
+        /// ```no_run
+        /// use pliant::{GlobalMaxPool, GlobalMaxPoolPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let plan = GlobalMaxPoolPlan::new(gpu, &GlobalMaxPool, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        GlobalMaxPool => GlobalMaxPoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, ...), with one to three more axes |
+        /// | `output` | (batch, channels, ...), with other extents along these |
+        /// | `indices` | that of `output`, or absent |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Pool, PoolAxis, PoolPlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let window = PoolAxis { kernel: 3, stride: 2, padding: [1, 1], ..PoolAxis::default() };
+        /// let op = Pool { axes: vec![window; 2], ..Pool::default() };
+        /// let plan = PoolPlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?.output;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Pool => PoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | the same, with other extents along the axes |
+        ///
+        /// ```no_run
+        /// use pliant::{AspectRatio, Gpu, Recorder, Resize, ResizePlan, ResizeTo, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let to = ResizeTo::Sizes(vec![480, 640], AspectRatio::Stretch);
+        /// let op = Resize { axes: vec![2, 3], to, ..Resize::default() };
+        /// let plan = ResizePlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Resize => ResizePlan;
     and backward:
         /// | argument | shape |
         /// | --- | --- |
@@ -671,7 +725,28 @@ ops! {
         /// # Ok(())
         /// # }
         /// ```
-        Unary => UnaryPlan;
+        Unary => UnaryPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `weight` | (channels, out_channels / groups, kernel_height, kernel_width) |
+        /// | `bias` | (out_channels), or absent |
+        /// | output | (batch, out_channels, out_height, out_width) |
+        ///
+        /// ```no_run
+        /// use pliant::{ConvTranspose2d, ConvTranspose2dInputs, ConvTranspose2dPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, weight: Tensor, bias: Tensor) -> pliant::Result<()> {
+        /// let op = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::default() };
+        /// let inputs = ConvTranspose2dInputs { input: &input, weight: &weight, bias: Some(&bias) };
+        /// let plan = ConvTranspose2dPlan::new(gpu, &op, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        ConvTranspose2d => ConvTranspose2dPlan;
     steps:
         /// A step has no output: it updates the first three arguments in place.
         ///

@@ -19,6 +19,7 @@ mod train;
 
 pub use attention_layer::{multi_scale_deform_attn_layer, multi_scale_deform_attn_layer_backward};
 pub use conv::backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
+pub use conv::conv_transpose2d::{conv_transpose2d, conv_transpose2d_backward};
 pub use conv::conv2d::conv2d;
 pub use conv::deform::{deform_conv2d, deform_im2col};
 pub use conv::im2col::im2col;
@@ -41,6 +42,7 @@ pub use reduce::global_average_pool::{global_average_pool, global_average_pool_b
 pub use reduce::group_norm::group_norm;
 pub use reduce::layer_norm::{layer_norm, layer_norm_backward};
 pub use reduce::reductions::{arg_reduce, cum_sum, reduce, top_k};
+pub use reduce::pool::{global_max_pool, pool};
 pub use reduce::softmax::{softmax, softmax_backward};
 pub use roi::{
     deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
@@ -48,15 +50,14 @@ pub use roi::{
 };
 pub use sample::bilinear_sample;
 pub use sample::grid_sample::{grid_sample, grid_sample_backward};
+pub use sample::resize::resize;
 pub use train::adam::adam;
 pub use train::cross_entropy::{cross_entropy, cross_entropy_backward};
 pub use train::sgd::sgd;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, CumSum, DeformConv2d, DeformConvV3,
-    DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, GroupNorm, Im2col,
-    LayerNorm, Matmul, MultiScaleDeformAttn, Of, Op, Reduce, RoiAlign, Softmax, Split, StridedCopy, TopK, Unary,
+    ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum, DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Of, Op, Pool, Reduce, Resize, RoiAlign, Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
@@ -147,6 +148,8 @@ defined! {
         Ok(concat_backward(geometry, grad)?.into_iter().map(|gradient| ("grad_input", gradient)).collect())
     };
     Conv2d: conv2d, |geometry, inputs, grad| Ok(present(conv2d_backward(geometry, inputs, grad)?.named()));
+    ConvTranspose2d: conv_transpose2d,
+        |geometry, inputs, grad| Ok(present(conv_transpose2d_backward(geometry, inputs, grad)?.named()));
     CrossEntropy: cross_entropy,
         |geometry, inputs, grad| Ok(vec![("grad_logits", cross_entropy_backward(geometry, inputs, grad)?)]);
     CumSum: |geometry, input: &&[_]| cum_sum(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
@@ -169,6 +172,7 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_roi_pool_layer_backward(geometry, inputs, grad)?.named()));
     GlobalAveragePool: |geometry, input: &&[_]| global_average_pool(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
+    GlobalMaxPool: |geometry, input: &&[_]| global_max_pool(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     GridSample: grid_sample, |geometry, inputs, grad| Ok(present(grid_sample_backward(geometry, inputs, grad)?.named()));
     GroupNorm: group_norm, |_geometry, _inputs, _grad| Ok(Vec::new());
     Im2col: |geometry, input: &&[_]| im2col(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
@@ -179,6 +183,8 @@ defined! {
     MultiScaleDeformAttnLayer: multi_scale_deform_attn_layer,
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_layer_backward(geometry, inputs, grad)?.named()));
     Reduce: |geometry, input: &&[_]| reduce(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    Pool: |geometry, input: &&[_]| pool(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    Resize: |geometry, input: &&[_]| resize(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
     Softmax: |geometry, input: &&[_]| softmax(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);

@@ -11,6 +11,7 @@ use crate::movement::each_copy;
 use crate::points;
 use crate::reductions::{FUNCTIONS, reducible};
 use crate::shapes::deform_conv2d;
+use crate::spatial;
 use crate::support::case;
 use crate::support::problem::{Array, Implementation, Problem, Storage, uneven};
 use crate::support::random::{labels, normal, uniform};
@@ -166,6 +167,7 @@ pub(crate) fn every_op() -> Vec<Problem> {
     let op = DeformRoiPool { pooled: [3, 1], sampling_ratio: 2, ..DeformRoiPool::default() };
     problems.push(Problem::DeformRoiPool(op, inputs));
     problems.extend(points::each_form(&mut rng));
+    problems.extend(spatial::each_form(&mut rng));
     for reduction in [Reduction::None, Reduction::Mean] {
         let inputs = CrossEntropyInputs { logits: normal(&mut rng, [7, 5], 2.0), labels: labels(&mut rng, 7, 5) };
         problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));

@@ -33,10 +33,13 @@ fn of_products() {
     let mut rng = Rng::with_seed(71);
     for [batch, rows, columns, depth] in [[1, 1, 1, 1], [0, 2, 3, 4], [3, 5, 3, 7], [2, 17, 65, 33]] {
         for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
-            let a = if transpose_a { [batch, depth, rows] } else { [batch, rows, depth] };
-            let b = if transpose_b { [batch, columns, depth] } else { [batch, depth, columns] };
-            let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
-            check(&Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
+            // Either operand may be one matrix for all.
+            for [a_batch, b_batch] in [[batch, batch], [1, batch], [batch, 1]] {
+                let a = if transpose_a { [a_batch, depth, rows] } else { [a_batch, rows, depth] };
+                let b = if transpose_b { [b_batch, columns, depth] } else { [b_batch, depth, columns] };
+                let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+                check(&Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
+            }
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | limits | small bindings, small grids and large ones change nothing; what cannot be bound is an error |
 //! | reductions | sums, extremes, sorted elements and cumulative sums along axes: every function, in one stage and in several |
 //! | sizes | large images: rows and planes that do not fit at once, and work that grows with the image and no faster |
+//! | spatial | images resized and pooled, in every form |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | movement | copies, gathers and scatters: every form, in floats and integers, bit for bit |
 //! | roi | regions of interest: every pooling, its borders and bins, in whatever pieces |
@@ -60,6 +61,7 @@ mod reductions;
 mod roi;
 mod shapes;
 mod sizes;
+mod spatial;
 mod strategies;
 mod training;
 mod tuning;

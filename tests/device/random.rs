@@ -14,6 +14,7 @@ use crate::movement::draw_copy;
 use crate::points;
 use crate::reductions::FUNCTIONS;
 use crate::shapes::deform_conv2d;
+use crate::spatial;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal, uniform};
 use crate::{check_backward_on, check_on, gpu, slow, strategies_for};
@@ -275,6 +276,7 @@ pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
         0..3 => return draw_glue(rng),
         3 => return draw_roi(rng),
         4 => return points::draw(rng),
+        5 => return spatial::draw(rng),
         _ => {}
     }
     let (op, inputs) = draw_deform_conv2d(rng);
@@ -292,8 +294,9 @@ pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
         3 => {
             let [batch, rows, columns, depth] = [4, 90, 90, 300].map(|most| rng.u32(1..=most));
             let (transpose_a, transpose_b) = (rng.bool(), rng.bool());
-            let a = if transpose_a { [batch, depth, rows] } else { [batch, rows, depth] };
-            let b = if transpose_b { [batch, columns, depth] } else { [batch, depth, columns] };
+            let [a_batch, b_batch] = [[batch, batch], [1, batch], [batch, 1]][rng.usize(..3)];
+            let a = if transpose_a { [a_batch, depth, rows] } else { [a_batch, rows, depth] };
+            let b = if transpose_b { [b_batch, columns, depth] } else { [b_batch, depth, columns] };
             let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0) };
             Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs)
         }
@@ -339,6 +342,10 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
     };
     let number = |rng: &mut Rng, number: &mut u32| *number = [0, *number + 1, 1 << 29, u32::MAX][rng.usize(..4)];
     match problem {
+        problem @ (Problem::ConvTranspose2d(..)
+        | Problem::GlobalMaxPool(..)
+        | Problem::Pool(..)
+        | Problem::Resize(..)) => spatial::spoil(rng, problem, reshape),
         Problem::DeformConv2d(mut op, mut inputs) => {
             match rng.u32(..10) {
                 0 => number(rng, &mut op.groups),

@@ -13,6 +13,7 @@ use crate::nn::{KINDS, attentions, layer, pool, v4};
 use crate::points;
 use crate::reductions::{FUNCTIONS, reducible};
 use crate::shapes::deform_conv2d;
+use crate::spatial;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways, uneven};
 use crate::support::random::{labels, normal, uniform};
 use crate::training::{check_adam_steps, check_sgd_steps};
@@ -134,6 +135,7 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
     problems.push(Problem::DeformPsRoiPool(op, inputs));
     problems.extend(KINDS.map(|kind| layer(rng, kind, 2)));
     problems.extend(points::each_form(&mut Rng::with_seed(102)));
+    problems.extend(spatial::each_form(&mut Rng::with_seed(103)));
     problems
 }
 

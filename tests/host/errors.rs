@@ -221,9 +221,9 @@ fn products_and_samples_are_refused_with_both_numbers() {
     let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([2, 5, 6]) };
     let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
     assert_eq!(error.to_string(), "b has 5 rows to sum over; a's depth is 4");
-    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([1, 4, 6]) };
+    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([3, 4, 6]) };
     let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
-    assert_eq!(error.to_string(), "b has 1 matrices; a's batch is 2");
+    assert_eq!(error.to_string(), "b has 3 matrices; a's batch is 2");
     let shapes = MatmulInputs { a: Shape::from([1, 1 << 17, 1]), b: Shape::from([1, 1, 1 << 17]) };
     let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
     assert_eq!(error.to_string(), "output (1x131072x131072) has 17179869184 elements; at most 4294967295 are possible");
@@ -290,8 +290,8 @@ fn functions_and_normalisations_are_refused_with_both_numbers() {
     assert_eq!(UnaryGeometry::new(&clip, [2].into()).unwrap_err().to_string(), "min is NaN; clip needs a number");
     let error = UnaryGeometry::new(&Unary::Relu, [2, 3, 0].into()).unwrap_err();
     assert_eq!(error.to_string(), "input (2x3x0) has axis 2 of extent 0; at least 1 is needed");
-    let error = GlobalAveragePoolGeometry::new(&GlobalAveragePool, [2, 3, 4].into()).unwrap_err();
-    assert_eq!(error.to_string(), "input (2x3x4) has 3 axes; it needs 4: batch, channels, height, width");
+    let error = GlobalAveragePoolGeometry::new(&GlobalAveragePool, [2, 3].into()).unwrap_err();
+    assert_eq!(error.to_string(), "input (2x3) has 2 axes; batch, channels and planes need 3 at least");
     let message = |input: &[usize], scale: u32, shift: u32| {
         let input = Shape::new(input).unwrap();
         let shapes = BatchNormInputs { input, scale: [scale].into(), shift: [shift].into() };

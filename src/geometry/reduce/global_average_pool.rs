@@ -1,8 +1,8 @@
-use crate::error::Result;
-use crate::geometry::{Input, NCHW, Output, extents, op};
+use crate::error::{Error, Result};
+use crate::geometry::{Input, Output, any_rank, op};
 use crate::shape::Shape;
 
-/// The mean of each plane of an image.
+/// The mean of each plane, or volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct GlobalAveragePool;
 
@@ -16,13 +16,13 @@ pub struct GlobalAveragePoolGeometry {
 }
 
 impl GlobalAveragePoolGeometry {
-    /// Checks the input's shape, (batch, channels, height, width).
+    /// Checks the input's shape, (batch, channels, ...).
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for another rank, or an image without channels or pixels.
+    /// [`Error::Shape`] for fewer than 3 axes, or an image without channels or pixels.
     pub fn new(GlobalAveragePool: &GlobalAveragePool, input: Shape) -> Result<Self> {
-        let [batch, channels, height, width] = extents("input", input, NCHW)?;
-        Ok(Self { shape: input, batch, channels, pixels: height * width })
+        let [batch, channels, pixels] = planes(input)?;
+        Ok(Self { shape: input, batch, channels, pixels })
     }
 
     /// The shape of the input.
@@ -30,10 +30,28 @@ impl GlobalAveragePoolGeometry {
         self.shape
     }
 
-    /// (batch, channels, 1, 1)
+    /// (batch, channels, 1, ...)
     pub fn output_shape(&self) -> Shape {
-        [self.batch, self.channels, 1, 1].into()
+        one_of_each(self.shape)
     }
+}
+
+/// Batch, channels, and the elements of each plane of an input (batch, channels, ...).
+pub(crate) fn planes(input: Shape) -> Result<[u32; 3]> {
+    any_rank("input", input)?;
+    match input.extents() {
+        [batch, channels, pixels @ ..] if !pixels.is_empty() => Ok([*batch, *channels, pixels.iter().product()]),
+        extents => {
+            let message =
+                format!("input ({input}) has {} axes; batch, channels and planes need 3 at least", extents.len());
+            Err(Error::shape("input", message))
+        }
+    }
+}
+
+/// The shape of one element for each plane.
+pub(crate) fn one_of_each(input: Shape) -> Shape {
+    (2..input.rank()).fold(input, |shape, axis| shape.with_extent(axis, 1))
 }
 
 op!(GlobalAveragePool: Input => Output, GlobalAveragePoolGeometry::output_shape, |op, shape| GlobalAveragePoolGeometry::new(op, *shape));

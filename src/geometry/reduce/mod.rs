@@ -4,6 +4,8 @@ pub(crate) mod global_average_pool;
 pub(crate) mod group_norm;
 pub(crate) mod layer_norm;
 pub(crate) mod reductions;
+pub(crate) mod global_max_pool;
+pub(crate) mod pool;
 pub(crate) mod softmax;
 pub(crate) mod top_k;
 

@@ -5,6 +5,7 @@ pub(crate) mod group_norm;
 pub(crate) mod layer_norm;
 pub(crate) mod layer_norm_backward;
 pub(crate) mod order;
+pub(crate) mod pool;
 pub(crate) mod segment_sums;
 pub(crate) mod softmax;
 pub(crate) mod softmax_backward;

@@ -6,6 +6,7 @@ pub(crate) mod deform_col2im_long;
 pub(crate) mod deform_col2im_touched;
 pub(crate) mod deform_im2col;
 pub(crate) mod deform_samples;
+pub(crate) mod resample;
 pub(crate) mod sample_gradients;
 pub(crate) mod sample_keys;
 pub(crate) mod sample_planes;

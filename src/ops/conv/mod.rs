@@ -3,6 +3,7 @@ pub(crate) mod channels_last;
 pub(crate) mod columns;
 pub(crate) mod columns_backward;
 pub(crate) mod conv2d;
+pub(crate) mod conv_transpose2d;
 pub(crate) mod deform_conv2d;
 pub(crate) mod deform_im2col;
 pub(crate) mod im2col;

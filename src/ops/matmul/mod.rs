@@ -6,6 +6,8 @@ use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Product, product};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
+use crate::ops::reduce::sums::sum_over;
+use crate::shape::MAX_RANK;
 
 impl Kernels for Matmul {
     type Compiled = ();
@@ -20,9 +22,9 @@ impl Kernels for Matmul {
         inputs: &MatmulInputs<Argument>,
         output: &Tensor,
     ) -> Result<()> {
-        let geometry = plan.geometry();
+        let geometry = plan.geometry().folded();
         let inputs = inputs.try_map(|input| input.tensor())?;
-        let (a, b) = operands(geometry, inputs.a, inputs.b);
+        let (a, b) = operands(&geometry, inputs.a, inputs.b);
         multiply(geometry.batch, recorder, [geometry.rows, geometry.columns, geometry.depth], a, b, output.into())
     }
 
@@ -32,7 +34,8 @@ impl Kernels for Matmul {
     }
 }
 
-/// The vector-Jacobian product of an operand: the product of the other operand with `grad_output`.
+/// The vector-Jacobian product of an operand: the product of the other operand with `grad_output`, summed over the batch where the operand is
+/// repeated.
 impl Differentiable for Matmul {
     type Gradients = MatmulGradients<()>;
 
@@ -43,9 +46,10 @@ impl Differentiable for Matmul {
         grad_output: &Tensor,
         destinations: &MatmulGradients<Destination>,
     ) -> Result<()> {
-        let &MatmulGeometry { op, batch, rows, columns, depth } = plan.geometry();
+        let geometry = plan.geometry().folded();
+        let MatmulGeometry { op, batch, rows, columns, depth, repeated } = geometry;
         let inputs = inputs.try_map(|input| input.wide(recorder))?;
-        let (a, b) = operands(plan.geometry(), &inputs.a, &inputs.b);
+        let (a, b) = operands(&geometry, &inputs.a, &inputs.b);
         let grad = Matrix::dense("grad_output", grad_output, [rows, columns], false);
         if let Some(destination) = destinations.a {
             let (extents, left, right) = if op.transpose_a {
@@ -53,7 +57,7 @@ impl Differentiable for Matmul {
             } else {
                 ([rows, depth, columns], grad, b.swapped())
             };
-            multiply(batch, recorder, extents, left, right, destination)?;
+            multiply_summed(batch, repeated[0], recorder, extents, left, right, destination)?;
         }
         if let Some(destination) = destinations.b {
             let (extents, left, right) = if op.transpose_b {
@@ -61,16 +65,39 @@ impl Differentiable for Matmul {
             } else {
                 ([depth, columns, rows], a.swapped(), grad.swapped())
             };
-            multiply(batch, recorder, extents, left, right, destination)?;
+            multiply_summed(batch, repeated[1], recorder, extents, left, right, destination)?;
         }
         Ok(())
     }
 }
 
+/// Records products, or, where they are `summed`, their sum.
+fn multiply_summed(
+    batch: u32,
+    summed: bool,
+    recorder: &mut Recorder,
+    extents: [u32; 3],
+    a: Matrix,
+    b: Matrix,
+    output: Destination,
+) -> Result<()> {
+    if !summed {
+        return multiply(batch, recorder, extents, a, b, output);
+    }
+    let elements = extents[0] * extents[1];
+    let products = recorder.workspace([batch, elements])?;
+    recorder.scratch(|recorder| multiply(batch, recorder, extents, a, b, (&products).into()))?;
+    let mut axes = [(1, false); MAX_RANK];
+    axes[..2].copy_from_slice(&[(batch, true), (elements, false)]);
+    sum_over(recorder, axes, &products, output)
+}
+
 fn operands<'a>(geometry: &MatmulGeometry, a: &'a Tensor, b: &'a Tensor) -> (Matrix<'a>, Matrix<'a>) {
     let &MatmulGeometry { op, rows, columns, depth, .. } = geometry;
     let a = Matrix::dense("a", a, [rows, depth], op.transpose_a);
-    (a, Matrix::dense("b", b, [columns, depth], !op.transpose_b))
+    let b = Matrix::dense("b", b, [columns, depth], !op.transpose_b);
+    let of_batch = |matrix: Matrix<'a>, repeated| if repeated { Matrix { batch: 0, ..matrix } } else { matrix };
+    (of_batch(a, geometry.repeated[0]), of_batch(b, geometry.repeated[1]))
 }
 
 /// Records the products of two batches of matrices into a dense tensor of the given rows and columns.

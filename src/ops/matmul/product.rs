@@ -20,7 +20,7 @@ pub(crate) enum Operand<'a> {
     Panels(Panels),
 }
 
-/// A batch of matrices in a tensor, element k of vector v `first + n * batch + v * vector + k * depth`.
+/// A batch of matrices in a tensor, element k of vector v `first + n * batch + v * vector + k * depth`. Where `batch` is 0, all are one.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a> {
     pub(crate) argument: &'static str,
@@ -67,7 +67,7 @@ impl<'a> Matrix<'a> {
         let spans = [u64::from(vectors - 1) * self.vector, u64::from(depth - 1) * self.depth];
         let last = u64::from(batch - 1) * self.batch + spans[0] + spans[1];
         let longer = if spans[0] >= spans[1] { vector_axis } else { DEPTH };
-        let axis = if batch > 1 { BATCH } else { longer };
+        let axis = if batch > 1 && self.batch > 0 { BATCH } else { longer };
         self.tensor.binding(self.argument, self.first..self.first + last + 1).map_err(|unfit| unfit.along(axis))
     }
 }
@@ -408,6 +408,7 @@ fn packed(
         Operand::Panels(panels) => return Ok(panels.clone()),
         Operand::Matrix(matrix) => matrix,
     };
+    let batch = if matrix.batch == 0 { 1 } else { batch };
     let quads = depth.div_ceil(4);
     let texels = panel_texels(vectors, quads);
     let bytes = u64::from(batch) * texels * 16;
@@ -435,7 +436,15 @@ fn packed(
         ..Default::default()
     };
     pack_panels(recorder, params, [&binding, &texture.binding()])?;
-    Ok(Panels { texture, first: 0, batch: texels, row: 0, quad: 0, quads, across: false })
+    Ok(Panels {
+        texture,
+        first: 0,
+        batch: if matrix.batch == 0 { 0 } else { texels },
+        row: 0,
+        quad: 0,
+        quads,
+        across: false,
+    })
 }
 
 /// Compiles the kernels that products of matrices need on this device.

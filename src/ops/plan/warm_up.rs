@@ -2,6 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::conv::conv_transpose2d_direct;
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
 use crate::kernels::movement::{copy_tiles, strided_copy, zeros};
 use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
@@ -37,6 +38,8 @@ impl Gpu {
     /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device does not take a kernel.
     pub async fn warm_up(&self) -> Result<()> {
         strategy::compile_all(self)?;
+        // Groups of the smallest problem have more channels.
+        self.compile::<conv_transpose2d_direct::Kernel>(())?;
         // Layers consist of ops, but for the functions of offsets and masks.
         self.compile::<offset_field::Kernel>(())?;
         // Bins of the smallest problem are small.

@@ -5,6 +5,7 @@ pub(crate) mod group_norm;
 pub(crate) mod layer_norm;
 pub(crate) mod passes;
 pub(crate) mod reductions;
+pub(crate) mod pool;
 pub(crate) mod softmax;
 pub(crate) mod sums;
 pub(crate) mod top_k;

@@ -1,1 +1,2 @@
 pub(crate) mod bilinear_sample;
+pub(crate) mod resize;

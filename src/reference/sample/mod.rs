@@ -1,4 +1,5 @@
 pub(crate) mod grid_sample;
+pub(crate) mod resize;
 
 use crate::error::Result;
 use crate::geometry::{BilinearSampleGeometry, BilinearSampleInputs, Border};

@@ -7,11 +7,7 @@ use pliant::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, Multi
 use pliant::op::{Differentiable, Kernels, Members, Of, Op};
 use pliant::reference::{Defined, Reference};
 use pliant::{
-    ArgReduce, Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, CumSum, DType,
-    DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool,
-    Destination, Error, GlobalAveragePool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
-    Plan, Recorder, Reduce, Result, RoiAlign, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK,
-    Unary, wgpu,
+    ArgReduce, Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, ConvTranspose2d, CrossEntropy, CumSum, DType, DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error, GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Pool, Recorder, Reduce, Resize, Result, RoiAlign, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -285,6 +281,7 @@ problems! {
     Binary(Binary),
     Concat(Concat),
     Conv2d(Conv2d),
+    ConvTranspose2d(ConvTranspose2d),
     CrossEntropy(CrossEntropy),
     DeformConv2d(DeformConv2d),
     DeformConvV3(DeformConvV3),
@@ -309,18 +306,21 @@ problems! {
     ArgReduce(ArgReduce),
     CumSum(CumSum),
     DeformIm2col(DeformIm2col),
+    GlobalMaxPool(GlobalMaxPool),
     GroupNorm(GroupNorm),
     Im2col(Im2col),
-    StridedCopy(StridedCopy),
+    Pool(Pool),
     Reduce(Reduce),
+    Resize(Resize),
+    StridedCopy(StridedCopy),
     TopK(TopK),
     }
     tested as any:
-        ArgReduce, CumSum, GroupNorm, Reduce, TopK,
-        BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, StridedCopy, Unary;
+        ArgReduce, BatchNorm, BilinearSample, Binary, Concat, ConvTranspose2d, CrossEntropy, CumSum, DeformConvV3, DeformConvV4, DeformConvV4Layer,
+        DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm,
+        Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, Softmax, Split, StridedCopy, TopK, Unary;
     differentiated as any:
-        BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        BatchNorm, BilinearSample, Binary, Conv2d, ConvTranspose2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
         GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, Unary;
 }
 

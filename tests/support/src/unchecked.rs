@@ -488,8 +488,8 @@ pub fn check_geometry(drawn: &Drawn) -> Result<()> {
             let a = rules.tensor("a", shapes.a).map(|a| swap(op.transpose_a, a));
             let b = rules.tensor("b", shapes.b).map(|b| swap(op.transpose_b, b));
             let output = a.zip(b).map(|([batch, rows, depth], [matrices, b_depth, columns])| {
-                let output = [batch, rows, columns];
-                rules.demand("b", matrices == batch && b_depth == depth);
+                let output = [if batch == 1 { matrices } else { batch }, rows, columns];
+                rules.demand("b", (matrices == batch || matrices == 1 || batch == 1) && b_depth == depth);
                 rules.demand("output", countable(&output));
                 (output, depth)
             });

@@ -125,6 +125,11 @@ impl Convolution {
         convolution.backward(recorder, backward, source, weight, grad_output, destinations)
     }
 
+    /// Compiles what the backward pass needs.
+    pub(crate) fn compile_backward(&self, gpu: &Gpu) -> Result<()> {
+        self.by_columns(gpu).map(drop)
+    }
+
     /// The columns and the plan of the backward pass, compiled by the first call.
     fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
         let (convolution, chaining) = match &self.forward {

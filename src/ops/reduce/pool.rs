@@ -1,0 +1,134 @@
+use std::ops::Range;
+
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::geometry::{
+    GlobalMaxPool, GlobalMaxPoolGeometry, Pool, PoolAxis, PoolGeometry, PoolKind, PoolOutputs, PooledAxis,
+};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::reduce::pool::{self, AVERAGE, Axis, MAX, pool};
+use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
+
+/// The elements that a pass of a global pooling makes one of.
+const PASS: u32 = 64;
+
+impl Kernels for Pool {
+    type Compiled = ();
+
+    fn output_dtype(_: &PoolGeometry, output: &'static str, first: DType) -> DType {
+        if output == "indices" { DType::I32 } else { first }
+    }
+
+    fn compile(gpu: &Gpu, _: &PoolGeometry, _: &TensorSpec) -> Result<()> {
+        gpu.compile::<pool::Kernel>(())
+    }
+
+    fn record(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        input: &Argument,
+        outputs: &PoolOutputs<Tensor>,
+    ) -> Result<()> {
+        plan.geometry().record(recorder, input.tensor()?, &outputs.output, outputs.indices.as_ref())
+    }
+
+    fn smallest() -> (Self, TensorSpec) {
+        let op = Self { axes: vec![PoolAxis::default()], ..Self::default() };
+        (op, TensorSpec { shape: [1; 3].into(), dtype: DType::F32 })
+    }
+}
+
+impl PoolGeometry {
+    fn record(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor, indices: Option<&Tensor>) -> Result<()> {
+        let Self { kind, planes, axes, .. } = self;
+        let unused = recorder.workspace([1])?;
+        let (kind, count_padding) = match kind {
+            PoolKind::Max { .. } => (MAX, false),
+            PoolKind::Average { count_padding } => (AVERAGE, *count_padding),
+        };
+        let [index_z, index_y, index_x] = self.index_strides();
+        let [depth, height, width] = axes.map(|axis| 0..axis.out_extent);
+        in_pieces([0..*planes, depth, height, width], &mut |piece: &[Range<u32>; 4]| {
+            let [some_planes, z, y, x] = piece;
+            let element = |extents: [u32; 3], index: [u32; 4]| {
+                let [plane, rest @ ..] = index.map(u64::from);
+                rest.iter().zip(extents).fold(plane, |element, (index, extent)| element * u64::from(extent) + index)
+            };
+            let range = |extents: [u32; 3], [planes, z, y, x]: [&Range<u32>; 4]| {
+                let ranges = [planes, z, y, x];
+                element(extents, ranges.map(|range| range.start))
+                    ..element(extents, ranges.map(|range| range.end - 1)) + 1
+            };
+            let reached = [(0, z), (1, y), (2, x)].map(|(axis, outs)| axes[axis].reached(outs));
+            let [in_z, in_y, in_x] = &reached;
+            let extents = axes.map(|axis| axis.extent);
+            let read = range(extents, [some_planes, in_z, in_y, in_x]);
+            // Halved from the outermost axis on, a piece is one range of the output.
+            let written = range(axes.map(|axis| axis.out_extent), piece.each_ref());
+            recorder.gpu().capabilities().check_elements("output", written.end - written.start)?;
+            let first = element(extents, [0, in_z.start, in_y.start, in_x.start]);
+            let params = pool::Params {
+                z: Axis::new(&axes[0], z),
+                y: Axis::new(&axes[1], y),
+                x: Axis::new(&axes[2], x),
+                kind,
+                planes: some_planes.end - some_planes.start,
+                count_padding: count_padding.into(),
+                indexed: indices.is_some().into(),
+                plane_first: some_planes.start,
+                plane_elements: extents.iter().product(),
+                index_z,
+                index_y,
+                index_x,
+                input_first: 0u32.wrapping_sub(first as u32),
+                ..Default::default()
+            };
+            let indices = match indices {
+                Some(indices) => indices.binding("indices", written.clone())?,
+                None => unused.binding("indices", 0..1)?,
+            };
+            pool(recorder, params, [&input.binding("input", read)?, &output.binding("output", written)?, &indices])
+        })
+    }
+}
+
+impl PooledAxis {
+    /// The elements of the input that the windows of some output elements reach: one at least, so that something is bound.
+    fn reached(&self, outs: &Range<u32>) -> Range<u32> {
+        let last = i64::from(self.extent) - 1;
+        let reach = i64::from(self.window.dilation) * i64::from(self.window.kernel - 1);
+        let start = self.start(outs.start).clamp(0, last);
+        let end = (self.start(outs.end - 1) + reach).clamp(start, last);
+        start as u32..end as u32 + 1
+    }
+}
+
+impl Kernels for GlobalMaxPool {
+    type Compiled = ();
+
+    fn compile(gpu: &Gpu, _: &GlobalMaxPoolGeometry, _: &TensorSpec) -> Result<()> {
+        gpu.compile::<pool::Kernel>(())
+    }
+
+    /// Windows of windows, down to one.
+    fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, output: &Tensor) -> Result<()> {
+        let &GlobalMaxPoolGeometry { planes, pixels, .. } = plan.geometry();
+        let (mut left, mut input) = (pixels, input.tensor()?.clone());
+        loop {
+            let window = PoolAxis { kernel: PASS.min(left), stride: PASS, ..PoolAxis::default() };
+            let op = Pool { axes: vec![window], ceil_mode: true, ..Pool::default() };
+            let geometry = PoolGeometry::new(&op, [planes, 1, left].into())?;
+            left = left.div_ceil(PASS);
+            let made = if left == 1 { output.clone() } else { recorder.workspace([planes, left])? };
+            geometry.record(recorder, &input, &made, None)?;
+            if left == 1 {
+                return Ok(());
+            }
+            input = made;
+        }
+    }
+
+    fn smallest() -> (Self, TensorSpec) {
+        (Self, TensorSpec { shape: [1; 3].into(), dtype: DType::F32 })
+    }
+}
