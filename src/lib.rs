@@ -68,11 +68,11 @@ pub use geometry::movement::strided_copy::{DepthOrder, PadMode, SliceRange, Stri
 pub use geometry::reduce::arg_reduce::ArgReduce;
 pub use geometry::reduce::cum_sum::CumSum;
 pub use geometry::reduce::global_average_pool::GlobalAveragePool;
+pub use geometry::reduce::global_max_pool::GlobalMaxPool;
 pub use geometry::reduce::group_norm::{GroupNorm, GroupNormInputs};
 pub use geometry::reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
-pub use geometry::reduce::reductions::{Axes, Reduce, ReduceFunction};
-pub use geometry::reduce::global_max_pool::GlobalMaxPool;
 pub use geometry::reduce::pool::{IndexOrder, Pool, PoolAxis, PoolKind, PoolOutputs};
+pub use geometry::reduce::reductions::{Axes, Reduce, ReduceFunction};
 pub use geometry::reduce::softmax::Softmax;
 pub use geometry::reduce::top_k::{TopK, TopKOutputs};
 pub use geometry::roi::{
@@ -113,7 +113,12 @@ pub use half;
 #[doc(hidden)]
 pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
-    AdamPlan, ArgReducePlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, ConvTranspose2dPlan, CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, GlobalMaxPoolPlan, GridSamplePlan, GroupNormPlan, Im2colPlan, LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ReducePlan, ResizePlan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan, TopKPlan, UnaryPlan,
+    AdamPlan, ArgReducePlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan,
+    ConvTranspose2dPlan, CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan,
+    DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, GlobalMaxPoolPlan,
+    GridSamplePlan, GroupNormPlan, Im2colPlan, LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan,
+    PoolPlan, ReducePlan, ResizePlan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan,
+    TopKPlan, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

@@ -63,6 +63,10 @@ impl Attributes {
         Ok(self.take(name, attribute_type::INTS)?.map(|attribute| attribute.ints))
     }
 
+    pub(super) fn floats(&mut self, name: &str) -> Result<Option<Vec<f32>>> {
+        Ok(self.take(name, attribute_type::FLOATS)?.map(|attribute| attribute.floats))
+    }
+
     pub(super) fn string(&mut self, name: &str) -> Result<Option<String>> {
         let Some(attribute) = self.take(name, attribute_type::STRING)? else { return Ok(None) };
         let string = String::from_utf8(attribute.s);
@@ -92,8 +96,8 @@ impl Attributes {
         if let Some(value) = self.float("value_float")? {
             return HostTensor::floats([], &[value]);
         }
-        if let Some(attribute) = self.take("value_floats", attribute_type::FLOATS)? {
-            return HostTensor::floats([attribute.floats.len() as u32], &attribute.floats);
+        if let Some(floats) = self.floats("value_floats")? {
+            return HostTensor::floats([floats.len() as u32], &floats);
         }
         if let Some(value) = self.int("value_int")? {
             return HostTensor::integers([], vec![value]);

@@ -115,6 +115,21 @@ impl HostTensor {
         Self::new(element, shape, Elements::Integers(elements))
     }
 
+    /// A tensor without elements.
+    pub(super) fn empty(element: ElementType, shape: Shape) -> Self {
+        debug_assert_eq!(shape.elements(), 0);
+        Self::new(element, shape, Elements::Bytes(Bytes::new()))
+    }
+
+    /// One element for all of a shape.
+    pub(super) fn repeated(element: ElementType, shape: Shape, value: f64) -> Self {
+        let elements = match element.is_float() {
+            true => Elements::Floats(vec![element.rounded(value)]),
+            false => Elements::Integers(vec![element.wrapped(value as i64)]),
+        };
+        Self { element, shape, strides: [0; MAX_RANK], first: 0, elements: Arc::new(elements) }
+    }
+
     /// A list of integers.
     pub(super) fn list(elements: Vec<i64>) -> Self {
         Self::of_integers(ElementType::I64, [elements.len() as u32].into(), elements)

@@ -107,6 +107,10 @@ impl ModelPlan {
         for (value, (declared, given)) in model.inputs.iter().zip(given).enumerate() {
             values[value] = Some(match given {
                 ModelInput::Value(host) => Value::Host(host.clone()),
+                ModelInput::Tensor(spec) if spec.shape.elements() == 0 => {
+                    inputs.push(Input { name: declared.name.clone(), buffer: planner.new_buffer(*spec), spec: *spec });
+                    Value::Host(HostTensor::empty(declared.element, spec.shape))
+                }
                 ModelInput::Tensor(spec) => {
                     let buffer = planner.new_buffer(*spec);
                     inputs.push(Input { name: declared.name.clone(), buffer, spec: *spec });

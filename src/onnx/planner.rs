@@ -164,8 +164,8 @@ pub(super) struct Planner {
     pub(super) buffers: Vec<TensorSpec>,
     /// How floats of 32 bits are stored on the device.
     float: DType,
-    /// What was uploaded.
-    uploads: HashMap<HostKey, Tensor>,
+    /// What was uploaded, with what it was uploaded from: keys are places in memory.
+    uploads: HashMap<HostKey, (HostTensor, Tensor)>,
     folded: u64,
 }
 
@@ -198,11 +198,11 @@ impl Planner {
     /// Uploads a tensor of the host, once.
     pub(super) fn upload(&mut self, host: &HostTensor) -> Result<Tensor> {
         let key = host.key();
-        if let Some(tensor) = self.uploads.get(&key) {
+        if let Some((_, tensor)) = self.uploads.get(&key) {
             return Ok(tensor.clone());
         }
         let tensor = host.upload(self.recorder.gpu(), self.dtype(host.element()))?;
-        self.uploads.insert(key, tensor.clone());
+        self.uploads.insert(key, (host.clone(), tensor.clone()));
         Ok(tensor)
     }
 
@@ -215,7 +215,6 @@ impl Planner {
         let mut call = Call {
             planner: self,
             place: &node.place,
-            op_type: &node.op_type,
             attributes: node.attributes.clone(),
             inputs,
             wanted,
@@ -235,7 +234,6 @@ impl Planner {
 pub(super) struct Call<'a> {
     pub(super) planner: &'a mut Planner,
     place: &'a str,
-    pub(super) op_type: &'a str,
     pub(super) attributes: Attributes,
     pub(super) inputs: Vec<Option<Value>>,
     /// Whether each output is asked for.

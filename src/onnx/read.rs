@@ -15,8 +15,8 @@ use super::{External, HostTensor, Model, Node, ValueInfo, malformed, ops};
 use crate::error::{Error, Result};
 use crate::signature;
 
-/// The opsets that can be read. Before 7, broadcasting was by attributes.
-const OPSETS: RangeInclusive<i64> = 7..=28;
+/// The opsets that can be read. Before 7, some operators had attributes for broadcasting and training, which are refused.
+const OPSETS: RangeInclusive<i64> = 1..=28;
 /// How deep functions may call functions.
 const DEPTH: usize = 32;
 /// The most nodes of a model whose functions are inlined.

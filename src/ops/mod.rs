@@ -24,7 +24,10 @@ pub(crate) use conv::strategy::Convolves;
 
 use crate::error::Result;
 use crate::geometry::{
-    Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum, DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Pool, Reduce, Resize, RoiAlign, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
+    Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum,
+    DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool,
+    GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Pool, Reduce, Resize,
+    RoiAlign, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 

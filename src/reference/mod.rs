@@ -41,8 +41,8 @@ pub use points::{
 pub use reduce::global_average_pool::{global_average_pool, global_average_pool_backward};
 pub use reduce::group_norm::group_norm;
 pub use reduce::layer_norm::{layer_norm, layer_norm_backward};
-pub use reduce::reductions::{arg_reduce, cum_sum, reduce, top_k};
 pub use reduce::pool::{global_max_pool, pool};
+pub use reduce::reductions::{arg_reduce, cum_sum, reduce, top_k};
 pub use reduce::softmax::{softmax, softmax_backward};
 pub use roi::{
     deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
@@ -57,7 +57,10 @@ pub use train::sgd::sgd;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum, DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Of, Op, Pool, Reduce, Resize, RoiAlign, Softmax, Split, StridedCopy, TopK, Unary,
+    ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum, DeformConv2d,
+    DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool,
+    GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Of, Op, Pool, Reduce, Resize, RoiAlign,
+    Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;

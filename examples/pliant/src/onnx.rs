@@ -221,10 +221,10 @@ fn upload(gpu: &Gpu, array: &Array, dtype: DType) -> pliant::Result<Tensor> {
     let elements = || array.elements().into_iter();
     match (array.kind, dtype) {
         (Kind::F32 | Kind::F64, DType::F16) => {
-            Tensor::upload(gpu, array.shape, &elements().map(half::f16::from_f64).collect::<Vec<_>>())
+            Tensor::upload(gpu, array.shape, &elements().map(pliant::half::f16::from_f64).collect::<Vec<_>>())
         }
         (Kind::F32 | Kind::F64, DType::BF16) => {
-            Tensor::upload(gpu, array.shape, &elements().map(half::bf16::from_f64).collect::<Vec<_>>())
+            Tensor::upload(gpu, array.shape, &elements().map(pliant::half::bf16::from_f64).collect::<Vec<_>>())
         }
         _ => array.upload(gpu),
     }

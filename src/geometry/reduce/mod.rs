@@ -1,11 +1,11 @@
 pub(crate) mod arg_reduce;
 pub(crate) mod cum_sum;
 pub(crate) mod global_average_pool;
+pub(crate) mod global_max_pool;
 pub(crate) mod group_norm;
 pub(crate) mod layer_norm;
-pub(crate) mod reductions;
-pub(crate) mod global_max_pool;
 pub(crate) mod pool;
+pub(crate) mod reductions;
 pub(crate) mod softmax;
 pub(crate) mod top_k;
 

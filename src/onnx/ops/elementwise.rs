@@ -200,3 +200,37 @@ fn clip(call: &mut Call) -> Result<Vec<Value>> {
     let input = call.source(0)?;
     Ok(vec![call.run_one(&op, &input, element)?])
 }
+
+/// `a` where the condition holds, `b` elsewhere, broadcast.
+pub(super) fn select(call: &mut Call, condition: &Value, a: &Value, b: &Value) -> Result<Value> {
+    same_element(a, b)?;
+    let element = a.element();
+    if let (Value::Host(condition), Value::Host(a), Value::Host(b)) = (condition, a, b) {
+        return select_hosts(call, condition, a, b);
+    }
+    let _ = element;
+    Err(Error::Unsupported("choices on the device are not known".into()))
+}
+
+fn select_hosts(call: &mut Call, condition: &HostTensor, a: &HostTensor, b: &HostTensor) -> Result<Value> {
+    let whole = broadcast([condition.shape(), a.shape(), b.shape()])?;
+    let few =
+        [expanded(condition, whole)?.unexpanded(), expanded(a, whole)?.unexpanded(), expanded(b, whole)?.unexpanded()];
+    let shape = broadcast(few.each_ref().map(HostTensor::shape))?;
+    call.fold(shape.elements())?;
+    let condition = expanded(&few[0], shape)?.to_floats();
+    let [a, b] = [expanded(&few[1], shape)?, expanded(&few[2], shape)?];
+    let pick = |index: usize| condition[index] != 0.0;
+    let host = match (a.to_integers(), b.to_integers()) {
+        (Some(of_a), Some(of_b)) => {
+            let elements = (0..of_a.len()).map(|index| if pick(index) { of_a[index] } else { of_b[index] }).collect();
+            HostTensor::of_integers(a.element(), shape, elements)
+        }
+        _ => {
+            let (of_a, of_b) = (a.to_floats(), b.to_floats());
+            let elements = (0..of_a.len()).map(|index| if pick(index) { of_a[index] } else { of_b[index] }).collect();
+            HostTensor::of_floats(a.element(), shape, elements)
+        }
+    };
+    expanded(&host, whole).map(Value::from)
+}

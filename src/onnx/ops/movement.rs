@@ -3,13 +3,74 @@
 use super::Entry;
 use super::shape::shape_of;
 use crate::error::{Error, Result};
-use crate::geometry::{Concat, Split};
+use crate::geometry::{Concat, DepthOrder, PadMode, SliceRange, Split, StridedCopy, StridedCopyGeometry};
 use crate::onnx::planner::{Call, Source, Value, from_front};
 use crate::onnx::{ElementType, HostTensor, malformed};
+use crate::reference::strided_copy;
 use crate::shape::Shape;
 
-pub(super) const OPERATORS: &[Entry] =
-    &[("Concat", concat), ("Expand", expand_to), ("Slice", slice), ("Split", split), ("Transpose", transpose)];
+pub(super) const OPERATORS: &[Entry] = &[
+    ("Concat", concat),
+    ("DepthToSpace", depth_to_space),
+    ("Expand", expand_to),
+    ("Pad", pad),
+    ("Slice", slice),
+    ("SpaceToDepth", space_to_depth),
+    ("Split", split),
+    ("Tile", tile),
+    ("Transpose", transpose),
+    ("Trilu", trilu),
+];
+
+/// A value whose elements are moved: a view where it is one, else a copy.
+pub(super) fn moved(call: &mut Call, value: &Value, op: &StridedCopy) -> Result<Value> {
+    let geometry = StridedCopyGeometry::new(op, value.shape())?;
+    let output = geometry.output_shape();
+    match value {
+        Value::Host(host) => {
+            call.fold(output.elements().max(host.len()))?;
+            // The numbers of the elements, moved; 0 for a constant.
+            let numbers: Vec<_> = (1..=host.len()).map(|number| number as f64).collect();
+            let places = strided_copy(&filled_with_zeros(op, value.shape())?, &numbers)?.value;
+            let constant = match op {
+                StridedCopy::Pad { mode: PadMode::Constant(bits), .. } => *bits,
+                _ => 0,
+            };
+            let pick = places.into_iter().map(|number| (number as usize).checked_sub(1));
+            Ok(match host.to_integers() {
+                Some(integers) => {
+                    let constant = i64::from(constant.cast_signed());
+                    let elements = pick.map(|place| place.map_or(constant, |place| integers[place])).collect();
+                    HostTensor::of_integers(host.element(), output, elements)
+                }
+                None => {
+                    let (floats, constant) = (host.to_floats(), f64::from(f32::from_bits(constant)));
+                    let elements = pick.map(|place| place.map_or(constant, |place| floats[place])).collect();
+                    HostTensor::of_floats(host.element(), output, elements)
+                }
+            }
+            .into())
+        }
+        Value::Device(device) => {
+            if let Some(view) = geometry.view().and_then(|range| call.section(device, range.start, output)) {
+                return Ok(view);
+            }
+            call.run_one(op, &Source::Buffer(*device), device.element)
+        }
+        Value::Unknown => Ok(Value::Unknown),
+    }
+}
+
+/// The same copy, with 0 for elements outside.
+fn filled_with_zeros(op: &StridedCopy, shape: Shape) -> Result<StridedCopyGeometry> {
+    let op = match op {
+        StridedCopy::Pad { before, after, mode: PadMode::Constant(_) } => {
+            StridedCopy::Pad { before: before.clone(), after: after.clone(), mode: PadMode::Constant(0) }
+        }
+        op => op.clone(),
+    };
+    StridedCopyGeometry::new(&op, shape)
+}
 
 fn concat(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(call.inputs.len().max(1), usize::MAX)?;
@@ -119,8 +180,19 @@ fn split(call: &mut Call) -> Result<Vec<Value>> {
         }
         return Ok(pieces);
     }
-    let input = call.source(0)?;
-    call.run(&Split { axis: axis as u32, sizes }, &input, element)
+    if shape.extents()[..axis].iter().all(|&extent| extent == 1) || sizes.contains(&0) {
+        // Pieces one behind another are views.
+        let mut pieces = Vec::new();
+        let mut start = 0;
+        for size in sizes {
+            let range = SliceRange { axis: axis as u32, start, end: start + i64::from(size), step: 1 };
+            pieces.push(moved(call, &input, &StridedCopy::slice(&[range]))?);
+            start += i64::from(size);
+        }
+        return Ok(pieces);
+    }
+    let source = call.source(0)?;
+    call.run(&Split { axis: axis as u32, sizes }, &source, element)
 }
 
 /// A view of every `step`th element along an axis from `start` on.
@@ -131,16 +203,8 @@ fn section(host: &HostTensor, axis: usize, start: i64, extent: u32, step: i64) -
     host.viewed(&axes, host.first() + start * stride)
 }
 
-/// Start, step and number of the elements that a slice takes along an axis.
-struct Range {
-    start: i64,
-    step: i64,
-    extent: u32,
-}
-
-/// The ranges of a Slice, by axis.
-fn ranges(call: &mut Call, shape: Shape) -> Result<Vec<Range>> {
-    let rank = shape.rank();
+/// The ranges of a Slice.
+fn ranges(call: &mut Call, shape: Shape) -> Result<Vec<SliceRange>> {
     let (starts, ends, axes, steps) = if call.opset < 10 {
         let mut needed =
             |name| call.attributes.ints(name)?.ok_or_else(|| malformed(format!("it lacks the attribute {name}")));
@@ -157,23 +221,11 @@ fn ranges(call: &mut Call, shape: Shape) -> Result<Vec<Range>> {
             return Err(malformed(format!("starts has {many} elements; {name} has {}", list.len())));
         }
     }
-    let whole = |&extent: &u32| Range { start: 0, step: 1, extent };
-    let mut ranges: Vec<_> = shape.extents().iter().map(whole).collect();
-    for index in 0..many {
-        let axis = from_front(axes[index], rank)?;
-        let (extent, step) = (i64::from(shape.extents()[axis]), steps[index]);
-        if step == 0 {
-            return Err(Error::attribute("steps", "a step is 0; any other is possible"));
-        }
-        let from_front = |place: i64| if place < 0 { place.saturating_add(extent) } else { place };
-        let (low, high) = if step > 0 { (0, extent) } else { (-1, extent - 1) };
-        let start = from_front(starts[index]).clamp(low.max(0), high.max(0));
-        let end = from_front(ends[index]).clamp(low, high);
-        let span = if step > 0 { end - start } else { start - end };
-        let taken = if extent == 0 || span <= 0 { 0 } else { (span - 1) / step.saturating_abs() + 1 };
-        ranges[axis] = Range { start, step, extent: taken as u32 };
-    }
-    Ok(ranges)
+    let range = |index: usize| {
+        let axis = from_front(axes[index], shape.rank())? as u32;
+        Ok(SliceRange { axis, start: starts[index], end: ends[index], step: steps[index] })
+    };
+    (0..many).map(range).collect()
 }
 
 fn slice(call: &mut Call) -> Result<Vec<Value>> {
@@ -186,13 +238,22 @@ fn slice(call: &mut Call) -> Result<Vec<Value>> {
     let ranges = ranges(call, input.shape())?;
     if let Value::Host(host) = &input {
         let mut sliced = host.clone();
-        for (axis, range) in ranges.iter().enumerate() {
-            let start = if range.extent == 0 { 0 } else { range.start };
-            sliced = section(&sliced, axis, start, range.extent, range.step)?;
+        for range in &ranges {
+            let axis = range.axis as usize;
+            let (start, extent) = range.within(sliced.shape().extents()[axis])?;
+            sliced = section(&sliced, axis, if extent == 0 { 0 } else { start.into() }, extent, range.step)?;
         }
         return Ok(vec![sliced.into()]);
     }
-    Err(Error::Unsupported("slices on the device are not known".into()))
+    let mut shape = input.shape();
+    for range in &ranges {
+        let axis = range.axis as usize;
+        shape = shape.with_extent(axis, range.within(shape.extents()[axis])?.1);
+    }
+    if shape.elements() == 0 {
+        return Ok(vec![HostTensor::empty(input.element(), shape).into()]);
+    }
+    Ok(vec![moved(call, &input, &StridedCopy::slice(&ranges))?])
 }
 
 fn transpose(call: &mut Call) -> Result<Vec<Value>> {
@@ -210,7 +271,13 @@ fn transpose(call: &mut Call) -> Result<Vec<Value>> {
         let permuted: Vec<_> = permutation.iter().map(|&axis| axes[axis]).collect();
         return Ok(vec![host.viewed(&permuted, host.first())?.into()]);
     }
-    Err(Error::Unsupported("permutations on the device are not known".into()))
+    Ok(vec![transposed(call, &input, &permutation)?])
+}
+
+/// A value with its axes in another order.
+pub(super) fn transposed(call: &mut Call, value: &Value, order: &[usize]) -> Result<Value> {
+    let order: Vec<_> = order.iter().map(|&axis| axis as u32).collect();
+    moved(call, value, &StridedCopy::transpose(&order))
 }
 
 fn expand_to(call: &mut Call) -> Result<Vec<Value>> {
@@ -220,11 +287,121 @@ fn expand_to(call: &mut Call) -> Result<Vec<Value>> {
     if let Value::Host(host) = &input {
         return Ok(vec![super::elementwise::expanded(host, shape)?.into()]);
     }
-    let (source, has, element) = (call.source(0)?, input.shape(), input.element());
-    Ok(vec![expand(call, source, has, shape, element)?])
+    Ok(vec![moved(call, &input, &StridedCopy::expand(shape))?])
 }
 
-/// A tensor repeated along the axes that it lacks or has with extent 1.
-pub(super) fn expand(_: &mut Call, _: Source, _: Shape, _: Shape, _: ElementType) -> Result<Value> {
-    Err(Error::Unsupported("repetitions on the device are not known".into()))
+fn tile(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(2, 2)?;
+    let (input, repeats) = (call.input(0)?.clone(), call.ints(1, "repeats")?);
+    let counts = repeats.iter().map(|&count| u32::try_from(count)).collect::<Result<Vec<_>, _>>();
+    let counts =
+        counts.map_err(|_| Error::attribute("repeats", format!("repeats is {repeats:?}; none may be negative")))?;
+    Ok(vec![moved(call, &input, &StridedCopy::tile(&counts))?])
+}
+
+fn pad(call: &mut Call) -> Result<Vec<Value>> {
+    let old = call.opset < 11;
+    call.arity(if old { 1 } else { 2 }, if old { 1 } else { 4 })?;
+    let input = call.input(0)?.clone();
+    let mode = call.attributes.string("mode")?.unwrap_or("constant".into());
+    let (pads, constant, axes) = if old {
+        let pads = call.attributes.ints("pads")?.ok_or_else(|| malformed("it lacks the attribute pads"))?;
+        (pads, f64::from(call.attributes.float_or("value", 0.0)?), None)
+    } else {
+        let constant = call.optional_scalar(2, "constant_value")?.unwrap_or(0.0);
+        (call.ints(1, "pads")?, constant, call.optional_ints(3, "axes")?)
+    };
+    let rank = input.shape().rank();
+    let axes = axes.unwrap_or_else(|| (0..rank as i64).collect());
+    if pads.len() != 2 * axes.len() {
+        return Err(malformed(format!(
+            "pads has {} elements; {} axes need {}",
+            pads.len(),
+            axes.len(),
+            2 * axes.len()
+        )));
+    }
+    let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
+    for (index, &axis) in axes.iter().enumerate() {
+        let axis = from_front(axis, rank)?;
+        for (side, pad) in [(&mut before, pads[index]), (&mut after, pads[axes.len() + index])] {
+            side[axis] = i32::try_from(pad).map_err(|_| {
+                Error::attribute("pads", format!("a pad is {pad}; {} to {} are possible", i32::MIN, i32::MAX))
+            })?;
+        }
+    }
+    let mode = match &mode[..] {
+        "constant" if input.element().is_float() => PadMode::value(constant as f32),
+        "constant" => PadMode::integer(constant as i32),
+        "edge" => PadMode::Edge,
+        "reflect" => PadMode::Reflect,
+        "wrap" => PadMode::Wrap,
+        other => {
+            let message = format!("mode is {other}; constant, edge, reflect and wrap are known");
+            return Err(Error::attribute("mode", message));
+        }
+    };
+    Ok(vec![moved(call, &input, &StridedCopy::pad(&before, &after, mode))?])
+}
+
+/// The extent of a block.
+fn block(call: &mut Call) -> Result<u32> {
+    let block = call.attributes.int("blocksize")?.ok_or_else(|| malformed("it lacks the attribute blocksize"))?;
+    u32::try_from(block)
+        .map_err(|_| Error::attribute("blocksize", format!("blocksize is {block}; 1 at least is needed")))
+}
+
+fn depth_to_space(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(1, 1)?;
+    let (input, block) = (call.input(0)?.clone(), block(call)?);
+    let order = match &call.attributes.string("mode")?.unwrap_or("DCR".into())[..] {
+        "DCR" => DepthOrder::BlockFirst,
+        "CRD" => DepthOrder::ChannelFirst,
+        other => return Err(Error::attribute("mode", format!("mode is {other}; DCR and CRD are known"))),
+    };
+    Ok(vec![moved(call, &input, &StridedCopy::DepthToSpace { block, order })?])
+}
+
+fn space_to_depth(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(1, 1)?;
+    let (input, block) = (call.input(0)?.clone(), block(call)?);
+    match &call.attributes.string("mode")?.unwrap_or("DCR".into())[..] {
+        "DCR" => return Ok(vec![moved(call, &input, &StridedCopy::SpaceToDepth { block })?]),
+        "CRD" => {}
+        other => return Err(Error::attribute("mode", format!("mode is {other}; DCR and CRD are known"))),
+    }
+    // Pixels of a block behind each channel.
+    let [batch, channels, height, width] = *input.shape().extents() else {
+        return Err(Error::shape("input", format!("the input ({}) needs 4 axes", input.shape())));
+    };
+    let [rows, columns] = [height, width].map(|extent| extent.checked_div(block).unwrap_or(0));
+    let blocks = call.reshaped(&input, [batch, channels, rows, block, columns, block].into())?;
+    let moved = transposed(call, &blocks, &[0, 1, 3, 5, 2, 4])?;
+    Ok(vec![call.reshaped(&moved, [batch, channels * block * block, rows, columns].into())?])
+}
+
+fn trilu(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(1, 2)?;
+    let (input, shape) = (call.input(0)?.clone(), call.shape(0)?);
+    let diagonal = call.optional_ints(1, "k")?.and_then(|k| k.first().copied()).unwrap_or(0);
+    let upper = call.attributes.flag("upper", true)?;
+    let [.., rows, columns] = *shape.extents() else {
+        return Err(Error::shape(
+            "input",
+            format!("the input ({shape}) has {} axes; it needs 2 at least", shape.rank()),
+        ));
+    };
+    let of_matrix = u64::from(rows) * u64::from(columns);
+    call.fold(of_matrix)?;
+    let kept = |row: u32, column: u32| {
+        let beside = i64::from(column) - i64::from(row);
+        if upper { beside >= diagonal } else { beside <= diagonal }
+    };
+    let kept = (0..rows).flat_map(|row| (0..columns).map(move |column| kept(row, column).into())).collect();
+    let kept = HostTensor::of_integers(ElementType::Bool, [rows, columns].into(), kept).into();
+    let zero = match input.element().is_float() {
+        true => HostTensor::of_floats(input.element(), [].into(), vec![0.0]),
+        false => HostTensor::of_integers(input.element(), [].into(), vec![0]),
+    };
+    Ok(vec![super::elementwise::select(call, &kept, &input, &zero.into())?])
 }

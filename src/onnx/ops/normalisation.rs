@@ -2,12 +2,20 @@
 
 use super::Entry;
 use crate::error::{Error, Result};
-use crate::geometry::{BatchNorm, BatchNormInputs, LayerNorm, LayerNormInputs, Softmax};
+use crate::geometry::{
+    BatchNorm, BatchNormInputs, GroupNorm, GroupNormInputs, LayerNorm, LayerNormInputs, Softmax, StridedCopy,
+};
 use crate::onnx::planner::{Call, Value, from_front};
 use crate::onnx::{HostTensor, malformed};
 
-pub(super) const OPERATORS: &[Entry] =
-    &[("BatchNormalization", batch_norm), ("LayerNormalization", layer_norm), ("Softmax", softmax)];
+pub(super) const OPERATORS: &[Entry] = &[
+    ("BatchNormalization", batch_norm),
+    ("GroupNormalization", group_norm),
+    ("InstanceNormalization", instance_norm),
+    ("LayerNormalization", layer_norm),
+    ("LogSoftmax", |call| softmax(call, true)),
+    ("Softmax", |call| softmax(call, false)),
+];
 
 fn batch_norm(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(5, 5)?;
@@ -53,7 +61,7 @@ fn layer_norm(call: &mut Call) -> Result<Vec<Value>> {
     Ok(vec![call.run_one(&op, &inputs, element)?])
 }
 
-fn softmax(call: &mut Call) -> Result<Vec<Value>> {
+fn softmax(call: &mut Call, log: bool) -> Result<Vec<Value>> {
     call.arity(1, 1)?;
     let (input, element) = (call.source(0)?, call.input(0)?.element());
     let shape = input.shape();
@@ -61,12 +69,46 @@ fn softmax(call: &mut Call) -> Result<Vec<Value>> {
     let old = call.opset < 13;
     let axis = from_front(call.attributes.int_or("axis", if old { 1 } else { -1 })?, shape.rank())?;
     if !old {
-        return Ok(vec![call.run_one(&Softmax { axis: axis as u32 }, &input, element)?]);
+        return Ok(vec![call.run_one(&Softmax { axis: axis as u32, log }, &input, element)?]);
     }
     let product = |extents: &[u32]| extents.iter().map(|&extent| u64::from(extent)).product::<u64>();
     let (outer, inner) = shape.extents().split_at(axis);
     let [rows, columns] = [outer, inner].map(product).map(u32::try_from);
     let (Ok(rows), Ok(columns)) = (rows, columns) else { return Err(malformed("its input is too large")) };
-    let output = call.run_one(&Softmax { axis: 1 }, &input.reshaped([rows, columns]), element)?;
+    let output = call.run_one(&Softmax { axis: 1, log }, &input.reshaped([rows, columns]), element)?;
     Ok(vec![call.reshaped(&output, shape)?])
+}
+
+fn instance_norm(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(3, 3)?;
+    let shape = call.shape(0)?;
+    let channels = shape.extents().get(1).copied().unwrap_or(1);
+    normalised(call, channels)
+}
+
+fn group_norm(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(3, 3)?;
+    call.attributes.int("stash_type")?; // f32 in any case
+    let groups = call.attributes.int("num_groups")?.ok_or_else(|| malformed("it lacks the attribute num_groups"))?;
+    let groups = u32::try_from(groups)
+        .map_err(|_| Error::attribute("num_groups", format!("num_groups is {groups}; 1 at least is needed")))?;
+    if call.opset < 21 {
+        // A scale and a shift for each group, not for each channel.
+        let channels = call.shape(0)?.extents().get(1).copied().unwrap_or(1);
+        for index in [1, 2] {
+            let of_groups = call.input(index)?.clone();
+            let each = call.reshaped(&of_groups, [groups, 1].into())?;
+            let expanded =
+                super::movement::moved(call, &each, &StridedCopy::expand([groups, channels / groups.max(1)]))?;
+            call.inputs[index] = Some(call.reshaped(&expanded, [channels].into())?);
+        }
+    }
+    normalised(call, groups)
+}
+
+fn normalised(call: &mut Call, groups: u32) -> Result<Vec<Value>> {
+    let element = call.input(0)?.element();
+    let epsilon = call.attributes.float_or("epsilon", 1e-5)?;
+    let inputs = GroupNormInputs { input: call.source(0)?, scale: call.source(1)?, shift: call.source(2)? };
+    Ok(vec![call.run_one(&GroupNorm { groups, epsilon }, &inputs, element)?])
 }

@@ -3,9 +3,9 @@
 use super::Entry;
 use super::elementwise::broadcast;
 use crate::error::{Error, Result};
-use crate::geometry::{Binary, BinaryInputs, Matmul, MatmulInputs};
+use crate::geometry::{Binary, BinaryInputs, Matmul, MatmulInputs, StridedCopy};
 use crate::onnx::planner::{Call, Source, Value};
-use crate::onnx::{HostTensor, malformed};
+use crate::onnx::{ElementType, HostTensor, malformed};
 use crate::shape::Shape;
 
 pub(super) const OPERATORS: &[Entry] = &[("Gemm", gemm), ("MatMul", matmul)];
@@ -29,7 +29,7 @@ pub(super) fn multiply(
     call: &mut Call,
     [a, b]: [Source; 2],
     [transpose_a, transpose_b]: [bool; 2],
-    element: crate::onnx::ElementType,
+    element: ElementType,
 ) -> Result<Value> {
     let (a_shape, b_shape) = (a.shape(), b.shape());
     if a_shape.rank() == 0 || b_shape.rank() == 0 {
@@ -46,6 +46,7 @@ pub(super) fn multiply(
     let columns = if transpose_b { b_matrix[0] } else { b_matrix[1] };
 
     let (a_many, b_many) = (product(a_batch)?, product(b_batch)?);
+    let many = product(batch.extents())?;
     let op = Matmul { transpose_a, transpose_b };
     let output = if b_many == 1 && !transpose_a {
         // One matrix on the right: all rows on the left are of one product.
@@ -53,33 +54,34 @@ pub(super) fn multiply(
         let b = b.reshaped([1, b_matrix[0], b_matrix[1]]);
         call.run_one(&op, &MatmulInputs { a, b }, element)?
     } else {
-        let many = product(batch.extents())?;
-        let a = repeated(call, a, a_batch, a_matrix, batch, element)?.reshaped([many, a_matrix[0], a_matrix[1]]);
-        let b = repeated(call, b, b_batch, b_matrix, batch, element)?.reshaped([many, b_matrix[0], b_matrix[1]]);
+        let a = repeated(call, a, a_batch, a_matrix, batch, element)?;
+        let b = repeated(call, b, b_batch, b_matrix, batch, element)?;
         call.run_one(&op, &MatmulInputs { a, b }, element)?
     };
+    debug_assert_eq!(output.shape().elements(), u64::from(many) * u64::from(rows) * u64::from(columns));
     let mut extents = batch.extents().to_vec();
     extents.extend((!a_vector).then_some(rows));
     extents.extend((!b_vector).then_some(columns));
     call.reshaped(&output, Shape::new(&extents)?)
 }
 
-/// Matrices repeated along the axes that their batch lacks.
+/// Matrices of a batch of one axis: those of the whole batch, or one for all. Others are repeated.
 fn repeated(
     call: &mut Call,
     source: Source,
     batch: &[u32],
     matrix: &[u32],
     whole: Shape,
-    element: crate::onnx::ElementType,
+    element: ElementType,
 ) -> Result<Source> {
-    if product(batch)? == product(whole.extents())? {
-        return Ok(source);
+    let (has, needs) = (product(batch)?, product(whole.extents())?);
+    if has == needs || has == 1 {
+        return Ok(source.reshaped([has, matrix[0], matrix[1]]));
     }
-    let extents = whole.extents().iter().chain(matrix).copied().collect::<Vec<_>>();
-    let shape = source.shape();
-    let expanded = super::movement::expand(call, source, shape, Shape::new(&extents)?, element)?;
-    call.source_of(&expanded)
+    let extents: Vec<_> = whole.extents().iter().chain(matrix).copied().collect();
+    let op = StridedCopy::expand(Shape::new(&extents)?);
+    let expanded = call.run_one(&op, &source, element)?;
+    Ok(call.source_of(&expanded)?.reshaped([needs, matrix[0], matrix[1]]))
 }
 
 fn gemm(call: &mut Call) -> Result<Vec<Value>> {

@@ -1,5 +1,270 @@
-//! Pools and resized images.
+//! Pools, resized images and transposed convolutions.
 
 use super::Entry;
+use super::convolution::{doubled, with_height, without_height};
+use crate::error::{Error, Result};
+use crate::geometry::{
+    AspectRatio, ConvTranspose2d, ConvTranspose2dInputs, IndexOrder, NearestRounding, Pool, PoolAxis, PoolKind, Resize,
+    ResizeCoordinates, ResizeMode, ResizeTo,
+};
+use crate::onnx::ElementType;
+use crate::onnx::malformed;
+use crate::onnx::planner::{Call, Value, from_front};
 
-pub(super) const OPERATORS: &[Entry] = &[];
+pub(super) const OPERATORS: &[Entry] = &[
+    ("AveragePool", |call| pool(call, false)),
+    ("ConvTranspose", conv_transpose),
+    ("MaxPool", |call| pool(call, true)),
+    ("Resize", resize),
+    ("Upsample", upsample),
+];
+
+/// A number of pixels or taps.
+fn count(name: &'static str, value: i64) -> Result<u32> {
+    u32::try_from(value)
+        .map_err(|_| Error::attribute(name, format!("{name} is {value}; it must not be negative, nor beyond 2^32")))
+}
+
+/// As many numbers as there are spatial axes, `absent` each where the attribute is.
+fn along(call: &mut Call, name: &'static str, axes: usize, absent: i64) -> Result<Vec<u32>> {
+    let values = call.attributes.ints(name)?.unwrap_or_else(|| vec![absent; axes]);
+    if values.len() != axes {
+        let message = format!("{name} has {} numbers; {axes} are needed", values.len());
+        return Err(Error::attribute(name, message));
+    }
+    values.into_iter().map(|value| count(name, value)).collect()
+}
+
+/// Padding before and behind that makes so much in all.
+fn shared(total: u32, upper: bool) -> [u32; 2] {
+    let (less, more) = (total / 2, total - total / 2);
+    if upper { [less, more] } else { [more, less] }
+}
+
+fn pool(call: &mut Call, max: bool) -> Result<Vec<Value>> {
+    call.arity(1, 1)?;
+    let (shape, element) = (call.shape(0)?, call.input(0)?.element());
+    let extents = shape.extents().get(2..).unwrap_or_default().to_vec();
+    let axes = extents.len();
+    let kernel =
+        call.attributes.ints("kernel_shape")?.ok_or_else(|| malformed("it lacks the attribute kernel_shape"))?;
+    if kernel.len() != axes {
+        let message = format!("kernel_shape is {kernel:?}; the input ({shape}) has {axes} spatial axes");
+        return Err(Error::attribute("kernel_shape", message));
+    }
+    let kernel = kernel.into_iter().map(|value| count("kernel_shape", value)).collect::<Result<Vec<_>>>()?;
+    let (strides, dilations) = (along(call, "strides", axes, 1)?, along(call, "dilations", axes, 1)?);
+    let pads = along(call, "pads", 2 * axes, 0)?;
+    let ceil_mode = call.attributes.flag("ceil_mode", false)?;
+    let auto_pad = call.attributes.string("auto_pad")?.unwrap_or("NOTSET".into());
+    let mut windows = Vec::new();
+    for axis in 0..axes {
+        let (kernel, stride, dilation) = (kernel[axis], strides[axis], dilations[axis]);
+        let padding = match &auto_pad[..] {
+            "NOTSET" => [pads[axis], pads[axes + axis]],
+            "VALID" => [0; 2],
+            "SAME_UPPER" | "SAME_LOWER" => {
+                let span = u64::from(dilation) * u64::from(kernel.saturating_sub(1)) + 1;
+                let out = u64::from(extents[axis].div_ceil(stride.max(1)));
+                let total = (out.saturating_sub(1) * u64::from(stride) + span).saturating_sub(extents[axis].into());
+                shared(u32::try_from(total).unwrap_or(u32::MAX), auto_pad == "SAME_UPPER")
+            }
+            other => return Err(Error::attribute("auto_pad", format!("auto_pad is {other}, which is not known"))),
+        };
+        windows.push(PoolAxis { kernel, stride, padding, dilation });
+    }
+    let kind = if max {
+        let order = match call.attributes.int_or("storage_order", 0)? {
+            0 => IndexOrder::RowMajor,
+            _ => IndexOrder::ColumnMajor,
+        };
+        PoolKind::Max { indices: call.wanted.get(1).copied().unwrap_or(false).then_some(order) }
+    } else {
+        PoolKind::Average { count_padding: call.attributes.flag("count_include_pad", false)? }
+    };
+    let input = call.source(0)?;
+    let mut outputs = call.run(&Pool { kind, axes: windows, ceil_mode }, &input, element)?;
+    if let Some(Value::Device(indices)) = outputs.get_mut(1) {
+        indices.element = ElementType::I64;
+    }
+    Ok(outputs)
+}
+
+fn conv_transpose(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(2, 3)?;
+    let element = call.input(0)?.element();
+    let (mut input, mut weight, bias) = (call.source(0)?, call.source(1)?, call.optional_source(2)?);
+    let axes = input.shape().rank().saturating_sub(2);
+    if !(1..=2).contains(&axes) {
+        let message = format!("the input ({}) has {axes} spatial axes; 1 and 2 are supported", input.shape());
+        return Err(Error::Unsupported(message));
+    }
+    let attributes = &mut call.attributes;
+    let auto_pad = attributes.string("auto_pad")?.unwrap_or("NOTSET".into());
+    let groups = count("group", attributes.int_or("group", 1)?)?;
+    attributes.ints("kernel_shape")?; // the weight's
+    let two = |values: Option<Vec<i64>>, neutral| {
+        values.map(|values| doubled(values, neutral)).filter(|values| !values.is_empty())
+    };
+    let strides = two(attributes.ints("strides")?, 1).unwrap_or(vec![1; 2]);
+    let dilations = two(attributes.ints("dilations")?, 1).unwrap_or(vec![1; 2]);
+    let output_padding = two(attributes.ints("output_padding")?, 0).unwrap_or(vec![0; 2]);
+    let output_shape = two(attributes.ints("output_shape")?, 1);
+    let pads = match attributes.ints("pads")?.unwrap_or_default()[..] {
+        [] => vec![0; 4],
+        [left, right] => vec![0, left, 0, right],
+        ref pads => pads.to_vec(),
+    };
+    if axes == 1 {
+        (input, weight) = (with_height(&input), with_height(&weight));
+    }
+    let (&[_, _, height, width], &[_, _, rows, columns]) = (input.shape().extents(), weight.shape().extents()) else {
+        let message = format!("weight ({}) needs {} axes, as the input has", weight.shape(), axes + 2);
+        return Err(Error::shape("weight", message));
+    };
+    for (name, values, needs) in [
+        ("strides", &strides, 2),
+        ("dilations", &dilations, 2),
+        ("output_padding", &output_padding, 2),
+        ("pads", &pads, 4),
+    ] {
+        if values.len() != needs {
+            return Err(Error::attribute(name, format!("{name} is {values:?}; {needs} numbers are needed")));
+        }
+    }
+    let mut op = ConvTranspose2d { groups, ..ConvTranspose2d::default() };
+    let (image, kernel) = ([height, width], [rows, columns]);
+    for axis in 0..2 {
+        let stride = count("strides", strides[axis])?;
+        let dilation = count("dilations", dilations[axis])?;
+        let mut behind = count("output_padding", output_padding[axis])?;
+        // SAME stands for so many output pixels, from which padding follows.
+        let wanted = match (&output_shape, &auto_pad[..]) {
+            (Some(shape), _) => Some(*shape.get(shape.len().saturating_sub(2) + axis).unwrap_or(&1)),
+            (None, "SAME_UPPER" | "SAME_LOWER") => Some(i64::from(image[axis]) * i64::from(stride)),
+            (None, _) => None,
+        };
+        let padding = match wanted {
+            None if auto_pad == "VALID" => [0; 2],
+            None => [count("pads", pads[axis])?, count("pads", pads[2 + axis])?],
+            Some(wanted) => {
+                let span = i64::from(dilation) * (i64::from(kernel[axis]) - 1) + 1;
+                let whole = i64::from(stride) * (i64::from(image[axis]) - 1) + i64::from(behind) + span;
+                let total = whole - wanted;
+                behind += count("output_shape", (-total).max(0))?;
+                shared(count("output_shape", total.max(0))?, auto_pad == "SAME_UPPER")
+            }
+        };
+        op.stride[axis] = stride;
+        op.dilation[axis] = dilation;
+        op.output_padding[axis] = behind;
+        op.padding[axis] = padding[0];
+        op.padding[2 + axis] = padding[1];
+    }
+    let output = call.run_one(&op, &ConvTranspose2dInputs { input, weight, bias }, element)?;
+    Ok(vec![if axes == 1 { without_height(call, &output)? } else { output }])
+}
+
+fn nearest(word: &str) -> Result<NearestRounding> {
+    Ok(match word {
+        "round_prefer_floor" => NearestRounding::RoundPreferFloor,
+        "round_prefer_ceil" => NearestRounding::RoundPreferCeil,
+        "floor" => NearestRounding::Floor,
+        "ceil" => NearestRounding::Ceil,
+        other => return Err(Error::attribute("nearest_mode", format!("nearest_mode is {other}, which is not known"))),
+    })
+}
+
+/// Resizes the first input along some axes.
+fn resized(call: &mut Call, op: &Resize) -> Result<Vec<Value>> {
+    let element = call.input(0)?.element();
+    let input = call.source(0)?;
+    Ok(vec![call.run_one(op, &input, element)?])
+}
+
+/// Upsample, and Resize of opset 10: by factors, from pixels' corners.
+fn upsample(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(if call.opset < 9 { 1 } else { 2 }, if call.opset < 9 { 1 } else { 2 })?;
+    let rank = call.shape(0)?.rank();
+    let scales = match call.opset {
+        ..9 => call.attributes.floats("scales")?.ok_or_else(|| malformed("it lacks the attribute scales"))?,
+        _ => call.floats(1, "scales")?.into_iter().map(|scale| scale as f32).collect(),
+    };
+    let mode = match &call.attributes.string("mode")?.unwrap_or("nearest".into())[..] {
+        "nearest" => ResizeMode::Nearest(NearestRounding::Floor),
+        "linear" | "bilinear" => ResizeMode::Linear,
+        other => return Err(Error::attribute("mode", format!("mode is {other}; nearest and linear are known"))),
+    };
+    let axes = (0..rank as u32).collect();
+    let coordinates = ResizeCoordinates::Asymmetric;
+    resized(call, &Resize { axes, to: ResizeTo::Scales(scales), mode, coordinates, ..Resize::default() })
+}
+
+fn resize(call: &mut Call) -> Result<Vec<Value>> {
+    if call.opset < 11 {
+        return upsample(call);
+    }
+    call.arity(1, 4)?;
+    let rank = call.shape(0)?.rank();
+    let axes = call.attributes.ints("axes")?.unwrap_or_else(|| (0..rank as i64).collect());
+    let axes =
+        axes.into_iter().map(|axis| from_front(axis, rank).map(|axis| axis as u32)).collect::<Result<Vec<_>>>()?;
+    let present = |list: Option<Vec<f64>>| list.filter(|list| !list.is_empty());
+    let roi = present(call.optional_floats(1, "roi")?).unwrap_or_default();
+    let scales = present(call.optional_floats(2, "scales")?);
+    let sizes = call.optional_ints(3, "sizes")?.filter(|sizes| !sizes.is_empty());
+    let policy = match &call.attributes.string("keep_aspect_ratio_policy")?.unwrap_or("stretch".into())[..] {
+        "stretch" => AspectRatio::Stretch,
+        "not_larger" => AspectRatio::NotLarger,
+        "not_smaller" => AspectRatio::NotSmaller,
+        other => {
+            let message = format!("keep_aspect_ratio_policy is {other}, which is not known");
+            return Err(Error::attribute("keep_aspect_ratio_policy", message));
+        }
+    };
+    let to = match (scales, sizes) {
+        (Some(scales), None) => ResizeTo::Scales(scales.into_iter().map(|scale| scale as f32).collect()),
+        (None, Some(sizes)) => {
+            let sizes = sizes.into_iter().map(|size| count("sizes", size)).collect::<Result<_>>()?;
+            ResizeTo::Sizes(sizes, policy)
+        }
+        _ => return Err(malformed("it needs one of the inputs scales and sizes")),
+    };
+    let rounding = nearest(&call.attributes.string("nearest_mode")?.unwrap_or("round_prefer_floor".into()))?;
+    let a = call.attributes.float_or("cubic_coeff_a", -0.75)?;
+    let mode = match &call.attributes.string("mode")?.unwrap_or("nearest".into())[..] {
+        "nearest" => ResizeMode::Nearest(rounding),
+        "linear" => ResizeMode::Linear,
+        "cubic" => ResizeMode::Cubic { a },
+        other => return Err(Error::attribute("mode", format!("mode is {other}; nearest, linear and cubic are known"))),
+    };
+    let extrapolation_value = call.attributes.float_or("extrapolation_value", 0.0)?;
+    let words = call.attributes.string("coordinate_transformation_mode")?.unwrap_or("half_pixel".into());
+    let coordinates = match &words[..] {
+        "half_pixel" => ResizeCoordinates::HalfPixel,
+        "half_pixel_symmetric" => ResizeCoordinates::HalfPixelSymmetric,
+        "pytorch_half_pixel" => ResizeCoordinates::PytorchHalfPixel,
+        "align_corners" => ResizeCoordinates::AlignCorners,
+        "asymmetric" => ResizeCoordinates::Asymmetric,
+        "tf_half_pixel_for_nn" => ResizeCoordinates::TfHalfPixelForNn,
+        "tf_crop_and_resize" => {
+            if roi.len() != 2 * axes.len() {
+                return Err(malformed(format!(
+                    "roi has {} elements; {} axes need {}",
+                    roi.len(),
+                    axes.len(),
+                    2 * axes.len()
+                )));
+            }
+            let ends = (0..axes.len()).map(|axis| [roi[axis] as f32, roi[axes.len() + axis] as f32]).collect();
+            ResizeCoordinates::TfCropAndResize { roi: ends, extrapolation_value }
+        }
+        other => {
+            let message = format!("coordinate_transformation_mode is {other}, which is not known");
+            return Err(Error::attribute("coordinate_transformation_mode", message));
+        }
+    };
+    let antialias = call.attributes.flag("antialias", false)?;
+    let exclude_outside = call.attributes.flag("exclude_outside", false)?;
+    resized(call, &Resize { axes, to, mode, coordinates, antialias, exclude_outside })
+}

@@ -7,7 +7,11 @@ use pliant::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, Multi
 use pliant::op::{Differentiable, Kernels, Members, Of, Op};
 use pliant::reference::{Defined, Reference};
 use pliant::{
-    ArgReduce, Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, ConvTranspose2d, CrossEntropy, CumSum, DType, DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error, GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Pool, Recorder, Reduce, Resize, Result, RoiAlign, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
+    ArgReduce, Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, ConvTranspose2d,
+    CrossEntropy, CumSum, DType, DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col,
+    DeformPsRoiPool, DeformRoiPool, Destination, Error, GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, GroupNorm,
+    Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Pool, Recorder, Reduce, Resize, Result, RoiAlign, Shape,
+    Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
 };
 
 /// A tensor on the host.
