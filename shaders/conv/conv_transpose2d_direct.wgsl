@@ -39,6 +39,11 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
+// The next pixel of a row: the last input column whose kernel starts there or before, and how far before.
+fn behind(x: vec2<u32>) -> vec2<u32> {
+    return select(vec2<u32>(x.x, x.y + 1u), vec2<u32>(x.x + 1u, 0u), x.y + 1u == params.stride_x);
+}
+
 @compute @workgroup_size(64)
 fn conv_transpose2d_direct(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -64,26 +69,38 @@ fn conv_transpose2d_direct(
     let last_y = divide(params.row_first + row.y + params.padding_top, params.stride_y);
     let reach_y = (params.kernel_height + params.stride_y - 1u) / params.stride_y;
     let reach_x = (params.kernel_width + params.stride_x - 1u) / params.stride_x;
-    for (var x = 4u * item.y; x < min(4u * item.y + 4u, params.columns); x++) {
-        let last_x = divide(x + params.padding_left, params.stride_x);
-        var sum = base;
-        for (var c = 0u; c < params.group_channels; c++) {
-            let plane = planes + c * pixels;
-            let kernel = weights + c * params.group_out_channels * taps;
-            for (var i = 0u; i < reach_y; i++) {
-                let in_y = last_y.x - i;
-                let tap_y = last_y.y + i * params.stride_y;
-                let inside_y = in_y < params.height && tap_y < params.kernel_height;
-                for (var j = 0u; j < reach_x; j++) {
-                    let in_x = last_x.x - j;
-                    let tap_x = last_x.y + j * params.stride_x;
-                    let inside = inside_y && in_x < params.width && tap_x < params.kernel_width;
-                    let value = input[select(0u, plane + in_y * params.width + in_x, inside)];
-                    let factor = weight[select(0u, kernel + tap_y * params.kernel_width + tap_x, inside)];
-                    sum += select(0.0, value * factor, inside);
-                }
+    let x_0 = divide(4u * item.y + params.padding_left, params.stride_x);
+    let x_1 = behind(x_0);
+    let x_2 = behind(x_1);
+    let x_3 = behind(x_2);
+    let last_x = vec4<u32>(x_0.x, x_1.x, x_2.x, x_3.x);
+    let before_x = vec4<u32>(x_0.y, x_1.y, x_2.y, x_3.y);
+    var sums = vec4<f32>(base);
+    for (var c = 0u; c < params.group_channels; c++) {
+        let plane = planes + c * pixels;
+        let kernel = weights + c * params.group_out_channels * taps;
+        for (var i = 0u; i < reach_y; i++) {
+            let in_y = last_y.x - i;
+            let tap_y = last_y.y + i * params.stride_y;
+            let inside_y = vec4<bool>(in_y < params.height && tap_y < params.kernel_height);
+            let of_row = plane + in_y * params.width;
+            let of_taps = kernel + tap_y * params.kernel_width;
+            for (var j = 0u; j < reach_x; j++) {
+                let in_x = last_x - j;
+                let tap_x = before_x + j * params.stride_x;
+                let inside = inside_y & (in_x < vec4<u32>(params.width)) & (tap_x < vec4<u32>(params.kernel_width));
+                let source = select(vec4<u32>(0u), of_row + in_x, inside);
+                let tap = select(vec4<u32>(0u), of_taps + tap_x, inside);
+                let values = vec4<f32>(input[source.x], input[source.y], input[source.z], input[source.w]);
+                let factors = vec4<f32>(weight[tap.x], weight[tap.y], weight[tap.z], weight[tap.w]);
+                sums += select(vec4<f32>(0.0), values * factors, inside);
             }
         }
-        output[params.output_first + item.x * params.columns + x] = sum;
+    }
+    let first = 4u * item.y;
+    let to = params.output_first + item.x * params.columns + first;
+    for (var i = 0u; i < min(4u, params.columns - first); i++) {
+        output[to + i] = sums.x;
+        sums = sums.yzww;
     }
 }

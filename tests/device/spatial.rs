@@ -116,8 +116,12 @@ fn draw_conv_transpose2d(rng: &mut Rng) -> Problem {
             (padding[axis], padding[axis + 2]) = (0, 0);
         }
     }
-    let op = ConvTranspose2d { stride, padding, dilation, groups, output_padding };
+    let mut op = ConvTranspose2d { stride, padding, dilation, groups, output_padding };
     let batch = rng.u32(..4);
+    if rng.u32(..3) == 0 {
+        // Kernels side by side.
+        op = ConvTranspose2d { stride: kernel, groups, ..ConvTranspose2d::default() };
+    }
     conv_transpose2d(rng, op, [batch, extent[0], extent[1]], channels, kernel)
 }
 
@@ -203,6 +207,8 @@ pub(crate) fn each_form(rng: &mut Rng) -> Vec<Problem> {
         let op = ConvTranspose2d { stride: [2, 2], padding: [1, 1, 0, 1], groups, ..ConvTranspose2d::default() };
         problems.push(conv_transpose2d(rng, op, [1, 3, 5], channels, [4, 3]));
     }
+    let op = ConvTranspose2d { stride: [2, 3], ..ConvTranspose2d::default() };
+    problems.push(conv_transpose2d(rng, op, [1, 3, 5], [5, 3], [2, 3]));
     problems
 }
 

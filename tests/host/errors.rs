@@ -553,3 +553,48 @@ fn files_are_given_for_what_the_model_has() {
     let many = "the model has no input for c.npy; it has x, /y";
     assert_eq!(given(&["a.npy", "b.npy", "c.npy"]), Err(many.into()));
 }
+
+#[test]
+fn resizes_poolings_and_transposed_convolutions_are_refused_with_both_numbers() {
+    let resize = |axes: &[u32], to: ResizeTo| {
+        let op = Resize { axes: axes.to_vec(), to, ..Resize::default() };
+        ResizeGeometry::new(&op, [2, 3, 4].into()).unwrap_err().to_string()
+    };
+    let sizes = |sizes: &[u32]| ResizeTo::Sizes(sizes.to_vec(), AspectRatio::Stretch);
+    assert_eq!(resize(&[3], sizes(&[5])), "axes has 3; input (2x3x4) has 3 axes");
+    assert_eq!(resize(&[1, 1], sizes(&[5, 5])), "axes has 1 twice; each axis is resized once");
+    assert_eq!(resize(&[1, 2], sizes(&[5])), "sizes is for 1 axes; axes has 2");
+    assert_eq!(resize(&[1], sizes(&[0])), "axis 1 of input (2x3x4) would get extent 0; 1 to 16777216 are possible");
+    assert_eq!(resize(&[1], ResizeTo::Scales(vec![-1.0])), "scales has -1; a finite factor above 0 is needed");
+    let window = PoolAxis { kernel: 3, ..PoolAxis::default() };
+    let pool = |axes: &[PoolAxis], input: &[usize]| {
+        let op = Pool { axes: axes.to_vec(), ..Pool::default() };
+        PoolGeometry::new(&op, Shape::new(input).unwrap()).unwrap_err().to_string()
+    };
+    assert_eq!(pool(&[], &[2, 3]), "axes has 0 windows; 1 to 3 are possible");
+    assert_eq!(pool(&[window], &[2, 3]), "input (2x3) has 2 axes; batch, channels and 1 windows need 3");
+    assert_eq!(pool(&[PoolAxis { stride: 0, ..window }], &[2, 3, 4]), "stride is 0; at least 1 is needed");
+    assert_eq!(
+        pool(&[window], &[2, 3, 2]),
+        "the output would have no elements: the padded input has extent 2; a kernel of 3 elements 1 apart spans 3"
+    );
+    let shapes = ConvTranspose2dInputs { input: Shape::from([1, 4, 2, 2]), weight: [4, 3, 2, 2].into(), bias: None };
+    let transposed = |op: ConvTranspose2d, shapes| ConvTranspose2dGeometry::new(&op, &shapes).unwrap_err().to_string();
+    let op = ConvTranspose2d::default();
+    assert_eq!(
+        transposed(op, ConvTranspose2dInputs { weight: [3, 4, 2, 2].into(), ..shapes }),
+        "weight has 3 input channels; the input's channels are 4"
+    );
+    assert_eq!(
+        transposed(ConvTranspose2d { groups: 3, ..op }, shapes),
+        "groups is 3; it does not divide 4 input channels"
+    );
+    assert_eq!(
+        transposed(ConvTranspose2d { padding: [1, 0, 2, 0], ..op }, shapes),
+        "the output would have no pixels: it has height 3 with its padding, of 1 and 2"
+    );
+    assert_eq!(
+        transposed(op, ConvTranspose2dInputs { bias: Some([4].into()), ..shapes }),
+        "bias has 4 channels; the weight's output channels are 3"
+    );
+}

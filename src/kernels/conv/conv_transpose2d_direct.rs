@@ -39,7 +39,7 @@ impl Loops for Params {
     fn iterations(&self) -> Iterations {
         let [rows, columns] = self.reach();
         let channel = Iterations::each(rows, Iterations::of(columns));
-        Iterations::each(self.columns.min(4), Iterations::each(self.group_channels, channel))
+        Iterations::each(self.group_channels, channel) + Iterations::of(self.columns.min(4))
     }
 }
 

@@ -1,8 +1,26 @@
 use crate::geometry::PooledAxis;
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::{kernel, params};
 
-kernel!("pool", 64, Params, ["shared/grid.wgsl", "reduce/pool.wgsl"]);
+kernel!("pool", 64, Params, |function: Function| [
+    wgsl!["shared/grid.wgsl"],
+    match function {
+        Function::Max => wgsl!["reduce/pool/pool_max.wgsl"],
+        Function::MaxIndices => wgsl!["reduce/pool/pool_max_indices.wgsl"],
+        Function::Average => wgsl!["reduce/pool/pool_average.wgsl"],
+    },
+    wgsl!["reduce/pool.wgsl"],
+]);
+
+/// The function of a window.
+#[derive(Clone, Copy)]
+pub(crate) enum Function {
+    Max,
+    MaxIndices,
+    Average,
+}
+
+axis!(Function { Max: "max", MaxIndices: "max_indices", Average: "average" });
 
 params!(
     /// Some elements of the output along an axis, and their windows: reduce/pool.wgsl.
@@ -22,10 +40,8 @@ params!(
     z: Axis,
     y: Axis,
     x: Axis,
-    kind,
     planes,
     count_padding,
-    indexed,
     plane_first,
     plane_elements,
     index_z,
@@ -52,34 +68,31 @@ impl Axis {
     }
 }
 
-/// The kinds of a pooling as the shader knows them.
-pub(crate) const MAX: u32 = 0;
-pub(crate) const AVERAGE: u32 = 1;
-
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
         let rows = Iterations::each(self.y.kernel, Iterations::of(self.x.kernel));
-        Iterations::each(self.x.outs.min(4), Iterations::each(self.z.kernel, rows))
+        Iterations::each(self.z.kernel, rows) + Iterations::of(self.x.outs.min(4))
     }
 }
 
-/// `input_first` of `params` counts from the element at which the binding starts; it wraps.
-pub(crate) fn pool(recorder: &mut Recorder, params: Params, [input, output, indices]: [&Binding; 3]) -> Fit {
+/// `input_first` of `params` counts from the element at which the binding starts; it wraps. `indices` are there where the function finds them.
+pub(crate) fn pool(
+    recorder: &mut Recorder,
+    function: Function,
+    params: Params,
+    [input, output]: [&Binding; 2],
+    indices: Option<&Binding>,
+) -> Fit {
     let params = Params {
         input_first: params.input_first.wrapping_add(input.first),
         output_first: output.first,
-        indices_first: indices.first,
+        indices_first: indices.map_or(0, |indices| indices.first),
         ..params
     };
-    let product = |of: fn(&Axis) -> u32| [params.z, params.y].iter().map(|axis| u64::from(of(axis))).product::<u64>();
-    let rows = u64::from(params.planes) * product(|axis| axis.outs);
-    let taps = product(|axis| axis.kernel) * u64::from(params.x.kernel);
+    let axes = [params.z, params.y, params.x];
+    let rows = axes[..2].iter().map(|axis| u64::from(axis.outs)).product::<u64>() * u64::from(params.planes);
+    let taps = axes.iter().fold(1u64, |taps, axis| taps.saturating_mul(axis.kernel.into()));
     let elements = (rows * u64::from(params.x.outs)).saturating_mul(taps);
-    recorder.dispatch::<Kernel>(
-        (),
-        &params,
-        &[input, output, indices],
-        rows * u64::from(params.x.outs.div_ceil(4)),
-        elements,
-    )
+    let bindings: Vec<_> = [input, output].into_iter().chain(indices).collect();
+    recorder.dispatch::<Kernel>(function, &params, &bindings, rows * u64::from(params.x.outs.div_ceil(4)), elements)
 }

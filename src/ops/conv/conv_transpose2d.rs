@@ -13,16 +13,48 @@ use crate::kernels::elementwise::binary;
 use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::strategy::{Convolution, Problem};
 use crate::ops::elementwise::broadcast::Elementwise;
+use crate::ops::matmul::product::{self, Elements, Matrix, Operand, Output, Product, product};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
 
-/// A transposed convolution: gathered where a group has few input channels, or else as the gradient of a convolution's input.
+/// The most products that a transposed convolution is made of.
+const MOST_PRODUCTS: u64 = 64;
+
+/// A plan's way of doing a transposed convolution, and the convolution that leads back.
 #[derive(Debug)]
 pub struct TransposedConvolution {
-    gathered: bool,
-    /// The convolution that leads back.
+    way: Way,
     convolution: OnceLock<Convolution>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Each output pixel adds up what reaches it: of groups with few input channels.
+    Gathered,
+    /// Kernels that lie side by side: a product for each tap, of the rows of an image.
+    Apart,
+    /// As the gradient of a convolution's input.
+    Columns,
+}
+
+impl Way {
+    fn of(geometry: &ConvTranspose2dGeometry) -> Self {
+        let (convolution, g) = (&geometry.convolution, &geometry.convolution.im2col);
+        let Im2col { kernel, stride, padding, dilation } = g.window;
+        let kernels = [g.out_height * kernel[0], g.out_width * kernel[1]];
+        let apart = stride == kernel && padding == [0; 4] && kernels == [g.height, g.width];
+        let products = [g.batch, convolution.groups, g.taps()].map(u64::from).iter().product::<u64>();
+        if dilation != [1, 1] {
+            Self::Columns
+        } else if convolution.group_out_channels() <= MOST_CHANNELS {
+            Self::Gathered
+        } else if apart && products <= MOST_PRODUCTS {
+            Self::Apart
+        } else {
+            Self::Columns
+        }
+    }
 }
 
 impl TransposedConvolution {
@@ -40,15 +72,14 @@ impl Kernels for ConvTranspose2d {
         geometry: &ConvTranspose2dGeometry,
         _: &ConvTranspose2dInputs<TensorSpec>,
     ) -> Result<TransposedConvolution> {
-        let convolution = &geometry.convolution;
-        let gathered =
-            convolution.group_out_channels() <= MOST_CHANNELS && convolution.im2col.window.dilation == [1, 1];
-        let compiled = TransposedConvolution { gathered, convolution: OnceLock::new() };
-        if gathered {
-            gpu.compile::<conv_transpose2d_direct::Kernel>(())?;
-        } else {
-            gpu.compile::<binary::Kernel>(())?;
-            compiled.convolution(gpu, geometry)?.compile_backward(gpu)?;
+        let compiled = TransposedConvolution { way: Way::of(geometry), convolution: OnceLock::new() };
+        match compiled.way {
+            Way::Gathered => gpu.compile::<conv_transpose2d_direct::Kernel>(())?,
+            Way::Apart => product::compile(gpu)?,
+            Way::Columns => {
+                gpu.compile::<binary::Kernel>(())?;
+                compiled.convolution(gpu, geometry)?.compile_backward(gpu)?;
+            }
         }
         Ok(compiled)
     }
@@ -61,8 +92,10 @@ impl Kernels for ConvTranspose2d {
     ) -> Result<()> {
         let geometry = plan.geometry();
         let inputs = inputs.try_map(|input| input.tensor())?;
-        if plan.compiled().gathered {
-            return gather(geometry, recorder, &inputs, output);
+        match plan.compiled().way {
+            Way::Gathered => return gather(geometry, recorder, &inputs, output),
+            Way::Apart => return multiply(geometry, recorder, &inputs, output),
+            Way::Columns => {}
         }
         let destination = match inputs.bias {
             Some(bias) => {
@@ -79,7 +112,8 @@ impl Kernels for ConvTranspose2d {
     }
 
     fn smallest() -> (Self, ConvTranspose2dInputs<TensorSpec>) {
-        let (input, weight, bias) = ([1, 5, 1, 1].into(), [5, 1, 1, 1].into(), Some([1].into()));
+        // By columns, which need most kernels.
+        let (input, weight, bias) = ([1, 5, 1, 1].into(), [5, 1, 2, 2].into(), Some([1].into()));
         let shapes = ConvTranspose2dInputs { input, weight, bias };
         (Self::default(), shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 }))
     }
@@ -95,6 +129,68 @@ fn repeat(geometry: &ConvTranspose2dGeometry, recorder: &mut Recorder, bias: &Te
         BroadcastAxis { extent: g.height * g.width, strides: [0; 2] },
     ]);
     Elementwise { op: None, scale: 1.0, axes, accumulate: false }.record(recorder, [bias; 2], output)
+}
+
+/// Records a transposed convolution whose kernels do not overlap: a tap is a product of the weight and the input, written a stride apart.
+fn multiply(
+    geometry: &ConvTranspose2dGeometry,
+    recorder: &mut Recorder,
+    inputs: &ConvTranspose2dInputs<&Tensor>,
+    output: &Tensor,
+) -> Result<()> {
+    let (convolution, g) = (&geometry.convolution, &geometry.convolution.im2col);
+    let (group_channels, group_out_channels) = (convolution.group_out_channels(), convolution.group_channels());
+    let (in_pixels, out_pixels) = (u64::from(g.out_height * g.out_width), u64::from(g.height * g.width));
+    let [stride_y, stride_x] = g.window.stride;
+    let of_channel = u64::from(group_out_channels) * u64::from(g.taps());
+    for image in 0..u64::from(g.batch) {
+        for group in 0..convolution.groups {
+            let [channel, out_channel] = [group * group_channels, group * group_out_channels].map(u64::from);
+            let in_plane = image * u64::from(convolution.out_channels) + channel;
+            let out_plane = image * u64::from(g.channels) + out_channel;
+            for tap in 0..g.taps() {
+                let weight = Matrix {
+                    argument: "weight",
+                    tensor: inputs.weight,
+                    first: channel * of_channel + u64::from(tap),
+                    batch: 0,
+                    vector: g.taps().into(),
+                    depth: of_channel,
+                };
+                let input = Matrix {
+                    argument: "input",
+                    tensor: inputs.input,
+                    first: in_plane * in_pixels,
+                    batch: g.out_width.into(),
+                    vector: 1,
+                    depth: in_pixels,
+                };
+                let [row, column] = [tap / stride_x, tap % stride_x].map(u64::from);
+                let elements = Elements {
+                    tensor: output,
+                    first: out_plane * out_pixels + row * u64::from(g.width) + column,
+                    batch: u64::from(stride_y) * u64::from(g.width),
+                    row: out_pixels,
+                    column_first: 0,
+                    plane: 1,
+                    plane_stride: stride_x.into(),
+                };
+                let of_tap = Product {
+                    batch: g.out_height,
+                    rows: group_out_channels,
+                    columns: g.out_width,
+                    depth: group_channels,
+                    a: Operand::Matrix(weight),
+                    b: Operand::Matrix(input),
+                    bias: inputs.bias.map(|bias| (bias, out_channel, 0)),
+                    accumulate: false,
+                    output: Output::Elements(elements),
+                };
+                product(recorder, of_tap)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Records a transposed convolution without columns.

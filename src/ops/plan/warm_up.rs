@@ -6,7 +6,7 @@ use crate::kernels::conv::conv_transpose2d_direct;
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
 use crate::kernels::movement::{copy_tiles, strided_copy, zeros};
 use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
-use crate::kernels::reduce::flow_gradient;
+use crate::kernels::reduce::{flow_gradient, pool};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
@@ -40,6 +40,8 @@ impl Gpu {
         strategy::compile_all(self)?;
         // Groups of the smallest problem have more channels.
         self.compile::<conv_transpose2d_direct::Kernel>(())?;
+        // Each function has a kernel.
+        self.compile_all::<pool::Kernel>()?;
         // Layers consist of ops, but for the functions of offsets and masks.
         self.compile::<offset_field::Kernel>(())?;
         // Bins of the smallest problem are small.

@@ -6,7 +6,7 @@ use crate::geometry::{
     GlobalMaxPool, GlobalMaxPoolGeometry, Pool, PoolAxis, PoolGeometry, PoolKind, PoolOutputs, PooledAxis,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::reduce::pool::{self, AVERAGE, Axis, MAX, pool};
+use crate::kernels::reduce::pool::{self, Axis, Function, pool};
 use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
 
 /// The elements that a pass of a global pooling makes one of.
@@ -19,8 +19,8 @@ impl Kernels for Pool {
         if output == "indices" { DType::I32 } else { first }
     }
 
-    fn compile(gpu: &Gpu, _: &PoolGeometry, _: &TensorSpec) -> Result<()> {
-        gpu.compile::<pool::Kernel>(())
+    fn compile(gpu: &Gpu, geometry: &PoolGeometry, _: &TensorSpec) -> Result<()> {
+        gpu.compile::<pool::Kernel>(geometry.function())
     }
 
     fn record(
@@ -39,13 +39,17 @@ impl Kernels for Pool {
 }
 
 impl PoolGeometry {
+    fn function(&self) -> Function {
+        match self.kind {
+            PoolKind::Max { indices: None } => Function::Max,
+            PoolKind::Max { indices: Some(_) } => Function::MaxIndices,
+            PoolKind::Average { .. } => Function::Average,
+        }
+    }
+
     fn record(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor, indices: Option<&Tensor>) -> Result<()> {
         let Self { kind, planes, axes, .. } = self;
-        let unused = recorder.workspace([1])?;
-        let (kind, count_padding) = match kind {
-            PoolKind::Max { .. } => (MAX, false),
-            PoolKind::Average { count_padding } => (AVERAGE, *count_padding),
-        };
+        let count_padding = matches!(kind, PoolKind::Average { count_padding: true });
         let [index_z, index_y, index_x] = self.index_strides();
         let [depth, height, width] = axes.map(|axis| 0..axis.out_extent);
         in_pieces([0..*planes, depth, height, width], &mut |piece: &[Range<u32>; 4]| {
@@ -71,10 +75,8 @@ impl PoolGeometry {
                 z: Axis::new(&axes[0], z),
                 y: Axis::new(&axes[1], y),
                 x: Axis::new(&axes[2], x),
-                kind,
                 planes: some_planes.end - some_planes.start,
                 count_padding: count_padding.into(),
-                indexed: indices.is_some().into(),
                 plane_first: some_planes.start,
                 plane_elements: extents.iter().product(),
                 index_z,
@@ -83,11 +85,9 @@ impl PoolGeometry {
                 input_first: 0u32.wrapping_sub(first as u32),
                 ..Default::default()
             };
-            let indices = match indices {
-                Some(indices) => indices.binding("indices", written.clone())?,
-                None => unused.binding("indices", 0..1)?,
-            };
-            pool(recorder, params, [&input.binding("input", read)?, &output.binding("output", written)?, &indices])
+            let indices = indices.map(|indices| indices.binding("indices", written.clone())).transpose()?;
+            let bindings = [&input.binding("input", read)?, &output.binding("output", written)?];
+            pool(recorder, self.function(), params, bindings, indices.as_ref())
         })
     }
 }
@@ -107,7 +107,7 @@ impl Kernels for GlobalMaxPool {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, _: &GlobalMaxPoolGeometry, _: &TensorSpec) -> Result<()> {
-        gpu.compile::<pool::Kernel>(())
+        gpu.compile::<pool::Kernel>(Function::Max)
     }
 
     /// Windows of windows, down to one.
