@@ -13,7 +13,7 @@ use crate::kernels::elementwise::binary;
 use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::strategy::{Convolution, Problem};
 use crate::ops::elementwise::broadcast::Elementwise;
-use crate::ops::matmul::product::{self, Elements, Matrix, Operand, Output, Product, product};
+use crate::ops::matmul::product::{self, Elements, Matrix, Operand, Output, Product, packed_once, product};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
@@ -146,48 +146,50 @@ fn multiply(
     for image in 0..u64::from(g.batch) {
         for group in 0..convolution.groups {
             let [channel, out_channel] = [group * group_channels, group * group_out_channels].map(u64::from);
-            let in_plane = image * u64::from(convolution.out_channels) + channel;
+            let input = Operand::Matrix(Matrix {
+                argument: "input",
+                tensor: inputs.input,
+                first: (image * u64::from(convolution.out_channels) + channel) * in_pixels,
+                batch: g.out_width.into(),
+                vector: 1,
+                depth: in_pixels,
+            });
             let out_plane = image * u64::from(g.channels) + out_channel;
-            for tap in 0..g.taps() {
-                let weight = Matrix {
-                    argument: "weight",
-                    tensor: inputs.weight,
-                    first: channel * of_channel + u64::from(tap),
-                    batch: 0,
-                    vector: g.taps().into(),
-                    depth: of_channel,
-                };
-                let input = Matrix {
-                    argument: "input",
-                    tensor: inputs.input,
-                    first: in_plane * in_pixels,
-                    batch: g.out_width.into(),
-                    vector: 1,
-                    depth: in_pixels,
-                };
-                let [row, column] = [tap / stride_x, tap % stride_x].map(u64::from);
-                let elements = Elements {
-                    tensor: output,
-                    first: out_plane * out_pixels + row * u64::from(g.width) + column,
-                    batch: u64::from(stride_y) * u64::from(g.width),
-                    row: out_pixels,
-                    column_first: 0,
-                    plane: 1,
-                    plane_stride: stride_x.into(),
-                };
-                let of_tap = Product {
-                    batch: g.out_height,
-                    rows: group_out_channels,
-                    columns: g.out_width,
-                    depth: group_channels,
-                    a: Operand::Matrix(weight),
-                    b: Operand::Matrix(input),
-                    bias: inputs.bias.map(|bias| (bias, out_channel, 0)),
-                    accumulate: false,
-                    output: Output::Elements(elements),
-                };
-                product(recorder, of_tap)?;
-            }
+            recorder.scratch(|recorder| {
+                let input = packed_once(recorder, input, [g.out_height, g.out_width, group_channels])?;
+                (0..g.taps()).try_for_each(|tap| {
+                    let weight = Matrix {
+                        argument: "weight",
+                        tensor: inputs.weight,
+                        first: channel * of_channel + u64::from(tap),
+                        batch: 0,
+                        vector: g.taps().into(),
+                        depth: of_channel,
+                    };
+                    let [row, column] = [tap / stride_x, tap % stride_x].map(u64::from);
+                    let elements = Elements {
+                        tensor: output,
+                        first: out_plane * out_pixels + row * u64::from(g.width) + column,
+                        batch: u64::from(stride_y) * u64::from(g.width),
+                        row: out_pixels,
+                        column_first: 0,
+                        plane: 1,
+                        plane_stride: stride_x.into(),
+                    };
+                    let of_tap = Product {
+                        batch: g.out_height,
+                        rows: group_out_channels,
+                        columns: g.out_width,
+                        depth: group_channels,
+                        a: Operand::Matrix(weight),
+                        b: input.clone(),
+                        bias: inputs.bias.map(|bias| (bias, out_channel, 0)),
+                        accumulate: false,
+                        output: Output::Elements(elements),
+                    };
+                    product(recorder, of_tap)
+                })
+            })?;
         }
     }
     Ok(())

@@ -447,6 +447,18 @@ fn packed(
     })
 }
 
+/// The columns of several products: packed now, once for all, on devices that pack and where they are not too large for that.
+pub(crate) fn packed_once<'a>(recorder: &mut Recorder, b: Operand<'a>, extents: [u32; 3]) -> Result<Operand<'a>> {
+    if !recorder.gpu().capabilities().textures() {
+        return Ok(b);
+    }
+    match packed(recorder, &b, extents, COLUMNS) {
+        Ok(panels) => Ok(Operand::Panels(panels)),
+        Err(Unfit::TooLarge { .. }) => Ok(b),
+        Err(unfit) => Err(unfit.into()),
+    }
+}
+
 /// Compiles the kernels that products of matrices need on this device.
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     if gpu.capabilities().textures() { compile_packed(gpu) } else { gpu.compile_all::<matmul_tiled::Kernel>() }
