@@ -73,7 +73,7 @@ pub(crate) use reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInpu
 pub use reduce::pool::PoolGeometry;
 pub(crate) use reduce::pool::{IndexOrder, Pool, PoolAxis, PoolKind, PoolOutputs, PooledAxis};
 pub use reduce::reductions::ReduceGeometry;
-pub(crate) use reduce::reductions::{Reduce, ReduceFunction};
+pub(crate) use reduce::reductions::{Axes, Reduce, ReduceFunction};
 pub(crate) use reduce::softmax::Softmax;
 pub use reduce::softmax::SoftmaxGeometry;
 pub use reduce::top_k::TopKGeometry;

@@ -1,0 +1,217 @@
+//! Scaled dot-product attention.
+
+use super::Entry;
+use super::elementwise::{binary_of, expanded, function, select};
+use super::movement::{joined, moved, transposed};
+use super::product::{multiply, scaled};
+use crate::error::{Error, Result};
+use crate::geometry::{Binary, PadMode, Reduce, ReduceFunction, Softmax, StridedCopy, Unary};
+use crate::onnx::planner::{Call, Value};
+use crate::onnx::{ElementType, HostTensor, malformed};
+
+pub(super) const OPERATORS: &[Entry] = &[("Attention", attention)];
+
+/// A value (batch, heads, sequence, head size).
+struct Heads {
+    value: Value,
+    /// Whether it was given as (batch, sequence, heads · head size).
+    flat: bool,
+}
+
+fn heads(call: &mut Call, index: usize, many: Option<i64>) -> Result<Heads> {
+    let value = call.input(index)?.clone();
+    let shape = value.shape();
+    match *shape.extents() {
+        [_, _, _, _] => Ok(Heads { value, flat: false }),
+        [batch, sequence, hidden] => {
+            let many = many.and_then(|many| u32::try_from(many).ok()).filter(|many| *many > 0 && hidden.is_multiple_of(*many));
+            let many = many.ok_or_else(|| malformed(format!("input {index} ({shape}) needs heads that divide its last axis")))?;
+            let apart = call.reshaped(&value, [batch, sequence, many, hidden / many].into())?;
+            Ok(Heads { value: transposed(call, &apart, &[0, 2, 1, 3])?, flat: true })
+        }
+        _ => Err(Error::shape("input", format!("input {index} ({shape}) has {} axes; 3 or 4 are needed", shape.rank()))),
+    }
+}
+
+/// Heads of keys or values repeated for each of several heads of queries.
+fn repeated(call: &mut Call, value: Value, times: u32) -> Result<Value> {
+    let [batch, heads, sequence, size] = *value.shape().extents() else { return Ok(value) };
+    if times == 1 {
+        return Ok(value);
+    }
+    let apart = call.reshaped(&value, [batch, heads, 1, sequence, size].into())?;
+    let each = moved(call, &apart, &StridedCopy::expand([batch, heads, times, sequence, size]))?;
+    call.reshaped(&each, [batch, heads * times, sequence, size].into())
+}
+
+/// The addends that keep queries from keys, by rows of the keys that a query at an index may attend to.
+struct Bias {
+    queries: u32,
+    keys: u32,
+}
+
+impl Bias {
+    /// 0 where a key may be attended to, and minus infinity elsewhere, for each of some batches.
+    fn of(&self, call: &mut Call, batches: &[i64], element: ElementType, may: impl Fn(i64, i64, i64) -> bool) -> Result<Value> {
+        let (batch, queries, keys) = (batches.len() as u32, i64::from(self.queries), i64::from(self.keys));
+        call.fold(u64::from(batch) * u64::from(self.queries) * u64::from(self.keys))?;
+        let mut elements = Vec::new();
+        for &offset in batches {
+            for query in 0..queries {
+                elements.extend((0..keys).map(|key| if may(offset, query, key) { 0.0 } else { f64::NEG_INFINITY }));
+            }
+        }
+        Ok(HostTensor::of_floats(element, [batch, 1, self.queries, self.keys].into(), elements).into())
+    }
+}
+
+fn added(call: &mut Call, a: Value, b: &Value) -> Result<Value> {
+    let element = a.element();
+    binary_of(call, Binary::Add, [&a, b], element, |a, b| a + b, i64::wrapping_add)
+}
+
+fn attention(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(3, 7)?;
+    let element = call.input(0)?.element();
+    let attributes = &mut call.attributes;
+    let (of_queries, of_keys) = (attributes.int("q_num_heads")?, attributes.int("kv_num_heads")?);
+    let causal = attributes.flag("is_causal", false)?;
+    let (scale, softcap) = (attributes.float("scale")?, attributes.float_or("softcap", 0.0)?);
+    let mode = attributes.int_or("qk_matmul_output_mode", 0)?;
+    attributes.int("softmax_precision")?; // f32 in any case
+    let (left, right) = (attributes.int_or("left_window_size", -1)?, attributes.int_or("right_window_size", -1)?);
+
+    let Heads { value: query, flat } = heads(call, 0, of_queries)?;
+    let Heads { value: mut key, .. } = heads(call, 1, of_keys)?;
+    let Heads { value: mut value, .. } = heads(call, 2, of_keys)?;
+    let mut past = None;
+    if let (Some(past_key), Some(past_value)) = (call.optional(4).cloned(), call.optional(5).cloned()) {
+        past = past_key.shape().extents().get(2).copied();
+        key = joined(call, &[past_key, key], 2)?;
+        value = joined(call, &[past_value, value], 2)?;
+    }
+    let present = [key.clone(), value.clone()];
+    let (&[batch, query_heads, queries, size], &[_, key_heads, keys, _]) = (query.shape().extents(), key.shape().extents()) else {
+        return Err(malformed("queries and keys need 4 axes"));
+    };
+    if key_heads == 0 || !query_heads.is_multiple_of(key_heads) {
+        let message = format!("there are {query_heads} heads of queries, and {key_heads} of keys, which must divide them");
+        return Err(Error::shape("input", message));
+    }
+    let key = repeated(call, key, query_heads / key_heads)?;
+    let value = repeated(call, value, query_heads / key_heads)?;
+
+    // The product's operands are scaled, each by the root.
+    let root = scale.map_or(f64::from(size).sqrt().recip(), f64::from).sqrt() as f32;
+    let (query, key) = (scaled(call, query, root)?, scaled(call, key, root)?);
+    let operands = [call.source_of(&query)?, call.source_of(&key)?];
+    let mut scores = multiply(call, operands, [false, true], element)?;
+    let mut shown = scores.clone();
+    if softcap > 0.0 {
+        let less = scaled(call, scores, softcap.recip())?;
+        let curved = function(call, Unary::Tanh, &less)?;
+        scores = scaled(call, curved, softcap)?;
+        if mode == 1 {
+            shown = scores.clone();
+        }
+    }
+
+    let lengths = call.optional_ints(6, "nonpad_kv_seqlen")?;
+    let offsets: Vec<_> = match (&lengths, past) {
+        (Some(lengths), None) => lengths.iter().map(|length| length - i64::from(queries)).collect(),
+        (_, past) => vec![past.unwrap_or(0).into()],
+    };
+    let bias = Bias { queries, keys };
+    let mut addends = Vec::new();
+    if let Some(mask) = call.optional(3).cloned() {
+        addends.push(mask_of(call, &mask, keys, element)?);
+    }
+    if causal {
+        addends.push(bias.of(call, &offsets, element, |offset, query, key| key <= query + offset)?);
+    }
+    if left >= 0 || right >= 0 {
+        let within = |offset: i64, query: i64, key: i64| {
+            let behind = query + offset - key;
+            (left < 0 || behind <= left) && (right < 0 || -behind <= right)
+        };
+        addends.push(bias.of(call, &offsets, element, within)?);
+    }
+    if let Some(lengths) = &lengths {
+        addends.push(bias.of(call, lengths, element, |length, _, key| key < length)?);
+    }
+    let masked = match addends.into_iter().map(Ok).reduce(|a, b| added(call, a?, &b?)) {
+        None => None,
+        Some(bias) => {
+            let bias = bias?;
+            scores = added(call, scores, &bias)?;
+            Some(bias)
+        }
+    };
+    if mode == 2 {
+        shown = scores.clone();
+    }
+    let source = call.source_of(&scores)?;
+    let mut weights = call.run_one(&Softmax { axis: 3, log: false }, &source, element)?;
+    if let Some(bias) = masked {
+        // A query that may attend to no key gives 0.
+        let zero = HostTensor::repeated(element, [].into(), 0.0).into();
+        if let Some(nothing) = nothing_left(call, &bias)? {
+            weights = select(call, &nothing, &zero, &weights)?;
+        }
+    }
+    if mode == 3 {
+        shown = weights.clone();
+    }
+    let operands = [call.source_of(&weights)?, call.source_of(&value)?];
+    let mut output = multiply(call, operands, [false, false], element)?;
+    if flat {
+        let hidden = query_heads * output.shape().extents()[3];
+        let moved = transposed(call, &output, &[0, 2, 1, 3])?;
+        output = call.reshaped(&moved, [batch, queries, hidden].into())?;
+    }
+    let [present_key, present_value] = present;
+    Ok(vec![output, present_key, present_value, shown])
+}
+
+/// A mask as addends: of booleans, minus infinity where one is false. Keys beyond its end may not be attended to.
+fn mask_of(call: &mut Call, mask: &Value, keys: u32, element: ElementType) -> Result<Value> {
+    let rank = mask.shape().rank();
+    let lacks = mask.shape().extents().last().map_or(0, |&has| keys.saturating_sub(has));
+    let infinite = HostTensor::repeated(element, [].into(), f64::NEG_INFINITY).into();
+    let addends = match mask.element() {
+        ElementType::Bool => {
+            let zero = HostTensor::repeated(element, [].into(), 0.0).into();
+            select(call, mask, &zero, &infinite)?
+        }
+        _ => mask.clone(),
+    };
+    if lacks == 0 || rank == 0 {
+        return Ok(addends);
+    }
+    let (before, mut after) = (vec![0; rank], vec![0; rank]);
+    after[rank - 1] = i32::try_from(lacks).unwrap_or(i32::MAX);
+    moved(call, &addends, &StridedCopy::pad(&before, &after, PadMode::value(f32::NEG_INFINITY)))
+}
+
+/// Whether all of a row of addends are minus infinity, for each row; `None` where none of them is known to be so.
+fn nothing_left(call: &mut Call, bias: &Value) -> Result<Option<Value>> {
+    let rank = bias.shape().rank();
+    if let Value::Host(host) = bias {
+        let columns = host.shape().extents()[rank - 1].max(1) as usize;
+        let elements = host.to_floats();
+        let rows: Vec<_> =
+            elements.chunks(columns).map(|row| i64::from(row.iter().all(|x| *x == f64::NEG_INFINITY))).collect();
+        if rows.iter().all(|row| *row == 0) {
+            return Ok(None);
+        }
+        let shape = host.shape().with_extent(rank - 1, 1);
+        return Ok(Some(HostTensor::of_integers(ElementType::Bool, shape, rows).into()));
+    }
+    let source = call.source_of(bias)?;
+    let op = Reduce { function: ReduceFunction::Max, axes: [rank as u32 - 1].into(), keep: true };
+    let largest = call.run_one(&op, &source, bias.element())?;
+    let infinite = HostTensor::repeated(bias.element(), [].into(), f64::NEG_INFINITY).into();
+    let equal = |a: f64, b: f64| f64::from(u8::from(a == b));
+    let nothing = binary_of(call, Binary::Equal, [&largest, &infinite], ElementType::Bool, equal, |a, b| i64::from(a == b))?;
+    Ok(Some(nothing))
+}
