@@ -59,6 +59,8 @@ pub use geometry::conv::deform_v3::{
 pub use geometry::conv::im2col::Im2col;
 pub use geometry::elementwise::batch_norm::{BatchNorm, BatchNormGradients, BatchNormInputs};
 pub use geometry::elementwise::binary::{Binary, BinaryGradients, BinaryInputs};
+pub use geometry::elementwise::cast::{Cast, CastTo};
+pub use geometry::elementwise::select::{Select, SelectInputs};
 pub use geometry::elementwise::unary::Unary;
 pub use geometry::matmul::{Matmul, MatmulGradients, MatmulInputs};
 pub use geometry::members::Wanted;
@@ -113,12 +115,12 @@ pub use half;
 #[doc(hidden)]
 pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
-    AdamPlan, ArgReducePlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan,
+    AdamPlan, ArgReducePlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, CastPlan, ConcatPlan, Conv2dPlan,
     ConvTranspose2dPlan, CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan,
     DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, GlobalMaxPoolPlan,
     GridSamplePlan, GroupNormPlan, Im2colPlan, LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan,
-    PoolPlan, ReducePlan, ResizePlan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan,
-    TopKPlan, UnaryPlan,
+    PoolPlan, ReducePlan, ResizePlan, RoiAlignPlan, SelectPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy,
+    StridedCopyPlan, TopKPlan, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

@@ -1,19 +1,15 @@
-// A function of each element: output[i] = f(input[i])
+// A function of each element: output[i] = function(input[i])
 //
-// input, output `elements` elements
-// low, high     the bounds of CLIP
+// input, output      `elements` elements
+// alpha, beta, gamma attributes of the function, which is declared in of_one/
 //
 // One invocation does one element.
 
-const SIGMOID = 0u;
-const TANH = 1u;
-const CLIP = 2u;
-
 struct Params {
     elements: u32,
-    operation: u32,
-    low: f32,
-    high: f32,
+    alpha: f32,
+    beta: f32,
+    gamma: f32,
     input_first: u32,
     output_first: u32,
 }
@@ -32,12 +28,5 @@ fn unary(
     if element >= params.elements {
         return;
     }
-    let x = input[params.input_first + element];
-
-    let raised = select(x, params.low, x < params.low);
-    let clipped = select(raised, params.high, raised > params.high);
-
-    // Computed all and chosen from without a branch: see matmul/parts/matmul.wgsl.
-    let curved = exponential(x, params.operation == TANH);
-    output[params.output_first + element] = select(curved, clipped, params.operation == CLIP);
+    output[params.output_first + element] = function(input[params.input_first + element]);
 }

@@ -48,7 +48,7 @@ pub(super) fn add(
     output: &Tensor,
 ) -> Result<()> {
     let axes = axes.map(|BroadcastAxis { extent, strides: [_, b] }| BroadcastAxis { extent, strides: [b; 2] });
-    Elementwise { op: None, scale: 1.0, axes, accumulate: true }.record(recorder, [b; 2], output)
+    Elementwise { op: None, scale: 1.0, axes, accumulate: true, integers: false }.record(recorder, [b; 2], output)
 }
 
 /// A fully connected layer.

@@ -7,7 +7,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{DeformConvV3, DeformConvV4Gradients, DeformConvV4Inputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::binary;
+use crate::kernels::elementwise::binary::{self, Function};
 use crate::ops::DeformConvV4Plan;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, opaque};
 use crate::shape::Shape;
@@ -30,7 +30,7 @@ impl Kernels for DeformConvV4Layer {
         geometry: &DeformConvV4LayerGeometry,
         _: &DeformConvV4LayerInputs<TensorSpec>,
     ) -> Result<Projected> {
-        gpu.compile::<binary::Kernel>(())?;
+        gpu.compile::<binary::Kernel>(Function::First)?;
         let read = geometry.convolution.input_shapes().map(|&shape| wide(shape));
         Ok(Projected {
             value_proj: Connected::new(gpu, geometry.value_proj)?,

@@ -11,7 +11,8 @@ use crate::geometry::{
     MultiScaleDeformAttnInputs, Split,
 };
 use crate::gpu::{Constant, Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::binary::{self, FIRST, binary};
+use crate::kernels::elementwise::binary::{self, Function, binary};
+use crate::kernels::elementwise::broadcast::Broadcast;
 use crate::ops::elementwise::broadcast::{Elementwise, gradient};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, opaque};
 use crate::ops::{MultiScaleDeformAttnPlan, SoftmaxPlan, SplitPlan};
@@ -94,9 +95,9 @@ impl Located {
         let factors = recorder.workspace(self.geometry.factors)?;
         let elements = self.geometry.factors.elements();
         let (table, to) = (self.factors.binding(), factors.binding("factors", 0..elements)?);
-        let params = binary::Params { operation: FIRST, scale: 1.0, ..Default::default() };
-        let extents = [1, 1, 1, 1, 1, elements as u32];
-        binary(recorder, params, extents, [[0, 0, 0, 0, 0, 1]; 2], [&table, &table, &to])?;
+        let broadcast = Broadcast::new([1, 1, 1, 1, 1, elements as u32], [[0, 0, 0, 0, 0, 1]; 3]);
+        let params = binary::Params { broadcast, scale: 1.0, ..Default::default() };
+        binary(recorder, Function::First, params, [&table, &table, &to])?;
         let Some(Boxes { split, axes }) = &self.boxes else {
             return Ok(Terms { positions: references, scale: factors.clone(), factors });
         };
@@ -145,7 +146,7 @@ fn product(
     operands: [&Tensor; 2],
     output: &Tensor,
 ) -> Result<()> {
-    let product = Elementwise { op: Some(Binary::Mul), scale: 1.0, axes: *axes, accumulate: false };
+    let product = Elementwise { op: Some(Binary::Mul), scale: 1.0, axes: *axes, accumulate: false, integers: false };
     product.record(recorder, operands, output)
 }
 
@@ -180,7 +181,9 @@ impl Kernels for MultiScaleDeformAttnLayer {
         geometry: &MultiScaleDeformAttnLayerGeometry,
         _: &MultiScaleDeformAttnLayerInputs<TensorSpec>,
     ) -> Result<Attention> {
-        gpu.compile::<binary::Kernel>(())?;
+        [Function::First, Function::Mul, Function::Add]
+            .into_iter()
+            .try_for_each(|function| gpu.compile::<binary::Kernel>(function))?;
         let weights = geometry.softmax.input_shapes();
         let attended = geometry.attn.input_shapes().map(|&shape| wide(shape));
         Ok(Attention {
@@ -312,7 +315,7 @@ impl Plan<MultiScaleDeformAttnLayer> {
             Some(position) => {
                 let read = recorder.workspace(query.shape())?;
                 let axes = broadcast(Binary::Add, query.shape(), position.shape())?;
-                let sum = Elementwise { op: Some(Binary::Add), scale: 1.0, axes, accumulate: false };
+                let sum = Elementwise { op: Some(Binary::Add), scale: 1.0, axes, accumulate: false, integers: false };
                 sum.record(recorder, [query, position], &read)?;
                 read
             }

@@ -115,6 +115,14 @@ impl HostTensor {
         Self::new(element, shape, Elements::Integers(elements))
     }
 
+    /// As many numbers as the shape has elements, as elements of any type.
+    pub(super) fn of_numbers(element: ElementType, shape: Shape, numbers: impl Iterator<Item = f64>) -> Self {
+        match element.is_float() {
+            true => Self::of_floats(element, shape, numbers.collect()),
+            false => Self::of_integers(element, shape, numbers.map(|x| x as i64).collect()),
+        }
+    }
+
     /// A tensor without elements.
     pub(super) fn empty(element: ElementType, shape: Shape) -> Self {
         debug_assert_eq!(shape.elements(), 0);

@@ -306,11 +306,6 @@ impl Call<'_> {
         }
     }
 
-    /// All inputs, where the host knows them.
-    pub(super) fn hosts(&self) -> Option<Vec<&HostTensor>> {
-        self.inputs.iter().flatten().map(Value::host).collect()
-    }
-
     /// Takes elements off those that the host may compute for a model.
     pub(super) fn fold(&mut self, elements: u64) -> Result<()> {
         self.planner.folded = self.planner.folded.saturating_add(elements);

@@ -24,10 +24,10 @@ pub(crate) use conv::strategy::Convolves;
 
 use crate::error::Result;
 use crate::geometry::{
-    Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum,
+    Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum,
     DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool,
     GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Pool, Reduce, Resize,
-    RoiAlign, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
+    RoiAlign, Select, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -301,6 +301,41 @@ ops! {
         /// # }
         /// ```
         GlobalMaxPool => GlobalMaxPoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | that of `input`, as another type |
+        ///
+        /// ```no_run
+        /// use pliant::{Cast, CastPlan, CastTo, DType, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let plan = CastPlan::new(gpu, &Cast { to: CastTo::Type(DType::I32) }, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Cast => CastPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `a`, `b`, `condition` | any that broadcast; the condition in `i32` |
+        /// | output | broadcast |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, Select, SelectInputs, SelectPlan, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, a: Tensor, b: Tensor, condition: Tensor) -> pliant::Result<()> {
+        /// let inputs = SelectInputs { a: &a, b: &b, condition: &condition };
+        /// let plan = SelectPlan::new(gpu, &Select, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Select => SelectPlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `input` | (batch, channels, ...), with one to three more axes |

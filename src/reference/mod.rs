@@ -25,7 +25,11 @@ pub use conv::deform::{deform_conv2d, deform_im2col};
 pub use conv::im2col::im2col;
 pub use deform_conv_v4_layer::{deform_conv_v4_layer, deform_conv_v4_layer_backward};
 pub use elementwise::batch_norm::{batch_norm, batch_norm_backward};
+#[cfg(feature = "onnx")]
+pub(crate) use elementwise::binary::value as binary_value;
 pub use elementwise::binary::{binary, binary_backward};
+#[cfg(feature = "onnx")]
+pub(crate) use elementwise::unary::value as unary_value;
 pub use elementwise::unary::{unary, unary_backward};
 pub use layers::{
     deform_conv2d_layer, deform_conv2d_layer_backward, deform_conv2d_layer_field, deform_roi_pool_layer,

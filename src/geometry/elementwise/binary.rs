@@ -7,10 +7,54 @@ use crate::shape::{MAX_RANK, Shape};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Binary {
-    /// a + b.
+    /// a + b, of integers too.
     Add,
-    /// a b.
+    /// a - b, of integers too.
+    Sub,
+    /// a b, of integers too.
     Mul,
+    /// a / b; of integers rounded towards 0, and 0 where b is 0.
+    Div,
+    /// a to the power b, of integers too.
+    Pow,
+    /// The smaller of both, of integers too; of floats NaN where either is.
+    Min,
+    /// The larger of both, of integers too; of floats NaN where either is.
+    Max,
+    /// What is left of a divided by b, with the sign of a, of integers too.
+    Fmod,
+    /// What is left of a divided by b, with the sign of b, of integers alone; 0 where b is 0.
+    Mod,
+    /// a where it is above 0, else a b.
+    PRelu,
+    /// 1 where a = b, else 0: an integer, as all comparisons give.
+    Equal,
+    /// Whether a < b.
+    Less,
+    /// Whether a ≤ b.
+    LessOrEqual,
+    /// Whether a > b.
+    Greater,
+    /// Whether a ≥ b.
+    GreaterOrEqual,
+    /// a and b, bit by bit, of integers alone.
+    And,
+    /// a or b, bit by bit, of integers alone.
+    Or,
+    /// One of a and b alone, bit by bit, of integers alone.
+    Xor,
+}
+
+impl Binary {
+    /// Whether it compares.
+    pub(crate) fn compares(self) -> bool {
+        matches!(self, Self::Equal | Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual)
+    }
+
+    /// Whether it is of integers alone.
+    pub(crate) fn of_integers(self) -> bool {
+        matches!(self, Self::Mod | Self::And | Self::Or | Self::Xor)
+    }
 }
 
 inputs!(
@@ -41,9 +85,9 @@ pub struct BinaryGeometry {
 
 /// An axis of the output, and how far apart its elements lie in either operand: 0 where it is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BroadcastAxis {
+pub(crate) struct BroadcastAxis<const N: usize = 2> {
     pub(crate) extent: u32,
-    pub(crate) strides: [u32; 2],
+    pub(crate) strides: [u32; N],
 }
 
 impl BinaryGeometry {
@@ -86,34 +130,38 @@ impl BinaryGeometry {
 
     /// The output's axes, as few as possible, with axes of extent 1 in front.
     pub(crate) fn axes(&self) -> [BroadcastAxis; MAX_RANK] {
-        let rank = self.output.rank();
-        let mut axes = [BroadcastAxis { extent: 1, strides: [0; 2] }; MAX_RANK];
-        let mut outermost = MAX_RANK;
-        let mut elements = [1; 2];
-        for axis in (0..rank).rev() {
-            let extent = self.output.extents()[axis];
-            let mut strides = [0; 2];
-            for ((stride, elements), shape) in strides.iter_mut().zip(&mut elements).zip([self.shapes.a, self.shapes.b])
-            {
-                let has = aligned(shape, rank, axis);
-                if has != 1 {
-                    (*stride, *elements) = (*elements, *elements * has);
-                }
-            }
-            // What goes on where the next axis ends is the same axis.
-            let inner =
-                axes.get_mut(outermost).filter(|inner| strides == inner.strides.map(|stride| stride * inner.extent));
-            match inner {
-                _ if extent == 1 => {}
-                Some(inner) => inner.extent *= extent,
-                None => {
-                    outermost -= 1;
-                    axes[outermost] = BroadcastAxis { extent, strides };
-                }
+        broadcast_axes(self.output, [self.shapes.a, self.shapes.b])
+    }
+}
+
+/// The axes of an output that operands broadcast to, as few as possible, with axes of extent 1 in front.
+pub(crate) fn broadcast_axes<const N: usize>(output: Shape, shapes: [Shape; N]) -> [BroadcastAxis<N>; MAX_RANK] {
+    let rank = output.rank();
+    let mut axes = [BroadcastAxis { extent: 1, strides: [0; N] }; MAX_RANK];
+    let mut outermost = MAX_RANK;
+    let mut elements = [1; N];
+    for axis in (0..rank).rev() {
+        let extent = output.extents()[axis];
+        let mut strides = [0; N];
+        for ((stride, elements), shape) in strides.iter_mut().zip(&mut elements).zip(shapes) {
+            let has = aligned(shape, rank, axis);
+            if has != 1 {
+                (*stride, *elements) = (*elements, *elements * has);
             }
         }
-        axes
+        // What goes on where the next axis ends is the same axis.
+        let inner =
+            axes.get_mut(outermost).filter(|inner| strides == inner.strides.map(|stride| stride * inner.extent));
+        match inner {
+            _ if extent == 1 => {}
+            Some(inner) => inner.extent *= extent,
+            None => {
+                outermost -= 1;
+                axes[outermost] = BroadcastAxis { extent, strides };
+            }
+        }
     }
+    axes
 }
 
 /// The extent of an axis of the output in an operand.

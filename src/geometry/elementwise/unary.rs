@@ -19,6 +19,93 @@ pub enum Unary {
         /// The upper bound.
         max: f32,
     },
+    /// The absolute value.
+    Abs,
+    /// -x.
+    Neg,
+    /// exp(x).
+    Exp,
+    /// The natural logarithm.
+    Log,
+    /// The square root.
+    Sqrt,
+    /// 1 / x.
+    Reciprocal,
+    /// The error function.
+    Erf,
+    /// x times the share of a normal distribution below x.
+    Gelu,
+    /// x / 2 (1 + tanh(sqrt(2 / π) (x + 0.044715 x³))), which is near `Gelu`.
+    GeluTanh,
+    /// The sine.
+    Sin,
+    /// The cosine.
+    Cos,
+    /// The tangent.
+    Tan,
+    /// The largest whole number up to x.
+    Floor,
+    /// The least whole number from x on.
+    Ceil,
+    /// The nearest whole number, the even one of two.
+    Round,
+    /// 1 above 0 and -1 below; 0 and NaN stay.
+    Sign,
+    /// alpha x + beta between 0 and 1.
+    HardSigmoid {
+        /// A factor; of `ThresholdedRelu` the threshold.
+        alpha: f32,
+        /// The value at 0.
+        beta: f32,
+    },
+    /// x times x / 6 + 1 / 2 between 0 and 1.
+    HardSwish,
+    /// x where it is above 0, else slope x.
+    LeakyRelu {
+        /// The factor below 0.
+        slope: f32,
+    },
+    /// x where it is above 0, else alpha (exp(x) - 1).
+    Elu {
+        /// A factor; of `ThresholdedRelu` the threshold.
+        alpha: f32,
+    },
+    /// gamma x where x is above 0, else gamma alpha (exp(x) - 1).
+    Selu {
+        /// A factor; of `ThresholdedRelu` the threshold.
+        alpha: f32,
+        /// A factor of all.
+        gamma: f32,
+    },
+    /// x where it is above 0, else alpha (exp(x / alpha) - 1).
+    Celu {
+        /// A factor; of `ThresholdedRelu` the threshold.
+        alpha: f32,
+    },
+    /// x where it is above alpha, else 0.
+    ThresholdedRelu {
+        /// A factor; of `ThresholdedRelu` the threshold.
+        alpha: f32,
+    },
+    /// log(1 + exp(x)).
+    Softplus,
+    /// x / (1 + |x|).
+    Softsign,
+    /// x tanh(log(1 + exp(x))).
+    Mish,
+    /// x / (1 + exp(-x)).
+    Silu,
+    /// 1 where x is NaN, else 0: an integer.
+    IsNan,
+    /// 1 where x is infinite, of a sign that is asked for, else 0: an integer.
+    IsInf {
+        /// Whether infinity counts.
+        positive: bool,
+        /// Whether -infinity counts.
+        negative: bool,
+    },
+    /// 1 where x is 0, else 0, of integers.
+    Not,
 }
 
 /// A checked function of each element.

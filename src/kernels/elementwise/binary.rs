@@ -1,90 +1,103 @@
 use crate::geometry::Binary;
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
+use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, axis, wgsl};
+use crate::kernels::elementwise::broadcast::{self, Broadcast};
 use crate::kernels::{kernel, params};
 
-kernel!("binary", 64, Params, ["shared/grid.wgsl", "elementwise/binary.wgsl"]);
+kernel!("binary", 64, Params, |function: Function| [
+    broadcast::FILES,
+    function.files(),
+    wgsl!["elementwise/binary.wgsl"],
+]);
 
-params!(
-    rows,
-    operation,
-    scale: f32,
-    accumulate,
-    extent_1,
-    extent_2,
-    extent_3,
-    extent_4,
-    extent_5,
-    a_stride_0,
-    a_stride_1,
-    a_stride_2,
-    a_stride_3,
-    a_stride_4,
-    a_stride_5,
-    b_stride_0,
-    b_stride_1,
-    b_stride_2,
-    b_stride_3,
-    b_stride_4,
-    b_stride_5,
-    a_first,
-    b_first,
-    output_first,
-);
+params!(broadcast: Broadcast, scale: f32, accumulate, a_first, b_first, output_first);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        Iterations::of(self.extent_5.min(4))
+        // Four elements, each of them with a division of at most 35 steps.
+        Iterations::of(self.broadcast.extent_5.min(4) * 40)
     }
 }
 
-/// `Binary` as the shader knows it.
-pub(crate) fn operation(op: Binary) -> u32 {
-    match op {
-        Binary::Add => 0,
-        Binary::Mul => 1,
+/// The function of a kernel for floats: one of the files elementwise/of_two/*.wgsl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Function {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Pow,
+    Min,
+    Max,
+    Fmod,
+    PRelu,
+    First,
+}
+
+axis!(Function {
+    Add: "add",
+    Sub: "sub",
+    Mul: "mul",
+    Div: "div",
+    Pow: "pow",
+    Min: "min",
+    Max: "max",
+    Fmod: "fmod",
+    PRelu: "prelu",
+    First: "first",
+});
+
+impl Function {
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Function::Add => wgsl!["elementwise/of_two/add.wgsl"],
+            Function::Sub => wgsl!["elementwise/of_two/sub.wgsl"],
+            Function::Mul => wgsl!["elementwise/of_two/mul.wgsl"],
+            Function::Div => wgsl!["elementwise/of_two/div.wgsl"],
+            Function::Pow => wgsl![
+                "elementwise/parts/nan.wgsl",
+                "elementwise/parts/exp.wgsl",
+                "elementwise/parts/log.wgsl",
+                "elementwise/parts/pow.wgsl",
+                "elementwise/of_two/pow.wgsl"
+            ],
+            Function::Min => wgsl!["elementwise/parts/relation.wgsl", "elementwise/of_two/min.wgsl"],
+            Function::Max => wgsl!["elementwise/parts/relation.wgsl", "elementwise/of_two/max.wgsl"],
+            Function::Fmod => wgsl![
+                "elementwise/parts/nan.wgsl",
+                "elementwise/parts/exp.wgsl",
+                "elementwise/parts/fmod.wgsl",
+                "elementwise/of_two/fmod.wgsl"
+            ],
+            Function::PRelu => wgsl!["elementwise/of_two/prelu.wgsl"],
+            Function::First => wgsl!["elementwise/of_two/first.wgsl"],
+        }
+    }
+
+    /// The function of floats; `None` where there is none.
+    pub(crate) fn of(op: Binary) -> Option<Self> {
+        Some(match op {
+            Binary::Add => Self::Add,
+            Binary::Sub => Self::Sub,
+            Binary::Mul => Self::Mul,
+            Binary::Div => Self::Div,
+            Binary::Pow => Self::Pow,
+            Binary::Min => Self::Min,
+            Binary::Max => Self::Max,
+            Binary::Fmod => Self::Fmod,
+            Binary::PRelu => Self::PRelu,
+            _ => return None,
+        })
     }
 }
 
-/// The operation that gives `a` alone.
-pub(crate) const FIRST: u32 = 2;
-
-/// `params` say what is done; `extents` are the output's, `strides` those of `a` and `b`.
+/// `params` say what is done.
 pub(crate) fn binary(
     recorder: &mut Recorder,
+    function: Function,
     params: Params,
-    extents: [u32; 6],
-    strides: [[u32; 6]; 2],
     [a, b, output]: [&Binding; 3],
 ) -> Fit {
-    let rows: u32 = extents[..5].iter().product();
-    let [_, extent_1, extent_2, extent_3, extent_4, extent_5] = extents;
-    let [a_strides, b_strides] = strides;
-    let [a_stride_0, a_stride_1, a_stride_2, a_stride_3, a_stride_4, a_stride_5] = a_strides;
-    let [b_stride_0, b_stride_1, b_stride_2, b_stride_3, b_stride_4, b_stride_5] = b_strides;
-    let params = Params {
-        rows,
-        extent_1,
-        extent_2,
-        extent_3,
-        extent_4,
-        extent_5,
-        a_stride_0,
-        a_stride_1,
-        a_stride_2,
-        a_stride_3,
-        a_stride_4,
-        a_stride_5,
-        b_stride_0,
-        b_stride_1,
-        b_stride_2,
-        b_stride_3,
-        b_stride_4,
-        b_stride_5,
-        a_first: a.first,
-        b_first: b.first,
-        output_first: output.first,
-        ..params
-    };
-    let [rows, columns] = [rows, extent_5].map(u64::from);
-    recorder.dispatch::<Kernel>((), &params, &[a, b, output], rows * columns.div_ceil(4), rows * columns)
+    let params = Params { a_first: a.first, b_first: b.first, output_first: output.first, ..params };
+    let (invocations, elements) = params.broadcast.work();
+    recorder.dispatch::<Kernel>(function, &params, &[a, b, output], invocations, elements)
 }

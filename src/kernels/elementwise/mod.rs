@@ -1,6 +1,10 @@
 pub(crate) mod batch_norm;
 pub(crate) mod binary;
+pub(crate) mod binary_words;
+pub(crate) mod broadcast;
 pub(crate) mod offset_field;
 pub(crate) mod offset_field_backward;
+pub(crate) mod select_words;
 pub(crate) mod unary;
 pub(crate) mod unary_backward;
+pub(crate) mod unary_words;

@@ -1,7 +1,7 @@
 //! Scaled dot-product attention.
 
 use super::Entry;
-use super::elementwise::{binary_of, expanded, function, select};
+use super::elementwise::{binary_of, compared, function, select};
 use super::movement::{joined, moved, transposed};
 use super::product::{multiply, scaled};
 use crate::error::{Error, Result};
@@ -24,12 +24,16 @@ fn heads(call: &mut Call, index: usize, many: Option<i64>) -> Result<Heads> {
     match *shape.extents() {
         [_, _, _, _] => Ok(Heads { value, flat: false }),
         [batch, sequence, hidden] => {
-            let many = many.and_then(|many| u32::try_from(many).ok()).filter(|many| *many > 0 && hidden.is_multiple_of(*many));
-            let many = many.ok_or_else(|| malformed(format!("input {index} ({shape}) needs heads that divide its last axis")))?;
+            let many =
+                many.and_then(|many| u32::try_from(many).ok()).filter(|many| *many > 0 && hidden.is_multiple_of(*many));
+            let many = many
+                .ok_or_else(|| malformed(format!("input {index} ({shape}) needs heads that divide its last axis")))?;
             let apart = call.reshaped(&value, [batch, sequence, many, hidden / many].into())?;
             Ok(Heads { value: transposed(call, &apart, &[0, 2, 1, 3])?, flat: true })
         }
-        _ => Err(Error::shape("input", format!("input {index} ({shape}) has {} axes; 3 or 4 are needed", shape.rank()))),
+        _ => {
+            Err(Error::shape("input", format!("input {index} ({shape}) has {} axes; 3 or 4 are needed", shape.rank())))
+        }
     }
 }
 
@@ -52,7 +56,13 @@ struct Bias {
 
 impl Bias {
     /// 0 where a key may be attended to, and minus infinity elsewhere, for each of some batches.
-    fn of(&self, call: &mut Call, batches: &[i64], element: ElementType, may: impl Fn(i64, i64, i64) -> bool) -> Result<Value> {
+    fn of(
+        &self,
+        call: &mut Call,
+        batches: &[i64],
+        element: ElementType,
+        may: impl Fn(i64, i64, i64) -> bool,
+    ) -> Result<Value> {
         let (batch, queries, keys) = (batches.len() as u32, i64::from(self.queries), i64::from(self.keys));
         call.fold(u64::from(batch) * u64::from(self.queries) * u64::from(self.keys))?;
         let mut elements = Vec::new();
@@ -67,7 +77,7 @@ impl Bias {
 
 fn added(call: &mut Call, a: Value, b: &Value) -> Result<Value> {
     let element = a.element();
-    binary_of(call, Binary::Add, [&a, b], element, |a, b| a + b, i64::wrapping_add)
+    binary_of(call, Binary::Add, [&a, b], element, i64::wrapping_add)
 }
 
 fn attention(call: &mut Call) -> Result<Vec<Value>> {
@@ -83,7 +93,7 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
 
     let Heads { value: query, flat } = heads(call, 0, of_queries)?;
     let Heads { value: mut key, .. } = heads(call, 1, of_keys)?;
-    let Heads { value: mut value, .. } = heads(call, 2, of_keys)?;
+    let Heads { mut value, .. } = heads(call, 2, of_keys)?;
     let mut past = None;
     if let (Some(past_key), Some(past_value)) = (call.optional(4).cloned(), call.optional(5).cloned()) {
         past = past_key.shape().extents().get(2).copied();
@@ -91,11 +101,14 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
         value = joined(call, &[past_value, value], 2)?;
     }
     let present = [key.clone(), value.clone()];
-    let (&[batch, query_heads, queries, size], &[_, key_heads, keys, _]) = (query.shape().extents(), key.shape().extents()) else {
+    let (&[batch, query_heads, queries, size], &[_, key_heads, keys, _]) =
+        (query.shape().extents(), key.shape().extents())
+    else {
         return Err(malformed("queries and keys need 4 axes"));
     };
     if key_heads == 0 || !query_heads.is_multiple_of(key_heads) {
-        let message = format!("there are {query_heads} heads of queries, and {key_heads} of keys, which must divide them");
+        let message =
+            format!("there are {query_heads} heads of queries, and {key_heads} of keys, which must divide them");
         return Err(Error::shape("input", message));
     }
     let key = repeated(call, key, query_heads / key_heads)?;
@@ -211,7 +224,6 @@ fn nothing_left(call: &mut Call, bias: &Value) -> Result<Option<Value>> {
     let op = Reduce { function: ReduceFunction::Max, axes: [rank as u32 - 1].into(), keep: true };
     let largest = call.run_one(&op, &source, bias.element())?;
     let infinite = HostTensor::repeated(bias.element(), [].into(), f64::NEG_INFINITY).into();
-    let equal = |a: f64, b: f64| f64::from(u8::from(a == b));
-    let nothing = binary_of(call, Binary::Equal, [&largest, &infinite], ElementType::Bool, equal, |a, b| i64::from(a == b))?;
+    let nothing = compared(call, Binary::Equal, [&largest, &infinite])?;
     Ok(Some(nothing))
 }

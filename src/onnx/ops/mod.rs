@@ -2,6 +2,7 @@
 //!
 //! A function computes on the host where all that it needs is known, and else plans ops of the library as steps.
 
+mod attention;
 mod convolution;
 mod elementwise;
 mod indices;
@@ -23,6 +24,7 @@ pub(super) type Operator = fn(&mut Call) -> Result<Vec<Value>>;
 type Entry = (&'static str, Operator);
 
 const FAMILIES: &[&[Entry]] = &[
+    attention::OPERATORS,
     convolution::OPERATORS,
     elementwise::OPERATORS,
     indices::OPERATORS,

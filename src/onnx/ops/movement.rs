@@ -75,14 +75,22 @@ fn filled_with_zeros(op: &StridedCopy, shape: Shape) -> Result<StridedCopyGeomet
 fn concat(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(call.inputs.len().max(1), usize::MAX)?;
     let axis = call.attributes.int("axis")?.ok_or_else(|| malformed("it lacks the attribute axis"))?;
-    let (element, rank) = (call.input(0)?.element(), call.shape(0)?.rank());
-    let axis = from_front(axis, rank)?;
-    if let Some(hosts) = call.hosts() {
-        let hosts: Vec<_> = hosts.into_iter().cloned().collect();
-        return Ok(vec![concat_hosts(call, &hosts, axis)?.into()]);
+    let axis = from_front(axis, call.shape(0)?.rank())?;
+    let values: Vec<_> = call.inputs.iter().flatten().cloned().collect();
+    Ok(vec![joined(call, &values, axis)?])
+}
+
+/// Values one behind another along an axis.
+pub(super) fn joined(call: &mut Call, values: &[Value], axis: usize) -> Result<Value> {
+    if let Some(hosts) = values.iter().map(|value| value.host().cloned()).collect::<Option<Vec<_>>>() {
+        return Ok(concat_hosts(call, &hosts, axis)?.into());
     }
-    let inputs = (0..call.inputs.len()).map(|index| call.source(index)).collect::<Result<Vec<_>>>()?;
-    Ok(vec![call.run_one(&Concat { axis: axis as u32 }, &inputs, element)?])
+    // What has no elements adds none.
+    let values: Vec<_> = values.iter().filter(|value| value.shape().elements() > 0).collect();
+    let Some(first) = values.first() else { return Err(malformed("its inputs are empty")) };
+    let element = first.element();
+    let inputs = values.iter().map(|value| call.source_of(value)).collect::<Result<Vec<_>>>()?;
+    call.run_one(&Concat { axis: axis as u32 }, &inputs, element)
 }
 
 fn concat_hosts(call: &mut Call, hosts: &[HostTensor], axis: usize) -> Result<HostTensor> {

@@ -138,7 +138,11 @@ fn einsum(call: &mut Call) -> Result<Vec<Value>> {
     };
     let sides: Vec<_> = left.split(',').collect();
     if sides.len() != call.inputs.len() {
-        return Err(malformed(format!("equation {equation:?} has {} terms; it has {} inputs", sides.len(), call.inputs.len())));
+        return Err(malformed(format!(
+            "equation {equation:?} has {} terms; it has {} inputs",
+            sides.len(),
+            call.inputs.len()
+        )));
     }
     let mut terms = Vec::new();
     let mut dots = 0;
@@ -149,11 +153,14 @@ fn einsum(call: &mut Call) -> Result<Vec<Value>> {
         terms.push(Term { value, letters });
     }
     let result = match right {
-        Some(right) => letters(right, right.replace("...", "").chars().count() + if right.contains("...") { dots } else { 0 })?.0,
+        Some(right) => {
+            letters(right, right.replace("...", "").chars().count() + if right.contains("...") { dots } else { 0 })?.0
+        }
         None => {
             // The axes of the dots, then the letters that stand once, in alphabetical order.
             let count = |letter: char| terms.iter().flat_map(|term| &term.letters).filter(|of| **of == letter).count();
-            let mut once: Vec<_> = ('A'..='z').filter(|&letter| letter.is_ascii_alphabetic() && count(letter) == 1).collect();
+            let mut once: Vec<_> =
+                ('A'..='z').filter(|&letter| letter.is_ascii_alphabetic() && count(letter) == 1).collect();
             once.splice(0..0, (0..dots).map(|axis| dot(dots - 1 - axis)));
             once
         }
@@ -195,7 +202,8 @@ fn letters(side: &str, rank: usize) -> Result<(Vec<char>, usize)> {
 fn summed(call: &mut Call, term: Term, kept: impl Fn(&char) -> bool) -> Result<Term> {
     let Term { value, letters } = term;
     if let Some(twice) = letters.iter().enumerate().find(|(axis, letter)| letters[..*axis].contains(letter)) {
-        return diagonal(call, Term { value, letters: letters.clone() }, twice.0).and_then(|term| summed(call, term, kept));
+        return diagonal(call, Term { value, letters: letters.clone() }, twice.0)
+            .and_then(|term| summed(call, term, kept));
     }
     let axes: Axes = (0..letters.len() as u32).filter(|&axis| !kept(&letters[axis as usize])).collect();
     if axes == Axes::default() {
@@ -249,12 +257,18 @@ fn contracted(call: &mut Call, a: Term, b: &Term, kept: impl Fn(&char) -> bool) 
     for letter in &both {
         let extents = [extent(&a, letter), extent(&b, letter)];
         if extents[0] != extents[1] {
-            return Err(Error::shape("input", format!("{letter} stands for {:?} and for {:?}", extents[0], extents[1])));
+            return Err(Error::shape(
+                "input",
+                format!("{letter} stands for {:?} and for {:?}", extents[0], extents[1]),
+            ));
         }
     }
-    let size = |term: &Term, letters: &[char]| product(&letters.iter().filter_map(|letter| extent(term, letter)).collect::<Vec<_>>());
+    let size = |term: &Term, letters: &[char]| {
+        product(&letters.iter().filter_map(|letter| extent(term, letter)).collect::<Vec<_>>())
+    };
     let mut matrix = |term: &Term, letters: [&[char]; 3]| {
-        let order: Vec<_> = letters.concat().iter().filter_map(|letter| term.letters.iter().position(|of| of == letter)).collect();
+        let order: Vec<_> =
+            letters.concat().iter().filter_map(|letter| term.letters.iter().position(|of| of == letter)).collect();
         let value = transposed(call, &term.value, &order)?;
         let shape = [size(term, letters[0])?, size(term, letters[1])?, size(term, letters[2])?];
         let value = call.reshaped(&value, shape.into())?;

@@ -9,7 +9,7 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::conv::conv_transpose2d_direct::{self, MOST_CHANNELS, conv_transpose2d_direct};
-use crate::kernels::elementwise::binary;
+use crate::kernels::elementwise::binary::{self, Function};
 use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::strategy::{Convolution, Problem};
 use crate::ops::elementwise::broadcast::Elementwise;
@@ -77,7 +77,7 @@ impl Kernels for ConvTranspose2d {
             Way::Gathered => gpu.compile::<conv_transpose2d_direct::Kernel>(())?,
             Way::Apart => product::compile(gpu)?,
             Way::Columns => {
-                gpu.compile::<binary::Kernel>(())?;
+                gpu.compile::<binary::Kernel>(Function::First)?;
                 compiled.convolution(gpu, geometry)?.compile_backward(gpu)?;
             }
         }
@@ -128,7 +128,7 @@ fn repeat(geometry: &ConvTranspose2dGeometry, recorder: &mut Recorder, bias: &Te
         BroadcastAxis { extent: g.channels, strides: [1; 2] },
         BroadcastAxis { extent: g.height * g.width, strides: [0; 2] },
     ]);
-    Elementwise { op: None, scale: 1.0, axes, accumulate: false }.record(recorder, [bias; 2], output)
+    Elementwise { op: None, scale: 1.0, axes, accumulate: false, integers: false }.record(recorder, [bias; 2], output)
 }
 
 /// Records a transposed convolution whose kernels do not overlap: a tap is a product of the weight and the input, written a stride apart.
@@ -285,7 +285,7 @@ impl Differentiable for ConvTranspose2d {
                 })?;
                 let mut axes = [BroadcastAxis { extent: 1, strides: [0; 2] }; MAX_RANK];
                 axes[MAX_RANK - 1] = BroadcastAxis { extent: tensor.shape().elements() as u32, strides: [1; 2] };
-                let sum = Elementwise { op: None, scale: 1.0, axes, accumulate: true };
+                let sum = Elementwise { op: None, scale: 1.0, axes, accumulate: true, integers: false };
                 sum.record(recorder, [&gradient; 2], tensor)?;
             }
         }

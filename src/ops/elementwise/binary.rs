@@ -1,16 +1,34 @@
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::binary;
+use crate::kernels::elementwise::binary::{self, Function};
+use crate::kernels::elementwise::binary_words;
 use crate::ops::elementwise::broadcast::{Elementwise, gradient};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for Binary {
-    type Compiled = ();
+    type Compiled = DType;
 
-    fn compile(gpu: &Gpu, _: &BinaryGeometry, _: &BinaryInputs<TensorSpec>) -> Result<()> {
-        gpu.compile::<binary::Kernel>(())
+    fn takes(geometry: &BinaryGeometry, _: &'static str, dtype: DType) -> bool {
+        let op = geometry.op;
+        if dtype.is_float() { !op.of_integers() } else { binary_words::function(op, false).is_some() }
+    }
+
+    fn output_dtype(geometry: &BinaryGeometry, _: &'static str, first: DType) -> DType {
+        if geometry.op.compares() { DType::I32 } else { first }
+    }
+
+    fn compile(gpu: &Gpu, geometry: &BinaryGeometry, inputs: &BinaryInputs<TensorSpec>) -> Result<DType> {
+        let dtype = inputs.a.dtype;
+        if inputs.b.dtype.is_float() != dtype.is_float() {
+            return Err(Error::dtype("b", format!("b holds {}; a holds {dtype}", inputs.b.dtype)));
+        }
+        match (Function::of(geometry.op), binary_words::function(geometry.op, dtype.is_float())) {
+            (_, Some((functions, ..))) => gpu.compile::<binary_words::Kernel>(functions)?,
+            (function, None) => gpu.compile::<binary::Kernel>(function.unwrap_or(Function::First))?,
+        }
+        Ok(dtype)
     }
 
     fn record(
@@ -20,7 +38,8 @@ impl Kernels for Binary {
         output: &Tensor,
     ) -> Result<()> {
         let (op, axes) = (Some(plan.geometry().op), plan.geometry().axes());
-        let elementwise = Elementwise { op, scale: 1.0, axes, accumulate: false };
+        let integers = !plan.compiled().is_float();
+        let elementwise = Elementwise { op, scale: 1.0, axes, accumulate: false, integers };
         elementwise.record(recorder, [inputs.a.tensor()?, inputs.b.tensor()?], output)
     }
 
@@ -48,6 +67,7 @@ impl Differentiable for Binary {
             let factor = match plan.geometry().op {
                 Self::Add => None,
                 Self::Mul => Some(other.wide(recorder)?),
+                op => return Err(Error::Unsupported(format!("{op:?} has no gradient"))),
             };
             gradient(recorder, axes, operand, factor.as_ref(), grad_output, destination)?;
         }

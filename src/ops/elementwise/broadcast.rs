@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::geometry::{Binary, BroadcastAxis};
-use crate::gpu::{Recorder, Tensor};
-use crate::kernels::elementwise::binary::{FIRST, Params, binary, operation};
+use crate::gpu::{Binding, Fit, Recorder, Tensor};
+use crate::kernels::elementwise::binary::{Function, Params, binary};
+use crate::kernels::elementwise::binary_words;
+use crate::kernels::elementwise::broadcast::Broadcast;
 use crate::ops::plan::{Destination, in_pieces};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
@@ -19,6 +21,8 @@ pub(crate) struct Elementwise {
     pub(crate) axes: [BroadcastAxis; MAX_RANK],
     /// Whether it is added to what the output holds.
     pub(crate) accumulate: bool,
+    /// Whether the operands hold integers.
+    pub(crate) integers: bool,
 }
 
 impl Elementwise {
@@ -28,31 +32,41 @@ impl Elementwise {
         let output_strides = dense(&self.axes);
         // Halved from the outermost axis on, a piece is one range of the output.
         in_pieces(self.axes.map(|axis| 0..axis.extent), &mut |piece: &[Range<u32>; MAX_RANK]| {
-            let binding = |argument, tensor: &Tensor, strides: [u32; MAX_RANK]| {
-                let element = |index: fn(&Range<u32>) -> u32| -> u64 {
-                    piece.iter().zip(strides).map(|(range, stride)| u64::from(index(range)) * u64::from(stride)).sum()
-                };
-                tensor.binding(argument, element(|range| range.start)..element(|range| range.end - 1) + 1)
-            };
-            let a = binding("a", a, strides[0])?;
-            let b = binding("b", b, strides[1])?;
-            let output = binding("output", output, output_strides)?;
+            let a = section("a", a, piece, strides[0])?;
+            let b = section("b", b, piece, strides[1])?;
+            let output = section("output", output, piece, output_strides)?;
             let extents = piece.clone().map(|range| range.end - range.start);
             let elements = extents.iter().map(|&extent| u64::from(extent)).product();
             recorder.gpu().capabilities().check_elements("output", elements)?;
-            let params = Params {
-                operation: self.op.map_or(FIRST, operation),
-                scale: self.scale,
-                accumulate: self.accumulate.into(),
-                ..Default::default()
-            };
-            binary(recorder, params, extents, strides, [&a, &b, &output])
+            let broadcast = Broadcast::new(extents, [strides[0], strides[1], [0; MAX_RANK]]);
+            let words = self.op.and_then(|op| binary_words::function(op, !self.integers));
+            if let Some((functions, operation, relations)) = words {
+                let params = binary_words::Params { broadcast, operation, relations, ..Default::default() };
+                return binary_words::binary_words(recorder, functions, params, [&a, &b, &output]);
+            }
+            let function = self.op.and_then(Function::of).unwrap_or(Function::First);
+            let params =
+                Params { broadcast, scale: self.scale, accumulate: self.accumulate.into(), ..Default::default() };
+            binary(recorder, function, params, [&a, &b, &output])
         })
     }
 }
 
+/// The part of an operand that a piece of the output's axes reads or writes.
+pub(crate) fn section(
+    argument: &'static str,
+    tensor: &Tensor,
+    piece: &[Range<u32>; MAX_RANK],
+    strides: [u32; MAX_RANK],
+) -> Fit<Binding> {
+    let element = |index: fn(&Range<u32>) -> u32| -> u64 {
+        piece.iter().zip(strides).map(|(range, stride)| u64::from(index(range)) * u64::from(stride)).sum()
+    };
+    tensor.binding(argument, element(|range| range.start)..element(|range| range.end - 1) + 1)
+}
+
 /// The strides of a dense tensor with these axes.
-fn dense(axes: &[BroadcastAxis; MAX_RANK]) -> [u32; MAX_RANK] {
+pub(crate) fn dense<const N: usize>(axes: &[BroadcastAxis<N>; MAX_RANK]) -> [u32; MAX_RANK] {
     let mut strides = [1; MAX_RANK];
     for axis in (1..MAX_RANK).rev() {
         strides[axis - 1] = strides[axis] * axes[axis].extent;
@@ -79,6 +93,7 @@ pub(crate) fn gradient(
             BroadcastAxis { extent: axes[axis].extent, strides: [dense[axis], other] }
         }),
         accumulate,
+        integers: false,
     };
     let tensors = [grad_output, factor.unwrap_or(grad_output)];
     let repeated = axes.map(|BroadcastAxis { extent, strides }| (extent, extent != 1 && strides[operand] == 0));

@@ -1,4 +1,6 @@
 pub(crate) mod batch_norm;
 pub(crate) mod binary;
 pub(crate) mod broadcast;
+pub(crate) mod cast;
+pub(crate) mod select;
 pub(crate) mod unary;

@@ -41,8 +41,13 @@ impl Differentiable for GlobalAveragePool {
         let mut axes = [BroadcastAxis { extent: 1, strides: [0; 2] }; MAX_RANK];
         axes[MAX_RANK - 2] = BroadcastAxis { extent: batch * channels, strides: [1; 2] };
         axes[MAX_RANK - 1] = BroadcastAxis { extent: pixels, strides: [0; 2] };
-        let elementwise =
-            Elementwise { op: None, scale: reciprocal(pixels), axes, accumulate: destination.accumulates() };
+        let elementwise = Elementwise {
+            op: None,
+            scale: reciprocal(pixels),
+            axes,
+            accumulate: destination.accumulates(),
+            integers: false,
+        };
         elementwise.record(recorder, [grad_output; 2], destination.tensor())
     }
 }

@@ -12,20 +12,19 @@ pub fn binary<T: Copy + Into<f64>>(geometry: &BinaryGeometry, inputs: &BinaryInp
     let BinaryGeometry { op, shapes, output } = *geometry;
     check_len("a", inputs.a, shapes.a)?;
     check_len("b", inputs.b, shapes.b)?;
-    let terms = match op {
-        Binary::Add => 2,
-        Binary::Mul => 1,
-    };
-    let mut reference = Reference::zeros(output, terms);
+    let mut reference = Reference::zeros(output, if matches!(op, Binary::Add | Binary::Sub) { 2 } else { 1 });
     for element in 0..reference.value.len() {
         let a: f64 = inputs.a[place(element, output, shapes.a)].into();
         let b: f64 = inputs.b[place(element, output, shapes.b)].into();
-        let (value, magnitude) = match op {
-            Binary::Add => (a + b, a.abs() + b.abs()),
-            Binary::Mul => (a * b, (a * b).abs()),
-        };
+        let value = value(op, a, b);
         reference.value[element] = value;
-        reference.magnitude[element] = magnitude;
+        reference.magnitude[element] = match op {
+            Binary::Add | Binary::Sub => a.abs() + b.abs(),
+            Binary::Mul | Binary::Div | Binary::PRelu => value.abs(),
+            // What rounding the logarithm makes of it.
+            Binary::Pow if value != 0.0 && a != 0.0 => value.abs() * (1.0 + (b * a.abs().ln()).abs()),
+            _ => 0.0,
+        };
     }
     Ok(reference)
 }
@@ -47,8 +46,8 @@ pub fn binary_backward<T: Copy + Into<f64>>(
     for (element, &grad) in grad_output.iter().enumerate() {
         let (a, b, grad) = (place(element, output, shapes.a), place(element, output, shapes.b), grad.into());
         let [term_a, term_b]: [f64; 2] = match op {
-            Binary::Add => [grad; 2],
             Binary::Mul => [inputs.b[b], inputs.a[a]].map(|other| grad * other.into()),
+            _ => [grad; 2],
         };
         grad_a[a].add(term_a, term_a.abs(), 1);
         grad_b[b].add(term_b, term_b.abs(), 1);
@@ -68,4 +67,54 @@ fn place(mut element: usize, output: Shape, operand: Shape) -> usize {
         stride *= has as usize;
     }
     place
+}
+
+/// The function of two elements.
+pub(crate) fn value(op: Binary, a: f64, b: f64) -> f64 {
+    let flag = |holds: bool| f64::from(u8::from(holds));
+    let nan = a.is_nan() || b.is_nan();
+    match op {
+        Binary::Add => a + b,
+        Binary::Sub => a - b,
+        Binary::Mul => a * b,
+        Binary::Div => a / b,
+        Binary::Pow => a.powf(b),
+        Binary::Min => {
+            if nan {
+                f64::NAN
+            } else {
+                a.min(b)
+            }
+        }
+        Binary::Max => {
+            if nan {
+                f64::NAN
+            } else {
+                a.max(b)
+            }
+        }
+        Binary::Fmod => a % b,
+        Binary::Mod => {
+            if b == 0.0 {
+                0.0
+            } else {
+                a - b * (a / b).floor()
+            }
+        }
+        Binary::PRelu => {
+            if a > 0.0 {
+                a
+            } else {
+                a * b
+            }
+        }
+        Binary::Equal => flag(a == b),
+        Binary::Less => flag(a < b),
+        Binary::LessOrEqual => flag(a <= b),
+        Binary::Greater => flag(a > b),
+        Binary::GreaterOrEqual => flag(a >= b),
+        Binary::And => (a as i64 & b as i64) as f64,
+        Binary::Or => (a as i64 | b as i64) as f64,
+        Binary::Xor => (a as i64 ^ b as i64) as f64,
+    }
 }

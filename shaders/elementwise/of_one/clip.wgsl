@@ -1,0 +1,10 @@
+// x between the bounds alpha and beta. The derivative is 1 on the bounds, and 0 where x is NaN.
+
+fn function(x: f32) -> f32 {
+    let raised = select(x, params.alpha, x < params.alpha);
+    return select(raised, params.beta, raised > params.beta);
+}
+
+fn gradient(x: f32, grad: f32) -> f32 {
+    return select(0.0, grad, (x >= params.alpha) & (x <= params.beta));
+}

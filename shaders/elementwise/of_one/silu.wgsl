@@ -1,0 +1,9 @@
+// x sigmoid(x).
+
+fn function(x: f32) -> f32 {
+    return x * sigmoid(x);
+}
+
+fn gradient(x: f32, grad: f32) -> f32 {
+    return (sigmoid(x) + x * sigmoid_slope(x)) * grad;
+}

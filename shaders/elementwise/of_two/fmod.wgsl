@@ -1,0 +1,15 @@
+// What is left of a divided by b, with the sign of a.
+
+fn function(a: f32, b: f32) -> f32 {
+    return remainder(a, b);
+}
+
+// Of the gradient of a.
+fn term_a(a: f32, b: f32, grad: f32) -> f32 {
+    return grad;
+}
+
+// Of the gradient of b.
+fn term_b(a: f32, b: f32, grad: f32) -> f32 {
+    return -round((a - remainder(a, b)) / b) * grad;
+}
