@@ -107,7 +107,8 @@ pub use ops::{
     AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
     DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
     Destination, GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, LayerNormPlan, MatmulPlan,
-    MultiScaleDeformAttnPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan, UnaryPlan,
+    MultiScaleDeformAttnPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy,
+    StridedCopyPlan, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

@@ -199,7 +199,8 @@ impl Outside {
     /// The positions that a range of indices comes to: all, where they are not in one run.
     pub(crate) fn positions(&self, indices: &Range<u32>) -> Range<u32> {
         let ends = [indices.start, indices.end - 1].map(|index| self.position(index));
-        let (first, last) = (i64::from(self.first) + i64::from(indices.start), i64::from(indices.end - indices.start) - 1);
+        let (first, last) =
+            (i64::from(self.first) + i64::from(indices.start), i64::from(indices.end - indices.start) - 1);
         let run = match self.mode {
             PadMode::Constant(_) => {
                 let within = |position: i64| position.clamp(0, self.extent.into()) as u32;
@@ -385,8 +386,9 @@ fn expand(shape: Shape, input: Shape) -> Result<Walk> {
             None | Some((_, 1)) => wants,
             Some((_, has)) if wants == has || wants == 1 => has,
             Some((_, has)) => {
-                let message =
-                    format!("shape ({shape}) has extent {wants} where input ({input}) has {has}; one must be the other, or 1");
+                let message = format!(
+                    "shape ({shape}) has extent {wants} where input ({input}) has {has}; one must be the other, or 1"
+                );
                 return Err(Error::attribute("shape", message));
             }
         };
@@ -405,7 +407,8 @@ fn tile(repeats: &[u32], input: Shape) -> Result<Walk> {
     for (axis, (&extent, &repeats)) in input.extents().iter().zip(repeats).enumerate() {
         let Some(all) = extent.checked_mul(repeats) else {
             let all = u64::from(extent) * u64::from(repeats);
-            let message = format!("the output would have extent {all} along axis {axis}; at most {} is possible", u32::MAX);
+            let message =
+                format!("the output would have extent {all} along axis {axis}; at most {} is possible", u32::MAX);
             return Err(Error::shape("output", message));
         };
         output = output.with_extent(axis, all);
@@ -435,7 +438,8 @@ fn pad([before, after]: [&[i32]; 2], mode: PadMode, input: Shape) -> Result<Walk
         }
         let longest = check_padded_extent("extent", extent, [before.max(0), after.max(0)].map(i32::cast_unsigned))?;
         let Some(padded) = extent.checked_add_signed(before).and_then(|extent| extent.checked_add_signed(after)) else {
-            let message = format!("before is {before} and after {after} along axis {index}; input ({input}) has {extent}");
+            let message =
+                format!("before is {before} and after {after} along axis {index}; input ({input}) has {extent}");
             return Err(Error::attribute("before", message));
         };
         debug_assert!(u64::from(padded) <= longest);

@@ -123,5 +123,11 @@ pub(crate) fn strided_copy(
         constant,
     };
     let elements = u64::from(rows) * u64::from(axes[5].extent) * u64::from(word.words());
-    recorder.dispatch::<Kernel>((places, word), &params, &[source, output], u64::from(rows) * u64::from(parts), elements)
+    recorder.dispatch::<Kernel>(
+        (places, word),
+        &params,
+        &[source, output],
+        u64::from(rows) * u64::from(parts),
+        elements,
+    )
 }
