@@ -16,7 +16,7 @@
 //! | sizes | large images: rows and planes that do not fit at once, and work that grows with the image and no faster |
 //! | spatial | images resized and pooled, in every form |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
-//! | movement | copies, gathers and scatters: every form, in floats and integers, bit for bit |
+//! | movement | copies: every form, in floats and integers, bit for bit |
 //! | roi | regions of interest: every pooling, its borders and bins, in whatever pieces |
 //! | grids | samples of grids: every mode and padding, and where their rules change |
 //! | gradients | backward passes agree with the reference, writing and adding, in any storage, and what they refuse |

@@ -95,7 +95,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
             println!("    wrote {}", file.display());
         }
         for (_, file) in expected.iter().filter(|(output, _)| output == name) {
-            let agreement = Agreement::of(array, &Array::read(file)?, arguments.tolerance());
+            let agreement = Agreement::of(array, *dtype, &Array::read(file)?, arguments.tolerance());
             println!("    {agreement}");
             if !agreement.passed {
                 code = ExitCode::FAILURE;
@@ -263,13 +263,19 @@ impl std::fmt::Display for Agreement {
 
 impl Agreement {
     /// Floats agree to a part of the largest one expected; integers and booleans are equal.
-    fn of(actual: &Array, expected: &Array, tolerance: f64) -> Self {
+    fn of(actual: &Array, dtype: DType, expected: &Array, tolerance: f64) -> Self {
         if actual.shape != expected.shape {
             return Self { passed: false, said: format!("it is {}; {} was expected", actual.shape, expected.shape) };
         }
         let wanted = expected.elements();
         let largest = wanted.iter().filter(|x| x.is_finite()).fold(0.0, |largest: f64, x| largest.max(x.abs()));
-        let most = if expected.kind.is_float() { tolerance * largest } else { 0.0 };
+        // A unit in the last place of the largest value.
+        let unit = match dtype {
+            DType::F16 => 2f64.powi(-10),
+            DType::BF16 => 2f64.powi(-7),
+            _ => 0.0,
+        };
+        let most = if expected.kind.is_float() { tolerance.max(unit) * largest } else { 0.0 };
         // NaN differs from everything but NaN.
         let alike = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
         let differing = actual.elements().into_iter().zip(wanted).filter(|&(a, b)| !alike(a, b));

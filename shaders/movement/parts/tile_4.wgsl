@@ -7,11 +7,11 @@ fn copy_part(first: vec2<u32>, tile: vec2<u32>, lane: vec2<u32>) {
     if start.x >= params.along.extent || start.y >= params.across.extent {
         return;
     }
-    let from = first.x + start.x / 4u + start.y * params.across.source_stride;
-    let a = source[from];
-    let b = source[from + params.across.source_stride];
-    let c = source[from + 2u * params.across.source_stride];
-    let d = source[from + 3u * params.across.source_stride];
+    let begin = first.x + start.x / 4u + start.y * params.across.source_stride;
+    let a = source[begin];
+    let b = source[begin + params.across.source_stride];
+    let c = source[begin + 2u * params.across.source_stride];
+    let d = source[begin + 3u * params.across.source_stride];
     let to = first.y + start.y / 4u + start.x * params.along.output_stride;
     output[to] = vec4<u32>(a.x, b.x, c.x, d.x);
     output[to + params.along.output_stride] = vec4<u32>(a.y, b.y, c.y, d.y);

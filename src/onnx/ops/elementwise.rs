@@ -322,7 +322,20 @@ fn modulo(call: &mut Call) -> Result<Vec<Value>> {
             let rest = a.checked_rem(b).unwrap_or(0);
             if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
         }),
-        (false, true) => Err(malformed("fmod is 0; floats need 1")),
+        (false, true) => {
+            // Of the sign of the divisor: what is left after whole numbers of it, and once more where the signs differ.
+            let [a, b] = [call.input(0)?.clone(), call.input(1)?.clone()];
+            let element = a.element();
+            let rest = binary_of(call, Binary::Fmod, [&a, &b], element, |a, _| a)?;
+            let moved = binary_of(call, Binary::Add, [&rest, &b], element, i64::wrapping_add)?;
+            let zero = HostTensor::repeated(element, [].into(), 0.0).into();
+            let negative = compared(call, Binary::Less, [&rest, &zero])?;
+            let divisor = compared(call, Binary::Less, [&b, &zero])?;
+            let differ = binary_of(call, Binary::Xor, [&negative, &divisor], ElementType::Bool, |a, b| a ^ b)?;
+            let whole = compared(call, Binary::Equal, [&rest, &zero])?;
+            let other = select(call, &differ, &moved, &rest)?;
+            Ok(vec![select(call, &whole, &rest, &other)?])
+        }
     }
 }
 
@@ -407,19 +420,12 @@ pub(super) fn converted(call: &mut Call, value: &Value, to: ElementType) -> Resu
                 ElementType::I16 => (16, true),
                 _ => return Ok(cast),
             };
-            let number = |x: i64| Value::from(HostTensor::of_integers(to, [].into(), vec![x]));
-            let low = binary_of(
-                call,
-                Binary::And,
-                [&cast, &Value::from(HostTensor::of_integers(ElementType::I32, [].into(), vec![(1 << bits) - 1]))],
-                to,
-                |a, b| a & b,
-            )?;
+            let number = |x: i64| Value::from(HostTensor::of_integers(ElementType::I32, [].into(), vec![x]));
+            let low = binary_of(call, Binary::And, [&cast, &number((1 << bits) - 1)], to, |a, b| a & b)?;
             if !signed {
                 return Ok(low);
             }
-            let half = Value::from(HostTensor::of_integers(ElementType::I32, [].into(), vec![1 << (bits - 1)]));
-            let _ = number;
+            let half = number(1 << (bits - 1));
             let flipped = binary_of(call, Binary::Xor, [&low, &half], to, |a, b| a ^ b)?;
             binary_of(call, Binary::Sub, [&flipped, &half], to, i64::wrapping_sub)
         }

@@ -1,9 +1,11 @@
 //! Normalisations and softmax.
 
 use super::Entry;
+use super::elementwise::{binary_of, function};
 use crate::error::{Error, Result};
 use crate::geometry::{
-    BatchNorm, BatchNormInputs, GroupNorm, GroupNormInputs, LayerNorm, LayerNormInputs, Softmax, StridedCopy,
+    BatchNorm, BatchNormInputs, Binary, GroupNorm, GroupNormInputs, LayerNorm, LayerNormInputs, Reduce, ReduceFunction,
+    Softmax, StridedCopy, Unary,
 };
 use crate::onnx::planner::{Call, Value, from_front};
 use crate::onnx::{HostTensor, malformed};
@@ -14,6 +16,7 @@ pub(super) const OPERATORS: &[Entry] = &[
     ("InstanceNormalization", instance_norm),
     ("LayerNormalization", layer_norm),
     ("LogSoftmax", |call| softmax(call, true)),
+    ("RMSNormalization", rms_norm),
     ("Softmax", |call| softmax(call, false)),
 ];
 
@@ -52,13 +55,53 @@ fn layer_norm(call: &mut Call) -> Result<Vec<Value>> {
     let axis = from_front(call.attributes.int_or("axis", -1)?, rank)?;
     let epsilon = call.attributes.float_or("epsilon", 1e-5)?;
     call.attributes.int("stash_type")?; // f32 in any case
-    if call.wanted.iter().skip(1).any(|wanted| *wanted) {
-        return Err(Error::Unsupported("its mean and deviation are asked for; the output alone is given".into()));
-    }
     let op = LayerNorm { axes: (rank - axis) as u32, epsilon };
     let inputs =
         LayerNormInputs { input: call.source(0)?, scale: Some(call.source(1)?), shift: call.optional_source(2)? };
-    Ok(vec![call.run_one(&op, &inputs, element)?])
+    let mut outputs = vec![call.run_one(&op, &inputs, element)?];
+    if call.wanted.len() > 1 {
+        outputs.extend(moments(call, axis, epsilon)?);
+    }
+    Ok(outputs)
+}
+
+/// The mean of the first input over the axes from one on, and the reciprocal of its deviation.
+fn moments(call: &mut Call, axis: usize, epsilon: f32) -> Result<[Value; 2]> {
+    let (input, element) = (call.input(0)?.clone(), call.input(0)?.element());
+    let axes = (axis as u32..input.shape().rank() as u32).collect();
+    let mean_of = |call: &mut Call, value: &Value| {
+        let source = call.source_of(value)?;
+        call.run_one(&Reduce { function: ReduceFunction::Mean, axes, keep: true }, &source, element)
+    };
+    let mean = mean_of(call, &input)?;
+    let beside = binary_of(call, Binary::Sub, [&input, &mean], element, i64::wrapping_sub)?;
+    let square = binary_of(call, Binary::Mul, [&beside, &beside], element, i64::wrapping_mul)?;
+    let variance = mean_of(call, &square)?;
+    let least = HostTensor::repeated(element, [].into(), epsilon.into()).into();
+    let sum = binary_of(call, Binary::Add, [&variance, &least], element, i64::wrapping_add)?;
+    let deviation = function(call, Unary::Sqrt, &sum)?;
+    let reciprocal = function(call, Unary::Reciprocal, &deviation)?;
+    Ok([mean, reciprocal])
+}
+
+/// Values divided by the root of their mean square over the axes from one on, times a scale.
+fn rms_norm(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(2, 2)?;
+    let (input, element) = (call.input(0)?.clone(), call.input(0)?.element());
+    let rank = input.shape().rank();
+    let axis = from_front(call.attributes.int_or("axis", -1)?, rank)?;
+    let epsilon = call.attributes.float_or("epsilon", 1e-5)?;
+    call.attributes.int("stash_type")?; // f32 in any case
+    let square = binary_of(call, Binary::Mul, [&input, &input], element, i64::wrapping_mul)?;
+    let source = call.source_of(&square)?;
+    let op = Reduce { function: ReduceFunction::Mean, axes: (axis as u32..rank as u32).collect(), keep: true };
+    let mean = call.run_one(&op, &source, element)?;
+    let least = HostTensor::repeated(element, [].into(), epsilon.into()).into();
+    let sum = binary_of(call, Binary::Add, [&mean, &least], element, i64::wrapping_add)?;
+    let root = function(call, Unary::Sqrt, &sum)?;
+    let normalised = binary_of(call, Binary::Div, [&input, &root], element, i64::wrapping_div)?;
+    let scale = call.input(1)?.clone();
+    Ok(vec![binary_of(call, Binary::Mul, [&normalised, &scale], element, i64::wrapping_mul)?])
 }
 
 fn softmax(call: &mut Call, log: bool) -> Result<Vec<Value>> {

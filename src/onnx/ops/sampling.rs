@@ -1,12 +1,14 @@
 //! Samples at positions that are computed.
 
 use super::Entry;
+use super::elementwise::converted;
+use super::movement::joined;
 use crate::dialect::onnx;
 use crate::error::{Error, Result};
-use crate::geometry::GridSampleInputs;
+use crate::geometry::{GridSampleInputs, RoiAlign, RoiAlignInputs, RoiChannels};
 use crate::onnx::planner::{Call, Source, Value};
 
-pub(super) const OPERATORS: &[Entry] = &[("GridSample", grid_sample)];
+pub(super) const OPERATORS: &[Entry] = &[("GridSample", grid_sample), ("RoiAlign", roi_align)];
 
 fn grid_sample(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(2, 2)?;
@@ -26,5 +28,45 @@ fn grid_sample(call: &mut Call) -> Result<Vec<Value>> {
     };
     let inputs = GridSampleInputs { input: call.source(0)?, grid: call.source(1)? };
     let op = op.op(&inputs.map(Source::shape))?;
+    Ok(vec![call.run_one(&op, &inputs, element)?])
+}
+
+fn roi_align(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(3, 3)?;
+    let element = call.input(0)?.element();
+    let attributes = &mut call.attributes;
+    if attributes.string("mode")?.is_some_and(|mode| mode != "avg") {
+        return Err(Error::Unsupported("mode is max; the mean of samples, avg, is computed".into()));
+    }
+    let default = if call.opset < 16 { "output_half_pixel" } else { "half_pixel" };
+    let attributes = &mut call.attributes;
+    let words = attributes.string("coordinate_transformation_mode")?.unwrap_or(default.into());
+    let count = |name: &'static str, value: i64| {
+        u32::try_from(value).map_err(|_| Error::attribute(name, format!("{name} is {value}; it must not be negative")))
+    };
+    let op = RoiAlign {
+        pooled: [
+            count("output_height", attributes.int_or("output_height", 1)?)?,
+            count("output_width", attributes.int_or("output_width", 1)?)?,
+        ],
+        spatial_scale: attributes.float_or("spatial_scale", 1.0)?,
+        sampling_ratio: count("sampling_ratio", attributes.int_or("sampling_ratio", 0)?)?,
+        aligned: match &words[..] {
+            "half_pixel" => true,
+            "output_half_pixel" => false,
+            other => {
+                let message = format!("coordinate_transformation_mode is {other}, which is not known");
+                return Err(Error::attribute("coordinate_transformation_mode", message));
+            }
+        },
+        channels: RoiChannels::Each,
+    };
+    // The image of each region in front of its corners.
+    let [regions, images] = [call.input(1)?.clone(), call.input(2)?.clone()];
+    let many = images.shape().extents().first().copied().unwrap_or(0);
+    let images = converted(call, &images, regions.element())?;
+    let images = call.reshaped(&images, [many, 1].into())?;
+    let rois = joined(call, &[images, regions], 1)?;
+    let inputs = RoiAlignInputs { input: call.source(0)?, rois: call.source_of(&rois)? };
     Ok(vec![call.run_one(&op, &inputs, element)?])
 }

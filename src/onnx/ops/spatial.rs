@@ -2,6 +2,7 @@
 
 use super::Entry;
 use super::convolution::{doubled, with_height, without_height};
+use super::elementwise::converted;
 use crate::error::{Error, Result};
 use crate::geometry::{
     AspectRatio, ConvTranspose2d, ConvTranspose2dInputs, IndexOrder, NearestRounding, Pool, PoolAxis, PoolKind, Resize,
@@ -82,8 +83,20 @@ fn pool(call: &mut Call, max: bool) -> Result<Vec<Value>> {
     } else {
         PoolKind::Average { count_padding: call.attributes.flag("count_include_pad", false)? }
     };
-    let input = call.source(0)?;
-    let mut outputs = call.run(&Pool { kind, axes: windows, ceil_mode }, &input, element)?;
+    // Integers of few bits are exact as floats.
+    let value = call.input(0)?.clone();
+    let float = if element.is_float() { element } else { ElementType::F32 };
+    let value = converted(call, &value, float)?;
+    let input = call.source_of(&value)?;
+    let mut outputs = call.run(&Pool { kind, axes: windows, ceil_mode }, &input, float)?;
+    if !element.is_float() {
+        if !matches!(element, ElementType::U8 | ElementType::I8) {
+            return Err(Error::Unsupported(format!(
+                "the input holds {element}; floats and integers of 8 bits are pooled"
+            )));
+        }
+        outputs[0] = converted(call, &outputs[0].clone(), element)?;
+    }
     if let Some(Value::Device(indices)) = outputs.get_mut(1) {
         indices.element = ElementType::I64;
     }

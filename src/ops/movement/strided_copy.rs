@@ -87,6 +87,8 @@ impl Moved {
             };
             let to = element(|range| range.start)..element(|range| range.end - 1) + 1;
             let from = self.source(piece);
+            // A binding shows an element at least, where there is one.
+            let from = if from.is_empty() { 0..input.shape().elements().min(1) } else { from };
             let output = output.binding("output", to)?;
             let input = input.binding("input", from.clone())?;
             let bindings = [&input, &output];

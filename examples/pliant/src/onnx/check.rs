@@ -81,12 +81,12 @@ async fn check(arguments: &Arguments, gpu: &Gpu, folder: &Path) -> Result<bool, 
     println!("    {}", planned.memory());
     let mut passed = !expected.is_empty();
     for (name, expected) in &expected {
-        let Some((_, _, output)) = outputs.iter().find(|(output, ..)| output == name) else {
+        let Some((_, dtype, output)) = outputs.iter().find(|(output, ..)| output == name) else {
             println!("    {name}: FAILED: the model has no such output");
             passed = false;
             continue;
         };
-        let agreement = Agreement::of(output, expected, arguments.tolerance());
+        let agreement = Agreement::of(output, *dtype, expected, arguments.tolerance());
         println!("    {name}: {agreement}");
         passed &= agreement.passed;
     }
