@@ -44,7 +44,7 @@ fn top_k_gather(
     let row = by_plane.x * params.columns + by_column.y;
     let index = list[params.list_first + row * params.list_row + by_plane.y * params.each] - row * params.base;
     let to = by_plane.x * params.out_plane + by_plane.y * params.step + by_column.y;
-    let from = by_plane.x * params.plane + index * params.step + by_column.y;
-    values[params.values_first + to] = input[params.input_first + from];
+    let source = by_plane.x * params.plane + index * params.step + by_column.y;
+    values[params.values_first + to] = input[params.input_first + source];
     indices[params.indices_first + to] = index;
 }

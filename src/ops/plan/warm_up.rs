@@ -5,9 +5,10 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
 use crate::kernels::movement::zeros;
 use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
-use crate::kernels::reduce::flow_gradient;
+use crate::kernels::reduce::{cum_sum, flow_gradient, fold, top_k_keys};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
+use crate::ops::movement::sort;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
 use crate::ops::points;
 use crate::ops::{BACKWARD, FORWARD};
@@ -47,6 +48,12 @@ impl Gpu {
         points::compile_sums(self)?;
         // Each mode has a kernel.
         self.compile_all::<grid_sample::Kernel>()?;
+        // Functions, and integers, have kernels of their own.
+        self.compile_all::<fold::Kernel>()?;
+        self.compile_all::<cum_sum::Kernel>()?;
+        // So have orders of more than tiles hold.
+        self.compile::<top_k_keys::Kernel>(())?;
+        sort::compile(self)?;
         self.run_all(FORWARD, |_| Ok(())).await
     }
 
