@@ -15,7 +15,7 @@ use crate::random::draw_legal;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal};
-use crate::{check_backward_on, check_on, nn, reductions, spatial, strategies, training};
+use crate::{check_backward_on, check_on, dtypes, nn, reductions, spatial, strategies, training};
 
 /// Counters of the iterations of subgroups, whose invocations loop together: the most of a subgroup, and those of all with one more for each.
 /// `begin_count` makes sure that every kernel has the counters.
@@ -359,6 +359,7 @@ fn reaching() -> Vec<Problem> {
     .into_iter()
     .chain(rows(30_000))
     .chain(reductions::each())
+    .chain(dtypes::every_op())
     .collect()
 }
 

@@ -1,4 +1,4 @@
-//! What goes along axes: sums and extremes, elements in order, cumulative sums, normalised groups. Rows of a few elements and of many, along the last
+//! Ops along axes: sums and extremes, elements in order, cumulative sums, normalised groups. Rows of a few elements and of many, along the last
 //! axis and spread over it.
 
 use fastrand::Rng;

@@ -56,7 +56,7 @@ impl fmt::Debug for Axes {
     }
 }
 
-/// What a [`Reduce`] makes of the elements that it puts together. Integers have those that say so.
+/// The function by which a [`Reduce`] puts elements together. Integers have those that say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReduceFunction {
@@ -88,7 +88,7 @@ pub enum ReduceFunction {
 /// and norms are 0, the product is 1, the largest element the least there is, and so on. Sums of integers are taken modulo 2^32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reduce {
-    /// What is made of the elements.
+    /// The function.
     pub function: ReduceFunction,
     /// The axes along which they are put together.
     pub axes: Axes,

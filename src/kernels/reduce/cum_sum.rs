@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::{kernel, params};
 
-/// What elements are.
+/// The type of elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Number {
     F32,

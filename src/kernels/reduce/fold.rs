@@ -2,7 +2,7 @@ use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::reduce::Rows;
 use crate::kernels::{kernel, params};
 
-/// What segments are folded into: one of the files reduce/parts/fold_*.wgsl.
+/// The result that segments are folded into: one of the files reduce/parts/fold_*.wgsl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fold {
     Sums,
@@ -47,14 +47,14 @@ impl Fold {
     }
 }
 
-/// What a sum does of each element: ABSOLUTE and SQUARES of the files. Integers know products besides.
+/// The functions of each element of a sum, ABSOLUTE and SQUARES of the files; and of integers the product.
 pub(crate) const ABSOLUTE: u32 = 1;
 pub(crate) const SQUARES: u32 = 2;
 pub(crate) const PRODUCT: u32 = 3;
 /// Added to the order of arguments, where of equal elements the last counts.
 pub(crate) const LAST_EQUAL: u32 = 8;
 
-/// What is done of a result, by its number in the files.
+/// The function of a result, by its number in the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finish {
     Nothing = 0,

@@ -6,9 +6,10 @@ use crate::kernels::conv::conv_transpose2d_direct;
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
 use crate::kernels::movement::{copy_tiles, strided_copy, zeros};
 use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
-use crate::kernels::reduce::{flow_gradient, pool};
+use crate::kernels::reduce::{cum_sum, flow_gradient, fold, pool, top_k_keys};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
+use crate::ops::movement::sort;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
 use crate::ops::points;
 use crate::ops::{BACKWARD, FORWARD};
@@ -55,6 +56,12 @@ impl Gpu {
         points::compile_sums(self)?;
         // Each mode has a kernel.
         self.compile_all::<grid_sample::Kernel>()?;
+        // Functions, and integers, have kernels of their own.
+        self.compile_all::<fold::Kernel>()?;
+        self.compile_all::<cum_sum::Kernel>()?;
+        // So have orders of more than tiles hold.
+        self.compile::<top_k_keys::Kernel>(())?;
+        sort::compile(self)?;
         self.run_all(FORWARD, |_| Ok(())).await
     }
 

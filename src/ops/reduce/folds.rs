@@ -25,7 +25,7 @@ pub(crate) struct Folding {
     pub(crate) count: u32,
 }
 
-/// What a stage of a fold reads, (planes, extent, columns), and what it makes of the extent.
+/// One stage of a fold: the rows that it reads, (planes, extent, columns), and what it makes of them.
 #[derive(Debug, Clone, Copy)]
 struct Stage {
     rows: [u32; 3],

@@ -29,7 +29,7 @@ pub fn reduce<T: Copy + Into<f64>>(geometry: &ReduceGeometry, input: &[T]) -> Re
     Ok(reference)
 }
 
-/// What a function makes of elements, and its magnitude.
+/// The result of a function, and its magnitude.
 fn reduced(function: ReduceFunction, elements: &[f64]) -> (f64, f64) {
     let sum_of = |of: fn(f64) -> f64| elements.iter().copied().map(of).sum::<f64>();
     let extreme = |none: f64, of: fn(f64, f64) -> f64| {
