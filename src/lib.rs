@@ -62,6 +62,7 @@ pub use geometry::elementwise::unary::Unary;
 pub use geometry::matmul::{Matmul, MatmulGradients, MatmulInputs};
 pub use geometry::members::Wanted;
 pub use geometry::movement::concat::Concat;
+pub use geometry::movement::gather::{Gather, GatherElements, GatherInputs, GatherNd};
 pub use geometry::movement::split::Split;
 pub use geometry::movement::strided_copy::{DepthOrder, PadMode, SliceRange, StridedCopy};
 pub use geometry::reduce::global_average_pool::GlobalAveragePool;
@@ -106,9 +107,9 @@ pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
     AdamPlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, ConcatPlan, Conv2dPlan, CrossEntropyPlan,
     DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan,
-    Destination, GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan, LayerNormPlan, MatmulPlan,
-    MultiScaleDeformAttnPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy,
-    StridedCopyPlan, UnaryPlan,
+    Destination, GatherElementsPlan, GatherNdPlan, GatherPlan, GlobalAveragePoolPlan, GridSamplePlan, Im2colPlan,
+    LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, RoiAlignPlan, SgdPlan, SoftmaxPlan,
+    SplitPlan, Strategy, StridedCopyPlan, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

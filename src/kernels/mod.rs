@@ -94,7 +94,7 @@ listed! {
         pack_weight, unpack_weight;
     elementwise: batch_norm, binary, offset_field, offset_field_backward, unary, unary_backward;
     matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;
-    movement: convert, copy_rows, copy_tiles, run_starts, sort_counts, sort_offsets, sort_scatter, strided_copy, unmasked_rows, zeros;
+    movement: convert, copy_rows, copy_tiles, gather, run_starts, sort_counts, sort_offsets, sort_scatter, strided_copy, unmasked_rows, zeros;
     points: grid_gradient, grid_sample, point_gradients, point_keys, point_planes, point_sums, point_value_gradients, point_walk;
     reduce: flow_gradient, layer_norm, layer_norm_backward, segment_sums, softmax, softmax_backward;
     roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;

@@ -31,6 +31,7 @@ pub use layers::{
     deform_roi_pool_layer_backward,
 };
 pub use matmul::{matmul, matmul_backward};
+pub use movement::gather::{gather, gather_elements, gather_nd};
 pub use movement::sections::{concat, concat_backward, split, split_backward};
 pub use movement::strided_copy::strided_copy;
 pub use points::{
@@ -53,8 +54,8 @@ pub use train::sgd::sgd;
 use crate::error::{Error, Result};
 use crate::geometry::{
     BatchNorm, BilinearSample, Binary, Concat, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4,
-    DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul,
-    MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, StridedCopy, Unary,
+    DeformIm2col, DeformPsRoiPool, DeformRoiPool, Gather, GatherElements, GatherNd, GlobalAveragePool, GridSample,
+    Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Of, Op, RoiAlign, Softmax, Split, StridedCopy, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
@@ -163,6 +164,9 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_roi_pool_backward(geometry, inputs, grad)?.named()));
     DeformRoiPoolLayer: deform_roi_pool_layer,
         |geometry, inputs, grad| Ok(present(deform_roi_pool_layer_backward(geometry, inputs, grad)?.named()));
+    Gather: gather, |_geometry, _inputs, _grad| Ok(Vec::new());
+    GatherElements: gather_elements, |_geometry, _inputs, _grad| Ok(Vec::new());
+    GatherNd: gather_nd, |_geometry, _inputs, _grad| Ok(Vec::new());
     GlobalAveragePool: |geometry, input: &&[_]| global_average_pool(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
     GridSample: grid_sample, |geometry, inputs, grad| Ok(present(grid_sample_backward(geometry, inputs, grad)?.named()));

@@ -9,8 +9,9 @@ use pliant::reference::{Defined, Reference};
 use pliant::{
     Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, CrossEntropy, DType, DeformConv2d,
     DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error,
-    GlobalAveragePool, Gpu, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Recorder, Result,
-    RoiAlign, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, Unary, wgpu,
+    Gather, GatherElements, GatherNd, GlobalAveragePool, Gpu, GridSample, Im2col, LayerNorm, Matmul,
+    MultiScaleDeformAttn, Plan, Recorder, Result, RoiAlign, Shape, Softmax, Split, Strategy, StridedCopy, Tensor,
+    TensorSpec, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -107,6 +108,7 @@ impl Storage {
             | "offset_bias" => self.offset,
             "mask" | "weights" | "padding_mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
             "weight" | "bias" | "b" | "scale" | "shift" | "labels" => self.weight,
+            "indices" => DType::I32,
             // Every second tensor of a list.
             _ if index % 2 == 1 => self.weight,
             _ => self.data,
@@ -306,12 +308,15 @@ problems! {
     }
     without gradients: {
     DeformIm2col(DeformIm2col),
+    Gather(Gather),
+    GatherElements(GatherElements),
+    GatherNd(GatherNd),
     Im2col(Im2col),
     StridedCopy(StridedCopy),
     }
     tested as any:
         BatchNorm, BilinearSample, Binary, Concat, CrossEntropy, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, StridedCopy, Unary;
+        Gather, GatherElements, GatherNd, GlobalAveragePool, GridSample, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, StridedCopy, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
         GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, Unary;
