@@ -65,6 +65,7 @@ pub use geometry::elementwise::unary::Unary;
 pub use geometry::matmul::{Matmul, MatmulGradients, MatmulInputs};
 pub use geometry::members::Wanted;
 pub use geometry::movement::concat::Concat;
+pub use geometry::movement::gather::{Gather, GatherElements, GatherInputs, GatherNd};
 pub use geometry::movement::split::Split;
 pub use geometry::movement::strided_copy::{DepthOrder, PadMode, SliceRange, StridedCopy};
 pub use geometry::reduce::arg_reduce::ArgReduce;
@@ -117,10 +118,10 @@ pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
     AdamPlan, ArgReducePlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, CastPlan, ConcatPlan, Conv2dPlan,
     ConvTranspose2dPlan, CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan,
-    DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GlobalAveragePoolPlan, GlobalMaxPoolPlan,
-    GridSamplePlan, GroupNormPlan, Im2colPlan, LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan,
-    PoolPlan, ReducePlan, ResizePlan, RoiAlignPlan, SelectPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy,
-    StridedCopyPlan, TopKPlan, UnaryPlan,
+    DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GatherElementsPlan, GatherNdPlan,
+    GatherPlan, GlobalAveragePoolPlan, GlobalMaxPoolPlan, GridSamplePlan, GroupNormPlan, Im2colPlan, LayerNormPlan,
+    MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ReducePlan, ResizePlan, RoiAlignPlan,
+    SelectPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan, TopKPlan, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

@@ -58,6 +58,8 @@ pub use matmul::MatmulGeometry;
 pub(crate) use matmul::{Matmul, MatmulGradients, MatmulInputs};
 pub(crate) use movement::concat::Concat;
 pub use movement::concat::ConcatGeometry;
+pub(crate) use movement::gather::{Gather, GatherElements, GatherInputs, GatherNd};
+pub use movement::gather::{GatherElementsGeometry, GatherGeometry, GatherNdGeometry};
 pub(crate) use movement::split::Split;
 pub use movement::split::SplitGeometry;
 pub use movement::strided_copy::StridedCopyGeometry;
@@ -102,6 +104,7 @@ pub use train::{AdamGeometry, SgdGeometry};
 
 pub(crate) use elementwise::binary::BroadcastAxis;
 pub(crate) use movement::concat::Sections;
+pub(crate) use movement::indexing::Indexing;
 pub(crate) use movement::strided_copy::CopyAxis;
 pub(crate) use roi::{FURTHEST, RoiPooling, RoiRule, SampleDerivative};
 

@@ -25,9 +25,9 @@ pub(crate) use conv::strategy::Convolves;
 use crate::error::Result;
 use crate::geometry::{
     Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum,
-    DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool,
-    GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Pool, Reduce, Resize,
-    RoiAlign, Select, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
+    DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Gather, GatherElements,
+    GatherNd, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
+    Pool, Reduce, Resize, RoiAlign, Select, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -374,7 +374,64 @@ ops! {
         /// # Ok(())
         /// # }
         /// ```
-        Resize => ResizePlan;
+        Resize => ResizePlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `data` | any |
+        /// | `indices`, integers | any |
+        /// | output | that of `data`, with the shape of `indices` in place of the axis |
+        ///
+        /// ```no_run
+        /// use pliant::{Gather, GatherPlan, GatherInputs, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor) -> pliant::Result<()> {
+        /// let inputs = GatherInputs { data: &data, indices: &indices };
+        /// let plan = GatherPlan::new(gpu, &Gather { axis: 1 }, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Gather => GatherPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `data` | any |
+        /// | `indices`, integers | no longer than `data` along any axis but that of the op |
+        /// | output | that of `indices` |
+        ///
+        /// ```no_run
+        /// use pliant::{GatherElements, GatherElementsPlan, GatherInputs, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor) -> pliant::Result<()> {
+        /// let inputs = GatherInputs { data: &data, indices: &indices };
+        /// let plan = GatherElementsPlan::new(gpu, &GatherElements { axis: 1 }, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        GatherElements => GatherElementsPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `data` | (batch axes, indexed axes, ...) |
+        /// | `indices`, integers | (batch axes, ..., parts): a part for each indexed axis |
+        /// | output | (batch axes, ... of the indices, ... of the data) |
+        ///
+        /// ```no_run
+        /// use pliant::{GatherNd, GatherNdPlan, GatherInputs, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor) -> pliant::Result<()> {
+        /// let inputs = GatherInputs { data: &data, indices: &indices };
+        /// let plan = GatherNdPlan::new(gpu, &GatherNd { batch: 1 }, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        GatherNd => GatherNdPlan;
     and backward:
         /// | argument | shape |
         /// | --- | --- |

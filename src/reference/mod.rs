@@ -28,6 +28,8 @@ pub use elementwise::batch_norm::{batch_norm, batch_norm_backward};
 #[cfg(feature = "onnx")]
 pub(crate) use elementwise::binary::value as binary_value;
 pub use elementwise::binary::{binary, binary_backward};
+pub use elementwise::cast::cast;
+pub use elementwise::select::select;
 #[cfg(feature = "onnx")]
 pub(crate) use elementwise::unary::value as unary_value;
 pub use elementwise::unary::{unary, unary_backward};
@@ -36,6 +38,7 @@ pub use layers::{
     deform_roi_pool_layer_backward,
 };
 pub use matmul::{matmul, matmul_backward};
+pub use movement::gather::{gather, gather_elements, gather_nd};
 pub use movement::sections::{concat, concat_backward, split, split_backward};
 pub use movement::strided_copy::strided_copy;
 pub use points::{
@@ -61,10 +64,10 @@ pub use train::sgd::sgd;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    ArgReduce, BatchNorm, BilinearSample, Binary, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum, DeformConv2d,
-    DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, GlobalAveragePool, GlobalMaxPool,
-    GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Of, Op, Pool, Reduce, Resize, RoiAlign,
-    Softmax, Split, StridedCopy, TopK, Unary,
+    ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum,
+    DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Gather, GatherElements,
+    GatherNd, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
+    Of, Op, Pool, Reduce, Resize, RoiAlign, Select, Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
@@ -151,6 +154,7 @@ defined! {
     BilinearSample: bilinear_sample,
         |geometry, inputs, grad| Ok(present(bilinear_sample_backward(geometry, inputs, grad)?.named()));
     Binary: binary, |geometry, inputs, grad| Ok(present(binary_backward(geometry, inputs, grad)?.named()));
+    Cast: |geometry, input: &&[_]| cast(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     Concat: |geometry, inputs: &Vec<_>| concat(geometry, inputs), |geometry, _inputs, grad| {
         Ok(concat_backward(geometry, grad)?.into_iter().map(|gradient| ("grad_input", gradient)).collect())
     };
@@ -177,6 +181,9 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_roi_pool_backward(geometry, inputs, grad)?.named()));
     DeformRoiPoolLayer: deform_roi_pool_layer,
         |geometry, inputs, grad| Ok(present(deform_roi_pool_layer_backward(geometry, inputs, grad)?.named()));
+    Gather: gather, |_geometry, _inputs, _grad| Ok(Vec::new());
+    GatherElements: gather_elements, |_geometry, _inputs, _grad| Ok(Vec::new());
+    GatherNd: gather_nd, |_geometry, _inputs, _grad| Ok(Vec::new());
     GlobalAveragePool: |geometry, input: &&[_]| global_average_pool(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
     GlobalMaxPool: |geometry, input: &&[_]| global_max_pool(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
@@ -193,6 +200,7 @@ defined! {
     Pool: |geometry, input: &&[_]| pool(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     Resize: |geometry, input: &&[_]| resize(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
+    Select: select, |_geometry, _inputs, _grad| Ok(Vec::new());
     Softmax: |geometry, input: &&[_]| softmax(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);
     Split: |geometry, input: &&[_]| split(geometry, input),

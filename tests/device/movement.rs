@@ -1,4 +1,4 @@
-//! Copies: every form against the reference, in floats and integers, bit for bit.
+//! Copies and gathers: every form against the reference, in floats and integers, bit for bit.
 
 use fastrand::Rng;
 use pliant::*;
@@ -9,7 +9,7 @@ use crate::support::problem::{Array, Implementation, Problem, Storage};
 use crate::support::random::normal;
 use crate::{check_on, gpu};
 
-/// Tensors of integers.
+/// Tensors of integers, as indices always are.
 const INTEGERS: Storage = Storage::new(DType::I32, DType::I32);
 
 /// Floats and integers, on a device. The bits of a constant that is not 0 are those of a float.
@@ -162,7 +162,7 @@ fn drawn_copies_agree_with_the_reference() {
         with_limits(|limits| limits.max_storage_buffer_binding_size = 1 << 10),
         with_limits(|limits| limits.max_compute_workgroups_per_dimension = 3),
     ];
-    for seed in 0..150 {
+    for seed in 0..100 {
         let problem = draw_copy(&mut Rng::with_seed(seed));
         check_both(&problem, &devices[seed as usize % devices.len()]);
     }
@@ -203,5 +203,73 @@ fn tensors_amid_fours_are_moved() {
             let actual = output.download_blocking::<f32>().unwrap();
             assert!(actual.iter().zip(expected).all(|(&a, b)| f64::from(a) == b), "{op:?} from {first}");
         }
+    }
+}
+
+/// Indices of axes of so many elements, some of them negative, some beyond the axis.
+fn indices(rng: &mut Rng, extents: &[u32], of: u32) -> Array {
+    let of = of as i32;
+    Array::from_fn(Shape::new(extents).unwrap(), |_| {
+        (if rng.u32(..9) == 0 { [of, -of - 1, i32::MIN][rng.usize(..3)] } else { rng.i32(-of..of) }) as f32
+    })
+}
+
+/// A small gathering of each kind.
+pub(crate) fn each_gather(rng: &mut Rng) -> Vec<Problem> {
+    let mut inputs =
+        |data: &[u32], at: &[u32], of| GatherInputs { data: array(rng, data), indices: indices(rng, at, of) };
+    vec![
+        Problem::Gather(Gather { axis: 1 }, inputs(&[3, 5, 7], &[2, 3], 5)),
+        Problem::Gather(Gather { axis: 0 }, inputs(&[5, 8], &[3], 5)),
+        Problem::Gather(Gather { axis: 2 }, inputs(&[3, 5, 7], &[], 7)),
+        Problem::GatherElements(GatherElements { axis: 1 }, inputs(&[3, 5, 7], &[3, 9, 7], 5)),
+        Problem::GatherElements(GatherElements { axis: 0 }, inputs(&[3, 5, 7], &[3, 2, 5], 3)),
+        Problem::GatherNd(GatherNd { batch: 0 }, inputs(&[5, 5, 7], &[3, 2], 5)),
+        Problem::GatherNd(GatherNd { batch: 0 }, inputs(&[5, 5, 4], &[3, 5, 1], 5)),
+        Problem::GatherNd(GatherNd { batch: 1 }, inputs(&[3, 5, 5], &[3, 7, 2], 5)),
+    ]
+}
+
+/// A legal gathering of any kind.
+pub(crate) fn draw_gather(rng: &mut Rng) -> Problem {
+    let data: Vec<u32> = (0..rng.usize(1..=4)).map(|_| [1, 2, 3, 4, 8, 9][rng.usize(..6)]).collect();
+    let axis = rng.usize(..data.len());
+    let more: Vec<u32> = (0..rng.usize(..=2)).map(|_| rng.u32(1..=6)).collect();
+    match rng.u32(..3) {
+        0 => {
+            let indices = indices(rng, &more, data[axis]);
+            Problem::Gather(Gather { axis: axis as u32 }, GatherInputs { data: array(rng, &data), indices })
+        }
+        1 => {
+            let mut extents: Vec<u32> = data.iter().map(|&extent| rng.u32(1..=extent)).collect();
+            extents[axis] = rng.u32(1..=9);
+            let indices = indices(rng, &extents, data[axis]);
+            Problem::GatherElements(
+                GatherElements { axis: axis as u32 },
+                GatherInputs { data: array(rng, &data), indices },
+            )
+        }
+        _ => {
+            let depth = rng.usize(1..=data.len() - axis);
+            let of = *data[axis..][..depth].iter().min().unwrap();
+            let indices = indices(rng, &[&data[..axis], &more, &[depth as u32]].concat(), of);
+            Problem::GatherNd(GatherNd { batch: axis as u32 }, GatherInputs { data: array(rng, &data), indices })
+        }
+    }
+}
+
+#[test]
+fn gatherings_agree_with_the_reference() {
+    let mut rng = Rng::with_seed(203);
+    each_gather(&mut rng).iter().for_each(|problem| check_both(problem, gpu()));
+    let none = Problem::Gather(
+        Gather { axis: 0 },
+        GatherInputs { data: array(&mut rng, &[0, 4]), indices: Array::filled([3], 0.0) },
+    );
+    check_both(&none, gpu());
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    for seed in 0..100 {
+        let problem = draw_gather(&mut Rng::with_seed(seed));
+        check_both(&problem, if seed % 2 == 0 { gpu() } else { &small });
     }
 }

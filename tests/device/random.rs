@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::dtypes::STORAGES;
 use crate::grids::draw_grid_sample;
-use crate::movement::draw_copy;
+use crate::movement::{draw_copy, draw_gather};
 use crate::points;
 use crate::reductions::FUNCTIONS;
 use crate::shapes::deform_conv2d;
@@ -142,7 +142,8 @@ fn draw_glue(rng: &mut Rng) -> Problem {
             extents[axis] *= [1, 1, 70][rng.usize(..3)];
             Problem::Softmax(Softmax { axis: axis as u32, log: rng.bool() }, array(rng, &extents))
         }
-        7 => draw_copy(rng),
+        7 if rng.bool() => draw_copy(rng),
+        7 => draw_gather(rng),
         8 => {
             extents.insert(0, rng.usize(..4));
             let axes = rng.usize(1..=extents.len());
@@ -505,6 +506,33 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 _ => reshape(rng, &mut input),
             }
             Problem::StridedCopy(op, input)
+        }
+        Problem::Gather(mut op, mut inputs) => {
+            let either = if rng.bool() { &mut inputs.data } else { &mut inputs.indices };
+            if rng.bool() {
+                number(rng, &mut op.axis)
+            } else {
+                reshape(rng, either)
+            }
+            Problem::Gather(op, inputs)
+        }
+        Problem::GatherElements(mut op, mut inputs) => {
+            let either = if rng.bool() { &mut inputs.data } else { &mut inputs.indices };
+            if rng.bool() {
+                number(rng, &mut op.axis)
+            } else {
+                reshape(rng, either)
+            }
+            Problem::GatherElements(op, inputs)
+        }
+        Problem::GatherNd(mut op, mut inputs) => {
+            let either = if rng.bool() { &mut inputs.data } else { &mut inputs.indices };
+            if rng.bool() {
+                number(rng, &mut op.batch)
+            } else {
+                reshape(rng, either)
+            }
+            Problem::GatherNd(op, inputs)
         }
         Problem::GlobalAveragePool(op, mut input) => {
             reshape(rng, &mut input);

@@ -8,7 +8,7 @@ use pliant::*;
 use pliant::{Adam, AdamInputs, Sgd, SgdInputs};
 
 use crate::grids::{grid, kinds};
-use crate::movement::each_copy;
+use crate::movement::{each_copy, each_gather};
 use crate::nn::{KINDS, attentions, layer, pool, v4};
 use crate::points;
 use crate::reductions::{FUNCTIONS, reducible};
@@ -35,6 +35,7 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
     problems.push(Problem::Concat(Concat { axis: 1 }, halves));
     problems.push(Problem::Split(Split { axis: 1, sizes: vec![1, 3] }, normal(rng, [2, 4, 3], 1.0)));
     problems.extend(each_copy(rng));
+    problems.extend(each_gather(rng));
     problems.push(Problem::GlobalAveragePool(GlobalAveragePool, normal(rng, [2, 3, 5, 4], 1.0)));
     let (scale, shift) = (normal(rng, [3], 1.0), normal(rng, [3], 1.0));
     let input = normal(rng, [2, 3, 4], 1.0);

@@ -84,7 +84,7 @@ pub struct BinaryGeometry {
 }
 
 /// An axis of the output, and how far apart its elements lie in either operand: 0 where it is repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct BroadcastAxis<const N: usize = 2> {
     pub(crate) extent: u32,
     pub(crate) strides: [u32; N],

@@ -1,3 +1,5 @@
 pub(crate) mod concat;
+pub(crate) mod gather;
+pub(crate) mod indexing;
 pub(crate) mod split;
 pub(crate) mod strided_copy;

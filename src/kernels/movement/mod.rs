@@ -1,6 +1,7 @@
 pub(crate) mod convert;
 pub(crate) mod copy_rows;
 pub(crate) mod copy_tiles;
+pub(crate) mod gather;
 pub(crate) mod run_starts;
 pub(crate) mod sort_counts;
 pub(crate) mod sort_offsets;

@@ -1,13 +1,24 @@
 //! Elements that indices name.
 
 use super::Entry;
+use super::elementwise::{binary_of, compared, select};
+use super::movement::moved;
 use crate::error::{Error, Result};
+use crate::geometry::{Binary, Gather, GatherElements, GatherInputs, GatherNd, SliceRange, StridedCopy};
 use crate::onnx::planner::{Call, Value, from_front};
 use crate::onnx::{ElementType, HostTensor};
 use crate::shape::Shape;
 
-pub(super) const OPERATORS: &[Entry] =
-    &[("Gather", gather), ("NonMaxSuppression", non_max_suppression), ("NonZero", non_zero)];
+pub(super) const OPERATORS: &[Entry] = &[
+    ("Gather", gather),
+    ("GatherElements", gather_elements),
+    ("GatherND", gather_nd),
+    ("NonMaxSuppression", non_max_suppression),
+    ("NonZero", non_zero),
+    ("OneHot", one_hot),
+    ("ScatterElements", scatter_elements),
+    ("ScatterND", scatter_nd),
+];
 
 /// An index that counts from behind where it is negative.
 fn checked(index: i64, extent: u32) -> Result<usize> {
@@ -53,7 +64,237 @@ fn gather(call: &mut Call) -> Result<Vec<Value>> {
         });
         return Ok(vec![picked(data, gathered, places).into()]);
     }
-    Err(Error::Unsupported("gathers on the device are not known".into()))
+    if gathered.elements() == 0 {
+        return Ok(vec![HostTensor::empty(data.element(), gathered).into()]);
+    }
+    if let Value::Host(indices) = &indices
+        && let Some(section) = one_section(call, &data, indices, axis, gathered)?
+    {
+        return Ok(vec![section]);
+    }
+    let inputs = GatherInputs { data: call.source(0)?, indices: call.source(1)? };
+    Ok(vec![call.run_one(&Gather { axis: axis as u32 }, &inputs, data.element())?])
+}
+
+/// The elements that indices one apart name: a slice.
+fn one_section(
+    call: &mut Call,
+    data: &Value,
+    indices: &HostTensor,
+    axis: usize,
+    gathered: Shape,
+) -> Result<Option<Value>> {
+    let extent = data.shape().extents()[axis];
+    let indices = indices.to_integers().unwrap_or_default();
+    let indices = indices.into_iter().map(|index| checked(index, extent)).collect::<Result<Vec<_>>>()?;
+    if indices.windows(2).any(|pair| pair[1] != pair[0] + 1) {
+        return Ok(None);
+    }
+    let (Some(&first), many) = (indices.first(), indices.len()) else { return Ok(None) };
+    let range = SliceRange { axis: axis as u32, start: first as i64, end: (first + many) as i64, step: 1 };
+    let section = moved(call, data, &StridedCopy::slice(&[range]))?;
+    call.reshaped(&section, gathered).map(Some)
+}
+
+/// The elements of a tensor by their indices along each axis.
+fn flat(indices: &[i64], shape: Shape) -> Result<usize> {
+    let mut place = 0;
+    for (&index, &extent) in indices.iter().zip(shape.extents()) {
+        place = place * extent as usize + checked(index, extent)?;
+    }
+    Ok(place)
+}
+
+fn gather_elements(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(2, 2)?;
+    let [data, indices] = [call.input(0)?.clone(), call.input(1)?.clone()];
+    let (shape, gathered) = (data.shape(), indices.shape());
+    let axis = from_front(call.attributes.int_or("axis", 0)?, shape.rank())?;
+    if let (Value::Host(data), Value::Host(indices)) = (&data, &indices) {
+        call.fold(gathered.elements())?;
+        let places = elements_along(indices, shape, axis)?;
+        return Ok(vec![picked(data, gathered, places.into_iter()).into()]);
+    }
+    let inputs = GatherInputs { data: call.source(0)?, indices: call.source(1)? };
+    Ok(vec![call.run_one(&GatherElements { axis: axis as u32 }, &inputs, data.element())?])
+}
+
+/// The places in a tensor of the elements that indices along an axis name, each beside its own place.
+fn elements_along(indices: &HostTensor, shape: Shape, axis: usize) -> Result<Vec<usize>> {
+    let own = indices.shape();
+    if own.rank() != shape.rank() {
+        let message = format!("indices ({own}) have {} axes; data ({shape}) has {}", own.rank(), shape.rank());
+        return Err(Error::shape("indices", message));
+    }
+    let along = indices.to_integers().unwrap_or_default();
+    let place = |(element, index): (usize, i64)| {
+        let mut at: Vec<_> = reference_indices(element, own);
+        at[axis] = index;
+        flat(&at, shape)
+    };
+    along.into_iter().enumerate().map(place).collect()
+}
+
+/// The indices of an element along each axis.
+fn reference_indices(mut element: usize, shape: Shape) -> Vec<i64> {
+    let mut indices = vec![0; shape.rank()];
+    for (index, &extent) in indices.iter_mut().zip(shape.extents()).rev() {
+        *index = (element % extent as usize) as i64;
+        element /= extent as usize;
+    }
+    indices
+}
+
+fn gather_nd(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(2, 2)?;
+    let batch = call.attributes.int_or("batch_dims", 0)?;
+    let [data, indices] = [call.input(0)?.clone(), call.input(1)?.clone()];
+    let (shape, own) = (data.shape(), indices.shape());
+    let batch = u32::try_from(batch).ok().filter(|batch| (*batch as usize) < shape.rank().min(own.rank())).ok_or_else(
+        || Error::attribute("batch_dims", format!("batch_dims is {batch}; data is {shape}, indices are {own}")),
+    )?;
+    if let (Value::Host(data), Value::Host(indices)) = (&data, &indices) {
+        let depth = own.extents()[own.rank() - 1] as usize;
+        let known = batch as usize + depth;
+        if known > shape.rank() {
+            return Err(Error::shape(
+                "indices",
+                format!("indices ({own}) name {known} axes; data ({shape}) has {}", shape.rank()),
+            ));
+        }
+        let inner = &shape.extents()[known..];
+        let gathered = Shape::new(&[&own.extents()[..own.rank() - 1], inner].concat())?;
+        call.fold(gathered.elements())?;
+        let run: usize = inner.iter().map(|&extent| extent as usize).product();
+        let (outer, rows) = (Shape::new(&shape.extents()[..known])?, Shape::new(&own.extents()[..own.rank() - 1])?);
+        let mut places = Vec::new();
+        for (row, index) in indices.to_integers().unwrap_or_default().chunks(depth.max(1)).enumerate() {
+            let mut at = reference_indices(row, rows);
+            at.truncate(batch as usize);
+            at.extend(index);
+            let first = flat(&at, outer)? * run;
+            places.extend(first..first + run);
+        }
+        return Ok(vec![picked(data, gathered, places.into_iter()).into()]);
+    }
+    let inputs = GatherInputs { data: call.source(0)?, indices: call.source(1)? };
+    Ok(vec![call.run_one(&GatherNd { batch }, &inputs, data.element())?])
+}
+
+/// How an update is put together with the element that it meets.
+type Reduction = (fn(f64, f64) -> f64, fn(i64, i64) -> i64);
+
+fn reduction(call: &mut Call) -> Result<Reduction> {
+    Ok(match &call.attributes.string("reduction")?.unwrap_or("none".into())[..] {
+        "none" => (|_, update| update, |_, update| update),
+        "add" => (|a, b| a + b, i64::wrapping_add),
+        "mul" => (|a, b| a * b, i64::wrapping_mul),
+        "min" => (f64::min, i64::min),
+        "max" => (f64::max, i64::max),
+        other => return Err(Error::attribute("reduction", format!("reduction is {other}, which is not known"))),
+    })
+}
+
+/// Updates put into a tensor on the host, in order.
+fn scattered(
+    call: &mut Call,
+    data: &HostTensor,
+    places: &[usize],
+    updates: &HostTensor,
+    (of_floats, of_integers): Reduction,
+) -> Result<Value> {
+    call.fold(data.len())?;
+    if places.len() as u64 != updates.len() {
+        let message = format!("updates are {}; {} elements are named", updates.shape(), places.len());
+        return Err(Error::shape("updates", message));
+    }
+    Ok(match (data.to_integers(), updates.to_integers()) {
+        (Some(mut elements), Some(updates)) => {
+            places.iter().zip(updates).for_each(|(&at, update)| elements[at] = of_integers(elements[at], update));
+            HostTensor::of_integers(data.element(), data.shape(), elements)
+        }
+        _ => {
+            let mut elements = data.to_floats();
+            let updates = updates.to_floats();
+            places.iter().zip(updates).for_each(|(&at, update)| elements[at] = of_floats(elements[at], update));
+            HostTensor::of_floats(data.element(), data.shape(), elements)
+        }
+    }
+    .into())
+}
+
+/// The data, indices and updates of a scatter on the host.
+fn scatter_hosts(call: &Call) -> Result<[HostTensor; 3]> {
+    let host = |index: usize| {
+        call.input(index)?.host().cloned().ok_or_else(|| {
+        Error::Unsupported("scatters on the device are not supported; data, indices and updates must be known when the model is planned".into())
+    })
+    };
+    Ok([host(0)?, host(1)?, host(2)?])
+}
+
+fn scatter_elements(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(3, 3)?;
+    let axis = from_front(call.attributes.int_or("axis", 0)?, call.shape(0)?.rank())?;
+    let reduction = reduction(call)?;
+    let [data, indices, updates] = scatter_hosts(call)?;
+    let places = elements_along(&indices, data.shape(), axis)?;
+    Ok(vec![scattered(call, &data, &places, &updates, reduction)?])
+}
+
+fn scatter_nd(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(3, 3)?;
+    let reduction = reduction(call)?;
+    let [data, indices, updates] = scatter_hosts(call)?;
+    let (shape, own) = (data.shape(), indices.shape());
+    let depth = own.extents().last().map_or(0, |&depth| depth as usize);
+    if depth > shape.rank() {
+        return Err(Error::shape(
+            "indices",
+            format!("indices ({own}) name {depth} axes; data ({shape}) has {}", shape.rank()),
+        ));
+    }
+    let outer = Shape::new(&shape.extents()[..depth])?;
+    let run: usize = shape.extents()[depth..].iter().map(|&extent| extent as usize).product();
+    call.fold(updates.len())?;
+    let mut places = Vec::new();
+    for index in indices.to_integers().unwrap_or_default().chunks(depth.max(1)) {
+        let first = flat(index, outer)? * run;
+        places.extend(first..first + run);
+    }
+    Ok(vec![scattered(call, &data, &places, &updates, reduction)?])
+}
+
+fn one_hot(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(3, 3)?;
+    let depth = call.optional_scalar(1, "depth")?.unwrap_or(0.0);
+    if !(1.0..=f64::from(u32::MAX)).contains(&depth) {
+        return Err(Error::attribute("depth", format!("depth is {depth}; 1 at least is needed")));
+    }
+    let (indices, values) = (call.input(0)?.clone(), call.input(2)?.clone());
+    let mut extents = indices.shape().extents().to_vec();
+    let axis = call.attributes.int_or("axis", -1)?;
+    let axis = from_front(axis, extents.len() + 1)?;
+    extents.insert(axis, 1);
+    let element = indices.element();
+    let column = call.reshaped(&indices, Shape::new(&extents)?)?;
+    // Indices that count from behind name what is as far from the end.
+    let numbers = |first: f64| {
+        let mut shape = vec![1; extents.len()];
+        shape[axis] = depth as u32;
+        let elements = (0..depth as u32).map(|index| first + f64::from(index));
+        Ok::<_, Error>(Value::from(HostTensor::of_numbers(element, Shape::new(&shape)?, elements)))
+    };
+    call.fold(2 * depth as u64)?;
+    let front = compared(call, Binary::Equal, [&column, &numbers(0.0)?])?;
+    let behind = compared(call, Binary::Equal, [&column, &numbers(-depth)?])?;
+    let hot = binary_of(call, Binary::Or, [&front, &behind], ElementType::Bool, |a, b| a | b)?;
+    let value = |call: &mut Call, index: i64| {
+        let range = SliceRange { axis: 0, start: index, end: index + 1, step: 1 };
+        moved(call, &values, &StridedCopy::slice(&[range]))
+    };
+    let (off, on) = (value(call, 0)?, value(call, 1)?);
+    Ok(vec![select(call, &hot, &on, &off)?])
 }
 
 /// The refusal of an operator the size of whose output is not known when the model is planned.

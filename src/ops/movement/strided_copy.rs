@@ -65,7 +65,7 @@ impl Moved {
             let whole = if index == along { axis.outside.is_none() && axis.stride == 1 } else { axis.stride % 4 == 0 };
             whole && ((index != along && index != MAX_RANK - 1) || axis.extent.is_multiple_of(4))
         };
-        let fours = first.is_multiple_of(4) && axes.iter().enumerate().all(fours);
+        let fours = geometry.input.elements() >= 4 && first.is_multiple_of(4) && axes.iter().enumerate().all(fours);
         let word = if fours { Word::Four } else { Word::One };
         Self { first, axes, constant: constant.unwrap_or(0), places, word, tiled }
     }
@@ -87,8 +87,8 @@ impl Moved {
             };
             let to = element(|range| range.start)..element(|range| range.end - 1) + 1;
             let from = self.source(piece);
-            // A binding shows an element at least, where there is one.
-            let from = if from.is_empty() { 0..input.shape().elements().min(1) } else { from };
+            // A binding shows four words at least, where there are so many.
+            let from = if from.is_empty() { 0..input.shape().elements().min(4) } else { from };
             let output = output.binding("output", to)?;
             let input = input.binding("input", from.clone())?;
             let bindings = [&input, &output];

@@ -4,7 +4,7 @@ use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::conv::conv_transpose2d_direct;
 use crate::kernels::elementwise::{offset_field, offset_field_backward};
-use crate::kernels::movement::{copy_tiles, strided_copy, zeros};
+use crate::kernels::movement::{copy_tiles, gather, strided_copy, zeros};
 use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
 use crate::kernels::reduce::{cum_sum, flow_gradient, fold, pool, top_k_keys};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
@@ -52,6 +52,7 @@ impl Gpu {
         // Nor does it leave its input, have four elements side by side, or change the order of any.
         self.compile_all::<strided_copy::Kernel>()?;
         self.compile_all::<copy_tiles::Kernel>()?;
+        self.compile_all::<gather::Kernel>()?;
         // Channels of the smallest problems are no multiple of four.
         points::compile_sums(self)?;
         // Each mode has a kernel.

@@ -56,7 +56,7 @@ pub fn binary_backward<T: Copy + Into<f64>>(
 }
 
 /// Where an element of the output lies in an operand: shapes end at the same axis, and an index along an axis of extent 1 is 0.
-fn place(mut element: usize, output: Shape, operand: Shape) -> usize {
+pub(crate) fn place(mut element: usize, output: Shape, operand: Shape) -> usize {
     let (mut place, mut stride) = (0, 1);
     for (&extent, &has) in output.extents().iter().rev().zip(operand.extents().iter().rev()) {
         let index = element % extent as usize;

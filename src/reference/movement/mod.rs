@@ -1,2 +1,3 @@
+pub(crate) mod gather;
 pub(crate) mod sections;
 pub(crate) mod strided_copy;

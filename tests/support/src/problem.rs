@@ -7,11 +7,12 @@ use pliant::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, Multi
 use pliant::op::{Differentiable, Kernels, Members, Of, Op};
 use pliant::reference::{Defined, Reference};
 use pliant::{
-    ArgReduce, Argument, BatchNorm, BilinearSample, Binary, Concat, Conv2d, Conv2dInputs, ConvTranspose2d,
+    ArgReduce, Argument, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, Conv2dInputs, ConvTranspose2d,
     CrossEntropy, CumSum, DType, DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col,
-    DeformPsRoiPool, DeformRoiPool, Destination, Error, GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, GroupNorm,
-    Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Pool, Recorder, Reduce, Resize, Result, RoiAlign, Shape,
-    Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
+    DeformPsRoiPool, DeformRoiPool, Destination, Error, Gather, GatherElements, GatherNd, GlobalAveragePool,
+    GlobalMaxPool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Pool, Recorder,
+    Reduce, Resize, Result, RoiAlign, Select, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK,
+    Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -108,6 +109,7 @@ impl Storage {
             | "offset_bias" => self.offset,
             "mask" | "weights" | "padding_mask" | "rois" | "flow" | "mask_weight" | "mask_bias" => self.mask,
             "weight" | "bias" | "b" | "scale" | "shift" | "labels" => self.weight,
+            "condition" | "indices" => DType::I32,
             // Every second tensor of a list.
             _ if index % 2 == 1 => self.weight,
             _ => self.data,
@@ -308,21 +310,27 @@ problems! {
     }
     without gradients: {
     ArgReduce(ArgReduce),
+    Cast(Cast),
     CumSum(CumSum),
     DeformIm2col(DeformIm2col),
     GlobalMaxPool(GlobalMaxPool),
     GroupNorm(GroupNorm),
+    Gather(Gather),
+    GatherElements(GatherElements),
+    GatherNd(GatherNd),
     Im2col(Im2col),
     Pool(Pool),
     Reduce(Reduce),
     Resize(Resize),
+    Select(Select),
     StridedCopy(StridedCopy),
     TopK(TopK),
     }
     tested as any:
-        ArgReduce, BatchNorm, BilinearSample, Binary, Concat, ConvTranspose2d, CrossEntropy, CumSum, DeformConvV3, DeformConvV4, DeformConvV4Layer,
-        DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm,
-        Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, Softmax, Split, StridedCopy, TopK, Unary;
+        ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, ConvTranspose2d, CrossEntropy, CumSum, DeformConvV3, DeformConvV4, DeformConvV4Layer,
+        DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer, Gather, GatherElements, GatherNd, GlobalAveragePool, GlobalMaxPool,
+        GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, Select,
+        Softmax, Split, StridedCopy, TopK, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, ConvTranspose2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
         GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, Unary;
