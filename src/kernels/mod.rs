@@ -92,7 +92,7 @@ macro_rules! listed {
 listed! {
     conv: channels_last, col2im, conv2d_direct, conv2d_direct_weight, conv_transpose2d_direct, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
         pack_weight, unpack_weight;
-    elementwise: batch_norm, binary, binary_words, offset_field, offset_field_backward, select_words, unary, unary_backward, unary_words;
+    elementwise: batch_norm, binary, binary_backward, binary_words, offset_field, offset_field_backward, select_words, unary, unary_backward, unary_words;
     matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;
     movement: convert, copy_rows, copy_tiles, gather, run_starts, sort_counts, sort_offsets, sort_scatter, strided_copy, unmasked_rows, zeros;
     points: grid_gradient, grid_sample, point_gradients, point_keys, point_planes, point_sums, point_value_gradients, point_walk;

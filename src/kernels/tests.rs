@@ -7,8 +7,9 @@ use naga::{AddressSpace, Handle, Module, Scalar, ShaderStage, Type, TypeInner};
 
 use super::*;
 use crate::dtype::DType;
-use crate::geometry::{Binary, SampleDerivative, Unary};
+use crate::geometry::{Binary, SampleDerivative};
 use crate::gpu::{Listed, Source, Texture};
+use crate::kernels::elementwise::unary_words::Words;
 
 /// A scalar of a struct in a uniform: its path and its type.
 pub(super) type Field = (String, Scalar);
@@ -278,17 +279,42 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     for (name, value) in [("F32", DType::F32), ("F16", DType::F16), ("BF16", DType::BF16)] {
         has("shared/dtype.wgsl", name, movement::convert::number(value));
     }
-    let clip = Unary::Clip { min: -1.0, max: 1.0 };
-    for (name, op) in [("SIGMOID", Unary::Sigmoid), ("TANH", Unary::Tanh), ("CLIP", Unary::Relu), ("CLIP", clip)] {
-        has("elementwise/unary.wgsl", name, elementwise::unary::operation(op).0);
+    for (name, function) in [
+        ("CLIP", Words::Clip),
+        ("ABS", Words::Abs),
+        ("NEG", Words::Neg),
+        ("SIGN", Words::Sign),
+        ("NOT", Words::Not),
+        ("IS_NAN", Words::IsNan),
+        ("IS_INF", Words::IsInf),
+        ("NONZERO", Words::Nonzero),
+        ("TO_INTEGER", Words::ToInteger),
+        ("TO_FLOAT", Words::ToFloat),
+    ] {
+        has("elementwise/unary_words.wgsl", name, function as u32);
     }
-    for (name, op) in [("SIGMOID", Unary::Sigmoid), ("TANH", Unary::Tanh), ("CLIP", clip), ("RELU", Unary::Relu)] {
-        has("elementwise/unary_backward.wgsl", name, elementwise::unary_backward::operation(op).0);
+    for (file, name, op, floats) in [
+        ("plain", "ADD", Binary::Add, false),
+        ("plain", "SUB", Binary::Sub, false),
+        ("plain", "MUL", Binary::Mul, false),
+        ("plain", "MIN", Binary::Min, false),
+        ("plain", "MAX", Binary::Max, false),
+        ("plain", "AND", Binary::And, false),
+        ("plain", "OR", Binary::Or, false),
+        ("plain", "XOR", Binary::Xor, false),
+        ("plain", "COMPARE", Binary::Less, false),
+        ("plain", "COMPARE_FLOATS", Binary::Less, true),
+        ("quotient", "DIV", Binary::Div, false),
+        ("quotient", "FMOD", Binary::Fmod, false),
+        ("quotient", "MOD", Binary::Mod, false),
+    ] {
+        let function = elementwise::binary_words::function(op, floats).map(|(_, number, _)| number);
+        has(&format!("elementwise/of_words/{file}.wgsl"), name, function.unwrap());
     }
-    for (name, op) in [("ADD", Binary::Add), ("MUL", Binary::Mul)] {
-        has("elementwise/binary.wgsl", name, elementwise::binary::operation(op));
+    for (name, relation) in [("LESS", Binary::Less), ("EQUAL", Binary::Equal), ("GREATER", Binary::Greater)] {
+        let (_, _, relations) = elementwise::binary_words::function(relation, true).unwrap();
+        has("elementwise/parts/relation.wgsl", name, relations.trailing_zeros());
     }
-    has("elementwise/binary.wgsl", "FIRST", elementwise::binary::FIRST);
     for (name, derivative) in [
         ("EXACT", SampleDerivative::Exact),
         ("BEFORE_CLAMPING", SampleDerivative::Mmcv),

@@ -39,6 +39,7 @@ mod convolution_gradients;
 mod dialects;
 mod downloads;
 mod dtypes;
+mod elementwise;
 mod embedding;
 mod extremes;
 mod faults;

@@ -9,6 +9,7 @@ use pliant::{Error, Gpu, GpuOptions, Strategy};
 use proptest::prelude::*;
 
 use crate::dtypes::STORAGES;
+use crate::elementwise::{FUNCTIONS_OF_ONE, FUNCTIONS_OF_TWO};
 use crate::grids::draw_grid_sample;
 use crate::movement::{draw_copy, draw_gather};
 use crate::points;
@@ -89,8 +90,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
     let mut sizes: Vec<u32> = (0..rng.usize(1..=4)).map(|_| rng.u32(1..=40)).collect();
     match rng.u32(..15) {
         0 => {
-            let clip = Unary::Clip { min: rng.f32() - 1.0, max: rng.f32() };
-            let op = [Unary::Sigmoid, Unary::Tanh, Unary::Relu, clip][rng.usize(..4)];
+            let op = FUNCTIONS_OF_ONE[rng.usize(..FUNCTIONS_OF_ONE.len())];
             Problem::Unary(op, array(rng, &extents))
         }
         1 => {
@@ -101,7 +101,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
                 let lacks = if rng.bool() { 0 } else { rng.usize(..=operand.len()) };
                 array(rng, &operand[lacks..])
             };
-            let op = if rng.bool() { Binary::Add } else { Binary::Mul };
+            let op = FUNCTIONS_OF_TWO[rng.usize(..FUNCTIONS_OF_TWO.len())];
             let (a, b) = (operand(rng), operand(rng));
             Problem::Binary(op, BinaryInputs { a, b })
         }
@@ -399,6 +399,15 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             let either = if rng.bool() { &mut inputs.input } else { &mut inputs.positions };
             reshape(rng, either);
             Problem::BilinearSample(op, inputs)
+        }
+        Problem::Cast(op, mut input) => {
+            reshape(rng, &mut input);
+            Problem::Cast(op, input)
+        }
+        Problem::Select(op, mut inputs) => {
+            let one = [&mut inputs.a, &mut inputs.b, &mut inputs.condition].into_iter().nth(rng.usize(..3)).unwrap();
+            reshape(rng, one);
+            Problem::Select(op, inputs)
         }
         Problem::MultiScaleDeformAttn(mut op, mut inputs) => {
             match rng.u32(..6) {

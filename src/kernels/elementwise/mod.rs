@@ -1,5 +1,6 @@
 pub(crate) mod batch_norm;
 pub(crate) mod binary;
+pub(crate) mod binary_backward;
 pub(crate) mod binary_words;
 pub(crate) mod broadcast;
 pub(crate) mod offset_field;

@@ -3,8 +3,9 @@ use crate::error::{Error, Result};
 use crate::geometry::{Binary, BinaryGeometry, BinaryGradients, BinaryInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::binary::{self, Function};
+use crate::kernels::elementwise::binary_backward::Differentiated;
 use crate::kernels::elementwise::binary_words;
-use crate::ops::elementwise::broadcast::{Elementwise, gradient};
+use crate::ops::elementwise::broadcast::{Elementwise, gradient, gradient_of};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 
 impl Kernels for Binary {
@@ -49,8 +50,8 @@ impl Kernels for Binary {
     }
 }
 
-/// The vector-Jacobian product of an operand: `grad_output`, times the other operand where that is a factor, summed over the axes along
-/// which the operand is repeated. Where the output has no batch, these sums are 0.
+/// The vector-Jacobian product of an operand: `grad_output` times the derivative, summed over the axes along which the operand is repeated. Of two
+/// equal operands of a minimum or maximum each has half of it. Comparisons and functions of integers have none. Where the output has no batch, these sums are 0.
 impl Differentiable for Binary {
     type Gradients = BinaryGradients<()>;
 
@@ -61,13 +62,21 @@ impl Differentiable for Binary {
         grad_output: &Tensor,
         destinations: &BinaryGradients<Destination>,
     ) -> Result<()> {
-        let axes = &plan.geometry().axes();
+        let (op, axes) = (plan.geometry().op, &plan.geometry().axes());
+        if let (Some(differentiated), true) = (Differentiated::of(op), plan.compiled().is_float()) {
+            let [a, b] = [inputs.a.wide(recorder)?, inputs.b.wide(recorder)?];
+            for (operand, destination) in [(0, destinations.a), (1, destinations.b)] {
+                let Some(destination) = destination else { continue };
+                gradient_of(recorder, differentiated, axes, operand, [&a, &b, grad_output], destination)?;
+            }
+            return Ok(());
+        }
         for (operand, destination, other) in [(0, destinations.a, inputs.b), (1, destinations.b, inputs.a)] {
             let Some(destination) = destination else { continue };
-            let factor = match plan.geometry().op {
-                Self::Add => None,
-                Self::Mul => Some(other.wide(recorder)?),
-                op => return Err(Error::Unsupported(format!("{op:?} has no gradient"))),
+            let factor = match op {
+                Self::Add if plan.compiled().is_float() => None,
+                Self::Mul if plan.compiled().is_float() => Some(other.wide(recorder)?),
+                _ => return Err(Error::dtype("a", format!("{op:?} of {} has no gradient", plan.compiled()))),
             };
             gradient(recorder, axes, operand, factor.as_ref(), grad_output, destination)?;
         }

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::geometry::{Binary, BroadcastAxis};
 use crate::gpu::{Binding, Fit, Recorder, Tensor};
 use crate::kernels::elementwise::binary::{Function, Params, binary};
+use crate::kernels::elementwise::binary_backward::{self, Differentiated};
 use crate::kernels::elementwise::binary_words;
 use crate::kernels::elementwise::broadcast::Broadcast;
 use crate::ops::plan::{Destination, in_pieces};
@@ -106,4 +107,41 @@ pub(crate) fn gradient(
     } else {
         sum_over(recorder, repeated, grad_output, gradient)
     }
+}
+
+/// Records the gradient of one operand of a function whose derivative both operands make: the terms, summed over the axes along which the
+/// operand is repeated.
+pub(crate) fn gradient_of(
+    recorder: &mut Recorder,
+    differentiated: Differentiated,
+    axes: &[BroadcastAxis; MAX_RANK],
+    operand: usize,
+    [a, b, grad_output]: [&Tensor; 3],
+    gradient: Destination,
+) -> Result<()> {
+    recorder.gpu().compile::<binary_backward::Kernel>(differentiated)?;
+    let output_strides = dense(axes);
+    let strides = [axes.map(|axis| axis.strides[0]), axes.map(|axis| axis.strides[1]), output_strides];
+    let repeated = axes.map(|BroadcastAxis { extent, strides }| (extent, extent != 1 && strides[operand] == 0));
+    let summed = repeated.iter().any(|(_, repeated)| *repeated);
+    let terms = match summed {
+        true => recorder.workspace([axes.iter().map(|axis| axis.extent).product()])?,
+        false => gradient.tensor().clone(),
+    };
+    in_pieces(axes.map(|axis| 0..axis.extent), &mut |piece: &[Range<u32>; MAX_RANK]| {
+        let bindings = [
+            &section("a", a, piece, strides[0])?,
+            &section("b", b, piece, strides[1])?,
+            &section("grad_output", grad_output, piece, output_strides)?,
+            &section("gradient", &terms, piece, output_strides)?,
+        ];
+        let extents = piece.clone().map(|range| range.end - range.start);
+        let elements = extents.iter().map(|&extent| u64::from(extent)).product();
+        recorder.gpu().capabilities().check_elements("gradient", elements)?;
+        let broadcast = Broadcast::new(extents, strides);
+        let accumulate = (!summed && gradient.accumulates()).into();
+        let params = binary_backward::Params { broadcast, operand: operand as u32, accumulate, ..Default::default() };
+        binary_backward::binary_backward(recorder, differentiated, params, bindings)
+    })?;
+    if summed { sum_over(recorder, repeated, &terms, gradient) } else { Ok(()) }
 }

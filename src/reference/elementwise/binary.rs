@@ -45,12 +45,16 @@ pub fn binary_backward<T: Copy + Into<f64>>(
     let (mut grad_a, mut grad_b) = (zeros(shapes.a.elements()), zeros(shapes.b.elements()));
     for (element, &grad) in grad_output.iter().enumerate() {
         let (a, b, grad) = (place(element, output, shapes.a), place(element, output, shapes.b), grad.into());
-        let [term_a, term_b]: [f64; 2] = match op {
-            Binary::Mul => [inputs.b[b], inputs.a[a]].map(|other| grad * other.into()),
-            _ => [grad; 2],
+        let (of_a, of_b): (f64, f64) = (inputs.a[a].into(), inputs.b[b].into());
+        // A derivative of 0 passes nothing, whatever it is.
+        let [term_a, term_b] =
+            slopes(op, of_a, of_b).map(|slope| if picks(op) && slope == 0.0 { 0.0 } else { slope * grad });
+        let relative = match op {
+            Binary::Pow => 2.0 + (of_b * of_a.abs().ln()).abs(),
+            _ => 1.0,
         };
-        grad_a[a].add(term_a, term_a.abs(), 1);
-        grad_b[b].add(term_b, term_b.abs(), 1);
+        grad_a[a].add(term_a, term_a.abs() * relative, 1);
+        grad_b[b].add(term_b, term_b.abs() * relative, 1);
     }
     Ok(BinaryGradients { a: Some(grad_a.into()), b: Some(grad_b.into()) })
 }
@@ -116,5 +120,40 @@ pub(crate) fn value(op: Binary, a: f64, b: f64) -> f64 {
         Binary::And => (a as i64 & b as i64) as f64,
         Binary::Or => (a as i64 | b as i64) as f64,
         Binary::Xor => (a as i64 ^ b as i64) as f64,
+    }
+}
+
+/// Whether it passes one of its operands on, or not.
+fn picks(op: Binary) -> bool {
+    matches!(op, Binary::Min | Binary::Max | Binary::PRelu | Binary::Pow)
+}
+
+/// The derivatives by either operand.
+fn slopes(op: Binary, a: f64, b: f64) -> [f64; 2] {
+    let nan = a.is_nan() || b.is_nan();
+    let chosen = |first: bool| match (nan, a == b) {
+        (true, _) => [1.0; 2],
+        (_, true) => [0.5; 2],
+        _ => [f64::from(u8::from(first)), f64::from(u8::from(!first))],
+    };
+    match op {
+        Binary::Sub => [1.0, -1.0],
+        Binary::Mul => [b, a],
+        Binary::Div => [1.0 / b, -(a / b / b)],
+        Binary::Pow => {
+            let by_a = if b == 0.0 { 0.0 } else { b * a.powf(b - 1.0) };
+            [by_a, if a == 0.0 && b >= 0.0 { 0.0 } else { a.powf(b) * a.ln() }]
+        }
+        Binary::Min => chosen(a < b),
+        Binary::Max => chosen(a > b),
+        Binary::Fmod => [1.0, -((a - a % b) / b).round()],
+        Binary::PRelu => {
+            if a > 0.0 {
+                [1.0, 0.0]
+            } else {
+                [b, a]
+            }
+        }
+        _ => [1.0, 1.0],
     }
 }
