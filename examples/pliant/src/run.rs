@@ -111,7 +111,7 @@ async fn on_device(arguments: &Arguments, photo: RgbImage, gpu: &Gpu) -> Result<
     println!("adapter      {} ({}, {})", info.name, info.backend, info.driver_info);
     let most = if gpu.capabilities().software() { SOFTWARE_SIZE } else { GPU_SIZE };
     let (photo, problem) = problem(arguments, photo, arguments.size.unwrap_or(most));
-    let attention = attention(&photo)?;
+    let attention = attention(&photo);
     let (output, times) = problem.run(gpu).await?;
     let (attended, times_of_attention) = attention.run(gpu).await?;
     times.print("convolution");
@@ -142,7 +142,7 @@ fn checked(of: &str, difference: &Difference, compared: &str) -> Result<(), crat
 fn by_reference(arguments: &Arguments, photo: RgbImage) -> Result<Done, crate::Failure> {
     let most = arguments.size.map_or(REFERENCE_SIZE, |size| size.min(REFERENCE_SIZE));
     let (photo, problem) = problem(arguments, photo, most);
-    let attention = attention(&photo)?;
+    let attention = attention(&photo);
     println!("\nreference in f64, by the clock:");
     let start = Instant::now();
     let output = problem.run_reference()?;
@@ -154,16 +154,16 @@ fn by_reference(arguments: &Arguments, photo: RgbImage) -> Result<Done, crate::F
 }
 
 /// The attention over a photo.
-fn attention(photo: &RgbImage) -> pliant::Result<Attention> {
-    let attention = Attention::new(photo)?;
+fn attention(photo: &RgbImage) -> Attention {
+    let attention = Attention::new(photo);
     println!(
         "attention    {} queries, {} heads of {} points in each level: {}",
         attention.queries,
         attention::HEADS,
-        attention::POINTS,
+        attention::REACHES.len(),
         attention.levels().join(", ")
     );
-    Ok(attention)
+    attention
 }
 
 /// The photo, shrunk if need be, and the convolution over it.

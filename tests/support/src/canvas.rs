@@ -84,17 +84,17 @@ pub struct Key {
 
 /// Writes a legend, a dot before each meaning, in lines of at most so many pixels, and says how many pixels high they are.
 pub fn legend(canvas: &mut RgbImage, [x, y]: [u32; 2], width: u32, scale: u32, keys: &[Key]) -> u32 {
-    let [indent, gap] = [2, 3].map(|characters| characters * CHARACTER[0] * scale);
+    let space = 2 * CHARACTER[0] * scale;
     let (mut column, mut row) = (0, 0);
     for Key { colour, meaning } in keys {
-        let needs = indent + meaning.len() as u32 * CHARACTER[0] * scale;
+        let needs = space + meaning.len() as u32 * CHARACTER[0] * scale;
         if column > 0 && column + needs > width {
             (column, row) = (0, row + LINE * scale);
         }
         let middle = [y + row, x + column].map(|corner| corner as f32 + (CHARACTER[1] * scale) as f32 / 2.0);
         stroke(canvas, middle, middle, (CHARACTER[1] * scale) as f32, *colour, 1.0);
-        text(canvas, [x + column + indent, y + row], scale, LIGHT, meaning);
-        column += needs + gap;
+        text(canvas, [x + column + space, y + row], scale, LIGHT, meaning);
+        column += needs + space;
     }
     if keys.is_empty() { 0 } else { row + LINE * scale }
 }

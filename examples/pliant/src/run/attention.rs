@@ -1,11 +1,11 @@
 //! A layer of multi-scale deformable attention over the photo, done by a device and by the reference. Its parameters are made by hand: along an
 //! outline of the photo its points lie further away, and the far ones weigh more.
 
+use std::f32::consts::TAU;
 use std::ops::Range;
 
 use image::RgbImage;
 use image::imageops::{self, FilterType};
-use pliant::nn::{MultiScaleDeformAttnLayer, MultiScaleDeformAttnSizes};
 use pliant::{
     Gpu, Matmul, MatmulInputs, MatmulPlan, MultiScaleDeformAttn, MultiScaleDeformAttnInputs, MultiScaleDeformAttnPlan,
     Recorder, Shape, Softmax, SoftmaxPlan, Tensor,
@@ -23,14 +23,14 @@ const LONGEST: u32 = 640;
 pub(super) const STRIDES: [u32; 3] = [8, 16, 32];
 /// Heads, each of which looks in a direction of its own.
 pub(super) const HEADS: u32 = 8;
-/// Points of each head in each level.
-pub(super) const POINTS: u32 = 2;
+/// How far away the points of a head lie in a level, in its pixels: no two levels have the same places.
+pub(super) const REACHES: [f32; 2] = [1.2, 2.0];
 /// The queries of a photo, about.
 const QUERIES: f32 = 12.0;
 /// Pixels from one query to the next, at least and about.
 const APART: f32 = 80.0;
-/// How much further away a point lies along an outline, and how much nearer across it, in parts.
-const STRETCH: f32 = 0.5;
+/// How far away points lie across an outline, in parts of how far they lie along it.
+const NARROW: f32 = 0.25;
 /// The logit of the furthest point along an outline, and of the nearest one across it.
 const SHARPNESS: f32 = 2.0;
 /// The difference in brightness between neighbouring pixels that makes half an outline.
@@ -40,7 +40,7 @@ const FAINT: f32 = 0.02;
 pub(super) struct Attention {
     pub(super) op: MultiScaleDeformAttn,
     pub(super) queries: u32,
-    /// (1, queries, channels): 1, x and y of the reference point, and two channels for each level: the outline there.
+    /// (1, queries, channels): 1, x and y of the reference point, and the outline there.
     query: Array,
     /// (1, coordinates of all points, channels of the query)
     location_weight: Array,
@@ -83,38 +83,38 @@ const CONNECTED: Matmul = Matmul { transpose_a: false, transpose_b: true };
 /// Over all points of a head.
 const SOFTMAX: Softmax = Softmax { axis: 3 };
 
-/// The channels of a query in front of those of levels: 1, x and y.
-const PLACE: usize = 3;
-const CHANNELS: usize = PLACE + 2 * STRIDES.len();
+/// The channels of a query.
+const CHANNELS: u32 = 5;
 
 impl Attention {
-    pub(super) fn new(photo: &RgbImage) -> pliant::Result<Self> {
+    pub(super) fn new(photo: &RgbImage) -> Self {
         let photo = photo::shrink(photo.clone(), LONGEST);
         let (width, height) = photo.dimensions();
         let levels = STRIDES.map(|stride| {
             imageops::resize(&photo, width.div_ceil(stride), height.div_ceil(stride), FilterType::Triangle)
         });
-        let op = MultiScaleDeformAttn::new(levels.iter().map(|level| [level.height(), level.width()]), POINTS);
+        let op =
+            MultiScaleDeformAttn::new(levels.iter().map(|level| [level.height(), level.width()]), REACHES.len() as u32);
 
         let references = references(&levels[0], [height, width]);
-        let query = references.iter().flat_map(|&reference| {
-            let outlines = levels.iter().flat_map(move |level| Gradients::around(level, reference).outline());
-            [1.0, reference[1], reference[0]].into_iter().chain(outlines)
+        let query = references.iter().flat_map(|&[y, x]| {
+            let [cosine, sine] = Gradients::around(&levels[0], [y, x]).outline();
+            [1.0, x, y, cosine, sine]
         });
-        let query = Array { shape: [1, references.len() as u32, CHANNELS as u32].into(), elements: query.collect() };
+        let query = Array { shape: [1, references.len() as u32, CHANNELS].into(), elements: query.collect() };
 
         let colours = levels.iter().flat_map(RgbImage::pixels).flat_map(|pixel| [pixel.0; HEADS as usize]);
         let value: Vec<_> = colours.flatten().map(|colour| f32::from(colour) / 255.0).collect();
         let pixels = value.len() / (HEADS as usize * 3);
-        let [location_weight, logit_weight] = weights(&op)?;
-        Ok(Self {
+        let [location_weight, logit_weight] = weights(&op);
+        Self {
             op,
             queries: references.len() as u32,
             query,
             location_weight,
             logit_weight,
             value: Array { shape: [1, pixels as u32, HEADS, 3].into(), elements: value },
-        })
+        }
     }
 
     /// Does it on a device.
@@ -189,9 +189,10 @@ impl Attention {
     /// Where each query looks.
     pub(super) fn looks(&self, attended: &Attended) -> Vec<Look> {
         let Attended { locations, weights, output, .. } = attended;
-        let levels: Vec<usize> = (0..STRIDES.len()).flat_map(|level| [level; POINTS as usize]).collect();
+        let levels: Vec<usize> = (0..STRIDES.len()).flat_map(|level| [level; REACHES.len()]).collect();
         let points = HEADS as usize * levels.len();
-        let rows = self.query.elements.chunks_exact(CHANNELS).zip(output.elements.chunks_exact(3 * HEADS as usize));
+        let rows =
+            self.query.elements.chunks_exact(CHANNELS as usize).zip(output.elements.chunks_exact(3 * HEADS as usize));
         rows.zip(locations.elements.chunks_exact(2 * points).zip(weights.elements.chunks_exact(points)))
             .map(|((query, colours), (locations, weights))| {
                 let points = locations.chunks_exact(2).zip(weights).zip(levels.iter().cycle());
@@ -226,7 +227,7 @@ impl Attention {
 
     /// The shapes of locations and weights.
     fn shapes(&self) -> [Shape; 2] {
-        let points = self.op.levels.iter().map(|level| level.points).sum();
+        let points = (STRIDES.len() * REACHES.len()) as u32;
         [[1, self.queries, HEADS, points, 2].into(), [1, self.queries, HEADS, points].into()]
     }
 }
@@ -239,38 +240,30 @@ async fn downloaded(tensor: &Tensor) -> pliant::Result<Array> {
     Ok(Array { shape: tensor.shape(), elements: tensor.download()?.await? })
 }
 
-/// The weights of the layers that make locations and logits of a query. Offsets and logits are linear in the outlines: a direction and an outline
-/// make a number from -1, across it, to 1, along it.
-fn weights(op: &MultiScaleDeformAttn) -> pliant::Result<[Array; 2]> {
-    let layer = MultiScaleDeformAttnLayer::new(op.clone(), HEADS);
-    // The offsets that training begins with: a direction for each head, and each point of a level one further.
-    let offsets = layer.initial(&MultiScaleDeformAttnSizes::new(HEADS), || 0.5)?.sampling_offsets_bias.1;
-    let points = STRIDES.iter().enumerate().flat_map(|(level, stride)| (1..=POINTS).map(move |n| (level, n * stride)));
-    let points: Vec<_> = points.collect();
-    let [nearest, furthest] = [STRIDES[0], STRIDES[STRIDES.len() - 1] * POINTS].map(|reach| (reach as f32).log2());
+/// The weights of the layers that make locations and logits of a query. Both are linear in the outline: its channels, the cosine and the sine of
+/// twice its angle, times those of a head's direction are from -1, across the outline, to 1, along it.
+fn weights(op: &MultiScaleDeformAttn) -> [Array; 2] {
+    let (kept, turned) = (0.5 + 0.5 * NARROW, 0.5 - 0.5 * NARROW);
+    let distance = |stride: u32, reach: f32| (stride as f32 * reach).log2();
+    let nearest = distance(STRIDES[0], REACHES[0]);
+    let furthest = distance(STRIDES[STRIDES.len() - 1], REACHES[REACHES.len() - 1]);
     let (mut of_locations, mut of_logits) = (Vec::new(), Vec::new());
-    for (offset, &(level, reach)) in offsets.chunks_exact(2).zip(points.iter().cycle()) {
-        let &[x, y] = offset else { continue };
-        let extents = [op.levels[level].width, op.levels[level].height].map(|extent| extent as f32);
-        let of_outline = PLACE + 2 * level;
-        let row = |entries: &[(usize, f32)]| {
-            let mut row = [0.0; CHANNELS];
-            entries.iter().for_each(|&(channel, weight)| row[channel] = weight);
-            row
-        };
-        let of_x = [(0, x), (of_outline, STRETCH * x), (of_outline + 1, STRETCH * y)];
-        let of_y = [(0, y), (of_outline, -STRETCH * y), (of_outline + 1, STRETCH * x)];
-        for (axis, offset) in [of_x, of_y].into_iter().enumerate() {
-            let scaled = offset.map(|(channel, weight)| (channel, weight / extents[axis]));
-            of_locations.extend(row(&[&scaled[..], &[(1 + axis, 1.0)]].concat()));
+    for head in 0..HEADS {
+        let angle = TAU * head as f32 / HEADS as f32;
+        let [(sin, cos), (sine, cosine)] = [angle, 2.0 * angle].map(f32::sin_cos);
+        for (level, stride) in op.levels.iter().zip(STRIDES) {
+            for reach in REACHES {
+                let (x, y) = (reach / level.width as f32, reach / level.height as f32);
+                of_locations.extend([kept * cos * x, 1.0, 0.0, turned * cos * x, turned * sin * x]);
+                of_locations.extend([kept * sin * y, 0.0, 1.0, -turned * sin * y, turned * cos * y]);
+                // From -1, the nearest point, to 1, the furthest.
+                let far = (2.0 * distance(stride, reach) - nearest - furthest) / (furthest - nearest);
+                of_logits.extend([0.0, 0.0, 0.0, SHARPNESS * far * cosine, SHARPNESS * far * sine]);
+            }
         }
-        // From -1, the nearest point, to 1, the furthest.
-        let far = (2.0 * (reach as f32).log2() - nearest - furthest) / (furthest - nearest);
-        let [along, aslant] = [x * x - y * y, 2.0 * x * y].map(|part| SHARPNESS * far * part / (x * x + y * y));
-        of_logits.extend(row(&[(of_outline, along), (of_outline + 1, aslant)]));
     }
-    Ok([of_locations, of_logits]
-        .map(|rows| Array { shape: [1, (rows.len() / CHANNELS) as u32, CHANNELS as u32].into(), elements: rows }))
+    [of_locations, of_logits]
+        .map(|rows| Array { shape: [1, rows.len() as u32 / CHANNELS, CHANNELS].into(), elements: rows })
 }
 
 /// The reference points `[y, x]`, in 0..1: in each cell of a grid over the photo, where its brightness changes most.

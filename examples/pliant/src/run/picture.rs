@@ -26,18 +26,18 @@ pub(super) const DOTS: &str = "White dots: some output pixels. Orange dots, at t
                                the photo, which is dimmed here.";
 
 /// Caption of the picture of where queries look.
-pub(super) const LOOKS: &str = "White rings: the reference points of queries, filled with the mean of the colours that their heads see. Dots at the \
-                                ends of the lines: where the heads sample the levels of a pyramid of the photo, each dot as large as its weight. \
+pub(super) const LOOKS: &str = "White rings: reference points of queries, filled with the mean of the colours that their heads see. Dots at the ends \
+                                of the lines: where the heads sample levels of the photo, which have so many pixels; a dot's area is its weight. \
                                 Along an outline they lie further away, and the far ones weigh more.";
 
 /// A canvas with the photo, dimmed, and how many of its pixels a pixel of the photo is wide.
-fn dimmed(photo: &RgbImage) -> (RgbImage, f32) {
+fn dimmed(photo: &RgbImage, [colour, brightness]: [f32; 2]) -> (RgbImage, f32) {
     let scale = SAMPLES_SIDE as f32 / photo.width().max(photo.height()) as f32;
     let [width, height] = [photo.width(), photo.height()].map(|extent| ((extent as f32 * scale) as u32).max(1));
     let mut canvas = imageops::resize(photo, width, height, FilterType::CatmullRom);
     for pixel in canvas.pixels_mut() {
         let grey = pixel.0.iter().map(|&value| f32::from(value)).sum::<f32>() / 3.0;
-        pixel.0 = pixel.0.map(|value| (0.2 * f32::from(value) + 0.22 * grey) as u8);
+        pixel.0 = pixel.0.map(|value| (colour * f32::from(value) + brightness * grey) as u8);
     }
     (canvas, scale)
 }
@@ -45,7 +45,7 @@ fn dimmed(photo: &RgbImage) -> (RgbImage, f32) {
 /// The photo, dimmed, and over it for some output pixels a white dot at their own place and lines to the dots where their
 /// taps sample.
 pub(super) fn sampling_positions(photo: &RgbImage, problem: &Problem) -> RgbImage {
-    let (mut canvas, scale) = dimmed(photo);
+    let (mut canvas, scale) = dimmed(photo, [0.2, 0.22]);
     let longer = photo.width().max(photo.height());
     // The centre of pixel 0 is position 0.
     let on_canvas = |position: [f32; 2]| position.map(|along| (along + 0.5) * scale);
@@ -69,8 +69,8 @@ pub(super) fn sampling_positions(photo: &RgbImage, problem: &Problem) -> RgbImag
 /// weights.
 pub(super) fn looks(photo: &RgbImage, looks: &[Look]) -> RgbImage {
     /// The width of a dot of weight 1.
-    const WHOLE: f32 = 64.0;
-    let (mut canvas, _) = dimmed(photo);
+    const WHOLE: f32 = 46.0;
+    let (mut canvas, _) = dimmed(photo, [0.2, 0.35]);
     let extents = [canvas.height() as f32, canvas.width() as f32];
     let on_canvas = |position: [f32; 2]| [position[0] * extents[0], position[1] * extents[1]];
     let mut points = Vec::new();
@@ -91,9 +91,9 @@ pub(super) fn looks(photo: &RgbImage, looks: &[Look]) -> RgbImage {
     }
     for look in looks {
         let own = on_canvas(look.reference);
-        stroke(&mut canvas, own, own, 25.0, [0.0; 3], 0.7);
-        stroke(&mut canvas, own, own, 22.0, OWN_PLACE, 1.0);
-        stroke(&mut canvas, own, own, 15.0, look.colour.map(|colour| 255.0 * colour), 1.0);
+        stroke(&mut canvas, own, own, 21.0, [0.0; 3], 0.7);
+        stroke(&mut canvas, own, own, 18.0, OWN_PLACE, 1.0);
+        stroke(&mut canvas, own, own, 12.0, look.colour.map(|colour| 255.0 * colour), 1.0);
     }
     canvas
 }
@@ -101,7 +101,7 @@ pub(super) fn looks(photo: &RgbImage, looks: &[Look]) -> RgbImage {
 /// What the colours of the picture of where queries look mean.
 pub(super) fn keys(attention: &Attention) -> Vec<Key> {
     let levels = LEVELS.into_iter().zip(STRIDES).zip(attention.levels());
-    levels.map(|((colour, stride), level)| Key { colour, meaning: format!("stride {stride}: {level}") }).collect()
+    levels.map(|((colour, stride), level)| Key { colour, meaning: format!("1/{stride}: {level}") }).collect()
 }
 
 /// Places along an axis of `extent` pixels, so far apart that about sixteen fit along the longer one.
@@ -153,7 +153,7 @@ pub(super) fn contact_sheet(
     captioned(&mask, "mask: white is 1, black 0", [3, 2], 1);
     let below = put(&mut sheet, looks, [0, 2], 2);
     text(&mut sheet, below, SHEET_SCALE, LIGHT, "attention");
-    legend(&mut sheet, [below[0] + 132, below[1]], SHEET_WIDTH, SHEET_SCALE, keys);
+    legend(&mut sheet, [below[0] + 120, below[1]], SHEET_WIDTH, SHEET_SCALE, keys);
     let why = "The mask is what each sample counts: 1 in the lens, less and less away from it. So all that is computed darkens there; \
                the original does not.";
     paragraph(&mut sheet, [x(3), y(3) + CAPTION], cell_width, SHEET_SCALE, why);
