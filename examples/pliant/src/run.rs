@@ -157,11 +157,11 @@ fn by_reference(arguments: &Arguments, photo: RgbImage) -> Result<Done, crate::F
 fn attention(photo: &RgbImage) -> Attention {
     let attention = Attention::new(photo);
     println!(
-        "attention    {} queries, {} heads of {} points in each level: {}",
-        attention.queries,
+        "attention    {} heads, {} points of each in each level ({}); queries: {}",
         attention::HEADS,
         attention::REACHES.len(),
-        attention.levels().join(", ")
+        attention.levels().join(", "),
+        attention.queries
     );
     attention
 }

@@ -2,7 +2,6 @@
 //! outline of the photo its points lie further away, and the far ones weigh more.
 
 use std::f32::consts::TAU;
-use std::ops::Range;
 
 use image::RgbImage;
 use image::imageops::{self, FilterType};
@@ -266,27 +265,26 @@ fn weights(op: &MultiScaleDeformAttn) -> [Array; 2] {
         .map(|rows| Array { shape: [1, rows.len() as u32 / CHANNELS, CHANNELS].into(), elements: rows })
 }
 
-/// The reference points `[y, x]`, in 0..1: in each cell of a grid over the photo, where its brightness changes most.
+/// The reference points `[y, x]`, in 0..1: in each cell of a grid over the photo, where its brightness changes most, not too near the cell's edge.
 fn references(level: &RgbImage, photo: [u32; 2]) -> Vec<[f32; 2]> {
     let [height, width] = photo.map(|extent| extent as f32);
     let side = (height * width / QUERIES).sqrt().max(APART);
     let cells = [height, width].map(|extent| (extent / side).round().max(1.0) as u32);
     let extents = [level.height(), level.width()];
-    let range =
-        |axis: usize, cell: u32| inner(cell * extents[axis] / cells[axis]..(cell + 1) * extents[axis] / cells[axis]);
-    let cell = |[row, column]: [u32; 2]| {
-        let pixels = range(0, row).flat_map(|y| range(1, column).map(move |x| [y, x]));
-        let places = pixels.map(|pixel| [0, 1].map(|axis| (pixel[axis] as f32 + 0.5) / extents[axis] as f32));
-        places
-            .max_by(|&a, &b| Gradients::around(level, a).strength().total_cmp(&Gradients::around(level, b).strength()))
+    let places = |axis: usize, cell: u32| {
+        let ends = [cell, cell + 1].map(|edge| edge * extents[axis] / cells[axis]);
+        (ends[0]..ends[1]).map(move |pixel| (pixel as f32 + 0.5) / extents[axis] as f32)
     };
-    (0..cells[0]).flat_map(|row| (0..cells[1]).map(move |column| [row, column])).filter_map(cell).collect()
-}
-
-/// The range without a sixth at either end.
-fn inner(range: Range<u32>) -> Range<u32> {
-    let margin = range.len() as u32 / 6;
-    range.start + margin..range.end - margin
+    let in_cell = |[row, column]: [u32; 2]| {
+        // 1 in the middle of the cell, 0 at its edge.
+        let inside = |axis: usize, place: f32| 1.0 - (2.0 * (place * cells[axis] as f32).fract() - 1.0).powi(2);
+        let score = |&[y, x]: &[f32; 2]| {
+            (Gradients::around(level, [y, x]).strength() + FAINT * FAINT) * inside(0, y) * inside(1, x)
+        };
+        let all = places(0, row).flat_map(|y| places(1, column).map(move |x| [y, x]));
+        all.max_by(|one, other| score(one).total_cmp(&score(other)))
+    };
+    (0..cells[0]).flat_map(|row| (0..cells[1]).map(move |column| [row, column])).filter_map(in_cell).collect()
 }
 
 /// Sums of squared slopes of brightness, and of their products, over the nine pixels around a place.

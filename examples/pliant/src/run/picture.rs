@@ -27,7 +27,7 @@ pub(super) const DOTS: &str = "White dots: some output pixels. Orange dots, at t
 
 /// Caption of the picture of where queries look.
 pub(super) const LOOKS: &str = "White rings: reference points of queries, filled with the mean of the colours that their heads see. Dots at the ends \
-                                of the lines: where the heads sample levels of the photo, which have so many pixels; a dot's area is its weight. \
+                                of the lines: where the heads sample the photo's levels, whose sizes are above; a dot's area is its weight. \
                                 Along an outline they lie further away, and the far ones weigh more.";
 
 /// A canvas with the photo, dimmed, and how many of its pixels a pixel of the photo is wide.
@@ -111,8 +111,8 @@ fn evenly(extent: u32, longer: u32) -> impl Iterator<Item = u32> {
     (0..count).map(move |index| ((2 * index + 1) * extent / (2 * count)).min(extent - 1))
 }
 
-/// A grid of four columns: the sampling positions of convolution and attention over two rows and columns each, then the photo, what the filters make
-/// of it and the mask, each with a line below it, and in the last cell why the pictures darken.
+/// A grid of four columns: the sampling positions of convolution and attention, over two of them each, then the photo, what the filters make of it and
+/// the mask, each with a line below it, and in the last cell why the pictures darken.
 pub(super) fn contact_sheet(
     photo: &RgbImage,
     problem: &Problem,
@@ -121,41 +121,42 @@ pub(super) fn contact_sheet(
     (looks, keys): (&RgbImage, &[Key]),
 ) -> RgbImage {
     const CAPTION: u32 = (LINE + 3) * SHEET_SCALE;
-    let cell_width = (SHEET_WIDTH - 5 * SHEET_GAP) / 4;
+    let width_of = |cells: u32| cells * (SHEET_WIDTH - 5 * SHEET_GAP) / 4 + (cells - 1) * SHEET_GAP;
     let cell_height =
-        (u64::from(cell_width) * u64::from(photo.height()) / u64::from(photo.width())).clamp(40, 1200) as u32;
-    let x = |column: u32| SHEET_GAP + column * (cell_width + SHEET_GAP);
-    let y = |row: u32| SHEET_GAP + row * (cell_height + CAPTION);
-    let mut sheet = RgbImage::from_pixel(SHEET_WIDTH, y(4), DARK);
-    // Gives where the line below it begins.
-    let put = |sheet: &mut RgbImage, picture: &RgbImage, [row, column]: [u32; 2], cells: u32| {
-        let width = cells * cell_width + (cells - 1) * SHEET_GAP;
-        let height = cell_height * width / cell_width;
-        let fitted = imageops::resize(picture, width, height, FilterType::CatmullRom);
+        (u64::from(width_of(1)) * u64::from(photo.height()) / u64::from(photo.width())).clamp(40, 1200) as u32;
+    let height_of = |cells: u32| cell_height * width_of(cells) / width_of(1);
+    let x = |column: u32| SHEET_GAP + column * (width_of(1) + SHEET_GAP);
+    let y =
+        |row: u32| SHEET_GAP + row.min(1) * (height_of(2) + CAPTION) + row.saturating_sub(1) * (cell_height + CAPTION);
+    let mut sheet = RgbImage::from_pixel(SHEET_WIDTH, y(3), DARK);
+    // Gives where the line below begins.
+    let put = |sheet: &mut RgbImage, picture: &RgbImage, [row, column]: [u32; 2]| {
+        let cells = if row == 0 { 2 } else { 1 };
+        let fitted = imageops::resize(picture, width_of(cells), height_of(cells), FilterType::CatmullRom);
         imageops::replace(sheet, &fitted, x(column).into(), y(row).into());
-        [x(column), y(row) + height + 6]
+        [x(column), y(row) + height_of(cells) + 6]
     };
-    let mut captioned = |picture: &RgbImage, caption: &str, place: [u32; 2], cells: u32| {
-        let below = put(&mut sheet, picture, place, cells);
+    let below = put(&mut sheet, looks, [0, 2]);
+    text(&mut sheet, below, SHEET_SCALE, LIGHT, "attention");
+    legend(&mut sheet, [below[0] + 120, below[1]], SHEET_WIDTH, SHEET_SCALE, keys);
+    let mut captioned = |picture: &RgbImage, caption: &str, place: [u32; 2]| {
+        let below = put(&mut sheet, picture, place);
         text(&mut sheet, below, SHEET_SCALE, LIGHT, caption);
     };
-    captioned(samples, "convolution; white: output pixels, orange: samples", [0, 0], 2);
-    captioned(photo, "original, undistorted", [2, 0], 1);
-    let cells = [[2, 1], [2, 2], [2, 3], [3, 0], [3, 1]];
+    captioned(samples, "convolution; white: output pixels, orange: samples", [0, 0]);
+    captioned(photo, "original, undistorted", [1, 0]);
+    let cells = [[1, 1], [1, 2], [1, 3], [2, 0], [2, 1]];
     for ((filter, picture), cell) in FILTERS.iter().zip(responses).zip(cells) {
-        captioned(picture, &format!("{}: {}", filter.name, filter.effect), cell, 1);
+        captioned(picture, &format!("{}: {}", filter.name, filter.effect), cell);
     }
     let mask = problem.middle_mask();
     let mask = RgbImage::from_fn(problem.width, problem.height, |x, y| {
         let value = mask.get((y * problem.width + x) as usize).map_or(0.0, |value| value * 255.0);
         Rgb([value.round() as u8; 3])
     });
-    captioned(&mask, "mask: white is 1, black 0", [3, 2], 1);
-    let below = put(&mut sheet, looks, [0, 2], 2);
-    text(&mut sheet, below, SHEET_SCALE, LIGHT, "attention");
-    legend(&mut sheet, [below[0] + 120, below[1]], SHEET_WIDTH, SHEET_SCALE, keys);
+    captioned(&mask, "mask: white is 1, black 0", [2, 2]);
     let why = "The mask is what each sample counts: 1 in the lens, less and less away from it. So all that is computed darkens there; \
                the original does not.";
-    paragraph(&mut sheet, [x(3), y(3) + CAPTION], cell_width, SHEET_SCALE, why);
+    paragraph(&mut sheet, [x(3), y(2) + CAPTION], width_of(1), SHEET_SCALE, why);
     sheet
 }
