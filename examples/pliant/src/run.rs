@@ -4,6 +4,7 @@
 mod attention;
 mod filters;
 mod lens;
+mod outlines;
 mod photo;
 mod picture;
 mod problem;

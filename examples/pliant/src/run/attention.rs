@@ -12,32 +12,26 @@ use pliant::{
 use pliant_support::compare::Expected;
 use pliant_support::problem::{Array, Problem};
 
-use super::photo;
+use super::outlines;
 use super::problem::Difference;
 use super::timing::Times;
 
 /// The longest side of the photo as the layer sees it.
-const LONGEST: u32 = 640;
+const LONGEST: f32 = 640.0;
 /// Pixels of the photo from one pixel of a level to the next, along each axis.
 pub(super) const STRIDES: [u32; 3] = [8, 16, 32];
 /// Heads, each of which looks in a direction of its own.
 pub(super) const HEADS: u32 = 8;
 /// How far away the points of a head lie in a level, in its pixels: no two levels have the same places.
 pub(super) const REACHES: [f32; 2] = [1.2, 2.0];
-/// The queries of a photo, about.
-const QUERIES: f32 = 12.0;
-/// Pixels from one query to the next, at least and about.
-const APART: f32 = 80.0;
 /// How far away points lie across an outline, in parts of how far they lie along it.
 const NARROW: f32 = 0.25;
 /// The logit of the furthest point along an outline, and of the nearest one across it.
 const SHARPNESS: f32 = 2.0;
-/// The difference in brightness between neighbouring pixels that makes half an outline.
-const FAINT: f32 = 0.02;
 
 /// A layer of attention over one photo, and its inputs.
 pub(super) struct Attention {
-    pub(super) op: MultiScaleDeformAttn,
+    op: MultiScaleDeformAttn,
     pub(super) queries: u32,
     /// (1, queries, channels): 1, x and y of the reference point, and the outline there.
     query: Array,
@@ -87,17 +81,18 @@ const CHANNELS: u32 = 5;
 
 impl Attention {
     pub(super) fn new(photo: &RgbImage) -> Self {
-        let photo = photo::shrink(photo.clone(), LONGEST);
-        let (width, height) = photo.dimensions();
+        let scale = (LONGEST / photo.width().max(photo.height()) as f32).min(1.0);
+        let [height, width] = [photo.height(), photo.width()].map(|extent| (extent as f32 * scale).max(1.0));
         let levels = STRIDES.map(|stride| {
-            imageops::resize(&photo, width.div_ceil(stride), height.div_ceil(stride), FilterType::Triangle)
+            let [height, width] = [height, width].map(|extent| (extent / stride as f32).ceil() as u32);
+            imageops::resize(photo, width, height, FilterType::Triangle)
         });
         let op =
             MultiScaleDeformAttn::new(levels.iter().map(|level| [level.height(), level.width()]), REACHES.len() as u32);
 
-        let references = references(&levels[0], [height, width]);
+        let references = outlines::references(&levels[0], [height, width]);
         let query = references.iter().flat_map(|&[y, x]| {
-            let [cosine, sine] = Gradients::around(&levels[0], [y, x]).outline();
+            let [cosine, sine] = outlines::outline(&levels[0], [y, x]);
             [1.0, x, y, cosine, sine]
         });
         let query = Array { shape: [1, references.len() as u32, CHANNELS].into(), elements: query.collect() };
@@ -105,7 +100,7 @@ impl Attention {
         let colours = levels.iter().flat_map(RgbImage::pixels).flat_map(|pixel| [pixel.0; HEADS as usize]);
         let value: Vec<_> = colours.flatten().map(|colour| f32::from(colour) / 255.0).collect();
         let pixels = value.len() / (HEADS as usize * 3);
-        let [location_weight, logit_weight] = weights(&op);
+        let [location_weight, logit_weight] = parameters(&op);
         Self {
             op,
             queries: references.len() as u32,
@@ -160,7 +155,7 @@ impl Attention {
     /// Compares the output of each op with the reference's, given the same inputs.
     pub(super) fn compare(&self, attended: &Attended) -> pliant::Result<Difference> {
         let Attended { locations, logits, weights, output } = attended;
-        // A position in a level is rounded as that many pixels are.
+        // A position is rounded in parts of its level's extent, and its samples change by so many times as much.
         let extent = self.op.levels.iter().map(|level| level.height.max(level.width)).fold(1, u32::max);
         let ops = [
             (self.connected(&self.location_weight), locations, 1),
@@ -187,27 +182,23 @@ impl Attention {
 
     /// Where each query looks.
     pub(super) fn looks(&self, attended: &Attended) -> Vec<Look> {
-        let Attended { locations, weights, output, .. } = attended;
-        let levels: Vec<usize> = (0..STRIDES.len()).flat_map(|level| [level; REACHES.len()]).collect();
-        let points = HEADS as usize * levels.len();
-        let rows =
-            self.query.elements.chunks_exact(CHANNELS as usize).zip(output.elements.chunks_exact(3 * HEADS as usize));
-        rows.zip(locations.elements.chunks_exact(2 * points).zip(weights.elements.chunks_exact(points)))
-            .map(|((query, colours), (locations, weights))| {
-                let points = locations.chunks_exact(2).zip(weights).zip(levels.iter().cycle());
-                Look {
-                    reference: [query[2], query[1]],
-                    points: points
-                        .map(|((location, &weight), &level)| Point {
-                            position: [location[1], location[0]],
-                            level,
-                            weight,
-                        })
-                        .collect(),
-                    colour: [0, 1, 2].map(|c| colours.iter().skip(c).step_by(3).sum::<f32>() / HEADS as f32),
-                }
-            })
-            .collect()
+        let levels = (0..STRIDES.len()).flat_map(|level| [level; REACHES.len()]).cycle();
+        let look = |query: usize| {
+            let part = |array: &Array| {
+                let length = array.elements.len() / self.queries as usize;
+                array.elements[query * length..][..length].to_vec()
+            };
+            let (locations, weights, colours) =
+                (part(&attended.locations), part(&attended.weights), part(&attended.output));
+            let points = locations.chunks_exact(2).zip(weights).zip(levels.clone());
+            let mean = |colour: usize| colours.iter().skip(colour).step_by(3).sum::<f32>() / HEADS as f32;
+            Look {
+                reference: [2, 1].map(|channel| part(&self.query)[channel]),
+                points: points.map(|((xy, weight), level)| Point { position: [xy[1], xy[0]], level, weight }).collect(),
+                colour: [0, 1, 2].map(mean),
+            }
+        };
+        (0..self.queries as usize).map(look).collect()
     }
 
     fn connected(&self, weight: &Array) -> Problem {
@@ -239,10 +230,11 @@ async fn downloaded(tensor: &Tensor) -> pliant::Result<Array> {
     Ok(Array { shape: tensor.shape(), elements: tensor.download()?.await? })
 }
 
-/// The weights of the layers that make locations and logits of a query. Both are linear in the outline: its channels, the cosine and the sine of
+/// The parameters of the layers that make locations and logits of a query. Both are linear in the outline: its channels, the cosine and the sine of
 /// twice its angle, times those of a head's direction are from -1, across the outline, to 1, along it.
-fn weights(op: &MultiScaleDeformAttn) -> [Array; 2] {
-    let (kept, turned) = (0.5 + 0.5 * NARROW, 0.5 - 0.5 * NARROW);
+fn parameters(op: &MultiScaleDeformAttn) -> [Array; 2] {
+    // Parts of a direction and of its mirror image at the outline: together 1 along it, and NARROW across.
+    let [own, mirrored] = [0.5 + 0.5 * NARROW, 0.5 - 0.5 * NARROW];
     let distance = |stride: u32, reach: f32| (stride as f32 * reach).log2();
     let nearest = distance(STRIDES[0], REACHES[0]);
     let furthest = distance(STRIDES[STRIDES.len() - 1], REACHES[REACHES.len() - 1]);
@@ -253,8 +245,8 @@ fn weights(op: &MultiScaleDeformAttn) -> [Array; 2] {
         for (level, stride) in op.levels.iter().zip(STRIDES) {
             for reach in REACHES {
                 let (x, y) = (reach / level.width as f32, reach / level.height as f32);
-                of_locations.extend([kept * cos * x, 1.0, 0.0, turned * cos * x, turned * sin * x]);
-                of_locations.extend([kept * sin * y, 0.0, 1.0, -turned * sin * y, turned * cos * y]);
+                of_locations.extend([own * cos * x, 1.0, 0.0, mirrored * cos * x, mirrored * sin * x]);
+                of_locations.extend([own * sin * y, 0.0, 1.0, -mirrored * sin * y, mirrored * cos * y]);
                 // From -1, the nearest point, to 1, the furthest.
                 let far = (2.0 * distance(stride, reach) - nearest - furthest) / (furthest - nearest);
                 of_logits.extend([0.0, 0.0, 0.0, SHARPNESS * far * cosine, SHARPNESS * far * sine]);
@@ -265,62 +257,87 @@ fn weights(op: &MultiScaleDeformAttn) -> [Array; 2] {
         .map(|rows| Array { shape: [1, rows.len() as u32 / CHANNELS, CHANNELS].into(), elements: rows })
 }
 
-/// The reference points `[y, x]`, in 0..1: in each cell of a grid over the photo, where its brightness changes most, not too near the cell's edge.
-fn references(level: &RgbImage, photo: [u32; 2]) -> Vec<[f32; 2]> {
-    let [height, width] = photo.map(|extent| extent as f32);
-    let side = (height * width / QUERIES).sqrt().max(APART);
-    let cells = [height, width].map(|extent| (extent / side).round().max(1.0) as u32);
-    let extents = [level.height(), level.width()];
-    let places = |axis: usize, cell: u32| {
-        let ends = [cell, cell + 1].map(|edge| edge * extents[axis] / cells[axis]);
-        (ends[0]..ends[1]).map(move |pixel| (pixel as f32 + 0.5) / extents[axis] as f32)
-    };
-    let in_cell = |[row, column]: [u32; 2]| {
-        // 1 in the middle of the cell, 0 at its edge.
-        let inside = |axis: usize, place: f32| 1.0 - (2.0 * (place * cells[axis] as f32).fract() - 1.0).powi(2);
-        let score = |&[y, x]: &[f32; 2]| {
-            (Gradients::around(level, [y, x]).strength() + FAINT * FAINT) * inside(0, y) * inside(1, x)
-        };
-        let all = places(0, row).flat_map(|y| places(1, column).map(move |x| [y, x]));
-        all.max_by(|one, other| score(one).total_cmp(&score(other)))
-    };
-    (0..cells[0]).flat_map(|row| (0..cells[1]).map(move |column| [row, column])).filter_map(in_cell).collect()
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use image::Rgb;
 
-/// Sums of squared slopes of brightness, and of their products, over the nine pixels around a place.
-#[derive(Default)]
-struct Gradients {
-    xx: f32,
-    yy: f32,
-    xy: f32,
-}
+    use super::super::picture;
+    use super::*;
 
-impl Gradients {
-    fn around(level: &RgbImage, place: [f32; 2]) -> Self {
-        let extents = [level.height(), level.width()].map(i64::from);
-        let [y, x] = [0, 1].map(|axis| (place[axis] * extents[axis] as f32) as i64);
-        let brightness = |y: i64, x: i64| {
-            let [y, x] = [y.clamp(0, extents[0] - 1), x.clamp(0, extents[1] - 1)];
-            let [red, green, blue] = level.get_pixel(x as u32, y as u32).0.map(|colour| f32::from(colour) / 255.0);
-            0.299 * red + 0.587 * green + 0.114 * blue
-        };
-        let mut sums = Self::default();
-        for [y, x] in (-1..=1).flat_map(|i| (-1..=1).map(move |j| [y + i, x + j])) {
-            let along_x = (brightness(y, x + 1) - brightness(y, x - 1)) / 2.0;
-            let along_y = (brightness(y + 1, x) - brightness(y - 1, x)) / 2.0;
-            sums.xx += along_x * along_x;
-            sums.yy += along_y * along_y;
-            sums.xy += along_x * along_y;
-        }
+    fn looks(photo: &RgbImage) -> Vec<Look> {
+        let attention = Attention::new(photo);
+        let attended = attention.run_reference().unwrap();
+        assert!(attention.compare(&attended).unwrap().explained);
+        attention.looks(&attended)
+    }
+
+    fn weight_of_levels(look: &Look) -> [f32; STRIDES.len()] {
+        let mut sums = [0.0; STRIDES.len()];
+        look.points.iter().for_each(|point| sums[point.level] += point.weight);
         sums
     }
 
-    fn strength(&self) -> f32 {
-        self.xx + self.yy
+    #[test]
+    fn points_follow_an_outline() {
+        for degrees in [0.0f32, 45.0, 90.0, 135.0, 160.0] {
+            let (sin, cos) = degrees.to_radians().sin_cos();
+            let halves = RgbImage::from_fn(160, 160, |x, y| {
+                let beyond = (x as f32 - 79.5) * sin < (y as f32 - 79.5) * cos;
+                Rgb(if beyond { [20, 30, 40] } else { [220, 210, 200] })
+            });
+            for look in looks(&halves) {
+                let way = |point: &Point| [0, 1].map(|axis| point.position[axis] - look.reference[axis]);
+                let parts = |[y, x]: [f32; 2]| [x * cos + y * sin, y * cos - x * sin].map(f32::abs);
+                let ways: Vec<_> = look.points.iter().map(|point| (point.weight, parts(way(point)))).collect();
+                let [along, across] = [0, 1].map(|part| ways.iter().map(|(_, way)| way[part]).sum::<f32>());
+                assert!(along > 2.0 * across, "{degrees}: {along} along, {across} across");
+                let coarse = ways.iter().zip(&look.points).filter(|(_, point)| point.level == STRIDES.len() - 1);
+                let heaviest = coarse.map(|(way, _)| way).max_by(|one, other| one.0.total_cmp(&other.0)).unwrap();
+                assert!(heaviest.1[0] > 3.0 * heaviest.1[1], "{degrees}: {heaviest:?}");
+            }
+        }
     }
 
-    /// The direction of the outline as the cosine and the sine of twice its angle, times how much of an outline it is, from 0 to 1.
-    fn outline(&self) -> [f32; 2] {
-        [self.yy - self.xx, -2.0 * self.xy].map(|part| part / (self.strength() + 9.0 * FAINT * FAINT))
+    #[test]
+    fn a_plain_photo_is_seen_alike_on_all_sides() {
+        let plain = RgbImage::from_pixel(200, 200, Rgb([50, 100, 200]));
+        let looks = looks(&plain);
+        let middle = looks.iter().find(|look| look.reference.iter().all(|place| (place - 0.5).abs() < 0.1));
+        let each = HEADS as f32 / STRIDES.len() as f32;
+        assert!(looks.iter().flat_map(weight_of_levels).all(|sum| (sum - each).abs() < 1e-3));
+        // Elsewhere some points lie beyond the photo.
+        for (seen, there) in middle.unwrap().colour.into_iter().zip([50.0, 100.0, 200.0]) {
+            assert!((255.0 * seen - there).abs() < 1.0, "{seen}, not {there}");
+        }
+    }
+
+    #[test]
+    fn any_photo_will_do() {
+        for ([width, height], queries) in [([1, 1], 1), ([1, 700], 8), ([5000, 2], 8), ([90, 40], 1), ([640, 480], 12)]
+        {
+            let photo = RgbImage::from_fn(width, height, |x, y| Rgb([x * x + y, 3 * x * y, 7 * y].map(|c| c as u8)));
+            let looks = looks(&photo);
+            assert_eq!(looks.len(), queries, "{width}x{height}");
+            for look in &looks {
+                assert!(look.reference.iter().all(|place| (0.0..1.0).contains(place)), "{:?}", look.reference);
+                assert!((weight_of_levels(look).iter().sum::<f32>() - HEADS as f32).abs() < 1e-3);
+            }
+            picture::looks(&photo, &looks);
+        }
+    }
+
+    #[test]
+    fn what_rounding_does_not_explain_is_found() {
+        let attention = Attention::new(&RgbImage::from_fn(100, 80, |x, y| Rgb([x as u8, y as u8, (x * y) as u8])));
+        let change: [fn(&mut Attended) -> &mut Array; 4] =
+            [|all| &mut all.locations, |all| &mut all.logits, |all| &mut all.weights, |all| &mut all.output];
+        for array in change {
+            for error in [1e-2, f32::NAN] {
+                let mut attended = attention.run_reference().unwrap();
+                array(&mut attended).elements[5] += error;
+                assert!(!attention.compare(&attended).unwrap().explained);
+            }
+        }
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn sampling_positions(photo: &RgbImage, problem: &Problem) -> RgbImag
 /// weights.
 pub(super) fn looks(photo: &RgbImage, looks: &[Look]) -> RgbImage {
     /// The width of a dot of weight 1.
-    const WHOLE: f32 = 46.0;
+    const WHOLE: f32 = 42.0;
     let (mut canvas, _) = dimmed(photo, [0.2, 0.35]);
     let extents = [canvas.height() as f32, canvas.width() as f32];
     let on_canvas = |position: [f32; 2]| [position[0] * extents[0], position[1] * extents[1]];
