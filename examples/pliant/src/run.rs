@@ -97,7 +97,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, crate::Failur
     Ok(ExitCode::SUCCESS)
 }
 
-/// What has been computed.
+/// Convolution and attention of a photo, with their outputs.
 struct Done {
     /// The photo as convolved.
     photo: RgbImage,

@@ -76,7 +76,7 @@ fn lines(width: u32, scale: u32, words: &str) -> Vec<String> {
     lines
 }
 
-/// What a colour of a picture means.
+/// A colour of a picture, and its meaning.
 pub struct Key {
     pub colour: [f32; 3],
     pub meaning: String,

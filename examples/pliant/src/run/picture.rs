@@ -98,7 +98,7 @@ pub(super) fn looks(photo: &RgbImage, looks: &[Look]) -> RgbImage {
     canvas
 }
 
-/// What the colours of the picture of where queries look mean.
+/// The legend of the picture of where queries look.
 pub(super) fn keys(attention: &Attention) -> Vec<Key> {
     let levels = LEVELS.into_iter().zip(STRIDES).zip(attention.levels());
     levels.map(|((colour, stride), level)| Key { colour, meaning: format!("1/{stride}: {level}") }).collect()
