@@ -36,7 +36,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a lens-shaped deformable convolution over a photograph and write pictures (the default)
+    /// Run a lens-shaped deformable convolution and a deformable attention over a photograph and write pictures (the default)
     Run(run::Arguments),
     /// List the adapters of this machine
     Adapters(adapters::Arguments),

@@ -1,10 +1,14 @@
-//! The command `run`: a deformable convolution over a photo, its offsets shaped like a lens, its weights a filter bank.
+//! The command `run`: a deformable convolution over a photo, its offsets shaped like a lens, its weights a filter bank; and a deformable attention
+//! that follows the photo's outlines.
 
+mod attention;
 mod filters;
 mod lens;
+mod outlines;
 mod photo;
 mod picture;
 mod problem;
+mod timing;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,13 +16,14 @@ use std::time::Instant;
 
 use image::RgbImage;
 use pliant::{Error, Gpu, wgpu};
-use pliant_support::canvas::captioned;
+use pliant_support::canvas::{captioned, explained};
 use pliant_support::device::Device;
 use pliant_support::output;
 
+use attention::{Attended, Attention};
 use filters::FILTERS;
 use lens::Lens;
-use problem::{Problem, Run};
+use problem::{Difference, Problem};
 
 /// The longest side of a photo that a GPU does without a long wait.
 const GPU_SIZE: u32 = 2048;
@@ -79,7 +84,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, crate::Failur
         None => photo::shipped()?,
     };
     output::directory(&arguments.output, &file_names())?;
-    let (photo, problem, output) = match arguments.device.gpu().await {
+    let done = match arguments.device.gpu().await {
         Ok(gpu) => on_device(&arguments, photo, &gpu).await?,
         Err(error @ Error::NoAdapter(_)) if Gpu::adapters(wgpu::Backends::PRIMARY).await.is_empty() => {
             println!("{error}\n");
@@ -88,39 +93,78 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, crate::Failur
         }
         Err(error) => return Err(error.into()),
     };
-    write_pictures(&arguments.output, &photo, &problem, &output)?;
+    write_pictures(&arguments.output, &done)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The photo as convolved, the convolution, its output.
-type Done = (RgbImage, Problem, Vec<f32>);
+/// Convolution and attention of a photo, with their outputs.
+struct Done {
+    /// The photo as convolved.
+    photo: RgbImage,
+    problem: Problem,
+    output: Vec<f32>,
+    attention: Attention,
+    attended: Attended,
+}
 
 async fn on_device(arguments: &Arguments, photo: RgbImage, gpu: &Gpu) -> Result<Done, crate::Failure> {
     let info = &gpu.capabilities().info;
     println!("adapter      {} ({}, {})", info.name, info.backend, info.driver_info);
     let most = if gpu.capabilities().software() { SOFTWARE_SIZE } else { GPU_SIZE };
     let (photo, problem) = problem(arguments, photo, arguments.size.unwrap_or(most));
-    let run = problem.run(gpu).await?;
-    print_times(gpu, &run);
-    let difference = problem.compare(&run.output)?;
-    let compared = match difference.step {
+    let attention = attention(&photo);
+    let (output, times) = problem.run(gpu).await?;
+    let (attended, times_of_attention) = attention.run(gpu).await?;
+    times.print("convolution");
+    times_of_attention.print("attention");
+    timing::explain(gpu);
+
+    let (of_convolution, step) = problem.compare(&output)?;
+    let compared = match step {
         1 => "all output pixels".to_string(),
         step => format!("one output pixel of every {step}x{step}"),
     };
-    println!("\nlargest difference to the reference in f64: {:.2e} ({compared})", difference.largest);
-    if !difference.explained {
-        return Err("that is more than rounding explains; please report this adapter and driver".into());
+    println!("\nlargest difference to the reference in f64:");
+    checked("convolution", &of_convolution, &compared)?;
+    checked("attention", &attention.compare(&attended)?, "locations, weights and outputs of all queries")?;
+    Ok(Done { photo, problem, output, attention, attended })
+}
+
+/// Prints how far from the reference a result is, which rounding must explain.
+fn checked(of: &str, difference: &Difference, compared: &str) -> Result<(), crate::Failure> {
+    println!("{of:<12} {:.2e} ({compared})", difference.largest);
+    if difference.explained {
+        Ok(())
+    } else {
+        Err("that is more than rounding explains; please report this adapter and driver".into())
     }
-    Ok((photo, problem, run.output))
 }
 
 fn by_reference(arguments: &Arguments, photo: RgbImage) -> Result<Done, crate::Failure> {
     let most = arguments.size.map_or(REFERENCE_SIZE, |size| size.min(REFERENCE_SIZE));
     let (photo, problem) = problem(arguments, photo, most);
+    let attention = attention(&photo);
+    println!("\nreference in f64, by the clock:");
     let start = Instant::now();
     let output = problem.run_reference()?;
-    println!("\nreference in f64, by the clock: {:.3} s", start.elapsed().as_secs_f64());
-    Ok((photo, problem, output))
+    println!("convolution  {:.3} s", start.elapsed().as_secs_f64());
+    let start = Instant::now();
+    let attended = attention.run_reference()?;
+    println!("attention    {:.3} s", start.elapsed().as_secs_f64());
+    Ok(Done { photo, problem, output, attention, attended })
+}
+
+/// The attention over a photo.
+fn attention(photo: &RgbImage) -> Attention {
+    let attention = Attention::new(photo);
+    println!(
+        "attention    {} heads, {} points of each in each level ({}); queries: {}",
+        attention::HEADS,
+        attention::REACHES.len(),
+        attention.levels().join(", "),
+        attention.queries
+    );
+    attention
 }
 
 /// The photo, shrunk if need be, and the convolution over it.
@@ -151,40 +195,27 @@ fn problem(arguments: &Arguments, photo: RgbImage, longest: u32) -> (RgbImage, P
     (photo, problem)
 }
 
-fn print_times(gpu: &Gpu, run: &Run) {
-    let clock = if gpu.capabilities().timestamps() { "the device's timestamps" } else { "the clock" };
-    println!("\n{:<40} {:>10} {:>12}", format!("stage, timed by {clock}"), "dispatches", "ms");
-    for stage in &run.stages {
-        println!("{:<40} {:>10} {:>12.3}", stage.kernel, stage.dispatches, stage.seconds * 1e3);
-    }
-    let dispatches: u32 = run.stages.iter().map(|stage| stage.dispatches).sum();
-    println!("{:<40} {dispatches:>10} {:>12.3}", "sum", problem::seconds(&run.stages) * 1e3);
-    println!(
-        "{:<40} {dispatches:>10} {:>12.3}",
-        "total, submitted at once, by the clock",
-        run.total.as_secs_f64() * 1e3
-    );
-    println!(
-        "\nFor the stages and their sum each dispatch runs apart; the total is a run of its own, from submitting all of them to"
-    );
-    println!("the end. Both are the fastest of {} runs, after one to warm up.", problem::RUNS);
-}
-
 /// The pictures that are written, in this order.
 fn file_names() -> Vec<String> {
     let filters = FILTERS.iter().map(|filter| filter.name);
-    ["original"].into_iter().chain(filters).chain(["samples", "sheet"]).map(|name| format!("{name}.png")).collect()
+    ["original"]
+        .into_iter()
+        .chain(filters)
+        .chain(["samples", "attention", "sheet"])
+        .map(|name| format!("{name}.png"))
+        .collect()
 }
 
 /// Why the pictures darken.
 const MASK: &str = "It darkens away from the lens, where the mask lets samples count less.";
 
-fn write_pictures(directory: &Path, photo: &RgbImage, problem: &Problem, output: &[f32]) -> Result<(), crate::Failure> {
+fn write_pictures(directory: &Path, done: &Done) -> Result<(), crate::Failure> {
+    let Done { photo, problem, output, attention, attended } = done;
     // About forty characters a line.
     let scale = photo.width().div_ceil(300);
     let mut responses = Vec::new();
     let mut pictures = vec![captioned(photo, scale, "original: the photo, undistorted")];
-    let mut rest = output;
+    let mut rest = &output[..];
     for filter in &FILTERS {
         let (own, others) = rest.split_at((filter.out_channels() * problem.width * problem.height) as usize);
         let response = filter.picture(own, problem.width, problem.height);
@@ -193,8 +224,10 @@ fn write_pictures(directory: &Path, photo: &RgbImage, problem: &Problem, output:
         rest = others;
     }
     let samples = picture::sampling_positions(photo, problem);
-    let sheet = picture::contact_sheet(photo, problem, &samples, &responses);
-    pictures.extend([captioned(&samples, 3, picture::DOTS), sheet]);
+    let looks = picture::looks(photo, &attention.looks(attended));
+    let keys = picture::keys(attention);
+    let sheet = picture::contact_sheet(photo, problem, &responses, &samples, (&looks, &keys));
+    pictures.extend([captioned(&samples, 3, picture::DOTS), explained(&looks, 3, &keys, picture::LOOKS), sheet]);
 
     println!();
     for (name, picture) in file_names().iter().zip(&pictures) {

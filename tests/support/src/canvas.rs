@@ -11,7 +11,7 @@ pub fn stroke(canvas: &mut RgbImage, a: [f32; 2], b: [f32; 2], width: f32, colou
     let reach = width / 2.0 + 1.0;
     let pixels = |axis: usize, extent: u32| {
         let (low, high) = (a[axis].min(b[axis]) - reach, a[axis].max(b[axis]) + reach);
-        low.max(0.0) as u32..(high.max(0.0) as u32 + 1).min(extent)
+        low.max(0.0) as u32..(high.max(0.0) as u32).saturating_add(1).min(extent)
     };
     let way = [b[0] - a[0], b[1] - a[1]];
     let length_squared = way[0] * way[0] + way[1] * way[1];
@@ -76,14 +76,45 @@ fn lines(width: u32, scale: u32, words: &str) -> Vec<String> {
     lines
 }
 
+/// A colour of a picture, and its meaning.
+pub struct Key {
+    pub colour: [f32; 3],
+    pub meaning: String,
+}
+
+/// Writes a legend, a dot before each meaning, in lines of at most so many pixels, and says how many pixels high they are.
+pub fn legend(canvas: &mut RgbImage, [x, y]: [u32; 2], width: u32, scale: u32, keys: &[Key]) -> u32 {
+    let space = 2 * CHARACTER[0] * scale;
+    let (mut column, mut row) = (0, 0);
+    for Key { colour, meaning } in keys {
+        let needs = space + meaning.len() as u32 * CHARACTER[0] * scale;
+        if column > 0 && column + needs > width {
+            (column, row) = (0, row + LINE * scale);
+        }
+        let middle = [y + row, x + column].map(|corner| corner as f32 + (CHARACTER[1] * scale) as f32 / 2.0);
+        stroke(canvas, middle, middle, (CHARACTER[1] * scale) as f32, *colour, 1.0);
+        text(canvas, [x + column + space, y + row], scale, LIGHT, meaning);
+        column += needs + space;
+    }
+    if keys.is_empty() { 0 } else { row + LINE * scale }
+}
+
 /// The picture, and text below it.
 pub fn captioned(picture: &RgbImage, scale: u32, words: &str) -> RgbImage {
+    explained(picture, scale, &[], words)
+}
+
+/// The picture, a legend below it, and then text.
+pub fn explained(picture: &RgbImage, scale: u32, keys: &[Key], words: &str) -> RgbImage {
     let ([width, height], margin) = ([picture.width(), picture.height()], 4 * scale);
     let inside = width.saturating_sub(2 * margin);
-    let below = lines(inside, scale, words).len() as u32 * LINE * scale + 2 * margin;
+    // A legend has as many lines on any canvas.
+    let legend_height = legend(&mut RgbImage::new(1, 1), [0, 0], inside, scale, keys);
+    let below = legend_height + lines(inside, scale, words).len() as u32 * LINE * scale + 2 * margin;
     let mut canvas = RgbImage::from_pixel(width, height + below, DARK);
     imageops::replace(&mut canvas, picture, 0, 0);
-    paragraph(&mut canvas, [margin, height + margin], inside, scale, words);
+    legend(&mut canvas, [margin, height + margin], inside, scale, keys);
+    paragraph(&mut canvas, [margin, height + margin + legend_height], inside, scale, words);
     canvas
 }
 

@@ -1,17 +1,18 @@
 //! The photo under the lens as a deformable convolution, done by a device and by the reference.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pliant::geometry::DeformConv2dGeometry;
 use pliant::reference::{self, Reference};
-use pliant::{DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, Recorder, Shape, StageTime};
+use pliant::{DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, Recorder, Shape};
 use pliant_support::problem::Array;
 
 use super::filters::{FILTERS, Filter, KERNEL, out_channels};
 use super::lens::Lens;
+use super::timing::Times;
 
 /// A deformable convolution of one photo. Its output is as large as the photo.
 pub(super) struct Problem {
@@ -23,31 +24,11 @@ pub(super) struct Problem {
     inputs: DeformConv2dInputs<Array>,
 }
 
-/// Result of a [`Problem`] on a device.
-pub(super) struct Run {
-    /// (out_channels, height, width)
-    pub(super) output: Vec<f32>,
-    /// Where the time went.
-    pub(super) stages: Vec<StageTime>,
-    /// The time of the whole, submitted at once.
-    pub(super) total: Duration,
-}
-
-/// So many runs are timed; the fastest counts.
-pub(super) const RUNS: usize = 3;
-
-/// Total time of some stages.
-pub(super) fn seconds(stages: &[StageTime]) -> f64 {
-    stages.iter().map(|stage| stage.seconds).sum()
-}
-
 /// How far an output is from the reference.
 pub(super) struct Difference {
     pub(super) largest: f64,
     /// Whether rounding in f32 explains it all.
     pub(super) explained: bool,
-    /// The output pixels compared lie this far apart, in rows and columns.
-    pub(super) step: u32,
 }
 
 impl Problem {
@@ -94,30 +75,14 @@ impl Problem {
         mask.chunks_exact(pixels).nth((KERNEL * KERNEL / 2) as usize).unwrap_or_default()
     }
 
-    /// Does it on a device, at once and stage by stage: once each to warm up, then a few times more, of which the fastest counts.
-    pub(super) async fn run(&self, gpu: &Gpu) -> pliant::Result<Run> {
+    /// Does it on a device: (out_channels, height, width).
+    pub(super) async fn run(&self, gpu: &Gpu) -> pliant::Result<(Vec<f32>, Times)> {
         let inputs = self.inputs.try_map(|array| array.upload(gpu))?;
         let plan = DeformConv2dPlan::new(gpu, &self.op, &inputs)?;
         let mut recorder = Recorder::new(gpu);
         let output = plan.forward(&mut recorder, &inputs)?;
-
-        let submitted = || -> pliant::Result<Duration> {
-            let start = Instant::now();
-            recorder.submit()?;
-            gpu.wait()?;
-            Ok(start.elapsed())
-        };
-        submitted()?;
-        recorder.profile().await?;
-        let (mut total, mut stages) = (submitted()?, recorder.profile().await?);
-        for _ in 1..RUNS {
-            total = total.min(submitted()?);
-            let again = recorder.profile().await?;
-            if seconds(&again) < seconds(&stages) {
-                stages = again;
-            }
-        }
-        Ok(Run { output: output.download()?.await?, stages, total })
+        let times = Times::of(&recorder).await?;
+        Ok((output.download()?.await?, times))
     }
 
     /// The output by the reference alone.
@@ -129,8 +94,9 @@ impl Problem {
         Ok(output)
     }
 
-    /// Compares an output with the reference: all of it, or of a large one pixels that are evenly spread.
-    pub(super) fn compare(&self, output: &[f32]) -> pliant::Result<Difference> {
+    /// Compares an output with the reference: all of it, or of a large one pixels that are evenly spread. Gives how far apart these lie too, in rows
+    /// and columns.
+    pub(super) fn compare(&self, output: &[f32]) -> pliant::Result<(Difference, u32)> {
         /// The reference does about as many output pixels in two seconds.
         const MOST_PIXELS: f64 = 500_000.0;
         let pixels = f64::from(self.width) * f64::from(self.height);
@@ -146,7 +112,7 @@ impl Problem {
                 explained &= difference <= reference.terms as f64 * f64::from(f32::EPSILON) * magnitude;
             }
         })?;
-        Ok(Difference { largest, explained, step })
+        Ok((Difference { largest, explained }, step))
     }
 
     /// This convolution at every `step`th output pixel of every `step`th row.
