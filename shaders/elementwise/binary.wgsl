@@ -2,11 +2,13 @@
 //
 // a, b, output as parts/broadcast.wgsl has it; the function is declared in of_two/
 // where accumulate is 1, the function is added to what the output holds
+// steps                   of the loop of the function, where it has one
 
 struct Params {
     broadcast: Broadcast,
     scale: f32,
     accumulate: u32,
+    steps: u32,
     a_first: u32,
     b_first: u32,
     output_first: u32,

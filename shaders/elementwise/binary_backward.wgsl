@@ -4,11 +4,13 @@
 // a, b, grad, output as parts/broadcast.wgsl has it, grad in the place of c; the derivatives are declared in of_two/
 // operand            by which the derivative is taken: 0 for a, 1 for b
 // where accumulate is 1, the terms are added to what the output holds
+// steps                   of the loop of the function, where it has one
 
 struct Params {
     broadcast: Broadcast,
     operand: u32,
     accumulate: u32,
+    steps: u32,
     a_first: u32,
     b_first: u32,
     grad_first: u32,

@@ -3,11 +3,13 @@
 // a, b, output as parts/broadcast.wgsl has it, integers, or of COMPARE_FLOATS the bits of floats; the function is declared in of_words/
 // operation    which of its functions it is
 // relations    of comparisons: a bit for each relation that they find, by its number in parts/relation.wgsl
+// steps                   of the loop of the function, where it has one
 
 struct Params {
     broadcast: Broadcast,
     operation: u32,
     relations: u32,
+    steps: u32,
     a_first: u32,
     b_first: u32,
     output_first: u32,

@@ -32,12 +32,16 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> output: array<i32>;
 
 fn to_integer(bits: i32) -> i32 {
-    let x = bitcast<f32>(bits);
     let magnitude = bitcast<u32>(bits) & 0x7fffffffu;
-    let limit = select(0x7fffffffu, 0x80000000u, bits < 0);
+    let mantissa = (magnitude & 0x007fffffu) | 0x00800000u;
+    // The exponent is e + 127: the mantissa stands for its multiples of 2^(e - 23).
+    let left = max(magnitude >> 23u, 150u) - 150u;
+    let right = 150u - min(magnitude >> 23u, 150u);
+    let size = select((mantissa << min(left, 8u)) >> min(right, 24u), 0u, right > 23u);
+    let within = select(bitcast<i32>(size), -bitcast<i32>(size), bits < 0);
     // From 2^31 on.
-    let within = select(bitcast<u32>(trunc(x)), 0u, magnitude >= 0x4f000000u);
-    let found = select(whole(bitcast<f32>(within)), limit, magnitude >= 0x4f000000u);
+    let limit = select(0x7fffffffu, 0x80000000u, bits < 0);
+    let found = select(bitcast<u32>(within), limit, magnitude >= 0x4f000000u);
     return bitcast<i32>(select(found, 0u, magnitude > 0x7f800000u));
 }
 

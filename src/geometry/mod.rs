@@ -63,7 +63,7 @@ pub use movement::gather::{GatherElementsGeometry, GatherGeometry, GatherNdGeome
 pub(crate) use movement::split::Split;
 pub use movement::split::SplitGeometry;
 pub use movement::strided_copy::StridedCopyGeometry;
-pub(crate) use movement::strided_copy::{DepthOrder, PadMode, SliceRange, StridedCopy};
+pub(crate) use movement::strided_copy::{DepthOrder, PadMode, StridedCopy};
 pub(crate) use reduce::arg_reduce::ArgReduce;
 pub use reduce::arg_reduce::ArgReduceGeometry;
 pub(crate) use reduce::cum_sum::CumSum;
@@ -77,9 +77,9 @@ pub(crate) use reduce::group_norm::{GroupNorm, GroupNormInputs};
 pub use reduce::layer_norm::LayerNormGeometry;
 pub(crate) use reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
 pub use reduce::pool::PoolGeometry;
-pub(crate) use reduce::pool::{IndexOrder, Pool, PoolAxis, PoolKind, PoolOutputs, PooledAxis};
+pub(crate) use reduce::pool::{Pool, PoolAxis, PoolKind, PoolOutputs, PooledAxis};
 pub use reduce::reductions::ReduceGeometry;
-pub(crate) use reduce::reductions::{Axes, Reduce, ReduceFunction};
+pub(crate) use reduce::reductions::{Reduce, ReduceFunction};
 pub(crate) use reduce::softmax::Softmax;
 pub use reduce::softmax::SoftmaxGeometry;
 pub use reduce::top_k::TopKGeometry;
@@ -95,7 +95,7 @@ pub(crate) use sample::grid_sample::{
     GridSample, GridSampleGradients, GridSampleInputs, NearestOrder, PaddingMode, SampleMode,
 };
 pub use sample::resize::ResizeGeometry;
-pub(crate) use sample::resize::{AspectRatio, NearestRounding, Resize, ResizeCoordinates, ResizeMode, ResizeTo, Taps};
+pub(crate) use sample::resize::{AspectRatio, Resize, ResizeTo, Taps};
 pub(crate) use sample::{BilinearSample, BilinearSampleGradients, BilinearSampleInputs};
 pub use train::cross_entropy::CrossEntropyGeometry;
 pub(crate) use train::cross_entropy::{CrossEntropy, CrossEntropyInputs, Reduction};

@@ -199,7 +199,7 @@ impl HostTensor {
         self.shape.elements()
     }
 
-    /// What tells its elements from those of others.
+    /// A key that tells its elements from those of others while it lives.
     pub(super) fn key(&self) -> (usize, ElementType, Shape, [i64; MAX_RANK], i64) {
         (Arc::as_ptr(&self.elements) as usize, self.element, self.shape, self.strides, self.first)
     }
@@ -247,7 +247,7 @@ impl HostTensor {
         Some(self.places().map(number).collect())
     }
 
-    /// The same elements, seen along other axes.
+    /// A view of its elements along other axes.
     pub(super) fn viewed(&self, axes: &[(u32, i64)], first: i64) -> Result<Self> {
         let shape = Shape::new(&axes.iter().map(|(extent, _)| *extent).collect::<Vec<_>>())?;
         let mut strides = [0; MAX_RANK];
@@ -285,7 +285,7 @@ impl HostTensor {
         Self::new(self.element, shape, elements)
     }
 
-    /// The same without the elements that are repeated along an axis: it has the extent 1 there.
+    /// A view without the elements that are repeated along an axis, which has the extent 1 there.
     pub(super) fn unexpanded(&self) -> Self {
         let axes: Vec<_> =
             self.axes().iter().map(|&(n, stride)| (if stride == 0 { n.min(1) } else { n }, stride)).collect();

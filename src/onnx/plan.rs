@@ -18,12 +18,12 @@ pub struct ModelPlan {
     /// The slot of each buffer that steps write, and the slots: memory that values share.
     slots: Vec<Option<usize>>,
     memory: Vec<Tensor>,
-    /// What each buffer holds; those of the inputs are the first.
+    /// Specs of all buffers; those of the inputs are the first.
     buffers: Vec<TensorSpec>,
 }
 
-/// What a plan is made for, of an input of the model: shape and element type of a tensor that each call gives, or a value that is the same in
-/// all calls.
+/// Input of a model, as a plan is made for it: shape and element type of a tensor that each call gives, or a value that is the same in all
+/// calls.
 #[derive(Debug, Clone)]
 pub enum ModelInput {
     /// A tensor that each call gives.

@@ -22,7 +22,7 @@ pub(super) enum Value {
     Host(HostTensor),
     /// Computed on the device, or given at each call.
     Device(DeviceValue),
-    /// What a node gives that cannot be planned.
+    /// An output of a node that cannot be planned.
     Unknown,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct DeviceValue {
     /// The element of the buffer at which it begins: that of a whole word.
     pub(super) first: u64,
     pub(super) spec: TensorSpec,
-    /// What the model takes the elements for.
+    /// The element type that the model has for it.
     pub(super) element: ElementType,
 }
 
@@ -115,7 +115,7 @@ impl Source {
         self.spec().shape
     }
 
-    /// The same elements under other extents.
+    /// A view of the elements under other extents.
     pub(super) fn reshaped(&self, shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         match self {
@@ -160,11 +160,11 @@ fn absent() -> Error {
 pub(super) struct Planner {
     pub(super) recorder: Recorder,
     pub(super) steps: Vec<Step>,
-    /// What each buffer holds; those of the inputs are the first.
+    /// Specs of all buffers; those of the inputs are the first.
     pub(super) buffers: Vec<TensorSpec>,
     /// How floats of 32 bits are stored on the device.
     float: DType,
-    /// What was uploaded, with what it was uploaded from: keys are places in memory.
+    /// Uploaded tensors, with those of the host, whose places in memory are in the keys.
     uploads: HashMap<HostKey, (HostTensor, Tensor)>,
     folded: u64,
 }
@@ -401,7 +401,7 @@ impl Call<'_> {
         begins.then_some(Value::Device(DeviceValue { first, spec, ..*value }))
     }
 
-    /// The same elements under other extents, of which there are as many.
+    /// A view of the elements under other extents, of which there are as many.
     pub(super) fn reshaped(&self, value: &Value, shape: Shape) -> Result<Value> {
         let (has, needs) = (value.shape().elements(), shape.elements());
         if has != needs {

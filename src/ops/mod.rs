@@ -778,7 +778,7 @@ ops! {
         /// use pliant::{Gpu, Recorder, Softmax, SoftmaxPlan, Tensor};
         ///
         /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
-        /// let plan = SoftmaxPlan::new(gpu, &Softmax { axis: 1 }, &input)?;
+        /// let plan = SoftmaxPlan::new(gpu, &Softmax { axis: 1, log: false }, &input)?;
         /// let mut recorder = Recorder::new(gpu);
         /// let output = plan.forward(&mut recorder, &input)?;
         /// recorder.submit()?;

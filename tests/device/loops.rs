@@ -15,7 +15,7 @@ use crate::random::draw_legal;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal};
-use crate::{check_backward_on, check_on, dtypes, nn, reductions, spatial, strategies, training};
+use crate::{check_backward_on, check_on, dtypes, elementwise, nn, reductions, spatial, strategies, training};
 
 /// Counters of the iterations of subgroups, whose invocations loop together: the most of a subgroup, and those of all with one more for each.
 /// `begin_count` makes sure that every kernel has the counters.
@@ -385,6 +385,9 @@ fn kernels_loop_as_often_as_they_state_at_most() {
             .chain(spatial::each_form(&mut Rng::with_seed(108)))
             .chain(nn::layers())
             .chain(nn::attentions(&mut Rng::with_seed(103)));
+        for (problem, storage) in elementwise::each(&mut Rng::with_seed(109)) {
+            device.run(&problem, None, storage);
+        }
         for problem in drawn {
             device.run(&problem, None, Storage::F32);
             if problem.has_strategies() {

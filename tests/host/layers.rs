@@ -9,14 +9,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shape", &["error"]),
     ("signature", &[]),
     ("guide", &[]),
-    ("geometry", &["error", "shape"]),
+    ("geometry", &["error", "shape", "dtype"]),
     ("reference", &["error", "shape", "geometry", "nn"]),
     ("gpu", &["error", "shape", "dtype", "geometry"]),
     ("kernels", &["error", "shape", "dtype", "geometry", "gpu"]),
     ("ops", &["error", "shape", "dtype", "geometry", "gpu", "kernels"]),
     ("nn", &["error", "shape", "dtype", "signature", "geometry", "gpu", "kernels", "ops"]),
     ("dialect", &["error", "shape", "dtype", "geometry", "gpu", "ops"]),
-    ("onnx", &["error", "shape", "dtype", "signature", "geometry", "gpu", "ops", "dialect"]),
+    ("onnx", &["error", "shape", "dtype", "signature", "geometry", "gpu", "ops", "dialect", "reference"]),
 ];
 
 pub(crate) fn sources(folder: &Path, files: &mut Vec<PathBuf>) {

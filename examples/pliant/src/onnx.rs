@@ -148,7 +148,7 @@ struct Planned<'a> {
     tensors: Vec<(&'a str, Tensor)>,
 }
 
-/// What a model gave.
+/// Outputs of a run of a model.
 struct Given {
     dispatches: usize,
     outputs: Vec<(String, DType, Array)>,

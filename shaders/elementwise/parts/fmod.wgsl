@@ -14,11 +14,13 @@ fn remainder(a: f32, b: f32) -> f32 {
     let valid = (magnitudes.x < 0x7f800000u) & (magnitudes.y <= 0x7f800000u) & (magnitudes.y != 0u);
     let smaller = magnitudes.x < magnitudes.y;
 
-    // Long division, 8 bits at a time.
+    // Long division, 8 bits at a time, in `steps` steps, which are enough for all exponents.
     let by = max(divisor.x, 1u);
     var rest = dividend.x % by;
-    for (var left = select(dividend.y - divisor.y, 0u, smaller | !valid); left > 0u; left -= min(left, 8u)) {
+    var left = select(dividend.y - divisor.y, 0u, smaller | !valid);
+    for (var step = 0u; step < params.steps; step++) {
         rest = (rest << min(left, 8u)) % by;
+        left -= min(left, 8u);
     }
     let power = f32(divisor.y) - 150.0;
     let half = floor(0.5 * power);

@@ -4,12 +4,17 @@
 // Products for a whole exponent from 0 to 127.
 fn whole_power(a: f32, exponent: u32) -> f32 {
     var power = select(1.0, a, (exponent & 1u) != 0u);
-    var square = a;
-    for (var bit = 1u; bit < 7u; bit++) {
-        square *= square;
-        power *= select(1.0, square, ((exponent >> bit) & 1u) != 0u);
-    }
-    return power;
+    let square = a * a;
+    let fourth = square * square;
+    let eighth = fourth * fourth;
+    let sixteenth = eighth * eighth;
+    let by_32 = sixteenth * sixteenth;
+    power *= select(1.0, square, (exponent & 2u) != 0u);
+    power *= select(1.0, fourth, (exponent & 4u) != 0u);
+    power *= select(1.0, eighth, (exponent & 8u) != 0u);
+    power *= select(1.0, sixteenth, (exponent & 16u) != 0u);
+    power *= select(1.0, by_32, (exponent & 32u) != 0u);
+    return power * select(1.0, by_32 * by_32, (exponent & 64u) != 0u);
 }
 
 fn power(a: f32, b: f32) -> f32 {

@@ -21,9 +21,9 @@ pub enum Binary {
     Min,
     /// The larger of both, of integers too; of floats NaN where either is.
     Max,
-    /// What is left of a divided by b, with the sign of a, of integers too.
+    /// The remainder of a divided by b, with the sign of a, of integers too.
     Fmod,
-    /// What is left of a divided by b, with the sign of b, of integers alone; 0 where b is 0.
+    /// The remainder of a divided by b, with the sign of b, of integers alone; 0 where b is 0.
     Mod,
     /// a where it is above 0, else a b.
     PRelu,

@@ -11,7 +11,7 @@ pub struct Cast {
     pub to: CastTo,
 }
 
-/// What a [`Cast`] makes of elements.
+/// Target of a [`Cast`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CastTo {
     /// An element type.

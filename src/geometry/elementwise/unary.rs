@@ -53,7 +53,7 @@ pub enum Unary {
     Sign,
     /// alpha x + beta between 0 and 1.
     HardSigmoid {
-        /// A factor; of `ThresholdedRelu` the threshold.
+        /// The slope.
         alpha: f32,
         /// The value at 0.
         beta: f32,
@@ -67,24 +67,24 @@ pub enum Unary {
     },
     /// x where it is above 0, else alpha (exp(x) - 1).
     Elu {
-        /// A factor; of `ThresholdedRelu` the threshold.
+        /// The factor of exponentials.
         alpha: f32,
     },
     /// gamma x where x is above 0, else gamma alpha (exp(x) - 1).
     Selu {
-        /// A factor; of `ThresholdedRelu` the threshold.
+        /// The factor of exponentials.
         alpha: f32,
         /// A factor of all.
         gamma: f32,
     },
     /// x where it is above 0, else alpha (exp(x / alpha) - 1).
     Celu {
-        /// A factor; of `ThresholdedRelu` the threshold.
+        /// The factor of exponentials.
         alpha: f32,
     },
     /// x where it is above alpha, else 0.
     ThresholdedRelu {
-        /// A factor; of `ThresholdedRelu` the threshold.
+        /// The threshold.
         alpha: f32,
     },
     /// log(1 + exp(x)).
@@ -108,6 +108,19 @@ pub enum Unary {
     Not,
 }
 
+impl Unary {
+    /// The attributes that must be finite, by name.
+    fn attributes(&self) -> Vec<(&'static str, f32)> {
+        match *self {
+            Self::HardSigmoid { alpha, beta } => vec![("alpha", alpha), ("beta", beta)],
+            Self::LeakyRelu { slope } => vec![("slope", slope)],
+            Self::Elu { alpha } | Self::Celu { alpha } | Self::ThresholdedRelu { alpha } => vec![("alpha", alpha)],
+            Self::Selu { alpha, gamma } => vec![("alpha", alpha), ("gamma", gamma)],
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// A checked function of each element.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UnaryGeometry {
@@ -119,7 +132,8 @@ impl UnaryGeometry {
     /// Checks the input's shape, of any rank; its first axis may be 0.
     ///
     /// # Errors
-    /// [`Error::Shape`] for an empty input, [`Error::Attribute`] for a bound that is NaN.
+    /// [`Error::Shape`] for an empty input, [`Error::Attribute`] for a bound that is NaN, another attribute that is not finite, and a `Celu` whose alpha
+    /// is not above 0.
     pub fn new(op: &Unary, input: Shape) -> Result<Self> {
         if let Unary::Clip { min, max } = op {
             for (argument, bound) in [("min", min), ("max", max)] {
@@ -127,6 +141,17 @@ impl UnaryGeometry {
                     return Err(Error::attribute(argument, format!("{argument} is NaN; clip needs a number")));
                 }
             }
+        }
+        for (argument, attribute) in op.attributes() {
+            if !attribute.is_finite() {
+                let message = format!("{argument} is {attribute}; a finite number is needed");
+                return Err(Error::attribute(argument, message));
+            }
+        }
+        if let Unary::Celu { alpha } = op
+            && *alpha <= 0.0
+        {
+            return Err(Error::attribute("alpha", format!("alpha is {alpha}; a number above 0 is needed")));
         }
         any_rank("input", input)?;
         Ok(Self { op: *op, shape: input })

@@ -9,12 +9,11 @@ kernel!("binary", 64, Params, |function: Function| [
     wgsl!["elementwise/binary.wgsl"],
 ]);
 
-params!(broadcast: Broadcast, scale: f32, accumulate, a_first, b_first, output_first);
+params!(broadcast: Broadcast, scale: f32, accumulate, steps, a_first, b_first, output_first);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        // Four elements, each of them with a division of at most 35 steps.
-        Iterations::of(self.broadcast.extent_5.min(4) * 40)
+        Iterations::each(self.broadcast.extent_5.min(4), Iterations::of(self.steps))
     }
 }
 
@@ -73,6 +72,11 @@ impl Function {
         }
     }
 
+    /// The steps of its loop.
+    pub(crate) fn steps(self) -> u32 {
+        if self == Function::Fmod { 32 } else { 0 }
+    }
+
     /// The function of floats; `None` where there is none.
     pub(crate) fn of(op: Binary) -> Option<Self> {
         Some(match op {
@@ -97,7 +101,8 @@ pub(crate) fn binary(
     params: Params,
     [a, b, output]: [&Binding; 3],
 ) -> Fit {
-    let params = Params { a_first: a.first, b_first: b.first, output_first: output.first, ..params };
+    let steps = function.steps();
+    let params = Params { steps, a_first: a.first, b_first: b.first, output_first: output.first, ..params };
     let (invocations, elements) = params.broadcast.work();
     recorder.dispatch::<Kernel>(function, &params, &[a, b, output], invocations, elements)
 }

@@ -10,12 +10,11 @@ kernel!("binary_backward", 64, Params, |differentiated: Differentiated| [
     wgsl!["elementwise/binary_backward.wgsl"],
 ]);
 
-params!(broadcast: Broadcast, operand, accumulate, a_first, b_first, grad_first, output_first);
+params!(broadcast: Broadcast, operand, accumulate, steps, a_first, b_first, grad_first, output_first);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        // Four elements, each of them with a division of at most 35 steps.
-        Iterations::of(self.broadcast.extent_5.min(4) * 40)
+        Iterations::each(self.broadcast.extent_5.min(4), Iterations::of(self.steps))
     }
 }
 
@@ -34,7 +33,7 @@ pub(crate) enum Differentiated {
 axis!(Differentiated { Sub: "sub", Div: "div", Pow: "pow", Min: "min", Max: "max", Fmod: "fmod", PRelu: "prelu" });
 
 impl Differentiated {
-    fn files(self) -> &'static [File] {
+    fn function(self) -> Function {
         match self {
             Differentiated::Sub => Function::Sub,
             Differentiated::Div => Function::Div,
@@ -44,7 +43,10 @@ impl Differentiated {
             Differentiated::Fmod => Function::Fmod,
             Differentiated::PRelu => Function::PRelu,
         }
-        .files()
+    }
+
+    fn files(self) -> &'static [File] {
+        self.function().files()
     }
 
     /// The function of floats; `None` for sums and products, and where there is no gradient.
@@ -69,8 +71,15 @@ pub(crate) fn binary_backward(
     params: Params,
     [a, b, grad, output]: [&Binding; 4],
 ) -> Fit {
-    let params =
-        Params { a_first: a.first, b_first: b.first, grad_first: grad.first, output_first: output.first, ..params };
+    let steps = differentiated.function().steps();
+    let params = Params {
+        steps,
+        a_first: a.first,
+        b_first: b.first,
+        grad_first: grad.first,
+        output_first: output.first,
+        ..params
+    };
     let (invocations, elements) = params.broadcast.work();
     recorder.dispatch::<Kernel>(differentiated, &params, &[a, b, grad, output], invocations, elements)
 }

@@ -9,12 +9,11 @@ kernel!("binary_words", 64, Params, |functions: Functions| [
     wgsl!["elementwise/binary_words.wgsl"],
 ]);
 
-params!(broadcast: Broadcast, operation, relations, a_first, b_first, output_first);
+params!(broadcast: Broadcast, operation, relations, steps, a_first, b_first, output_first);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        // Four elements, each of them with a power of at most 32 steps.
-        Iterations::of(self.broadcast.extent_5.min(4) * 33)
+        Iterations::each(self.broadcast.extent_5.min(4), Iterations::of(self.steps))
     }
 }
 
@@ -74,7 +73,9 @@ pub(crate) fn binary_words(
     params: Params,
     [a, b, output]: [&Binding; 3],
 ) -> Fit {
-    let params = Params { a_first: a.first, b_first: b.first, output_first: output.first, ..params };
+    // A step for each bit of the exponent.
+    let steps = if functions == Functions::Power { 32 } else { 0 };
+    let params = Params { steps, a_first: a.first, b_first: b.first, output_first: output.first, ..params };
     let (invocations, elements) = params.broadcast.work();
     recorder.dispatch::<Kernel>(functions, &params, &[a, b, output], invocations, elements)
 }

@@ -12,7 +12,7 @@ params!(elements, alpha: f32, beta: f32, gamma: f32, input_first, output_first);
 
 impl Loops for Params {}
 
-/// The function of a kernel: one of the files elementwise/of_one/*.wgsl.
+/// The function of a kernel: one of the files below elementwise/of_one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     Sigmoid,
@@ -81,10 +81,10 @@ axis!(Function {
 impl Function {
     pub(crate) fn files(self) -> &'static [File] {
         match self {
-            Function::Sigmoid => wgsl!["shared/exponential.wgsl", "elementwise/of_one/sigmoid.wgsl"],
-            Function::Tanh => wgsl!["shared/exponential.wgsl", "elementwise/of_one/tanh.wgsl"],
-            Function::Relu => wgsl!["elementwise/of_one/relu.wgsl"],
-            Function::Clip => wgsl!["elementwise/of_one/clip.wgsl"],
+            Function::Sigmoid => wgsl!["shared/exponential.wgsl", "elementwise/of_one/activation/sigmoid.wgsl"],
+            Function::Tanh => wgsl!["shared/exponential.wgsl", "elementwise/of_one/activation/tanh.wgsl"],
+            Function::Relu => wgsl!["elementwise/of_one/activation/relu.wgsl"],
+            Function::Clip => wgsl!["elementwise/of_one/activation/clip.wgsl"],
             Function::Abs => wgsl!["elementwise/of_one/abs.wgsl"],
             Function::Neg => wgsl!["elementwise/of_one/neg.wgsl"],
             Function::Exp => {
@@ -103,13 +103,13 @@ impl Function {
                 "elementwise/parts/nan.wgsl",
                 "elementwise/parts/exp.wgsl",
                 "elementwise/parts/erf.wgsl",
-                "elementwise/of_one/gelu.wgsl"
+                "elementwise/of_one/activation/gelu.wgsl"
             ],
             Function::GeluTanh => wgsl![
                 "elementwise/parts/nan.wgsl",
                 "elementwise/parts/exp.wgsl",
                 "elementwise/parts/sigmoid.wgsl",
-                "elementwise/of_one/gelu_tanh.wgsl"
+                "elementwise/of_one/activation/gelu_tanh.wgsl"
             ],
             Function::Sin => wgsl!["elementwise/parts/turns.wgsl", "elementwise/of_one/sin.wgsl"],
             Function::Cos => wgsl!["elementwise/parts/turns.wgsl", "elementwise/of_one/cos.wgsl"],
@@ -118,35 +118,35 @@ impl Function {
             Function::Ceil => wgsl!["elementwise/of_one/ceil.wgsl"],
             Function::Round => wgsl!["elementwise/of_one/round.wgsl"],
             Function::Sign => wgsl!["elementwise/of_one/sign.wgsl"],
-            Function::HardSigmoid => wgsl!["elementwise/of_one/hard_sigmoid.wgsl"],
-            Function::HardSwish => wgsl!["elementwise/of_one/hard_swish.wgsl"],
-            Function::LeakyRelu => wgsl!["elementwise/of_one/leaky_relu.wgsl"],
+            Function::HardSigmoid => wgsl!["elementwise/of_one/activation/hard_sigmoid.wgsl"],
+            Function::HardSwish => wgsl!["elementwise/of_one/activation/hard_swish.wgsl"],
+            Function::LeakyRelu => wgsl!["elementwise/of_one/activation/leaky_relu.wgsl"],
             Function::ExponentialLinear => wgsl![
                 "elementwise/parts/nan.wgsl",
                 "elementwise/parts/exp.wgsl",
-                "elementwise/of_one/exponential_linear.wgsl"
+                "elementwise/of_one/activation/exponential_linear.wgsl"
             ],
-            Function::ThresholdedRelu => wgsl!["elementwise/of_one/thresholded_relu.wgsl"],
+            Function::ThresholdedRelu => wgsl!["elementwise/of_one/activation/thresholded_relu.wgsl"],
             Function::Softplus => wgsl![
                 "elementwise/parts/nan.wgsl",
                 "elementwise/parts/exp.wgsl",
                 "elementwise/parts/log.wgsl",
                 "elementwise/parts/sigmoid.wgsl",
                 "elementwise/parts/softplus.wgsl",
-                "elementwise/of_one/softplus.wgsl"
+                "elementwise/of_one/activation/softplus.wgsl"
             ],
-            Function::Softsign => wgsl!["elementwise/of_one/softsign.wgsl"],
+            Function::Softsign => wgsl!["elementwise/of_one/activation/softsign.wgsl"],
             Function::Mish => wgsl![
                 "elementwise/parts/nan.wgsl",
                 "elementwise/parts/exp.wgsl",
                 "elementwise/parts/sigmoid.wgsl",
-                "elementwise/of_one/mish.wgsl"
+                "elementwise/of_one/activation/mish.wgsl"
             ],
             Function::Silu => wgsl![
                 "elementwise/parts/nan.wgsl",
                 "elementwise/parts/exp.wgsl",
                 "elementwise/parts/sigmoid.wgsl",
-                "elementwise/of_one/silu.wgsl"
+                "elementwise/of_one/activation/silu.wgsl"
             ],
         }
     }

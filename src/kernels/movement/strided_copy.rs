@@ -78,7 +78,7 @@ impl Word {
 
 impl Loops for Params {}
 
-/// What is outside an axis of the source, as the shader knows it: shaders/movement/parts/place_outside.wgsl.
+/// Number of the rule for what is outside an axis of the source, as the shader knows it: shaders/movement/parts/place_outside.wgsl.
 pub(crate) fn outside(mode: Option<PadMode>) -> u32 {
     match mode {
         None => 0,

@@ -209,7 +209,7 @@ pub(super) fn expanded(host: &HostTensor, shape: Shape) -> Result<HostTensor> {
     host.viewed(&axes, host.first())
 }
 
-/// What two tensors on the host, broadcast, give element by element, as this element type; repeated elements once.
+/// The function of two tensors on the host, broadcast, as `element`s; repeated elements are computed once.
 fn fold(
     call: &mut Call,
     op: Binary,

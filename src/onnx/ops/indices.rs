@@ -3,8 +3,9 @@
 use super::Entry;
 use super::elementwise::{binary_of, compared, select};
 use super::movement::moved;
+use crate::SliceRange;
 use crate::error::{Error, Result};
-use crate::geometry::{Binary, Gather, GatherElements, GatherInputs, GatherNd, SliceRange, StridedCopy};
+use crate::geometry::{Binary, Gather, GatherElements, GatherInputs, GatherNd, StridedCopy};
 use crate::onnx::planner::{Call, Value, from_front};
 use crate::onnx::{ElementType, HostTensor};
 use crate::shape::Shape;

@@ -1,9 +1,10 @@
-//! What moves elements: parts, permutations, joins and repetitions.
+//! Operators that move elements: parts, permutations, joins and repetitions.
 
 use super::Entry;
 use super::shape::shape_of;
+use crate::SliceRange;
 use crate::error::{Error, Result};
-use crate::geometry::{Concat, DepthOrder, PadMode, SliceRange, Split, StridedCopy, StridedCopyGeometry};
+use crate::geometry::{Concat, DepthOrder, PadMode, Split, StridedCopy, StridedCopyGeometry};
 use crate::onnx::planner::{Call, Source, Value, from_front};
 use crate::onnx::{ElementType, HostTensor, malformed};
 use crate::reference::strided_copy;
@@ -61,7 +62,7 @@ pub(super) fn moved(call: &mut Call, value: &Value, op: &StridedCopy) -> Result<
     }
 }
 
-/// The same copy, with 0 for elements outside.
+/// A copy with 0 for elements outside.
 fn filled_with_zeros(op: &StridedCopy, shape: Shape) -> Result<StridedCopyGeometry> {
     let op = match op {
         StridedCopy::Pad { before, after, mode: PadMode::Constant(_) } => {

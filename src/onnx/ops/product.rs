@@ -4,12 +4,11 @@ use super::Entry;
 use super::elementwise::broadcast;
 use super::movement::transposed;
 use crate::error::{Error, Result};
-use crate::geometry::{
-    Axes, Binary, BinaryInputs, Matmul, MatmulInputs, Reduce, ReduceFunction, SliceRange, StridedCopy,
-};
+use crate::geometry::{Binary, BinaryInputs, Matmul, MatmulInputs, Reduce, ReduceFunction, StridedCopy};
 use crate::onnx::planner::{Call, Source, Value};
 use crate::onnx::{ElementType, HostTensor, malformed};
 use crate::shape::Shape;
+use crate::{Axes, SliceRange};
 
 pub(super) const OPERATORS: &[Entry] = &[("Einsum", einsum), ("Gemm", gemm), ("MatMul", matmul)];
 

@@ -5,12 +5,12 @@ use super::convolution::{doubled, with_height, without_height};
 use super::elementwise::converted;
 use crate::error::{Error, Result};
 use crate::geometry::{
-    AspectRatio, ConvTranspose2d, ConvTranspose2dInputs, IndexOrder, NearestRounding, Pool, PoolAxis, PoolKind, Resize,
-    ResizeCoordinates, ResizeMode, ResizeTo,
+    AspectRatio, ConvTranspose2d, ConvTranspose2dInputs, Pool, PoolAxis, PoolKind, Resize, ResizeTo,
 };
 use crate::onnx::ElementType;
 use crate::onnx::malformed;
 use crate::onnx::planner::{Call, Value, from_front};
+use crate::{IndexOrder, NearestRounding, ResizeCoordinates, ResizeMode};
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("AveragePool", |call| pool(call, false)),

@@ -37,7 +37,8 @@ impl Kernels for Cast {
             CastTo::Type(to) if to.is_float() => (Words::ToFloat, [0; 2]),
             CastTo::Type(_) => (Words::ToInteger, [0; 2]),
         };
-        in_pieces([0..shape.elements() as u32], &mut |[piece]| {
+        let whole = 0..shape.elements() as u32;
+        in_pieces([whole], &mut |[piece]| {
             let elements = piece.end - piece.start;
             let range = piece.start.into()..piece.end.into();
             let bindings = [&input.binding("input", range.clone())?, &output.binding("output", range)?];

@@ -3,7 +3,9 @@ use crate::error::Result;
 use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::conv::conv_transpose2d_direct;
-use crate::kernels::elementwise::{offset_field, offset_field_backward};
+use crate::kernels::elementwise::{
+    binary, binary_backward, binary_words, offset_field, offset_field_backward, unary, unary_backward,
+};
 use crate::kernels::movement::{copy_tiles, gather, strided_copy, zeros};
 use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
 use crate::kernels::reduce::{cum_sum, flow_gradient, fold, pool, top_k_keys};
@@ -58,6 +60,9 @@ impl Gpu {
         // Each mode has a kernel.
         self.compile_all::<grid_sample::Kernel>()?;
         // Functions, and integers, have kernels of their own.
+        self.compile_all::<binary::Kernel>()?;
+        self.compile_all::<binary_words::Kernel>()?;
+        self.compile_all::<unary::Kernel>()?;
         self.compile_all::<fold::Kernel>()?;
         self.compile_all::<cum_sum::Kernel>()?;
         // So have orders of more than tiles hold.
@@ -74,6 +79,8 @@ impl Gpu {
     pub async fn warm_up_backward(&self) -> Result<()> {
         self.compile::<offset_field_backward::Kernel>(())?;
         self.compile::<flow_gradient::Kernel>(())?;
+        self.compile_all::<binary_backward::Kernel>()?;
+        self.compile_all::<unary_backward::Kernel>()?;
         self.compile_all::<roi_offset_terms::Kernel>()?;
         points::compile_gradients(self)?;
         self.compile_all::<point_keys::Kernel>()?;

@@ -146,7 +146,7 @@ fn slopes(op: Binary, a: f64, b: f64) -> [f64; 2] {
         }
         Binary::Min => chosen(a < b),
         Binary::Max => chosen(a > b),
-        Binary::Fmod => [1.0, -((a - a % b) / b).round()],
+        Binary::Fmod => [1.0, -(a / b).trunc()],
         Binary::PRelu => {
             if a > 0.0 {
                 [1.0, 0.0]

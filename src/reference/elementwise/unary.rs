@@ -103,7 +103,7 @@ pub(crate) fn value(op: Unary, x: f64) -> f64 {
         Unary::Reciprocal => 1.0 / x,
         Unary::Erf => erf(x),
         Unary::Gelu => x * normal_below(x),
-        Unary::GeluTanh => x * 0.5 * (1.0 + gelu_inner(x).tanh()),
+        Unary::GeluTanh => x / (1.0 + (-2.0 * gelu_inner(x)).exp()),
         Unary::Sin => x.sin(),
         Unary::Cos => x.cos(),
         Unary::Tan => x.tan(),
@@ -171,7 +171,7 @@ fn derivative(op: Unary, x: f64) -> f64 {
         Unary::GeluTanh => {
             let inner = gelu_inner(x);
             let by_x = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2 * (1.0 + 0.134_145 * x * x);
-            0.5 * (1.0 + inner.tanh()) + 0.5 * x * inner.cosh().powi(-2) * by_x
+            sigmoid(2.0 * inner) + 2.0 * x * slope(2.0 * inner) * by_x
         }
         Unary::Sin => x.cos(),
         Unary::Cos => -x.sin(),

@@ -74,7 +74,7 @@ pub(super) struct Point {
 /// A fully connected layer without bias.
 const CONNECTED: Matmul = Matmul { transpose_a: false, transpose_b: true };
 /// Over all points of a head.
-const SOFTMAX: Softmax = Softmax { axis: 3 };
+const SOFTMAX: Softmax = Softmax { axis: 3, log: false };
 
 /// The channels of a query.
 const CHANNELS: u32 = 5;
