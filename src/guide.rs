@@ -6,6 +6,7 @@
 //! | [`layers`] | layers with parameters that are learned, their files, and training steps |
 //! | [`dialects`] | operations in the attributes of torchvision, OpenVINO, MindSpore, ONNX and mmcv |
 //! | `onnx` | models in ONNX files, with the feature of that name |
+//! | `models` | published networks that were run from their files, with the feature `onnx` |
 //! | [`embedding`] | the application's own device, plans, threads, executors, browsers |
 //! | [`numerics`] | accuracy, determinism, storage, strategies, limits |
 //! | [`testing`] | tests, adapters, conformance, benchmarks |
@@ -34,6 +35,8 @@ guides! {
     dialects = "../docs/dialects.md";
     #[cfg(feature = "onnx")]
     onnx = "../docs/onnx.md";
+    #[cfg(feature = "onnx")]
+    models = "../docs/models.md";
     embedding = "../docs/embedding.md";
     numerics = "../docs/numerics.md";
     testing = "../docs/testing.md";

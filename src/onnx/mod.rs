@@ -25,8 +25,8 @@
 //! # }
 //! ```
 //!
-//! [`Model::operators`] lists a model's operators; [`ops`](self) has a table of all that are known, in opsets 7 to 28 of the default domain.
-//! What cannot be planned is refused, all of it at once, by node and reason.
+//! [`Model::operators`] lists a model's operators; [`guide::onnx`](crate::guide::onnx) has a table of all that are known. Nodes that cannot be planned
+//! are refused, all of them at once, by name and reason.
 //!
 //! What depends on shapes alone is computed on the host when the plan is made, in 64 bits: a shape, an axis, a count or a size must come from
 //! there. Tensors on the device have at most six axes and hold `f32`, `f16`, `bf16` or `i32`; `f64` is computed in `f32` there, booleans and

@@ -231,7 +231,11 @@ impl Counting {
     fn run(&mut self, problem: &Problem, strategy: Option<Strategy>, storage: Storage) -> u64 {
         let gpu = self.gpu.clone();
         let device = Implementation::Device { gpu: &gpu, strategy, storage };
-        let backward = || check_backward_on(problem, 1, device, Ways::One);
+        // Integers have no gradients.
+        let backward = || match storage.data.is_float() {
+            true => check_backward_on(problem, 1, device, Ways::One),
+            false => Ok(()),
+        };
         if let Err(failure) = check_on(problem, device).and_then(|()| backward()) {
             panic!("{failure}\n{}", problem.describe());
         }

@@ -182,3 +182,51 @@ fn altered_models_do_no_harm() {
     }
     assert!(planned > 0 && refused > 20, "{planned} planned, {refused} refused");
 }
+
+/// The arrays of a folder, by the names of their files.
+fn arrays(folder: &Path) -> Vec<(String, Array)> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.map(|file| (file.file_stem().unwrap().to_string_lossy().into_owned(), Array::read(&file).unwrap())).collect()
+}
+
+/// Published networks with random weights, whole: their files have hundreds of nodes of some forty operators.
+#[test]
+fn whole_networks_agree_with_onnx_runtime() {
+    for folder in std::fs::read_dir(file("models")).unwrap().map(|entry| entry.unwrap().path()) {
+        let model = Model::open(folder.join("model.onnx")).unwrap();
+        assert!(model.operators().iter().all(|operator| operator.refusal.is_none()));
+        let inputs = arrays(&folder.join("inputs"));
+        let inputs: Vec<_> = inputs.into_iter().map(|(name, array)| (name, array.upload(gpu()).unwrap())).collect();
+        let plan = ModelPlan::new(gpu(), &model, &specs(&inputs)).unwrap();
+        // Lifetimes pay: of each network, less than a third is left.
+        assert!(3 * plan.memory() < plan.unshared_memory(), "{}", folder.display());
+        let outputs = run(&plan, &inputs);
+        for (name, expected) in arrays(&folder.join("outputs")) {
+            let (_, actual) = outputs.iter().find(|(output, _)| *output == name).unwrap();
+            assert_eq!(actual.shape, expected.shape);
+            let expected = expected.elements();
+            let largest = expected.iter().fold(0.0, |largest: f64, element| largest.max(element.abs()));
+            let expected = Expected::within(expected, 1e-4 * largest, 0.0);
+            let actual: Vec<_> = actual.elements().into_iter().map(|x| x as f32).collect();
+            expected.compare(&actual).unwrap_or_else(|miss| panic!("{}: {name}{miss}", folder.display()));
+        }
+    }
+}
+
+/// A recording is submitted again with what its input holds by then.
+#[test]
+fn a_recording_is_replayed() {
+    let (model, inputs) = model("net", gpu());
+    let plan = ModelPlan::new(gpu(), &model, &specs(&inputs)).unwrap();
+    let expected = run(&plan, &inputs).remove(0).1.elements();
+    let given = Tensor::new(gpu(), inputs[0].1.shape(), DType::F32).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    let output = plan.forward(&mut recorder, &[("x", &given)]).unwrap().remove(0).1;
+    recorder.submit().unwrap();
+    let zeros = output.download_blocking::<f32>().unwrap();
+    let x = inputs[0].1.download_blocking::<f32>().unwrap();
+    gpu().queue().write_buffer(given.buffer(), given.offset(), bytemuck::cast_slice(&x));
+    recorder.submit().unwrap();
+    let again = output.download_blocking::<f32>().unwrap();
+    assert!(again.iter().map(|&x| f64::from(x)).eq(expected) && again != zeros);
+}
