@@ -183,6 +183,32 @@ fn altered_models_do_no_harm() {
     assert!(planned > 0 && refused > 20, "{planned} planned, {refused} refused");
 }
 
+/// Networks of many operators, bytes of which were altered.
+#[test]
+fn altered_networks_do_no_harm() {
+    let mut rng = fastrand::Rng::with_seed(11);
+    let (mut planned, mut refused) = (0, 0);
+    for folder in std::fs::read_dir(file("models")).unwrap().map(|entry| entry.unwrap().path()) {
+        let bytes = std::fs::read(folder.join("model.onnx")).unwrap();
+        let inputs = arrays(&folder.join("inputs"));
+        let inputs: Vec<_> = inputs.into_iter().map(|(name, array)| (name, array.upload(gpu()).unwrap())).collect();
+        for _ in 0..60 {
+            let mut altered = bytes.clone();
+            for _ in 0..rng.usize(1..40) {
+                let at = rng.usize(..altered.len());
+                altered[at] = if rng.bool() { rng.u8(..) } else { altered[at] ^ 1 << rng.u32(..8) };
+            }
+            let Ok(model) = Model::read(&altered) else { continue };
+            match ModelPlan::new(gpu(), &model, &specs(&inputs)) {
+                Ok(_) => planned += 1,
+                Err(Error::Validation(message)) => panic!("{}: {message}", folder.display()),
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(planned > 20 && refused > 0, "{planned} planned, {refused} refused");
+}
+
 /// The arrays of a folder, by the names of their files.
 fn arrays(folder: &Path) -> Vec<(String, Array)> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

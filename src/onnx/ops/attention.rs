@@ -208,6 +208,8 @@ fn mask_of(call: &mut Call, mask: &Value, keys: u32, element: ElementType) -> Re
 
 /// Whether all of a row of addends are minus infinity, for each row; `None` where none of them is known to be so.
 fn nothing_left(call: &mut Call, bias: &Value) -> Result<Option<Value>> {
+    // One addend is a row.
+    let bias = &if bias.shape().rank() == 0 { call.reshaped(bias, [1].into())? } else { bias.clone() };
     let rank = bias.shape().rank();
     if let Value::Host(host) = bias {
         let columns = host.shape().extents()[rank - 1].max(1) as usize;
