@@ -1,7 +1,7 @@
 //! Refusals of models, and their messages.
 
 use pliant::onnx::{Model, ModelPlan};
-use pliant::{Error, Shape, TensorSpec};
+use pliant::{Error, Recorder, Shape, Tensor, TensorSpec};
 use prost::Message;
 
 use crate::gpu;
@@ -398,4 +398,104 @@ fn lists_are_read_packed_and_unpacked() {
     for bytes in [&[0x40, 3, 0x40, 4][..], &[0x42, 2, 3, 4]] {
         assert_eq!(AttributeProto::decode(bytes).unwrap().ints, [3, 4]);
     }
+}
+
+/// Weights that lie in a file beside the model, which is asked for once.
+#[test]
+fn weights_lie_in_other_files() {
+    let entry = |key: &str, value: &str| StringStringEntryProto { key: key.into(), value: value.into() };
+    let outside = |location: &str, offset: &str| TensorProto {
+        data_location: 1,
+        external_data: vec![entry("location", location), entry("offset", offset), entry("length", "8")],
+        ..tensor("e", &[2, 1, 1], &[])
+    };
+    let model = |location: &str, offset: &str| {
+        let mut model = of_node(19, node("Mul", &["x", "e"], &["a"]));
+        let graph = model.graph.as_mut().unwrap();
+        graph.node.push(node("Add", &["a", "f"], &["y"]));
+        graph
+            .initializer
+            .extend([outside(location, offset), TensorProto { name: "f".into(), ..outside(location, "8") }]);
+        model.encode_to_vec()
+    };
+    let bytes: Vec<u8> = [2.0f32, 3.0, 4.0, 5.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let mut asked = 0;
+    let read = Model::read_with(model("weights/e.bin", "0"), |path| {
+        assert_eq!(path, "weights/e.bin");
+        asked += 1;
+        Ok(bytes.clone())
+    });
+    let read = read.unwrap();
+    assert_eq!(asked, 1);
+    let x = Tensor::upload(gpu(), [1, 2, 3, 4], &[1.0f32; 24]).unwrap();
+    let plan = ModelPlan::new(gpu(), &read, &[("x", x.spec())]).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    let outputs = plan.forward(&mut recorder, &[("x", &x)]).unwrap();
+    recorder.submit().unwrap();
+    let y = outputs[0].1.download_blocking::<f32>().unwrap();
+    assert!(y[..12].iter().all(|y| *y == 6.0) && y[12..].iter().all(|y| *y == 8.0));
+
+    let refused = |location: &str, offset: &str| {
+        Model::read_with(model(location, offset), |_| Ok(bytes.clone())).unwrap_err().to_string()
+    };
+    let place = r#"node "n" of type Mul: tensor "e": "#;
+    assert_eq!(refused("e", "9"), format!("{place}it ends at byte 17 of e, which has 16"));
+    assert_eq!(refused("../e", "0"), format!("{place}it lies in ../e, which is not beside the model or below"));
+    assert_eq!(refused("e", "many"), format!("{place}offset in e is many, no number"));
+    let alone = Model::read(&model("e", "0")).unwrap_err();
+    assert!(matches!(&alone, Error::Unsupported(message) if message.contains("Model::open")), "{alone}");
+}
+
+/// Operators that a file makes of others, with attributes and optional inputs of its own.
+#[test]
+fn functions_are_inlined() {
+    let domain = || "local".to_string();
+    let reference = |name: &str, of: &str| AttributeProto {
+        name: name.into(),
+        ref_attr_name: of.into(),
+        r#type: attribute_type::FLOAT,
+        ..AttributeProto::default()
+    };
+    let float = |name: &str, f: f32| AttributeProto {
+        name: name.into(),
+        f,
+        r#type: attribute_type::FLOAT,
+        ..AttributeProto::default()
+    };
+    let function = |name: &str, nodes: Vec<NodeProto>| FunctionProto {
+        name: name.into(),
+        domain: domain(),
+        input: strings(&["a", "b"]),
+        output: strings(&["c"]),
+        node: nodes,
+        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 19 }],
+        attribute_proto: vec![float("slope", 0.5)],
+    };
+    let leaky = with(node("LeakyRelu", &["a"], &["t"]), reference("alpha", "slope"));
+    let inner = function("Inner", vec![leaky, node("Mul", &["t", "b"], &["c"])]);
+    let calls = |name: &str, slope: Option<f32>| {
+        let call = NodeProto { domain: domain(), ..node(name, &["x", "x"], &["y"]) };
+        slope.map_or(call.clone(), |slope| with(call, float("slope", slope)))
+    };
+    let outer = function(
+        "Outer",
+        vec![NodeProto { domain: domain(), ..with(node("Inner", &["a", "b"], &["c"]), reference("slope", "slope")) }],
+    );
+    let run = |call: NodeProto| {
+        let mut model = of_node(19, call);
+        model.functions = vec![inner.clone(), outer.clone()];
+        let x = Tensor::upload(gpu(), [1, 2, 3, 4], &[-2.0f32; 24]).unwrap();
+        let plan = plan(&model).unwrap();
+        let mut recorder = Recorder::new(gpu());
+        let outputs = plan.forward(&mut recorder, &[("x", &x)]).unwrap();
+        recorder.submit().unwrap();
+        outputs[0].1.download_blocking::<f32>().unwrap()[0]
+    };
+    assert_eq!(run(calls("Inner", None)), 2.0);
+    assert_eq!(run(calls("Outer", Some(0.25))), 1.0);
+    // A function that calls itself is told.
+    let mut endless = of_node(19, calls("Endless", None));
+    endless.functions =
+        vec![function("Endless", vec![NodeProto { domain: domain(), ..node("Endless", &["a", "b"], &["c"]) }])];
+    assert!(matches!(read(&endless), Err(Error::Unsupported(message)) if message.contains("32 deep")));
 }
