@@ -46,7 +46,7 @@ mod read;
 
 pub use element::ElementType;
 pub use host::HostTensor;
-pub use plan::{ModelInput, ModelPlan};
+pub use plan::{ModelInput, ModelOptions, ModelPlan};
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -32,6 +32,26 @@ pub enum ModelInput {
     Value(HostTensor),
 }
 
+/// Options of a plan of a model.
+pub struct ModelOptions<'a> {
+    /// The type in which all floats of 32 bits are stored: inputs, outputs, weights and all between. Sums are in `f32` all the same. `f32` by default.
+    pub float: DType,
+    /// Called with the number of nodes that are planned, their weights uploaded, and the number of all.
+    pub progress: Option<&'a mut dyn FnMut(usize, usize)>,
+}
+
+impl Default for ModelOptions<'_> {
+    fn default() -> Self {
+        Self { float: DType::F32, progress: None }
+    }
+}
+
+impl fmt::Debug for ModelOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelOptions").field("float", &self.float).finish_non_exhaustive()
+    }
+}
+
 impl From<TensorSpec> for ModelInput {
     fn from(spec: TensorSpec) -> Self {
         Self::Tensor(spec)
@@ -80,20 +100,35 @@ impl ModelPlan {
     /// [`Error::Shape`], [`Error::DType`], [`Error::Attribute`] where the inputs are not what the model declares or a node cannot have them;
     /// [`Error::Unsupported`] with all nodes that are, [`Error::Limit`], [`Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, model: &Model, inputs: &[(&str, impl Clone + Into<ModelInput>)]) -> Result<Self> {
-        Self::with_floats(gpu, model, inputs, DType::F32)
+        Self::with_options(gpu, model, inputs, ModelOptions::default())
     }
 
-    /// As [`ModelPlan::new`], with all of the model's floats of 32 bits stored as `float`: inputs, outputs, weights and all between. Sums are
-    /// computed in `f32` all the same.
+    /// Plans a model as [`ModelPlan::new`] does, with options. Nothing of the model is kept: it may be dropped afterwards, with the weights that
+    /// the host holds.
+    ///
+    /// ```no_run
+    /// # fn example(
+    /// #     gpu: &pliant::Gpu, model: pliant::onnx::Model, image: pliant::TensorSpec,
+    /// # ) -> pliant::Result<pliant::onnx::ModelPlan> {
+    /// use pliant::DType;
+    /// use pliant::onnx::{ModelOptions, ModelPlan};
+    ///
+    /// let mut show = |done, all| println!("{done} of {all} nodes");
+    /// let options = ModelOptions { float: DType::F16, progress: Some(&mut show) };
+    /// let plan = ModelPlan::with_options(gpu, &model, &[("image", image)], options)?;
+    /// # Ok(plan)
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// As for [`ModelPlan::new`]; [`Error::DType`] where `float` is no float.
-    pub fn with_floats(
+    /// As for [`ModelPlan::new`]; [`Error::DType`] where the options' `float` is no float.
+    pub fn with_options(
         gpu: &Gpu,
         model: &Model,
         inputs: &[(&str, impl Clone + Into<ModelInput>)],
-        float: DType,
+        options: ModelOptions,
     ) -> Result<Self> {
+        let ModelOptions { float, mut progress } = options;
         if !float.is_float() {
             return Err(Error::dtype("float", format!("float is {float}; f32, f16 and bf16 are possible")));
         }
@@ -121,7 +156,8 @@ impl ModelPlan {
         for (&value, constant) in &model.constants {
             values[value] = Some(Value::Host(constant.clone()));
         }
-        plan_nodes(&mut planner, model, &mut values)?;
+        let mut advanced = |done| progress.iter_mut().for_each(|progress| progress(done, model.nodes.len()));
+        plan_nodes(&mut planner, model, &mut values, &mut advanced)?;
 
         let mut outputs = Vec::new();
         for (declared, &value) in model.outputs.iter().zip(&model.output_values) {
@@ -319,9 +355,15 @@ fn check_inputs(declared: &[ValueInfo], given: &[&ModelInput], float: DType) -> 
 }
 
 /// Plans every node. What is not supported is told all at once.
-fn plan_nodes(planner: &mut Planner, model: &Model, values: &mut [Option<Value>]) -> Result<()> {
+fn plan_nodes(
+    planner: &mut Planner,
+    model: &Model,
+    values: &mut [Option<Value>],
+    advanced: &mut dyn FnMut(usize),
+) -> Result<()> {
     let mut missing = Missing::default();
-    for node in &model.nodes {
+    for (done, node) in model.nodes.iter().enumerate() {
+        advanced(done);
         let inputs: Vec<_> = node.inputs.iter().map(|input| input.and_then(|value| values[value].clone())).collect();
         let unknown = inputs.iter().flatten().any(|value| matches!(value, Value::Unknown));
         let known = super::ops::is_known(&node.domain, &node.op_type);

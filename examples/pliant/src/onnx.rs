@@ -4,9 +4,10 @@ mod check;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use pliant::onnx::{ElementType, HostTensor, Model, ModelInput, ModelPlan, ValueInfo};
+use indicatif::{ProgressBar, ProgressFinish};
+use pliant::onnx::{ElementType, HostTensor, Model, ModelInput, ModelOptions, ModelPlan, ValueInfo};
 use pliant::{DType, Error, Gpu, Recorder, Tensor, TensorSpec};
 use pliant_support::device::Device;
 use pliant_support::npy::{Array, Kind, named};
@@ -193,7 +194,16 @@ impl<'a> Planned<'a> {
                 },
             ));
         }
-        let plan = ModelPlan::with_floats(gpu, model, &inputs, dtype)?;
+        let bar = ProgressBar::new(0).with_finish(ProgressFinish::AndClear);
+        let mut show = |done, all| {
+            // Short work shows nothing.
+            if bar.elapsed() > Duration::from_secs(1) {
+                bar.set_length(all as u64);
+                bar.set_position(done as u64);
+            }
+        };
+        let options = ModelOptions { float: dtype, progress: Some(&mut show) };
+        let plan = ModelPlan::with_options(gpu, model, &inputs, options)?;
         Ok(Self { plan, tensors })
     }
 
