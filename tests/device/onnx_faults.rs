@@ -499,3 +499,33 @@ fn functions_are_inlined() {
         vec![function("Endless", vec![NodeProto { domain: domain(), ..node("Endless", &["a", "b"], &["c"]) }])];
     assert!(matches!(read(&endless), Err(Error::Unsupported(message)) if message.contains("32 deep")));
 }
+
+/// Updates of what is computed on the device, by indices that the file has: the last update of an element counts.
+#[test]
+fn scatters_on_the_device() {
+    let run = |node: NodeProto, indices: TensorProto, updates: TensorProto| {
+        let mut model = of_node(18, node);
+        model.graph.as_mut().unwrap().initializer.extend([indices, updates]);
+        let x: Vec<_> = (0..24).map(|x| x as f32).collect();
+        let x = Tensor::upload(gpu(), [1, 2, 3, 4], &x).unwrap();
+        let plan = plan(&model)?;
+        let mut recorder = Recorder::new(gpu());
+        let outputs = plan.forward(&mut recorder, &[("x", &x)])?;
+        recorder.submit()?;
+        outputs[0].1.download_blocking::<f32>()
+    };
+    let indices = |elements: &[i64], dims: &[i64]| TensorProto { dims: dims.to_vec(), ..ints("at", elements) };
+    let updates = |dims: &[i64]| {
+        let many: i64 = dims.iter().product();
+        tensor("u", dims, &(0..many).map(|x| 100.0 + x as f32).collect::<Vec<_>>())
+    };
+    let nd = node("ScatterND", &["x", "at", "u"], &["y"]);
+    let y = run(nd.clone(), indices(&[0, 1, 2, 0, 0, 1, 0, 1, 2], &[3, 3]), updates(&[3, 4])).unwrap();
+    assert_eq!(y[..8], [0.0, 1.0, 2.0, 3.0, 104.0, 105.0, 106.0, 107.0]);
+    assert_eq!(y[16..], [16.0, 17.0, 18.0, 19.0, 108.0, 109.0, 110.0, 111.0]);
+    let elements = with(node("ScatterElements", &["x", "at", "u"], &["y"]), int("axis", 3));
+    let y = run(elements, indices(&[3, -4], &[1, 1, 1, 2]), updates(&[1, 1, 1, 2])).unwrap();
+    assert_eq!(y[..5], [101.0, 1.0, 2.0, 100.0, 4.0]);
+    let beyond = run(nd, indices(&[0, 2, 0], &[1, 3]), updates(&[1, 4])).unwrap_err();
+    assert_eq!(beyond.to_string(), r#"node "n" of type ScatterND: an index is 2; the axis has extent 2"#);
+}

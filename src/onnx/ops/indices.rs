@@ -2,7 +2,7 @@
 
 use super::Entry;
 use super::elementwise::{binary_of, compared, select};
-use super::movement::moved;
+use super::movement::{joined, moved};
 use crate::SliceRange;
 use crate::error::{Error, Result};
 use crate::geometry::{Binary, Gather, GatherElements, GatherInputs, GatherNd, StridedCopy};
@@ -182,88 +182,111 @@ fn gather_nd(call: &mut Call) -> Result<Vec<Value>> {
     Ok(vec![call.run_one(&GatherNd { batch }, &inputs, data.element())?])
 }
 
-/// How an update is put together with the element that it meets.
-type Reduction = (fn(f64, f64) -> f64, fn(i64, i64) -> i64);
+/// How an update is put together with the element that it meets: `None` where it takes its place.
+type Reduction = Option<(fn(f64, f64) -> f64, fn(i64, i64) -> i64)>;
 
 fn reduction(call: &mut Call) -> Result<Reduction> {
     Ok(match &call.attributes.string("reduction")?.unwrap_or("none".into())[..] {
-        "none" => (|_, update| update, |_, update| update),
-        "add" => (|a, b| a + b, i64::wrapping_add),
-        "mul" => (|a, b| a * b, i64::wrapping_mul),
-        "min" => (f64::min, i64::min),
-        "max" => (f64::max, i64::max),
+        "none" => None,
+        "add" => Some((|a, b| a + b, i64::wrapping_add)),
+        "mul" => Some((|a, b| a * b, i64::wrapping_mul)),
+        "min" => Some((f64::min, i64::min)),
+        "max" => Some((f64::max, i64::max)),
         other => return Err(Error::attribute("reduction", format!("reduction is {other}, which is not known"))),
     })
 }
 
-/// Updates put into a tensor on the host, in order.
-fn scattered(
-    call: &mut Call,
-    data: &HostTensor,
-    places: &[usize],
-    updates: &HostTensor,
-    (of_floats, of_integers): Reduction,
-) -> Result<Value> {
-    call.fold(data.len())?;
-    if places.len() as u64 != updates.len() {
-        let message = format!("updates are {}; {} elements are named", updates.shape(), places.len());
-        return Err(Error::shape("updates", message));
-    }
-    Ok(match (data.to_integers(), updates.to_integers()) {
-        (Some(mut elements), Some(updates)) => {
-            places.iter().zip(updates).for_each(|(&at, update)| elements[at] = of_integers(elements[at], update));
-            HostTensor::of_integers(data.element(), data.shape(), elements)
-        }
-        _ => {
-            let mut elements = data.to_floats();
-            let updates = updates.to_floats();
-            places.iter().zip(updates).for_each(|(&at, update)| elements[at] = of_floats(elements[at], update));
-            HostTensor::of_floats(data.element(), data.shape(), elements)
-        }
-    }
-    .into())
+/// Runs of elements of the data, and those of the updates that take their places or are put together with them, the last one last.
+struct Scatter {
+    run: usize,
+    places: Vec<usize>,
+    reduction: Reduction,
 }
 
-/// The data, indices and updates of a scatter on the host.
-fn scatter_hosts(call: &Call) -> Result<[HostTensor; 3]> {
-    let host = |index: usize| {
-        call.input(index)?.host().cloned().ok_or_else(|| {
-        Error::Unsupported("scatters on the device are not supported; data, indices and updates must be known when the model is planned".into())
+impl Scatter {
+    fn of(self, call: &mut Call, data: &Value, updates: &Value) -> Result<Value> {
+        let needs = (self.places.len() * self.run) as u64;
+        if needs != updates.shape().elements() {
+            let message = format!("updates are {}; {needs} elements are named", updates.shape());
+            return Err(Error::shape("updates", message));
+        }
+        match (data, updates) {
+            _ if needs == 0 => Ok(data.clone()),
+            (Value::Host(data), Value::Host(updates)) => self.of_hosts(call, data, updates),
+            _ => self.gathered(call, data, updates),
+        }
+    }
+
+    fn of_hosts(&self, call: &mut Call, data: &HostTensor, updates: &HostTensor) -> Result<Value> {
+        call.fold(data.len())?;
+        let (of_floats, of_integers) = self.reduction.unwrap_or((|_, update| update, |_, update| update));
+        let places = self.places.iter().flat_map(|place| place * self.run..(place + 1) * self.run);
+        Ok(match (data.to_integers(), updates.to_integers()) {
+            (Some(mut elements), Some(updates)) => {
+                places.zip(updates).for_each(|(at, update)| elements[at] = of_integers(elements[at], update));
+                HostTensor::of_integers(data.element(), data.shape(), elements)
+            }
+            _ => {
+                let mut elements = data.to_floats();
+                places.zip(updates.to_floats()).for_each(|(at, update)| elements[at] = of_floats(elements[at], update));
+                HostTensor::of_floats(data.element(), data.shape(), elements)
+            }
+        }
+        .into())
+    }
+
+    /// Gathers each run from the data or, where an update takes its place, from the updates behind it.
+    fn gathered(&self, call: &mut Call, data: &Value, updates: &Value) -> Result<Value> {
+        if self.reduction.is_some() {
+            return Err(Error::Unsupported("reductions of what is computed on the device are not supported".into()));
+        }
+        let (shape, element) = (data.shape(), data.element());
+        let rows = shape.elements() as usize / self.run;
+        call.fold(rows as u64)?;
+        let mut from: Vec<_> = (0..rows as i64).collect();
+        self.places.iter().enumerate().for_each(|(update, &place)| from[place] = (rows + update) as i64);
+        let data = call.reshaped(data, Shape::new(&[rows, self.run])?)?;
+        let updates = call.reshaped(updates, Shape::new(&[self.places.len(), self.run])?)?;
+        let both = joined(call, &[data, updates], 0)?;
+        let inputs =
+            GatherInputs { data: call.source_of(&both)?, indices: call.source_of(&HostTensor::list(from).into())? };
+        let output = call.run_one(&Gather { axis: 0 }, &inputs, element)?;
+        call.reshaped(&output, shape)
+    }
+}
+
+/// The indices of a scatter, which must be known when the model is planned.
+fn scatter_indices(call: &Call) -> Result<HostTensor> {
+    call.input(1)?.host().cloned().ok_or_else(|| {
+        Error::Unsupported("indices are computed on the device; they must be known when the model is planned".into())
     })
-    };
-    Ok([host(0)?, host(1)?, host(2)?])
 }
 
 fn scatter_elements(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(3, 3)?;
-    let axis = from_front(call.attributes.int_or("axis", 0)?, call.shape(0)?.rank())?;
-    let reduction = reduction(call)?;
-    let [data, indices, updates] = scatter_hosts(call)?;
+    let (data, updates) = (call.input(0)?.clone(), call.input(2)?.clone());
+    let axis = from_front(call.attributes.int_or("axis", 0)?, data.shape().rank())?;
+    let (reduction, indices) = (reduction(call)?, scatter_indices(call)?);
     let places = elements_along(&indices, data.shape(), axis)?;
-    Ok(vec![scattered(call, &data, &places, &updates, reduction)?])
+    Ok(vec![Scatter { run: 1, places, reduction }.of(call, &data, &updates)?])
 }
 
 fn scatter_nd(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(3, 3)?;
-    let reduction = reduction(call)?;
-    let [data, indices, updates] = scatter_hosts(call)?;
+    let (data, updates) = (call.input(0)?.clone(), call.input(2)?.clone());
+    let (reduction, indices) = (reduction(call)?, scatter_indices(call)?);
     let (shape, own) = (data.shape(), indices.shape());
     let depth = own.extents().last().map_or(0, |&depth| depth as usize);
     if depth > shape.rank() {
-        return Err(Error::shape(
-            "indices",
-            format!("indices ({own}) name {depth} axes; data ({shape}) has {}", shape.rank()),
-        ));
+        let message = format!("indices ({own}) name {depth} axes; data ({shape}) has {}", shape.rank());
+        return Err(Error::shape("indices", message));
     }
     let outer = Shape::new(&shape.extents()[..depth])?;
-    let run: usize = shape.extents()[depth..].iter().map(|&extent| extent as usize).product();
-    call.fold(updates.len())?;
-    let mut places = Vec::new();
-    for index in indices.to_integers().unwrap_or_default().chunks(depth.max(1)) {
-        let first = flat(index, outer)? * run;
-        places.extend(first..first + run);
-    }
-    Ok(vec![scattered(call, &data, &places, &updates, reduction)?])
+    let run = shape.extents()[depth..].iter().map(|&extent| extent as usize).product();
+    call.fold(indices.len())?;
+    let rows = indices.to_integers().unwrap_or_default();
+    let places = rows.chunks(depth.max(1)).map(|index| flat(index, outer)).collect::<Result<_>>()?;
+    Ok(vec![Scatter { run, places, reduction }.of(call, &data, &updates)?])
 }
 
 fn one_hot(call: &mut Call) -> Result<Vec<Value>> {
