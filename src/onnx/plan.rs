@@ -15,9 +15,10 @@ pub struct ModelPlan {
     inputs: Vec<Input>,
     outputs: Vec<Output>,
     steps: Vec<Step>,
-    /// The slot of each buffer that steps write, and the slots: memory that values share.
+    /// The slot of each buffer that steps write: memory that values share.
     slots: Vec<Option<usize>>,
-    memory: Vec<Tensor>,
+    /// The words of each slot.
+    memory: Vec<u32>,
     /// Specs of all buffers; those of the inputs are the first.
     buffers: Vec<TensorSpec>,
 }
@@ -181,11 +182,11 @@ impl ModelPlan {
         }
         planner.recorder.submit()?;
         let Planner { steps, buffers, .. } = planner;
-        Self { inputs, outputs, steps, slots: Vec::new(), memory: Vec::new(), buffers }.laid_out(gpu)
+        Self { inputs, outputs, steps, slots: Vec::new(), memory: Vec::new(), buffers }.laid_out()
     }
 
     /// Leaves out the steps that no output needs, and gives the others' results their memory.
-    fn laid_out(mut self, gpu: &Gpu) -> Result<Self> {
+    fn laid_out(mut self) -> Result<Self> {
         let given = |output: &Output| match output.source {
             OutputSource::Buffer(value) => Some(value.buffer),
             OutputSource::Constant(_) => None,
@@ -208,17 +209,15 @@ impl ModelPlan {
         };
         let uses: Vec<_> = steps.iter().map(uses).collect();
         let Layout { slots, sizes } = layout(&uses, &bytes, |buffer| given[buffer]);
-        for size in sizes {
-            let elements = size.div_ceil(4).max(1);
-            let elements = u32::try_from(elements).map_err(|_| {
-                Error::limit(
-                    "model",
-                    format!("a value of the model has {size} bytes; {} are possible", u64::from(u32::MAX) * 4),
-                )
-            })?;
-            self.memory.push(Tensor::new(gpu, [elements], DType::F32)?);
-        }
-        Ok(Self { steps, slots, ..self })
+        let memory = sizes.into_iter().map(|size| {
+            // In words, of which a tensor has at least one.
+            let words = u32::try_from(size.div_ceil(4).max(1));
+            words.map_err(|_| {
+                Error::limit("model", format!("a value of the model has {size} bytes; 17179869180 are possible"))
+            })
+        });
+        let memory = memory.collect::<Result<_>>()?;
+        Ok(Self { steps, slots, memory, ..self })
     }
 
     /// Names, shapes and element types of the inputs that each call gives, in the model's order.
@@ -231,9 +230,9 @@ impl ModelPlan {
         self.outputs.iter().map(|output| (output.name.as_str(), output.spec))
     }
 
-    /// The bytes of the memory that values between inputs and outputs share. It is the plan's own, and all its calls use it.
+    /// The bytes of the memory that values between inputs and outputs share, which each call takes for its recording.
     pub fn memory(&self) -> u64 {
-        self.memory.iter().map(|slot| bytes(slot.spec())).sum()
+        self.memory.iter().map(|&words| 4 * u64::from(words)).sum()
     }
 
     /// The bytes that values between inputs and outputs have, each counted by itself.
@@ -263,9 +262,11 @@ impl ModelPlan {
             }
             buffers[*buffer] = Some((*input).clone());
         }
+        let slot = |&words: &u32| Tensor::new(recorder.gpu(), [words], DType::F32);
+        let memory = self.memory.iter().map(slot).collect::<Result<Vec<_>>>()?;
         for (slot, (tensor, spec)) in self.slots.iter().zip(buffers.iter_mut().zip(&self.buffers)) {
             if let Some(slot) = slot {
-                *tensor = Some(self.memory[*slot].viewed(spec.shape, spec.dtype));
+                *tensor = Some(memory[*slot].viewed(spec.shape, spec.dtype));
             }
         }
         for output in &self.outputs {
