@@ -68,6 +68,17 @@ pub(crate) fn large_problems() -> Vec<Problem> {
     ] {
         problems.push(Problem::StridedCopy(op, normal(&mut rng, extents, 1.0)));
     }
+    for op in [Unary::Gelu, Unary::IsNan] {
+        problems.push(Problem::Unary(op, normal(&mut rng, [3, 50, 411], 1.0)));
+    }
+    for op in [Binary::Pow, Binary::Less] {
+        let inputs = BinaryInputs { a: normal(&mut rng, [50, 3, 401], 1.0), b: normal(&mut rng, [3, 401], 1.0) };
+        problems.push(Problem::Binary(op, inputs));
+    }
+    let condition = crate::support::problem::Array::from_fn([50, 1, 401], |index| f32::from(u8::from(index % 3 == 0)));
+    let inputs = SelectInputs { a: normal(&mut rng, [50, 3, 401], 1.0), b: normal(&mut rng, [401], 1.0), condition };
+    problems.push(Problem::Select(Select, inputs));
+    problems.push(Problem::Cast(Cast { to: CastTo::Boolean }, normal(&mut rng, [50, 3, 401], 1.0)));
     problems.push(Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, [2, 3, 201, 203], 1.0)));
     let inputs = BatchNormInputs {
         input: normal(&mut rng, [3, 7, 90, 91], 1.0),
