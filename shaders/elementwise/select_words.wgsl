@@ -2,12 +2,9 @@
 // b[the place of i in b], whatever the bits mean
 //
 // a, b, condition, output as parts/broadcast.wgsl has it, words; condition in the place of c
-// a_mask, b_mask          the bits that are kept of either: none, where its gradient is not asked for
 
 struct Params {
     broadcast: Broadcast,
-    a_mask: u32,
-    b_mask: u32,
     a_first: u32,
     b_first: u32,
     condition_first: u32,
@@ -36,6 +33,6 @@ fn select_words(
     for (var i = item.y; i < min(item.y + 4u, params.broadcast.extent_5); i++) {
         let places = starts + i * strides;
         let at = params.output_first + row * params.broadcast.extent_5 + i;
-        output[at] = select(b[places.y] & params.b_mask, a[places.x] & params.a_mask, condition[places.z] != 0u);
+        output[at] = select(b[places.y], a[places.x], condition[places.z] != 0u);
     }
 }

@@ -47,6 +47,8 @@ pub use conv::im2col::Im2colGeometry;
 pub use elementwise::batch_norm::BatchNormGeometry;
 pub(crate) use elementwise::batch_norm::{BatchNorm, BatchNormGradients, BatchNormInputs};
 pub use elementwise::binary::BinaryGeometry;
+#[cfg(feature = "onnx")]
+pub(crate) use elementwise::binary::broadcast;
 pub(crate) use elementwise::binary::{Binary, BinaryGradients, BinaryInputs};
 pub use elementwise::cast::CastGeometry;
 pub(crate) use elementwise::cast::{Cast, CastTo};

@@ -1,8 +1,8 @@
 use crate::error::{Error, Result};
 use crate::geometry::{
     Border, Conv2d, Conv2dGeometry, Conv2dInputs, DeformConv2d, DeformConv2dGeometry, DeformConv2dInputs,
-    EdgeDerivative, NCHW, OffsetLayout, Output, WEIGHT, check_elements, divides, expect, extents, gradients, inputs,
-    likely, op, positive,
+    EdgeDerivative, NCHW, OffsetLayout, Output, WEIGHT, divides, expect, extents, gradients, inputs, likely, op,
+    positive,
 };
 use crate::shape::Shape;
 
@@ -214,9 +214,7 @@ impl DeformConv2dLayer {
             mask_weight: sizes.split.then_some(kernel(points, offset_channels)),
             mask_bias: sizes.split.then_some([points].into()),
         };
-        for (name, shape) in shapes.named() {
-            shape.map_or(Ok(()), |shape| check_elements(name, *shape))?;
-        }
+        super::check_parameters(shapes.named())?;
         Ok(shapes)
     }
 

@@ -2,8 +2,8 @@ use super::connected::connected;
 use super::deform_conv2d::renamed;
 use crate::error::Result;
 use crate::geometry::{
-    DeformConvV3, DeformConvV4, DeformConvV4Geometry, DeformConvV4Inputs, MatmulGeometry, Output, axis, check_elements,
-    divides, expect, extents, gradients, inputs, op, positive,
+    DeformConvV3, DeformConvV4, DeformConvV4Geometry, DeformConvV4Inputs, MatmulGeometry, Output, axis, divides,
+    expect, extents, gradients, inputs, op, positive,
 };
 use crate::shape::Shape;
 
@@ -113,9 +113,7 @@ impl DeformConvV4Layer {
             output_proj_weight: [output, value].into(),
             output_proj_bias: [output].into(),
         };
-        for (name, shape) in shapes.named() {
-            shape.map_or(Ok(()), |shape| check_elements(name, *shape))?;
-        }
+        super::check_parameters(shapes.named())?;
         Ok(shapes)
     }
 

@@ -1,7 +1,7 @@
 use crate::error::{Error, Result};
 use crate::geometry::{
     Conv2d, Conv2dGeometry, Conv2dInputs, DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolInputs, Output, axis,
-    check_elements, expect, extents, gradients, inputs, op, positive,
+    expect, extents, gradients, inputs, op, positive,
 };
 use crate::shape::Shape;
 
@@ -161,9 +161,7 @@ impl DeformRoiPoolLayer {
             mask_weight_1: mask([bins, hidden].into()),
             mask_bias_1: mask([bins].into()),
         };
-        for (name, shape) in shapes.named() {
-            shape.map_or(Ok(()), |shape| check_elements(name, *shape))?;
-        }
+        super::check_parameters(shapes.named())?;
         Ok(shapes)
     }
 

@@ -64,6 +64,7 @@ use half::{bf16, f16};
 
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::geometry::check_elements;
 use crate::gpu::{Gpu, Tensor};
 use crate::ops::plan::Destination;
 use crate::ops::{plan_of, short_way, short_way_back};
@@ -200,6 +201,11 @@ fn upload(gpu: &Gpu, shape: Shape, dtype: DType, elements: &[f32]) -> Result<Ten
         DType::BF16 => Tensor::upload(gpu, shape, &elements.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>()),
         DType::I32 => Err(Error::dtype("dtype", "dtype is i32; parameters hold f32, f16 or bf16")),
     }
+}
+
+/// Refuses parameters with more elements than `u32` counts.
+fn check_parameters<'a>(mut shapes: impl Iterator<Item = (&'static str, Option<&'a Shape>)>) -> Result<()> {
+    shapes.try_for_each(|(name, shape)| shape.map_or(Ok(()), |shape| check_elements(name, *shape)))
 }
 
 /// Draws a weight (outputs, inputs) evenly between ± sqrt(6 / (inputs + outputs)).

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::geometry::attention::totals;
 use crate::geometry::{
     MatmulGeometry, MultiScaleDeformAttn, MultiScaleDeformAttnGeometry, MultiScaleDeformAttnInputs, Output, Softmax,
-    SoftmaxGeometry, axis, check_elements, divides, expect, extents, gradients, inputs, op, positive,
+    SoftmaxGeometry, axis, divides, expect, extents, gradients, inputs, op, positive,
 };
 use crate::shape::Shape;
 
@@ -145,9 +145,7 @@ impl MultiScaleDeformAttnLayer {
             output_proj_weight: [output, value].into(),
             output_proj_bias: [output].into(),
         };
-        for (name, shape) in shapes.named() {
-            shape.map_or(Ok(()), |shape| check_elements(name, *shape))?;
-        }
+        super::check_parameters(shapes.named())?;
         Ok(shapes)
     }
 

@@ -99,21 +99,10 @@ impl BinaryGeometry {
         let BinaryInputs { a, b } = *shapes;
         any_rank("a", a)?;
         any_rank("b", b)?;
-        let (mut output, other) = if a.rank() < b.rank() { (b, a) } else { (a, b) };
-        for axis in 0..output.rank() {
-            output = match (output.extents()[axis], aligned(other, output.rank(), axis)) {
-                (extent, needs) if extent == needs || needs == 1 => output,
-                (1, extent) => output.with_extent(axis, extent),
-                _ => {
-                    let [a, b] = [a, b].map(|shape| (shape, aligned(shape, output.rank(), axis)));
-                    let message = format!(
-                        "b ({}) has extent {} where a ({}) has {}; one must be the other, or 1",
-                        b.0, b.1, a.0, a.1
-                    );
-                    return Err(Error::shape("b", message));
-                }
-            };
-        }
+        let output = broadcast(a, b).map_err(|[of_a, of_b]| {
+            let message = format!("b ({b}) has extent {of_b} where a ({a}) has {of_a}; one must be the other, or 1");
+            Error::shape("b", message)
+        })?;
         any_rank("output", output)?;
         Ok(Self { op: *op, shapes: *shapes, output })
     }
@@ -132,6 +121,19 @@ impl BinaryGeometry {
     pub(crate) fn axes(&self) -> [BroadcastAxis; MAX_RANK] {
         broadcast_axes(self.output, [self.shapes.a, self.shapes.b])
     }
+}
+
+/// The shape that two shapes broadcast to, or the extents of both where they do not.
+pub(crate) fn broadcast(a: Shape, b: Shape) -> Result<Shape, [u32; 2]> {
+    let mut output = if a.rank() < b.rank() { b } else { a };
+    for axis in 0..output.rank() {
+        output = match [a, b].map(|shape| aligned(shape, output.rank(), axis)) {
+            [of_a, of_b] if of_a == of_b || of_b == 1 => output.with_extent(axis, of_a),
+            [1, of_b] => output.with_extent(axis, of_b),
+            extents => return Err(extents),
+        };
+    }
+    Ok(output)
 }
 
 /// The axes of an output that operands broadcast to, as few as possible, with axes of extent 1 in front.

@@ -1,5 +1,5 @@
 use crate::error::{Error, Result};
-use crate::geometry::elementwise::binary::broadcast_axes;
+use crate::geometry::elementwise::binary::{broadcast, broadcast_axes};
 use crate::geometry::{BroadcastAxis, Output, any_rank, inputs, op};
 use crate::shape::{MAX_RANK, Shape};
 
@@ -36,22 +36,11 @@ impl SelectGeometry {
         for (name, shape) in shapes.named() {
             let Some(&shape) = shape else { continue };
             any_rank(name, shape)?;
-            let (large, small) = if output.rank() < shape.rank() { (shape, output) } else { (output, shape) };
-            let mut together = large;
-            for axis in 0..small.rank() {
-                let at = large.rank() - small.rank() + axis;
-                together = match (large.extents()[at], small.extents()[axis]) {
-                    (extent, needs) if extent == needs || needs == 1 => together,
-                    (1, extent) => together.with_extent(at, extent),
-                    _ => {
-                        let message = format!(
-                            "{name} ({shape}) does not broadcast with {output}; an extent must be the other's, or 1"
-                        );
-                        return Err(Error::shape(name, message));
-                    }
-                };
-            }
-            output = together;
+            output = broadcast(output, shape).map_err(|_| {
+                let message =
+                    format!("{name} ({shape}) does not broadcast with {output}; an extent must be the other's, or 1");
+                Error::shape(name, message)
+            })?;
         }
         any_rank("output", output)?;
         Ok(Self { shapes: *shapes, output })

@@ -4,7 +4,7 @@ use crate::kernels::{kernel, params};
 
 kernel!("select_words", 64, Params, |_: ()| [broadcast::FILES, wgsl!["elementwise/select_words.wgsl"]]);
 
-params!(broadcast: Broadcast, a_mask, b_mask, a_first, b_first, condition_first, output_first);
+params!(broadcast: Broadcast, a_first, b_first, condition_first, output_first);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::error::{Error, Result};
-use crate::geometry::{Binary, BinaryInputs, Cast, CastTo, Select, SelectInputs, Unary};
+use crate::geometry::{self, Binary, BinaryInputs, Cast, CastTo, Select, SelectInputs, Unary};
 use crate::onnx::element::ElementType;
 use crate::onnx::planner::{Call, DeviceValue, Source, Value, largest};
 use crate::onnx::{HostTensor, malformed};
@@ -174,27 +174,13 @@ fn map(
 
 /// The shape that shapes broadcast to.
 pub(super) fn broadcast(shapes: impl IntoIterator<Item = Shape>) -> Result<Shape> {
-    let mut together: Vec<u32> = Vec::new();
-    for shape in shapes {
-        let extents = shape.extents();
-        if together.len() < extents.len() {
-            together.splice(0..0, vec![1; extents.len() - together.len()]);
-        }
-        let behind = together.len() - extents.len();
-        for (has, &extent) in together[behind..].iter_mut().zip(extents) {
-            match (*has, extent) {
-                (1, _) => *has = extent,
-                (is, of) if is == of || of == 1 => {}
-                (is, of) => {
-                    let message = format!(
-                        "an operand ({shape}) has extent {of} where another has {is}; one must be the other, or 1"
-                    );
-                    return Err(Error::shape("input", message));
-                }
-            }
-        }
-    }
-    Shape::new(&together)
+    shapes.into_iter().try_fold(Shape::from([]), |together, shape| {
+        geometry::broadcast(together, shape).map_err(|[is, of]| {
+            let message =
+                format!("an operand ({shape}) has extent {of} where another has {is}; one must be the other, or 1");
+            Error::shape("input", message)
+        })
+    })
 }
 
 /// A tensor on the host, repeated along the axes that it lacks or has with extent 1.

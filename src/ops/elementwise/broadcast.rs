@@ -30,40 +30,44 @@ impl Elementwise {
     /// Records the function, in as many dispatches as the tensors need to be bound.
     pub(crate) fn record(&self, recorder: &mut Recorder, [a, b]: [&Tensor; 2], output: &Tensor) -> Result<()> {
         let strides = [0, 1].map(|operand| self.axes.map(|axis| axis.strides[operand]));
-        let output_strides = dense(&self.axes);
-        // Halved from the outermost axis on, a piece is one range of the output.
-        in_pieces(self.axes.map(|axis| 0..axis.extent), &mut |piece: &[Range<u32>; MAX_RANK]| {
-            let a = section("a", a, piece, strides[0])?;
-            let b = section("b", b, piece, strides[1])?;
-            let output = section("output", output, piece, output_strides)?;
-            let extents = piece.clone().map(|range| range.end - range.start);
-            let elements = extents.iter().map(|&extent| u64::from(extent)).product();
-            recorder.gpu().capabilities().check_elements("output", elements)?;
-            let broadcast = Broadcast::new(extents, [strides[0], strides[1], [0; MAX_RANK]]);
+        let operands = [("a", a, strides[0]), ("b", b, strides[1]), ("output", output, dense(&self.axes))];
+        in_broadcast_pieces(recorder, &self.axes, operands, |recorder, broadcast, bindings| {
             let words = self.op.and_then(|op| binary_words::function(op, !self.integers));
             if let Some((functions, operation, relations)) = words {
                 let params = binary_words::Params { broadcast, operation, relations, ..Default::default() };
-                return binary_words::binary_words(recorder, functions, params, [&a, &b, &output]);
+                return binary_words::binary_words(recorder, functions, params, bindings);
             }
             let function = self.op.and_then(Function::of).unwrap_or(Function::First);
             let params =
                 Params { broadcast, scale: self.scale, accumulate: self.accumulate.into(), ..Default::default() };
-            binary(recorder, function, params, [&a, &b, &output])
+            binary(recorder, function, params, bindings)
         })
     }
 }
 
-/// The part of an operand that a piece of the output's axes reads or writes.
-pub(crate) fn section(
-    argument: &'static str,
-    tensor: &Tensor,
-    piece: &[Range<u32>; MAX_RANK],
-    strides: [u32; MAX_RANK],
-) -> Fit<Binding> {
-    let element = |index: fn(&Range<u32>) -> u32| -> u64 {
-        piece.iter().zip(strides).map(|(range, stride)| u64::from(index(range)) * u64::from(stride)).sum()
-    };
-    tensor.binding(argument, element(|range| range.start)..element(|range| range.end - 1) + 1)
+/// Has `dispatch` do a function of operands that broadcast, each given by its name and the strides of its elements, the output last; in as many
+/// dispatches as the tensors need to be bound.
+pub(crate) fn in_broadcast_pieces<const OPERANDS: usize, const N: usize>(
+    recorder: &mut Recorder,
+    axes: &[BroadcastAxis<OPERANDS>; MAX_RANK],
+    operands: [(&'static str, &Tensor, [u32; MAX_RANK]); N],
+    mut dispatch: impl FnMut(&mut Recorder, Broadcast, [&Binding; N]) -> Fit,
+) -> Result<()> {
+    let strides = from_fn(|operand| operands[operand].2);
+    // Halved from the outermost axis on, a piece is one range of the output.
+    in_pieces(axes.map(|axis| 0..axis.extent), &mut |piece: &[Range<u32>; MAX_RANK]| {
+        let section = |(argument, tensor, strides): (_, &Tensor, [u32; MAX_RANK])| {
+            let element = |index: fn(&Range<u32>) -> u32| -> u64 {
+                piece.iter().zip(strides).map(|(range, stride)| u64::from(index(range)) * u64::from(stride)).sum()
+            };
+            tensor.binding(argument, element(|range| range.start)..element(|range| range.end - 1) + 1)
+        };
+        let bindings = operands.into_iter().map(section).collect::<Fit<Vec<_>>>()?;
+        let extents = piece.clone().map(|range| range.end - range.start);
+        let elements = extents.iter().map(|&extent| u64::from(extent)).product();
+        recorder.gpu().capabilities().check_elements(operands[N - 1].0, elements)?;
+        dispatch(recorder, Broadcast::new(extents, strides), from_fn(|operand| &bindings[operand]))
+    })
 }
 
 /// The strides of a dense tensor with these axes.
@@ -96,17 +100,33 @@ pub(crate) fn gradient(
         accumulate,
         integers: false,
     };
-    let tensors = [grad_output, factor.unwrap_or(grad_output)];
-    let repeated = axes.map(|BroadcastAxis { extent, strides }| (extent, extent != 1 && strides[operand] == 0));
-    if repeated.iter().all(|(_, repeated)| !repeated) {
-        terms(gradient.accumulates()).record(recorder, tensors, gradient.tensor())
-    } else if factor.is_some() {
-        let products = recorder.workspace([axes.iter().map(|axis| axis.extent).product()])?;
-        terms(false).record(recorder, tensors, &products)?;
-        sum_over(recorder, repeated, &products, gradient)
-    } else {
-        sum_over(recorder, repeated, grad_output, gradient)
+    let repeated = repeated(axes, operand);
+    if factor.is_none() && repeated.iter().any(|(_, repeated)| *repeated) {
+        return sum_over(recorder, repeated, grad_output, gradient);
     }
+    through_terms(recorder, repeated, gradient, |recorder, to| {
+        terms(to.accumulates()).record(recorder, [grad_output, factor.unwrap_or(grad_output)], to.tensor())
+    })
+}
+
+/// The axes, and whether the operand is repeated along each.
+fn repeated(axes: &[BroadcastAxis; MAX_RANK], operand: usize) -> [(u32, bool); MAX_RANK] {
+    axes.map(|BroadcastAxis { extent, strides }| (extent, extent != 1 && strides[operand] == 0))
+}
+
+/// Records the terms of a gradient: into the gradient itself, or where the operand is repeated into workspace that is then summed.
+fn through_terms(
+    recorder: &mut Recorder,
+    repeated: [(u32, bool); MAX_RANK],
+    gradient: Destination,
+    record: impl FnOnce(&mut Recorder, Destination) -> Result<()>,
+) -> Result<()> {
+    if repeated.iter().all(|(_, repeated)| !repeated) {
+        return record(recorder, gradient);
+    }
+    let terms = recorder.workspace([repeated.iter().map(|(extent, _)| extent).product()])?;
+    record(recorder, Destination::Write(&terms))?;
+    sum_over(recorder, repeated, &terms, gradient)
 }
 
 /// Records the gradient of one operand of a function whose derivative both operands make: the terms, summed over the axes along which the
@@ -120,28 +140,15 @@ pub(crate) fn gradient_of(
     gradient: Destination,
 ) -> Result<()> {
     recorder.gpu().compile::<binary_backward::Kernel>(differentiated)?;
-    let output_strides = dense(axes);
-    let strides = [axes.map(|axis| axis.strides[0]), axes.map(|axis| axis.strides[1]), output_strides];
-    let repeated = axes.map(|BroadcastAxis { extent, strides }| (extent, extent != 1 && strides[operand] == 0));
-    let summed = repeated.iter().any(|(_, repeated)| *repeated);
-    let terms = match summed {
-        true => recorder.workspace([axes.iter().map(|axis| axis.extent).product()])?,
-        false => gradient.tensor().clone(),
-    };
-    in_pieces(axes.map(|axis| 0..axis.extent), &mut |piece: &[Range<u32>; MAX_RANK]| {
-        let bindings = [
-            &section("a", a, piece, strides[0])?,
-            &section("b", b, piece, strides[1])?,
-            &section("grad_output", grad_output, piece, output_strides)?,
-            &section("gradient", &terms, piece, output_strides)?,
-        ];
-        let extents = piece.clone().map(|range| range.end - range.start);
-        let elements = extents.iter().map(|&extent| u64::from(extent)).product();
-        recorder.gpu().capabilities().check_elements("gradient", elements)?;
-        let broadcast = Broadcast::new(extents, strides);
-        let accumulate = (!summed && gradient.accumulates()).into();
-        let params = binary_backward::Params { broadcast, operand: operand as u32, accumulate, ..Default::default() };
-        binary_backward::binary_backward(recorder, differentiated, params, bindings)
-    })?;
-    if summed { sum_over(recorder, repeated, &terms, gradient) } else { Ok(()) }
+    let [a_strides, b_strides] = [0, 1].map(|operand| axes.map(|axis| axis.strides[operand]));
+    let dense = dense(axes);
+    through_terms(recorder, repeated(axes, operand), gradient, |recorder, to| {
+        let output = ("gradient", to.tensor(), dense);
+        let operands = [("a", a, a_strides), ("b", b, b_strides), ("grad_output", grad_output, dense), output];
+        in_broadcast_pieces(recorder, axes, operands, |recorder, broadcast, bindings| {
+            let (operand, accumulate) = (operand as u32, to.accumulates().into());
+            let params = binary_backward::Params { broadcast, operand, accumulate, ..Default::default() };
+            binary_backward::binary_backward(recorder, differentiated, params, bindings)
+        })
+    })
 }

@@ -1,14 +1,10 @@
-use std::ops::Range;
-
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Select, SelectGeometry, SelectInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::broadcast::Broadcast;
 use crate::kernels::elementwise::select_words::{self, Params, select_words};
-use crate::ops::elementwise::broadcast::{dense, section};
-use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
-use crate::shape::MAX_RANK;
+use crate::ops::elementwise::broadcast::{dense, in_broadcast_pieces};
+use crate::ops::plan::{Argument, Kernels, Plan};
 
 impl Kernels for Select {
     type Compiled = ();
@@ -29,21 +25,11 @@ impl Kernels for Select {
     ) -> Result<()> {
         let axes = plan.geometry().axes();
         let SelectInputs { a, b, condition } = inputs.try_map(|input| input.tensor())?;
-        let strides = [0, 1, 2].map(|operand| axes.map(|axis| axis.strides[operand]));
-        let output_strides = dense(&axes);
-        in_pieces(axes.map(|axis| 0..axis.extent), &mut |piece: &[Range<u32>; MAX_RANK]| {
-            let bindings = [
-                &section("a", a, piece, strides[0])?,
-                &section("b", b, piece, strides[1])?,
-                &section("condition", condition, piece, strides[2])?,
-                &section("output", output, piece, output_strides)?,
-            ];
-            let extents = piece.clone().map(|range| range.end - range.start);
-            let elements = extents.iter().map(|&extent| u64::from(extent)).product();
-            recorder.gpu().capabilities().check_elements("output", elements)?;
-            let broadcast = Broadcast::new(extents, strides);
-            let params = Params { broadcast, a_mask: u32::MAX, b_mask: u32::MAX, ..Default::default() };
-            select_words(recorder, params, bindings)
+        let [of_a, of_b, of_condition] = [0, 1, 2].map(|operand| axes.map(|axis| axis.strides[operand]));
+        let output = ("output", output, dense(&axes));
+        let operands = [("a", a, of_a), ("b", b, of_b), ("condition", condition, of_condition), output];
+        in_broadcast_pieces(recorder, &axes, operands, |recorder, broadcast, bindings| {
+            select_words(recorder, Params { broadcast, ..Default::default() }, bindings)
         })
     }
 

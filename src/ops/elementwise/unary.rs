@@ -2,34 +2,42 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{InputGradient, Unary, UnaryGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::elementwise::unary::{self, function, unary};
+use crate::kernels::elementwise::unary::{self, Function, function, unary};
 use crate::kernels::elementwise::unary_backward::{self, unary_backward};
 use crate::kernels::elementwise::unary_words::{self, Words, unary_words};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 
-/// The function of words that does it of integers, or of floats whose bits it looks at.
-fn words(op: Unary, dtype: DType) -> Option<(Words, [u32; 2])> {
+/// The function of a kernel that does an op.
+enum Chosen {
+    Floats((Function, [f32; 3])),
+    /// Of integers, or of floats whose bits it looks at.
+    Words((Words, [u32; 2])),
+}
+
+/// The function for elements of a type; `None` where the op is none of theirs.
+fn chosen(op: Unary, dtype: DType) -> Option<Chosen> {
     // The nearest integers to the bounds, which are none where they are beyond the range.
     let bound = |bound: f32| (bound as i32).cast_unsigned();
-    match (op, dtype.is_float()) {
-        (Unary::IsNan, true) => Some((Words::IsNan, [0; 2])),
-        (Unary::IsInf { positive, negative }, true) => Some((Words::IsInf, [positive.into(), negative.into()])),
-        (_, true) => None,
-        (Unary::Abs, _) => Some((Words::Abs, [0; 2])),
-        (Unary::Neg, _) => Some((Words::Neg, [0; 2])),
-        (Unary::Sign, _) => Some((Words::Sign, [0; 2])),
-        (Unary::Not, _) => Some((Words::Not, [0; 2])),
-        (Unary::Clip { min, max }, _) => Some((Words::Clip, [bound(min.ceil()), bound(max.floor())])),
-        (Unary::Relu, _) => Some((Words::Clip, [0, i32::MAX.cast_unsigned()])),
-        _ => None,
-    }
+    let words = match (op, dtype.is_float()) {
+        (Unary::IsNan, true) => (Words::IsNan, [0; 2]),
+        (Unary::IsInf { positive, negative }, true) => (Words::IsInf, [positive.into(), negative.into()]),
+        (_, true) => return function(op).map(Chosen::Floats),
+        (Unary::Abs, _) => (Words::Abs, [0; 2]),
+        (Unary::Neg, _) => (Words::Neg, [0; 2]),
+        (Unary::Sign, _) => (Words::Sign, [0; 2]),
+        (Unary::Not, _) => (Words::Not, [0; 2]),
+        (Unary::Clip { min, max }, _) => (Words::Clip, [bound(min.ceil()), bound(max.floor())]),
+        (Unary::Relu, _) => (Words::Clip, [0, i32::MAX.cast_unsigned()]),
+        _ => return None,
+    };
+    Some(Chosen::Words(words))
 }
 
 impl Kernels for Unary {
     type Compiled = DType;
 
     fn takes(geometry: &UnaryGeometry, _: &'static str, dtype: DType) -> bool {
-        words(geometry.op, dtype).is_some() || (dtype.is_float() && function(geometry.op).is_some())
+        chosen(geometry.op, dtype).is_some()
     }
 
     fn output_dtype(geometry: &UnaryGeometry, _: &'static str, first: DType) -> DType {
@@ -37,8 +45,8 @@ impl Kernels for Unary {
     }
 
     fn compile(gpu: &Gpu, geometry: &UnaryGeometry, input: &TensorSpec) -> Result<DType> {
-        match (words(geometry.op, input.dtype), function(geometry.op)) {
-            (None, Some((function, _))) => gpu.compile::<unary::Kernel>(function)?,
+        match chosen(geometry.op, input.dtype) {
+            Some(Chosen::Floats((function, _))) => gpu.compile::<unary::Kernel>(function)?,
             _ => gpu.compile::<unary_words::Kernel>(())?,
         }
         Ok(input.dtype)
@@ -46,15 +54,17 @@ impl Kernels for Unary {
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, output: &Tensor) -> Result<()> {
         let (&UnaryGeometry { op, shape }, input) = (plan.geometry(), input.tensor()?);
+        let dtype = *plan.compiled();
+        let chosen = chosen(op, dtype).ok_or_else(|| Error::dtype("input", format!("{op:?} takes no {dtype}")))?;
         let whole = 0..shape.elements() as u32;
         in_pieces([whole], &mut |[piece]| {
             let elements = piece.end - piece.start;
             let range = piece.start.into()..piece.end.into();
             let bindings = [&input.binding("input", range.clone())?, &output.binding("output", range)?];
             recorder.gpu().capabilities().check_elements("output", elements.into())?;
-            match (words(op, *plan.compiled()), function(op)) {
-                (None, Some(function)) => unary(recorder, function, elements, bindings),
-                (words, _) => unary_words(recorder, words.unwrap_or((Words::Not, [0; 2])), elements, bindings),
+            match chosen {
+                Chosen::Floats(function) => unary(recorder, function, elements, bindings),
+                Chosen::Words(function) => unary_words(recorder, function, elements, bindings),
             }
         })
     }
@@ -82,7 +92,7 @@ impl Differentiable for Unary {
         destination: &Destination,
     ) -> Result<()> {
         let &UnaryGeometry { op, shape } = plan.geometry();
-        let (None, Some(function)) = (words(op, *plan.compiled()), function(op)) else {
+        let Some(Chosen::Floats(function)) = chosen(op, *plan.compiled()) else {
             return Err(Error::dtype("input", format!("{op:?} of {} has no gradient", plan.compiled())));
         };
         recorder.gpu().compile::<unary_backward::Kernel>(function.0)?;
