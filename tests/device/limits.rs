@@ -68,13 +68,9 @@ pub(crate) fn large_problems() -> Vec<Problem> {
     ] {
         problems.push(Problem::StridedCopy(op, normal(&mut rng, extents, 1.0)));
     }
-    for op in [Unary::Gelu, Unary::IsNan] {
-        problems.push(Problem::Unary(op, normal(&mut rng, [3, 50, 411], 1.0)));
-    }
-    for op in [Binary::Pow, Binary::Less] {
-        let inputs = BinaryInputs { a: normal(&mut rng, [50, 3, 401], 1.0), b: normal(&mut rng, [3, 401], 1.0) };
-        problems.push(Problem::Binary(op, inputs));
-    }
+    problems.push(Problem::Unary(Unary::Gelu, normal(&mut rng, [3, 50, 411], 1.0)));
+    let inputs = BinaryInputs { a: normal(&mut rng, [50, 3, 401], 1.0), b: normal(&mut rng, [3, 401], 1.0) };
+    problems.push(Problem::Binary(Binary::Pow, inputs));
     let condition = crate::support::problem::Array::from_fn([50, 1, 401], |index| f32::from(u8::from(index % 3 == 0)));
     let inputs = SelectInputs { a: normal(&mut rng, [50, 3, 401], 1.0), b: normal(&mut rng, [401], 1.0), condition };
     problems.push(Problem::Select(Select, inputs));
@@ -129,11 +125,18 @@ pub(crate) fn large_problems() -> Vec<Problem> {
     problems
 }
 
+/// Predicates, which are of ops that others have gradients of.
+fn large_predicates() -> [Problem; 2] {
+    let mut rng = Rng::with_seed(66);
+    let inputs = BinaryInputs { a: normal(&mut rng, [50, 3, 401], 1.0), b: normal(&mut rng, [3, 401], 1.0) };
+    [Problem::Unary(Unary::IsNan, normal(&mut rng, [3, 50, 411], 1.0)), Problem::Binary(Binary::Less, inputs)]
+}
+
 #[test]
 fn tensors_beyond_a_binding_are_bound_in_parts() {
     for bytes in [64 << 10, 200_000] {
         let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = bytes);
-        for problem in large_problems() {
+        for problem in large_problems().into_iter().chain(large_predicates()) {
             check_with(&gpu, &problem);
         }
     }
@@ -155,7 +158,7 @@ fn images_beyond_a_binding_are_packed_in_bands() {
 #[test]
 fn small_grids_are_folded() {
     let gpu = with_limits(|limits| limits.max_compute_workgroups_per_dimension = 40);
-    for problem in large_problems() {
+    for problem in large_problems().into_iter().chain(large_predicates()) {
         check_with(&gpu, &problem);
     }
 }
@@ -278,7 +281,7 @@ fn without_its_optional_features_a_device_gives_the_same() {
         let options = GpuOptions { features: Gpu::OPTIONAL_FEATURES - feature, ..GpuOptions::default() };
         let gpu = pollster::block_on(Gpu::with_options(&options)).unwrap();
         assert!(!gpu.capabilities().features.intersects(feature));
-        for problem in large_problems() {
+        for problem in large_problems().into_iter().chain(large_predicates()) {
             check_with(&gpu, &problem);
         }
     }
