@@ -81,6 +81,14 @@ impl ElementType {
         }
     }
 
+    /// How a tensor holds it where floats of 32 bits are stored as `float`.
+    pub(super) fn stored(self, float: DType) -> DType {
+        match self.dtype() {
+            DType::F32 => float,
+            other => other,
+        }
+    }
+
     /// Whether the elements are floats.
     pub fn is_float(self) -> bool {
         self.dtype().is_float()

@@ -224,14 +224,44 @@ impl HostTensor {
         })
     }
 
-    /// The elements as floats.
-    pub fn to_floats(&self) -> Vec<f64> {
-        let number = |place: usize| match &*self.elements {
+    /// The place in memory of an element, by its number in order.
+    fn place(&self, mut number: usize) -> usize {
+        let mut place = self.first;
+        for (&extent, stride) in self.shape.extents().iter().zip(self.strides).rev() {
+            place += (number % extent as usize) as i64 * stride;
+            number /= extent as usize;
+        }
+        place as usize
+    }
+
+    fn float(&self, place: usize) -> f64 {
+        match &*self.elements {
             Elements::Floats(elements) => elements[place],
             Elements::Integers(elements) => elements[place] as f64,
             Elements::Bytes(bytes) => float(self.element, bytes, place),
-        };
-        self.places().map(number).collect()
+        }
+    }
+
+    fn integer(&self, place: usize) -> i64 {
+        match &*self.elements {
+            Elements::Floats(elements) => elements[place] as i64,
+            Elements::Integers(elements) => elements[place],
+            Elements::Bytes(bytes) => integer(self.element, bytes, place),
+        }
+    }
+
+    /// A tensor of the elements with these numbers.
+    pub(super) fn picked(&self, shape: Shape, numbers: impl Iterator<Item = usize>) -> Self {
+        let places = numbers.map(|number| self.place(number));
+        match self.element.is_float() {
+            true => Self::of_floats(self.element, shape, places.map(|place| self.float(place)).collect()),
+            false => Self::of_integers(self.element, shape, places.map(|place| self.integer(place)).collect()),
+        }
+    }
+
+    /// The elements as floats.
+    pub fn to_floats(&self) -> Vec<f64> {
+        self.places().map(|place| self.float(place)).collect()
     }
 
     /// The elements of a tensor of integers or booleans; `None` for floats.
@@ -239,12 +269,7 @@ impl HostTensor {
         if self.element.is_float() {
             return None;
         }
-        let number = |place: usize| match &*self.elements {
-            Elements::Floats(elements) => elements[place] as i64,
-            Elements::Integers(elements) => elements[place],
-            Elements::Bytes(bytes) => integer(self.element, bytes, place),
-        };
-        Some(self.places().map(number).collect())
+        Some(self.places().map(|place| self.integer(place)).collect())
     }
 
     /// A view of its elements along other axes.
@@ -271,11 +296,20 @@ impl HostTensor {
         extents.zip(dense).zip(self.strides).all(|((&extent, dense), stride)| extent <= 1 || dense == stride)
     }
 
+    /// Whether one element stands for all.
+    fn is_one(&self) -> bool {
+        self.axes().iter().all(|&(extent, stride)| extent <= 1 || stride == 0)
+    }
+
+    /// Whether other extents need no copy.
+    pub(super) fn reshapes_as_it_is(&self) -> bool {
+        self.is_dense() || self.is_one()
+    }
+
     /// The elements under other extents, of which there are as many.
     pub(super) fn reshaped(&self, shape: Shape) -> Self {
-        let repeated = self.axes().iter().all(|&(extent, stride)| extent <= 1 || stride == 0);
-        if self.is_dense() || repeated {
-            let strides = if repeated { [0; MAX_RANK] } else { dense(shape) };
+        if self.reshapes_as_it_is() {
+            let strides = if self.is_one() { [0; MAX_RANK] } else { dense(shape) };
             return Self { shape, strides, ..self.clone() };
         }
         let elements = match self.to_integers() {
@@ -294,8 +328,6 @@ impl HostTensor {
 
     /// A tensor on the device with these elements, stored as `dtype`.
     pub(super) fn upload(&self, gpu: &Gpu, dtype: DType) -> Result<Tensor> {
-        // Where the device is too small, it says so before the host holds as much.
-        drop(Tensor::new(gpu, self.shape, dtype)?);
         if let (Elements::Bytes(bytes), true) = (&*self.elements, self.is_dense() && self.element.dtype() == dtype) {
             let size = self.element.size();
             let from = self.first as usize * size;
@@ -307,6 +339,8 @@ impl HostTensor {
                 _ => {}
             }
         }
+        // Where the device is too small, it says so before the host holds as much.
+        drop(Tensor::new(gpu, self.shape, dtype)?);
         let floats = || self.to_floats().into_iter();
         match (dtype, self.to_integers()) {
             (_, Some(integers)) => {

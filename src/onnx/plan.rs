@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::memory::{Layout, Uses, layout};
-use super::planner::{DeviceValue, Planner, Step, Value, buffer};
+use super::memory::{Layout, layout};
+use super::planner::{DeviceValue, Planner, Step, Value, absent, buffer};
 use super::{HostTensor, Model, Node, ValueInfo};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -84,8 +84,24 @@ struct Input {
 
 struct Output {
     name: String,
-    spec: TensorSpec,
     source: OutputSource,
+}
+
+impl Output {
+    fn spec(&self) -> TensorSpec {
+        match &self.source {
+            OutputSource::Constant(tensor) => tensor.spec(),
+            OutputSource::Buffer(value) => value.spec,
+        }
+    }
+
+    /// The buffer that it is a view of, if it is one.
+    fn buffer(&self) -> Option<usize> {
+        match &self.source {
+            OutputSource::Constant(_) => None,
+            OutputSource::Buffer(value) => Some(value.buffer),
+        }
+    }
 }
 
 enum OutputSource {
@@ -143,14 +159,13 @@ impl ModelPlan {
         for (value, (declared, given)) in model.inputs.iter().zip(given).enumerate() {
             values[value] = Some(match given {
                 ModelInput::Value(host) => Value::Host(host.clone()),
-                ModelInput::Tensor(spec) if spec.shape.elements() == 0 => {
-                    inputs.push(Input { name: declared.name.clone(), buffer: planner.new_buffer(*spec), spec: *spec });
-                    Value::Host(HostTensor::empty(declared.element, spec.shape))
-                }
                 ModelInput::Tensor(spec) => {
-                    let buffer = planner.new_buffer(*spec);
+                    let (buffer, element) = (planner.new_buffer(*spec), declared.element);
                     inputs.push(Input { name: declared.name.clone(), buffer, spec: *spec });
-                    Value::Device(DeviceValue { buffer, first: 0, spec: *spec, element: declared.element })
+                    match spec.shape.elements() {
+                        0 => Value::Host(HostTensor::empty(element, spec.shape)),
+                        _ => Value::Device(DeviceValue { buffer, first: 0, spec: *spec, element }),
+                    }
                 }
             });
         }
@@ -169,7 +184,6 @@ impl ModelPlan {
                     format!("output {name:?} is declared to hold {}; it holds {}", declared.element, value.element());
                 return Err(super::malformed(message));
             }
-            let spec = TensorSpec { shape: value.shape(), dtype: planner.dtype(value.element()) };
             let source = match value {
                 Value::Host(host) => {
                     let place = format!("output {name:?}");
@@ -178,7 +192,7 @@ impl ModelPlan {
                 Value::Device(device) => OutputSource::Buffer(device),
                 Value::Unknown => return Err(Error::Unsupported(format!("output {name:?} cannot be computed"))),
             };
-            outputs.push(Output { name, spec, source });
+            outputs.push(Output { name, source });
         }
         planner.recorder.submit()?;
         let Planner { steps, buffers, .. } = planner;
@@ -187,27 +201,19 @@ impl ModelPlan {
 
     /// Leaves out the steps that no output needs, and gives the others' results their memory.
     fn laid_out(mut self) -> Result<Self> {
-        let given = |output: &Output| match output.source {
-            OutputSource::Buffer(value) => Some(value.buffer),
-            OutputSource::Constant(_) => None,
-        };
         let mut needed = vec![false; self.buffers.len()];
-        self.outputs.iter().filter_map(given).for_each(|buffer| needed[buffer] = true);
+        self.outputs.iter().filter_map(Output::buffer).for_each(|buffer| needed[buffer] = true);
         let given = needed.clone();
         let mut steps = Vec::new();
         while let Some(step) = self.steps.pop() {
-            if step.writes.iter().any(|(buffer, _)| needed[*buffer]) {
-                step.reads.iter().for_each(|buffer| needed[*buffer] = true);
+            if step.uses.writes.iter().any(|buffer| needed[*buffer]) {
+                step.uses.reads.iter().for_each(|buffer| needed[*buffer] = true);
                 steps.push(step);
             }
         }
         steps.reverse();
         let bytes: Vec<_> = self.buffers.iter().map(|spec| bytes(*spec)).collect();
-        let uses = |step: &Step| Uses {
-            reads: step.reads.clone(),
-            writes: step.writes.iter().map(|(buffer, _)| *buffer).collect(),
-        };
-        let uses: Vec<_> = steps.iter().map(uses).collect();
+        let uses: Vec<_> = steps.iter().map(|step| &step.uses).collect();
         let Layout { slots, sizes } = layout(&uses, &bytes, |buffer| given[buffer]);
         let memory = sizes.into_iter().map(|size| {
             // In words, of which a tensor has at least one.
@@ -227,7 +233,7 @@ impl ModelPlan {
 
     /// Names, shapes and element types of the outputs, in the model's order.
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = (&str, TensorSpec)> {
-        self.outputs.iter().map(|output| (output.name.as_str(), output.spec))
+        self.outputs.iter().map(|output| (output.name.as_str(), output.spec()))
     }
 
     /// The bytes of the memory that values between inputs and outputs share, which each call takes for its recording.
@@ -269,24 +275,16 @@ impl ModelPlan {
                 *tensor = Some(memory[*slot].viewed(spec.shape, spec.dtype));
             }
         }
-        for output in &self.outputs {
-            if let OutputSource::Buffer(value) = output.source
-                && buffers[value.buffer].is_none()
-            {
-                let spec = self.buffers[value.buffer];
-                buffers[value.buffer] = Some(Tensor::new(recorder.gpu(), spec.shape, spec.dtype)?);
+        for buffer in self.outputs.iter().filter_map(Output::buffer) {
+            if buffers[buffer].is_none() {
+                let spec = self.buffers[buffer];
+                buffers[buffer] = Some(Tensor::new(recorder.gpu(), spec.shape, spec.dtype)?);
             }
         }
         recorder.all(|recorder| {
             for step in &self.steps {
-                let mut outputs = Vec::new();
-                for &(buffer, spec) in &step.writes {
-                    let tensor = buffers[buffer].as_ref();
-                    outputs.push(
-                        tensor
-                            .map_or_else(|| Tensor::new(recorder.gpu(), spec.shape, spec.dtype), |t| Ok(t.clone()))?,
-                    );
-                }
+                let written = |buffer: &usize| buffers[*buffer].clone().ok_or_else(absent);
+                let outputs = step.uses.writes.iter().map(written).collect::<Result<Vec<_>>>()?;
                 step.work.record(recorder, &buffers, &outputs).map_err(|error| error.at(&step.place))?;
             }
             Ok::<_, Error>(())
@@ -327,8 +325,7 @@ fn check_inputs(declared: &[ValueInfo], given: &[&ModelInput], float: DType) -> 
     for (declared, given) in declared.iter().zip(given) {
         let (shape, fits, holds) = match given {
             ModelInput::Tensor(spec) => {
-                let dtype = if declared.element.dtype() == DType::F32 { float } else { declared.element.dtype() };
-                (spec.shape, spec.dtype == dtype, spec.dtype.to_string())
+                (spec.shape, spec.dtype == declared.element.stored(float), spec.dtype.to_string())
             }
             ModelInput::Value(host) => (host.shape(), host.element() == declared.element, host.element().to_string()),
         };

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::attributes::Attributes;
 use super::element::ElementType;
+use super::memory::Uses;
 use super::{HostTensor, Node, malformed, ops};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -78,9 +79,7 @@ impl From<HostTensor> for Value {
 pub(super) struct Step {
     pub(super) place: String,
     pub(super) work: Box<dyn Work>,
-    /// The buffers that are read and written, each of the latter with what it holds.
-    pub(super) reads: Vec<usize>,
-    pub(super) writes: Vec<(usize, TensorSpec)>,
+    pub(super) uses: Uses,
 }
 
 /// A plan with the sources of its inputs, whatever its op.
@@ -153,7 +152,7 @@ pub(super) fn buffer(buffers: &[Option<Tensor>], value: &DeviceValue) -> Result<
     Ok(tensor.section(value.first, value.spec.shape))
 }
 
-fn absent() -> Error {
+pub(super) fn absent() -> Error {
     Error::shape("input", "an input is absent")
 }
 
@@ -183,10 +182,7 @@ impl Planner {
 
     /// How elements are stored on the device.
     pub(super) fn dtype(&self, element: ElementType) -> DType {
-        match element.dtype() {
-            DType::F32 => self.float,
-            other => other,
-        }
+        element.stored(self.float)
     }
 
     /// A buffer of its own.
@@ -271,10 +267,22 @@ impl Call<'_> {
         Ok(self.input(index)?.shape())
     }
 
+    /// An input that must be known at planning; `None` where it is absent.
+    fn known(&self, index: usize, name: &str) -> Result<Option<&HostTensor>> {
+        let Some(value) = self.optional(index) else { return Ok(None) };
+        let host = value.host().ok_or_else(|| {
+            Error::Unsupported(format!("{name} is computed on the device; it must be known when the model is planned"))
+        })?;
+        // One element may stand for all of a shape.
+        if host.len() > FOLDED {
+            return Err(Error::Unsupported(format!("{name} has {} elements; {FOLDED} are possible", host.len())));
+        }
+        Ok(Some(host))
+    }
+
     /// The integers of an input that must be known at planning; `None` where it is absent.
     pub(super) fn optional_ints(&self, index: usize, name: &str) -> Result<Option<Vec<i64>>> {
-        let Some(value) = self.optional(index) else { return Ok(None) };
-        let host = value.host().ok_or_else(|| unknown_yet(name))?;
+        let Some(host) = self.known(index, name)? else { return Ok(None) };
         host.to_integers().map(Some).ok_or_else(|| malformed(format!("{name} holds floats; it needs integers")))
     }
 
@@ -284,8 +292,7 @@ impl Call<'_> {
 
     /// The floats of an input that must be known at planning; `None` where it is absent.
     pub(super) fn optional_floats(&self, index: usize, name: &str) -> Result<Option<Vec<f64>>> {
-        let Some(value) = self.optional(index) else { return Ok(None) };
-        let host = value.host().ok_or_else(|| unknown_yet(name))?;
+        let Some(host) = self.known(index, name)? else { return Ok(None) };
         if !host.element().is_float() {
             return Err(malformed(format!("{name} holds integers; it needs floats")));
         }
@@ -298,8 +305,7 @@ impl Call<'_> {
 
     /// The one element of an input that must be known at planning; `None` where it is absent.
     pub(super) fn optional_scalar(&self, index: usize, name: &str) -> Result<Option<f64>> {
-        let Some(value) = self.optional(index) else { return Ok(None) };
-        let host = value.host().ok_or_else(|| unknown_yet(name))?;
+        let Some(host) = self.known(index, name)? else { return Ok(None) };
         match host.len() {
             1 => Ok(Some(host.to_floats()[0])),
             has => Err(malformed(format!("{name} has {has} elements; it needs 1"))),
@@ -382,14 +388,14 @@ impl Call<'_> {
         let reads = sources.iter().filter_map(|(_, source)| read(source)).collect();
         let specs = plan.output_spec();
         let specs: Vec<_> = O::Outputs::present(&specs).map(|(_, spec)| *spec).collect();
-        let writes: Vec<_> = specs.into_iter().map(|spec| (self.planner.new_buffer(spec), spec)).collect();
-        let values = writes.iter().map(|&(buffer, TensorSpec { shape, dtype })| {
-            let element = if self.planner.dtype(element) == dtype { element } else { dtype.into() };
-            Value::Device(DeviceValue { buffer, first: 0, spec: TensorSpec { shape, dtype }, element })
+        let writes: Vec<_> = specs.iter().map(|&spec| self.planner.new_buffer(spec)).collect();
+        let values = specs.iter().zip(&writes).map(|(&spec, &buffer)| {
+            let element = if self.planner.dtype(element) == spec.dtype { element } else { spec.dtype.into() };
+            Value::Device(DeviceValue { buffer, first: 0, spec, element })
         });
         let values = values.collect();
         let (place, work) = (self.place.to_string(), Box::new(Planned { plan, sources }));
-        self.planner.steps.push(Step { place, work, reads, writes });
+        self.planner.steps.push(Step { place, work, uses: Uses { reads, writes } });
         values
     }
 
@@ -409,15 +415,15 @@ impl Call<'_> {
             return Err(Error::shape("shape", message));
         }
         Ok(match value {
+            Value::Host(host) if host.len() > FOLDED && !host.reshapes_as_it_is() => {
+                let message = format!("it copies {} elements on the host; {FOLDED} are possible", host.len());
+                return Err(Error::Unsupported(message));
+            }
             Value::Host(host) => Value::Host(host.reshaped(shape)),
             Value::Device(device) => Value::Device(device.reshaped(shape)),
             Value::Unknown => Value::Unknown,
         })
     }
-}
-
-fn unknown_yet(name: &str) -> Error {
-    Error::Unsupported(format!("{name} is computed on the device; it must be known when the model is planned"))
 }
 
 /// Counts a negative axis from behind.

@@ -41,6 +41,8 @@ pub use matmul::{matmul, matmul_backward};
 pub use movement::gather::{gather, gather_elements, gather_nd};
 pub use movement::sections::{concat, concat_backward, split, split_backward};
 pub use movement::strided_copy::strided_copy;
+#[cfg(feature = "onnx")]
+pub(crate) use movement::strided_copy::{indices, place};
 pub use points::{
     deform_conv_v3, deform_conv_v3_backward, deform_conv_v4, deform_conv_v4_backward, multi_scale_deform_attn,
     multi_scale_deform_attn_backward,

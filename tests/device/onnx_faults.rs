@@ -529,3 +529,43 @@ fn scatters_on_the_device() {
     let beyond = run(nd, indices(&[0, 2, 0], &[1, 3]), updates(&[1, 4])).unwrap_err();
     assert_eq!(beyond.to_string(), r#"node "n" of type ScatterND: an index is 2; the axis has extent 2"#);
 }
+
+/// One element of the host may stand for more than there is room for: what would write them out is refused.
+#[test]
+fn few_elements_that_stand_for_many_are_not_written_out() {
+    let value = AttributeProto {
+        name: "value".into(),
+        t: Some(ints("", &[1])),
+        r#type: attribute_type::TENSOR,
+        ..AttributeProto::default()
+    };
+    let many = with(node("ConstantOfShape", &["many"], &["c"]), value);
+    let apart = node("Expand", &["sizes2", "wide"], &["c"]);
+    let flat = node("Reshape", &["c", "many"], &["f"]);
+    let table: [(&NodeProto, Vec<NodeProto>, &str); 3] = [
+        (
+            &many,
+            vec![node("Reshape", &["x", "c"], &["y"])],
+            "of type Reshape: shape has 2147483648 elements; 16777216 are possible",
+        ),
+        (
+            &many,
+            vec![node("NonZero", &["c"], &["y"])],
+            "of type NonZero: it makes 2147483648 elements on the host; 16777216 are possible in all of a model",
+        ),
+        (
+            &apart,
+            vec![flat, node("Size", &["f"], &["y"])],
+            "of type Reshape: it copies 2147483648 elements on the host; 16777216 are possible",
+        ),
+    ];
+    for (first, rest, message) in table {
+        let mut model = of_node(19, first.clone());
+        let graph = model.graph.as_mut().unwrap();
+        graph.node.extend(rest);
+        graph.initializer.extend([ints("many", &[1 << 31]), ints("wide", &[2, 1 << 30])]);
+        graph.initializer.push(TensorProto { dims: vec![2, 1], ..ints("sizes2", &[3, 4]) });
+        let refused = plan(&model).unwrap_err().to_string();
+        assert!(refused.ends_with(message), "{refused}");
+    }
+}

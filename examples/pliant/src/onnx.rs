@@ -180,7 +180,7 @@ impl<'a> Planned<'a> {
             inputs.push((
                 *name,
                 if is_tensor(array.kind) {
-                    let tensor = upload(gpu, array, dtype)?;
+                    let tensor = array.upload_as(gpu, dtype)?;
                     let spec: TensorSpec = tensor.spec();
                     tensors.push((*name, tensor));
                     ModelInput::from(spec)
@@ -223,20 +223,6 @@ impl<'a> Planned<'a> {
             outputs.push((name.to_string(), tensor.dtype(), Array::download(tensor).await?));
         }
         Ok(Given { dispatches: recorder.len(), outputs })
-    }
-}
-
-/// A tensor of an array, whose floats of 32 bits are stored as `dtype`.
-fn upload(gpu: &Gpu, array: &Array, dtype: DType) -> pliant::Result<Tensor> {
-    let elements = || array.elements().into_iter();
-    match (array.kind, dtype) {
-        (Kind::F32 | Kind::F64, DType::F16) => {
-            Tensor::upload(gpu, array.shape, &elements().map(pliant::half::f16::from_f64).collect::<Vec<_>>())
-        }
-        (Kind::F32 | Kind::F64, DType::BF16) => {
-            Tensor::upload(gpu, array.shape, &elements().map(pliant::half::bf16::from_f64).collect::<Vec<_>>())
-        }
-        _ => array.upload(gpu),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{Binary, Gather, GatherElements, GatherInputs, GatherNd, StridedCopy};
 use crate::onnx::planner::{Call, Value, from_front};
 use crate::onnx::{ElementType, HostTensor};
+use crate::reference::indices as indices_of;
 use crate::shape::Shape;
 
 pub(super) const OPERATORS: &[Entry] = &[
@@ -27,17 +28,6 @@ fn checked(index: i64, extent: u32) -> Result<usize> {
     match u32::try_from(front) {
         Ok(front) if front < extent => Ok(front as usize),
         _ => Err(Error::attribute("indices", format!("an index is {index}; the axis has extent {extent}"))),
-    }
-}
-
-/// The elements of a host tensor at these places of its dense order.
-pub(super) fn picked(host: &HostTensor, shape: Shape, places: impl Iterator<Item = usize>) -> HostTensor {
-    match host.to_integers() {
-        Some(integers) => HostTensor::of_integers(host.element(), shape, places.map(|place| integers[place]).collect()),
-        None => {
-            let floats = host.to_floats();
-            HostTensor::of_floats(host.element(), shape, places.map(|place| floats[place]).collect())
-        }
     }
 }
 
@@ -63,7 +53,7 @@ fn gather(call: &mut Call) -> Result<Vec<Value>> {
                 first..first + inner
             })
         });
-        return Ok(vec![picked(data, gathered, places).into()]);
+        return Ok(vec![data.picked(gathered, places).into()]);
     }
     if gathered.elements() == 0 {
         return Ok(vec![HostTensor::empty(data.element(), gathered).into()]);
@@ -114,7 +104,7 @@ fn gather_elements(call: &mut Call) -> Result<Vec<Value>> {
     if let (Value::Host(data), Value::Host(indices)) = (&data, &indices) {
         call.fold(gathered.elements())?;
         let places = elements_along(indices, shape, axis)?;
-        return Ok(vec![picked(data, gathered, places.into_iter()).into()]);
+        return Ok(vec![data.picked(gathered, places.into_iter()).into()]);
     }
     let inputs = GatherInputs { data: call.source(0)?, indices: call.source(1)? };
     Ok(vec![call.run_one(&GatherElements { axis: axis as u32 }, &inputs, data.element())?])
@@ -129,21 +119,11 @@ fn elements_along(indices: &HostTensor, shape: Shape, axis: usize) -> Result<Vec
     }
     let along = indices.to_integers().unwrap_or_default();
     let place = |(element, index): (usize, i64)| {
-        let mut at: Vec<_> = reference_indices(element, own);
+        let mut at = indices_of(element, own);
         at[axis] = index;
         flat(&at, shape)
     };
     along.into_iter().enumerate().map(place).collect()
-}
-
-/// The indices of an element along each axis.
-fn reference_indices(mut element: usize, shape: Shape) -> Vec<i64> {
-    let mut indices = vec![0; shape.rank()];
-    for (index, &extent) in indices.iter_mut().zip(shape.extents()).rev() {
-        *index = (element % extent as usize) as i64;
-        element /= extent as usize;
-    }
-    indices
 }
 
 fn gather_nd(call: &mut Call) -> Result<Vec<Value>> {
@@ -170,13 +150,13 @@ fn gather_nd(call: &mut Call) -> Result<Vec<Value>> {
         let (outer, rows) = (Shape::new(&shape.extents()[..known])?, Shape::new(&own.extents()[..own.rank() - 1])?);
         let mut places = Vec::new();
         for (row, index) in indices.to_integers().unwrap_or_default().chunks(depth.max(1)).enumerate() {
-            let mut at = reference_indices(row, rows);
+            let mut at = indices_of(row, rows);
             at.truncate(batch as usize);
             at.extend(index);
             let first = flat(&at, outer)? * run;
             places.extend(first..first + run);
         }
-        return Ok(vec![picked(data, gathered, places.into_iter()).into()]);
+        return Ok(vec![data.picked(gathered, places.into_iter()).into()]);
     }
     let inputs = GatherInputs { data: call.source(0)?, indices: call.source(1)? };
     Ok(vec![call.run_one(&GatherNd { batch }, &inputs, data.element())?])
@@ -328,18 +308,17 @@ fn depends_on_data() -> Error {
 
 fn non_zero(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(1, 1)?;
-    let host = call.input(0)?.host().ok_or_else(depends_on_data)?;
+    let host = call.input(0)?.host().cloned().ok_or_else(depends_on_data)?;
     let shape = host.shape();
+    call.fold(host.len())?;
     let nonzero: Vec<_> =
         host.to_floats().into_iter().enumerate().filter(|(_, x)| *x != 0.0).map(|(at, _)| at).collect();
     let (axes, many) = (shape.rank().max(1), nonzero.len());
     call.fold((axes * many) as u64)?;
-    let mut elements = Vec::with_capacity(axes * many);
-    let extents = if shape.rank() == 0 { &[1][..] } else { shape.extents() };
-    for axis in 0..axes {
-        let stride: u64 = extents[axis + 1..].iter().map(|&extent| u64::from(extent)).product();
-        elements.extend(nonzero.iter().map(|&at| (at as u64 / stride % u64::from(extents[axis])) as i64));
-    }
+    // A scalar counts as a list of one.
+    let own = if shape.rank() == 0 { [1].into() } else { shape };
+    let named: Vec<_> = nonzero.iter().map(|&at| indices_of(at, own)).collect();
+    let elements = (0..axes).flat_map(|axis| named.iter().map(move |indices| indices[axis])).collect();
     Ok(vec![HostTensor::of_integers(ElementType::I64, Shape::new(&[axes, many])?, elements).into()])
 }
 
@@ -392,9 +371,10 @@ fn non_max_suppression(call: &mut Call) -> Result<Vec<Value>> {
         return Err(Error::shape("scores", message));
     }
     let (many, classes) = (*many as usize, classes as usize);
+    let (boxes, scores) = (boxes.clone(), scores.clone());
+    call.fold(boxes.len().saturating_add(scores.len()))?;
     let corners: Vec<_> = boxes.to_floats().chunks(4).map(|given| Corners::new(given, by_centre)).collect();
     let scores = scores.to_floats();
-    call.fold(scores.len() as u64)?;
     let mut selected = Vec::new();
     for (row, scores) in scores.chunks(many.max(1)).enumerate() {
         let (image, class) = (row / classes.max(1), row % classes.max(1));

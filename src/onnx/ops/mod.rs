@@ -15,7 +15,7 @@ mod shape;
 mod spatial;
 
 use super::planner::{Call, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Gives the outputs of a node.
 pub(super) type Operator = fn(&mut Call) -> Result<Vec<Value>>;
@@ -55,6 +55,12 @@ pub(super) fn operator(domain: &str, op_type: &str) -> Option<Operator> {
         _ => ELSEWHERE.iter().find(|(of, name, _)| *of == domain && *name == op_type)?.2,
     };
     FAMILIES.iter().flat_map(|family| *family).find(|(of, _)| *of == name).map(|(_, operator)| *operator)
+}
+
+/// A number of elements, pixels or taps.
+fn count(name: &'static str, value: i64) -> Result<u32> {
+    u32::try_from(value)
+        .map_err(|_| Error::attribute(name, format!("{name} is {value}; it must not be negative, nor beyond 2^32")))
 }
 
 /// Whether there is a function of this operator.

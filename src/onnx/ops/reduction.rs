@@ -1,12 +1,12 @@
 //! Reductions over axes.
 
 use super::Entry;
-use super::indices::picked;
 use super::shape;
 use crate::error::{Error, Result};
 use crate::geometry::{ArgReduce, CumSum, GlobalAveragePool, GlobalMaxPool, Reduce, ReduceFunction, TopK};
 use crate::onnx::planner::{Call, Source, Value, from_front};
 use crate::onnx::{ElementType, HostTensor, malformed};
+use crate::reference::{indices, place};
 use crate::shape::Shape;
 
 pub(super) const OPERATORS: &[Entry] = &[
@@ -97,25 +97,23 @@ fn reduce_host(
         ReduceFunction::Min => i64::min,
         _ => return Ok(None),
     };
-    let Some(elements) = host.to_integers() else { return Ok(None) };
-    call.fold(elements.len() as u64)?;
-    let extents = host.shape().extents().to_vec();
-    let kept: Vec<_> = (0..extents.len()).map(|axis| if axes.contains(&axis) { 1 } else { extents[axis] }).collect();
-    let mut reduced: Vec<Option<i64>> = vec![None; kept.iter().map(|&extent| extent as usize).product()];
-    for (place, element) in elements.into_iter().enumerate() {
-        let (mut rest, mut at, mut stride) = (place, 0, 1);
-        for axis in (0..extents.len()).rev() {
-            let index = rest % extents[axis] as usize;
-            rest /= extents[axis] as usize;
-            if kept[axis] != 1 {
-                at += index * stride;
-            }
-            stride *= kept[axis] as usize;
-        }
-        reduced[at] = Some(reduced[at].map_or(element, |before| integers(before, element)));
+    if host.element().is_float() {
+        return Ok(None);
+    }
+    call.fold(host.len())?;
+    let elements = host.to_integers().unwrap_or_default();
+    let shape = host.shape();
+    let kept = axes.iter().fold(shape, |kept, &axis| kept.with_extent(axis, 1));
+    let mut reduced: Vec<Option<i64>> = vec![None; kept.elements() as usize];
+    for (number, element) in elements.into_iter().enumerate() {
+        let mut at = indices(number, shape);
+        axes.iter().for_each(|&axis| at[axis] = 0);
+        let reduced = &mut reduced[place(&at, kept)];
+        *reduced = Some(reduced.map_or(element, |before| integers(before, element)));
     }
     let Some(reduced) = reduced.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
-    let left: Vec<_> = (0..extents.len()).filter(|axis| keep || !axes.contains(axis)).map(|axis| kept[axis]).collect();
+    let left: Vec<_> =
+        (0..shape.rank()).filter(|axis| keep || !axes.contains(axis)).map(|axis| kept.extents()[axis]).collect();
     Ok(Some(HostTensor::of_integers(host.element(), Shape::new(&left)?, reduced).into()))
 }
 
@@ -193,7 +191,7 @@ fn top_k(call: &mut Call) -> Result<Vec<Value>> {
         let none = shape.with_extent(axis, 0);
         let Value::Host(host) = &input else { return Err(Error::Unsupported("k is 0; outputs need elements".into())) };
         let indices = HostTensor::of_integers(ElementType::I64, none, Vec::new());
-        return Ok(vec![picked(host, none, std::iter::empty()).into(), indices.into()]);
+        return Ok(vec![HostTensor::empty(host.element(), none).into(), indices.into()]);
     }
     let source = call.source(0)?;
     let mut outputs = call.run(&TopK { axis: axis as u32, k, largest }, &source, input.element())?;

@@ -1,8 +1,8 @@
 //! Samples at positions that are computed.
 
-use super::Entry;
 use super::elementwise::converted;
 use super::movement::joined;
+use super::{Entry, count};
 use crate::dialect::onnx;
 use crate::error::{Error, Result};
 use crate::geometry::{GridSampleInputs, RoiAlign, RoiAlignInputs, RoiChannels};
@@ -41,9 +41,6 @@ fn roi_align(call: &mut Call) -> Result<Vec<Value>> {
     let default = if call.opset < 16 { "output_half_pixel" } else { "half_pixel" };
     let attributes = &mut call.attributes;
     let words = attributes.string("coordinate_transformation_mode")?.unwrap_or(default.into());
-    let count = |name: &'static str, value: i64| {
-        u32::try_from(value).map_err(|_| Error::attribute(name, format!("{name} is {value}; it must not be negative")))
-    };
     let op = RoiAlign {
         pooled: [
             count("output_height", attributes.int_or("output_height", 1)?)?,

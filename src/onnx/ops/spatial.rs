@@ -1,8 +1,8 @@
 //! Pools, resized images and transposed convolutions.
 
-use super::Entry;
 use super::convolution::{doubled, with_height, without_height};
 use super::elementwise::converted;
+use super::{Entry, count};
 use crate::error::{Error, Result};
 use crate::geometry::{
     AspectRatio, ConvTranspose2d, ConvTranspose2dInputs, Pool, PoolAxis, PoolKind, Resize, ResizeTo,
@@ -19,12 +19,6 @@ pub(super) const OPERATORS: &[Entry] = &[
     ("Resize", resize),
     ("Upsample", upsample),
 ];
-
-/// A number of pixels or taps.
-fn count(name: &'static str, value: i64) -> Result<u32> {
-    u32::try_from(value)
-        .map_err(|_| Error::attribute(name, format!("{name} is {value}; it must not be negative, nor beyond 2^32")))
-}
 
 /// As many numbers as there are spatial axes, `absent` each where the attribute is.
 fn along(call: &mut Call, name: &'static str, axes: usize, absent: i64) -> Result<Vec<u32>> {
@@ -163,8 +157,8 @@ fn conv_transpose(call: &mut Call) -> Result<Vec<Value>> {
             Some(wanted) => {
                 let span = i64::from(dilation) * (i64::from(kernel[axis]) - 1) + 1;
                 let whole = i64::from(stride) * (i64::from(image[axis]) - 1) + i64::from(behind) + span;
-                let total = whole - wanted;
-                behind += count("output_shape", (-total).max(0))?;
+                let total = whole.saturating_sub(wanted);
+                behind = behind.saturating_add(count("output_shape", total.saturating_neg().max(0))?);
                 shared(count("output_shape", total.max(0))?, auto_pad == "SAME_UPPER")
             }
         };

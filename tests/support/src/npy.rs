@@ -111,11 +111,22 @@ impl Array {
 
     /// A tensor of `f16` for such an array, of `f32` for one of other floats, of `i32` for all others.
     pub fn upload(&self, gpu: &Gpu) -> pliant::Result<Tensor> {
+        self.upload_as(gpu, DType::F32)
+    }
+
+    /// A tensor as [`Array::upload`] makes it, but floats of 32 and 64 bits are stored as `float`.
+    pub fn upload_as(&self, gpu: &Gpu, float: DType) -> pliant::Result<Tensor> {
+        let dtype = match self.kind {
+            Kind::F16 => DType::F16,
+            kind if kind.is_float() => float,
+            _ => DType::I32,
+        };
         let elements = self.elements().into_iter();
-        match self.kind {
-            Kind::F16 => Tensor::upload(gpu, self.shape, &elements.map(f16::from_f64).collect::<Vec<_>>()),
-            kind if kind.is_float() => Tensor::upload(gpu, self.shape, &elements.map(|x| x as f32).collect::<Vec<_>>()),
-            _ => Tensor::upload(gpu, self.shape, &elements.map(|x| x as i32).collect::<Vec<_>>()),
+        match dtype {
+            DType::F16 => Tensor::upload(gpu, self.shape, &elements.map(f16::from_f64).collect::<Vec<_>>()),
+            DType::BF16 => Tensor::upload(gpu, self.shape, &elements.map(bf16::from_f64).collect::<Vec<_>>()),
+            DType::I32 => Tensor::upload(gpu, self.shape, &elements.map(|x| x as i32).collect::<Vec<_>>()),
+            _ => Tensor::upload(gpu, self.shape, &elements.map(|x| x as f32).collect::<Vec<_>>()),
         }
     }
 
