@@ -33,6 +33,9 @@ pub struct HostTensor {
     elements: Arc<Elements>,
 }
 
+/// What tells the elements of a tensor on the host from those of others while it lives.
+pub(super) type HostKey = (usize, ElementType, Shape, [i64; MAX_RANK], i64);
+
 #[derive(Debug)]
 enum Elements {
     /// As files have them: little-endian.
@@ -199,8 +202,8 @@ impl HostTensor {
         self.shape.elements()
     }
 
-    /// A key that tells its elements from those of others while it lives.
-    pub(super) fn key(&self) -> (usize, ElementType, Shape, [i64; MAX_RANK], i64) {
+    /// The key of its elements.
+    pub(super) fn key(&self) -> HostKey {
         (Arc::as_ptr(&self.elements) as usize, self.element, self.shape, self.strides, self.first)
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Layout {
 
 /// Gives each buffer that steps write a slot of memory for as long as steps use it; `elsewhere` are those that lie in none. wgpu binds no
 /// buffer to be read and written at once, so that slots are whole buffers, and none serves two values of one step.
-pub(super) fn layout(steps: &[&Uses], bytes: &[u64], elsewhere: impl Fn(usize) -> bool) -> Layout {
+pub(super) fn layout(steps: &[Uses], bytes: &[u64], elsewhere: impl Fn(usize) -> bool) -> Layout {
     let mut last = vec![0; bytes.len()];
     for (index, step) in steps.iter().enumerate() {
         step.all().for_each(|buffer| last[buffer] = index);
@@ -60,8 +60,7 @@ mod tests {
     #[test]
     fn a_chain_lies_in_two_slots() {
         let steps: Vec<_> = (0..9).map(|index| Uses { reads: vec![index], writes: vec![index + 1] }).collect();
-        let layout =
-            layout(&steps.iter().collect::<Vec<_>>(), &[4, 100, 80, 60, 90, 120, 10, 10, 10, 7], |buffer| buffer == 9);
+        let layout = layout(&steps, &[4, 100, 80, 60, 90, 120, 10, 10, 10, 7], |buffer| buffer == 9);
         assert_eq!(layout.sizes.len(), 2);
         assert_eq!(layout.sizes.iter().sum::<u64>(), 210);
         assert_eq!((layout.slots[0], layout.slots[9]), (None, None));
@@ -79,7 +78,7 @@ mod tests {
                 writes: vec![write],
             };
             let steps: Vec<_> = (1..many).map(|write| step(&mut rng, write)).collect();
-            let Layout { slots, sizes } = layout(&steps.iter().collect::<Vec<_>>(), &bytes, |_| false);
+            let Layout { slots, sizes } = layout(&steps, &bytes, |_| false);
             for (at, _) in steps.iter().enumerate() {
                 let written =
                     (1..=at + 1).filter(|&buffer| steps[at..].iter().any(|step| step.all().any(|of| of == buffer)));

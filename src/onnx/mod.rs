@@ -36,6 +36,7 @@
 mod attributes;
 mod element;
 mod external;
+mod fusion;
 mod host;
 mod memory;
 mod ops;
@@ -43,8 +44,10 @@ mod plan;
 mod planner;
 mod proto;
 mod read;
+mod step;
 
 pub use element::ElementType;
+pub use fusion::{Fusion, Rule};
 pub use host::HostTensor;
 pub use plan::{ModelInput, ModelOptions, ModelPlan};
 

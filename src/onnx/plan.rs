@@ -1,11 +1,13 @@
 //! From a [`Model`] to recorded work.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use super::fusion::{Fused, Fusion, Rule, fused};
 use super::memory::{Layout, layout};
-use super::planner::{DeviceValue, Planner, Step, Value, absent, buffer};
-use super::{HostTensor, Model, Node, ValueInfo};
+use super::planner::{DeviceValue, Planner, Value};
+use super::step::{Binder, BoundStep, Step, absent, buffer};
+use super::{HostTensor, Model, ValueInfo};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
@@ -14,13 +16,14 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 pub struct ModelPlan {
     inputs: Vec<Input>,
     outputs: Vec<Output>,
-    steps: Vec<Step>,
+    steps: Vec<BoundStep>,
     /// The slot of each buffer that steps write: memory that values share.
     slots: Vec<Option<usize>>,
     /// The words of each slot.
     memory: Vec<u32>,
     /// Specs of all buffers; those of the inputs are the first.
     buffers: Vec<TensorSpec>,
+    fusions: Vec<Fusion>,
 }
 
 /// Input of a model, as a plan is made for it: shape and element type of a tensor that each call gives, or a value that is the same in all
@@ -37,19 +40,21 @@ pub enum ModelInput {
 pub struct ModelOptions<'a> {
     /// The type in which all floats of 32 bits are stored: inputs, outputs, weights and all between. Sums are in `f32` all the same. `f32` by default.
     pub float: DType,
-    /// Called with the number of nodes that are planned, their weights uploaded, and the number of all.
+    /// The rules by which steps are fused: all by default. They change rounding alone.
+    pub rules: &'a [Rule],
+    /// Called with the number of steps that are planned, their weights uploaded, and the number of all.
     pub progress: Option<&'a mut dyn FnMut(usize, usize)>,
 }
 
 impl Default for ModelOptions<'_> {
     fn default() -> Self {
-        Self { float: DType::F32, progress: None }
+        Self { float: DType::F32, rules: Rule::ALL, progress: None }
     }
 }
 
 impl fmt::Debug for ModelOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModelOptions").field("float", &self.float).finish_non_exhaustive()
+        f.debug_struct("ModelOptions").field("float", &self.float).field("rules", &self.rules).finish_non_exhaustive()
     }
 }
 
@@ -95,6 +100,14 @@ impl Output {
         }
     }
 
+    /// The view of a buffer that it is, if it is one.
+    fn value(&mut self) -> Option<&mut DeviceValue> {
+        match &mut self.source {
+            OutputSource::Constant(_) => None,
+            OutputSource::Buffer(value) => Some(value),
+        }
+    }
+
     /// The buffer that it is a view of, if it is one.
     fn buffer(&self) -> Option<usize> {
         match &self.source {
@@ -131,7 +144,7 @@ impl ModelPlan {
     /// use pliant::onnx::{ModelOptions, ModelPlan};
     ///
     /// let mut show = |done, all| println!("{done} of {all} nodes");
-    /// let options = ModelOptions { float: DType::F16, progress: Some(&mut show) };
+    /// let options = ModelOptions { float: DType::F16, progress: Some(&mut show), ..ModelOptions::default() };
     /// let plan = ModelPlan::with_options(gpu, &model, &[("image", image)], options)?;
     /// # Ok(plan)
     /// # }
@@ -145,7 +158,7 @@ impl ModelPlan {
         inputs: &[(&str, impl Clone + Into<ModelInput>)],
         options: ModelOptions,
     ) -> Result<Self> {
-        let ModelOptions { float, mut progress } = options;
+        let ModelOptions { float, rules, mut progress } = options;
         if !float.is_float() {
             return Err(Error::dtype("float", format!("float is {float}; f32, f16 and bf16 are possible")));
         }
@@ -153,7 +166,7 @@ impl ModelPlan {
         let given = by_name(model.inputs.iter().map(|input| input.name.as_str()), &given)?;
         check_inputs(&model.inputs, &given, float)?;
 
-        let mut planner = Planner::new(gpu, float);
+        let mut planner = Planner::new(float);
         let mut values: Vec<Option<Value>> = vec![None; model.values];
         let mut inputs = Vec::new();
         for (value, (declared, given)) in model.inputs.iter().zip(given).enumerate() {
@@ -172,9 +185,9 @@ impl ModelPlan {
         for (&value, constant) in &model.constants {
             values[value] = Some(Value::Host(constant.clone()));
         }
-        let mut advanced = |done| progress.iter_mut().for_each(|progress| progress(done, model.nodes.len()));
-        plan_nodes(&mut planner, model, &mut values, &mut advanced)?;
+        plan_nodes(&mut planner, model, &mut values)?;
 
+        let mut binder = Binder::new(gpu);
         let mut outputs = Vec::new();
         for (declared, &value) in model.outputs.iter().zip(&model.output_values) {
             let value = values[value].clone().unwrap_or(Value::Unknown);
@@ -186,35 +199,27 @@ impl ModelPlan {
             }
             let source = match value {
                 Value::Host(host) => {
+                    let spec = TensorSpec { shape: host.shape(), dtype: planner.dtype(host.element()) };
                     let place = format!("output {name:?}");
-                    OutputSource::Constant(planner.upload(&host).map_err(|error| error.at(&place))?)
+                    OutputSource::Constant(binder.upload(&host, spec).map_err(|error| error.at(&place))?)
                 }
                 Value::Device(device) => OutputSource::Buffer(device),
                 Value::Unknown => return Err(Error::Unsupported(format!("output {name:?} cannot be computed"))),
             };
             outputs.push(Output { name, source });
         }
-        planner.recorder.submit()?;
         let Planner { steps, buffers, .. } = planner;
-        Self { inputs, outputs, steps, slots: Vec::new(), memory: Vec::new(), buffers }.laid_out()
-    }
+        let mut given: Vec<_> = outputs.iter_mut().filter_map(Output::value).collect();
+        let steps = needed(steps, buffers.len(), given.iter().map(|value| value.buffer));
+        let seen = given.iter().map(|value| **value).collect();
+        let Fused { steps, buffers, outputs: seen, fusions } = fused(steps, buffers, seen, rules);
+        given.iter_mut().zip(seen).for_each(|(value, seen)| **value = seen);
+        let steps = needed(steps, buffers.len(), given.iter().map(|value| value.buffer));
+        let given: HashSet<_> = given.iter().map(|value| value.buffer).collect();
 
-    /// Leaves out the steps that no output needs, and gives the others' results their memory.
-    fn laid_out(mut self) -> Result<Self> {
-        let mut needed = vec![false; self.buffers.len()];
-        self.outputs.iter().filter_map(Output::buffer).for_each(|buffer| needed[buffer] = true);
-        let given = needed.clone();
-        let mut steps = Vec::new();
-        while let Some(step) = self.steps.pop() {
-            if step.uses.writes.iter().any(|buffer| needed[*buffer]) {
-                step.uses.reads.iter().for_each(|buffer| needed[*buffer] = true);
-                steps.push(step);
-            }
-        }
-        steps.reverse();
-        let bytes: Vec<_> = self.buffers.iter().map(|spec| bytes(*spec)).collect();
-        let uses: Vec<_> = steps.iter().map(|step| &step.uses).collect();
-        let Layout { slots, sizes } = layout(&uses, &bytes, |buffer| given[buffer]);
+        let bytes: Vec<_> = buffers.iter().map(|spec| bytes(*spec)).collect();
+        let uses: Vec<_> = steps.iter().map(Step::uses).collect();
+        let Layout { slots, sizes } = layout(&uses, &bytes, |buffer| given.contains(&buffer));
         let memory = sizes.into_iter().map(|size| {
             // In words, of which a tensor has at least one.
             let words = u32::try_from(size.div_ceil(4).max(1));
@@ -223,7 +228,11 @@ impl ModelPlan {
             })
         });
         let memory = memory.collect::<Result<_>>()?;
-        Ok(Self { steps, slots, memory, ..self })
+
+        let mut advanced = |done, all| progress.iter_mut().for_each(|progress| progress(done, all));
+        let steps = bind(&mut binder, steps, &mut advanced)?;
+        binder.recorder.submit()?;
+        Ok(Self { inputs, outputs, steps, slots, memory, buffers, fusions })
     }
 
     /// Names, shapes and element types of the inputs that each call gives, in the model's order.
@@ -234,6 +243,11 @@ impl ModelPlan {
     /// Names, shapes and element types of the outputs, in the model's order.
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = (&str, TensorSpec)> {
         self.outputs.iter().map(|output| (output.name.as_str(), output.spec()))
+    }
+
+    /// What each rule of fusion did, and what it left as it is and why, in the model's order.
+    pub fn fusions(&self) -> &[Fusion] {
+        &self.fusions
     }
 
     /// The bytes of the memory that values between inputs and outputs share, which each call takes for its recording.
@@ -284,7 +298,7 @@ impl ModelPlan {
         recorder.all(|recorder| {
             for step in &self.steps {
                 let written = |buffer: &usize| buffers[*buffer].clone().ok_or_else(absent);
-                let outputs = step.uses.writes.iter().map(written).collect::<Result<Vec<_>>>()?;
+                let outputs = step.writes.iter().map(written).collect::<Result<Vec<_>>>()?;
                 step.work.record(recorder, &buffers, &outputs).map_err(|error| error.at(&step.place))?;
             }
             Ok::<_, Error>(())
@@ -352,16 +366,25 @@ fn check_inputs(declared: &[ValueInfo], given: &[&ModelInput], float: DType) -> 
     Ok(())
 }
 
-/// Plans every node. What is not supported is told all at once.
-fn plan_nodes(
-    planner: &mut Planner,
-    model: &Model,
-    values: &mut [Option<Value>],
-    advanced: &mut dyn FnMut(usize),
-) -> Result<()> {
+/// The steps whose results are given out or needed by others.
+fn needed(mut steps: Vec<Step>, buffers: usize, given: impl Iterator<Item = usize>) -> Vec<Step> {
+    let mut needed = vec![false; buffers];
+    given.for_each(|buffer| needed[buffer] = true);
+    let mut kept = Vec::new();
+    while let Some(step) = steps.pop() {
+        if step.writes.iter().any(|buffer| needed[*buffer]) {
+            step.uses().reads.iter().for_each(|buffer| needed[*buffer] = true);
+            kept.push(step);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+/// Runs every node. What is not supported is told all at once.
+fn plan_nodes(planner: &mut Planner, model: &Model, values: &mut [Option<Value>]) -> Result<()> {
     let mut missing = Missing::default();
-    for (done, node) in model.nodes.iter().enumerate() {
-        advanced(done);
+    for node in &model.nodes {
         let inputs: Vec<_> = node.inputs.iter().map(|input| input.and_then(|value| values[value].clone())).collect();
         let unknown = inputs.iter().flatten().any(|value| matches!(value, Value::Unknown));
         let known = super::ops::is_known(&node.domain, &node.op_type);
@@ -369,7 +392,7 @@ fn plan_nodes(
         let given = match planned {
             Ok(given) => given,
             Err(Error::Unsupported(message)) => {
-                missing.node(node, message);
+                missing.add(&node.op_type, &node.place, message);
                 Vec::new()
             }
             Err(error) => return Err(error.at(&node.place)),
@@ -384,22 +407,37 @@ fn plan_nodes(
     missing.finish()
 }
 
-/// All nodes that are not supported, to be told at once.
-#[derive(Default)]
-struct Missing<'a> {
-    /// The type of some nodes, their fault, and their places.
-    nodes: Vec<(&'a str, String, Vec<&'a str>)>,
+/// Binds every step to the device. What is not supported is told all at once.
+fn bind(binder: &mut Binder, steps: Vec<Step>, advanced: &mut dyn FnMut(usize, usize)) -> Result<Vec<BoundStep>> {
+    let all = steps.len();
+    let (mut missing, mut bound) = (Missing::default(), Vec::with_capacity(all));
+    for (done, step) in steps.into_iter().enumerate() {
+        advanced(done, all);
+        match step.bind(binder) {
+            Ok(step) => bound.push(step),
+            Err(Error::Unsupported(message)) => missing.add(&step.op_type, &step.place, message),
+            Err(error) => return Err(error.at(&step.place)),
+        }
+    }
+    missing.finish()?;
+    Ok(bound)
 }
 
-impl<'a> Missing<'a> {
+/// All nodes that are not supported, to be told at once.
+#[derive(Default)]
+struct Missing {
+    /// The type of some nodes, their fault, and their places.
+    nodes: Vec<(String, String, Vec<String>)>,
+}
+
+impl Missing {
     /// The places that are listed of nodes with the same fault.
     const PLACES: usize = 4;
 
-    fn node(&mut self, node: &'a Node, message: String) {
-        let place = node.place.as_str();
-        match self.nodes.iter_mut().find(|(of_type, fault, _)| *of_type == node.op_type && *fault == message) {
-            Some((_, _, places)) => places.push(place),
-            None => self.nodes.push((&node.op_type, message, vec![place])),
+    fn add(&mut self, op_type: &str, place: &str, message: String) {
+        match self.nodes.iter_mut().find(|(of_type, fault, _)| of_type == op_type && *fault == message) {
+            Some((_, _, places)) => places.push(place.into()),
+            None => self.nodes.push((op_type.into(), message, vec![place.into()])),
         }
     }
 

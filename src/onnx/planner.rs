@@ -1,17 +1,17 @@
 //! From nodes to steps: each node is run on the host where all it needs is known, and else becomes steps on the device.
 
-use std::collections::HashMap;
-
 use super::attributes::Attributes;
 use super::element::ElementType;
-use super::memory::Uses;
+use super::step::Step;
 use super::{HostTensor, Node, malformed, ops};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Members, Of};
-use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
-use crate::ops::{Argument, Convolves, Kernels, PackedWeight, Plan};
+use crate::gpu::TensorSpec;
+use crate::ops::{Convolves, Kernels, output_specs};
 use crate::shape::Shape;
+
+pub(super) use super::step::Source;
 
 /// The elements that the host computes for a model, in all.
 const FOLDED: u64 = 1 << 24;
@@ -39,7 +39,7 @@ pub(super) struct DeviceValue {
 }
 
 impl DeviceValue {
-    fn reshaped(self, shape: Shape) -> Self {
+    pub(super) fn reshaped(self, shape: Shape) -> Self {
         Self { spec: TensorSpec { shape, ..self.spec }, ..self }
     }
 }
@@ -75,109 +75,18 @@ impl From<HostTensor> for Value {
     }
 }
 
-/// Work that a recording of the model does.
-pub(super) struct Step {
-    pub(super) place: String,
-    pub(super) work: Box<dyn Work>,
-    pub(super) uses: Uses,
-}
-
-/// A plan with the sources of its inputs, whatever its op.
-pub(super) trait Work: WasmNotSendSync {
-    fn record(&self, recorder: &mut Recorder, buffers: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()>;
-}
-
-struct Planned<O: Kernels> {
-    plan: Plan<O>,
-    /// The source of each input, by name.
-    sources: Vec<(&'static str, Option<Source>)>,
-}
-
-/// Where an input comes from.
-#[derive(Clone)]
-pub(super) enum Source {
-    Buffer(DeviceValue),
-    Tensor(Tensor),
-    Packed(PackedWeight),
-}
-
-impl Source {
-    fn spec(&self) -> TensorSpec {
-        match self {
-            Self::Buffer(value) => value.spec,
-            Self::Tensor(tensor) => tensor.spec(),
-            Self::Packed(packed) => packed.spec(),
-        }
-    }
-
-    pub(super) fn shape(&self) -> Shape {
-        self.spec().shape
-    }
-
-    /// A view of the elements under other extents.
-    pub(super) fn reshaped(&self, shape: impl Into<Shape>) -> Self {
-        let shape = shape.into();
-        match self {
-            Self::Buffer(value) => Self::Buffer(value.reshaped(shape)),
-            Self::Tensor(tensor) => Self::Tensor(tensor.reshaped(shape)),
-            Self::Packed(packed) => Self::Packed(packed.clone()),
-        }
-    }
-}
-
-impl<O: Kernels> Work for Planned<O> {
-    fn record(&self, recorder: &mut Recorder, buffers: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()> {
-        let mut views = Vec::with_capacity(self.sources.len());
-        for (_, source) in &self.sources {
-            views.push(match source {
-                Some(Source::Buffer(value)) => Some(buffer(buffers, value)?),
-                Some(Source::Tensor(tensor)) => Some(tensor.clone()),
-                _ => None,
-            });
-        }
-        let mut arguments = self.sources.iter().zip(&views).map(|((_, source), view)| match source {
-            Some(Source::Packed(packed)) => Some(Argument::from(packed)),
-            _ => view.as_ref().map(Argument::from),
-        });
-        let mut outputs = outputs.iter();
-        let inputs = O::Inputs::build(|_| arguments.next().flatten()).map_err(|_| absent())?;
-        let outputs = O::Outputs::build(|_| outputs.next()).map_err(|_| absent())?;
-        self.plan.forward_into::<Argument, &Tensor>(recorder, &inputs, &outputs)
-    }
-}
-
-/// The tensor that a value is.
-pub(super) fn buffer(buffers: &[Option<Tensor>], value: &DeviceValue) -> Result<Tensor> {
-    let tensor = buffers[value.buffer].as_ref().ok_or_else(absent)?;
-    Ok(tensor.section(value.first, value.spec.shape))
-}
-
-pub(super) fn absent() -> Error {
-    Error::shape("input", "an input is absent")
-}
-
 pub(super) struct Planner {
-    pub(super) recorder: Recorder,
     pub(super) steps: Vec<Step>,
     /// Specs of all buffers; those of the inputs are the first.
     pub(super) buffers: Vec<TensorSpec>,
     /// How floats of 32 bits are stored on the device.
     float: DType,
-    /// Uploaded tensors, with those of the host, whose places in memory are in the keys.
-    uploads: HashMap<HostKey, (HostTensor, Tensor)>,
     folded: u64,
 }
 
-type HostKey = (usize, ElementType, Shape, [i64; crate::shape::MAX_RANK], i64);
-
 impl Planner {
-    pub(super) fn new(gpu: &Gpu, float: DType) -> Self {
-        let (steps, buffers, uploads) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { recorder: Recorder::new(gpu), steps, buffers, float, uploads, folded: 0 }
-    }
-
-    pub(super) fn gpu(&self) -> &Gpu {
-        self.recorder.gpu()
+    pub(super) fn new(float: DType) -> Self {
+        Self { steps: Vec::new(), buffers: Vec::new(), float, folded: 0 }
     }
 
     /// How elements are stored on the device.
@@ -191,31 +100,14 @@ impl Planner {
         self.buffers.len() - 1
     }
 
-    /// Uploads a tensor of the host, once.
-    pub(super) fn upload(&mut self, host: &HostTensor) -> Result<Tensor> {
-        let key = host.key();
-        if let Some((_, tensor)) = self.uploads.get(&key) {
-            return Ok(tensor.clone());
-        }
-        let tensor = host.upload(self.recorder.gpu(), self.dtype(host.element()))?;
-        self.uploads.insert(key, (host.clone(), tensor.clone()));
-        Ok(tensor)
-    }
-
     /// Runs a node; its outputs.
     pub(super) fn node(&mut self, node: &Node, inputs: Vec<Option<Value>>) -> Result<Vec<Value>> {
         let Some(operator) = ops::operator(&node.domain, &node.op_type) else {
             return Err(Error::Unsupported(ops::why_not(&node.domain, &node.op_type)));
         };
         let wanted = node.outputs.iter().map(Option::is_some).collect();
-        let mut call = Call {
-            planner: self,
-            place: &node.place,
-            attributes: node.attributes.clone(),
-            inputs,
-            wanted,
-            opset: node.opset,
-        };
+        let mut call =
+            Call { planner: self, node, attributes: node.attributes.clone(), inputs, wanted, opset: node.opset };
         let outputs = operator(&mut call)?;
         std::mem::take(&mut call.attributes).finish()?;
         if outputs.len() < node.outputs.len() {
@@ -229,7 +121,7 @@ impl Planner {
 /// A node with what it is called on.
 pub(super) struct Call<'a> {
     pub(super) planner: &'a mut Planner,
-    place: &'a str,
+    node: &'a Node,
     pub(super) attributes: Attributes,
     pub(super) inputs: Vec<Option<Value>>,
     /// Whether each output is asked for.
@@ -322,7 +214,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// The source of an input, which is uploaded where the host has it.
+    /// The source of an input.
     pub(super) fn source(&mut self, index: usize) -> Result<Source> {
         let value = self.input(index)?.clone();
         self.source_of(&value)
@@ -334,25 +226,26 @@ impl Call<'_> {
 
     pub(super) fn source_of(&mut self, value: &Value) -> Result<Source> {
         match value {
-            Value::Host(host) => self.planner.upload(host).map(Source::Tensor),
+            Value::Host(host) => {
+                let spec = TensorSpec { shape: host.shape(), dtype: self.planner.dtype(host.element()) };
+                Ok(Source::Host(host.clone(), spec))
+            }
             Value::Device(device) => Ok(Source::Buffer(*device)),
             Value::Unknown => Err(Error::Unsupported("it needs what another node cannot give".into())),
         }
     }
 
-    /// Plans an op as a step. The outputs hold `element`s, if their type on the device is that type's, and else what the op gives.
+    /// Adds an op as a step. The outputs hold `element`s, if their type on the device is that type's, and else what the op gives.
     pub(super) fn run<O: Kernels>(
         &mut self,
         op: &O,
         inputs: &Of<O::Inputs, Source>,
         element: ElementType,
     ) -> Result<Vec<Value>> {
-        let specs = O::Inputs::map(inputs, Source::spec);
-        let plan = Plan::new::<TensorSpec>(self.planner.gpu(), op, &specs)?;
-        Ok(self.step(plan, inputs, element))
+        self.step(op, inputs, element, Step::new)
     }
 
-    /// Plans an op of one output as a step.
+    /// Adds an op of one output as a step.
     pub(super) fn run_one<O: Kernels>(
         &mut self,
         op: &O,
@@ -362,31 +255,24 @@ impl Call<'_> {
         Ok(self.run(op, inputs, element)?.swap_remove(0))
     }
 
-    /// Plans a convolution as a step; a weight that is known is packed.
+    /// Adds a convolution as a step; a weight that is known is packed.
     pub(super) fn convolve<O: Convolves>(
         &mut self,
         op: &O,
         inputs: &Of<O::Inputs, Source>,
         element: ElementType,
     ) -> Result<Value> {
-        let specs = O::Inputs::map(inputs, Source::spec);
-        let plan = Plan::new::<TensorSpec>(self.planner.gpu(), op, &specs)?;
-        let recorder = &mut self.planner.recorder;
-        let packed = O::Inputs::try_map_named(inputs, |name, source| match source {
-            Source::Tensor(weight) if name == "weight" => plan.pack_weight(recorder, weight).map(Source::Packed),
-            source => Ok(source.clone()),
-        })?;
-        Ok(self.step(plan, &packed, element).swap_remove(0))
+        Ok(self.step(op, inputs, element, Step::convolving)?.swap_remove(0))
     }
 
-    fn step<O: Kernels>(&mut self, plan: Plan<O>, inputs: &Of<O::Inputs, Source>, element: ElementType) -> Vec<Value> {
-        let sources: Vec<_> = O::Inputs::named(inputs).map(|(name, source)| (name, source.cloned())).collect();
-        let read = |source: &Option<Source>| match source {
-            Some(Source::Buffer(value)) => Some(value.buffer),
-            _ => None,
-        };
-        let reads = sources.iter().filter_map(|(_, source)| read(source)).collect();
-        let specs = plan.output_spec();
+    fn step<O: Kernels>(
+        &mut self,
+        op: &O,
+        inputs: &Of<O::Inputs, Source>,
+        element: ElementType,
+        step: impl FnOnce(&Node, &O, &Of<O::Inputs, Source>, Vec<usize>) -> Step,
+    ) -> Result<Vec<Value>> {
+        let specs = output_specs(op, &O::Inputs::map(inputs, Source::spec))?;
         let specs: Vec<_> = O::Outputs::present(&specs).map(|(_, spec)| *spec).collect();
         let writes: Vec<_> = specs.iter().map(|&spec| self.planner.new_buffer(spec)).collect();
         let values = specs.iter().zip(&writes).map(|(&spec, &buffer)| {
@@ -394,9 +280,8 @@ impl Call<'_> {
             Value::Device(DeviceValue { buffer, first: 0, spec, element })
         });
         let values = values.collect();
-        let (place, work) = (self.place.to_string(), Box::new(Planned { plan, sources }));
-        self.planner.steps.push(Step { place, work, uses: Uses { reads, writes } });
-        values
+        self.planner.steps.push(step(self.node, op, inputs, writes));
+        Ok(values)
     }
 
     /// A view of the elements from `first` on, where one can begin there.

@@ -21,6 +21,8 @@ pub use plan::{Argument, Destination, Differentiable, Kernels, Plan, ToArgument,
 
 #[cfg(feature = "onnx")]
 pub(crate) use conv::strategy::Convolves;
+#[cfg(feature = "onnx")]
+pub(crate) use plan::output_specs;
 
 use crate::error::Result;
 use crate::geometry::{

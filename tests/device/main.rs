@@ -52,8 +52,6 @@ mod movement;
 mod nn;
 #[cfg(feature = "onnx")]
 mod onnx;
-#[cfg(feature = "onnx")]
-mod onnx_faults;
 mod points;
 mod properties;
 mod random;

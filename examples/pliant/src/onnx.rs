@@ -202,7 +202,7 @@ impl<'a> Planned<'a> {
                 bar.set_position(done as u64);
             }
         };
-        let options = ModelOptions { float: dtype, progress: Some(&mut show) };
+        let options = ModelOptions { float: dtype, progress: Some(&mut show), ..ModelOptions::default() };
         let plan = ModelPlan::with_options(gpu, model, &inputs, options)?;
         Ok(Self { plan, tensors })
     }

@@ -52,6 +52,13 @@ pub enum StridedCopy {
         /// The extent of a square block.
         block: u32,
     },
+    /// Elements at regular distances, whatever the axes of the input: torch's `as_strided`.
+    Strided {
+        /// The first element, counted along the input as it lies in memory.
+        first: u64,
+        /// Extent and distance of neighbours for each axis of the output, outermost first.
+        axes: Vec<(u32, i64)>,
+    },
 }
 
 /// Range of indices along an axis, as NumPy and ONNX have it: a negative index counts from the end, and what is beyond an end is left out.
@@ -264,6 +271,7 @@ impl StridedCopyGeometry {
             StridedCopy::Pad { before, after, mode } => pad([before, after], *mode, input)?,
             StridedCopy::DepthToSpace { block, order } => depth_to_space(*block, *order, input)?,
             StridedCopy::SpaceToDepth { block } => space_to_depth(*block, input)?,
+            StridedCopy::Strided { first, axes } => strided(*first, axes, input)?,
         };
         any_rank("output", output)?;
         let axes = merged(&axes);
@@ -288,6 +296,28 @@ impl StridedCopyGeometry {
         let dense = *inner == CopyAxis::ONE || (inner.stride == 1 && inner.outside.is_none());
         let one = dense && outer.iter().all(|axis| *axis == CopyAxis::ONE);
         one.then(|| self.first..self.first + self.output.elements())
+    }
+}
+
+impl StridedCopyGeometry {
+    /// Extents and distances of the output's elements in the input, outermost first; `None` where the output leaves the input.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn runs(&self) -> Option<impl Iterator<Item = (u32, i64)>> {
+        let inside = self.axes.iter().all(|axis| axis.outside.is_none());
+        inside.then(|| self.axes.iter().map(|axis| (axis.extent, axis.stride)))
+    }
+
+    /// The element of the input that is an element of the output; `None` where that is constant.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn source(&self, element: u64) -> Option<u64> {
+        let (mut rest, mut place) = (element, self.first as i64);
+        for axis in self.axes.iter().rev() {
+            let index = (rest % u64::from(axis.extent)) as u32;
+            rest /= u64::from(axis.extent);
+            let position = axis.outside.map_or(Some(index), |outside| outside.position(index))?;
+            place += i64::from(position) * axis.stride;
+        }
+        Some(place as u64)
     }
 }
 
@@ -317,6 +347,25 @@ fn for_each_axis(argument: &'static str, entries: usize, input: Shape) -> Result
         return Err(Error::attribute(argument, message));
     }
     Ok(())
+}
+
+fn strided(first: u64, axes: &[(u32, i64)], input: Shape) -> Result<Walk> {
+    let extents: Vec<_> = axes.iter().map(|&(extent, _)| extent).collect();
+    let output = Shape::new(&extents)?;
+    any_rank("output", output)?;
+    let reach = |side: fn(i64) -> bool| {
+        let far = axes.iter().filter(|(_, stride)| side(*stride));
+        far.map(|&(extent, stride)| i128::from(extent.max(1) - 1) * i128::from(stride)).sum::<i128>()
+    };
+    let (least, most) =
+        (i128::from(first) + reach(|stride| stride < 0), i128::from(first) + reach(|stride| stride > 0));
+    let elements = input.elements();
+    if output.elements() > 0 && (least < 0 || most >= elements.into()) {
+        let message = format!("axes reach from element {least} to {most}; input ({input}) has {elements} elements");
+        return Err(Error::attribute("axes", message));
+    }
+    let axes = axes.iter().map(|&(extent, stride)| CopyAxis { extent, stride, outside: None }).collect();
+    Ok(Walk { output, first, axes })
 }
 
 fn transpose(order: &[u32], input: Shape) -> Result<Walk> {

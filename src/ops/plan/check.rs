@@ -1,10 +1,24 @@
 //! Checks of a plan's arguments, before anything is recorded.
 
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Members, Of, no_input};
 use crate::gpu::{Recorder, Tensor, TensorSpec};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, ToSpec};
 use crate::shape::Shape;
+
+/// Refuses inputs whose elements the op does not take.
+pub(crate) fn taken<O: Kernels>(geometry: &O::Geometry, inputs: &Of<O::Inputs, TensorSpec>) -> Result<()> {
+    for (name, spec) in O::Inputs::present(inputs) {
+        if !O::takes(geometry, name, spec.dtype) {
+            let taken = DType::ALL.iter().filter(|dtype| O::takes(geometry, name, **dtype));
+            let taken: Vec<_> = taken.map(ToString::to_string).collect();
+            let message = format!("{name} holds {}; {} can be taken", spec.dtype, taken.join(", "));
+            return Err(Error::dtype(name, message));
+        }
+    }
+    Ok(())
+}
 
 impl<O: Kernels> Plan<O> {
     /// Refuses inputs and outputs other than those the plan was made for, and outputs that share memory.

@@ -26,7 +26,7 @@ use std::convert::Infallible;
 use std::fmt;
 
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::geometry::{Members, Of, Op, Wanted, check_elements, no_input};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
 use crate::kernels::movement;
@@ -113,6 +113,29 @@ pub struct Plan<O: Kernels> {
     compiled: O::Compiled,
 }
 
+fn first_dtype<O: Kernels>(inputs: &Of<O::Inputs, TensorSpec>) -> DType {
+    O::Inputs::present(inputs).next().map_or(DType::F32, |(_, spec)| spec.dtype)
+}
+
+fn outputs<O: Kernels>(geometry: &O::Geometry, first: DType) -> Of<O::Outputs, TensorSpec> {
+    let Ok(specs) = O::Outputs::try_map_named(&O::output_shapes(geometry), |name, &shape| {
+        let dtype = O::output_dtype(geometry, name, first);
+        Ok::<_, Infallible>(TensorSpec { shape, dtype })
+    });
+    specs
+}
+
+/// Checks the problem without a device; shape and element type of the output, or of each of several.
+#[cfg(feature = "onnx")]
+pub(crate) fn output_specs<O: Kernels>(
+    op: &O,
+    inputs: &Of<O::Inputs, TensorSpec>,
+) -> Result<Of<O::Outputs, TensorSpec>> {
+    let geometry = op.geometry(&O::Inputs::map(inputs, |spec| spec.shape))?;
+    check::taken::<O>(&geometry, inputs)?;
+    Ok(outputs::<O>(&geometry, first_dtype::<O>(inputs)))
+}
+
 impl<O: Kernels> Plan<O> {
     /// Checks the problem, chooses kernels, and compiles what the forward pass needs. `inputs` are tensors or their specs.
     ///
@@ -146,19 +169,11 @@ impl<O: Kernels> Plan<O> {
     ) -> Result<Self> {
         let specs = O::Inputs::map(inputs, ToSpec::to_spec);
         let inputs: Vec<_> = O::Inputs::named(&specs).map(|(name, spec)| (name, spec.copied())).collect();
-        for (name, spec) in O::Inputs::present(&specs) {
-            if !O::takes(&geometry, name, spec.dtype) {
-                let taken = DType::ALL.iter().filter(|dtype| O::takes(&geometry, name, **dtype));
-                let taken: Vec<_> = taken.map(ToString::to_string).collect();
-                let message = format!("{name} holds {}; {} can be taken", spec.dtype, taken.join(", "));
-                return Err(Error::dtype(name, message));
-            }
-        }
-        let mut dtypes = inputs.iter().filter_map(|(_, spec)| Some(spec.as_ref()?.dtype));
-        if dtypes.clone().any(DType::is_narrow) {
+        check::taken::<O>(&geometry, &specs)?;
+        if O::Inputs::present(&specs).any(|(_, spec)| spec.dtype.is_narrow()) {
             gpu.compile::<movement::convert::Kernel>(())?;
         }
-        let dtype = dtypes.next().unwrap_or(DType::F32);
+        let dtype = first_dtype::<O>(&specs);
         let compiled = compile(gpu, &geometry, &specs)?;
         Ok(Self { gpu: gpu.id(), geometry, inputs, dtype, compiled })
     }
@@ -171,12 +186,7 @@ impl<O: Kernels> Plan<O> {
     /// Shape and element type of the output, or of each of several. Outputs have the element type of the first input, unless the op says
     /// otherwise.
     pub fn output_spec(&self) -> Of<O::Outputs, TensorSpec> {
-        let geometry = &self.geometry;
-        let Ok(specs) = O::Outputs::try_map_named(&O::output_shapes(geometry), |name, &shape| {
-            let dtype = O::output_dtype(geometry, name, self.dtype);
-            Ok::<_, Infallible>(TensorSpec { shape, dtype })
-        });
-        specs
+        outputs::<O>(&self.geometry, self.dtype)
     }
 
     pub(crate) fn compiled(&self) -> &O::Compiled {

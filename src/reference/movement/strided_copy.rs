@@ -66,6 +66,10 @@ fn source(op: &StridedCopy, shape: Shape, indices: &[i64]) -> Option<Vec<i64>> {
             let within = channel / extents[1];
             return Some(vec![batch, channel % extents[1], y * block + within / block, x * block + within % block]);
         }
+        StridedCopy::Strided { first, axes } => {
+            let along = indices.iter().zip(axes).map(|(index, (_, stride))| index * stride);
+            return Some(self::indices((*first as i64 + along.sum::<i64>()) as usize, shape));
+        }
     }
     Some(from)
 }

@@ -4,73 +4,9 @@ use pliant::onnx::{Model, ModelPlan};
 use pliant::{Error, Recorder, Shape, Tensor, TensorSpec};
 use prost::Message;
 
+use super::proto::*;
+use super::{data_type, int, ints, node, strings, tensor, value, with};
 use crate::gpu;
-
-#[allow(dead_code, reason = "of the messages of a file, the tests write some")]
-#[path = "../../src/onnx/proto.rs"]
-mod proto;
-
-use proto::*;
-
-/// The numbers of `TensorProto.data_type`.
-mod data_type {
-    pub(crate) const FLOAT: i32 = 1;
-    pub(crate) const INT64: i32 = 7;
-    pub(crate) const STRING: i32 = 8;
-    pub(crate) const FLOAT16: i32 = 10;
-    pub(crate) const BFLOAT16: i32 = 16;
-}
-
-fn tensor(name: &str, dims: &[i64], float_data: &[f32]) -> TensorProto {
-    TensorProto {
-        name: name.into(),
-        dims: dims.to_vec(),
-        data_type: data_type::FLOAT,
-        float_data: float_data.to_vec(),
-        ..TensorProto::default()
-    }
-}
-
-fn ints(name: &str, int64_data: &[i64]) -> TensorProto {
-    let dims = vec![int64_data.len() as i64];
-    TensorProto {
-        name: name.into(),
-        dims,
-        data_type: data_type::INT64,
-        int64_data: int64_data.to_vec(),
-        ..TensorProto::default()
-    }
-}
-
-fn value(name: &str, elem_type: i32, extents: &[i64]) -> ValueInfoProto {
-    let dim =
-        extents.iter().map(|&extent| DimensionProto { dim_value: Some(extent), ..DimensionProto::default() }).collect();
-    let tensor_type = Some(TensorTypeProto { elem_type, shape: Some(TensorShapeProto { dim }) });
-    ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type }) }
-}
-
-fn strings(names: &[&str]) -> Vec<String> {
-    names.iter().map(ToString::to_string).collect()
-}
-
-fn node(op_type: &str, input: &[&str], output: &[&str]) -> NodeProto {
-    NodeProto {
-        op_type: op_type.into(),
-        name: "n".into(),
-        input: strings(input),
-        output: strings(output),
-        ..NodeProto::default()
-    }
-}
-
-fn with(mut node: NodeProto, attribute: AttributeProto) -> NodeProto {
-    node.attribute.push(attribute);
-    node
-}
-
-fn int(name: &str, i: i64) -> AttributeProto {
-    AttributeProto { name: name.into(), i, r#type: attribute_type::INT, ..AttributeProto::default() }
-}
 
 /// A model from x to y by one node.
 fn of_node(opset: i64, node: NodeProto) -> ModelProto {

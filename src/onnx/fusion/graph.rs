@@ -1,0 +1,260 @@
+//! The steps of a model while rules go over them.
+
+use std::collections::HashMap;
+
+use super::strided::Strided;
+use super::{Fusion, Rule};
+use crate::geometry::{Binary, Split, SplitGeometry, StridedCopy, StridedCopyGeometry};
+use crate::gpu::TensorSpec;
+use crate::onnx::HostTensor;
+use crate::onnx::planner::DeviceValue;
+use crate::onnx::step::{Source, Step};
+
+/// Looks at a step.
+pub(super) type Apply = fn(&mut Graph, &Step) -> Outcome;
+
+/// What a rule makes of a step.
+pub(super) enum Outcome {
+    /// Not its matter.
+    None,
+    /// What it looks for, but for something.
+    Refused(String),
+    /// Other steps, whose last one writes the same buffers.
+    Steps(Vec<Step>),
+    /// A view of what there is.
+    View(DeviceValue),
+}
+
+/// Outcome of what was looked for in vain.
+impl From<Option<Outcome>> for Outcome {
+    fn from(outcome: Option<Outcome>) -> Self {
+        outcome.unwrap_or(Self::None)
+    }
+}
+
+pub(super) struct Graph {
+    /// Those that rules went over.
+    steps: Vec<Step>,
+    pub(super) buffers: Vec<TensorSpec>,
+    /// The step that writes each buffer.
+    makers: Vec<Option<usize>>,
+    /// How often each buffer is read, or given out.
+    uses: Vec<usize>,
+    /// Buffers that are views of others.
+    views: HashMap<usize, DeviceValue>,
+}
+
+/// Steps, buffers, what the outputs of the model are, and what rules did.
+pub(in crate::onnx) struct Fused {
+    pub(in crate::onnx) steps: Vec<Step>,
+    pub(in crate::onnx) buffers: Vec<TensorSpec>,
+    pub(in crate::onnx) outputs: Vec<DeviceValue>,
+    pub(in crate::onnx) fusions: Vec<Fusion>,
+}
+
+/// Goes over steps, all of which are needed, with some rules.
+pub(in crate::onnx) fn fused(
+    steps: Vec<Step>,
+    buffers: Vec<TensorSpec>,
+    outputs: Vec<DeviceValue>,
+    rules: &[Rule],
+) -> Fused {
+    let mut uses = vec![0; buffers.len()];
+    let read = steps.iter().flat_map(|step| step.uses().reads);
+    read.chain(outputs.iter().map(|output| output.buffer)).for_each(|buffer| uses[buffer] += 1);
+    let makers = vec![None; buffers.len()];
+    let mut graph = Graph { steps: Vec::new(), buffers, makers, uses, views: HashMap::new() };
+    let mut fusions = Vec::new();
+    for mut step in steps {
+        for (_, source) in &mut step.sources {
+            if let Some(Source::Buffer(value)) = source {
+                *value = graph.seen(*value);
+            }
+        }
+        graph.go_over(step, rules, &mut fusions);
+    }
+    let outputs = outputs.into_iter().map(|output| graph.seen(output)).collect();
+    Fused { steps: graph.steps, buffers: graph.buffers, outputs, fusions }
+}
+
+impl Graph {
+    fn go_over(&mut self, step: Step, rules: &[Rule], fusions: &mut Vec<Fusion>) {
+        for &rule in rules {
+            let refusal = match rule.apply()(self, &step) {
+                Outcome::None => continue,
+                Outcome::Refused(why) => Some(why),
+                Outcome::Steps(steps) => {
+                    let reads = steps.iter().flat_map(|step| step.uses().reads);
+                    reads.for_each(|buffer| self.uses[buffer] += 1);
+                    self.left_out(&step);
+                    fusions.push(Fusion { rule, place: step.place.clone(), refusal: None });
+                    for step in steps {
+                        // What it makes may be what another rule looks for.
+                        self.go_over(step, rules, fusions);
+                    }
+                    return;
+                }
+                Outcome::View(value) => {
+                    let made = step.writes[0];
+                    self.uses[value.buffer] += self.uses[made];
+                    self.left_out(&step);
+                    self.views.insert(made, value);
+                    fusions.push(Fusion { rule, place: step.place.clone(), refusal: None });
+                    return;
+                }
+            };
+            fusions.push(Fusion { rule, place: step.place.clone(), refusal });
+        }
+        step.writes.iter().for_each(|&buffer| self.makers[buffer] = Some(self.steps.len()));
+        self.steps.push(step);
+    }
+
+    /// Takes back what a step reads, and what is read for it alone.
+    fn left_out(&mut self, step: &Step) {
+        for buffer in step.uses().reads {
+            self.uses[buffer] -= 1;
+            if let Some(maker) = self.makers[buffer]
+                && self.steps[maker].writes.iter().all(|&written| self.uses[written] == 0)
+            {
+                let maker = self.steps[maker].clone();
+                self.left_out(&maker);
+            }
+        }
+    }
+
+    /// A value as a view of a buffer that is not one itself.
+    fn seen(&self, value: DeviceValue) -> DeviceValue {
+        match self.views.get(&value.buffer) {
+            Some(of) => DeviceValue { buffer: of.buffer, first: of.first + value.first, ..value },
+            None => value,
+        }
+    }
+
+    /// A buffer of its own.
+    pub(super) fn new_buffer(&mut self, spec: TensorSpec) -> usize {
+        self.buffers.push(spec);
+        self.makers.push(None);
+        self.uses.push(0);
+        self.buffers.len() - 1
+    }
+
+    /// How often a buffer is read, or given out.
+    pub(super) fn uses(&self, buffer: usize) -> usize {
+        self.uses[buffer]
+    }
+
+    /// The step that makes a buffer.
+    pub(super) fn maker_of(&self, buffer: usize) -> Option<&Step> {
+        self.makers[buffer].map(|step| &self.steps[step])
+    }
+
+    /// The step whose only output a source is, under whatever extents.
+    pub(super) fn maker(&self, source: &Source) -> Option<&Step> {
+        let value = buffer(source)?;
+        let whole = value.spec.shape.elements() == self.buffers[value.buffer].shape.elements();
+        let step = self.maker_of(value.buffer)?;
+        (whole && step.writes.len() == 1).then_some(step)
+    }
+
+    /// Whether a source is read here alone.
+    pub(super) fn only_here(&self, source: &Source) -> bool {
+        buffer(source).is_some_and(|value| self.uses[value.buffer] == 1)
+    }
+
+    /// The step whose only output a source is, if it is read here alone.
+    pub(super) fn own_maker(&self, source: &Source) -> Option<&Step> {
+        self.maker(source).filter(|_| self.only_here(source))
+    }
+
+    /// Where the elements of a source lie in the tensor that copies took them from, through as many copies as are regular.
+    pub(super) fn origin(&self, source: &Source) -> (Source, Strided) {
+        self.origin_of(source, Strided::dense(0, source.shape().extents()))
+    }
+
+    /// Where elements that lie so in a source lie in the tensor that copies took them from.
+    pub(super) fn origin_of(&self, source: &Source, mut lie: Strided) -> (Source, Strided) {
+        let mut source = source.clone();
+        lie.first += buffer(&source).map_or(0, |value| value.first as i64);
+        while let Source::Buffer(value) = &source
+            && let Some((from, moved)) = self.moved(value.buffer)
+            && let Some(within) = lie.within(&moved)
+        {
+            (source, lie) = (from, within);
+        }
+        (source, lie)
+    }
+
+    /// What a buffer is copied from, element by element at regular distances, and where these lie in the whole buffer of that.
+    fn moved(&self, buffer: usize) -> Option<(Source, Strided)> {
+        let step = self.maker_of(buffer)?;
+        let source = step.source("input")?;
+        let mut lie = if let Some(op) = step.op::<StridedCopy>() {
+            StridedCopyGeometry::new(op, source.shape()).ok().and_then(|geometry| regular(&geometry))?
+        } else if let Some(op) = step.op::<Split>() {
+            let geometry = SplitGeometry::new(op, source.shape()).ok()?;
+            let output = step.writes.iter().position(|written| *written == buffer)?;
+            let axis = op.axis as usize;
+            let mut lie = Strided::dense(0, geometry.input_shapes().extents());
+            let before: u32 = op.sizes[..output].iter().sum();
+            lie.first = i64::from(before) * lie.axes[axis][0].stride;
+            lie.axes[axis][0].extent = op.sizes[output];
+            lie
+        } else {
+            return None;
+        };
+        if let Source::Buffer(value) = source {
+            lie.first += value.first as i64;
+        }
+        Some((source.clone(), lie))
+    }
+}
+
+/// Where a copy takes its elements from; `None` where it leaves its input.
+pub(super) fn regular(geometry: &StridedCopyGeometry) -> Option<Strided> {
+    let runs = geometry.runs()?;
+    let axes = runs.map(|(extent, stride)| vec![super::strided::Run { extent, stride }]).collect();
+    Some(Strided { first: geometry.first as i64, axes })
+}
+
+/// The value that a source is.
+pub(super) fn buffer(source: &Source) -> Option<DeviceValue> {
+    match source {
+        Source::Buffer(value) => Some(*value),
+        Source::Host(..) => None,
+    }
+}
+
+/// A tensor that the host knows.
+pub(super) fn host(source: &Source) -> Option<&HostTensor> {
+    match source {
+        Source::Host(host, _) => Some(host),
+        Source::Buffer(_) => None,
+    }
+}
+
+/// The one number that a source is, repeated or not.
+pub(super) fn number(source: &Source) -> Option<f64> {
+    let few = host(source)?.unexpanded();
+    if few.len() != 1 { None } else { few.to_floats().first().copied() }
+}
+
+/// Whether two sources are the same elements under the same extents.
+pub(super) fn same(a: &Source, b: &Source) -> bool {
+    match (buffer(a), buffer(b)) {
+        (Some(a), Some(b)) => a.buffer == b.buffer && a.first == b.first && a.spec == b.spec,
+        _ => false,
+    }
+}
+
+/// The operands of a function of two tensors.
+pub(super) fn operands(step: &Step, op: Binary) -> Option<[&Source; 2]> {
+    match *step.op::<Binary>()? == op {
+        true => Some([step.source("a")?, step.source("b")?]),
+        false => None,
+    }
+}
+
+/// The operands of a function of two tensors, in both orders.
+pub(super) fn either(step: &Step, op: Binary) -> impl Iterator<Item = [&Source; 2]> {
+    operands(step, op).into_iter().flat_map(|[a, b]| [[a, b], [b, a]])
+}

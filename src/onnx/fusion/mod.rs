@@ -1,0 +1,82 @@
+//! Fusion: steps that together do what one op does become that op.
+//!
+//! Rules go over the steps once, in order. Each looks at one step and back at those that its inputs come from, which are known by their ops
+//! and by the elements they read, however an exporter wrote them: reshapes and other views are no steps. Steps whose results are then read by
+//! none are left out.
+
+mod activation;
+mod attention;
+mod graph;
+mod movement;
+mod normalisation;
+mod rows;
+mod strided;
+
+pub(super) use graph::{Fused, fused};
+
+use std::fmt;
+
+/// A kind of fusion of a model's steps: of several ops into one that does the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Batch normalisation behind a convolution, deformable or transposed ones too, goes into its weight and bias.
+    BatchNorm,
+    /// Copies one behind another become one copy, or none: transposes, slices, paddings, rolls and joins of them.
+    Copies,
+    /// Samples of several levels by grids, their weights and the sum over them become multi-scale deformable attention.
+    DeformAttention,
+    /// Products and sums around an error function or a sigmoid become a GELU or a SiLU.
+    Activation,
+    /// Means, differences and a root become a layer normalisation; scale and shift behind one go into it.
+    LayerNorm,
+    /// Scale and shift behind an instance normalisation of groups make a group normalisation.
+    GroupNorm,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: &'static [Self] =
+        &[Self::BatchNorm, Self::Copies, Self::DeformAttention, Self::Activation, Self::LayerNorm, Self::GroupNorm];
+
+    /// The name, as the program has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BatchNorm => "batch-norm",
+            Self::Copies => "copies",
+            Self::DeformAttention => "deform-attention",
+            Self::Activation => "activation",
+            Self::LayerNorm => "layer-norm",
+            Self::GroupNorm => "group-norm",
+        }
+    }
+
+    fn apply(self) -> graph::Apply {
+        match self {
+            Self::BatchNorm => normalisation::batch_norm,
+            Self::Copies => movement::copies,
+            Self::DeformAttention => attention::deform_attention,
+            Self::Activation => activation::activation,
+            Self::LayerNorm => normalisation::layer_norm,
+            Self::GroupNorm => normalisation::group_norm,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a rule did at a node of the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fusion {
+    /// The rule.
+    pub rule: Rule,
+    /// Name and type of the last of the nodes that it looked at.
+    pub place: String,
+    /// Why the nodes were left as they are; `None` where they were fused.
+    pub refusal: Option<String>,
+}

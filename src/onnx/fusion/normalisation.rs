@@ -1,0 +1,227 @@
+//! Normalisations that exporters write as several nodes, and what goes into other ops.
+
+use super::graph::{Graph, Outcome, buffer, either, host, number, operands, same};
+use crate::geometry::{
+    BatchNorm, Binary, Conv2d, ConvTranspose2d, DeformConv2d, GroupNorm, GroupNormInputs, LayerNorm, LayerNormInputs,
+    Reduce, ReduceFunction, Unary,
+};
+use crate::gpu::TensorSpec;
+use crate::onnx::step::{Source, Step};
+use crate::onnx::{ElementType, HostTensor};
+use crate::shape::Shape;
+
+/// Batch normalisation behind a convolution.
+pub(super) fn batch_norm(graph: &mut Graph, step: &Step) -> Outcome {
+    if step.op::<BatchNorm>().is_none() {
+        return Outcome::None;
+    }
+    batch_norm_of(graph, step).into()
+}
+
+fn batch_norm_of(graph: &Graph, step: &Step) -> Option<Outcome> {
+    let input = step.source("input")?;
+    let convolution = graph.maker(input)?;
+    // The groups of a convolution whose weight has output channels within each group on its second axis.
+    let transposed = match convolution.op::<ConvTranspose2d>() {
+        Some(op) => Some(op.groups as usize),
+        None if convolution.op::<Conv2d>().is_some() || convolution.op::<DeformConv2d>().is_some() => None,
+        None => return None,
+    };
+    if !graph.only_here(input) {
+        return Some(Outcome::Refused("the convolution is used elsewhere, too".into()));
+    }
+    let [scale, shift] =
+        [step.source("scale")?, step.source("shift")?].map(|source| host(source).map(HostTensor::to_floats));
+    let (scale, shift) = (scale?, shift?);
+    let weight = convolution.source("weight")?;
+    let Some(known) = host(weight) else {
+        return Some(Outcome::Refused("the convolution's weight is computed".into()));
+    };
+    let bias = match convolution.source("bias") {
+        None => vec![0.0; scale.len()],
+        Some(bias) => match host(bias) {
+            Some(bias) => bias.to_floats(),
+            None => return Some(Outcome::Refused("the convolution's bias is computed".into())),
+        },
+    };
+    let (elements, extents) = (known.to_floats(), weight.shape());
+    let [first, second, ..] = *extents.extents() else { return None };
+    let (first, second) = (first as usize, second as usize);
+    let taps = elements.len() / (first * second);
+    let channel = |element: usize| match transposed {
+        None => element / (second * taps),
+        Some(groups) => element / (second * taps) / (first / groups) * second + element / taps % second,
+    };
+    if bias.len() != scale.len() || shift.len() != scale.len() || channel(elements.len() - 1) + 1 != scale.len() {
+        return None;
+    }
+    let elements = elements.into_iter().enumerate().map(|(at, element)| element * scale[channel(at)]);
+    let weight = floats(weight.spec(), elements)?;
+    let bias = bias.iter().zip(&scale).zip(&shift).map(|((bias, scale), shift)| bias * scale + shift);
+    let bias = floats(TensorSpec { shape: [scale.len() as u32].into(), ..weight.spec() }, bias)?;
+    let mut convolution = convolution.clone().writing(step.writes.clone());
+    for (name, source) in &mut convolution.sources {
+        match *name {
+            "weight" => *source = Some(weight.clone()),
+            "bias" => *source = Some(bias.clone()),
+            _ => {}
+        }
+    }
+    Some(Outcome::Steps(vec![convolution]))
+}
+
+/// Floats that the host knows.
+fn floats(spec: TensorSpec, elements: impl Iterator<Item = f64>) -> Option<Source> {
+    let bytes: Vec<u8> = elements.flat_map(|element| (element as f32).to_le_bytes()).collect();
+    Some(Source::Host(HostTensor::from_bytes(ElementType::F32, spec.shape, bytes).ok()?, spec))
+}
+
+/// A layer normalisation of differences from a mean, or scale or shift behind one.
+pub(super) fn layer_norm(graph: &mut Graph, step: &Step) -> Outcome {
+    match step.op::<Binary>() {
+        Some(Binary::Div) => divided(graph, step).into(),
+        Some(Binary::Mul) => scaled(graph, step).into(),
+        Some(Binary::Add) => shifted(graph, step).into(),
+        _ => Outcome::None,
+    }
+}
+
+/// The axes of a mean over the last ones, and what it is of.
+fn mean<'a>(graph: &'a Graph, source: &Source) -> Option<(u32, &'a Source)> {
+    let step = graph.maker(source)?;
+    let Reduce { function: ReduceFunction::Mean, axes, keep: true } = *step.op::<Reduce>()? else { return None };
+    let input = step.source("input")?;
+    let rank = input.shape().rank() as u32;
+    let many = axes.iter().count() as u32;
+    (many > 0 && axes == (rank - many..rank).collect()).then_some((many, input))
+}
+
+/// (x - mean) / sqrt(variance + epsilon)
+fn divided(graph: &Graph, step: &Step) -> Option<Outcome> {
+    let [difference, deviation] = operands(step, Binary::Div)?;
+    let [x, average] = operands(graph.maker(difference)?, Binary::Sub)?;
+    let (axes, of) = mean(graph, average)?;
+    let root = graph.maker(deviation).filter(|root| root.op::<Unary>() == Some(&Unary::Sqrt))?;
+    let sum = graph.maker(root.source("input")?)?;
+    let (variance, epsilon) = either(sum, Binary::Add).find_map(|[of, addend]| Some((of, number(addend)?)))?;
+    let (over, square) = mean(graph, variance)?;
+    let square = graph.maker(square)?;
+    let squared = match square.op::<Binary>()? {
+        Binary::Pow if number(square.source("b")?) == Some(2.0) => square.source("a")?,
+        Binary::Mul if same(square.source("a")?, square.source("b")?) => square.source("a")?,
+        _ => return None,
+    };
+    // The exporters take the difference once more, or not.
+    let again = same(squared, difference) || {
+        let [y, other] = operands(graph.maker(squared)?, Binary::Sub)?;
+        same(y, x) && mean(graph, other).is_some_and(|(axes_too, of)| axes_too == axes && same(of, x))
+    };
+    if !(same(of, x) && again && over == axes && x.spec() == graph.buffers[step.writes[0]]) {
+        return None;
+    }
+    let alone = [deviation, root.source("input")?, variance].into_iter().all(|part| graph.only_here(part));
+    // Of the division and of the square.
+    let square_reads =
+        square.uses().reads.iter().filter(|read| buffer(squared).is_some_and(|of| of.buffer == **read)).count();
+    let read = |source: &Source, times: usize| buffer(source).is_some_and(|value| graph.uses(value.buffer) == times);
+    let differences = match same(squared, difference) {
+        true => read(difference, 1 + square_reads),
+        false => read(difference, 1) && read(squared, square_reads),
+    };
+    if !alone || !differences {
+        return Some(Outcome::Refused("a part of the normalisation is used elsewhere, too".into()));
+    }
+    let op = LayerNorm { axes, epsilon: epsilon as f32 };
+    let inputs = LayerNormInputs { input: x.clone(), scale: None, shift: None };
+    Some(Outcome::Steps(vec![step.another(&op, &inputs)]))
+}
+
+/// The layer normalisation that one operand is, and the other one, in the extents of the axes that are normalised.
+fn with_vector<'a>(graph: &'a Graph, step: &'a Step, op: Binary) -> Option<(&'a Source, &'a Step, Source)> {
+    either(step, op).find_map(|[normalised, vector]| {
+        let maker = graph.maker(normalised)?;
+        let axes = maker.op::<LayerNorm>()?.axes as usize;
+        let input = maker.source("input")?.shape();
+        let last = &input.extents()[input.rank() - axes..];
+        let whole = normalised.shape() == input && graph.buffers[step.writes[0]].shape == input;
+        let shape = vector.shape();
+        let own = shape.extents();
+        let leading = own.len().checked_sub(axes)?;
+        let fits = own[leading..] == *last && own[..leading].iter().all(|&extent| extent == 1);
+        (whole && fits).then(|| Some((normalised, maker, vector.reshaped(Shape::new(last).ok()?))))?
+    })
+}
+
+fn scaled(graph: &Graph, step: &Step) -> Option<Outcome> {
+    let (normalised, maker, scale) = with_vector(graph, step, Binary::Mul)?;
+    let free = maker.source("scale").is_none() && maker.source("shift").is_none();
+    free.then(|| normalised_by(graph, step, normalised, [Some(scale), None]))?
+}
+
+fn shifted(graph: &Graph, step: &Step) -> Option<Outcome> {
+    let (normalised, maker, shift) = with_vector(graph, step, Binary::Add)?;
+    let scale = maker.source("scale").cloned();
+    maker.source("shift").is_none().then(|| normalised_by(graph, step, normalised, [scale, Some(shift)]))?
+}
+
+/// A layer normalisation with scale and shift in the place of a step.
+fn normalised_by(
+    graph: &Graph,
+    step: &Step,
+    normalised: &Source,
+    [scale, shift]: [Option<Source>; 2],
+) -> Option<Outcome> {
+    let maker = graph.maker(normalised)?;
+    if !graph.only_here(normalised) {
+        return Some(Outcome::Refused("the normalisation is used elsewhere, too".into()));
+    }
+    let inputs = LayerNormInputs { input: maker.source("input")?.clone(), scale, shift };
+    Some(Outcome::Steps(vec![step.another(maker.op::<LayerNorm>()?, &inputs)]))
+}
+
+/// Scale or shift of channels behind an instance normalisation of groups.
+pub(super) fn group_norm(graph: &mut Graph, step: &Step) -> Outcome {
+    group_norm_of(graph, step).into()
+}
+
+fn group_norm_of(graph: &Graph, step: &Step) -> Option<Outcome> {
+    let op @ (Binary::Mul | Binary::Add) = *step.op::<Binary>()? else { return None };
+    let (normalised, maker, vector) = either(step, op).find_map(|[normalised, vector]| {
+        let maker = graph.maker(normalised)?;
+        maker.op::<GroupNorm>()?;
+        Some((normalised, maker, vector))
+    })?;
+    let &GroupNorm { groups, epsilon } = maker.op::<GroupNorm>()?;
+    let whole = normalised.shape();
+    let [batch, channels, pixels @ ..] = whole.extents() else { return None };
+    // One number for each channel.
+    let shape = vector.shape();
+    let own = shape.extents();
+    let at = own.len().checked_sub(pixels.len() + 1)?;
+    let by_channel = own[at] == *channels && own.iter().enumerate().all(|(axis, &extent)| axis == at || extent == 1);
+    let same_batch = maker.source("input")?.shape().extents()[0] == *batch;
+    if !by_channel || !same_batch || graph.buffers[step.writes[0]].shape != whole || !channels.is_multiple_of(groups) {
+        return None;
+    }
+    let (scale, shift) = (maker.source("scale")?, maker.source("shift")?);
+    let vector = vector.reshaped([*channels]);
+    let all =
+        |value: f64| Source::Host(HostTensor::repeated(ElementType::F32, [*channels].into(), value), vector.spec());
+    let [scale, shift] = match op {
+        Binary::Mul if all_are(scale, 1.0) && all_are(shift, 0.0) => [vector.clone(), all(0.0)],
+        Binary::Add if all_are(shift, 0.0) && (scale.shape() == [*channels].into() || all_are(scale, 1.0)) => {
+            [if scale.shape() == [*channels].into() { scale.clone() } else { all(1.0) }, vector.clone()]
+        }
+        _ => return None,
+    };
+    if !graph.only_here(normalised) {
+        return Some(Outcome::Refused("the normalisation is used elsewhere, too".into()));
+    }
+    let inputs = GroupNormInputs { input: maker.source("input")?.reshaped(whole), scale, shift };
+    Some(Outcome::Steps(vec![step.another(&GroupNorm { groups, epsilon }, &inputs)]))
+}
+
+/// Whether all elements of a tensor that the host knows are one number.
+fn all_are(source: &Source, value: f64) -> bool {
+    host(source).is_some_and(|host| host.unexpanded().to_floats().iter().all(|element| *element == value))
+}

@@ -1,0 +1,259 @@
+//! Steps: ops of the library with the sources of their inputs, and their plans.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::host::HostKey;
+use super::memory::Uses;
+use super::planner::DeviceValue;
+use super::{HostTensor, Node};
+use crate::error::{Error, Result};
+use crate::geometry::{Members, Of};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
+use crate::ops::{Argument, Convolves, Kernels, PackedWeight, Plan};
+use crate::shape::Shape;
+
+/// Where an input comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Buffer(DeviceValue),
+    /// The elements on the host, and the shape and type in which the device has them.
+    Host(HostTensor, TensorSpec),
+}
+
+impl Source {
+    pub(super) fn spec(&self) -> TensorSpec {
+        match self {
+            Self::Buffer(value) => value.spec,
+            Self::Host(_, spec) => *spec,
+        }
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.spec().shape
+    }
+
+    /// A view of the elements under other extents.
+    pub(super) fn reshaped(&self, shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        match self {
+            Self::Buffer(value) => Self::Buffer(value.reshaped(shape)),
+            Self::Host(host, spec) => Self::Host(host.clone(), TensorSpec { shape, ..*spec }),
+        }
+    }
+}
+
+/// An op of the library with the sources of its inputs and the buffers of its outputs.
+#[derive(Clone)]
+pub(super) struct Step {
+    /// Name and type of the node that it does, for errors.
+    pub(super) place: String,
+    pub(super) op_type: String,
+    op: Rc<dyn AnyOp>,
+    /// The source of each input, by name.
+    pub(super) sources: Vec<(&'static str, Option<Source>)>,
+    pub(super) writes: Vec<usize>,
+}
+
+impl Step {
+    pub(super) fn new<O: Kernels>(node: &Node, op: &O, inputs: &Of<O::Inputs, Source>, writes: Vec<usize>) -> Self {
+        Self::of::<O>(node, Rc::new(Plain(op.clone())), inputs, writes)
+    }
+
+    /// A convolution, whose weight is packed where it is known.
+    pub(super) fn convolving<O: Convolves>(
+        node: &Node,
+        op: &O,
+        inputs: &Of<O::Inputs, Source>,
+        writes: Vec<usize>,
+    ) -> Self {
+        Self::of::<O>(node, Rc::new(Packing(op.clone())), inputs, writes)
+    }
+
+    fn of<O: Kernels>(node: &Node, op: Rc<dyn AnyOp>, inputs: &Of<O::Inputs, Source>, writes: Vec<usize>) -> Self {
+        let sources = O::Inputs::named(inputs).map(|(name, source)| (name, source.cloned())).collect();
+        Self { place: node.place.clone(), op_type: node.op_type.clone(), op, sources, writes }
+    }
+
+    /// Another op in its place.
+    pub(super) fn another<O: Kernels>(&self, op: &O, inputs: &Of<O::Inputs, Source>) -> Self {
+        let sources = O::Inputs::named(inputs).map(|(name, source)| (name, source.cloned())).collect();
+        Self { op: Rc::new(Plain(op.clone())), sources, ..self.clone() }
+    }
+
+    /// The same with other buffers for its outputs.
+    pub(super) fn writing(self, writes: Vec<usize>) -> Self {
+        Self { writes, ..self }
+    }
+
+    /// The op, if it is one of that type.
+    pub(super) fn op<O: Kernels>(&self) -> Option<&O> {
+        self.op.as_any().downcast_ref()
+    }
+
+    /// The source of an input, if there is one.
+    pub(super) fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.iter().find(|(of, _)| *of == name)?.1.as_ref()
+    }
+
+    /// The buffers that it reads, and those that it writes.
+    pub(super) fn uses(&self) -> Uses {
+        let read = |source: &Option<Source>| match source {
+            Some(Source::Buffer(value)) => Some(value.buffer),
+            _ => None,
+        };
+        let reads = self.sources.iter().filter_map(|(_, source)| read(source)).collect();
+        Uses { reads, writes: self.writes.clone() }
+    }
+
+    /// Compiles what it needs, uploads and packs what the host has.
+    pub(super) fn bind(&self, binder: &mut Binder) -> Result<BoundStep> {
+        let work = self.op.bind(binder, &self.sources)?;
+        Ok(BoundStep { place: self.place.clone(), work, writes: self.writes.clone() })
+    }
+}
+
+/// An op, whatever its type.
+trait AnyOp {
+    fn as_any(&self) -> &dyn Any;
+
+    fn bind(&self, binder: &mut Binder, sources: &[(&'static str, Option<Source>)]) -> Result<Box<dyn Work>>;
+}
+
+struct Plain<O>(O);
+
+/// A convolution whose weight is packed.
+struct Packing<O>(O);
+
+impl<O: Kernels> AnyOp for Plain<O> {
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn bind(&self, binder: &mut Binder, sources: &[(&'static str, Option<Source>)]) -> Result<Box<dyn Work>> {
+        let plan = plan(binder, &self.0, sources)?;
+        let inputs = binder.inputs(sources, |binder, _, host, spec| binder.upload(host, spec).map(Input::Tensor))?;
+        Ok(Box::new(Planned { plan, inputs }))
+    }
+}
+
+impl<O: Convolves> AnyOp for Packing<O> {
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn bind(&self, binder: &mut Binder, sources: &[(&'static str, Option<Source>)]) -> Result<Box<dyn Work>> {
+        let plan = plan(binder, &self.0, sources)?;
+        let inputs = binder.inputs(sources, |binder, name, host, spec| match name {
+            "weight" => {
+                let weight = host.upload(binder.gpu(), spec.dtype)?.reshaped(spec.shape);
+                plan.pack_weight(&mut binder.recorder, &weight).map(Input::Packed)
+            }
+            _ => binder.upload(host, spec).map(Input::Tensor),
+        })?;
+        Ok(Box::new(Planned { plan, inputs }))
+    }
+}
+
+fn plan<O: Kernels>(binder: &Binder, op: &O, sources: &[(&'static str, Option<Source>)]) -> Result<Plan<O>> {
+    let mut specs = sources.iter().map(|(_, source)| source.as_ref().map(Source::spec));
+    let specs = O::Inputs::build(|_| specs.next().flatten()).map_err(|_| absent())?;
+    Plan::new::<TensorSpec>(binder.gpu(), op, &specs)
+}
+
+/// What the binding of steps shares.
+pub(super) struct Binder {
+    pub(super) recorder: Recorder,
+    /// Uploaded tensors, with those of the host, whose places in memory are in the keys.
+    uploads: HashMap<HostKey, (HostTensor, Tensor)>,
+}
+
+impl Binder {
+    pub(super) fn new(gpu: &Gpu) -> Self {
+        Self { recorder: Recorder::new(gpu), uploads: HashMap::new() }
+    }
+
+    fn gpu(&self) -> &Gpu {
+        self.recorder.gpu()
+    }
+
+    /// Uploads a tensor of the host, once.
+    pub(super) fn upload(&mut self, host: &HostTensor, spec: TensorSpec) -> Result<Tensor> {
+        let key = host.key();
+        if let Some((_, tensor)) = self.uploads.get(&key) {
+            return Ok(tensor.reshaped(spec.shape));
+        }
+        let tensor = host.upload(self.recorder.gpu(), spec.dtype)?;
+        self.uploads.insert(key, (host.clone(), tensor.clone()));
+        Ok(tensor.reshaped(spec.shape))
+    }
+
+    fn inputs(
+        &mut self,
+        sources: &[(&'static str, Option<Source>)],
+        mut known: impl FnMut(&mut Self, &'static str, &HostTensor, TensorSpec) -> Result<Input>,
+    ) -> Result<Vec<Option<Input>>> {
+        let input = |(name, source): &(&'static str, Option<Source>)| match source {
+            None => Ok(None),
+            Some(Source::Buffer(value)) => Ok(Some(Input::Buffer(*value))),
+            Some(Source::Host(host, spec)) => known(self, name, host, *spec).map(Some),
+        };
+        sources.iter().map(input).collect()
+    }
+}
+
+/// Work that a recording of the model does.
+pub(super) struct BoundStep {
+    pub(super) place: String,
+    pub(super) work: Box<dyn Work>,
+    /// The buffers of its outputs.
+    pub(super) writes: Vec<usize>,
+}
+
+/// A plan with its inputs, whatever its op.
+pub(super) trait Work: WasmNotSendSync {
+    fn record(&self, recorder: &mut Recorder, buffers: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()>;
+}
+
+struct Planned<O: Kernels> {
+    plan: Plan<O>,
+    inputs: Vec<Option<Input>>,
+}
+
+enum Input {
+    Buffer(DeviceValue),
+    Tensor(Tensor),
+    Packed(PackedWeight),
+}
+
+impl<O: Kernels> Work for Planned<O> {
+    fn record(&self, recorder: &mut Recorder, buffers: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()> {
+        let mut views = Vec::with_capacity(self.inputs.len());
+        for input in &self.inputs {
+            views.push(match input {
+                Some(Input::Buffer(value)) => Some(buffer(buffers, value)?),
+                Some(Input::Tensor(tensor)) => Some(tensor.clone()),
+                _ => None,
+            });
+        }
+        let mut arguments = self.inputs.iter().zip(&views).map(|(input, view)| match input {
+            Some(Input::Packed(packed)) => Some(Argument::from(packed)),
+            _ => view.as_ref().map(Argument::from),
+        });
+        let mut outputs = outputs.iter();
+        let inputs = O::Inputs::build(|_| arguments.next().flatten()).map_err(|_| absent())?;
+        let outputs = O::Outputs::build(|_| outputs.next()).map_err(|_| absent())?;
+        self.plan.forward_into::<Argument, &Tensor>(recorder, &inputs, &outputs)
+    }
+}
+
+/// The tensor that a value is.
+pub(super) fn buffer(buffers: &[Option<Tensor>], value: &DeviceValue) -> Result<Tensor> {
+    let tensor = buffers[value.buffer].as_ref().ok_or_else(absent)?;
+    Ok(tensor.section(value.first, value.spec.shape))
+}
+
+pub(super) fn absent() -> Error {
+    Error::shape("input", "an input is absent")
+}

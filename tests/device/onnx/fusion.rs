@@ -1,0 +1,451 @@
+//! Each rule of fusion fires on what exporters write, changes rounding alone, and leaves everything else as it is.
+
+use pliant::onnx::{Fusion, Model, ModelOptions, ModelPlan, Rule};
+use pliant::{Recorder, Tensor, TensorSpec};
+use prost::Message;
+
+use super::proto::*;
+use super::{attribute_type, data_type, int, node, tensor, value, with};
+use crate::gpu;
+
+/// A node as "inputs -> outputs".
+fn n(op_type: &str, names: &str) -> NodeProto {
+    let (inputs, outputs) = names.split_once("->").unwrap();
+    let list = |names: &str| names.split_whitespace().map(ToString::to_string).collect::<Vec<_>>();
+    let (inputs, outputs) = (list(inputs), list(outputs));
+    let names = |list: &[String]| list.iter().map(String::as_str).map(ToString::to_string).collect::<Vec<_>>();
+    NodeProto { input: names(&inputs), output: names(&outputs), name: outputs[0].clone(), ..node(op_type, &[], &[]) }
+}
+
+fn listed(name: &str, ints: &[i64]) -> AttributeProto {
+    AttributeProto { name: name.into(), ints: ints.to_vec(), r#type: attribute_type::INTS, ..AttributeProto::default() }
+}
+
+fn word(name: &str, word: &str) -> AttributeProto {
+    let s = word.as_bytes().to_vec();
+    AttributeProto { name: name.into(), s, r#type: attribute_type::STRING, ..AttributeProto::default() }
+}
+
+fn float(name: &str, f: f32) -> AttributeProto {
+    AttributeProto { name: name.into(), f, r#type: attribute_type::FLOAT, ..AttributeProto::default() }
+}
+
+/// A tensor of positive numbers about 1, all different.
+fn weights(name: &str, dims: &[i64]) -> TensorProto {
+    let many = dims.iter().product::<i64>();
+    let elements: Vec<_> = (0..many).map(|at| 0.5 + (at * 7 % many.max(1)) as f32 / many as f32).collect();
+    tensor(name, dims, &elements)
+}
+
+fn reshape(names: &str, name: &str, shape: &[i64], net: &mut Net) {
+    net.constants.push(super::ints(name, shape));
+    let (input, output) = names.split_once("->").unwrap();
+    net.nodes.push(n("Reshape", &format!("{input} {name} -> {output}")));
+}
+
+fn transpose(names: &str, order: &[i64]) -> NodeProto {
+    with(n("Transpose", names), listed("perm", order))
+}
+
+#[derive(Default, Clone)]
+struct Net {
+    inputs: Vec<(&'static str, Vec<i64>)>,
+    outputs: Vec<&'static str>,
+    nodes: Vec<NodeProto>,
+    constants: Vec<TensorProto>,
+}
+
+impl Net {
+    fn new(inputs: &[(&'static str, &[i64])], nodes: Vec<NodeProto>, constants: Vec<TensorProto>) -> Self {
+        let inputs = inputs.iter().map(|(name, shape)| (*name, shape.to_vec())).collect();
+        Self { inputs, outputs: vec!["y"], nodes, constants }
+    }
+
+    /// The same with another output.
+    fn showing(&self, output: &'static str) -> Self {
+        let mut net = self.clone();
+        net.outputs.push(output);
+        net
+    }
+
+    /// The same with a node that reads what a part of it gives.
+    fn with_reader(&self, of: &str) -> Self {
+        let mut net = self.clone();
+        net.nodes.push(n("Neg", &format!("{of} -> z")));
+        net.outputs.push("z");
+        net
+    }
+
+    /// The same with another node in the place of that with the first output of this one.
+    fn but(&self, other: NodeProto) -> Self {
+        let mut net = self.clone();
+        let place = net.nodes.iter().position(|node| node.output[0] == other.output[0]).unwrap();
+        net.nodes[place] = other;
+        net
+    }
+
+    fn model(&self) -> Model {
+        let input = |(name, shape): &(&str, Vec<i64>)| value(name, data_type::FLOAT, shape);
+        let graph = GraphProto {
+            node: self.nodes.clone(),
+            initializer: self.constants.clone(),
+            input: self.inputs.iter().map(input).collect(),
+            output: self.outputs.iter().map(|name| value(name, data_type::FLOAT, &[])).collect(),
+        };
+        let opset = OperatorSetIdProto { domain: String::new(), version: 17 };
+        let model = ModelProto { graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() };
+        Model::read(&model.encode_to_vec()).unwrap()
+    }
+
+    fn planned(&self, rules: &[Rule]) -> (ModelPlan, Vec<(&'static str, Tensor)>) {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let upload = |(name, shape): &(&'static str, Vec<i64>)| {
+            let shape: Vec<_> = shape.iter().map(|&extent| extent as u32).collect();
+            let many = shape.iter().product::<u32>() as usize;
+            let elements: Vec<f32> = (0..many).map(|_| rng.f32() * 2.0 - 1.0).collect();
+            (*name, Tensor::upload(gpu(), pliant::Shape::new(&shape).unwrap(), &elements).unwrap())
+        };
+        let inputs: Vec<_> = self.inputs.iter().map(upload).collect();
+        let specs: Vec<(&str, TensorSpec)> = inputs.iter().map(|(name, tensor)| (*name, tensor.spec())).collect();
+        let options = ModelOptions { rules, ..ModelOptions::default() };
+        (ModelPlan::with_options(gpu(), &self.model(), &specs, options).unwrap(), inputs)
+    }
+
+    fn run(&self, rules: &[Rule]) -> (Vec<Vec<f32>>, Vec<Fusion>) {
+        let (plan, inputs) = self.planned(rules);
+        let inputs: Vec<_> = inputs.iter().map(|(name, tensor)| (*name, tensor)).collect();
+        let mut recorder = Recorder::new(gpu());
+        let outputs = plan.forward(&mut recorder, &inputs).unwrap();
+        recorder.submit().unwrap();
+        let download = |(_, tensor): &(&str, Tensor)| pollster::block_on(tensor.download::<f32>().unwrap()).unwrap();
+        (outputs.iter().map(download).collect(), plan.fusions().to_vec())
+    }
+
+    /// What a rule did, after the outputs were compared with those without any.
+    fn fused_by(&self, rules: &[Rule]) -> Vec<Fusion> {
+        let (plain, nothing) = self.run(&[]);
+        assert!(nothing.is_empty());
+        let (fused, fusions) = self.run(rules);
+        for (plain, fused) in plain.iter().zip(&fused) {
+            assert_eq!(plain.len(), fused.len());
+            let largest = plain.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+            assert!(largest > 0.0 && largest.is_finite());
+            for (a, b) in plain.iter().zip(fused) {
+                assert!((a - b).abs() <= 4e-6 * largest, "{a} became {b}; the largest is {largest}: {fusions:?}");
+            }
+        }
+        fusions
+    }
+
+    #[track_caller]
+    fn fires(&self, rule: Rule, times: usize) {
+        let fusions = self.fused_by(&[rule]);
+        let fired = fusions.iter().filter(|fusion| fusion.refusal.is_none()).count();
+        assert_eq!(fired, times, "{fusions:?}");
+    }
+
+    /// Leaves everything as it is, and says why where `why` is not empty.
+    #[track_caller]
+    fn stays(&self, rule: Rule, why: &str) {
+        let fusions = self.fused_by(&[rule]);
+        assert!(fusions.iter().all(|fusion| fusion.refusal.is_some()), "{fusions:?}");
+        assert_eq!(why.is_empty(), fusions.is_empty(), "{fusions:?}");
+        assert!(fusions.iter().all(|fusion| fusion.refusal.as_ref().is_some_and(|refusal| refusal.contains(why))));
+    }
+}
+
+/// A layer normalisation as opset 16 has it.
+fn layer_norm() -> Net {
+    let nodes = vec![
+        with(n("ReduceMean", "x -> m"), listed("axes", &[-1])),
+        n("Sub", "x m -> d"),
+        n("Pow", "d two -> s"),
+        with(n("ReduceMean", "s -> v"), listed("axes", &[-1])),
+        n("Add", "v eps -> e"),
+        n("Sqrt", "e -> r"),
+        n("Div", "d r -> q"),
+        n("Mul", "q scale -> t"),
+        n("Add", "t shift -> y"),
+    ];
+    let constants =
+        vec![tensor("two", &[], &[2.0]), tensor("eps", &[], &[1e-5]), weights("scale", &[8]), weights("shift", &[8])];
+    Net::new(&[("x", &[2, 3, 8])], nodes, constants)
+}
+
+#[test]
+fn layer_norm_of_opset_16() {
+    layer_norm().fires(Rule::LayerNorm, 3);
+    // The difference is taken twice, and squared by itself.
+    let mut twice = layer_norm();
+    twice.nodes.insert(2, n("Sub", "x m -> d2"));
+    twice.but(n("Mul", "d2 d2 -> s")).fires(Rule::LayerNorm, 3);
+    layer_norm().but(n("Mul", "scale q -> t")).but(n("Add", "shift t -> y")).fires(Rule::LayerNorm, 3);
+}
+
+#[test]
+fn what_is_no_layer_norm_stays() {
+    let net = layer_norm();
+    net.but(with(n("ReduceMean", "x -> m"), listed("axes", &[1]))).stays(Rule::LayerNorm, "");
+    net.but(with(n("ReduceMean", "s -> v"), listed("axes", &[0]))).stays(Rule::LayerNorm, "");
+    net.showing("d").stays(Rule::LayerNorm, "used elsewhere");
+    net.with_reader("v").stays(Rule::LayerNorm, "used elsewhere");
+    net.but(n("Sqrt", "v -> r")).stays(Rule::LayerNorm, "");
+    // The vector is not of the axis that is normalised.
+    let mut across = net.clone();
+    across.constants[2] = weights("scale", &[3, 1]);
+    across.fires(Rule::LayerNorm, 1);
+    // What is shown stays apart from its shift.
+    let shown = net.showing("t").fused_by(&[Rule::LayerNorm]);
+    assert_eq!(shown.iter().filter(|fusion| fusion.refusal.is_none()).count(), 2);
+}
+
+/// A GELU as torch's older exporter has it.
+fn gelu() -> Net {
+    let nodes = vec![
+        n("Div", "x root -> a"),
+        n("Erf", "a -> b"),
+        n("Add", "b one -> c"),
+        n("Mul", "x c -> d"),
+        n("Mul", "d half -> y"),
+    ];
+    let constants =
+        vec![tensor("root", &[], &[std::f32::consts::SQRT_2]), tensor("one", &[], &[1.0]), tensor("half", &[], &[0.5])];
+    Net::new(&[("x", &[4, 5])], nodes, constants)
+}
+
+#[test]
+fn activations_of_exporters() {
+    gelu().fires(Rule::Activation, 1);
+    gelu().but(n("Mul", "half c -> d")).but(n("Mul", "x d -> y")).fires(Rule::Activation, 1);
+    let silu = Net::new(&[("x", &[4, 5])], vec![n("Sigmoid", "x -> s"), n("Mul", "x s -> y")], vec![]);
+    silu.fires(Rule::Activation, 1);
+    silu.but(n("Mul", "s x -> y")).fires(Rule::Activation, 1);
+
+    gelu().showing("b").stays(Rule::Activation, "used elsewhere");
+    gelu().with_reader("c").stays(Rule::Activation, "used elsewhere");
+    gelu().with_reader("d").stays(Rule::Activation, "");
+    gelu().but(n("Mul", "d one -> y")).stays(Rule::Activation, "");
+    gelu().but(n("Div", "x half -> a")).stays(Rule::Activation, "");
+    silu.with_reader("s").stays(Rule::Activation, "used elsewhere");
+    silu.but(n("Sigmoid", "y0 -> s")).with_first(n("Neg", "x -> y0")).stays(Rule::Activation, "");
+}
+
+impl Net {
+    fn with_constant(mut self, constant: TensorProto) -> Self {
+        self.constants.push(constant);
+        self
+    }
+
+    fn with_first(mut self, node: NodeProto) -> Self {
+        self.nodes.insert(0, node);
+        self
+    }
+}
+
+/// A group normalisation as opsets up to 20 have it.
+fn group_norm() -> Net {
+    let mut net = Net::new(&[("x", &[2, 6, 3, 4])], vec![], vec![]);
+    net.constants = vec![
+        tensor("ones", &[3], &[1.0; 3]),
+        tensor("zeros", &[3], &[0.0; 3]),
+        weights("scale", &[6, 1, 1]),
+        weights("shift", &[6, 1, 1]),
+    ];
+    reshape("x -> g", "groups", &[0, 3, -1], &mut net);
+    net.nodes.push(n("InstanceNormalization", "g ones zeros -> i"));
+    reshape("i -> b", "images", &[2, 6, 3, 4], &mut net);
+    net.nodes.extend([n("Mul", "b scale -> t"), n("Add", "t shift -> y")]);
+    net
+}
+
+#[test]
+fn group_norm_of_opset_16() {
+    group_norm().fires(Rule::GroupNorm, 2);
+    group_norm().showing("i").stays(Rule::GroupNorm, "used elsewhere");
+    let mut by_row = group_norm();
+    by_row.constants[2] = weights("scale", &[3, 1]);
+    by_row.stays(Rule::GroupNorm, "");
+}
+
+fn batch_norm(convolution: NodeProto, weight: &[i64], bias: bool, channels: i64) -> Net {
+    let norm = n("BatchNormalization", "c gamma beta mean var -> y");
+    let mut constants: Vec<_> =
+        ["gamma", "beta", "mean", "var"].into_iter().map(|name| weights(name, &[channels])).collect();
+    constants.push(weights("w", weight));
+    if bias {
+        constants.push(weights("b", &[channels]));
+    }
+    Net::new(&[("x", &[2, 4, 5, 6])], vec![convolution, norm], constants)
+}
+
+#[test]
+fn batch_norm_behind_convolutions() {
+    batch_norm(n("Conv", "x w b -> c"), &[6, 4, 3, 3], true, 6).fires(Rule::BatchNorm, 1);
+    batch_norm(with(n("Conv", "x w -> c"), int("group", 2)), &[6, 2, 3, 3], false, 6).fires(Rule::BatchNorm, 1);
+    let transposed = with(n("ConvTranspose", "x w b -> c"), int("group", 2));
+    batch_norm(transposed, &[4, 3, 2, 2], true, 6).fires(Rule::BatchNorm, 1);
+    let mut deformed = batch_norm(n("DeformConv", "x w o -> c"), &[6, 4, 3, 3], false, 6);
+    deformed.constants.push(weights("o", &[2, 18, 3, 4]));
+    deformed.fires(Rule::BatchNorm, 1);
+
+    let plain = batch_norm(n("Conv", "x w b -> c"), &[6, 4, 3, 3], true, 6);
+    plain.showing("c").stays(Rule::BatchNorm, "used elsewhere");
+    plain.with_reader("c").stays(Rule::BatchNorm, "used elsewhere");
+    let mut given = plain.clone();
+    given.constants.retain(|constant| constant.name != "w");
+    given.inputs.push(("w", vec![6, 4, 3, 3]));
+    given.stays(Rule::BatchNorm, "computed");
+    // A weight that another convolution has too stays as it is there.
+    let mut shared = plain.clone();
+    shared.nodes.push(n("Conv", "x w b -> z"));
+    shared.outputs.push("z");
+    shared.fires(Rule::BatchNorm, 1);
+}
+
+fn sliced(names: &str, axis: i64, start: i64, end: i64, net: &mut Net) {
+    let (input, output) = names.split_once("->").unwrap();
+    let name = |what: &str| format!("{}_{what}", output.trim());
+    for (what, list) in [("starts", start), ("ends", end), ("axes", axis)] {
+        net.constants.push(super::ints(&name(what), &[list]));
+    }
+    net.nodes.push(n("Slice", &format!("{input} {} {} {} -> {output}", name("starts"), name("ends"), name("axes"))));
+}
+
+/// Swin's partition into shifted windows of 7x7, of an image (1, 12, 12, 8), as exporters have it.
+fn windows() -> Net {
+    let mut net = Net::new(&[("x", &[1, 12, 12, 8])], vec![], vec![]);
+    net.constants.push(super::ints("pads", &[0, 0, 0, 0, 0, 2, 2, 0]));
+    net.nodes.push(n("Pad", "x pads -> p"));
+    sliced("p -> a", 1, 3, i64::MAX, &mut net);
+    sliced("p -> b", 1, 0, 3, &mut net);
+    net.nodes.push(with(n("Concat", "a b -> r"), int("axis", 1)));
+    sliced("r -> c", 2, 3, i64::MAX, &mut net);
+    sliced("r -> d", 2, 0, 3, &mut net);
+    net.nodes.push(with(n("Concat", "c d -> s"), int("axis", 2)));
+    reshape("s -> w", "parts", &[1, 2, 7, 2, 7, 8], &mut net);
+    net.nodes.push(transpose("w -> t", &[0, 1, 3, 2, 4, 5]));
+    reshape("t -> y", "rows", &[-1, 49, 8], &mut net);
+    net
+}
+
+#[test]
+fn copies_become_one() {
+    let fusions = windows().fused_by(&[Rule::Copies]);
+    assert!(fusions.iter().any(|fusion| fusion.refusal.is_none() && fusion.place.contains("Transpose")), "{fusions:?}");
+    assert_eq!(steps(&windows(), &[Rule::Copies]), 1);
+    assert!(steps(&windows(), &[]) > 4);
+
+    // Back to an image, cropped.
+    let mut back = Net::new(&[("x", &[4, 49, 8])], vec![], vec![]);
+    reshape("x -> w", "parts", &[1, 2, 2, 7, 7, 8], &mut back);
+    back.nodes.push(transpose("w -> t", &[0, 1, 3, 2, 4, 5]));
+    reshape("t -> s", "image", &[1, 14, 14, 8], &mut back);
+    sliced("s -> a", 1, -3, i64::MAX, &mut back);
+    sliced("s -> b", 1, 0, -3, &mut back);
+    back.nodes.push(with(n("Concat", "a b -> r"), int("axis", 1)));
+    sliced("r -> c", 1, 0, 12, &mut back);
+    sliced("c -> y", 2, 0, 12, &mut back);
+    back.fused_by(&[Rule::Copies]);
+    assert!(steps(&back, &[Rule::Copies]) < steps(&back, &[]));
+
+    // A transpose and back again are a view.
+    let twice = vec![transpose("x -> t", &[0, 2, 1]), transpose("t -> u", &[0, 2, 1]), n("Neg", "u -> y")];
+    let net = Net::new(&[("x", &[2, 3, 5])], twice, vec![]);
+    net.fires(Rule::Copies, 1);
+    assert_eq!(steps(&net, &[Rule::Copies]), 1);
+    // What is shown is there all the same.
+    assert_eq!(steps(&net.showing("t"), &[Rule::Copies]), 2);
+    let both = vec![transpose("x -> t", &[0, 2, 1]), transpose("t -> u", &[0, 2, 1]), n("Add", "x u -> y")];
+    Net::new(&[("x", &[2, 3, 5])], both, vec![]).fires(Rule::Copies, 1);
+}
+
+/// The number of steps of a plan.
+fn steps(net: &Net, rules: &[Rule]) -> usize {
+    let (plan, _) = net.planned(rules);
+    let shown = format!("{plan:?}");
+    shown[shown.find("steps").unwrap()..].matches("of type").count()
+}
+
+/// Multi-scale deformable attention of 2 images, 3 heads of 4 channels, 5 queries, levels 4x6 and 2x3 of 2 points each, as RT-DETR has it.
+fn attention() -> Net {
+    let mut net =
+        Net::new(&[("x", &[2, 30, 12]), ("locations", &[2, 5, 3, 2, 2, 2]), ("scores", &[2, 5, 12])], vec![], vec![]);
+    net.constants.extend([tensor("two", &[], &[2.0]), tensor("one", &[], &[1.0]), super::ints("sizes", &[24, 6])]);
+    net.nodes.extend([n("Mul", "locations two -> doubled"), n("Sub", "doubled one -> grids")]);
+    net.nodes.push(with(n("Split", "x sizes -> v0 v1"), int("axis", 1)));
+    for (level, [height, width]) in [[4, 6], [2, 3]].into_iter().enumerate() {
+        let name = |what: &str| format!("{what}{level}");
+        reshape(&format!("v{level} -> flat{level}"), &name("f"), &[2, height * width, 12], &mut net);
+        net.nodes.push(transpose(&format!("flat{level} -> turned{level}"), &[0, 2, 1]));
+        reshape(&format!("turned{level} -> image{level}"), &name("i"), &[6, 4, height, width], &mut net);
+        net.constants.push(TensorProto { dims: vec![], ..super::ints(&name("number"), &[level as i64]) });
+        net.nodes.push(with(n("Gather", &format!("grids number{level} -> g{level}")), int("axis", 3)));
+        net.nodes.push(transpose(&format!("g{level} -> h{level}"), &[0, 2, 1, 3, 4]));
+        reshape(&format!("h{level} -> grid{level}"), &name("r"), &[6, 5, 2, 2], &mut net);
+        let sample = n("GridSample", &format!("image{level} grid{level} -> s{level}"));
+        net.nodes.push(with(with(sample, int("align_corners", 0)), word("mode", "bilinear")));
+        net.constants.push(super::ints(&name("behind"), &[-2]));
+        net.nodes.push(n("Unsqueeze", &format!("s{level} behind{level} -> u{level}")));
+    }
+    net.nodes.push(with(n("Concat", "u0 u1 -> samples"), int("axis", -2)));
+    reshape("samples -> flat", "all", &[6, 4, 5, 4], &mut net);
+    reshape("scores -> by_head", "heads", &[2, 5, 3, 4], &mut net);
+    net.nodes.extend([with(n("Softmax", "by_head -> soft"), int("axis", -1)), transpose("soft -> st", &[0, 2, 1, 3])]);
+    reshape("st -> weights", "slices", &[6, 1, 5, 4], &mut net);
+    net.nodes.push(n("Mul", "flat weights -> weighted"));
+    net.constants.push(super::ints("last", &[-1]));
+    net.nodes.push(with(n("ReduceSum", "weighted last -> sum"), int("keepdims", 0)));
+    reshape("sum -> hidden", "back", &[2, 12, 5], &mut net);
+    net.nodes.push(transpose("hidden -> y", &[0, 2, 1]));
+    net
+}
+
+#[test]
+fn deformable_attention_of_several_levels() {
+    let net = attention();
+    net.fires(Rule::DeformAttention, 1);
+    // With the copies around it merged: the softmax, and the attention.
+    assert_eq!(steps(&net, Rule::ALL), 2);
+
+    net.showing("s0").stays(Rule::DeformAttention, "used elsewhere");
+    net.with_reader("samples").stays(Rule::DeformAttention, "used elsewhere");
+    let place = net.nodes.iter().position(|node| node.output[0] == "s1").unwrap();
+    let bordered = with(net.nodes[place].clone(), word("padding_mode", "border"));
+    net.but(bordered).stays(Rule::DeformAttention, "not bilinear with zeros");
+    // Levels in another order than their values.
+    let mut other = net.clone();
+    let joined = other.nodes.iter_mut().find(|node| node.output[0] == "samples").unwrap();
+    joined.input = vec!["u1".into(), "u0".into()];
+    other.stays(Rule::DeformAttention, "not parts");
+    // Sums over queries, which are as many as points.
+    let mut across = net.clone();
+    across.constants.iter_mut().find(|constant| constant.name == "last").unwrap().int64_data = vec![2];
+    across
+        .but(n("Reshape", "sum flat_sum -> hidden"))
+        .with_constant(super::ints("flat_sum", &[2, 12, -1]))
+        .stays(Rule::DeformAttention, "");
+}
+
+/// The models that come with the tests: what rules make of them, alone and together, agrees with what they are.
+#[test]
+fn rules_change_rounding_alone() {
+    let epsilon = float("epsilon", 1e-3);
+    let net = Net::new(
+        &[("x", &[2, 3, 8])],
+        vec![
+            with(n("LayerNormalization", "x scale shift -> l"), epsilon),
+            n("Sigmoid", "l -> s"),
+            n("Mul", "l s -> y"),
+        ],
+        vec![weights("scale", &[8]), weights("shift", &[8])],
+    );
+    net.fires(Rule::Activation, 1);
+    for rule in Rule::ALL {
+        for net in [layer_norm(), gelu(), group_norm(), windows(), attention()] {
+            net.fused_by(&[*rule]);
+        }
+    }
+    for net in [layer_norm(), gelu(), group_norm(), windows(), attention()] {
+        net.fused_by(Rule::ALL);
+    }
+}
