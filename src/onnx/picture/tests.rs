@@ -162,8 +162,11 @@ fn presets_choose_their_output() {
     assert!(error(named("depth")).starts_with(r#"output "depth" was named; the model has small (1x1x4x4 of f32), "#));
 }
 
+/// An input of a model: name, element type, and extents.
+type Declared<'a> = (&'a str, ElementType, Option<&'a [Option<u32>]>);
+
 /// A model of these inputs and nothing else.
-fn model(inputs: &[(&str, ElementType, Option<&[Option<u32>]>)]) -> Model {
+fn model(inputs: &[Declared]) -> Model {
     let inputs = inputs.iter().map(|&(name, element, extents)| ValueInfo {
         name: name.into(),
         element,
@@ -220,7 +223,7 @@ fn inputs_that_are_no_pictures_are_refused_with_what_is_in_the_way() {
 fn labels_have_colours_that_differ() {
     let colours: Vec<_> = (0..16).map(label_colour).collect();
     for (index, one) in colours.iter().enumerate() {
-        let apart = |other: &[u8; 3]| (0..3).map(|part| one[part].abs_diff(other[part]) as u32).sum::<u32>();
+        let apart = |other: &[u8; 3]| (0..3).map(|part| u32::from(one[part].abs_diff(other[part]))).sum::<u32>();
         assert!(colours[..index].iter().all(|other| apart(other) > 20), "{index}");
     }
 }
