@@ -105,7 +105,7 @@ impl PictureOptions {
     }
 }
 
-/// What keeps an input from being a picture.
+/// The reason for which an input is no picture, if there is one.
 fn fault(input: &ValueInfo) -> Option<String> {
     if !input.element.is_float() {
         return Some(format!("it holds {}; floats are needed", input.element));

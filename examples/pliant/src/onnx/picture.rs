@@ -23,13 +23,13 @@ pub(super) struct Arguments {
     /// Height and width that the picture is resized to, or one number for both [default: the model's, the family's, or the picture's]
     #[arg(long, value_name = "H,W", requires = "image", value_parser = numbers::<u32, 2>)]
     size: Option<[u32; 2]>,
-    /// What the picture's bytes are multiplied by [default: the family's, or 1/255]
+    /// The factor of the picture's bytes [default: the family's, or 1/255]
     #[arg(long, requires = "image", value_parser = number)]
     scale: Option<f32>,
-    /// What is then subtracted from red, green and blue, or one number for all [default: the family's, or 0]
+    /// Numbers that are then subtracted from red, green and blue, or one for all [default: the family's, or 0]
     #[arg(long, value_name = "R,G,B", requires = "image", allow_hyphen_values = true, value_parser = numbers::<f32, 3>)]
     mean: Option<[f32; 3]>,
-    /// What they are then divided by [default: the family's, or 1]
+    /// Numbers by which they are then divided, or one for all [default: the family's, or 1]
     #[arg(long, value_name = "R,G,B", requires = "image", value_parser = numbers::<f32, 3>)]
     std: Option<[f32; 3]>,
     /// The least score of a box [default: 0.5]
