@@ -49,7 +49,8 @@ impl Source {
 pub(super) struct Step {
     /// Name and type of the node that it does, for errors.
     pub(super) place: String,
-    pub(super) op_type: String,
+    /// Its operator, or the op that several nodes became.
+    pub(super) operator: String,
     op: Rc<dyn AnyOp>,
     /// The source of each input, by name.
     pub(super) sources: Vec<(&'static str, Option<Source>)>,
@@ -73,13 +74,15 @@ impl Step {
 
     fn of<O: Kernels>(node: &Node, op: Rc<dyn AnyOp>, inputs: &Of<O::Inputs, Source>, writes: Vec<usize>) -> Self {
         let sources = O::Inputs::named(inputs).map(|(name, source)| (name, source.cloned())).collect();
-        Self { place: node.place.clone(), op_type: node.op_type.clone(), op, sources, writes }
+        Self { place: node.place.clone(), operator: node.op_type.clone(), op, sources, writes }
     }
 
     /// Another op in its place.
     pub(super) fn another<O: Kernels>(&self, op: &O, inputs: &Of<O::Inputs, Source>) -> Self {
         let sources = O::Inputs::named(inputs).map(|(name, source)| (name, source.cloned())).collect();
-        Self { op: Rc::new(Plain(op.clone())), sources, ..self.clone() }
+        let name = std::any::type_name::<O>();
+        let operator = name.rsplit("::").next().unwrap_or(name).into();
+        Self { op: Rc::new(Plain(op.clone())), operator, sources, ..self.clone() }
     }
 
     /// The same with other buffers for its outputs.
@@ -110,7 +113,7 @@ impl Step {
     /// Compiles what it needs, uploads and packs what the host has.
     pub(super) fn bind(&self, binder: &mut Binder) -> Result<BoundStep> {
         let work = self.op.bind(binder, &self.sources)?;
-        Ok(BoundStep { place: self.place.clone(), work, writes: self.writes.clone() })
+        Ok(BoundStep { place: self.place.clone(), operator: self.operator.clone(), work, writes: self.writes.clone() })
     }
 }
 
@@ -206,6 +209,7 @@ impl Binder {
 /// Work that a recording of the model does.
 pub(super) struct BoundStep {
     pub(super) place: String,
+    pub(super) operator: String,
     pub(super) work: Box<dyn Work>,
     /// The buffers of its outputs.
     pub(super) writes: Vec<usize>,
@@ -214,6 +218,12 @@ pub(super) struct BoundStep {
 /// A plan with its inputs, whatever its op.
 pub(super) trait Work: WasmNotSendSync {
     fn record(&self, recorder: &mut Recorder, buffers: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()>;
+
+    /// The shapes and element types of its inputs, weights among them.
+    fn inputs(&self) -> Vec<TensorSpec>;
+
+    /// The operations of its contraction, where it is one.
+    fn flops(&self) -> Option<u64>;
 }
 
 struct Planned<O: Kernels> {
@@ -245,6 +255,19 @@ impl<O: Kernels> Work for Planned<O> {
         let inputs = O::Inputs::build(|_| arguments.next().flatten()).map_err(|_| absent())?;
         let outputs = O::Outputs::build(|_| outputs.next()).map_err(|_| absent())?;
         self.plan.forward_into::<Argument, &Tensor>(recorder, &inputs, &outputs)
+    }
+
+    fn inputs(&self) -> Vec<TensorSpec> {
+        let spec = |input: &Input| match input {
+            Input::Buffer(value) => value.spec,
+            Input::Tensor(tensor) => tensor.spec(),
+            Input::Packed(weight) => weight.spec(),
+        };
+        self.inputs.iter().flatten().map(spec).collect()
+    }
+
+    fn flops(&self) -> Option<u64> {
+        O::flops(self.plan.geometry())
     }
 }
 

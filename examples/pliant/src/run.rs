@@ -5,7 +5,6 @@ mod attention;
 mod filters;
 mod lens;
 mod outlines;
-mod photo;
 mod picture;
 mod problem;
 mod timing;
@@ -20,6 +19,7 @@ use pliant_support::canvas::{captioned, explained};
 use pliant_support::device::Device;
 use pliant_support::output;
 
+use crate::photo;
 use attention::{Attended, Attention};
 use filters::FILTERS;
 use lens::Lens;
