@@ -397,10 +397,15 @@ fn needed(mut steps: Vec<Step>, buffers: usize, given: impl Iterator<Item = usiz
     kept
 }
 
-/// Runs every node. What is not supported is told all at once.
+/// Runs every node, and drops what no later one needs. What is not supported is told all at once.
 fn plan_nodes(planner: &mut Planner, model: &Model, values: &mut [Option<Value>]) -> Result<()> {
     let mut missing = Missing::default();
-    for node in &model.nodes {
+    let mut last = vec![0; model.values];
+    for (index, node) in model.nodes.iter().enumerate() {
+        node.inputs.iter().flatten().for_each(|&value| last[value] = index);
+    }
+    model.output_values.iter().for_each(|&value| last[value] = usize::MAX);
+    for (index, node) in model.nodes.iter().enumerate() {
         let inputs: Vec<_> = node.inputs.iter().map(|input| input.and_then(|value| values[value].clone())).collect();
         let unknown = inputs.iter().flatten().any(|value| matches!(value, Value::Unknown));
         let known = super::ops::is_known(&node.domain, &node.op_type);
@@ -418,6 +423,9 @@ fn plan_nodes(planner: &mut Planner, model: &Model, values: &mut [Option<Value>]
             if let Some(output) = output {
                 values[*output] = Some(value);
             }
+        }
+        for &value in node.inputs.iter().flatten().filter(|value| last[**value] == index) {
+            values[value] = None;
         }
     }
     missing.finish()

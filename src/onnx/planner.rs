@@ -14,7 +14,10 @@ use crate::shape::Shape;
 pub(super) use super::step::Source;
 
 /// The elements that the host computes for a model, in all.
-const FOLDED: u64 = 1 << 24;
+const FOLDED: u64 = 1 << 26;
+
+/// The elements of one tensor that the host reads or copies.
+const READ: u64 = 1 << 24;
 
 /// A value of the graph while it is planned.
 #[derive(Debug, Clone)]
@@ -166,8 +169,8 @@ impl Call<'_> {
             Error::Unsupported(format!("{name} is computed on the device; it must be known when the model is planned"))
         })?;
         // One element may stand for all of a shape.
-        if host.len() > FOLDED {
-            return Err(Error::Unsupported(format!("{name} has {} elements; {FOLDED} are possible", host.len())));
+        if host.len() > READ {
+            return Err(Error::Unsupported(format!("{name} has {} elements; {READ} are possible", host.len())));
         }
         Ok(Some(host))
     }
@@ -300,8 +303,8 @@ impl Call<'_> {
             return Err(Error::shape("shape", message));
         }
         Ok(match value {
-            Value::Host(host) if host.len() > FOLDED && !host.reshapes_as_it_is() => {
-                let message = format!("it copies {} elements on the host; {FOLDED} are possible", host.len());
+            Value::Host(host) if host.len() > READ && !host.reshapes_as_it_is() => {
+                let message = format!("it copies {} elements on the host; {READ} are possible", host.len());
                 return Err(Error::Unsupported(message));
             }
             Value::Host(host) => Value::Host(host.reshaped(shape)),

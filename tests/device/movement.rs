@@ -44,8 +44,31 @@ pub(crate) fn each_copy(rng: &mut Rng) -> Vec<Problem> {
         (StridedCopy::DepthToSpace { block: 2, order: DepthOrder::BlockFirst }, &[1, 12, 3, 5]),
         (StridedCopy::DepthToSpace { block: 3, order: DepthOrder::ChannelFirst }, &[1, 9, 3, 5]),
         (StridedCopy::SpaceToDepth { block: 3 }, &[1, 3, 3, 9]),
+        (StridedCopy::Strided { first: 100, axes: vec![(3, -35), (4, 0), (5, 1)] }, &[3, 5, 7]),
     ];
     copies.into_iter().map(|(op, extents)| Problem::StridedCopy(op, array(rng, extents))).collect()
+}
+
+/// Elements of a tensor at any distances.
+fn strided(rng: &mut Rng, extents: &[u32]) -> StridedCopy {
+    let elements: i64 = extents.iter().map(|&extent| i64::from(extent)).product();
+    let (mut least, mut most) = (0, 0);
+    let mut axes = Vec::new();
+    for _ in 0..rng.usize(1..=4) {
+        let extent = rng.u32(1..=16);
+        // What is left of the elements, in front or behind.
+        let furthest = (elements - 1 - most + least) / i64::from(extent.max(2) - 1);
+        let stride = if rng.bool() { rng.i64(0..=furthest) } else { 1.min(furthest) };
+        let reach = stride * i64::from(extent - 1);
+        if rng.bool() {
+            most += reach;
+            axes.push((extent, stride));
+        } else {
+            least -= reach;
+            axes.push((extent, -stride));
+        }
+    }
+    StridedCopy::Strided { first: rng.i64(-least..=elements - 1 - most) as u64, axes }
 }
 
 /// A legal copy of any kind.
@@ -57,7 +80,8 @@ pub(crate) fn draw_copy(rng: &mut Rng) -> Problem {
         extents[axis] *= [1, 4, 8][rng.usize(..3)];
     }
     let rank = extents.len() as u32;
-    let op = match rng.u32(..8) {
+    let op = match rng.u32(..9) {
+        8 => strided(rng, &extents),
         0 | 1 => {
             let mut order: Vec<u32> = (0..rank).collect();
             rng.shuffle(&mut order);

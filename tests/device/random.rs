@@ -508,6 +508,7 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 StridedCopy::Transpose { order } if rng.bool() => number(rng, &mut order[0]),
                 StridedCopy::Tile { repeats } if rng.bool() => drop(repeats.pop()),
                 StridedCopy::Slice { ranges } if rng.bool() => ranges.iter_mut().for_each(|range| range.step = 0),
+                StridedCopy::Strided { axes, .. } if rng.bool() => axes[0] = (9, [-300, 1 << 40][rng.usize(..2)]),
                 StridedCopy::Pad { before, .. } if rng.bool() => before[0] = [-300, 1 << 29][rng.usize(..2)],
                 StridedCopy::DepthToSpace { block, .. } | StridedCopy::SpaceToDepth { block } if rng.bool() => {
                     number(rng, block);

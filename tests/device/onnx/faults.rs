@@ -487,7 +487,7 @@ fn few_elements_that_stand_for_many_are_not_written_out() {
         (
             &many,
             vec![node("NonZero", &["c"], &["y"])],
-            "of type NonZero: it makes 2147483648 elements on the host; 16777216 are possible in all of a model",
+            "of type NonZero: it makes 2147483648 elements on the host; 67108864 are possible in all of a model",
         ),
         (
             &apart,
