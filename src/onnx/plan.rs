@@ -245,7 +245,7 @@ impl ModelPlan {
         self.outputs.iter().map(|output| (output.name.as_str(), output.spec()))
     }
 
-    /// What each rule of fusion did, and what it left as it is and why, in the model's order.
+    /// Fusions of the model's steps, and refusals with their reasons, in the model's order.
     pub fn fusions(&self) -> &[Fusion] {
         &self.fusions
     }

@@ -85,7 +85,7 @@ impl Step {
         Self { op: Rc::new(Plain(op.clone())), operator, sources, ..self.clone() }
     }
 
-    /// The same with other buffers for its outputs.
+    /// This step with other buffers for its outputs.
     pub(super) fn writing(self, writes: Vec<usize>) -> Self {
         Self { writes, ..self }
     }
@@ -165,7 +165,7 @@ fn plan<O: Kernels>(binder: &Binder, op: &O, sources: &[(&'static str, Option<So
     Plan::new::<TensorSpec>(binder.gpu(), op, &specs)
 }
 
-/// What the binding of steps shares.
+/// Uploads and recorded work that the binding of steps shares.
 pub(super) struct Binder {
     pub(super) recorder: Recorder,
     /// Uploaded tensors, with those of the host, whose places in memory are in the keys.

@@ -9,6 +9,7 @@ use crate::gpu::TensorSpec;
 use crate::onnx::HostTensor;
 use crate::onnx::planner::DeviceValue;
 use crate::onnx::step::{Source, Step};
+use crate::shape::Shape;
 
 /// Looks at a step.
 pub(super) type Apply = fn(&mut Graph, &Step) -> Outcome;
@@ -184,7 +185,7 @@ impl Graph {
         (source, lie)
     }
 
-    /// What a buffer is copied from, element by element at regular distances, and where these lie in the whole buffer of that.
+    /// The source that a buffer is a regular copy of, and where its elements lie in the buffer of that.
     fn moved(&self, buffer: usize) -> Option<(Source, Strided)> {
         let step = self.maker_of(buffer)?;
         let source = step.source("input")?;
@@ -257,4 +258,13 @@ pub(super) fn operands(step: &Step, op: Binary) -> Option<[&Source; 2]> {
 /// The operands of a function of two tensors, in both orders.
 pub(super) fn either(step: &Step, op: Binary) -> impl Iterator<Item = [&Source; 2]> {
     operands(step, op).into_iter().flat_map(|[a, b]| [[a, b], [b, a]])
+}
+
+/// Whether a source has one number for each channel of images of a shape, all axes behind being 1.
+pub(super) fn by_channel(source: &Source, images: Shape) -> bool {
+    let &[_, channels, ref pixels @ ..] = images.extents() else { return false };
+    let shape = source.shape();
+    let (own, behind) = (shape.extents(), pixels.len() + 1);
+    own.len() >= behind
+        && own.iter().rev().enumerate().all(|(axis, &extent)| extent == if axis + 1 == behind { channels } else { 1 })
 }

@@ -6,6 +6,7 @@
 
 mod activation;
 mod attention;
+mod channels;
 mod graph;
 mod movement;
 mod normalisation;
@@ -20,7 +21,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// Batch normalisation behind a convolution, deformable or transposed ones too, goes into its weight and bias.
+    /// Batch normalisation, or scale or shift by channel, behind a convolution goes into its weight and bias; into those of deformable and transposed
+    /// ones too.
     BatchNorm,
     /// Copies one behind another become one copy, or none: transposes, slices, paddings, rolls and joins of them.
     Copies,
@@ -53,7 +55,7 @@ impl Rule {
 
     fn apply(self) -> graph::Apply {
         match self {
-            Self::BatchNorm => normalisation::batch_norm,
+            Self::BatchNorm => channels::batch_norm,
             Self::Copies => movement::copies,
             Self::DeformAttention => attention::deform_attention,
             Self::Activation => activation::activation,

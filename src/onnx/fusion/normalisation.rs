@@ -1,80 +1,10 @@
-//! Normalisations that exporters write as several nodes, and what goes into other ops.
+//! Normalisations that exporters write as several nodes.
 
-use super::graph::{Graph, Outcome, buffer, either, host, number, operands, same};
-use crate::geometry::{
-    BatchNorm, Binary, Conv2d, ConvTranspose2d, DeformConv2d, GroupNorm, GroupNormInputs, LayerNorm, LayerNormInputs,
-    Reduce, ReduceFunction, Unary,
-};
-use crate::gpu::TensorSpec;
+use super::graph::{Graph, Outcome, buffer, by_channel, either, host, number, operands, same};
+use crate::geometry::{Binary, GroupNorm, GroupNormInputs, LayerNorm, LayerNormInputs, Reduce, ReduceFunction, Unary};
 use crate::onnx::step::{Source, Step};
 use crate::onnx::{ElementType, HostTensor};
 use crate::shape::Shape;
-
-/// Batch normalisation behind a convolution.
-pub(super) fn batch_norm(graph: &mut Graph, step: &Step) -> Outcome {
-    if step.op::<BatchNorm>().is_none() {
-        return Outcome::None;
-    }
-    batch_norm_of(graph, step).into()
-}
-
-fn batch_norm_of(graph: &Graph, step: &Step) -> Option<Outcome> {
-    let input = step.source("input")?;
-    let convolution = graph.maker(input)?;
-    // The groups of a convolution whose weight has output channels within each group on its second axis.
-    let transposed = match convolution.op::<ConvTranspose2d>() {
-        Some(op) => Some(op.groups as usize),
-        None if convolution.op::<Conv2d>().is_some() || convolution.op::<DeformConv2d>().is_some() => None,
-        None => return None,
-    };
-    if !graph.only_here(input) {
-        return Some(Outcome::Refused("the convolution is used elsewhere, too".into()));
-    }
-    let [scale, shift] =
-        [step.source("scale")?, step.source("shift")?].map(|source| host(source).map(HostTensor::to_floats));
-    let (scale, shift) = (scale?, shift?);
-    let weight = convolution.source("weight")?;
-    let Some(known) = host(weight) else {
-        return Some(Outcome::Refused("the convolution's weight is computed".into()));
-    };
-    let bias = match convolution.source("bias") {
-        None => vec![0.0; scale.len()],
-        Some(bias) => match host(bias) {
-            Some(bias) => bias.to_floats(),
-            None => return Some(Outcome::Refused("the convolution's bias is computed".into())),
-        },
-    };
-    let (elements, extents) = (known.to_floats(), weight.shape());
-    let [first, second, ..] = *extents.extents() else { return None };
-    let (first, second) = (first as usize, second as usize);
-    let taps = elements.len() / (first * second);
-    let channel = |element: usize| match transposed {
-        None => element / (second * taps),
-        Some(groups) => element / (second * taps) / (first / groups) * second + element / taps % second,
-    };
-    if bias.len() != scale.len() || shift.len() != scale.len() || channel(elements.len() - 1) + 1 != scale.len() {
-        return None;
-    }
-    let elements = elements.into_iter().enumerate().map(|(at, element)| element * scale[channel(at)]);
-    let weight = floats(weight.spec(), elements)?;
-    let bias = bias.iter().zip(&scale).zip(&shift).map(|((bias, scale), shift)| bias * scale + shift);
-    let bias = floats(TensorSpec { shape: [scale.len() as u32].into(), ..weight.spec() }, bias)?;
-    let mut convolution = convolution.clone().writing(step.writes.clone());
-    for (name, source) in &mut convolution.sources {
-        match *name {
-            "weight" => *source = Some(weight.clone()),
-            "bias" => *source = Some(bias.clone()),
-            _ => {}
-        }
-    }
-    Some(Outcome::Steps(vec![convolution]))
-}
-
-/// Floats that the host knows.
-fn floats(spec: TensorSpec, elements: impl Iterator<Item = f64>) -> Option<Source> {
-    let bytes: Vec<u8> = elements.flat_map(|element| (element as f32).to_le_bytes()).collect();
-    Some(Source::Host(HostTensor::from_bytes(ElementType::F32, spec.shape, bytes).ok()?, spec))
-}
 
 /// A layer normalisation of differences from a mean, or scale or shift behind one.
 pub(super) fn layer_norm(graph: &mut Graph, step: &Step) -> Outcome {
@@ -193,14 +123,13 @@ fn group_norm_of(graph: &Graph, step: &Step) -> Option<Outcome> {
     })?;
     let &GroupNorm { groups, epsilon } = maker.op::<GroupNorm>()?;
     let whole = normalised.shape();
-    let [batch, channels, pixels @ ..] = whole.extents() else { return None };
-    // One number for each channel.
-    let shape = vector.shape();
-    let own = shape.extents();
-    let at = own.len().checked_sub(pixels.len() + 1)?;
-    let by_channel = own[at] == *channels && own.iter().enumerate().all(|(axis, &extent)| axis == at || extent == 1);
+    let [batch, channels, ..] = whole.extents() else { return None };
     let same_batch = maker.source("input")?.shape().extents()[0] == *batch;
-    if !by_channel || !same_batch || graph.buffers[step.writes[0]].shape != whole || !channels.is_multiple_of(groups) {
+    if !by_channel(vector, whole)
+        || !same_batch
+        || graph.buffers[step.writes[0]].shape != whole
+        || !channels.is_multiple_of(groups)
+    {
         return None;
     }
     let (scale, shift) = (maker.source("scale")?, maker.source("shift")?);

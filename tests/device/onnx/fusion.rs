@@ -61,14 +61,14 @@ impl Net {
         Self { inputs, outputs: vec!["y"], nodes, constants }
     }
 
-    /// The same with another output.
+    /// This net with another output.
     fn showing(&self, output: &'static str) -> Self {
         let mut net = self.clone();
         net.outputs.push(output);
         net
     }
 
-    /// The same with a node that reads what a part of it gives.
+    /// This net with a node that reads what a part of it gives.
     fn with_reader(&self, of: &str) -> Self {
         let mut net = self.clone();
         net.nodes.push(n("Neg", &format!("{of} -> z")));
@@ -76,7 +76,7 @@ impl Net {
         net
     }
 
-    /// The same with another node in the place of that with the first output of this one.
+    /// This net with another node in the place of that with the first output of this one.
     fn but(&self, other: NodeProto) -> Self {
         let mut net = self.clone();
         let place = net.nodes.iter().position(|node| node.output[0] == other.output[0]).unwrap();
@@ -121,7 +121,7 @@ impl Net {
         (outputs.iter().map(download).collect(), plan.fusions().to_vec())
     }
 
-    /// What a rule did, after the outputs were compared with those without any.
+    /// Fusions by some rules, after the outputs were compared with those without any.
     fn fused_by(&self, rules: &[Rule]) -> Vec<Fusion> {
         let (plain, nothing) = self.run(&[]);
         assert!(nothing.is_empty());
@@ -289,6 +289,21 @@ fn batch_norm_behind_convolutions() {
     deformed.fires(Rule::BatchNorm, 1);
 
     let plain = batch_norm(n("Conv", "x w b -> c"), &[6, 4, 3, 3], true, 6);
+    // Written as a product and a sum.
+    let mut frozen = plain.clone();
+    frozen.nodes.truncate(1);
+    frozen.nodes.extend([n("Mul", "scale c -> t"), n("Add", "t shift -> u"), n("Div", "u two -> y")]);
+    frozen.constants.extend([
+        weights("scale", &[1, 6, 1, 1]),
+        weights("shift", &[6, 1, 1]),
+        tensor("two", &[], &[2.0]),
+    ]);
+    frozen.fires(Rule::BatchNorm, 3);
+    frozen.showing("t").fires(Rule::BatchNorm, 1);
+    let mut by_row = frozen.clone();
+    by_row.constants.retain(|constant| constant.name != "scale");
+    by_row.with_constant(weights("scale", &[3, 1])).stays(Rule::BatchNorm, "");
+
     plain.showing("c").stays(Rule::BatchNorm, "used elsewhere");
     plain.with_reader("c").stays(Rule::BatchNorm, "used elsewhere");
     let mut given = plain.clone();

@@ -1,0 +1,114 @@
+//! Scale and shift by channel behind convolutions.
+
+use super::graph::{Graph, Outcome, by_channel, either, host, number, operands};
+use crate::geometry::{BatchNorm, Binary, Conv2d, ConvTranspose2d, DeformConv2d};
+use crate::gpu::TensorSpec;
+use crate::onnx::step::{Source, Step};
+use crate::onnx::{ElementType, HostTensor};
+
+/// Batch normalisation, or scale or shift by channel, behind a convolution: in its weight and bias.
+pub(super) fn batch_norm(graph: &mut Graph, step: &Step) -> Outcome {
+    normalised(graph, step).into()
+}
+
+fn normalised(graph: &Graph, step: &Step) -> Option<Outcome> {
+    let (input, affine) = affine(graph, step)?;
+    let convolution = graph.maker(input)?;
+    // The groups of a convolution whose weight has output channels within each group on its second axis.
+    let transposed = match convolution.op::<ConvTranspose2d>() {
+        Some(op) => Some(op.groups as usize),
+        None if convolution.op::<Conv2d>().is_some() || convolution.op::<DeformConv2d>().is_some() => None,
+        None => return None,
+    };
+    let images = graph.buffers[convolution.writes[0]].shape;
+    if images.extents()[..2] != input.shape().extents()[..2] {
+        return None;
+    }
+    if !graph.only_here(input) {
+        return Some(Outcome::Refused("the convolution is used elsewhere, too".into()));
+    }
+    let weight = convolution.source("weight")?;
+    let Some(known) = host(weight) else {
+        return Some(Outcome::Refused("the convolution's weight is computed".into()));
+    };
+    let channels = images.extents()[1] as usize;
+    let bias = match convolution.source("bias") {
+        None => vec![0.0; channels],
+        Some(bias) => match host(bias) {
+            Some(bias) => bias.to_floats(),
+            None => return Some(Outcome::Refused("the convolution's bias is computed".into())),
+        },
+    };
+    let [scale, shift] = affine.of(channels)?;
+    let (elements, shape) = (known.to_floats(), weight.shape());
+    let [first, second, ..] = *shape.extents() else { return None };
+    let (first, second) = (first as usize, second as usize);
+    let taps = elements.len() / (first * second);
+    let channel = |element: usize| match transposed {
+        None => element / (second * taps),
+        Some(groups) => element / (second * taps) / (first / groups) * second + element / taps % second,
+    };
+    let elements = elements.into_iter().enumerate().map(|(at, element)| element * scale[channel(at)]);
+    let weight = floats(weight.spec(), elements)?;
+    let bias = bias.iter().zip(&scale).zip(&shift).map(|((bias, scale), shift)| bias * scale + shift);
+    let bias = floats(TensorSpec { shape: [channels as u32].into(), ..weight.spec() }, bias)?;
+    let mut convolution = convolution.clone().writing(step.writes.clone());
+    for (name, source) in &mut convolution.sources {
+        match *name {
+            "weight" => *source = Some(weight.clone()),
+            "bias" => *source = Some(bias.clone()),
+            _ => {}
+        }
+    }
+    Some(Outcome::Steps(vec![convolution]))
+}
+
+/// Scale and shift, of all channels or of each.
+struct Affine {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+impl Affine {
+    /// Scale and shift of each channel.
+    fn of(self, channels: usize) -> Option<[Vec<f64>; 2]> {
+        let each = |list: Vec<f64>| match list[..] {
+            [one] => Some(vec![one; channels]),
+            _ => (list.len() == channels).then_some(list),
+        };
+        Some([each(self.scale)?, each(self.shift)?])
+    }
+}
+
+/// What a step scales or shifts by numbers that the host knows, and these.
+fn affine<'a>(graph: &Graph, step: &'a Step) -> Option<(&'a Source, Affine)> {
+    if step.op::<BatchNorm>().is_some() {
+        let [scale, shift] =
+            [step.source("scale")?, step.source("shift")?].map(|source| host(source).map(HostTensor::to_floats));
+        return Some((step.source("input")?, Affine { scale: scale?, shift: shift? }));
+    }
+    let whole = graph.buffers[step.writes[0]].shape;
+    let known = |[input, vector]: [&'a Source; 2]| {
+        let one = number(vector).map(|number| vec![number]);
+        let each = || by_channel(vector, whole).then(|| host(vector).map(HostTensor::to_floats))?;
+        let numbers = one.or_else(each)?;
+        (input.shape() == whole).then_some((input, numbers))
+    };
+    if let Some((input, scale)) = either(step, Binary::Mul).find_map(known) {
+        return Some((input, Affine { scale, shift: vec![0.0] }));
+    }
+    if let Some((input, scale)) = operands(step, Binary::Div).and_then(known) {
+        return Some((input, Affine { scale: scale.into_iter().map(f64::recip).collect(), shift: vec![0.0] }));
+    }
+    if let Some((input, shift)) = either(step, Binary::Add).find_map(known) {
+        return Some((input, Affine { scale: vec![1.0], shift }));
+    }
+    let (input, shift) = operands(step, Binary::Sub).and_then(known)?;
+    Some((input, Affine { scale: vec![1.0], shift: shift.into_iter().map(|shift| -shift).collect() }))
+}
+
+/// Floats that the host knows.
+fn floats(spec: TensorSpec, elements: impl Iterator<Item = f64>) -> Option<Source> {
+    let bytes: Vec<u8> = elements.flat_map(|element| (element as f32).to_le_bytes()).collect();
+    Some(Source::Host(HostTensor::from_bytes(ElementType::F32, spec.shape, bytes).ok()?, spec))
+}
