@@ -175,7 +175,7 @@ fn end(name: &str, most: usize) -> String {
 impl Chart for Stages {
     fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
         let title = format!("{}: {:.1} ms, {} nodes", self.title, self.seconds() * 1e3, self.nodes.len());
-        let halves = area.titled(&title, chart::title())?.split_evenly((2, 1));
+        let halves = area.margin(36, 0, 0, 0).titled(&title, chart::title())?.split_evenly((2, 1));
         let operator = |row: &Row| format!("{} ({})", row.name, row.nodes);
         self.bars(&halves[0], "ms by operator, number of nodes in brackets", &self.operators(), operator, COLOURS[0])?;
         let node = |row: &Row| format!("{} {}", end(&row.name, 26), row.operator);
