@@ -83,7 +83,10 @@ fn frames_are_drawn_as_far_as_the_picture_goes() {
     for off_it in [[100, 90], [10, 90], [190, 90], [100, 140]] {
         assert_eq!(picture.get_pixel(off_it[0], off_it[1]), &Rgb([0; 3]), "{off_it:?}");
     }
-    assert!(picture.enumerate_pixels().any(|(x, y, pixel)| x < 100 && y < 58 && pixel.0 == [255; 3]), "no words");
+    assert!(
+        picture.enumerate_pixels().any(|(x, y, pixel)| x < 100 && y < 58 && pixel.0.iter().all(|&value| value > 180)),
+        "no words"
+    );
     for corners in [[-1e30, -1e30, 1e30, 1e30], [180.0, 120.0, 20.0, 60.0], [f32::NAN; 4], [500.0; 4]] {
         drawn([200, 150], corners);
         drawn([1, 1], corners);

@@ -195,7 +195,7 @@ impl Stages {
         let rows = &rows[..rows.len().min(BARS)];
         let most = rows.first().map_or(0.0, |row| row.seconds * 1e3).max(1e-6);
         let mut chart = ChartBuilder::on(area);
-        chart.margin(24).x_label_area_size(150).y_label_area_size(1000);
+        chart.margin(24).margin_right(96).x_label_area_size(150).y_label_area_size(1000);
         // Room for what is written beside the longest.
         let mut chart = chart.build_cartesian_2d(0.0..1.6 * most, rows.len().max(1) as f64..0.0)?;
         chart::mesh(&mut chart, [axis, ""]).disable_y_mesh().y_labels(0).draw()?;
