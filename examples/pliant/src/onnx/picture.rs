@@ -95,7 +95,7 @@ impl Arguments {
             let needless = shown.first().map(|file| format!("{file}: a picture is made where --image gives one"));
             return needless.map_or(Ok(None), |message| Err(message.into()));
         };
-        let (input, file) = named(image, model.inputs());
+        let (input, file) = named(image, "input", model.inputs())?;
         let photo = photo::read(&file)?;
         let mut options = self.like.map_or_else(PictureOptions::default, Preset::options);
         options.input = input;
@@ -109,7 +109,7 @@ impl Arguments {
         if let Some([down, across]) = self.size.filter(|size| *size != [height, width]) {
             return Err(format!("--size is {down},{across}; the model's input {} is {}", input.0, input.1.shape).into());
         }
-        let files: Vec<_> = shown.iter().map(|file| named(file, model.outputs())).collect();
+        let files = shown.iter().map(|file| named(file, "output", model.outputs())).collect::<Result<Vec<_>, _>>()?;
         files.iter().try_for_each(|(_, file)| output::file(file))?;
         let labels = match &self.labels {
             Some(file) => {
@@ -125,11 +125,16 @@ impl Arguments {
     }
 }
 
-/// `NAME=FILE`, where a value has the name, or else a file.
-fn named(text: &str, values: &[ValueInfo]) -> (Option<String>, PathBuf) {
+/// `NAME=FILE`, of which the model must have the name, or else a file.
+fn named(text: &str, what: &str, values: &[ValueInfo]) -> Result<(Option<String>, PathBuf), String> {
     match text.split_once('=') {
-        Some((name, file)) if values.iter().any(|value| value.name == name) => (Some(name.into()), file.into()),
-        _ => (None, text.into()),
+        Some((name, file)) if values.iter().any(|value| value.name == name) => Ok((Some(name.into()), file.into())),
+        // A folder's name may have a '=' too.
+        Some((name, file)) if !name.contains(['/', '\\']) => {
+            let names: Vec<_> = values.iter().map(|value| &*value.name).collect();
+            Err(format!("the model has no {what} {name:?}, which {file} names; it has {}", names.join(", ")))
+        }
+        _ => Ok((None, text.into())),
     }
 }
 

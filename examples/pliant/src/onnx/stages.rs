@@ -30,7 +30,7 @@ pub(super) struct Stages {
 }
 
 /// A line of a table: a node, or all nodes of an operator.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Row {
     name: String,
     operator: String,
@@ -64,11 +64,9 @@ impl Row {
     }
 }
 
-const NUMBERS: [&str; 6] = ["dispatches", "ms", "share", "MB", "GB/s", "GFLOP/s"];
-
+/// The names of the columns that all rows have.
 fn headings() -> String {
-    let [dispatches, ms, share, mb, rate, flops] = NUMBERS;
-    format!("{dispatches:>10} {ms:>10} {share:>8} {mb:>9} {rate:>8} {flops:>8}")
+    format!("{:>10} {:>10} {:>8} {:>9} {:>8} {:>8}", "dispatches", "ms", "share", "MB", "GB/s", "GFLOP/s")
 }
 
 impl Stages {
