@@ -222,8 +222,8 @@ pub(super) trait Work: WasmNotSendSync {
     /// The shapes and element types of its inputs, weights among them.
     fn inputs(&self) -> Vec<TensorSpec>;
 
-    /// The operations of its contraction, where it is one.
-    fn flops(&self) -> Option<u64>;
+    /// The multiplications and additions of its contraction; 0 where it has none.
+    fn flops(&self) -> u64;
 }
 
 struct Planned<O: Kernels> {
@@ -266,7 +266,7 @@ impl<O: Kernels> Work for Planned<O> {
         self.inputs.iter().flatten().map(spec).collect()
     }
 
-    fn flops(&self) -> Option<u64> {
+    fn flops(&self) -> u64 {
         O::flops(self.plan.geometry())
     }
 }

@@ -77,12 +77,16 @@ fn frames_are_drawn_as_far_as_the_picture_goes() {
     };
     let picture = drawn([200, 150], [20.0, 60.0, 180.0, 120.0]);
     for on_it in [[20, 90], [180, 90], [100, 60], [100, 120]] {
-        assert_eq!(picture.get_pixel(on_it[0], on_it[1]), &Rgb([200, 10, 20]), "{on_it:?}");
+        let near = (0..9).map(|step| [on_it[0] + step % 3 - 1, on_it[1] + step / 3 - 1]);
+        assert!(near.into_iter().any(|[x, y]| picture.get_pixel(x, y) == &Rgb([200, 10, 20])), "{on_it:?}");
     }
     for off_it in [[100, 90], [10, 90], [190, 90], [100, 140]] {
         assert_eq!(picture.get_pixel(off_it[0], off_it[1]), &Rgb([0; 3]), "{off_it:?}");
     }
-    assert!(picture.enumerate_pixels().any(|(x, y, pixel)| x < 100 && y < 58 && pixel.0 == [255; 3]), "no words");
+    assert!(
+        picture.enumerate_pixels().any(|(x, y, pixel)| x < 100 && y < 58 && pixel.0.iter().all(|&value| value > 180)),
+        "no words"
+    );
     for corners in [[-1e30, -1e30, 1e30, 1e30], [180.0, 120.0, 20.0, 60.0], [f32::NAN; 4], [500.0; 4]] {
         drawn([200, 150], corners);
         drawn([1, 1], corners);

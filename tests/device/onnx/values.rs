@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pliant::onnx::{Model, ModelPlan};
+use pliant::onnx::{Model, ModelOptions, ModelPlan};
 use pliant::{DType, Error, Gpu, Recorder, Tensor, TensorSpec};
 
 use crate::gpu;
@@ -261,7 +261,8 @@ fn a_recording_is_replayed() {
 #[test]
 fn every_node_has_its_time() {
     let (model, inputs) = model("net", gpu());
-    let plan = ModelPlan::new(gpu(), &model, &specs(&inputs)).unwrap();
+    let options = ModelOptions { rules: &[], ..ModelOptions::default() };
+    let plan = ModelPlan::with_options(gpu(), &model, &specs(&inputs), options).unwrap();
     let mut recorder = Recorder::new(gpu());
     plan.forward(&mut recorder, &tensors(&inputs)).unwrap();
     let nodes = pollster::block_on(plan.profile(gpu(), &tensors(&inputs))).unwrap();
