@@ -291,6 +291,14 @@ impl StridedCopyGeometry {
     }
 }
 
+/// How often an expansion, or a tiling, has each axis of the output, which the input may lack or have with extent 1.
+pub(crate) fn repeats_of(geometry: &StridedCopyGeometry) -> Vec<u32> {
+    let StridedCopyGeometry { input, output, .. } = geometry;
+    let lacks = output.rank() - input.rank();
+    let own = |axis: usize| if axis < lacks { 1 } else { input.extents()[axis - lacks] };
+    output.extents().iter().enumerate().map(|(axis, extent)| extent / own(axis).max(1)).collect()
+}
+
 /// Axes of an output, outermost first, and the element of the input at which it begins.
 struct Walk {
     output: Shape,
