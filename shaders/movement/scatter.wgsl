@@ -2,8 +2,8 @@
 //
 // keys     (entries) in ascending order: the row that an update is of; others than the `rows` from row_first on are left alone
 // numbers  (entries) the number of the update
-// updates  update u lies update_row after the one before it
-// output   (rows, columns), a row `row` after the one before it
+// updates  (updates, columns), and
+// output   (rows, columns): a row lies `row` after the one before it
 //
 // Elements and how an update is put together with one: movement/parts/update_f32.wgsl, movement/parts/update_i32.wgsl.
 //
@@ -16,7 +16,6 @@ struct Params {
     row_first: u32,
     rows: u32,
     row: u32,
-    update_row: u32,
     reduction: u32,
     keys_first: u32,
     numbers_first: u32,
@@ -63,7 +62,7 @@ fn scatter(
         if keys[params.keys_first + next] != key {
             break;
         }
-        let update = params.updates_first + numbers[params.numbers_first + next] * params.update_row + item.y;
+        let update = params.updates_first + numbers[params.numbers_first + next] * params.row + item.y;
         value = updated(value, updates[update], params.reduction);
     }
     output[at] = value;

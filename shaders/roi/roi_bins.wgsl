@@ -100,7 +100,7 @@ fn roi_bins(
         let way = select(ends, ends.yx, size[i] < 0.0);
         let skipped = samples_before(axis, all, way.x, false);
         samples[i] = samples_before(axis, all, way.y, true) - skipped;
-        whole &= samples[i] == all;
+        whole = whole & (samples[i] == all);
         axis.first += f32(skipped);
         axes[i] = axis;
     }

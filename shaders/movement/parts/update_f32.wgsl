@@ -13,15 +13,11 @@ fn extreme(value: f32, update: f32, smaller: bool) -> f32 {
 }
 
 fn updated(value: f32, update: f32, reduction: u32) -> f32 {
-    switch reduction {
-        case ADD: {
-            return value + update;
-        }
-        case MUL: {
-            return value * update;
-        }
-        default: {
-            return extreme(value, update, reduction == MIN);
-        }
+    if reduction == ADD {
+        return value + update;
     }
+    if reduction == MUL {
+        return value * update;
+    }
+    return extreme(value, update, reduction == MIN);
 }

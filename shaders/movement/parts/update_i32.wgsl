@@ -3,21 +3,14 @@
 alias Number = i32;
 
 fn updated(value: i32, update: i32, reduction: u32) -> i32 {
-    switch reduction {
-        case REPLACE: {
-            return update;
-        }
-        case ADD: {
-            return value + update;
-        }
-        case MUL: {
-            return value * update;
-        }
-        case MIN: {
-            return min(value, update);
-        }
-        default: {
-            return max(value, update);
-        }
+    if reduction == REPLACE {
+        return update;
     }
+    if reduction == ADD {
+        return value + update;
+    }
+    if reduction == MUL {
+        return value * update;
+    }
+    return select(max(value, update), min(value, update), reduction == MIN);
 }

@@ -9,19 +9,7 @@ kernel!("scatter", 64, Params, |number: Number| [
     wgsl!["movement/scatter.wgsl"],
 ]);
 
-params!(
-    entries,
-    columns,
-    row_first,
-    rows,
-    row,
-    update_row,
-    reduction,
-    keys_first,
-    numbers_first,
-    updates_first,
-    output_first,
-);
+params!(entries, columns, row_first, rows, row, reduction, keys_first, numbers_first, updates_first, output_first,);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {

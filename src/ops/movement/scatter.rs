@@ -127,7 +127,6 @@ impl Scattering<'_> {
                             row_first: rows.start,
                             rows: rows.end - rows.start,
                             row: columns,
-                            update_row: columns,
                             keys_first: entries.start,
                             numbers_first: entries.start,
                             updates_first: part.start,
