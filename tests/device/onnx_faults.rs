@@ -547,7 +547,8 @@ fn scatters_by_computed_indices() {
     let x: Vec<_> = (0..24).map(|x| (x % 2) as f32).collect();
     let x = Tensor::upload(gpu(), [1, 2, 3, 4], &x).unwrap();
     let mut recorder = Recorder::new(gpu());
-    let outputs = plan(&model).unwrap().forward(&mut recorder, &[("x", &x)]).unwrap();
+    let plan = plan(&model).unwrap();
+    let outputs = plan.forward(&mut recorder, &[("x", &x)]).unwrap();
     recorder.submit().unwrap();
     assert_eq!(outputs[0].1.download_blocking::<f32>().unwrap(), [5.0, 7.0, 5.0, 5.0].repeat(6));
 }
@@ -573,7 +574,8 @@ fn integers_are_clipped_exactly() {
     let x: Vec<_> = (0..24).map(|x| x as f32).collect();
     let x = Tensor::upload(gpu(), [1, 2, 3, 4], &x).unwrap();
     let mut recorder = Recorder::new(gpu());
-    let outputs = plan(&model).unwrap().forward(&mut recorder, &[("x", &x)]).unwrap();
+    let plan = plan(&model).unwrap();
+    let outputs = plan.forward(&mut recorder, &[("x", &x)]).unwrap();
     recorder.submit().unwrap();
     let expected: Vec<_> = (0..24).map(|x| x.clamp(3, 9) as f32).collect();
     assert_eq!(outputs[0].1.download_blocking::<f32>().unwrap(), expected);
