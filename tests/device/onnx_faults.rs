@@ -192,11 +192,6 @@ fn nodes_are_refused_by_name_and_type() {
         ),
         (
             19,
-            with(node("BatchNormalization", &["x", "two", "two", "two", "two"], &["y"]), int("training_mode", 1)),
-            r#"node "n" of type BatchNormalization: it is in training mode; export the model for inference"#,
-        ),
-        (
-            19,
             node("BatchNormalization", &["x", "two", "two", "two", "one"], &["y"]),
             r#"node "n" of type BatchNormalization: variance has 1 channels; gamma has 2"#,
         ),
