@@ -2,7 +2,7 @@ use crate::gpu::{Binding, File, Fit, Recorder, axis, wgsl};
 use crate::kernels::kernel;
 use crate::kernels::roi::roi_planes::{Lanes, Params, dispatch};
 
-/// What is made of the samples of a bin.
+/// The function of the samples of a bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pooled {
     Average,

@@ -180,7 +180,7 @@ impl Walk {
         places
     }
 
-    /// What the indices of some updates lie between.
+    /// The range of the indices that some updates have, and perhaps of others between.
     fn indices(&self, updates: Range<u32>) -> Range<u64> {
         let ends = [self.places(updates.start), self.places(updates.end - 1)];
         let (mut start, mut last, mut apart) = (0, 0, false);

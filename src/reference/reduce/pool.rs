@@ -12,7 +12,7 @@ struct Window {
 }
 
 impl Window {
-    /// What a sum is divided by for the mean.
+    /// The divisor of the sum for the mean.
     fn count(&self, count_padding: bool) -> f64 {
         if count_padding { self.padded.max(1).into() } else { self.places.len().max(1) as f64 }
     }
