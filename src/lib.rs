@@ -65,14 +65,15 @@ pub use geometry::elementwise::unary::Unary;
 pub use geometry::matmul::{Matmul, MatmulGradients, MatmulInputs};
 pub use geometry::members::Wanted;
 pub use geometry::movement::concat::Concat;
-pub use geometry::movement::gather::{Gather, GatherElements, GatherInputs, GatherNd};
+pub use geometry::movement::gather::{Gather, GatherElements, GatherGradients, GatherInputs, GatherNd};
+pub use geometry::movement::scatter::{ScatterElements, ScatterInputs, ScatterNd, ScatterReduction};
 pub use geometry::movement::split::Split;
 pub use geometry::movement::strided_copy::{DepthOrder, PadMode, SliceRange, StridedCopy};
 pub use geometry::reduce::arg_reduce::ArgReduce;
 pub use geometry::reduce::cum_sum::CumSum;
 pub use geometry::reduce::global_average_pool::GlobalAveragePool;
 pub use geometry::reduce::global_max_pool::GlobalMaxPool;
-pub use geometry::reduce::group_norm::{GroupNorm, GroupNormInputs};
+pub use geometry::reduce::group_norm::{GroupNorm, GroupNormGradients, GroupNormInputs};
 pub use geometry::reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
 pub use geometry::reduce::pool::{IndexOrder, Pool, PoolAxis, PoolKind, PoolOutputs};
 pub use geometry::reduce::reductions::{Axes, Reduce, ReduceFunction};
@@ -80,7 +81,7 @@ pub use geometry::reduce::softmax::Softmax;
 pub use geometry::reduce::top_k::{TopK, TopKOutputs};
 pub use geometry::roi::{
     DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
-    DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,
+    DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiAlignMax, RoiChannels,
 };
 pub use geometry::sample::grid_sample::{
     GridSample, GridSampleGradients, GridSampleInputs, NearestOrder, PaddingMode, SampleMode,
@@ -122,8 +123,9 @@ pub use ops::{
     ConvTranspose2dPlan, CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan,
     DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GatherElementsPlan, GatherNdPlan,
     GatherPlan, GlobalAveragePoolPlan, GlobalMaxPoolPlan, GridSamplePlan, GroupNormPlan, Im2colPlan, LayerNormPlan,
-    MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ReducePlan, ResizePlan, RoiAlignPlan,
-    SelectPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy, StridedCopyPlan, TopKPlan, UnaryPlan,
+    MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ReducePlan, ResizePlan, RoiAlignMaxPlan,
+    RoiAlignPlan, ScatterElementsPlan, ScatterNdPlan, SelectPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy,
+    StridedCopyPlan, TopKPlan, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

@@ -6,7 +6,8 @@
 // A corner is rounded, ties away from 0, where rounded is 1, in which case the RoI reaches to the end of the pixel; it is scaled and
 // shifted, and the RoI enlarged to `least`. A bin is moved by reach * size * offset. It has samples_y by samples_x samples, 0 for as many as
 // there are pixels; the k-th along an axis lies k + phase steps from the bin's start, and counts where it is no further than `beyond` from
-// the outermost pixels' centres. Their sum is divided by the number of all of them, or, where skips is 1, of those that count. A RoI has no
+// the outermost pixels' centres. Their sum is divided by the number of all of them, or, where skips is 1, of those that count; where skips is 2 the
+// factor is 1 where all of them count, and else 0. A RoI has no
 // samples where the magnitude of a corner exceeds that of bits `furthest`, a bin where an offset is not finite. One invocation does one bin.
 
 struct Params {
@@ -90,6 +91,7 @@ fn roi_bins(
 
     var axes = array<Axis, 2>();
     var samples = vec2<u32>(0u);
+    var whole = true;
     let extent = vec2<u32>(params.pooling.height, params.pooling.width);
     for (var i = 0u; i < 2u; i++) {
         var axis = Axis(start[i], size[i], divisions[i], before[i] + params.phase);
@@ -98,14 +100,16 @@ fn roi_bins(
         let way = select(ends, ends.yx, size[i] < 0.0);
         let skipped = samples_before(axis, all, way.x, false);
         samples[i] = samples_before(axis, all, way.y, true) - skipped;
+        whole = whole & (samples[i] == all);
         axis.first += f32(skipped);
         axes[i] = axis;
     }
     samples = select(vec2<u32>(0u), samples, all(samples != vec2<u32>(0u)));
-    let averaged = select(count.x * count.y, f32(samples.x) * f32(samples.y), params.skips != 0u);
+    let averaged = select(count.x * count.y, f32(samples.x) * f32(samples.y), params.skips == 1u);
+    let factor = select(1.0 / max(averaged, 1.0), select(0.0, 1.0, whole), params.skips == 2u);
     let bin = 3u * number;
     bins[bin] = bitcast<vec4<u32>>(vec4<f32>(axes[0].start, axes[0].size, axes[0].divisions, axes[0].first));
     bins[bin + 1u] = bitcast<vec4<u32>>(vec4<f32>(axes[1].start, axes[1].size, axes[1].divisions, axes[1].first));
     let image = select(NOWHERE, u32(max(image_number, 0.0)), exists);
-    bins[bin + 2u] = vec4<u32>(samples, bitcast<u32>(1.0 / max(averaged, 1.0)), image);
+    bins[bin + 2u] = vec4<u32>(samples, bitcast<u32>(factor), image);
 }

@@ -39,6 +39,14 @@ fn across(at: Between, position: f32) -> vec2<f32> {
 // Sums of the derivatives by y and by x, and how often each counts.
 alias Sums = vec4<f32>;
 
+fn of_none() -> Sums {
+    return vec4<f32>(0.0);
+}
+
+fn together(a: Sums, b: Sums) -> Sums {
+    return a + b;
+}
+
 // A row of samples: the first pixels of the rows of the image above and below, and the weights of these in the derivative along either axis.
 struct Row {
     starts: vec2<u32>,

@@ -1,17 +1,16 @@
-// Averages of the samples of bins: output[roi, channel, bin] = factor * the sum of bilinear samples of the bin's plane of the input
+// Averages, or maxima, of the samples of bins: output[roi, channel, bin] = what roi/parts/pooled_average.wgsl or roi/parts/pooled_max.wgsl makes of the
+// bilinear samples of the bin's plane of the input
 //
 // bins    (rois, classes, bins): roi/parts/roi_bins.wgsl
 // input   (images, in_channels, height * width)
 // output  (rois, out_channels, bins)
 //
-// What a dispatch does: roi/parts/roi_planes.wgsl. A neighbour of weight 0 does not count. One invocation, or one workgroup, does one bin of a
+// What a dispatch does: roi/parts/roi_planes.wgsl. One invocation, or one workgroup, does one bin of a
 // run of channels.
 
 @group(0) @binding(1) var<storage, read> bins: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read> input: array<f32>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
-
-alias Sums = f32;
 
 // A row of samples: the first pixels of the rows of the image above and below, and how far it lies below the upper.
 struct Row {
@@ -24,7 +23,7 @@ fn row_of(bin: Bin, plane: u32, i: u32) -> Row {
     return Row(plane + vec2<u32>(y.low, y.high) * params.pooling.width, y.fraction);
 }
 
-fn with_sample(sum: Sums, row: Row, bin: Bin, j: u32) -> Sums {
+fn with_sample(sums: Sums, row: Row, bin: Bin, j: u32) -> Sums {
     let x = between(sample_position(bin.x, j), params.pooling.width);
     let near = vec4<f32>(
         input[row.starts.x + x.low],
@@ -33,7 +32,7 @@ fn with_sample(sum: Sums, row: Row, bin: Bin, j: u32) -> Sums {
         input[row.starts.y + x.high],
     );
     let weight = vec2<f32>(1.0 - row.fraction, row.fraction).xxyy * vec2<f32>(1.0 - x.fraction, x.fraction).xyxy;
-    return sum + dot(weight, select(vec4<f32>(0.0), near, weight != vec4<f32>(0.0)));
+    return together(sums, of_sample(weight, near));
 }
 
 @compute @workgroup_size(64)
@@ -53,9 +52,9 @@ fn roi_pool(
     var plane = plane_start(bin.image, mine.plane);
     var at = params.output_first + mine.element;
     for (var channel = 0u; channel < mine.channels; channel++) {
-        let sum = sum_up(bin, plane, lane);
+        let sums = sum_up(bin, plane, lane);
         if lane % LANES == 0u {
-            output[at] = select(0.0, output[at], params.segment_first != 0u) + sum * bin.factor;
+            output[at] = pooled(sums, bin, output[at], params.segment_first != 0u);
         }
         plane += next_pixel();
         at += next_element();

@@ -60,8 +60,10 @@ pub use matmul::MatmulGeometry;
 pub(crate) use matmul::{Matmul, MatmulGradients, MatmulInputs};
 pub(crate) use movement::concat::Concat;
 pub use movement::concat::ConcatGeometry;
-pub(crate) use movement::gather::{Gather, GatherElements, GatherInputs, GatherNd};
+pub(crate) use movement::gather::{Gather, GatherElements, GatherGradients, GatherInputs, GatherNd};
 pub use movement::gather::{GatherElementsGeometry, GatherGeometry, GatherNdGeometry};
+pub(crate) use movement::scatter::{ScatterElements, ScatterInputs, ScatterNd, ScatterReduction};
+pub use movement::scatter::{ScatterElementsGeometry, ScatterNdGeometry};
 pub(crate) use movement::split::Split;
 pub use movement::split::SplitGeometry;
 pub use movement::strided_copy::StridedCopyGeometry;
@@ -75,11 +77,11 @@ pub use reduce::global_average_pool::GlobalAveragePoolGeometry;
 pub(crate) use reduce::global_max_pool::GlobalMaxPool;
 pub use reduce::global_max_pool::GlobalMaxPoolGeometry;
 pub use reduce::group_norm::GroupNormGeometry;
-pub(crate) use reduce::group_norm::{GroupNorm, GroupNormInputs};
+pub(crate) use reduce::group_norm::{GroupNorm, GroupNormGradients, GroupNormInputs};
 pub use reduce::layer_norm::LayerNormGeometry;
 pub(crate) use reduce::layer_norm::{LayerNorm, LayerNormGradients, LayerNormInputs};
 pub use reduce::pool::PoolGeometry;
-pub(crate) use reduce::pool::{Pool, PoolAxis, PoolKind, PoolOutputs, PooledAxis};
+pub(crate) use reduce::pool::{IndexOrder, Pool, PoolAxis, PoolKind, PoolOutputs, PooledAxis};
 pub use reduce::reductions::ReduceGeometry;
 pub(crate) use reduce::reductions::{Reduce, ReduceFunction};
 pub(crate) use reduce::softmax::Softmax;
@@ -88,9 +90,9 @@ pub use reduce::top_k::TopKGeometry;
 pub(crate) use reduce::top_k::{TopK, TopKOutputs};
 pub(crate) use roi::{
     DeformPsRoiPool, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool, DeformRoiPoolGradients,
-    DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiChannels,
+    DeformRoiPoolInputs, OffsetGradient, RoiAlign, RoiAlignGradients, RoiAlignInputs, RoiAlignMax, RoiChannels,
 };
-pub use roi::{DeformPsRoiPoolGeometry, DeformRoiPoolGeometry, RoiAlignGeometry};
+pub use roi::{DeformPsRoiPoolGeometry, DeformRoiPoolGeometry, RoiAlignGeometry, RoiAlignMaxGeometry};
 pub use sample::BilinearSampleGeometry;
 pub use sample::grid_sample::GridSampleGeometry;
 pub(crate) use sample::grid_sample::{
@@ -106,8 +108,8 @@ pub use train::{AdamGeometry, SgdGeometry};
 
 pub(crate) use elementwise::binary::BroadcastAxis;
 pub(crate) use movement::concat::Sections;
-pub(crate) use movement::indexing::Indexing;
-pub(crate) use movement::strided_copy::CopyAxis;
+pub(crate) use movement::indexing::{IndexPart, Indexing};
+pub(crate) use movement::strided_copy::{CopyAxis, Outside, repeats_of};
 pub(crate) use roi::{FURTHEST, RoiPooling, RoiRule, SampleDerivative};
 
 use crate::error::{Error, Result};

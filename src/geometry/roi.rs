@@ -38,6 +38,22 @@ pub enum RoiChannels {
     PositionSensitive,
 }
 
+/// [`RoiAlign`] by maxima: ONNX's `RoiAlign` of mode `max`, which pools neighbours, not samples.
+///
+/// A bin gives the largest of all neighbours of its samples times their weights; NaN, where one of them is NaN. A neighbour of weight 0 counts 0, and so
+/// does a sample whose position does not count. What gives 0 is what gives 0 in [`RoiAlign`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoiAlignMax {
+    /// Bins of a RoI: `[height, width]`; at most 65535 each. 1 by default.
+    pub pooled: [u32; 2],
+    /// Pixels of the input for each unit of a corner; 1 by default.
+    pub spatial_scale: f32,
+    /// Samples of a bin along either axis, at most 16384. 0, the default: as many as make them no more than a pixel apart.
+    pub sampling_ratio: u32,
+    /// Whether a corner of 0 is that of the first pixel, as in [`RoiAlign`]. True by default.
+    pub aligned: bool,
+}
+
 /// [`RoiAlign`] with bins that are moved by offsets: mmcv's `deform_roi_pool`.
 ///
 /// It is aligned, and each channel is pooled. A bin is moved by `gamma` times the size of its RoI times its offset; where that is not
@@ -103,6 +119,13 @@ impl Default for RoiAlign {
     }
 }
 
+impl Default for RoiAlignMax {
+    fn default() -> Self {
+        let RoiAlign { pooled, spatial_scale, sampling_ratio, aligned, .. } = RoiAlign::default();
+        Self { pooled, spatial_scale, sampling_ratio, aligned }
+    }
+}
+
 impl Default for DeformRoiPool {
     fn default() -> Self {
         let RoiAlign { pooled, spatial_scale, sampling_ratio, .. } = RoiAlign::default();
@@ -125,7 +148,7 @@ impl Default for DeformPsRoiPool {
 }
 
 inputs!(
-    /// The inputs of a [`RoiAlign`].
+    /// The inputs of a [`RoiAlign`] or a [`RoiAlignMax`].
     RoiAlignInputs {
         /// (batch, channels, height, width)
         input,
@@ -227,6 +250,8 @@ pub(crate) struct RoiPooling {
     /// Displacement of a bin by an offset of 1, in sizes of its RoI.
     pub(crate) reach: f32,
     pub(crate) derivative: SampleDerivative,
+    /// Whether a bin is the largest of its weighted neighbours, and not the average of its samples.
+    pub(crate) maxima: bool,
 }
 
 /// The largest coordinate of a RoI's corner; RoIs beyond it give 0: f32 does not tell pixels apart there.
@@ -285,6 +310,7 @@ impl RoiPooling {
             classes: 1,
             reach: 0.0,
             derivative: SampleDerivative::Exact,
+            maxima: false,
         })
     }
 
@@ -392,6 +418,7 @@ macro_rules! geometries {
 
 geometries! {
     RoiAlignGeometry, RoiAlign, RoiAlignInputs {}, "";
+    RoiAlignMaxGeometry, RoiAlignMax, RoiAlignInputs {}, "";
     DeformRoiPoolGeometry, DeformRoiPool, DeformRoiPoolInputs { offset }, "";
     DeformPsRoiPoolGeometry, DeformPsRoiPool, DeformPsRoiPoolInputs { offset }, "; classes must divide the output channels";
 }
@@ -411,6 +438,15 @@ impl RoiAlign {
                 pooling.grouped(pooled, out_channels, "whole output channels of one for each bin need")
             }
         }
+    }
+}
+
+impl RoiAlignMax {
+    fn pooling(&self, shapes: &RoiAlignInputs<Shape>) -> Result<RoiPooling> {
+        let Self { pooled, spatial_scale, sampling_ratio, aligned } = *self;
+        let channels = RoiChannels::Each;
+        let pooling = RoiAlign { pooled, spatial_scale, sampling_ratio, aligned, channels }.pooling(shapes)?;
+        Ok(RoiPooling { maxima: true, ..pooling })
     }
 }
 

@@ -7,7 +7,7 @@ use naga::{AddressSpace, Handle, Module, Scalar, ShaderStage, Type, TypeInner};
 
 use super::*;
 use crate::dtype::DType;
-use crate::geometry::{Binary, SampleDerivative};
+use crate::geometry::{Binary, SampleDerivative, ScatterReduction};
 use crate::gpu::{Listed, Source, Texture};
 use crate::kernels::elementwise::unary_words::Words;
 
@@ -278,6 +278,14 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     }
     for (name, value) in [("F32", DType::F32), ("F16", DType::F16), ("BF16", DType::BF16)] {
         has("shared/dtype.wgsl", name, movement::convert::number(value));
+    }
+    for (name, value) in [
+        ("REPLACE", ScatterReduction::Replace),
+        ("ADD", ScatterReduction::Add),
+        ("MUL", ScatterReduction::Mul),
+        ("MIN", ScatterReduction::Min),
+    ] {
+        has("movement/scatter.wgsl", name, movement::scatter::operation(value));
     }
     for (name, function) in [
         ("CLIP", Words::Clip),

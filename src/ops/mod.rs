@@ -29,7 +29,8 @@ use crate::geometry::{
     Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum,
     DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Gather, GatherElements,
     GatherNd, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
-    Pool, Reduce, Resize, RoiAlign, Select, Sgd, Softmax, Split, StridedCopy, TopK, Unary,
+    Pool, Reduce, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Sgd, Softmax, Split, StridedCopy,
+    TopK, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -179,25 +180,6 @@ ops! {
         /// | argument | shape |
         /// | --- | --- |
         /// | `input` | any |
-        /// | output | its elements, moved: by the copy |
-        ///
-        /// Integers are taken too.
-        ///
-        /// ```no_run
-        /// use pliant::{Gpu, Recorder, StridedCopy, StridedCopyPlan, Tensor};
-        ///
-        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
-        /// let plan = StridedCopyPlan::new(gpu, &StridedCopy::transpose(&[0, 2, 1]), &input)?;
-        /// let mut recorder = Recorder::new(gpu);
-        /// let output = plan.forward(&mut recorder, &input)?;
-        /// recorder.submit()?;
-        /// # Ok(())
-        /// # }
-        /// ```
-        StridedCopy => StridedCopyPlan,
-        /// | argument | shape |
-        /// | --- | --- |
-        /// | `input` | any |
         /// | output, in `i32` | that of `input` without the axis, or with extent 1 along it |
         ///
         /// ```no_run
@@ -231,43 +213,6 @@ ops! {
         /// # }
         /// ```
         CumSum => CumSumPlan,
-        /// | argument | shape |
-        /// | --- | --- |
-        /// | `input` | (batch, channels, ...) |
-        /// | `scale`, `shift` | (channels) |
-        /// | output | that of `input` |
-        ///
-        /// ```no_run
-        /// use pliant::{Gpu, GroupNorm, GroupNormInputs, GroupNormPlan, Recorder, Tensor};
-        ///
-        /// # fn example(gpu: &Gpu, input: Tensor, scale: Tensor, shift: Tensor) -> pliant::Result<()> {
-        /// let inputs = GroupNormInputs { input: &input, scale: &scale, shift: &shift };
-        /// let plan = GroupNormPlan::new(gpu, &GroupNorm { groups: 32, epsilon: 1e-5 }, &inputs)?;
-        /// let mut recorder = Recorder::new(gpu);
-        /// let output = plan.forward(&mut recorder, &inputs)?;
-        /// recorder.submit()?;
-        /// # Ok(())
-        /// # }
-        /// ```
-        GroupNorm => GroupNormPlan,
-        /// | argument | shape |
-        /// | --- | --- |
-        /// | `input` | any |
-        /// | output | that of `input` without the axes, or with extent 1 along them |
-        ///
-        /// ```no_run
-        /// use pliant::{Gpu, Recorder, Reduce, ReduceFunction, ReducePlan, Tensor};
-        ///
-        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
-        /// let op = Reduce { function: ReduceFunction::Mean, axes: [2, 3].into(), keep: true };
-        /// let plan = ReducePlan::new(gpu, &op, &input)?;
-        /// let mut recorder = Recorder::new(gpu);
-        /// let output = plan.forward(&mut recorder, &input)?;
-        /// recorder.submit()?;
-        /// # Ok(())
-        /// # }
-        /// ```
-        Reduce => ReducePlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `input` | any |
@@ -340,100 +285,65 @@ ops! {
         Select => SelectPlan,
         /// | argument | shape |
         /// | --- | --- |
-        /// | `input` | (batch, channels, ...), with one to three more axes |
-        /// | `output` | (batch, channels, ...), with other extents along these |
-        /// | `indices` | that of `output`, or absent |
+        /// | `input` | (batch, channels, height, width) |
+        /// | `rois` | (rois, 5): image, x1, y1, x2, y2 |
+        /// | output | (rois, channels, pooled_height, pooled_width) |
         ///
         /// ```no_run
-        /// use pliant::{Gpu, Pool, PoolAxis, PoolPlan, Recorder, Tensor};
+        /// use pliant::{Gpu, Recorder, RoiAlignInputs, RoiAlignMax, RoiAlignMaxPlan, Tensor};
         ///
-        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
-        /// let window = PoolAxis { kernel: 3, stride: 2, padding: [1, 1], ..PoolAxis::default() };
-        /// let op = Pool { axes: vec![window; 2], ..Pool::default() };
-        /// let plan = PoolPlan::new(gpu, &op, &input)?;
-        /// let mut recorder = Recorder::new(gpu);
-        /// let output = plan.forward(&mut recorder, &input)?.output;
-        /// recorder.submit()?;
-        /// # Ok(())
-        /// # }
-        /// ```
-        Pool => PoolPlan,
-        /// | argument | shape |
-        /// | --- | --- |
-        /// | `input` | any |
-        /// | output | the same, with other extents along the axes |
-        ///
-        /// ```no_run
-        /// use pliant::{AspectRatio, Gpu, Recorder, Resize, ResizePlan, ResizeTo, Tensor};
-        ///
-        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
-        /// let to = ResizeTo::Sizes(vec![480, 640], AspectRatio::Stretch);
-        /// let op = Resize { axes: vec![2, 3], to, ..Resize::default() };
-        /// let plan = ResizePlan::new(gpu, &op, &input)?;
-        /// let mut recorder = Recorder::new(gpu);
-        /// let output = plan.forward(&mut recorder, &input)?;
-        /// recorder.submit()?;
-        /// # Ok(())
-        /// # }
-        /// ```
-        Resize => ResizePlan,
-        /// | argument | shape |
-        /// | --- | --- |
-        /// | `data` | any |
-        /// | `indices`, integers | any |
-        /// | output | that of `data`, with the shape of `indices` in place of the axis |
-        ///
-        /// ```no_run
-        /// use pliant::{Gather, GatherPlan, GatherInputs, Gpu, Recorder, Tensor};
-        ///
-        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor) -> pliant::Result<()> {
-        /// let inputs = GatherInputs { data: &data, indices: &indices };
-        /// let plan = GatherPlan::new(gpu, &Gather { axis: 1 }, &inputs)?;
+        /// # fn example(gpu: &Gpu, input: Tensor, rois: Tensor) -> pliant::Result<()> {
+        /// let op = RoiAlignMax { pooled: [7, 7], sampling_ratio: 2, ..RoiAlignMax::default() };
+        /// let inputs = RoiAlignInputs { input: &input, rois: &rois };
+        /// let plan = RoiAlignMaxPlan::new(gpu, &op, &inputs)?;
         /// let mut recorder = Recorder::new(gpu);
         /// let output = plan.forward(&mut recorder, &inputs)?;
         /// recorder.submit()?;
         /// # Ok(())
         /// # }
         /// ```
-        Gather => GatherPlan,
+        RoiAlignMax => RoiAlignMaxPlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `data` | any |
         /// | `indices`, integers | no longer than `data` along any axis but that of the op |
-        /// | output | that of `indices` |
+        /// | `updates` | that of `indices` |
+        /// | output | that of `data` |
         ///
         /// ```no_run
-        /// use pliant::{GatherElements, GatherElementsPlan, GatherInputs, Gpu, Recorder, Tensor};
+        /// use pliant::{Gpu, Recorder, ScatterElements, ScatterElementsPlan, ScatterInputs, ScatterReduction, Tensor};
         ///
-        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor) -> pliant::Result<()> {
-        /// let inputs = GatherInputs { data: &data, indices: &indices };
-        /// let plan = GatherElementsPlan::new(gpu, &GatherElements { axis: 1 }, &inputs)?;
+        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor, updates: Tensor) -> pliant::Result<()> {
+        /// let op = ScatterElements { axis: 1, reduction: ScatterReduction::Add };
+        /// let inputs = ScatterInputs { data: &data, indices: &indices, updates: &updates };
+        /// let plan = ScatterElementsPlan::new(gpu, &op, &inputs)?;
         /// let mut recorder = Recorder::new(gpu);
         /// let output = plan.forward(&mut recorder, &inputs)?;
         /// recorder.submit()?;
         /// # Ok(())
         /// # }
         /// ```
-        GatherElements => GatherElementsPlan,
+        ScatterElements => ScatterElementsPlan,
         /// | argument | shape |
         /// | --- | --- |
-        /// | `data` | (batch axes, indexed axes, ...) |
-        /// | `indices`, integers | (batch axes, ..., parts): a part for each indexed axis |
-        /// | output | (batch axes, ... of the indices, ... of the data) |
+        /// | `data` | (indexed axes, ...) |
+        /// | `indices`, integers | (..., parts): a part for each indexed axis |
+        /// | `updates` | (... of the indices, ... of the data) |
+        /// | output | that of `data` |
         ///
         /// ```no_run
-        /// use pliant::{GatherNd, GatherNdPlan, GatherInputs, Gpu, Recorder, Tensor};
+        /// use pliant::{Gpu, Recorder, ScatterInputs, ScatterNd, ScatterNdPlan, Tensor};
         ///
-        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor) -> pliant::Result<()> {
-        /// let inputs = GatherInputs { data: &data, indices: &indices };
-        /// let plan = GatherNdPlan::new(gpu, &GatherNd { batch: 1 }, &inputs)?;
+        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor, updates: Tensor) -> pliant::Result<()> {
+        /// let inputs = ScatterInputs { data: &data, indices: &indices, updates: &updates };
+        /// let plan = ScatterNdPlan::new(gpu, &ScatterNd::default(), &inputs)?;
         /// let mut recorder = Recorder::new(gpu);
         /// let output = plan.forward(&mut recorder, &inputs)?;
         /// recorder.submit()?;
         /// # Ok(())
         /// # }
         /// ```
-        GatherNd => GatherNdPlan;
+        ScatterNd => ScatterNdPlan;
     and backward:
         /// | argument | shape |
         /// | --- | --- |
@@ -657,6 +567,63 @@ ops! {
         DeformRoiPool => DeformRoiPoolPlan,
         /// | argument | shape |
         /// | --- | --- |
+        /// | `data` | any |
+        /// | `indices`, integers | any |
+        /// | output | that of `data`, with the shape of `indices` in place of the axis |
+        ///
+        /// ```no_run
+        /// use pliant::{Gather, GatherPlan, GatherInputs, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor) -> pliant::Result<()> {
+        /// let inputs = GatherInputs { data: &data, indices: &indices };
+        /// let plan = GatherPlan::new(gpu, &Gather { axis: 1 }, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Gather => GatherPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `data` | any |
+        /// | `indices`, integers | no longer than `data` along any axis but that of the op |
+        /// | output | that of `indices` |
+        ///
+        /// ```no_run
+        /// use pliant::{GatherElements, GatherElementsPlan, GatherInputs, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor) -> pliant::Result<()> {
+        /// let inputs = GatherInputs { data: &data, indices: &indices };
+        /// let plan = GatherElementsPlan::new(gpu, &GatherElements { axis: 1 }, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        GatherElements => GatherElementsPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `data` | (batch axes, indexed axes, ...) |
+        /// | `indices`, integers | (batch axes, ..., parts): a part for each indexed axis |
+        /// | output | (batch axes, ... of the indices, ... of the data) |
+        ///
+        /// ```no_run
+        /// use pliant::{GatherNd, GatherNdPlan, GatherInputs, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, data: Tensor, indices: Tensor) -> pliant::Result<()> {
+        /// let inputs = GatherInputs { data: &data, indices: &indices };
+        /// let plan = GatherNdPlan::new(gpu, &GatherNd { batch: 1 }, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        GatherNd => GatherNdPlan,
+        /// | argument | shape |
+        /// | --- | --- |
         /// | `input` | (batch, channels, height, width) |
         /// | output | (batch, channels, 1, 1) |
         ///
@@ -691,6 +658,25 @@ ops! {
         /// # }
         /// ```
         GridSample => GridSamplePlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | (batch, channels, ...) |
+        /// | `scale`, `shift` | (channels) |
+        /// | output | that of `input` |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, GroupNorm, GroupNormInputs, GroupNormPlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor, scale: Tensor, shift: Tensor) -> pliant::Result<()> {
+        /// let inputs = GroupNormInputs { input: &input, scale: &scale, shift: &shift };
+        /// let plan = GroupNormPlan::new(gpu, &GroupNorm { groups: 32, epsilon: 1e-5 }, &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        GroupNorm => GroupNormPlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `input` | any |
@@ -753,6 +739,63 @@ ops! {
         MultiScaleDeformAttn => MultiScaleDeformAttnPlan,
         /// | argument | shape |
         /// | --- | --- |
+        /// | `input` | (batch, channels, ...), with one to three more axes |
+        /// | `output` | (batch, channels, ...), with other extents along these |
+        /// | `indices` | that of `output`, or absent |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Pool, PoolAxis, PoolPlan, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let window = PoolAxis { kernel: 3, stride: 2, padding: [1, 1], ..PoolAxis::default() };
+        /// let op = Pool { axes: vec![window; 2], ..Pool::default() };
+        /// let plan = PoolPlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?.output;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Pool => PoolPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | that of `input` without the axes, or with extent 1 along them |
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, Reduce, ReduceFunction, ReducePlan, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let op = Reduce { function: ReduceFunction::Mean, axes: [2, 3].into(), keep: true };
+        /// let plan = ReducePlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Reduce => ReducePlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | the same, with other extents along the axes |
+        ///
+        /// ```no_run
+        /// use pliant::{AspectRatio, Gpu, Recorder, Resize, ResizePlan, ResizeTo, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let to = ResizeTo::Sizes(vec![480, 640], AspectRatio::Stretch);
+        /// let op = Resize { axes: vec![2, 3], to, ..Resize::default() };
+        /// let plan = ResizePlan::new(gpu, &op, &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Resize => ResizePlan,
+        /// | argument | shape |
+        /// | --- | --- |
         /// | `input` | (batch, channels, height, width) |
         /// | `rois` | (rois, 5): image, x1, y1, x2, y2 |
         /// | output | (rois, channels, pooled_height, pooled_width); fewer channels by [`RoiChannels`](crate::RoiChannels) |
@@ -806,6 +849,25 @@ ops! {
         /// # }
         /// ```
         Split => SplitPlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `input` | any |
+        /// | output | its elements, moved: by the copy |
+        ///
+        /// Integers are taken too.
+        ///
+        /// ```no_run
+        /// use pliant::{Gpu, Recorder, StridedCopy, StridedCopyPlan, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, input: Tensor) -> pliant::Result<()> {
+        /// let plan = StridedCopyPlan::new(gpu, &StridedCopy::transpose(&[0, 2, 1]), &input)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &input)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        StridedCopy => StridedCopyPlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `input` | any |

@@ -38,28 +38,31 @@ pub use layers::{
     deform_roi_pool_layer_backward,
 };
 pub use matmul::{matmul, matmul_backward};
-pub use movement::gather::{gather, gather_elements, gather_nd};
+pub use movement::gather::{
+    gather, gather_backward, gather_elements, gather_elements_backward, gather_nd, gather_nd_backward,
+};
+pub use movement::scatter::{scatter_elements, scatter_nd};
 pub use movement::sections::{concat, concat_backward, split, split_backward};
-pub use movement::strided_copy::strided_copy;
 #[cfg(feature = "onnx")]
 pub(crate) use movement::strided_copy::{indices, place};
+pub use movement::strided_copy::{strided_copy, strided_copy_backward};
 pub use points::{
     deform_conv_v3, deform_conv_v3_backward, deform_conv_v4, deform_conv_v4_backward, multi_scale_deform_attn,
     multi_scale_deform_attn_backward,
 };
 pub use reduce::global_average_pool::{global_average_pool, global_average_pool_backward};
-pub use reduce::group_norm::group_norm;
+pub use reduce::group_norm::{group_norm, group_norm_backward};
 pub use reduce::layer_norm::{layer_norm, layer_norm_backward};
-pub use reduce::pool::{global_max_pool, pool};
-pub use reduce::reductions::{arg_reduce, cum_sum, reduce, top_k};
+pub use reduce::pool::{global_max_pool, pool, pool_backward};
+pub use reduce::reductions::{arg_reduce, cum_sum, reduce, reduce_backward, top_k};
 pub use reduce::softmax::{softmax, softmax_backward};
 pub use roi::{
     deform_ps_roi_pool, deform_ps_roi_pool_backward, deform_roi_pool, deform_roi_pool_backward, roi_align,
-    roi_align_backward,
+    roi_align_backward, roi_align_max,
 };
 pub use sample::bilinear_sample;
 pub use sample::grid_sample::{grid_sample, grid_sample_backward};
-pub use sample::resize::resize;
+pub use sample::resize::{resize, resize_backward};
 pub use train::adam::adam;
 pub use train::cross_entropy::{cross_entropy, cross_entropy_backward};
 pub use train::sgd::sgd;
@@ -69,7 +72,8 @@ use crate::geometry::{
     ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum,
     DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Gather, GatherElements,
     GatherNd, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
-    Of, Op, Pool, Reduce, Resize, RoiAlign, Select, Softmax, Split, StridedCopy, TopK, Unary,
+    Of, Op, Pool, Reduce, ReduceFunction, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Softmax,
+    Split, StridedCopy, TopK, Unary,
 };
 use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
 use crate::shape::Shape;
@@ -183,14 +187,15 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_roi_pool_backward(geometry, inputs, grad)?.named()));
     DeformRoiPoolLayer: deform_roi_pool_layer,
         |geometry, inputs, grad| Ok(present(deform_roi_pool_layer_backward(geometry, inputs, grad)?.named()));
-    Gather: gather, |_geometry, _inputs, _grad| Ok(Vec::new());
-    GatherElements: gather_elements, |_geometry, _inputs, _grad| Ok(Vec::new());
-    GatherNd: gather_nd, |_geometry, _inputs, _grad| Ok(Vec::new());
+    Gather: gather, |geometry, inputs, grad| Ok(present(gather_backward(geometry, inputs, grad)?.named()));
+    GatherElements: gather_elements,
+        |geometry, inputs, grad| Ok(present(gather_elements_backward(geometry, inputs, grad)?.named()));
+    GatherNd: gather_nd, |geometry, inputs, grad| Ok(present(gather_nd_backward(geometry, inputs, grad)?.named()));
     GlobalAveragePool: |geometry, input: &&[_]| global_average_pool(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", global_average_pool_backward(geometry, grad)?)]);
     GlobalMaxPool: |geometry, input: &&[_]| global_max_pool(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     GridSample: grid_sample, |geometry, inputs, grad| Ok(present(grid_sample_backward(geometry, inputs, grad)?.named()));
-    GroupNorm: group_norm, |_geometry, _inputs, _grad| Ok(Vec::new());
+    GroupNorm: group_norm, |geometry, inputs, grad| Ok(present(group_norm_backward(geometry, inputs, grad)?.named()));
     Im2col: |geometry, input: &&[_]| im2col(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     LayerNorm: layer_norm, |geometry, inputs, grad| Ok(present(layer_norm_backward(geometry, inputs, grad)?.named()));
     Matmul: matmul, |geometry, inputs, grad| Ok(present(matmul_backward(geometry, inputs, grad)?.named()));
@@ -198,16 +203,25 @@ defined! {
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_backward(geometry, inputs, grad)?.named()));
     MultiScaleDeformAttnLayer: multi_scale_deform_attn_layer,
         |geometry, inputs, grad| Ok(present(multi_scale_deform_attn_layer_backward(geometry, inputs, grad)?.named()));
-    Reduce: |geometry, input: &&[_]| reduce(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
-    Pool: |geometry, input: &&[_]| pool(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
-    Resize: |geometry, input: &&[_]| resize(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    Pool: |geometry, input: &&[_]| pool(geometry, input),
+        |geometry, inputs, grad| Ok(vec![("grad_input", pool_backward(geometry, inputs, grad.output)?)]);
+    Reduce: |geometry, input: &&[_]| reduce(geometry, input), |geometry, _inputs, grad| match geometry.op.function {
+        ReduceFunction::Sum | ReduceFunction::Mean => Ok(vec![("grad_input", reduce_backward(geometry, grad)?)]),
+        _ => Ok(Vec::new()),
+    };
+    Resize: |geometry, input: &&[_]| resize(geometry, input),
+        |geometry, _inputs, grad| Ok(vec![("grad_input", resize_backward(geometry, grad)?)]);
     RoiAlign: roi_align, |geometry, inputs, grad| Ok(present(roi_align_backward(geometry, inputs, grad)?.named()));
+    RoiAlignMax: roi_align_max, |_geometry, _inputs, _grad| Ok(Vec::new());
+    ScatterElements: scatter_elements, |_geometry, _inputs, _grad| Ok(Vec::new());
+    ScatterNd: scatter_nd, |_geometry, _inputs, _grad| Ok(Vec::new());
     Select: select, |_geometry, _inputs, _grad| Ok(Vec::new());
     Softmax: |geometry, input: &&[_]| softmax(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", softmax_backward(geometry, inputs, grad)?)]);
     Split: |geometry, input: &&[_]| split(geometry, input),
         |geometry, _inputs, grad| Ok(vec![("grad_input", split_backward(geometry, grad)?)]);
-    StridedCopy: |geometry, input: &&[_]| strided_copy(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    StridedCopy: |geometry, input: &&[_]| strided_copy(geometry, input),
+        |geometry, _inputs, grad| Ok(vec![("grad_input", strided_copy_backward(geometry, grad)?)]);
     TopK: |geometry, input: &&[_]| top_k(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
     Unary: |geometry, input: &&[_]| unary(geometry, input),
         |geometry, inputs, grad| Ok(vec![("grad_input", unary_backward(geometry, inputs, grad)?)]);

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{
     DeformPsRoiPoolGeometry, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPoolGeometry,
     DeformRoiPoolGradients, DeformRoiPoolInputs, FURTHEST, RoiAlignGeometry, RoiAlignGradients, RoiAlignInputs,
-    RoiPooling, RoiRule, SampleDerivative,
+    RoiAlignMaxGeometry, RoiPooling, RoiRule, SampleDerivative,
 };
 use crate::reference::conv::backward::{Sum, zeros};
 use crate::reference::{Reference, check_len};
@@ -36,6 +36,8 @@ struct Bin {
     samples: Vec<[f64; 2]>,
     /// The divisor of the sum over the samples.
     divisor: f64,
+    /// Whether all samples count.
+    whole: bool,
     magnitude: f64,
 }
 
@@ -169,9 +171,10 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
             RoiRule::Align { .. } => counts[0] * counts[1],
             RoiRule::PositionSensitive => (rows.len() * columns.len()) as f64,
         };
+        let whole = (rows.len() * columns.len()) as f64 == counts[0] * counts[1];
         let samples = rows.iter().flat_map(|&y| columns.iter().map(move |&x| [y, x])).collect();
         let [row, column] = [row as usize, column as usize];
-        Some(Bin { row, column, offsets, samples, divisor: divisor.max(1.0), magnitude })
+        Some(Bin { row, column, offsets, samples, divisor: divisor.max(1.0), whole, magnitude })
     }
 
     /// Calls `f` with every bin that has samples and each output channel that is pooled in it: the RoI, the bin, the element of the output,
@@ -220,6 +223,29 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
             }
         });
         sums.into()
+    }
+
+    fn maxima(&self) -> Reference {
+        let mut reference = Reference::zeros(self.geometry.output_shape(), 4);
+        self.each(|_, bin, element, plane| {
+            let mut largest = if bin.whole && !bin.samples.is_empty() { f64::NEG_INFINITY } else { 0.0 };
+            for &sample in &bin.samples {
+                let [rows, columns] = self.between(sample);
+                for (y, weight_y) in rows.pixels().into_iter().zip(rows.weights()) {
+                    for (x, weight_x) in columns.pixels().into_iter().zip(columns.weights()) {
+                        let (weight, neighbour) =
+                            (weight_y * weight_x, self.input[plane + y * self.geometry.width as usize + x]);
+                        let weighted = if weight == 0.0 { 0.0 } else { weight * neighbour.into() };
+                        largest = if weighted.is_nan() || largest.is_nan() { f64::NAN } else { largest.max(weighted) };
+                        // Positions are rounded, and so weights are, by as much.
+                        let magnitude = neighbour.into().abs() * (1.0 + bin.magnitude);
+                        reference.magnitude[element] = reference.magnitude[element].max(magnitude);
+                    }
+                }
+            }
+            reference.value[element] = largest;
+        });
+        reference
     }
 
     /// The gradients of input and offset.
@@ -275,6 +301,17 @@ impl<'a, T: Copy + Into<f64>> Pooling<'a, T> {
 /// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
 pub fn roi_align<T: Copy + Into<f64>>(geometry: &RoiAlignGeometry, inputs: &RoiAlignInputs<&[T]>) -> Result<Reference> {
     Ok(Pooling::new(&geometry.pooling, inputs.input, inputs.rois, None)?.forward())
+}
+
+/// Regions of interest, pooled by maxima; see [`RoiAlignMax`](crate::RoiAlignMax).
+///
+/// # Errors
+/// [`Error::Shape`] where a slice is not as long as its shape; [`Error::Attribute`] where a RoI names an image that there is not.
+pub fn roi_align_max<T: Copy + Into<f64>>(
+    geometry: &RoiAlignMaxGeometry,
+    inputs: &RoiAlignInputs<&[T]>,
+) -> Result<Reference> {
+    Ok(Pooling::new(&geometry.pooling, inputs.input, inputs.rois, None)?.maxima())
 }
 
 /// The gradients of a [`RoiAlign`](crate::RoiAlign).

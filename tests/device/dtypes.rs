@@ -7,7 +7,7 @@ use pliant::*;
 use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
 use crate::grids::{grid, kinds};
-use crate::movement::{each_copy, each_gather};
+use crate::movement::{each_copy, each_gather, each_scatter};
 use crate::points;
 use crate::reductions::{FUNCTIONS, reducible};
 use crate::shapes::deform_conv2d;
@@ -146,6 +146,7 @@ pub(crate) fn every_op() -> Vec<Problem> {
     problems.push(Problem::Split(Split { axis: 1, sizes: vec![3, 1, 7] }, normal(&mut rng, [3, 11, 5], 1.0)));
     problems.extend(each_copy(&mut rng));
     problems.extend(each_gather(&mut rng));
+    problems.extend(each_scatter(&mut rng));
     problems.push(Problem::GlobalAveragePool(GlobalAveragePool, normal(&mut rng, [1, 3, 5, 7], 1.0)));
     let inputs = BatchNormInputs {
         input: normal(&mut rng, [3, 5, 7], 1.0),

@@ -6,7 +6,9 @@ use pliant::{
 
 use crate::dtypes::STORAGES;
 use crate::limits::{large_problems, with_limits};
+use crate::movement::{draw_copy, draw_gather, each_copy, each_gather};
 use crate::shapes::{BROADCASTS, UNARIES};
+use crate::spatial::{draw_pool, draw_resize};
 use crate::support::compare::Expected;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal};
@@ -239,6 +241,68 @@ fn of_layer_norm() {
             let op = LayerNorm { axes: axes as u32, epsilon: 1e-3 };
             check(&Problem::LayerNorm(op, LayerNormInputs { input, scale, shift }));
         }
+    }
+}
+
+#[test]
+fn of_normalised_groups() {
+    let mut rng = Rng::with_seed(79);
+    for (groups, extents) in
+        [(1, &[2, 3][..]), (2, &[3, 6, 5, 7]), (5, &[1, 5, 300]), (3, &[0, 3, 4]), (2, &[2, 4, 70, 71])]
+    {
+        let inputs = GroupNormInputs {
+            input: normal(&mut rng, pliant::Shape::new(extents).unwrap(), 2.0),
+            scale: normal(&mut rng, [extents[1]], 1.0),
+            shift: normal(&mut rng, [extents[1]], 1.0),
+        };
+        check(&Problem::GroupNorm(GroupNorm { groups, epsilon: 1e-3 }, inputs));
+    }
+}
+
+#[test]
+fn of_sums_and_means() {
+    let mut rng = Rng::with_seed(80);
+    for function in [ReduceFunction::Sum, ReduceFunction::Mean] {
+        for axes in 0..16u32 {
+            let axes: Axes = (0..4).filter(|axis| axes >> axis & 1 == 1).collect();
+            let op = Reduce { function, axes, keep: axes.contains(2) };
+            check(&Problem::Reduce(op, normal(&mut rng, [3, 5, 2, 7], 1.0)));
+        }
+    }
+    let one = &Tensor::upload(gpu(), [1], &[1.0f32]).unwrap();
+    let op = Reduce { function: ReduceFunction::Max, axes: [0].into(), keep: true };
+    let refused = op.backward(&one, &one.clone()).unwrap_err();
+    assert_eq!(refused.to_string(), "Max of f32 has no gradient");
+}
+
+#[test]
+fn of_copies_and_gatherings() {
+    let mut rng = Rng::with_seed(81);
+    each_copy(&mut rng).iter().chain(&each_gather(&mut rng)).for_each(check);
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    for seed in 0..60 {
+        let mut rng = Rng::with_seed(seed);
+        let drawn = [draw_copy, draw_gather][seed as usize % 2](&mut rng);
+        check_with(if seed % 3 == 0 { &small } else { gpu() }, &drawn, Storage::F32, Ways::All);
+    }
+    let whole = &Tensor::upload(gpu(), [1], &[1i32]).unwrap();
+    let refused = StridedCopy::transpose(&[0]).backward(&whole, &whole.clone()).unwrap_err();
+    assert_eq!(refused.to_string(), "input holds i32, which has no gradient");
+}
+
+#[test]
+fn of_resized_and_pooled() {
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    for seed in 0..60 {
+        let mut rng = Rng::with_seed(seed);
+        let drawn = [draw_resize, draw_pool][seed as usize % 2](&mut rng);
+        let storage = if seed % 6 < 2 { STORAGES[seed as usize / 2 % 6] } else { Storage::F32 };
+        check_with(if seed % 4 < 2 { &small } else { gpu() }, &drawn, storage, Ways::All);
+    }
+    let window = PoolAxis { kernel: 3, stride: 2, padding: [1; 2], dilation: 1 };
+    for kind in [PoolKind::default(), PoolKind::Average { count_padding: true }] {
+        let op = Pool { kind, axes: vec![window; 2], ceil_mode: false };
+        check(&Problem::Pool(op, normal(&mut Rng::with_seed(82), [2, 3, 65, 66], 1.0)));
     }
 }
 

@@ -68,6 +68,15 @@ pub(crate) fn large_problems() -> Vec<Problem> {
     ] {
         problems.push(Problem::StridedCopy(op, normal(&mut rng, extents, 1.0)));
     }
+    problems.extend(large_gathers(&mut rng));
+    for (data, many) in [([9, 60_000], 5), ([30_000, 3], 20_000)] {
+        let inputs = ScatterInputs {
+            data: normal(&mut rng, data, 1.0),
+            indices: Array::from_fn([many, 1], |index| (index * 7919 % (data[0] as usize + 3)) as f32),
+            updates: normal(&mut rng, [many, data[1]], 1.0),
+        };
+        problems.push(Problem::ScatterNd(ScatterNd { reduction: ScatterReduction::Add }, inputs));
+    }
     problems.push(Problem::Unary(Unary::Gelu, normal(&mut rng, [3, 50, 411], 1.0)));
     let inputs = BinaryInputs { a: normal(&mut rng, [50, 3, 401], 1.0), b: normal(&mut rng, [3, 401], 1.0) };
     problems.push(Problem::Binary(Binary::Pow, inputs));
@@ -123,6 +132,20 @@ pub(crate) fn large_problems() -> Vec<Problem> {
     };
     problems.push(Problem::GroupNorm(GroupNorm { groups: 2, epsilon: 1e-5 }, inputs));
     problems
+}
+
+/// Gatherings from more than a binding shows: rows, elements, and slices by several parts, some of them beyond the data.
+fn large_gathers(rng: &mut Rng) -> [Problem; 4] {
+    let inputs = |rng: &mut Rng, data: &[u32], at: &[u32], of: i32| GatherInputs {
+        data: normal(rng, Shape::new(data).unwrap(), 1.0),
+        indices: Array::from_fn(Shape::new(at).unwrap(), |_| rng.i32(-of..=of) as f32),
+    };
+    [
+        Problem::Gather(Gather { axis: 1 }, inputs(rng, &[2, 3000, 20], &[400], 3000)),
+        Problem::Gather(Gather { axis: 0 }, inputs(rng, &[700, 90], &[20, 5], 700)),
+        Problem::GatherElements(GatherElements { axis: 0 }, inputs(rng, &[700, 3, 31], &[300, 3, 30], 700)),
+        Problem::GatherNd(GatherNd::default(), inputs(rng, &[300, 30, 9], &[2000, 2], 30)),
+    ]
 }
 
 /// Predicates, which are of ops that others have gradients of.

@@ -328,6 +328,23 @@ fn regions(rois: u32) -> Problem {
     Problem::RoiAlign(op, RoiAlignInputs { input: Array::filled([1; 4], 1.0), rois: regions })
 }
 
+/// The maximum of one sample.
+fn maximum() -> Problem {
+    let op = RoiAlignMax { sampling_ratio: 1, ..RoiAlignMax::default() };
+    let rois = Array { shape: [1, 5].into(), elements: vec![0.0, 0.0, 0.0, 1.0, 1.0] };
+    Problem::RoiAlignMax(op, RoiAlignInputs { input: Array::filled([1; 4], 1.0), rois })
+}
+
+/// So many updates of one element.
+fn updates(many: u32, reduction: ScatterReduction) -> Problem {
+    let inputs = ScatterInputs {
+        data: Array::filled([1], 1.0),
+        indices: Array::filled([many], 0.0),
+        updates: normal(&mut Rng::with_seed(111), [many], 1.0),
+    };
+    Problem::ScatterElements(ScatterElements { axis: 0, reduction }, inputs)
+}
+
 fn classes(classes: u32) -> Problem {
     let mut rng = Rng::with_seed(106);
     let (logits, labels) = (normal(&mut rng, [1, classes], 1.0), labels(&mut rng, 1, classes));
@@ -354,6 +371,9 @@ fn reaching() -> Vec<Problem> {
         grid_sample(SampleMode::Bicubic, 100),
         product(3000),
         regions(200),
+        maximum(),
+        updates(300, ScatterReduction::Add),
+        updates(1, ScatterReduction::Replace),
         classes(5000),
         // Many output channels, for the gradients of columns; many pixels, for that of the weight.
         conv2d(Conv2d::default(), [1, 3, 1, 1], [900, 3, 1, 1]),
@@ -442,6 +462,8 @@ fn loops_beyond_what_a_device_does_are_cut() {
         (product(4 * 65_343 + 1), None),
         (regions(7_086), None),
         (regions(65_536), None),
+        (updates(65_534, ScatterReduction::Add), None),
+        (updates(65_535, ScatterReduction::Add), None),
         (taps([255, 257]), fused),
         (taps([257, 256]), fused),
         (conv2d(Conv2d::default(), [1, 60_000, 1, 1], [40, 60_000, 1, 1]), fused),

@@ -153,11 +153,14 @@ fn check_gradients_on(
     let Implementation::Device { gpu, strategy, storage } = implementation else { return Ok(()) };
     let failed = |error: pliant::Error| error.to_string();
     let (problem, grad_output) = (problem.stored(storage), grad_output.stored(storage.data));
+    let references = problem.gradients(&grad_output).map_err(failed)?;
+    if references.is_empty() {
+        return Ok(());
+    }
     let gradients = match pollster::block_on(problem.backward_on(gpu, strategy, storage, &grad_output, ways)) {
         Ok(gradients) => gradients,
         Err(error) => return implementation.not_applicable(&error).map(drop).ok_or(failed(error)),
     };
-    let references = problem.gradients(&grad_output).map_err(failed)?;
     assert_eq!(gradients.len(), references.len(), "{}", problem.describe());
     for (gradient, (name, reference)) in gradients.into_iter().zip(references) {
         assert_eq!(gradient.name, name);

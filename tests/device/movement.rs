@@ -282,6 +282,115 @@ pub(crate) fn draw_gather(rng: &mut Rng) -> Problem {
     }
 }
 
+const REDUCTIONS: [ScatterReduction; 5] = [
+    ScatterReduction::Replace,
+    ScatterReduction::Add,
+    ScatterReduction::Mul,
+    ScatterReduction::Min,
+    ScatterReduction::Max,
+];
+
+/// Updates small enough for products of several to be integers of 32 bits.
+fn scatter_inputs(rng: &mut Rng, data: &[u32], at: Array, updates: &[u32]) -> ScatterInputs<Array> {
+    let updates = normal(rng, Shape::new(updates).unwrap(), 1.5);
+    ScatterInputs { data: array(rng, data), indices: at, updates }
+}
+
+/// A small scatter of each kind; several updates are of one element.
+pub(crate) fn each_scatter(rng: &mut Rng) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for reduction in REDUCTIONS {
+        for (axis, data, at) in [(1, [3, 5, 7], [3, 9, 7]), (0, [3, 5, 7], [2, 5, 5]), (2, [3, 5, 8], [3, 4, 40])] {
+            let indices = indices(rng, &at, data[axis as usize]);
+            let inputs = scatter_inputs(rng, &data, indices, &at);
+            problems.push(Problem::ScatterElements(ScatterElements { axis, reduction }, inputs));
+        }
+        for (data, at, updates) in [
+            ([5, 5, 7], &[13, 2][..], &[13, 7][..]),
+            ([5, 5, 4], &[3, 5, 1], &[3, 5, 5, 4]),
+            ([5, 5, 5], &[40, 3], &[40]),
+        ] {
+            let indices = indices(rng, at, 5);
+            let inputs = scatter_inputs(rng, &data, indices, updates);
+            problems.push(Problem::ScatterNd(ScatterNd { reduction }, inputs));
+        }
+    }
+    problems
+}
+
+/// A legal scatter of any kind.
+pub(crate) fn draw_scatter(rng: &mut Rng) -> Problem {
+    let reduction = REDUCTIONS[rng.usize(..REDUCTIONS.len())];
+    let data: Vec<u32> = (0..rng.usize(1..=4)).map(|_| [1, 2, 3, 4, 8, 9][rng.usize(..6)]).collect();
+    if rng.bool() {
+        let axis = rng.usize(..data.len());
+        let mut at: Vec<u32> = data.iter().map(|&extent| rng.u32(1..=extent)).collect();
+        at[axis] = rng.u32(1..=20);
+        let indices = indices(rng, &at, data[axis]);
+        let inputs = scatter_inputs(rng, &data, indices, &at);
+        return Problem::ScatterElements(ScatterElements { axis: axis as u32, reduction }, inputs);
+    }
+    let depth = rng.usize(1..=data.len());
+    let slots: Vec<u32> = (0..rng.usize(..=2)).map(|_| rng.u32(1..=9)).collect();
+    let indices = indices(rng, &[&slots[..], &[depth as u32]].concat(), *data[..depth].iter().min().unwrap());
+    let inputs = scatter_inputs(rng, &data, indices, &[&slots[..], &data[depth..]].concat());
+    Problem::ScatterNd(ScatterNd { reduction }, inputs)
+}
+
+#[test]
+fn scatters_agree_with_the_reference() {
+    let mut rng = Rng::with_seed(204);
+    each_scatter(&mut rng).iter().for_each(|problem| check_both(problem, gpu()));
+    let none = ScatterInputs {
+        data: array(&mut rng, &[3, 4]),
+        indices: Array::filled([0, 1], 0.0),
+        updates: Array::filled([0, 4], 0.0),
+    };
+    check_both(&Problem::ScatterNd(ScatterNd::default(), none), gpu());
+    let devices = [
+        gpu().clone(),
+        with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10),
+        with_limits(|limits| limits.max_compute_workgroups_per_dimension = 8),
+    ];
+    for seed in 0..100 {
+        let problem = draw_scatter(&mut Rng::with_seed(seed));
+        check_both(&problem, &devices[seed as usize % devices.len()]);
+    }
+}
+
+/// The one element of a scatter has more updates than an invocation does in a dispatch, and a sort more than it takes at a time.
+#[test]
+fn many_updates_of_one_element() {
+    let many = (1 << 20) + 3;
+    for reduction in [ScatterReduction::Replace, ScatterReduction::Max, ScatterReduction::Add] {
+        let inputs = ScatterInputs {
+            data: Array::filled([2], 1.0),
+            indices: Array::filled([many], 1.0),
+            updates: Array::from_fn([many], |index| if index % 1000 == 7 { index as f32 } else { 0.0 }),
+        };
+        let device = Implementation::Device { gpu: gpu(), strategy: None, storage: Storage::F32 };
+        check_on(&Problem::ScatterElements(ScatterElements { axis: 0, reduction }, inputs), device).unwrap();
+    }
+}
+
+/// NaN is what comes of NaN; where nothing is computed, words keep their bits.
+#[test]
+fn updates_that_are_no_numbers() {
+    let bits = [0x7fc1_2345, 0x3f80_0000, 0xff80_0000, 0x7fa0_0001].map(f32::from_bits);
+    let upload = |elements: &[f32]| Tensor::upload(gpu(), [elements.len() as u32], elements).unwrap();
+    let indices = Tensor::upload(gpu(), [4], &[0i32, 1, 2, 3]).unwrap();
+    let scattered = |reduction: ScatterReduction, data: &[f32]| {
+        let inputs = ScatterInputs { data: &upload(data), indices: &indices, updates: &upload(&bits) };
+        ScatterElements { axis: 0, reduction }.forward(&inputs).unwrap().download_blocking::<f32>().unwrap()
+    };
+    let replaced = scattered(ScatterReduction::Replace, &[1.0; 4]);
+    assert!(replaced.iter().zip(bits).all(|(a, b)| a.to_bits() == b.to_bits()), "{replaced:?}");
+    for reduction in [ScatterReduction::Min, ScatterReduction::Max] {
+        let extremes = scattered(reduction, &[1.0, f32::NAN, 2.0, f32::NAN]);
+        assert_eq!(extremes.iter().map(|x| x.is_nan()).collect::<Vec<_>>(), [true, true, false, true]);
+    }
+}
+
 #[test]
 fn gatherings_agree_with_the_reference() {
     let mut rng = Rng::with_seed(203);

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::dtypes::STORAGES;
 use crate::elementwise::{FUNCTIONS_OF_ONE, FUNCTIONS_OF_TWO};
 use crate::grids::draw_grid_sample;
-use crate::movement::{draw_copy, draw_gather};
+use crate::movement::{draw_copy, draw_gather, draw_scatter};
 use crate::points;
 use crate::reductions::FUNCTIONS;
 use crate::shapes::deform_conv2d;
@@ -142,8 +142,7 @@ fn draw_glue(rng: &mut Rng) -> Problem {
             extents[axis] *= [1, 1, 70][rng.usize(..3)];
             Problem::Softmax(Softmax { axis: axis as u32, log: rng.bool() }, array(rng, &extents))
         }
-        7 if rng.bool() => draw_copy(rng),
-        7 => draw_gather(rng),
+        7 => [draw_copy, draw_gather, draw_scatter][rng.usize(..3)](rng),
         8 => {
             extents.insert(0, rng.usize(..4));
             let axes = rng.usize(1..=extents.len());
@@ -240,7 +239,12 @@ pub(crate) fn draw_roi(rng: &mut Rng) -> Problem {
         }
         rng.bool().then_some(offset)
     };
-    match rng.u32(..3) {
+    match rng.u32(..4) {
+        3 => {
+            let op = RoiAlignMax { pooled, spatial_scale, sampling_ratio, aligned: rng.bool() };
+            let input = input(rng, out_channels);
+            Problem::RoiAlignMax(op, RoiAlignInputs { input, rois: regions })
+        }
         0 => {
             let channels = [RoiChannels::Each, RoiChannels::PositionSensitive][rng.usize(..2)];
             let op = RoiAlign { pooled, spatial_scale, sampling_ratio, aligned: rng.bool(), channels };
@@ -448,6 +452,14 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             }
             Problem::GridSample(op, inputs)
         }
+        Problem::RoiAlignMax(mut op, mut inputs) => {
+            match rng.u32(..3) {
+                0 => number(rng, &mut op.pooled[0]),
+                1 => reshape(rng, &mut inputs.input),
+                _ => reshape_region(rng, &mut inputs.rois),
+            }
+            Problem::RoiAlignMax(op, inputs)
+        }
         Problem::RoiAlign(mut op, mut inputs) => {
             match rng.u32(..4) {
                 0 => number(rng, &mut op.pooled[0]),
@@ -543,6 +555,21 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 reshape(rng, either)
             }
             Problem::GatherNd(op, inputs)
+        }
+        Problem::ScatterElements(mut op, mut inputs) => {
+            let any = [&mut inputs.data, &mut inputs.indices, &mut inputs.updates];
+            if rng.bool() {
+                number(rng, &mut op.axis)
+            } else {
+                any.into_iter().for_each(|array| reshape(rng, array))
+            }
+            Problem::ScatterElements(op, inputs)
+        }
+        Problem::ScatterNd(op, mut inputs) => {
+            [&mut inputs.data, &mut inputs.indices, &mut inputs.updates]
+                .into_iter()
+                .for_each(|array| reshape(rng, array));
+            Problem::ScatterNd(op, inputs)
         }
         Problem::GlobalAveragePool(op, mut input) => {
             reshape(rng, &mut input);

@@ -104,6 +104,29 @@ fn the_same_bits_in_whatever_pieces() {
     }
 }
 
+/// The largest neighbours of samples: of few and of many, of bins partly and wholly outside, in whatever pieces.
+#[test]
+fn maxima_of_neighbours() {
+    let mut rng = Rng::with_seed(93);
+    let small = with_limits(|limits| {
+        limits.max_storage_buffer_binding_size = 16 << 10;
+        limits.max_compute_workgroups_per_dimension = 40;
+    });
+    let mut rois = regions(&mut rng, 12, 2, [40.0, 41.0]);
+    rois.elements.extend([0.0, 90.0, 90.0, 99.0, 99.0, 1.0, -0.5, 3.0, 2.0, 3.0]);
+    rois.shape = [14, 5].into();
+    for (sampling_ratio, aligned) in [(0, true), (2, false), (3, true), (601, true)] {
+        let input = normal(&mut rng, [2, 5, 40, 41], 1.0);
+        let (pooled, rois) =
+            if sampling_ratio == 601 { ([1, 2], regions(&mut rng, 2, 2, [40.0; 2])) } else { ([3, 7], rois.clone()) };
+        let op = RoiAlignMax { pooled, spatial_scale: 0.9, sampling_ratio, aligned };
+        let problem = Problem::RoiAlignMax(op, RoiAlignInputs { input, rois });
+        check_with(gpu(), &problem, Storage::F32, Ways::One);
+        check_with(gpu(), &problem, STORAGES[0], Ways::One);
+        assert!(bits(&small, &problem) == bits(gpu(), &problem), "in pieces: {}", problem.describe());
+    }
+}
+
 /// Far more samples than pixels, and far more pixels than samples; nothing runs away.
 #[test]
 fn regions_out_of_all_proportion() {

@@ -43,7 +43,7 @@ fn mode(rng: &mut Rng) -> ResizeMode {
 }
 
 /// A legal resize.
-fn draw_resize(rng: &mut Rng) -> Problem {
+pub(crate) fn draw_resize(rng: &mut Rng) -> Problem {
     let most = [9, 9, 9, 3, 3];
     let shape: Vec<usize> = most[..rng.usize(1..=5)].iter().map(|&most| rng.usize(1..=most)).collect();
     let mut axes: Vec<u32> = (0..shape.len() as u32).filter(|_| rng.bool()).collect();
@@ -63,7 +63,7 @@ fn draw_resize(rng: &mut Rng) -> Problem {
 }
 
 /// A legal pooling.
-fn draw_pool(rng: &mut Rng) -> Problem {
+pub(crate) fn draw_pool(rng: &mut Rng) -> Problem {
     let kinds = [
         PoolKind::Max { indices: None },
         PoolKind::Max { indices: Some(IndexOrder::RowMajor) },

@@ -141,6 +141,108 @@ fn regions(rng: &mut Rng) -> Vec<f64> {
         .collect()
 }
 
+/// Ops of one tensor, each by its shape, as functions of its elements.
+#[test]
+fn ops_of_one_tensor_by_differences() {
+    let mut rng = Rng::with_seed(72);
+    let mut differences = |what: &str,
+                           shape: Shape,
+                           output: Shape,
+                           forward: &dyn Fn(&[f64]) -> Reference,
+                           backward: &dyn Fn(&[f64], &[f64]) -> Reference| {
+        let mut draw = |shape: Shape| (0..shape.elements()).map(|_| rng.f64() * 2.0 - 1.0).collect::<Vec<_>>();
+        let (input, grad_output) = (draw(shape), draw(output));
+        check(what, &backward(&input, &grad_output), &input, |input| weighted(forward(input), &grad_output));
+    };
+    let shape: Shape = [2, 3, 6, 4].into();
+    for op in [
+        StridedCopy::transpose(&[3, 1, 0, 2]),
+        StridedCopy::slice(&[SliceRange { axis: 2, start: -1, end: 0, step: -2 }]),
+        StridedCopy::expand([2, 2, 3, 6, 4]),
+        StridedCopy::tile(&[1, 2, 1, 3]),
+        StridedCopy::pad(&[0, 1, -1, 5], &[0, 0, 2, 1], PadMode::Reflect),
+        StridedCopy::pad(&[0, 1, -1, 5], &[0, 0, 2, 1], PadMode::Edge),
+        StridedCopy::roll(&[0, 1, 4, -1]),
+        StridedCopy::SpaceToDepth { block: 2 },
+    ] {
+        let geometry = StridedCopyGeometry::new(&op, shape).unwrap();
+        differences(
+            &format!("{op:?}"),
+            shape,
+            geometry.output_shape(),
+            &|input| reference::strided_copy(&geometry, input).unwrap(),
+            &|_, grad| reference::strided_copy_backward(&geometry, grad).unwrap(),
+        );
+    }
+    for function in [ReduceFunction::Sum, ReduceFunction::Mean] {
+        let geometry = ReduceGeometry::new(&Reduce { function, axes: [0, 2].into(), keep: false }, shape).unwrap();
+        differences(
+            &format!("{function:?}"),
+            shape,
+            geometry.output_shape(),
+            &|input| reference::reduce(&geometry, input).unwrap(),
+            &|_, grad| reference::reduce_backward(&geometry, grad).unwrap(),
+        );
+    }
+    for mode in [ResizeMode::Linear, ResizeMode::Nearest(NearestRounding::Floor), ResizeMode::Cubic { a: -0.5 }] {
+        let to = ResizeTo::Scales(vec![0.6, 2.3]);
+        let op = Resize { axes: vec![2, 3], to, mode, antialias: true, ..Resize::default() };
+        let geometry = ResizeGeometry::new(&op, shape).unwrap();
+        differences(
+            &format!("{mode:?}"),
+            shape,
+            geometry.output_shape(),
+            &|input| reference::resize(&geometry, input).unwrap(),
+            &|_, grad| reference::resize_backward(&geometry, grad).unwrap(),
+        );
+    }
+    let window = PoolAxis { kernel: 3, stride: 2, padding: [1; 2], dilation: 1 };
+    for kind in
+        [PoolKind::default(), PoolKind::Average { count_padding: true }, PoolKind::Average { count_padding: false }]
+    {
+        let geometry = PoolGeometry::new(&Pool { kind, axes: vec![window; 2], ceil_mode: true }, shape).unwrap();
+        differences(
+            &format!("{kind:?}"),
+            shape,
+            geometry.output_shapes().output,
+            &|input| reference::pool(&geometry, input).unwrap().output,
+            &|input, grad| reference::pool_backward(&geometry, input, grad).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn group_norm_by_differences() {
+    let mut rng = Rng::with_seed(73);
+    let extents = [2, 6, 3, 2];
+    let shapes = GroupNormInputs { input: extents.into(), scale: [6].into(), shift: [6].into() };
+    let geometry = GroupNormGeometry::new(&GroupNorm { groups: 3, epsilon: 0.1 }, &shapes).unwrap();
+    let [input, grad_output] = [(); 2].map(|()| drawn(&mut rng, extents));
+    let [scale, shift] = [(); 2].map(|()| drawn(&mut rng, [6, 1, 1, 1]));
+    let slices = GroupNormInputs { input: &input[..], scale: &scale[..], shift: &shift[..] };
+    let gradients = reference::group_norm_backward(&geometry, &slices, &grad_output).unwrap();
+    let loss =
+        |inputs: GroupNormInputs<&[f64]>| weighted(reference::group_norm(&geometry, &inputs).unwrap(), &grad_output);
+    check("input", &gradients.input.unwrap(), &input, |input| loss(GroupNormInputs { input, ..slices }));
+    check("scale", &gradients.scale.unwrap(), &scale, |scale| loss(GroupNormInputs { scale, ..slices }));
+    check("shift", &gradients.shift.unwrap(), &shift, |shift| loss(GroupNormInputs { shift, ..slices }));
+}
+
+#[test]
+fn gatherings_by_differences() {
+    let mut rng = Rng::with_seed(74);
+    let extents = [3, 4, 2, 1];
+    let (data, indices) = (drawn(&mut rng, extents), [0.0, -1.0, 2.0, 9.0, 2.0, -4.0]);
+    let shapes = GatherInputs { data: extents.into(), indices: [2, 3].into() };
+    let geometry = GatherGeometry::new(&Gather { axis: 1 }, &shapes).unwrap();
+    let grad_output: Vec<_> = (0..geometry.output_shape().elements()).map(|_| rng.f64()).collect();
+    let slices = GatherInputs { data: &data[..], indices: &indices[..] };
+    let gradients = reference::gather_backward(&geometry, &slices, &grad_output).unwrap();
+    check("data", &gradients.data.unwrap(), &data, |data| {
+        weighted(reference::gather(&geometry, &GatherInputs { data, ..slices }).unwrap(), &grad_output)
+    });
+}
+
 #[test]
 fn roi_align_by_differences() {
     let mut rng = Rng::with_seed(68);

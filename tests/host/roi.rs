@@ -18,6 +18,26 @@ fn roi_align(op: RoiAlign, input: [u32; 4], elements: &[f64], rois: &[[f64; 5]])
     reference::roi_align(&geometry, &RoiAlignInputs { input: elements, rois: &rois }).unwrap().value
 }
 
+/// The largest neighbour times its weight; samples that do not count are 0, as are RoIs without samples.
+#[test]
+fn maxima_by_hand() {
+    let op = RoiAlignMax { sampling_ratio: 1, ..RoiAlignMax::default() };
+    let maximum = |op: RoiAlignMax, elements: [f64; 4], [x1, y1, x2, y2]: [f64; 4]| {
+        let shapes = RoiAlignInputs { input: [1, 1, 2, 2].into(), rois: [1, 5].into() };
+        let geometry = RoiAlignMaxGeometry::new(&op, &shapes).unwrap();
+        let inputs = RoiAlignInputs { input: &elements[..], rois: &[0.0, x1, y1, x2, y2] };
+        reference::roi_align_max(&geometry, &inputs).unwrap().value[0]
+    };
+    assert_eq!(maximum(op, [1.0, 2.0, 3.0, -4.0], [0.0, 0.0, 2.0, 2.0]), 0.75);
+    assert_eq!(maximum(op, [-1.0; 4], [0.0, 0.0, 2.0, 2.0]), -0.25);
+    // At a pixel, of which the neighbours have weight 0.
+    assert_eq!(maximum(op, [-1.0; 4], [0.0, 0.0, 1.0, 1.0]), 0.0);
+    let op = RoiAlignMax { sampling_ratio: 2, ..op };
+    assert_eq!(maximum(op, [-1.0; 4], [0.0, 0.0, 2.0, 9.0]), 0.0);
+    assert_eq!(maximum(op, [5.0; 4], [40.0, 40.0, 42.0, 42.0]), 0.0);
+    assert!(maximum(op, [f64::NAN, 1.0, 1.0, 1.0], [0.0, 0.0, 2.0, 2.0]).is_nan());
+}
+
 #[test]
 fn averages_of_a_ramp_are_its_values_in_the_middle() {
     let image = ramp(6, 7);

@@ -203,7 +203,7 @@ def by_hand(name, opset, nodes, inputs, outputs, constants):
     graph = helper.make_graph(
         nodes, name,
         [helper.make_tensor_value_info(value, dtype[x.dtype], x.shape) for value, x in inputs.items()],
-        [helper.make_tensor_value_info(value, dtype[np.dtype(kind)], [None] * 4) for value, kind in outputs.items()],
+        [helper.make_tensor_value_info(value, dtype[np.dtype(kind)], [None] * next(iter(inputs.values())).ndim) for value, kind in outputs.items()],
         initializer,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="make.py")
@@ -292,6 +292,19 @@ def of_hand():
         {"x": ((1, 4, 6, 7), f16)},
         {"y": f16},
         {"wj": (27, 4, 3, 3), "bj": (27,), "sizes": np.array([18, 9]), "w": (4, 4, 3, 3), "b": (4,)},
+    )
+    by_hand(
+        "volumes", 19,
+        [
+            node("Conv", ["x", "w1", "b1"], ["a"], "window", group=2, strides=[2, 1, 2], dilations=[1, 2, 1], pads=[1, 0, 2, 0, 3, 1]),
+            node("Conv", ["x", "w2"], ["b"], "same_upper", strides=[2, 3, 1], auto_pad="SAME_UPPER"),
+            node("ConvTranspose", ["x", "w3", "b1"], ["c"], "transposed", group=2, strides=[2, 1, 3], dilations=[2, 1, 1],
+                 pads=[1, 0, 2, 3, 1, 0], output_padding=[1, 0, 2]),
+            node("ConvTranspose", ["x", "w4"], ["d"], "same_lower", strides=[2, 2, 1], auto_pad="SAME_LOWER"),
+        ],
+        {"x": ((2, 4, 5, 4, 6), f32)},
+        dict.fromkeys("abcd", f32),
+        {"w1": (6, 2, 3, 2, 3), "b1": (6,), "w2": (3, 4, 2, 1, 3), "w3": (4, 3, 3, 2, 4), "w4": (4, 2, 2, 2, 2)},
     )
     special = np.array([-np.inf, -1e4, -0.5, 0, 0.5, 1e4, np.inf, np.nan]).reshape(1, 1, 2, 4)
     for name, opset, kinds in [("clip", 19, {"x": f32, "h": f16}), ("clip_of_old", 10, {"x": f32})]:

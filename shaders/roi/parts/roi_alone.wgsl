@@ -1,4 +1,5 @@
-// Sums over the samples of bins that are small enough for one invocation, row by row: `Sums`, `row_of` and `with_sample` are the kernel's.
+// Sums over the samples of bins that are small enough for one invocation, row by row: `Sums`, `of_none`,
+// `row_of` and `with_sample` are the kernel's.
 
 // Invocations that share a bin.
 const LANES = 1u;
@@ -12,7 +13,7 @@ fn takes(bin: Bin) -> bool {
 }
 
 fn sum_up(bin: Bin, plane: u32, lane: u32) -> Sums {
-    var sums = Sums();
+    var sums = of_none();
     for (var i = 0u; i < bin.samples.x; i++) {
         let row = row_of(bin, plane, i);
         var j = 0u;

@@ -1,5 +1,5 @@
 // Sums over the samples of bins that are too large for one invocation: those of a workgroup take segments of four samples of a row in turn, and
-// add up what they have in a fixed order. `Sums`, `row_of` and `with_sample` are the kernel's.
+// add up what they have in a fixed order. `Sums`, `of_none`, `together`, `row_of` and `with_sample` are the kernel's.
 
 // Invocations that share a bin.
 const LANES = 64u;
@@ -21,7 +21,7 @@ fn sum_up(bin: Bin, plane: u32, lane: u32) -> Sums {
     let in_row = (bin.samples.y + 3u) / 4u;
     let end = min(bin.samples.x * in_row, params.segment_first + params.segments);
     let last = bin.samples.y - 1u;
-    var sums = Sums();
+    var sums = of_none();
     for (var segment = params.segment_first + lane; segment < end; segment += LANES) {
         let at = divide(segment, in_row);
         let row = row_of(bin, plane, at.x);
@@ -37,7 +37,7 @@ fn sum_up(bin: Bin, plane: u32, lane: u32) -> Sums {
     for (var reach = LANES / 2u; reach > 0u; reach /= 2u) {
         workgroupBarrier();
         if lane < reach {
-            sums_of_lanes[lane] += sums_of_lanes[lane + reach];
+            sums_of_lanes[lane] = together(sums_of_lanes[lane], sums_of_lanes[lane + reach]);
         }
     }
     return sums_of_lanes[lane];

@@ -1,7 +1,7 @@
 use crate::error::{Error, Result};
 use crate::geometry::movement::concat::checked_axis;
 use crate::geometry::movement::indexing::{Indexing, along_axis, depth, elements, parts};
-use crate::geometry::{BroadcastAxis, Output, any_rank, inputs, op};
+use crate::geometry::{BroadcastAxis, Output, any_rank, gradients, inputs, op};
 use crate::shape::Shape;
 
 /// Slices of a tensor along an axis, by their indices; 0 where an index is beyond the axis.
@@ -32,6 +32,13 @@ inputs!(
         data,
         /// Integers. A negative one counts from the end.
         indices,
+    }
+);
+
+gradients!(
+    /// The gradients of the inputs of a [`Gather`], a [`GatherElements`] or a [`GatherNd`]; indices have none.
+    GatherGradients {
+        data,
     }
 );
 

@@ -308,7 +308,6 @@ impl StridedCopyGeometry {
     }
 
     /// The element of the input that is an element of the output; `None` where that is constant.
-    #[cfg(feature = "onnx")]
     pub(crate) fn source(&self, element: u64) -> Option<u64> {
         let (mut rest, mut place) = (element, self.first as i64);
         for axis in self.axes.iter().rev() {
@@ -319,6 +318,14 @@ impl StridedCopyGeometry {
         }
         Some(place as u64)
     }
+}
+
+/// How often an expansion, or a tiling, has each axis of the output, which the input may lack or have with extent 1.
+pub(crate) fn repeats_of(geometry: &StridedCopyGeometry) -> Vec<u32> {
+    let StridedCopyGeometry { input, output, .. } = geometry;
+    let lacks = output.rank() - input.rank();
+    let own = |axis: usize| if axis < lacks { 1 } else { input.extents()[axis - lacks] };
+    output.extents().iter().enumerate().map(|(axis, extent)| extent / own(axis).max(1)).collect()
 }
 
 /// Axes of an output, outermost first, and the element of the input at which it begins.

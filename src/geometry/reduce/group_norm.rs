@@ -1,5 +1,5 @@
 use crate::error::{Error, Result};
-use crate::geometry::{Output, any_rank, divides, expect, inputs, op};
+use crate::geometry::{Output, any_rank, divides, expect, gradients, inputs, op};
 use crate::shape::Shape;
 
 /// Group normalisation, as in torch and ONNX: (x - mean) / sqrt(variance + epsilon) * scale + shift, where mean and variance are those of the
@@ -27,6 +27,15 @@ inputs!(
         /// Gamma: (channels).
         scale,
         /// Beta: (channels).
+        shift,
+    }
+);
+
+gradients!(
+    /// The gradients of a [`GroupNorm`]'s inputs.
+    GroupNormGradients {
+        input,
+        scale,
         shift,
     }
 );

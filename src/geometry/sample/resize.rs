@@ -304,6 +304,24 @@ pub(crate) struct Taps {
 }
 
 impl Taps {
+    /// The taps of the gradient: for each of `extent` input positions the output positions that it is part of, and its weights there.
+    pub(crate) fn transposed(taps: &[Self], extent: u32) -> Vec<Self> {
+        let mut transposed = vec![Self { first: 0, weights: Vec::new() }; extent as usize];
+        for (position, taps) in taps.iter().enumerate() {
+            for (to, &weight) in transposed[taps.first as usize..].iter_mut().zip(&taps.weights) {
+                if weight == 0.0 {
+                    continue;
+                }
+                if to.weights.is_empty() {
+                    to.first = position as u32;
+                }
+                to.weights.resize(position - to.first as usize, 0.0);
+                to.weights.push(weight);
+            }
+        }
+        transposed
+    }
+
     /// The taps without those of weight 0 at the ends.
     fn trimmed(mut self) -> Self {
         while self.weights.last() == Some(&0.0) {

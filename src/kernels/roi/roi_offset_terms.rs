@@ -27,5 +27,5 @@ pub(crate) fn roi_offset_terms(
         output_first: terms.first / 2,
         ..params
     };
-    dispatch::<Kernel>(recorder, &params, &[bins, input, grad_output, terms], samples)
+    dispatch::<Kernel>(recorder, |lanes| lanes, &params, &[bins, input, grad_output, terms], samples)
 }

@@ -68,14 +68,15 @@ impl Lanes {
 }
 
 /// Compiles the variant for small bins, and that for large ones where there may be such.
-pub(crate) fn compile<K: Listed<Axes = Lanes>>(gpu: &Gpu, large: bool) -> Result<()> {
-    gpu.compile::<K>(Lanes::Alone)?;
-    if large { gpu.compile::<K>(Lanes::Together) } else { Ok(()) }
+pub(crate) fn compile<K: Listed>(gpu: &Gpu, variant: impl Fn(Lanes) -> K::Axes, large: bool) -> Result<()> {
+    gpu.compile::<K>(variant(Lanes::Alone))?;
+    if large { gpu.compile::<K>(variant(Lanes::Together)) } else { Ok(()) }
 }
 
 /// Each element has so many samples.
-pub(crate) fn dispatch<K: Listed<Params = Params, Axes = Lanes>>(
+pub(crate) fn dispatch<K: Listed<Params = Params>>(
     recorder: &mut Recorder,
+    variant: impl Fn(Lanes) -> K::Axes,
     params: &Params,
     bindings: &[&Binding],
     samples: u64,
@@ -84,5 +85,5 @@ pub(crate) fn dispatch<K: Listed<Params = Params, Axes = Lanes>>(
     let (lanes, of_bin) = if params.segments == 0 { (Lanes::Alone, 1) } else { (Lanes::Together, 64) };
     let invocations = of_bin * bins * u64::from(params.runs);
     let elements = (bins * u64::from(params.channels)).saturating_mul(samples);
-    recorder.dispatch::<K>(lanes, params, bindings, invocations, elements)
+    recorder.dispatch::<K>(variant(lanes), params, bindings, invocations, elements)
 }

@@ -1,6 +1,6 @@
 //! Convolutions, deformable ones among them.
 
-use super::Entry;
+use super::{Entry, volumes};
 use crate::dialect::{AutoPad, internimage, mmcv, onnx};
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dInputs, DeformConv2dInputs, DeformConvV3Inputs};
@@ -24,7 +24,7 @@ pub(super) fn with_height(source: &Source) -> Source {
 }
 
 /// Attributes of one spatial axis as those of two: `neutral` for the first.
-pub(super) fn doubled(values: Vec<i64>, neutral: i64) -> Vec<i64> {
+fn doubled(values: Vec<i64>, neutral: i64) -> Vec<i64> {
     match values[..] {
         [] => values,
         [width] => vec![neutral, width],
@@ -45,6 +45,9 @@ fn conv(call: &mut Call) -> Result<Vec<Value>> {
         pads: attributes.ints("pads")?.unwrap_or_default(),
         strides: attributes.ints("strides")?.unwrap_or_default(),
     };
+    if call.shape(0)?.rank() == 5 {
+        return Ok(vec![volumes::conv(call, &op)?]);
+    }
     let mut inputs = Conv2dInputs { input: call.source(0)?, weight: call.source(1)?, bias: call.optional_source(2)? };
     let flat = inputs.input.shape().rank() == 3;
     if flat {

@@ -435,6 +435,10 @@ pub(super) fn operands<const N: usize>(call: &mut Call, values: [&Value; N]) -> 
 }
 
 fn clip(call: &mut Call) -> Result<Vec<Value>> {
+    let element = call.input(0)?.element();
+    if call.opset >= 11 && !element.is_float() {
+        return clip_integers(call);
+    }
     let (min, max) = if call.opset < 11 {
         call.arity(1, 1)?;
         let (min, max) = (call.attributes.float("min")?, call.attributes.float("max")?);
@@ -443,22 +447,39 @@ fn clip(call: &mut Call) -> Result<Vec<Value>> {
         call.arity(1, 3)?;
         (call.optional_scalar(1, "min")?, call.optional_scalar(2, "max")?)
     };
-    let element = call.input(0)?.element();
     if let Some(host) = call.input(0)?.host().cloned() {
         let of_float = |x: f64| {
             let raised = min.map_or(x, |min| if x < min { min } else { x });
             max.map_or(raised, |max| if raised > max { max } else { raised })
         };
-        let of_integer = |x: i64| {
-            let raised = min.map_or(x, |min| x.max(min as i64));
-            max.map_or(raised, |max| raised.min(max as i64))
-        };
-        return Ok(map(call, &host, element, of_float, Some(of_integer))?.into_iter().collect());
+        return Ok(map(call, &host, element, of_float, None::<fn(i64) -> i64>)?.into_iter().collect());
     }
     let most = largest(call.planner.dtype(element));
     let op = Unary::Clip { min: min.map_or(-most, |min| min as f32), max: max.map_or(most, |max| max as f32) };
     let input = call.source(0)?;
     Ok(vec![call.run_one(&op, &input, element)?])
+}
+
+/// The larger one of each integer and one bound, the smaller one of that and the other.
+fn clip_integers(call: &mut Call) -> Result<Vec<Value>> {
+    call.arity(1, 3)?;
+    let mut value = call.input(0)?.clone();
+    let bounds: [(&str, Binary, fn(i64, i64) -> i64); 2] =
+        [("min", Binary::Max, i64::max), ("max", Binary::Min, i64::min)];
+    for (index, (name, op, of_integers)) in bounds.into_iter().enumerate() {
+        let Some(bound) = call.optional_ints(index + 1, name)? else { continue };
+        let &[bound] = &bound[..] else {
+            return Err(malformed(format!("{name} has {} elements; it needs 1", bound.len())));
+        };
+        // On the device there are no integers beyond 32 bits.
+        let beyond = if op == Binary::Max { bound <= i32::MIN.into() } else { bound >= i32::MAX.into() };
+        if value.host().is_some() || !beyond {
+            let element = value.element();
+            let bound = HostTensor::of_integers(element, [].into(), vec![bound]).into();
+            value = binary_of(call, op, [&value, &bound], element, of_integers)?;
+        }
+    }
+    Ok(vec![value])
 }
 
 /// `a` where the condition holds, `b` elsewhere, broadcast.

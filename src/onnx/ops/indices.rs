@@ -2,13 +2,17 @@
 
 use super::Entry;
 use super::elementwise::{binary_of, compared, select};
-use super::movement::{joined, moved};
+use super::movement::moved;
 use crate::SliceRange;
 use crate::error::{Error, Result};
-use crate::geometry::{Binary, Gather, GatherElements, GatherInputs, GatherNd, StridedCopy};
+use crate::geometry::{
+    Binary, Gather, GatherElements, GatherInputs, GatherNd, Output, ScatterElements, ScatterInputs, ScatterNd,
+    ScatterReduction, StridedCopy,
+};
 use crate::onnx::planner::{Call, Value, from_front};
 use crate::onnx::{ElementType, HostTensor};
-use crate::reference::indices as indices_of;
+use crate::ops::Kernels;
+use crate::reference::{binary_value, indices as indices_of};
 use crate::shape::Shape;
 
 pub(super) const OPERATORS: &[Entry] = &[
@@ -162,111 +166,102 @@ fn gather_nd(call: &mut Call) -> Result<Vec<Value>> {
     Ok(vec![call.run_one(&GatherNd { batch }, &inputs, data.element())?])
 }
 
-/// How an update is put together with the element that it meets: `None` where it takes its place.
-type Reduction = Option<(fn(f64, f64) -> f64, fn(i64, i64) -> i64)>;
-
-fn reduction(call: &mut Call) -> Result<Reduction> {
+fn reduction(call: &mut Call) -> Result<ScatterReduction> {
     Ok(match &call.attributes.string("reduction")?.unwrap_or("none".into())[..] {
-        "none" => None,
-        "add" => Some((|a, b| a + b, i64::wrapping_add)),
-        "mul" => Some((|a, b| a * b, i64::wrapping_mul)),
-        "min" => Some((f64::min, i64::min)),
-        "max" => Some((f64::max, i64::max)),
+        "none" => ScatterReduction::Replace,
+        "add" => ScatterReduction::Add,
+        "mul" => ScatterReduction::Mul,
+        "min" => ScatterReduction::Min,
+        "max" => ScatterReduction::Max,
         other => return Err(Error::attribute("reduction", format!("reduction is {other}, which is not known"))),
     })
 }
 
-/// Runs of elements of the data, and those of the updates that take their places or are put together with them, the last one last.
-struct Scatter {
-    run: usize,
-    places: Vec<usize>,
-    reduction: Reduction,
+/// Has the host update runs of elements of the data, those at `places`, the last one last.
+fn scatter_hosts(
+    call: &mut Call,
+    reduction: ScatterReduction,
+    (run, places): (usize, &[usize]),
+    data: &HostTensor,
+    updates: &HostTensor,
+) -> Result<Value> {
+    let needs = (places.len() * run) as u64;
+    if needs != updates.len() {
+        let message = format!("updates are {}; {needs} elements are named", updates.shape());
+        return Err(Error::shape("updates", message));
+    }
+    call.fold(data.len())?;
+    let (op, of_integers): (_, fn(i64, i64) -> i64) = match reduction {
+        ScatterReduction::Replace => (None, |_, update| update),
+        ScatterReduction::Add => (Some(Binary::Add), i64::wrapping_add),
+        ScatterReduction::Mul => (Some(Binary::Mul), i64::wrapping_mul),
+        ScatterReduction::Min => (Some(Binary::Min), i64::min),
+        ScatterReduction::Max => (Some(Binary::Max), i64::max),
+    };
+    let places = places.iter().flat_map(|place| place * run..(place + 1) * run);
+    let host = match (data.to_integers(), updates.to_integers()) {
+        (Some(mut elements), Some(updates)) => {
+            places.zip(updates).for_each(|(at, update)| elements[at] = of_integers(elements[at], update));
+            HostTensor::of_integers(data.element(), data.shape(), elements)
+        }
+        _ => {
+            let mut elements = data.to_floats();
+            let put = |element: f64, update| op.map_or(update, |op| binary_value(op, element, update));
+            places.zip(updates.to_floats()).for_each(|(at, update)| elements[at] = put(elements[at], update));
+            HostTensor::of_floats(data.element(), data.shape(), elements)
+        }
+    };
+    Ok(host.into())
 }
 
-impl Scatter {
-    fn of(self, call: &mut Call, data: &Value, updates: &Value) -> Result<Value> {
-        let needs = (self.places.len() * self.run) as u64;
-        if needs != updates.shape().elements() {
-            let message = format!("updates are {}; {needs} elements are named", updates.shape());
-            return Err(Error::shape("updates", message));
-        }
-        match (data, updates) {
-            _ if needs == 0 => Ok(data.clone()),
-            (Value::Host(data), Value::Host(updates)) => self.of_hosts(call, data, updates),
-            _ => self.gathered(call, data, updates),
+/// The places in the data that known indices name, as runs of so many elements; those beyond the data are refused.
+type Known<'a> = dyn Fn(&HostTensor) -> Result<(usize, Vec<usize>)> + 'a;
+
+/// A scatter, on the host where all is known. Indices that are known are checked; of those on the device, updates beyond the data are left out.
+fn scatter<O>(call: &mut Call, reduction: ScatterReduction, op: &O, known: &Known) -> Result<Vec<Value>>
+where
+    O: Kernels<Inputs = ScatterInputs<()>, Outputs = Output>,
+{
+    let [data, indices, updates] = [call.input(0)?.clone(), call.input(1)?.clone(), call.input(2)?.clone()];
+    if let Value::Host(indices) = &indices {
+        call.fold(indices.len())?;
+        let (run, places) = known(indices)?;
+        if let (Value::Host(data), Value::Host(updates)) = (&data, &updates) {
+            return Ok(vec![scatter_hosts(call, reduction, (run, &places), data, updates)?]);
         }
     }
-
-    fn of_hosts(&self, call: &mut Call, data: &HostTensor, updates: &HostTensor) -> Result<Value> {
-        call.fold(data.len())?;
-        let (of_floats, of_integers) = self.reduction.unwrap_or((|_, update| update, |_, update| update));
-        let places = self.places.iter().flat_map(|place| place * self.run..(place + 1) * self.run);
-        Ok(match (data.to_integers(), updates.to_integers()) {
-            (Some(mut elements), Some(updates)) => {
-                places.zip(updates).for_each(|(at, update)| elements[at] = of_integers(elements[at], update));
-                HostTensor::of_integers(data.element(), data.shape(), elements)
-            }
-            _ => {
-                let mut elements = data.to_floats();
-                places.zip(updates.to_floats()).for_each(|(at, update)| elements[at] = of_floats(elements[at], update));
-                HostTensor::of_floats(data.element(), data.shape(), elements)
-            }
-        }
-        .into())
+    if updates.shape().elements() == 0 {
+        return Ok(vec![data]);
     }
-
-    /// Gathers each run from the data or, where an update takes its place, from the updates behind it.
-    fn gathered(&self, call: &mut Call, data: &Value, updates: &Value) -> Result<Value> {
-        if self.reduction.is_some() {
-            return Err(Error::Unsupported("reductions of what is computed on the device are not supported".into()));
-        }
-        let (shape, element) = (data.shape(), data.element());
-        let rows = shape.elements() as usize / self.run;
-        call.fold(rows as u64)?;
-        let mut from: Vec<_> = (0..rows as i64).collect();
-        self.places.iter().enumerate().for_each(|(update, &place)| from[place] = (rows + update) as i64);
-        let data = call.reshaped(data, Shape::new(&[rows, self.run])?)?;
-        let updates = call.reshaped(updates, Shape::new(&[self.places.len(), self.run])?)?;
-        let both = joined(call, &[data, updates], 0)?;
-        let inputs =
-            GatherInputs { data: call.source_of(&both)?, indices: call.source_of(&HostTensor::list(from).into())? };
-        let output = call.run_one(&Gather { axis: 0 }, &inputs, element)?;
-        call.reshaped(&output, shape)
-    }
-}
-
-/// The indices of a scatter, which must be known when the model is planned.
-fn scatter_indices(call: &Call) -> Result<HostTensor> {
-    call.input(1)?.host().cloned().ok_or_else(|| {
-        Error::Unsupported("indices are computed on the device; they must be known when the model is planned".into())
-    })
+    let inputs = ScatterInputs { data: call.source(0)?, indices: call.source(1)?, updates: call.source(2)? };
+    Ok(vec![call.run_one(op, &inputs, data.element())?])
 }
 
 fn scatter_elements(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(3, 3)?;
-    let (data, updates) = (call.input(0)?.clone(), call.input(2)?.clone());
-    let axis = from_front(call.attributes.int_or("axis", 0)?, data.shape().rank())?;
-    let (reduction, indices) = (reduction(call)?, scatter_indices(call)?);
-    let places = elements_along(&indices, data.shape(), axis)?;
-    Ok(vec![Scatter { run: 1, places, reduction }.of(call, &data, &updates)?])
+    let shape = call.shape(0)?;
+    let axis = from_front(call.attributes.int_or("axis", 0)?, shape.rank())?;
+    let reduction = reduction(call)?;
+    let op = ScatterElements { axis: axis as u32, reduction };
+    scatter(call, reduction, &op, &|indices| Ok((1, elements_along(indices, shape, axis)?)))
 }
 
 fn scatter_nd(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(3, 3)?;
-    let (data, updates) = (call.input(0)?.clone(), call.input(2)?.clone());
-    let (reduction, indices) = (reduction(call)?, scatter_indices(call)?);
-    let (shape, own) = (data.shape(), indices.shape());
-    let depth = own.extents().last().map_or(0, |&depth| depth as usize);
-    if depth > shape.rank() {
-        let message = format!("indices ({own}) name {depth} axes; data ({shape}) has {}", shape.rank());
-        return Err(Error::shape("indices", message));
-    }
-    let outer = Shape::new(&shape.extents()[..depth])?;
-    let run = shape.extents()[depth..].iter().map(|&extent| extent as usize).product();
-    call.fold(indices.len())?;
-    let rows = indices.to_integers().unwrap_or_default();
-    let places = rows.chunks(depth.max(1)).map(|index| flat(index, outer)).collect::<Result<_>>()?;
-    Ok(vec![Scatter { run, places, reduction }.of(call, &data, &updates)?])
+    let (shape, reduction) = (call.shape(0)?, reduction(call)?);
+    scatter(call, reduction, &ScatterNd { reduction }, &|indices| {
+        let own = indices.shape();
+        let depth = own.extents().last().map_or(0, |&depth| depth as usize);
+        if depth > shape.rank() {
+            let message = format!("indices ({own}) name {depth} axes; data ({shape}) has {}", shape.rank());
+            return Err(Error::shape("indices", message));
+        }
+        let (outer, inner) = shape.extents().split_at(depth);
+        let (outer, run) = (Shape::new(outer)?, inner.iter().map(|&extent| extent as usize).product());
+        let rows = indices.to_integers().unwrap_or_default();
+        let places = rows.chunks(depth.max(1)).map(|index| flat(index, outer)).collect::<Result<_>>()?;
+        Ok((run, places))
+    })
 }
 
 fn one_hot(call: &mut Call) -> Result<Vec<Value>> {

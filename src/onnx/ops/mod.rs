@@ -13,6 +13,7 @@ mod reduction;
 mod sampling;
 mod shape;
 mod spatial;
+mod volumes;
 
 use super::planner::{Call, Value};
 use crate::error::{Error, Result};

@@ -2,6 +2,8 @@
 
 use super::Entry;
 use super::elementwise::{binary_of, function};
+use super::product::scaled;
+use crate::Axes;
 use crate::error::{Error, Result};
 use crate::geometry::{
     BatchNorm, BatchNormInputs, Binary, GroupNorm, GroupNormInputs, LayerNorm, LayerNormInputs, Reduce, ReduceFunction,
@@ -9,6 +11,7 @@ use crate::geometry::{
 };
 use crate::onnx::planner::{Call, Value, from_front};
 use crate::onnx::{HostTensor, malformed};
+use crate::shape::Shape;
 
 pub(super) const OPERATORS: &[Entry] = &[
     ("BatchNormalization", batch_norm),
@@ -23,9 +26,9 @@ pub(super) const OPERATORS: &[Entry] = &[
 fn batch_norm(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(5, 5)?;
     let epsilon = call.attributes.float_or("epsilon", 1e-5)?;
-    call.attributes.float("momentum")?; // of training
+    let momentum = call.attributes.float_or("momentum", 0.9)?;
     if call.attributes.flag("training_mode", false)? {
-        return Err(Error::Unsupported("it is in training mode; export the model for inference".into()));
+        return batch_norm_in_training(call, epsilon, momentum);
     }
     if call.opset < 9 && call.attributes.int_or("spatial", 1)? != 1 {
         return Err(Error::Unsupported("spatial is 0; statistics of each channel are needed".into()));
@@ -48,6 +51,31 @@ fn batch_norm(call: &mut Call) -> Result<Vec<Value>> {
     Ok(vec![call.reshaped(&output, shape)?])
 }
 
+/// A normalisation by the statistics of the batch, and the running statistics that go on from those given.
+fn batch_norm_in_training(call: &mut Call, epsilon: f32, momentum: f32) -> Result<Vec<Value>> {
+    let (input, element) = (call.input(0)?.clone(), call.input(0)?.element());
+    let rank = input.shape().rank();
+    let channels = input.shape().extents().get(1).copied().unwrap_or(1);
+    let [mean, beside, variance] = spread(call, &input, (0..rank as u32).filter(|&axis| axis != 1).collect())?;
+    let deviation = root(call, &variance, epsilon)?;
+    let mut output = binary_of(call, Binary::Div, [&beside, &deviation], element, i64::wrapping_div)?;
+    let each: Vec<_> = (0..rank).map(|axis| if axis == 1 { channels } else { 1 }).collect();
+    for (index, op) in [(1, Binary::Mul), (2, Binary::Add)] {
+        let of_channels = call.input(index)?.clone();
+        let of_channels = call.reshaped(&of_channels, Shape::new(&each)?)?;
+        output = binary_of(call, op, [&output, &of_channels], element, i64::wrapping_add)?;
+    }
+    let mut outputs = vec![output];
+    for (index, statistic) in [(3, mean), (4, variance)] {
+        let running = call.input(index)?.clone();
+        let statistic = call.reshaped(&statistic, [channels].into())?;
+        let kept = scaled(call, running, momentum)?;
+        let added = scaled(call, statistic, 1.0 - momentum)?;
+        outputs.push(binary_of(call, Binary::Add, [&kept, &added], element, i64::wrapping_add)?);
+    }
+    Ok(outputs)
+}
+
 fn layer_norm(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(2, 3)?;
     let element = call.input(0)?.element();
@@ -67,21 +95,32 @@ fn layer_norm(call: &mut Call) -> Result<Vec<Value>> {
 
 /// The mean of the first input over the axes from one on, and the reciprocal of its deviation.
 fn moments(call: &mut Call, axis: usize, epsilon: f32) -> Result<[Value; 2]> {
-    let (input, element) = (call.input(0)?.clone(), call.input(0)?.element());
-    let axes = (axis as u32..input.shape().rank() as u32).collect();
+    let input = call.input(0)?.clone();
+    let [mean, _, variance] = spread(call, &input, (axis as u32..input.shape().rank() as u32).collect())?;
+    let deviation = root(call, &variance, epsilon)?;
+    Ok([mean, function(call, Unary::Reciprocal, &deviation)?])
+}
+
+/// The mean of a value over axes, which are kept with extent 1, what is left without it, and the mean of the squares of that.
+fn spread(call: &mut Call, value: &Value, axes: Axes) -> Result<[Value; 3]> {
+    let element = value.element();
     let mean_of = |call: &mut Call, value: &Value| {
         let source = call.source_of(value)?;
         call.run_one(&Reduce { function: ReduceFunction::Mean, axes, keep: true }, &source, element)
     };
-    let mean = mean_of(call, &input)?;
-    let beside = binary_of(call, Binary::Sub, [&input, &mean], element, i64::wrapping_sub)?;
+    let mean = mean_of(call, value)?;
+    let beside = binary_of(call, Binary::Sub, [value, &mean], element, i64::wrapping_sub)?;
     let square = binary_of(call, Binary::Mul, [&beside, &beside], element, i64::wrapping_mul)?;
     let variance = mean_of(call, &square)?;
+    Ok([mean, beside, variance])
+}
+
+/// The root of a value plus a number.
+fn root(call: &mut Call, value: &Value, epsilon: f32) -> Result<Value> {
+    let element = value.element();
     let least = HostTensor::repeated(element, [].into(), epsilon.into()).into();
-    let sum = binary_of(call, Binary::Add, [&variance, &least], element, i64::wrapping_add)?;
-    let deviation = function(call, Unary::Sqrt, &sum)?;
-    let reciprocal = function(call, Unary::Reciprocal, &deviation)?;
-    Ok([mean, reciprocal])
+    let sum = binary_of(call, Binary::Add, [value, &least], element, i64::wrapping_add)?;
+    function(call, Unary::Sqrt, &sum)
 }
 
 /// Values divided by the root of their mean square over the axes from one on, times a scale.
@@ -96,9 +135,7 @@ fn rms_norm(call: &mut Call) -> Result<Vec<Value>> {
     let source = call.source_of(&square)?;
     let op = Reduce { function: ReduceFunction::Mean, axes: (axis as u32..rank as u32).collect(), keep: true };
     let mean = call.run_one(&op, &source, element)?;
-    let least = HostTensor::repeated(element, [].into(), epsilon.into()).into();
-    let sum = binary_of(call, Binary::Add, [&mean, &least], element, i64::wrapping_add)?;
-    let root = function(call, Unary::Sqrt, &sum)?;
+    let root = root(call, &mean, epsilon)?;
     let normalised = binary_of(call, Binary::Div, [&input, &root], element, i64::wrapping_div)?;
     let scale = call.input(1)?.clone();
     Ok(vec![binary_of(call, Binary::Mul, [&normalised, &scale], element, i64::wrapping_mul)?])

@@ -5,7 +5,7 @@ use super::movement::joined;
 use super::{Entry, count};
 use crate::dialect::onnx;
 use crate::error::{Error, Result};
-use crate::geometry::{GridSampleInputs, RoiAlign, RoiAlignInputs, RoiChannels};
+use crate::geometry::{GridSampleInputs, RoiAlign, RoiAlignInputs, RoiAlignMax, RoiChannels};
 use crate::onnx::planner::{Call, Source, Value};
 
 pub(super) const OPERATORS: &[Entry] = &[("GridSample", grid_sample), ("RoiAlign", roi_align)];
@@ -35,8 +35,9 @@ fn roi_align(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(3, 3)?;
     let element = call.input(0)?.element();
     let attributes = &mut call.attributes;
-    if attributes.string("mode")?.is_some_and(|mode| mode != "avg") {
-        return Err(Error::Unsupported("mode is max; the mean of samples, avg, is computed".into()));
+    let mode = attributes.string("mode")?.unwrap_or("avg".into());
+    if !matches!(&mode[..], "avg" | "max") {
+        return Err(Error::attribute("mode", format!("mode is {mode}; avg and max are known")));
     }
     let default = if call.opset < 16 { "output_half_pixel" } else { "half_pixel" };
     let attributes = &mut call.attributes;
@@ -65,5 +66,10 @@ fn roi_align(call: &mut Call) -> Result<Vec<Value>> {
     let images = call.reshaped(&images, [many, 1].into())?;
     let rois = joined(call, &[images, regions], 1)?;
     let inputs = RoiAlignInputs { input: call.source(0)?, rois: call.source_of(&rois)? };
+    if mode == "max" {
+        let RoiAlign { pooled, spatial_scale, sampling_ratio, aligned, .. } = op;
+        let op = RoiAlignMax { pooled, spatial_scale, sampling_ratio, aligned };
+        return Ok(vec![call.run_one(&op, &inputs, element)?]);
+    }
     Ok(vec![call.run_one(&op, &inputs, element)?])
 }

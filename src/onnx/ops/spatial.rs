@@ -1,12 +1,11 @@
 //! Pools, resized images and transposed convolutions.
 
-use super::convolution::{doubled, with_height, without_height};
+use super::convolution::{with_height, without_height};
 use super::elementwise::converted;
+use super::volumes::{self, TransposedAxis};
 use super::{Entry, count};
 use crate::error::{Error, Result};
-use crate::geometry::{
-    AspectRatio, ConvTranspose2d, ConvTranspose2dInputs, Pool, PoolAxis, PoolKind, Resize, ResizeTo,
-};
+use crate::geometry::{AspectRatio, ConvTranspose2dInputs, Pool, PoolAxis, PoolKind, Resize, ResizeTo};
 use crate::onnx::ElementType;
 use crate::onnx::malformed;
 use crate::onnx::planner::{Call, Value, from_front};
@@ -22,7 +21,8 @@ pub(super) const OPERATORS: &[Entry] = &[
 
 /// As many numbers as there are spatial axes, `absent` each where the attribute is.
 fn along(call: &mut Call, name: &'static str, axes: usize, absent: i64) -> Result<Vec<u32>> {
-    let values = call.attributes.ints(name)?.unwrap_or_else(|| vec![absent; axes]);
+    let values = call.attributes.ints(name)?.filter(|values| !values.is_empty());
+    let values = values.unwrap_or_else(|| vec![absent; axes]);
     if values.len() != axes {
         let message = format!("{name} has {} numbers; {axes} are needed", values.len());
         return Err(Error::attribute(name, message));
@@ -99,75 +99,53 @@ fn pool(call: &mut Call, max: bool) -> Result<Vec<Value>> {
 
 fn conv_transpose(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(2, 3)?;
-    let element = call.input(0)?.element();
-    let (mut input, mut weight, bias) = (call.source(0)?, call.source(1)?, call.optional_source(2)?);
-    let axes = input.shape().rank().saturating_sub(2);
-    if !(1..=2).contains(&axes) {
-        let message = format!("the input ({}) has {axes} spatial axes; 1 and 2 are supported", input.shape());
+    let (shape, of_weight, element) = (call.shape(0)?, call.shape(1)?, call.input(0)?.element());
+    let axes = shape.rank().saturating_sub(2);
+    if !(1..=3).contains(&axes) {
+        let message = format!("the input ({shape}) has {axes} spatial axes; 1 to 3 are supported");
         return Err(Error::Unsupported(message));
     }
-    let attributes = &mut call.attributes;
-    let auto_pad = attributes.string("auto_pad")?.unwrap_or("NOTSET".into());
-    let groups = count("group", attributes.int_or("group", 1)?)?;
-    attributes.ints("kernel_shape")?; // the weight's
-    let two = |values: Option<Vec<i64>>, neutral| {
-        values.map(|values| doubled(values, neutral)).filter(|values| !values.is_empty())
-    };
-    let strides = two(attributes.ints("strides")?, 1).unwrap_or(vec![1; 2]);
-    let dilations = two(attributes.ints("dilations")?, 1).unwrap_or(vec![1; 2]);
-    let output_padding = two(attributes.ints("output_padding")?, 0).unwrap_or(vec![0; 2]);
-    let output_shape = two(attributes.ints("output_shape")?, 1);
-    let pads = match attributes.ints("pads")?.unwrap_or_default()[..] {
-        [] => vec![0; 4],
-        [left, right] => vec![0, left, 0, right],
-        ref pads => pads.to_vec(),
-    };
-    if axes == 1 {
-        (input, weight) = (with_height(&input), with_height(&weight));
-    }
-    let (&[_, _, height, width], &[_, _, rows, columns]) = (input.shape().extents(), weight.shape().extents()) else {
-        let message = format!("weight ({}) needs {} axes, as the input has", weight.shape(), axes + 2);
+    if of_weight.rank() != shape.rank() {
+        let message = format!("weight ({of_weight}) needs {} axes, as the input has", shape.rank());
         return Err(Error::shape("weight", message));
-    };
-    for (name, values, needs) in [
-        ("strides", &strides, 2),
-        ("dilations", &dilations, 2),
-        ("output_padding", &output_padding, 2),
-        ("pads", &pads, 4),
-    ] {
-        if values.len() != needs {
-            return Err(Error::attribute(name, format!("{name} is {values:?}; {needs} numbers are needed")));
-        }
     }
-    let mut op = ConvTranspose2d { groups, ..ConvTranspose2d::default() };
-    let (image, kernel) = ([height, width], [rows, columns]);
-    for axis in 0..2 {
-        let stride = count("strides", strides[axis])?;
-        let dilation = count("dilations", dilations[axis])?;
-        let mut behind = count("output_padding", output_padding[axis])?;
+    let auto_pad = call.attributes.string("auto_pad")?.unwrap_or("NOTSET".into());
+    let groups = count("group", call.attributes.int_or("group", 1)?)?;
+    call.attributes.ints("kernel_shape")?; // the weight's
+    let [strides, dilations] = [along(call, "strides", axes, 1)?, along(call, "dilations", axes, 1)?];
+    let [output_padding, pads] = [along(call, "output_padding", axes, 0)?, along(call, "pads", 2 * axes, 0)?];
+    let output_shape = call.attributes.ints("output_shape")?.filter(|shape| !shape.is_empty());
+    let mut window = [TransposedAxis { stride: 1, dilation: 1, ..Default::default() }; 3];
+    for axis in 0..axes {
+        let (stride, dilation, mut behind) = (strides[axis], dilations[axis], output_padding[axis]);
+        let [extent, kernel] = [shape, of_weight].map(|shape| i64::from(shape.extents()[2 + axis]));
         // SAME stands for so many output pixels, from which padding follows.
         let wanted = match (&output_shape, &auto_pad[..]) {
-            (Some(shape), _) => Some(*shape.get(shape.len().saturating_sub(2) + axis).unwrap_or(&1)),
-            (None, "SAME_UPPER" | "SAME_LOWER") => Some(i64::from(image[axis]) * i64::from(stride)),
+            (Some(shape), _) => Some(*shape.get((shape.len() + axis).saturating_sub(axes)).unwrap_or(&1)),
+            (None, "SAME_UPPER" | "SAME_LOWER") => Some(extent * i64::from(stride)),
             (None, _) => None,
         };
         let padding = match wanted {
             None if auto_pad == "VALID" => [0; 2],
-            None => [count("pads", pads[axis])?, count("pads", pads[2 + axis])?],
+            None => [pads[axis], pads[axes + axis]],
             Some(wanted) => {
-                let span = i64::from(dilation) * (i64::from(kernel[axis]) - 1) + 1;
-                let whole = i64::from(stride) * (i64::from(image[axis]) - 1) + i64::from(behind) + span;
-                let total = whole.saturating_sub(wanted);
+                let span = i64::from(dilation) * (kernel - 1) + 1;
+                let total = (i64::from(stride) * (extent - 1) + i64::from(behind) + span).saturating_sub(wanted);
                 behind = behind.saturating_add(count("output_shape", total.saturating_neg().max(0))?);
                 shared(count("output_shape", total.max(0))?, auto_pad == "SAME_UPPER")
             }
         };
-        op.stride[axis] = stride;
-        op.dilation[axis] = dilation;
-        op.output_padding[axis] = behind;
-        op.padding[axis] = padding[0];
-        op.padding[2 + axis] = padding[1];
+        // Those of fewer axes are the last.
+        window[3 - axes + axis] = TransposedAxis { stride, dilation, padding, output_padding: behind };
     }
+    if axes == 3 {
+        return Ok(vec![volumes::conv_transpose(call, groups, window)?]);
+    }
+    let (mut input, mut weight, bias) = (call.source(0)?, call.source(1)?, call.optional_source(2)?);
+    if axes == 1 {
+        (input, weight) = (with_height(&input), with_height(&weight));
+    }
+    let op = volumes::transposed_images(groups, [window[1], window[2]]);
     let output = call.run_one(&op, &ConvTranspose2dInputs { input, weight, bias }, element)?;
     Ok(vec![if axes == 1 { without_height(call, &output)? } else { output }])
 }

@@ -23,6 +23,22 @@ impl<'a> TensorRows<'a> {
     }
 }
 
+/// Records the copy of a whole tensor, or its sum with one, in as many dispatches as the tensors need to be bound.
+pub(crate) fn copy_all(
+    recorder: &mut Recorder,
+    (argument, input): (&'static str, &Tensor),
+    output: &Tensor,
+    accumulate: bool,
+) -> Result<()> {
+    in_pieces([0..input.shape().elements() as u32], &mut |[elements]| {
+        let range = elements.start.into()..elements.end.into();
+        let bindings = [&input.binding(argument, range.clone())?, &output.binding("output", range)?];
+        let columns = elements.end - elements.start;
+        recorder.gpu().capabilities().check_elements("output", columns.into())?;
+        copy_rows(recorder, Params { rows: 1, columns, accumulate: accumulate.into(), ..Default::default() }, bindings)
+    })
+}
+
 /// Records the copy, or the sum, of a section that has `size` along the axis, in as many dispatches as the tensors need to be bound.
 pub(crate) fn copy_section(
     recorder: &mut Recorder,

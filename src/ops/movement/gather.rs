@@ -1,14 +1,19 @@
 use std::ops::Range;
 
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{
-    Gather, GatherElements, GatherElementsGeometry, GatherGeometry, GatherInputs, GatherNd, GatherNdGeometry, Indexing,
+    Gather, GatherElements, GatherElementsGeometry, GatherGeometry, GatherGradients, GatherInputs, GatherNd,
+    GatherNdGeometry, Indexing, ScatterReduction,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::movement::gather;
+use crate::kernels::movement::gather::{self, Params, gather};
+use crate::kernels::movement::indexing as kernels;
 use crate::kernels::movement::strided_copy::Word;
-use crate::ops::plan::{Argument, Kernels, Plan, in_units};
+use crate::kernels::reduce::cum_sum::Number;
+use crate::ops::movement::scatter::Scattering;
+use crate::ops::movement::zeros::zeros;
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, bindable, in_units};
 use crate::shape::MAX_RANK;
 
 macro_rules! gathers {
@@ -40,6 +45,35 @@ macro_rules! gathers {
                 (Self::default(), GatherInputs { data: one(DType::F32), indices: one(DType::I32) })
             }
         }
+
+        /// The vector-Jacobian product: each element of the data has the sum of `grad_output` where an index names it, in order. Integers have none.
+        impl Differentiable for $op {
+            type Gradients = GatherGradients<()>;
+
+            fn record_backward(
+                plan: &Plan<Self>,
+                recorder: &mut Recorder,
+                inputs: &GatherInputs<Argument>,
+                grad_output: &Tensor,
+                destinations: &GatherGradients<Destination>,
+            ) -> Result<()> {
+                let Some(data) = destinations.data else { return Ok(()) };
+                let dtype = inputs.data.tensor()?.dtype();
+                if !dtype.is_float() {
+                    return Err(Error::dtype("data", format!("data holds {dtype}, which has no gradient")));
+                }
+                if !data.accumulates() {
+                    zeros(recorder, data.tensor())?;
+                }
+                let updates = ("grad_output", grad_output);
+                let scattering = Scattering {
+                    indexing: &plan.geometry().indexing,
+                    reduction: ScatterReduction::Add,
+                    number: Number::F32,
+                };
+                scattering.record(recorder, inputs.indices.tensor()?, updates, ("grad_data", data.tensor()))
+            }
+        }
     )+};
 }
 
@@ -57,7 +91,24 @@ impl Indexing {
     }
 }
 
-/// Records a gathering, in as many dispatches as the tensors need to be bound. Those data are bound whole that an index may name.
+impl Indexing {
+    /// The extents of the axes, and the strides of data and indices.
+    pub(crate) fn walked(&self) -> ([u32; MAX_RANK], [[u32; MAX_RANK]; 2]) {
+        (self.axes.map(|axis| axis.extent), [0, 1].map(|operand| self.axes.map(|axis| axis.strides[operand])))
+    }
+
+    /// The extents and the strides of the axes that the parts of an index are along.
+    pub(crate) fn named(&self) -> [[u32; MAX_RANK]; 2] {
+        let mut named = [[0; MAX_RANK]; 2];
+        for (axis, part) in self.parts.iter().enumerate() {
+            (named[0][axis], named[1][axis]) = (part.extent, part.stride);
+        }
+        named
+    }
+}
+
+/// Records a gathering, in as many dispatches as the tensors need to be bound. Those data are bound together that an index may name, or, where they are
+/// beyond a binding, one window of them after another.
 fn record(
     recorder: &mut Recorder,
     indexing: &Indexing,
@@ -65,18 +116,14 @@ fn record(
     indices: &Tensor,
     output: &Tensor,
 ) -> Result<()> {
-    let extents = indexing.axes.map(|axis| axis.extent);
-    let strides = [0, 1].map(|operand| indexing.axes.map(|axis| axis.strides[operand]));
+    let ((extents, strides), named) = (indexing.walked(), indexing.named());
     let mut dense = [1; MAX_RANK];
     for axis in (1..MAX_RANK).rev() {
         dense[axis - 1] = dense[axis] * extents[axis];
     }
     let depth = indexing.parts.len() as u32;
     let reach: u64 = indexing.parts.iter().map(|part| u64::from(part.extent.max(1) - 1) * u64::from(part.stride)).sum();
-    let mut parts = [[0; MAX_RANK]; 2];
-    for (axis, part) in indexing.parts.iter().enumerate() {
-        (parts[0][axis], parts[1][axis]) = (part.extent, part.stride);
-    }
+    let bound = bindable(recorder.gpu()) / 4;
     let units = [1, 1, 1, 1, 1, indexing.word().words()];
     Ok(in_units(units, extents.map(|extent| 0..extent), &mut |piece: &[Range<u32>; MAX_RANK]| {
         let elements = piece.iter().map(|range| u64::from(range.end - range.start)).product();
@@ -90,18 +137,41 @@ fn record(
         let output = output.binding("output", range(dense, 1))?;
         let indices = indices.binding("indices", range(strides[1], depth.into()))?;
         // There may be none.
-        let of_data = range(strides[0], reach + 1);
-        let most = data.shape().elements();
-        let data = data.binding("data", of_data.start.min(most)..of_data.end.min(most))?;
-        let aligned = of_data.end <= most && [&data, &output].iter().all(|binding| binding.first.is_multiple_of(4));
-        let word = if aligned { indexing.word() } else { Word::One };
-        let mut extents = piece.clone().map(|range| range.end - range.start);
-        let (mut data_strides, mut part_strides) = (strides[0], parts[1]);
-        if word == Word::Four {
-            extents[MAX_RANK - 1] /= 4;
-            data_strides[..MAX_RANK - 1].iter_mut().chain(&mut part_strides).for_each(|stride| *stride /= 4);
-        }
-        let (strides, parts) = ([data_strides, strides[1]], [parts[0], part_strides]);
-        gather::gather(recorder, word, depth, extents, strides, parts, [&data, &indices, &output])
+        let (of_data, most) = (range(strides[0], reach + 1), data.shape().elements());
+        let (start, end) = (of_data.start.min(most), of_data.end.min(most));
+        let all = end - start;
+        let window = if reach < bound { all } else { bound };
+        recorder.all(|recorder| {
+            let mut first = start;
+            loop {
+                let last = end.min(first + window);
+                let data = data.binding("data", first..last)?;
+                let aligned =
+                    end == of_data.end && [&data, &output].iter().all(|binding| binding.first.is_multiple_of(4));
+                let word = if aligned { indexing.word() } else { Word::One };
+                let words = word.words();
+                let counted = |elements: [u32; MAX_RANK]| elements.map(|elements| elements / words);
+                let mut extents = piece.clone().map(|range| range.end - range.start);
+                extents[MAX_RANK - 1] /= words;
+                let mut of_data = counted(strides[0]);
+                of_data[MAX_RANK - 1] = strides[0][MAX_RANK - 1];
+                let named = [named[0], counted(named[1])];
+                let params = Params {
+                    indexing: kernels::Indexing {
+                        data_start: ((start / u64::from(words)) as u32).wrapping_sub((first / u64::from(words)) as u32),
+                        ..kernels::Indexing::new(extents, [of_data, strides[1]], depth, named)
+                    },
+                    rows: extents[..MAX_RANK - 1].iter().product(),
+                    window: ((last - first) / u64::from(words)) as u32,
+                    fills: (first == start).into(),
+                    ..Default::default()
+                };
+                gather(recorder, word, params, [&data, &indices, &output])?;
+                first = last;
+                if first == end {
+                    return Ok(());
+                }
+            }
+        })
     })?)
 }

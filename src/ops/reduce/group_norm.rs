@@ -1,12 +1,17 @@
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{GroupNorm, GroupNormGeometry, GroupNormInputs};
+use crate::geometry::{
+    BroadcastAxis, GroupNorm, GroupNormGeometry, GroupNormGradients, GroupNormInputs, LayerNorm, LayerNormGradients,
+    LayerNormInputs,
+};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::reduce::Rows;
 use crate::kernels::reduce::fold::{self, Finish, Fold};
 use crate::kernels::reduce::group_norm::{self, EACH, Params, group_norm};
-use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
+use crate::ops::elementwise::broadcast::gradient;
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
 use crate::ops::reduce::folds::Folding;
+use crate::shape::MAX_RANK;
 
 const MOMENTS: Folding = Folding { fold: Fold::Moments, operation: 0, finish: Finish::Nothing, scale: 1.0, count: 0 };
 
@@ -72,5 +77,46 @@ impl Kernels for GroupNorm {
         let of_channels = TensorSpec { shape: [1].into(), dtype: DType::F32 };
         let input = TensorSpec { shape: [1; 3].into(), ..of_channels };
         (Self::default(), GroupNormInputs { input, scale: of_channels, shift: of_channels })
+    }
+}
+
+/// The vector-Jacobian products. A group of an image is a row of a [`LayerNorm`] without scale and shift, and these are those of a channel: the input's
+/// is that of the row for `grad_output * scale`, the scale's the sum of `grad_output` times the normalised input, and the shift's that of `grad_output`,
+/// over batch and pixels.
+impl Differentiable for GroupNorm {
+    type Gradients = GroupNormGradients<()>;
+
+    fn record_backward(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        inputs: &GroupNormInputs<Argument>,
+        grad_output: &Tensor,
+        destinations: &GroupNormGradients<Destination>,
+    ) -> Result<()> {
+        let &GroupNormGeometry { epsilon, batch, groups, channels, pixels, .. } = plan.geometry();
+        let mut axes = [BroadcastAxis { extent: 1, strides: [0; 2] }; MAX_RANK];
+        axes[MAX_RANK - 3] = BroadcastAxis { extent: batch, strides: [channels * pixels, 0] };
+        axes[MAX_RANK - 2] = BroadcastAxis { extent: channels, strides: [pixels, 1] };
+        axes[MAX_RANK - 1] = BroadcastAxis { extent: pixels, strides: [1, 0] };
+        if let Some(shift) = destinations.shift {
+            gradient(recorder, &axes, 1, None, grad_output, shift)?;
+        }
+        if batch == 0 {
+            return destinations.scale.map_or(Ok(()), |scale| gradient(recorder, &axes, 1, None, grad_output, scale));
+        }
+        let shape = [batch * groups, channels / groups * pixels];
+        let rows = LayerNormInputs { input: inputs.input.wide(recorder)?.reshaped(shape), scale: None, shift: None };
+        let of_rows = Plan::<LayerNorm>::new(recorder.gpu(), &LayerNorm { axes: 1, epsilon }, &rows)?;
+        if let Some(scale) = destinations.scale {
+            let normal = recorder.workspace(shape)?;
+            of_rows.forward_into::<Tensor, Tensor>(recorder, &rows, &normal)?;
+            gradient(recorder, &axes, 1, Some(&normal), grad_output, scale)?;
+        }
+        let Some(input) = destinations.input else { return Ok(()) };
+        let (scale, scaled) = (inputs.scale.wide(recorder)?, recorder.workspace(shape)?);
+        gradient(recorder, &axes, 0, Some(&scale), grad_output, Destination::Write(&scaled))?;
+        let to = input.tensor().reshaped(shape);
+        let destinations = LayerNormGradients { input: Some(input.into_tensor(&to)), scale: None, shift: None };
+        of_rows.backward_into::<Tensor, Tensor, Destination>(recorder, &rows, &scaled, &destinations)
     }
 }

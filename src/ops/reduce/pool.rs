@@ -1,26 +1,34 @@
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{
-    GlobalMaxPool, GlobalMaxPoolGeometry, Pool, PoolAxis, PoolGeometry, PoolKind, PoolOutputs, PooledAxis,
+    BroadcastAxis, GlobalMaxPool, GlobalMaxPoolGeometry, IndexOrder, IndexPart, Indexing, InputGradient, Pool,
+    PoolAxis, PoolGeometry, PoolKind, PoolOutputs, PooledAxis, ScatterReduction, Taps,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::reduce::cum_sum::Number;
 use crate::kernels::reduce::pool::{self, Axis, Function, pool};
-use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
+use crate::ops::movement::scatter::Scattering;
+use crate::ops::movement::zeros::zeros;
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces};
+use crate::ops::sample::resampling::{Changed, Resampling};
 
 /// The elements that a pass of a global pooling makes one of.
 const PASS: u32 = 64;
 
 impl Kernels for Pool {
-    type Compiled = ();
+    /// The taps of the gradient of means, once they are needed.
+    type Compiled = OnceLock<Resampling>;
 
     fn output_dtype(_: &PoolGeometry, output: &'static str, first: DType) -> DType {
         if output == "indices" { DType::I32 } else { first }
     }
 
-    fn compile(gpu: &Gpu, geometry: &PoolGeometry, _: &TensorSpec) -> Result<()> {
-        gpu.compile::<pool::Kernel>(geometry.function())
+    fn compile(gpu: &Gpu, geometry: &PoolGeometry, _: &TensorSpec) -> Result<OnceLock<Resampling>> {
+        gpu.compile::<pool::Kernel>(geometry.function())?;
+        Ok(OnceLock::new())
     }
 
     fn record(
@@ -35,6 +43,57 @@ impl Kernels for Pool {
     fn smallest() -> (Self, TensorSpec) {
         let op = Self { axes: vec![PoolAxis::default()], ..Self::default() };
         (op, TensorSpec { shape: [1; 3].into(), dtype: DType::F32 })
+    }
+}
+
+/// The vector-Jacobian product. Of maxima, the element that an index names, the first of several that are equal, has the sum of `grad_output` of its
+/// windows, in order; of means, each element that of its windows over the elements that count in each. Indices have no gradient, and theirs is not read.
+impl Differentiable for Pool {
+    type Gradients = InputGradient;
+
+    fn record_backward(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        input: &Argument,
+        grad_outputs: &PoolOutputs<Tensor>,
+        destination: &Destination,
+    ) -> Result<()> {
+        let geometry = plan.geometry();
+        let (grad_output, to) = (&grad_outputs.output, destination.tensor());
+        match geometry.kind {
+            PoolKind::Average { count_padding } => {
+                let backward = get_or_try_init(plan.compiled(), || {
+                    let [depth, height, width] = geometry.axes.map(|axis| axis.out_extent);
+                    let means = geometry.axes.iter().zip(1..).map(|(pooled, axis)| {
+                        let taps = pooled.means(count_padding);
+                        Changed { axis, taps, extent: pooled.extent }.transposed()
+                    });
+                    Resampling::new(recorder.gpu(), [geometry.planes, depth, height, width].into(), means)
+                })?;
+                backward.record_gradient(recorder, grad_output, *destination)
+            }
+            PoolKind::Max { .. } => {
+                if !destination.accumulates() {
+                    zeros(recorder, to)?;
+                }
+                let (elements, windows) = (geometry.input.elements() as u32, geometry.output.elements() as u32);
+                if i32::try_from(elements).is_err() {
+                    let message = format!("input has {elements} elements; indices of i32 count {}", i32::MAX);
+                    return Err(Error::limit("input", message));
+                }
+                let kind = PoolKind::Max { indices: Some(IndexOrder::RowMajor) };
+                let named = PoolGeometry { kind, ..geometry.clone() };
+                let [largest, indices] = [recorder.workspace([windows])?, recorder.workspace([windows])?];
+                let input = input.wide(recorder)?;
+                named.record(recorder, &input, &largest, Some(&indices))?;
+                // The index of a window without elements, -1, counts from behind one element more than there are.
+                let part = IndexPart { extent: elements + 1, stride: 1 };
+                let indexing = Indexing::new([BroadcastAxis { extent: windows, strides: [0, 1] }], vec![part]);
+                let scattering =
+                    Scattering { indexing: &indexing, reduction: ScatterReduction::Add, number: Number::F32 };
+                scattering.record(recorder, &indices, ("grad_output", grad_output), ("grad_input", to))
+            }
+        }
     }
 }
 
@@ -93,6 +152,28 @@ impl PoolGeometry {
 }
 
 impl PooledAxis {
+    /// The mean that each window is, of the elements in it or of all that it counts with the padding: the share along this axis.
+    fn means(&self, count_padding: bool) -> Vec<Taps> {
+        let PoolAxis { kernel, dilation, padding, .. } = self.window;
+        let extent = i64::from(self.extent);
+        let of = |out: u32| {
+            let (start, step) = (self.start(out), i64::from(dilation));
+            let positions = || (0..i64::from(kernel)).map(|tap| start + tap * step);
+            let inside = |position: &i64| (0..extent).contains(position);
+            let counts = |position: &i64| *position < extent + i64::from(padding[1]);
+            let count =
+                if count_padding { positions().filter(counts).count() } else { positions().filter(inside).count() };
+            let Some(first) = positions().find(inside) else { return Taps { first: 0, weights: Vec::new() } };
+            let mut weights = Vec::new();
+            for position in positions().filter(inside) {
+                weights.resize((position - first) as usize, 0.0);
+                weights.push(1.0 / count as f64);
+            }
+            Taps { first: first as u32, weights }
+        };
+        (0..self.out_extent).map(of).collect()
+    }
+
     /// The elements of the input that the windows of some output elements reach: one at least, so that something is bound.
     fn reached(&self, outs: &Range<u32>) -> Range<u32> {
         let last = i64::from(self.extent) - 1;

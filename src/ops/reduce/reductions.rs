@@ -1,11 +1,15 @@
 use crate::dtype::DType;
-use crate::error::Result;
-use crate::geometry::{ArgReduce, ArgReduceGeometry, Reduce, ReduceFunction, ReduceGeometry};
+use crate::error::{Error, Result};
+use crate::geometry::{
+    ArgReduce, ArgReduceGeometry, BroadcastAxis, InputGradient, Reduce, ReduceFunction, ReduceGeometry,
+};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::reduce::fold::{self, ABSOLUTE, Finish, Fold, LAST_EQUAL, PRODUCT, SQUARES};
 use crate::kernels::reduce::order::order;
-use crate::ops::plan::{Argument, Kernels, Plan};
+use crate::ops::elementwise::broadcast::Elementwise;
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 use crate::ops::reduce::folds::Folding;
+use crate::shape::MAX_RANK;
 
 impl Kernels for Reduce {
     type Compiled = ();
@@ -28,6 +32,36 @@ impl Kernels for Reduce {
     fn smallest() -> (Self, TensorSpec) {
         let op = Self { function: ReduceFunction::Sum, axes: [0].into(), keep: false };
         (op, TensorSpec { shape: [1].into(), dtype: DType::F32 })
+    }
+}
+
+/// The vector-Jacobian product of sums and means: for each element `grad_output` of what it is part of, of means over their number. Other functions, and
+/// those of integers, have none.
+impl Differentiable for Reduce {
+    type Gradients = InputGradient;
+
+    fn record_backward(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        input: &Argument,
+        grad_output: &Tensor,
+        destination: &Destination,
+    ) -> Result<()> {
+        let (geometry, dtype) = (plan.geometry(), input.tensor()?.dtype());
+        let scale = match geometry.op.function {
+            ReduceFunction::Sum if dtype.is_float() => 1.0,
+            ReduceFunction::Mean if dtype.is_float() => (1.0 / f64::from(geometry.terms())) as f32,
+            function => return Err(Error::dtype("input", format!("{function:?} of {dtype} has no gradient"))),
+        };
+        let mut axes = [BroadcastAxis { extent: 1, strides: [0; 2] }; MAX_RANK];
+        let mut stride = 1;
+        for (axis, (extent, reduced)) in axes.iter_mut().rev().zip(geometry.axes().into_iter().rev()) {
+            *axis = BroadcastAxis { extent, strides: [if reduced { 0 } else { stride }; 2] };
+            stride *= if reduced { 1 } else { extent };
+        }
+        let accumulate = destination.accumulates();
+        let repeated = Elementwise { op: None, scale, axes, accumulate, integers: false };
+        repeated.record(recorder, [grad_output; 2], destination.tensor())
     }
 }
 

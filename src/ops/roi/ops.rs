@@ -3,7 +3,7 @@ use crate::error::Result;
 use crate::geometry::{
     DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolGradients, DeformPsRoiPoolInputs, DeformRoiPool,
     DeformRoiPoolGeometry, DeformRoiPoolGradients, DeformRoiPoolInputs, RoiAlign, RoiAlignGeometry, RoiAlignGradients,
-    RoiAlignInputs,
+    RoiAlignInputs, RoiAlignMax, RoiAlignMaxGeometry,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
@@ -11,9 +11,9 @@ use crate::ops::roi::pooling::{Gradients, Sources, backward, compile_backward, c
 
 /// The kernels of an op that pools regions of interest.
 macro_rules! roi_kernels {
-    ($op:ident, $geometry:ident, $inputs:ident { $($offset:ident by $reach:ident)? }, $gradients:ident) => {
+    ($op:ident, $geometry:ident, $inputs:ident { $($offset:ident by $reach:ident)? }) => {
         impl Kernels for $op {
-                    type Compiled = ();
+            type Compiled = ();
 
             fn compile(gpu: &Gpu, geometry: &$geometry, _: &$inputs<TensorSpec>) -> Result<()> {
                 compile_forward(gpu, &geometry.pooling)
@@ -44,7 +44,12 @@ macro_rules! roi_kernels {
                 (Self::default(), inputs)
             }
         }
+    };
+}
 
+/// The backward pass of an op that pools regions of interest.
+macro_rules! roi_gradients {
+    ($op:ident, $inputs:ident { $($offset:ident)? }, $gradients:ident) => {
         impl Differentiable for $op {
             type Gradients = $gradients<()>;
 
@@ -66,6 +71,11 @@ macro_rules! roi_kernels {
     };
 }
 
-roi_kernels!(RoiAlign, RoiAlignGeometry, RoiAlignInputs {}, RoiAlignGradients);
-roi_kernels!(DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolInputs { offset by gamma }, DeformRoiPoolGradients);
-roi_kernels!(DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolInputs { offset by trans_std }, DeformPsRoiPoolGradients);
+roi_kernels!(RoiAlign, RoiAlignGeometry, RoiAlignInputs {});
+roi_kernels!(RoiAlignMax, RoiAlignMaxGeometry, RoiAlignInputs {});
+roi_kernels!(DeformRoiPool, DeformRoiPoolGeometry, DeformRoiPoolInputs { offset by gamma });
+roi_kernels!(DeformPsRoiPool, DeformPsRoiPoolGeometry, DeformPsRoiPoolInputs { offset by trans_std });
+
+roi_gradients!(RoiAlign, RoiAlignInputs {}, RoiAlignGradients);
+roi_gradients!(DeformRoiPool, DeformRoiPoolInputs { offset }, DeformRoiPoolGradients);
+roi_gradients!(DeformPsRoiPool, DeformPsRoiPoolInputs { offset }, DeformPsRoiPoolGradients);

@@ -11,7 +11,7 @@ use crate::kernels::roi::roi_input_gradient::{self, roi_input_gradient};
 use crate::kernels::roi::roi_offset_gradient::{self, roi_offset_gradient};
 use crate::kernels::roi::roi_offset_terms::{self, number, roi_offset_terms};
 use crate::kernels::roi::roi_planes::{self, SEGMENT};
-use crate::kernels::roi::roi_pool::{self, roi_pool};
+use crate::kernels::roi::roi_pool::{self, Pooled, roi_pool};
 use crate::kernels::roi::roi_touches::{self, TILE, roi_touches};
 use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Destination, at_once, bindable, fitting, in_pieces, in_units, pieces};
@@ -65,20 +65,24 @@ struct Piece {
 
 pub(crate) fn compile_forward(gpu: &Gpu, g: &RoiPooling) -> Result<()> {
     gpu.compile::<roi_bins::Kernel>(())?;
-    roi_planes::compile::<roi_pool::Kernel>(gpu, large_bins(g))
+    roi_planes::compile::<roi_pool::Kernel>(gpu, |lanes| (lanes, pooled(g)), large_bins(g))
 }
 
 pub(crate) fn compile_backward(gpu: &Gpu, g: &RoiPooling) -> Result<()> {
     gpu.compile::<roi_touches::Kernel>(())?;
     gpu.compile::<roi_input_gradient::Kernel>(())?;
     if g.part.is_some() {
-        roi_planes::compile::<roi_offset_terms::Kernel>(gpu, large_bins(g))?;
+        roi_planes::compile::<roi_offset_terms::Kernel>(gpu, |lanes| lanes, large_bins(g))?;
         gpu.compile::<roi_offset_gradient::Kernel>(())?;
     }
     Ok(())
 }
 
-/// Records the averages.
+fn pooled(g: &RoiPooling) -> Pooled {
+    if g.maxima { Pooled::Max } else { Pooled::Average }
+}
+
+/// Records the averages, or the maxima.
 pub(crate) fn forward(g: &RoiPooling, recorder: &mut Recorder, sources: &Sources, output: &Tensor) -> Result<()> {
     if g.batch == 0 {
         return zeros(recorder, output);
@@ -91,7 +95,7 @@ pub(crate) fn forward(g: &RoiPooling, recorder: &mut Recorder, sources: &Sources
         planes(g, recorder, rois, &mut |recorder, piece, params| {
             let input = input_binding(g, &sources.input, piece)?;
             let output = output_binding(g, "output", output, piece)?;
-            roi_pool(recorder, params, [&bins, &input, &output], samples(g))
+            roi_pool(recorder, pooled(g), params, [&bins, &input, &output], samples(g))
         })?;
     }
     Ok(())
@@ -401,7 +405,11 @@ fn make_bins(
         samples_x: g.samples[1],
         phase,
         beyond,
-        skips: (g.rule == RoiRule::PositionSensitive).into(),
+        skips: match g.rule {
+            _ if g.maxima => 2,
+            RoiRule::Align { .. } => 0,
+            RoiRule::PositionSensitive => 1,
+        },
         deformed: g.part.is_some().into(),
         ..Default::default()
     };

@@ -1,225 +1,39 @@
-use std::cmp::Ordering;
-use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::dtype::DType;
-use crate::error::{Error, Result};
-use crate::geometry::{AspectRatio, Resize, ResizeGeometry, ResizeTo, Taps};
-use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::sample::resample::{self, OUTSIDE, resample};
-use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
+use crate::error::Result;
+use crate::geometry::{AspectRatio, InputGradient, Resize, ResizeGeometry, ResizeTo};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init};
+use crate::ops::sample::resampling::{Changed, Resampling};
 
-/// The most bytes of the tables of an axis.
-const TABLE_BYTES: u64 = 1 << 28;
-
-/// Passes of a resize: each resamples one axis or two, and the next has its output.
+/// The taps of a resize, and, once they are needed, those of its gradient.
 #[derive(Debug)]
-pub struct Resampling {
-    passes: Vec<Pass>,
+pub struct Resampled {
+    forward: Resampling,
+    backward: OnceLock<Resampling>,
 }
 
-/// A pass over a tensor as (outer, rows, columns, inner), whose rows and columns are resampled.
-#[derive(Debug)]
-struct Pass {
-    outer: u32,
-    rows: Axis,
-    columns: Axis,
-    inner: u32,
-}
-
-/// The taps of an axis, on the host and on the device.
-#[derive(Debug)]
-struct Axis {
-    extent: u32,
-    /// The input positions that are read for each output position.
-    spans: Vec<Range<u32>>,
-    /// How many these are at most.
-    count: u32,
-    table: Tensor,
-}
-
-impl Axis {
-    fn new(gpu: &Gpu, extent: u32, taps: &[Taps]) -> Result<Self> {
-        let count = taps.iter().map(|taps| taps.weights.len()).max().unwrap_or(0).max(1);
-        let bytes = (count as u64 + 1) * taps.len() as u64 * 4;
-        if bytes > TABLE_BYTES {
-            let message = format!("the weights of an axis take {bytes} bytes; {TABLE_BYTES} are possible");
-            return Err(Error::limit("input", message));
-        }
-        let (mut table, mut spans) = (Vec::with_capacity((count + 1) * taps.len()), Vec::with_capacity(taps.len()));
-        for taps in taps {
-            if taps.weights.is_empty() {
-                table.push(OUTSIDE as i32);
-                spans.push(0..0);
-            } else {
-                // Weights of 0 stand before the others where these are the last positions, so that all that is read is there.
-                let first = taps.first.min(extent - count as u32);
-                table.push(first as i32);
-                table.resize(table.len() + (taps.first - first) as usize, 0);
-                table.extend(taps.weights.iter().map(|&weight| (weight as f32).to_bits() as i32));
-                spans.push(first..first + count as u32);
-            }
-            table.resize(table.len().next_multiple_of(count + 1), 0);
-        }
-        let table = Tensor::upload(gpu, [taps.len() as u32, count as u32 + 1], &table)?;
-        Ok(Self { extent, spans, count: count as u32, table })
-    }
-
-    /// An axis of one position that is kept.
-    fn one(gpu: &Gpu) -> Result<Self> {
-        Self::new(gpu, 1, &[Taps { first: 0, weights: vec![1.0] }])
-    }
-
-    fn out_extent(&self) -> u32 {
-        self.spans.len() as u32
-    }
-
-    /// The input positions that some output positions take: one at least, so that something is bound.
-    fn reached(&self, positions: &Range<u32>) -> Range<u32> {
-        let spans = self.spans[positions.start as usize..positions.end as usize].iter().filter(|span| !span.is_empty());
-        let reached = spans.cloned().reduce(|all, span| all.start.min(span.start)..all.end.max(span.end));
-        reached.unwrap_or(0..1)
-    }
-
-    fn binding(&self, argument: &'static str, positions: &Range<u32>) -> Fit<Binding> {
-        let word = |position: u32| u64::from(position) * (u64::from(self.count) + 1);
-        self.table.binding(argument, word(positions.start)..word(positions.end))
-    }
-}
-
-/// An axis that changes, and its taps.
-struct Changed {
-    axis: usize,
-    taps: Vec<Taps>,
-    extent: u32,
-}
-
-impl Changed {
-    fn ratio(&self) -> f64 {
-        self.taps.len() as f64 / f64::from(self.extent)
-    }
-
-    /// Whether it may be resampled together with another: then each element of the output costs the taps of both, multiplied.
-    fn is_narrow(&self) -> bool {
-        self.taps.iter().all(|taps| taps.weights.len() <= 2)
-    }
-}
-
-impl Resampling {
-    fn new(gpu: &Gpu, geometry: &ResizeGeometry) -> Result<Self> {
-        let mut left = Vec::new();
-        for (index, &axis) in geometry.op.axes.iter().enumerate() {
-            let (axis, taps) = (axis as usize, geometry.taps(index));
-            let extent = geometry.input.extents()[axis];
-            let kept = |(position, taps): (usize, &Taps)| taps.first == position as u32 && taps.weights == [1.0];
-            if taps.len() as u32 != extent || !taps.iter().enumerate().all(kept) {
-                left.push(Changed { axis, taps, extent });
-            }
-        }
-        // What becomes smaller comes first, and what becomes larger last, so that little lies between.
-        left.sort_by(|a, b| a.ratio().partial_cmp(&b.ratio()).unwrap_or(Ordering::Equal).then(b.axis.cmp(&a.axis)));
-        let (mut passes, mut shape) = (Vec::new(), geometry.input);
-        while !left.is_empty() {
-            let first = left.remove(0);
-            let beside = |other: &Changed| other.axis.abs_diff(first.axis) == 1 && other.is_narrow();
-            let second = left.iter().position(beside).filter(|_| first.is_narrow()).map(|index| left.remove(index));
-            let mut axes: Vec<_> = [Some(first), second].into_iter().flatten().collect();
-            axes.sort_by_key(|changed| changed.axis);
-            let elements = |extents: &[u32]| extents.iter().product();
-            let of = |changed: &Changed| Axis::new(gpu, changed.extent, &changed.taps);
-            let [rows, columns] = match &axes[..] {
-                [rows, columns] => [of(rows)?, of(columns)?],
-                one => [Axis::one(gpu)?, of(&one[0])?],
-            };
-            let [outermost, innermost] = [axes[0].axis, axes[axes.len() - 1].axis];
-            let outer = elements(&shape.extents()[..outermost]);
-            let inner = elements(&shape.extents()[innermost + 1..]);
-            for changed in &axes {
-                shape = shape.with_extent(changed.axis, changed.taps.len() as u32);
-            }
-            passes.push(Pass { outer, rows, columns, inner });
-        }
-        // A resize that changes nothing copies.
-        if passes.is_empty() {
-            let (rows, columns) = (Axis::one(gpu)?, Axis::one(gpu)?);
-            passes.push(Pass { outer: 1, rows, columns, inner: shape.elements() as u32 });
-        }
-        Ok(Self { passes })
-    }
-}
-
-impl Pass {
-    fn output_elements(&self) -> u32 {
-        self.outer * self.rows.out_extent() * self.columns.out_extent() * self.inner
-    }
-
-    fn record(&self, recorder: &mut Recorder, outside: f32, input: &Tensor, output: &Tensor) -> Result<()> {
-        let Self { outer, rows, columns, inner } = self;
-        let whole = [0..*outer, 0..rows.out_extent(), 0..columns.out_extent(), 0..*inner];
-        in_pieces(whole, &mut |piece: &[Range<u32>; 4]| {
-            let [some_outer, some_rows, some_columns, some_inner] = piece;
-            let element = |extents: [u32; 2], index: [u32; 4]| {
-                let row = u64::from(index[0]) * u64::from(extents[0]) + u64::from(index[1]);
-                (row * u64::from(extents[1]) + u64::from(index[2])) * u64::from(*inner) + u64::from(index[3])
-            };
-            // Halved from the outermost axis on, a piece is one range of the output.
-            let range = |extents: [u32; 2], piece: [&Range<u32>; 4]| {
-                let start = element(extents, piece.map(|range| range.start));
-                start..element(extents, piece.map(|range| range.end - 1)) + 1
-            };
-            let [in_rows, in_columns] = [rows.reached(some_rows), columns.reached(some_columns)];
-            let in_extents = [rows.extent, columns.extent];
-            let in_range = range(in_extents, [some_outer, &in_rows, &in_columns, some_inner]);
-            let out_range = range([rows.out_extent(), columns.out_extent()], piece.each_ref());
-            recorder.gpu().capabilities().check_elements("output", out_range.end - out_range.start)?;
-            let bindings = [
-                &input.binding("input", in_range)?,
-                &rows.binding("weights", some_rows)?,
-                &columns.binding("weights", some_columns)?,
-                &output.binding("output", out_range)?,
-            ];
-            let in_row = columns.extent * inner;
-            let params = resample::Params {
-                outer: some_outer.end - some_outer.start,
-                rows: some_rows.end - some_rows.start,
-                columns: some_columns.end - some_columns.start,
-                inner: some_inner.end - some_inner.start,
-                in_outer: rows.extent * in_row,
-                in_row,
-                in_column: *inner,
-                row_count: rows.count,
-                column_count: columns.count,
-                outside,
-                // Taps count from the first row and column of the plane.
-                input_first: 0u32.wrapping_sub(in_rows.start * in_row + in_columns.start * inner),
-                ..Default::default()
-            };
-            resample(recorder, params, bindings)
+impl ResizeGeometry {
+    fn changed(&self) -> impl Iterator<Item = Changed> {
+        self.op.axes.iter().enumerate().map(|(index, &axis)| {
+            let axis = axis as usize;
+            Changed { axis, taps: self.taps(index), extent: self.input.extents()[axis] }
         })
     }
 }
 
 impl Kernels for Resize {
-    type Compiled = Resampling;
+    type Compiled = Resampled;
 
-    fn compile(gpu: &Gpu, geometry: &ResizeGeometry, _: &TensorSpec) -> Result<Resampling> {
-        gpu.compile::<resample::Kernel>(())?;
-        Resampling::new(gpu, geometry)
+    fn compile(gpu: &Gpu, geometry: &ResizeGeometry, _: &TensorSpec) -> Result<Resampled> {
+        let forward = Resampling::new(gpu, geometry.input, geometry.changed())?;
+        Ok(Resampled { forward, backward: OnceLock::new() })
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, output: &Tensor) -> Result<()> {
         let outside = plan.geometry().extrapolation_value().unwrap_or(0.0);
-        let passes = &plan.compiled().passes;
-        let mut input = input.tensor()?.clone();
-        for (index, pass) in passes.iter().enumerate() {
-            let made = if index + 1 == passes.len() {
-                output.clone()
-            } else {
-                recorder.workspace([pass.output_elements()])?
-            };
-            pass.record(recorder, outside, &input, &made)?;
-            input = made;
-        }
-        Ok(())
+        plan.compiled().forward.record(recorder, outside, input.tensor()?, output)
     }
 
     fn same(&self, other: &Self) -> bool {
@@ -229,5 +43,24 @@ impl Kernels for Resize {
     fn smallest() -> (Self, TensorSpec) {
         let to = ResizeTo::Sizes(vec![2], AspectRatio::Stretch);
         (Self { axes: vec![0], to, ..Self::default() }, TensorSpec { shape: [1].into(), dtype: DType::F32 })
+    }
+}
+
+/// The vector-Jacobian product: each position of the input has the sum of `grad_output` where it is part of the output, times its weights there.
+impl Differentiable for Resize {
+    type Gradients = InputGradient;
+
+    fn record_backward(
+        plan: &Plan<Self>,
+        recorder: &mut Recorder,
+        _: &Argument,
+        grad_output: &Tensor,
+        destination: &Destination,
+    ) -> Result<()> {
+        let geometry = plan.geometry();
+        let backward = get_or_try_init(&plan.compiled().backward, || {
+            Resampling::new(recorder.gpu(), geometry.output, geometry.changed().map(Changed::transposed))
+        })?;
+        backward.record_gradient(recorder, grad_output, *destination)
     }
 }

@@ -1,5 +1,6 @@
 use crate::error::Result;
 use crate::geometry::{DepthOrder, PadMode, StridedCopy, StridedCopyGeometry};
+use crate::reference::conv::backward::zeros;
 use crate::reference::{Reference, check_len};
 use crate::shape::Shape;
 
@@ -20,6 +21,26 @@ pub fn strided_copy<T: Copy + Into<f64>>(geometry: &StridedCopyGeometry, input: 
         *value = from.map_or(constant, |from| input[place(&from, *shape)].into());
     }
     Ok(reference)
+}
+
+/// The gradient of a [`StridedCopy`]: what each element of the input has become, added up.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where the slice is not as long as its shape.
+pub fn strided_copy_backward<T: Copy + Into<f64>>(
+    geometry: &StridedCopyGeometry,
+    grad_output: &[T],
+) -> Result<Reference> {
+    let StridedCopyGeometry { op, input: shape, output, .. } = geometry;
+    check_len("grad_output", grad_output, *output)?;
+    let mut sums = zeros(shape.elements());
+    for (element, &grad) in grad_output.iter().enumerate() {
+        let grad: f64 = grad.into();
+        if let Some(from) = source(op, *shape, &indices(element, *output)) {
+            sums[place(&from, *shape)].add(grad, grad.abs(), 1);
+        }
+    }
+    Ok(sums.into())
 }
 
 /// The indices in the input of the element that has these indices in the output; none, where it is constant.

@@ -1,4 +1,4 @@
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{ArgReduceGeometry, CumSumGeometry, ReduceFunction, ReduceGeometry, TopKGeometry, TopKOutputs};
 use crate::reference::reduce::softmax::change;
 use crate::reference::{Reference, check_len};
@@ -12,21 +12,46 @@ pub fn reduce<T: Copy + Into<f64>>(geometry: &ReduceGeometry, input: &[T]) -> Re
     let mut reference = Reference::zeros(geometry.output, geometry.terms().into());
     let mut members = vec![Vec::new(); reference.value.len()];
     for (element, &x) in input.iter().enumerate() {
-        // The place of the element in the output, and of what is before it along the axes that are left.
-        let (mut rest, mut place, mut stride) = (element, 0, 1);
-        for (extent, reduced) in geometry.axes().into_iter().rev() {
-            if !reduced {
-                place += rest % extent as usize * stride;
-                stride *= extent as usize;
-            }
-            rest /= extent as usize;
-        }
-        members[place].push(x.into());
+        members[place_of(geometry, element)].push(x.into());
     }
     for (place, members) in members.iter().enumerate() {
         (reference.value[place], reference.magnitude[place]) = reduced(geometry.op.function, members);
     }
     Ok(reference)
+}
+
+/// The gradient of a [`Reduce`](crate::Reduce) that is a sum or a mean.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where the slice is not as long as its shape; [`Error::Unsupported`](crate::Error::Unsupported) for another function.
+pub fn reduce_backward<T: Copy + Into<f64>>(geometry: &ReduceGeometry, grad_output: &[T]) -> Result<Reference> {
+    check_len("grad_output", grad_output, geometry.output)?;
+    let divisor = match geometry.op.function {
+        ReduceFunction::Sum => 1.0,
+        ReduceFunction::Mean => f64::from(geometry.terms()),
+        function => return Err(Error::Unsupported(format!("{function:?} has no gradient"))),
+    };
+    let mut reference = Reference::zeros(geometry.shape, 1);
+    for element in 0..reference.value.len() {
+        let grad: f64 = grad_output[place_of(geometry, element)].into();
+        reference.value[element] = grad / divisor;
+        reference.magnitude[element] = reference.value[element].abs();
+    }
+    Ok(reference)
+}
+
+/// The place in the output of what an element of the input is part of.
+fn place_of(geometry: &ReduceGeometry, element: usize) -> usize {
+    // What is left of the element, and what is before it along the axes that are left.
+    let (mut rest, mut place, mut stride) = (element, 0, 1);
+    for (extent, reduced) in geometry.axes().into_iter().rev() {
+        if !reduced {
+            place += rest % extent as usize * stride;
+            stride *= extent as usize;
+        }
+        rest /= extent as usize;
+    }
+    place
 }
 
 /// The result of a function, and its magnitude.

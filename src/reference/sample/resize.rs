@@ -1,5 +1,6 @@
 use crate::error::Result;
 use crate::geometry::ResizeGeometry;
+use crate::reference::conv::backward::{Sum, zeros};
 use crate::reference::{Reference, check_len};
 
 /// Tensors resampled along axes, one after another; see [`Resize`](crate::Resize).
@@ -44,4 +45,34 @@ pub fn resize<T: Copy + Into<f64>>(geometry: &ResizeGeometry, input: &[T]) -> Re
         }
     }
     Ok(Reference { value, magnitude, terms })
+}
+
+/// The gradient of a [`Resize`](crate::Resize): what each position of the input is part of, times its weights there.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) where the slice is not as long as its shape.
+pub fn resize_backward<T: Copy + Into<f64>>(geometry: &ResizeGeometry, grad_output: &[T]) -> Result<Reference> {
+    check_len("grad_output", grad_output, geometry.output)?;
+    let mut shape = geometry.output;
+    let term = |&grad: &T| Sum { value: grad.into(), magnitude: grad.into().abs(), terms: 1 };
+    let mut sums: Vec<_> = grad_output.iter().map(term).collect();
+    for (index, &axis) in geometry.op.axes.iter().enumerate().rev() {
+        let (axis, taps) = (axis as usize, geometry.taps(index));
+        shape = shape.with_extent(axis, geometry.input.extents()[axis]);
+        let inner: usize = shape.extents()[axis + 1..].iter().map(|&extent| extent as usize).product();
+        let extent = shape.extents()[axis] as usize;
+        let mut before = zeros(shape.elements());
+        for (element, Sum { value, magnitude, terms }) in sums.into_iter().enumerate() {
+            let (plane, position, within) =
+                (element / inner / taps.len(), element / inner % taps.len(), element % inner);
+            for (at, &weight) in (taps[position].first as usize..).zip(&taps[position].weights) {
+                if weight != 0.0 {
+                    let to = &mut before[(plane * extent + at) * inner + within];
+                    to.add(weight * value, weight.abs() * magnitude, terms);
+                }
+            }
+        }
+        sums = before;
+    }
+    Ok(sums.into())
 }

@@ -128,11 +128,6 @@ fn nodes_are_refused_by_name_and_type() {
         ),
         (
             19,
-            with(node("BatchNormalization", &["x", "two", "two", "two", "two"], &["y"]), int("training_mode", 1)),
-            r#"node "n" of type BatchNormalization: it is in training mode; export the model for inference"#,
-        ),
-        (
-            19,
             node("BatchNormalization", &["x", "two", "two", "two", "one"], &["y"]),
             r#"node "n" of type BatchNormalization: variance has 1 channels; gamma has 2"#,
         ),
@@ -464,6 +459,57 @@ fn scatters_on_the_device() {
     assert_eq!(y[..5], [101.0, 1.0, 2.0, 100.0, 4.0]);
     let beyond = run(nd, indices(&[0, 2, 0], &[1, 3]), updates(&[1, 4])).unwrap_err();
     assert_eq!(beyond.to_string(), r#"node "n" of type ScatterND: an index is 2; the axis has extent 2"#);
+}
+
+/// Indices that are computed too: updates of one element are added up.
+#[test]
+fn scatters_by_computed_indices() {
+    let add = AttributeProto {
+        name: "reduction".into(),
+        s: b"add".to_vec(),
+        r#type: attribute_type::STRING,
+        ..AttributeProto::default()
+    };
+    let scatter = with(with(node("ScatterElements", &["d", "at", "x"], &["y"]), int("axis", 3)), add);
+    let mut model = of_node(18, with(node("Cast", &["x"], &["at"]), int("to", data_type::INT64.into())));
+    let graph = model.graph.as_mut().unwrap();
+    graph.node.push(scatter);
+    graph.initializer.push(tensor("d", &[1, 2, 3, 4], &[5.0; 24]));
+    let x: Vec<_> = (0..24).map(|x| (x % 2) as f32).collect();
+    let x = Tensor::upload(gpu(), [1, 2, 3, 4], &x).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    let plan = plan(&model).unwrap();
+    let outputs = plan.forward(&mut recorder, &[("x", &x)]).unwrap();
+    recorder.submit().unwrap();
+    assert_eq!(outputs[0].1.download_blocking::<f32>().unwrap(), [5.0, 7.0, 5.0, 5.0].repeat(6));
+}
+
+/// Numbers beyond those that `f32` holds.
+#[test]
+fn integers_are_clipped_exactly() {
+    let many = 1 << 24;
+    let to = |name, input, output, to: i32| with(node(name, &[input], &[output]), int("to", to.into()));
+    let nodes = [
+        to("Cast", "x", "whole", data_type::INT64),
+        node("Add", &["whole", "many"], &["far"]),
+        node("Clip", &["far", "least", "most"], &["clipped"]),
+        node("Sub", &["clipped", "many"], &["near"]),
+        to("Cast", "near", "y", data_type::FLOAT),
+    ];
+    let mut model = of_node(18, nodes[0].clone());
+    let graph = model.graph.as_mut().unwrap();
+    graph.node.extend(nodes[1..].iter().cloned());
+    for (name, number) in [("many", many), ("least", many + 3), ("most", many + 9)] {
+        graph.initializer.push(TensorProto { dims: Vec::new(), ..ints(name, &[number]) });
+    }
+    let x: Vec<_> = (0..24).map(|x| x as f32).collect();
+    let x = Tensor::upload(gpu(), [1, 2, 3, 4], &x).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    let plan = plan(&model).unwrap();
+    let outputs = plan.forward(&mut recorder, &[("x", &x)]).unwrap();
+    recorder.submit().unwrap();
+    let expected: Vec<_> = (0..24).map(|x| x.clamp(3, 9) as f32).collect();
+    assert_eq!(outputs[0].1.download_blocking::<f32>().unwrap(), expected);
 }
 
 /// One element of the host may stand for more than there is room for: what would write them out is refused.

@@ -71,6 +71,7 @@ fn models_agree_with_onnx_runtime() {
         ("forms", 3, &[9], 0),
         ("opset10", 2, &[27], 0),
         ("half", 1, &[36, 36], 5),
+        ("volumes", 4, &[36], 0),
         ("clip", 6, &[], 0),
         ("clip_of_old", 3, &[], 0),
     ];

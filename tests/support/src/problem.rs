@@ -11,8 +11,8 @@ use pliant::{
     CrossEntropy, CumSum, DType, DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col,
     DeformPsRoiPool, DeformRoiPool, Destination, Error, Gather, GatherElements, GatherNd, GlobalAveragePool,
     GlobalMaxPool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Pool, Recorder,
-    Reduce, Resize, Result, RoiAlign, Select, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK,
-    Unary, wgpu,
+    Reduce, Resize, Result, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Shape, Softmax, Split, Strategy,
+    StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -295,17 +295,25 @@ problems! {
     DeformConvV4Layer(DeformConvV4Layer),
     DeformPsRoiPool(DeformPsRoiPool),
     DeformRoiPool(DeformRoiPool),
+    Gather(Gather),
+    GatherElements(GatherElements),
+    GatherNd(GatherNd),
     GlobalAveragePool(GlobalAveragePool),
     GridSample(GridSample),
+    GroupNorm(GroupNorm),
     Layer(DeformConv2dLayer),
     LayerNorm(LayerNorm),
     Matmul(Matmul),
     MultiScaleDeformAttn(MultiScaleDeformAttn),
+    Pool(Pool),
     PoolLayer(DeformRoiPoolLayer),
+    Reduce(Reduce),
+    Resize(Resize),
     RoiAlign(RoiAlign),
     Softmax(Softmax),
     // Its outputs, one behind another.
     Split(Split),
+    StridedCopy(StridedCopy),
     Unary(Unary),
     }
     without gradients: {
@@ -314,26 +322,22 @@ problems! {
     CumSum(CumSum),
     DeformIm2col(DeformIm2col),
     GlobalMaxPool(GlobalMaxPool),
-    GroupNorm(GroupNorm),
-    Gather(Gather),
-    GatherElements(GatherElements),
-    GatherNd(GatherNd),
     Im2col(Im2col),
-    Pool(Pool),
-    Reduce(Reduce),
-    Resize(Resize),
+    RoiAlignMax(RoiAlignMax),
+    ScatterElements(ScatterElements),
+    ScatterNd(ScatterNd),
     Select(Select),
-    StridedCopy(StridedCopy),
     TopK(TopK),
     }
     tested as any:
         ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, ConvTranspose2d, CrossEntropy, CumSum, DeformConvV3, DeformConvV4, DeformConvV4Layer,
         DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer, Gather, GatherElements, GatherNd, GlobalAveragePool, GlobalMaxPool,
-        GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, Select,
+        GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select,
         Softmax, Split, StridedCopy, TopK, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, ConvTranspose2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
-        GlobalAveragePool, GridSample, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, RoiAlign, Softmax, Split, Unary;
+        Gather, GatherElements, GatherNd, GlobalAveragePool, GridSample, GroupNorm, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, Softmax,
+        Split, StridedCopy, Unary;
 }
 
 /// Elements in front of and behind an output that nobody may write.
