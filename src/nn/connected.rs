@@ -40,6 +40,18 @@ pub(super) fn broadcast(op: Binary, a: Shape, b: Shape) -> Result<[BroadcastAxis
     Ok(BinaryGeometry::new(&op, &BinaryInputs { a, b })?.axes())
 }
 
+/// Records a function of two tensors of these axes.
+pub(super) fn of_two(
+    recorder: &mut Recorder,
+    op: Binary,
+    axes: &[BroadcastAxis; MAX_RANK],
+    operands: [&Tensor; 2],
+    output: &Tensor,
+) -> Result<()> {
+    Elementwise { op: Some(op), scale: 1.0, axes: *axes, accumulate: false, integers: false }
+        .record(recorder, operands, output)
+}
+
 /// Records `output += b`, the second operand of these axes.
 pub(super) fn add(
     recorder: &mut Recorder,

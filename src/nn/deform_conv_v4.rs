@@ -1,5 +1,6 @@
 use super::connected::connected;
 use super::deform_conv2d::renamed;
+use super::samples::CenterGeometry;
 use crate::error::Result;
 use crate::geometry::{
     DeformConvV3, DeformConvV4, DeformConvV4Geometry, DeformConvV4Inputs, MatmulGeometry, Output, axis, divides,
@@ -10,13 +11,15 @@ use crate::shape::Shape;
 /// A [`DeformConvV4`] that learns its value, its offsets and its masks: the block of *Efficient Deformable ConvNets*.
 ///
 /// ```text
-/// value  = value_proj(input)
-/// output = output_proj(deform_conv_v4(value, offset_mask(offset_mask_input)))
+/// value   = value_proj(input)
+/// sampled = deform_conv_v4(value, offset_mask(offset_mask_input))
+/// c       = sigmoid(center_feature_scale_proj(sampled))                  for each group of channels
+/// output  = output_proj(sampled * (1 - c) + value * c)
 /// ```
 ///
 /// Projections are fully connected layers over pixels. `offset_mask_input` is what the depthwise convolution `offset_mask_dw` gives, where a network has
-/// one, and else the input. A block with a scale of its centre is not among them. All between is computed in `f32`, in workspace. The backward pass keeps
-/// nothing from the forward: it repeats it.
+/// one, and else the input. Without the parameters of the scale, `c` is 0. All between is computed in `f32`, in workspace. The backward pass keeps nothing
+/// from the forward: it repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DeformConvV4Layer {
     /// The attributes of the op.
@@ -38,6 +41,11 @@ inputs!(
         output_proj_weight,
         /// (outputs of the weight)
         output_proj_bias,
+        ;
+        /// (groups, value); absent, as is its bias, nothing is scaled
+        center_feature_scale_proj_weight,
+        /// (groups)
+        center_feature_scale_proj_bias,
     }
 );
 
@@ -66,6 +74,8 @@ gradients!(
         offset_mask_bias,
         output_proj_weight,
         output_proj_bias,
+        center_feature_scale_proj_weight,
+        center_feature_scale_proj_bias,
     }
 );
 
@@ -80,12 +90,20 @@ pub struct DeformConvV4Sizes {
     pub value: u32,
     /// Channels of the output.
     pub output: u32,
+    /// Whether there is a scale of the centre.
+    pub center_feature_scale: bool,
 }
 
 impl DeformConvV4Sizes {
-    /// As many channels everywhere, as published models have.
+    /// As many channels everywhere, as published models have, and no scale of the centre.
     pub fn new(channels: u32) -> Self {
-        Self { input: channels, offset_mask_input: channels, value: channels, output: channels }
+        Self {
+            input: channels,
+            offset_mask_input: channels,
+            value: channels,
+            output: channels,
+            center_feature_scale: false,
+        }
     }
 }
 
@@ -96,13 +114,11 @@ impl DeformConvV4Layer {
     /// [`Error::Attribute`](crate::Error::Attribute) where a size is 0, or groups do not divide the value's channels; [`Error::Shape`](crate::Error::Shape) where a parameter has more elements than
     /// `u32` counts.
     pub fn parameter_shapes(&self, sizes: &DeformConvV4Sizes) -> Result<DeformConvV4Parameters<Shape>> {
-        let DeformConvV4Sizes { input, offset_mask_input, value, output } = *sizes;
+        let DeformConvV4Sizes { input, offset_mask_input, value, output, center_feature_scale } = *sizes;
         let named = [("input", input), ("offset_mask_input", offset_mask_input), ("value", value), ("output", output)];
         named.into_iter().try_for_each(|(argument, size)| positive(argument, size))?;
         divides("groups", self.window.groups, value, "value")?;
-        let [rows, columns] = self.window.kernel;
-        let taps = rows.saturating_mul(columns).saturating_sub(self.window.remove_center.into());
-        let planes = taps.saturating_mul(self.window.groups).saturating_mul(3);
+        let planes = self.window.taps().saturating_mul(self.window.groups).saturating_mul(3);
         let planes = planes.checked_next_multiple_of(8).unwrap_or(u32::MAX);
         positive("kernel", planes)?;
         let shapes = DeformConvV4Parameters {
@@ -112,13 +128,15 @@ impl DeformConvV4Layer {
             offset_mask_bias: [planes].into(),
             output_proj_weight: [output, value].into(),
             output_proj_bias: [output].into(),
+            center_feature_scale_proj_weight: center_feature_scale.then(|| [self.window.groups, value].into()),
+            center_feature_scale_proj_bias: center_feature_scale.then(|| [self.window.groups].into()),
         };
         super::check_parameters(shapes.named())?;
         Ok(shapes)
     }
 
     /// The parameters that training begins with, as the authors have them: offsets, masks and biases are 0; projections are drawn evenly between
-    /// ± sqrt(6 / (inputs + outputs)). `uniform` gives numbers between 0 and 1; 1 excluded.
+    /// ± sqrt(6 / (inputs + outputs)). The scale of the centre is one half everywhere. `uniform` gives numbers between 0 and 1; 1 excluded.
     ///
     /// # Errors
     /// [`Error::Attribute`](crate::Error::Attribute) where a size is 0, or groups do not divide the value's channels; [`Error::Shape`](crate::Error::Shape) where a parameter has more elements than
@@ -143,6 +161,7 @@ pub struct DeformConvV4LayerGeometry {
     pub(crate) offset_mask: MatmulGeometry,
     pub(crate) output_proj: MatmulGeometry,
     pub(crate) convolution: DeformConvV4Geometry,
+    pub(crate) center: Option<CenterGeometry>,
     shapes: DeformConvV4LayerInputs<Shape>,
 }
 
@@ -179,7 +198,9 @@ impl DeformConvV4LayerGeometry {
         let weight = ("output_proj_weight", parameters.output_proj_weight);
         let bias = ("output_proj_bias", parameters.output_proj_bias);
         let output_proj = connected(rows, value_proj.columns, [weight, bias], None)?;
-        Ok(Self { value_proj, offset_mask, output_proj, convolution, shapes: *inputs })
+        let scale = [parameters.center_feature_scale_proj_weight, parameters.center_feature_scale_proj_bias];
+        let center = CenterGeometry::new(&convolution.window, value_proj.columns, scale)?;
+        Ok(Self { value_proj, offset_mask, output_proj, convolution, center, shapes: *inputs })
     }
 
     /// The shapes of the inputs.

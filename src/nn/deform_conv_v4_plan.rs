@@ -1,23 +1,23 @@
 use super::connected::{Connected, wide};
+use super::samples::{Samples, SamplesInputs, SamplesWanted};
 use super::{
     DeformConvV4Layer, DeformConvV4LayerGeometry, DeformConvV4LayerGradients, DeformConvV4LayerInputs,
     DeformConvV4Parameters, DeformConvV4Sizes, upload,
 };
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{DeformConvV3, DeformConvV4Gradients, DeformConvV4Inputs};
+use crate::geometry::{DeformConvV3, DeformConvV4, DeformConvV4Gradients, DeformConvV4Inputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::binary::{self, Function};
 use crate::ops::DeformConvV4Plan;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, opaque};
 use crate::shape::Shape;
 
-/// The plans of a layer's projections and of the convolution between them.
+/// The plans of a layer's parts.
 pub struct Projected {
     value_proj: Connected,
     offset_mask: Connected,
-    output_proj: Connected,
-    convolution: DeformConvV4Plan,
+    samples: Samples<DeformConvV4>,
 }
 
 opaque!(Projected);
@@ -32,11 +32,11 @@ impl Kernels for DeformConvV4Layer {
     ) -> Result<Projected> {
         gpu.compile::<binary::Kernel>(Function::First)?;
         let read = geometry.convolution.input_shapes().map(|&shape| wide(shape));
+        let convolution = DeformConvV4Plan::of(gpu, geometry.convolution, &read)?;
         Ok(Projected {
             value_proj: Connected::new(gpu, geometry.value_proj)?,
             offset_mask: Connected::new(gpu, geometry.offset_mask)?,
-            output_proj: Connected::new(gpu, geometry.output_proj)?,
-            convolution: DeformConvV4Plan::of(gpu, geometry.convolution, &read)?,
+            samples: Samples::new(gpu, convolution, geometry.center.as_ref(), geometry.output_proj)?,
         })
     }
 
@@ -48,10 +48,7 @@ impl Kernels for DeformConvV4Layer {
     ) -> Result<()> {
         let inputs = inputs.try_map(|input| input.tensor())?;
         let read = plan.record_inputs(recorder, &inputs)?;
-        let convolved = recorder.workspace(plan.geometry().convolution.output_shape())?;
-        plan.compiled().convolution.forward_into(recorder, &read, &convolved)?;
-        let DeformConvV4Parameters { output_proj_weight, output_proj_bias, .. } = inputs.parameters;
-        plan.compiled().output_proj.forward(recorder, &convolved, [output_proj_weight, output_proj_bias], output)
+        plan.compiled().samples.forward(recorder, &read, &samples_inputs(&read.input, &inputs.parameters), output)
     }
 
     fn same(&self, other: &Self) -> bool {
@@ -66,6 +63,8 @@ impl Kernels for DeformConvV4Layer {
             offset_mask_bias: [8].into(),
             output_proj_weight: [1, 1].into(),
             output_proj_bias: [1].into(),
+            center_feature_scale_proj_weight: Some([1, 1].into()),
+            center_feature_scale_proj_bias: Some([1].into()),
         };
         let inputs = DeformConvV4LayerInputs { input: [1; 4].into(), offset_mask_input: None, parameters };
         let window = DeformConvV3 { kernel: [1; 2], padding: [0; 4], ..DeformConvV3::default() };
@@ -87,16 +86,15 @@ impl Differentiable for DeformConvV4Layer {
         let wide = inputs.try_map(|input| input.wide(recorder))?;
         let (inputs, wanted) = (wide.as_ref(), destinations);
         let parameters = &inputs.parameters;
-        let Projected { value_proj, offset_mask, output_proj, convolution } = plan.compiled();
+        let Projected { value_proj, offset_mask, samples } = plan.compiled();
         let read = plan.record_inputs(recorder, &inputs)?;
-
-        let convolved = recorder.workspace(plan.geometry().convolution.output_shape())?;
-        if wanted.output_proj_weight.is_some() {
-            convolution.forward_into(recorder, &read, &convolved)?;
-        }
-        let grad_convolved = recorder.workspace(convolved.shape())?;
-        let of_output = [Some(Destination::Write(&grad_convolved)), wanted.output_proj_weight, wanted.output_proj_bias];
-        output_proj.backward(recorder, [&convolved, parameters.output_proj_weight], grad_output, of_output)?;
+        let of_samples = SamplesWanted {
+            features: None,
+            scale: [wanted.center_feature_scale_proj_weight, wanted.center_feature_scale_proj_bias],
+            output_proj: [wanted.output_proj_weight, wanted.output_proj_bias],
+        };
+        let grad =
+            samples.backward(recorder, &read, &samples_inputs(&read.input, parameters), grad_output, &of_samples)?;
 
         // Where the offsets and masks are made of the input too, their part of its gradient is added to that of the value.
         let of_read = match inputs.offset_mask_input {
@@ -105,24 +103,33 @@ impl Differentiable for DeformConvV4Layer {
         };
         let of_value = [wanted.input, wanted.value_proj_weight, wanted.value_proj_bias];
         let of_offset_mask = [of_read, wanted.offset_mask_weight, wanted.offset_mask_bias];
-        let mut through = |wanted: &[Option<Destination>; 3], like: &Tensor| {
-            wanted.iter().any(Option::is_some).then(|| recorder.workspace(like.shape())).transpose()
-        };
+        let through_offset_mask = of_offset_mask.iter().any(Option::is_some);
+        let grad_offset_mask = through_offset_mask.then(|| recorder.workspace(read.offset_mask.shape())).transpose()?;
         let gradients = DeformConvV4Gradients {
-            input: through(&of_value, &read.input)?,
-            offset_mask: through(&of_offset_mask, &read.offset_mask)?,
+            input: of_value.iter().any(Option::is_some).then(|| grad.of_value()),
+            offset_mask: grad_offset_mask.as_ref().map(Destination::Write),
         };
         if gradients.named().next().is_some() {
-            convolution.backward_into(recorder, &read, &grad_convolved, &gradients)?;
+            samples.convolution().backward_into(recorder, &read, &grad.samples, &gradients)?;
         }
-        if let Some(grad) = &gradients.input {
-            value_proj.backward(recorder, [inputs.input, parameters.value_proj_weight], grad, of_value)?;
+        if gradients.input.is_some() {
+            value_proj.backward(recorder, [inputs.input, parameters.value_proj_weight], &grad.value, of_value)?;
         }
-        if let Some(grad) = &gradients.offset_mask {
+        if let Some(grad) = &grad_offset_mask {
             let read = inputs.offset_mask_input.unwrap_or(inputs.input);
             offset_mask.backward(recorder, [read, parameters.offset_mask_weight], grad, of_offset_mask)?;
         }
         Ok(())
+    }
+}
+
+fn samples_inputs<'a>(value: &'a Tensor, parameters: &DeformConvV4Parameters<&'a Tensor>) -> SamplesInputs<'a> {
+    let (weight, bias) = (parameters.center_feature_scale_proj_weight, parameters.center_feature_scale_proj_bias);
+    SamplesInputs {
+        value,
+        features: None,
+        scale: weight.zip(bias),
+        output_proj: [parameters.output_proj_weight, parameters.output_proj_bias],
     }
 }
 

@@ -29,6 +29,8 @@
 mod connected;
 mod deform_conv2d;
 mod deform_conv2d_plan;
+mod deform_conv_v3;
+mod deform_conv_v3_plan;
 mod deform_conv_v4;
 mod deform_conv_v4_plan;
 mod deform_roi_pool;
@@ -36,9 +38,14 @@ mod deform_roi_pool_plan;
 mod field;
 mod multi_scale_deform_attn;
 mod multi_scale_deform_attn_plan;
+mod samples;
 #[cfg(feature = "safetensors")]
 mod weights;
 
+pub use deform_conv_v3::{
+    DeformConvV3Layer, DeformConvV3LayerGeometry, DeformConvV3LayerGradients, DeformConvV3LayerInputs,
+    DeformConvV3Parameters, DeformConvV3Sizes,
+};
 pub use deform_conv_v4::{
     DeformConvV4Layer, DeformConvV4LayerGeometry, DeformConvV4LayerGradients, DeformConvV4LayerInputs,
     DeformConvV4Parameters, DeformConvV4Sizes,
@@ -59,6 +66,7 @@ pub use multi_scale_deform_attn::{
 pub use weights::{Naming, Weights};
 
 pub(crate) use deform_conv2d::OffsetField;
+pub(crate) use samples::CenterGeometry;
 
 use half::{bf16, f16};
 
@@ -125,6 +133,30 @@ plan_of! {
     /// | argument | shape |
     /// | --- | --- |
     /// | `input` | (batch, height, width, channels) |
+    /// | `parameters` | [`DeformConvV3Layer::parameter_shapes`] |
+    /// | output | (batch, height, width, outputs of `output_proj_weight`) |
+    ///
+    /// ```no_run
+    /// use pliant::nn::{DeformConvV3Layer, DeformConvV3LayerInputs, DeformConvV3LayerPlan, DeformConvV3Parameters};
+    /// use pliant::{DeformConvV3, Gpu, Recorder, Tensor};
+    ///
+    /// # fn example(gpu: &Gpu, input: Tensor, parameters: DeformConvV3Parameters<Tensor>) -> pliant::Result<()> {
+    /// let window = DeformConvV3 { groups: 4, ..DeformConvV3::default() };
+    /// let layer = DeformConvV3Layer { window, ..DeformConvV3Layer::default() };
+    /// let inputs = DeformConvV3LayerInputs { input: &input, parameters: parameters.as_ref() };
+    /// let plan = DeformConvV3LayerPlan::new(gpu, &layer, &inputs)?;
+    /// let mut recorder = Recorder::new(gpu);
+    /// let output = plan.forward(&mut recorder, &inputs)?;
+    /// recorder.submit()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    DeformConvV3Layer => DeformConvV3LayerPlan
+}
+plan_of! {
+    /// | argument | shape |
+    /// | --- | --- |
+    /// | `input` | (batch, height, width, channels) |
     /// | `offset_mask_input` | (batch, out_height, out_width, any), or absent: then it is `input` |
     /// | `parameters` | [`DeformConvV4Layer::parameter_shapes`] |
     /// | output | (batch, out_height, out_width, outputs of `output_proj_weight`) |
@@ -185,10 +217,12 @@ plan_of! {
     MultiScaleDeformAttnLayer => MultiScaleDeformAttnLayerPlan
 }
 short_way!(DeformConv2dLayer);
+short_way!(DeformConvV3Layer);
 short_way!(DeformConvV4Layer);
 short_way!(DeformRoiPoolLayer);
 short_way!(MultiScaleDeformAttnLayer);
 short_way_back!(DeformConv2dLayer);
+short_way_back!(DeformConvV3Layer);
 short_way_back!(DeformConvV4Layer);
 short_way_back!(DeformRoiPoolLayer);
 short_way_back!(MultiScaleDeformAttnLayer);

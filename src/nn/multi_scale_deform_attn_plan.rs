@@ -1,4 +1,4 @@
-use super::connected::{Connected, add, broadcast, wide};
+use super::connected::{Connected, add, broadcast, of_two, wide};
 use super::multi_scale_deform_attn::Locations;
 use super::{
     MultiScaleDeformAttnLayer, MultiScaleDeformAttnLayerGeometry, MultiScaleDeformAttnLayerGradients,
@@ -13,7 +13,7 @@ use crate::geometry::{
 use crate::gpu::{Constant, Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::elementwise::binary::{self, Function, binary};
 use crate::kernels::elementwise::broadcast::Broadcast;
-use crate::ops::elementwise::broadcast::{Elementwise, gradient};
+use crate::ops::elementwise::broadcast::gradient;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, opaque};
 use crate::ops::{MultiScaleDeformAttnPlan, SoftmaxPlan, SplitPlan};
 use crate::shape::{MAX_RANK, Shape};
@@ -104,12 +104,12 @@ impl Located {
         let pairs = [recorder.workspace(self.geometry.pairs())?, recorder.workspace(self.geometry.pairs())?];
         split.forward_into(recorder, &references, &pairs.to_vec())?;
         let ([positions, sizes], scale) = (pairs, recorder.workspace(Self::sizes(&self.geometry)?)?);
-        product(recorder, axes, [&sizes, &factors], &scale)?;
+        of_two(recorder, Binary::Mul, axes, [&sizes, &factors], &scale)?;
         Ok(Terms { positions, scale, factors })
     }
 
     fn forward(&self, recorder: &mut Recorder, offsets: &Tensor, terms: &Terms, locations: &Tensor) -> Result<()> {
-        product(recorder, &self.scaled, [offsets, &terms.scale], locations)?;
+        of_two(recorder, Binary::Mul, &self.scaled, [offsets, &terms.scale], locations)?;
         add(recorder, &self.moved, &terms.positions, locations)
     }
 
@@ -138,16 +138,6 @@ impl Located {
         let references = references.reshaped(self.geometry.references);
         split.backward_into(recorder, &references, &pairs.to_vec(), &of_references.destination())
     }
-}
-
-fn product(
-    recorder: &mut Recorder,
-    axes: &[BroadcastAxis; MAX_RANK],
-    operands: [&Tensor; 2],
-    output: &Tensor,
-) -> Result<()> {
-    let product = Elementwise { op: Some(Binary::Mul), scale: 1.0, axes: *axes, accumulate: false, integers: false };
-    product.record(recorder, operands, output)
 }
 
 /// The intermediate tensors between inputs and attention.
@@ -315,8 +305,7 @@ impl Plan<MultiScaleDeformAttnLayer> {
             Some(position) => {
                 let read = recorder.workspace(query.shape())?;
                 let axes = broadcast(Binary::Add, query.shape(), position.shape())?;
-                let sum = Elementwise { op: Some(Binary::Add), scale: 1.0, axes, accumulate: false, integers: false };
-                sum.record(recorder, [query, position], &read)?;
+                of_two(recorder, Binary::Add, &axes, [query, position], &read)?;
                 read
             }
             None => query.clone(),

@@ -6,9 +6,11 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
+use super::samples::CENTER_WEIGHT;
 use super::{
-    DeformConv2dLayer, DeformConv2dParameters, DeformConv2dSizes, DeformConvV4Layer, DeformConvV4Parameters,
-    DeformConvV4Sizes, Mask, MultiScaleDeformAttnLayer, MultiScaleDeformAttnParameters, MultiScaleDeformAttnSizes,
+    DeformConv2dLayer, DeformConv2dParameters, DeformConv2dSizes, DeformConvV3Layer, DeformConvV3Parameters,
+    DeformConvV3Sizes, DeformConvV4Layer, DeformConvV4Parameters, DeformConvV4Sizes, Mask, MultiScaleDeformAttnLayer,
+    MultiScaleDeformAttnParameters, MultiScaleDeformAttnSizes,
 };
 use crate::error::{Error, Result};
 use crate::geometry::Members;
@@ -165,8 +167,33 @@ impl<'a> Weights<'a> {
         })
     }
 
+    /// The parameters of a layer of version 3: `name` and what InternImage's files have behind it, `NAME.input_proj.weight` and so on; `NAME.dw_conv.0` is
+    /// the convolution, and `NAME.dw_conv.1.1` its normalisation. The scale of the centre is there where the file has it. Channels and the
+    /// convolution's kernel are those of the weights, and the others must fit them.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where a tensor is missing, [`Error::Shape`] where it has another shape, [`Error::DType`] where it holds neither
+    /// f32, f16 nor bf16; [`Error::Attribute`] where the layer's groups do not divide the channels of the value; [`Error::Limit`],
+    /// [`Error::OutOfMemory`] where the device is too small.
+    pub fn deform_conv_v3(
+        &self,
+        gpu: &Gpu,
+        layer: &DeformConvV3Layer,
+        name: &str,
+    ) -> Result<DeformConvV3Parameters<Tensor>> {
+        let [value, input] = self.connected(name, "input_proj")?;
+        let [output, _] = self.connected(name, "output_proj")?;
+        let [_, _, dw_rows, dw_columns] = self.weight(&format!("{name}.dw_conv.0.weight"))?;
+        let center_feature_scale = self.has(&format!("{name}.{CENTER_WEIGHT}"));
+        let sizes = DeformConvV3Sizes { input, value, output, dw_kernel: [dw_rows, dw_columns], center_feature_scale };
+        let shapes = layer.parameter_shapes(&sizes)?;
+        DeformConvV3Parameters::<()>::try_map_named(&shapes, |parameter, &shape| {
+            self.parameter(gpu, name, parameter, shape)
+        })
+    }
+
     /// The parameters of a layer of version 4: `name` and what the authors' files have behind it, `NAME.value_proj.weight` and so on; not those of
-    /// `NAME.offset_mask_dw`. Channels are those of the weights, and the others must fit them.
+    /// `NAME.offset_mask_dw`. The scale of the centre is there where the file has it. Channels are those of the weights, and the others must fit them.
     ///
     /// # Errors
     /// [`Error::Malformed`] where a tensor is missing, [`Error::Shape`] where it has another shape, [`Error::DType`] where it holds neither
@@ -181,7 +208,9 @@ impl<'a> Weights<'a> {
         let [value, input] = self.connected(name, "value_proj")?;
         let [output, _] = self.connected(name, "output_proj")?;
         let [_, offset_mask_input] = self.connected(name, "offset_mask")?;
-        let shapes = layer.parameter_shapes(&DeformConvV4Sizes { input, offset_mask_input, value, output })?;
+        let center_feature_scale = self.has(&format!("{name}.{CENTER_WEIGHT}"));
+        let sizes = DeformConvV4Sizes { input, offset_mask_input, value, output, center_feature_scale };
+        let shapes = layer.parameter_shapes(&sizes)?;
         DeformConvV4Parameters::<()>::try_map_named(&shapes, |parameter, &shape| {
             self.parameter(gpu, name, parameter, shape)
         })
@@ -189,18 +218,29 @@ impl<'a> Weights<'a> {
 
     /// Outputs and inputs of a fully connected layer within another.
     fn connected(&self, name: &str, layer: &str) -> Result<[u32; 2]> {
-        let name = format!("{name}.{layer}.weight");
-        let shape = self.shape(&name)?.ok_or_else(|| self.missing(&name))?;
+        self.weight(&format!("{name}.{layer}.weight"))
+    }
+
+    /// The extents of a weight with so many axes.
+    fn weight<const AXES: usize>(&self, name: &str) -> Result<[u32; AXES]> {
+        let shape = self.shape(name)?.ok_or_else(|| self.missing(name))?;
         shape.extents().try_into().map_err(|_| {
-            let message = format!("the tensor {name} is {shape}, of {} axes; a weight has 2", shape.rank());
+            let message = format!("the tensor {name} is {shape}, of {} axes; a weight has {AXES}", shape.rank());
             Error::shape("weight", message)
         })
     }
 
-    /// A parameter of a fully connected layer within another: `value_proj_weight` is stored as `NAME.value_proj.weight`.
+    /// A parameter of a layer within another: `value_proj_weight` is stored as `NAME.value_proj.weight`.
     fn parameter(&self, gpu: &Gpu, name: &str, parameter: &str, shape: Shape) -> Result<Tensor> {
-        let (layer, kind) = parameter.rsplit_once('_').unwrap_or((parameter, ""));
-        self.tensor(gpu, &format!("{name}.{layer}.{kind}"), shape)
+        let stored = match parameter.rsplit_once('_') {
+            // A parameter of the block's own.
+            _ if parameter.starts_with("center_feature_scale") => parameter.to_string(),
+            Some(("dw_conv", kind)) => format!("dw_conv.0.{kind}"),
+            Some(("norm", kind)) => format!("dw_conv.1.1.{kind}"),
+            Some((layer, kind)) => format!("{layer}.{kind}"),
+            None => parameter.to_string(),
+        };
+        self.tensor(gpu, &format!("{name}.{stored}"), shape)
     }
 
     /// The names of a layer's parameters in this file.
@@ -254,27 +294,19 @@ impl<'a> Weights<'a> {
         layer: &DeformConv2dLayer,
         names: &DeformConv2dParameters<String>,
     ) -> Result<DeformConv2dParameters<Shape>> {
-        let of_weight = |name: &str| {
-            let shape = self.shape(name)?.ok_or_else(|| self.missing(name))?;
-            <[u32; 4]>::try_from(shape.extents()).map_err(|_| {
-                let message = format!("the tensor {name} is {shape}, of {} axes; a weight has 4", shape.rank());
-                Error::shape("weight", message)
-            })
-        };
-        let [out_channels, channels, kernel @ ..] = of_weight(&names.weight)?;
-        let offset_weight = of_weight(&names.offset_weight)?;
-        let [offset_planes, offset_channels, ..] = offset_weight;
+        let [out_channels, channels, rows, columns] = self.weight(&names.weight)?;
+        let offset_weight = self.weight(&names.offset_weight)?;
+        let [offset_planes, offset_channels, _, _] = offset_weight;
         let sizes = DeformConv2dSizes {
             channels: channels.saturating_mul(layer.groups),
             out_channels,
-            kernel,
+            kernel: [rows, columns],
             offset_channels: Some(offset_channels),
             split: names.mask_weight.is_some() && layer.mask != Mask::None,
             bias: names.bias.is_some(),
         };
         let shapes = layer.parameter_shapes(&sizes)?;
-        let points =
-            [layer.offset_groups, kernel[0], kernel[1]].into_iter().map(u64::from).fold(1, u64::saturating_mul);
+        let points = [layer.offset_groups, rows, columns].into_iter().map(u64::from).fold(1, u64::saturating_mul);
         if let Some(version) = layer.other_version(offset_planes, points, sizes.split) {
             let (name, has, needs) = (&names.offset_weight, Shape::from(offset_weight), shapes.offset_weight);
             return Err(Error::shape("tensor", format!("the tensor {name} is {has}; {needs} is needed; {version}")));

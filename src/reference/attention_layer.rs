@@ -6,9 +6,9 @@ use crate::nn::{
     MultiScaleDeformAttnLayerGeometry, MultiScaleDeformAttnLayerGradients, MultiScaleDeformAttnLayerInputs,
 };
 use crate::reference::layers::sum;
+use crate::reference::samples::softmax_of_rounded_backward;
 use crate::reference::{
     Reference, check_len, matmul, matmul_backward, multi_scale_deform_attn, multi_scale_deform_attn_backward, softmax,
-    softmax_backward,
 };
 
 pub(super) fn exact(value: Vec<f64>) -> Reference {
@@ -247,11 +247,7 @@ pub fn multi_scale_deform_attn_layer_backward<T: Copy + Into<f64>>(
     let [by_offsets, sampling_offsets_weight, sampling_offsets_bias] =
         connected_backward(&geometry.sampling_offsets, query, &parameters.sampling_offsets_weight, &grad_offsets)?;
 
-    let mut grad_logits = softmax_backward(&geometry.softmax, &logits.value, &grad_weights.value)?;
-    let rounding = softmax_backward(&geometry.softmax, &logits.value, &grad_weights.magnitude)?;
-    let change = 1.0 + 4.0 * largest(logits.magnitude.iter().copied());
-    grad_logits.magnitude = rounding.magnitude.iter().map(|magnitude| magnitude * change).collect();
-    grad_logits.terms += grad_weights.terms;
+    let grad_logits = softmax_of_rounded_backward(&geometry.softmax, logits, &grad_weights)?;
     let [by_weights, attention_weights_weight, attention_weights_bias] =
         connected_backward(&geometry.attention_weights, query, &parameters.attention_weights_weight, &grad_logits)?;
 

@@ -5,6 +5,7 @@ use crate::geometry::DeformConvV4Inputs;
 use crate::nn::{DeformConvV4LayerGeometry, DeformConvV4LayerGradients, DeformConvV4LayerInputs};
 use crate::reference::attention_layer::{connected, connected_backward, exact, largest};
 use crate::reference::layers::sum;
+use crate::reference::samples::Samples;
 use crate::reference::{Reference, check_len, deform_conv_v4, deform_conv_v4_backward};
 
 /// The layer in front of its convolution.
@@ -65,9 +66,24 @@ impl Between {
         Reference { value: exact.value, magnitude, terms }
     }
 
-    fn output(&self, geometry: &DeformConvV4LayerGeometry) -> Result<Reference> {
+    fn samples(&self, geometry: &DeformConvV4LayerGeometry) -> Result<Reference> {
         let exact = deform_conv_v4(&geometry.convolution, &self.convolved())?;
         Ok(self.rounded(exact, &deform_conv_v4(&geometry.convolution, &self.magnitudes())?))
+    }
+
+    fn end<'a>(&'a self, geometry: &'a DeformConvV4LayerGeometry, samples: &'a Reference) -> Samples<'a> {
+        let parameters = &self.inputs.parameters;
+        Samples {
+            samples,
+            value: &self.value,
+            features: None,
+            center: geometry.center.as_ref(),
+            scale: [
+                parameters.center_feature_scale_proj_weight.as_ref(),
+                parameters.center_feature_scale_proj_bias.as_ref(),
+            ],
+            output_proj: (&geometry.output_proj, [&parameters.output_proj_weight, &parameters.output_proj_bias]),
+        }
     }
 }
 
@@ -80,9 +96,7 @@ pub fn deform_conv_v4_layer<T: Copy + Into<f64>>(
     inputs: &DeformConvV4LayerInputs<&[T]>,
 ) -> Result<Reference> {
     let between = Between::new(geometry, inputs)?;
-    let parameters = &between.inputs.parameters;
-    let layer = [&parameters.output_proj_weight[..], &parameters.output_proj_bias];
-    connected(&geometry.output_proj, &between.output(geometry)?, layer)
+    between.end(geometry, &between.samples(geometry)?).forward()
 }
 
 /// The gradients of a [`DeformConvV4Layer`](crate::nn::DeformConvV4Layer): all that there are.
@@ -98,18 +112,17 @@ pub fn deform_conv_v4_layer_backward<T: Copy + Into<f64>>(
     let between = Between::new(geometry, inputs)?;
     let (parameters, convolution) = (&between.inputs.parameters, &geometry.convolution);
     let grad_output = exact(grad_output.iter().map(|&element| element.into()).collect());
-    let output = between.output(geometry)?;
-    let [grad_convolved, output_proj_weight, output_proj_bias] =
-        connected_backward(&geometry.output_proj, &output, &parameters.output_proj_weight, &grad_output)?;
-    let grad_convolved = grad_convolved.unwrap_or(grad_output);
+    let samples = between.samples(geometry)?;
+    let of_end = between.end(geometry, &samples).backward(&grad_output)?;
+    let grad_samples = &of_end.samples;
 
-    let exactly = deform_conv_v4_backward(convolution, &between.convolved(), &grad_convolved.value)?;
-    let rounding = deform_conv_v4_backward(convolution, &between.magnitudes(), &grad_convolved.magnitude)?;
+    let exactly = deform_conv_v4_backward(convolution, &between.convolved(), &grad_samples.value)?;
+    let rounding = deform_conv_v4_backward(convolution, &between.magnitudes(), &grad_samples.magnitude)?;
     let with = |exactly: Option<Reference>, rounding: Option<Reference>| match (exactly, rounding) {
         (Some(exactly), Some(rounding)) => between.rounded(exactly, &rounding),
         _ => exact(Vec::new()),
     };
-    let grad_value = with(exactly.input, rounding.input);
+    let grad_value = sum(Some(with(exactly.input, rounding.input)), of_end.value).unwrap_or_else(|| exact(Vec::new()));
     let grad_offset_mask = with(exactly.offset_mask, rounding.offset_mask);
 
     let read = exact(between.inputs.input.clone());
@@ -121,6 +134,8 @@ pub fn deform_conv_v4_layer_backward<T: Copy + Into<f64>>(
         Some(_) => (input, through),
         None => (sum(input, through), None),
     };
+    let [output_proj_weight, output_proj_bias] = of_end.output_proj;
+    let [center_feature_scale_proj_weight, center_feature_scale_proj_bias] = of_end.scale;
     Ok(DeformConvV4LayerGradients {
         input,
         offset_mask_input,
@@ -130,5 +145,7 @@ pub fn deform_conv_v4_layer_backward<T: Copy + Into<f64>>(
         offset_mask_bias,
         output_proj_weight,
         output_proj_bias,
+        center_feature_scale_proj_weight,
+        center_feature_scale_proj_bias,
     })
 }

@@ -6,6 +6,7 @@
 
 mod attention_layer;
 mod conv;
+mod deform_conv_v3_layer;
 mod deform_conv_v4_layer;
 mod elementwise;
 mod layers;
@@ -15,6 +16,7 @@ mod points;
 mod reduce;
 mod roi;
 mod sample;
+mod samples;
 mod train;
 
 pub use attention_layer::{multi_scale_deform_attn_layer, multi_scale_deform_attn_layer_backward};
@@ -23,6 +25,7 @@ pub use conv::conv_transpose2d::{conv_transpose2d, conv_transpose2d_backward};
 pub use conv::conv2d::conv2d;
 pub use conv::deform::{deform_conv2d, deform_im2col};
 pub use conv::im2col::im2col;
+pub use deform_conv_v3_layer::{deform_conv_v3_layer, deform_conv_v3_layer_backward};
 pub use deform_conv_v4_layer::{deform_conv_v4_layer, deform_conv_v4_layer_backward};
 pub use elementwise::batch_norm::{batch_norm, batch_norm_backward};
 #[cfg(feature = "onnx")]
@@ -75,7 +78,9 @@ use crate::geometry::{
     Of, Op, Pool, Reduce, ReduceFunction, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Softmax,
     Split, StridedCopy, TopK, Unary,
 };
-use crate::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
+use crate::nn::{
+    DeformConv2dLayer, DeformConvV3Layer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer,
+};
 use crate::shape::Shape;
 
 /// Output of an op by definition, element by element.
@@ -176,6 +181,8 @@ defined! {
         |geometry, inputs, grad| Ok(present(deform_conv2d_layer_backward(geometry, inputs, grad)?.named()));
     DeformConvV3: deform_conv_v3,
         |geometry, inputs, grad| Ok(present(deform_conv_v3_backward(geometry, inputs, grad)?.named()));
+    DeformConvV3Layer: deform_conv_v3_layer,
+        |geometry, inputs, grad| Ok(present(deform_conv_v3_layer_backward(geometry, inputs, grad)?.named()));
     DeformConvV4: deform_conv_v4,
         |geometry, inputs, grad| Ok(present(deform_conv_v4_backward(geometry, inputs, grad)?.named()));
     DeformConvV4Layer: deform_conv_v4_layer,

@@ -240,6 +240,7 @@ fn attention_layers_beyond_a_binding() {
     let device = Implementation::Device { gpu: &gpu, strategy: None, storage: Storage::F32 };
     let problem = attention(&mut Rng::with_seed(106), ATTENTION_KINDS[1]);
     check(&problem, device, Ways::All);
+    check(&v3(&mut Rng::with_seed(108), true), device, Ways::All);
     check(&v4(&mut Rng::with_seed(107), true), device, Ways::All);
 
     let Problem::AttentionLayer(layer, inputs) = problem else { unreachable!() };
@@ -289,7 +290,26 @@ fn attention_begins_around_its_reference_points() {
     }
 }
 
-/// A layer of version 4: its offsets and masks of the input, or of another tensor, beside a window that moves by two pixels.
+/// A layer of version 3: every tap and a scale of the centre, or neither the centre's tap nor its scale.
+pub(crate) fn v3(rng: &mut Rng, scaled: bool) -> Problem {
+    let window = DeformConvV3 {
+        kernel: [3, 2],
+        padding: [1, 0, 1, 1],
+        groups: 2,
+        offset_scale: 0.75,
+        remove_center: !scaled,
+        ..DeformConvV3::default()
+    };
+    // A variance of few channels may be near 0.
+    let layer = nn::DeformConvV3Layer { window, epsilon: 0.01 };
+    let sizes =
+        nn::DeformConvV3Sizes { input: 5, value: 6, output: 7, dw_kernel: [1, 3], center_feature_scale: scaled };
+    let parameters = layer.parameter_shapes(&sizes).unwrap().map(|&shape| normal(rng, shape, 0.5));
+    let inputs = nn::DeformConvV3LayerInputs { input: normal(rng, [2, 5, 4, 5], 1.0), parameters };
+    Problem::DeformConvV3Layer(layer, inputs)
+}
+
+/// A layer of version 4: its offsets and masks of the input, and a scale of the centre; or of another tensor, beside a window that moves by two pixels.
 pub(crate) fn v4(rng: &mut Rng, apart: bool) -> Problem {
     let window = DeformConvV3 { kernel: [3, 2], groups: 2, offset_scale: 0.75, ..DeformConvV3::default() };
     let (window, out) = match apart {
@@ -298,7 +318,8 @@ pub(crate) fn v4(rng: &mut Rng, apart: bool) -> Problem {
     };
     let layer = nn::DeformConvV4Layer { window };
     let offset_mask_input = if apart { 3 } else { 5 };
-    let sizes = nn::DeformConvV4Sizes { input: 5, offset_mask_input, value: 6, output: 7 };
+    let sizes =
+        nn::DeformConvV4Sizes { input: 5, offset_mask_input, value: 6, output: 7, center_feature_scale: !apart };
     let parameters = layer.parameter_shapes(&sizes).unwrap().map(|&shape| normal(rng, shape, 0.5));
     let inputs = nn::DeformConvV4LayerInputs {
         input: normal(rng, [2, 5, 4, 5], 1.0),
@@ -309,14 +330,22 @@ pub(crate) fn v4(rng: &mut Rng, apart: bool) -> Problem {
 }
 
 #[test]
-fn layers_of_version_4() {
+fn layers_of_versions_3_and_4() {
     let mut rng = Rng::with_seed(104);
-    for (apart, dtype) in [(false, DType::F32), (true, DType::F32), (true, DType::F16)] {
-        let problem = v4(&mut rng, apart);
+    let mut problems = vec![];
+    for (other, dtype) in [(false, DType::F32), (true, DType::F32), (true, DType::F16)] {
+        problems.push((v3(&mut rng, other), dtype, if other { 15 } else { 13 }));
+        problems.push((v4(&mut rng, other), dtype, if other { 8 } else { 9 }));
+    }
+    let Problem::DeformConvV4Layer(layer, mut inputs) = v4(&mut rng, false) else { unreachable!() };
+    inputs.parameters.center_feature_scale_proj_weight = None;
+    inputs.parameters.center_feature_scale_proj_bias = None;
+    problems.push((Problem::DeformConvV4Layer(layer, inputs), DType::F32, 7));
+    for (problem, dtype, count) in problems {
         check(&problem, on(Storage::new(dtype, DType::F32)), Ways::All);
         let grad_output = Array::filled([problem.reference().unwrap().value.len() as u32], 1.0);
         let gradients = problem.gradients(&grad_output).unwrap();
-        assert_eq!(gradients.len(), if apart { 8 } else { 7 });
+        assert_eq!(gradients.len(), count);
         for (name, reference) in gradients {
             assert!(reference.value.iter().any(|value| *value != 0.0), "{name} is 0");
         }

@@ -673,6 +673,16 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             }
             Problem::AttentionLayer(layer, inputs)
         }
+        Problem::DeformConvV3Layer(mut layer, mut inputs) => {
+            match rng.u32(..5) {
+                0 => number(rng, &mut layer.window.groups),
+                1 => layer.epsilon = f32::NAN,
+                2 => reshape(rng, &mut inputs.input),
+                3 => reshape(rng, &mut inputs.parameters.dw_conv_weight),
+                _ => reshape(rng, &mut inputs.parameters.mask_weight),
+            }
+            Problem::DeformConvV3Layer(layer, inputs)
+        }
         Problem::DeformConvV4Layer(mut layer, mut inputs) => {
             match rng.u32(..4) {
                 0 => number(rng, &mut layer.window.groups),

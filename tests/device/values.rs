@@ -9,7 +9,7 @@ use pliant::{Adam, AdamInputs, Sgd, SgdInputs};
 
 use crate::grids::{grid, kinds};
 use crate::movement::{each_copy, each_gather};
-use crate::nn::{KINDS, attentions, layer, pool, v4};
+use crate::nn::{KINDS, attentions, layer, pool, v3, v4};
 use crate::points;
 use crate::reductions::{FUNCTIONS, reducible};
 use crate::shapes::deform_conv2d;
@@ -176,6 +176,7 @@ fn not_finite_is_as_ieee_arithmetic_has_it() {
         if !sparse {
             problems.extend([false, true].map(|modulated| pool(&mut rng, modulated)));
             problems.extend(attentions(&mut Rng::with_seed(103)));
+            problems.extend([false, true].map(|scaled| v3(&mut Rng::with_seed(109), scaled)));
             problems.extend([false, true].map(|apart| v4(&mut Rng::with_seed(105), apart)));
         }
         for mut problem in problems {

@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 use pliant::nn::{
-    DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dSizes, DeformConvV4Layer, Mask,
+    DeformConv2dLayer, DeformConv2dLayerGeometry, DeformConv2dSizes, DeformConvV3Layer, DeformConvV4Layer, Mask,
     MultiScaleDeformAttnLayer, MultiScaleDeformAttnLayerGeometry, MultiScaleDeformAttnLayerInputs, Naming, Weights,
 };
 use pliant::{DType, DeformConvV3, Error, MultiScaleDeformAttn, Tensor};
@@ -199,22 +199,62 @@ fn attention_is_read() {
 }
 
 #[test]
+fn version_3_is_read() {
+    let layer = DeformConvV3Layer { window: DeformConvV3 { groups: 2, ..DeformConvV3::default() }, epsilon: 1e-6 };
+    let tensors: [(&str, &[usize], Dtype); 14] = [
+        ("dcn.input_proj.weight", &[8, 8], Dtype::F32),
+        ("dcn.input_proj.bias", &[8], Dtype::F32),
+        ("dcn.dw_conv.0.weight", &[8, 1, 5, 5], Dtype::F32),
+        ("dcn.dw_conv.0.bias", &[8], Dtype::F32),
+        ("dcn.dw_conv.1.1.weight", &[8], Dtype::F32),
+        ("dcn.dw_conv.1.1.bias", &[8], Dtype::F32),
+        ("dcn.offset.weight", &[36, 8], Dtype::F32),
+        ("dcn.offset.bias", &[36], Dtype::F32),
+        ("dcn.mask.weight", &[18, 8], Dtype::F32),
+        ("dcn.mask.bias", &[18], Dtype::F32),
+        ("dcn.output_proj.weight", &[8, 8], Dtype::F32),
+        ("dcn.output_proj.bias", &[8], Dtype::F32),
+        ("dcn.center_feature_scale_proj_weight", &[2, 8], Dtype::F32),
+        ("dcn.center_feature_scale_proj_bias", &[2], Dtype::F32),
+    ];
+    for count in [12, 14] {
+        let bytes = file(&tensors[..count]);
+        let parameters = Weights::read(&bytes).unwrap().deform_conv_v3(gpu(), &layer, "dcn").unwrap();
+        assert_eq!(shapes(parameters.named()), tensors[..count].iter().map(|(_, shape, _)| *shape).collect::<Vec<_>>());
+    }
+    let refused = |bytes: &[u8]| Weights::read(bytes).unwrap().deform_conv_v3(gpu(), &layer, "dcn").unwrap_err();
+    let missing = refused(&file(&tensors[..13])).to_string();
+    assert!(missing.starts_with("the file has no tensor dcn.center_feature_scale_proj_bias; it has"), "{missing}");
+    let mut other = tensors;
+    other[8].1 = &[16, 8];
+    assert_eq!(refused(&file(&other)).to_string(), "the tensor dcn.mask.weight is 16x8; 18x8 is needed");
+}
+
+/// The extents of the parameters that there are.
+fn shapes<'a>(named: impl Iterator<Item = (&'static str, Option<&'a Tensor>)>) -> Vec<Vec<usize>> {
+    let shapes = named.filter_map(|(_, tensor)| Some(tensor?.shape()));
+    shapes.map(|shape| shape.extents().iter().map(|&extent| extent as usize).collect()).collect()
+}
+
+#[test]
 fn version_4_is_read() {
     let layer = DeformConvV4Layer { window: DeformConvV3 { groups: 2, ..DeformConvV3::default() } };
-    let tensors: [(&str, &[usize], Dtype); 6] = [
+    let tensors: [(&str, &[usize], Dtype); 8] = [
         ("dcn.value_proj.weight", &[8, 8], Dtype::F32),
         ("dcn.value_proj.bias", &[8], Dtype::F32),
         ("dcn.offset_mask.weight", &[56, 8], Dtype::F32),
         ("dcn.offset_mask.bias", &[56], Dtype::F32),
         ("dcn.output_proj.weight", &[8, 8], Dtype::F32),
         ("dcn.output_proj.bias", &[8], Dtype::F32),
+        ("dcn.center_feature_scale_proj_weight", &[2, 8], Dtype::F32),
+        ("dcn.center_feature_scale_proj_bias", &[2], Dtype::F32),
     ];
-    let bytes = file(&tensors);
-    let parameters = Weights::read(&bytes).unwrap().deform_conv_v4(gpu(), &layer, "dcn").unwrap();
-    for ((_, tensor), (name, shape, _)) in parameters.named().zip(tensors) {
-        let extents: Vec<_> = tensor.unwrap().shape().extents().iter().map(|&extent| extent as usize).collect();
-        assert_eq!(extents, shape, "{name}");
+    for count in [6, 8] {
+        let bytes = file(&tensors[..count]);
+        let parameters = Weights::read(&bytes).unwrap().deform_conv_v4(gpu(), &layer, "dcn").unwrap();
+        assert_eq!(shapes(parameters.named()), tensors[..count].iter().map(|(_, shape, _)| *shape).collect::<Vec<_>>());
     }
+    let bytes = file(&tensors);
     let other = DeformConvV4Layer { window: DeformConvV3 { groups: 4, ..DeformConvV3::default() } };
     let refused = Weights::read(&bytes).unwrap().deform_conv_v4(gpu(), &other, "dcn").unwrap_err();
     assert_eq!(refused.to_string(), "the tensor dcn.offset_mask.weight is 56x8; 112x8 is needed");

@@ -53,6 +53,14 @@ impl Default for DeformConvV3 {
     }
 }
 
+impl DeformConvV3 {
+    /// Taps of a group, but for a centre that is left out.
+    pub(crate) fn taps(&self) -> u32 {
+        let [rows, columns] = self.kernel;
+        rows.saturating_mul(columns).saturating_sub(self.remove_center.into())
+    }
+}
+
 inputs!(
     /// The inputs of a [`DeformConvV3`].
     DeformConvV3Inputs {
@@ -162,7 +170,7 @@ impl DeformConvV3Geometry {
 
     /// Taps of a group, but for a centre that is left out.
     pub fn taps(&self) -> u32 {
-        self.im2col.taps() - u32::from(self.op.remove_center)
+        self.op.taps()
     }
 
     /// Sampling points of an output pixel.

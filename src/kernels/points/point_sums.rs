@@ -1,10 +1,10 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::points::placement::{Placement, PointBindings, Points, Value, Weighted, files};
+use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Value, Weighted, files};
 use crate::kernels::{kernel, params};
 
-kernel!("point_sums", 64, Params, |(weighted, value): (Weighted, Value)| [
+kernel!("point_sums", 64, Params, |(weighted, lanes): (Weighted, Lanes)| [
     &files(Placement::Weighted(weighted)),
-    &value.files(),
+    &Value::Buffer(lanes).files(),
     wgsl!["points/point_sums.wgsl"],
 ]);
 
@@ -18,7 +18,6 @@ params!(
     value_image,
     value_pixel,
     value_first,
-    value_image_first,
     output_image,
     output_query,
     output_first,
@@ -36,7 +35,7 @@ impl Loops for Params {
 
 pub(crate) fn point_sums(
     recorder: &mut Recorder,
-    axes @ (_, value): (Weighted, Value),
+    axes @ (_, lanes): (Weighted, Lanes),
     params: Params,
     own: [&Binding; 2],
     points: &PointBindings,
@@ -44,6 +43,6 @@ pub(crate) fn point_sums(
     let Points { images, queries, heads, .. } = params.points;
     let pairs = u64::from(images) * u64::from(queries) * u64::from(heads);
     let invocations = 64 * pairs.div_ceil(params.pairs.into());
-    let elements = pairs * u64::from(params.round) * u64::from(params.lanes * value.lanes().elements());
+    let elements = pairs * u64::from(params.round) * u64::from(params.lanes * lanes.elements());
     recorder.dispatch::<Kernel>(axes, &params, &points.behind(&own), invocations, elements)
 }

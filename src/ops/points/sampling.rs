@@ -14,6 +14,7 @@ use crate::kernels::points::point_gradients::{self, point_gradients};
 use crate::kernels::points::point_keys::{self, point_keys};
 use crate::kernels::points::point_planes::{self, point_planes};
 use crate::kernels::points::point_sums::{self, ROUND, point_sums};
+use crate::kernels::points::point_sums_direct::{self, point_sums_direct};
 use crate::kernels::points::point_value_gradients::{self, point_value_gradients};
 use crate::kernels::points::point_walk::{self, point_walk};
 use crate::ops::conv::packed_matrix;
@@ -207,7 +208,7 @@ impl PointSampling {
         table: &[[u32; 4]],
         window: Points,
     ) -> Result<Self> {
-        gpu.compile::<point_sums::Kernel>((kernel, Value::Buffer(lanes_of(extents.channels))))?;
+        gpu.compile::<point_sums::Kernel>((kernel, lanes_of(extents.channels)))?;
         let weighted = PointWeights { kernel, rows, table: Constant::buffer(gpu, "points", table)?, edge_derivative };
         let points = table.len() as u32;
         Ok(Self::new(Placement::Weighted(kernel), extents, points, levels, positions, Some(weighted), window))
@@ -398,24 +399,45 @@ impl PointSampling {
         })?;
         let unit = stored.lanes().elements();
         let (of_head, of_row) = (self.channels / unit, self.heads * self.channels / unit);
-        let params = point_sums::Params {
-            points,
-            lanes: of_head,
-            pairs: (64 / of_head).min(ROUND / count(some)).max(1),
-            point_first: some.start,
-            round: count(some),
-            accumulate: (some.start > 0 || piece.pixels.start > 0).into(),
-            value_image: value.image,
-            value_pixel: of_row,
-            value_first: value.first,
-            value_image_first: value.image_first,
-            output_image: self.queries * of_row,
-            output_query: of_row,
-            output_first: output.first / unit,
-        };
-        let elements = points.all() / u64::from(self.points) * u64::from(params.round) * u64::from(self.channels);
+        let elements = points.all() / u64::from(self.points) * u64::from(count(some)) * u64::from(self.channels);
         recorder.gpu().capabilities().check_elements("output", elements)?;
-        point_sums(recorder, (kernel, stored), params, [&binding, &output], &bindings)
+        let (own, accumulate) = ([&binding, &output], (some.start > 0 || piece.pixels.start > 0).into());
+        match stored {
+            Value::Buffer(lanes) => {
+                let params = point_sums::Params {
+                    points,
+                    lanes: of_head,
+                    pairs: (64 / of_head).min(ROUND / count(some)).max(1),
+                    point_first: some.start,
+                    round: count(some),
+                    accumulate,
+                    value_image: value.image,
+                    value_pixel: of_row,
+                    value_first: value.first,
+                    output_image: self.queries * of_row,
+                    output_query: of_row,
+                    output_first: output.first / unit,
+                };
+                point_sums(recorder, (kernel, lanes), params, own, &bindings)
+            }
+            Value::Texture => {
+                let params = point_sums_direct::Params {
+                    points,
+                    lanes: of_head,
+                    point_first: some.start,
+                    round: count(some),
+                    accumulate,
+                    value_image: value.image,
+                    value_pixel: of_row,
+                    value_first: value.first,
+                    value_image_first: value.image_first,
+                    output_image: self.queries * of_row,
+                    output_query: of_row,
+                    output_first: output.first / unit,
+                };
+                point_sums_direct(recorder, kernel, params, own, &bindings)
+            }
+        }
     }
 
     /// Records the vector-Jacobian products of positions and weights that have a destination.
@@ -722,17 +744,15 @@ impl PointSampling {
 
 /// Compiles every kernel of forward passes that the device may need.
 pub(crate) fn compile_sums(gpu: &Gpu) -> Result<()> {
-    each_variant(gpu).try_for_each(|axes| gpu.compile::<point_sums::Kernel>(axes))
+    gpu.compile_all::<point_sums::Kernel>()?;
+    if gpu.capabilities().textures() { gpu.compile_all::<point_sums_direct::Kernel>() } else { Ok(()) }
 }
 
 /// Compiles every kernel of the gradients of positions and weights that the device may need.
 pub(crate) fn compile_gradients(gpu: &Gpu) -> Result<()> {
-    each_variant(gpu).try_for_each(|axes| gpu.compile::<point_gradients::Kernel>(axes))
-}
-
-fn each_variant(gpu: &Gpu) -> impl Iterator<Item = (Weighted, Value)> {
     let textures = gpu.capabilities().textures();
-    <(Weighted, Value)>::all().into_iter().filter(move |(_, value)| textures || *value != Value::Texture)
+    let variants = <(Weighted, Value)>::all().into_iter().filter(|(_, value)| textures || *value != Value::Texture);
+    variants.into_iter().try_for_each(|axes| gpu.compile::<point_gradients::Kernel>(axes))
 }
 
 /// Refuses more points of a head than a device binds a table of.

@@ -8,7 +8,7 @@ pub(crate) struct Row {
     /// The mean of absolute values.
     magnitude: f64,
     /// 1 / sqrt(variance + epsilon).
-    inverse: f64,
+    pub(crate) inverse: f64,
 }
 
 impl Row {

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use half::{bf16, f16};
-use pliant::nn::{DeformConv2dLayer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer};
+use pliant::nn::{
+    DeformConv2dLayer, DeformConvV3Layer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer,
+};
 use pliant::op::{Differentiable, Kernels, Members, Of, Op};
 use pliant::reference::{Defined, Reference};
 use pliant::{
@@ -291,6 +293,7 @@ problems! {
     CrossEntropy(CrossEntropy),
     DeformConv2d(DeformConv2d),
     DeformConvV3(DeformConvV3),
+    DeformConvV3Layer(DeformConvV3Layer),
     DeformConvV4(DeformConvV4),
     DeformConvV4Layer(DeformConvV4Layer),
     DeformPsRoiPool(DeformPsRoiPool),
@@ -330,12 +333,12 @@ problems! {
     TopK(TopK),
     }
     tested as any:
-        ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, ConvTranspose2d, CrossEntropy, CumSum, DeformConvV3, DeformConvV4, DeformConvV4Layer,
+        ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, ConvTranspose2d, CrossEntropy, CumSum, DeformConvV3, DeformConvV3Layer, DeformConvV4, DeformConvV4Layer,
         DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer, Gather, GatherElements, GatherNd, GlobalAveragePool, GlobalMaxPool,
         GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select,
         Softmax, Split, StridedCopy, TopK, Unary;
     differentiated as any:
-        BatchNorm, BilinearSample, Binary, Conv2d, ConvTranspose2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
+        BatchNorm, BilinearSample, Binary, Conv2d, ConvTranspose2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV3Layer, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,
         Gather, GatherElements, GatherNd, GlobalAveragePool, GridSample, GroupNorm, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, Softmax,
         Split, StridedCopy, Unary;
 }
