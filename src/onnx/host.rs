@@ -33,7 +33,7 @@ pub struct HostTensor {
     elements: Arc<Elements>,
 }
 
-/// What tells the elements of a tensor on the host from those of others while it lives.
+/// A key that tells the elements of a tensor on the host from those of others while it lives.
 pub(super) type HostKey = (usize, ElementType, Shape, [i64; MAX_RANK], i64);
 
 #[derive(Debug)]

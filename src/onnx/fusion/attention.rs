@@ -254,7 +254,7 @@ fn locations(graph: &mut Graph, step: &Step, grids: &Source, steps: &mut Vec<Ste
     half(graph, Binary::Add, &halved)
 }
 
-/// What grids are 2 x - 1 of.
+/// The tensor x that grids are 2 x - 1 of.
 fn located(graph: &Graph, grids: &Source) -> Option<Source> {
     let [doubled, one] = operands(graph.maker(grids)?, Binary::Sub)?;
     let double = graph.maker(doubled)?;

@@ -80,7 +80,7 @@ impl Affine {
     }
 }
 
-/// What a step scales or shifts by numbers that the host knows, and these.
+/// The source that a step scales or shifts by numbers that the host knows, and these.
 fn affine<'a>(graph: &Graph, step: &'a Step) -> Option<(&'a Source, Affine)> {
     if step.op::<BatchNorm>().is_some() {
         let [scale, shift] =

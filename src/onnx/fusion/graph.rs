@@ -14,11 +14,11 @@ use crate::shape::Shape;
 /// Looks at a step.
 pub(super) type Apply = fn(&mut Graph, &Step) -> Outcome;
 
-/// What a rule makes of a step.
+/// Result of a rule at a step.
 pub(super) enum Outcome {
     /// Not its matter.
     None,
-    /// What it looks for, but for something.
+    /// Steps that it looks for, but for something.
     Refused(String),
     /// Other steps, whose last one writes the same buffers.
     Steps(Vec<Step>),
@@ -34,7 +34,7 @@ impl From<Option<Outcome>> for Outcome {
 }
 
 pub(super) struct Graph {
-    /// Those that rules went over.
+    /// Steps that rules went over.
     steps: Vec<Step>,
     pub(super) buffers: Vec<TensorSpec>,
     /// The step that writes each buffer.

@@ -71,7 +71,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// What a rule did at a node of the model.
+/// A fusion by a rule at a node of the model, or a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fusion {
