@@ -477,9 +477,7 @@ fn clip(call: &mut Call) -> Result<Vec<Value>> {
 fn clip_integers(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(1, 3)?;
     let mut value = call.input(0)?.clone();
-    let bounds: [(&str, Binary, fn(i64, i64) -> i64); 2] =
-        [("min", Binary::Max, i64::max), ("max", Binary::Min, i64::min)];
-    for (index, (name, op, of_integers)) in bounds.into_iter().enumerate() {
+    for (index, (name, op)) in [("min", Binary::Max), ("max", Binary::Min)].into_iter().enumerate() {
         let Some(bound) = call.optional_ints(index + 1, name)? else { continue };
         let &[bound] = &bound[..] else {
             return Err(malformed(format!("{name} has {} elements; it needs 1", bound.len())));
@@ -489,6 +487,7 @@ fn clip_integers(call: &mut Call) -> Result<Vec<Value>> {
         if value.host().is_some() || !beyond {
             let element = value.element();
             let bound = HostTensor::of_integers(element, [].into(), vec![bound]).into();
+            let of_integers = if op == Binary::Max { i64::max } else { i64::min };
             value = binary_of(call, op, [&value, &bound], element, of_integers)?;
         }
     }

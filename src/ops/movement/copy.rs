@@ -30,7 +30,8 @@ pub(crate) fn copy_all(
     output: &Tensor,
     accumulate: bool,
 ) -> Result<()> {
-    in_pieces([0..input.shape().elements() as u32], &mut |[elements]| {
+    let all = 0..input.shape().elements() as u32;
+    in_pieces([all], &mut |[elements]| {
         let range = elements.start.into()..elements.end.into();
         let bindings = [&input.binding(argument, range.clone())?, &output.binding("output", range)?];
         let columns = elements.end - elements.start;
