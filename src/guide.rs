@@ -5,7 +5,7 @@
 //! | [`gradients`] | how to ask for gradients, where they are written, what is guaranteed about them |
 //! | [`layers`] | layers with parameters that are learned, their files, and training steps |
 //! | [`dialects`] | operations in the attributes of torchvision, OpenVINO, MindSpore, ONNX and mmcv |
-//! | `onnx` | models in ONNX files, with the feature of that name |
+//! | `onnx` | models in ONNX files, with the feature of that name; on pictures, with the feature `image` |
 //! | `models` | published networks that were run from their files, with the feature `onnx` |
 //! | [`embedding`] | the application's own device, plans, threads, executors, browsers |
 //! | [`numerics`] | accuracy, determinism, storage, strategies, limits |

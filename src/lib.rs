@@ -113,6 +113,8 @@ pub use error::{Error, Result};
 pub use gpu::LoopCounters;
 pub use gpu::{Capabilities, Counts, Download, Gpu, GpuOptions, Recorder, StageTime, Tensor, TensorSpec};
 pub use half;
+#[cfg(feature = "image")]
+pub use image;
 #[doc(hidden)]
 pub use kernels::{ShaderText, shader_texts};
 pub use ops::{

@@ -26,15 +26,8 @@ impl Recorder {
     /// [`Error::Unsupported`](crate::Error::Unsupported) in a browser without timestamps;
     /// [`Error::DeviceLost`](crate::Error::DeviceLost), or what went wrong on the device since the last call.
     pub async fn profile(&self) -> Result<Vec<StageTime>> {
-        // All is submitted before anything is waited for, so that nobody who submits the same recording comes between.
-        let seconds = if self.gpu().capabilities().timestamps() {
-            let stamps = self.timestamps()?;
-            self.between(stamps).await?
-        } else {
-            self.clock()?
-        };
         let mut stages: Vec<StageTime> = Vec::new();
-        for (dispatch, seconds) in self.dispatches.iter().zip(seconds) {
+        for (dispatch, seconds) in self.dispatches.iter().zip(self.dispatch_seconds().await?) {
             let kernel = &dispatch.pipeline.label;
             match stages.iter_mut().find(|stage| stage.kernel == *kernel) {
                 Some(stage) => {
@@ -45,6 +38,17 @@ impl Recorder {
             }
         }
         Ok(stages)
+    }
+
+    /// Runs the recording with each dispatch apart, as [`Recorder::profile`] does, and gives the seconds that each took.
+    pub(crate) async fn dispatch_seconds(&self) -> Result<Vec<f64>> {
+        // All is submitted before anything is waited for, so that nobody who submits the same recording comes between.
+        if self.gpu().capabilities().timestamps() {
+            let stamps = self.timestamps()?;
+            self.between(stamps).await
+        } else {
+            self.clock()
+        }
     }
 
     /// Runs the recording `times` times over, and gives the seconds that one run takes: by the device's own timestamps where it has them, else

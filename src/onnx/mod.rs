@@ -39,14 +39,20 @@ mod external;
 mod host;
 mod memory;
 mod ops;
+#[cfg(feature = "image")]
+mod picture;
 mod plan;
 mod planner;
+mod profile;
 mod proto;
 mod read;
 
 pub use element::ElementType;
 pub use host::HostTensor;
+#[cfg(feature = "image")]
+pub use picture::{Detection, PictureOptions, Preset, Show, Shown, label_colour};
 pub use plan::{ModelInput, ModelOptions, ModelPlan};
+pub use profile::NodeTime;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -246,6 +246,11 @@ impl ModelPlan {
         self.slots.iter().zip(&self.buffers).filter(|(slot, _)| slot.is_some()).map(|(_, spec)| bytes(*spec)).sum()
     }
 
+    /// The shapes and element types of what a step writes.
+    pub(super) fn written(&self, step: &Step) -> impl Iterator<Item = TensorSpec> {
+        step.uses.writes.iter().map(|&buffer| self.buffers[buffer])
+    }
+
     /// Records the model. The outputs are new tensors, by name, in the model's order; an output that no node computes is the input or the
     /// weight itself. Inputs are by name, in any order. A recording may be submitted many times.
     ///
@@ -253,6 +258,16 @@ impl ModelPlan {
     /// [`Error::Shape`], [`Error::DType`], [`Error::Attribute`] where the inputs are not those the plan was made for, [`Error::Device`] where
     /// one lies elsewhere, and what [`Tensor::new`] gives. Nothing is recorded then.
     pub fn forward(&self, recorder: &mut Recorder, inputs: &[(&str, &Tensor)]) -> Result<Vec<(&str, Tensor)>> {
+        self.record(recorder, inputs, |_, _| {})
+    }
+
+    /// Records the model as [`ModelPlan::forward`] does; after each step, `recorded` gets it and the number of dispatches until then.
+    pub(super) fn record(
+        &self,
+        recorder: &mut Recorder,
+        inputs: &[(&str, &Tensor)],
+        mut recorded: impl FnMut(&Step, usize),
+    ) -> Result<Vec<(&str, Tensor)>> {
         let inputs = by_name(self.inputs.iter().map(|input| input.name.as_str()), inputs)?;
         let mut buffers: Vec<Option<Tensor>> = vec![None; self.buffers.len()];
         for (Input { name, buffer, spec: planned }, input) in self.inputs.iter().zip(inputs) {
@@ -286,6 +301,7 @@ impl ModelPlan {
                 let written = |buffer: &usize| buffers[*buffer].clone().ok_or_else(absent);
                 let outputs = step.uses.writes.iter().map(written).collect::<Result<Vec<_>>>()?;
                 step.work.record(recorder, &buffers, &outputs).map_err(|error| error.at(&step.place))?;
+                recorded(step, recorder.len());
             }
             Ok::<_, Error>(())
         })?;
@@ -297,7 +313,7 @@ impl ModelPlan {
     }
 }
 
-fn bytes(spec: TensorSpec) -> u64 {
+pub(super) fn bytes(spec: TensorSpec) -> u64 {
     (spec.shape.elements() * spec.dtype.size()).next_multiple_of(4)
 }
 

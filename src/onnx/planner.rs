@@ -85,6 +85,12 @@ pub(super) struct Step {
 /// A plan with the sources of its inputs, whatever its op.
 pub(super) trait Work: WasmNotSendSync {
     fn record(&self, recorder: &mut Recorder, buffers: &[Option<Tensor>], outputs: &[Tensor]) -> Result<()>;
+
+    /// The shapes and element types of its inputs, weights among them.
+    fn inputs(&self) -> Vec<TensorSpec>;
+
+    /// The operations of its contraction, where it is one.
+    fn flops(&self) -> Option<u64>;
 }
 
 struct Planned<O: Kernels> {
@@ -143,6 +149,14 @@ impl<O: Kernels> Work for Planned<O> {
         let inputs = O::Inputs::build(|_| arguments.next().flatten()).map_err(|_| absent())?;
         let outputs = O::Outputs::build(|_| outputs.next()).map_err(|_| absent())?;
         self.plan.forward_into::<Argument, &Tensor>(recorder, &inputs, &outputs)
+    }
+
+    fn inputs(&self) -> Vec<TensorSpec> {
+        self.sources.iter().flat_map(|(_, source)| source).map(Source::spec).collect()
+    }
+
+    fn flops(&self) -> Option<u64> {
+        O::flops(self.plan.geometry())
     }
 }
 

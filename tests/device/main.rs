@@ -27,6 +27,7 @@
 //! | training | an optimiser's steps; a whole network's gradients and steps agree with the reference |
 //! | embedding | the caller's device, encoder and pass |
 //! | onnx | models in ONNX files, with the feature of that name |
+//! | pictures | pictures as inputs and outputs of models, with the feature `image` |
 //! | extremes | extreme shapes of every op are recorded in dispatches that their work accounts for |
 //! | faults | what goes wrong is told, by kind of fault |
 //! | downloads | nothing stale is read back, and nothing that was not submitted |
@@ -54,6 +55,8 @@ mod nn;
 mod onnx;
 #[cfg(feature = "onnx")]
 mod onnx_faults;
+#[cfg(feature = "image")]
+mod pictures;
 mod points;
 mod properties;
 mod random;

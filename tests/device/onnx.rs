@@ -256,3 +256,30 @@ fn a_recording_is_replayed() {
     let again = output.download_blocking::<f32>().unwrap();
     assert!(again.iter().map(|&x| f64::from(x)).eq(expected) && again != zeros);
 }
+
+/// Nodes have the times of their dispatches, and the bytes of what they read and write.
+#[test]
+fn every_node_has_its_time() {
+    let (model, inputs) = model("net", gpu());
+    let plan = ModelPlan::new(gpu(), &model, &specs(&inputs)).unwrap();
+    let mut recorder = Recorder::new(gpu());
+    plan.forward(&mut recorder, &tensors(&inputs)).unwrap();
+    let nodes = pollster::block_on(plan.profile(gpu(), &tensors(&inputs))).unwrap();
+    assert_eq!(nodes.iter().map(|node| node.dispatches).sum::<usize>(), recorder.len());
+    assert!(nodes.iter().map(|node| node.seconds).sum::<f64>() > 0.0);
+    let operators = model.operators();
+    for node in &nodes {
+        assert!(operators.iter().any(|operator| operator.name == node.operator), "{node:?}");
+        assert!(!node.node.is_empty() && !node.node.contains('"') && node.bytes > 0, "{node:?}");
+        assert_eq!(
+            node.flops > 0,
+            ["Conv", "ConvTranspose", "DeformConv", "Gemm", "MatMul"].contains(&&*node.operator)
+        );
+    }
+    // Of the stem: 2x3x18x22 of f32, its weight and its output, whose terms are 27.
+    let stem = nodes.iter().find(|node| node.operator == "Conv").unwrap();
+    let output = stem.output.shape.elements();
+    let channels = u64::from(stem.output.shape.extents()[1]);
+    assert!(stem.bytes >= 4 * (2 * 3 * 18 * 22 + 27 * channels + output), "{stem:?}");
+    assert_eq!(stem.flops, 2 * 27 * output);
+}

@@ -9,6 +9,7 @@ mod conformance;
 mod onnx;
 #[cfg(not(feature = "onnx"))]
 mod onnx_missing;
+mod photo;
 mod run;
 
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Time deformable convolutions, verified first
     Bench(bench::Arguments),
-    /// Run a model from an ONNX file on inputs from NumPy's files
+    /// Run a model from an ONNX file on a picture or on NumPy's files
     #[cfg_attr(not(feature = "onnx"), command(about = onnx::MISSING))]
     Onnx(onnx::Arguments),
 }

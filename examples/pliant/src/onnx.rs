@@ -1,19 +1,24 @@
-//! `onnx`: a model from an ONNX file, on inputs from NumPy's files.
+//! `onnx`: a model from an ONNX file, on a picture or on inputs from NumPy's files.
 
 mod check;
+mod picture;
+mod stages;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressFinish};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use pliant::onnx::{ElementType, HostTensor, Model, ModelInput, ModelOptions, ModelPlan, ValueInfo};
 use pliant::{DType, Error, Gpu, Recorder, Tensor, TensorSpec};
+use pliant_support::chart::Kind as ChartKind;
 use pliant_support::device::Device;
 use pliant_support::npy::{Array, Kind, named};
 use pliant_support::output;
 
 use crate::Failure;
+use picture::{Picture, is_picture};
+use stages::Stages;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -21,16 +26,16 @@ pub(crate) struct Arguments {
     #[arg(value_name = "MODEL.onnx", required = true)]
     model: Vec<PathBuf>,
     /// List the model's operators and what is not supported of them, and end
-    #[arg(long, conflicts_with_all = ["check", "inputs", "outputs", "expected"])]
+    #[arg(long, conflicts_with_all = ["check", "inputs", "outputs", "expected", "image", "stages", "plot"])]
     list: bool,
     /// Run the models of folders on the inputs there, and compare with the outputs there
-    #[arg(long, conflicts_with_all = ["inputs", "outputs", "expected"])]
+    #[arg(long, conflicts_with_all = ["inputs", "outputs", "expected", "image", "stages", "plot"])]
     check: bool,
     /// An input; those without a name are in the model's order
     #[arg(long = "input", value_name = "[NAME=]X.npy")]
     inputs: Vec<String>,
-    /// Where an output goes
-    #[arg(long = "output", value_name = "[NAME=]Y.npy")]
+    /// Where an output goes; a .png or .jpg shows it, or what suits the picture best where it has no name
+    #[arg(long = "output", value_name = "[NAME=]Y.npy|OUT.png")]
     outputs: Vec<String>,
     /// Expected value of an output
     #[arg(long = "expect", value_name = "[NAME=]Y.npy")]
@@ -41,6 +46,14 @@ pub(crate) struct Arguments {
     /// How far an output may be off, in parts of the largest element expected; without it, 1e-4, and 2e-2 where floats have 16 bits
     #[arg(long)]
     tolerance: Option<f64>,
+    /// Print time and bytes by operator and by node
+    #[arg(long)]
+    stages: bool,
+    /// Draw a chart of time by operator and by node, as SVG or PNG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    #[command(flatten)]
+    picture: picture::Arguments,
     #[command(flatten)]
     device: Device,
 }
@@ -66,10 +79,17 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         return Ok(list_operators(&model));
     }
     let names = |values| <[ValueInfo]>::iter(values).map(|value| value.name.as_str());
-    let inputs = named(&arguments.inputs, "input", names(model.inputs()))?;
-    let outputs = named(&arguments.outputs, "output", names(model.outputs()))?;
+    let (shown, stored): (Vec<_>, Vec<_>) = arguments.outputs.iter().cloned().partition(|file| is_picture(file));
+    let outputs = named(&stored, "output", names(model.outputs()))?;
     let expected = named(&arguments.expected, "output", names(model.outputs()))?;
+    let picture = arguments.picture.read(&model, &shown, arguments.dtype)?;
+    let taken = picture.as_ref().map(Picture::input);
+    let inputs = named(&arguments.inputs, "input", names(model.inputs()).filter(|name| Some(*name) != taken))?;
     outputs.iter().try_for_each(|(_, file)| output::file(file))?;
+    if let Some(file) = &arguments.plot {
+        ChartKind::of(file)?;
+        output::file(file)?;
+    }
 
     let gpu = arguments.device.gpu().await?;
     println!("on {gpu:?}");
@@ -77,16 +97,20 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     for (name, file) in &inputs {
         arrays.push((*name, Array::read(file)?));
     }
+    let tensors = picture.iter().map(|picture| picture.tensor(&gpu)).collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
-    let planned = Planned::new(&gpu, &model, &arrays, arguments.dtype)?;
+    let planned = Planned::new(&gpu, &model, &arrays, tensors, arguments.dtype)?;
     println!("planned in {:.1} ms; {}", start.elapsed().as_secs_f64() * 1e3, planned.memory());
 
     let start = Instant::now();
+    let spinner = running();
     let given = planned.run(&gpu).await?;
+    drop(spinner);
     println!("{} dispatches, recorded and run in {:.1} ms", given.dispatches, start.elapsed().as_secs_f64() * 1e3);
 
     let mut code = ExitCode::SUCCESS;
-    for (name, dtype, array) in &given.outputs {
+    for (name, tensor) in &given.outputs {
+        let (dtype, array) = (tensor.dtype(), Array::download(tensor).await?);
         let elements = array.elements();
         let least = elements.iter().copied().fold(f64::INFINITY, f64::min);
         let largest = elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -96,11 +120,23 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
             println!("    wrote {}", file.display());
         }
         for (_, file) in expected.iter().filter(|(output, _)| output == name) {
-            let agreement = Agreement::of(array, *dtype, &Array::read(file)?, arguments.tolerance());
+            let agreement = Agreement::of(&array, dtype, &Array::read(file)?, arguments.tolerance());
             println!("    {agreement}");
             if !agreement.passed {
                 code = ExitCode::FAILURE;
             }
+        }
+    }
+    if let Some(picture) = &picture {
+        picture.show(&given.outputs).await?;
+    }
+    if arguments.stages || arguments.plot.is_some() {
+        let stages = Stages::of(&planned, &gpu).await?;
+        if arguments.stages {
+            stages.print();
+        }
+        if let Some(file) = &arguments.plot {
+            stages.plot(file)?;
         }
     }
     Ok(code)
@@ -110,6 +146,16 @@ impl Arguments {
     fn tolerance(&self) -> f64 {
         self.tolerance.unwrap_or(if self.dtype == DType::F32 { 1e-4 } else { 2e-2 })
     }
+}
+
+/// On a terminal, how long the model has been running; it goes when this is dropped.
+fn running() -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_finish(ProgressFinish::AndClear).with_message("running");
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} for {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_secs(1));
+    bar
 }
 
 fn open(file: &Path) -> Result<Model, Failure> {
@@ -150,18 +196,25 @@ struct Planned<'a> {
 }
 
 /// Outputs of a run of a model.
-struct Given {
+struct Given<'a> {
     dispatches: usize,
-    outputs: Vec<(String, DType, Array)>,
+    outputs: Vec<(&'a str, Tensor)>,
 }
 
 impl<'a> Planned<'a> {
-    fn new(gpu: &Gpu, model: &Model, arrays: &'a [(&'a str, Array)], dtype: DType) -> pliant::Result<Self> {
+    /// Plans for arrays, and for tensors that are inputs beside them.
+    fn new(
+        gpu: &Gpu,
+        model: &Model,
+        arrays: &'a [(&'a str, Array)],
+        tensors: Vec<(&'a str, Tensor)>,
+        dtype: DType,
+    ) -> pliant::Result<Self> {
         let of_floats = |kind: Kind| kind.is_float();
-        match Self::with(gpu, model, arrays, dtype, of_floats) {
+        match Self::with(gpu, model, arrays, tensors.clone(), dtype, of_floats) {
             // What a shape depends on may be among the floats.
             Err(Error::Unsupported(_)) if arrays.iter().all(|(_, array)| array.shape.elements() < 1 << 20) => {
-                Self::with(gpu, model, arrays, dtype, |_| false)
+                Self::with(gpu, model, arrays, tensors, dtype, |_| false)
             }
             planned => planned,
         }
@@ -172,10 +225,12 @@ impl<'a> Planned<'a> {
         gpu: &Gpu,
         model: &Model,
         arrays: &'a [(&'a str, Array)],
+        mut tensors: Vec<(&'a str, Tensor)>,
         dtype: DType,
         is_tensor: impl Fn(Kind) -> bool,
     ) -> pliant::Result<Self> {
-        let (mut tensors, mut inputs) = (Vec::new(), Vec::new());
+        let mut inputs: Vec<_> =
+            tensors.iter().map(|(name, tensor)| (*name, ModelInput::from(tensor.spec()))).collect();
         for (name, array) in arrays {
             inputs.push((
                 *name,
@@ -213,15 +268,16 @@ impl<'a> Planned<'a> {
         format!("{shared:.1} MiB between inputs and outputs, {unshared:.1} if none were shared")
     }
 
-    async fn run(&self, gpu: &Gpu) -> pliant::Result<Given> {
+    /// The tensors that a call gives.
+    fn inputs(&self) -> Vec<(&str, &Tensor)> {
+        self.tensors.iter().map(|(name, tensor)| (*name, tensor)).collect()
+    }
+
+    async fn run(&self, gpu: &Gpu) -> pliant::Result<Given<'_>> {
         let mut recorder = Recorder::new(gpu);
-        let tensors: Vec<_> = self.tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
-        let given = self.plan.forward(&mut recorder, &tensors)?;
+        let outputs = self.plan.forward(&mut recorder, &self.inputs())?;
         recorder.submit()?;
-        let mut outputs = Vec::new();
-        for (name, tensor) in &given {
-            outputs.push((name.to_string(), tensor.dtype(), Array::download(tensor).await?));
-        }
+        gpu.wait()?;
         Ok(Given { dispatches: recorder.len(), outputs })
     }
 }

@@ -3,7 +3,6 @@
 
 mod attention;
 mod outlines;
-mod photo;
 mod picture;
 mod problem;
 mod timing;
@@ -20,6 +19,7 @@ use pliant_support::filters::{self, FILTERS};
 use pliant_support::lens::{self, Lens};
 use pliant_support::output;
 
+use crate::photo;
 use attention::{Attended, Attention};
 use problem::{Difference, Problem};
 

@@ -27,6 +27,10 @@ impl Kernels for Conv2d {
         plan.compiled().forward(recorder, &source, weight, bias, output)
     }
 
+    fn flops(geometry: &Self::Geometry) -> Option<u64> {
+        Some(geometry.flops())
+    }
+
     fn smallest() -> (Self, Conv2dInputs<TensorSpec>) {
         let shapes = Conv2dInputs { input: [1; 4].into(), weight: [1; 4].into(), bias: Some([1].into()) };
         (Self::default(), shapes.map(|&shape| TensorSpec { shape, dtype: DType::F16 }))

@@ -111,6 +111,10 @@ impl Kernels for ConvTranspose2d {
         convolution.backward(recorder, &source, inputs.weight, inputs.input, &gradients)
     }
 
+    fn flops(geometry: &Self::Geometry) -> Option<u64> {
+        Some(geometry.flops())
+    }
+
     fn smallest() -> (Self, ConvTranspose2dInputs<TensorSpec>) {
         // By columns, which need most kernels.
         let (input, weight, bias) = ([1, 5, 1, 1].into(), [5, 1, 2, 2].into(), Some([1].into()));

@@ -35,6 +35,10 @@ impl Kernels for DeformConv2d {
         plan.compiled().forward(recorder, &source, weight, bias, output)
     }
 
+    fn flops(geometry: &Self::Geometry) -> Option<u64> {
+        Some(geometry.flops())
+    }
+
     fn smallest() -> (Self, DeformConv2dInputs<TensorSpec>) {
         let (input, offset, weight) = ([1; 4].into(), [1, 2, 1, 1].into(), [1; 4].into());
         let shapes = DeformConv2dInputs { input, offset, weight, mask: None, bias: None };

@@ -28,6 +28,10 @@ impl Kernels for Matmul {
         multiply(geometry.batch, recorder, [geometry.rows, geometry.columns, geometry.depth], a, b, output.into())
     }
 
+    fn flops(geometry: &Self::Geometry) -> Option<u64> {
+        Some(geometry.flops())
+    }
+
     fn smallest() -> (Self, MatmulInputs<TensorSpec>) {
         let one = TensorSpec { shape: [1; 3].into(), dtype: DType::F32 };
         (Self::default(), MatmulInputs { a: one, b: one })

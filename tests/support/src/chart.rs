@@ -17,7 +17,7 @@ use crate::{Failure, output};
 /// Charts are drawn larger than they are shown: edges become smooth, and places are exact, which `plotters` rounds to whole pixels.
 const SCALE: u32 = 2;
 const SIZE: (u32, u32) = (1600 * SCALE, 1000 * SCALE);
-const FONT: &str = "sans-serif";
+pub(crate) const FONT: &str = "sans-serif";
 
 pub const INK: RGBColor = RGBColor(30, 30, 34);
 const GRID: RGBColor = RGBColor(208, 208, 212);
@@ -73,7 +73,7 @@ impl Kind {
 
 /// Draws the chart into a file of the kind that its ending names.
 pub fn save(chart: &impl Chart, file: &Path) -> Result<(), Failure> {
-    register_font(FONT, FontStyle::Normal, notosans::REGULAR_TTF).map_err(|_| "the font of charts is broken")?;
+    register()?;
     match Kind::of(file)? {
         Kind::Png => {
             let mut picture = RgbImage::new(SIZE.0, SIZE.1);
@@ -92,6 +92,11 @@ pub fn save(chart: &impl Chart, file: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Makes the font known, without which no text is drawn.
+pub(crate) fn register() -> Result<(), Failure> {
+    Ok(register_font(FONT, FontStyle::Normal, notosans::REGULAR_TTF).map_err(|_| "the font of charts is broken")?)
+}
+
 fn draw<B: DrawingBackend<ErrorType: 'static>>(chart: &impl Chart, backend: B) -> Result<(), Failure> {
     let area = backend.into_drawing_area();
     area.fill(&WHITE)?;
@@ -101,6 +106,11 @@ fn draw<B: DrawingBackend<ErrorType: 'static>>(chart: &impl Chart, backend: B) -
 
 fn text(height: i32) -> TextStyle<'static> {
     (FONT, height).into_font().color(&INK)
+}
+
+/// The style of titles, for an area that holds several charts.
+pub fn title() -> TextStyle<'static> {
+    text(TITLE)
 }
 
 /// Leaves room for the title and for the names of both axes.
@@ -166,6 +176,11 @@ pub fn note<B: DrawingBackend>(area: &Area<B>, words: &str, [x, y]: [i32; 2]) ->
     let [wide, high] = note_size(area, words)?;
     let style = text(NOTE).pos(Pos::new(HPos::Center, VPos::Center));
     area.draw_text(words, &style, (x + wide / 2, y + high / 2 + RAISED))
+}
+
+/// Writes a note beside a place, to its left or right, the middle of its line as high.
+pub fn note_beside<B: DrawingBackend>(area: &Area<B>, words: &str, [x, y]: [i32; 2], side: HPos) -> Drawn<B> {
+    area.draw_text(words, &text(NOTE).pos(Pos::new(side, VPos::Center)), (x, y + RAISED))
 }
 
 /// The width of a text. Who looks at an SVG may have a wider font than the one that is measured.

@@ -10,7 +10,7 @@
 //! | [`npy`] | NumPy's files |
 //! | [`network`], [`network_reference`] | the network of the example `train`, and its definition by the reference's ops |
 //! | `unchecked` | problems drawn from bytes, legal or not; with the feature of that name |
-//! | `canvas`, `chart`, `device`, `output` | pictures, charts, the choice of a device on the command line, and files; with the feature `program` |
+//! | `canvas`, `frames`, `chart`, `device`, `output` | pictures, boxes over them, charts, the choice of a device on the command line, and files; with the feature `program` |
 
 #![allow(missing_docs, missing_debug_implementations, reason = "nobody but the project uses it")]
 
@@ -24,6 +24,8 @@ pub mod compare;
 pub mod device;
 pub mod dialects;
 pub mod filters;
+#[cfg(feature = "program")]
+pub mod frames;
 pub mod lens;
 pub mod network;
 #[allow(clippy::unwrap_used, reason = "of the tests alone")]

@@ -6,16 +6,18 @@ use image::codecs::png::PngDecoder;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 
+use crate::Failure;
+
 /// See examples/data/README.md.
-const CHELSEA: &[u8] = include_bytes!("../../../data/chelsea.png");
+const CHELSEA: &[u8] = include_bytes!("../../data/chelsea.png");
 
 /// The photo that comes with the project.
-pub(super) fn shipped() -> image::ImageResult<RgbImage> {
+pub(crate) fn shipped() -> image::ImageResult<RgbImage> {
     Ok(DynamicImage::from_decoder(PngDecoder::new(std::io::Cursor::new(CHELSEA))?)?.into_rgb8())
 }
 
 /// A photo from a file, PNG or JPEG, turned as its camera says.
-pub(super) fn read(file: &Path) -> Result<RgbImage, crate::Failure> {
+pub(crate) fn read(file: &Path) -> Result<RgbImage, Failure> {
     let read = || -> image::ImageResult<DynamicImage> {
         let mut decoder = ImageReader::open(file)?.with_guessed_format()?.into_decoder()?;
         let orientation = decoder.orientation()?;
@@ -28,7 +30,7 @@ pub(super) fn read(file: &Path) -> Result<RgbImage, crate::Failure> {
 }
 
 /// The photo shrunk so that no side is longer than `longest`, or as it is.
-pub(super) fn shrink(photo: RgbImage, longest: u32) -> RgbImage {
+pub(crate) fn shrink(photo: RgbImage, longest: u32) -> RgbImage {
     let (width, height) = photo.dimensions();
     if width.max(height) <= longest {
         return photo;

@@ -1,0 +1,231 @@
+//! `onnx --image`: a picture as the input of a model, and its outputs shown.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use image::{Rgb, RgbImage};
+use pliant::onnx::{Detection, Model, PictureOptions, Preset, Shown, ValueInfo, label_colour};
+use pliant::{DType, Gpu, Tensor, TensorSpec};
+use pliant_support::canvas::{Key, explained};
+use pliant_support::frames::{self, Frame};
+use pliant_support::output;
+
+use crate::{Failure, photo};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// A picture, PNG or JPEG, as an input; without a name, that which can take one
+    #[arg(long, value_name = "[NAME=]FILE")]
+    image: Option<String>,
+    /// Prepare and show pictures as for models of this family
+    #[arg(long, value_name = "FAMILY", requires = "image", value_parser = preset())]
+    like: Option<Preset>,
+    /// Height and width that the picture is resized to, or one number for both [default: the model's, the family's, or the picture's]
+    #[arg(long, value_name = "H,W", requires = "image", value_parser = numbers::<u32, 2>)]
+    size: Option<[u32; 2]>,
+    /// What the picture's bytes are multiplied by [default: the family's, or 1/255]
+    #[arg(long, requires = "image", value_parser = number)]
+    scale: Option<f32>,
+    /// What is then subtracted from red, green and blue, or one number for all [default: the family's, or 0]
+    #[arg(long, value_name = "R,G,B", requires = "image", allow_hyphen_values = true, value_parser = numbers::<f32, 3>)]
+    mean: Option<[f32; 3]>,
+    /// What they are then divided by [default: the family's, or 1]
+    #[arg(long, value_name = "R,G,B", requires = "image", value_parser = numbers::<f32, 3>)]
+    std: Option<[f32; 3]>,
+    /// The least score of a box [default: 0.5]
+    #[arg(long, value_name = "SCORE", requires = "image")]
+    threshold: Option<f32>,
+    /// Names of labels, one a line, the first that of label 0
+    #[arg(long, value_name = "FILE", requires = "image")]
+    labels: Option<PathBuf>,
+}
+
+fn preset() -> impl TypedValueParser<Value = Preset> {
+    let find = |name: String| Preset::ALL.iter().copied().find(|preset| preset.name() == name);
+    PossibleValuesParser::new(Preset::ALL.iter().map(|preset| preset.name()))
+        .try_map(move |name| find(name).ok_or("there is no such family"))
+}
+
+/// A number, or one divided by another.
+fn number(text: &str) -> Result<f32, String> {
+    let part = |text: &str| text.trim().parse::<f32>().map_err(|error| error.to_string());
+    match text.split_once('/') {
+        Some((above, below)) => Ok(part(above)? / part(below)?),
+        None => part(text),
+    }
+}
+
+/// So many numbers, or one for all of them.
+fn numbers<T: Copy + std::str::FromStr<Err: ToString>, const N: usize>(text: &str) -> Result<[T; N], String> {
+    let numbers: Result<Vec<T>, _> = text.split(',').map(|number| number.trim().parse()).collect();
+    let numbers = numbers.map_err(|error: T::Err| error.to_string())?;
+    match numbers[..] {
+        [one] => Ok([one; N]),
+        _ => numbers
+            .try_into()
+            .map_err(|numbers: Vec<T>| format!("{} numbers were given; {N} are needed, or 1", numbers.len())),
+    }
+}
+
+/// Whether an output goes to a picture, by the ending of its file.
+pub(super) fn is_picture(file: &str) -> bool {
+    let ending = Path::new(file).extension().unwrap_or_default().to_ascii_lowercase();
+    ["png", "jpg", "jpeg"].iter().any(|known| ending == *known)
+}
+
+/// A picture with the input that takes it, and where what is made of it goes.
+pub(super) struct Picture<'a> {
+    photo: RgbImage,
+    options: PictureOptions,
+    input: (&'a str, TensorSpec),
+    /// The output that is shown, where one is named, and the file.
+    files: Vec<(Option<String>, PathBuf)>,
+    labels: Vec<String>,
+}
+
+impl Arguments {
+    /// Reads the picture, if there is one, and finds its input; `shown` are the outputs that go to pictures.
+    pub(super) fn read<'a>(
+        &self,
+        model: &'a Model,
+        shown: &[String],
+        dtype: DType,
+    ) -> Result<Option<Picture<'a>>, Failure> {
+        let Some(image) = &self.image else {
+            let needless = shown.first().map(|file| format!("{file}: a picture is made where --image gives one"));
+            return needless.map_or(Ok(None), |message| Err(message.into()));
+        };
+        let (input, file) = named(image, model.inputs());
+        let photo = photo::read(&file)?;
+        let mut options = self.like.map_or_else(PictureOptions::default, Preset::options);
+        options.input = input;
+        options.size = self.size.or(options.size);
+        options.scale = self.scale.unwrap_or(options.scale);
+        options.mean = self.mean.unwrap_or(options.mean);
+        options.std = self.std.unwrap_or(options.std);
+        options.threshold = self.threshold.unwrap_or(options.threshold);
+        let input = options.input(model, &photo, dtype)?;
+        let &[_, _, height, width] = input.1.shape.extents() else { return Err("a picture has four axes".into()) };
+        if let Some([down, across]) = self.size.filter(|size| *size != [height, width]) {
+            return Err(format!("--size is {down},{across}; the model's input {} is {}", input.0, input.1.shape).into());
+        }
+        let files: Vec<_> = shown.iter().map(|file| named(file, model.outputs())).collect();
+        files.iter().try_for_each(|(_, file)| output::file(file))?;
+        let labels = match &self.labels {
+            Some(file) => {
+                let text = std::fs::read_to_string(file);
+                let text = text.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+                text.lines().map(|line| line.trim().to_string()).collect()
+            }
+            None => Vec::new(),
+        };
+        let picture = Picture { photo, options, input, files, labels };
+        picture.print(&file, self.like);
+        Ok(Some(picture))
+    }
+}
+
+/// `NAME=FILE`, where a value has the name, or else a file.
+fn named(text: &str, values: &[ValueInfo]) -> (Option<String>, PathBuf) {
+    match text.split_once('=') {
+        Some((name, file)) if values.iter().any(|value| value.name == name) => (Some(name.into()), file.into()),
+        _ => (None, text.into()),
+    }
+}
+
+impl Picture<'_> {
+    fn print(&self, file: &Path, like: Option<Preset>) {
+        let Self { photo, options, input: (name, spec), .. } = self;
+        let list = |numbers: [f32; 3]| numbers.map(|number| number.to_string()).join(",");
+        let (width, height) = photo.dimensions();
+        println!("picture  {}, {width}x{height} pixels, as {name} ({} of {})", file.display(), spec.shape, spec.dtype);
+        let like = like.map_or(String::new(), |preset| format!("like {}: ", preset.name()));
+        let show = match (options.show, options.sigmoid) {
+            (None, _) => "shown by its shape".to_string(),
+            (Some(show), true) => format!("shown as {show}, of its sigmoid"),
+            (Some(show), false) => format!("shown as {show}"),
+        };
+        let numbers =
+            format!("scale 1/{}, mean {}, std {}", 1.0 / options.scale, list(options.mean), list(options.std));
+        println!("         {like}{numbers}, threshold {}, {show}", options.threshold);
+    }
+
+    /// The name of the input that it is.
+    pub(super) fn input(&self) -> &str {
+        self.input.0
+    }
+
+    /// The input that it is.
+    pub(super) fn tensor(&self, gpu: &Gpu) -> pliant::Result<(&str, Tensor)> {
+        let (name, spec) = self.input;
+        Ok((name, self.options.tensor(gpu, &self.photo, spec)?))
+    }
+
+    /// Writes what is made of the outputs.
+    pub(super) async fn show(&self, outputs: &[(&str, Tensor)]) -> Result<(), Failure> {
+        for (output, file) in &self.files {
+            let options = PictureOptions { output: output.clone(), ..self.options.clone() };
+            let (output, shown) = options.show(&self.photo, outputs).await?;
+            let (what, [width, height]) = self.save(&output, &shown, file)?;
+            println!("wrote {}, {width}x{height} pixels: {what} of {output}", file.display());
+        }
+        Ok(())
+    }
+
+    /// Writes what is shown, and says what it is and how large the picture.
+    fn save(&self, output: &str, shown: &Shown, file: &Path) -> Result<(String, [u32; 2]), Failure> {
+        let failed = |error: image::ImageError| format!("cannot write {}: {error}", file.display());
+        let coloured = |picture: &RgbImage, what: &str| -> Result<_, Failure> {
+            output::save(picture, file)?;
+            Ok((what.to_string(), picture.dimensions().into()))
+        };
+        match shown {
+            Shown::Matte(cut_out) => {
+                cut_out.save(file).map_err(failed)?;
+                Ok(("the photograph with the matte as alpha".into(), cut_out.dimensions().into()))
+            }
+            Shown::Picture(picture) => coloured(picture, "picture"),
+            Shown::Channels(grid) => {
+                grid.save(file).map_err(failed)?;
+                Ok(("channels, each from its least value to its largest,".into(), grid.dimensions().into()))
+            }
+            Shown::Labels(labels) => {
+                let mut counts = std::collections::BTreeMap::<_, u32>::new();
+                labels.pixels().for_each(|label| *counts.entry(label[0]).or_default() += 1);
+                let mut counts: Vec<_> = counts.into_iter().collect();
+                counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+                let all = f64::from(labels.width()) * f64::from(labels.height());
+                let key = |&(label, count): &(u16, u32)| Key {
+                    colour: label_colour(label.into()).map(f32::from),
+                    meaning: format!("{} {:.1} %", self.label(label.into()), 100.0 * f64::from(count) / all),
+                };
+                let keys: Vec<_> = counts.iter().map(key).collect();
+                keys.iter().for_each(|key| println!("    {}", key.meaning));
+                let (width, height) = labels.dimensions();
+                let picture =
+                    RgbImage::from_fn(width, height, |x, y| Rgb(label_colour(labels.get_pixel(x, y)[0].into())));
+                coloured(&explained(&picture, width.div_ceil(300), &keys, output), "labels")
+            }
+            Shown::Boxes(found) => {
+                let frame = |found: &Detection| Frame {
+                    corners: found.corners,
+                    colour: label_colour(found.label),
+                    words: format!("{} {:.2}", self.label(found.label), found.score),
+                };
+                let all: Vec<_> = found.iter().map(frame).collect();
+                for Frame { corners: [left, top, right, bottom], words, .. } in &all {
+                    println!("    {words}: from {left:.1},{top:.1} to {right:.1},{bottom:.1}");
+                }
+                let mut picture = self.photo.clone();
+                frames::draw(&mut picture, &all)?;
+                coloured(&picture, &format!("{} boxes", found.len()))
+            }
+            // What the library may come to show.
+            _ => Err(format!("cannot write {}: {output} is shown in another way", file.display()).into()),
+        }
+    }
+
+    fn label(&self, label: u32) -> String {
+        self.labels.get(label as usize).cloned().unwrap_or_else(|| format!("label {label}"))
+    }
+}
