@@ -20,10 +20,15 @@ export class Lens {
   #changed = false;
   #running = false;
   #times = [];
+  #kept = "";
 
   constructor() {
     const form = this.#form;
-    form.oninput = () => this.#change();
+    form.oninput = ({ target }) => {
+      if (target.type === "file") return;
+      this.#error.textContent = "";
+      this.#change();
+    };
     form.onsubmit = (event) => event.preventDefault();
     // The fields have their values again once the event is over.
     form.onreset = () => setTimeout(() => this.#reset());
@@ -81,6 +86,7 @@ export class Lens {
     const { width, height, data } = shown;
     const { spacing } = await this.#remote.call("photo", { width, height, pixels: data });
     Object.assign(this.#canvas, { width, height });
+    this.#kept = "";
     this.#form.elements.spacing.value = spacing;
   }
 
@@ -110,7 +116,6 @@ export class Lens {
   async #run() {
     this.#running = true;
     document.body.dataset.busy = "";
-    this.#times = [];
     try {
       while (this.#changed) {
         this.#changed = this.#video !== null || this.#form.elements.wander.checked;
@@ -118,10 +123,11 @@ export class Lens {
         if (this.#remote.fresh) await this.#take(this.#photo);
         const start = performance.now();
         const pixels = this.#video ? this.#grab() : null;
-        this.#frame = await this.#remote.call("frame", { controls: this.#controls(), pixels });
+        const controls = this.#controls();
+        this.#frame = await this.#remote.call("frame", { controls, pixels });
         await this.#draw();
         await new Promise(requestAnimationFrame);
-        this.#rate(performance.now() - start);
+        this.#rate(controls, performance.now() - start);
       }
     } finally {
       this.#running = false;
@@ -135,12 +141,20 @@ export class Lens {
     this.#centre = { x: 0.5 + 0.35 * Math.sin(0.7 * time), y: 0.5 + 0.3 * Math.sin(1.1 * time) };
   }
 
-  #rate(milliseconds) {
-    this.#times = [...this.#times.slice(-29), milliseconds];
+  #rate({ spacing, filter }, milliseconds) {
+    // The first frame plans the convolution, and compiles what it needs.
+    const planned = `${spacing}, ${filter}`;
+    if (planned !== this.#kept) this.#times = [];
+    else this.#times = [...this.#times.slice(-29), milliseconds];
+    this.#kept = planned;
+    if (this.#times.length === 0) return this.#figures(`the first frame took ${milliseconds.toFixed(0)} ms`);
     const mean = this.#times.reduce((sum, time) => sum + time) / this.#times.length;
+    this.#figures(`${(1000 / mean).toFixed(1)} frames a second, ${mean.toFixed(0)} ms each`);
+  }
+
+  #figures(words) {
     const { width, height } = this.#canvas;
-    const rate = `${(1000 / mean).toFixed(1)} frames a second, ${width}×${height} pixels, ${mean.toFixed(0)} ms each`;
-    document.getElementById("rate").value = rate;
+    document.getElementById("rate").value = `${width}×${height} pixels; ${words}`;
   }
 
   async #draw() {

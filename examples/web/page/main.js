@@ -1,6 +1,7 @@
 // The page: each part has a worker of its own, and goes on working where another's device is lost.
 
 import { Lens } from "./lens.js";
+import { Model } from "./model.js";
 import { SelfTest } from "./self_test.js";
 
 const find = (id) => document.getElementById(id);
@@ -23,6 +24,7 @@ function refuse(why) {
 }
 
 const lens = new Lens();
+new Model();
 new SelfTest();
 find("again").onclick = start;
 await start();

@@ -3,9 +3,10 @@
 #![allow(missing_debug_implementations, reason = "JavaScript prints none")]
 
 mod lens;
+mod model;
 mod self_test;
 
-use pliant::{DType, Gpu, Tensor, wgpu};
+use pliant::{DType, Gpu, Tensor};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(start)]
@@ -25,12 +26,10 @@ impl Device {
         Ok(Self { gpu: Gpu::new().await? })
     }
 
-    /// The adapter as the browser describes it.
-    pub fn name(&self) -> String {
-        let wgpu::AdapterInfo { name, driver, driver_info, device_type, .. } = &self.gpu.capabilities().info;
-        let known = [name, driver, driver_info].into_iter().filter(|part| !part.is_empty());
-        let known = known.cloned().collect::<Vec<_>>().join(", ");
-        format!("{} ({device_type:?})", if known.is_empty() { "an adapter without a name" } else { &known })
+    /// Whether the adapter runs on the CPU.
+    #[wasm_bindgen(getter)]
+    pub fn software(&self) -> bool {
+        self.gpu.capabilities().software()
     }
 
     /// What a report says of the device, in lines.
@@ -38,7 +37,6 @@ impl Device {
         let capabilities = self.gpu.capabilities();
         let limits = &capabilities.limits;
         [
-            format!("adapter: {}", self.name()),
             format!("features: {:?}", capabilities.features),
             format!("subgroups: {} to {}", capabilities.info.subgroup_min_size, capabilities.info.subgroup_max_size),
             format!("largest binding: {} bytes", limits.max_storage_buffer_binding_size),

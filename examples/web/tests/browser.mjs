@@ -90,6 +90,8 @@ export async function open(folder) {
     async page({ refused = false, ...options } = {}) {
       files.set("/worker.js", HOOKS + (refused ? NO_ADAPTER : "") + worker);
       const page = await context.newPage();
+      // A model's first run compiles its pipelines, on the CPU.
+      page.setDefaultTimeout(90_000);
       if (options.viewport) await page.setViewportSize(options.viewport);
       if (options.init) await page.addInitScript(options.init);
       page.on("pageerror", (error) => heard.errors.push(error.message));

@@ -1,4 +1,5 @@
-// The page, as somebody uses it. PLIANT_WEB names the folder with the built page and the native program's pictures.
+// The page, as somebody uses it. PLIANT_WEB names the folder with the built page and the native program's pictures, PLIANT_MODELS the
+// folder tests/onnx.
 
 import assert from "node:assert/strict";
 import { readdir, readFile, mkdir } from "node:fs/promises";
@@ -6,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { open } from "./browser.mjs";
 
-const folder = process.env.PLIANT_WEB;
+const { PLIANT_WEB: folder, PLIANT_MODELS: models } = process.env;
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
 /** A self-test takes some minutes on two cores. */
@@ -52,7 +53,7 @@ const decoded = async (page, file) =>
   }, (await readFile(file)).toString("base64"));
 
 /** Waits until the lens has shown a frame. */
-const shown = (page) => text(page, "#rate", /frames a second/);
+const shown = (page) => text(page, "#rate", /ms/);
 
 test("the lens gives the picture that the native program gives", async (context) => {
   const start = performance.now();
@@ -172,6 +173,72 @@ test("a file that is no picture is told, and the lens goes on", async () => {
   await text(page, "#lens-error", /broken\.png is no picture/);
   await page.locator("[name=swirl]").fill("90");
   await text(page, "#lens-error", /^$/);
+  await page.close();
+});
+
+/** The elements of an .npy file of f32. */
+const elements = (file) => new Float32Array(file.buffer.slice(file.byteOffset + 10 + file.readUInt16LE(8), file.byteOffset + file.length));
+
+/** An output of a model, as the page gives it to be kept. */
+async function kept(page, name) {
+  const download = page.waitForEvent("download");
+  await page.click(`#model-outputs a[download="${name}.npy"]`);
+  return elements(await readFile(await (await download).path()));
+}
+
+test("a model gives what is expected of it", async (context) => {
+  const page = await browser.page({ viewport: DESKTOP });
+  for (const [model, input, outputs] of [
+    ["net.onnx", "net.x.npy", { y: "net.y.npy" }],
+    ["models/rtdetr_dy20/model.onnx", "models/rtdetr_dy20/inputs/image.npy", { boxes: "models/rtdetr_dy20/outputs/boxes.npy" }],
+  ]) {
+    await page.setInputFiles("#model-files", [model, input].map((name) => join(models, name)));
+    await page.locator("#model-result").waitFor();
+    for (const [name, file] of Object.entries(outputs)) {
+      const [actual, expected] = [await kept(page, name), elements(await readFile(join(models, file)))];
+      assert.equal(actual.length, expected.length);
+      const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      const apart = actual.reduce((most, value, index) => Math.max(most, Math.abs(value - expected[index])), 0);
+      context.diagnostic(`${model}: ${name} at most ${apart.toExponential(1)} apart, of ${largest.toFixed(3)}`);
+      assert.ok(apart <= 1e-4 * largest);
+    }
+    await page.reload();
+  }
+  await page.close();
+});
+
+test("a detector finds boxes in a picture", async (context) => {
+  const page = await browser.page({ viewport: DESKTOP });
+  await page.locator("[name=threshold]").fill("0.25");
+  const picture = join(folder, "page", "chelsea.png");
+  await page.setInputFiles("#model-files", [join(models, "models/rtdetr_dy20/model.onnx"), picture]);
+  assert.match(await text(page, "#model-caption", /boxes of logits/), /^[1-9]\d* boxes/);
+  context.diagnostic(await page.locator("#model-stages").textContent());
+  await shot(page, "model-desktop");
+  await page.setViewportSize(PHONE);
+  await shot(page, "model-phone");
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), PHONE.width, "the page is wider than a phone");
+  await page.close();
+});
+
+test("a model that cannot run or be read is told in words, and another one runs", async () => {
+  const page = await browser.page();
+  const net = await readFile(join(models, "net.onnx"));
+  const unknown = Buffer.from(net.toString("latin1").replaceAll("Relu", "Rely"), "latin1");
+  const drop = (name, buffer) => page.setInputFiles("#model-files", { name, mimeType: "application/octet-stream", buffer });
+  await drop("broken.onnx", net.subarray(0, 100));
+  assert.match(await text(page, "#model-error", /./), /ONNX|model|file/);
+  await drop("unknown.onnx", unknown);
+  await text(page, "#model-operators", /Rely, which cannot run: /);
+  await page.setInputFiles("#model-files", join(models, "net.x.npy"));
+  await text(page, "#model-error", /Rely/);
+  await page.setInputFiles("#model-files", ["net.onnx", "net.x.npy"].map((name) => join(models, name)));
+  await page.locator("#model-result").waitFor();
+  await page.evaluate(() => window.lose());
+  await page.setInputFiles("#model-files", join(models, "net.x.npy"));
+  await text(page, "#model-error", /lost/);
+  await page.setInputFiles("#model-files", ["net.onnx", "net.x.npy"].map((name) => join(models, name)));
+  await page.locator("#model-result").waitFor();
   await page.close();
 });
 
