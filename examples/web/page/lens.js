@@ -200,7 +200,7 @@ export class Lens {
 
   async #camera() {
     if (this.#video) return this.#stop();
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: LONGEST } } });
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: LONGEST }, facingMode: "environment" } });
     const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, srcObject: stream });
     await video.play();
     const scale = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));

@@ -32,7 +32,7 @@ impl Device {
         self.gpu.capabilities().software()
     }
 
-    /// What a report says of the device, in lines.
+    /// Lines of a report about the device.
     pub fn report(&self) -> String {
         let capabilities = self.gpu.capabilities();
         let limits = &capabilities.limits;

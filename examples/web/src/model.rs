@@ -1,7 +1,7 @@
 //! A model of an ONNX file on a picture, or on arrays of NumPy's files.
 
-use pliant::image::{DynamicImage, Rgb, RgbImage, RgbaImage};
 use js_sys::{Function, Uint8Array};
+use pliant::image::{DynamicImage, Rgb, RgbImage, RgbaImage};
 use pliant::onnx::{Model, ModelInput, ModelOptions, ModelPlan, PictureOptions, Preset, Shown, ValueInfo};
 use pliant::{DType, Error, Recorder, Tensor};
 use pliant_support::npy::Array;
@@ -147,10 +147,7 @@ impl Picture {
         let picture = picture.ok_or_else(|| JsError::new("the picture has too few pixels"))?;
         let preset = Preset::ALL.iter().find(|known| known.name() == preset);
         let options = preset.map_or_else(PictureOptions::default, |preset| preset.options());
-        Ok(Self {
-            picture: DynamicImage::from(picture).into_rgb8(),
-            options: PictureOptions { threshold, ..options },
-        })
+        Ok(Self { picture: DynamicImage::from(picture).into_rgb8(), options: PictureOptions { threshold, ..options } })
     }
 }
 
@@ -171,7 +168,7 @@ pub struct Output {
     pub file: Vec<u8>,
 }
 
-/// What is shown of a picture's outputs.
+/// A picture of the outputs of a model, to be shown.
 #[wasm_bindgen(getter_with_clone)]
 pub struct Seen {
     pub output: String,
@@ -211,7 +208,7 @@ impl Planned {
         Ok(outputs)
     }
 
-    /// What is made of the outputs of the last run; nothing where the inputs were arrays.
+    /// Makes a picture of the outputs of the last run; none where the inputs were arrays.
     pub async fn show(&self) -> Result<Option<Seen>, JsError> {
         let Some((picture, options)) = &self.picture else { return Ok(None) };
         let outputs: Vec<_> = self.outputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();

@@ -24,6 +24,7 @@ const ARGUMENTS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--use-fake-device-for-media-stream",
 ];
 
 /** Goes in front of the page's worker: hears what the browser's compiler says, and loses the device or refuses an adapter where a test asks for it. */
@@ -71,7 +72,7 @@ export async function open(folder) {
   const server = await serve(folder, files);
   const origin = `http://localhost:${server.address().port}`;
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  const context = await chromium.launchPersistentContext(data, { executablePath, headless: true, args: ARGUMENTS });
+  const context = await chromium.launchPersistentContext(data, { executablePath, args: ARGUMENTS, permissions: ["camera"] });
   const worker = await readFile(join(folder, "worker.js"), "utf8");
   const heard = { requests: [], shaders: new Map(), errors: [] };
 

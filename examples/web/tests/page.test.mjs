@@ -106,6 +106,16 @@ test("the lens is dragged, and its controls change the picture", async () => {
   await page.close();
 });
 
+test("the camera's picture goes through the lens", async () => {
+  const page = await browser.page();
+  await shown(page);
+  await page.click("#camera");
+  await text(page, "#rate", /^640×480 pixels; .* frames a second/);
+  await page.click("#camera");
+  await page.waitForFunction(() => document.body.dataset.busy === undefined);
+  await page.close();
+});
+
 test("all goldens pass in f32 and f16", { timeout: LONG + 60_000 }, async (context) => {
   const goldens = join(folder, "page", "goldens");
   const names = await readdir(goldens);

@@ -76,7 +76,7 @@ fn collect(path: &Path, cases: &mut Vec<Case>) -> Result<(), Failure> {
 
 /// The name of a file with many cases.
 const REJECTS: &str = "rejects.json";
-/// What the name of a file with one case ends with.
+/// The ending of the names of files with one case.
 const ENDING: &str = ".safetensors";
 
 fn holds_cases(name: &str) -> bool {

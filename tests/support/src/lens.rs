@@ -17,7 +17,7 @@ pub struct Lens {
 }
 
 impl Lens {
-    /// The same lens where `self` has its centre in parts of a photo's height and width, and its radius in parts of the shorter side.
+    /// The lens over a photo, where `self` has its centre in parts of its height and width, and its radius in parts of the shorter side.
     pub fn over(self, width: u32, height: u32) -> Self {
         let [y, x] = self.centre;
         Self {

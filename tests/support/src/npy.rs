@@ -88,8 +88,7 @@ impl Array {
         let shape = Shape::new(&header.shape).map_err(|error| error.to_string())?;
         let descr = header.descr.trim_matches('\'');
         let kind = Kind::ALL.iter().find(|(_, known)| *known == descr).map(|(kind, _)| *kind);
-        let kind =
-            kind.ok_or_else(|| format!("it holds {descr}; numbers of 8 to 64 bits and booleans can be read"))?;
+        let kind = kind.ok_or_else(|| format!("it holds {descr}; numbers of 8 to 64 bits and booleans can be read"))?;
         let bytes = elements(data, shape, kind.size()).map_err(broken)?.to_vec();
         Ok(Self { shape, kind, bytes })
     }
