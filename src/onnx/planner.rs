@@ -89,8 +89,8 @@ pub(super) trait Work: WasmNotSendSync {
     /// The shapes and element types of its inputs, weights among them.
     fn inputs(&self) -> Vec<TensorSpec>;
 
-    /// The operations of its contraction, where it is one.
-    fn flops(&self) -> Option<u64>;
+    /// The multiplications and additions of its contraction; 0 where it has none.
+    fn flops(&self) -> u64;
 }
 
 struct Planned<O: Kernels> {
@@ -155,7 +155,7 @@ impl<O: Kernels> Work for Planned<O> {
         self.sources.iter().flat_map(|(_, source)| source).map(Source::spec).collect()
     }
 
-    fn flops(&self) -> Option<u64> {
+    fn flops(&self) -> u64 {
         O::flops(self.plan.geometry())
     }
 }

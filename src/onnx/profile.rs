@@ -22,7 +22,7 @@ pub struct NodeTime {
     pub seconds: f64,
     /// The bytes of its inputs and outputs, weights among them, each counted once.
     pub bytes: u64,
-    /// The operations of its products and convolutions; 0 where it has none.
+    /// The multiplications and additions of its products and convolutions; 0 where it has none.
     pub flops: u64,
 }
 
@@ -38,7 +38,7 @@ impl NodeTime {
             dispatches: 0,
             seconds: 0.0,
             bytes: read.into_iter().chain(written.iter().copied()).map(bytes).sum(),
-            flops: step.work.flops().unwrap_or(0),
+            flops: step.work.flops(),
         })
     }
 

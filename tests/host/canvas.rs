@@ -2,6 +2,7 @@
 
 use image::{Rgb, RgbImage};
 use pliant_support::canvas::{DARK, Key, explained, legend, stroke};
+use pliant_support::frames::{self, Frame};
 
 const WHITE: [f32; 3] = [255.0; 3];
 
@@ -63,5 +64,31 @@ fn a_picture_of_any_width_is_explained() {
         assert!(whole.height() > height);
         assert_eq!(whole.get_pixel(width - 1, height - 1), &Rgb([9; 3]));
         assert_eq!(whole.get_pixel(0, whole.height() - 1), &DARK);
+    }
+}
+
+#[test]
+fn frames_are_drawn_as_far_as_the_picture_goes() {
+    let drawn = |size: [u32; 2], corners: [f32; 4]| {
+        let mut picture = RgbImage::new(size[0], size[1]);
+        let frame = Frame { corners, colour: [200, 10, 20], words: "cat 0.87".to_string() };
+        frames::draw(&mut picture, &[frame]).unwrap();
+        picture
+    };
+    let picture = drawn([200, 150], [20.0, 60.0, 180.0, 120.0]);
+    for on_it in [[20, 90], [180, 90], [100, 60], [100, 120]] {
+        let near = (0..9).map(|step| [on_it[0] + step % 3 - 1, on_it[1] + step / 3 - 1]);
+        assert!(near.into_iter().any(|[x, y]| picture.get_pixel(x, y) == &Rgb([200, 10, 20])), "{on_it:?}");
+    }
+    for off_it in [[100, 90], [10, 90], [190, 90], [100, 140]] {
+        assert_eq!(picture.get_pixel(off_it[0], off_it[1]), &Rgb([0; 3]), "{off_it:?}");
+    }
+    assert!(
+        picture.enumerate_pixels().any(|(x, y, pixel)| x < 100 && y < 58 && pixel.0.iter().all(|&value| value > 180)),
+        "no words"
+    );
+    for corners in [[-1e30, -1e30, 1e30, 1e30], [180.0, 120.0, 20.0, 60.0], [f32::NAN; 4], [500.0; 4]] {
+        drawn([200, 150], corners);
+        drawn([1, 1], corners);
     }
 }

@@ -18,8 +18,8 @@ pub(super) fn pair(outputs: &[(&str, TensorSpec)]) -> Option<(usize, usize)> {
     Some((scores, boxes))
 }
 
-/// The classes of queries whose score, the sigmoid of the logit, is at least the threshold, as many as there are queries at most; their boxes are centre and
-/// size in parts of the picture. A box that is not finite is none.
+/// The classes of queries whose score, the sigmoid of the logit, is at least the threshold, as many as there are queries at most. Boxes are centre
+/// and size in parts of the picture; one that is not finite is none.
 pub(super) fn detections(
     logits: &[f32],
     boxes: &[f32],

@@ -17,12 +17,9 @@ impl PictureOptions {
     /// # Errors
     /// [`Error::Attribute`] where no input can take a picture, with what is in each one's way, or where several can and the options name none.
     pub fn input<'a>(&self, model: &'a Model, picture: &RgbImage, float: DType) -> Result<(&'a str, TensorSpec)> {
-        let named = |input: &&ValueInfo| self.input.as_ref().is_none_or(|name| input.name == *name);
-        let inputs: Vec<_> = model.inputs().iter().filter(named).collect();
-        let faults = inputs.iter().map(|input| (*input, fault(input)));
-        let (fitting, refused): (Vec<_>, Vec<_>) = faults.partition(|(_, fault)| fault.is_none());
-        let [(input, _)] = fitting[..] else {
-            return Err(Error::attribute("input", self.unfit(model, &fitting, refused)));
+        let fitting: Vec<_> = self.named(model).filter(|input| fault(input).is_none()).collect();
+        let [input] = fitting[..] else {
+            return Err(Error::attribute("input", self.unfit(model, &fitting)));
         };
         let [height, width] = self.size.unwrap_or([picture.height(), picture.width()]);
         let declared = input.extents.as_deref().unwrap_or_default();
@@ -31,29 +28,27 @@ impl PictureOptions {
         Ok((&input.name, TensorSpec { shape, dtype: input.element.stored(float) }))
     }
 
+    /// The inputs that the options leave for the picture.
+    fn named<'a>(&self, model: &'a Model) -> impl Iterator<Item = &'a ValueInfo> {
+        model.inputs().iter().filter(|input| self.input.as_ref().is_none_or(|name| input.name == *name))
+    }
+
     /// Why there is not one input for the picture.
-    fn unfit(
-        &self,
-        model: &Model,
-        fitting: &[(&ValueInfo, Option<String>)],
-        refused: Vec<(&ValueInfo, Option<String>)>,
-    ) -> String {
-        let names = |inputs: &mut dyn Iterator<Item = &ValueInfo>| {
-            inputs.map(|input| input.name.as_str()).collect::<Vec<_>>().join(", ")
-        };
+    fn unfit(&self, model: &Model, fitting: &[&ValueInfo]) -> String {
+        let faults = self.named(model).filter_map(|input| Some(format!("{input}: {}", fault(input)?)));
+        let faults: Vec<_> = faults.collect();
         if !fitting.is_empty() {
-            let names = names(&mut fitting.iter().map(|(input, _)| *input));
-            return format!("the model has {} inputs that a picture could be, {names}; 1 must be named", fitting.len());
-        }
-        match &self.input {
-            Some(name) if refused.is_empty() => {
-                format!("input {name:?} was named for the picture; the model has {}", names(&mut model.inputs().iter()))
-            }
-            _ => {
-                let faults =
-                    refused.into_iter().map(|(input, fault)| format!("{input}: {}", fault.unwrap_or_default()));
-                format!("no input of the model can be a picture: {}", faults.collect::<Vec<_>>().join("; "))
-            }
+            let names: Vec<_> = fitting.iter().map(|input| &*input.name).collect();
+            format!(
+                "the model has {} inputs that a picture could be, {}; 1 must be named",
+                names.len(),
+                names.join(", ")
+            )
+        } else if let Some(name) = self.input.as_ref().filter(|_| faults.is_empty()) {
+            let names: Vec<_> = model.inputs().iter().map(|input| &*input.name).collect();
+            format!("input {name:?} was named for the picture; the model has {}", names.join(", "))
+        } else {
+            format!("no input of the model can be a picture: {}", faults.join("; "))
         }
     }
 
@@ -65,10 +60,8 @@ impl PictureOptions {
     pub fn tensor(&self, gpu: &Gpu, picture: &RgbImage, spec: TensorSpec) -> Result<Tensor> {
         let shape = spec.shape;
         let &[1, channels @ (1 | 3), height, width] = shape.extents() else {
-            return Err(Error::shape(
-                "input",
-                format!("the input is {shape}; a picture is 1x3xHEIGHTxWIDTH, or 1x1 in grey"),
-            ));
+            let message = format!("the input is {shape}; a picture is 1x3xHEIGHTxWIDTH, or 1x1 in grey");
+            return Err(Error::shape("input", message));
         };
         let elements = self.elements(picture, channels, [height, width])?;
         match spec.dtype {
@@ -84,10 +77,8 @@ impl PictureOptions {
         let Self { scale, mean, std, .. } = *self;
         if picture.width() == 0 || picture.height() == 0 {
             let (width, height) = picture.dimensions();
-            return Err(Error::attribute(
-                "picture",
-                format!("the picture has {width}x{height} pixels; 1x1 are needed"),
-            ));
+            let message = format!("the picture has {width}x{height} pixels; 1x1 are needed");
+            return Err(Error::attribute("picture", message));
         }
         if !(scale.is_normal() && mean.iter().all(|mean| mean.is_finite()) && std.iter().all(|std| std.is_normal())) {
             let message = format!(
@@ -105,7 +96,7 @@ impl PictureOptions {
     }
 }
 
-/// What keeps an input from being a picture.
+/// The reason for which an input is no picture, if there is one.
 fn fault(input: &ValueInfo) -> Option<String> {
     if !input.element.is_float() {
         return Some(format!("it holds {}; floats are needed", input.element));
@@ -113,9 +104,7 @@ fn fault(input: &ValueInfo) -> Option<String> {
     match input.extents.as_deref() {
         None | Some([None | Some(1), None | Some(1 | 3), _, _]) => None,
         Some([None | Some(1), Some(channels), _, _]) => Some(format!("it has {channels} channels; 3 are needed, or 1")),
-        Some([Some(batch), ..]) if input.extents.as_ref().is_some_and(|extents| extents.len() == 4) => {
-            Some(format!("its batch is {batch}; 1 is needed"))
-        }
+        Some([Some(batch), _, _, _]) => Some(format!("its batch is {batch}; 1 is needed")),
         Some(extents) => Some(format!("it has {} axes; 4 are needed", extents.len())),
     }
 }

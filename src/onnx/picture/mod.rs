@@ -55,7 +55,7 @@ pub struct PictureOptions {
     pub std: [f32; 3],
     /// The output that is shown; `None` for the one that is meant by `show`: of mattes the last, of all others the first.
     pub output: Option<String>,
-    /// What is made of it; `None` for what its shape suggests.
+    /// The kind of thing that is made of it; `None` for the one that its shape suggests.
     pub show: Option<Show>,
     /// Whether a matte is the sigmoid of the output.
     pub sigmoid: bool,

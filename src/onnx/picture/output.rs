@@ -11,7 +11,7 @@ use crate::gpu::{Tensor, TensorSpec};
 use crate::shape::Shape;
 
 impl PictureOptions {
-    /// What is made of the outputs of a model on a picture, with the name of the output that is shown; of boxes, that of their scores.
+    /// Makes of the outputs of a model on a picture what is shown, with the name of its output; of boxes, that of their scores.
     ///
     /// # Errors
     /// [`Error::Shape`] where no output, or not the one that is named, can be shown so; what [`Tensor::download`] gives.
@@ -37,7 +37,7 @@ impl PictureOptions {
         Ok((name.to_string(), shown))
     }
 
-    /// What is shown of which output, and for boxes the output that has them.
+    /// Chooses what is shown of which output, and for boxes the output that has them.
     pub(super) fn choose(&self, outputs: &[(&str, TensorSpec)]) -> Result<(Show, usize, Option<usize>)> {
         let named = |index: usize| self.output.as_ref().is_none_or(|name| outputs[index].0 == *name);
         let listed = |(name, spec): &(&str, TensorSpec)| format!("{name} ({} of {})", spec.shape, spec.dtype);
@@ -99,7 +99,7 @@ fn can_be(show: Show, spec: TensorSpec) -> bool {
     }
 }
 
-/// What an output is by its shape, if it is a picture.
+/// The kind that an output is by its shape, if it is a picture.
 fn by_shape(spec: TensorSpec) -> Option<Show> {
     let [channels, ..] = planes(spec.shape).ok()?;
     let batched = spec.shape.extents().len() == 4;
@@ -194,12 +194,12 @@ pub(super) fn largest(elements: &[f32], [channels, height, width]: Planes, [to_w
 
 /// The two positions of `from` between which each of `to` lies, and how far from the first, pixels being areas.
 fn neighbours(from: u32, to: u32) -> Vec<(usize, usize, f32)> {
-    let last = from.saturating_sub(1);
     let neighbours = |index: u32| {
         let place = (f64::from(index) + 0.5) * f64::from(from) / f64::from(to) - 0.5;
-        let place = place.clamp(0.0, f64::from(last));
-        let first = place as u32;
-        (first as usize, (first + 1).min(last) as usize, (place - f64::from(first)) as f32)
+        let place = place.clamp(0.0, f64::from(from.saturating_sub(1)));
+        let first = place as usize;
+        // What counts nothing may be NaN.
+        (first, first + usize::from(place.fract() > 0.0), place.fract() as f32)
     };
     (0..to).map(neighbours).collect()
 }

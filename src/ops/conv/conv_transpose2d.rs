@@ -111,8 +111,8 @@ impl Kernels for ConvTranspose2d {
         convolution.backward(recorder, &source, inputs.weight, inputs.input, &gradients)
     }
 
-    fn flops(geometry: &Self::Geometry) -> Option<u64> {
-        Some(geometry.flops())
+    fn flops(geometry: &Self::Geometry) -> u64 {
+        geometry.flops()
     }
 
     fn smallest() -> (Self, ConvTranspose2dInputs<TensorSpec>) {

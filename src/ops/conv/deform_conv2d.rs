@@ -35,8 +35,8 @@ impl Kernels for DeformConv2d {
         plan.compiled().forward(recorder, &source, weight, bias, output)
     }
 
-    fn flops(geometry: &Self::Geometry) -> Option<u64> {
-        Some(geometry.flops())
+    fn flops(geometry: &Self::Geometry) -> u64 {
+        geometry.flops()
     }
 
     fn smallest() -> (Self, DeformConv2dInputs<TensorSpec>) {

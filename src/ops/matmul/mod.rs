@@ -28,8 +28,8 @@ impl Kernels for Matmul {
         multiply(geometry.batch, recorder, [geometry.rows, geometry.columns, geometry.depth], a, b, output.into())
     }
 
-    fn flops(geometry: &Self::Geometry) -> Option<u64> {
-        Some(geometry.flops())
+    fn flops(geometry: &Self::Geometry) -> u64 {
+        geometry.flops()
     }
 
     fn smallest() -> (Self, MatmulInputs<TensorSpec>) {

@@ -62,9 +62,9 @@ pub trait Kernels: Op {
         outputs: &Of<Self::Outputs, Tensor>,
     ) -> Result<()>;
 
-    /// Operations of the forward pass's contraction, a multiplication and an addition each; `None` where it has none.
-    fn flops(_: &Self::Geometry) -> Option<u64> {
-        None
+    /// Multiplications and additions of the forward pass's contraction; 0 where it has none.
+    fn flops(_: &Self::Geometry) -> u64 {
+        0
     }
 
     /// Whether other attributes give the same plan, bit for bit: floats that are equal may be zeros of either sign.

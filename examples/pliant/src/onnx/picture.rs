@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use image::{Rgb, RgbImage};
-use pliant::onnx::{Detection, Model, PictureOptions, Preset, Shown, ValueInfo, label_colour};
+use pliant::onnx::{Detection, Model, PictureOptions, Preset, Show, Shown, ValueInfo, label_colour};
 use pliant::{DType, Gpu, Tensor, TensorSpec};
 use pliant_support::canvas::{Key, explained};
 use pliant_support::frames::{self, Frame};
@@ -23,13 +23,13 @@ pub(super) struct Arguments {
     /// Height and width that the picture is resized to, or one number for both [default: the model's, the family's, or the picture's]
     #[arg(long, value_name = "H,W", requires = "image", value_parser = numbers::<u32, 2>)]
     size: Option<[u32; 2]>,
-    /// What the picture's bytes are multiplied by [default: the family's, or 1/255]
+    /// The factor of the picture's bytes [default: the family's, or 1/255]
     #[arg(long, requires = "image", value_parser = number)]
     scale: Option<f32>,
-    /// What is then subtracted from red, green and blue, or one number for all [default: the family's, or 0]
+    /// Numbers that are then subtracted from red, green and blue, or one for all [default: the family's, or 0]
     #[arg(long, value_name = "R,G,B", requires = "image", allow_hyphen_values = true, value_parser = numbers::<f32, 3>)]
     mean: Option<[f32; 3]>,
-    /// What they are then divided by [default: the family's, or 1]
+    /// Numbers by which they are then divided, or one for all [default: the family's, or 1]
     #[arg(long, value_name = "R,G,B", requires = "image", value_parser = numbers::<f32, 3>)]
     std: Option<[f32; 3]>,
     /// The least score of a box [default: 0.5]
@@ -95,7 +95,7 @@ impl Arguments {
             let needless = shown.first().map(|file| format!("{file}: a picture is made where --image gives one"));
             return needless.map_or(Ok(None), |message| Err(message.into()));
         };
-        let (input, file) = named(image, model.inputs());
+        let (input, file) = named(image, "input", model.inputs())?;
         let photo = photo::read(&file)?;
         let mut options = self.like.map_or_else(PictureOptions::default, Preset::options);
         options.input = input;
@@ -109,7 +109,7 @@ impl Arguments {
         if let Some([down, across]) = self.size.filter(|size| *size != [height, width]) {
             return Err(format!("--size is {down},{across}; the model's input {} is {}", input.0, input.1.shape).into());
         }
-        let files: Vec<_> = shown.iter().map(|file| named(file, model.outputs())).collect();
+        let files = shown.iter().map(|file| named(file, "output", model.outputs())).collect::<Result<Vec<_>, _>>()?;
         files.iter().try_for_each(|(_, file)| output::file(file))?;
         let labels = match &self.labels {
             Some(file) => {
@@ -125,11 +125,16 @@ impl Arguments {
     }
 }
 
-/// `NAME=FILE`, where a value has the name, or else a file.
-fn named(text: &str, values: &[ValueInfo]) -> (Option<String>, PathBuf) {
+/// `NAME=FILE`, of which the model must have the name, or else a file.
+fn named(text: &str, what: &str, values: &[ValueInfo]) -> Result<(Option<String>, PathBuf), String> {
     match text.split_once('=') {
-        Some((name, file)) if values.iter().any(|value| value.name == name) => (Some(name.into()), file.into()),
-        _ => (None, text.into()),
+        Some((name, file)) if values.iter().any(|value| value.name == name) => Ok((Some(name.into()), file.into())),
+        // A folder's name may have a '=' too.
+        Some((name, file)) if !name.contains(['/', '\\']) => {
+            let names: Vec<_> = values.iter().map(|value| &*value.name).collect();
+            Err(format!("the model has no {what} {name:?}, which {file} names; it has {}", names.join(", ")))
+        }
+        _ => Ok((None, text.into())),
     }
 }
 
@@ -140,14 +145,15 @@ impl Picture<'_> {
         let (width, height) = photo.dimensions();
         println!("picture  {}, {width}x{height} pixels, as {name} ({} of {})", file.display(), spec.shape, spec.dtype);
         let like = like.map_or(String::new(), |preset| format!("like {}: ", preset.name()));
-        let show = match (options.show, options.sigmoid) {
-            (None, _) => "shown by its shape".to_string(),
-            (Some(show), true) => format!("shown as {show}, of its sigmoid"),
-            (Some(show), false) => format!("shown as {show}"),
+        let show = match options.show {
+            None => "shown by its shape".to_string(),
+            Some(Show::Matte) if options.sigmoid => "its sigmoid shown as matte".to_string(),
+            Some(Show::Boxes) => format!("shown as boxes of scores from {}", options.threshold),
+            Some(show) => format!("shown as {show}"),
         };
-        let numbers =
-            format!("scale 1/{}, mean {}, std {}", 1.0 / options.scale, list(options.mean), list(options.std));
-        println!("         {like}{numbers}, threshold {}, {show}", options.threshold);
+        // To a hundredth: 1/255 is no number of 32 bits.
+        let scale = (100.0 / options.scale).round() / 100.0;
+        println!("         {like}scale 1/{scale}, mean {}, std {}; {show}", list(options.mean), list(options.std));
     }
 
     /// The name of the input that it is.
@@ -167,7 +173,7 @@ impl Picture<'_> {
             let options = PictureOptions { output: output.clone(), ..self.options.clone() };
             let (output, shown) = options.show(&self.photo, outputs).await?;
             let (what, [width, height]) = self.save(&output, &shown, file)?;
-            println!("wrote {}, {width}x{height} pixels: {what} of {output}", file.display());
+            println!("wrote {}, {width}x{height} pixels: {output} as {what}", file.display());
         }
         Ok(())
     }
@@ -180,14 +186,17 @@ impl Picture<'_> {
             Ok((what.to_string(), picture.dimensions().into()))
         };
         match shown {
+            Shown::Matte(_) if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) => {
+                Err(format!("cannot write {}: a matte is alpha, which a .png holds", file.display()).into())
+            }
             Shown::Matte(cut_out) => {
                 cut_out.save(file).map_err(failed)?;
-                Ok(("the photograph with the matte as alpha".into(), cut_out.dimensions().into()))
+                Ok(("alpha of the photo".into(), cut_out.dimensions().into()))
             }
             Shown::Picture(picture) => coloured(picture, "picture"),
             Shown::Channels(grid) => {
                 grid.save(file).map_err(failed)?;
-                Ok(("channels, each from its least value to its largest,".into(), grid.dimensions().into()))
+                Ok(("channels, each from its least value to its largest".into(), grid.dimensions().into()))
             }
             Shown::Labels(labels) => {
                 let mut counts = std::collections::BTreeMap::<_, u32>::new();
@@ -204,7 +213,7 @@ impl Picture<'_> {
                 let (width, height) = labels.dimensions();
                 let picture =
                     RgbImage::from_fn(width, height, |x, y| Rgb(label_colour(labels.get_pixel(x, y)[0].into())));
-                coloured(&explained(&picture, width.div_ceil(300), &keys, output), "labels")
+                coloured(&explained(&picture, width.div_ceil(300), &keys, &format!("labels of {output}")), "labels")
             }
             Shown::Boxes(found) => {
                 let frame = |found: &Detection| Frame {

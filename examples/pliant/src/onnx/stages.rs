@@ -30,7 +30,7 @@ pub(super) struct Stages {
 }
 
 /// A line of a table: a node, or all nodes of an operator.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Row {
     name: String,
     operator: String,
@@ -64,11 +64,9 @@ impl Row {
     }
 }
 
-const NUMBERS: [&str; 6] = ["dispatches", "ms", "share", "MB", "GB/s", "GFLOP/s"];
-
+/// The names of the columns that all rows have.
 fn headings() -> String {
-    let [dispatches, ms, share, mb, rate, flops] = NUMBERS;
-    format!("{dispatches:>10} {ms:>10} {share:>8} {mb:>9} {rate:>8} {flops:>8}")
+    format!("{:>10} {:>10} {:>8} {:>9} {:>8} {:>8}", "dispatches", "ms", "share", "MB", "GB/s", "GFLOP/s")
 }
 
 impl Stages {
@@ -175,7 +173,7 @@ fn end(name: &str, most: usize) -> String {
 impl Chart for Stages {
     fn draw<B: DrawingBackend>(&self, area: &Area<B>) -> Drawn<B> {
         let title = format!("{}: {:.1} ms, {} nodes", self.title, self.seconds() * 1e3, self.nodes.len());
-        let halves = area.titled(&title, chart::title())?.split_evenly((2, 1));
+        let halves = area.margin(36, 0, 0, 0).titled(&title, chart::title())?.split_evenly((2, 1));
         let operator = |row: &Row| format!("{} ({})", row.name, row.nodes);
         self.bars(&halves[0], "ms by operator, number of nodes in brackets", &self.operators(), operator, COLOURS[0])?;
         let node = |row: &Row| format!("{} {}", end(&row.name, 26), row.operator);
@@ -195,7 +193,7 @@ impl Stages {
         let rows = &rows[..rows.len().min(BARS)];
         let most = rows.first().map_or(0.0, |row| row.seconds * 1e3).max(1e-6);
         let mut chart = ChartBuilder::on(area);
-        chart.margin(24).x_label_area_size(150).y_label_area_size(1000);
+        chart.margin(24).margin_right(96).x_label_area_size(150).y_label_area_size(1000);
         // Room for what is written beside the longest.
         let mut chart = chart.build_cartesian_2d(0.0..1.6 * most, rows.len().max(1) as f64..0.0)?;
         chart::mesh(&mut chart, [axis, ""]).disable_y_mesh().y_labels(0).draw()?;
