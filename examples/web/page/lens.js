@@ -19,20 +19,18 @@ export class Lens {
   #video = null;
   #changed = false;
   #running = false;
+  #works = 0;
   #times = [];
   #kept = "";
 
   constructor() {
     const form = this.#form;
     form.oninput = ({ target }) => {
-      if (target.type === "file") return;
-      this.#error.textContent = "";
-      this.#change();
+      if (target.type !== "file") this.#afresh(() => this.#change());
     };
     form.onsubmit = (event) => event.preventDefault();
-    // The fields have their values again once the event is over.
-    form.onreset = () => setTimeout(() => this.#reset());
-    document.getElementById("camera").onclick = () => this.#guarded(() => this.#camera());
+    form.onreset = () => this.#afresh(() => this.#reset());
+    document.getElementById("camera").onclick = () => this.#afresh(() => this.#camera());
     accept(document.getElementById("lens"), document.getElementById("photo"), ([file]) => this.show(file));
 
     const place = (event) => {
@@ -43,7 +41,7 @@ export class Lens {
     const drag = (event) => {
       this.#centre = place(event);
       form.elements.wander.checked = false;
-      this.#change();
+      this.#afresh(() => this.#change());
     };
     this.#canvas.onpointerdown = (event) => {
       this.#canvas.setPointerCapture(event.pointerId);
@@ -73,7 +71,7 @@ export class Lens {
 
   /** Puts the lens over a photo from a file. */
   async show(file) {
-    await this.#guarded(async () => {
+    await this.#afresh(async () => {
       const shown = await photo(file, LONGEST);
       this.#stop();
       await this.#take(shown);
@@ -90,12 +88,12 @@ export class Lens {
     this.#form.elements.spacing.value = spacing;
   }
 
-  #reset() {
+  async #reset() {
+    // The fields have their values again once the event is over.
+    await new Promise((done) => setTimeout(done));
     this.#centre = { x: 0.38, y: 0.4 };
-    this.#guarded(async () => {
-      await this.#take(this.#photo);
-      this.#change();
-    });
+    await this.#take(this.#photo);
+    this.#change();
   }
 
   #controls() {
@@ -115,7 +113,6 @@ export class Lens {
   /** Computes frames for as long as something changes. */
   async #run() {
     this.#running = true;
-    document.body.dataset.busy = "";
     try {
       while (this.#changed) {
         this.#changed = this.#video !== null || this.#form.elements.wander.checked;
@@ -132,7 +129,6 @@ export class Lens {
     } finally {
       this.#running = false;
       this.#changed = false;
-      delete document.body.dataset.busy;
     }
   }
 
@@ -224,12 +220,21 @@ export class Lens {
     document.getElementById("camera").textContent = "Camera";
   }
 
+  /** Does what somebody asks for: what went wrong before is said no more. */
+  async #afresh(work) {
+    this.#error.textContent = "";
+    await this.#guarded(work);
+  }
+
+  /** Does some work, and says what went wrong. Meanwhile the page's body is marked as busy. */
   async #guarded(work) {
+    this.#works++;
+    document.body.dataset.busy = "";
     try {
-      this.#error.textContent = "";
       await work();
     } catch (error) {
       this.#error.textContent = error.message;
     }
+    if (--this.#works === 0) delete document.body.dataset.busy;
   }
 }

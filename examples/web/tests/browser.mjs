@@ -43,7 +43,7 @@ GPUDevice.prototype.createShaderModule = function (descriptor) {
 const requestDevice = GPUAdapter.prototype.requestDevice;
 GPUAdapter.prototype.requestDevice = async function (descriptor) {
   const device = await requestDevice.call(this, descriptor);
-  tests.onmessage = ({ data }) => data === "lose" && device.destroy();
+  tests.addEventListener("message", ({ data }) => data === "lose" && device.destroy());
   return device;
 };
 `;
