@@ -49,14 +49,15 @@ const by = {
     const file = (name, base64) => new File([bytes(base64)], name);
     const start = performance.now();
     await remote.call("model", { file: file("model.onnx", model), data: [] });
+    const read = performance.now() - start;
     const arrays = inputs.map(({ name, base64 }) => file(name, base64));
     const given = await remote.call("run", { arrays, float: "f32", runs });
-    const last = given.stages.slice(2).reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+    const [planned, run] = given.stages.map(({ milliseconds }) => milliseconds);
     const far = given.outputs.map(({ name, file }) => {
       const expected = outputs.find((output) => output.name === `${name}.npy`);
       return expected ? difference(parsed(file).numbers, parsed(bytes(expected.base64)).numbers) : 0;
     });
-    return { first: performance.now() - start - last, least: given.least, far: Math.max(...far) };
+    return { first: read + planned + run, least: given.least, far: Math.max(...far) };
   }],
   "onnxruntime-web": ["/blank.html", async ({ model, inputs, outputs, runs }) => {
     const ort = await import("/ort/ort.webgpu.min.mjs");
