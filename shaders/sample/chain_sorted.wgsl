@@ -56,7 +56,8 @@ fn chain_sorted(
         let is_long = lies_in(mine + params.most, key);
         heads[key] = row | select(0u, LONG_BIT, is_long);
         if is_long {
-            long_cells[1u + atomicAdd(&long_cells[0], 1u)] = key;
+            let place = 1u + atomicAdd(&long_cells[0], 1u);
+            atomicStore(&long_cells[place], key);
         }
     }
 }

@@ -2,8 +2,6 @@
 //! that follows the photo's outlines.
 
 mod attention;
-mod filters;
-mod lens;
 mod outlines;
 mod picture;
 mod problem;
@@ -13,16 +11,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use image::RgbImage;
+use image::{Rgb, RgbImage};
 use pliant::{Error, Gpu, wgpu};
 use pliant_support::canvas::{captioned, explained};
 use pliant_support::device::Device;
+use pliant_support::filters::{self, FILTERS};
+use pliant_support::lens::{self, Lens};
 use pliant_support::output;
 
 use crate::photo;
 use attention::{Attended, Attention};
-use filters::FILTERS;
-use lens::Lens;
 use problem::{Difference, Problem};
 
 /// The longest side of a photo that a GPU does without a long wait.
@@ -181,13 +179,13 @@ fn problem(arguments: &Arguments, photo: RgbImage, longest: u32) -> (RgbImage, P
     println!("photo        {name}, {width}x{height}{shrunk}");
 
     let lens = Lens {
-        centre: [arguments.centre_y * f64::from(height - 1), arguments.centre_x * f64::from(width - 1)],
-        radius: arguments.radius * f64::from(width.min(height)),
+        centre: [arguments.centre_y, arguments.centre_x],
+        radius: arguments.radius,
         strength: arguments.strength,
         swirl: arguments.swirl.to_radians(),
     };
-    let spacing = arguments.spacing.unwrap_or((width.max(height) / 150).max(1));
-    let problem = Problem::new(&photo, &lens, spacing);
+    let spacing = arguments.spacing.unwrap_or(lens::spacing(width, height));
+    let problem = Problem::new(&photo, &lens.over(width, height), spacing);
     println!(
         "convolution  3x3, taps {spacing} apart, with mask; 3 input and {} output channels",
         filters::out_channels()
@@ -218,7 +216,9 @@ fn write_pictures(directory: &Path, done: &Done) -> Result<(), crate::Failure> {
     let mut rest = &output[..];
     for filter in &FILTERS {
         let (own, others) = rest.split_at((filter.out_channels() * problem.width * problem.height) as usize);
-        let response = filter.picture(own, problem.width, problem.height);
+        let mut colours = filter.colours(own);
+        let next = |_, _| Rgb(colours.next().unwrap_or_default());
+        let response = RgbImage::from_fn(problem.width, problem.height, next);
         pictures.push(captioned(&response, scale, &format!("{}: {}. {MASK}", filter.name, filter.effect)));
         responses.push(response);
         rest = others;

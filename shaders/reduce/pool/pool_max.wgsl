@@ -7,7 +7,9 @@ struct State {
 }
 
 fn empty_state() -> State {
-    return State(bitcast<vec4<f32>>(vec4<u32>(0xff800000u)), vec4<u32>(0u));
+    // Constants must be finite.
+    let infinity = vec4<u32>(0xff800000u);
+    return State(bitcast<vec4<f32>>(infinity), vec4<u32>(0u));
 }
 
 fn added(state: State, values: vec4<f32>, inside: vec4<bool>, counted: vec4<bool>, index: vec4<u32>) -> State {

@@ -15,7 +15,9 @@ struct State {
 }
 
 fn empty_state() -> State {
-    return State(bitcast<vec4<f32>>(vec4<u32>(0xff800000u)), vec4<u32>(NONE));
+    // Constants must be finite.
+    let infinity = vec4<u32>(0xff800000u);
+    return State(bitcast<vec4<f32>>(infinity), vec4<u32>(NONE));
 }
 
 fn is_nan(values: vec4<f32>) -> vec4<bool> {

@@ -27,8 +27,8 @@ pub struct Case {
 }
 
 enum Task {
-    /// A file with inputs and expected values.
-    Compute(PathBuf),
+    /// Bytes of a file with inputs and expected values.
+    Compute(Vec<u8>),
     /// An entry of a `rejects.json`: shapes that must be refused.
     Refuse(Box<Reject>),
     /// A case that could not even be read.
@@ -68,19 +68,35 @@ fn collect(path: &Path, cases: &mut Vec<Case>) -> Result<(), Failure> {
         for entry in std::fs::read_dir(path).map_err(located)? {
             collect(&entry?.path(), cases)?;
         }
-    } else if path.extension().is_some_and(|extension| extension == "safetensors") {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let source = source(&std::fs::read(path).map_err(located)?).unwrap_or_else(|| "unknown".to_string());
-        cases.push(Case { name, source, task: Task::Compute(path.to_path_buf()) });
-    } else if path.file_name().is_some_and(|name| name == "rejects.json") {
-        let entries: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(path).map_err(located)?)?;
-        for (index, entry) in entries.iter().enumerate() {
-            let reason = entry["reason"].as_str().unwrap_or("no reason given");
-            let task = reject(entry).unwrap_or_else(|failure| Task::Broken(failure.to_string()));
-            cases.push(Case { name: format!("rejects[{index}]: {reason}"), source: "rejects".to_string(), task });
-        }
+    } else if let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| holds_cases(name)) {
+        cases.extend(read(name, std::fs::read(path).map_err(located)?)?);
     }
     Ok(())
+}
+
+/// The name of a file with many cases.
+const REJECTS: &str = "rejects.json";
+/// The ending of the names of files with one case.
+const ENDING: &str = ".safetensors";
+
+fn holds_cases(name: &str) -> bool {
+    name.ends_with(ENDING) || name == REJECTS
+}
+
+/// The cases in a file of such a name.
+pub fn read(name: &str, file: Vec<u8>) -> Result<Vec<Case>, Failure> {
+    if name != REJECTS {
+        let name = name.strip_suffix(ENDING).unwrap_or(name).to_string();
+        let source = source(&file).unwrap_or_else(|| "unknown".to_string());
+        return Ok(vec![Case { name, source, task: Task::Compute(file) }]);
+    }
+    let entries: Vec<serde_json::Value> = serde_json::from_slice(&file)?;
+    let cases = entries.iter().enumerate().map(|(index, entry)| {
+        let reason = entry["reason"].as_str().unwrap_or("no reason given");
+        let task = reject(entry).unwrap_or_else(|failure| Task::Broken(failure.to_string()));
+        Case { name: format!("rejects[{index}]: {reason}"), source: "rejects".to_string(), task }
+    });
+    Ok(cases.collect())
 }
 
 fn source(file: &[u8]) -> Option<String> {
@@ -98,13 +114,12 @@ impl Case {
     }
 
     async fn try_judge(&self, implementation: Implementation<'_>) -> Result<Verdict, Failure> {
-        let path = match &self.task {
-            Task::Compute(path) => path,
+        let bytes = match &self.task {
+            Task::Compute(bytes) => bytes,
             Task::Refuse(reject) => return Ok(refuse(implementation, reject)),
             Task::Broken(message) => return Err(message.clone().into()),
         };
-        let bytes = std::fs::read(path)?;
-        let file = File::read(&bytes)?;
+        let file = File::read(bytes)?;
         match file.attribute("format")? {
             "deform-conformance/1" => {}
             format => return Err(format!("the format {format} is not known").into()),

@@ -6,6 +6,7 @@
 //! | [`random`] | inputs drawn from a seed |
 //! | [`compare`] | the one comparison, and the one tolerance |
 //! | [`case`](mod@case), [`dialects`] | conformance cases, and the dialects that they enter by |
+//! | [`lens`], [`filters`] | a lens over a photo as a deformable convolution, and the filters that look through it |
 //! | [`npy`] | NumPy's files |
 //! | [`network`], [`network_reference`] | the network of the example `train`, and its definition by the reference's ops |
 //! | `unchecked` | problems drawn from bytes, legal or not; with the feature of that name |
@@ -22,8 +23,10 @@ pub mod compare;
 #[cfg(feature = "program")]
 pub mod device;
 pub mod dialects;
+pub mod filters;
 #[cfg(feature = "program")]
 pub mod frames;
+pub mod lens;
 pub mod network;
 #[allow(clippy::unwrap_used, reason = "of the tests alone")]
 pub mod network_reference;

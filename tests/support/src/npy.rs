@@ -72,20 +72,23 @@ impl Array {
     pub fn read(file: &Path) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", file.display());
         let bytes = std::fs::read(file).map_err(|error| failed(&error))?;
+        Self::of_file(&bytes).map_err(|error| failed(&error))
+    }
+
+    /// The array in the bytes of a file.
+    pub fn of_file(bytes: &[u8]) -> Result<Self, String> {
         let broken = |error: String| {
-            let why = signature::why(&bytes, "a NumPy array (.npy)", error);
-            failed(&format_args!("an .npy file of numpy.save is needed: {why}"))
+            let why = signature::why(bytes, "a NumPy array (.npy)", error);
+            format!("an .npy file of numpy.save is needed: {why}")
         };
-        let (header, data) = Header::read(&bytes).map_err(broken)?;
+        let (header, data) = Header::read(bytes).map_err(broken)?;
         if header.fortran_order && header.shape.len() > 1 {
-            return Err(failed(&"its order is Fortran's; np.ascontiguousarray makes it C's"));
+            return Err("its order is Fortran's; np.ascontiguousarray makes it C's".to_string());
         }
-        let shape = Shape::new(&header.shape).map_err(|error| failed(&error))?;
+        let shape = Shape::new(&header.shape).map_err(|error| error.to_string())?;
         let descr = header.descr.trim_matches('\'');
         let kind = Kind::ALL.iter().find(|(_, known)| *known == descr).map(|(kind, _)| *kind);
-        let kind = kind.ok_or_else(|| {
-            failed(&format_args!("it holds {descr}; numbers of 8 to 64 bits and booleans can be read"))
-        })?;
+        let kind = kind.ok_or_else(|| format!("it holds {descr}; numbers of 8 to 64 bits and booleans can be read"))?;
         let bytes = elements(data, shape, kind.size()).map_err(broken)?.to_vec();
         Ok(Self { shape, kind, bytes })
     }
@@ -105,8 +108,12 @@ impl Array {
     }
 
     pub fn write(&self, file: &Path) -> Result<(), String> {
-        let bytes = [&header(self.kind.descr(), self.shape)[..], &self.bytes].concat();
-        std::fs::write(file, bytes).map_err(|error| format!("cannot write {}: {error}", file.display()))
+        std::fs::write(file, self.file()).map_err(|error| format!("cannot write {}: {error}", file.display()))
+    }
+
+    /// The bytes of its file.
+    pub fn file(&self) -> Vec<u8> {
+        [&header(self.kind.descr(), self.shape)[..], &self.bytes].concat()
     }
 
     /// A tensor of `f16` for such an array, of `f32` for one of other floats, of `i32` for all others.

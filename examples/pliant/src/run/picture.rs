@@ -3,9 +3,9 @@
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use pliant_support::canvas::{DARK, Key, LIGHT, LINE, legend, paragraph, stroke, text};
+use pliant_support::filters::FILTERS;
 
 use super::attention::{Attention, Look, STRIDES};
-use super::filters::FILTERS;
 use super::problem::Problem;
 
 /// The longer side of pictures of sampling positions.

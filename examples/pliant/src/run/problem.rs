@@ -7,11 +7,11 @@ use image::RgbImage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pliant::geometry::DeformConv2dGeometry;
 use pliant::reference::{self, Reference};
-use pliant::{DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, Recorder, Shape};
+use pliant::{DeformConv2d, DeformConv2dInputs, DeformConv2dPlan, Gpu, Recorder};
+use pliant_support::filters::{FILTERS, KERNEL};
+use pliant_support::lens::{self, Lens, tap_positions};
 use pliant_support::problem::Array;
 
-use super::filters::{FILTERS, Filter, KERNEL, out_channels};
-use super::lens::Lens;
 use super::timing::Times;
 
 /// A deformable convolution of one photo. Its output is as large as the photo.
@@ -35,26 +35,8 @@ impl Problem {
     /// The photo seen through the lens, by kernels whose taps lie `spacing` pixels apart.
     pub(super) fn new(photo: &RgbImage, lens: &Lens, spacing: u32) -> Self {
         let (width, height) = photo.dimensions();
-        let taps = KERNEL * KERNEL;
-        let input = (0..3).flat_map(|c| photo.pixels().map(move |pixel| f32::from(pixel[c]) / 255.0)).collect();
-        let (offset, mask) = offset_and_mask(width, height, lens, spacing);
-        let array = |shape: Shape, elements| Array { shape, elements };
-        Self {
-            width,
-            height,
-            spacing,
-            op: DeformConv2d { padding: [spacing; 4], dilation: [spacing; 2], ..DeformConv2d::default() },
-            inputs: DeformConv2dInputs {
-                input: array([1, 3, height, width].into(), input),
-                offset: array([1, 2 * taps, height, width].into(), offset),
-                mask: Some(array([1, taps, height, width].into(), mask)),
-                weight: array(
-                    [out_channels(), 3, KERNEL, KERNEL].into(),
-                    FILTERS.iter().flat_map(Filter::weight).collect(),
-                ),
-                bias: Some(array([out_channels()].into(), FILTERS.iter().flat_map(Filter::bias).collect())),
-            },
-        }
+        let inputs = lens::inputs((photo.as_raw(), 3), [width, height], (lens, spacing), &FILTERS);
+        Self { width, height, spacing, op: lens::convolution(spacing), inputs }
     }
 
     /// Where the taps of output pixel `(y, x)` sample the photo, as `[y, x]`.
@@ -178,33 +160,4 @@ impl Problem {
         bar.finish_and_clear();
         Ok(())
     }
-}
-
-/// The regular places `[y, x]` of the taps of output pixel `(y, x)`.
-fn tap_positions(y: u32, x: u32, spacing: u32) -> impl Iterator<Item = [f64; 2]> {
-    let place = move |middle: u32, tap: u32| f64::from(middle) + f64::from(spacing) * (f64::from(tap) - 1.0);
-    (0..KERNEL).flat_map(move |i| (0..KERNEL).map(move |j| [place(y, i), place(x, j)]))
-}
-
-/// (2 · taps, height, width) and (taps, height, width): each tap samples where the lens bends it to, and counts as much
-/// as the light there. No tap leaves the photo.
-fn offset_and_mask(width: u32, height: u32, lens: &Lens, spacing: u32) -> (Vec<f32>, Vec<f32>) {
-    let pixels = (width * height) as usize;
-    let taps = (KERNEL * KERNEL) as usize;
-    let last = [f64::from(height - 1), f64::from(width - 1)];
-    let (mut offset, mut mask) = (vec![0.0; 2 * taps * pixels], vec![0.0; taps * pixels]);
-    for y in 0..height {
-        for x in 0..width {
-            let pixel = (y * width + x) as usize;
-            for (tap, regular) in tap_positions(y, x, spacing).enumerate() {
-                let source = lens.source(regular);
-                for axis in 0..2 {
-                    let displacement = source[axis].clamp(0.0, last[axis]) - regular[axis];
-                    offset[(2 * tap + axis) * pixels + pixel] = displacement as f32;
-                }
-                mask[tap * pixels + pixel] = lens.light(regular) as f32;
-            }
-        }
-    }
-    (offset, mask)
 }

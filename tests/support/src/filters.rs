@@ -1,15 +1,13 @@
-//! The filter bank: what the weights of the convolution are, and how its output becomes pictures.
-
-use image::{Rgb, RgbImage};
+//! The filter bank of the convolution under a lens: its weights, and how its output becomes a picture.
 
 /// Rows and columns of every kernel.
-pub(super) const KERNEL: u32 = 3;
+pub const KERNEL: u32 = 3;
 
 /// A few output channels that make one picture.
-pub(super) struct Filter {
-    pub(super) name: &'static str,
+pub struct Filter {
+    pub name: &'static str,
     /// Effect of the filter, in a few words.
-    pub(super) effect: &'static str,
+    pub effect: &'static str,
     channels: &'static [Channel],
 }
 
@@ -21,7 +19,7 @@ struct Channel {
 }
 
 /// All filters, in the order of their output channels.
-pub(super) const FILTERS: [Filter; 5] = [
+pub const FILTERS: [Filter; 5] = [
     Filter {
         name: "lens",
         effect: "one tap, unfiltered",
@@ -53,7 +51,7 @@ pub(super) const FILTERS: [Filter; 5] = [
 ];
 
 /// The output channels of all filters together.
-pub(super) fn out_channels() -> u32 {
+pub fn out_channels() -> u32 {
     FILTERS.iter().map(Filter::out_channels).sum()
 }
 
@@ -74,34 +72,32 @@ impl Channel {
 
 impl Filter {
     /// The number of output channels.
-    pub(super) fn out_channels(&self) -> u32 {
+    pub fn out_channels(&self) -> u32 {
         self.channels.len() as u32
     }
 
     /// (out_channels, 3, 3, 3)
-    pub(super) fn weight(&self) -> Vec<f32> {
+    pub fn weight(&self) -> Vec<f32> {
         let rows = self.channels.iter().flat_map(|channel| channel.colours.map(|colour| (colour, channel.kernel)));
         rows.flat_map(|(colour, kernel)| kernel.map(|tap| colour * tap)).collect()
     }
 
     /// (out_channels)
-    pub(super) fn bias(&self) -> Vec<f32> {
+    pub fn bias(&self) -> Vec<f32> {
         self.channels.iter().map(|channel| channel.bias).collect()
     }
 
-    /// The picture of this filter's output channels: three are a colour photo, two a gradient, one is grey.
-    pub(super) fn picture(&self, output: &[f32], width: u32, height: u32) -> RgbImage {
-        let pixels = (width * height) as usize;
-        let planes: Vec<&[f32]> = output.chunks_exact(pixels).collect();
-        RgbImage::from_fn(width, height, |x, y| {
-            let pixel = (y * width + x) as usize;
-            let colour = match *planes.as_slice() {
-                [red, green, blue] => [red[pixel], green[pixel], blue[pixel]],
-                [along_x, along_y] => gradient_colour(along_x[pixel], along_y[pixel]),
-                [grey] => [grey[pixel]; 3],
-                _ => [0.0; 3],
+    /// The colours of the pixels of this filter's output channels: three are a colour photo, two a gradient, one is grey.
+    pub fn colours(&self, output: &[f32]) -> impl Iterator<Item = [u8; 3]> {
+        let pixels = output.len() / self.channels.len();
+        (0..pixels).map(move |pixel| {
+            let channel = |index: usize| output[index * pixels + pixel];
+            let colour = match self.channels.len() {
+                3 => [0, 1, 2].map(channel),
+                2 => gradient_colour(channel(0), channel(1)),
+                _ => [channel(0); 3],
             };
-            Rgb(colour.map(|value| (value * 255.0).round() as u8))
+            colour.map(|value| (value * 255.0).round() as u8)
         })
     }
 }

@@ -1,0 +1,163 @@
+// A model: its files and a picture are dropped, and it runs; what it gives is shown beside the picture.
+
+import { Remote } from "./remote.js";
+import { accept, photo } from "./files.js";
+
+/** The longest side of a picture, in pixels, where the model does not say how large it is. */
+const LONGEST = 1024;
+
+const find = (id) => document.getElementById(id);
+
+export class Model {
+  #remote = new Remote();
+  #form = find("model-form");
+  #model = null;
+  #data = [];
+  #arrays = [];
+  #picture = null;
+
+  constructor() {
+    accept(find("model"), find("model-files"), (files) => this.#guarded(() => this.#take(files)));
+    this.#form.onsubmit = (event) => event.preventDefault();
+    this.#form.onchange = (event) => event.target.type !== "file" && this.#guarded(() => this.#run());
+  }
+
+  /** Keeps the files by what they are, and runs the model when all are there. */
+  async #take(files) {
+    const ending = (ending) => (file) => file.name.toLowerCase().endsWith(ending);
+    const added = (all, file) => [...all.filter(({ name }) => name !== file.name), file];
+    const model = files.find(ending(".onnx"));
+    if (model) [this.#model, this.#data, this.#arrays] = [model, [], []];
+    let read = model !== undefined;
+    for (const file of files.filter((file) => file !== model)) {
+      if (ending(".npy")(file)) {
+        this.#arrays = added(this.#arrays, file);
+      } else if (file.type.startsWith("image/")) {
+        [this.#picture, this.#arrays] = [await photo(file, LONGEST), []];
+      } else {
+        this.#data = added(this.#data, file);
+        read = true;
+      }
+    }
+    if (this.#model === null) throw new Error("An .onnx file is needed; drop it with what it keeps in other files.");
+    if (read) await this.#read();
+    if (this.#picture || this.#arrays.length) await this.#run();
+    else this.#say("Now a picture, or the inputs as .npy files of NumPy.");
+  }
+
+  /** Has the worker read the model, and lists what it has. */
+  async #read() {
+    find("model-result").hidden = true;
+    this.#say(`Reading ${this.#model.name} …`);
+    const { inputs, outputs, operators, presets } = await this.#remote.call("model", { file: this.#model, data: this.#data });
+    find("model-about").replaceChildren(
+      line(`${this.#model.name}: ${operators.reduce((sum, { count }) => sum + count, 0)} nodes`),
+      line(`inputs: ${inputs.join(", ")}`),
+      line(`outputs: ${outputs.join(", ")}`),
+    );
+    const list = operators.map(({ name, count, refusal }) => `${count} × ${name}${refusal ? `, which cannot run: ${refusal}` : ""}`);
+    find("model-operators").replaceChildren(...list.map((words) => element("li", words)));
+    find("model-graph").hidden = false;
+    find("model-graph").open = operators.some(({ refusal }) => refusal);
+    const families = this.#form.elements.preset;
+    if (families.length === 1) families.append(...presets.map((name) => new Option(name, name)));
+  }
+
+  async #run() {
+    if (this.#model === null || !(this.#picture || this.#arrays.length)) return;
+    if (this.#remote.fresh) await this.#read();
+    find("model-result").hidden = true;
+    const bar = find("model-progress");
+    bar.hidden = false;
+    const { preset, float, threshold } = this.#form.elements;
+    const options = { preset: preset.value, float: float.value, threshold: Number(threshold.value) };
+    const given = this.#arrays.length ? { arrays: this.#arrays } : { picture: this.#picture };
+    const progress = ({ stage, done, all }) => {
+      this.#say(`${stage} …`);
+      if (all === undefined) bar.removeAttribute("value");
+      else Object.assign(bar, { max: all, value: done });
+    };
+    try {
+      this.#show(await this.#remote.call("run", { ...given, ...options }, { progress }));
+    } finally {
+      bar.hidden = true;
+    }
+  }
+
+  #show({ stages, least, memory, dispatches, outputs, seen }) {
+    this.#say("");
+    const mebibytes = (memory / 2 ** 20).toFixed(1);
+    find("model-stages").replaceChildren(
+      ...stages.map(({ stage, milliseconds }) => row(stage, `${milliseconds.toFixed(1)} ms`)),
+      row("a run, its outputs read back", `${least.toFixed(1)} ms`),
+      row("dispatches", dispatches),
+      row("memory between inputs and outputs", `${mebibytes} MiB`),
+    );
+    find("model-outputs").replaceChildren(
+      ...outputs.map(({ name, about, file }) => {
+        const item = element("li", `${about} `);
+        item.append(download(new Blob([file]), `${name}.npy`));
+        return item;
+      }),
+    );
+    find("model-pictures").hidden = !seen;
+    if (seen) this.#draw(seen);
+    find("model-result").hidden = false;
+  }
+
+  #draw({ output, kind, width, height, pixels, boxes, refusal }) {
+    const { width: own, height: tall, data } = this.#picture;
+    paint(find("model-input"), own, tall, data);
+    find("model-seen").parentElement.hidden = refusal !== undefined;
+    if (refusal !== undefined) return this.#say(refusal);
+    const canvas = find("model-seen");
+    paint(canvas, width, height, pixels);
+    const context = canvas.getContext("2d");
+    const unit = Math.max(1, width / 400);
+    context.lineWidth = 2 * unit;
+    context.font = `${13 * unit}px system-ui, sans-serif`;
+    for (const { label, score, corners: [left, top, right, bottom], colour } of boxes) {
+      context.strokeStyle = context.fillStyle = `rgb(${colour})`;
+      context.strokeRect(left, top, right - left, bottom - top);
+      context.fillText(`label ${label} ${score.toFixed(2)}`, left + 3 * unit, top + 14 * unit);
+    }
+    const what = kind === "boxes" ? `${boxes.length} boxes` : kind;
+    find("model-caption").replaceChildren(`${what} of ${output} `);
+    canvas.toBlob((blob) => find("model-caption").append(download(blob, `${output}.png`)));
+  }
+
+  #say(words) {
+    find("model-status").textContent = words;
+  }
+
+  async #guarded(work) {
+    find("model-error").textContent = "";
+    try {
+      await work();
+    } catch (error) {
+      this.#say("");
+      find("model-error").textContent = error.message;
+    }
+  }
+}
+
+function element(name, words) {
+  return Object.assign(document.createElement(name), { textContent: words });
+}
+
+const line = (words) => element("p", words);
+
+function row(...cells) {
+  const made = document.createElement("tr");
+  made.append(...cells.map((cell) => element("td", cell)));
+  return made;
+}
+
+function download(blob, name) {
+  return Object.assign(element("a", "download"), { href: URL.createObjectURL(blob), download: name });
+}
+
+function paint(canvas, width, height, pixels) {
+  Object.assign(canvas, { width, height });
+  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels), width, height), 0, 0);
+}

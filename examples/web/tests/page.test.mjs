@@ -1,0 +1,258 @@
+// The page, as somebody uses it. PLIANT_WEB names the folder with the built page and the native program's pictures, PLIANT_MODELS the
+// folder tests/onnx.
+
+import assert from "node:assert/strict";
+import { readdir, readFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { open } from "./browser.mjs";
+
+const { PLIANT_WEB: folder, PLIANT_MODELS: models } = process.env;
+const DESKTOP = { width: 1280, height: 900 };
+const PHONE = { width: 390, height: 844 };
+/** A self-test takes some minutes on two cores. */
+const LONG = 280_000;
+
+let browser;
+before(async () => {
+  await mkdir(join(folder, "screenshots"), { recursive: true });
+  browser = await open(join(folder, "page"));
+});
+after(() => browser.close());
+
+/** Waits until an element's text is as wanted, and gives it. */
+async function text(page, selector, wanted, timeout = 60_000) {
+  await page.waitForFunction(
+    ([selector, source]) => new RegExp(source).test(document.querySelector(selector).textContent),
+    [selector, wanted.source],
+    { timeout },
+  );
+  return page.locator(selector).textContent();
+}
+
+const shot = (page, name) => page.screenshot({ path: join(folder, "screenshots", `${name}.png`), fullPage: true });
+
+/** The pixels of a canvas, as red, green, blue and opacity. */
+const pixels = (page, selector) =>
+  page.evaluate((selector) => {
+    const canvas = document.querySelector(selector);
+    const { width, height } = canvas;
+    return { width, height, data: [...canvas.getContext("2d").getImageData(0, 0, width, height).data] };
+  }, selector);
+
+/** Those of a PNG. */
+const decoded = async (page, file) =>
+  page.evaluate(async (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+    const bitmap = await createImageBitmap(new Blob([bytes]), options);
+    const { width, height } = bitmap;
+    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    context.drawImage(bitmap, 0, 0);
+    return { width, height, data: [...context.getImageData(0, 0, width, height).data] };
+  }, (await readFile(file)).toString("base64"));
+
+/** Waits until the lens has shown a frame. */
+const shown = (page) => text(page, "#rate", /ms/);
+
+test("the lens gives the picture that the native program gives", async (context) => {
+  const start = performance.now();
+  const page = await browser.page({ viewport: DESKTOP });
+  await shown(page);
+  context.diagnostic(`first picture ${((performance.now() - start) / 1000).toFixed(1)} s after the page was asked for`);
+  context.diagnostic(`${await page.locator("#adapter").textContent()}; ${await page.locator("#rate").textContent()}`);
+  for (const [filter, name] of ["lens", "smooth", "sharpen", "edges", "emboss"].entries()) {
+    await page.selectOption("[name=filter]", String(filter));
+    await page.waitForFunction(() => document.body.dataset.busy === undefined);
+    const [web, native] = [await pixels(page, "#view"), await decoded(page, join(folder, "native", `${name}.png`))];
+    assert.equal(web.width, native.width);
+    // The native picture has a caption below.
+    assert.ok(web.height < native.height);
+    const farthest = web.data.reduce((most, value, index) => Math.max(most, Math.abs(value - native.data[index])), 0);
+    context.diagnostic(`${name}: at most ${farthest} of 255 apart`);
+    assert.ok(farthest <= 1, `${name} is ${farthest} of 255 apart`);
+  }
+  await page.selectOption("[name=filter]", "0");
+  await page.hover("#view", { position: { x: 300, y: 200 } });
+  await page.waitForTimeout(500);
+  await shot(page, "lens-desktop");
+  await page.close();
+});
+
+test("the lens is dragged, and its controls change the picture", async () => {
+  const page = await browser.page({ viewport: PHONE });
+  await shown(page);
+  const before = await pixels(page, "#view");
+  await shot(page, "lens-phone");
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), PHONE.width, "the page is wider than a phone");
+  const changed = async (doing) => {
+    await doing();
+    await page.waitForFunction(() => document.body.dataset.busy === undefined);
+    return (await pixels(page, "#view")).data.some((value, index) => value !== before.data[index]);
+  };
+  const { x, y, width, height } = await page.locator("#view").boundingBox();
+  assert.ok(
+    await changed(async () => {
+      await page.mouse.move(x + 0.4 * width, y + 0.4 * height);
+      await page.mouse.down();
+      await page.mouse.move(x + 0.7 * width, y + 0.6 * height, { steps: 4 });
+      await page.mouse.up();
+      await page.mouse.move(x, y - 5);
+    }),
+  );
+  await page.click("button[type=reset]");
+  assert.ok(await changed(() => page.locator("[name=strength]").fill("-0.5")));
+  assert.ok(!(await changed(() => page.click("button[type=reset]"))));
+  await page.close();
+});
+
+test("the camera's picture goes through the lens", async () => {
+  const page = await browser.page();
+  await shown(page);
+  await page.click("#camera");
+  await text(page, "#rate", /^640×480 pixels; .* frames a second/);
+  await page.click("#camera");
+  await page.waitForFunction(() => document.body.dataset.busy === undefined);
+  await page.close();
+});
+
+test("all goldens pass in f32 and f16", { timeout: LONG + 60_000 }, async (context) => {
+  const goldens = join(folder, "page", "goldens");
+  const names = await readdir(goldens);
+  const rejects = JSON.parse(await readFile(join(goldens, "rejects.json"))).length;
+  const cases = names.filter((name) => name.endsWith(".safetensors")).length + rejects;
+  const page = await browser.page({ viewport: DESKTOP });
+  await page.click("#test-run");
+  await page.locator("#test-report").waitFor({ timeout: LONG });
+  const report = await page.locator("#test-report textarea").inputValue();
+  context.diagnostic(report);
+  await shot(page, "self-test-desktop");
+  assert.match(report, /\d{3} shaders compiled, 0 messages/);
+  assert.match(report, new RegExp(`f32: ${cases} passed, 0 failed; f16: ${cases} passed, 0 failed`));
+  await page.close();
+});
+
+test("a lost device is told, and the next frame has another", async () => {
+  const page = await browser.page();
+  await shown(page);
+  await page.evaluate(() => window.lose());
+  await page.locator("[name=swirl]").fill("90");
+  await text(page, "#lens-error", /lost/);
+  await page.locator("[name=swirl]").fill("120");
+  await text(page, "#lens-error", /^$/);
+  await page.waitForFunction(() => document.body.dataset.busy === undefined);
+  await page.close();
+});
+
+test("a self-test whose device is lost ends early, and can be run again", async () => {
+  const page = await browser.page();
+  await shown(page);
+  await page.click("#test-run");
+  await text(page, "#test-summary", /f32: \d\d? passed/);
+  await page.evaluate(() => window.lose());
+  assert.match(await text(page, "#test-summary", /ended early/), /lost/);
+  await page.click("#test-run");
+  await text(page, "#test-summary", /f32: \d\d? passed, 0 failed/);
+  await page.click("#test-stop");
+  await text(page, "#test-summary", /ended early: stopped/);
+  await page.close();
+});
+
+test("a refused adapter is told, with what to do, and may come later", async () => {
+  const page = await browser.page({ refused: true, viewport: PHONE });
+  assert.match(await text(page, "#no-webgpu-why", /./), /no adapter through WebGPU was found/);
+  await shot(page, "no-webgpu-phone");
+  browser.admit();
+  await page.click("#again");
+  await shown(page);
+  assert.ok(await page.locator("#no-webgpu").isHidden());
+  await page.close();
+});
+
+test("a browser without WebGPU is told which have it", async () => {
+  const page = await browser.page({ init: () => Object.defineProperty(Navigator.prototype, "gpu", { get: () => undefined }) });
+  await text(page, "#no-webgpu-why", /navigator.gpu/);
+  assert.match(await page.locator("#no-webgpu").textContent(), /Safari .* Firefox/s);
+  await page.close();
+});
+
+test("a file that is no picture is told, and the lens goes on", async () => {
+  const page = await browser.page();
+  await shown(page);
+  await page.setInputFiles("#photo", { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  await text(page, "#lens-error", /broken\.png is no picture/);
+  await page.locator("[name=swirl]").fill("90");
+  await text(page, "#lens-error", /^$/);
+  await page.close();
+});
+
+/** The elements of an .npy file of f32. */
+const elements = (file) => new Float32Array(file.buffer.slice(file.byteOffset + 10 + file.readUInt16LE(8), file.byteOffset + file.length));
+
+/** An output of a model, as the page gives it to be kept. */
+async function kept(page, name) {
+  const download = page.waitForEvent("download");
+  await page.click(`#model-outputs a[download="${name}.npy"]`);
+  return elements(await readFile(await (await download).path()));
+}
+
+test("a model gives what is expected of it", async (context) => {
+  const page = await browser.page({ viewport: DESKTOP });
+  await page.setInputFiles("#model-files", ["net.onnx", "net.x.npy"].map((name) => join(models, name)));
+  await page.locator("#model-result").waitFor();
+  const [actual, expected] = [await kept(page, "y"), elements(await readFile(join(models, "net.y.npy")))];
+  assert.equal(actual.length, expected.length);
+  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const apart = actual.reduce((most, value, index) => Math.max(most, Math.abs(value - expected[index])), 0);
+  context.diagnostic(`at most ${apart.toExponential(1)} apart, of ${largest.toFixed(3)}`);
+  assert.ok(apart <= 1e-4 * largest);
+  await page.close();
+});
+
+test("a detector finds boxes in a picture", async (context) => {
+  const page = await browser.page({ viewport: DESKTOP });
+  await page.locator("[name=threshold]").fill("0.25");
+  const picture = join(folder, "page", "chelsea.png");
+  await page.setInputFiles("#model-files", [join(models, "models/rtdetr_dy20/model.onnx"), picture]);
+  assert.match(await text(page, "#model-caption", /boxes of logits/), /^[1-9]\d* boxes/);
+  context.diagnostic(await page.locator("#model-stages").textContent());
+  await shot(page, "model-desktop");
+  await page.setViewportSize(PHONE);
+  await shot(page, "model-phone");
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), PHONE.width, "the page is wider than a phone");
+  await page.close();
+});
+
+test("a model that cannot run or be read is told in words, and another one runs", async () => {
+  const page = await browser.page();
+  const net = await readFile(join(models, "net.onnx"));
+  const unknown = Buffer.from(net.toString("latin1").replaceAll("Relu", "Rely"), "latin1");
+  const drop = (name, buffer) => page.setInputFiles("#model-files", { name, mimeType: "application/octet-stream", buffer });
+  await drop("broken.onnx", net.subarray(0, 100));
+  assert.match(await text(page, "#model-error", /./), /ONNX|model|file/);
+  await drop("unknown.onnx", unknown);
+  await text(page, "#model-operators", /Rely, which cannot run: /);
+  await page.setInputFiles("#model-files", join(models, "net.x.npy"));
+  await text(page, "#model-error", /Rely/);
+  await page.setInputFiles("#model-files", ["net.onnx", "net.x.npy"].map((name) => join(models, name)));
+  await page.locator("#model-result").waitFor();
+  await page.evaluate(() => window.lose());
+  await page.setInputFiles("#model-files", join(models, "net.x.npy"));
+  await text(page, "#model-error", /lost/);
+  await page.setInputFiles("#model-files", ["net.onnx", "net.x.npy"].map((name) => join(models, name)));
+  await page.locator("#model-result").waitFor();
+  await page.close();
+});
+
+test("nothing but the page's own files was asked for, and no script failed", () => {
+  const others = browser.heard.requests.filter((url) => !/^(data|blob):/.test(url) && !url.startsWith(browser.origin));
+  assert.deepEqual(others, []);
+  assert.deepEqual(browser.heard.errors, []);
+});
+
+test("the browser's compiler says nothing of any shader", (context) => {
+  const { shaders } = browser.heard;
+  context.diagnostic(`${shaders.size} shaders were compiled`);
+  assert.ok(shaders.size > 50);
+  assert.deepEqual([...shaders].filter(([, said]) => said.length), []);
+});
