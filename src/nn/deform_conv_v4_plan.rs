@@ -30,7 +30,7 @@ impl Kernels for DeformConvV4Layer {
         geometry: &DeformConvV4LayerGeometry,
         _: &DeformConvV4LayerInputs<TensorSpec>,
     ) -> Result<Projected> {
-        gpu.compile::<binary::Kernel>(Function::First)?;
+        binary::compile(gpu, Function::First)?;
         let read = geometry.convolution.input_shapes().map(|&shape| wide(shape));
         Ok(Projected {
             value_proj: Connected::new(gpu, geometry.value_proj)?,

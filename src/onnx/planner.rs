@@ -14,7 +14,7 @@ use crate::ops::{Argument, Convolves, Kernels, PackedWeight, Plan};
 use crate::shape::Shape;
 
 /// The elements that the host computes for a model, in all.
-const FOLDED: u64 = 1 << 24;
+const FOLDED: u64 = 1 << 26;
 
 /// A value of the graph while it is planned.
 #[derive(Debug, Clone)]

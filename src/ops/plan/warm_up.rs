@@ -11,6 +11,7 @@ use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value
 use crate::kernels::reduce::{cum_sum, flow_gradient, fold, pool, top_k_keys};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
+use crate::ops::matmul::attention;
 use crate::ops::movement::sort;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
 use crate::ops::points;
@@ -55,6 +56,8 @@ impl Gpu {
         self.compile_all::<strided_copy::Kernel>()?;
         self.compile_all::<copy_tiles::Kernel>()?;
         self.compile_all::<gather::Kernel>()?;
+        // Nor is it long.
+        attention::compile_all(self)?;
         // Channels of the smallest problems are no multiple of four.
         points::compile_sums(self)?;
         // Each mode has a kernel.

@@ -2,8 +2,8 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{ArgReduce, ArgReduceGeometry, Reduce, ReduceFunction, ReduceGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::order::order;
 use crate::kernels::reduce::fold::{self, ABSOLUTE, Finish, Fold, LAST_EQUAL, PRODUCT, SQUARES};
-use crate::kernels::reduce::order::order;
 use crate::ops::plan::{Argument, Kernels, Plan};
 use crate::ops::reduce::folds::Folding;
 

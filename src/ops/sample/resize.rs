@@ -5,7 +5,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{AspectRatio, Resize, ResizeGeometry, ResizeTo, Taps};
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::sample::resample::{self, OUTSIDE, resample};
+use crate::kernels::sample::resample::{self, OUTSIDE, Taps as Kernel, resample};
 use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
 
 /// The most bytes of the tables of an axis.
@@ -152,8 +152,16 @@ impl Pass {
         self.outer * self.rows.out_extent() * self.columns.out_extent() * self.inner
     }
 
+    /// The kernel that does it: that of two taps does several rows in an invocation, which suits adapters that run on the CPU.
+    fn kernel(&self, gpu: &Gpu) -> Kernel {
+        let two = |axis: &Axis| axis.count == 2 && axis.spans.iter().all(|span| !span.is_empty());
+        let is_two = gpu.capabilities().software() && self.inner == 1 && two(&self.rows) && two(&self.columns);
+        if is_two { Kernel::Two } else { Kernel::Any }
+    }
+
     fn record(&self, recorder: &mut Recorder, outside: f32, input: &Tensor, output: &Tensor) -> Result<()> {
         let Self { outer, rows, columns, inner } = self;
+        let taps = self.kernel(recorder.gpu());
         let whole = [0..*outer, 0..rows.out_extent(), 0..columns.out_extent(), 0..*inner];
         in_pieces(whole, &mut |piece: &[Range<u32>; 4]| {
             let [some_outer, some_rows, some_columns, some_inner] = piece;
@@ -193,7 +201,7 @@ impl Pass {
                 input_first: 0u32.wrapping_sub(in_rows.start * in_row + in_columns.start * inner),
                 ..Default::default()
             };
-            resample(recorder, params, bindings)
+            resample(recorder, taps, params, bindings)
         })
     }
 }
@@ -202,7 +210,7 @@ impl Kernels for Resize {
     type Compiled = Resampling;
 
     fn compile(gpu: &Gpu, geometry: &ResizeGeometry, _: &TensorSpec) -> Result<Resampling> {
-        gpu.compile::<resample::Kernel>(())?;
+        gpu.compile_all::<resample::Kernel>()?;
         Resampling::new(gpu, geometry)
     }
 
