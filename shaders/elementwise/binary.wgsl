@@ -3,7 +3,7 @@
 // a, b, output as parts/broadcast.wgsl has it; the function is declared in of_two/
 // where accumulate is 1, the function is added to what the output holds
 //
-// How many elements are loaded and stored at once, is the variant's: parts/binary_1.wgsl, parts/binary_4.wgsl, parts/binary_4_1.wgsl. Strides and first
+// How many elements are loaded and stored at once, is the variant's: width/binary_1.wgsl, width/binary_4.wgsl, width/binary_4_1.wgsl. Strides and first
 // elements are counted in elements.
 //
 // steps                   of the loop of the function, where it has one

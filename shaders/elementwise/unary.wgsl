@@ -1,6 +1,6 @@
 // A function of each element: output[i] = function(input[i])
 //
-// input, output      `elements` elements, all by as many as an invocation does: parts/unary_1.wgsl, parts/unary_4.wgsl
+// input, output      `elements` elements, all by as many as an invocation does: width/unary_1.wgsl, width/unary_4.wgsl
 // alpha, beta, gamma attributes of the function, which is declared in of_one/
 
 struct Params {

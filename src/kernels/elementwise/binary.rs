@@ -8,9 +8,9 @@ kernel!("binary", 64, Params, |(function, width): (Function, Width)| [
     broadcast::FILES,
     function.files(),
     match width {
-        Width::One => wgsl!["elementwise/parts/binary_1.wgsl"],
-        Width::Four => wgsl!["elementwise/parts/binary_4.wgsl"],
-        Width::FourByOne => wgsl!["elementwise/parts/binary_4_1.wgsl"],
+        Width::One => wgsl!["elementwise/width/binary_1.wgsl"],
+        Width::Four => wgsl!["elementwise/width/binary_4.wgsl"],
+        Width::FourByOne => wgsl!["elementwise/width/binary_4_1.wgsl"],
     },
     wgsl!["elementwise/binary.wgsl"],
 ]);

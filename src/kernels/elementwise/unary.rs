@@ -7,8 +7,8 @@ kernel!("unary", 64, Params, |(function, width): (Function, Width)| [
     wgsl!["shared/grid.wgsl"],
     function.files(),
     match width {
-        Width::One => wgsl!["elementwise/parts/unary_1.wgsl"],
-        Width::Four => wgsl!["elementwise/parts/unary_4.wgsl"],
+        Width::One => wgsl!["elementwise/width/unary_1.wgsl"],
+        Width::Four => wgsl!["elementwise/width/unary_4.wgsl"],
     },
     wgsl!["elementwise/unary.wgsl"],
 ]);
