@@ -34,6 +34,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+
 const TILE = 64u;
 const DEPTH = 16u;
 

@@ -49,7 +49,7 @@ struct Between {
 
 impl Features {
     fn new(gpu: &Gpu, geometry: &DeformConvV3LayerGeometry) -> Result<Self> {
-        gpu.compile::<binary::Kernel>(Function::First)?;
+        binary::compile(gpu, Function::First)?;
         let DeformConvV3LayerGeometry { dw_conv, norm, activation, .. } = *geometry;
         let copy = |order, shape| StridedCopyPlan::new(gpu, &StridedCopy::transpose(order), &wide(shape));
         Ok(Self {

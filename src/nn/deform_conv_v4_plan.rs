@@ -30,7 +30,7 @@ impl Kernels for DeformConvV4Layer {
         geometry: &DeformConvV4LayerGeometry,
         _: &DeformConvV4LayerInputs<TensorSpec>,
     ) -> Result<Projected> {
-        gpu.compile::<binary::Kernel>(Function::First)?;
+        binary::compile(gpu, Function::First)?;
         let read = geometry.convolution.input_shapes().map(|&shape| wide(shape));
         let convolution = DeformConvV4Plan::of(gpu, geometry.convolution, &read)?;
         Ok(Projected {

@@ -173,7 +173,7 @@ impl Kernels for MultiScaleDeformAttnLayer {
     ) -> Result<Attention> {
         [Function::First, Function::Mul, Function::Add]
             .into_iter()
-            .try_for_each(|function| gpu.compile::<binary::Kernel>(function))?;
+            .try_for_each(|function| binary::compile(gpu, function))?;
         let weights = geometry.softmax.input_shapes();
         let attended = geometry.attn.input_shapes().map(|&shape| wide(shape));
         Ok(Attention {

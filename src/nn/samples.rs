@@ -192,7 +192,7 @@ impl Scale {
     fn new(gpu: &Gpu, geometry: &CenterGeometry) -> Result<Self> {
         [Function::First, Function::Sub, Function::Mul]
             .into_iter()
-            .try_for_each(|function| gpu.compile::<binary::Kernel>(function))?;
+            .try_for_each(|function| binary::compile(gpu, function))?;
         let MatmulGeometry { rows, columns: groups, .. } = geometry.proj;
         let channels = Shape::from([rows, groups, geometry.channels]);
         Ok(Self {

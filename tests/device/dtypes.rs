@@ -6,6 +6,7 @@ use pliant::DType::{BF16, F16, F32};
 use pliant::*;
 use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
+use crate::attention;
 use crate::grids::{grid, kinds};
 use crate::movement::{each_copy, each_gather, each_scatter};
 use crate::points;
@@ -168,6 +169,7 @@ pub(crate) fn every_op() -> Vec<Problem> {
     };
     let op = DeformRoiPool { pooled: [3, 1], sampling_ratio: 2, ..DeformRoiPool::default() };
     problems.push(Problem::DeformRoiPool(op, inputs));
+    problems.extend(attention::each_form(&mut rng));
     problems.extend(points::each_form(&mut rng));
     problems.extend(spatial::each_form(&mut rng));
     for reduction in [Reduction::None, Reduction::Mean] {

@@ -8,6 +8,7 @@ use pliant::*;
 use pliant::{Error, Gpu, GpuOptions, Strategy};
 use proptest::prelude::*;
 
+use crate::attention;
 use crate::dtypes::STORAGES;
 use crate::elementwise::{FUNCTIONS_OF_ONE, FUNCTIONS_OF_TWO};
 use crate::grids::draw_grid_sample;
@@ -298,6 +299,7 @@ pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
             let op = DeformIm2col { window, offset_groups, border, edge_derivative, offset_layout };
             Problem::DeformIm2col(op, DeformIm2colInputs { input, offset, mask })
         }
+        3 if rng.bool() => attention::draw(rng),
         3 => {
             let [batch, rows, columns, depth] = [4, 90, 90, 300].map(|most| rng.u32(1..=most));
             let (transpose_a, transpose_b) = (rng.bool(), rng.bool());
@@ -393,6 +395,17 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
                 _ => reshape(rng, &mut inputs.offset),
             }
             Problem::DeformIm2col(op, inputs)
+        }
+        Problem::Attention(mut op, mut inputs) => {
+            match rng.u32(..6) {
+                0 => op.scale = Some([f32::NAN, f32::INFINITY][rng.usize(..2)]),
+                1 => reshape(rng, &mut inputs.query),
+                2 => inputs.key.iter_mut().for_each(|key| reshape(rng, key)),
+                3 => inputs.value.iter_mut().for_each(|value| reshape(rng, value)),
+                4 => inputs.bias.iter_mut().for_each(|bias| reshape(rng, bias)),
+                _ => inputs.mask.iter_mut().for_each(|mask| reshape(rng, mask)),
+            }
+            Problem::Attention(op, inputs)
         }
         Problem::Matmul(op, mut inputs) => {
             let either = if rng.bool() { &mut inputs.a } else { &mut inputs.b };

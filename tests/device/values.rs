@@ -7,6 +7,7 @@ use pliant::DType;
 use pliant::*;
 use pliant::{Adam, AdamInputs, Sgd, SgdInputs};
 
+use crate::attention;
 use crate::grids::{grid, kinds};
 use crate::movement::{each_copy, each_gather};
 use crate::nn::{KINDS, attentions, layer, pool, v3, v4};
@@ -44,6 +45,7 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
         let inputs = CrossEntropyInputs { logits: normal(rng, [4, 5], 2.0), labels: labels(rng, 4, 5) };
         problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));
     }
+    problems.extend(attention::each_form(rng));
     for axis in [0, 1, 2] {
         problems.push(Problem::Softmax(Softmax { axis, log: false }, normal(rng, [3, 5, 2], 1.0)));
     }

@@ -171,6 +171,28 @@ fn means_and_normalisations_by_hand() {
 }
 
 #[test]
+fn attention_by_hand() {
+    let shapes = AttentionInputs {
+        query: [1, 1, 2, 4].into(),
+        key: Some([1, 1, 2, 4].into()),
+        value: Some([1, 1, 2, 4].into()),
+        bias: None,
+        mask: Some([2, 2].into()),
+    };
+    let geometry = AttentionGeometry::new(&Attention { scale: Some(2.0), ..Attention::default() }, &shapes).unwrap();
+    // The first query has scores 2 log(3) / 2 and 0, of the second nothing is left.
+    let query = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+    let key = [0.5 * 3f64.ln(), 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0];
+    let value = [4.0, 8.0, 0.0, 1.0, 0.0, 0.0, 4.0, 1.0];
+    let mask = [0.0, 0.0, f64::NEG_INFINITY, f64::NEG_INFINITY];
+    let inputs =
+        AttentionInputs { query: &query[..], key: Some(&key), value: Some(&value), bias: None, mask: Some(&mask) };
+    let output = reference::attention(&geometry, &inputs).unwrap().value;
+    let expected = [3.0, 6.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+    assert!(output.iter().zip(expected).all(|(is, of)| (is - of).abs() < 1e-12), "{output:?}");
+}
+
+#[test]
 fn rows_by_hand() {
     let geometry = SoftmaxGeometry::new(&Softmax { axis: 0, log: false }, [2, 2].into()).unwrap();
     let input = [0.0, 3f64.ln(), 0.0, f64::NEG_INFINITY];

@@ -5,8 +5,9 @@
 // output element (batch, row, column) is output_first + batch * output_batch + row * output_row, plus the offset of
 //        c = column_first + column: columns come in planes, c / plane * output_plane + c % plane
 
+// The output is declared by what stores it, binding 4.
+
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 // Where a column lies in its row of the output.
 fn column_offset(column: u32) -> u32 {

@@ -77,7 +77,7 @@ impl Kernels for ConvTranspose2d {
             Way::Gathered => gpu.compile::<conv_transpose2d_direct::Kernel>(())?,
             Way::Apart => product::compile(gpu)?,
             Way::Columns => {
-                gpu.compile::<binary::Kernel>(Function::First)?;
+                binary::compile(gpu, Function::First)?;
                 compiled.convolution(gpu, geometry)?.compile_backward(gpu)?;
             }
         }

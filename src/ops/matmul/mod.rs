@@ -1,3 +1,4 @@
+pub(crate) mod attention;
 pub(crate) mod product;
 
 use crate::dtype::DType;

@@ -1,4 +1,4 @@
-// b of a product by subgroups, read across its rows: see subgroup_tile.wgsl.
+// b of a product by subgroups, read across its rows: see tile.wgsl.
 @group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
 
 fn b_within(i: u32, invocation: u32) -> u32 {

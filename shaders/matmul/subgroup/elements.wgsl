@@ -1,4 +1,5 @@
 // Stores of products by subgroups, element by element.
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 // No offset in the output.
 const NOWHERE = 0xffffffffu;
