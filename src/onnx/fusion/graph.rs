@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::strided::Strided;
+use super::strided::{Run, Strided};
 use super::{Fusion, Rule};
 use crate::geometry::{Binary, Split, SplitGeometry, StridedCopy, StridedCopyGeometry};
 use crate::gpu::TensorSpec;
@@ -213,7 +213,7 @@ impl Graph {
 /// Where a copy takes its elements from; `None` where it leaves its input.
 pub(super) fn regular(geometry: &StridedCopyGeometry) -> Option<Strided> {
     let runs = geometry.runs()?;
-    let axes = runs.map(|(extent, stride)| vec![super::strided::Run { extent, stride }]).collect();
+    let axes = runs.map(|(extent, stride)| vec![Run { extent, stride }]).collect();
     Some(Strided { first: geometry.first as i64, axes })
 }
 
@@ -267,4 +267,18 @@ pub(super) fn by_channel(source: &Source, images: Shape) -> bool {
     let (own, behind) = (shape.extents(), pixels.len() + 1);
     own.len() >= behind
         && own.iter().rev().enumerate().all(|(axis, &extent)| extent == if axis + 1 == behind { channels } else { 1 })
+}
+
+/// Whether elements lie along these extents and distances.
+pub(super) fn lies(lie: &Strided, first: i64, axes: &[(u32, i64)]) -> bool {
+    let expected = Strided { first, axes: axes.iter().map(|&(extent, stride)| vec![Run { extent, stride }]).collect() };
+    lie.first == first && lie.merged() == expected.merged()
+}
+
+/// A part of a buffer, where it has one there.
+pub(super) fn part_of(graph: &Graph, base: DeviceValue, first: i64, spec: TensorSpec) -> Option<Source> {
+    let first = u64::try_from(first).ok()?;
+    let within = first + spec.shape.elements() <= graph.buffers[base.buffer].shape.elements();
+    let begins = (first * spec.dtype.size()).is_multiple_of(4);
+    (within && begins).then_some(Source::Buffer(DeviceValue { first, spec, ..base }))
 }

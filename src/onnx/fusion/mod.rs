@@ -7,6 +7,7 @@
 mod activation;
 mod attention;
 mod channels;
+mod deform_attention;
 mod graph;
 mod movement;
 mod normalisation;
@@ -28,6 +29,8 @@ pub enum Rule {
     Copies,
     /// Samples of several levels by grids, their weights and the sum over them become multi-scale deformable attention.
     DeformAttention,
+    /// Two products and a softmax between them, with scale, bias and mask, become scaled dot-product attention.
+    Attention,
     /// Products and sums around an error function or a sigmoid become a GELU or a SiLU.
     Activation,
     /// Means, differences and a root become a layer normalisation; scale and shift behind one go into it.
@@ -38,8 +41,15 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::BatchNorm, Self::Copies, Self::DeformAttention, Self::Activation, Self::LayerNorm, Self::GroupNorm];
+    pub const ALL: &'static [Self] = &[
+        Self::BatchNorm,
+        Self::Copies,
+        Self::DeformAttention,
+        Self::Attention,
+        Self::Activation,
+        Self::LayerNorm,
+        Self::GroupNorm,
+    ];
 
     /// The name, as the program has it.
     pub fn name(self) -> &'static str {
@@ -47,6 +57,7 @@ impl Rule {
             Self::BatchNorm => "batch-norm",
             Self::Copies => "copies",
             Self::DeformAttention => "deform-attention",
+            Self::Attention => "attention",
             Self::Activation => "activation",
             Self::LayerNorm => "layer-norm",
             Self::GroupNorm => "group-norm",
@@ -57,7 +68,8 @@ impl Rule {
         match self {
             Self::BatchNorm => channels::batch_norm,
             Self::Copies => movement::copies,
-            Self::DeformAttention => attention::deform_attention,
+            Self::DeformAttention => deform_attention::deform_attention,
+            Self::Attention => attention::attention,
             Self::Activation => activation::activation,
             Self::LayerNorm => normalisation::layer_norm,
             Self::GroupNorm => normalisation::group_norm,
