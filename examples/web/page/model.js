@@ -3,7 +3,7 @@
 import { Remote } from "./remote.js";
 import { accept, photo } from "./files.js";
 
-/** The longest side of a picture, in pixels, where the model does not say how large it is. */
+/** The longest side of a picture, in pixels: a larger one is shrunk before the model has it. */
 const LONGEST = 1024;
 
 const find = (id) => document.getElementById(id);
