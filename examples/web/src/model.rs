@@ -121,7 +121,7 @@ impl Network {
             // What the page does with it is its own affair.
             let _ = progress.call2(&JsValue::NULL, &JsValue::from(done as u32), &JsValue::from(all as u32));
         };
-        let options = ModelOptions { float, progress: Some(&mut show) };
+        let options = ModelOptions { float, progress: Some(&mut show), ..ModelOptions::default() };
         let plan = ModelPlan::with_options(&device.gpu, &self.model, &inputs, options)?;
         let mut recorder = Recorder::new(&device.gpu);
         let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
