@@ -8,7 +8,8 @@ use crate::nn::{
 use crate::reference::layers::sum;
 use crate::reference::samples::softmax_of_rounded_backward;
 use crate::reference::{
-    Reference, check_len, matmul, matmul_backward, multi_scale_deform_attn, multi_scale_deform_attn_backward, softmax,
+    Reference, check_len, check_lens, matmul, matmul_backward, multi_scale_deform_attn,
+    multi_scale_deform_attn_backward, softmax,
 };
 
 pub(super) fn exact(value: Vec<f64>) -> Reference {
@@ -106,10 +107,7 @@ impl Between {
         geometry: &MultiScaleDeformAttnLayerGeometry,
         inputs: &MultiScaleDeformAttnLayerInputs<&[T]>,
     ) -> Result<Self> {
-        let shapes = geometry.input_shapes();
-        for ((name, slice), (_, shape)) in inputs.named().zip(shapes.named()) {
-            slice.zip(shape).map_or(Ok(()), |(slice, shape)| check_len(name, slice, *shape))?;
-        }
+        check_lens(inputs.named(), geometry.input_shapes().named())?;
         let inputs = inputs.map(|slice| slice.iter().map(|&element| element.into()).collect::<Vec<f64>>());
         let parameters = &inputs.parameters;
         let mut query = exact(inputs.query.clone());

@@ -8,7 +8,7 @@ use crate::reference::layers::sum;
 use crate::reference::reduce::layer_norm::Row;
 use crate::reference::samples::{Samples, function, function_backward, softmax_of_rounded_backward};
 use crate::reference::{
-    Reference, check_len, conv2d, conv2d_backward, deform_conv_v3, deform_conv_v3_backward, layer_norm,
+    Reference, check_len, check_lens, conv2d, conv2d_backward, deform_conv_v3, deform_conv_v3_backward, layer_norm,
     layer_norm_backward, softmax,
 };
 
@@ -34,10 +34,7 @@ impl Between {
         geometry: &DeformConvV3LayerGeometry,
         inputs: &DeformConvV3LayerInputs<&[T]>,
     ) -> Result<Self> {
-        let shapes = geometry.input_shapes();
-        for ((name, slice), (_, shape)) in inputs.named().zip(shapes.named()) {
-            slice.zip(shape).map_or(Ok(()), |(slice, shape)| check_len(name, slice, *shape))?;
-        }
+        check_lens(inputs.named(), geometry.input_shapes().named())?;
         let inputs = inputs.map(|slice| slice.iter().map(|&element| element.into()).collect::<Vec<f64>>());
         let parameters = &inputs.parameters;
         let (channels, pixels) = extents(geometry);

@@ -6,7 +6,7 @@ use crate::nn::{DeformConvV4LayerGeometry, DeformConvV4LayerGradients, DeformCon
 use crate::reference::attention_layer::{connected, connected_backward, exact, largest};
 use crate::reference::layers::sum;
 use crate::reference::samples::Samples;
-use crate::reference::{Reference, check_len, deform_conv_v4, deform_conv_v4_backward};
+use crate::reference::{Reference, check_len, check_lens, deform_conv_v4, deform_conv_v4_backward};
 
 /// The layer in front of its convolution.
 struct Between {
@@ -26,10 +26,7 @@ impl Between {
         geometry: &DeformConvV4LayerGeometry,
         inputs: &DeformConvV4LayerInputs<&[T]>,
     ) -> Result<Self> {
-        let shapes = geometry.input_shapes();
-        for ((name, slice), (_, shape)) in inputs.named().zip(shapes.named()) {
-            slice.zip(shape).map_or(Ok(()), |(slice, shape)| check_len(name, slice, *shape))?;
-        }
+        check_lens(inputs.named(), geometry.input_shapes().named())?;
         let inputs = inputs.map(|slice| slice.iter().map(|&element| element.into()).collect::<Vec<f64>>());
         let parameters = &inputs.parameters;
         let layer = [&parameters.value_proj_weight[..], &parameters.value_proj_bias];

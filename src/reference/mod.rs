@@ -116,6 +116,15 @@ fn check_len<T>(argument: &'static str, slice: &[T], shape: impl Into<Shape>) ->
     Ok(())
 }
 
+/// Refuses slices that are not whole tensors of their shapes, which are in the same order.
+fn check_lens<'a, T: 'a>(
+    slices: impl Iterator<Item = (&'static str, Option<&'a &'a [T]>)>,
+    shapes: impl Iterator<Item = (&'static str, Option<&'a Shape>)>,
+) -> Result<()> {
+    let mut both = slices.zip(shapes).filter_map(|((name, slice), (_, shape))| Some((name, slice?, shape?)));
+    both.try_for_each(|(name, slice, shape)| check_len(name, slice, *shape))
+}
+
 /// An op with a definition.
 pub trait Defined: Op {
     /// Computes the op by its definition.

@@ -1,4 +1,4 @@
-//! What the page does on the device, for the worker of `page/worker.js`.
+//! The page's work on the device, for the worker of `page/worker.js`.
 
 #![allow(missing_debug_implementations, reason = "JavaScript prints none")]
 

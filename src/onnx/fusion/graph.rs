@@ -169,44 +169,25 @@ impl Graph {
 
     /// Where the elements of a source lie in the tensor that copies took them from, through as many copies as are regular.
     pub(super) fn origin(&self, source: &Source) -> (Source, Strided) {
-        self.origin_of(source, Strided::dense(0, source.shape().extents()))
+        let first = buffer(source).map_or(0, |value| value.first);
+        self.further(source.clone(), Strided::dense(first, source.shape().extents()))
     }
 
-    /// Where elements that lie so in a source lie in the tensor that copies took them from.
-    pub(super) fn origin_of(&self, source: &Source, mut lie: Strided) -> (Source, Strided) {
-        let mut source = source.clone();
-        lie.first += buffer(&source).map_or(0, |value| value.first as i64);
+    /// Where the elements that a regular copy makes lie in the tensor that it and copies before it took them from.
+    pub(super) fn origin_of_copy(&self, copy: &Step, made: usize) -> Option<(Source, Strided)> {
+        let (source, lie) = moved(copy, made)?;
+        Some(self.further(source, lie))
+    }
+
+    /// Where elements that lie so in the buffer of a source lie in the tensor that copies took them from.
+    fn further(&self, mut source: Source, mut lie: Strided) -> (Source, Strided) {
         while let Source::Buffer(value) = &source
-            && let Some((from, moved)) = self.moved(value.buffer)
+            && let Some((from, moved)) = self.maker_of(value.buffer).and_then(|copy| moved(copy, value.buffer))
             && let Some(within) = lie.within(&moved)
         {
             (source, lie) = (from, within);
         }
         (source, lie)
-    }
-
-    /// The source that a buffer is a regular copy of, and where its elements lie in the buffer of that.
-    fn moved(&self, buffer: usize) -> Option<(Source, Strided)> {
-        let step = self.maker_of(buffer)?;
-        let source = step.source("input")?;
-        let mut lie = if let Some(op) = step.op::<StridedCopy>() {
-            StridedCopyGeometry::new(op, source.shape()).ok().and_then(|geometry| regular(&geometry))?
-        } else if let Some(op) = step.op::<Split>() {
-            let geometry = SplitGeometry::new(op, source.shape()).ok()?;
-            let output = step.writes.iter().position(|written| *written == buffer)?;
-            let axis = op.axis as usize;
-            let mut lie = Strided::dense(0, geometry.input_shapes().extents());
-            let before: u32 = op.sizes[..output].iter().sum();
-            lie.first = i64::from(before) * lie.axes[axis][0].stride;
-            lie.axes[axis][0].extent = op.sizes[output];
-            lie
-        } else {
-            return None;
-        };
-        if let Source::Buffer(value) = source {
-            lie.first += value.first as i64;
-        }
-        Some((source.clone(), lie))
     }
 }
 
@@ -215,6 +196,29 @@ pub(super) fn regular(geometry: &StridedCopyGeometry) -> Option<Strided> {
     let runs = geometry.runs()?;
     let axes = runs.map(|(extent, stride)| vec![Run { extent, stride }]).collect();
     Some(Strided { first: geometry.first as i64, axes })
+}
+
+/// The source that a buffer is a regular copy of, and where its elements lie in the buffer of that.
+fn moved(copy: &Step, made: usize) -> Option<(Source, Strided)> {
+    let source = copy.source("input")?;
+    let mut lie = if let Some(op) = copy.op::<StridedCopy>() {
+        regular(&StridedCopyGeometry::new(op, source.shape()).ok()?)?
+    } else if let Some(op) = copy.op::<Split>() {
+        let geometry = SplitGeometry::new(op, source.shape()).ok()?;
+        let output = copy.writes.iter().position(|written| *written == made)?;
+        let axis = op.axis as usize;
+        let mut lie = Strided::dense(0, geometry.input_shapes().extents());
+        let before: u32 = op.sizes[..output].iter().sum();
+        lie.first = i64::from(before) * lie.axes[axis][0].stride;
+        lie.axes[axis][0].extent = op.sizes[output];
+        lie
+    } else {
+        return None;
+    };
+    if let Source::Buffer(value) = source {
+        lie.first += value.first as i64;
+    }
+    Some((source.clone(), lie))
 }
 
 /// The value that a source is.

@@ -1,9 +1,9 @@
 //! Copies one behind another.
 
-use super::graph::{Graph, Outcome, regular};
+use super::graph::{Graph, Outcome, buffer};
 use super::rows;
 use super::strided::{Run, Strided};
-use crate::geometry::{StridedCopy, StridedCopyGeometry};
+use crate::geometry::StridedCopy;
 use crate::gpu::TensorSpec;
 use crate::onnx::planner::DeviceValue;
 use crate::onnx::step::{Source, Step};
@@ -18,12 +18,9 @@ pub(super) fn copies(graph: &mut Graph, step: &Step) -> Outcome {
 }
 
 fn strided(graph: &mut Graph, step: &Step) -> Option<Outcome> {
-    let op = step.op::<StridedCopy>()?;
+    step.op::<StridedCopy>()?;
     let input = step.source("input")?;
-    let geometry = StridedCopyGeometry::new(op, input.shape()).ok()?;
-    let own = regular(&geometry)?;
-    let (source, lie) = graph.origin_of(input, own.clone());
-    let Source::Buffer(value) = source else { return None };
+    let (Source::Buffer(value), lie) = graph.origin_of_copy(step, step.writes[0])? else { return None };
     let dtype = value.spec.dtype;
     if let Some(first) = dense(&lie)
         && (first * dtype.size()).is_multiple_of(4)
@@ -31,7 +28,7 @@ fn strided(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         return Some(Outcome::View(DeviceValue { first, ..value }));
     }
     let runs = lie.merged();
-    let through_others = super::graph::buffer(input).is_some_and(|input| input.buffer != value.buffer);
+    let through_others = buffer(input).is_some_and(|input| input.buffer != value.buffer);
     if !through_others || runs.len() > MAX_RANK || lie.first < 0 {
         return None;
     }

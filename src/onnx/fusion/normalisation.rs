@@ -10,8 +10,7 @@ use crate::shape::Shape;
 pub(super) fn layer_norm(graph: &mut Graph, step: &Step) -> Outcome {
     match step.op::<Binary>() {
         Some(Binary::Div) => divided(graph, step).into(),
-        Some(Binary::Mul) => scaled(graph, step).into(),
-        Some(Binary::Add) => shifted(graph, step).into(),
+        Some(&op @ (Binary::Mul | Binary::Add)) => with_vector(graph, step, op).into(),
         _ => Outcome::None,
     }
 }
@@ -66,42 +65,25 @@ fn divided(graph: &Graph, step: &Step) -> Option<Outcome> {
     Some(Outcome::Steps(vec![step.another(&op, &inputs)]))
 }
 
-/// The layer normalisation that one operand is, and the other one, in the extents of the axes that are normalised.
-fn with_vector<'a>(graph: &'a Graph, step: &'a Step, op: Binary) -> Option<(&'a Source, &'a Step, Source)> {
-    either(step, op).find_map(|[normalised, vector]| {
+/// A layer normalisation that has no scale, or no shift, and a vector in the extents of the axes that are normalised.
+fn with_vector(graph: &Graph, step: &Step, op: Binary) -> Option<Outcome> {
+    let (normalised, maker, vector) = either(step, op).find_map(|[normalised, vector]| {
         let maker = graph.maker(normalised)?;
         let axes = maker.op::<LayerNorm>()?.axes as usize;
         let input = maker.source("input")?.shape();
         let last = &input.extents()[input.rank() - axes..];
         let whole = normalised.shape() == input && graph.buffers[step.writes[0]].shape == input;
         let shape = vector.shape();
-        let own = shape.extents();
-        let leading = own.len().checked_sub(axes)?;
-        let fits = own[leading..] == *last && own[..leading].iter().all(|&extent| extent == 1);
-        (whole && fits).then(|| Some((normalised, maker, vector.reshaped(Shape::new(last).ok()?))))?
-    })
-}
-
-fn scaled(graph: &Graph, step: &Step) -> Option<Outcome> {
-    let (normalised, maker, scale) = with_vector(graph, step, Binary::Mul)?;
-    let free = maker.source("scale").is_none() && maker.source("shift").is_none();
-    free.then(|| normalised_by(graph, step, normalised, [Some(scale), None]))?
-}
-
-fn shifted(graph: &Graph, step: &Step) -> Option<Outcome> {
-    let (normalised, maker, shift) = with_vector(graph, step, Binary::Add)?;
-    let scale = maker.source("scale").cloned();
-    maker.source("shift").is_none().then(|| normalised_by(graph, step, normalised, [scale, Some(shift)]))?
-}
-
-/// A layer normalisation with scale and shift in the place of a step.
-fn normalised_by(
-    graph: &Graph,
-    step: &Step,
-    normalised: &Source,
-    [scale, shift]: [Option<Source>; 2],
-) -> Option<Outcome> {
-    let maker = graph.maker(normalised)?;
+        let (leading, own) = shape.extents().split_at(shape.rank().checked_sub(axes)?);
+        let fits = own == last && leading.iter().all(|&extent| extent == 1);
+        (whole && fits).then_some((normalised, maker, vector.reshaped(Shape::new(last).ok()?)))
+    })?;
+    let [scale, shift] = ["scale", "shift"].map(|name| maker.source(name).cloned());
+    let [scale, shift] = match (op, scale, shift) {
+        (Binary::Mul, None, None) => [Some(vector), None],
+        (Binary::Add, scale, None) => [scale, Some(vector)],
+        _ => return None,
+    };
     if !graph.only_here(normalised) {
         return Some(Outcome::Refused("the normalisation is used elsewhere, too".into()));
     }

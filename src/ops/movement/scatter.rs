@@ -25,7 +25,7 @@ const SORTED: u32 = 1 << 20;
 const WALKED: u32 = 1 << 16;
 
 macro_rules! scatters {
-    ($($op:ident => $geometry:ident),+) => {$(
+    ($($op:ident => $geometry:ident, smallest indices $indices:expr;)+) => {$(
         impl Kernels for $op {
             type Compiled = DType;
 
@@ -59,15 +59,19 @@ macro_rules! scatters {
             }
 
             fn smallest() -> (Self, ScatterInputs<TensorSpec>) {
-                let one = |dtype| TensorSpec { shape: [1].into(), dtype };
-                let inputs = ScatterInputs { data: one(DType::F32), indices: one(DType::I32), updates: one(DType::F32) };
+                let one = TensorSpec { shape: [1].into(), dtype: DType::F32 };
+                let indices = TensorSpec { shape: $indices.into(), dtype: DType::I32 };
+                let inputs = ScatterInputs { data: one, indices, updates: one };
                 (Self::default(), inputs)
             }
         }
     )+};
 }
 
-scatters!(ScatterElements => ScatterElementsGeometry, ScatterNd => ScatterNdGeometry);
+scatters!(
+    ScatterElements => ScatterElementsGeometry, smallest indices [1];
+    ScatterNd => ScatterNdGeometry, smallest indices [1, 1];
+);
 
 /// Rows of a dense tensor that rows of updates are put together with.
 pub(crate) struct Scattering<'a> {

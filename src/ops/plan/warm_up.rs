@@ -6,7 +6,7 @@ use crate::kernels::conv::conv_transpose2d_direct;
 use crate::kernels::elementwise::{
     binary, binary_backward, binary_words, offset_field, offset_field_backward, unary, unary_backward,
 };
-use crate::kernels::movement::{copy_tiles, gather, strided_copy, zeros};
+use crate::kernels::movement::{copy_tiles, gather, scatter, strided_copy, zeros};
 use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
 use crate::kernels::reduce::{cum_sum, flow_gradient, fold, layer_norm_rows, pool, top_k_keys};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
@@ -71,6 +71,7 @@ impl Gpu {
         self.compile_all::<unary::Kernel>()?;
         self.compile_all::<fold::Kernel>()?;
         self.compile_all::<cum_sum::Kernel>()?;
+        self.compile_all::<scatter::Kernel>()?;
         // So have orders of more than tiles hold.
         self.compile::<top_k_keys::Kernel>(())?;
         sort::compile(self)?;
