@@ -500,7 +500,7 @@ fn attention_by_two_products() {
     net.showing("weights").stays(Rule::Attention, "used elsewhere");
     net.with_reader("products").stays(Rule::Attention, "used elsewhere");
     net.but(with(n("Softmax", "scores -> weights"), int("axis", 2))).stays(Rule::Attention, "");
-    net.but(n("MatMul", "weights weights -> attended")).with_rows(&[4, 6, 12]).stays(Rule::Attention, "");
+    net.but(n("MatMul", "weights weights -> attended")).with_rows(&[4, 6, 12]).stays(Rule::Attention, "used elsewhere");
     let mut given = net.clone();
     given.constants.retain(|constant| constant.name != "mask");
     given.inputs.push(("mask", vec![1, 4, 1, 6, 6]));
