@@ -7,7 +7,7 @@
 //
 // query, key, value, output   vectors of `quads` or, of value and output, `value_quads` quads, at first + batch * .batch + head * .head + position
 //                             * .row, counted in quads
-// parts                       invocations that do a query together, of INVOCATIONS; 1 by subgroups
+// parts                       invocations that do a query together: 1 or, in workgroups, 2
 // bias, mask                  element at its first + batch * .batch + head * .head + query * .row + key * .column; not used where biased or masked is 0
 //
 // Keys are attended to in their order, some at once: what is summed is scaled where one of them has a larger score than any before. So the

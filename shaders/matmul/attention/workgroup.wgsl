@@ -1,5 +1,5 @@
-// Attention by workgroups of 64. An invocation does one query, or of one with more than 32 elements a part; keys and values are made ready in
-// workgroup memory for all, and the parts of scores are added up from there.
+// Attention by workgroups of 64. An invocation does one query, or half of one with more than 32 elements; keys and values are made ready in
+// workgroup memory for all, and the halves of scores are added up from there.
 
 const INVOCATIONS = 64u;
 
@@ -97,9 +97,10 @@ struct Score {
 
 fn score_of(place: Place, key: u32) -> Score {
     let queries = INVOCATIONS / params.parts;
-    var score = 0.0;
-    for (var part = 0u; part < params.parts; part++) {
-        score += scores[key * INVOCATIONS + part * queries + place.lane % queries];
+    let first = key * INVOCATIONS + place.lane % queries;
+    var score = scores[first];
+    if params.parts == 2u {
+        score += scores[first + queries];
     }
     let spoilt = spoils(score);
     // One that spoils a query counts no more than any does.

@@ -39,7 +39,7 @@ impl Sharing {
     }
 }
 
-/// The parts of eight quads that a vector has.
+/// The parts of eight quads that a vector of up to sixteen has.
 fn parts(quads: u32) -> u32 {
     quads.div_ceil(8)
 }
@@ -97,8 +97,7 @@ impl Params {
             }
             Sharing::Workgroup => {
                 let at_once = 32 / self.parts;
-                let score = Iterations::each(at_once, Iterations::of(self.parts));
-                let keys = Iterations::of(4u32) + Iterations::of(at_once) + score + score;
+                let keys = (0..3).fold(Iterations::of(4u32), |all, _| all + Iterations::of(at_once));
                 Iterations::of(1u32)
                     + Iterations::each(self.keys.div_ceil(at_once), keys)
                     + Iterations::each(1u32, store)
