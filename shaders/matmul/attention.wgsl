@@ -7,12 +7,12 @@
 //
 // query, key, value, output   vectors of `quads` or, of value and output, `value_quads` quads, at first + batch * .batch + head * .head + position
 //                             * .row, counted in quads
+// parts                       invocations that do a query together: 1 or, in workgroups, 2
 // bias, mask                  element at its first + batch * .batch + head * .head + query * .row + key * .column; not used where biased or masked is 0
 //
-// Keys are attended to one by one, in their order, by fours: what is summed is scaled wherever a larger score comes. So the result of a query
-// depends on nothing but its own scores. A workgroup does the queries of ROWS * INVOCATIONS, which have the same keys: how is the variant's
-// (matmul/attention/subgroup.wgsl, matmul/attention/workgroup.wgsl), as is the length of vectors (matmul/attention/vector_32.wgsl, vector_64.wgsl).
-// Workgroups are numbered by queries, head, batch.
+// Keys are attended to in their order, some at once: what is summed is scaled where one of them has a larger score than any before. So the
+// result of a query depends on nothing but its own scores. A workgroup does the queries of ROWS * INVOCATIONS / parts, which have the same keys: how
+// is the variant's (matmul/attention/subgroup.wgsl, matmul/attention/workgroup.wgsl). Workgroups are numbered by queries, head, batch.
 
 struct Operand {
     first: u32,
@@ -43,6 +43,7 @@ struct Params {
     keys: u32,
     quads: u32,
     value_quads: u32,
+    parts: u32,
     scale: f32,
     biased: u32,
     masked: u32,
@@ -133,8 +134,9 @@ fn store_eight(start: u32, eight: u32, sum: Eight, factor: f32) {
     }
 }
 
-fn scores_of(rows: Rows, place: Place, at: u32) -> Each {
-    var scores = products(rows, key_vector(place, at));
+// Scores without their addends, and with them.
+fn with_addends(products: Each, place: Place, at: u32) -> Each {
+    var scores = products;
     let addend = min(at, params.keys - 1u);
     if no_uniform(params.biased) != 0u {
         scores += bias_each(place.biases + addend * params.bias.column);
@@ -145,59 +147,13 @@ fn scores_of(rows: Rows, place: Place, at: u32) -> Each {
     return scores;
 }
 
-// A number of each query for each of four keys.
-struct Four {
-    k0: Each,
-    k1: Each,
-    k2: Each,
-    k3: Each,
-}
-
-// Attends to four keys. Products are done in loops, whose bodies fit the caches in which a CPU keeps its instructions.
-fn attend(rows: Rows, place: Place, at: u32) -> Rows {
-    var scores: Four;
-    for (var i = 0u; i < 4u; i++) {
-        scores = Four(scores.k1, scores.k2, scores.k3, scores_of(rows, place, at + i));
-    }
-    let exist = vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.keys);
-    let spoils_0 = spoils_each(scores.k0);
-    let spoils_1 = spoils_each(scores.k1);
-    let spoils_2 = spoils_each(scores.k2);
-    let spoils_3 = spoils_each(scores.k3);
-    // Those that spoil a row count no more than any does.
-    let counted_0 = select(scores.k0, Each(LEAST), spoils_0 | EachFlag(!exist.x));
-    let counted_1 = select(scores.k1, Each(LEAST), spoils_1 | EachFlag(!exist.y));
-    let counted_2 = select(scores.k2, Each(LEAST), spoils_2 | EachFlag(!exist.z));
-    let counted_3 = select(scores.k3, Each(LEAST), spoils_3 | EachFlag(!exist.w));
-
-    let largest = max(max(max(counted_0, counted_1), max(counted_2, counted_3)), rows.state.largest);
-    let scale = decay_each(rows.state.largest - largest);
-    var weights = Four(
-        select(Each(0.0), decay_each(counted_0 - largest), exist.x),
-        select(Each(0.0), decay_each(counted_1 - largest), exist.y),
-        select(Each(0.0), decay_each(counted_2 - largest), exist.z),
-        select(Each(0.0), decay_each(counted_3 - largest), exist.w),
-    );
-    let total = rows.state.total * scale + weights.k0 + weights.k1 + weights.k2 + weights.k3;
-    // What is beyond the last key is the last once more.
-    let spoilt = rows.state.spoilt | spoils_0 | spoils_1 | spoils_2 | spoils_3;
-
-    var more = with_scaled_sums(rows, scale);
-    for (var i = 0u; i < 4u; i++) {
-        more = with_value(more, weights.k0, value_vector(place, at + i));
-        weights = Four(weights.k1, weights.k2, weights.k3, weights.k3);
-    }
-    more.state = State(largest, total, spoilt);
-    return more;
-}
-
 @compute @workgroup_size(INVOCATIONS)
 fn attention(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let together = ROWS * INVOCATIONS;
+    let together = ROWS * INVOCATIONS / params.parts;
     let by_queries = divide(linear_workgroup(workgroup, grid), (params.queries + together - 1u) / together);
     let by_head = divide(by_queries.x, params.heads);
     // Uniform over the workgroup.
@@ -221,15 +177,13 @@ fn attention(
     let query_start = params.query.first + batch * params.query.batch + head * params.query.head;
     var rows: Rows;
     for (var row = 0u; row < ROWS; row++) {
-        rows = with_query(rows, query_vector(query_start + min(query_of(first, lane, row), last) * params.query.row));
+        rows = with_query(rows, query_start + min(query_of(first, lane, row), last) * params.query.row, lane);
     }
     rows.state = State(Each(LEAST), Each(0.0), EachFlag(false));
     let keys = no_uniform(params.keys);
-    for (var ready = 0u; ready < keys; ready += READY) {
-        make_ready(place, ready);
-        for (var at = 0u; at < READY; at += 4u) {
-            rows = attend(rows, place, ready + at);
-        }
+    let at_once = keys_at_once();
+    for (var key = 0u; key < keys; key += at_once) {
+        rows = attend(rows, place, key);
     }
 
     let output_start = params.output.first + batch * params.output.batch + head * params.output.head;
@@ -238,7 +192,7 @@ fn attention(
         let total = first_total(rows);
         let factor = or_nan(select(1.0 / total, 0.0, total == 0.0), first_spoilt(rows));
         if index < params.queries {
-            store_vector(output_start + index * params.output.row, first_sum(rows), factor);
+            store_sum(rows, output_start + index * params.output.row, factor, lane);
         }
         rows = next_sum(rows);
     }

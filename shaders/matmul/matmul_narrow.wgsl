@@ -55,7 +55,7 @@ fn matmul_narrow(
             with_product(sums[3], textureLoad(a, texel(texels.w)), columns),
         );
     }
-    let columns = half_columns(4u * by_quad.y, lane);
+    let columns = half_columns(batch, 4u * by_quad.y, lane);
     let count = select(0u, params.rows, exists);
     for (var row = 0u; row < count; row++) {
         store_half(batch, row, accumulate, columns, sums[0]);

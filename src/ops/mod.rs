@@ -729,7 +729,7 @@ ops! {
         /// use pliant::{Gpu, Matmul, MatmulInputs, MatmulPlan, Recorder, Tensor};
         ///
         /// # fn example(gpu: &Gpu, a: Tensor, b: Tensor) -> pliant::Result<()> {
-        /// let inputs = MatmulInputs { a: &a, b: &b };
+        /// let inputs = MatmulInputs { a: &a, b: &b, bias: None };
         /// let plan = MatmulPlan::new(gpu, &Matmul::default(), &inputs)?;
         /// let mut recorder = Recorder::new(gpu);
         /// let output = plan.forward(&mut recorder, &inputs)?;

@@ -318,14 +318,14 @@ fn grid_sample(mode: SampleMode, channels: u32) -> Problem {
 fn product(depth: u32) -> Problem {
     let mut rng = Rng::with_seed(105);
     let [a, b] = [[1, 1, depth], [1, depth, 1]].map(|shape| normal(&mut rng, shape, 1.0));
-    Problem::Matmul(Matmul::default(), MatmulInputs { a, b })
+    Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias: None })
 }
 
 /// A product of few rows, whose columns come in quads.
 fn narrow(depth: u32) -> Problem {
     let mut rng = Rng::with_seed(111);
     let [a, b] = [[1, 3, depth], [1, depth, 8]].map(|shape| normal(&mut rng, shape, 1.0));
-    Problem::Matmul(Matmul::default(), MatmulInputs { a, b })
+    Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias: None })
 }
 
 /// So many RoIs of one bin, all over the one pixel.

@@ -306,7 +306,8 @@ pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
             let [a_batch, b_batch] = [[batch, batch], [1, batch], [batch, 1]][rng.usize(..3)];
             let a = if transpose_a { [a_batch, depth, rows] } else { [a_batch, rows, depth] };
             let b = if transpose_b { [b_batch, columns, depth] } else { [b_batch, depth, columns] };
-            let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0) };
+            let bias = rng.bool().then(|| normal(rng, [columns], 1.0));
+            let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0), bias };
             Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs)
         }
         4 if rng.bool() => draw_grid_sample(rng),
@@ -408,8 +409,11 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             Problem::Attention(op, inputs)
         }
         Problem::Matmul(op, mut inputs) => {
-            let either = if rng.bool() { &mut inputs.a } else { &mut inputs.b };
-            reshape(rng, either);
+            match (rng.u32(..3), &mut inputs.bias) {
+                (0, _) => reshape(rng, &mut inputs.a),
+                (1, Some(bias)) => reshape(rng, bias),
+                _ => reshape(rng, &mut inputs.b),
+            }
             Problem::Matmul(op, inputs)
         }
         Problem::BilinearSample(op, mut inputs) => {

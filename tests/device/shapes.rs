@@ -159,7 +159,8 @@ fn products_of_odd_shapes() {
             for [a_batch, b_batch] in [[batch, batch], [1, batch], [batch, 1]] {
                 let a = if transpose_a { [a_batch, depth, rows] } else { [a_batch, rows, depth] };
                 let b = if transpose_b { [b_batch, columns, depth] } else { [b_batch, depth, columns] };
-                let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+                let bias = (a_batch == batch).then(|| normal(&mut rng, [columns], 1.0));
+                let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0), bias };
                 check(&Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
             }
         }
@@ -451,7 +452,8 @@ fn narrow_products() {
     let mut rng = Rng::with_seed(16);
     for (rows, depth, columns) in [(1, 4, 4), (3, 12, 20), (4, 40, 68), (5, 12, 20), (2, 10, 8), (3, 12, 18)] {
         let [a, b] = [[2, rows, depth], [2, depth, columns]].map(|shape| normal(&mut rng, shape, 1.0));
-        check(&Problem::Matmul(Matmul::default(), MatmulInputs { a, b }));
+        let bias = (rows != 3).then(|| normal(&mut rng, [columns], 1.0));
+        check(&Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias }));
     }
     for (channels, groups, outs, extents) in
         [(8, 1, 1, [4, 5]), (16, 2, 6, [6, 6]), (24, 1, 4, [3, 4]), (12, 2, 2, [4, 4]), (8, 1, 3, [3, 3])]

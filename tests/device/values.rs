@@ -71,7 +71,8 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
     for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
         let a = if transpose_a { [2, 19, 21] } else { [2, 21, 19] };
         let b = if transpose_b { [2, 18, 19] } else { [2, 19, 18] };
-        let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0) };
+        let bias = transpose_a.then(|| normal(rng, [18], 1.0));
+        let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0), bias };
         problems.push(Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
     }
     let window = Im2col { kernel: [3, 2], padding: [1, 0, 2, 1], ..Im2col::default() };

@@ -247,13 +247,16 @@ fn attention_is_refused_with_both_numbers() {
 
 #[test]
 fn products_and_samples_are_refused_with_both_numbers() {
-    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([2, 5, 6]) };
+    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([2, 5, 6]), bias: None };
     let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
     assert_eq!(error.to_string(), "b has 5 rows to sum over; a's depth is 4");
-    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([3, 4, 6]) };
+    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([3, 4, 6]), bias: None };
     let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
     assert_eq!(error.to_string(), "b has 3 matrices; a's batch is 2");
-    let shapes = MatmulInputs { a: Shape::from([1, 1 << 17, 1]), b: Shape::from([1, 1, 1 << 17]) };
+    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([2, 4, 6]), bias: Some(Shape::from([3])) };
+    let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
+    assert_eq!(error.to_string(), "bias has 3 columns; b's columns are 6");
+    let shapes = MatmulInputs { a: Shape::from([1, 1 << 17, 1]), b: Shape::from([1, 1, 1 << 17]), bias: None };
     let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
     assert_eq!(error.to_string(), "output (1x131072x131072) has 17179869184 elements; at most 4294967295 are possible");
     let shapes = BilinearSampleInputs { input: Shape::from([1, 2, 3, 4]), positions: Shape::from([1, 3, 5, 6]) };

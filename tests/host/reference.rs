@@ -13,9 +13,9 @@ fn matmul_by_hand() {
     // [1 2; 3 4] [5 6; 7 8], and with either matrix given transposed.
     for (transpose_a, a) in [(false, [1.0, 2.0, 3.0, 4.0]), (true, [1.0, 3.0, 2.0, 4.0])] {
         for (transpose_b, b) in [(false, [5.0, 6.0, 7.0, 8.0]), (true, [5.0, 7.0, 6.0, 8.0])] {
-            let shapes = MatmulInputs { a: [1, 2, 2].into(), b: [1, 2, 2].into() };
+            let shapes = MatmulInputs { a: [1, 2, 2].into(), b: [1, 2, 2].into(), bias: None };
             let geometry = MatmulGeometry::new(&Matmul { transpose_a, transpose_b }, &shapes).unwrap();
-            let product = reference::matmul::<f64>(&geometry, &MatmulInputs { a: &a, b: &b }).unwrap();
+            let product = reference::matmul::<f64>(&geometry, &MatmulInputs { a: &a, b: &b, bias: None }).unwrap();
             assert_eq!(product.value, [19.0, 22.0, 43.0, 50.0]);
             assert_eq!(product.terms, 2);
         }

@@ -1,13 +1,11 @@
 // Attention by subgroups of 8, for adapters that run on the CPU. An invocation does four queries; of each key and value it loads some quads,
-// and has the others' by broadcasts, which cost next to nothing there.
+// and has the others' by broadcasts, which cost next to nothing there. The length of vectors is the variant's, too (matmul/attention/vector_32.wgsl,
+// matmul/attention/vector_64.wgsl).
 
 const INVOCATIONS = 8u;
 
 // The queries of an invocation.
 const ROWS = 4u;
-
-// The keys that are made ready at once.
-const READY = 4u;
 
 // A number for each query of an invocation.
 alias Each = vec4<f32>;
@@ -36,12 +34,12 @@ fn queries_of(first: u32, lane: u32) -> EachAddress {
 }
 
 // The rows with a query behind theirs, without the first.
-fn with_query(rows: Rows, query: Vector) -> Rows {
+fn with_query(rows: Rows, start: u32, lane: u32) -> Rows {
     var moved = rows;
     moved.query_0 = rows.query_1;
     moved.query_1 = rows.query_2;
     moved.query_2 = rows.query_3;
-    moved.query_3 = query;
+    moved.query_3 = query_vector(start);
     return moved;
 }
 
@@ -56,8 +54,8 @@ fn next_sum(rows: Rows) -> Rows {
     return moved;
 }
 
-fn first_sum(rows: Rows) -> Vector {
-    return rows.sum_0;
+fn store_sum(rows: Rows, start: u32, factor: f32, lane: u32) {
+    store_vector(start, rows.sum_0, factor);
 }
 
 fn first_spoilt(rows: Rows) -> bool {
@@ -124,14 +122,60 @@ fn spread(quad: vec4<f32>) -> Eight {
     );
 }
 
-// Keys and values are loaded where they are used.
-fn make_ready(place: Place, key: u32) {
-}
-
 fn key_eight(place: Place, key: u32, eight: u32) -> Eight {
     return spread(key_quad(place, key, 8u * eight + place.lane));
 }
 
 fn value_eight(place: Place, key: u32, eight: u32) -> Eight {
     return spread(value_quad(place, key, 8u * eight + place.lane));
+}
+
+fn keys_at_once() -> u32 {
+    return 4u;
+}
+
+// A number of each query for each of four keys.
+struct Four {
+    k0: Each,
+    k1: Each,
+    k2: Each,
+    k3: Each,
+}
+
+// Attends to four keys. Products are done in loops, whose bodies fit the caches in which a CPU keeps its instructions.
+fn attend(rows: Rows, place: Place, at: u32) -> Rows {
+    var scores: Four;
+    for (var i = 0u; i < 4u; i++) {
+        scores = Four(scores.k1, scores.k2, scores.k3, with_addends(products(rows, key_vector(place, at + i)), place, at + i));
+    }
+    let exist = vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.keys);
+    let spoils_0 = spoils_each(scores.k0);
+    let spoils_1 = spoils_each(scores.k1);
+    let spoils_2 = spoils_each(scores.k2);
+    let spoils_3 = spoils_each(scores.k3);
+    // Those that spoil a row count no more than any does.
+    let counted_0 = select(scores.k0, Each(LEAST), spoils_0 | EachFlag(!exist.x));
+    let counted_1 = select(scores.k1, Each(LEAST), spoils_1 | EachFlag(!exist.y));
+    let counted_2 = select(scores.k2, Each(LEAST), spoils_2 | EachFlag(!exist.z));
+    let counted_3 = select(scores.k3, Each(LEAST), spoils_3 | EachFlag(!exist.w));
+
+    let largest = max(max(max(counted_0, counted_1), max(counted_2, counted_3)), rows.state.largest);
+    let scale = decay_each(rows.state.largest - largest);
+    var weights = Four(
+        select(Each(0.0), decay_each(counted_0 - largest), exist.x),
+        select(Each(0.0), decay_each(counted_1 - largest), exist.y),
+        select(Each(0.0), decay_each(counted_2 - largest), exist.z),
+        select(Each(0.0), decay_each(counted_3 - largest), exist.w),
+    );
+    let total = rows.state.total * scale + weights.k0 + weights.k1 + weights.k2 + weights.k3;
+    // What is beyond the last key is the last once more.
+    let spoilt = rows.state.spoilt | spoils_0 | spoils_1 | spoils_2 | spoils_3;
+
+    var more = with_scaled_sums(rows, scale);
+    for (var i = 0u; i < 4u; i++) {
+        more = with_value(more, weights.k0, value_vector(place, at + i));
+        weights = Four(weights.k1, weights.k2, weights.k3, weights.k3);
+    }
+    more.state = State(largest, total, spoilt);
+    return more;
 }

@@ -1,7 +1,5 @@
 // Queries, keys and values of up to 32 elements.
 
-const EIGHTS = 1u;
-
 struct Vector {
     first: Eight,
 }

@@ -1,7 +1,5 @@
 // Queries, keys and values of up to 64 elements.
 
-const EIGHTS = 2u;
-
 struct Vector {
     first: Eight,
     second: Eight,

@@ -93,8 +93,8 @@ fn next_row(rows: Rows) -> Rows {
 
 fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
     let accumulate = no_uniform(params.accumulate) != 0u;
-    let left = half_columns(start.z, lane);
-    let right = half_columns(start.z + 32u, lane);
+    let left = half_columns(start.x, start.z, lane);
+    let right = half_columns(start.x, start.z + 32u, lane);
     var rows = tile.rows0;
     for (var i = 0u; i < 2u; i++) {
         for (var invocation = 0u; invocation < 8u; invocation++) {

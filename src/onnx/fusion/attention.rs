@@ -18,7 +18,7 @@ pub(super) fn attention(graph: &mut Graph, step: &Step) -> Outcome {
     }
 }
 
-/// What a product with values is made of.
+/// The factors of a product with values.
 struct Found {
     query: Source,
     /// (slices, elements, keys), or (slices, keys, elements).
@@ -144,15 +144,15 @@ impl Found {
         let op = Attention { scale: Some(self.scale as f32), layout };
         let inputs =
             AttentionInputs { query: query.ok_or("")?, key, value, bias: addends.next(), mask: addends.next() };
+        let &Self { batch, heads, queries, elements: [_, of_value], .. } = self;
+        graph.buffers[step.writes[0]].shape = [batch, heads, queries, of_value].into();
         if layout == AttentionLayout::HeadsFirst {
             return Ok(vec![step.another(&op, &inputs)]);
         }
-        let &Self { batch, heads, queries, elements: [_, of_value], .. } = self;
         let dtype = graph.buffers[step.writes[0]].dtype;
         let spec = TensorSpec { shape: [batch, queries, heads, of_value].into(), dtype };
         let made = graph.new_buffer(spec);
         let attended = Source::Buffer(DeviceValue { buffer: made, first: 0, spec, element: ElementType::from(dtype) });
-        graph.buffers[step.writes[0]].shape = [batch, heads, queries, of_value].into();
         Ok(vec![
             step.another(&op, &inputs).writing(vec![made]),
             step.another(&StridedCopy::transpose(&[0, 2, 1, 3]), &attended),
@@ -244,7 +244,7 @@ impl Found {
     }
 }
 
-/// What a step multiplies by a number, or divides, and the factor.
+/// The source that a step multiplies by a number, or divides, and the factor.
 fn scaled(step: &Step) -> Option<(&Source, f64)> {
     let multiplied = either(step, Binary::Mul).find_map(|[of, by]| Some((of, number(by)?)));
     let divided = || operands(step, Binary::Div).and_then(|[of, by]| Some((of, number(by)?.recip())));

@@ -26,6 +26,8 @@ pub enum Rule {
     /// Batch normalisation, or scale or shift by channel, behind a convolution goes into its weight and bias; into those of deformable and transposed
     /// ones too.
     BatchNorm,
+    /// A bias that is added to each column of a product with a weight goes into the product.
+    Bias,
     /// Copies one behind another become one copy, or none: transposes, slices, paddings, rolls and joins of them.
     Copies,
     /// Samples of several levels by grids, their weights and the sum over them become multi-scale deformable attention.
@@ -46,6 +48,7 @@ impl Rule {
     /// All of them.
     pub const ALL: &'static [Self] = &[
         Self::BatchNorm,
+        Self::Bias,
         Self::Copies,
         Self::DeformAttention,
         Self::DeformConv,
@@ -59,6 +62,7 @@ impl Rule {
     pub fn name(self) -> &'static str {
         match self {
             Self::BatchNorm => "batch-norm",
+            Self::Bias => "bias",
             Self::Copies => "copies",
             Self::DeformAttention => "deform-attention",
             Self::DeformConv => "deform-conv",
@@ -72,6 +76,7 @@ impl Rule {
     fn apply(self) -> graph::Apply {
         match self {
             Self::BatchNorm => channels::batch_norm,
+            Self::Bias => channels::bias,
             Self::Copies => movement::copies,
             Self::DeformAttention => deform_attention::deform_attention,
             Self::DeformConv => deform_conv::deform_conv,

@@ -13,7 +13,9 @@ use crate::kernels::elementwise::binary::{self, Function};
 use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::strategy::{Convolution, Problem};
 use crate::ops::elementwise::broadcast::Elementwise;
-use crate::ops::matmul::product::{self, Elements, Matrix, Operand, Output, Product, packed_once, product};
+use crate::ops::matmul::product::{
+    self, Bias, BiasOf, Elements, Matrix, Operand, Output, Product, packed_once, product,
+};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
@@ -187,7 +189,7 @@ fn multiply(
                         depth: group_channels,
                         a: Operand::Matrix(weight),
                         b: input.clone(),
-                        bias: inputs.bias.map(|bias| (bias, out_channel, 0)),
+                        bias: inputs.bias.map(|tensor| Bias { tensor, first: out_channel, batch: 0, of: BiasOf::Rows }),
                         accumulate: false,
                         output: Output::Elements(elements),
                     };

@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Attention, AttentionGeometry, AttentionInputs, StridedCopy, StridedCopyGeometry, Vectors};
 use crate::gpu::{Binding, Capabilities, Fit, Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::matmul::attention::{self, Addend, Length, Operand, Params, Sharing, attention};
+use crate::kernels::matmul::attention::{self, Addend, Operand, Params, Sharing, attention};
 use crate::kernels::movement::strided_copy::{self, Places, Word};
 use crate::ops::movement::strided_copy::Moved;
 use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
@@ -14,7 +14,7 @@ impl Kernels for Attention {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, geometry: &AttentionGeometry, _: &AttentionInputs<TensorSpec>) -> Result<()> {
-        gpu.compile::<attention::Kernel>(variant(gpu.capabilities(), geometry))?;
+        gpu.compile::<attention::Kernel>(sharing(gpu.capabilities(), geometry.elements))?;
         // Of tensors that begin amid a quad.
         gpu.compile::<strided_copy::Kernel>((Places::Inside, Word::One))
     }
@@ -35,7 +35,7 @@ impl Kernels for Attention {
         let made = if output.begins_a_quad() { output.clone() } else { recorder.workspace(output.shape())? };
         let [of_query, of_key, of_value, of_output] = geometry.vectors();
         let [quads, value_quads] = geometry.elements.map(|elements| elements / 4);
-        let variant = variant(recorder.gpu().capabilities(), geometry);
+        let sharing = sharing(recorder.gpu().capabilities(), geometry.elements);
         let all = [0..geometry.batch, 0..geometry.heads, 0..geometry.queries];
         in_pieces(all, &mut |piece| {
             let [batches, heads, queries] = piece;
@@ -84,7 +84,7 @@ impl Kernels for Attention {
             };
             let bindings =
                 [&query_binding, &key_binding, &value_binding, &bias_binding, &mask_binding, &output_binding];
-            attention(recorder, variant, params, bindings)
+            attention(recorder, sharing, params, bindings)
         })?;
         if output.begins_a_quad() { Ok(()) } else { copied(recorder, &made, output) }
     }
@@ -101,20 +101,17 @@ impl Kernels for Attention {
 
 /// Compiles the kernels that a smallest problem does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    gpu.compile::<attention::Kernel>((sharing(gpu.capabilities()), Length::To64))
+    gpu.compile::<attention::Kernel>(sharing(gpu.capabilities(), [Attention::MOST; 2]))
 }
 
-fn sharing(capabilities: &Capabilities) -> Sharing {
-    if capabilities.software() && capabilities.subgroup_size() == Some(8) {
-        Sharing::Subgroup
-    } else {
+fn sharing(capabilities: &Capabilities, elements: [u32; 2]) -> Sharing {
+    if !capabilities.software() || capabilities.subgroup_size() != Some(8) {
         Sharing::Workgroup
+    } else if elements.iter().all(|elements| *elements <= 32) {
+        Sharing::Subgroup32
+    } else {
+        Sharing::Subgroup64
     }
-}
-
-fn variant(capabilities: &Capabilities, geometry: &AttentionGeometry) -> (Sharing, Length) {
-    let length = if geometry.elements.iter().all(|elements| *elements <= 32) { Length::To32 } else { Length::To64 };
-    (sharing(capabilities), length)
 }
 
 fn operand(vectors: Vectors) -> Operand {

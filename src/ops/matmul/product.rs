@@ -184,7 +184,7 @@ impl Elements<'_> {
     }
 }
 
-/// A batch of products: output = a b, plus a bias for each row.
+/// A batch of products: output = a b, plus a bias for each row or each column.
 #[derive(Clone)]
 pub(crate) struct Product<'a> {
     pub(crate) batch: u32,
@@ -193,11 +193,27 @@ pub(crate) struct Product<'a> {
     pub(crate) depth: u32,
     pub(crate) a: Operand<'a>,
     pub(crate) b: Operand<'a>,
-    /// The tensor, its first element, and elements from one batch to the next.
-    pub(crate) bias: Option<(&'a Tensor, u64, u32)>,
+    pub(crate) bias: Option<Bias<'a>>,
     /// Whether the output holds partial sums already, which the product is added to.
     pub(crate) accumulate: bool,
     pub(crate) output: Output<'a>,
+}
+
+/// A number that each row or each column of a product starts from.
+#[derive(Clone, Copy)]
+pub(crate) struct Bias<'a> {
+    pub(crate) tensor: &'a Tensor,
+    /// The element of the first row or column.
+    pub(crate) first: u64,
+    /// Elements from one batch to the next.
+    pub(crate) batch: u32,
+    pub(crate) of: BiasOf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BiasOf {
+    Rows,
+    Columns,
 }
 
 /// The axes that a product is halved along.
@@ -369,8 +385,9 @@ impl<'a> Product<'a> {
             column_first: output.column_first,
             plane: output.plane,
             output_plane: output.plane_stride as u32,
-            biased: self.bias.is_some().into(),
-            bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
+            row_biased: self.is_biased(BiasOf::Rows).into(),
+            column_biased: self.is_biased(BiasOf::Columns).into(),
+            bias_batch: self.bias.map_or(0, |bias| bias.batch),
             ..params
         };
         Ok((params, bias, output_binding))
@@ -400,9 +417,10 @@ impl<'a> Product<'a> {
             column_first: output.column_first,
             plane: output.plane,
             output_plane: output.plane_stride as u32,
-            biased: self.bias.is_some().into(),
+            row_biased: self.is_biased(BiasOf::Rows).into(),
+            column_biased: self.is_biased(BiasOf::Columns).into(),
             accumulate: accumulate.into(),
-            bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
+            bias_batch: self.bias.map_or(0, |bias| bias.batch),
             ..Default::default()
         };
         check_iterations(recorder, &params)?;
@@ -415,12 +433,27 @@ impl<'a> Product<'a> {
         matmul_tiled(recorder, params, [&a_binding, &b_binding, &bias_binding, &output_binding])
     }
 
+    fn is_biased(&self, of: BiasOf) -> bool {
+        self.bias.is_some_and(|bias| bias.of == of)
+    }
+
     fn bias_binding(&self) -> Fit<Option<Binding>> {
-        let binding = |(tensor, first, stride): (&Tensor, u64, u32)| {
-            let last = u64::from(self.batch - 1) * u64::from(stride) + u64::from(self.rows);
-            tensor.binding("bias", first..first + last)
+        let binding = |Bias { tensor, first, batch, of }: Bias| {
+            let (many, axis) = match of {
+                BiasOf::Rows => (self.rows, ROWS),
+                BiasOf::Columns => (self.columns, COLUMNS),
+            };
+            let last = u64::from(self.batch - 1) * u64::from(batch) + u64::from(many);
+            tensor.binding("bias", first..first + last).map_err(|unfit| unfit.along(axis))
         };
         self.bias.map(binding).transpose()
+    }
+
+    /// The bias from an index of what it is of on.
+    fn move_bias(&mut self, of: BiasOf, start: u32) {
+        if let Some(bias) = self.bias.as_mut().filter(|bias| bias.of == of) {
+            bias.first += u64::from(start);
+        }
     }
 
     /// Refuses more work than a dispatch takes, unless the product cannot be halved any more.
@@ -470,7 +503,7 @@ impl<'a> Product<'a> {
             Output::Elements(output) => output.first += start * output.batch,
             Output::Panels(output) => output.first += start * output.batch,
         }
-        self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start * u64::from(batch), batch));
+        self.bias = self.bias.map(|bias| Bias { first: bias.first + start * u64::from(bias.batch), ..bias });
         Self { batch: range.end - range.start, ..self }
     }
 
@@ -481,7 +514,7 @@ impl<'a> Product<'a> {
             Output::Elements(output) => output.first += start * output.row,
             Output::Panels(output) => output.row += range.start,
         }
-        self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start, batch));
+        self.move_bias(BiasOf::Rows, range.start);
         Self { rows: range.end - range.start, ..self }
     }
 
@@ -491,6 +524,7 @@ impl<'a> Product<'a> {
             Output::Elements(output) => output.column_first += range.start,
             Output::Panels(output) => output.quad += range.start / 4,
         }
+        self.move_bias(BiasOf::Columns, range.start);
         Self { columns: range.end - range.start, ..self }
     }
 

@@ -156,6 +156,27 @@ impl Net {
     }
 }
 
+#[test]
+fn bias_of_a_product() {
+    let constants = vec![weights("w", &[8, 6]), weights("b", &[6]), weights("rows", &[3, 1])];
+    let nodes = vec![n("MatMul", "x w -> product"), n("Add", "b product -> y")];
+    let net = Net::new(&[("x", &[2, 3, 8])], nodes, constants);
+    net.fires(Rule::Bias, 1);
+    assert_eq!(steps(&net, Rule::ALL), 1);
+    let mut gemm = Net::new(&[("x", &[5, 8]), ("b", &[1, 6])], vec![n("Gemm", "x w b -> y")], net.constants.clone());
+    gemm.constants.remove(1);
+    gemm.fires(Rule::Bias, 1);
+
+    net.showing("product").stays(Rule::Bias, "used elsewhere");
+    net.with_reader("product").stays(Rule::Bias, "used elsewhere");
+    net.but(n("Add", "product rows -> y")).stays(Rule::Bias, "");
+    net.but(n("Sub", "b product -> y")).stays(Rule::Bias, "");
+    let mut computed = net.clone();
+    computed.constants.remove(0);
+    computed.inputs.push(("w", vec![2, 8, 6]));
+    computed.stays(Rule::Bias, "");
+}
+
 /// A layer normalisation as opset 16 has it.
 fn layer_norm() -> Net {
     let nodes = vec![
@@ -502,7 +523,7 @@ fn attention_by_two_products() {
     net.showing("weights").stays(Rule::Attention, "used elsewhere");
     net.with_reader("products").stays(Rule::Attention, "used elsewhere");
     net.but(with(n("Softmax", "scores -> weights"), int("axis", 2))).stays(Rule::Attention, "");
-    net.but(n("MatMul", "weights weights -> attended")).with_rows(&[4, 6, 12]).stays(Rule::Attention, "");
+    net.but(n("MatMul", "weights weights -> attended")).with_rows(&[4, 6, 12]).stays(Rule::Attention, "used elsewhere");
     let mut given = net.clone();
     given.constants.retain(|constant| constant.name != "mask");
     given.inputs.push(("mask", vec![1, 4, 1, 6, 6]));

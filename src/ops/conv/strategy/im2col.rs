@@ -18,7 +18,7 @@ use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
 use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
-use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Product, product};
+use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, product};
 use crate::ops::plan::{Argument, Destination, in_pieces, pieces};
 
 /// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
@@ -291,7 +291,12 @@ impl Im2colConvolution {
                             depth: depth as u32,
                             a: packed_weight.along("weight"),
                             b: b.clone(),
-                            bias: bias.map(|bias| (bias, 0, g.group_out_channels())),
+                            bias: bias.map(|tensor| Bias {
+                                tensor,
+                                first: 0,
+                                batch: g.group_out_channels(),
+                                of: BiasOf::Rows,
+                            }),
                             accumulate,
                             output: Output::Elements(Elements {
                                 tensor: &output.tensor,
@@ -360,7 +365,7 @@ impl Im2colConvolution {
                     depth: channels,
                     a: packed_weight.along("weight"),
                     b: Operand::Matrix(b),
-                    bias: bias.map(|bias| (bias, 0, g.group_out_channels())),
+                    bias: bias.map(|tensor| Bias { tensor, first: 0, batch: g.group_out_channels(), of: BiasOf::Rows }),
                     accumulate: matches!(output, Destination::Add(_)),
                     output: Output::Elements(elements),
                 },
