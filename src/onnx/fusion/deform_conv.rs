@@ -33,7 +33,7 @@ struct Corner {
     /// The buffer (batch, channels, height, width) that they are gathered from.
     image: usize,
     size: [u32; 2],
-    /// Their rows, and their columns.
+    /// Rows and columns of them.
     indices: [Source; 2],
     shares: Source,
 }
@@ -42,7 +42,7 @@ struct Corner {
 struct Extents {
     batch: u32,
     offset_groups: u32,
-    /// Those of an offset group.
+    /// Channels of an offset group.
     channels: u32,
     kernel: [u32; 2],
     output: [u32; 2],
