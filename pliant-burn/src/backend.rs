@@ -1,5 +1,7 @@
 //! Calls on burn's backends: run on wgpu's, deferred by fusion, noted for differentiation.
 
+#![allow(missing_debug_implementations, reason = "what burn derives for fusion has none")]
+
 use std::array;
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ const MOST: usize = 13;
 macro_rules! tensors {
     ($($length:ident($($tensor:ident),+);)+) => {
         /// The inputs of a call that there are, or the gradients of those that are wanted, in order.
-        #[derive(Debug, ExtensionType)]
+        #[derive(ExtensionType)]
         #[extension_type(fusion)]
         pub enum Tensors<B: Backend> {
             $($length($(#[doc = stringify!($tensor)] FloatTensor<B>),+),)+

@@ -93,7 +93,7 @@ pub async fn open(options: &GpuOptions) -> Result<(Gpu, Device)> {
 /// [`Error::Unsupported`] where pliant has not opened the device itself, where it lacks some of [`FEATURES`] that its adapter has, and where burn
 /// refuses it.
 pub fn device(gpu: &Gpu) -> Result<Device> {
-    if let Some(shared) = devices().iter().find(|shared| shared.gpu.device() == gpu.device()) {
+    if let Some(shared) = devices().iter().find(|shared| shared.gpu == *gpu) {
         return Ok(Device::from(shared.device.clone()));
     }
     let (Some(instance), Some(adapter)) = (gpu.instance(), gpu.adapter()) else {

@@ -426,6 +426,15 @@ impl Gpu {
     }
 }
 
+/// Clones are equal, and no others: two on one wgpu device have pools and caches of their own.
+impl PartialEq for Gpu {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Gpu {}
+
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let info = &self.inner.capabilities.info;

@@ -277,6 +277,7 @@ fn others_find_their_features_and_the_handles_of_a_device() {
 
     let theirs = Gpu::from_wgpu(opened.device().clone(), opened.queue().clone(), opened.adapter()).unwrap();
     assert!(theirs.adapter().is_some() && theirs.instance().is_none());
+    assert!(theirs == theirs.clone() && theirs != opened);
 }
 
 /// Recordings in several submissions, among those of another thread that were encoded and whose recorders are gone.

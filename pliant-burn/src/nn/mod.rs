@@ -8,7 +8,7 @@ mod multi_scale_deform_attn;
 pub use deform_conv2d::{DeformConv2d, OffsetConv};
 pub use multi_scale_deform_attn::{MultiScaleDeformAttn, Projection};
 
-use burn::module::{Param, ParamId};
+use burn::module::Param;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use pliant::Shape;
 
@@ -27,6 +27,5 @@ fn elements<'a>(shapes: impl Iterator<Item = &'a Shape>) -> u64 {
 
 fn parameter<const D: usize>((shape, elements): (Shape, Vec<f32>), device: &Device) -> Param<Tensor<D>> {
     let extents: Vec<_> = shape.extents().iter().map(|&extent| extent as usize).collect();
-    let tensor = Tensor::from_data(TensorData::new(elements, extents), device);
-    Param::initialized(ParamId::new(), tensor.require_grad())
+    Param::from_data(TensorData::new(elements, extents), device)
 }
