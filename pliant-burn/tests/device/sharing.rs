@@ -1,6 +1,6 @@
 //! One device for both: no copies where pages are exclusive, work in order, tensors where burn has placed them.
 
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::{Distribution, GradientCheckpointingStrategy, Tensor};
 use fastrand::Rng;
 use pliant::{DeformConv2d, DeformConv2dInputs};
 use pliant_support::random::{normal, uniform};
@@ -94,4 +94,21 @@ fn tensors_of_other_threads_are_complete() {
             assert_eq!(middle, 36.0 * (round as f32 + 1.0), "{on}");
         }
     }
+}
+
+/// Gradients do not depend on whether burn computes some of its own work again.
+#[test]
+fn either_strategy_of_checkpoints_gives_the_same_gradients() {
+    let device = OURS.1.clone().autodiff();
+    let op = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
+    let random = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Default, &device);
+    let (image, offset, weight) = (random([1, 4, 8, 8]), random([1, 18, 8, 8]), random([4, 4, 3, 3]));
+    let by = |strategy| {
+        let [image, offset, weight] = [&image, &offset, &weight]
+            .map(|tensor| tensor.clone().with_gradient_checkpointing_strategy(strategy).require_grad());
+        let output = pliant_burn::deform_conv2d(image * 2.0, offset.clone().exp(), weight, None, None, &op).unwrap();
+        let gradients = output.exp().sum().backward();
+        elements(offset.grad(&gradients).unwrap())
+    };
+    assert_eq!(by(GradientCheckpointingStrategy::Balanced), by(GradientCheckpointingStrategy::Disabled));
 }
