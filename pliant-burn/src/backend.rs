@@ -100,7 +100,7 @@ pub trait Forward: Backend {
 #[backend_extension(Cube, Fusion)]
 pub trait Differentiated: Backend {
     /// Computes the gradients of the inputs that are wanted: some at least.
-    #[fusion(meta = gradient_specs, id = "pliant_backward")]
+    #[fusion(meta = |inputs, _, _, wanted| inputs.wanted(wanted), id = "pliant_backward")]
     fn backward(
         #[extension_type] inputs: Tensors<Self>,
         grad_output: FloatTensor<Self>,
@@ -112,10 +112,6 @@ pub trait Differentiated: Backend {
 fn output_spec(_: &TensorsMetadata, call: &Handle) -> TensorSpec {
     let (shape, dtype) = output_of(call);
     TensorSpec::new(shape, dtype)
-}
-
-fn gradient_specs(inputs: &TensorsMetadata, _: &TensorSpec, _: &Handle, wanted: &Vec<bool>) -> TensorsMetadata {
-    inputs.wanted(wanted)
 }
 
 fn output_of(call: &Handle) -> (Shape, DType) {
