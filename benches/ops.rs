@@ -132,7 +132,11 @@ fn columns(criterion: &mut Criterion, gpu: &Gpu, size: &Size) -> Result<()> {
 fn matmul(criterion: &mut Criterion, gpu: &Gpu, size: &Size) -> Result<()> {
     let &Size { channels, side, .. } = size;
     let (depth, pixels) = (channels * TAPS, side * side);
-    let inputs = MatmulInputs { a: tensor(gpu, [1, channels, depth], 0.1)?, b: tensor(gpu, [1, pixels, depth], 1.0)? };
+    let inputs = MatmulInputs {
+        a: tensor(gpu, [1, channels, depth], 0.1)?,
+        b: tensor(gpu, [1, pixels, depth], 1.0)?,
+        bias: None,
+    };
     let output = Tensor::new(gpu, [1, channels, pixels], DType::F32)?;
     let op = Matmul { transpose_b: true, ..Matmul::default() };
     let plan = MatmulPlan::new(gpu, &op, &inputs)?;

@@ -44,9 +44,7 @@ pub mod reference;
 #[doc(hidden)]
 pub mod signature;
 
-pub use geometry::attention::{
-    AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
-};
+pub use geometry::attention::{Attention, AttentionInputs, AttentionLayout};
 pub use geometry::conv::conv_transpose2d::{ConvTranspose2d, ConvTranspose2dGradients, ConvTranspose2dInputs};
 pub use geometry::conv::conv2d::{Conv2d, Conv2dGradients, Conv2dInputs};
 pub use geometry::conv::deform::{
@@ -69,6 +67,9 @@ pub use geometry::movement::gather::{Gather, GatherElements, GatherGradients, Ga
 pub use geometry::movement::scatter::{ScatterElements, ScatterInputs, ScatterNd, ScatterReduction};
 pub use geometry::movement::split::Split;
 pub use geometry::movement::strided_copy::{DepthOrder, PadMode, SliceRange, StridedCopy};
+pub use geometry::multi_scale_deform_attn::{
+    AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
+};
 pub use geometry::reduce::arg_reduce::ArgReduce;
 pub use geometry::reduce::cum_sum::CumSum;
 pub use geometry::reduce::global_average_pool::GlobalAveragePool;
@@ -119,13 +120,13 @@ pub use image;
 #[doc(hidden)]
 pub use kernels::{ShaderText, shader_texts};
 pub use ops::{
-    AdamPlan, ArgReducePlan, Argument, BatchNormPlan, BilinearSamplePlan, BinaryPlan, CastPlan, ConcatPlan, Conv2dPlan,
-    ConvTranspose2dPlan, CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan, DeformConvV4Plan,
-    DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GatherElementsPlan, GatherNdPlan,
-    GatherPlan, GlobalAveragePoolPlan, GlobalMaxPoolPlan, GridSamplePlan, GroupNormPlan, Im2colPlan, LayerNormPlan,
-    MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ReducePlan, ResizePlan, RoiAlignMaxPlan,
-    RoiAlignPlan, ScatterElementsPlan, ScatterNdPlan, SelectPlan, SgdPlan, SoftmaxPlan, SplitPlan, Strategy,
-    StridedCopyPlan, TopKPlan, UnaryPlan,
+    AdamPlan, ArgReducePlan, Argument, AttentionPlan, BatchNormPlan, BilinearSamplePlan, BinaryPlan, CastPlan,
+    ConcatPlan, Conv2dPlan, ConvTranspose2dPlan, CrossEntropyPlan, CumSumPlan, DeformConv2dPlan, DeformConvV3Plan,
+    DeformConvV4Plan, DeformIm2colPlan, DeformPsRoiPoolPlan, DeformRoiPoolPlan, Destination, GatherElementsPlan,
+    GatherNdPlan, GatherPlan, GlobalAveragePoolPlan, GlobalMaxPoolPlan, GridSamplePlan, GroupNormPlan, Im2colPlan,
+    LayerNormPlan, MatmulPlan, MultiScaleDeformAttnPlan, PackedWeight, Plan, PoolPlan, ReducePlan, ResizePlan,
+    RoiAlignMaxPlan, RoiAlignPlan, ScatterElementsPlan, ScatterNdPlan, SelectPlan, SgdPlan, SoftmaxPlan, SplitPlan,
+    Strategy, StridedCopyPlan, TopKPlan, UnaryPlan,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub use ops::{Candidate, Outcome, Tuned};

@@ -8,7 +8,7 @@
 //
 // A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
 // image, and into the rows from pixel_first on. One invocation packs a run of quads of one pixel, run_quads of them at most; a pixel has `runs`
-// of them. No quad has more channels than `lanes`.
+// of them. No quad has more channels than `lanes`. Where empty is 1, all is 0, whatever the input.
 
 struct Params {
     images: u32,
@@ -27,6 +27,7 @@ struct Params {
     input_2_first: u32,
     input_3_first: u32,
     lanes: u32,
+    empty: u32,
     dtype: u32,
 }
 
@@ -59,7 +60,7 @@ fn channels_last(
     for (var i = first; i < end; i++) {
         let channels = table_entry(params.quad_first + i);
         let channel = image * params.channels + channels.x - params.channel_first;
-        let exists = lane < vec4<u32>(channels.y);
+        let exists = lane < vec4<u32>(select(channels.y, 0u, params.empty != 0u));
         // What does not exist reads the first element, which is bound.
         let element = bound + select(vec4<u32>(0u), vec4<u32>(channel * params.plane + pixel), exists);
         var value = vec4<f32>(value_of(input[word_of(element.x)], element.x));

@@ -2,6 +2,10 @@
 //
 // a, b, output as parts/broadcast.wgsl has it; the function is declared in of_two/
 // where accumulate is 1, the function is added to what the output holds
+//
+// How many elements are loaded and stored at once, is the variant's: width/binary_1.wgsl, width/binary_4.wgsl, width/binary_4_1.wgsl. Strides and first
+// elements are counted in elements.
+//
 // steps                   of the loop of the function, where it has one
 
 struct Params {
@@ -15,9 +19,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<A>;
+@group(0) @binding(2) var<storage, read> b: array<B>;
+@group(0) @binding(3) var<storage, read_write> output: array<A>;
 
 @compute @workgroup_size(64)
 fn binary(
@@ -25,17 +29,19 @@ fn binary(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let item = row_and_first(workgroup, grid, lane);
+    let item = row_and_first(workgroup, grid, lane, 4u * TOGETHER_A);
     let row = item.x;
     if row >= params.broadcast.rows {
         return;
     }
     let starts = row_starts(row).xy + vec2<u32>(params.a_first, params.b_first);
     let strides = column_strides().xy;
-    for (var i = item.y; i < min(item.y + 4u, params.broadcast.extent_5); i++) {
+    let end = min(item.y + 4u * TOGETHER_A, params.broadcast.extent_5);
+    for (var i = item.y; i < end; i += TOGETHER_A) {
         let places = starts + i * strides;
-        let value = params.scale * function(a[places.x], b[places.y]);
-        let at = params.output_first + row * params.broadcast.extent_5 + i;
-        output[at] = select(value, output[at] + value, params.accumulate != 0u);
+        store(
+            params.output_first + row * params.broadcast.extent_5 + i,
+            of_elements(a[places.x / TOGETHER_A], b[places.y / TOGETHER_B]),
+        );
     }
 }

@@ -29,7 +29,7 @@ fn binary_backward(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let item = row_and_first(workgroup, grid, lane);
+    let item = row_and_first(workgroup, grid, lane, 4u);
     let row = item.x;
     if row >= params.broadcast.rows {
         return;

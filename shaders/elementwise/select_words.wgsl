@@ -23,7 +23,7 @@ fn select_words(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let item = row_and_first(workgroup, grid, lane);
+    let item = row_and_first(workgroup, grid, lane, 4u);
     let row = item.x;
     if row >= params.broadcast.rows {
         return;

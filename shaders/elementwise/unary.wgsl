@@ -1,9 +1,7 @@
 // A function of each element: output[i] = function(input[i])
 //
-// input, output      `elements` elements
+// input, output      `elements` elements, all by as many as an invocation does: width/unary_1.wgsl, width/unary_4.wgsl
 // alpha, beta, gamma attributes of the function, which is declared in of_one/
-//
-// One invocation does one element.
 
 struct Params {
     elements: u32,
@@ -15,8 +13,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Elements>;
+@group(0) @binding(2) var<storage, read_write> output: array<Elements>;
 
 @compute @workgroup_size(64)
 fn unary(
@@ -28,5 +26,5 @@ fn unary(
     if element >= params.elements {
         return;
     }
-    output[params.output_first + element] = function(input[params.input_first + element]);
+    output[params.output_first + element] = of_elements(input[params.input_first + element]);
 }

@@ -1,6 +1,6 @@
 // Matrix products by subgroups of 8 of operands whose elements lie along their rows: a, times b transposed.
 //
-// Operands, tile and numbering: matmul/parts/subgroup_tile.wgsl.
+// Operands, tile and numbering: matmul/subgroup/tile.wgsl.
 
 @compute @workgroup_size(8)
 fn matmul_subgroup(

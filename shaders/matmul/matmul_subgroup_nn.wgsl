@@ -1,6 +1,6 @@
 // Matrix products by subgroups of 8 into panels: a, times b, both stored row by row.
 //
-// Operands, tile and numbering: matmul/parts/subgroup_tile.wgsl.
+// Operands, tile and numbering: matmul/subgroup/tile.wgsl.
 
 @compute @workgroup_size(8)
 fn matmul_subgroup_nn(

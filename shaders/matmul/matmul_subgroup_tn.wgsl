@@ -1,6 +1,6 @@
 // Matrix products by subgroups of 8 of operands whose rows are the depth: a transposed, times b.
 //
-// Operands, tile and numbering: matmul/parts/subgroup_tile.wgsl.
+// Operands, tile and numbering: matmul/subgroup/tile.wgsl.
 
 @compute @workgroup_size(8)
 fn matmul_subgroup_tn(

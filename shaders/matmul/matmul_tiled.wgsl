@@ -27,13 +27,16 @@ struct Params {
     column_first: u32,
     plane: u32,
     output_plane: u32,
-    biased: u32,
+    row_biased: u32,
+    column_biased: u32,
     accumulate: u32,
     bias_first: u32,
     bias_batch: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+
 const TILE = 64u;
 const DEPTH = 16u;
 
@@ -93,9 +96,10 @@ fn multiply_four(sums: ptr<function, Sums>, k: u32, row: u32, column: u32) {
 struct Columns {
     offset: vec4<u32>,
     exist: vec4<bool>,
+    base: vec4<f32>,
 }
 
-fn columns_from(column: u32) -> Columns {
+fn columns_from(batch: u32, column: u32) -> Columns {
     var at = divide(params.column_first + column, params.plane);
     var offset = vec4<u32>(0u);
     for (var i = 0u; i < 4u; i++) {
@@ -103,10 +107,16 @@ fn columns_from(column: u32) -> Columns {
         let over = at.y + 1u == params.plane;
         at = vec2<u32>(at.x + u32(over), select(at.y + 1u, 0u, over));
     }
-    return Columns(offset, vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.columns));
+    let columns = vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u);
+    // Columns beyond the last start from what the last does.
+    let known = min(columns, vec4<u32>(params.columns - 1u));
+    let base = vec4<f32>(
+        column_bias(batch, known.x), column_bias(batch, known.y), column_bias(batch, known.z), column_bias(batch, known.w),
+    );
+    return Columns(offset, columns < vec4<u32>(params.columns), base);
 }
 
-// Stores an element, if it exists: its sum, and the row's bias or what it held before. Chosen as in row_bias.
+// Stores an element, if it exists: its sum, and its bias or what it held before. Chosen as in row_bias.
 fn store(exists: bool, at: u32, base: f32, sum: f32) {
     if exists {
         output[at] = select(base, output[at], params.accumulate != 0u) + sum;
@@ -114,16 +124,16 @@ fn store(exists: bool, at: u32, base: f32, sum: f32) {
 }
 
 fn store_quad(columns: Columns, start: u32, base: f32, sums: vec4<f32>) {
-    store(columns.exist.x, start + columns.offset.x, base, sums.x);
-    store(columns.exist.y, start + columns.offset.y, base, sums.y);
-    store(columns.exist.z, start + columns.offset.z, base, sums.z);
-    store(columns.exist.w, start + columns.offset.w, base, sums.w);
+    store(columns.exist.x, start + columns.offset.x, base + columns.base.x, sums.x);
+    store(columns.exist.y, start + columns.offset.y, base + columns.base.y, sums.y);
+    store(columns.exist.z, start + columns.offset.z, base + columns.base.z, sums.z);
+    store(columns.exist.w, start + columns.offset.w, base + columns.base.w, sums.w);
 }
 
 // Stores the sums, row by row.
 fn store_sums(batch: u32, row_first: u32, column: u32, sums: ptr<function, Sums>) {
-    let left = columns_from(column);
-    let right = columns_from(column + TILE / 2u);
+    let left = columns_from(batch, column);
+    let right = columns_from(batch, column + TILE / 2u);
     for (var i = 0u; i < 8u; i++) {
         let row = row_first + i % 4u + i / 4u * (TILE / 2u);
         if row < params.rows {

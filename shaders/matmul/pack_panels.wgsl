@@ -1,6 +1,7 @@
 // Matrices in panels: shared/panels/layout.wgsl.
 //
-// matrix  element (batch, row, k) is first + batch * batch_stride + row * row_stride + k * depth_stride
+// matrix  element (batch, row, k) is first + batch * batch_stride + row * row_stride + k * depth_stride; how four k are loaded is the variant's:
+//         matmul/parts/pack_elements.wgsl, matmul/parts/pack_quads.wgsl
 // made    (batch, row, k / 4) quads, 0 beyond the depth: shared/panels/made.wgsl
 //
 // One invocation packs one quad, or nothing where there is no such row. They go by address: rows that lie a power of two apart would
@@ -17,7 +18,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> matrix: array<f32>;
 
 @compute @workgroup_size(64)
 fn pack_panels(
@@ -33,11 +33,5 @@ fn pack_panels(
     if by_panel.x >= params.batch || row >= params.rows {
         return;
     }
-    let start = params.first + by_panel.x * params.batch_stride + row * params.row_stride;
-    let k = 4u * by_quad.y + vec4<u32>(0u, 1u, 2u, 3u);
-    let exists = k < vec4<u32>(params.depth);
-    // What does not exist reads the row's first element, which is bound.
-    let element = start + select(vec4<u32>(0u), k * params.depth_stride, exists);
-    let value = vec4<f32>(matrix[element.x], matrix[element.y], matrix[element.z], matrix[element.w]);
-    store_made(address, select(vec4<f32>(0.0), value, exists));
+    store_made(address, load_four(params.first + by_panel.x * params.batch_stride + row * params.row_stride, 4u * by_quad.y));
 }

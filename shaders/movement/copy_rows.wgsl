@@ -1,9 +1,10 @@
 // Rows copied from one stride to another: destination[row, column] = source[row, column], whatever the bits mean
 //
-// source, destination `rows` rows of `columns` words, source_row and destination_row apart
+// source, destination `rows` rows of `columns` elements, source_row and destination_row apart; an element is a word or four: parts/row_1.wgsl,
+//                     parts/row_4.wgsl
 // where accumulate is 1, both are f32, and the source is added to what the destination holds
 //
-// One invocation copies one word.
+// One invocation copies up to four elements of a row: finding the row takes longer than they do.
 
 struct Params {
     rows: u32,
@@ -16,8 +17,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> source: array<u32>;
-@group(0) @binding(2) var<storage, read_write> destination: array<u32>;
+@group(0) @binding(1) var<storage, read> source: array<Word>;
+@group(0) @binding(2) var<storage, read_write> destination: array<Word>;
 
 @compute @workgroup_size(64)
 fn copy_rows(
@@ -25,17 +26,13 @@ fn copy_rows(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
-    if invocation >= params.rows * params.columns {
+    let at = divide(linear_workgroup(workgroup, grid) * 64u + lane, (params.columns + 3u) / 4u);
+    if at.x >= params.rows {
         return;
     }
-    let at = divide(invocation, params.columns);
-    let word = source[params.source_first + at.x * params.source_row + at.y];
-    let address = params.destination_first + at.x * params.destination_row + at.y;
-    // Two stores: a value that is one or the other may pass through floating point, which changes the bits of a NaN.
-    if params.accumulate != 0u {
-        destination[address] = bitcast<u32>(bitcast<f32>(destination[address]) + bitcast<f32>(word));
-    } else {
-        destination[address] = word;
+    let source_at = params.source_first + at.x * params.source_row;
+    let destination_at = params.destination_first + at.x * params.destination_row;
+    for (var column = 4u * at.y; column < min(4u * at.y + 4u, params.columns); column++) {
+        store(destination_at + column, source[source_at + column]);
     }
 }

@@ -6,7 +6,7 @@
 //          that follow, row_count and column_count in all. All ones instead of the first: it lies outside, and is `outside`
 // output   (outer, rows, columns, inner): all that the dispatch does, one behind another
 //
-// What has weight 0 does not count. One invocation does four elements of a row: columns and what is within.
+// What has weight 0 does not count. What an invocation does is the variant's: sample/parts/resample_any.wgsl, sample/parts/resample_two.wgsl.
 
 struct Params {
     outer: u32,
@@ -31,62 +31,11 @@ struct Params {
 @group(0) @binding(3) var<storage, read> column_taps: array<u32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
-const OUTSIDE = 0xffffffffu;
-
-// The element behind another of a row, each by its column and its place within, or else that one again where it is the last.
-fn behind(place: vec2<u32>) -> vec2<u32> {
-    let over = place.y + 1u == params.inner;
-    let next = select(vec2<u32>(place.x, place.y + 1u), vec2<u32>(place.x + 1u, 0u), over);
-    return select(next, place, next.x == params.columns);
-}
-
-fn four_of_columns(at: vec4<u32>) -> vec4<u32> {
-    return vec4<u32>(column_taps[at.x], column_taps[at.y], column_taps[at.z], column_taps[at.w]);
-}
-
 @compute @workgroup_size(64)
 fn resample(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row_elements = params.columns * params.inner;
-    let item = divide(linear_workgroup(workgroup, grid) * 64u + lane, (row_elements + 3u) / 4u);
-    let at = divide(item.x, params.rows);
-    if at.x >= params.outer {
-        return;
-    }
-    let place_0 = divide(4u * item.y, params.inner);
-    let place_1 = behind(place_0);
-    let place_2 = behind(place_1);
-    let place_3 = behind(place_2);
-    let columns = vec4<u32>(place_0.x, place_1.x, place_2.x, place_3.x);
-    let within = vec4<u32>(place_0.y, place_1.y, place_2.y, place_3.y);
-
-    let row_entry = params.row_taps_first + at.y * (params.row_count + 1u);
-    let column_entries = params.column_taps_first + columns * (params.column_count + 1u);
-    let first_row = row_taps[row_entry];
-    let first_columns = four_of_columns(column_entries);
-    let outside = (first_columns == vec4<u32>(OUTSIDE)) | vec4<bool>(first_row == OUTSIDE);
-    let start = params.input_first + at.x * params.in_outer + first_row * params.in_row + first_columns * params.in_column + within;
-    var sums = vec4<f32>(0.0);
-    for (var x = 0u; x < params.column_count; x++) {
-        var sums_of_rows = vec4<f32>(0.0);
-        for (var y = 0u; y < params.row_count; y++) {
-            let source = select(start + y * params.in_row + x * params.in_column, vec4<u32>(0u), outside);
-            let values = vec4<f32>(input[source.x], input[source.y], input[source.z], input[source.w]);
-            let weight = bitcast<f32>(row_taps[row_entry + 1u + y]);
-            sums_of_rows += select(vec4<f32>(0.0), weight * values, vec4<bool>(weight != 0.0));
-        }
-        let weights = bitcast<vec4<f32>>(four_of_columns(column_entries + 1u + x));
-        sums += select(vec4<f32>(0.0), weights * sums_of_rows, weights != vec4<f32>(0.0));
-    }
-    sums = select(sums, vec4<f32>(params.outside), outside);
-
-    let first = 4u * item.y;
-    let to = params.output_first + item.x * row_elements + first;
-    for (var i = 0u; i < min(4u, row_elements - first); i++) {
-        output[to + i] = sums.x;
-        sums = sums.yzww;
-    }
+    resample_run(linear_workgroup(workgroup, grid) * 64u + lane);
 }

@@ -1,189 +1,226 @@
 use crate::error::{Error, Result};
-use crate::geometry::{
-    BATCH, EdgeDerivative, Output, axis, check_elements, check_padded_extent, expect, extents, gradients, inputs, op,
-};
+use crate::geometry::{BATCH, Output, axis, check_elements, expect, extents, inputs, op};
 use crate::shape::Shape;
 
-/// Multi-scale deformable attention: for each query and head, samples of the value at some points of each level, times a weight for each.
+/// Scaled dot-product attention, for each head: the values of all keys, weighted by the softmax of scale * query * key + bias + mask along the
+/// keys.
 ///
-/// Zhu et al., *Deformable DETR* (2020):
-///
-/// ```text
-/// output[n, q, head * D + d] = sum over levels and points of weight * value of the level at (x * width - 0.5, y * height - 0.5)
-/// ```
-///
-/// The weights are used as they are: a softmax is an op of its own. A location that is not finite counts 0.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct MultiScaleDeformAttn {
-    /// The levels, in the order in which the value holds them.
-    pub levels: Vec<AttentionLevel>,
-    /// How a level is sampled.
-    pub sampling: AttentionSampling,
-    /// The derivative of bilinear samples at the edge, for the backward pass.
-    pub edge_derivative: EdgeDerivative,
+/// The matrix of scores is never in memory. A query without any score above minus infinity gives 0, and one with a score that is NaN or
+/// infinity NaN. Queries, keys and values have a multiple of 4 elements a head, up to [`Attention::MOST`].
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Attention {
+    /// The factor of the products; without one, 1 / sqrt(elements of a query).
+    pub scale: Option<f32>,
+    /// Where heads stand.
+    pub layout: AttentionLayout,
 }
 
-/// A level of the value of a [`MultiScaleDeformAttn`]: an image, and how many points of each query and head lie in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AttentionLevel {
-    /// Rows.
-    pub height: u32,
-    /// Columns.
-    pub width: u32,
-    /// Points of each query and head.
-    pub points: u32,
-}
-
-/// How a [`MultiScaleDeformAttn`] samples a level.
+/// Where an [`Attention`] has the heads among the axes of its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum AttentionSampling {
-    /// Bilinear, inside where `-1 < position < extent`; neighbours outside the level count 0. Deformable DETR, mmcv.
+pub enum AttentionLayout {
+    /// (batch, heads, positions, elements): queries, keys, values and the output.
     #[default]
-    Bilinear,
-    /// The pixel `trunc(x * width + 0.5)`, `trunc(y * height + 0.5)`, clamped to the level. The locations have no gradient. RT-DETRv2's `discrete`.
-    Discrete,
+    HeadsFirst,
+    /// (batch, positions, heads, elements): queries, keys, values and the output.
+    HeadsLast,
+    /// Queries, keys and values in one tensor (batch, positions, 3, heads, elements), which is given as the query; the output is (batch, positions,
+    /// heads, elements).
+    Packed,
 }
 
-impl MultiScaleDeformAttn {
-    /// Levels of these `[height, width]`, bilinear, with as many points in each.
-    pub fn new(shapes: impl IntoIterator<Item = [u32; 2]>, points: u32) -> Self {
-        let level = |[height, width]: [u32; 2]| AttentionLevel { height, width, points };
-        Self {
-            levels: shapes.into_iter().map(level).collect(),
-            sampling: AttentionSampling::default(),
-            edge_derivative: EdgeDerivative::default(),
-        }
-    }
+impl Attention {
+    /// The most elements of a query, a key or a value of a head.
+    pub const MOST: u32 = 64;
 }
 
 inputs!(
-    /// The inputs of a [`MultiScaleDeformAttn`].
-    MultiScaleDeformAttnInputs {
-        /// (batch, pixels of all levels, heads, channels), level after level, row by row
-        value,
-        /// (batch, queries, heads, points of all levels, 2), x in front of y, each in 0..1 within its level; or, where all levels have as many
-        /// points, (batch, queries, heads, levels, points, 2)
-        locations,
-        /// (batch, queries, heads, points of all levels), or (batch, queries, heads, levels, points)
-        weights,
+    /// The inputs of an [`Attention`].
+    AttentionInputs {
+        /// The queries, or, in [`AttentionLayout::Packed`], all.
+        query,
         ;
-        /// (batch, pixels of all levels): where it is not 0, the value counts 0
-        padding_mask,
-    }
-);
-
-gradients!(
-    /// The gradients of a [`MultiScaleDeformAttn`]'s inputs. The padding mask has none.
-    MultiScaleDeformAttnGradients {
+        /// As many elements as a query has; absent where they are packed.
+        key,
+        /// As many positions as the key has; absent where they are packed.
         value,
-        locations,
-        weights,
+        /// An addend of the scores, which broadcasts to (batch, heads, queries, keys).
+        bias,
+        /// Another one, with minus infinity where a query does not attend to a key.
+        mask,
     }
 );
 
-const WEIGHT_AXES: &str = "4 or 5: (batch, queries, heads, points) or (batch, queries, heads, levels, points)";
-
-/// A checked multi-scale deformable attention.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct MultiScaleDeformAttnGeometry {
-    pub(crate) op: MultiScaleDeformAttn,
+/// A checked attention.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AttentionGeometry {
+    pub(crate) shapes: AttentionInputs<Shape>,
+    pub(crate) layout: AttentionLayout,
+    pub(crate) scale: f32,
     pub(crate) batch: u32,
-    /// Pixels of all levels.
-    pub(crate) pixels: u32,
-    pub(crate) queries: u32,
     pub(crate) heads: u32,
-    /// Channels of a head.
-    pub(crate) channels: u32,
-    /// Points of all levels.
-    pub(crate) points: u32,
-    shapes: MultiScaleDeformAttnInputs<Shape>,
+    pub(crate) queries: u32,
+    pub(crate) keys: u32,
+    /// The elements of a query, and of a value.
+    pub(crate) elements: [u32; 2],
 }
 
-impl MultiScaleDeformAttnGeometry {
-    /// Checks levels and shapes.
+/// Where vectors lie in a tensor: the first element, and how far batches, heads and positions are apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Vectors {
+    pub(crate) first: u32,
+    pub(crate) batch: u32,
+    pub(crate) head: u32,
+    pub(crate) position: u32,
+}
+
+impl Vectors {
+    /// The first element of the vector of a batch, head and position.
+    pub(crate) fn first_of(&self, [batch, head, position]: [u32; 3]) -> u64 {
+        let strides = [(batch, self.batch), (head, self.head), (position, self.position)];
+        let offsets = strides.map(|(index, stride)| u64::from(index) * u64::from(stride));
+        u64::from(self.first) + offsets.into_iter().sum::<u64>()
+    }
+}
+
+impl AttentionGeometry {
+    /// Checks shapes and scale.
     ///
     /// # Errors
-    /// [`Error::Attribute`] for levels that are missing or empty; [`Error::Shape`] with the two figures that disagree.
-    pub fn new(op: &MultiScaleDeformAttn, shapes: &MultiScaleDeformAttnInputs<Shape>) -> Result<Self> {
-        let axes = [BATCH, axis("pixels"), axis("heads"), axis("channels")];
-        let [batch, pixels, heads, channels] = extents("value", shapes.value, axes)?;
-        let (all_pixels, points) = totals(&op.levels)?;
-        expect("value", "pixels", pixels, all_pixels, "the levels have")?;
-
-        let ([images, queries, of_heads, _] | [images, queries, of_heads, _, _]) = *shapes.weights.extents() else {
-            let (weights, rank) = (shapes.weights, shapes.weights.rank());
-            return Err(Error::shape(
-                "weights",
-                format!("weights ({weights}) has {rank} axes; it needs {WEIGHT_AXES}"),
-            ));
-        };
-        check_elements("weights", shapes.weights)?;
-        expect("weights", "images", images, batch.into(), "the value's batch is")?;
-        expect("weights", "heads", of_heads, heads.into(), "the value's heads are")?;
-        if queries == 0 {
-            let message = format!("weights ({}) has queries of extent 0; at least 1 is needed", shapes.weights);
-            return Err(Error::shape("weights", message));
-        }
-        match shapes.weights.extents()[3..] {
-            [levels, each] => {
-                expect("weights", "levels", levels, op.levels.len() as u64, "the attributes have")?;
-                for level in &op.levels {
-                    expect("weights", "points in each level", each, level.points.into(), "a level has")?;
-                }
+    /// [`Error::Shape`] or [`Error::Attribute`] with the two figures that disagree.
+    pub fn new(op: &Attention, shapes: &AttentionInputs<Shape>) -> Result<Self> {
+        let layout = op.layout;
+        let [batch, queries, heads, elements, keys, of_value] = match (layout, shapes.key, shapes.value) {
+            (AttentionLayout::Packed, None, None) => {
+                let axes = [BATCH, axis("positions"), axis("tensors"), axis("heads"), axis("elements")];
+                let [batch, positions, tensors, heads, elements] = extents("query", shapes.query, axes)?;
+                expect("query", "tensors", tensors, 3, "queries, keys and values are")?;
+                [batch, positions, heads, elements, positions, elements]
             }
-            ref flat => expect("weights", "points", flat[0], points, "the levels have")?,
+            (AttentionLayout::HeadsFirst | AttentionLayout::HeadsLast, Some(key), Some(value)) => {
+                let [batch, heads, queries, elements] = Self::extents("query", layout, shapes.query)?;
+                let [of_batch, of_heads, keys, of_key] = Self::extents("key", layout, key)?;
+                expect("key", "batches", of_batch, batch.into(), "query has")?;
+                expect("key", "heads", of_heads, heads.into(), "query has")?;
+                expect("key", "elements", of_key, elements.into(), "query has")?;
+                let [of_batch, of_heads, positions, of_value] = Self::extents("value", layout, value)?;
+                expect("value", "batches", of_batch, batch.into(), "query has")?;
+                expect("value", "heads", of_heads, heads.into(), "query has")?;
+                expect("value", "positions", positions, keys.into(), "key has")?;
+                [batch, queries, heads, elements, keys, of_value]
+            }
+            (AttentionLayout::Packed, key, _) => {
+                let name = if key.is_some() { "key" } else { "value" };
+                return Err(Error::shape(name, format!("{name} was given; the query has it in layout Packed")));
+            }
+            (_, key, _) => {
+                let name = if key.is_none() { "key" } else { "value" };
+                return Err(Error::shape(name, format!("{name} is absent; layout {layout:?} needs it")));
+            }
+        };
+        for (name, elements) in [("query", elements), ("value", of_value)] {
+            if !elements.is_multiple_of(4) || elements > Attention::MOST {
+                let most = Attention::MOST;
+                let message = format!("{name} has {elements} elements a head; a multiple of 4 up to {most} is needed");
+                return Err(Error::shape(name, message));
+            }
         }
-        let located = Shape::new(&[shapes.weights.extents(), &[2]].concat())?;
-        if shapes.locations != located {
-            let message = format!(
-                "locations ({}) must have the axes of weights ({}) and then 2, x in front of y: ({located})",
-                shapes.locations, shapes.weights
-            );
-            return Err(Error::shape("locations", message));
+        let scale = op.scale.unwrap_or_else(|| (elements as f32).sqrt().recip());
+        if !scale.is_finite() {
+            return Err(Error::attribute("scale", format!("scale is {scale}; it must be finite")));
         }
-        check_elements("locations", located)?;
-        if let Some(mask) = shapes.padding_mask {
-            let [images, of_pixels] = extents("padding_mask", mask, [BATCH, axis("pixels")])?;
-            expect("padding_mask", "images", images, batch.into(), "the value's batch is")?;
-            expect("padding_mask", "pixels", of_pixels, pixels.into(), "the value has")?;
+        let elements = [elements, of_value];
+        let geometry = Self { shapes: *shapes, layout, scale, batch, heads, queries, keys, elements };
+        for (name, addend) in [("bias", shapes.bias), ("mask", shapes.mask)] {
+            let Some(addend) = addend else { continue };
+            check_elements(name, addend)?;
+            let scores = geometry.scores();
+            let fits = addend.rank() <= 4
+                && addend.extents().iter().rev().zip(scores.iter().rev()).all(|(has, of)| has == of || *has == 1);
+            if !fits {
+                let scores = Shape::from(scores);
+                return Err(Error::shape(
+                    name,
+                    format!("{name} is {addend}; it must broadcast to the scores, {scores}"),
+                ));
+            }
         }
-        let geometry =
-            Self { op: op.clone(), batch, pixels, queries, heads, channels, points: points as u32, shapes: *shapes };
         check_elements("output", geometry.output_shape())?;
         Ok(geometry)
     }
 
+    /// Batch, heads, positions and elements of a tensor.
+    fn extents(name: &'static str, layout: AttentionLayout, shape: Shape) -> Result<[u32; 4]> {
+        if layout == AttentionLayout::HeadsFirst {
+            return extents(name, shape, [BATCH, axis("heads"), axis("positions"), axis("elements")]);
+        }
+        let axes = [BATCH, axis("positions"), axis("heads"), axis("elements")];
+        let [batch, positions, heads, elements] = extents(name, shape, axes)?;
+        Ok([batch, heads, positions, elements])
+    }
+
+    /// (batch, heads, queries, keys)
+    fn scores(&self) -> [u32; 4] {
+        [self.batch, self.heads, self.queries, self.keys]
+    }
+
     /// The shapes of the inputs.
-    pub fn input_shapes(&self) -> MultiScaleDeformAttnInputs<Shape> {
+    pub fn input_shapes(&self) -> AttentionInputs<Shape> {
         self.shapes
     }
 
-    /// (batch, queries, heads · channels)
+    /// The shape of the output: the query's, with the elements of a value.
     pub fn output_shape(&self) -> Shape {
-        [self.batch, self.queries, self.heads * self.channels].into()
-    }
-}
-
-/// The pixels and the points of all levels.
-pub(crate) fn totals(levels: &[AttentionLevel]) -> Result<(u64, u64)> {
-    if levels.is_empty() {
-        return Err(Error::attribute("levels", "levels has no level; at least 1 is needed"));
-    }
-    let (mut pixels, mut points) = (0u64, 0u64);
-    for (index, level) in levels.iter().enumerate() {
-        for (name, value) in [("height", level.height), ("width", level.width), ("points", level.points)] {
-            if value == 0 {
-                let message = format!("level {index} has {name} 0; at least 1 is needed");
-                return Err(Error::attribute("levels", message));
-            }
+        let &Self { batch, heads, queries, elements: [_, of_value], .. } = self;
+        match self.layout {
+            AttentionLayout::HeadsFirst => [batch, heads, queries, of_value].into(),
+            AttentionLayout::HeadsLast | AttentionLayout::Packed => [batch, queries, heads, of_value].into(),
         }
-        check_padded_extent("height", level.height, [0, 0])?;
-        check_padded_extent("width", level.width, [0, 0])?;
-        pixels += u64::from(level.height) * u64::from(level.width);
-        points += u64::from(level.points);
     }
-    Ok((pixels, points))
+
+    /// Floating-point operations: a multiplication and an addition per term of both products.
+    pub fn flops(&self) -> u64 {
+        let scores: u64 = self.scores().into_iter().map(u64::from).fold(1, u64::saturating_mul);
+        scores.saturating_mul(2 * u64::from(self.elements[0] + self.elements[1]))
+    }
+
+    /// Where queries, keys, values and outputs lie.
+    pub(crate) fn vectors(&self) -> [Vectors; 4] {
+        let &Self { heads, queries, keys, elements: [of_query, of_value], .. } = self;
+        let of = |positions: u32, elements: u32| match self.layout {
+            AttentionLayout::HeadsFirst => {
+                let head = positions * elements;
+                Vectors { first: 0, batch: heads * head, head, position: elements }
+            }
+            AttentionLayout::HeadsLast | AttentionLayout::Packed => {
+                let position = heads * elements;
+                Vectors { first: 0, batch: positions * position, head: elements, position }
+            }
+        };
+        let output = of(queries, of_value);
+        if self.layout == AttentionLayout::Packed {
+            let packed = |index: u32| Vectors {
+                first: index * output.position,
+                batch: 3 * output.batch,
+                position: 3 * output.position,
+                ..output
+            };
+            return [packed(0), packed(1), packed(2), output];
+        }
+        [of(queries, of_query), of(keys, of_query), of(keys, of_value), output]
+    }
+
+    /// The strides of an addend along batch, heads, queries and keys: 0 where it is repeated.
+    pub(crate) fn strides(&self, addend: Shape) -> [u32; 4] {
+        let mut strides = [0; 4];
+        let mut elements = 1;
+        for (stride, &extent) in strides.iter_mut().rev().zip(addend.extents().iter().rev()) {
+            if extent > 1 {
+                *stride = elements;
+            }
+            elements *= extent;
+        }
+        strides
+    }
 }
 
-op!(MultiScaleDeformAttn: MultiScaleDeformAttnInputs<()> => Output, MultiScaleDeformAttnGeometry::output_shape);
+op!(Attention: AttentionInputs<()> => Output, AttentionGeometry::output_shape);

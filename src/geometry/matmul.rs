@@ -2,7 +2,7 @@ use crate::error::Result;
 use crate::geometry::{BATCH, Output, axis, check_elements, expect, extents, gradients, inputs, op};
 use crate::shape::Shape;
 
-/// A batch of matrix products.
+/// A batch of matrix products, plus a bias for each column: a fully connected layer, where rows are samples.
 ///
 /// An operand whose batch is 1 is multiplied with each matrix of the other, and is not copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -20,6 +20,9 @@ inputs!(
         a,
         /// (batch or 1, depth, columns), or transposed
         b,
+        ;
+        /// (columns); absent, it counts 0.
+        bias,
     }
 );
 
@@ -28,6 +31,7 @@ gradients!(
     MatmulGradients {
         a,
         b,
+        bias,
     }
 );
 
@@ -41,6 +45,7 @@ pub struct MatmulGeometry {
     pub(crate) depth: u32,
     /// Whether `a` or `b` is one matrix for a batch of the other's.
     pub(crate) repeated: [bool; 2],
+    pub(crate) bias: bool,
 }
 
 impl MatmulGeometry {
@@ -68,7 +73,11 @@ impl MatmulGeometry {
             expect("b", "matrices", b_batch, batch.into(), "a's batch is")?;
         }
         expect("b", "rows to sum over", b_depth, depth.into(), "a's depth is")?;
-        let geometry = Self { op: *op, batch, rows, columns, depth, repeated };
+        if let Some(bias) = shapes.bias {
+            let [elements] = extents("bias", bias, [axis("columns")])?;
+            expect("bias", "columns", elements, columns.into(), "b's columns are")?;
+        }
+        let geometry = Self { op: *op, batch, rows, columns, depth, repeated, bias: shapes.bias.is_some() };
         check_elements("output", geometry.output_shape())?;
         Ok(geometry)
     }
@@ -85,6 +94,7 @@ impl MatmulGeometry {
         MatmulInputs {
             a: if op.transpose_a { [a_batch, depth, rows].into() } else { [a_batch, rows, depth].into() },
             b: if op.transpose_b { [b_batch, columns, depth].into() } else { [b_batch, depth, columns].into() },
+            bias: self.bias.then_some([columns].into()),
         }
     }
 

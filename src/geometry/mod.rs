@@ -20,15 +20,14 @@ pub(crate) mod elementwise;
 pub(crate) mod likely;
 pub(crate) mod matmul;
 pub(crate) mod movement;
+pub(crate) mod multi_scale_deform_attn;
 pub(crate) mod reduce;
 pub(crate) mod roi;
 pub(crate) mod sample;
 pub(crate) mod train;
 
-pub use attention::MultiScaleDeformAttnGeometry;
-pub(crate) use attention::{
-    AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
-};
+pub use attention::AttentionGeometry;
+pub(crate) use attention::{Attention, AttentionInputs, AttentionLayout, Vectors};
 pub use conv::conv_transpose2d::ConvTranspose2dGeometry;
 pub(crate) use conv::conv_transpose2d::{ConvTranspose2d, ConvTranspose2dGradients, ConvTranspose2dInputs};
 pub use conv::conv2d::Conv2dGeometry;
@@ -68,6 +67,10 @@ pub(crate) use movement::split::Split;
 pub use movement::split::SplitGeometry;
 pub use movement::strided_copy::StridedCopyGeometry;
 pub(crate) use movement::strided_copy::{DepthOrder, PadMode, StridedCopy};
+pub use multi_scale_deform_attn::MultiScaleDeformAttnGeometry;
+pub(crate) use multi_scale_deform_attn::{
+    AttentionLevel, AttentionSampling, MultiScaleDeformAttn, MultiScaleDeformAttnGradients, MultiScaleDeformAttnInputs,
+};
 pub(crate) use reduce::arg_reduce::ArgReduce;
 pub use reduce::arg_reduce::ArgReduceGeometry;
 pub(crate) use reduce::cum_sum::CumSum;

@@ -17,7 +17,7 @@ use crate::shape::Shape;
 /// # async fn example(gpu: pliant::Gpu, a: pliant::Tensor, b: pliant::Tensor) -> pliant::Result<()> {
 /// use pliant::{Matmul, MatmulInputs, MatmulPlan, Recorder};
 ///
-/// let inputs = MatmulInputs { a: &a, b: &b };
+/// let inputs = MatmulInputs { a: &a, b: &b, bias: None };
 /// let plan = MatmulPlan::new(&gpu, &Matmul::default(), &inputs.map(|tensor| tensor.spec()))?;
 /// let mut recorder = Recorder::new(&gpu);
 /// let product = plan.forward(&mut recorder, &inputs)?;

@@ -262,6 +262,11 @@ impl Tensor {
         self.offset
     }
 
+    /// Whether it begins where four words of a buffer do, so that kernels may load them at once.
+    pub(crate) fn begins_a_quad(&self) -> bool {
+        self.offset.is_multiple_of(16)
+    }
+
     /// A range of its elements, as a binding.
     pub(crate) fn binding(&self, argument: &'static str, elements: Range<u64>) -> Fit<Binding> {
         // Workspace may lie in a larger buffer: what happens to be there is not the tensor's.

@@ -7,6 +7,7 @@ pub(crate) mod elementwise;
 pub(crate) mod layout;
 pub(crate) mod matmul;
 pub(crate) mod movement;
+pub(crate) mod order;
 pub(crate) mod points;
 pub(crate) mod reduce;
 pub(crate) mod roi;
@@ -93,10 +94,10 @@ listed! {
     conv: channels_last, col2im, conv2d_direct, conv2d_direct_weight, conv_transpose2d_direct, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
         pack_weight, unpack_weight;
     elementwise: batch_norm, binary, binary_backward, binary_words, offset_field, offset_field_backward, select_words, unary, unary_backward, unary_words;
-    matmul: matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, pack_panels;
+    matmul: attention, matmul_narrow, matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, matmul_windows, pack_panels;
     movement: convert, copy_rows, copy_tiles, gather, run_starts, scatter, scatter_keys, sort_counts, sort_offsets, sort_scatter, strided_copy, unmasked_rows, zeros;
     points: grid_gradient, grid_sample, point_gradients, point_keys, point_planes, point_sums, point_sums_direct, point_value_gradients, point_walk;
-    reduce: cum_sum, flow_gradient, fold, group_norm, layer_norm, layer_norm_backward, pool, segment_sums, softmax,
+    reduce: cum_sum, flow_gradient, fold, group_norm, layer_norm, layer_norm_backward, layer_norm_rows, pool, segment_sums, softmax,
         softmax_backward, top_k_gather, top_k_keys, top_k_tiles;
     roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;
     sample: bilinear_sample, chain_samples, chain_sorted, deform_col2im, deform_col2im_long, deform_col2im_touched, deform_im2col,

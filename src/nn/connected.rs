@@ -1,4 +1,4 @@
-//! Fully connected layers over rows, whose bias is added in place.
+//! Fully connected layers over rows.
 
 use super::Viewed;
 use crate::dtype::DType;
@@ -9,7 +9,7 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::ops::MatmulPlan;
-use crate::ops::elementwise::broadcast::{Elementwise, gradient};
+use crate::ops::elementwise::broadcast::Elementwise;
 use crate::ops::plan::Destination;
 use crate::shape::{MAX_RANK, Shape};
 
@@ -27,7 +27,7 @@ pub(super) fn connected(
     }
     let [elements] = extents(bias, bias_shape, [axis("outputs")])?;
     expect(bias, "elements", elements, out.into(), "the weight's outputs are")?;
-    let shapes = MatmulInputs { a: [1, rows, inputs].into(), b: [1, out, inputs].into() };
+    let shapes = MatmulInputs { a: [1, rows, inputs].into(), b: [1, out, inputs].into(), bias: Some(bias_shape) };
     MatmulGeometry::new(&Matmul { transpose_a: false, transpose_b: true }, &shapes)
 }
 
@@ -67,15 +67,12 @@ pub(super) fn add(
 pub(super) struct Connected {
     geometry: MatmulGeometry,
     product: MatmulPlan,
-    /// Of the product and the bias.
-    axes: [BroadcastAxis; MAX_RANK],
 }
 
 impl Connected {
     pub(super) fn new(gpu: &Gpu, geometry: MatmulGeometry) -> Result<Self> {
         let product = MatmulPlan::of(gpu, geometry, &geometry.input_shapes().map(|&shape| wide(shape)))?;
-        let axes = broadcast(Binary::Add, geometry.output_shape(), [geometry.columns].into())?;
-        Ok(Self { geometry, product, axes })
+        Ok(Self { geometry, product })
     }
 
     pub(super) fn forward(
@@ -86,32 +83,32 @@ impl Connected {
         output: &Tensor,
     ) -> Result<()> {
         let shapes = self.geometry.input_shapes();
-        let inputs = MatmulInputs { a: &input.reshaped(shapes.a), b: &weight.reshaped(shapes.b) };
-        let output = output.reshaped(self.geometry.output_shape());
-        self.product.forward_into(recorder, &inputs, &output)?;
-        add(recorder, &self.axes, bias, &output)
+        let inputs = MatmulInputs { a: &input.reshaped(shapes.a), b: &weight.reshaped(shapes.b), bias: Some(bias) };
+        self.product.forward_into(recorder, &inputs, &output.reshaped(self.geometry.output_shape()))
     }
 
     /// Records the gradients of input, weight and bias that are wanted.
     pub(super) fn backward(
         &self,
         recorder: &mut Recorder,
-        [input, weight]: [&Tensor; 2],
+        input: &Tensor,
+        [weight, bias]: [&Tensor; 2],
         grad_output: &Tensor,
         [of_input, of_weight, of_bias]: [Option<Destination>; 3],
     ) -> Result<()> {
         let shapes = self.geometry.input_shapes();
-        let inputs = MatmulInputs { a: &input.reshaped(shapes.a), b: &weight.reshaped(shapes.b) };
+        let inputs = MatmulInputs { a: &input.reshaped(shapes.a), b: &weight.reshaped(shapes.b), bias: Some(bias) };
         let grad_output = grad_output.reshaped(self.geometry.output_shape());
         let of_input = of_input.map(|destination| Viewed::new(&destination, shapes.a));
         let of_weight = of_weight.map(|destination| Viewed::new(&destination, shapes.b));
         let destinations = MatmulGradients {
             a: of_input.as_ref().map(Viewed::destination),
             b: of_weight.as_ref().map(Viewed::destination),
+            bias: of_bias,
         };
         if destinations.named().next().is_some() {
             self.product.backward_into(recorder, &inputs, &grad_output, &destinations)?;
         }
-        of_bias.map_or(Ok(()), |of_bias| gradient(recorder, &self.axes, 1, None, &grad_output, of_bias))
+        Ok(())
     }
 }

@@ -49,7 +49,7 @@ struct Between {
 
 impl Features {
     fn new(gpu: &Gpu, geometry: &DeformConvV3LayerGeometry) -> Result<Self> {
-        gpu.compile::<binary::Kernel>(Function::First)?;
+        binary::compile(gpu, Function::First)?;
         let DeformConvV3LayerGeometry { dw_conv, norm, activation, .. } = *geometry;
         let copy = |order, shape| StridedCopyPlan::new(gpu, &StridedCopy::transpose(order), &wide(shape));
         Ok(Self {
@@ -257,15 +257,33 @@ impl Differentiable for DeformConvV3Layer {
             samples.convolution().backward_into(recorder, &read.convolved, &grad.samples, &gradients)?;
         }
         if gradients.input.is_some() {
-            input_proj.backward(recorder, [inputs.input, parameters.input_proj_weight], &grad.value, of_value)?;
+            input_proj.backward(
+                recorder,
+                inputs.input,
+                [parameters.input_proj_weight, parameters.input_proj_bias],
+                &grad.value,
+                of_value,
+            )?;
         }
         if let Some(grad) = &grad_offset {
-            offset.backward(recorder, [&read.between.features, parameters.offset_weight], grad, of_offset)?;
+            offset.backward(
+                recorder,
+                &read.between.features,
+                [parameters.offset_weight, parameters.offset_bias],
+                grad,
+                of_offset,
+            )?;
         }
         if let Some(grad) = &grad_mask {
             let grad_logits = recorder.workspace(read.logits.shape())?;
             softmax.backward_into(recorder, &read.logits, &grad.reshaped(grad_logits.shape()), &grad_logits)?;
-            mask.backward(recorder, [&read.between.features, parameters.mask_weight], &grad_logits, of_mask)?;
+            mask.backward(
+                recorder,
+                &read.between.features,
+                [parameters.mask_weight, parameters.mask_bias],
+                &grad_logits,
+                of_mask,
+            )?;
         }
         if in_front {
             features.backward(recorder, &inputs, &read.between, &grad_features, wanted)?;

@@ -30,7 +30,7 @@ impl Kernels for DeformConvV4Layer {
         geometry: &DeformConvV4LayerGeometry,
         _: &DeformConvV4LayerInputs<TensorSpec>,
     ) -> Result<Projected> {
-        gpu.compile::<binary::Kernel>(Function::First)?;
+        binary::compile(gpu, Function::First)?;
         let read = geometry.convolution.input_shapes().map(|&shape| wide(shape));
         let convolution = DeformConvV4Plan::of(gpu, geometry.convolution, &read)?;
         Ok(Projected {
@@ -113,11 +113,23 @@ impl Differentiable for DeformConvV4Layer {
             samples.convolution().backward_into(recorder, &read, &grad.samples, &gradients)?;
         }
         if gradients.input.is_some() {
-            value_proj.backward(recorder, [inputs.input, parameters.value_proj_weight], &grad.value, of_value)?;
+            value_proj.backward(
+                recorder,
+                inputs.input,
+                [parameters.value_proj_weight, parameters.value_proj_bias],
+                &grad.value,
+                of_value,
+            )?;
         }
         if let Some(grad) = &grad_offset_mask {
             let read = inputs.offset_mask_input.unwrap_or(inputs.input);
-            offset_mask.backward(recorder, [read, parameters.offset_mask_weight], grad, of_offset_mask)?;
+            offset_mask.backward(
+                recorder,
+                read,
+                [parameters.offset_mask_weight, parameters.offset_mask_bias],
+                grad,
+                of_offset_mask,
+            )?;
         }
         Ok(())
     }

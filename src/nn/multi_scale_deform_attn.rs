@@ -2,7 +2,7 @@ use std::f64::consts::TAU;
 
 use super::connected::connected;
 use crate::error::{Error, Result};
-use crate::geometry::attention::totals;
+use crate::geometry::multi_scale_deform_attn::totals;
 use crate::geometry::{
     MatmulGeometry, MultiScaleDeformAttn, MultiScaleDeformAttnGeometry, MultiScaleDeformAttnInputs, Output, Softmax,
     SoftmaxGeometry, axis, divides, expect, extents, gradients, inputs, op, positive,

@@ -173,7 +173,7 @@ impl Kernels for MultiScaleDeformAttnLayer {
     ) -> Result<Attention> {
         [Function::First, Function::Mul, Function::Add]
             .into_iter()
-            .try_for_each(|function| gpu.compile::<binary::Kernel>(function))?;
+            .try_for_each(|function| binary::compile(gpu, function))?;
         let weights = geometry.softmax.input_shapes();
         let attended = geometry.attn.input_shapes().map(|&shape| wide(shape));
         Ok(Attention {
@@ -250,7 +250,13 @@ impl Differentiable for MultiScaleDeformAttnLayer {
         };
         let grad_attended = recorder.workspace(plan.geometry().attn.output_shape())?;
         let of_output = [Some(Destination::Write(&grad_attended)), wanted.output_proj_weight, wanted.output_proj_bias];
-        output_proj.backward(recorder, [&attended, parameters.output_proj_weight], grad_output, of_output)?;
+        output_proj.backward(
+            recorder,
+            &attended,
+            [parameters.output_proj_weight, parameters.output_proj_bias],
+            grad_output,
+            of_output,
+        )?;
 
         let through_query = wanted.query.is_some() || wanted.query_position.is_some();
         let through = |there: bool, like: &Tensor, recorder: &mut Recorder| {
@@ -273,7 +279,13 @@ impl Differentiable for MultiScaleDeformAttnLayer {
         }
 
         if let Some(grad_value) = &gradients.value {
-            value_proj.backward(recorder, [inputs.value_input, parameters.value_proj_weight], grad_value, of_value)?;
+            value_proj.backward(
+                recorder,
+                inputs.value_input,
+                [parameters.value_proj_weight, parameters.value_proj_bias],
+                grad_value,
+                of_value,
+            )?;
         }
         let grad_offsets = through(by_offsets, &between.offsets, recorder)?;
         if let Some(grad_locations) = &gradients.locations {
@@ -360,14 +372,14 @@ impl Plan<MultiScaleDeformAttnLayer> {
         let parameters = &inputs.parameters;
         if let Some(grad) = &grad_offsets {
             let wanted = [of_query, wanted.sampling_offsets_weight, wanted.sampling_offsets_bias];
-            let read = [&between.read, parameters.sampling_offsets_weight];
-            self.compiled().sampling_offsets.backward(recorder, read, grad, wanted)?;
+            let layer = [parameters.sampling_offsets_weight, parameters.sampling_offsets_bias];
+            self.compiled().sampling_offsets.backward(recorder, &between.read, layer, grad, wanted)?;
         }
         if let Some(grad) = &grad_logits {
             let of_query = of_query.map(|destination| Destination::Add(destination.tensor()));
             let wanted = [of_query, wanted.attention_weights_weight, wanted.attention_weights_bias];
-            let read = [&between.read, parameters.attention_weights_weight];
-            self.compiled().attention_weights.backward(recorder, read, grad, wanted)?;
+            let layer = [parameters.attention_weights_weight, parameters.attention_weights_bias];
+            self.compiled().attention_weights.backward(recorder, &between.read, layer, grad, wanted)?;
         }
         if let (Some(sum), Some((query, position))) = (&sum, both) {
             let axes = broadcast(Binary::Add, sum.shape(), sum.shape())?;

@@ -147,13 +147,13 @@ impl<O: Kernels<Outputs = Output>> Samples<O> {
                 Some(_) => self.record_samples(recorder, read)?,
                 None => recorder.workspace(shape)?,
             };
-            self.output_proj.backward(recorder, [&samples, inputs.output_proj[0]], grad_output, of_output)?;
+            self.output_proj.backward(recorder, &samples, inputs.output_proj, grad_output, of_output)?;
             return Ok(SamplesGradients { samples: grad_scaled, value, begun: false });
         };
         let samples = self.record_samples(recorder, read)?;
         let terms = scale.record_terms(recorder, inputs, parameters, &samples)?;
         let scaled = scale.forward(recorder, &terms)?;
-        self.output_proj.backward(recorder, [&scaled, inputs.output_proj[0]], grad_output, of_output)?;
+        self.output_proj.backward(recorder, &scaled, inputs.output_proj, grad_output, of_output)?;
         let grad = SamplesGradients { samples: recorder.workspace(shape)?, value, begun: true };
         scale.backward(recorder, &terms, &grad_scaled, wanted, &grad)?;
         Ok(grad)
@@ -181,7 +181,7 @@ struct Terms<'a> {
     /// The inputs of the scale, where they are not the samples.
     features: Option<&'a Tensor>,
     samples: &'a Tensor,
-    weight: &'a Tensor,
+    proj: [&'a Tensor; 2],
     logits: Tensor,
     scale: Tensor,
     /// The value less the samples.
@@ -192,7 +192,7 @@ impl Scale {
     fn new(gpu: &Gpu, geometry: &CenterGeometry) -> Result<Self> {
         [Function::First, Function::Sub, Function::Mul]
             .into_iter()
-            .try_for_each(|function| gpu.compile::<binary::Kernel>(function))?;
+            .try_for_each(|function| binary::compile(gpu, function))?;
         let MatmulGeometry { rows, columns: groups, .. } = geometry.proj;
         let channels = Shape::from([rows, groups, geometry.channels]);
         Ok(Self {
@@ -217,7 +217,7 @@ impl Scale {
         self.proj.forward(recorder, features.unwrap_or(samples), [weight, bias], &logits)?;
         self.sigmoid.forward_into(recorder, &logits, &scale)?;
         of_two(recorder, Binary::Sub, &self.alike, [value, samples], &difference)?;
-        Ok(Terms { features, samples, weight, logits, scale, difference })
+        Ok(Terms { features, samples, proj: [weight, bias], logits, scale, difference })
     }
 
     fn forward(&self, recorder: &mut Recorder, terms: &Terms) -> Result<Tensor> {
@@ -251,7 +251,7 @@ impl Scale {
         let of_scale = Destination::Write(&grad_scale);
         gradient(recorder, &self.scaled, 1, Some(&terms.difference), grad_scaled, of_scale)?;
         self.sigmoid.backward_into(recorder, &terms.logits, &grad_scale, &grad_logits)?;
-        let read = [terms.features.unwrap_or(terms.samples), terms.weight];
-        self.proj.backward(recorder, read, &grad_logits, [of_read, of_weight, of_bias])
+        let read = terms.features.unwrap_or(terms.samples);
+        self.proj.backward(recorder, read, terms.proj, &grad_logits, [of_read, of_weight, of_bias])
     }
 }

@@ -26,11 +26,11 @@ pub(crate) use plan::output_specs;
 
 use crate::error::Result;
 use crate::geometry::{
-    Adam, ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum,
-    DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Gather, GatherElements,
-    GatherNd, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
-    Pool, Reduce, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Sgd, Softmax, Split, StridedCopy,
-    TopK, Unary,
+    Adam, ArgReduce, Attention, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, ConvTranspose2d, CrossEntropy,
+    CumSum, DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Gather,
+    GatherElements, GatherNd, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul,
+    MultiScaleDeformAttn, Pool, Reduce, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Sgd,
+    Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::gpu::{Gpu, Recorder};
 
@@ -195,6 +195,29 @@ ops! {
         /// # }
         /// ```
         ArgReduce => ArgReducePlan,
+        /// | argument | shape |
+        /// | --- | --- |
+        /// | `query` | (batch, heads, queries, elements) |
+        /// | `key`, `value` | (batch, heads, keys, elements) |
+        /// | `bias`, `mask` | any that broadcast to (batch, heads, queries, keys) |
+        /// | output | (batch, heads, queries, elements) |
+        ///
+        /// Heads may stand behind positions, and queries, keys and values may be one tensor: [`AttentionLayout`](crate::AttentionLayout).
+        ///
+        /// ```no_run
+        /// use pliant::{Attention, AttentionInputs, AttentionPlan, Gpu, Recorder, Tensor};
+        ///
+        /// # fn example(gpu: &Gpu, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> pliant::Result<()> {
+        /// let inputs =
+        ///     AttentionInputs { query: &query, key: Some(&key), value: Some(&value), bias: Some(&bias), mask: None };
+        /// let plan = AttentionPlan::new(gpu, &Attention::default(), &inputs)?;
+        /// let mut recorder = Recorder::new(gpu);
+        /// let output = plan.forward(&mut recorder, &inputs)?;
+        /// recorder.submit()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        Attention => AttentionPlan,
         /// | argument | shape |
         /// | --- | --- |
         /// | `input` | any |
@@ -706,7 +729,7 @@ ops! {
         /// use pliant::{Gpu, Matmul, MatmulInputs, MatmulPlan, Recorder, Tensor};
         ///
         /// # fn example(gpu: &Gpu, a: Tensor, b: Tensor) -> pliant::Result<()> {
-        /// let inputs = MatmulInputs { a: &a, b: &b };
+        /// let inputs = MatmulInputs { a: &a, b: &b, bias: None };
         /// let plan = MatmulPlan::new(gpu, &Matmul::default(), &inputs)?;
         /// let mut recorder = Recorder::new(gpu);
         /// let output = plan.forward(&mut recorder, &inputs)?;

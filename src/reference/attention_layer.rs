@@ -32,8 +32,8 @@ pub(super) fn connected(
     input: &Reference,
     [weight, bias]: [&[f64]; 2],
 ) -> Result<Reference> {
-    let mut output = matmul(geometry, &MatmulInputs { a: &input.value[..], b: weight })?;
-    let rounding = matmul(geometry, &MatmulInputs { a: &input.magnitude[..], b: &absolute(weight) })?;
+    let mut output = matmul(geometry, &MatmulInputs { a: &input.value[..], b: weight, bias: None })?;
+    let rounding = matmul(geometry, &MatmulInputs { a: &input.magnitude[..], b: &absolute(weight), bias: None })?;
     for (at, (value, magnitude)) in output.value.iter_mut().zip(&mut output.magnitude).enumerate() {
         let bias = bias[at % bias.len()];
         *value += bias;
@@ -50,9 +50,10 @@ pub(super) fn connected_backward(
     weight: &[f64],
     gradient: &Reference,
 ) -> Result<[Option<Reference>; 3]> {
-    let exact = matmul_backward(geometry, &MatmulInputs { a: &input.value[..], b: weight }, &gradient.value)?;
+    let exact =
+        matmul_backward(geometry, &MatmulInputs { a: &input.value[..], b: weight, bias: None }, &gradient.value)?;
     let (read, weight) = (&input.magnitude[..], absolute(weight));
-    let rounding = matmul_backward(geometry, &MatmulInputs { a: read, b: &weight }, &gradient.magnitude)?;
+    let rounding = matmul_backward(geometry, &MatmulInputs { a: read, b: &weight, bias: None }, &gradient.magnitude)?;
     let with = |value: Option<Reference>, rounding: Option<Reference>, terms: u64| {
         let (value, rounding) = (value?, rounding?);
         Some(Reference { magnitude: rounding.value, terms: value.terms + gradient.terms + terms, ..value })

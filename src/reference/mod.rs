@@ -4,6 +4,7 @@
 //! against it, and a reader can hold it against the papers. Slices are dense and row-major, in the shapes of the op's inputs.
 //! [`guide::numerics`](crate::guide::numerics) has an example.
 
+mod attention;
 mod attention_layer;
 mod conv;
 mod deform_conv_v3_layer;
@@ -19,6 +20,7 @@ mod sample;
 mod samples;
 mod train;
 
+pub use attention::attention;
 pub use attention_layer::{multi_scale_deform_attn_layer, multi_scale_deform_attn_layer_backward};
 pub use conv::backward::{bilinear_sample_backward, conv2d_backward, deform_conv2d_backward};
 pub use conv::conv_transpose2d::{conv_transpose2d, conv_transpose2d_backward};
@@ -72,11 +74,11 @@ pub use train::sgd::sgd;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, ConvTranspose2d, CrossEntropy, CumSum,
-    DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Gather, GatherElements,
-    GatherNd, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
-    Of, Op, Pool, Reduce, ReduceFunction, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Softmax,
-    Split, StridedCopy, TopK, Unary,
+    ArgReduce, Attention, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, ConvTranspose2d, CrossEntropy,
+    CumSum, DeformConv2d, DeformConvV3, DeformConvV4, DeformIm2col, DeformPsRoiPool, DeformRoiPool, Gather,
+    GatherElements, GatherNd, GlobalAveragePool, GlobalMaxPool, GridSample, GroupNorm, Im2col, LayerNorm, Matmul,
+    MultiScaleDeformAttn, Of, Op, Pool, Reduce, ReduceFunction, Resize, RoiAlign, RoiAlignMax, ScatterElements,
+    ScatterNd, Select, Softmax, Split, StridedCopy, TopK, Unary,
 };
 use crate::nn::{
     DeformConv2dLayer, DeformConvV3Layer, DeformConvV4Layer, DeformRoiPoolLayer, MultiScaleDeformAttnLayer,
@@ -170,6 +172,7 @@ macro_rules! defined {
 
 defined! {
     ArgReduce: |geometry, input: &&[_]| arg_reduce(geometry, input), |_geometry, _inputs, _grad| Ok(Vec::new());
+    Attention: attention, |_geometry, _inputs, _grad| Ok(Vec::new());
     BatchNorm: batch_norm, |geometry, inputs, grad| Ok(present(batch_norm_backward(geometry, inputs, grad)?.named()));
     BilinearSample: bilinear_sample,
         |geometry, inputs, grad| Ok(present(bilinear_sample_backward(geometry, inputs, grad)?.named()));

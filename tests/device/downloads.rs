@@ -26,7 +26,7 @@ impl<'a> Work<'a> {
 
     fn new(gpu: &'a Gpu) -> Self {
         let [ones, output] = [1.0, 0.0].map(|value| Self::filled(gpu, value));
-        let inputs = MatmulInputs { a: ones.spec(), b: ones.spec() };
+        let inputs = MatmulInputs { a: ones.spec(), b: ones.spec(), bias: None };
         Self { gpu, plan: MatmulPlan::new(gpu, &Matmul::default(), &inputs).unwrap(), ones, output, value: 0.0 }
     }
 
@@ -38,7 +38,9 @@ impl<'a> Work<'a> {
     fn run(&mut self, factor: f32) {
         let a = Self::filled(self.gpu, factor);
         let mut recorder = Recorder::new(self.gpu);
-        self.plan.forward_into(&mut recorder, &MatmulInputs { a: &a, b: &self.ones }, &self.output).unwrap();
+        self.plan
+            .forward_into(&mut recorder, &MatmulInputs { a: &a, b: &self.ones, bias: None }, &self.output)
+            .unwrap();
         recorder.submit().unwrap();
         self.value = factor * Self::SIDE as f32;
     }

@@ -6,6 +6,7 @@ use pliant::DType::{BF16, F16, F32};
 use pliant::*;
 use pliant::{Gpu, GpuOptions, Im2colPlan, Recorder, Tensor};
 
+use crate::attention;
 use crate::grids::{grid, kinds};
 use crate::movement::{each_copy, each_gather, each_scatter};
 use crate::points;
@@ -81,7 +82,7 @@ fn rounding_is_to_nearest_even_and_beyond_the_range_infinite() {
         ($half:ty) => {
             let one = Tensor::upload(gpu(), [1, 1, 1], &[<$half>::from_f32(1.0)]).unwrap();
             // The output has the type of `a`: the column of ones times the row of values.
-            let inputs = MatmulInputs { a: &one, b: &wide };
+            let inputs = MatmulInputs { a: &one, b: &wide, bias: None };
             let product = Matmul { transpose_b: true, ..Matmul::default() }.forward(&inputs).unwrap();
             let actual = product.download_blocking::<$half>().unwrap();
             for (value, actual) in values.iter().zip(actual) {
@@ -113,7 +114,11 @@ pub(crate) fn every_op() -> Vec<Problem> {
         bias: Some(normal(&mut rng, [5], 1.0)),
     };
     problems.push(Problem::Conv2d(Conv2d::default(), inputs));
-    let inputs = MatmulInputs { a: normal(&mut rng, [3, 5, 7], 1.0), b: normal(&mut rng, [3, 7, 3], 1.0) };
+    let inputs = MatmulInputs {
+        a: normal(&mut rng, [3, 5, 7], 1.0),
+        b: normal(&mut rng, [3, 7, 3], 1.0),
+        bias: Some(normal(&mut rng, [3], 1.0)),
+    };
     problems.push(Problem::Matmul(Matmul::default(), inputs));
     let window = Im2col { kernel: [3, 2], padding: [1; 4], ..Im2col::default() };
     problems.push(Problem::Im2col(window, normal(&mut rng, [1, 3, 5, 7], 1.0)));
@@ -168,6 +173,7 @@ pub(crate) fn every_op() -> Vec<Problem> {
     };
     let op = DeformRoiPool { pooled: [3, 1], sampling_ratio: 2, ..DeformRoiPool::default() };
     problems.push(Problem::DeformRoiPool(op, inputs));
+    problems.extend(attention::each_form(&mut rng));
     problems.extend(points::each_form(&mut rng));
     problems.extend(spatial::each_form(&mut rng));
     for reduction in [Reduction::None, Reduction::Mean] {
@@ -244,7 +250,7 @@ fn integers_are_refused_by_ops_of_floats() {
     assert_eq!(refused.to_string(), "input holds i32; f32, f16, bf16 can be taken");
     let floats = Tensor::upload(gpu(), [3, 2], &[0.0f32; 6]).unwrap();
     let operand = |tensor: &Tensor, shape: [u32; 3]| tensor.reshape(shape).unwrap();
-    let product = MatmulInputs { a: operand(&floats, [1, 3, 2]), b: operand(&integers, [1, 2, 3]) };
+    let product = MatmulInputs { a: operand(&floats, [1, 3, 2]), b: operand(&integers, [1, 2, 3]), bias: None };
     let refused = Matmul::default().forward(&product).unwrap_err();
     assert_eq!(refused.to_string(), "b holds i32; f32, f16, bf16 can be taken");
     assert_eq!(integers.download_blocking::<i32>().unwrap(), [1, 2, 3, 4, 5, 6]);

@@ -77,7 +77,7 @@ impl Chain {
     }
 
     fn product(a: &Array, b: &Array) -> Problem {
-        Problem::Matmul(Matmul::default(), MatmulInputs { a: a.clone(), b: b.clone() })
+        Problem::Matmul(Matmul::default(), MatmulInputs { a: a.clone(), b: b.clone(), bias: None })
     }
 
     /// (a b) doubled, times b.
@@ -98,15 +98,15 @@ fn two_recordings_with_a_foreign_pass_between_are_right() {
     let (chain, doubling) = (Chain::new(), Doubling::new(&device));
     let op = Matmul::default();
     let (a, b) = (chain.a.upload(&gpu).unwrap(), chain.b.upload(&gpu).unwrap());
-    let plan = pliant::MatmulPlan::new(&gpu, &op, &MatmulInputs { a: a.spec(), b: b.spec() }).unwrap();
+    let plan = pliant::MatmulPlan::new(&gpu, &op, &MatmulInputs { a: a.spec(), b: b.spec(), bias: None }).unwrap();
 
     for one_pass in [false, true] {
         let once = Tensor::new(&gpu, [1, 7, 7], DType::F32).unwrap();
         // Made in the reverse order, both alive at once.
         let mut second = Recorder::new(&gpu);
-        let twice = plan.forward(&mut second, &MatmulInputs { a: &once, b: &b }).unwrap();
+        let twice = plan.forward(&mut second, &MatmulInputs { a: &once, b: &b, bias: None }).unwrap();
         let mut first = Recorder::new(&gpu);
-        plan.forward_into(&mut first, &MatmulInputs { a: &a, b: &b }, &once).unwrap();
+        plan.forward_into(&mut first, &MatmulInputs { a: &a, b: &b, bias: None }, &once).unwrap();
 
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         if one_pass {

@@ -82,7 +82,7 @@ fn products() {
         let products = 3 * product(&[batch, rows, columns, depth]);
         let work = Work { products, elements: 3 * elements, ..Work::default() };
         hold(&format!("product {batch}x{rows}x{columns}x{depth}"), work, |recorder| {
-            let inputs = MatmulInputs { a: &new([batch, rows, depth]), b: &new([batch, depth, columns]) };
+            let inputs = MatmulInputs { a: &new([batch, rows, depth]), b: &new([batch, depth, columns]), bias: None };
             passes!(recorder, MatmulPlan, Matmul::default(), inputs);
         });
     }

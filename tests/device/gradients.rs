@@ -39,7 +39,8 @@ fn of_products() {
             for [a_batch, b_batch] in [[batch, batch], [1, batch], [batch, 1]] {
                 let a = if transpose_a { [a_batch, depth, rows] } else { [a_batch, rows, depth] };
                 let b = if transpose_b { [b_batch, columns, depth] } else { [b_batch, depth, columns] };
-                let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+                let bias = (a_batch == batch).then(|| normal(&mut rng, [columns], 1.0));
+                let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0), bias };
                 check(&Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
             }
         }
@@ -423,11 +424,12 @@ fn refused() {
     let new = |shape: &[usize]| Tensor::new(gpu(), pliant::Shape::new(shape).unwrap(), pliant::DType::F32).unwrap();
     let half = |shape: &[usize]| Tensor::new(gpu(), pliant::Shape::new(shape).unwrap(), pliant::DType::F16).unwrap();
     let (a, b, grad) = (new(&[1, 2, 3]), new(&[1, 3, 4]), new(&[1, 2, 4]));
-    let inputs = MatmulInputs { a: &a, b: &b };
+    let inputs = MatmulInputs { a: &a, b: &b, bias: None };
     let plan = MatmulPlan::new(gpu(), &Matmul::default(), &inputs).unwrap();
     let message = |grad: &Tensor, a: Option<&Tensor>, b: Option<&Tensor>| {
         let mut recorder = Recorder::new(gpu());
-        let error = plan.backward_into(&mut recorder, &inputs, grad, &MatmulGradients { a, b }).unwrap_err();
+        let error =
+            plan.backward_into(&mut recorder, &inputs, grad, &MatmulGradients { a, b, bias: None }).unwrap_err();
         assert!(recorder.is_empty());
         error.to_string()
     };
@@ -453,7 +455,13 @@ fn refused() {
     let (first, beside, over) = (at(0, [1, 2, 3]), at(24, [1, 3, 4]), at(20, [1, 3, 4]));
     assert_eq!(message(&grad, Some(&first), Some(&over)), "grad_b and grad_a overlap in their buffer");
     let mut recorder = Recorder::new(gpu());
-    plan.backward_into(&mut recorder, &inputs, &grad, &MatmulGradients { a: Some(&first), b: Some(&beside) }).unwrap();
+    plan.backward_into(
+        &mut recorder,
+        &inputs,
+        &grad,
+        &MatmulGradients { a: Some(&first), b: Some(&beside), bias: None },
+    )
+    .unwrap();
 
     let column = new(&[2, 1]);
     let other = Unary::Relu.backward(&column, &new(&[1, 2])).unwrap_err();

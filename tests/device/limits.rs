@@ -33,10 +33,15 @@ pub(crate) fn large_problems() -> Vec<Problem> {
     }
     let window = Im2col { kernel: [3, 3], padding: [1; 4], ..Im2col::default() };
     problems.push(Problem::Im2col(window, normal(&mut rng, [2, 9, 30, 31], 1.0)));
-    let inputs = MatmulInputs { a: normal(&mut rng, [3, 90, 70], 1.0), b: normal(&mut rng, [3, 70, 110], 1.0) };
+    let inputs = MatmulInputs {
+        a: normal(&mut rng, [3, 90, 70], 1.0),
+        b: normal(&mut rng, [3, 70, 110], 1.0),
+        bias: Some(normal(&mut rng, [110], 1.0)),
+    };
     problems.push(Problem::Matmul(Matmul::default(), inputs));
     let op = Matmul { transpose_a: true, transpose_b: true };
-    let inputs = MatmulInputs { a: normal(&mut rng, [2, 30, 200], 1.0), b: normal(&mut rng, [2, 250, 30], 1.0) };
+    let inputs =
+        MatmulInputs { a: normal(&mut rng, [2, 30, 200], 1.0), b: normal(&mut rng, [2, 250, 30], 1.0), bias: None };
     problems.push(Problem::Matmul(op, inputs));
     let inputs = BilinearSampleInputs {
         input: normal(&mut rng, [3, 5, 50, 51], 1.0),
@@ -218,6 +223,7 @@ fn weights_and_rows_beyond_a_binding_are_bound_in_parts() {
         let inputs = MatmulInputs {
             a: normal(&mut rng, swapped(a, transpose_a), 1.0),
             b: normal(&mut rng, swapped(b, transpose_b), 1.0),
+            bias: None,
         };
         check_with(&gpu, &Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
     }
@@ -229,7 +235,7 @@ fn long_work_is_cut() {
     let gpu = crate::gpu();
     let ones = |shape: [u32; 3]| Array::filled(shape, 1.0).upload(gpu).unwrap();
     for [batch, rows, columns, depth] in [[1, 1, 1, 100_000], [6, 3, 5, 20_000], [1, 200, 150, 6_000]] {
-        let inputs = MatmulInputs { a: &ones([batch, rows, depth]), b: &ones([batch, depth, columns]) };
+        let inputs = MatmulInputs { a: &ones([batch, rows, depth]), b: &ones([batch, depth, columns]), bias: None };
         let plan = MatmulPlan::new(gpu, &Matmul::default(), &inputs).unwrap();
         let mut recorder = Recorder::new(gpu);
         let product = plan.forward(&mut recorder, &inputs).unwrap();

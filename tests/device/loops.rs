@@ -318,7 +318,14 @@ fn grid_sample(mode: SampleMode, channels: u32) -> Problem {
 fn product(depth: u32) -> Problem {
     let mut rng = Rng::with_seed(105);
     let [a, b] = [[1, 1, depth], [1, depth, 1]].map(|shape| normal(&mut rng, shape, 1.0));
-    Problem::Matmul(Matmul::default(), MatmulInputs { a, b })
+    Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias: None })
+}
+
+/// A product of few rows, whose columns come in quads.
+fn narrow(depth: u32) -> Problem {
+    let mut rng = Rng::with_seed(111);
+    let [a, b] = [[1, 3, depth], [1, depth, 8]].map(|shape| normal(&mut rng, shape, 1.0));
+    Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias: None })
 }
 
 /// So many RoIs of one bin, all over the one pixel.
@@ -351,11 +358,15 @@ fn classes(classes: u32) -> Problem {
     Problem::CrossEntropy(CrossEntropy::default(), CrossEntropyInputs { logits, labels })
 }
 
-fn rows(extent: u32) -> [Problem; 2] {
+fn rows(extent: u32) -> [Problem; 3] {
     let mut rng = Rng::with_seed(110);
-    let inputs = LayerNormInputs { input: normal(&mut rng, [2, extent], 1.0), scale: None, shift: None };
     let softmax = Problem::Softmax(Softmax { axis: 0, log: false }, normal(&mut rng, [extent, 17], 1.0));
-    [softmax, Problem::LayerNorm(LayerNorm::default(), inputs)]
+    let norms = [[2, extent], [70, 32]].map(|shape| {
+        let inputs = LayerNormInputs { input: normal(&mut rng, shape, 1.0), scale: None, shift: None };
+        Problem::LayerNorm(LayerNorm::default(), inputs)
+    });
+    let [few, many] = norms;
+    [softmax, few, many]
 }
 
 /// Problems in which every kernel takes what it states, nearly.
@@ -370,6 +381,7 @@ fn reaching() -> Vec<Problem> {
         grid_sample(SampleMode::Nearest, 100),
         grid_sample(SampleMode::Bicubic, 100),
         product(3000),
+        narrow(400),
         regions(200),
         maximum(),
         updates(300, ScatterReduction::Add),

@@ -15,6 +15,7 @@
 //! | reductions | sums, extremes, sorted elements and cumulative sums along axes: every function, in one stage and in several |
 //! | sizes | large images: rows and planes that do not fit at once, and work that grows with the image and no faster |
 //! | spatial | images resized and pooled, in every form |
+//! | attention | scaled dot-product attention: every layout, addends that broadcast, queries that attend to nothing |
 //! | dtypes | storage of 16 bits: every bit pattern, every op, odd sizes |
 //! | movement | copies: every form, in floats and integers, bit for bit |
 //! | roi | regions of interest: every pooling, its borders and bins, in whatever pieces |
@@ -35,6 +36,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod attention;
 mod calls;
 mod convolution_gradients;
 mod dialects;

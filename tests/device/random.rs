@@ -8,6 +8,7 @@ use pliant::*;
 use pliant::{Error, Gpu, GpuOptions, Strategy};
 use proptest::prelude::*;
 
+use crate::attention;
 use crate::dtypes::STORAGES;
 use crate::elementwise::{FUNCTIONS_OF_ONE, FUNCTIONS_OF_TWO};
 use crate::grids::draw_grid_sample;
@@ -298,13 +299,15 @@ pub(crate) fn draw_legal(rng: &mut Rng) -> Problem {
             let op = DeformIm2col { window, offset_groups, border, edge_derivative, offset_layout };
             Problem::DeformIm2col(op, DeformIm2colInputs { input, offset, mask })
         }
+        3 if rng.bool() => attention::draw(rng),
         3 => {
             let [batch, rows, columns, depth] = [4, 90, 90, 300].map(|most| rng.u32(1..=most));
             let (transpose_a, transpose_b) = (rng.bool(), rng.bool());
             let [a_batch, b_batch] = [[batch, batch], [1, batch], [batch, 1]][rng.usize(..3)];
             let a = if transpose_a { [a_batch, depth, rows] } else { [a_batch, rows, depth] };
             let b = if transpose_b { [b_batch, columns, depth] } else { [b_batch, depth, columns] };
-            let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0) };
+            let bias = rng.bool().then(|| normal(rng, [columns], 1.0));
+            let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0), bias };
             Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs)
         }
         4 if rng.bool() => draw_grid_sample(rng),
@@ -394,9 +397,23 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
             }
             Problem::DeformIm2col(op, inputs)
         }
+        Problem::Attention(mut op, mut inputs) => {
+            match rng.u32(..6) {
+                0 => op.scale = Some([f32::NAN, f32::INFINITY][rng.usize(..2)]),
+                1 => reshape(rng, &mut inputs.query),
+                2 => inputs.key.iter_mut().for_each(|key| reshape(rng, key)),
+                3 => inputs.value.iter_mut().for_each(|value| reshape(rng, value)),
+                4 => inputs.bias.iter_mut().for_each(|bias| reshape(rng, bias)),
+                _ => inputs.mask.iter_mut().for_each(|mask| reshape(rng, mask)),
+            }
+            Problem::Attention(op, inputs)
+        }
         Problem::Matmul(op, mut inputs) => {
-            let either = if rng.bool() { &mut inputs.a } else { &mut inputs.b };
-            reshape(rng, either);
+            match (rng.u32(..3), &mut inputs.bias) {
+                (0, _) => reshape(rng, &mut inputs.a),
+                (1, Some(bias)) => reshape(rng, bias),
+                _ => reshape(rng, &mut inputs.b),
+            }
             Problem::Matmul(op, inputs)
         }
         Problem::BilinearSample(op, mut inputs) => {

@@ -159,7 +159,8 @@ fn products_of_odd_shapes() {
             for [a_batch, b_batch] in [[batch, batch], [1, batch], [batch, 1]] {
                 let a = if transpose_a { [a_batch, depth, rows] } else { [a_batch, rows, depth] };
                 let b = if transpose_b { [b_batch, columns, depth] } else { [b_batch, depth, columns] };
-                let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0) };
+                let bias = (a_batch == batch).then(|| normal(&mut rng, [columns], 1.0));
+                let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0), bias };
                 check(&Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
             }
         }
@@ -445,6 +446,28 @@ fn softmax_by_hand() {
     }
 }
 
+/// Few rows times columns in quads: products, and convolutions of one tap with few output channels.
+#[test]
+fn narrow_products() {
+    let mut rng = Rng::with_seed(16);
+    for (rows, depth, columns) in [(1, 4, 4), (3, 12, 20), (4, 40, 68), (5, 12, 20), (2, 10, 8), (3, 12, 18)] {
+        let [a, b] = [[2, rows, depth], [2, depth, columns]].map(|shape| normal(&mut rng, shape, 1.0));
+        let bias = (rows != 3).then(|| normal(&mut rng, [columns], 1.0));
+        check(&Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias }));
+    }
+    for (channels, groups, outs, extents) in
+        [(8, 1, 1, [4, 5]), (16, 2, 6, [6, 6]), (24, 1, 4, [3, 4]), (12, 2, 2, [4, 4]), (8, 1, 3, [3, 3])]
+    {
+        let [height, width] = extents;
+        let input = normal(&mut rng, [2, channels, height, width], 1.0);
+        let weight = normal(&mut rng, [outs, channels / groups, 1, 1], 1.0);
+        for bias in [None, Some(normal(&mut rng, [outs], 1.0))] {
+            let inputs = Conv2dInputs { input: input.clone(), weight: weight.clone(), bias };
+            check(&Problem::Conv2d(Conv2d { groups, ..Conv2d::default() }, inputs));
+        }
+    }
+}
+
 #[test]
 fn layer_norm_of_odd_shapes() {
     let mut rng = Rng::with_seed(15);
@@ -470,9 +493,11 @@ fn layer_norm_of_odd_shapes() {
         }
     }
     // A mean that is large beside the deviation.
-    let mut input = normal(&mut rng, [7, 96], 1.0);
-    input.elements.iter_mut().for_each(|x| *x += 100.0);
-    check(&Problem::LayerNorm(LayerNorm::default(), LayerNormInputs { input, scale: None, shift: None }));
+    for rows in [7, 70] {
+        let mut input = normal(&mut rng, [rows, 96], 1.0);
+        input.elements.iter_mut().for_each(|x| *x += 100.0);
+        check(&Problem::LayerNorm(LayerNorm::default(), LayerNormInputs { input, scale: None, shift: None }));
+    }
 }
 
 /// Positions on, next to and beyond every edge, under every rule, held against the table of rules and not the reference alone.

@@ -7,6 +7,7 @@ use pliant::DType;
 use pliant::*;
 use pliant::{Adam, AdamInputs, Sgd, SgdInputs};
 
+use crate::attention;
 use crate::grids::{grid, kinds};
 use crate::movement::{each_copy, each_gather};
 use crate::nn::{KINDS, attentions, layer, pool, v3, v4};
@@ -44,6 +45,7 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
         let inputs = CrossEntropyInputs { logits: normal(rng, [4, 5], 2.0), labels: labels(rng, 4, 5) };
         problems.push(Problem::CrossEntropy(CrossEntropy { reduction }, inputs));
     }
+    problems.extend(attention::each_form(rng));
     for axis in [0, 1, 2] {
         problems.push(Problem::Softmax(Softmax { axis, log: false }, normal(rng, [3, 5, 2], 1.0)));
     }
@@ -69,7 +71,8 @@ fn problems(rng: &mut Rng) -> Vec<Problem> {
     for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
         let a = if transpose_a { [2, 19, 21] } else { [2, 21, 19] };
         let b = if transpose_b { [2, 18, 19] } else { [2, 19, 18] };
-        let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0) };
+        let bias = transpose_a.then(|| normal(rng, [18], 1.0));
+        let inputs = MatmulInputs { a: normal(rng, a, 1.0), b: normal(rng, b, 1.0), bias };
         problems.push(Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
     }
     let window = Im2col { kernel: [3, 2], padding: [1, 0, 2, 1], ..Im2col::default() };

@@ -217,14 +217,46 @@ fn a_mask_given_twice_is_refused() {
 }
 
 #[test]
+fn attention_is_refused_with_both_numbers() {
+    let shape = |extents: &[u32]| Shape::new(extents).unwrap();
+    let refused = |op: &Attention, [query, key, value]: [&[u32]; 3], bias: Option<&[u32]>| {
+        let [key, value] = [key, value].map(|extents| (!extents.is_empty()).then(|| shape(extents)));
+        let shapes = AttentionInputs { query: shape(query), key, value, bias: bias.map(shape), mask: None };
+        AttentionGeometry::new(op, &shapes).unwrap_err().to_string()
+    };
+    let op = Attention::default();
+    let (query, key): (&[u32], &[u32]) = (&[2, 3, 5, 8], &[2, 3, 7, 8]);
+    assert_eq!(refused(&op, [query, &[2, 3, 7, 4], key], None), "key has 4 elements; query has 8");
+    assert_eq!(refused(&op, [query, &[2, 4, 7, 8], key], None), "key has 4 heads; query has 3");
+    assert_eq!(refused(&op, [query, key, &[2, 3, 6, 8]], None), "value has 6 positions; key has 7");
+    assert_eq!(refused(&op, [query, key, &[]], None), "value is absent; layout HeadsFirst needs it");
+    let long: &[u32] = &[2, 3, 5, 68];
+    let message = "query has 68 elements a head; a multiple of 4 up to 64 is needed";
+    assert_eq!(refused(&op, [long, long, long], None), message);
+    let message = "value has 6 elements a head; a multiple of 4 up to 64 is needed";
+    assert_eq!(refused(&op, [query, key, &[2, 3, 7, 6]], None), message);
+    let message = "bias is 5x1x7; it must broadcast to the scores, 2x3x5x7";
+    assert_eq!(refused(&op, [query, key, key], Some(&[5, 1, 7])), message);
+    let op = Attention { scale: Some(f32::NAN), ..op };
+    assert_eq!(refused(&op, [query, key, key], None), "scale is NaN; it must be finite");
+    let op = Attention { scale: None, layout: AttentionLayout::Packed };
+    assert_eq!(refused(&op, [&[2, 5, 2, 3, 8], &[], &[]], None), "query has 2 tensors; queries, keys and values are 3");
+    let message = "key was given; the query has it in layout Packed";
+    assert_eq!(refused(&op, [&[2, 5, 3, 3, 8], key, &[]], None), message);
+}
+
+#[test]
 fn products_and_samples_are_refused_with_both_numbers() {
-    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([2, 5, 6]) };
+    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([2, 5, 6]), bias: None };
     let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
     assert_eq!(error.to_string(), "b has 5 rows to sum over; a's depth is 4");
-    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([3, 4, 6]) };
+    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([3, 4, 6]), bias: None };
     let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
     assert_eq!(error.to_string(), "b has 3 matrices; a's batch is 2");
-    let shapes = MatmulInputs { a: Shape::from([1, 1 << 17, 1]), b: Shape::from([1, 1, 1 << 17]) };
+    let shapes = MatmulInputs { a: Shape::from([2, 3, 4]), b: Shape::from([2, 4, 6]), bias: Some(Shape::from([3])) };
+    let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
+    assert_eq!(error.to_string(), "bias has 3 columns; b's columns are 6");
+    let shapes = MatmulInputs { a: Shape::from([1, 1 << 17, 1]), b: Shape::from([1, 1, 1 << 17]), bias: None };
     let error = MatmulGeometry::new(&Matmul::default(), &shapes).unwrap_err();
     assert_eq!(error.to_string(), "output (1x131072x131072) has 17179869184 elements; at most 4294967295 are possible");
     let shapes = BilinearSampleInputs { input: Shape::from([1, 2, 3, 4]), positions: Shape::from([1, 3, 5, 6]) };

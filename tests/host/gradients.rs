@@ -320,9 +320,10 @@ fn matmul_by_differences() {
     for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
         let a = if transpose_a { [1, 2, 5, 3] } else { [1, 2, 3, 5] };
         let b = if transpose_b { [1, 2, 4, 5] } else { [1, 2, 5, 4] };
-        let shapes = MatmulInputs { a, b }.map(|&[_, batch, rows, columns]| [batch, rows, columns].into());
+        let matrix = |[_, batch, rows, columns]: [u32; 4]| pliant::Shape::from([batch, rows, columns]);
+        let shapes = MatmulInputs { a: matrix(a), b: matrix(b), bias: Some([4].into()) };
         let geometry = MatmulGeometry::new(&Matmul { transpose_a, transpose_b }, &shapes).unwrap();
-        let inputs = MatmulInputs { a, b }.map(|&shape| drawn(&mut rng, shape));
+        let inputs = MatmulInputs { a, b, bias: Some([1, 1, 1, 4]) }.map(|&shape| drawn(&mut rng, shape));
         let grad_output = drawn(&mut rng, [1, 2, 3, 4]);
         let slices = inputs.map(Vec::as_slice);
         let gradients = reference::matmul_backward(&geometry, &slices, &grad_output).unwrap();
@@ -330,6 +331,8 @@ fn matmul_by_differences() {
             |inputs: MatmulInputs<&[f64]>| weighted(reference::matmul(&geometry, &inputs).unwrap(), &grad_output);
         check("a", &gradients.a.unwrap(), slices.a, |a| loss(MatmulInputs { a, ..slices }));
         check("b", &gradients.b.unwrap(), slices.b, |b| loss(MatmulInputs { b, ..slices }));
+        let bias = slices.bias.unwrap();
+        check("bias", &gradients.bias.unwrap(), bias, |bias| loss(MatmulInputs { bias: Some(bias), ..slices }));
     }
 }
 

@@ -13,9 +13,9 @@ fn matmul_by_hand() {
     // [1 2; 3 4] [5 6; 7 8], and with either matrix given transposed.
     for (transpose_a, a) in [(false, [1.0, 2.0, 3.0, 4.0]), (true, [1.0, 3.0, 2.0, 4.0])] {
         for (transpose_b, b) in [(false, [5.0, 6.0, 7.0, 8.0]), (true, [5.0, 7.0, 6.0, 8.0])] {
-            let shapes = MatmulInputs { a: [1, 2, 2].into(), b: [1, 2, 2].into() };
+            let shapes = MatmulInputs { a: [1, 2, 2].into(), b: [1, 2, 2].into(), bias: None };
             let geometry = MatmulGeometry::new(&Matmul { transpose_a, transpose_b }, &shapes).unwrap();
-            let product = reference::matmul::<f64>(&geometry, &MatmulInputs { a: &a, b: &b }).unwrap();
+            let product = reference::matmul::<f64>(&geometry, &MatmulInputs { a: &a, b: &b, bias: None }).unwrap();
             assert_eq!(product.value, [19.0, 22.0, 43.0, 50.0]);
             assert_eq!(product.terms, 2);
         }
@@ -168,6 +168,28 @@ fn means_and_normalisations_by_hand() {
     let inputs = BatchNormInputs { input: &[5.0, 6.0, 2.0, 1.0][..], scale: &scale, shift: &shift };
     let output = reference::batch_norm::<f32>(&geometry, &inputs).unwrap();
     assert_eq!(output.value, [1.0, 3.0, -1.0, -4.0]);
+}
+
+#[test]
+fn attention_by_hand() {
+    let shapes = AttentionInputs {
+        query: [1, 1, 2, 4].into(),
+        key: Some([1, 1, 2, 4].into()),
+        value: Some([1, 1, 2, 4].into()),
+        bias: None,
+        mask: Some([2, 2].into()),
+    };
+    let geometry = AttentionGeometry::new(&Attention { scale: Some(2.0), ..Attention::default() }, &shapes).unwrap();
+    // The first query has scores 2 log(3) / 2 and 0, of the second nothing is left.
+    let query = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+    let key = [0.5 * 3f64.ln(), 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0];
+    let value = [4.0, 8.0, 0.0, 1.0, 0.0, 0.0, 4.0, 1.0];
+    let mask = [0.0, 0.0, f64::NEG_INFINITY, f64::NEG_INFINITY];
+    let inputs =
+        AttentionInputs { query: &query[..], key: Some(&key), value: Some(&value), bias: None, mask: Some(&mask) };
+    let output = reference::attention(&geometry, &inputs).unwrap().value;
+    let expected = [3.0, 6.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+    assert!(output.iter().zip(expected).all(|(is, of)| (is - of).abs() < 1e-12), "{output:?}");
 }
 
 #[test]

@@ -119,7 +119,8 @@ pub(crate) fn shares(rows: &[Row]) -> String {
 pub(crate) struct Limits {
     /// The least share of multiplications with additions in the hottest code, in percent, by kernel and chip.
     shares: BTreeMap<(String, String), f64>,
-    /// Kernels of adapters that run on the CPU, which no GPU runs unless a strategy is forced on it: nothing is asked of their variants.
+    /// Kernels, or some variants of one, of adapters that run on the CPU, which no GPU runs unless a strategy is forced on it: nothing is asked of
+    /// them.
     software: BTreeSet<String>,
 }
 
@@ -151,10 +152,10 @@ impl Limits {
         let mut breaches = Vec::new();
         let mut seen = BTreeSet::new();
         for Row { kernel, for_gpus, invocations, chip, outcome } in rows {
-            // A kernel's variants are behind dots.
-            let name = kernel.split('.').next().unwrap_or_default();
-            seen.extend([(name.to_string(), String::new()), (kernel.clone(), (*chip).to_string())]);
-            let held = *for_gpus && !self.software.contains(name);
+            let software: Vec<_> = self.software.iter().filter(|named| is_of(kernel, named)).cloned().collect();
+            let held = *for_gpus && software.is_empty();
+            seen.extend(software.into_iter().map(|named| (named, String::new())));
+            seen.insert((kernel.clone(), (*chip).to_string()));
             let mut breach = |what: String| breaches.push(format!("{kernel} on {chip} {what}"));
             match outcome {
                 Outcome::Left(_) => {}
@@ -191,6 +192,11 @@ impl Limits {
     }
 }
 
+/// Whether a kernel's variant, which stands behind dots, is one of those named.
+fn is_of(kernel: &str, named: &str) -> bool {
+    kernel.strip_prefix(named).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +222,7 @@ mod tests {
         passes("# a comment\n\ntile GFX1100 50.0 # another\n", row(|_| ()));
         passes("tile software\n", row(|row| row.invocations = 8));
         passes("tile software\n", row(|row| (row.kernel, row.invocations) = ("tile.64".to_string(), 8)));
+        passes("tile.64 software\n", row(|row| (row.kernel, row.invocations) = ("tile.64.half".to_string(), 8)));
         passes("", row(|row| row.outcome = Outcome::Left("no")));
         let code = Compiled { spills: 600, scratch: 64, ..Compiled::default() };
         passes("", row(|row| (row.for_gpus, row.outcome) = (false, Outcome::Compiled(code, None))));
@@ -231,6 +238,7 @@ mod tests {
         finds("", row(|row| row.invocations = 8), "8 invocations");
         finds("tile NAVI21 50", row(|_| ()), "no tile on NAVI21");
         finds("gone software", row(|_| ()), "no gone,");
+        finds("til software", row(|_| ()), "no til,");
         finds("", row(|row| row.outcome = Outcome::Failed("why".to_string())), "why");
         let compiled = |code| row(|row| row.outcome = Outcome::Compiled(code, None));
         finds("", compiled(Compiled { spills: 2, ..Compiled::default() }), "spills 2");

@@ -55,6 +55,12 @@ const decoded = async (page, file) =>
 /** Waits until the lens has shown a frame. */
 const shown = (page) => text(page, "#rate", /ms/);
 
+/** Chooses a kernel, and waits for its picture. */
+const filtered = async (page, filter) => {
+  await page.selectOption("[name=filter]", String(filter));
+  await page.waitForFunction(() => document.body.dataset.busy === undefined);
+};
+
 test("the lens gives the picture that the native program gives", async (context) => {
   const start = performance.now();
   const page = await browser.page({ viewport: DESKTOP });
@@ -62,8 +68,7 @@ test("the lens gives the picture that the native program gives", async (context)
   context.diagnostic(`first picture ${((performance.now() - start) / 1000).toFixed(1)} s after the page was asked for`);
   context.diagnostic(`${await page.locator("#adapter").textContent()}; ${await page.locator("#rate").textContent()}`);
   for (const [filter, name] of ["lens", "smooth", "sharpen", "edges", "emboss"].entries()) {
-    await page.selectOption("[name=filter]", String(filter));
-    await page.waitForFunction(() => document.body.dataset.busy === undefined);
+    await filtered(page, filter);
     const [web, native] = [await pixels(page, "#view"), await decoded(page, join(folder, "native", `${name}.png`))];
     assert.equal(web.width, native.width);
     // The native picture has a caption below.
@@ -72,7 +77,7 @@ test("the lens gives the picture that the native program gives", async (context)
     context.diagnostic(`${name}: at most ${farthest} of 255 apart`);
     assert.ok(farthest <= 1, `${name} is ${farthest} of 255 apart`);
   }
-  await page.selectOption("[name=filter]", "0");
+  await filtered(page, 0);
   await page.hover("#view", { position: { x: 300, y: 200 } });
   await page.waitForTimeout(500);
   await shot(page, "lens-desktop");

@@ -1,7 +1,7 @@
 // Operands that broadcast to an output of `rows` rows of extent_5 elements, the rows along five axes, the last varying fastest: in operand a, b or c
 // an element lies at the sum, over the axes, of its index times the stride, which is 0 where an axis is repeated.
 //
-// One invocation does four elements of a row: finding the row takes longer than the elements do.
+// One invocation does a run of elements of a row: finding the row takes longer than the elements do.
 
 struct Broadcast {
     rows: u32,
@@ -30,10 +30,10 @@ struct Broadcast {
     c_stride_5: u32,
 }
 
-// The row of an invocation and its first element there.
-fn row_and_first(workgroup: vec3<u32>, grid: vec3<u32>, lane: u32) -> vec2<u32> {
-    let item = divide(linear_workgroup(workgroup, grid) * 64u + lane, (params.broadcast.extent_5 + 3u) / 4u);
-    return vec2<u32>(item.x, 4u * item.y);
+// The row of an invocation and its first element there, where each does `run`.
+fn row_and_first(workgroup: vec3<u32>, grid: vec3<u32>, lane: u32, run: u32) -> vec2<u32> {
+    let item = divide(linear_workgroup(workgroup, grid) * 64u + lane, (params.broadcast.extent_5 + run - 1u) / run);
+    return vec2<u32>(item.x, run * item.y);
 }
 
 // Where a row starts in the operands.

@@ -28,6 +28,7 @@ params!(
     input_2_first,
     input_3_first,
     lanes,
+    empty,
     dtype
 );
 

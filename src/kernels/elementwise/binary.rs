@@ -1,11 +1,17 @@
+use crate::error::Result;
 use crate::geometry::Binary;
-use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, axis, wgsl};
+use crate::gpu::{Axis, Binding, File, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::elementwise::broadcast::{self, Broadcast};
 use crate::kernels::{kernel, params};
 
-kernel!("binary", 64, Params, |function: Function| [
+kernel!("binary", 64, Params, |(function, width): (Function, Width)| [
     broadcast::FILES,
     function.files(),
+    match width {
+        Width::One => wgsl!["elementwise/width/binary_1.wgsl"],
+        Width::Four => wgsl!["elementwise/width/binary_4.wgsl"],
+        Width::FourByOne => wgsl!["elementwise/width/binary_4_1.wgsl"],
+    },
     wgsl!["elementwise/binary.wgsl"],
 ]);
 
@@ -14,6 +20,26 @@ params!(broadcast: Broadcast, scale: f32, accumulate, steps, a_first, b_first, o
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
         Iterations::each(self.broadcast.extent_5.min(4), Iterations::of(self.steps))
+    }
+}
+
+/// How many elements are loaded and stored at once: one, four of each operand, or four of a and one of b.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    One,
+    Four,
+    FourByOne,
+}
+
+axis!(Width { One: "1", Four: "4", FourByOne: "4.1" });
+
+impl Width {
+    /// The elements that an invocation does.
+    fn run(self) -> u32 {
+        match self {
+            Self::One => 4,
+            Self::Four | Self::FourByOne => 16,
+        }
     }
 }
 
@@ -101,8 +127,40 @@ pub(crate) fn binary(
     params: Params,
     [a, b, output]: [&Binding; 3],
 ) -> Fit {
-    let steps = function.steps();
-    let params = Params { steps, a_first: a.first, b_first: b.first, output_first: output.first, ..params };
-    let (invocations, elements) = params.broadcast.work();
-    recorder.dispatch::<Kernel>(function, &params, &[a, b, output], invocations, elements)
+    let commutes = matches!(function, Function::Add | Function::Mul);
+    let swaps = commutes && params.broadcast.a_stride_5 == 0 && params.broadcast.b_stride_5 == 1;
+    let ([a, b], broadcast) = if swaps { ([b, a], params.broadcast.swapped()) } else { ([a, b], params.broadcast) };
+    let params = Params {
+        broadcast,
+        steps: function.steps(),
+        a_first: a.first,
+        b_first: b.first,
+        output_first: output.first,
+        ..params
+    };
+    let width = params.width();
+    let (invocations, elements) = broadcast.work(width.run());
+    recorder.dispatch::<Kernel>((function, width), &params, &[a, b, output], invocations, elements)
+}
+
+/// Compiles a function.
+pub(crate) fn compile(gpu: &Gpu, function: Function) -> Result<()> {
+    Width::all().into_iter().try_for_each(|width| gpu.compile::<Kernel>((function, width)))
+}
+
+impl Params {
+    /// How elements can be loaded and stored: by fours where these lie at multiples of their size.
+    fn width(&self) -> Width {
+        let [a, b] = self.broadcast.operands();
+        let quads = |[outer @ .., inner]: [u32; 6], first: u32| {
+            inner == 1 && first.is_multiple_of(4) && outer.iter().all(|stride| stride.is_multiple_of(4))
+        };
+        let stores =
+            self.accumulate == 0 && [self.output_first, self.broadcast.extent_5].iter().all(|n| n.is_multiple_of(4));
+        match (stores && quads(a, self.a_first), quads(b, self.b_first), b[5]) {
+            (true, true, _) => Width::Four,
+            (true, _, 0) => Width::FourByOne,
+            _ => Width::One,
+        }
+    }
 }

@@ -80,6 +80,6 @@ pub(crate) fn binary_backward(
         output_first: output.first,
         ..params
     };
-    let (invocations, elements) = params.broadcast.work();
+    let (invocations, elements) = params.broadcast.work(4);
     recorder.dispatch::<Kernel>(differentiated, &params, &[a, b, grad, output], invocations, elements)
 }

@@ -76,6 +76,6 @@ pub(crate) fn binary_words(
     // A step for each bit of the exponent.
     let steps = if functions == Functions::Power { 32 } else { 0 };
     let params = Params { steps, a_first: a.first, b_first: b.first, output_first: output.first, ..params };
-    let (invocations, elements) = params.broadcast.work();
+    let (invocations, elements) = params.broadcast.work(4);
     recorder.dispatch::<Kernel>(functions, &params, &[a, b, output], invocations, elements)
 }

@@ -69,9 +69,24 @@ impl Broadcast {
         }
     }
 
-    /// The invocations of a dispatch, and the elements that it does.
-    pub(crate) fn work(&self) -> (u64, u64) {
+    /// The invocations of a dispatch that does so many elements in each, and the elements that it does.
+    pub(crate) fn work(&self, run: u32) -> (u64, u64) {
         let [rows, columns] = [self.rows, self.extent_5].map(u64::from);
-        (rows * columns.div_ceil(4), rows * columns)
+        (rows * columns.div_ceil(run.into()), rows * columns)
+    }
+
+    /// The strides of a and b.
+    pub(crate) fn operands(&self) -> [[u32; 6]; 2] {
+        let a = [self.a_stride_0, self.a_stride_1, self.a_stride_2, self.a_stride_3, self.a_stride_4, self.a_stride_5];
+        let b = [self.b_stride_0, self.b_stride_1, self.b_stride_2, self.b_stride_3, self.b_stride_4, self.b_stride_5];
+        [a, b]
+    }
+
+    /// The operands a and b in each other's place.
+    pub(crate) fn swapped(&self) -> Self {
+        let &Self { rows, extent_1, extent_2, extent_3, extent_4, extent_5, .. } = self;
+        let c = [self.c_stride_0, self.c_stride_1, self.c_stride_2, self.c_stride_3, self.c_stride_4, self.c_stride_5];
+        let [a, b] = self.operands();
+        Self { rows, ..Self::new([1, extent_1, extent_2, extent_3, extent_4, extent_5], [b, a, c]) }
     }
 }

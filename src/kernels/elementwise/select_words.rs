@@ -21,6 +21,6 @@ pub(crate) fn select_words(recorder: &mut Recorder, params: Params, [a, b, condi
         output_first: output.first,
         ..params
     };
-    let (invocations, elements) = params.broadcast.work();
+    let (invocations, elements) = params.broadcast.work(4);
     recorder.dispatch::<Kernel>((), &params, &[a, b, condition, output], invocations, elements)
 }

@@ -1,16 +1,30 @@
+use crate::error::Result;
 use crate::geometry::Unary;
-use crate::gpu::{Binding, File, Fit, Loops, Recorder, axis, wgsl};
+use crate::gpu::{Axis, Binding, File, Fit, Gpu, Loops, Recorder, axis, wgsl};
 use crate::kernels::{kernel, params};
 
-kernel!("unary", 64, Params, |function: Function| [
+kernel!("unary", 64, Params, |(function, width): (Function, Width)| [
     wgsl!["shared/grid.wgsl"],
     function.files(),
+    match width {
+        Width::One => wgsl!["elementwise/width/unary_1.wgsl"],
+        Width::Four => wgsl!["elementwise/width/unary_4.wgsl"],
+    },
     wgsl!["elementwise/unary.wgsl"],
 ]);
 
 params!(elements, alpha: f32, beta: f32, gamma: f32, input_first, output_first);
 
 impl Loops for Params {}
+
+/// How many elements an invocation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    One,
+    Four,
+}
+
+axis!(Width { One: "1", Four: "4" });
 
 /// The function of a kernel: one of the files below elementwise/of_one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,6 +212,14 @@ pub(crate) fn unary(
     elements: u32,
     [input, output]: [&Binding; 2],
 ) -> Fit {
-    let params = Params { elements, alpha, beta, gamma, input_first: input.first, output_first: output.first };
-    recorder.dispatch::<Kernel>(function, &params, &[input, output], elements.into(), elements.into())
+    let quads = [elements, input.first, output.first].iter().all(|number| number.is_multiple_of(4));
+    let (width, together) = if quads { (Width::Four, 4) } else { (Width::One, 1) };
+    let [count, input_first, output_first] = [elements, input.first, output.first].map(|number| number / together);
+    let params = Params { elements: count, alpha, beta, gamma, input_first, output_first };
+    recorder.dispatch::<Kernel>((function, width), &params, &[input, output], count.into(), elements.into())
+}
+
+/// Compiles a function.
+pub(crate) fn compile(gpu: &Gpu, function: Function) -> Result<()> {
+    Width::all().into_iter().try_for_each(|width| gpu.compile::<Kernel>((function, width)))
 }

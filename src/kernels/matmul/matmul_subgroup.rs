@@ -1,21 +1,40 @@
-use crate::gpu::{Binding, Fit, Recorder, wgsl};
-use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
+use crate::error::Result;
+use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, axis, wgsl};
+use crate::kernels::matmul::subgroup_tile::{Params, Stores, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 
-kernel!("matmul_subgroup", 8, Params, |(): ()| [
+kernel!("matmul_subgroup", 8, Params, |(a, stores): (A, Stores)| [
     SUBGROUPS,
     TILED,
-    wgsl![
-        "matmul/parts/matmul.wgsl",
-        "matmul/parts/subgroup_a_along.wgsl",
-        "matmul/parts/subgroup_b_along.wgsl",
-        "matmul/parts/subgroup_elements.wgsl",
-        "matmul/matmul_subgroup.wgsl",
-    ],
+    wgsl!["matmul/parts/matmul.wgsl"],
+    match a {
+        A::Panels => wgsl!["matmul/subgroup/a_along.wgsl"],
+        A::Buffer => wgsl!["matmul/subgroup/a_buffer.wgsl"],
+    },
+    wgsl!["matmul/subgroup/b_along.wgsl"],
+    stores.files(),
+    wgsl!["matmul/matmul_subgroup.wgsl"],
 ]);
 
-pub(crate) fn matmul_subgroup(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
-    let [.., bias, output] = bindings;
+/// Where a lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum A {
+    Panels,
+    /// In quads along its rows, in a buffer.
+    Buffer,
+}
+
+axis!(A { Panels: "", Buffer: "buffer" });
+
+/// Compiles all variants.
+pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
+    <(A, Stores)>::all().into_iter().try_for_each(|variant| gpu.compile::<Kernel>(variant))
+}
+
+/// Records a product; of an a in a buffer, strides are counted in quads.
+pub(crate) fn matmul_subgroup(recorder: &mut Recorder, a: A, params: Params, bindings: [&Binding; 4]) -> Fit {
+    let [left, _, bias, output] = bindings;
     let params = Params { bias_first: bias.first, output_first: output.first, ..params };
-    dispatch::<Kernel>(recorder, params, &bindings)
+    let params = if a == A::Buffer { Params { a_first: left.first / 4, ..params } } else { params };
+    dispatch::<Kernel>(recorder, (a, Stores::of(&params)), params, &bindings)
 }

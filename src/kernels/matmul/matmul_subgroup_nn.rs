@@ -6,14 +6,14 @@ kernel!("matmul_subgroup_nn", 8, Params, |(): ()| [
     SUBGROUPS,
     TILED,
     wgsl![
-        "matmul/parts/subgroup_a_along.wgsl",
-        "matmul/parts/subgroup_b_across.wgsl",
-        "matmul/parts/subgroup_panels.wgsl",
+        "matmul/subgroup/a_along.wgsl",
+        "matmul/subgroup/b_across.wgsl",
+        "matmul/subgroup/panels.wgsl",
         "matmul/matmul_subgroup_nn.wgsl",
     ],
 ]);
 
 /// The output is a texture.
 pub(crate) fn matmul_subgroup_nn(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {
-    dispatch::<Kernel>(recorder, params, &bindings)
+    dispatch::<Kernel>(recorder, (), params, &bindings)
 }

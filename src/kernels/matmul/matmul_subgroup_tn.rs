@@ -6,9 +6,9 @@ kernel!("matmul_subgroup_tn", 8, Params, |(): ()| [
     SUBGROUPS,
     TILED,
     wgsl![
-        "matmul/parts/subgroup_a_across.wgsl",
-        "matmul/parts/subgroup_b_across.wgsl",
-        "matmul/parts/subgroup_quads.wgsl",
+        "matmul/subgroup/a_across.wgsl",
+        "matmul/subgroup/b_across.wgsl",
+        "matmul/subgroup/quads.wgsl",
         "matmul/matmul_subgroup_tn.wgsl",
     ],
 ]);
@@ -16,5 +16,5 @@ kernel!("matmul_subgroup_tn", 8, Params, |(): ()| [
 /// The output holds whole quads.
 pub(crate) fn matmul_subgroup_tn(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {
     let params = Params { output_first: bindings[2].first, ..params };
-    dispatch::<Kernel>(recorder, params, &bindings)
+    dispatch::<Kernel>(recorder, (), params, &bindings)
 }

@@ -1,6 +1,9 @@
+pub(crate) mod attention;
+pub(crate) mod matmul_narrow;
 pub(crate) mod matmul_subgroup;
 pub(crate) mod matmul_subgroup_nn;
 pub(crate) mod matmul_subgroup_tn;
 pub(crate) mod matmul_tiled;
+pub(crate) mod matmul_windows;
 pub(crate) mod pack_panels;
 pub(crate) mod subgroup_tile;

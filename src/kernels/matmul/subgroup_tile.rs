@@ -1,6 +1,6 @@
-//! `Params` and tile of the matrix products by subgroups: matmul/parts/subgroup_tile.wgsl.
+//! `Params` and tile of the matrix products by subgroups: matmul/subgroup/params.wgsl, tile.wgsl.
 
-use crate::gpu::{Binding, File, Fit, Iterations, Listed, Loops, Recorder, wgsl};
+use crate::gpu::{Binding, File, Fit, Iterations, Listed, Loops, Recorder, axis, wgsl};
 use crate::kernels::params;
 
 params!(
@@ -25,7 +25,8 @@ params!(
     column_first,
     plane,
     output_plane,
-    biased,
+    row_biased,
+    column_biased,
     accumulate,
     bias_first,
     bias_batch,
@@ -33,16 +34,20 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        // Sixteen rows are stored by two halves, of which the longest kernel stores four columns in a loop, as it finds their offsets.
-        let half = Iterations::of(4u32);
-        let rows = Iterations::each(2u32, Iterations::each(8u32, half + half));
-        Iterations::of(self.depth.div_ceil(4)) + half + half + rows
+        Iterations::of(self.depth.div_ceil(4)) + stores()
     }
+}
+
+/// The iterations that store a tile: sixteen rows by two halves, of which the longest kernel stores four columns in a loop, as it finds their
+/// offsets.
+pub(crate) fn stores() -> Iterations {
+    let half = Iterations::of(4u32);
+    half + half + Iterations::each(2u32, Iterations::each(8u32, half + half))
 }
 
 /// The files that all have.
 pub(crate) const TILED: &[File] =
-    wgsl!["shared/grid.wgsl", "shared/panels/layout.wgsl", "matmul/parts/subgroup_tile.wgsl"];
+    wgsl!["shared/grid.wgsl", "shared/panels/layout.wgsl", "matmul/subgroup/params.wgsl", "matmul/subgroup/tile.wgsl"];
 
 /// Rows and columns of the tile that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [16, 64];
@@ -59,10 +64,46 @@ impl Params {
     }
 }
 
-pub(crate) fn dispatch<K: Listed<Params = Params, Axes = ()>>(
+/// How rows of the output are stored: element by element, or in quads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stores {
+    Elements,
+    Quads,
+}
+
+axis!(Stores { Elements: "", Quads: "quads" });
+
+impl Stores {
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Self::Elements => wgsl!["matmul/subgroup/elements.wgsl"],
+            Self::Quads => wgsl!["matmul/subgroup/element_quads.wgsl"],
+        }
+    }
+
+    /// Quads where all four columns of an invocation lie side by side, at multiples of their size.
+    pub(crate) fn of(params: &Params) -> Self {
+        let &Params { columns, batch, rows, output_first, output_batch, output_row, .. } = params;
+        let &Params { column_first, plane, output_plane, .. } = params;
+        let one_plane = column_first + columns <= plane;
+        let counts = [
+            columns,
+            column_first,
+            output_first,
+            if batch == 1 { 0 } else { output_batch },
+            if rows == 1 { 0 } else { output_row },
+            if one_plane { 0 } else { plane },
+            if one_plane { 0 } else { output_plane },
+        ];
+        if counts.iter().all(|count| count.is_multiple_of(4)) { Self::Quads } else { Self::Elements }
+    }
+}
+
+pub(crate) fn dispatch<K: Listed<Params = Params>>(
     recorder: &mut Recorder,
+    axes: K::Axes,
     params: Params,
     bindings: &[&Binding],
 ) -> Fit {
-    recorder.dispatch_workgroups::<K>((), &params, bindings, params.tiles(), params.work(), params.iterations())
+    recorder.dispatch_workgroups::<K>(axes, &params, bindings, params.tiles(), params.work(), params.iterations())
 }

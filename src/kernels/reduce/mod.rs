@@ -4,7 +4,7 @@ pub(crate) mod fold;
 pub(crate) mod group_norm;
 pub(crate) mod layer_norm;
 pub(crate) mod layer_norm_backward;
-pub(crate) mod order;
+pub(crate) mod layer_norm_rows;
 pub(crate) mod pool;
 pub(crate) mod segment_sums;
 pub(crate) mod softmax;

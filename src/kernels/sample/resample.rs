@@ -1,7 +1,23 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
+use crate::gpu::{Binding, Capabilities, Fit, Iterations, Recorder, axis, wgsl};
 use crate::kernels::{kernel, params};
 
-kernel!("resample", 64, Params, ["shared/grid.wgsl", "sample/resample.wgsl"]);
+kernel!("resample", 64, Params, |taps: Taps| [
+    wgsl!["shared/grid.wgsl"],
+    match taps {
+        Taps::Any => wgsl!["sample/parts/resample_any.wgsl"],
+        Taps::Two => wgsl!["sample/parts/resample_two.wgsl"],
+    },
+    wgsl!["sample/resample.wgsl"],
+]);
+
+/// The taps along both axes: any number, or two, none of them outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taps {
+    Any,
+    Two,
+}
+
+axis!(Taps { Any: "", Two: "two" });
 
 params!(
     outer,
@@ -23,16 +39,34 @@ params!(
 /// An entry that lies outside has all ones in place of its first tap.
 pub(crate) const OUTSIDE: u32 = u32::MAX;
 
-impl Loops for Params {
-    fn iterations(&self) -> Iterations {
-        let stored = self.columns.saturating_mul(self.inner).min(4);
-        Iterations::each(self.column_count, Iterations::of(self.row_count)) + Iterations::of(stored)
+/// The rows of an invocation with two taps: shaders/sample/parts/resample_two.wgsl.
+const RUN: u32 = 8;
+
+impl Params {
+    fn iterations(&self, taps: Taps) -> Iterations {
+        match taps {
+            Taps::Any => {
+                let stored = self.columns.saturating_mul(self.inner).min(4);
+                Iterations::each(self.column_count, Iterations::of(self.row_count)) + Iterations::of(stored)
+            }
+            Taps::Two => Iterations::each(self.rows.min(RUN), Iterations::of(self.columns.min(4))),
+        }
+    }
+
+    fn invocations(&self, taps: Taps) -> u64 {
+        let row = u64::from(self.columns) * u64::from(self.inner);
+        let rows = match taps {
+            Taps::Any => self.rows,
+            Taps::Two => self.rows.div_ceil(RUN),
+        };
+        u64::from(self.outer) * u64::from(rows) * row.div_ceil(4)
     }
 }
 
 /// `input_first` of `params` counts from the element at which the binding starts; it wraps.
 pub(crate) fn resample(
     recorder: &mut Recorder,
+    taps: Taps,
     params: Params,
     [input, row_taps, column_taps, output]: [&Binding; 4],
 ) -> Fit {
@@ -44,13 +78,14 @@ pub(crate) fn resample(
         ..params
     };
     let rows = u64::from(params.outer) * u64::from(params.rows);
-    let row = u64::from(params.columns) * u64::from(params.inner);
-    let taps = u64::from(params.row_count) * u64::from(params.column_count);
-    recorder.dispatch::<Kernel>(
-        (),
+    let elements = rows * u64::from(params.columns) * u64::from(params.inner);
+    let sampled = elements.saturating_mul(u64::from(params.row_count) * u64::from(params.column_count));
+    recorder.dispatch_workgroups::<Kernel>(
+        taps,
         &params,
         &[input, row_taps, column_taps, output],
-        rows * row.div_ceil(4),
-        (rows * row).saturating_mul(taps),
+        params.invocations(taps).div_ceil(64),
+        sampled.saturating_mul(Capabilities::WORK_PER_ELEMENT),
+        params.iterations(taps),
     )
 }

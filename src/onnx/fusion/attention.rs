@@ -1,19 +1,16 @@
-//! Multi-scale deformable attention, which exporters write as samples of each level, their weights and a sum.
+//! Scaled dot-product attention, which exporters write as two products and a softmax between them.
 
-use super::graph::{Graph, Outcome, buffer, either, number, operands};
-use super::strided::{Run, Strided};
-use crate::geometry::{
-    AttentionLevel, Binary, BinaryInputs, Concat, GridSample, MultiScaleDeformAttn, MultiScaleDeformAttnInputs,
-    PaddingMode, Reduce, ReduceFunction, SampleMode, StridedCopy,
-};
+use super::graph::{Graph, Outcome, buffer, either, host, lies, number, operands, part_of};
+use super::strided::Strided;
+use crate::geometry::{Attention, AttentionInputs, AttentionLayout, Binary, Matmul, Softmax, StridedCopy};
 use crate::gpu::TensorSpec;
+use crate::onnx::ElementType;
 use crate::onnx::planner::DeviceValue;
 use crate::onnx::step::{Source, Step};
-use crate::onnx::{ElementType, HostTensor};
 use crate::shape::Shape;
 
-/// The sum over points of samples of levels times weights.
-pub(super) fn deform_attention(graph: &mut Graph, step: &Step) -> Outcome {
+/// The product of a softmax of scores with values.
+pub(super) fn attention(graph: &mut Graph, step: &Step) -> Outcome {
     let Some(found) = Found::of(graph, step) else { return Outcome::None };
     match found.attention(graph, step) {
         Ok(steps) => Outcome::Steps(steps),
@@ -21,243 +18,235 @@ pub(super) fn deform_attention(graph: &mut Graph, step: &Step) -> Outcome {
     }
 }
 
-/// The samples of a sum of samples times weights, level by level.
+/// The factors of a product with values.
 struct Found {
-    samples: Vec<Samples>,
-    weights: Source,
-    /// Whether all between is used for the sum alone.
-    alone: bool,
-    /// Images times heads.
-    slices: u32,
-    channels: u32,
-    queries: u32,
-    /// Points of all levels.
-    points: u32,
-}
-
-/// Samples of one level.
-struct Samples {
-    op: GridSample,
+    query: Source,
+    /// (slices, elements, keys), or (slices, keys, elements).
+    key: Source,
+    key_transposed: bool,
     value: Source,
-    grid: Source,
+    scale: f64,
+    /// Addends of the scores, and the shapes in which they are added.
+    addends: Vec<(Source, Shape)>,
+    /// Whether all between is used for the product alone.
+    alone: bool,
+    batch: u32,
+    heads: u32,
+    queries: u32,
+    keys: u32,
+    /// The elements of a query and of a value.
+    elements: [u32; 2],
 }
 
 impl Found {
     fn of(graph: &Graph, step: &Step) -> Option<Self> {
-        let Reduce { function: ReduceFunction::Sum, axes, .. } = *step.op::<Reduce>()? else { return None };
-        let product = step.source("input")?;
-        let &[slices, channels, queries, points] = product.shape().extents() else { return None };
-        if axes != [3].into() {
+        let plain = Matmul { transpose_a: false, transpose_b: false };
+        let (weights, value) = (step.source("a")?, step.source("b")?);
+        let softmax = graph.maker(weights)?;
+        let &Softmax { axis, log: false } = softmax.op::<Softmax>()? else { return None };
+        let scores = softmax.source("input")?;
+        let shape = scores.shape();
+        let (batch, heads, queries, keys) = match *shape.extents() {
+            [batch, heads, queries, keys] if axis == 3 => (batch, heads, queries, keys),
+            [slices, queries, keys] if axis == 2 => (1, slices, queries, keys),
+            _ => return None,
+        };
+        let slices = batch * heads;
+        let &[_, _, of_value] = value.shape().extents() else { return None };
+        let fits = step.op::<Matmul>() == Some(&plain)
+            && weights.shape() == [slices, queries, keys].into()
+            && value.shape() == [slices, keys, of_value].into();
+        if !fits {
             return None;
         }
-        let (sampled, weights, samples, alone) =
-            either(graph.maker(product)?, Binary::Mul).find_map(|[sampled, weights]| {
-                let maker = graph.maker(sampled)?;
-                let levels = match maker.op::<Concat>() {
-                    Some(_) => maker.sources.iter().map(|(_, source)| source.clone()).collect::<Option<Vec<_>>>()?,
-                    None => vec![sampled.clone()],
-                };
-                let samples = levels.iter().map(|level| Samples::of(graph, level)).collect::<Option<Vec<_>>>()?;
-                // Points are the last axis, or levels are one in front of it.
-                let joined = maker.op::<Concat>().is_none_or(|op| {
-                    let shape = levels[0].shape();
-                    let axis = op.axis as usize;
-                    axis == 3 && (shape.rank() == 4 || (shape.rank() == 5 && shape.extents()[3] == 1))
-                });
-                let alone = levels.iter().chain([sampled, product]).all(|part| graph.only_here(part));
-                joined.then(|| (sampled.clone(), weights.clone(), samples, alone))
-            })?;
-        let fits = sampled.shape() == [slices, channels, queries, points].into()
-            && weights.shape() == [slices, 1, queries, points].into();
-        fits.then_some(Self { samples, weights, alone, slices, channels, queries, points })
+        let mut alone = graph.only_here(weights);
+        let (mut product, mut scale, mut addends) = (scores.clone(), 1.0, Vec::new());
+        let product = loop {
+            alone &= graph.only_here(&product);
+            let maker = graph.maker(&product)?;
+            if maker.op::<Matmul>().is_some() {
+                break maker;
+            }
+            let next = if let Some((of, by)) = scaled(maker) {
+                scale *= by;
+                of
+            } else {
+                let whole = graph.buffers[maker.writes[0]].shape;
+                // What is added before scores are scaled would be scaled, too.
+                let [of, addend] =
+                    either(maker, Binary::Add).find(|[of, _]| of.shape() == whole && graph.maker(of).is_some())?;
+                if scale != 1.0 {
+                    return None;
+                }
+                // A bias of heads and a mask, added up before.
+                match graph.maker(addend).and_then(|maker| operands(maker, Binary::Add)) {
+                    Some(both) if both.iter().all(|addend| host(addend).is_some()) => {
+                        addends.extend(both.map(|addend| (addend.clone(), whole)));
+                    }
+                    _ => addends.push((addend.clone(), whole)),
+                }
+                of
+            };
+            product = next.clone();
+        };
+        let &Matmul { transpose_a: false, transpose_b: key_transposed } = product.op::<Matmul>()? else { return None };
+        let unscaled = |source: &Source, alone: &mut bool| match graph.maker(source).and_then(scaled) {
+            Some((of, by)) => {
+                *alone &= graph.only_here(source);
+                (of.reshaped(source.shape()), by)
+            }
+            None => (source.clone(), 1.0),
+        };
+        let (query, of_queries) = unscaled(product.source("a")?, &mut alone);
+        let (key, of_keys) = unscaled(product.source("b")?, &mut alone);
+        let &[of_slices, _, of_query] = query.shape().extents() else { return None };
+        let same = of_slices == slices && key.shape().extents()[0] == slices;
+        let scale = scale * of_queries * of_keys;
+        let elements = [of_query, of_value];
+        let value = value.clone();
+        same.then_some(Self {
+            query,
+            key,
+            key_transposed,
+            value,
+            scale,
+            addends,
+            alone,
+            batch,
+            heads,
+            queries,
+            keys,
+            elements,
+        })
     }
 
     fn attention(&self, graph: &mut Graph, step: &Step) -> Result<Vec<Step>, &'static str> {
-        let rule = GridSample {
-            mode: SampleMode::Bilinear,
-            padding: PaddingMode::Zeros,
-            align_corners: false,
-            ..self.samples[0].op
-        };
-        if self.samples.iter().any(|samples| samples.op != rule) {
-            return Err("samples are not bilinear with zeros outside and edges as corners");
-        }
         if !self.alone {
             return Err("a part of it is used elsewhere, too");
         }
-        let mut levels = Vec::new();
-        for samples in &self.samples {
-            let (&[_, _, height, width], &[_, _, points, _]) =
-                (samples.value.shape().extents(), samples.grid.shape().extents())
-            else {
-                return Err("samples are not of images");
-            };
-            levels.push(AttentionLevel { height, width, points });
+        if self.elements.iter().any(|&elements| !elements.is_multiple_of(4) || elements > Attention::MOST) {
+            return Err("heads have no multiple of 4 elements, or more than attention takes");
         }
-        let layout = Layout::of(graph, self, &levels).ok_or("the levels are not parts of one value, channels last")?;
-        let grids = layout.grids(graph, self, &levels).ok_or("the grids are not parts of one tensor of locations")?;
-        let weights = layout.weights(graph, self).ok_or("the weights are not by query and head")?;
-
-        let mut steps = Vec::new();
-        let locations = locations(graph, step, &grids, &mut steps);
-        let op = MultiScaleDeformAttn { levels, ..MultiScaleDeformAttn::new([], 0) };
-        let inputs = MultiScaleDeformAttnInputs { value: layout.value, locations, weights, padding_mask: None };
-        let [batch, heads] = [layout.batch, layout.heads];
-        let dtype = inputs.value.spec().dtype;
-        let flat: Shape = [batch, self.queries, heads * self.channels].into();
-        let attended = graph.new_buffer(TensorSpec { shape: flat, dtype });
-        steps.push(step.another(&op, &inputs).writing(vec![attended]));
-        // Channels in front of queries, as the sum has them.
-        let made = step.writes[0];
-        graph.buffers[made] = TensorSpec { shape: [batch, heads * self.channels, self.queries].into(), dtype };
-        let spec = TensorSpec { shape: flat, dtype };
-        let attended =
-            Source::Buffer(DeviceValue { buffer: attended, first: 0, spec, element: ElementType::from(dtype) });
-        steps.push(step.another(&StridedCopy::transpose(&[0, 2, 1]), &attended));
-        Ok(steps)
+        let mut addends = Vec::new();
+        for (addend, whole) in &self.addends {
+            // A row of minus infinity alone is NaN in a softmax.
+            let finite = host(addend).is_some_and(|host| host.unexpanded().to_floats().iter().all(|x| x.is_finite()));
+            if !finite {
+                return Err("what is added to its scores is computed, or not finite");
+            }
+            addends.push(self.broadcast(addend, *whole).ok_or("what is added to its scores has other axes")?);
+        }
+        if addends.len() > 2 {
+            return Err("more than two tensors are added to its scores");
+        }
+        let mut addends = addends.into_iter();
+        let (layout, [query, key, value]) = self.placed(graph).ok_or("its keys lie in another order")?;
+        let op = Attention { scale: Some(self.scale as f32), layout };
+        let inputs =
+            AttentionInputs { query: query.ok_or("")?, key, value, bias: addends.next(), mask: addends.next() };
+        let &Self { batch, heads, queries, elements: [_, of_value], .. } = self;
+        graph.buffers[step.writes[0]].shape = [batch, heads, queries, of_value].into();
+        if layout == AttentionLayout::HeadsFirst {
+            return Ok(vec![step.another(&op, &inputs)]);
+        }
+        let dtype = graph.buffers[step.writes[0]].dtype;
+        let spec = TensorSpec { shape: [batch, queries, heads, of_value].into(), dtype };
+        let made = graph.new_buffer(spec);
+        let attended = Source::Buffer(DeviceValue { buffer: made, first: 0, spec, element: ElementType::from(dtype) });
+        Ok(vec![
+            step.another(&op, &inputs).writing(vec![made]),
+            step.another(&StridedCopy::transpose(&[0, 2, 1, 3]), &attended),
+        ])
     }
-}
 
-impl Samples {
-    fn of(graph: &Graph, source: &Source) -> Option<Self> {
-        let step = graph.maker(source)?;
-        let op = *step.op::<GridSample>()?;
-        Some(Self { op, value: step.source("input")?.clone(), grid: step.source("grid")?.clone() })
-    }
-}
-
-/// Images and heads of a value (batch, pixels, heads, channels).
-struct Layout {
-    batch: u32,
-    heads: u32,
-    value: Source,
-}
-
-impl Layout {
-    /// The tensor whose parts the levels are, one behind another.
-    fn of(graph: &Graph, found: &Found, levels: &[AttentionLevel]) -> Option<Self> {
-        let channels = found.channels;
-        let pixels: u32 = levels.iter().map(|level| level.height * level.width).sum();
-        let (source, begin) = graph.origin(&found.samples[0].value);
-        let base = buffer(&source)?;
-        // Heads lie as far apart as a head has channels, and images as far as pixels and heads have.
-        let heads = match begin.axes.first()?[..] {
-            [] => 1,
-            [Run { extent, stride }] if stride == i64::from(channels) => extent,
-            [_] => 1,
-            [_, Run { extent, .. }] => extent,
+    /// An addend with the axes (batch, heads, queries, keys), some of which may be 1.
+    fn broadcast(&self, addend: &Source, whole: Shape) -> Option<Source> {
+        let (own, whole) = (addend.shape(), whole.extents());
+        let lacks = whole.len().checked_sub(own.rank())?;
+        let padded: Vec<_> = std::iter::repeat_n(1, lacks).chain(own.extents().iter().copied()).collect();
+        let [ref outer @ .., queries, keys] = padded[..] else { return None };
+        let product = |extents: &[u32]| extents.iter().product::<u32>();
+        let [batch, heads] = match (product(outer), outer) {
+            (1, _) => [1, 1],
+            (all, _) if all == self.batch * self.heads => [self.batch, self.heads],
+            (_, [outer @ .., heads]) => {
+                let batch = product(outer);
+                let fits = product(&whole[..outer.len()]) == self.batch && whole[outer.len()] == self.heads;
+                (fits && (batch == 1 || batch == self.batch)).then_some([batch, *heads])?
+            }
             _ => return None,
         };
-        let batch = found.slices.checked_div(heads)?;
-        let hidden = heads.checked_mul(channels)?;
-        let mut before = 0;
-        for (samples, level) in found.samples.iter().zip(levels) {
-            let (from, lie) = graph.origin(&samples.value);
-            let whole = Strided::dense(0, &[batch, pixels, heads, channels]);
-            let row = i64::from(level.width) * i64::from(hidden);
-            let part = [
-                (batch, whole.axes[0][0].stride),
-                (heads, i64::from(channels)),
-                (channels, 1),
-                (level.height, row),
-                (level.width, i64::from(hidden)),
-            ];
-            let first = begin.first + i64::from(before) * i64::from(hidden);
-            if buffer(&from)?.buffer != base.buffer || !lies(&lie, first, &part) {
-                return None;
-            }
-            before += level.height * level.width;
-        }
-        let spec = TensorSpec { shape: [batch, pixels, heads, channels].into(), ..base.spec };
-        let value = part_of(graph, base, begin.first, spec)?;
-        Some(Self { batch, heads, value })
+        Some(addend.reshaped([batch, heads, queries, keys]))
     }
 
-    /// The grids of all levels as one tensor (batch, queries, heads, points of all levels, 2).
-    fn grids(&self, graph: &Graph, found: &Found, levels: &[AttentionLevel]) -> Option<Source> {
-        let (source, begin) = graph.origin(&found.samples[0].grid);
-        let base = buffer(&source)?;
-        let [query, head] = self.strides(found);
-        let mut before = 0;
-        for (samples, level) in found.samples.iter().zip(levels) {
-            let (from, lie) = graph.origin(&samples.grid);
-            let part = [
-                (self.batch, 2 * query * i64::from(found.queries)),
-                (self.heads, 2 * head),
-                (found.queries, 2 * query),
-                (level.points, 2),
-                (2, 1),
+    /// Queries, keys and values where copies took them from, in the layout that they have there.
+    fn placed(&self, graph: &Graph) -> Option<(AttentionLayout, [Option<Source>; 3])> {
+        let &Self { batch, heads, queries, keys, elements: [of_query, of_value], .. } = self;
+        let (query, key, value) = (graph.origin(&self.query), graph.origin(&self.key), graph.origin(&self.value));
+        let along = |positions: u32, elements: u32, [of_batch, of_head, of_position]: [u32; 3], key: bool| {
+            let mut axes = vec![
+                (batch, i64::from(of_batch)),
+                (heads, i64::from(of_head)),
+                (positions, i64::from(of_position)),
+                (elements, 1),
             ];
-            let first = begin.first + 2 * i64::from(before);
-            if buffer(&from)?.buffer != base.buffer || !lies(&lie, first, &part) {
-                return None;
+            if key && !self.key_transposed {
+                axes.swap(2, 3);
             }
-            before += level.points;
+            axes
+        };
+        // A tensor with some distances from batch to batch, head to head and position to position.
+        let view = |(source, lie): &(Source, Strided), positions, elements, apart: [u32; 3], key, shape: &[u32]| {
+            let base = buffer(source)?;
+            let there = lies(lie, lie.first, &along(positions, elements, apart, key));
+            let spec = TensorSpec { shape: Shape::new(shape).ok()?, ..base.spec };
+            there.then(|| part_of(graph, base, lie.first, spec))?
+        };
+        let hidden = heads * of_query;
+        if let (Some(base), Some(of_key), Some(of_values)) = (buffer(&query.0), buffer(&key.0), buffer(&value.0))
+            && base.buffer == of_key.buffer
+            && base.buffer == of_values.buffer
+            && queries == keys
+            && of_query == of_value
+            && key.1.first == query.1.first + i64::from(hidden)
+            && value.1.first == query.1.first + 2 * i64::from(hidden)
+        {
+            let apart = [3 * keys * hidden, of_query, 3 * hidden];
+            let shape = [batch, keys, 3, heads, of_query];
+            let packed = view(&query, queries, of_query, apart, false, &shape);
+            let others = lies(&key.1, key.1.first, &along(keys, of_query, apart, true))
+                && lies(&value.1, value.1.first, &along(keys, of_query, apart, false));
+            if let (Some(packed), true) = (packed, others) {
+                return Some((AttentionLayout::Packed, [Some(packed), None, None]));
+            }
         }
-        let shape = Shape::new(&[self.batch, found.queries, self.heads, found.points, 2]).ok()?;
-        part_of(graph, base, begin.first, TensorSpec { shape, ..base.spec })
-    }
-
-    /// The weights as a tensor (batch, queries, heads, points of all levels).
-    fn weights(&self, graph: &Graph, found: &Found) -> Option<Source> {
-        let (source, lie) = graph.origin(&found.weights);
-        let base = buffer(&source)?;
-        let [query, head] = self.strides(found);
-        let part = [
-            (self.batch, query * i64::from(found.queries)),
-            (self.heads, head),
-            (found.queries, query),
-            (found.points, 1),
+        let last = |of, positions, elements, key| {
+            let apart = [positions * heads * elements, elements, heads * elements];
+            view(of, positions, elements, apart, key, &[batch, positions, heads, elements])
+        };
+        let all = [
+            last(&query, queries, of_query, false),
+            last(&key, keys, of_query, true),
+            last(&value, keys, of_value, false),
         ];
-        let shape = [self.batch, found.queries, self.heads, found.points].into();
-        let whole = part_of(graph, base, lie.first, TensorSpec { shape, ..base.spec })?;
-        lies(&lie, lie.first, &part).then_some(whole)
+        if all.iter().all(Option::is_some) {
+            return Some((AttentionLayout::HeadsLast, all));
+        }
+        // Queries and values as the products have them.
+        let keys_first = [heads * keys * of_query, keys * of_query, of_query];
+        let key = match self.key_transposed {
+            true => Some(self.key.reshaped([batch, heads, keys, of_query])),
+            false => view(&key, keys, of_query, keys_first, true, &[batch, heads, keys, of_query]),
+        };
+        let query = self.query.reshaped([batch, heads, queries, of_query]);
+        let value = self.value.reshaped([batch, heads, keys, of_value]);
+        Some((AttentionLayout::HeadsFirst, [Some(query), Some(key?), Some(value)]))
     }
-
-    /// How far apart the points of queries and of heads lie.
-    fn strides(&self, found: &Found) -> [i64; 2] {
-        let points = i64::from(found.points);
-        [points * i64::from(self.heads), points]
-    }
 }
 
-/// Whether elements lie along these extents and distances.
-fn lies(lie: &Strided, first: i64, axes: &[(u32, i64)]) -> bool {
-    let expected = Strided { first, axes: axes.iter().map(|&(extent, stride)| vec![Run { extent, stride }]).collect() };
-    lie.first == first && lie.merged() == expected.merged()
-}
-
-/// A part of a buffer, where it has one there.
-fn part_of(graph: &Graph, base: DeviceValue, first: i64, spec: TensorSpec) -> Option<Source> {
-    let first = u64::try_from(first).ok()?;
-    let within = first + spec.shape.elements() <= graph.buffers[base.buffer].shape.elements();
-    let begins = (first * spec.dtype.size()).is_multiple_of(4);
-    (within && begins).then_some(Source::Buffer(DeviceValue { first, spec, ..base }))
-}
-
-/// The locations in 0..1 of grids in -1..1: those that these were made of, or else computed.
-fn locations(graph: &mut Graph, step: &Step, grids: &Source, steps: &mut Vec<Step>) -> Source {
-    if let Some(known) = located(graph, grids) {
-        return known.reshaped(grids.shape());
-    }
-    let spec = grids.spec();
-    let mut half = |graph: &mut Graph, op: Binary, of: &Source| {
-        let half = Source::Host(
-            HostTensor::repeated(ElementType::F32, [].into(), 0.5),
-            TensorSpec { shape: [].into(), ..spec },
-        );
-        let made = graph.new_buffer(spec);
-        steps.push(step.another(&op, &BinaryInputs { a: of.clone(), b: half }).writing(vec![made]));
-        Source::Buffer(DeviceValue { buffer: made, first: 0, spec, element: ElementType::from(spec.dtype) })
-    };
-    let halved = half(graph, Binary::Mul, grids);
-    half(graph, Binary::Add, &halved)
-}
-
-/// The tensor x that grids are 2 x - 1 of.
-fn located(graph: &Graph, grids: &Source) -> Option<Source> {
-    let [doubled, one] = operands(graph.maker(grids)?, Binary::Sub)?;
-    let double = graph.maker(doubled)?;
-    let x = either(double, Binary::Mul).find_map(|[x, two]| (number(two) == Some(2.0)).then_some(x))?;
-    (number(one) == Some(1.0) && x.shape().elements() == grids.shape().elements()).then(|| x.clone())
+/// The source that a step multiplies by a number, or divides, and the factor.
+fn scaled(step: &Step) -> Option<(&Source, f64)> {
+    let multiplied = either(step, Binary::Mul).find_map(|[of, by]| Some((of, number(by)?)));
+    let divided = || operands(step, Binary::Div).and_then(|[of, by]| Some((of, number(by)?.recip())));
+    multiplied.or_else(divided)
 }

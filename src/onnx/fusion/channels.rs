@@ -1,7 +1,7 @@
-//! Scale and shift by channel behind convolutions.
+//! Scale and shift by channel behind convolutions, and biases behind products.
 
 use super::graph::{Graph, Outcome, by_channel, either, host, number, operands};
-use crate::geometry::{BatchNorm, Binary, Conv2d, ConvTranspose2d, DeformConv2d};
+use crate::geometry::{BatchNorm, Binary, Conv2d, ConvTranspose2d, DeformConv2d, Matmul};
 use crate::gpu::TensorSpec;
 use crate::onnx::step::{Source, Step};
 use crate::onnx::{ElementType, HostTensor};
@@ -61,6 +61,39 @@ fn normalised(graph: &Graph, step: &Step) -> Option<Outcome> {
         }
     }
     Some(Outcome::Steps(vec![convolution]))
+}
+
+/// A bias, added to each column of a product with a weight: in the product.
+pub(super) fn bias(graph: &mut Graph, step: &Step) -> Outcome {
+    biased(graph, step).into()
+}
+
+fn biased(graph: &mut Graph, step: &Step) -> Option<Outcome> {
+    let spec = graph.buffers[step.writes[0]];
+    let &columns = spec.shape.extents().last()?;
+    let behind = |[product, bias]: [&Source; 2]| {
+        let maker = graph.maker(product).filter(|maker| maker.op::<Matmul>().is_some())?;
+        let of_columns =
+            bias.shape().elements() == u64::from(columns) && bias.shape().extents().last() == Some(&columns);
+        let whole = graph.buffers[maker.writes[0]].shape;
+        // Scores of an attention are products, too, of what is computed.
+        let layer =
+            whole.extents()[2] == columns && maker.source("bias").is_none() && host(maker.source("b")?).is_some();
+        (product.shape() == spec.shape && of_columns && layer)
+            .then(|| (product.clone(), bias.clone(), maker.clone(), whole))
+    };
+    let (product, bias, maker, whole) = either(step, Binary::Add).find_map(behind)?;
+    if !graph.only_here(&product) {
+        return Some(Outcome::Refused("the product is used elsewhere, too".into()));
+    }
+    graph.buffers[step.writes[0]].shape = whole;
+    let mut product = maker.writing(step.writes.clone());
+    for (name, source) in &mut product.sources {
+        if *name == "bias" {
+            *source = Some(bias.reshaped([columns]));
+        }
+    }
+    Some(Outcome::Steps(vec![product]))
 }
 
 /// Scale and shift, of all channels or of each.

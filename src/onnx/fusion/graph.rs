@@ -191,13 +191,18 @@ impl Graph {
     }
 }
 
+/// Where a copy takes its elements from; `None` where it leaves its input.
+pub(super) fn regular(geometry: &StridedCopyGeometry) -> Option<Strided> {
+    let runs = geometry.runs()?;
+    let axes = runs.map(|(extent, stride)| vec![Run { extent, stride }]).collect();
+    Some(Strided { first: geometry.first as i64, axes })
+}
+
 /// The source that a buffer is a regular copy of, and where its elements lie in the buffer of that.
 fn moved(copy: &Step, made: usize) -> Option<(Source, Strided)> {
     let source = copy.source("input")?;
     let mut lie = if let Some(op) = copy.op::<StridedCopy>() {
-        let geometry = StridedCopyGeometry::new(op, source.shape()).ok()?;
-        let axes = geometry.runs()?.map(|(extent, stride)| vec![Run { extent, stride }]).collect();
-        Strided { first: geometry.first as i64, axes }
+        regular(&StridedCopyGeometry::new(op, source.shape()).ok()?)?
     } else if let Some(op) = copy.op::<Split>() {
         let geometry = SplitGeometry::new(op, source.shape()).ok()?;
         let output = copy.writes.iter().position(|written| *written == made)?;
@@ -266,4 +271,18 @@ pub(super) fn by_channel(source: &Source, images: Shape) -> bool {
     let (own, behind) = (shape.extents(), pixels.len() + 1);
     own.len() >= behind
         && own.iter().rev().enumerate().all(|(axis, &extent)| extent == if axis + 1 == behind { channels } else { 1 })
+}
+
+/// Whether elements lie along these extents and distances.
+pub(super) fn lies(lie: &Strided, first: i64, axes: &[(u32, i64)]) -> bool {
+    let expected = Strided { first, axes: axes.iter().map(|&(extent, stride)| vec![Run { extent, stride }]).collect() };
+    lie.first == first && lie.merged() == expected.merged()
+}
+
+/// A part of a buffer, where it has one there.
+pub(super) fn part_of(graph: &Graph, base: DeviceValue, first: i64, spec: TensorSpec) -> Option<Source> {
+    let first = u64::try_from(first).ok()?;
+    let within = first + spec.shape.elements() <= graph.buffers[base.buffer].shape.elements();
+    let begins = (first * spec.dtype.size()).is_multiple_of(4);
+    (within && begins).then_some(Source::Buffer(DeviceValue { first, spec, ..base }))
 }

@@ -7,6 +7,7 @@
 mod activation;
 mod attention;
 mod channels;
+mod deform_attention;
 mod graph;
 mod movement;
 mod normalisation;
@@ -24,10 +25,14 @@ pub enum Rule {
     /// Batch normalisation, or scale or shift by channel, behind a convolution goes into its weight and bias; into those of deformable and transposed
     /// ones too.
     BatchNorm,
+    /// A bias that is added to each column of a product with a weight goes into the product.
+    Bias,
     /// Copies one behind another become one copy, or none: transposes, slices, paddings, rolls and joins of them.
     Copies,
     /// Samples of several levels by grids, their weights and the sum over them become multi-scale deformable attention.
     DeformAttention,
+    /// Two products and a softmax between them, with scale, bias and mask, become scaled dot-product attention.
+    Attention,
     /// Products and sums around an error function or a sigmoid become a GELU or a SiLU.
     Activation,
     /// Means, differences and a root become a layer normalisation; scale and shift behind one go into it.
@@ -38,15 +43,25 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::BatchNorm, Self::Copies, Self::DeformAttention, Self::Activation, Self::LayerNorm, Self::GroupNorm];
+    pub const ALL: &'static [Self] = &[
+        Self::BatchNorm,
+        Self::Bias,
+        Self::Copies,
+        Self::DeformAttention,
+        Self::Attention,
+        Self::Activation,
+        Self::LayerNorm,
+        Self::GroupNorm,
+    ];
 
     /// The name, as the program has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::BatchNorm => "batch-norm",
+            Self::Bias => "bias",
             Self::Copies => "copies",
             Self::DeformAttention => "deform-attention",
+            Self::Attention => "attention",
             Self::Activation => "activation",
             Self::LayerNorm => "layer-norm",
             Self::GroupNorm => "group-norm",
@@ -56,8 +71,10 @@ impl Rule {
     fn apply(self) -> graph::Apply {
         match self {
             Self::BatchNorm => channels::batch_norm,
+            Self::Bias => channels::bias,
             Self::Copies => movement::copies,
-            Self::DeformAttention => attention::deform_attention,
+            Self::DeformAttention => deform_attention::deform_attention,
+            Self::Attention => attention::attention,
             Self::Activation => activation::activation,
             Self::LayerNorm => normalisation::layer_norm,
             Self::GroupNorm => normalisation::group_norm,

@@ -5,7 +5,9 @@ use super::elementwise::{binary_of, compared, function, select};
 use super::movement::{joined, moved, transposed};
 use super::product::{multiply, scaled};
 use crate::error::{Error, Result};
-use crate::geometry::{Binary, PadMode, Reduce, ReduceFunction, Softmax, StridedCopy, Unary};
+use crate::geometry::{
+    Attention, AttentionInputs, AttentionLayout, Binary, PadMode, Reduce, ReduceFunction, Softmax, StridedCopy, Unary,
+};
 use crate::onnx::planner::{Call, Value};
 use crate::onnx::{ElementType, HostTensor, malformed};
 
@@ -14,22 +16,22 @@ pub(super) const OPERATORS: &[Entry] = &[("Attention", attention)];
 /// A value (batch, heads, sequence, head size).
 struct Heads {
     value: Value,
-    /// Whether it was given as (batch, sequence, heads · head size).
-    flat: bool,
+    /// As (batch, sequence, heads, head size), where it was given as (batch, sequence, heads · head size).
+    last: Option<Value>,
 }
 
 fn heads(call: &mut Call, index: usize, many: Option<i64>) -> Result<Heads> {
     let value = call.input(index)?.clone();
     let shape = value.shape();
     match *shape.extents() {
-        [_, _, _, _] => Ok(Heads { value, flat: false }),
+        [_, _, _, _] => Ok(Heads { value, last: None }),
         [batch, sequence, hidden] => {
             let many =
                 many.and_then(|many| u32::try_from(many).ok()).filter(|many| *many > 0 && hidden.is_multiple_of(*many));
             let many = many
                 .ok_or_else(|| malformed(format!("input {index} ({shape}) needs heads that divide its last axis")))?;
             let apart = call.reshaped(&value, [batch, sequence, many, hidden / many].into())?;
-            Ok(Heads { value: transposed(call, &apart, &[0, 2, 1, 3])?, flat: true })
+            Ok(Heads { value: transposed(call, &apart, &[0, 2, 1, 3])?, last: Some(apart) })
         }
         _ => {
             Err(Error::shape("input", format!("input {index} ({shape}) has {} axes; 3 or 4 are needed", shape.rank())))
@@ -91,9 +93,10 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
     attributes.int("softmax_precision")?; // f32 in any case
     let (left, right) = (attributes.int_or("left_window_size", -1)?, attributes.int_or("right_window_size", -1)?);
 
-    let Heads { value: query, flat } = heads(call, 0, of_queries)?;
-    let Heads { value: mut key, .. } = heads(call, 1, of_keys)?;
-    let Heads { mut value, .. } = heads(call, 2, of_keys)?;
+    let Heads { value: query, last: query_last } = heads(call, 0, of_queries)?;
+    let Heads { value: mut key, last: key_last } = heads(call, 1, of_keys)?;
+    let Heads { mut value, last: value_last } = heads(call, 2, of_keys)?;
+    let flat = query_last.is_some();
     let mut past = None;
     if let (Some(past_key), Some(past_value)) = (call.optional(4).cloned(), call.optional(5).cloned()) {
         past = past_key.shape().extents().get(2).copied();
@@ -101,7 +104,7 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
         value = joined(call, &[past_value, value], 2)?;
     }
     let present = [key.clone(), value.clone()];
-    let (&[batch, query_heads, queries, size], &[_, key_heads, keys, _]) =
+    let (&[batch, query_heads, queries, _], &[_, key_heads, keys, _]) =
         (query.shape().extents(), key.shape().extents())
     else {
         return Err(malformed("queries and keys need 4 axes"));
@@ -110,23 +113,6 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
         let message =
             format!("there are {query_heads} heads of queries, and {key_heads} of keys, which must divide them");
         return Err(Error::shape("input", message));
-    }
-    let key = repeated(call, key, query_heads / key_heads)?;
-    let value = repeated(call, value, query_heads / key_heads)?;
-
-    // The product's operands are scaled, each by the root.
-    let root = scale.map_or(f64::from(size).sqrt().recip(), f64::from).sqrt() as f32;
-    let (query, key) = (scaled(call, query, root)?, scaled(call, key, root)?);
-    let operands = [call.source_of(&query)?, call.source_of(&key)?];
-    let mut scores = multiply(call, operands, [false, true], element)?;
-    let mut shown = scores.clone();
-    if softcap > 0.0 {
-        let less = scaled(call, scores, softcap.recip())?;
-        let curved = function(call, Unary::Tanh, &less)?;
-        scores = scaled(call, curved, softcap)?;
-        if mode == 1 {
-            shown = scores.clone();
-        }
     }
 
     let lengths = call.optional_ints(6, "nonpad_kv_seqlen")?;
@@ -152,23 +138,97 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
     if let Some(lengths) = &lengths {
         addends.push(bias.of(call, lengths, element, |length, _, key| key < length)?);
     }
-    let masked = match addends.into_iter().map(Ok).reduce(|a, b| added(call, a?, &b?)) {
-        None => None,
-        Some(bias) => {
-            let bias = bias?;
-            scores = added(call, scores, &bias)?;
-            Some(bias)
+    let mask = addends.into_iter().map(Ok).reduce(|a, b| added(call, a?, &b?)).transpose()?;
+
+    let shown = call.wanted.get(3).copied().unwrap_or(false);
+    let last = match (query_last, key_last, value_last) {
+        (Some(query), Some(key), Some(value)) if past.is_none() && key_heads == query_heads => {
+            Some([query, key, value])
+        }
+        _ => None,
+    };
+    let tiled = softcap == 0.0 && !shown && [&query, &value].iter().all(|value| has_tile(value));
+    let (output, scores) = if let (true, Some(last)) = (tiled, last) {
+        let output = by_tiles(call, last, mask.as_ref(), scale, AttentionLayout::HeadsLast)?;
+        let hidden = query_heads * output.shape().extents()[3];
+        (call.reshaped(&output, [batch, queries, hidden].into())?, Value::Unknown)
+    } else {
+        let times = query_heads / key_heads;
+        let heads = [query, repeated(call, key, times)?, repeated(call, value, times)?];
+        let (output, scores) = if tiled {
+            (by_tiles(call, heads, mask.as_ref(), scale, AttentionLayout::HeadsFirst)?, Value::Unknown)
+        } else {
+            by_products(call, heads, mask.as_ref(), scale, softcap, mode)?
+        };
+        if !flat {
+            (output, scores)
+        } else {
+            let hidden = query_heads * output.shape().extents()[3];
+            let moved = transposed(call, &output, &[0, 2, 1, 3])?;
+            (call.reshaped(&moved, [batch, queries, hidden].into())?, scores)
         }
     };
+    let [present_key, present_value] = present;
+    Ok(vec![output, present_key, present_value, scores])
+}
+
+/// Whether an attention in tiles takes vectors as long as those of a value.
+fn has_tile(value: &Value) -> bool {
+    value.shape().extents().last().is_some_and(|&size| size.is_multiple_of(4) && size <= Attention::MOST)
+}
+
+/// The attention without scores in memory, of queries, keys and values of the same heads.
+fn by_tiles(
+    call: &mut Call,
+    heads: [Value; 3],
+    mask: Option<&Value>,
+    scale: Option<f32>,
+    layout: AttentionLayout,
+) -> Result<Value> {
+    let element = heads[0].element();
+    let [query, key, value] = heads.each_ref().map(|value| call.source_of(value));
+    let mask = mask.map(|mask| call.source_of(mask)).transpose()?;
+    let inputs = AttentionInputs { query: query?, key: Some(key?), value: Some(value?), bias: None, mask };
+    call.run_one(&Attention { scale, layout }, &inputs, element)
+}
+
+/// The attention as products, and the matrix that `mode` names: the scores, these curved, with the mask, or the weights.
+fn by_products(
+    call: &mut Call,
+    [query, key, value]: [Value; 3],
+    mask: Option<&Value>,
+    scale: Option<f32>,
+    softcap: f32,
+    mode: i64,
+) -> Result<(Value, Value)> {
+    let element = query.element();
+    let size = query.shape().extents().last().copied().unwrap_or(1);
+    // The product's operands are scaled, each by the root.
+    let root = scale.map_or(f64::from(size).sqrt().recip(), f64::from).sqrt() as f32;
+    let (query, key) = (scaled(call, query, root)?, scaled(call, key, root)?);
+    let operands = [call.source_of(&query)?, call.source_of(&key)?];
+    let mut scores = multiply(call, operands, [false, true], element)?;
+    let mut shown = scores.clone();
+    if softcap > 0.0 {
+        let less = scaled(call, scores, softcap.recip())?;
+        let curved = function(call, Unary::Tanh, &less)?;
+        scores = scaled(call, curved, softcap)?;
+        if mode == 1 {
+            shown = scores.clone();
+        }
+    }
+    if let Some(mask) = mask {
+        scores = added(call, scores, mask)?;
+    }
     if mode == 2 {
         shown = scores.clone();
     }
     let source = call.source_of(&scores)?;
     let mut weights = call.run_one(&Softmax { axis: 3, log: false }, &source, element)?;
-    if let Some(bias) = masked {
+    if let Some(mask) = mask {
         // A query that may attend to no key gives 0.
         let zero = HostTensor::repeated(element, [].into(), 0.0).into();
-        if let Some(nothing) = nothing_left(call, &bias)? {
+        if let Some(nothing) = nothing_left(call, mask)? {
             weights = select(call, &nothing, &zero, &weights)?;
         }
     }
@@ -176,14 +236,7 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
         shown = weights.clone();
     }
     let operands = [call.source_of(&weights)?, call.source_of(&value)?];
-    let mut output = multiply(call, operands, [false, false], element)?;
-    if flat {
-        let hidden = query_heads * output.shape().extents()[3];
-        let moved = transposed(call, &output, &[0, 2, 1, 3])?;
-        output = call.reshaped(&moved, [batch, queries, hidden].into())?;
-    }
-    let [present_key, present_value] = present;
-    Ok(vec![output, present_key, present_value, shown])
+    Ok((multiply(call, operands, [false, false], element)?, shown))
 }
 
 /// A mask as addends: of booleans, minus infinity where one is false. Keys beyond its end may not be attended to.

@@ -82,13 +82,37 @@ impl ChannelsLast {
         recorder: &mut Recorder,
         argument: &'static str,
         input: &Tensor,
+        pixels: [Range<u32>; 2],
+        packed: &PackedMatrix,
+    ) -> Result<()> {
+        self.pack_from(recorder, argument, input, pixels, packed, None)
+    }
+
+    /// Packs a pixel that holds nothing but 0, into a row.
+    pub(crate) fn pack_zero(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        row: u32,
+        packed: &PackedMatrix,
+    ) -> Result<()> {
+        self.pack_from(recorder, "input", input, [0..1, 0..1], packed, Some(row))
+    }
+
+    /// Packs pixels into rows, or else a pixel of zeros into the row that is given.
+    fn pack_from(
+        &self,
+        recorder: &mut Recorder,
+        argument: &'static str,
+        input: &Tensor,
         [images, pixels]: [Range<u32>; 2],
         packed: &PackedMatrix,
+        zero_row: Option<u32>,
     ) -> Result<()> {
         let packed = packed.binding(argument)?;
         let all = [0..self.quads.len() as u32, pixels.clone()];
         in_pieces(all, &mut |[quads, some_pixels]| {
-            let pixel_first = some_pixels.start - pixels.start;
+            let pixel_first = zero_row.unwrap_or(some_pixels.start - pixels.start);
             let inputs = self.lanes(argument, input, [&images, quads, some_pixels])?;
             let params = Params {
                 images: images.end - images.start,
@@ -101,6 +125,7 @@ impl ChannelsLast {
                 quads: quads.end - quads.start,
                 row_quads: self.quads.len() as u32,
                 pixel_first,
+                empty: zero_row.is_some().into(),
                 ..Default::default()
             };
             let bindings = [&packed, &self.table.binding()];

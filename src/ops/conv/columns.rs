@@ -16,6 +16,7 @@ use crate::kernels::window::{Offsets, Window};
 use crate::ops::conv::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
 use crate::ops::conv::packed_matrix::{self, PackedMatrix};
 use crate::ops::conv::strips::{Strip, StripPlanes, strips};
+use crate::ops::matmul::product::Windows;
 use crate::ops::plan::{bindable, in_units, opaque, pieces};
 
 /// Packed images take about this many bytes at a time: a batch is done in chunks of images.
@@ -103,7 +104,8 @@ pub(crate) fn layout(
     let row = u64::from(im2col.taps()) * quads / u64::from(groups);
     let weight_rows = u64::from(out_channels) + 32 * u64::from(groups);
     let rows = if deformation.is_none() { rows_read(im2col, 1).min(height) } else { height };
-    let pixels = Layout::Panels.filled_rows(rows * width);
+    // With one that holds 0.
+    let pixels = Layout::Panels.filled_rows(rows * width + 1);
     let largest = (pixels * quads).max(weight_rows * row) * QUAD;
     packed_matrix::layout(gpu, largest, 4 * row * QUAD)
 }
@@ -228,6 +230,24 @@ impl Columns {
     /// Workspace for the packed images of a chunk that are sampled in strips of so many pixels at most: in one band, but for a single image
     /// that is too large.
     pub(crate) fn packed(&self, recorder: &mut Recorder, images: u32, strip: u32) -> Result<PackedImages> {
+        self.packed_with(recorder, images, strip, 0)
+    }
+
+    /// Workspace for packed images, in one band, with a pixel behind the others that holds nothing but 0.
+    pub(crate) fn packed_with_zero(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        images: u32,
+        strip: u32,
+    ) -> Result<PackedImages> {
+        let packed = self.packed_with(recorder, images, strip, 1)?;
+        let memory = &packed.memory[0];
+        self.packing.pack_zero(recorder, input, memory.rows() - 1, memory)?;
+        Ok(packed)
+    }
+
+    fn packed_with(&self, recorder: &mut Recorder, images: u32, strip: u32, more: u32) -> Result<PackedImages> {
         let row_bytes = u64::from(self.im2col.width) * self.packing.pixel_bytes();
         let rows = match self.deformation {
             None if images == 1 => {
@@ -236,7 +256,7 @@ impl Columns {
             _ => u64::MAX,
         };
         let rows = rows.min(self.im2col.height.into()) as u32;
-        let pixels = images * rows * self.im2col.width;
+        let pixels = images * rows * self.im2col.width + more;
         let band = match self.layout {
             Layout::Rows => bindable(recorder.gpu()) / self.packing.pixel_bytes(),
             Layout::Panels => u64::MAX,
@@ -244,6 +264,13 @@ impl Columns {
         let band = band.clamp(1, pixels.into()) as u32;
         let memory = pieces(0..pixels, band).map(|band| self.packing.workspace(recorder, band.end - band.start));
         Ok(PackedImages { memory: memory.collect::<Result<_>>()?, band, rows, ..PackedImages::NONE })
+    }
+
+    /// The windows of a strip of a chunk of images, whose packed pixels are in one band.
+    pub(crate) fn windows(&self, chunk: &Range<u32>, strip: &Strip, packed: &PackedImages) -> Result<Windows> {
+        let (band, memory) = packed.one_band();
+        let Params { window, .. } = self.window(chunk, strip, &band);
+        Ok(Windows { packed: memory.binding("input")?, window, group_first: 0, zero_row: memory.rows() - 1 })
     }
 
     /// The most pixels of strips of a plain window whose rows can be packed together.

@@ -13,7 +13,9 @@ use crate::kernels::elementwise::binary::{self, Function};
 use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::strategy::{Convolution, Problem};
 use crate::ops::elementwise::broadcast::Elementwise;
-use crate::ops::matmul::product::{self, Elements, Matrix, Operand, Output, Product, packed_once, product};
+use crate::ops::matmul::product::{
+    self, Bias, BiasOf, Elements, Matrix, Operand, Output, Product, packed_once, product,
+};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
@@ -77,7 +79,7 @@ impl Kernels for ConvTranspose2d {
             Way::Gathered => gpu.compile::<conv_transpose2d_direct::Kernel>(())?,
             Way::Apart => product::compile(gpu)?,
             Way::Columns => {
-                gpu.compile::<binary::Kernel>(Function::First)?;
+                binary::compile(gpu, Function::First)?;
                 compiled.convolution(gpu, geometry)?.compile_backward(gpu)?;
             }
         }
@@ -187,7 +189,7 @@ fn multiply(
                         depth: group_channels,
                         a: Operand::Matrix(weight),
                         b: input.clone(),
-                        bias: inputs.bias.map(|bias| (bias, out_channel, 0)),
+                        bias: inputs.bias.map(|tensor| Bias { tensor, first: out_channel, batch: 0, of: BiasOf::Rows }),
                         accumulate: false,
                         output: Output::Elements(elements),
                     };

@@ -62,6 +62,10 @@ impl PackedMatrix {
         Self { rows, ..self.clone() }
     }
 
+    pub(crate) fn rows(&self) -> u32 {
+        self.rows
+    }
+
     pub(crate) fn layout(&self) -> Layout {
         match &self.memory {
             Memory::Rows(_) => Layout::Rows,
@@ -97,18 +101,33 @@ impl PackedMatrix {
 
     /// The output of a product.
     pub(crate) fn output(&self) -> Output<'_> {
-        let row = 4 * self.quads;
-        match self.along("columns") {
-            Operand::Matrix(Matrix { tensor, first, batch, vector, .. }) => Output::Elements(Elements {
-                tensor,
-                first,
-                batch,
-                row: vector,
-                column_first: 0,
-                plane: row,
-                plane_stride: 0,
-            }),
-            Operand::Panels(panels) => Output::Panels(panels),
+        match &self.memory {
+            Memory::Rows(tensor) => {
+                let row = 4 * self.quads;
+                let batch = u64::from(self.rows) * u64::from(row);
+                Output::Elements(Elements {
+                    tensor,
+                    first: 0,
+                    batch,
+                    row: row.into(),
+                    column_first: 0,
+                    plane: row,
+                    plane_stride: 0,
+                })
+            }
+            Memory::Panels(texture) => Output::Panels(self.panels(texture, false)),
+        }
+    }
+
+    fn panels(&self, texture: &Texture, across: bool) -> Panels {
+        Panels {
+            texture: texture.clone(),
+            first: 0,
+            batch: panel_texels(self.rows, self.quads),
+            row: 0,
+            quad: 0,
+            quads: self.quads,
+            across,
         }
     }
 
@@ -120,15 +139,7 @@ impl PackedMatrix {
                 let batch = u64::from(self.rows) * row;
                 Operand::Matrix(Matrix { argument, tensor, first: 0, batch, vector, depth })
             }
-            Memory::Panels(texture) => Operand::Panels(Panels {
-                texture: texture.clone(),
-                first: 0,
-                batch: panel_texels(self.rows, self.quads),
-                row: 0,
-                quad: 0,
-                quads: self.quads,
-                across,
-            }),
+            Memory::Panels(texture) => Operand::Panels(self.panels(texture, across)),
         }
     }
 }

@@ -146,7 +146,7 @@ impl StripPlanes {
 /// Compiles what strips of tensors of f32 need of whose planes, of so many pixels, so many are written together: see [`StripPlanes`].
 pub(crate) fn compile(gpu: &Gpu, together: u32, pixels: u32) -> Result<()> {
     let large = u64::from(together) * u64::from(pixels) * DType::F32.size() > bindable(gpu);
-    if large { gpu.compile::<copy_rows::Kernel>(()) } else { Ok(()) }
+    if large { copy_rows::compile(gpu) } else { Ok(()) }
 }
 
 /// Planes of an image, and pixels of a plane.

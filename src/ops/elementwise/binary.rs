@@ -27,7 +27,7 @@ impl Kernels for Binary {
         }
         match (Function::of(geometry.op), binary_words::function(geometry.op, dtype.is_float())) {
             (_, Some((functions, ..))) => gpu.compile::<binary_words::Kernel>(functions)?,
-            (function, None) => gpu.compile::<binary::Kernel>(function.unwrap_or(Function::First))?,
+            (function, None) => binary::compile(gpu, function.unwrap_or(Function::First))?,
         }
         Ok(dtype)
     }

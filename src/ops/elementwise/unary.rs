@@ -46,7 +46,7 @@ impl Kernels for Unary {
 
     fn compile(gpu: &Gpu, geometry: &UnaryGeometry, input: &TensorSpec) -> Result<DType> {
         match chosen(geometry.op, input.dtype) {
-            Some(Chosen::Floats((function, _))) => gpu.compile::<unary::Kernel>(function)?,
+            Some(Chosen::Floats((function, _))) => unary::compile(gpu, function)?,
             _ => gpu.compile::<unary_words::Kernel>(())?,
         }
         Ok(input.dtype)

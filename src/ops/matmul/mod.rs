@@ -1,10 +1,11 @@
+pub(crate) mod attention;
 pub(crate) mod product;
 
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Product, product};
+use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, product};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
@@ -25,7 +26,9 @@ impl Kernels for Matmul {
         let geometry = plan.geometry().folded();
         let inputs = inputs.try_map(|input| input.tensor())?;
         let (a, b) = operands(&geometry, inputs.a, inputs.b);
-        multiply(geometry.batch, recorder, [geometry.rows, geometry.columns, geometry.depth], a, b, output.into())
+        let bias = inputs.bias.map(|tensor| Bias { tensor, first: 0, batch: 0, of: BiasOf::Columns });
+        let extents = [geometry.rows, geometry.columns, geometry.depth];
+        multiply(geometry.batch, recorder, extents, (a, b), bias, output.into())
     }
 
     fn flops(geometry: &Self::Geometry) -> u64 {
@@ -34,12 +37,12 @@ impl Kernels for Matmul {
 
     fn smallest() -> (Self, MatmulInputs<TensorSpec>) {
         let one = TensorSpec { shape: [1; 3].into(), dtype: DType::F32 };
-        (Self::default(), MatmulInputs { a: one, b: one })
+        (Self::default(), MatmulInputs { a: one, b: one, bias: None })
     }
 }
 
 /// The vector-Jacobian product of an operand: the product of the other operand with `grad_output`, summed over the batch where the operand is
-/// repeated.
+/// repeated. That of the bias sums `grad_output` over all rows.
 impl Differentiable for Matmul {
     type Gradients = MatmulGradients<()>;
 
@@ -51,7 +54,7 @@ impl Differentiable for Matmul {
         destinations: &MatmulGradients<Destination>,
     ) -> Result<()> {
         let geometry = plan.geometry().folded();
-        let MatmulGeometry { op, batch, rows, columns, depth, repeated } = geometry;
+        let MatmulGeometry { op, batch, rows, columns, depth, repeated, .. } = geometry;
         let inputs = inputs.try_map(|input| input.wide(recorder))?;
         let (a, b) = operands(&geometry, &inputs.a, &inputs.b);
         let grad = Matrix::dense("grad_output", grad_output, [rows, columns], false);
@@ -71,6 +74,11 @@ impl Differentiable for Matmul {
             };
             multiply_summed(batch, repeated[1], recorder, extents, left, right, destination)?;
         }
+        if let Some(destination) = destinations.bias {
+            let mut axes = [(1, false); MAX_RANK];
+            axes[..3].copy_from_slice(&[(batch, true), (rows, true), (columns, false)]);
+            sum_over(recorder, axes, grad_output, destination)?;
+        }
         Ok(())
     }
 }
@@ -86,11 +94,11 @@ fn multiply_summed(
     output: Destination,
 ) -> Result<()> {
     if !summed {
-        return multiply(batch, recorder, extents, a, b, output);
+        return multiply(batch, recorder, extents, (a, b), None, output);
     }
     let elements = extents[0] * extents[1];
     let products = recorder.workspace([batch, elements])?;
-    recorder.scratch(|recorder| multiply(batch, recorder, extents, a, b, (&products).into()))?;
+    recorder.scratch(|recorder| multiply(batch, recorder, extents, (a, b), None, (&products).into()))?;
     let mut axes = [(1, false); MAX_RANK];
     axes[..2].copy_from_slice(&[(batch, true), (elements, false)]);
     sum_over(recorder, axes, &products, output)
@@ -109,8 +117,8 @@ fn multiply(
     batch: u32,
     recorder: &mut Recorder,
     [rows, columns, depth]: [u32; 3],
-    a: Matrix,
-    b: Matrix,
+    (a, b): (Matrix, Matrix),
+    bias: Option<Bias>,
     output: Destination,
 ) -> Result<()> {
     if batch == 0 {
@@ -127,5 +135,5 @@ fn multiply(
     };
     let (a, b, accumulate) = (Operand::Matrix(a), Operand::Matrix(b), output.accumulates());
     let output = Output::Elements(elements);
-    product(recorder, Product { batch, rows, columns, depth, a, b, bias: None, accumulate, output })
+    product(recorder, Product { batch, rows, columns, depth, a, b, bias, accumulate, output })
 }

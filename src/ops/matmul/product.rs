@@ -5,12 +5,15 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor, Texture, Unfit};
 use crate::kernels::layout::panel_texels;
-use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
+use crate::kernels::matmul::matmul_narrow::{self, matmul_narrow};
+use crate::kernels::matmul::matmul_subgroup::{self, A, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
+use crate::kernels::matmul::matmul_windows::matmul_windows;
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::matmul::subgroup_tile;
+use crate::kernels::window::Window;
 use crate::ops::plan::in_units;
 
 /// An operand of a product: vectors, which are rows of a and columns of b, of as many elements as the product is deep.
@@ -18,6 +21,18 @@ use crate::ops::plan::in_units;
 pub(crate) enum Operand<'a> {
     Matrix(Matrix<'a>),
     Panels(Panels),
+    Windows(Windows),
+}
+
+/// The columns of a plain window over packed images, which are read from these: the vectors are output pixels, batches the groups.
+/// matmul/matmul_windows.wgsl.
+#[derive(Clone)]
+pub(crate) struct Windows {
+    pub(crate) packed: Binding,
+    pub(crate) window: Window,
+    pub(crate) group_first: u32,
+    /// The pixel that holds nothing but 0.
+    pub(crate) zero_row: u32,
 }
 
 /// A batch of matrices in a tensor, element k of vector v `first + n * batch + v * vector + k * depth`. Where `batch` is 0, all are one.
@@ -31,7 +46,7 @@ pub(crate) struct Matrix<'a> {
     pub(crate) depth: u64,
 }
 
-/// A batch of matrices in panels: matmul/parts/subgroup_tile.wgsl.
+/// A batch of matrices in panels: matmul/subgroup/tile.wgsl.
 #[derive(Clone)]
 pub(crate) struct Panels {
     pub(crate) texture: Texture,
@@ -77,6 +92,7 @@ impl Operand<'_> {
         match self {
             Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.batch,
             Self::Panels(panels) => panels.first += u64::from(start) * panels.batch,
+            Self::Windows(windows) => windows.group_first += start,
         }
     }
 
@@ -85,15 +101,18 @@ impl Operand<'_> {
             Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.vector,
             Self::Panels(panels) if panels.across => panels.quad += start / 4,
             Self::Panels(panels) => panels.row += start,
+            Self::Windows(windows) => windows.window.pixel_first += start,
         }
     }
 
-    /// Moves the start of the depth to element `start`; of panels whose depth goes along the rows it is a multiple of 4.
+    /// Moves the start of the depth to element `start`; of panels whose depth goes along the rows it is a multiple of 4. That of windows is done at
+    /// once.
     fn depth(&mut self, start: u32) {
         match self {
             Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.depth,
             Self::Panels(panels) if panels.across => panels.row += start,
             Self::Panels(panels) => panels.quad += start / 4,
+            Self::Windows(_) => debug_assert_eq!(start, 0, "windows from an element of the depth on"),
         }
     }
 
@@ -114,6 +133,7 @@ impl Operand<'_> {
                 let along = if panels.across { vectors } else { depth };
                 Self::Panels(Panels { batch: u64::from(along / 4) * 32, ..panels })
             }
+            Self::Windows(_) => self,
         }
     }
 }
@@ -164,7 +184,7 @@ impl Elements<'_> {
     }
 }
 
-/// A batch of products: output = a b, plus a bias for each row.
+/// A batch of products: output = a b, plus a bias for each row or each column.
 #[derive(Clone)]
 pub(crate) struct Product<'a> {
     pub(crate) batch: u32,
@@ -173,11 +193,27 @@ pub(crate) struct Product<'a> {
     pub(crate) depth: u32,
     pub(crate) a: Operand<'a>,
     pub(crate) b: Operand<'a>,
-    /// The tensor, its first element, and elements from one batch to the next.
-    pub(crate) bias: Option<(&'a Tensor, u64, u32)>,
+    pub(crate) bias: Option<Bias<'a>>,
     /// Whether the output holds partial sums already, which the product is added to.
     pub(crate) accumulate: bool,
     pub(crate) output: Output<'a>,
+}
+
+/// A number that each row or each column of a product starts from.
+#[derive(Clone, Copy)]
+pub(crate) struct Bias<'a> {
+    pub(crate) tensor: &'a Tensor,
+    /// The element of the first row or column.
+    pub(crate) first: u64,
+    /// Elements from one batch to the next.
+    pub(crate) batch: u32,
+    pub(crate) of: BiasOf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BiasOf {
+    Rows,
+    Columns,
 }
 
 /// The axes that a product is halved along.
@@ -188,6 +224,9 @@ const DEPTH: usize = 3;
 
 /// The depth is halved at multiples of so many elements, whole quads of panels and tiles of kernels.
 const DEPTH_UNIT: u32 = 16;
+
+/// The most columns of a product by subgroups whose rows are not packed.
+const UNPACKED_COLUMNS: u32 = 512;
 
 /// The most bytes of an operand that is packed for a product.
 const PACKED_BYTES: u64 = 16 << 20;
@@ -203,22 +242,41 @@ impl<'a> Product<'a> {
         let mut params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
         check_iterations(recorder, &params)?;
         self.check_work(recorder, params.work(), subgroup_tile::TILE)?;
+        params.accumulate = accumulate.into();
+        if self.is_narrow() {
+            return self.narrow(recorder, params);
+        }
+        if let (Some((a, of_a)), Output::Elements(output)) = (self.unpacked_a()?, &self.output) {
+            let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
+            let params = subgroup_tile::Params {
+                a_batch: of_a.batch as u32 / 4,
+                a_row: of_a.vector as u32 / 4,
+                ..with_b(params, &b)
+            };
+            let (params, bias, output) = self.stored(recorder, params, output)?;
+            return matmul_subgroup(recorder, A::Buffer, params, [&a, &b.texture.binding(), &bias, &output]);
+        }
         let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
-        let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
         params = subgroup_tile::Params {
             a_first: a.first as u32,
             a_batch: a.batch as u32,
             a_row: a.row,
             a_quad: a.quad,
             a_quads: a.quads,
-            b_first: b.first as u32,
-            b_batch: b.batch as u32,
-            b_row: b.row,
-            b_quad: b.quad,
-            b_quads: b.quads,
-            accumulate: accumulate.into(),
             ..params
         };
+        if let (Operand::Windows(windows), Output::Elements(output)) = (&self.b, &self.output) {
+            let (params, bias, output) = self.stored(recorder, params, output)?;
+            let of_window = (windows.window, windows.group_first, windows.zero_row);
+            return matmul_windows(
+                recorder,
+                params,
+                of_window,
+                [&a.texture.binding(), &windows.packed, &bias, &output],
+            );
+        }
+        let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
+        params = with_b(params, &b);
         match &self.output {
             Output::Panels(output) => {
                 params = subgroup_tile::Params {
@@ -236,32 +294,103 @@ impl<'a> Product<'a> {
                 )?;
             }
             Output::Elements(output) => {
-                let output = output.normalised(columns);
-                let output_binding = output.binding([batch, rows, columns])?;
-                params = subgroup_tile::Params {
-                    output_batch: output.batch as u32,
-                    output_row: output.row as u32,
-                    column_first: output.column_first,
-                    plane: output.plane,
-                    output_plane: output.plane_stride as u32,
-                    biased: self.bias.is_some().into(),
-                    bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
-                    ..params
-                };
+                let (params, bias, output_binding) = self.stored(recorder, params, output)?;
                 let [a_binding, b_binding] = [&a, &b].map(|operand| operand.texture.binding());
                 if a.across {
                     // Both are: the gradient of a weight, in whole quads.
                     matmul_subgroup_tn(recorder, params, [&a_binding, &b_binding, &output_binding])?;
                 } else {
-                    let bias = match self.bias_binding()? {
-                        Some(bias) => bias,
-                        None => recorder.workspace([1])?.binding("bias", 0..1)?,
-                    };
-                    matmul_subgroup(recorder, params, [&a_binding, &b_binding, &bias, &output_binding])?;
+                    matmul_subgroup(recorder, A::Panels, params, [&a_binding, &b_binding, &bias, &output_binding])?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether so few rows are multiplied that b is read as it lies: its columns side by side, in quads, as those of the output.
+    fn is_narrow(&self) -> bool {
+        let (Operand::Matrix(b), Output::Elements(output)) = (&self.b, &self.output) else { return false };
+        let batch = |stride: u64| if self.batch > 1 { stride } else { 0 };
+        let counts = [
+            u64::from(self.columns),
+            u64::from(self.depth),
+            b.depth,
+            batch(b.batch),
+            b.tensor.offset() / 4 + b.first,
+            output.row,
+            batch(output.batch),
+            output.tensor.offset() / 4 + output.first,
+            u64::from(output.column_first),
+            u64::from(output.plane),
+            output.plane_stride,
+        ];
+        let across = matches!(&self.a, Operand::Panels(panels) if panels.across);
+        self.rows <= matmul_narrow::MOST_ROWS
+            && b.vector == 1
+            && !across
+            && counts.iter().all(|count| count.is_multiple_of(4))
+    }
+
+    fn narrow(&self, recorder: &mut Recorder, params: subgroup_tile::Params) -> Fit {
+        let &Self { batch, rows, columns, depth, .. } = self;
+        let (Operand::Matrix(b), Output::Elements(output)) = (&self.b, &self.output) else { return Ok(()) };
+        let iterations = matmul_narrow::iterations(depth);
+        let checked = recorder.gpu().capabilities().check_iterations("product", iterations);
+        checked.map_err(|unfit| unfit.along(DEPTH))?;
+        let b_binding = b.binding([batch, columns, depth], COLUMNS)?;
+        let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
+        let params = subgroup_tile::Params {
+            a_first: a.first as u32,
+            a_batch: a.batch as u32,
+            a_row: a.row,
+            a_quad: a.quad,
+            a_quads: a.quads,
+            b_batch: b.batch as u32 / 4,
+            b_row: b.depth as u32 / 4,
+            ..params
+        };
+        let (params, bias, output) = self.stored(recorder, params, output)?;
+        matmul_narrow(recorder, params, [&a.texture.binding(), &b_binding, &bias, &output])
+    }
+
+    /// The binding of a, where its rows are read from the buffer: they lie in quads, and are used by so few columns that packing them costs more than
+    /// that loading them takes longer.
+    fn unpacked_a(&self) -> Fit<Option<(Binding, Matrix<'a>)>> {
+        let Operand::Matrix(a) = self.a else { return Ok(None) };
+        let strides = [u64::from(self.depth), a.vector, if self.batch > 1 { a.batch } else { 0 }];
+        let packs = self.columns > UNPACKED_COLUMNS || matches!(self.b, Operand::Windows(_));
+        if packs || a.depth != 1 || strides.iter().any(|stride| !stride.is_multiple_of(4)) {
+            return Ok(None);
+        }
+        let binding = a.binding([self.batch, self.rows, self.depth], ROWS)?;
+        Ok(binding.first.is_multiple_of(4).then_some((binding, a)))
+    }
+
+    /// Where a product by subgroups is stored, with the bindings of bias and output.
+    fn stored(
+        &self,
+        recorder: &mut Recorder,
+        params: subgroup_tile::Params,
+        output: &Elements,
+    ) -> Fit<(subgroup_tile::Params, Binding, Binding)> {
+        let output = output.normalised(self.columns);
+        let output_binding = output.binding([self.batch, self.rows, self.columns])?;
+        let bias = match self.bias_binding()? {
+            Some(bias) => bias,
+            None => recorder.workspace([1])?.binding("bias", 0..1)?,
+        };
+        let params = subgroup_tile::Params {
+            output_batch: output.batch as u32,
+            output_row: output.row as u32,
+            column_first: output.column_first,
+            plane: output.plane,
+            output_plane: output.plane_stride as u32,
+            row_biased: self.is_biased(BiasOf::Rows).into(),
+            column_biased: self.is_biased(BiasOf::Columns).into(),
+            bias_batch: self.bias.map_or(0, |bias| bias.batch),
+            ..params
+        };
+        Ok((params, bias, output_binding))
     }
 
     fn tiled(&self, recorder: &mut Recorder) -> Fit {
@@ -288,9 +417,10 @@ impl<'a> Product<'a> {
             column_first: output.column_first,
             plane: output.plane,
             output_plane: output.plane_stride as u32,
-            biased: self.bias.is_some().into(),
+            row_biased: self.is_biased(BiasOf::Rows).into(),
+            column_biased: self.is_biased(BiasOf::Columns).into(),
             accumulate: accumulate.into(),
-            bias_batch: self.bias.map_or(0, |(_, _, stride)| stride),
+            bias_batch: self.bias.map_or(0, |bias| bias.batch),
             ..Default::default()
         };
         check_iterations(recorder, &params)?;
@@ -303,12 +433,27 @@ impl<'a> Product<'a> {
         matmul_tiled(recorder, params, [&a_binding, &b_binding, &bias_binding, &output_binding])
     }
 
+    fn is_biased(&self, of: BiasOf) -> bool {
+        self.bias.is_some_and(|bias| bias.of == of)
+    }
+
     fn bias_binding(&self) -> Fit<Option<Binding>> {
-        let binding = |(tensor, first, stride): (&Tensor, u64, u32)| {
-            let last = u64::from(self.batch - 1) * u64::from(stride) + u64::from(self.rows);
-            tensor.binding("bias", first..first + last)
+        let binding = |Bias { tensor, first, batch, of }: Bias| {
+            let (many, axis) = match of {
+                BiasOf::Rows => (self.rows, ROWS),
+                BiasOf::Columns => (self.columns, COLUMNS),
+            };
+            let last = u64::from(self.batch - 1) * u64::from(batch) + u64::from(many);
+            tensor.binding("bias", first..first + last).map_err(|unfit| unfit.along(axis))
         };
         self.bias.map(binding).transpose()
+    }
+
+    /// The bias from an index of what it is of on.
+    fn move_bias(&mut self, of: BiasOf, start: u32) {
+        if let Some(bias) = self.bias.as_mut().filter(|bias| bias.of == of) {
+            bias.first += u64::from(start);
+        }
     }
 
     /// Refuses more work than a dispatch takes, unless the product cannot be halved any more.
@@ -338,9 +483,10 @@ impl<'a> Product<'a> {
         let across = |operand: &Operand, vectors: u32| match operand {
             Operand::Matrix(matrix) => matrix.vector == 1 && vectors.is_multiple_of(4),
             Operand::Panels(panels) => panels.across,
+            Operand::Windows(_) => false,
         };
         let output = matches!(self.output, Output::Panels(_));
-        let depth = if output { self.depth } else { DEPTH_UNIT };
+        let depth = if output || matches!(self.b, Operand::Windows(_)) { self.depth } else { DEPTH_UNIT };
         [1, quads(across(&self.a, self.rows)), quads(across(&self.b, self.columns) || output), depth]
     }
 
@@ -357,7 +503,7 @@ impl<'a> Product<'a> {
             Output::Elements(output) => output.first += start * output.batch,
             Output::Panels(output) => output.first += start * output.batch,
         }
-        self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start * u64::from(batch), batch));
+        self.bias = self.bias.map(|bias| Bias { first: bias.first + start * u64::from(bias.batch), ..bias });
         Self { batch: range.end - range.start, ..self }
     }
 
@@ -368,7 +514,7 @@ impl<'a> Product<'a> {
             Output::Elements(output) => output.first += start * output.row,
             Output::Panels(output) => output.row += range.start,
         }
-        self.bias = self.bias.map(|(tensor, first, batch)| (tensor, first + start, batch));
+        self.move_bias(BiasOf::Rows, range.start);
         Self { rows: range.end - range.start, ..self }
     }
 
@@ -378,6 +524,7 @@ impl<'a> Product<'a> {
             Output::Elements(output) => output.column_first += range.start,
             Output::Panels(output) => output.quad += range.start / 4,
         }
+        self.move_bias(BiasOf::Columns, range.start);
         Self { columns: range.end - range.start, ..self }
     }
 
@@ -388,6 +535,18 @@ impl<'a> Product<'a> {
             (self.bias, self.accumulate) = (None, true);
         }
         Self { depth: range.end - range.start, ..self }
+    }
+}
+
+/// The parameters of a product by subgroups, with b in panels.
+fn with_b(params: subgroup_tile::Params, b: &Panels) -> subgroup_tile::Params {
+    subgroup_tile::Params {
+        b_first: b.first as u32,
+        b_batch: b.batch as u32,
+        b_row: b.row,
+        b_quad: b.quad,
+        b_quads: b.quads,
+        ..params
     }
 }
 
@@ -407,6 +566,7 @@ fn packed(
     let matrix = match operand {
         Operand::Panels(panels) => return Ok(panels.clone()),
         Operand::Matrix(matrix) => matrix,
+        Operand::Windows(_) => return Err(Error::Validation("windows are not packed".to_string()).into()),
     };
     let batch = if matrix.batch == 0 { 1 } else { batch };
     let quads = depth.div_ceil(4);
@@ -469,8 +629,9 @@ pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().textures() {
         return gpu.compile::<matmul_tiled::Kernel>(Operands::AlongAlong);
     }
-    gpu.compile::<pack_panels::Kernel>(())?;
-    gpu.compile::<matmul_subgroup::Kernel>(())
+    pack_panels::compile(gpu)?;
+    gpu.compile::<matmul_narrow::Kernel>(())?;
+    matmul_subgroup::compile(gpu)
 }
 
 /// Compiles the kernels that products of backward passes need beside those of the forward pass.

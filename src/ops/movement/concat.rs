@@ -14,7 +14,7 @@ impl Kernels for Concat {
     }
 
     fn compile(gpu: &Gpu, _: &ConcatGeometry, _: &Vec<TensorSpec>) -> Result<()> {
-        gpu.compile::<copy_rows::Kernel>(())
+        copy_rows::compile(gpu)
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &Vec<Argument>, output: &Tensor) -> Result<()> {

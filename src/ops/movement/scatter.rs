@@ -38,7 +38,7 @@ macro_rules! scatters {
                 if data.is_float() != updates.is_float() {
                     return Err(Error::dtype("updates", format!("updates holds {updates}; data holds {data}")));
                 }
-                gpu.compile::<copy_rows::Kernel>(())?;
+                copy_rows::compile(gpu)?;
                 sort::compile(gpu)?;
                 gpu.compile::<scatter_keys::Kernel>(())?;
                 gpu.compile::<scatter::Kernel>(scatter::number(geometry.op.reduction, data.into()))?;

@@ -14,7 +14,7 @@ impl Kernels for Split {
     }
 
     fn compile(gpu: &Gpu, _: &SplitGeometry, _: &TensorSpec) -> Result<()> {
-        gpu.compile::<copy_rows::Kernel>(())
+        copy_rows::compile(gpu)
     }
 
     fn record(plan: &Plan<Self>, recorder: &mut Recorder, input: &Argument, outputs: &Vec<Tensor>) -> Result<()> {

@@ -8,9 +8,10 @@ use crate::kernels::elementwise::{
 };
 use crate::kernels::movement::{copy_tiles, gather, scatter, strided_copy, zeros};
 use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
-use crate::kernels::reduce::{cum_sum, flow_gradient, fold, pool, top_k_keys};
+use crate::kernels::reduce::{cum_sum, flow_gradient, fold, layer_norm_rows, pool, top_k_keys};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
+use crate::ops::matmul::attention;
 use crate::ops::movement::sort;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
 use crate::ops::points;
@@ -55,6 +56,11 @@ impl Gpu {
         self.compile_all::<strided_copy::Kernel>()?;
         self.compile_all::<copy_tiles::Kernel>()?;
         self.compile_all::<gather::Kernel>()?;
+        // Nor is it long, or has many rows.
+        attention::compile_all(self)?;
+        if self.capabilities().software() {
+            self.compile::<layer_norm_rows::Kernel>(())?;
+        }
         // Channels of the smallest problems are no multiple of four.
         points::compile_sums(self)?;
         // Each mode has a kernel.

@@ -6,7 +6,8 @@ use crate::geometry::{LayerNorm, LayerNormGeometry, LayerNormGradients, LayerNor
 use crate::gpu::{Gpu, Loops, Recorder, Tensor, TensorSpec};
 use crate::kernels::reduce::layer_norm::{self, layer_norm};
 use crate::kernels::reduce::layer_norm_backward::{self, layer_norm_backward};
-use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, pieces};
+use crate::kernels::reduce::layer_norm_rows::{self, layer_norm_rows};
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces, pieces};
 use crate::ops::reduce::passes::Passes;
 use crate::ops::reduce::sums::{Sums, sum_over};
 use crate::shape::MAX_RANK;
@@ -17,7 +18,10 @@ const TERMS: u32 = 1 << 22;
 impl Kernels for LayerNorm {
     type Compiled = ();
 
-    fn compile(gpu: &Gpu, _: &LayerNormGeometry, _: &LayerNormInputs<TensorSpec>) -> Result<()> {
+    fn compile(gpu: &Gpu, geometry: &LayerNormGeometry, _: &LayerNormInputs<TensorSpec>) -> Result<()> {
+        if is_done_by_rows(gpu, geometry) {
+            gpu.compile::<layer_norm_rows::Kernel>(())?;
+        }
         gpu.compile::<layer_norm::Kernel>(())
     }
 
@@ -37,6 +41,13 @@ impl Kernels for LayerNorm {
         let one = TensorSpec { shape: [1].into(), dtype: DType::F32 };
         (Self::default(), LayerNormInputs { input: one, scale: Some(one), shift: Some(one) })
     }
+}
+
+/// Whether each row is done by one invocation: on adapters that run on the CPU, for which barriers take longer than elements, where rows are
+/// short enough to stay in a cache and as many as invocations run at once.
+fn is_done_by_rows(gpu: &Gpu, geometry: &LayerNormGeometry) -> bool {
+    let &LayerNormGeometry { elements, rows, .. } = geometry;
+    gpu.capabilities().software() && elements.is_multiple_of(4) && elements <= 1 << 11 && rows >= 64
 }
 
 /// A factor of normalised elements.
@@ -64,7 +75,53 @@ impl Normal<'_> {
     /// Records the rows into an output that starts with the first of them.
     fn write(&self, recorder: &mut Recorder, rows: Range<u32>, output: &Tensor) -> Result<()> {
         let finds = self.statistics.is_none();
+        if finds && self.in_quads(output) && is_done_by_rows(recorder.gpu(), self.geometry) {
+            return self.write_rows(recorder, rows, output);
+        }
         self.record(recorder, rows, [finds, finds, true], self.statistics, output)
+    }
+
+    /// Whether all tensors begin at quads, and the factor is one for each element of a row.
+    fn in_quads(&self, output: &Tensor) -> bool {
+        let factor = match self.factor {
+            Factor::One => None,
+            Factor::OfColumns(factor) => Some(factor),
+            Factor::OfElements(_) => return false,
+        };
+        let tensors = [Some(self.input), factor, self.shift, Some(output)];
+        tensors.into_iter().flatten().all(Tensor::begins_a_quad)
+    }
+
+    /// Records rows, an invocation for each.
+    fn write_rows(&self, recorder: &mut Recorder, rows: Range<u32>, output: &Tensor) -> Result<()> {
+        let &Self { geometry, input, factor, shift, .. } = self;
+        let &LayerNormGeometry { epsilon, elements, .. } = geometry;
+        in_pieces([rows.clone()], &mut |[piece]| {
+            let of_rows = |first: u32| {
+                let element = |row: u32| u64::from(row - first) * u64::from(elements);
+                element(piece.start)..element(piece.end)
+            };
+            let input = input.binding("input", of_rows(0))?;
+            // What is absent is not read.
+            let of_columns = |name, tensor: Option<&Tensor>| {
+                tensor.map_or(Ok(input.clone()), |tensor| tensor.binding(name, 0..elements.into()))
+            };
+            let factor = if let Factor::OfColumns(factor) = factor { Some(factor) } else { None };
+            let of_factor = of_columns("scale", factor)?;
+            let of_shift = of_columns("shift", shift)?;
+            let params = layer_norm_rows::Params {
+                rows: piece.end - piece.start,
+                quads: elements / 4,
+                reciprocal: reciprocal(elements),
+                epsilon,
+                scaled: factor.is_some().into(),
+                shifted: shift.is_some().into(),
+                ..Default::default()
+            };
+            let output = output.binding("output", of_rows(rows.start))?;
+            recorder.gpu().capabilities().check_elements("input", u64::from(params.rows) * u64::from(elements))?;
+            layer_norm_rows(recorder, params, [&input, &of_factor, &of_shift, &output])
+        })
     }
 
     /// Records the mean and the variance of each row.

@@ -4,8 +4,8 @@ use crate::geometry::{
     ArgReduce, ArgReduceGeometry, BroadcastAxis, InputGradient, Reduce, ReduceFunction, ReduceGeometry,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::order::order;
 use crate::kernels::reduce::fold::{self, ABSOLUTE, Finish, Fold, LAST_EQUAL, PRODUCT, SQUARES};
-use crate::kernels::reduce::order::order;
 use crate::ops::elementwise::broadcast::Elementwise;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 use crate::ops::reduce::folds::Folding;

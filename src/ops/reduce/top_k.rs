@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{TopK, TopKGeometry, TopKOutputs};
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec, Unfit};
-use crate::kernels::reduce::order::{NAN_LAST, order};
+use crate::kernels::order::{NAN_LAST, order};
 use crate::kernels::reduce::top_k_gather::{self, top_k_gather};
 use crate::kernels::reduce::top_k_keys::{self, top_k_keys};
 use crate::kernels::reduce::top_k_tiles::{self, MOST_BITS, top_k_tiles};

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::geometry::Taps;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
-use crate::kernels::sample::resample::{self, OUTSIDE, resample};
+use crate::kernels::sample::resample::{self, OUTSIDE, Taps as Kernel, resample};
 use crate::ops::movement::copy::copy_all;
 use crate::ops::plan::{Destination, in_pieces};
 use crate::shape::Shape;
@@ -122,7 +122,7 @@ impl Changed {
 impl Resampling {
     /// Binds the taps of some axes, each once, of a tensor of that shape.
     pub(crate) fn new(gpu: &Gpu, mut shape: Shape, axes: impl IntoIterator<Item = Changed>) -> Result<Self> {
-        gpu.compile::<resample::Kernel>(())?;
+        gpu.compile_all::<resample::Kernel>()?;
         let mut left: Vec<_> = axes.into_iter().filter(|axis| !axis.is_kept()).collect();
         // What becomes smaller comes first, and what becomes larger last, so that little lies between.
         left.sort_by(|a, b| a.ratio().partial_cmp(&b.ratio()).unwrap_or(Ordering::Equal).then(b.axis.cmp(&a.axis)));
@@ -192,8 +192,16 @@ impl Pass {
         self.outer * self.rows.out_extent() * self.columns.out_extent() * self.inner
     }
 
+    /// The kernel that does it: that of two taps does several rows in an invocation, which suits adapters that run on the CPU.
+    fn kernel(&self, gpu: &Gpu) -> Kernel {
+        let two = |axis: &Axis| axis.count == 2 && axis.spans.iter().all(|span| !span.is_empty());
+        let is_two = gpu.capabilities().software() && self.inner == 1 && two(&self.rows) && two(&self.columns);
+        if is_two { Kernel::Two } else { Kernel::Any }
+    }
+
     fn record(&self, recorder: &mut Recorder, outside: f32, input: &Tensor, output: &Tensor) -> Result<()> {
         let Self { outer, rows, columns, inner } = self;
+        let taps = self.kernel(recorder.gpu());
         let whole = [0..*outer, 0..rows.out_extent(), 0..columns.out_extent(), 0..*inner];
         in_pieces(whole, &mut |piece: &[Range<u32>; 4]| {
             let [some_outer, some_rows, some_columns, some_inner] = piece;
@@ -233,7 +241,7 @@ impl Pass {
                 input_first: 0u32.wrapping_sub(in_rows.start * in_row + in_columns.start * inner),
                 ..Default::default()
             };
-            resample(recorder, params, bindings)
+            resample(recorder, taps, params, bindings)
         })
     }
 }

@@ -154,6 +154,27 @@ impl Net {
     }
 }
 
+#[test]
+fn bias_of_a_product() {
+    let constants = vec![weights("w", &[8, 6]), weights("b", &[6]), weights("rows", &[3, 1])];
+    let nodes = vec![n("MatMul", "x w -> product"), n("Add", "b product -> y")];
+    let net = Net::new(&[("x", &[2, 3, 8])], nodes, constants);
+    net.fires(Rule::Bias, 1);
+    assert_eq!(steps(&net, Rule::ALL), 1);
+    let mut gemm = Net::new(&[("x", &[5, 8]), ("b", &[1, 6])], vec![n("Gemm", "x w b -> y")], net.constants.clone());
+    gemm.constants.remove(1);
+    gemm.fires(Rule::Bias, 1);
+
+    net.showing("product").stays(Rule::Bias, "used elsewhere");
+    net.with_reader("product").stays(Rule::Bias, "used elsewhere");
+    net.but(n("Add", "product rows -> y")).stays(Rule::Bias, "");
+    net.but(n("Sub", "b product -> y")).stays(Rule::Bias, "");
+    let mut computed = net.clone();
+    computed.constants.remove(0);
+    computed.inputs.push(("w", vec![2, 8, 6]));
+    computed.stays(Rule::Bias, "");
+}
+
 /// A layer normalisation as opset 16 has it.
 fn layer_norm() -> Net {
     let nodes = vec![
@@ -441,6 +462,84 @@ fn deformable_attention_of_several_levels() {
         .stays(Rule::DeformAttention, "");
 }
 
+/// Attention of 4 windows of 6 positions, 2 heads of 8 elements, with a bias of heads and a mask of windows, as Swin has it.
+fn windows_attending() -> Net {
+    let mut net = Net::new(&[("x", &[4, 6, 48])], vec![], vec![]);
+    net.constants.extend([
+        tensor("root", &[], &[0.5]),
+        weights("bias", &[1, 2, 6, 6]),
+        weights("mask", &[1, 4, 1, 6, 6]),
+    ]);
+    reshape("x -> parts", "packed", &[4, 6, 3, 2, 8], &mut net);
+    net.nodes.push(transpose("parts -> apart", &[2, 0, 3, 1, 4]));
+    for (number, name) in ["q", "k", "v"].into_iter().enumerate() {
+        net.constants.push(TensorProto { dims: vec![], ..super::ints(&format!("{name}_at"), &[number as i64]) });
+        net.nodes.push(n("Gather", &format!("apart {name}_at -> {name}")));
+    }
+    net.nodes.extend([
+        n("Mul", "q root -> qs"),
+        transpose("k -> kt", &[0, 1, 3, 2]),
+        n("Mul", "kt root -> ks"),
+        n("MatMul", "qs ks -> products"),
+        n("Add", "products bias -> biased"),
+    ]);
+    reshape("biased -> by_window", "by_windows", &[1, 4, 2, 6, 6], &mut net);
+    net.nodes.push(n("Add", "by_window mask -> masked"));
+    reshape("masked -> scores", "back", &[4, 2, 6, 6], &mut net);
+    net.nodes.extend([
+        with(n("Softmax", "scores -> weights"), int("axis", -1)),
+        n("MatMul", "weights v -> attended"),
+        transpose("attended -> turned", &[0, 2, 1, 3]),
+    ]);
+    reshape("turned -> y", "rows", &[4, 6, 16], &mut net);
+    net
+}
+
+#[test]
+fn attention_by_two_products() {
+    let net = windows_attending();
+    net.fires(Rule::Attention, 1);
+    assert_eq!(steps(&net, Rule::ALL), 1);
+    // Keys that are turned once, with their heads; no bias, no scale.
+    let mut last = Net::new(&[("q", &[2, 5, 3, 8]), ("k", &[2, 7, 3, 8]), ("v", &[2, 7, 3, 4])], vec![], vec![]);
+    last.nodes.extend([
+        transpose("q -> qt", &[0, 2, 1, 3]),
+        transpose("k -> kt", &[0, 2, 3, 1]),
+        transpose("v -> vt", &[0, 2, 1, 3]),
+        n("MatMul", "qt kt -> scores"),
+        with(n("Softmax", "scores -> weights"), int("axis", -1)),
+        n("MatMul", "weights vt -> y"),
+    ]);
+    last.fires(Rule::Attention, 1);
+    let mut first = Net::new(&[("q", &[2, 3, 5, 8]), ("k", &[2, 3, 7, 8]), ("v", &[2, 3, 7, 8])], vec![], vec![]);
+    first.nodes = last.nodes.clone();
+    first.nodes.drain(..3);
+    first.nodes.insert(0, transpose("k -> kt", &[0, 1, 3, 2]));
+    let first = first.but(n("MatMul", "q kt -> scores")).but(n("MatMul", "weights v -> y"));
+    first.fires(Rule::Attention, 1);
+
+    net.showing("weights").stays(Rule::Attention, "used elsewhere");
+    net.with_reader("products").stays(Rule::Attention, "used elsewhere");
+    net.but(with(n("Softmax", "scores -> weights"), int("axis", 2))).stays(Rule::Attention, "");
+    net.but(n("MatMul", "weights weights -> attended")).with_rows(&[4, 6, 12]).stays(Rule::Attention, "used elsewhere");
+    let mut given = net.clone();
+    given.constants.retain(|constant| constant.name != "mask");
+    given.inputs.push(("mask", vec![1, 4, 1, 6, 6]));
+    given.stays(Rule::Attention, "computed");
+    let mut scaled = net.clone();
+    scaled.nodes.insert(scaled.nodes.len() - 4, n("Mul", "scores root -> later"));
+    let softmax = with(n("Softmax", "later -> weights"), int("axis", -1));
+    scaled.but(softmax).stays(Rule::Attention, "");
+}
+
+impl Net {
+    /// This net with another shape in the end.
+    fn with_rows(mut self, shape: &[i64]) -> Self {
+        self.constants.iter_mut().find(|constant| constant.name == "rows").unwrap().int64_data = shape.to_vec();
+        self
+    }
+}
+
 /// The models that come with the tests: what rules make of them, alone and together, agrees with what they are.
 #[test]
 fn rules_change_rounding_alone() {
@@ -456,11 +555,11 @@ fn rules_change_rounding_alone() {
     );
     net.fires(Rule::Activation, 1);
     for rule in Rule::ALL {
-        for net in [layer_norm(), gelu(), group_norm(), windows(), attention()] {
+        for net in [layer_norm(), gelu(), group_norm(), windows(), attention(), windows_attending()] {
             net.fused_by(&[*rule]);
         }
     }
-    for net in [layer_norm(), gelu(), group_norm(), windows(), attention()] {
+    for net in [layer_norm(), gelu(), group_norm(), windows(), attention(), windows_attending()] {
         net.fused_by(Rule::ALL);
     }
 }

@@ -9,12 +9,12 @@ use pliant::nn::{
 use pliant::op::{Differentiable, Kernels, Members, Of, Op};
 use pliant::reference::{Defined, Reference};
 use pliant::{
-    ArgReduce, Argument, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, Conv2dInputs, ConvTranspose2d,
-    CrossEntropy, CumSum, DType, DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4, DeformIm2col,
-    DeformPsRoiPool, DeformRoiPool, Destination, Error, Gather, GatherElements, GatherNd, GlobalAveragePool,
-    GlobalMaxPool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, Plan, Pool, Recorder,
-    Reduce, Resize, Result, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Shape, Softmax, Split, Strategy,
-    StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
+    ArgReduce, Argument, Attention, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, Conv2dInputs,
+    ConvTranspose2d, CrossEntropy, CumSum, DType, DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4,
+    DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error, Gather, GatherElements, GatherNd,
+    GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
+    Plan, Pool, Recorder, Reduce, Resize, Result, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Shape,
+    Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -321,6 +321,7 @@ problems! {
     }
     without gradients: {
     ArgReduce(ArgReduce),
+    Attention(Attention),
     Cast(Cast),
     CumSum(CumSum),
     DeformIm2col(DeformIm2col),
@@ -333,7 +334,7 @@ problems! {
     TopK(TopK),
     }
     tested as any:
-        ArgReduce, BatchNorm, BilinearSample, Binary, Cast, Concat, ConvTranspose2d, CrossEntropy, CumSum, DeformConvV3, DeformConvV3Layer, DeformConvV4, DeformConvV4Layer,
+        ArgReduce, Attention, BatchNorm, BilinearSample, Binary, Cast, Concat, ConvTranspose2d, CrossEntropy, CumSum, DeformConvV3, DeformConvV3Layer, DeformConvV4, DeformConvV4Layer,
         DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer, Gather, GatherElements, GatherNd, GlobalAveragePool, GlobalMaxPool,
         GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select,
         Softmax, Split, StridedCopy, TopK, Unary;

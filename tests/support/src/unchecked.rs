@@ -207,7 +207,8 @@ impl Source<'_, '_> {
                 let batch = self.batch(&images)?;
                 let a = if op.transpose_a { [batch, depth, rows] } else { [batch, rows, depth] };
                 let b = if op.transpose_b { [batch, columns, depth] } else { [batch, depth, columns] };
-                Unchecked::Matmul(op, MatmulInputs { a: self.shape(&a)?, b: self.shape(&b)? })
+                let bias = self.flag()?.then(|| self.shape(&[columns])).transpose()?;
+                Unchecked::Matmul(op, MatmulInputs { a: self.shape(&a)?, b: self.shape(&b)?, bias })
             }
             deformable => {
                 let (window, [height, width]) = self.window()?;
@@ -491,6 +492,9 @@ pub fn check_geometry(drawn: &Drawn) -> Result<()> {
                 let output = [if batch == 1 { matrices } else { batch }, rows, columns];
                 rules.demand("b", (matrices == batch || matrices == 1 || batch == 1) && b_depth == depth);
                 rules.demand("output", countable(&output));
+                if let Some([elements]) = shapes.bias.and_then(|bias| rules.tensor("bias", bias)) {
+                    rules.demand("bias", elements == columns);
+                }
                 (output, depth)
             });
             let geometry = rules.judge(MatmulGeometry::new(op, shapes))?;

@@ -77,7 +77,7 @@ impl Ceilings {
         }
         let [batch, rows, columns, depth] = product;
         let mut rng = Rng::with_seed(10);
-        let inputs = MatmulInputs { a: [batch, rows, depth], b: [batch, depth, columns] };
+        let inputs = MatmulInputs { a: [batch, rows, depth], b: [batch, depth, columns], bias: None };
         let inputs = inputs.try_map(|shape| random::uniform(&mut rng, *shape).upload_as(&self.gpu, dtype))?;
         let plan = MatmulPlan::new(&self.gpu, &Matmul::default(), &inputs)?;
         let output = Tensor::new(&self.gpu, [batch, rows, columns], dtype)?;

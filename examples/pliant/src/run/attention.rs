@@ -117,7 +117,7 @@ impl Attention {
         let mut recorder = Recorder::new(gpu);
         let query = self.query.upload(gpu)?;
         let connected = |recorder: &mut Recorder, weight: &Array| {
-            let inputs = MatmulInputs { a: query.clone(), b: weight.upload(gpu)? };
+            let inputs = MatmulInputs { a: query.clone(), b: weight.upload(gpu)?, bias: None };
             MatmulPlan::new(gpu, &CONNECTED, &inputs)?.forward(recorder, &inputs)
         };
         let locations = connected(&mut recorder, &self.location_weight)?.reshape(of_locations)?;
@@ -202,7 +202,7 @@ impl Attention {
     }
 
     fn connected(&self, weight: &Array) -> Problem {
-        Problem::Matmul(CONNECTED, MatmulInputs { a: self.query.clone(), b: weight.clone() })
+        Problem::Matmul(CONNECTED, MatmulInputs { a: self.query.clone(), b: weight.clone(), bias: None })
     }
 
     fn attention(&self, locations: &Array, weights: &Array) -> Problem {

@@ -12,12 +12,13 @@ use crate::kernels::conv::columns::ColumnsOrder;
 use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
 use crate::kernels::layout::Layout;
+use crate::kernels::matmul::matmul_windows;
 use crate::kernels::window::Window;
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
 use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
-use crate::ops::matmul::product::{Elements, Output, Product, product};
+use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, product};
 use crate::ops::plan::{Argument, Destination, in_pieces, pieces};
 
 /// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
@@ -30,6 +31,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     if !gpu.capabilities().textures() {
         return Ok(());
     }
+    gpu.compile_all::<matmul_windows::Kernel>()?;
     gpu.compile_all::<conv2d_direct::Kernel>()
 }
 
@@ -51,6 +53,9 @@ impl Im2colConvolution {
         dtypes: [DType; 2],
     ) -> Result<Self> {
         let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
+        if reads_windows(gpu, &geometry, &convolution.columns) {
+            gpu.compile_all::<matmul_windows::Kernel>()?;
+        }
         convolution.columns.compile(gpu)?;
         crate::ops::matmul::product::compile_packed(gpu)?;
         Ok(convolution)
@@ -232,20 +237,27 @@ impl Im2colConvolution {
             return Ok(());
         }
         let depth = depth(g, &self.columns);
+        if self.is_narrow_product(recorder.gpu(), source.input, output.tensor()) {
+            return self.narrow_product(recorder, source.input, packed_weight, bias, output);
+        }
 
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
         let wide = wide_bytes([source.offset, source.mask, Some(output.tensor())].into_iter().flatten());
         let direct = direct_kernel(recorder.gpu(), g, &self.columns).is_some();
+        let windows = !direct && reads_windows(recorder.gpu(), g, &self.columns);
         // What a pixel reads alone, without columns.
         let Im2col { stride: [stride_y, stride_x], .. } = im2col.window;
         let read = self.columns.packing.pixel_bytes().saturating_mul(u64::from(stride_y) * u64::from(stride_x));
-        let pixel = if direct { read.min(self.columns.pixel_bytes()) } else { self.columns.pixel_bytes() };
+        let pixel = if direct || windows { read.min(self.columns.pixel_bytes()) } else { self.columns.pixel_bytes() };
         let bytes = self.strip_bytes(pixel + wide);
         let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, [pixel, wide]);
         let [_, strip] = most;
-        let mut packed = self.columns.packed(recorder, chunk, strip)?;
+        let mut packed = match windows {
+            true => self.columns.packed_with_zero(recorder, source.input, chunk, strip)?,
+            false => self.columns.packed(recorder, chunk, strip)?,
+        };
         let accumulate = matches!(output, Destination::Add(_));
-        let strip = if direct { 0 } else { strip };
+        let strip = if direct || windows { 0 } else { strip };
         let together = written_together(g);
         let columns = PackedMatrix::workspace(recorder, self.columns.layout, [g.groups, strip, depth as u32 / 4])?;
         for images in pieces(0..im2col.batch, chunk) {
@@ -258,9 +270,14 @@ impl Im2colConvolution {
                     })?;
                     continue;
                 }
-                let columns = columns.with_rows(strip.len());
-                let binding = columns.binding("columns")?;
-                self.columns.sample(recorder, source, &images, &strip, &packed, &binding)?;
+                let columns = columns.with_rows(if windows { 0 } else { strip.len() });
+                let b = if windows {
+                    Operand::Windows(self.columns.windows(&images, &strip, &packed)?)
+                } else {
+                    let binding = columns.binding("columns")?;
+                    self.columns.sample(recorder, source, &images, &strip, &packed, &binding)?;
+                    columns.along("columns")
+                };
                 StripPlanes::write(recorder, output, &strip, together, |recorder, output| {
                     let pixels = strip.image_pixels();
                     let plane = u64::from(output.plane);
@@ -273,8 +290,13 @@ impl Im2colConvolution {
                             columns: strip.len(),
                             depth: depth as u32,
                             a: packed_weight.along("weight"),
-                            b: columns.along("columns"),
-                            bias: bias.map(|bias| (bias, 0, g.group_out_channels())),
+                            b: b.clone(),
+                            bias: bias.map(|tensor| Bias {
+                                tensor,
+                                first: 0,
+                                batch: g.group_out_channels(),
+                                of: BiasOf::Rows,
+                            }),
                             accumulate,
                             output: Output::Elements(Elements {
                                 tensor: &output.tensor,
@@ -289,6 +311,65 @@ impl Im2colConvolution {
                     )
                 })?;
             }
+        }
+        Ok(())
+    }
+
+    /// Whether it is a product of few rows with the images as they lie: a pixel alone, without padding, of whole quads of channels.
+    fn is_narrow_product(&self, gpu: &Gpu, input: &Tensor, output: &Tensor) -> bool {
+        let g = &self.geometry;
+        let alone = Im2col { kernel: [1; 2], stride: [1; 2], padding: [0; 4], ..g.im2col.window };
+        !self.transposed
+            && direct_kernel(gpu, g, &self.columns).is_some()
+            && g.im2col.window == alone
+            && g.group_channels().is_multiple_of(4)
+            && g.im2col.out_pixels().is_multiple_of(4)
+            && [input, output].iter().all(|tensor| tensor.dtype() == DType::F32 && tensor.begins_a_quad())
+    }
+
+    fn narrow_product(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        packed_weight: &PackedMatrix,
+        bias: Option<&Tensor>,
+        output: Destination,
+    ) -> Result<()> {
+        let g = &self.geometry;
+        let (pixels, channels) = (g.im2col.out_pixels(), g.group_channels());
+        let plane = u64::from(pixels);
+        for image in 0..u64::from(g.im2col.batch) {
+            let b = Matrix {
+                argument: "input",
+                tensor: input,
+                first: image * u64::from(g.im2col.channels) * plane,
+                batch: u64::from(channels) * plane,
+                vector: 1,
+                depth: plane,
+            };
+            let elements = Elements {
+                tensor: output.tensor(),
+                first: image * u64::from(g.out_channels) * plane,
+                batch: u64::from(g.group_out_channels()) * plane,
+                row: plane,
+                column_first: 0,
+                plane: pixels,
+                plane_stride: 0,
+            };
+            product(
+                recorder,
+                Product {
+                    batch: g.groups,
+                    rows: g.group_out_channels(),
+                    columns: pixels,
+                    depth: channels,
+                    a: packed_weight.along("weight"),
+                    b: Operand::Matrix(b),
+                    bias: bias.map(|tensor| Bias { tensor, first: 0, batch: g.group_out_channels(), of: BiasOf::Rows }),
+                    accumulate: matches!(output, Destination::Add(_)),
+                    output: Output::Elements(elements),
+                },
+            )?;
         }
         Ok(())
     }
@@ -397,6 +478,16 @@ fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Opt
         && rows <= conv2d_direct::MOST_ROWS
         && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok();
     direct.then(|| params.variant())
+}
+
+/// Whether the product reads a plain window's columns from the packed images: on devices with textures, where it is not done without a product.
+fn reads_windows(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> bool {
+    let window =
+        Window { taps: geometry.im2col.taps(), quads_per_group: columns.quads_per_group(), ..Default::default() };
+    let params = matmul_windows::Params { window, ..Default::default() };
+    columns.layout == Layout::Panels
+        && columns.deformation.is_none()
+        && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
 }
 
 /// Whether the gradient of the weight needs no columns either.

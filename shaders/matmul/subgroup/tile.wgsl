@@ -4,8 +4,10 @@
 // a and b are matrices in quads along their rows, in panels: shared/panels/layout.wgsl. Each is read one of two ways:
 //
 // along   the operand's vectors (rows of a, columns of b) are rows of its matrix, and their elements lie along them:
-//         matmul/parts/subgroup_a_along.wgsl, subgroup_b_along.wgsl
-// across  the rows of its matrix are the depth, and a quad has four vectors: subgroup_a_across.wgsl, subgroup_b_across.wgsl
+//         matmul/subgroup/a_along.wgsl, b_along.wgsl; a may also lie in a buffer: a_buffer.wgsl
+// across  the rows of its matrix are the depth, and a quad has four vectors: a_across.wgsl, b_across.wgsl
+//
+// The kernel's Params: params.wgsl, or its own.
 //
 // x_first   address at which the matrices of operand x start; batches are x_batch apart
 // x_row     row of the matrix that is the first vector, or k 0; x_quad quad that is k 0, or the first four vectors
@@ -14,36 +16,6 @@
 // One workgroup, which is one subgroup, does a tile of 16 rows and 64 columns. Each invocation loads two rows of a for all, and does eight
 // columns, four of each half: x_within says which. Tiles are numbered by row, column, batch. How an element is summed depends on the depth
 // alone. A loop over a larger tile does not fit the caches in which a CPU keeps its instructions, and waits for them.
-
-struct Params {
-    rows: u32,
-    columns: u32,
-    depth: u32,
-    batch: u32,
-    a_first: u32,
-    a_batch: u32,
-    a_row: u32,
-    a_quad: u32,
-    a_quads: u32,
-    b_first: u32,
-    b_batch: u32,
-    b_row: u32,
-    b_quad: u32,
-    b_quads: u32,
-    output_first: u32,
-    output_batch: u32,
-    output_row: u32,
-    row_first: u32,
-    column_first: u32,
-    plane: u32,
-    output_plane: u32,
-    biased: u32,
-    accumulate: u32,
-    bias_first: u32,
-    bias_batch: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 
 const ROWS = 16u;
 const COLUMNS = 64u;
@@ -121,8 +93,8 @@ fn next_row(rows: Rows) -> Rows {
 
 fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
     let accumulate = no_uniform(params.accumulate) != 0u;
-    let left = half_columns(start.z, lane);
-    let right = half_columns(start.z + 32u, lane);
+    let left = half_columns(start.x, start.z, lane);
+    let right = half_columns(start.x, start.z + 32u, lane);
     var rows = tile.rows0;
     for (var i = 0u; i < 2u; i++) {
         for (var invocation = 0u; invocation < 8u; invocation++) {

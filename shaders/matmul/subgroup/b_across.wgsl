@@ -1,4 +1,4 @@
-// b of a product by subgroups, read across its rows: see subgroup_tile.wgsl.
+// b of a product by subgroups, read across its rows: see tile.wgsl.
 @group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
 
 fn b_within(i: u32, invocation: u32) -> u32 {
@@ -6,7 +6,7 @@ fn b_within(i: u32, invocation: u32) -> u32 {
 }
 
 // The first of the four columns of this invocation in one half.
-fn half_columns(column: u32, lane: u32) -> u32 {
+fn half_columns(batch: u32, column: u32, lane: u32) -> u32 {
     return column + b_within(0u, lane);
 }
 

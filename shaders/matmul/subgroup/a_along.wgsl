@@ -1,4 +1,4 @@
-// a of a product by subgroups, read along its rows: see subgroup_tile.wgsl.
+// a of a product by subgroups, read along its rows: see tile.wgsl.
 @group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
 
 fn a_within(i: u32, invocation: u32) -> u32 {

@@ -1,4 +1,4 @@
-// a of a product by subgroups, read across its rows: see subgroup_tile.wgsl.
+// a of a product by subgroups, read across its rows: see tile.wgsl.
 @group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
 
 // The invocations from 4 on load the quads that those before them do, and have the other two rows of them.

@@ -1,13 +1,13 @@
-// b of a product by subgroups, read along its rows: see subgroup_tile.wgsl.
+// b of a product by subgroups, read along its rows: see tile.wgsl.
 @group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
 
 fn b_within(i: u32, invocation: u32) -> u32 {
-    return 8u * i + invocation;
+    return 4u * invocation + i;
 }
 
-// Where the four columns from one on that are eight apart have their first quads.
+// Where the four columns from one on have their first quads.
 fn b_start(batch: u32, column: u32) -> vec4<u32> {
-    let at = vec4<u32>(params.b_row + column) + vec4<u32>(0u, 8u, 16u, 24u);
+    let at = vec4<u32>(params.b_row + column) + vec4<u32>(0u, 1u, 2u, 3u);
     let panel = at / 32u * params.b_quads + params.b_quad;
     return params.b_first + batch * params.b_batch + panel * 32u + at % 32u;
 }

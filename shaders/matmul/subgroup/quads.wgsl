@@ -1,4 +1,4 @@
-// Stores of products by subgroups into quads, one of which an invocation's four columns of a half are: matmul/parts/subgroup_b_across.wgsl. There is
+// Stores of products by subgroups into quads, one of which an invocation's four columns of a half are: matmul/subgroup/b_across.wgsl. There is
 // no bias.
 //
 // output  element (batch, row, column) is output_first + batch * output_batch + row * output_row + column; all are multiples of 4

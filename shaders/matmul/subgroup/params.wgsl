@@ -1,0 +1,32 @@
+// What the products by subgroups of two matrices need: tile.wgsl.
+
+struct Params {
+    rows: u32,
+    columns: u32,
+    depth: u32,
+    batch: u32,
+    a_first: u32,
+    a_batch: u32,
+    a_row: u32,
+    a_quad: u32,
+    a_quads: u32,
+    b_first: u32,
+    b_batch: u32,
+    b_row: u32,
+    b_quad: u32,
+    b_quads: u32,
+    output_first: u32,
+    output_batch: u32,
+    output_row: u32,
+    row_first: u32,
+    column_first: u32,
+    plane: u32,
+    output_plane: u32,
+    row_biased: u32,
+    column_biased: u32,
+    accumulate: u32,
+    bias_first: u32,
+    bias_batch: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;

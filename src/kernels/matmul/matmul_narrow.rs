@@ -1,0 +1,32 @@
+use crate::gpu::{Binding, Fit, Iterations, Recorder, wgsl};
+use crate::kernels::matmul::subgroup_tile::Params;
+use crate::kernels::{SUBGROUPS, kernel};
+
+kernel!("matmul_narrow", 64, Params, |(): ()| [
+    SUBGROUPS,
+    wgsl![
+        "shared/grid.wgsl",
+        "shared/panels/layout.wgsl",
+        "matmul/subgroup/params.wgsl",
+        "matmul/parts/matmul.wgsl",
+        "matmul/subgroup/element_quads.wgsl",
+        "matmul/matmul_narrow.wgsl",
+    ],
+]);
+
+/// The rows that an invocation does.
+pub(crate) const MOST_ROWS: u32 = 4;
+
+/// The iterations of a product so deep.
+pub(crate) fn iterations(depth: u32) -> Iterations {
+    Iterations::of(depth.div_ceil(4)) + Iterations::of(MOST_ROWS)
+}
+
+/// Records a product whose columns come in quads, and are stored so.
+pub(crate) fn matmul_narrow(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
+    let [_, b, bias, output] = bindings;
+    let params = Params { b_first: b.first / 4, bias_first: bias.first, output_first: output.first, ..params };
+    let quads = u64::from(params.batch) * u64::from(params.columns / 4);
+    let work = (16 * quads).saturating_mul(params.depth.into());
+    recorder.dispatch_workgroups::<Kernel>((), &params, &bindings, quads.div_ceil(64), work, iterations(params.depth))
+}

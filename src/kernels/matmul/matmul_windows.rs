@@ -1,0 +1,98 @@
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::matmul::subgroup_tile::{self, Stores, TILE, stores};
+use crate::kernels::window::Window;
+use crate::kernels::{SUBGROUPS, kernel, params};
+
+kernel!("matmul_windows", 8, Params, |stores: Stores| [
+    SUBGROUPS,
+    wgsl![
+        "shared/grid.wgsl",
+        "shared/window.wgsl",
+        "shared/panels/layout.wgsl",
+        "matmul/subgroup/tile.wgsl",
+        "matmul/parts/matmul.wgsl",
+        "matmul/subgroup/a_along.wgsl",
+    ],
+    stores.files(),
+    wgsl!["matmul/matmul_windows.wgsl"],
+]);
+
+params!(
+    window: Window,
+    rows,
+    columns,
+    depth,
+    batch,
+    a_first,
+    a_batch,
+    a_row,
+    a_quad,
+    a_quads,
+    group_first,
+    zero_row,
+    output_first,
+    output_batch,
+    output_row,
+    column_first,
+    plane,
+    output_plane,
+    row_biased,
+    column_biased,
+    accumulate,
+    bias_first,
+    bias_batch,
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        let Window { taps, quads_per_group, .. } = self.window;
+        Iterations::each(taps, Iterations::of(quads_per_group)) + stores()
+    }
+}
+
+/// Records a convolution with the rows, columns and output of a product; `tile` says what `params` has in common with one.
+pub(crate) fn matmul_windows(
+    recorder: &mut Recorder,
+    tile: subgroup_tile::Params,
+    (window, group_first, zero_row): (Window, u32, u32),
+    bindings: [&Binding; 4],
+) -> Fit {
+    let [_, _, bias, output] = bindings;
+    let tile = subgroup_tile::Params { output_first: output.first, ..tile };
+    let params = Params {
+        window,
+        rows: tile.rows,
+        columns: tile.columns,
+        depth: tile.depth,
+        batch: tile.batch,
+        a_first: tile.a_first,
+        a_batch: tile.a_batch,
+        a_row: tile.a_row,
+        a_quad: tile.a_quad,
+        a_quads: tile.a_quads,
+        group_first,
+        zero_row,
+        output_first: output.first,
+        output_batch: tile.output_batch,
+        output_row: tile.output_row,
+        column_first: tile.column_first,
+        plane: tile.plane,
+        output_plane: tile.output_plane,
+        row_biased: tile.row_biased,
+        column_biased: tile.column_biased,
+        accumulate: tile.accumulate,
+        bias_first: bias.first,
+        bias_batch: tile.bias_batch,
+    };
+    let [rows, columns] = TILE;
+    let tiles = [params.rows.div_ceil(rows), params.columns.div_ceil(columns), params.batch];
+    let workgroups = tiles.map(u64::from).iter().product();
+    recorder.dispatch_workgroups::<Kernel>(
+        Stores::of(&tile),
+        &params,
+        &bindings,
+        workgroups,
+        tile.work(),
+        params.iterations(),
+    )
+}
