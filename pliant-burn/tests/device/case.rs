@@ -29,7 +29,7 @@ pub struct Case {
     pub name: String,
     pub operation: Operation,
     pub inputs: HashMap<String, Array>,
-    /// What is expected of the `output`, and of gradients: `grad_input`.
+    /// Expectations of the `output`, and of gradients: `grad_input`.
     pub expected: Vec<(String, Expected)>,
 }
 
