@@ -59,6 +59,8 @@ pub struct Gpu {
 struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
+    adapter: Option<wgpu::Adapter>,
+    instance: Option<wgpu::Instance>,
     capabilities: Capabilities,
     id: u64,
     pipelines: kernel::PipelineCache,
@@ -134,7 +136,7 @@ impl Gpu {
     /// # Errors
     /// [`Error::NoAdapter`] where none does, [`Error::Unsupported`] where the adapter gives no device.
     pub async fn with_options(options: &GpuOptions) -> Result<Self> {
-        let mut adapters = adapters(options.backends, options.software).await;
+        let (instance, mut adapters) = adapters(options.backends, options.software).await;
         adapters.sort_by_key(|adapter| options::preference(&adapter.get_info()));
         let Some(adapter) = adapters.iter().find(|adapter| options.admits(&adapter.get_info())) else {
             let found: Vec<_> = adapters.iter().map(wgpu::Adapter::get_info).collect();
@@ -147,7 +149,7 @@ impl Gpu {
         }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("pliant"),
-            required_features: capabilities.features,
+            required_features: capabilities.features | adapter.features() & options.others,
             required_limits: capabilities.limits.clone(),
             memory_hints: wgpu::MemoryHints::Performance,
             experimental_features: experimental(capabilities.features),
@@ -167,7 +169,7 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, message| {
             *lock(&lost) = Some(Error::DeviceLost(format!("{reason:?}: {message}")));
         });
-        Ok(Self::assemble(device, queue, capabilities, fault))
+        Ok(Self::assemble((device, queue), (instance, Some(adapter.clone())), capabilities, fault))
     }
 
     /// Works on the caller's device and queue, with what they have enabled. Installs no handlers there. See
@@ -184,12 +186,12 @@ impl Gpu {
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue, adapter: Option<&wgpu::Adapter>) -> Result<Self> {
         let capabilities = Capabilities::of_device(&device, adapter);
         capabilities.check_defaults()?;
-        Ok(Self::assemble(device, queue, capabilities, Arc::default()))
+        Ok(Self::assemble((device, queue), (None, adapter.cloned()), capabilities, Arc::default()))
     }
 
     fn assemble(
-        device: wgpu::Device,
-        queue: wgpu::Queue,
+        (device, queue): (wgpu::Device, wgpu::Queue),
+        (instance, adapter): (Option<wgpu::Instance>, Option<wgpu::Adapter>),
         capabilities: Capabilities,
         fault: Arc<Mutex<Option<Error>>>,
     ) -> Self {
@@ -201,6 +203,8 @@ impl Gpu {
                 waiter: download::Waiter::new(device.clone()),
                 device,
                 queue,
+                adapter,
+                instance,
                 capabilities,
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 pipelines: kernel::PipelineCache::default(),
@@ -221,7 +225,7 @@ impl Gpu {
 
     /// The adapters of the given backends, best first.
     pub async fn adapters(backends: wgpu::Backends) -> Vec<Capabilities> {
-        let mut adapters: Vec<_> = adapters(backends, false).await.iter().map(Capabilities::of_adapter).collect();
+        let mut adapters: Vec<_> = adapters(backends, false).await.1.iter().map(Capabilities::of_adapter).collect();
         adapters.sort_by_key(|capabilities| options::preference(&capabilities.info));
         adapters
     }
@@ -239,6 +243,16 @@ impl Gpu {
     /// The wgpu queue.
     pub fn queue(&self) -> &wgpu::Queue {
         &self.inner.queue
+    }
+
+    /// The wgpu adapter, where pliant has opened it or the caller has given it.
+    pub fn adapter(&self) -> Option<&wgpu::Adapter> {
+        self.inner.adapter.as_ref()
+    }
+
+    /// The wgpu instance, where pliant has made it.
+    pub fn instance(&self) -> Option<&wgpu::Instance> {
+        self.inner.instance.as_ref()
     }
 
     /// Counts of the objects made so far.
@@ -412,6 +426,15 @@ impl Gpu {
     }
 }
 
+/// Clones are equal, and no others: two on one wgpu device have pools and caches of their own.
+impl PartialEq for Gpu {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Gpu {}
+
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let info = &self.inner.capabilities.info;
@@ -447,11 +470,11 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// All adapters; in a browser the one that it gives, which is one that runs on the CPU where `software` is asked for.
-async fn adapters(backends: wgpu::Backends, software: bool) -> Vec<wgpu::Adapter> {
+/// All adapters with their instance; in a browser the one that it gives, which is one that runs on the CPU where `software` is asked for.
+async fn adapters(backends: wgpu::Backends, software: bool) -> (Option<wgpu::Instance>, Vec<wgpu::Adapter>) {
     if wgpu::Instance::enabled_backend_features().is_empty() {
         // wgpu makes no instance in a build without backends.
-        return Vec::new();
+        return (None, Vec::new());
     }
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,
@@ -464,9 +487,11 @@ async fn adapters(backends: wgpu::Backends, software: bool) -> Vec<wgpu::Adapter
             force_fallback_adapter: software,
             ..wgpu::RequestAdapterOptions::default()
         };
-        return instance.request_adapter(&options).await.into_iter().collect();
+        let adapter = instance.request_adapter(&options).await;
+        return (Some(instance), adapter.into_iter().collect());
     }
-    instance.enumerate_adapters(backends).await
+    let adapters = instance.enumerate_adapters(backends).await;
+    (Some(instance), adapters)
 }
 
 /// The token that wgpu demands for features that it calls experimental, if any of these is.

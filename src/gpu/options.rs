@@ -31,6 +31,8 @@ pub struct GpuOptions {
     /// [`Strategy::FusedCooperative`](crate::Strategy::FusedCooperative) needs it. Off by default: wgpu calls cooperative matrices experimental, and
     /// vouches for none of the drivers that have them.
     pub cooperative_matrices: bool,
+    /// Features that are enabled for others on the same device, where the adapter has them; none by default.
+    pub others: wgpu::Features,
     /// Bounds on the adapter's limits: the device gets the smaller of each.
     pub limits: Option<wgpu::Limits>,
 }
@@ -43,6 +45,7 @@ impl Default for GpuOptions {
             software: false,
             features: super::Gpu::OPTIONAL_FEATURES,
             cooperative_matrices: false,
+            others: wgpu::Features::empty(),
             limits: None,
         }
     }

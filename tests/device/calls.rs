@@ -1,5 +1,7 @@
 //! Plans, recorders, downloads, counters, and what is refused at the call.
 
+use std::sync::Arc;
+
 use fastrand::Rng;
 use pliant::*;
 use pliant::{
@@ -240,6 +242,9 @@ fn a_repeated_call_makes_nothing() {
     op.forward(&references).unwrap();
     let counts = gpu.counts();
     (0..10).for_each(|_| drop(op.forward(&references).unwrap()));
+    assert_eq!(gpu.counts(), counts);
+    let [kept, again] = [(); 2].map(|()| Conv2dPlan::cached(&gpu, &op, &references).unwrap());
+    assert!(Arc::ptr_eq(&kept, &again));
     assert_eq!(gpu.counts(), counts);
 
     gpu.trim();

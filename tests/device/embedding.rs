@@ -5,11 +5,11 @@ use pliant::*;
 use pliant::{DType, Error, Gpu, GpuOptions, Recorder, Tensor, wgpu};
 
 use crate::calls::convolution;
-use crate::check_on;
 use crate::dtypes::{STORAGES, every_op};
 use crate::support::compare::Expected;
 use crate::support::problem::{Array, Implementation, Problem};
 use crate::support::random::normal;
+use crate::{check_on, gpu};
 
 /// A device that knows nothing of pliant, with those of the features that its adapter has.
 pub(crate) fn foreign(limits: wgpu::Limits, features: wgpu::Features) -> (wgpu::Device, wgpu::Queue) {
@@ -262,6 +262,22 @@ fn workspace_comes_back_when_what_was_encoded_can_no_longer_run() {
         gpu.trim();
         drop(record());
     }
+}
+
+/// A device that pliant has opened has what others need of it, and can be handed to them whole.
+#[test]
+fn others_find_their_features_and_the_handles_of_a_device() {
+    let adapter = gpu().adapter().unwrap();
+    let others = wgpu::Features::SHADER_F16 | wgpu::Features::SHADER_INT64;
+    let opened = pollster::block_on(Gpu::with_options(&GpuOptions { others, ..GpuOptions::default() })).unwrap();
+    assert_eq!(opened.device().features() & others, adapter.features() & others);
+    assert!(!opened.capabilities().features.contains(wgpu::Features::SHADER_INT64));
+    assert_eq!(opened.adapter().unwrap().get_info(), opened.capabilities().info);
+    assert!(opened.instance().is_some());
+
+    let theirs = Gpu::from_wgpu(opened.device().clone(), opened.queue().clone(), opened.adapter()).unwrap();
+    assert!(theirs.adapter().is_some() && theirs.instance().is_none());
+    assert!(theirs == theirs.clone() && theirs != opened);
 }
 
 /// Recordings in several submissions, among those of another thread that were encoded and whose recorders are gone.

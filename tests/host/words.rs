@@ -8,7 +8,15 @@ use crate::layers::sources;
 const REFERRING: &[&str] = &["Those", "That", "What", "It", "They", "The same"];
 
 /// The folders that are checked.
-const FOLDERS: &[&str] = &["src", "tests", "examples", "benches/gpu_shaders"];
+const FOLDERS: &[&str] = &[
+    "src",
+    "tests",
+    "examples",
+    "benches/gpu_shaders",
+    "pliant-burn/src",
+    "pliant-burn/tests",
+    "pliant-burn/examples",
+];
 
 /// The first lines of doc comments that begin with a word that refers to something else, by number.
 fn referring(text: &str) -> Vec<String> {

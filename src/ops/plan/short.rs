@@ -47,9 +47,30 @@ fn cached<'a, O: Kernels>(op: &O, inputs: &Of<O::Inputs, Argument<'a>>) -> Resul
             .unwrap_or_else(|| Error::shape("input", "0 inputs were given; at least 1 is needed")));
     };
     let gpu = first.gpu();
-    let specs: Vec<_> = O::Inputs::named(inputs).map(|(_, input)| Some(input?.to_spec())).collect();
-    let plan = gpu.plan(op, O::same, specs, || Plan::new::<Argument>(gpu, op, inputs))?;
-    Ok((gpu, plan))
+    Ok((gpu, Plan::cached::<Argument>(gpu, op, inputs)?))
+}
+
+impl<O: Kernels> Plan<O> {
+    /// The plan that `gpu` keeps for this op and inputs like these, made by [`Plan::new`] if there is none: what the short ways of ops go by, for code
+    /// that records by itself and holds no plans. `inputs` are tensors or their specs.
+    ///
+    /// ```no_run
+    /// use pliant::{DType, Gpu, GridSample, GridSampleInputs, GridSamplePlan, TensorSpec};
+    ///
+    /// # fn example(gpu: &Gpu) -> pliant::Result<()> {
+    /// let spec = |shape: [u32; 4]| TensorSpec { shape: shape.into(), dtype: DType::F32 };
+    /// let inputs = GridSampleInputs { input: spec([1, 3, 32, 32]), grid: spec([1, 16, 16, 2]) };
+    /// let plan = GridSamplePlan::cached(gpu, &GridSample::default(), &inputs)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`].
+    pub fn cached<S: ToSpec>(gpu: &Gpu, op: &O, inputs: &Of<O::Inputs, S>) -> Result<Arc<Self>> {
+        let specs = O::Inputs::named(inputs).map(|(_, input)| Some(input?.to_spec())).collect();
+        gpu.plan(op, O::same, specs, || Self::new::<S>(gpu, op, inputs))
+    }
 }
 
 /// Records with `record` and submits.
