@@ -3,7 +3,7 @@
 // score(query, key) = scale * the product of both + bias + mask
 // output of a query = sum over keys of exp(score - largest) * value / sum of exp(score - largest)
 //
-// A query without any score above minus infinity gives 0, one with a score that is NaN or infinity NaN.
+// A query without any score above minus infinity gives 0, one with a score that is NaN or positive infinity NaN.
 //
 // query, key, value, output   vectors of `quads` or, of value and output, `value_quads` quads, at first + batch * .batch + head * .head + position
 //                             * .row, counted in quads

@@ -5,8 +5,8 @@ use crate::shape::Shape;
 /// Scaled dot-product attention, for each head: the values of all keys, weighted by the softmax of scale * query * key + bias + mask along the
 /// keys.
 ///
-/// The matrix of scores is never in memory. A query without any score above minus infinity gives 0, and one with a score that is NaN or
-/// infinity NaN. Queries, keys and values have a multiple of 4 elements a head, up to [`Attention::MOST`].
+/// The matrix of scores is never in memory. A query without any score above minus infinity gives 0, and one with a score that is NaN or positive
+/// infinity NaN. Queries, keys and values have a multiple of 4 elements a head, up to [`Attention::MOST_ELEMENTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Attention {
     /// The factor of the products; without one, 1 / sqrt(elements of a query).
@@ -30,7 +30,10 @@ pub enum AttentionLayout {
 
 impl Attention {
     /// The most elements of a query, a key or a value of a head.
-    pub const MOST: u32 = 64;
+    pub const MOST_ELEMENTS: u32 = 64;
+
+    /// The most keys of a head that every adapter takes; a device of a GPU takes more.
+    pub(crate) const MOST_KEYS: u32 = 16384;
 }
 
 inputs!(
@@ -118,8 +121,8 @@ impl AttentionGeometry {
             }
         };
         for (name, elements) in [("query", elements), ("value", of_value)] {
-            if !elements.is_multiple_of(4) || elements > Attention::MOST {
-                let most = Attention::MOST;
+            if !elements.is_multiple_of(4) || elements > Attention::MOST_ELEMENTS {
+                let most = Attention::MOST_ELEMENTS;
                 let message = format!("{name} has {elements} elements a head; a multiple of 4 up to {most} is needed");
                 return Err(Error::shape(name, message));
             }

@@ -198,9 +198,10 @@ ops! {
         /// | argument | shape |
         /// | --- | --- |
         /// | `query` | (batch, heads, queries, elements) |
-        /// | `key`, `value` | (batch, heads, keys, elements) |
+        /// | `key` | (batch, heads, keys, elements) |
+        /// | `value` | (batch, heads, keys, elements of a value) |
         /// | `bias`, `mask` | any that broadcast to (batch, heads, queries, keys) |
-        /// | output | (batch, heads, queries, elements) |
+        /// | output | (batch, heads, queries, elements of a value) |
         ///
         /// Heads may stand behind positions, and queries, keys and values may be one tensor: [`AttentionLayout`](crate::AttentionLayout).
         ///

@@ -88,6 +88,27 @@ fn products() {
     }
 }
 
+/// Scores of all heads, queries and keys together are more than a dispatch does.
+#[test]
+fn attention() {
+    let shape = [1, 16, 16384, 64];
+    let hidden = product(&shape);
+    let work = Work { products: 2 * 16384 * hidden, elements: 4 * hidden, ..Work::default() };
+    let mut dispatches = 0;
+    hold("attention", work, |recorder| {
+        let inputs = AttentionInputs {
+            query: &new(shape),
+            key: Some(&new(shape)),
+            value: Some(&new(shape)),
+            bias: None,
+            mask: None,
+        };
+        AttentionPlan::new(gpu(), &Attention::default(), &inputs).unwrap().forward(recorder, &inputs).unwrap();
+        dispatches = recorder.len();
+    });
+    assert!(dispatches > 16, "{dispatches} dispatches");
+}
+
 #[test]
 fn convolutions() {
     for ([batch, channels, height, width], [outputs, kernel_height, kernel_width], stride, groups) in [

@@ -1,4 +1,4 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
+use crate::gpu::{Binding, Fit, Iterations, Recorder, Unfit, axis, wgsl};
 use crate::kernels::{SUBGROUPS, kernel, params};
 
 kernel!("attention", sharing.invocations(), Params, |sharing: Sharing| [
@@ -29,6 +29,9 @@ impl Sharing {
             Self::Workgroup => 64,
         }
     }
+
+    /// A multiple of the queries that any workgroup does.
+    pub(crate) const QUERIES: u32 = 64;
 
     /// The queries that a workgroup does, of some quads each.
     fn queries(self, quads: u32) -> u32 {
@@ -106,8 +109,6 @@ impl Params {
     }
 }
 
-impl Loops for Params {}
-
 /// Records the attention of some heads; bindings are those of query, key, value, bias, mask and output.
 pub(crate) fn attention(recorder: &mut Recorder, sharing: Sharing, mut params: Params, bindings: [&Binding; 6]) -> Fit {
     let [query, key, value, bias, mask, output] = bindings;
@@ -121,7 +122,12 @@ pub(crate) fn attention(recorder: &mut Recorder, sharing: Sharing, mut params: P
     let tiles = params.queries.div_ceil(sharing.queries(quads));
     let heads = u64::from(params.batch) * u64::from(params.heads);
     let products = heads * u64::from(params.queries) * u64::from(params.keys);
-    let work = products * 4 * u64::from(params.quads + params.value_quads);
+    let work = products.saturating_mul(4 * u64::from(params.quads + params.value_quads));
+    let most = recorder.gpu().capabilities().work_per_dispatch();
+    if work > most && (heads > 1 || params.queries > Sharing::QUERIES) {
+        let message = format!("the attention takes {work} units of work; a dispatch takes {most} at most");
+        return Err(Unfit::too_large("query", message));
+    }
     recorder.dispatch_workgroups::<Kernel>(
         sharing,
         &params,

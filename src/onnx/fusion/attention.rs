@@ -54,6 +54,7 @@ impl Found {
         let slices = batch * heads;
         let &[_, _, of_value] = value.shape().extents() else { return None };
         let fits = step.op::<Matmul>() == Some(&plain)
+            && step.source("bias").is_none()
             && weights.shape() == [slices, queries, keys].into()
             && value.shape() == [slices, keys, of_value].into();
         if !fits {
@@ -67,7 +68,7 @@ impl Found {
             if maker.op::<Matmul>().is_some() {
                 break maker;
             }
-            let next = if let Some((of, by)) = scaled(maker) {
+            let next = if let Some((of, by)) = scaled(graph, maker) {
                 scale *= by;
                 of
             } else {
@@ -79,7 +80,8 @@ impl Found {
                     return None;
                 }
                 // A bias of heads and a mask, added up before.
-                match graph.maker(addend).and_then(|maker| operands(maker, Binary::Add)) {
+                let sum = graph.maker(addend).filter(|maker| graph.buffers[maker.writes[0]].shape == addend.shape());
+                match sum.and_then(|sum| operands(sum, Binary::Add)) {
                     Some(both) if both.iter().all(|addend| host(addend).is_some()) => {
                         addends.extend(both.map(|addend| (addend.clone(), whole)));
                     }
@@ -90,13 +92,18 @@ impl Found {
             product = next.clone();
         };
         let &Matmul { transpose_a: false, transpose_b: key_transposed } = product.op::<Matmul>()? else { return None };
-        let unscaled = |source: &Source, alone: &mut bool| match graph.maker(source).and_then(scaled) {
-            Some((of, by)) => {
-                *alone &= graph.only_here(source);
-                (of.reshaped(source.shape()), by)
-            }
-            None => (source.clone(), 1.0),
-        };
+        let whole = graph.buffers[product.writes[0]].shape;
+        if whole != [slices, queries, keys].into() || product.source("bias").is_some() {
+            return None;
+        }
+        let unscaled =
+            |source: &Source, alone: &mut bool| match graph.maker(source).and_then(|maker| scaled(graph, maker)) {
+                Some((of, by)) => {
+                    *alone &= graph.only_here(source);
+                    (of.reshaped(source.shape()), by)
+                }
+                None => (source.clone(), 1.0),
+            };
         let (query, of_queries) = unscaled(product.source("a")?, &mut alone);
         let (key, of_keys) = unscaled(product.source("b")?, &mut alone);
         let &[of_slices, _, of_query] = query.shape().extents() else { return None };
@@ -124,8 +131,14 @@ impl Found {
         if !self.alone {
             return Err("a part of it is used elsewhere, too");
         }
-        if self.elements.iter().any(|&elements| !elements.is_multiple_of(4) || elements > Attention::MOST) {
+        if self.elements.iter().any(|&elements| !elements.is_multiple_of(4) || elements > Attention::MOST_ELEMENTS) {
             return Err("heads have no multiple of 4 elements, or more than attention takes");
+        }
+        if self.keys > Attention::MOST_KEYS {
+            return Err("there are more keys than every adapter takes");
+        }
+        if !(self.scale as f32).is_finite() {
+            return Err("its scale is not finite");
         }
         let mut addends = Vec::new();
         for (addend, whole) in &self.addends {
@@ -166,6 +179,11 @@ impl Found {
         let padded: Vec<_> = std::iter::repeat_n(1, lacks).chain(own.extents().iter().copied()).collect();
         let [ref outer @ .., queries, keys] = padded[..] else { return None };
         let product = |extents: &[u32]| extents.iter().product::<u32>();
+        let scores =
+            whole.ends_with(&[self.queries, self.keys]) && product(&whole[..outer.len()]) == self.batch * self.heads;
+        if !scores {
+            return None;
+        }
         let [batch, heads] = match (product(outer), outer) {
             (1, _) => [1, 1],
             (all, _) if all == self.batch * self.heads => [self.batch, self.heads],
@@ -245,8 +263,9 @@ impl Found {
 }
 
 /// The source that a step multiplies by a number, or divides, and the factor.
-fn scaled(step: &Step) -> Option<(&Source, f64)> {
+fn scaled<'a>(graph: &Graph, step: &'a Step) -> Option<(&'a Source, f64)> {
+    let whole = graph.buffers[step.writes[0]].shape;
     let multiplied = either(step, Binary::Mul).find_map(|[of, by]| Some((of, number(by)?)));
     let divided = || operands(step, Binary::Div).and_then(|[of, by]| Some((of, number(by)?.recip())));
-    multiplied.or_else(divided)
+    multiplied.or_else(divided).filter(|(of, _)| of.shape() == whole)
 }

@@ -147,7 +147,10 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
         }
         _ => None,
     };
-    let tiled = softcap == 0.0 && !shown && [&query, &value].iter().all(|value| has_tile(value));
+    let tiled = softcap == 0.0
+        && !shown
+        && keys <= Attention::MOST_KEYS
+        && [&query, &value].iter().all(|value| has_tile(value));
     let (output, scores) = if let (true, Some(last)) = (tiled, last) {
         let output = by_tiles(call, last, mask.as_ref(), scale, AttentionLayout::HeadsLast)?;
         let hidden = query_heads * output.shape().extents()[3];
@@ -174,7 +177,7 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
 
 /// Whether an attention in tiles takes vectors as long as those of a value.
 fn has_tile(value: &Value) -> bool {
-    value.shape().extents().last().is_some_and(|&size| size.is_multiple_of(4) && size <= Attention::MOST)
+    value.shape().extents().last().is_some_and(|&size| size.is_multiple_of(4) && size <= Attention::MOST_ELEMENTS)
 }
 
 /// The attention without scores in memory, of queries, keys and values of the same heads.

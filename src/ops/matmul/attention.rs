@@ -7,7 +7,7 @@ use crate::gpu::{Binding, Capabilities, Fit, Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::matmul::attention::{self, Addend, Operand, Params, Sharing, attention};
 use crate::kernels::movement::strided_copy::{self, Places, Word};
 use crate::ops::movement::strided_copy::Moved;
-use crate::ops::plan::{Argument, Kernels, Plan, in_pieces};
+use crate::ops::plan::{Argument, Kernels, Plan, in_units};
 use crate::shape::Shape;
 
 impl Kernels for Attention {
@@ -37,7 +37,7 @@ impl Kernels for Attention {
         let [quads, value_quads] = geometry.elements.map(|elements| elements / 4);
         let sharing = sharing(recorder.gpu().capabilities(), geometry.elements);
         let all = [0..geometry.batch, 0..geometry.heads, 0..geometry.queries];
-        in_pieces(all, &mut |piece| {
+        in_units([1, 1, Sharing::QUERIES], all, &mut |piece| {
             let [batches, heads, queries] = piece;
             let keys = 0..geometry.keys;
             let vectors = |name, tensor: &Tensor, of: Vectors, positions: &Range<u32>, elements: u32| {
@@ -89,6 +89,10 @@ impl Kernels for Attention {
         if output.begins_a_quad() { Ok(()) } else { copied(recorder, &made, output) }
     }
 
+    fn flops(geometry: &AttentionGeometry) -> u64 {
+        geometry.flops()
+    }
+
     fn same(&self, other: &Self) -> bool {
         self == other && self.scale.map(f32::to_bits) == other.scale.map(f32::to_bits)
     }
@@ -101,7 +105,7 @@ impl Kernels for Attention {
 
 /// Compiles the kernels that a smallest problem does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    gpu.compile::<attention::Kernel>(sharing(gpu.capabilities(), [Attention::MOST; 2]))
+    gpu.compile::<attention::Kernel>(sharing(gpu.capabilities(), [Attention::MOST_ELEMENTS; 2]))
 }
 
 fn sharing(capabilities: &Capabilities, elements: [u32; 2]) -> Sharing {

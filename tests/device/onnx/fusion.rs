@@ -520,6 +520,24 @@ fn attention_by_two_products() {
     let first = first.but(n("MatMul", "q kt -> scores")).but(n("MatMul", "weights v -> y"));
     first.fires(Rule::Attention, 1);
 
+    // Scores that are a product with a weight and have its bias.
+    let of_weight = vec![with(n("Gemm", "x w b -> product"), int("transB", 1))];
+    let known = vec![weights("w", &[7, 8]), weights("b", &[7])];
+    let mut book = Net::new(&[("x", &[5, 8]), ("v", &[1, 7, 4])], of_weight, known);
+    reshape("product -> scores", "shape", &[1, 5, 7], &mut book);
+    book.nodes.extend([with(n("Softmax", "scores -> weights"), int("axis", -1)), n("MatMul", "weights v -> y")]);
+    book.fires(Rule::Attention, 1);
+    book.fused_by(Rule::ALL);
+    // The same scores in other rows.
+    let mut moved = Net::new(
+        &[("q", &[1, 6, 8]), ("k", &[1, 8, 4]), ("v", &[1, 6, 8])],
+        vec![n("MatMul", "q k -> product")],
+        vec![],
+    );
+    reshape("product -> scores", "shape", &[1, 4, 6], &mut moved);
+    moved.nodes.extend([with(n("Softmax", "scores -> weights"), int("axis", -1)), n("MatMul", "weights v -> y")]);
+    moved.stays(Rule::Attention, "");
+
     net.showing("weights").stays(Rule::Attention, "used elsewhere");
     net.with_reader("products").stays(Rule::Attention, "used elsewhere");
     net.but(with(n("Softmax", "scores -> weights"), int("axis", 2))).stays(Rule::Attention, "");
