@@ -2,7 +2,7 @@
 //
 // output  `elements` elements
 //
-// One invocation writes one element.
+// One invocation writes sixteen elements, each a workgroup's width behind the one before.
 
 struct Params {
     elements: u32,
@@ -18,8 +18,11 @@ fn zeros(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let invocation = linear_workgroup(workgroup, grid) * 64u + lane;
-    if invocation < params.elements {
-        output[params.output_first + invocation] = 0.0;
+    let first = linear_workgroup(workgroup, grid) * 1024u + lane;
+    for (var each = 0u; each < 16u; each++) {
+        let element = first + 64u * each;
+        if element < params.elements {
+            output[params.output_first + element] = 0.0;
+        }
     }
 }
