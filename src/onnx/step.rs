@@ -79,10 +79,19 @@ impl Step {
 
     /// Another op in its place.
     pub(super) fn another<O: Kernels>(&self, op: &O, inputs: &Of<O::Inputs, Source>) -> Self {
+        self.instead::<O>(Rc::new(Plain(op.clone())), inputs)
+    }
+
+    /// Another convolution in its place, whose weight is packed where it is known.
+    pub(super) fn another_convolution<O: Convolves>(&self, op: &O, inputs: &Of<O::Inputs, Source>) -> Self {
+        self.instead::<O>(Rc::new(Packing(op.clone())), inputs)
+    }
+
+    fn instead<O: Kernels>(&self, op: Rc<dyn AnyOp>, inputs: &Of<O::Inputs, Source>) -> Self {
         let sources = O::Inputs::named(inputs).map(|(name, source)| (name, source.cloned())).collect();
         let name = std::any::type_name::<O>();
         let operator = name.rsplit("::").next().unwrap_or(name).into();
-        Self { op: Rc::new(Plain(op.clone())), operator, sources, ..self.clone() }
+        Self { op, operator, sources, ..self.clone() }
     }
 
     /// This step with other buffers for its outputs.

@@ -8,6 +8,7 @@ mod activation;
 mod attention;
 mod channels;
 mod deform_attention;
+mod deform_conv;
 mod graph;
 mod movement;
 mod normalisation;
@@ -31,6 +32,8 @@ pub enum Rule {
     Copies,
     /// Samples of several levels by grids, their weights and the sum over them become multi-scale deformable attention.
     DeformAttention,
+    /// Gathers of the four corners of samples, their shares, a mask and a convolution of windows side by side become a deformable convolution.
+    DeformConv,
     /// Two products and a softmax between them, with scale, bias and mask, become scaled dot-product attention.
     Attention,
     /// Products and sums around an error function or a sigmoid become a GELU or a SiLU.
@@ -48,6 +51,7 @@ impl Rule {
         Self::Bias,
         Self::Copies,
         Self::DeformAttention,
+        Self::DeformConv,
         Self::Attention,
         Self::Activation,
         Self::LayerNorm,
@@ -61,6 +65,7 @@ impl Rule {
             Self::Bias => "bias",
             Self::Copies => "copies",
             Self::DeformAttention => "deform-attention",
+            Self::DeformConv => "deform-conv",
             Self::Attention => "attention",
             Self::Activation => "activation",
             Self::LayerNorm => "layer-norm",
@@ -74,6 +79,7 @@ impl Rule {
             Self::Bias => channels::bias,
             Self::Copies => movement::copies,
             Self::DeformAttention => deform_attention::deform_attention,
+            Self::DeformConv => deform_conv::deform_conv,
             Self::Attention => attention::attention,
             Self::Activation => activation::activation,
             Self::LayerNorm => normalisation::layer_norm,

@@ -1,5 +1,7 @@
 //! Each rule of fusion fires on what exporters write, changes rounding alone, and leaves everything else as it is.
 
+mod deform_conv;
+
 use pliant::onnx::{Fusion, Model, ModelOptions, ModelPlan, Rule};
 use pliant::{Recorder, Tensor, TensorSpec};
 use prost::Message;

@@ -13,6 +13,7 @@ use pliant_support::output;
 use crate::{Failure, photo};
 
 #[derive(clap::Args)]
+#[group(skip)]
 pub(super) struct Arguments {
     /// A picture, PNG or JPEG, as an input; without a name, that which can take one
     #[arg(long, value_name = "[NAME=]FILE")]
