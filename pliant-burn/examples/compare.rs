@@ -171,17 +171,15 @@ fn report(shape: &str, pass: &str, device: &Device, work: impl Fn(bool) -> plian
         device.sync()?;
         Ok(start.elapsed())
     };
+    let first = [run(true)?, run(false)?];
     let mut least = [Duration::MAX; 2];
-    let mut first = least;
-    for (whose, burns) in [true, false].into_iter().enumerate() {
-        first[whose] = run(burns)?;
-        run(burns)?;
-        let begin = Instant::now();
-        let mut runs = 0;
-        while runs < 3 || begin.elapsed() < Duration::from_secs(2) {
-            least[whose] = least[whose].min(run(burns)?);
-            runs += 1;
+    let (begin, mut runs) = (Instant::now(), 0);
+    while runs < 4 || begin.elapsed() < Duration::from_secs(4) {
+        // By turns: others may be at work on the machine.
+        for (least, burns) in least.iter_mut().zip([true, false]) {
+            *least = run(burns)?.min(*least);
         }
+        runs += 1;
     }
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
     println!(
