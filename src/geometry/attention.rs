@@ -32,8 +32,8 @@ impl Attention {
     /// The most elements of a query, a key or a value of a head.
     pub const MOST_ELEMENTS: u32 = 64;
 
-    /// The most keys of a head that every adapter takes; a device of a GPU takes more.
-    pub(crate) const MOST_KEYS: u32 = 16384;
+    /// The most keys of a head that every adapter takes; GPUs take as many as can be bound.
+    pub const MOST_KEYS: u32 = 16384;
 }
 
 inputs!(
