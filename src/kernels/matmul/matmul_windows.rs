@@ -1,5 +1,5 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::matmul::subgroup_tile::{self, Stores, TILE, stores};
+use crate::kernels::matmul::subgroup_tile::{self, Stores, stores};
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
@@ -72,7 +72,7 @@ pub(crate) fn matmul_windows(
         a_quads: tile.a_quads,
         group_first,
         zero_row,
-        output_first: output.first,
+        output_first: tile.output_first,
         output_batch: tile.output_batch,
         output_row: tile.output_row,
         column_first: tile.column_first,
@@ -84,14 +84,11 @@ pub(crate) fn matmul_windows(
         bias_first: bias.first,
         bias_batch: tile.bias_batch,
     };
-    let [rows, columns] = TILE;
-    let tiles = [params.rows.div_ceil(rows), params.columns.div_ceil(columns), params.batch];
-    let workgroups = tiles.map(u64::from).iter().product();
     recorder.dispatch_workgroups::<Kernel>(
         Stores::of(&tile),
         &params,
         &bindings,
-        workgroups,
+        tile.tiles(),
         tile.work(),
         params.iterations(),
     )

@@ -53,7 +53,8 @@ pub(crate) const TILED: &[File] =
 pub(crate) const TILE: [u32; 2] = [16, 64];
 
 impl Params {
-    fn tiles(&self) -> u64 {
+    /// The workgroups of a product.
+    pub(crate) fn tiles(&self) -> u64 {
         let [rows, columns] = TILE;
         [self.rows.div_ceil(rows), self.columns.div_ceil(columns), self.batch].map(u64::from).iter().product()
     }
