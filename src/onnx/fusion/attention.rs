@@ -4,9 +4,9 @@ use super::graph::{Graph, Outcome, buffer, either, host, lies, number, operands,
 use super::strided::Strided;
 use crate::geometry::{Attention, AttentionInputs, AttentionLayout, Binary, Matmul, Softmax, StridedCopy};
 use crate::gpu::TensorSpec;
-use crate::onnx::ElementType;
 use crate::onnx::planner::DeviceValue;
 use crate::onnx::step::{Source, Step};
+use crate::onnx::{ElementType, HostTensor};
 use crate::shape::Shape;
 
 /// The product of a softmax of scores with values.
@@ -140,14 +140,14 @@ impl Found {
         if !(self.scale as f32).is_finite() {
             return Err("its scale is not finite");
         }
-        let mut addends = Vec::new();
+        let (mut addends, mut masks) = (Vec::new(), 0);
         for (addend, whole) in &self.addends {
-            // A row of minus infinity alone is NaN in a softmax.
-            let finite = host(addend).is_some_and(|host| host.unexpanded().to_floats().iter().all(|x| x.is_finite()));
-            if !finite {
-                return Err("what is added to its scores is computed, or not finite");
-            }
+            let known = host(addend).ok_or("what is added to its scores is computed")?;
+            masks += u32::from(is_mask(known)?);
             addends.push(self.broadcast(addend, *whole).ok_or("what is added to its scores has other axes")?);
+        }
+        if masks > 1 {
+            return Err("several masks are added to its scores");
         }
         if addends.len() > 2 {
             return Err("more than two tensors are added to its scores");
@@ -260,6 +260,21 @@ impl Found {
         let value = self.value.reshaped([batch, heads, keys, of_value]);
         Some((AttentionLayout::HeadsFirst, [Some(query), Some(key?), Some(value)]))
     }
+}
+
+/// Whether what is added to scores masks some of them, by minus infinity; or why an attention does not add it. A softmax of minus infinities alone is NaN,
+/// where an attention gives 0.
+fn is_mask(addend: &HostTensor) -> Result<bool, &'static str> {
+    let few = addend.unexpanded();
+    let row = few.shape().extents().last().map_or(1, |&keys| keys.max(1) as usize);
+    let elements: Vec<_> = few.to_floats().into_iter().map(|element| element as f32).collect();
+    if !elements.iter().all(|&element| element < f32::INFINITY) {
+        return Err("what is added to its scores is NaN or infinite");
+    }
+    if elements.chunks(row).any(|keys| keys.iter().all(|key| key.is_infinite())) {
+        return Err("what is added to its scores masks all keys of a query");
+    }
+    Ok(elements.iter().any(|element| element.is_infinite()))
 }
 
 /// The source that a step multiplies by a number, or divides, and the factor.

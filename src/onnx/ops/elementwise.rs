@@ -237,15 +237,15 @@ fn same_element(a: &Value, b: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Whether two tensors on the host make one that is much larger, as a bias of heads and a mask of windows do: that is left to the device.
+/// Whether the sum of two tensors on the host is larger than both, as that of a bias of heads and a mask of windows is: that is left to the device.
 fn spreads(operands: [&HostTensor; 2]) -> bool {
     let few = operands.map(HostTensor::unexpanded);
     let together: u64 = few.iter().map(HostTensor::len).sum();
     let made = broadcast(few.each_ref().map(HostTensor::shape)).map_or(0, |made| made.elements());
-    made >= SPREAD && made / 4 >= together
+    made >= SPREAD && made / 2 >= together
 }
 
-/// The elements from which on a tensor that two smaller ones make is not held on the host.
+/// The elements from which on such a sum is not held on the host.
 const SPREAD: u64 = 1 << 18;
 
 /// A function of two values, whose result holds `element`s.
@@ -258,7 +258,7 @@ pub(super) fn binary_of(
 ) -> Result<Value> {
     let whole = broadcast([a.shape(), b.shape()])?;
     if let (Value::Host(a), Value::Host(b)) = (a, b)
-        && !(element.is_float() && spreads([a, b]))
+        && !(op == Binary::Add && element.is_float() && spreads([a, b]))
     {
         return fold(call, op, [a, b], element, of_integers);
     }
