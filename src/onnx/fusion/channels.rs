@@ -11,7 +11,7 @@ pub(super) fn batch_norm(graph: &mut Graph, step: &Step) -> Outcome {
     normalised(graph, step).into()
 }
 
-fn normalised(graph: &Graph, step: &Step) -> Option<Outcome> {
+fn normalised(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     let (input, affine) = affine(graph, step)?;
     let convolution = graph.maker(input)?;
     // The groups of a convolution whose weight has output channels within each group on its second axis.
@@ -21,7 +21,8 @@ fn normalised(graph: &Graph, step: &Step) -> Option<Outcome> {
         None => return None,
     };
     let images = graph.buffers[convolution.writes[0]].shape;
-    if images.extents()[..2] != input.shape().extents()[..2] {
+    // The convolution's images, or a view of their pixels.
+    if !input.shape().extents().starts_with(&images.extents()[..2]) {
         return None;
     }
     if !graph.only_here(input) {
@@ -60,6 +61,7 @@ fn normalised(graph: &Graph, step: &Step) -> Option<Outcome> {
             _ => {}
         }
     }
+    graph.buffers[step.writes[0]].shape = images;
     Some(Outcome::Steps(vec![convolution]))
 }
 

@@ -15,14 +15,15 @@ pub(super) fn layer_norm(graph: &mut Graph, step: &Step) -> Outcome {
     }
 }
 
-/// The axes of a mean over the last ones, and what it is of.
+/// How many axes, the last ones, a mean is over, with extents of 1 in their place, and what it is of.
 fn mean<'a>(graph: &'a Graph, source: &Source) -> Option<(u32, &'a Source)> {
     let step = graph.maker(source)?;
     let Reduce { function: ReduceFunction::Mean, axes, keep: true } = *step.op::<Reduce>()? else { return None };
     let input = step.source("input")?;
     let rank = input.shape().rank() as u32;
     let many = axes.iter().count() as u32;
-    (many > 0 && axes == (rank - many..rank).collect()).then_some((many, input))
+    let viewed = source.shape() != graph.buffers[step.writes[0]].shape;
+    (many > 0 && !viewed && axes == (rank - many..rank).collect()).then_some((many, input))
 }
 
 /// (x - mean) / sqrt(variance + epsilon)
@@ -33,8 +34,8 @@ fn divided(graph: &Graph, step: &Step) -> Option<Outcome> {
     let root = graph.maker(deviation).filter(|root| root.op::<Unary>() == Some(&Unary::Sqrt))?;
     let sum = graph.maker(root.source("input")?)?;
     let (variance, epsilon) = either(sum, Binary::Add).find_map(|[of, addend]| Some((of, number(addend)?)))?;
-    let (over, square) = mean(graph, variance)?;
-    let square = graph.maker(square)?;
+    let (over, squares) = mean(graph, variance)?;
+    let square = graph.maker(squares)?;
     let squared = match square.op::<Binary>()? {
         Binary::Pow if number(square.source("b")?) == Some(2.0) => square.source("a")?,
         Binary::Mul if same(square.source("a")?, square.source("b")?) => square.source("a")?,
@@ -45,7 +46,8 @@ fn divided(graph: &Graph, step: &Step) -> Option<Outcome> {
         let [y, other] = operands(graph.maker(squared)?, Binary::Sub)?;
         same(y, x) && mean(graph, other).is_some_and(|(axes_too, of)| axes_too == axes && same(of, x))
     };
-    if !(same(of, x) && again && over == axes && x.spec() == graph.buffers[step.writes[0]]) {
+    let shapes = squares.shape() == x.shape() && deviation.shape() == variance.shape();
+    if !(same(of, x) && again && over == axes && shapes && x.spec() == graph.buffers[step.writes[0]]) {
         return None;
     }
     let alone = [deviation, root.source("input")?, variance].into_iter().all(|part| graph.only_here(part));

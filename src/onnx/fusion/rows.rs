@@ -156,9 +156,10 @@ fn rows_of_step(graph: &Graph, step: &Step, made: usize, run: u64) -> Option<Row
     let (data, indices) = (step.source("data")?, host(step.source("indices")?)?.to_integers()?);
     let Rows { buffer, rows } = rows_of(graph, data, run)?;
     let length = all(&data.shape().extents()[1..]) / run as usize;
-    let rows = indices.into_iter().flat_map(|row| {
-        let first = row as usize * length;
-        let there = rows.get(first..first + length);
+    let extent = i64::from(data.shape().extents()[0]);
+    let rows = indices.into_iter().flat_map(|index| {
+        let row = if index < 0 { index + extent } else { index };
+        let there = usize::try_from(row).ok().and_then(|row| rows.chunks_exact(length.max(1)).nth(row));
         (0..length).map(move |at| there.map_or(ZEROS, |rows| rows[at]))
     });
     Some(Rows { buffer, rows: rows.collect() })

@@ -218,6 +218,18 @@ fn what_is_no_layer_norm_stays() {
     let mut across = net.clone();
     across.constants[2] = weights("scale", &[3, 1]);
     across.fires(Rule::LayerNorm, 1);
+    // Where rows are as many as columns, what belongs to a row may be taken from each element of it.
+    let mut square = net.clone();
+    square.inputs = vec![("x", vec![8, 8])];
+    square.fires(Rule::LayerNorm, 3);
+    let mut of_means = square.clone().but(n("Sub", "x row -> d"));
+    of_means.constants.push(super::ints("eight", &[8]));
+    of_means.nodes.insert(1, n("Reshape", "m eight -> row"));
+    of_means.stays(Rule::LayerNorm, "");
+    let mut of_roots = square.but(n("Div", "d row -> q"));
+    of_roots.constants.push(super::ints("eight", &[8]));
+    of_roots.nodes.insert(6, n("Reshape", "r eight -> row"));
+    of_roots.stays(Rule::LayerNorm, "");
     // What is shown stays apart from its shift.
     let shown = net.showing("t").fused_by(&[Rule::LayerNorm]);
     assert_eq!(shown.iter().filter(|fusion| fusion.refusal.is_none()).count(), 2);
@@ -328,6 +340,22 @@ fn batch_norm_behind_convolutions() {
     by_row.constants.retain(|constant| constant.name != "scale");
     by_row.with_constant(weights("scale", &[3, 1])).stays(Rule::BatchNorm, "");
 
+    // Behind a view of the pixels.
+    let mut along = batch_norm(n("Conv", "x w b -> c"), &[6, 4, 3], true, 6);
+    along.inputs = vec![("x", vec![2, 4, 9])];
+    along.fires(Rule::BatchNorm, 1);
+    let mut viewed = plain.clone();
+    reshape("c -> flat", "lines", &[2, 6, -1], &mut viewed);
+    viewed.nodes.swap(1, 2);
+    viewed.but(n("BatchNormalization", "flat gamma beta mean var -> y")).fires(Rule::BatchNorm, 1);
+    let mut one = frozen.clone();
+    reshape("c -> flat", "line", &[-1], &mut one);
+    one.nodes.rotate_right(1);
+    one.nodes.swap(0, 1);
+    one.nodes.truncate(2);
+    one.nodes.push(n("Mul", "flat two -> y"));
+    one.stays(Rule::BatchNorm, "");
+
     plain.showing("c").stays(Rule::BatchNorm, "used elsewhere");
     plain.with_reader("c").stays(Rule::BatchNorm, "used elsewhere");
     let mut given = plain.clone();
@@ -396,6 +424,12 @@ fn copies_become_one() {
     assert_eq!(steps(&net.showing("t"), &[Rule::Copies]), 2);
     let both = vec![transpose("x -> t", &[0, 2, 1]), transpose("t -> u", &[0, 2, 1]), n("Add", "x u -> y")];
     Net::new(&[("x", &[2, 3, 5])], both, vec![]).fires(Rule::Copies, 1);
+
+    // Rows from the end.
+    let mut rows = Net::new(&[("x", &[4, 2, 3])], vec![n("Pad", "x pads -> p")], vec![]);
+    rows.constants.extend([super::ints("pads", &[0, 0, 1, 0, 0, 0]), super::ints("last", &[-1, 0, -2])]);
+    rows.nodes.extend([with(n("Concat", "p p -> c"), int("axis", 0)), n("Gather", "c last -> y")]);
+    rows.fires(Rule::Copies, 1);
 }
 
 /// The number of steps of a plan.
