@@ -323,6 +323,15 @@ pub(super) fn from_front(axis: i64, rank: usize) -> Result<usize> {
         .ok_or_else(|| Error::attribute("axis", format!("axis is {axis}; the input has {rank} axes")))
 }
 
+/// An index that counts from behind where it is negative.
+pub(super) fn checked(index: i64, extent: u32) -> Result<usize> {
+    let front = if index < 0 { index.saturating_add(extent.into()) } else { index };
+    match u32::try_from(front) {
+        Ok(front) if front < extent => Ok(front as usize),
+        _ => Err(Error::attribute("indices", format!("an index is {index}; the axis has extent {extent}"))),
+    }
+}
+
 /// The largest number of an element type.
 pub(super) fn largest(dtype: DType) -> f32 {
     match dtype {

@@ -4,7 +4,7 @@ use super::graph::{Graph, Outcome, buffer, host};
 use crate::dtype::DType;
 use crate::geometry::{Concat, Gather, GatherInputs, PadMode, Split, StridedCopy, StridedCopyGeometry};
 use crate::gpu::TensorSpec;
-use crate::onnx::planner::DeviceValue;
+use crate::onnx::planner::{DeviceValue, checked};
 use crate::onnx::step::{Source, Step};
 use crate::onnx::{ElementType, HostTensor};
 use crate::shape::Shape;
@@ -156,10 +156,9 @@ fn rows_of_step(graph: &Graph, step: &Step, made: usize, run: u64) -> Option<Row
     let (data, indices) = (step.source("data")?, host(step.source("indices")?)?.to_integers()?);
     let Rows { buffer, rows } = rows_of(graph, data, run)?;
     let length = all(&data.shape().extents()[1..]) / run as usize;
-    let extent = i64::from(data.shape().extents()[0]);
+    let extent = data.shape().extents()[0];
     let rows = indices.into_iter().flat_map(|index| {
-        let row = if index < 0 { index + extent } else { index };
-        let there = usize::try_from(row).ok().and_then(|row| rows.chunks_exact(length.max(1)).nth(row));
+        let there = checked(index, extent).ok().and_then(|row| rows.get(row * length..(row + 1) * length));
         (0..length).map(move |at| there.map_or(ZEROS, |rows| rows[at]))
     });
     Some(Rows { buffer, rows: rows.collect() })

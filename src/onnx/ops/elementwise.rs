@@ -237,7 +237,8 @@ fn same_element(a: &Value, b: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Whether the sum of two tensors on the host is larger than both, as that of a bias of heads and a mask of windows is: that is left to the device.
+/// Whether the sum of two tensors on the host is twice as large as both or larger, as that of a bias of heads and a mask of windows is: that is left to
+/// the device.
 fn spreads(operands: [&HostTensor; 2]) -> bool {
     let few = operands.map(HostTensor::unexpanded);
     let together: u64 = few.iter().map(HostTensor::len).sum();

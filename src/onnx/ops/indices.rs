@@ -9,7 +9,7 @@ use crate::geometry::{
     Binary, Gather, GatherElements, GatherInputs, GatherNd, Output, ScatterElements, ScatterInputs, ScatterNd,
     ScatterReduction, StridedCopy,
 };
-use crate::onnx::planner::{Call, Value, from_front};
+use crate::onnx::planner::{Call, Value, checked, from_front};
 use crate::onnx::{ElementType, HostTensor};
 use crate::ops::Kernels;
 use crate::reference::{binary_value, indices as indices_of};
@@ -25,15 +25,6 @@ pub(super) const OPERATORS: &[Entry] = &[
     ("ScatterElements", scatter_elements),
     ("ScatterND", scatter_nd),
 ];
-
-/// An index that counts from behind where it is negative.
-fn checked(index: i64, extent: u32) -> Result<usize> {
-    let front = if index < 0 { index.saturating_add(extent.into()) } else { index };
-    match u32::try_from(front) {
-        Ok(front) if front < extent => Ok(front as usize),
-        _ => Err(Error::attribute("indices", format!("an index is {index}; the axis has extent {extent}"))),
-    }
-}
 
 fn gather(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(2, 2)?;

@@ -128,12 +128,13 @@ impl Net {
         let (plain, nothing) = self.run(&[]);
         assert!(nothing.is_empty());
         let (fused, fusions) = self.run(rules);
+        let unchanged = fusions.iter().all(|fusion| fusion.refusal.is_some());
         for (plain, fused) in plain.iter().zip(&fused) {
             assert_eq!(plain.len(), fused.len());
             let largest = plain.iter().fold(0f32, |largest, x| largest.max(x.abs()));
             assert!(largest > 0.0 && largest.is_finite());
             for (a, b) in plain.iter().zip(fused) {
-                let same = (a.is_nan() && b.is_nan()) || (a - b).abs() <= 4e-6 * largest;
+                let same = (unchanged && a.is_nan() && b.is_nan()) || (a - b).abs() <= 4e-6 * largest;
                 assert!(same, "{a} became {b}; the largest is {largest}: {fusions:?}");
             }
         }
@@ -221,13 +222,12 @@ fn what_is_no_layer_norm_stays() {
     // Where rows are as many as columns, what belongs to a row may be taken from each element of it.
     let mut square = net.clone();
     square.inputs = vec![("x", vec![8, 8])];
+    square.constants.push(super::ints("eight", &[8]));
     square.fires(Rule::LayerNorm, 3);
     let mut of_means = square.clone().but(n("Sub", "x row -> d"));
-    of_means.constants.push(super::ints("eight", &[8]));
     of_means.nodes.insert(1, n("Reshape", "m eight -> row"));
     of_means.stays(Rule::LayerNorm, "");
     let mut of_roots = square.but(n("Div", "d row -> q"));
-    of_roots.constants.push(super::ints("eight", &[8]));
     of_roots.nodes.insert(6, n("Reshape", "r eight -> row"));
     of_roots.stays(Rule::LayerNorm, "");
     // What is shown stays apart from its shift.
@@ -344,17 +344,16 @@ fn batch_norm_behind_convolutions() {
     let mut along = batch_norm(n("Conv", "x w b -> c"), &[6, 4, 3], true, 6);
     along.inputs = vec![("x", vec![2, 4, 9])];
     along.fires(Rule::BatchNorm, 1);
-    let mut viewed = plain.clone();
-    reshape("c -> flat", "lines", &[2, 6, -1], &mut viewed);
-    viewed.nodes.swap(1, 2);
-    viewed.but(n("BatchNormalization", "flat gamma beta mean var -> y")).fires(Rule::BatchNorm, 1);
-    let mut one = frozen.clone();
-    reshape("c -> flat", "line", &[-1], &mut one);
-    one.nodes.rotate_right(1);
-    one.nodes.swap(0, 1);
-    one.nodes.truncate(2);
-    one.nodes.push(n("Mul", "flat two -> y"));
-    one.stays(Rule::BatchNorm, "");
+    let viewed = |shape: &[i64], node| {
+        let mut net = frozen.clone();
+        net.nodes.truncate(1);
+        reshape("c -> view", "extents", shape, &mut net);
+        net.nodes.push(node);
+        net
+    };
+    let norm = n("BatchNormalization", "view gamma beta mean var -> y");
+    viewed(&[2, 6, -1], norm).fires(Rule::BatchNorm, 1);
+    viewed(&[-1], n("Mul", "view two -> y")).stays(Rule::BatchNorm, "");
 
     plain.showing("c").stays(Rule::BatchNorm, "used elsewhere");
     plain.with_reader("c").stays(Rule::BatchNorm, "used elsewhere");
