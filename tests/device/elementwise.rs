@@ -118,6 +118,10 @@ fn functions_of_two_tensors() {
     for op in FUNCTIONS_OF_TWO {
         let inputs = BinaryInputs { a: normal(&mut rng, [2, 3, 1, 9], 2.0), b: normal(&mut rng, [4, 9], 2.0) };
         check_backward(&Problem::Binary(op, inputs));
+        // Each with each, so that no sum hides a gradient that is not finite.
+        let values = [0.0, 0.5, -1.0, 2.5, -8.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+        let pairs = |of: fn(usize) -> usize| Array::from_fn([64], |index| values[of(index)]);
+        check_backward(&Problem::Binary(op, BinaryInputs { a: pairs(|index| index / 8), b: pairs(|index| index % 8) }));
     }
 }
 
