@@ -34,7 +34,7 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
 /// Records a product; of an a in a buffer, strides are counted in quads.
 pub(crate) fn matmul_subgroup(recorder: &mut Recorder, a: A, params: Params, bindings: [&Binding; 4]) -> Fit {
     let [left, _, bias, output] = bindings;
-    let params = Params { bias_first: bias.first, output_first: output.first, ..params };
+    let params = Params { end: params.end.bound(bias, output), ..params };
     let params = if a == A::Buffer { Params { a_first: left.first / 4, ..params } } else { params };
     dispatch::<Kernel>(recorder, (a, Stores::of(&params)), params, &bindings)
 }
