@@ -109,7 +109,7 @@ fn columns_from(batch: u32, column: u32) -> Columns {
 // Stores an element, if it exists: its sum, and its bias or what it held before. Chosen as in row_bias.
 fn store(exists: bool, at: u32, base: f32, sum: f32) {
     if exists {
-        output[at] = select(base, output[at], params.end.accumulate != 0u) + sum;
+        output[at] = activated(select(base, output[at], params.end.accumulate != 0u) + sum, params.end.activation);
     }
 }
 

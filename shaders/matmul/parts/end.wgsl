@@ -1,4 +1,4 @@
-// How a product ends: its bias, and where it is stored. See matmul/parts/matmul.wgsl. It takes a multiple of 16 bytes, so that a uniform may hold it.
+// How a product ends: its bias, the function behind, and where it is stored. See matmul/parts/matmul.wgsl. It takes a multiple of 16 bytes, so that a uniform may hold it.
 struct End {
     output_first: u32,
     output_batch: u32,
@@ -12,4 +12,5 @@ struct End {
     accumulate: u32,
     bias_first: u32,
     bias_batch: u32,
+    activation: Activation,
 }

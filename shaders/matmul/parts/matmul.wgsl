@@ -1,4 +1,5 @@
-// What the families of matrix products have in common: output = a b, plus a bias for each row or for each column.
+// What the families of matrix products have in common: output = a b, plus a bias for each row or for each column, put
+// through a function: shared/activation.
 //
 // bias   element (batch, row) or (batch, column) is bias_first + batch * bias_batch + row or column, as row_biased or column_biased is 1;
 //        where accumulate is 1, the output's own element takes its place

@@ -1,10 +1,11 @@
 //! How products end: matmul/parts/end.wgsl.
 
 use crate::gpu::Binding;
+use crate::kernels::activation::Activation;
 use crate::kernels::params;
 
 params!(
-    /// The bias of a product, and where it is stored.
+    /// The bias of a product, the function behind, and where it is stored.
     struct End {
         output_first,
         output_batch,
@@ -18,6 +19,7 @@ params!(
         accumulate,
         bias_first,
         bias_batch,
+        activation: Activation,
     }
 );
 

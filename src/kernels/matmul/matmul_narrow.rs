@@ -1,9 +1,10 @@
 use crate::gpu::{Binding, Fit, Iterations, Recorder, wgsl};
 use crate::kernels::matmul::subgroup_tile::Params;
-use crate::kernels::{SUBGROUPS, kernel};
+use crate::kernels::{SUBGROUPS, activation, kernel};
 
 kernel!("matmul_narrow", 64, Params, |(): ()| [
     SUBGROUPS,
+    activation::BOUNDS,
     wgsl![
         "shared/grid.wgsl",
         "shared/panels/layout.wgsl",

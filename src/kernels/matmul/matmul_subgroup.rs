@@ -1,10 +1,11 @@
 use crate::error::Result;
 use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, axis, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, Stores, TILED, dispatch};
-use crate::kernels::{SUBGROUPS, kernel};
+use crate::kernels::{SUBGROUPS, activation, kernel};
 
 kernel!("matmul_subgroup", 8, Params, |(a, stores): (A, Stores)| [
     SUBGROUPS,
+    activation::BOUNDS,
     TILED,
     wgsl!["matmul/parts/matmul.wgsl"],
     match a {

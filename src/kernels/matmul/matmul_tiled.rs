@@ -1,8 +1,9 @@
 use crate::gpu::{Binding, Capabilities, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::matmul::end::End;
-use crate::kernels::{kernel, params};
+use crate::kernels::{activation, kernel, params};
 
 kernel!("matmul_tiled", 64, Params, |operands: Operands| [
+    activation::FUNCTIONS,
     wgsl!["shared/grid.wgsl", "matmul/parts/end.wgsl", "matmul/parts/matmul.wgsl"],
     match operands {
         Operands::Elements => wgsl!["matmul/parts/tiled_a_elements.wgsl", "matmul/parts/tiled_b_elements.wgsl"],

@@ -2,10 +2,11 @@ use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::subgroup_tile::{self, Stores, stores};
 use crate::kernels::window::Window;
-use crate::kernels::{SUBGROUPS, kernel, params};
+use crate::kernels::{SUBGROUPS, activation, kernel, params};
 
 kernel!("matmul_windows", 8, Params, |stores: Stores| [
     SUBGROUPS,
+    activation::BOUNDS,
     wgsl![
         "shared/grid.wgsl",
         "shared/window.wgsl",

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor, Texture, Unfit};
+use crate::kernels::activation::Activation;
 use crate::kernels::layout::panel_texels;
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::matmul_narrow::{self, matmul_narrow};
@@ -185,7 +186,7 @@ impl Elements<'_> {
     }
 }
 
-/// A batch of products: output = a b, plus a bias for each row or each column.
+/// A batch of products: output = a b, plus a bias for each row or each column, put through a function.
 #[derive(Clone)]
 pub(crate) struct Product<'a> {
     pub(crate) batch: u32,
@@ -197,6 +198,8 @@ pub(crate) struct Product<'a> {
     pub(crate) bias: Option<Bias<'a>>,
     /// Whether the output holds partial sums already, which the product is added to.
     pub(crate) accumulate: bool,
+    /// The function of what is stored; that of panels is none.
+    pub(crate) activation: Activation,
     pub(crate) output: Output<'a>,
 }
 
@@ -393,6 +396,7 @@ impl<'a> Product<'a> {
             column_biased: self.is_biased(BiasOf::Columns).into(),
             accumulate: self.accumulate.into(),
             bias_batch: self.bias.map_or(0, |bias| bias.batch),
+            activation: self.activation,
             ..Default::default()
         }
     }
@@ -529,6 +533,9 @@ impl<'a> Product<'a> {
         self.b.depth(range.start);
         if range.start > 0 {
             (self.bias, self.accumulate) = (None, true);
+        }
+        if range.end < self.depth {
+            self.activation = Activation::default();
         }
         Self { depth: range.end - range.start, ..self }
     }
