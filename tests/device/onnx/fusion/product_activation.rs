@@ -11,7 +11,7 @@ const RULES: &[Rule] = &[Rule::BatchNorm, Rule::Bias, Rule::Activation, Rule::Pr
 fn conv(activation: NodeProto) -> Net {
     let conv = with(n("Conv", "x w b -> c"), listed("pads", &[1, 0, 1, 2]));
     let constants =
-        vec![weights("w", &[5, 8, 3, 3]), weights("b", &[5]), tensor("zero", &[], &[0.0]), tensor("six", &[], &[0.25])];
+        vec![weights("w", &[5, 8, 3, 3]), weights("b", &[5]), tensor("least", &[], &[0.0]), tensor("most", &[], &[0.25])];
     Net::new(&[("x", &[2, 8, 6, 7])], vec![conv, activation], constants)
 }
 
@@ -19,7 +19,7 @@ fn conv(activation: NodeProto) -> Net {
 fn activations() -> [Vec<NodeProto>; 5] {
     [
         vec![n("Relu", "c -> y")],
-        vec![n("Clip", "c zero six -> y")],
+        vec![n("Clip", "c least most -> y")],
         vec![n("Sigmoid", "c -> y")],
         vec![n("Sigmoid", "c -> s"), n("Mul", "c s -> y")],
         vec![
@@ -37,12 +37,12 @@ fn each(before: &NodeProto, inputs: &[(&'static str, &[i64])], weight: &[i64]) -
     activations().map(|behind| {
         let nodes = [vec![before.clone()], behind].concat();
         let mut constants = gelu().constants;
-        constants.extend([weights("w", weight), tensor("zero", &[], &[0.0]), tensor("six", &[], &[0.25])]);
+        constants.extend([weights("w", weight), tensor("least", &[], &[0.0]), tensor("most", &[], &[0.25])]);
         Net::new(inputs, nodes, constants)
     })
 }
 
-/// Whether products by columns know no more than bounds on this device.
+/// Whether products on this device know bounds alone.
 fn bounds_alone() -> bool {
     gpu().capabilities().textures()
 }
@@ -50,7 +50,7 @@ fn bounds_alone() -> bool {
 #[test]
 fn activations_behind_products() {
     conv(n("Relu", "c -> y")).fires(Rule::ProductActivation, 1);
-    conv(n("Clip", "c zero six -> y")).fires(Rule::ProductActivation, 1);
+    conv(n("Clip", "c least most -> y")).fires(Rule::ProductActivation, 1);
     assert_eq!(steps(&conv(n("Relu", "c -> y")), Rule::ALL), 1);
 
     let normalised = {
@@ -116,7 +116,7 @@ fn transposed_convolutions_end_with_activations() {
     net(3, &[8, 3, 3, 3]).stays(Rule::ProductActivation, "on this device");
 }
 
-/// Every function by the kernels that the device's rule chooses, of elements that are no numbers too, in both types.
+/// Every function, by the kernels that the rules of this device choose, of numbers in both types and of what is no number.
 #[test]
 fn functions_of_products() {
     let nets = [
@@ -134,7 +134,7 @@ fn functions_of_products() {
     }
 }
 
-/// Fusions of an activation, after the outputs were compared with those without, where the inputs hold what is no number.
+/// Activations that are fused, after the output was compared with that without, of inputs that hold what is no number.
 fn same_as_unfused(net: &Net, gpu: &Gpu, float: DType) -> usize {
     let net = Net { specials: true, ..net.clone() };
     let (unfused, _) = net.run_on(gpu, float, &[Rule::Activation]);
@@ -149,7 +149,7 @@ fn same_as_unfused(net: &Net, gpu: &Gpu, float: DType) -> usize {
     fusions.iter().filter(fired).count()
 }
 
-/// The kernels of GPUs, which a tuning chooses here: a plain convolution and a deformable one.
+/// A plain convolution and a deformable one, by the kernels of GPUs, which a tuning chooses.
 #[test]
 fn functions_of_convolutions_without_columns() {
     let gpu = pollster::block_on(Gpu::with_options(&GpuOptions::default())).unwrap();
