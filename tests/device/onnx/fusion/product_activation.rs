@@ -10,8 +10,12 @@ const RULES: &[Rule] = &[Rule::BatchNorm, Rule::Bias, Rule::Activation, Rule::Pr
 /// A convolution of images (8, 6, 7) to 5 channels, with a node behind it.
 fn conv(activation: NodeProto) -> Net {
     let conv = with(n("Conv", "x w b -> c"), listed("pads", &[1, 0, 1, 2]));
-    let constants =
-        vec![weights("w", &[5, 8, 3, 3]), weights("b", &[5]), tensor("least", &[], &[0.0]), tensor("most", &[], &[0.25])];
+    let constants = vec![
+        weights("w", &[5, 8, 3, 3]),
+        weights("b", &[5]),
+        tensor("least", &[], &[0.0]),
+        tensor("most", &[], &[0.25]),
+    ];
     Net::new(&[("x", &[2, 8, 6, 7])], vec![conv, activation], constants)
 }
 
