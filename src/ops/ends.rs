@@ -1,5 +1,4 @@
-//! Products with a function of each element behind, which an ONNX model's steps have: whether their kernels put elements through it as they store
-//! them.
+//! Products that end with a function of each element, where an ONNX model has an activation behind one.
 
 use crate::error::Result;
 use crate::geometry::{ConvTranspose2d, Matmul, Of};
@@ -10,7 +9,7 @@ use crate::ops::conv::strategy::Convolves;
 use crate::ops::conv::strategy::choice::Choice;
 use crate::ops::plan::Kernels;
 
-/// An op that records products.
+/// An op that records products, whose kernels may put each element through a function as they store it.
 pub(crate) trait Ends: Kernels {
     /// Whether the kernels that do this problem on this device know the function.
     fn ends_with(
@@ -21,7 +20,7 @@ pub(crate) trait Ends: Kernels {
     ) -> Result<bool>;
 }
 
-/// Products by subgroups, which adapters that run on the CPU have, know bounds alone.
+/// Whether products know a function on this device: those by subgroups know bounds alone.
 fn products_end_with(gpu: &Gpu, activation: Activation) -> bool {
     activation.is_bounds() || !gpu.capabilities().textures()
 }

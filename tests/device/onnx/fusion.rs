@@ -50,7 +50,7 @@ fn transpose(names: &str, order: &[i64]) -> NodeProto {
     with(n("Transpose", names), listed("perm", order))
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Default, Clone)]
 struct Net {
     inputs: Vec<(&'static str, Vec<i64>)>,
     outputs: Vec<&'static str>,
