@@ -164,7 +164,6 @@ mod tests {
         let of = |index| elements(index, dtype);
         let sizes: Vec<_> = (0..6).map(|index| of(index).len()).collect();
 
-        // What is read and lies in the page is there from the start.
         let mut contents = vec![UNTOUCHED; PAGE];
         let mut plan = Page::new(&client, &contents);
         for (index, &size) in sizes.iter().enumerate() {
@@ -227,5 +226,21 @@ mod tests {
             assert_eq!(apart, together, "{dtype}");
             assert!(apart.iter().all(|gradient| gradient.iter().any(|byte| *byte != 0)), "{dtype}: {apart:?}");
         }
+    }
+
+    /// A result without elements is not copied, for where it lies another may begin.
+    #[test]
+    fn nothing_is_written_without_elements() {
+        let (_, device) = pollster::block_on(crate::open(&GpuOptions::default())).unwrap();
+        let shared = shared("device", device.as_dispatch()).unwrap();
+        let DispatchDevice::Cube(cube) = device.as_dispatch() else { panic!("{device:?}") };
+        let client = cube.client();
+        let mut page = Page::new(&client, &[UNTOUCHED; PAGE]);
+        let [read, written] = [page.place(0), page.place(0)].map(|handle| {
+            CubeTensor::new_contiguous(client.clone(), cube.clone(), vec![0].into(), handle, BurnDType::F32)
+        });
+        run(&shared, &[read], &[written], |_, _, _| Ok(()));
+        let after = client.read_one(page.handle).unwrap();
+        assert!(after.iter().all(|byte| *byte == UNTOUCHED), "{after:?}");
     }
 }

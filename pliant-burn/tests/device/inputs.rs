@@ -116,11 +116,11 @@ fn views_are_as_good_as_tensors() {
     for (on, device) in devices() {
         let device = device.autodiff();
         let [input, offset, weight] = arguments(&device);
-        let one = |tensor: &Tensor<4>| tensor.clone().slice([0..1]);
+        let one = |tensor: &Tensor<4>| tensor.clone().slice_dim(0, 0..1);
         let repeated = Tensor::cat(vec![one(&input), one(&input)], 0);
         let expected = differentiated([repeated, offset.clone(), weight.clone()].map(Tensor::require_grad));
 
-        let behind = Tensor::cat(vec![drawn(9, [3, 18, 6, 6], &device), offset.clone()], 0).slice([3..5]);
+        let behind = Tensor::cat(vec![drawn(9, [3, 18, 6, 6], &device), offset.clone()], 0).slice_dim(0, 3..5);
         let turned = elements(weight.clone().swap_dims(0, 3));
         let turned =
             Tensor::<4>::from_data(burn::tensor::TensorData::new(turned, [3, 4, 3, 3]), &device).swap_dims(0, 3);
@@ -143,7 +143,7 @@ fn tensors_may_be_empty() {
         assert!(elements(input.grad(&gradients).unwrap()).iter().all(|gradient| *gradient == 0.0), "{on}");
 
         let [input, offset, weight] = arguments(&device);
-        let empty = [input, offset].map(|tensor| tensor.slice([0..0]));
+        let empty = [input, offset].map(|tensor| tensor.slice_dim(0, 0..0));
         let [input, offset] = empty.map(|tensor| tensor.detach().require_grad());
         let weight = weight.require_grad();
         let output = pliant_burn::deform_conv2d(input.clone(), offset, weight.clone(), None, None, &OP);
