@@ -1,5 +1,8 @@
 // Files that are chosen or dropped, and photos in them.
 
+// A browser shows what is dropped beside the sections in the page's place.
+window.ondragover = window.ondrop = (event) => event.preventDefault();
+
 /** Gives the files that are dropped on a section or chosen in its field to `use`. */
 export function accept(section, field, use) {
   field.onchange = () => {

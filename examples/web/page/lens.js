@@ -6,6 +6,9 @@ import { accept, photo } from "./files.js";
 /** The longest side of a photo, in pixels: all samples of all its pixels are made anew for each frame. */
 const LONGEST = 640;
 
+/** How far a key moves the lens, in parts of the photo. */
+const STEPS = { ArrowLeft: [-0.02, 0], ArrowRight: [0.02, 0], ArrowUp: [0, -0.02], ArrowDown: [0, 0.02] };
+
 export class Lens {
   #remote = new Remote();
   #canvas = document.getElementById("view");
@@ -17,6 +20,7 @@ export class Lens {
   #frame = null;
   #hovered = null;
   #video = null;
+  #shown = 0;
   #changed = false;
   #running = false;
   #works = 0;
@@ -33,29 +37,30 @@ export class Lens {
     document.getElementById("camera").onclick = () => this.#afresh(() => this.#camera());
     accept(document.getElementById("lens"), document.getElementById("photo"), ([file]) => this.show(file));
 
+    const within = (part) => Math.min(Math.max(part, 0), 1);
     const place = (event) => {
       const { left, top, width, height } = this.#canvas.getBoundingClientRect();
-      const within = (part) => Math.min(Math.max(part, 0), 1);
       return { x: within((event.clientX - left) / width), y: within((event.clientY - top) / height) };
-    };
-    const drag = (event) => {
-      this.#centre = place(event);
-      form.elements.wander.checked = false;
-      this.#afresh(() => this.#change());
     };
     this.#canvas.onpointerdown = (event) => {
       this.#canvas.setPointerCapture(event.pointerId);
       this.#hovered = null;
-      drag(event);
+      this.#move(place(event));
     };
     this.#canvas.onpointermove = (event) => {
-      if (event.buttons) return drag(event);
+      if (event.buttons) return this.#move(place(event));
       this.#hovered = place(event);
       this.#guarded(() => this.#draw());
     };
     this.#canvas.onpointerleave = () => {
       this.#hovered = null;
       this.#guarded(() => this.#draw());
+    };
+    this.#canvas.onkeydown = (event) => {
+      const [right, down] = STEPS[event.key] ?? [0, 0];
+      if (!right && !down) return;
+      event.preventDefault();
+      this.#move({ x: within(this.#centre.x + right), y: within(this.#centre.y + down) });
     };
   }
 
@@ -69,10 +74,12 @@ export class Lens {
     return opened;
   }
 
-  /** Puts the lens over a photo from a file. */
+  /** Puts the lens over a photo from a file, unless another one or the camera is asked for meanwhile. */
   async show(file) {
     await this.#afresh(async () => {
+      const turn = ++this.#shown;
       const shown = await photo(file, LONGEST);
+      if (turn !== this.#shown) return;
       this.#stop();
       await this.#take(shown);
       this.#change();
@@ -92,8 +99,14 @@ export class Lens {
     // The fields have their values again once the event is over.
     await new Promise((done) => setTimeout(done));
     this.#centre = { x: 0.38, y: 0.4 };
-    await this.#take(this.#photo);
+    if (this.#photo) await this.#take(this.#photo);
     this.#change();
+  }
+
+  #move(centre) {
+    this.#centre = centre;
+    this.#form.elements.wander.checked = false;
+    this.#afresh(() => this.#change());
   }
 
   #controls() {
@@ -106,6 +119,7 @@ export class Lens {
     for (const field of this.#form.querySelectorAll("input[type=range]")) {
       field.parentElement.querySelector("output").value = field.value + (field.dataset.unit ?? "");
     }
+    if (this.#photo === null) return;
     this.#changed = true;
     if (!this.#running) this.#guarded(() => this.#run());
   }
@@ -157,7 +171,7 @@ export class Lens {
     if (this.#frame === null) return;
     const { width, height } = this.#canvas;
     if (this.#frame.length !== 4 * width * height) return;
-    const samples = this.#hovered && (await this.#samples());
+    const samples = this.#hovered && !this.#remote.fresh && (await this.#samples());
     this.#context.putImageData(new ImageData(new Uint8ClampedArray(this.#frame), width, height), 0, 0);
     if (samples) this.#dots(samples);
   }
@@ -196,14 +210,29 @@ export class Lens {
 
   async #camera() {
     if (this.#video) return this.#stop();
+    const turn = ++this.#shown;
+    if (!navigator.mediaDevices) throw new Error("This browser has no camera for the page, which must come by https, or from localhost.");
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: LONGEST }, facingMode: "environment" } });
     const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, srcObject: stream });
-    await video.play();
+    try {
+      await video.play();
+    } catch (error) {
+      end(stream);
+      throw error;
+    }
+    if (turn !== this.#shown) return end(stream);
+    document.getElementById("camera").textContent = "Stop the camera";
+    // A phone that is turned gives other extents.
+    video.onresize = () => this.#video?.video === video && this.#guarded(() => this.#film(video, stream));
+    await this.#film(video, stream);
+  }
+
+  /** Puts the lens over what a camera shows. */
+  async #film(video, stream) {
     const scale = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
-    const [width, height] = [video.videoWidth, video.videoHeight].map((extent) => Math.round(extent * scale));
+    const [width, height] = [video.videoWidth, video.videoHeight].map((extent) => Math.max(1, Math.round(extent * scale)));
     const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
     this.#video = { video, stream, context, width, height };
-    document.getElementById("camera").textContent = "Stop the camera";
     await this.#take({ width, height, data: this.#grab() });
     this.#change();
   }
@@ -215,7 +244,7 @@ export class Lens {
   }
 
   #stop() {
-    this.#video?.stream.getTracks().forEach((track) => track.stop());
+    if (this.#video) end(this.#video.stream);
     this.#video = null;
     document.getElementById("camera").textContent = "Camera";
   }
@@ -237,4 +266,9 @@ export class Lens {
     }
     if (--this.#works === 0) delete document.body.dataset.busy;
   }
+}
+
+/** Switches a camera off. */
+function end(stream) {
+  stream.getTracks().forEach((track) => track.stop());
 }

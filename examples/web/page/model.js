@@ -15,39 +15,54 @@ export class Model {
   #data = [];
   #arrays = [];
   #picture = null;
+  /** The number of arrays that came together last. */
+  #together = 0;
+  /** The number of the model's inputs; none where the worker has to read it. */
+  #inputs = null;
+  #asked = 0;
+  #last = Promise.resolve();
+  #urls = [];
 
   constructor() {
-    accept(find("model"), find("model-files"), (files) => this.#guarded(() => this.#take(files)));
+    accept(find("model"), find("model-files"), (files) => this.#ask(files));
     this.#form.onsubmit = (event) => event.preventDefault();
-    this.#form.onchange = (event) => event.target.type !== "file" && this.#guarded(() => this.#run());
+    this.#form.onchange = (event) => event.target.type !== "file" && this.#ask([]);
   }
 
-  /** Keeps the files by what they are, and runs the model when all are there. */
+  /** Takes files and runs the model, after what was asked for before; of the runs that wait, only the last is done. */
+  #ask(files) {
+    const turn = ++this.#asked;
+    const work = async () => {
+      await this.#take(files);
+      if (turn === this.#asked) await this.#run();
+    };
+    this.#last = this.#last.then(() => this.#guarded(work));
+  }
+
+  /** Keeps the files by what they are: all of them, or none where the picture cannot be read. */
   async #take(files) {
     const ending = (ending) => (file) => file.name.toLowerCase().endsWith(ending);
-    const added = (all, file) => [...all.filter(({ name }) => name !== file.name), file];
+    const added = (all, more) => [...all.filter((old) => !more.some(({ name }) => name === old.name)), ...more];
     const model = files.find(ending(".onnx"));
+    const arrays = files.filter(ending(".npy"));
+    const pictures = files.filter(({ type }) => type.startsWith("image/"));
+    const data = files.filter((file) => ![model, ...arrays, ...pictures].includes(file));
+    const picture = pictures.length ? await photo(pictures.at(-1), LONGEST) : null;
     if (model) [this.#model, this.#data, this.#arrays] = [model, [], []];
-    let read = model !== undefined;
-    for (const file of files.filter((file) => file !== model)) {
-      if (ending(".npy")(file)) {
-        this.#arrays = added(this.#arrays, file);
-      } else if (file.type.startsWith("image/")) {
-        [this.#picture, this.#arrays] = [await photo(file, LONGEST), []];
-      } else {
-        this.#data = added(this.#data, file);
-        read = true;
-      }
-    }
-    if (this.#model === null) throw new Error("An .onnx file is needed; drop it with what it keeps in other files.");
-    if (read) await this.#read();
-    if (this.#picture || this.#arrays.length) await this.#run();
-    else this.#say("Now a picture, or the inputs as .npy files of NumPy.");
+    if (model || data.length) this.#inputs = null;
+    if (picture) [this.#picture, this.#arrays] = [picture, []];
+    if (arrays.length) this.#together = arrays.length;
+    this.#data = added(this.#data, data);
+    this.#arrays = added(this.#arrays, arrays);
+    if (files.length && this.#model === null) throw new Error("An .onnx file is needed; drop it with what it keeps in other files.");
   }
 
   /** Has the worker read the model, and lists what it has. */
   async #read() {
-    find("model-result").hidden = true;
+    this.#inputs = null;
+    this.#clear();
+    find("model-about").replaceChildren();
+    find("model-graph").hidden = true;
     this.#say(`Reading ${this.#model.name} …`);
     const { inputs, outputs, operators, presets } = await this.#remote.call("model", { file: this.#model, data: this.#data });
     find("model-about").replaceChildren(
@@ -61,30 +76,34 @@ export class Model {
     find("model-graph").open = operators.some(({ refusal }) => refusal);
     const families = this.#form.elements.preset;
     if (families.length === 1) families.append(...presets.map((name) => new Option(name, name)));
+    this.#inputs = inputs.length;
   }
 
   async #run() {
-    if (this.#model === null || !(this.#picture || this.#arrays.length)) return;
-    if (this.#remote.fresh) await this.#read();
-    find("model-result").hidden = true;
+    if (this.#model === null) return;
+    if (this.#inputs === null || this.#remote.fresh) await this.#read();
+    if (!this.#picture && !this.#arrays.length) return this.#say("Now a picture, or the inputs as .npy files of NumPy.");
+    this.#clear();
     const bar = find("model-progress");
     bar.hidden = false;
     const { preset, float, threshold } = this.#form.elements;
     const options = { preset: preset.value, float: float.value, threshold: Number(threshold.value) };
-    const given = this.#arrays.length ? { arrays: this.#arrays } : { picture: this.#picture };
+    // An array of another name takes the place of the oldest.
+    const arrays = this.#arrays.slice(-Math.max(this.#inputs, this.#together));
+    const given = arrays.length ? { arrays } : { picture: this.#picture };
     const progress = ({ stage, done, all }) => {
       this.#say(`${stage} …`);
       if (all === undefined) bar.removeAttribute("value");
       else Object.assign(bar, { max: all, value: done });
     };
     try {
-      this.#show(await this.#remote.call("run", { ...given, ...options }, { progress }));
+      await this.#show(await this.#remote.call("run", { ...given, ...options }, { progress }));
     } finally {
       bar.hidden = true;
     }
   }
 
-  #show({ stages, least, memory, dispatches, outputs, seen }) {
+  async #show({ stages, least, memory, dispatches, outputs, seen }) {
     this.#say("");
     const mebibytes = (memory / 2 ** 20).toFixed(1);
     find("model-stages").replaceChildren(
@@ -96,16 +115,16 @@ export class Model {
     find("model-outputs").replaceChildren(
       ...outputs.map(({ name, about, file }) => {
         const item = element("li", `${about} `);
-        item.append(download(new Blob([file]), `${name}.npy`));
+        item.append(this.#download(new Blob([file]), `${name}.npy`));
         return item;
       }),
     );
     find("model-pictures").hidden = !seen;
-    if (seen) this.#draw(seen);
+    if (seen) await this.#draw(seen);
     find("model-result").hidden = false;
   }
 
-  #draw({ output, kind, width, height, pixels, boxes, refusal }) {
+  async #draw({ output, kind, width, height, pixels, boxes, refusal }) {
     const { width: own, height: tall, data } = this.#picture;
     paint(find("model-input"), own, tall, data);
     find("model-seen").parentElement.hidden = refusal !== undefined;
@@ -123,7 +142,20 @@ export class Model {
     }
     const what = kind === "boxes" ? `${boxes.length} boxes` : kind;
     find("model-caption").replaceChildren(`${what} of ${output} `);
-    canvas.toBlob((blob) => find("model-caption").append(download(blob, `${output}.png`)));
+    const blob = await new Promise((done) => canvas.toBlob(done));
+    if (blob) find("model-caption").append(this.#download(blob, `${output}.png`));
+  }
+
+  #download(blob, name) {
+    const href = URL.createObjectURL(blob);
+    this.#urls.push(href);
+    return Object.assign(element("a", "download"), { href, download: name });
+  }
+
+  /** Takes away what the last run gave. */
+  #clear() {
+    find("model-result").hidden = true;
+    this.#urls.splice(0).forEach((url) => URL.revokeObjectURL(url));
   }
 
   #say(words) {
@@ -151,10 +183,6 @@ function row(...cells) {
   const made = document.createElement("tr");
   made.append(...cells.map((cell) => element("td", cell)));
   return made;
-}
-
-function download(blob, name) {
-  return Object.assign(element("a", "download"), { href: URL.createObjectURL(blob), download: name });
 }
 
 function paint(canvas, width, height, pixels) {

@@ -41,7 +41,7 @@ export class Remote {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      this.end(new Error(`the page's program could not be loaded: ${event.message ?? "a file is missing"}`));
+      this.end(new Error(event.message ? `the page's program failed: ${event.message}` : "the page's program could not be loaded"));
     };
     return worker;
   }

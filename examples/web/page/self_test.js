@@ -16,7 +16,6 @@ export class SelfTest {
 
   constructor() {
     this.#run.onclick = () => this.run();
-    this.#stop.onclick = () => this.#remote.end();
     document.getElementById("test-copy").onclick = () => this.#copy();
   }
 
@@ -25,6 +24,11 @@ export class SelfTest {
     this.#run.disabled = true;
     this.#stop.hidden = this.#progress.hidden = false;
     this.#report.hidden = true;
+    const stop = new AbortController();
+    this.#stop.onclick = () => {
+      stop.abort(new Error("stopped"));
+      this.#remote.end(stop.signal.reason);
+    };
     this.#failures.replaceChildren();
     this.#summary.textContent = "Compiling all shaders …";
     const tally = DTYPES.map((dtype) => ({ dtype, passed: 0, failures: [] }));
@@ -32,7 +36,7 @@ export class SelfTest {
     let [about, ended] = ["", ""];
     const start = performance.now();
     try {
-      const { commit, goldens } = await (await fetch("files.json")).json();
+      const { commit, goldens } = await (await fetch("files.json", { signal: stop.signal })).json();
       about = `pliant at ${commit}\n${navigator.userAgent}`;
       const { report } = await this.#remote.call("open");
       about += `\n${report}`;
@@ -61,6 +65,7 @@ export class SelfTest {
     const failures = tally.flatMap((of) => of.failures).map((why) => `FAILED ${why}`);
     this.#report.querySelector("textarea").value = [about, ...lines, ...said, ...failures].join("\n");
     this.#report.hidden = false;
+    document.getElementById("test-copied").value = "";
     this.#stop.hidden = this.#progress.hidden = true;
     this.#run.disabled = false;
   }
@@ -72,8 +77,14 @@ export class SelfTest {
 
   async #copy() {
     const text = this.#report.querySelector("textarea");
+    const copied = document.getElementById("test-copied");
     text.select();
-    await navigator.clipboard.writeText(text.value);
+    try {
+      await navigator.clipboard.writeText(text.value);
+      copied.value = "copied";
+    } catch {
+      copied.value = "The browser refuses it; the report is selected, to be copied by hand.";
+    }
   }
 }
 

@@ -7,9 +7,12 @@ let view = null;
 let test = null;
 let network = null;
 
+/** The adapter that pliant asks for, too. */
+const adapter = () => navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
+
 const functions = {
   async open() {
-    const { vendor, architecture, device: model, description } = (await navigator.gpu.requestAdapter()).info;
+    const { vendor, architecture, device: model, description } = (await adapter()).info;
     const known = [vendor, architecture, model, description].filter((part) => part).join(", ") || "an adapter without a name";
     const name = device.software ? `${known}, on the CPU` : known;
     return { name, report: `adapter: ${name}\n${device.report()}`, filters: filters() };
@@ -32,9 +35,9 @@ const functions = {
 
   /** Has the browser compile every shader, and gives their number and what it says of them. */
   async shaders() {
-    const adapter = await navigator.gpu.requestAdapter();
-    const subgroups = adapter.features.has("subgroups");
-    const compiler = await adapter.requestDevice({ requiredFeatures: subgroups ? ["subgroups"] : [] });
+    const chosen = await adapter();
+    const subgroups = chosen.features.has("subgroups");
+    const compiler = await chosen.requestDevice({ requiredFeatures: subgroups ? ["subgroups"] : [] });
     const all = shaders().filter(({ wgsl }) => subgroups || !wgsl.includes("enable subgroups;"));
     compiler.pushErrorScope("validation");
     const said = all.map(async ({ label, wgsl }) => {
@@ -88,18 +91,21 @@ const functions = {
       const { width, height, data } = picture;
       return network.for_picture(device, new Picture(width, height, data, preset, threshold), float, progress);
     });
-    await timed("compiling pipelines, and the first run", () => planned.run());
-    let outputs;
-    let least = Infinity;
-    for (let run = 0; run < runs; run++) {
-      const start = performance.now();
-      outputs = await planned.run();
-      least = Math.min(least, performance.now() - start);
+    try {
+      await timed("compiling pipelines, and the first run", () => planned.run());
+      let outputs;
+      let least = Infinity;
+      for (let run = 0; run < runs; run++) {
+        const start = performance.now();
+        outputs = await planned.run();
+        least = Math.min(least, performance.now() - start);
+      }
+      const seen = await timed("making the picture", () => show(planned));
+      const { memory, dispatches } = planned;
+      return { stages, least, memory, dispatches, outputs: outputs.map(({ name, about, file }) => ({ name, about, file })), seen };
+    } finally {
+      planned.free();
     }
-    const seen = await timed("making the picture", () => show(planned));
-    const { memory, dispatches } = planned;
-    planned.free();
-    return { stages, least, memory, dispatches, outputs: outputs.map(({ name, about, file }) => ({ name, about, file })), seen };
   },
 };
 

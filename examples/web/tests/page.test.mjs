@@ -55,10 +55,23 @@ const decoded = async (page, file) =>
 /** Waits until the lens has shown a frame. */
 const shown = (page) => text(page, "#rate", /ms/);
 
+/** Waits until the lens has nothing more to do. */
+const idle = (page) => page.waitForFunction(() => document.body.dataset.busy === undefined);
+
+/** A PNG of one colour. */
+const plain = async (page, width, height) =>
+  Buffer.from(
+    await page.evaluate(async (extents) => {
+      const canvas = new OffscreenCanvas(...extents);
+      canvas.getContext("2d").fillRect(0, 0, ...extents);
+      return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+    }, [width, height]),
+  );
+
 /** Chooses a kernel, and waits for its picture. */
 const filtered = async (page, filter) => {
   await page.selectOption("[name=filter]", String(filter));
-  await page.waitForFunction(() => document.body.dataset.busy === undefined);
+  await idle(page);
 };
 
 test("the lens gives the picture that the native program gives", async (context) => {
@@ -92,7 +105,7 @@ test("the lens is dragged, and its controls change the picture", async () => {
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), PHONE.width, "the page is wider than a phone");
   const changed = async (doing) => {
     await doing();
-    await page.waitForFunction(() => document.body.dataset.busy === undefined);
+    await idle(page);
     return (await pixels(page, "#view")).data.some((value, index) => value !== before.data[index]);
   };
   const { x, y, width, height } = await page.locator("#view").boundingBox();
@@ -108,6 +121,7 @@ test("the lens is dragged, and its controls change the picture", async () => {
   await page.click("button[type=reset]");
   assert.ok(await changed(() => page.locator("[name=strength]").fill("-0.5")));
   assert.ok(!(await changed(() => page.click("button[type=reset]"))));
+  assert.ok(await changed(() => page.press("#view", "ArrowRight")));
   await page.close();
 });
 
@@ -117,7 +131,63 @@ test("the camera's picture goes through the lens", async () => {
   await page.click("#camera");
   await text(page, "#rate", /^640×480 pixels; .* frames a second/);
   await page.click("#camera");
-  await page.waitForFunction(() => document.body.dataset.busy === undefined);
+  await idle(page);
+  await page.close();
+});
+
+test("a camera that is asked for twice, or cannot play, is switched off", async () => {
+  const page = await browser.page({
+    init: () => {
+      const { mediaDevices } = navigator;
+      const asked = mediaDevices.getUserMedia.bind(mediaDevices);
+      window.streams = [];
+      mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await asked(wanted);
+        window.streams.push(stream);
+        return stream;
+      };
+    },
+  });
+  const on = () => page.evaluate(() => window.streams.map((stream) => stream.getTracks().some(({ readyState }) => readyState === "live")));
+  await shown(page);
+  await page.evaluate(() => document.getElementById("camera").click());
+  await page.click("#camera");
+  await text(page, "#camera", /Stop/);
+  assert.deepEqual(await on(), [false, true]);
+  await page.click("#camera");
+  assert.deepEqual(await on(), [false, false]);
+  await page.evaluate(() => (HTMLMediaElement.prototype.play = async () => { throw new Error("no film"); }));
+  await page.click("#camera");
+  await text(page, "#lens-error", /no film/);
+  assert.deepEqual(await on(), [false, false, false]);
+  await page.close();
+});
+
+test("of two photos the one that came last is shown", async () => {
+  const page = await browser.page();
+  await shown(page);
+  await page.evaluate(() => {
+    const decode = window.createImageBitmap;
+    window.createImageBitmap = async (file, options) => {
+      if (file.name === "slow.png") await new Promise((done) => setTimeout(done, 500));
+      return decode(file, options);
+    };
+  });
+  for (const [name, extents] of [["slow.png", [30, 20]], ["fast.png", [50, 40]]]) {
+    await page.setInputFiles("#photo", { name, mimeType: "image/png", buffer: await plain(page, ...extents) });
+  }
+  await idle(page);
+  const { width, height } = await pixels(page, "#view");
+  assert.deepEqual([width, height], [50, 40]);
+  await page.close();
+});
+
+test("a file that is dropped beside the sections leaves the page as it is", async () => {
+  const page = await browser.page();
+  const stays = ["dragover", "drop"].map((name) =>
+    page.evaluate((name) => !document.body.dispatchEvent(new DragEvent(name, { bubbles: true, cancelable: true })), name),
+  );
+  assert.deepEqual(await Promise.all(stays), [true, true]);
   await page.close();
 });
 
@@ -140,12 +210,19 @@ test("all goldens pass in f32 and f16", { timeout: LONG + 60_000 }, async (conte
 test("a lost device is told, and the next frame has another", async () => {
   const page = await browser.page();
   await shown(page);
+  const { x, y } = await page.locator("#view").boundingBox();
   await page.evaluate(() => window.lose());
   await page.locator("[name=swirl]").fill("90");
   await text(page, "#lens-error", /lost/);
-  await page.locator("[name=swirl]").fill("120");
+  await page.mouse.move(x + 20, y + 20);
+  await idle(page);
+  const before = await pixels(page, "#view");
+  await page.mouse.move(0, 0);
+  await page.locator("[name=swirl]").fill("-120");
   await text(page, "#lens-error", /^$/);
-  await page.waitForFunction(() => document.body.dataset.busy === undefined);
+  await idle(page);
+  assert.equal(await page.locator("#lens-error").textContent(), "");
+  assert.ok((await pixels(page, "#view")).data.some((value, index) => value !== before.data[index]));
   await page.close();
 });
 
@@ -160,6 +237,14 @@ test("a self-test whose device is lost ends early, and can be run again", async 
   await text(page, "#test-summary", /f32: \d\d? passed, 0 failed/);
   await page.click("#test-stop");
   await text(page, "#test-summary", /ended early: stopped/);
+  await page.evaluate(() => {
+    navigator.clipboard.writeText = async () => { throw new Error("refused"); };
+    document.getElementById("test-run").click();
+    document.getElementById("test-stop").click();
+  });
+  await text(page, "#test-summary", /f32: 0 passed, 0 failed; .*ended early: stopped/);
+  await page.click("#test-copy");
+  await text(page, "#test-copied", /selected/);
   await page.close();
 });
 
@@ -167,6 +252,8 @@ test("a refused adapter is told, with what to do, and may come later", async () 
   const page = await browser.page({ refused: true, viewport: PHONE });
   assert.match(await text(page, "#no-webgpu-why", /./), /no adapter through WebGPU was found/);
   await shot(page, "no-webgpu-phone");
+  await page.setInputFiles("#photo", join(folder, "page", "chelsea.png"));
+  await text(page, "#lens-error", /WebGPU/);
   browser.admit();
   await page.click("#again");
   await shown(page);
@@ -177,6 +264,11 @@ test("a refused adapter is told, with what to do, and may come later", async () 
 test("a browser without WebGPU is told which have it", async () => {
   const page = await browser.page({ init: () => Object.defineProperty(Navigator.prototype, "gpu", { get: () => undefined }) });
   await text(page, "#no-webgpu-why", /navigator.gpu/);
+  await page.locator("[name=swirl]").fill("90");
+  await page.press("#view", "ArrowLeft");
+  await page.click("button[type=reset]");
+  await idle(page);
+  assert.equal(await page.locator("#lens-error").textContent(), "");
   assert.match(await page.locator("#no-webgpu").textContent(), /Safari .* Firefox/s);
   await page.close();
 });
@@ -246,6 +338,53 @@ test("a model that cannot run or be read is told in words, and another one runs"
   await text(page, "#model-error", /lost/);
   await page.setInputFiles("#model-files", ["net.onnx", "net.x.npy"].map((name) => join(models, name)));
   await page.locator("#model-result").waitFor();
+  await page.close();
+});
+
+test("files that cannot be used change nothing, and later ones are used", async () => {
+  const page = await browser.page();
+  const net = await readFile(join(models, "net.onnx"));
+  const values = await readFile(join(models, "net.x.npy"));
+  const picture = await plain(page, 40, 30);
+  const png = (name, buffer) => ({ name, mimeType: "image/png", buffer });
+  const file = (name, buffer) => ({ name, mimeType: "application/octet-stream", buffer });
+  const drop = (...files) => page.setInputFiles("#model-files", files);
+  await drop(file("first.onnx", net), file("net.x.npy", values));
+  await page.locator("#model-result").waitFor();
+  await drop(file("second.onnx", net), png("broken.png", Buffer.from("no picture")));
+  await text(page, "#model-error", /broken\.png is no picture/);
+  await drop(file("other.npy", values));
+  await page.locator("#model-result").waitFor();
+  assert.match(await page.locator("#model-about").textContent(), /first\.onnx/);
+  await drop(file("cut.onnx", net.subarray(0, 100)));
+  const why = await text(page, "#model-error", /./);
+  assert.equal(await page.locator("#model-about").textContent(), "");
+  await drop(png("picture.png", picture));
+  await page.waitForTimeout(500);
+  assert.equal(await text(page, "#model-error", /./), why);
+  await page.close();
+});
+
+test("of runs that are asked for at once the last one is done and shown", async () => {
+  const page = await browser.page({
+    init: () => {
+      const { postMessage } = Worker.prototype;
+      window.runs = 0;
+      Worker.prototype.postMessage = function (message, ...more) {
+        window.runs += message.name === "run";
+        return postMessage.call(this, message, ...more);
+      };
+    },
+  });
+  await page.setInputFiles("#model-files", ["net.onnx", "net.x.npy"].map((name) => join(models, name)));
+  for (const float of ["f16", "f32", "f16", "f32", "f16"]) await page.selectOption("[name=float]", float);
+  await page.waitForFunction(() => !document.getElementById("model-result").hidden && document.getElementById("model-outputs").textContent.includes("f16"));
+  await page.waitForTimeout(1000);
+  assert.match(await page.locator("#model-outputs").textContent(), /^y \(.* of f16\)[^()]*$/);
+  assert.ok(await page.locator("#model-progress").isHidden());
+  assert.equal(await page.locator("#model-error").textContent(), "");
+  const runs = await page.evaluate(() => window.runs);
+  assert.ok(runs < 6, `${runs} runs`);
   await page.close();
 });
 
