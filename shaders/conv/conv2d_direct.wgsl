@@ -4,7 +4,8 @@
 // weight  (group, row of the group, quad) quads, a row's by tap and quad of the group: pack_weight.wgsl
 // bias    element (group, row) is bias_first + group * rows + row; not used where biased is 0
 // output  bound for each row of a group, so that no binding has to show four planes; element (image, group, pixel) is output_first + image *
-//         output_image + group * rows * output_plane + pixel, wrapping; where accumulate is 1, what it holds is added to
+//         output_image + group * rows * output_plane + pixel, wrapping; where accumulate is 1, what it holds is added to; what is stored is put
+//         through a function: shared/activation
 //
 // A dispatch does `pixels` output pixels, numbered over all images from pixel_first on, of each of some groups, from group_first on. They lie in
 // out_rows rows, numbered over all images too, from out_row_first on. One invocation does eight pixels side by side of one group. Terms are
@@ -16,6 +17,7 @@
 
 struct Params {
     window: Window,
+    activation: Activation,
     out_row_first: u32,
     out_rows: u32,
     group_first: u32,

@@ -43,7 +43,7 @@ fn matmul_narrow(
 
     var sums = mat4x4<f32>();
     let quads = no_uniform(params.depth / 4u);
-    let accumulate = no_uniform(params.accumulate) != 0u;
+    let accumulate = no_uniform(params.end.accumulate) != 0u;
     for (var quad = 0u; quad < quads; quad++) {
         let columns = mat4x4<f32>(b[at], b[at + params.b_row], b[at + 2u * params.b_row], b[at + 3u * params.b_row]);
         at += 4u * params.b_row;

@@ -9,6 +9,7 @@
 // column, batch.
 
 struct Params {
+    end: End,
     rows: u32,
     columns: u32,
     depth: u32,
@@ -21,17 +22,6 @@ struct Params {
     b_batch: u32,
     b_depth: u32,
     b_column: u32,
-    output_first: u32,
-    output_batch: u32,
-    output_row: u32,
-    column_first: u32,
-    plane: u32,
-    output_plane: u32,
-    row_biased: u32,
-    column_biased: u32,
-    accumulate: u32,
-    bias_first: u32,
-    bias_batch: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -100,11 +90,11 @@ struct Columns {
 }
 
 fn columns_from(batch: u32, column: u32) -> Columns {
-    var at = divide(params.column_first + column, params.plane);
+    var at = divide(params.end.column_first + column, params.end.plane);
     var offset = vec4<u32>(0u);
     for (var i = 0u; i < 4u; i++) {
-        offset = vec4<u32>(offset.yzw, at.x * params.output_plane + at.y);
-        let over = at.y + 1u == params.plane;
+        offset = vec4<u32>(offset.yzw, at.x * params.end.output_plane + at.y);
+        let over = at.y + 1u == params.end.plane;
         at = vec2<u32>(at.x + u32(over), select(at.y + 1u, 0u, over));
     }
     let columns = vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -119,7 +109,7 @@ fn columns_from(batch: u32, column: u32) -> Columns {
 // Stores an element, if it exists: its sum, and its bias or what it held before. Chosen as in row_bias.
 fn store(exists: bool, at: u32, base: f32, sum: f32) {
     if exists {
-        output[at] = select(base, output[at], params.accumulate != 0u) + sum;
+        output[at] = activated(select(base, output[at], params.end.accumulate != 0u) + sum, params.end.activation);
     }
 }
 

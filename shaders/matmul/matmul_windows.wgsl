@@ -10,6 +10,7 @@
 
 struct Params {
     window: Window,
+    end: End,
     rows: u32,
     columns: u32,
     depth: u32,
@@ -21,17 +22,6 @@ struct Params {
     a_quads: u32,
     group_first: u32,
     zero_row: u32,
-    output_first: u32,
-    output_batch: u32,
-    output_row: u32,
-    column_first: u32,
-    plane: u32,
-    output_plane: u32,
-    row_biased: u32,
-    column_biased: u32,
-    accumulate: u32,
-    bias_first: u32,
-    bias_batch: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

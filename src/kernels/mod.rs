@@ -2,6 +2,7 @@
 //!
 //! These functions trust their arguments: geometries have been checked, and bindings made by the ops.
 
+pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod elementwise;
 pub(crate) mod layout;

@@ -288,6 +288,14 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
         has("movement/scatter.wgsl", name, movement::scatter::operation(value));
     }
     for (name, function) in [
+        ("CLIP", activation::Function::Clip),
+        ("SIGMOID", activation::Function::Sigmoid),
+        ("SILU", activation::Function::Silu),
+        ("GELU", activation::Function::Gelu),
+    ] {
+        has("shared/activation/params.wgsl", name, function as u32);
+    }
+    for (name, function) in [
         ("CLIP", Words::Clip),
         ("ABS", Words::Abs),
         ("NEG", Words::Neg),

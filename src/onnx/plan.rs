@@ -212,7 +212,7 @@ impl ModelPlan {
         let mut given: Vec<_> = outputs.iter_mut().filter_map(Output::value).collect();
         let steps = needed(steps, buffers.len(), given.iter().map(|value| value.buffer));
         let seen = given.iter().map(|value| **value).collect();
-        let Fused { steps, buffers, outputs: seen, fusions } = fused(steps, buffers, seen, rules);
+        let Fused { steps, buffers, outputs: seen, fusions } = fused(gpu, steps, buffers, seen, rules);
         given.iter_mut().zip(seen).for_each(|(value, seen)| **value = seen);
         let steps = needed(steps, buffers.len(), given.iter().map(|value| value.buffer));
         let given: HashSet<_> = given.iter().map(|value| value.buffer).collect();

@@ -11,7 +11,7 @@ use super::{HostTensor, Node};
 use crate::error::{Error, Result};
 use crate::geometry::{Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
-use crate::ops::{Argument, Convolves, Kernels, PackedWeight, Plan};
+use crate::ops::{Activation, Argument, Convolves, Ends, Kernels, PackedWeight, Plan};
 use crate::shape::Shape;
 
 /// Where an input comes from.
@@ -52,6 +52,8 @@ pub(super) struct Step {
     /// Its operator, or the op that several nodes became.
     pub(super) operator: String,
     op: Rc<dyn AnyOp>,
+    /// The function of each element of its output that it ends with.
+    activation: Option<Activation>,
     /// The source of each input, by name.
     pub(super) sources: Vec<(&'static str, Option<Source>)>,
     pub(super) writes: Vec<usize>,
@@ -74,7 +76,7 @@ impl Step {
 
     fn of<O: Kernels>(node: &Node, op: Rc<dyn AnyOp>, inputs: &Of<O::Inputs, Source>, writes: Vec<usize>) -> Self {
         let sources = O::Inputs::named(inputs).map(|(name, source)| (name, source.cloned())).collect();
-        Self { place: node.place.clone(), operator: node.op_type.clone(), op, sources, writes }
+        Self { place: node.place.clone(), operator: node.op_type.clone(), op, activation: None, sources, writes }
     }
 
     /// Another op in its place.
@@ -91,7 +93,7 @@ impl Step {
         let sources = O::Inputs::named(inputs).map(|(name, source)| (name, source.cloned())).collect();
         let name = std::any::type_name::<O>();
         let operator = name.rsplit("::").next().unwrap_or(name).into();
-        Self { op, operator, sources, ..self.clone() }
+        Self { op, operator, activation: None, sources, ..self.clone() }
     }
 
     /// This step with other buffers for its outputs.
@@ -99,9 +101,25 @@ impl Step {
         Self { writes, ..self }
     }
 
-    /// The op, if it is one of that type.
+    /// This step with a function of each element of its output behind.
+    pub(super) fn ending_with(self, activation: Activation) -> Self {
+        Self { activation: Some(activation), ..self }
+    }
+
+    /// The op, if it is one of that type and ends with no function.
     pub(super) fn op<O: Kernels>(&self) -> Option<&O> {
-        self.op.as_any().downcast_ref()
+        self.op.as_any().downcast_ref().filter(|_| self.activation.is_none())
+    }
+
+    /// Whether the op, if it is one of that type, can end with a function on a device.
+    pub(super) fn ends_with<O: Ends>(&self, gpu: &Gpu, activation: Activation) -> Option<Result<bool>> {
+        let op = self.op::<O>()?;
+        let ends = || {
+            let specs = specs::<O>(&self.sources)?;
+            let geometry = op.geometry(&O::Inputs::map(&specs, |spec| spec.shape))?;
+            O::ends_with(gpu, &geometry, &specs, activation)
+        };
+        Some(ends())
     }
 
     /// The source of an input, if there is one.
@@ -121,16 +139,19 @@ impl Step {
 
     /// Compiles what it needs, uploads and packs what the host has.
     pub(super) fn bind(&self, binder: &mut Binder) -> Result<BoundStep> {
-        let work = self.op.bind(binder, &self.sources)?;
+        let work = self.op.bind(binder, &self.sources, self.activation.unwrap_or_default())?;
         Ok(BoundStep { place: self.place.clone(), operator: self.operator.clone(), work, writes: self.writes.clone() })
     }
 }
+
+/// The source of each input of an op, by name.
+type Sources = [(&'static str, Option<Source>)];
 
 /// An op, whatever its type.
 trait AnyOp {
     fn as_any(&self) -> &dyn Any;
 
-    fn bind(&self, binder: &mut Binder, sources: &[(&'static str, Option<Source>)]) -> Result<Box<dyn Work>>;
+    fn bind(&self, binder: &mut Binder, sources: &Sources, activation: Activation) -> Result<Box<dyn Work>>;
 }
 
 struct Plain<O>(O);
@@ -143,8 +164,8 @@ impl<O: Kernels> AnyOp for Plain<O> {
         &self.0
     }
 
-    fn bind(&self, binder: &mut Binder, sources: &[(&'static str, Option<Source>)]) -> Result<Box<dyn Work>> {
-        let plan = plan(binder, &self.0, sources)?;
+    fn bind(&self, binder: &mut Binder, sources: &Sources, activation: Activation) -> Result<Box<dyn Work>> {
+        let plan = plan(binder, &self.0, sources)?.ending_with(activation);
         let inputs = binder.inputs(sources, |binder, _, host, spec| binder.upload(host, spec).map(Input::Tensor))?;
         Ok(Box::new(Planned { plan, inputs }))
     }
@@ -155,8 +176,8 @@ impl<O: Convolves> AnyOp for Packing<O> {
         &self.0
     }
 
-    fn bind(&self, binder: &mut Binder, sources: &[(&'static str, Option<Source>)]) -> Result<Box<dyn Work>> {
-        let plan = plan(binder, &self.0, sources)?;
+    fn bind(&self, binder: &mut Binder, sources: &Sources, activation: Activation) -> Result<Box<dyn Work>> {
+        let plan = plan(binder, &self.0, sources)?.ending_with(activation);
         let inputs = binder.inputs(sources, |binder, name, host, spec| match name {
             "weight" => {
                 let weight = host.upload(binder.gpu(), spec.dtype)?.reshaped(spec.shape);
@@ -168,10 +189,13 @@ impl<O: Convolves> AnyOp for Packing<O> {
     }
 }
 
-fn plan<O: Kernels>(binder: &Binder, op: &O, sources: &[(&'static str, Option<Source>)]) -> Result<Plan<O>> {
+fn plan<O: Kernels>(binder: &Binder, op: &O, sources: &Sources) -> Result<Plan<O>> {
+    Plan::new::<TensorSpec>(binder.gpu(), op, &specs::<O>(sources)?)
+}
+
+fn specs<O: Kernels>(sources: &Sources) -> Result<Of<O::Inputs, TensorSpec>> {
     let mut specs = sources.iter().map(|(_, source)| source.as_ref().map(Source::spec));
-    let specs = O::Inputs::build(|_| specs.next().flatten()).map_err(|_| absent())?;
-    Plan::new::<TensorSpec>(binder.gpu(), op, &specs)
+    O::Inputs::build(|_| specs.next().flatten()).map_err(|_| absent())
 }
 
 /// Uploads and recorded work that the binding of steps shares.
@@ -203,7 +227,7 @@ impl Binder {
 
     fn inputs(
         &mut self,
-        sources: &[(&'static str, Option<Source>)],
+        sources: &Sources,
         mut known: impl FnMut(&mut Self, &'static str, &HostTensor, TensorSpec) -> Result<Input>,
     ) -> Result<Vec<Option<Input>>> {
         let input = |(name, source): &(&'static str, Option<Source>)| match source {

@@ -4,6 +4,8 @@
 
 pub(crate) mod conv;
 pub(crate) mod elementwise;
+#[cfg(feature = "onnx")]
+mod ends;
 mod matmul;
 mod movement;
 pub(crate) mod plan;
@@ -20,7 +22,11 @@ pub use conv::weight::PackedWeight;
 pub use plan::{Argument, Destination, Differentiable, Kernels, Plan, ToArgument, ToDestination, ToSpec};
 
 #[cfg(feature = "onnx")]
+pub(crate) use crate::kernels::activation::Activation;
+#[cfg(feature = "onnx")]
 pub(crate) use conv::strategy::Convolves;
+#[cfg(feature = "onnx")]
+pub(crate) use ends::Ends;
 #[cfg(feature = "onnx")]
 pub(crate) use plan::output_specs;
 

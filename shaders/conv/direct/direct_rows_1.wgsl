@@ -8,5 +8,5 @@ fn store(offset: u32, sums: vec4<f32>) {
     if params.accumulate != 0u {
         held = output[params.output_first + offset];
     }
-    output[params.output_first + offset] = held + sums.x;
+    output[params.output_first + offset] = activated(held + sums.x, params.activation);
 }

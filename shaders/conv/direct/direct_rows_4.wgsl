@@ -16,14 +16,14 @@ fn store(offset: u32, sums: vec4<f32>) {
         held.z = output_2[select(0u, at.z, params.rows > 2u)];
         held.w = output_3[select(0u, at.w, params.rows > 3u)];
     }
-    output[at.x] = held.x + sums.x;
+    output[at.x] = activated(held.x + sums.x, params.activation);
     if params.rows > 1u {
-        output_1[at.y] = held.y + sums.y;
+        output_1[at.y] = activated(held.y + sums.y, params.activation);
     }
     if params.rows > 2u {
-        output_2[at.z] = held.z + sums.z;
+        output_2[at.z] = activated(held.z + sums.z, params.activation);
     }
     if params.rows > 3u {
-        output_3[at.w] = held.w + sums.w;
+        output_3[at.w] = activated(held.w + sums.w, params.activation);
     }
 }

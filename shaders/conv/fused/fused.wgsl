@@ -13,11 +13,13 @@
 //               + (group * group_rows + row) * output_plane + pixel, wrapping; where accumulate is 1, what it holds is added to
 //
 // A dispatch does `groups` groups from group_first on, `rows` rows of each, the output pixels that shared/window.wgsl tells, and the terms from
-// term_first to term_end, in splits of split_terms. Each split writes an output of its own; the first has the bias.
+// term_first to term_end, in splits of split_terms. Each split writes an output of its own; the first has the bias, and puts what it stores through a
+// function: shared/activation.
 
 struct Params {
     window: Window,
     offsets: Offsets,
+    activation: Activation,
     border: u32,
     modulated: u32,
     accumulate: u32,
@@ -173,12 +175,16 @@ fn store(tile: Tile, pixel: u32, row: u32, sums: vec4<f32>) {
     let plane = tile.group * params.group_rows + row;
     let start = params.output_first + tile.split * params.output_split + at.x * params.output_image + at.y;
     let biased = params.biased != 0u && tile.split == 0u;
+    var activation = params.activation;
+    // Lavapipe does not know this one to be uniform.
+    activation.function = select(0u, activation.function, tile.split == 0u);
     var rest = sums;
     for (var i = 0u; i < 4u; i++) {
         if row + i < params.rows {
             let element = start + (plane + i) * params.output_plane;
             let base = select(0.0, bias[select(0u, params.bias_first + params.row_first + plane + i, biased)], biased);
-            output[element] = select(base, output[element], params.accumulate != 0u) + rest.x;
+            let sum = select(base, output[element], params.accumulate != 0u) + rest.x;
+            output[element] = activated(sum, activation);
         }
         rest = rest.yzwx;
     }

@@ -29,6 +29,10 @@ fn normal_below(x: f32) -> f32 {
     return select(select(1.0 - tail, tail, x < 0.0), 0.5 + 0.5 * erf_near_zero(z), abs(z) < ERF_NEAR);
 }
 
+fn gelu(x: f32) -> f32 {
+    return x * normal_below(x);
+}
+
 fn normal_density(x: f32) -> f32 {
     return 0.39894228 * precise_exp(-0.5 * x * x);
 }

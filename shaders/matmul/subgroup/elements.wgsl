@@ -33,7 +33,7 @@ fn store_half(batch: u32, row: u32, accumulate: bool, half: Half, values: vec4<f
             if accumulate {
                 held = output[at];
             }
-            output[at] = held + values[i];
+            output[at] = activated(held + values[i], params.end.activation);
         }
     }
 }

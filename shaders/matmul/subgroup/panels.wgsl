@@ -6,7 +6,7 @@
 
 fn store_half(batch: u32, row: u32, accumulate: bool, at: u32, values: vec4<f32>) {
     if at < params.columns {
-        let offset = quad_address(0u, params.row_first + row, (params.column_first + at) / 4u, 0u, params.output_row);
-        textureStore(output, texel(params.output_first + batch * params.output_batch + offset), values);
+        let offset = quad_address(0u, params.end.row_first + row, (params.end.column_first + at) / 4u, 0u, params.end.output_row);
+        textureStore(output, texel(params.end.output_first + batch * params.end.output_batch + offset), values);
     }
 }

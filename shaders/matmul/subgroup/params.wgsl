@@ -1,6 +1,7 @@
 // What the products by subgroups of two matrices need: tile.wgsl.
 
 struct Params {
+    end: End,
     rows: u32,
     columns: u32,
     depth: u32,
@@ -15,18 +16,6 @@ struct Params {
     b_row: u32,
     b_quad: u32,
     b_quads: u32,
-    output_first: u32,
-    output_batch: u32,
-    output_row: u32,
-    row_first: u32,
-    column_first: u32,
-    plane: u32,
-    output_plane: u32,
-    row_biased: u32,
-    column_biased: u32,
-    accumulate: u32,
-    bias_first: u32,
-    bias_batch: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

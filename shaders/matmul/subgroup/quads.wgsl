@@ -7,7 +7,7 @@
 // Stores a row's columns of this invocation in one half, those that exist. A load is left out where it can be.
 fn store_half(batch: u32, row: u32, accumulate: bool, at: u32, values: vec4<f32>) {
     if at < params.columns {
-        let quad = (params.output_first + batch * params.output_batch + row * params.output_row + at) / 4u;
+        let quad = (params.end.output_first + batch * params.end.output_batch + row * params.end.output_row + at) / 4u;
         var held = vec4<f32>(0.0);
         if accumulate {
             held = output[quad];

@@ -92,7 +92,7 @@ fn next_row(rows: Rows) -> Rows {
 }
 
 fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
-    let accumulate = no_uniform(params.accumulate) != 0u;
+    let accumulate = no_uniform(params.end.accumulate) != 0u;
     let left = half_columns(start.x, start.z, lane);
     let right = half_columns(start.x, start.z + 32u, lane);
     var rows = tile.rows0;

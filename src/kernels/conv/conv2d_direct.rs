@@ -1,9 +1,11 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
+use crate::kernels::activation::{self, Activation};
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
 kernel!("conv2d_direct", 64, Params, |(taps, rows): (Taps, Rows)| [
     SUBGROUPS,
+    activation::BOUNDS,
     wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl", "conv/direct/direct.wgsl"],
     match taps {
         Taps::Apart => wgsl!["conv/direct/direct_taps_apart.wgsl"],
@@ -36,6 +38,7 @@ axis!(Rows { Four: "4", One: "1" });
 
 params!(
     window: Window,
+    activation: Activation,
     out_row_first,
     out_rows,
     group_first,

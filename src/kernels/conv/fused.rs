@@ -1,12 +1,14 @@
 //! `Params`, samples and loops of the kernels without columns: conv/fused/fused.wgsl.
 
 use crate::gpu::{Binding, Capabilities, File, Iterations, axis, wgsl};
+use crate::kernels::activation::Activation;
 use crate::kernels::params;
 use crate::kernels::window::{Offsets, Window};
 
 params!(
     window: Window,
     offsets: Offsets,
+    activation: Activation,
     border,
     modulated,
     accumulate,

@@ -1,9 +1,10 @@
 use crate::gpu::{Capabilities, Fit, Iterations, Recorder, axis, wgsl};
 use crate::kernels::conv::fused::{Dispatch, Params, Sampling, Steps, stored};
-use crate::kernels::kernel;
+use crate::kernels::{activation, kernel};
 
 kernel!("fused_cooperative", matrices.lanes(), Params, |(matrices, sampling): (Matrices, Sampling)| [
     wgsl!["conv/fused/enable_cooperative.wgsl"],
+    activation::FUNCTIONS,
     sampling.files(),
     match matrices {
         Matrices::Side8Subgroup8 => wgsl!["conv/fused/cooperative_8x8.wgsl", "conv/fused/four_subgroups_of_8.wgsl"],

@@ -1,8 +1,12 @@
 use crate::gpu::{Fit, Iterations, Recorder, wgsl};
 use crate::kernels::conv::fused::{Dispatch, Params, Sampling, Steps, stored};
-use crate::kernels::kernel;
+use crate::kernels::{activation, kernel};
 
-kernel!("fused_direct", 64, Params, |sampling: Sampling| [sampling.files(), wgsl!["conv/fused_direct.wgsl"]]);
+kernel!("fused_direct", 64, Params, |sampling: Sampling| [
+    activation::FUNCTIONS,
+    sampling.files(),
+    wgsl!["conv/fused_direct.wgsl"],
+]);
 
 /// Rows and pixels that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [4, 64];

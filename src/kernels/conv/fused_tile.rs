@@ -1,8 +1,9 @@
 use crate::gpu::{Fit, Iterations, Recorder, axis, wgsl};
 use crate::kernels::conv::fused::{Dispatch, Params, Sampling, Steps, stored};
-use crate::kernels::kernel;
+use crate::kernels::{activation, kernel};
 
 kernel!("fused_tile", tile.lanes(), Params, |(tile, sampling): (Tile, Sampling)| [
+    activation::FUNCTIONS,
     sampling.files(),
     match tile {
         Tile::Rows32 => wgsl!["conv/fused/fused_tile_32x128.wgsl", "conv/fused/sums_8x8.wgsl"],

@@ -98,7 +98,7 @@ impl Function {
             Function::Sigmoid => wgsl!["shared/exponential.wgsl", "elementwise/of_one/activation/sigmoid.wgsl"],
             Function::Tanh => wgsl!["shared/exponential.wgsl", "elementwise/of_one/activation/tanh.wgsl"],
             Function::Relu => wgsl!["elementwise/of_one/activation/relu.wgsl"],
-            Function::Clip => wgsl!["elementwise/of_one/activation/clip.wgsl"],
+            Function::Clip => wgsl!["elementwise/parts/clip.wgsl", "elementwise/of_one/activation/clip.wgsl"],
             Function::Abs => wgsl!["elementwise/of_one/abs.wgsl"],
             Function::Neg => wgsl!["elementwise/of_one/neg.wgsl"],
             Function::Exp => {

@@ -1,12 +1,14 @@
 use crate::gpu::{Binding, Fit, Iterations, Recorder, wgsl};
 use crate::kernels::matmul::subgroup_tile::Params;
-use crate::kernels::{SUBGROUPS, kernel};
+use crate::kernels::{SUBGROUPS, activation, kernel};
 
 kernel!("matmul_narrow", 64, Params, |(): ()| [
     SUBGROUPS,
+    activation::BOUNDS,
     wgsl![
         "shared/grid.wgsl",
         "shared/panels/layout.wgsl",
+        "matmul/parts/end.wgsl",
         "matmul/subgroup/params.wgsl",
         "matmul/parts/matmul.wgsl",
         "matmul/subgroup/element_quads.wgsl",
@@ -25,7 +27,7 @@ pub(crate) fn iterations(depth: u32) -> Iterations {
 /// Records a product whose columns come in quads, and are stored so.
 pub(crate) fn matmul_narrow(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
     let [_, b, bias, output] = bindings;
-    let params = Params { b_first: b.first / 4, bias_first: bias.first, output_first: output.first, ..params };
+    let params = Params { b_first: b.first / 4, end: params.end.bound(bias, output), ..params };
     let quads = u64::from(params.batch) * u64::from(params.columns / 4);
     let work = (16 * quads).saturating_mul(params.depth.into());
     recorder.dispatch_workgroups::<Kernel>((), &params, &bindings, quads.div_ceil(64), work, iterations(params.depth))

@@ -1,10 +1,11 @@
 use crate::error::Result;
 use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, axis, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, Stores, TILED, dispatch};
-use crate::kernels::{SUBGROUPS, kernel};
+use crate::kernels::{SUBGROUPS, activation, kernel};
 
 kernel!("matmul_subgroup", 8, Params, |(a, stores): (A, Stores)| [
     SUBGROUPS,
+    activation::BOUNDS,
     TILED,
     wgsl!["matmul/parts/matmul.wgsl"],
     match a {
@@ -34,7 +35,7 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
 /// Records a product; of an a in a buffer, strides are counted in quads.
 pub(crate) fn matmul_subgroup(recorder: &mut Recorder, a: A, params: Params, bindings: [&Binding; 4]) -> Fit {
     let [left, _, bias, output] = bindings;
-    let params = Params { bias_first: bias.first, output_first: output.first, ..params };
+    let params = Params { end: params.end.bound(bias, output), ..params };
     let params = if a == A::Buffer { Params { a_first: left.first / 4, ..params } } else { params };
     dispatch::<Kernel>(recorder, (a, Stores::of(&params)), params, &bindings)
 }

@@ -1,9 +1,10 @@
 use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
-use crate::kernels::{SUBGROUPS, kernel};
+use crate::kernels::{SUBGROUPS, activation, kernel};
 
 kernel!("matmul_subgroup_nn", 8, Params, |(): ()| [
     SUBGROUPS,
+    activation::BOUNDS,
     TILED,
     wgsl![
         "matmul/subgroup/a_along.wgsl",

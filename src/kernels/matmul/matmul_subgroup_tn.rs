@@ -1,9 +1,11 @@
 use crate::gpu::{Binding, Fit, Recorder, wgsl};
+use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
-use crate::kernels::{SUBGROUPS, kernel};
+use crate::kernels::{SUBGROUPS, activation, kernel};
 
 kernel!("matmul_subgroup_tn", 8, Params, |(): ()| [
     SUBGROUPS,
+    activation::BOUNDS,
     TILED,
     wgsl![
         "matmul/subgroup/a_across.wgsl",
@@ -15,6 +17,6 @@ kernel!("matmul_subgroup_tn", 8, Params, |(): ()| [
 
 /// The output holds whole quads.
 pub(crate) fn matmul_subgroup_tn(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {
-    let params = Params { output_first: bindings[2].first, ..params };
-    dispatch::<Kernel>(recorder, (), params, &bindings)
+    let end = End { output_first: bindings[2].first, ..params.end };
+    dispatch::<Kernel>(recorder, (), Params { end, ..params }, &bindings)
 }

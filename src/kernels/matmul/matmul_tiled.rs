@@ -1,8 +1,10 @@
 use crate::gpu::{Binding, Capabilities, Fit, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::{kernel, params};
+use crate::kernels::matmul::end::End;
+use crate::kernels::{activation, kernel, params};
 
 kernel!("matmul_tiled", 64, Params, |operands: Operands| [
-    wgsl!["shared/grid.wgsl", "matmul/parts/matmul.wgsl"],
+    activation::FUNCTIONS,
+    wgsl!["shared/grid.wgsl", "matmul/parts/end.wgsl", "matmul/parts/matmul.wgsl"],
     match operands {
         Operands::Elements => wgsl!["matmul/parts/tiled_a_elements.wgsl", "matmul/parts/tiled_b_elements.wgsl"],
         Operands::AlongAlong => wgsl!["matmul/parts/tiled_a_along.wgsl", "matmul/parts/tiled_b_along.wgsl"],
@@ -24,6 +26,7 @@ pub(crate) enum Operands {
 axis!(Operands { Elements: "", AlongAlong: "along.along", AlongAcross: "along.across", AcrossAcross: "across.across" });
 
 params!(
+    end: End,
     rows,
     columns,
     depth,
@@ -36,17 +39,6 @@ params!(
     b_batch,
     b_depth,
     b_column,
-    output_first,
-    output_batch,
-    output_row,
-    column_first,
-    plane,
-    output_plane,
-    row_biased,
-    column_biased,
-    accumulate,
-    bias_first,
-    bias_batch,
 );
 
 impl Loops for Params {
@@ -96,8 +88,8 @@ impl Params {
 }
 
 pub(crate) fn matmul_tiled(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
-    let [a, b, bias, output] = bindings.map(|binding| binding.first);
-    let params = Params { a_first: a, b_first: b, bias_first: bias, output_first: output, ..params };
+    let [a, b, bias, output] = bindings;
+    let params = Params { a_first: a.first, b_first: b.first, end: params.end.bound(bias, output), ..params };
     let work = params.work(recorder.gpu().capabilities());
     recorder.dispatch_workgroups::<Kernel>(
         params.operands(),

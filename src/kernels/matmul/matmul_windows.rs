@@ -1,14 +1,17 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::subgroup_tile::{self, Stores, stores};
 use crate::kernels::window::Window;
-use crate::kernels::{SUBGROUPS, kernel, params};
+use crate::kernels::{SUBGROUPS, activation, kernel, params};
 
 kernel!("matmul_windows", 8, Params, |stores: Stores| [
     SUBGROUPS,
+    activation::BOUNDS,
     wgsl![
         "shared/grid.wgsl",
         "shared/window.wgsl",
         "shared/panels/layout.wgsl",
+        "matmul/parts/end.wgsl",
         "matmul/subgroup/tile.wgsl",
         "matmul/parts/matmul.wgsl",
         "matmul/subgroup/a_along.wgsl",
@@ -19,6 +22,7 @@ kernel!("matmul_windows", 8, Params, |stores: Stores| [
 
 params!(
     window: Window,
+    end: End,
     rows,
     columns,
     depth,
@@ -30,17 +34,6 @@ params!(
     a_quads,
     group_first,
     zero_row,
-    output_first,
-    output_batch,
-    output_row,
-    column_first,
-    plane,
-    output_plane,
-    row_biased,
-    column_biased,
-    accumulate,
-    bias_first,
-    bias_batch,
 );
 
 impl Loops for Params {
@@ -58,9 +51,10 @@ pub(crate) fn matmul_windows(
     bindings: [&Binding; 4],
 ) -> Fit {
     let [_, _, bias, output] = bindings;
-    let tile = subgroup_tile::Params { output_first: output.first, ..tile };
+    let tile = subgroup_tile::Params { end: tile.end.bound(bias, output), ..tile };
     let params = Params {
         window,
+        end: tile.end,
         rows: tile.rows,
         columns: tile.columns,
         depth: tile.depth,
@@ -72,17 +66,6 @@ pub(crate) fn matmul_windows(
         a_quads: tile.a_quads,
         group_first,
         zero_row,
-        output_first: tile.output_first,
-        output_batch: tile.output_batch,
-        output_row: tile.output_row,
-        column_first: tile.column_first,
-        plane: tile.plane,
-        output_plane: tile.output_plane,
-        row_biased: tile.row_biased,
-        column_biased: tile.column_biased,
-        accumulate: tile.accumulate,
-        bias_first: bias.first,
-        bias_batch: tile.bias_batch,
     };
     recorder.dispatch_workgroups::<Kernel>(
         Stores::of(&tile),

@@ -1,9 +1,11 @@
 //! `Params` and tile of the matrix products by subgroups: matmul/subgroup/params.wgsl, tile.wgsl.
 
 use crate::gpu::{Binding, File, Fit, Iterations, Listed, Loops, Recorder, axis, wgsl};
+use crate::kernels::matmul::end::End;
 use crate::kernels::params;
 
 params!(
+    end: End,
     rows,
     columns,
     depth,
@@ -18,18 +20,6 @@ params!(
     b_row,
     b_quad,
     b_quads,
-    output_first,
-    output_batch,
-    output_row,
-    row_first,
-    column_first,
-    plane,
-    output_plane,
-    row_biased,
-    column_biased,
-    accumulate,
-    bias_first,
-    bias_batch,
 );
 
 impl Loops for Params {
@@ -46,8 +36,13 @@ pub(crate) fn stores() -> Iterations {
 }
 
 /// The files that all have.
-pub(crate) const TILED: &[File] =
-    wgsl!["shared/grid.wgsl", "shared/panels/layout.wgsl", "matmul/subgroup/params.wgsl", "matmul/subgroup/tile.wgsl"];
+pub(crate) const TILED: &[File] = wgsl![
+    "shared/grid.wgsl",
+    "shared/panels/layout.wgsl",
+    "matmul/parts/end.wgsl",
+    "matmul/subgroup/params.wgsl",
+    "matmul/subgroup/tile.wgsl",
+];
 
 /// Rows and columns of the tile that one workgroup does.
 pub(crate) const TILE: [u32; 2] = [16, 64];
@@ -84,8 +79,8 @@ impl Stores {
 
     /// Quads where all four columns of an invocation lie side by side, at multiples of their size.
     pub(crate) fn of(params: &Params) -> Self {
-        let &Params { columns, batch, rows, output_first, output_batch, output_row, .. } = params;
-        let &Params { column_first, plane, output_plane, .. } = params;
+        let &Params { columns, batch, rows, end, .. } = params;
+        let End { output_first, output_batch, output_row, column_first, plane, output_plane, .. } = end;
         let one_plane = column_first + columns <= plane;
         let counts = [
             columns,

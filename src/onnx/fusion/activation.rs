@@ -1,8 +1,9 @@
-//! Activations that exporters write as several nodes.
+//! Activations: those that exporters write as several nodes, and those behind products.
 
 use super::graph::{Graph, Outcome, either, number, operands, same};
-use crate::geometry::{Binary, Unary};
+use crate::geometry::{Binary, Conv2d, ConvTranspose2d, DeformConv2d, Matmul, Unary};
 use crate::onnx::step::{Source, Step};
+use crate::ops::Activation;
 
 /// A GELU by the error function, or a SiLU.
 pub(super) fn activation(graph: &mut Graph, step: &Step) -> Outcome {
@@ -22,6 +23,35 @@ pub(super) fn activation(graph: &mut Graph, step: &Step) -> Outcome {
         return Outcome::Refused(format!("a part of a {op:?} is used elsewhere, too"));
     }
     Outcome::Steps(vec![step.another(&op, x)])
+}
+
+/// An activation behind a product: where the product's kernels store its result.
+pub(super) fn product_activation(graph: &mut Graph, step: &Step) -> Outcome {
+    behind_product(graph, step).into()
+}
+
+fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
+    let op = *step.op::<Unary>()?;
+    let activation = Activation::of(op)?;
+    let input = step.source("input")?;
+    let product = graph.maker(input)?;
+    let ends = product
+        .ends_with::<Conv2d>(&graph.gpu, activation)
+        .or_else(|| product.ends_with::<ConvTranspose2d>(&graph.gpu, activation))
+        .or_else(|| product.ends_with::<DeformConv2d>(&graph.gpu, activation))
+        .or_else(|| product.ends_with::<Matmul>(&graph.gpu, activation))?;
+    if !graph.only_here(input) {
+        // A sigmoid beside its argument is a part of a SiLU.
+        let refused = || Outcome::Refused("the product is used elsewhere, too".into());
+        return (op != Unary::Sigmoid).then(refused);
+    }
+    if !ends.ok()? {
+        return Some(Outcome::Refused(format!("the product's kernels on this device don't end with a {op:?}")));
+    }
+    let (product, whole) = (product.clone(), graph.buffers[product.writes[0]].shape);
+    graph.buffers[step.writes[0]].shape = whole;
+    let product = product.ending_with(activation).writing(step.writes.clone());
+    Some(Outcome::Steps(vec![product]))
 }
 
 /// A product of numbers and of what are none.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::strided::{Run, Strided};
 use super::{Fusion, Rule};
 use crate::geometry::{Binary, Split, SplitGeometry, StridedCopy, StridedCopyGeometry};
-use crate::gpu::TensorSpec;
+use crate::gpu::{Gpu, TensorSpec};
 use crate::onnx::HostTensor;
 use crate::onnx::planner::DeviceValue;
 use crate::onnx::step::{Source, Step};
@@ -34,6 +34,8 @@ impl From<Option<Outcome>> for Outcome {
 }
 
 pub(super) struct Graph {
+    /// The device that the steps will be bound to.
+    pub(super) gpu: Gpu,
     /// Steps that rules went over.
     steps: Vec<Step>,
     pub(super) buffers: Vec<TensorSpec>,
@@ -55,6 +57,7 @@ pub(in crate::onnx) struct Fused {
 
 /// Goes over steps, all of which are needed, with some rules.
 pub(in crate::onnx) fn fused(
+    gpu: &Gpu,
     steps: Vec<Step>,
     buffers: Vec<TensorSpec>,
     outputs: Vec<DeviceValue>,
@@ -64,7 +67,8 @@ pub(in crate::onnx) fn fused(
     let read = steps.iter().flat_map(|step| step.uses().reads);
     read.chain(outputs.iter().map(|output| output.buffer)).for_each(|buffer| uses[buffer] += 1);
     let makers = vec![None; buffers.len()];
-    let mut graph = Graph { steps: Vec::new(), buffers, makers, uses, views: HashMap::new() };
+    let views = HashMap::new();
+    let mut graph = Graph { gpu: gpu.clone(), steps: Vec::new(), buffers, makers, uses, views };
     let mut fusions = Vec::new();
     for mut step in steps {
         for (_, source) in &mut step.sources {

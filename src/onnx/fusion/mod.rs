@@ -38,6 +38,8 @@ pub enum Rule {
     Attention,
     /// Products and sums around an error function or a sigmoid become a GELU or a SiLU.
     Activation,
+    /// An activation behind a product goes into what stores its result.
+    ProductActivation,
     /// Means, differences and a root become a layer normalisation; scale and shift behind one go into it.
     LayerNorm,
     /// Scale and shift behind an instance normalisation of groups make a group normalisation.
@@ -54,6 +56,7 @@ impl Rule {
         Self::DeformConv,
         Self::Attention,
         Self::Activation,
+        Self::ProductActivation,
         Self::LayerNorm,
         Self::GroupNorm,
     ];
@@ -68,6 +71,7 @@ impl Rule {
             Self::DeformConv => "deform-conv",
             Self::Attention => "attention",
             Self::Activation => "activation",
+            Self::ProductActivation => "product-activation",
             Self::LayerNorm => "layer-norm",
             Self::GroupNorm => "group-norm",
         }
@@ -82,6 +86,7 @@ impl Rule {
             Self::DeformConv => deform_conv::deform_conv,
             Self::Attention => attention::attention,
             Self::Activation => activation::activation,
+            Self::ProductActivation => activation::product_activation,
             Self::LayerNorm => normalisation::layer_norm,
             Self::GroupNorm => normalisation::group_norm,
         }

@@ -495,7 +495,7 @@ impl Columns {
 
 /// Offset and mask of a strip, in f32.
 pub(crate) struct Field {
-    deformation: Deformation,
+    pub(crate) deformation: Deformation,
     offset: StripPlanes,
     mask: Option<StripPlanes>,
 }

@@ -24,7 +24,7 @@ impl Kernels for Conv2d {
     ) -> Result<()> {
         let Conv2dInputs { input, weight, bias } = *inputs;
         let source = SampleSource { input: input.tensor()?, offset: None, mask: None };
-        plan.compiled().forward(recorder, &source, weight, bias, output)
+        plan.compiled().forward(recorder, &source, weight, bias, plan.activation(), output)
     }
 
     fn flops(geometry: &Self::Geometry) -> u64 {

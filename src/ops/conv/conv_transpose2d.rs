@@ -8,6 +8,7 @@ use crate::geometry::{
     DeformConv2dGradients, Im2col,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::activation::Activation;
 use crate::kernels::conv::conv_transpose2d_direct::{self, MOST_CHANNELS, conv_transpose2d_direct};
 use crate::kernels::elementwise::binary::{self, Function};
 use crate::ops::conv::columns::SampleSource;
@@ -31,7 +32,7 @@ pub struct TransposedConvolution {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     /// Each output pixel adds up what reaches it: of groups with few input channels.
     Gathered,
     /// Kernels that lie side by side: a product for each tap, of the rows of an image.
@@ -41,7 +42,7 @@ enum Way {
 }
 
 impl Way {
-    fn of(geometry: &ConvTranspose2dGeometry) -> Self {
+    pub(crate) fn of(geometry: &ConvTranspose2dGeometry) -> Self {
         let (convolution, g) = (&geometry.convolution, &geometry.convolution.im2col);
         let Im2col { kernel, stride, padding, dilation } = g.window;
         let kernels = [g.out_height * kernel[0], g.out_width * kernel[1]];
@@ -96,7 +97,7 @@ impl Kernels for ConvTranspose2d {
         let inputs = inputs.try_map(|input| input.tensor())?;
         match plan.compiled().way {
             Way::Gathered => return gather(geometry, recorder, &inputs, output),
-            Way::Apart => return multiply(geometry, recorder, &inputs, output),
+            Way::Apart => return multiply(geometry, recorder, &inputs, plan.activation(), output),
             Way::Columns => {}
         }
         let destination = match inputs.bias {
@@ -142,6 +143,7 @@ fn multiply(
     geometry: &ConvTranspose2dGeometry,
     recorder: &mut Recorder,
     inputs: &ConvTranspose2dInputs<&Tensor>,
+    activation: Activation,
     output: &Tensor,
 ) -> Result<()> {
     let (convolution, g) = (&geometry.convolution, &geometry.convolution.im2col);
@@ -191,6 +193,7 @@ fn multiply(
                         b: input.clone(),
                         bias: inputs.bias.map(|tensor| Bias { tensor, first: out_channel, batch: 0, of: BiasOf::Rows }),
                         accumulate: false,
+                        activation,
                         output: Output::Elements(elements),
                     };
                     product(recorder, of_tap)
@@ -282,12 +285,19 @@ impl Differentiable for ConvTranspose2d {
         match destinations.input {
             None => {}
             Some(Destination::Write(tensor)) => {
-                convolution.forward(recorder, &source, Argument::from(&weight), None, tensor)?;
+                convolution.forward(recorder, &source, Argument::from(&weight), None, Activation::default(), tensor)?;
             }
             Some(Destination::Add(tensor)) => {
                 let gradient = recorder.workspace(tensor.shape())?;
                 recorder.scratch(|recorder| {
-                    convolution.forward(recorder, &source, Argument::from(&weight), None, &gradient)
+                    convolution.forward(
+                        recorder,
+                        &source,
+                        Argument::from(&weight),
+                        None,
+                        Activation::default(),
+                        &gradient,
+                    )
                 })?;
                 let mut axes = [BroadcastAxis { extent: 1, strides: [0; 2] }; MAX_RANK];
                 axes[MAX_RANK - 1] = BroadcastAxis { extent: tensor.shape().elements() as u32, strides: [1; 2] };

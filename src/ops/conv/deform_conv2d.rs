@@ -32,7 +32,7 @@ impl Kernels for DeformConv2d {
             offset: Some(offset.tensor()?),
             mask: mask.map(Argument::tensor).transpose()?,
         };
-        plan.compiled().forward(recorder, &source, weight, bias, output)
+        plan.compiled().forward(recorder, &source, weight, bias, plan.activation(), output)
     }
 
     fn flops(geometry: &Self::Geometry) -> u64 {

@@ -5,6 +5,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::activation::Activation;
 use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, product};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
 use crate::ops::reduce::sums::sum_over;
@@ -28,7 +29,7 @@ impl Kernels for Matmul {
         let (a, b) = operands(&geometry, inputs.a, inputs.b);
         let bias = inputs.bias.map(|tensor| Bias { tensor, first: 0, batch: 0, of: BiasOf::Columns });
         let extents = [geometry.rows, geometry.columns, geometry.depth];
-        multiply(geometry.batch, recorder, extents, (a, b), bias, output.into())
+        multiply(geometry.batch, recorder, extents, (a, b), (bias, plan.activation()), output.into())
     }
 
     fn flops(geometry: &Self::Geometry) -> u64 {
@@ -94,11 +95,11 @@ fn multiply_summed(
     output: Destination,
 ) -> Result<()> {
     if !summed {
-        return multiply(batch, recorder, extents, (a, b), None, output);
+        return multiply(batch, recorder, extents, (a, b), Default::default(), output);
     }
     let elements = extents[0] * extents[1];
     let products = recorder.workspace([batch, elements])?;
-    recorder.scratch(|recorder| multiply(batch, recorder, extents, (a, b), None, (&products).into()))?;
+    recorder.scratch(|recorder| multiply(batch, recorder, extents, (a, b), Default::default(), (&products).into()))?;
     let mut axes = [(1, false); MAX_RANK];
     axes[..2].copy_from_slice(&[(batch, true), (elements, false)]);
     sum_over(recorder, axes, &products, output)
@@ -118,7 +119,7 @@ fn multiply(
     recorder: &mut Recorder,
     [rows, columns, depth]: [u32; 3],
     (a, b): (Matrix, Matrix),
-    bias: Option<Bias>,
+    (bias, activation): (Option<Bias>, Activation),
     output: Destination,
 ) -> Result<()> {
     if batch == 0 {
@@ -135,5 +136,5 @@ fn multiply(
     };
     let (a, b, accumulate) = (Operand::Matrix(a), Operand::Matrix(b), output.accumulates());
     let output = Output::Elements(elements);
-    product(recorder, Product { batch, rows, columns, depth, a, b, bias, accumulate, output })
+    product(recorder, Product { batch, rows, columns, depth, a, b, bias, accumulate, activation, output })
 }

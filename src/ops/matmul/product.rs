@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor, Texture, Unfit};
+use crate::kernels::activation::Activation;
 use crate::kernels::layout::panel_texels;
+use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::matmul_narrow::{self, matmul_narrow};
 use crate::kernels::matmul::matmul_subgroup::{self, A, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
@@ -184,7 +186,7 @@ impl Elements<'_> {
     }
 }
 
-/// A batch of products: output = a b, plus a bias for each row or each column.
+/// A batch of products: output = a b, plus a bias for each row or each column, put through a function.
 #[derive(Clone)]
 pub(crate) struct Product<'a> {
     pub(crate) batch: u32,
@@ -196,6 +198,8 @@ pub(crate) struct Product<'a> {
     pub(crate) bias: Option<Bias<'a>>,
     /// Whether the output holds partial sums already, which the product is added to.
     pub(crate) accumulate: bool,
+    /// The function of what is stored; that of panels is none.
+    pub(crate) activation: Activation,
     pub(crate) output: Output<'a>,
 }
 
@@ -238,11 +242,10 @@ impl<'a> Product<'a> {
     }
 
     fn by_subgroups(&self, recorder: &mut Recorder) -> Fit {
-        let &Self { batch, rows, columns, depth, accumulate, .. } = self;
+        let &Self { batch, rows, columns, depth, .. } = self;
         let mut params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
         check_iterations(recorder, &params)?;
         self.check_work(recorder, params.work(), subgroup_tile::TILE)?;
-        params.accumulate = accumulate.into();
         if self.is_narrow() {
             return self.narrow(recorder, params);
         }
@@ -253,7 +256,8 @@ impl<'a> Product<'a> {
                 a_row: of_a.vector as u32 / 4,
                 ..with_b(params, &b)
             };
-            let (params, bias, output) = self.stored(recorder, params, output)?;
+            let (end, bias, output) = self.stored(recorder, output)?;
+            let params = subgroup_tile::Params { end, ..params };
             return matmul_subgroup(recorder, A::Buffer, params, [&a, &b.texture.binding(), &bias, &output]);
         }
         let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
@@ -266,7 +270,8 @@ impl<'a> Product<'a> {
             ..params
         };
         if let (Operand::Windows(windows), Output::Elements(output)) = (&self.b, &self.output) {
-            let (params, bias, output) = self.stored(recorder, params, output)?;
+            let (end, bias, output) = self.stored(recorder, output)?;
+            let params = subgroup_tile::Params { end, ..params };
             let of_window = (windows.window, windows.group_first, windows.zero_row);
             return matmul_windows(
                 recorder,
@@ -279,13 +284,13 @@ impl<'a> Product<'a> {
         params = with_b(params, &b);
         match &self.output {
             Output::Panels(output) => {
-                params = subgroup_tile::Params {
+                params.end = End {
                     output_first: output.first as u32,
                     row_first: output.row,
                     output_batch: output.batch as u32,
                     output_row: output.quads,
                     column_first: 4 * output.quad,
-                    ..params
+                    ..Default::default()
                 };
                 matmul_subgroup_nn(
                     recorder,
@@ -294,7 +299,8 @@ impl<'a> Product<'a> {
                 )?;
             }
             Output::Elements(output) => {
-                let (params, bias, output_binding) = self.stored(recorder, params, output)?;
+                let (end, bias, output_binding) = self.stored(recorder, output)?;
+                let params = subgroup_tile::Params { end, ..params };
                 let [a_binding, b_binding] = [&a, &b].map(|operand| operand.texture.binding());
                 if a.across {
                     // Both are: the gradient of a weight, in whole quads.
@@ -349,7 +355,8 @@ impl<'a> Product<'a> {
             b_row: b.depth as u32 / 4,
             ..params
         };
-        let (params, bias, output) = self.stored(recorder, params, output)?;
+        let (end, bias, output) = self.stored(recorder, output)?;
+        let params = subgroup_tile::Params { end, ..params };
         matmul_narrow(recorder, params, [&a.texture.binding(), &b_binding, &bias, &output])
     }
 
@@ -366,20 +373,20 @@ impl<'a> Product<'a> {
         Ok(binding.first.is_multiple_of(4).then_some((binding, a)))
     }
 
-    /// Where a product by subgroups is stored, with the bindings of bias and output.
-    fn stored(
-        &self,
-        recorder: &mut Recorder,
-        params: subgroup_tile::Params,
-        output: &Elements,
-    ) -> Fit<(subgroup_tile::Params, Binding, Binding)> {
+    /// How a product by subgroups ends, with the bindings of bias and output.
+    fn stored(&self, recorder: &mut Recorder, output: &Elements) -> Fit<(End, Binding, Binding)> {
         let output = output.normalised(self.columns);
         let output_binding = output.binding([self.batch, self.rows, self.columns])?;
         let bias = match self.bias_binding()? {
             Some(bias) => bias,
             None => recorder.workspace([1])?.binding("bias", 0..1)?,
         };
-        let params = subgroup_tile::Params {
+        Ok((self.end(&output), bias, output_binding))
+    }
+
+    /// How the product ends in a normalised output.
+    fn end(&self, output: &Elements) -> End {
+        End {
             output_batch: output.batch as u32,
             output_row: output.row as u32,
             column_first: output.column_first,
@@ -387,14 +394,15 @@ impl<'a> Product<'a> {
             output_plane: output.plane_stride as u32,
             row_biased: self.is_biased(BiasOf::Rows).into(),
             column_biased: self.is_biased(BiasOf::Columns).into(),
+            accumulate: self.accumulate.into(),
             bias_batch: self.bias.map_or(0, |bias| bias.batch),
-            ..params
-        };
-        Ok((params, bias, output_binding))
+            activation: self.activation,
+            ..Default::default()
+        }
     }
 
     fn tiled(&self, recorder: &mut Recorder) -> Fit {
-        let &Self { batch, rows, columns, depth, accumulate, .. } = self;
+        let &Self { batch, rows, columns, depth, .. } = self;
         let (Operand::Matrix(a), Operand::Matrix(b), Output::Elements(output)) =
             (&self.a, &self.b, self.output.clone())
         else {
@@ -412,15 +420,7 @@ impl<'a> Product<'a> {
             b_batch: b.batch as u32,
             b_depth: b.depth as u32,
             b_column: b.vector as u32,
-            output_batch: output.batch as u32,
-            output_row: output.row as u32,
-            column_first: output.column_first,
-            plane: output.plane,
-            output_plane: output.plane_stride as u32,
-            row_biased: self.is_biased(BiasOf::Rows).into(),
-            column_biased: self.is_biased(BiasOf::Columns).into(),
-            accumulate: accumulate.into(),
-            bias_batch: self.bias.map_or(0, |bias| bias.batch),
+            end: self.end(&output),
             ..Default::default()
         };
         check_iterations(recorder, &params)?;
@@ -533,6 +533,9 @@ impl<'a> Product<'a> {
         self.b.depth(range.start);
         if range.start > 0 {
             (self.bias, self.accumulate) = (None, true);
+        }
+        if range.end < self.depth {
+            self.activation = Activation::default();
         }
         Self { depth: range.end - range.start, ..self }
     }

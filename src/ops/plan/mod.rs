@@ -29,6 +29,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Members, Of, Op, Wanted, check_elements, no_input};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
+use crate::kernels::activation::Activation;
 use crate::kernels::movement;
 
 /// An op that runs on a device.
@@ -115,6 +116,8 @@ pub struct Plan<O: Kernels> {
     inputs: Vec<(&'static str, Option<TensorSpec>)>,
     /// The element type of the first input.
     dtype: DType,
+    /// The function that each element of the output is put through, of an op that records products.
+    activation: Activation,
     compiled: O::Compiled,
 }
 
@@ -180,7 +183,7 @@ impl<O: Kernels> Plan<O> {
         }
         let dtype = first_dtype::<O>(&specs);
         let compiled = compile(gpu, &geometry, &specs)?;
-        Ok(Self { gpu: gpu.id(), geometry, inputs, dtype, compiled })
+        Ok(Self { gpu: gpu.id(), geometry, inputs, dtype, activation: Activation::default(), compiled })
     }
 
     /// The checked problem.
@@ -196,6 +199,16 @@ impl<O: Kernels> Plan<O> {
 
     pub(crate) fn compiled(&self) -> &O::Compiled {
         &self.compiled
+    }
+
+    /// The plan with a function that its kernels put each element of the output through: see ops/ends.rs.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn ending_with(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    pub(crate) fn activation(&self) -> Activation {
+        self.activation
     }
 
     /// Records the op into a new tensor, or one for each of several outputs, of [`Plan::output_spec`].

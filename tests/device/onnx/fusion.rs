@@ -1,9 +1,10 @@
 //! Each rule of fusion fires on what exporters write, changes rounding alone, and leaves everything else as it is.
 
 mod deform_conv;
+mod product_activation;
 
 use pliant::onnx::{Fusion, Model, ModelOptions, ModelPlan, Rule};
-use pliant::{Recorder, Tensor, TensorSpec};
+use pliant::{DType, Gpu, Recorder, Tensor, TensorSpec};
 use prost::Message;
 
 use super::proto::*;
@@ -49,18 +50,20 @@ fn transpose(names: &str, order: &[i64]) -> NodeProto {
     with(n("Transpose", names), listed("perm", order))
 }
 
-#[derive(Default, Clone)]
+#[derive(Debug, Default, Clone)]
 struct Net {
     inputs: Vec<(&'static str, Vec<i64>)>,
     outputs: Vec<&'static str>,
     nodes: Vec<NodeProto>,
     constants: Vec<TensorProto>,
+    /// Whether some elements of the inputs are no numbers, or -0.
+    specials: bool,
 }
 
 impl Net {
     fn new(inputs: &[(&'static str, &[i64])], nodes: Vec<NodeProto>, constants: Vec<TensorProto>) -> Self {
         let inputs = inputs.iter().map(|(name, shape)| (*name, shape.to_vec())).collect();
-        Self { inputs, outputs: vec!["y"], nodes, constants }
+        Self { inputs, outputs: vec!["y"], nodes, constants, specials: false }
     }
 
     /// This net with another output.
@@ -99,27 +102,49 @@ impl Net {
         Model::read(&model.encode_to_vec()).unwrap()
     }
 
-    fn planned(&self, rules: &[Rule]) -> (ModelPlan, Vec<(&'static str, Tensor)>) {
+    fn planned(&self, gpu: &Gpu, float: DType, rules: &[Rule]) -> (ModelPlan, Vec<(&'static str, Tensor)>) {
         let mut rng = fastrand::Rng::with_seed(7);
         let upload = |(name, shape): &(&'static str, Vec<i64>)| {
             let shape: Vec<_> = shape.iter().map(|&extent| extent as u32).collect();
             let many = shape.iter().product::<u32>() as usize;
-            let elements: Vec<f32> = (0..many).map(|_| rng.f32() * 2.0 - 1.0).collect();
-            (*name, Tensor::upload(gpu(), pliant::Shape::new(&shape).unwrap(), &elements).unwrap())
+            let mut elements: Vec<f32> = (0..many).map(|_| rng.f32() * 2.0 - 1.0).collect();
+            if self.specials {
+                let specials = [f32::NAN, f32::INFINITY, -0.0, f32::NEG_INFINITY];
+                elements.iter_mut().step_by(many / 5).zip(specials).for_each(|(element, special)| *element = special);
+            }
+            let shape = pliant::Shape::new(&shape).unwrap();
+            let tensor = match float {
+                DType::F16 => {
+                    let elements: Vec<_> = elements.into_iter().map(pliant::half::f16::from_f32).collect();
+                    Tensor::upload(gpu, shape, &elements)
+                }
+                _ => Tensor::upload(gpu, shape, &elements),
+            };
+            (*name, tensor.unwrap())
         };
         let inputs: Vec<_> = self.inputs.iter().map(upload).collect();
         let specs: Vec<(&str, TensorSpec)> = inputs.iter().map(|(name, tensor)| (*name, tensor.spec())).collect();
-        let options = ModelOptions { rules, ..ModelOptions::default() };
-        (ModelPlan::with_options(gpu(), &self.model(), &specs, options).unwrap(), inputs)
+        let options = ModelOptions { float, rules, ..ModelOptions::default() };
+        (ModelPlan::with_options(gpu, &self.model(), &specs, options).unwrap(), inputs)
     }
 
     fn run(&self, rules: &[Rule]) -> (Vec<Vec<f32>>, Vec<Fusion>) {
-        let (plan, inputs) = self.planned(rules);
+        self.run_on(gpu(), DType::F32, rules)
+    }
+
+    fn run_on(&self, gpu: &Gpu, float: DType, rules: &[Rule]) -> (Vec<Vec<f32>>, Vec<Fusion>) {
+        let (plan, inputs) = self.planned(gpu, float, rules);
         let inputs: Vec<_> = inputs.iter().map(|(name, tensor)| (*name, tensor)).collect();
-        let mut recorder = Recorder::new(gpu());
+        let mut recorder = Recorder::new(gpu);
         let outputs = plan.forward(&mut recorder, &inputs).unwrap();
         recorder.submit().unwrap();
-        let download = |(_, tensor): &(&str, Tensor)| pollster::block_on(tensor.download::<f32>().unwrap()).unwrap();
+        let download = |(_, tensor): &(&str, Tensor)| match float {
+            DType::F16 => {
+                let elements = tensor.download_blocking::<pliant::half::f16>().unwrap();
+                elements.into_iter().map(pliant::half::f16::to_f32).collect()
+            }
+            _ => tensor.download_blocking::<f32>().unwrap(),
+        };
         (outputs.iter().map(download).collect(), plan.fusions().to_vec())
     }
 
@@ -433,7 +458,7 @@ fn copies_become_one() {
 
 /// The number of steps of a plan.
 fn steps(net: &Net, rules: &[Rule]) -> usize {
-    let (plan, _) = net.planned(rules);
+    let (plan, _) = net.planned(gpu(), DType::F32, rules);
     let shown = format!("{plan:?}");
     shown[shown.find("steps").unwrap()..].matches("of type").count()
 }

@@ -1,8 +1,7 @@
 // x between the bounds alpha and beta. The derivative is 1 on the bounds, and 0 where x is NaN.
 
 fn function(x: f32) -> f32 {
-    let raised = select(x, params.alpha, x < params.alpha);
-    return select(raised, params.beta, raised > params.beta);
+    return clip(x, params.alpha, params.beta);
 }
 
 fn gradient(x: f32, grad: f32) -> f32 {

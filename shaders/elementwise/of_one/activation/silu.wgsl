@@ -1,7 +1,7 @@
 // x sigmoid(x).
 
 fn function(x: f32) -> f32 {
-    return x * sigmoid(x);
+    return silu(x);
 }
 
 fn gradient(x: f32, grad: f32) -> f32 {

@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::Conv2dGeometry;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
+use crate::kernels::activation::Activation;
 use crate::kernels::conv::columns::{self, ColumnsOrder};
 use crate::kernels::conv::fused::{self, Dispatch, tile_work};
 use crate::kernels::conv::fused_cooperative::Matrices;
@@ -130,7 +131,7 @@ impl FusedConvolution {
         recorder: &mut Recorder,
         source: &SampleSource,
         weight: &Tensor,
-        bias: Option<&Tensor>,
+        (bias, activation): (Option<&Tensor>, Activation),
         output: &Tensor,
     ) -> Result<()> {
         let im2col = &self.geometry.im2col;
@@ -138,11 +139,11 @@ impl FusedConvolution {
             return Ok(());
         }
         if self.tiles.splits() == 1 {
-            return self.strips(recorder, source, weight, bias, output);
+            return self.strips(recorder, source, weight, (bias, activation), output);
         }
         let [batch, _, height, width] = *output.shape().extents() else { return Ok(()) };
         let partial = recorder.workspace([self.tiles.splits() * batch, self.geometry.out_channels, height, width])?;
-        self.strips(recorder, source, weight, bias, &partial)?;
+        self.strips(recorder, source, weight, (bias, Activation::default()), &partial)?;
         let columns = output.shape().elements() as u32;
         let sums = Sums { planes: 1, pixels: self.tiles.splits(), columns, scale: 1.0, accumulate: false };
         rounded(recorder, output, |recorder, output| sums.record(recorder, &partial, output))
@@ -154,7 +155,7 @@ impl FusedConvolution {
         recorder: &mut Recorder,
         source: &SampleSource,
         weight: &Tensor,
-        bias: Option<&Tensor>,
+        (bias, activation): (Option<&Tensor>, Activation),
         output: &Tensor,
     ) -> Result<()> {
         let gpu = recorder.gpu().clone();
@@ -178,7 +179,8 @@ impl FusedConvolution {
                 StripPlanes::write(recorder, output.into(), &strip, together, |recorder, output| {
                     let field = self.columns.field(recorder, source, &strip)?;
                     let (packed, chunk, strip, field) = (&packed, &images, &strip, field.as_ref());
-                    let call = Call { convolution: self, packed, chunk, strip, field, weight, bias, output };
+                    let call =
+                        Call { convolution: self, packed, chunk, strip, field, weight, bias, activation, output };
                     for (groups, terms) in self.tiles.weight_pieces(&gpu) {
                         for pixels in pieces(strip.pixels.clone(), self.pixels_at_once(&gpu, &groups, &terms)) {
                             in_units([1, together, 1], [groups.clone(), rows.clone(), pixels], &mut |piece| {
@@ -221,6 +223,7 @@ struct Call<'a> {
     field: Option<&'a Field>,
     weight: &'a Tensor,
     bias: Option<&'a Tensor>,
+    activation: Activation,
     /// The output of the convolution, or the outputs of its splits.
     output: &'a StripPlanes,
 }
@@ -229,7 +232,7 @@ impl Call<'_> {
     /// Records some groups, some of their rows, and some pixels of the strip, of some terms: band by band of the images, and in as many pieces
     /// as the offset needs to be bound. All but the first add to it.
     fn record(&self, recorder: &mut Recorder, terms: &Range<u32>, [groups, rows, pixels]: &[Range<u32>; 3]) -> Fit {
-        let &Self { convolution, packed, chunk, strip, field, weight, bias, .. } = self;
+        let &Self { convolution, packed, chunk, strip, field, weight, bias, activation, .. } = self;
         let (g, of_images) = (&convolution.geometry, &convolution.columns);
         let group_rows = g.group_out_channels();
         let (output, output_first) = self.output_binding(groups, rows, pixels)?;
@@ -255,6 +258,8 @@ impl Call<'_> {
             output_split: g.output_shape().elements() as u32,
             ..Default::default()
         };
+        let last_band = packed.bands().count() - 1;
+        let points = field.map_or(0, |field| field.deformation.points(&g.im2col));
         for (index, (band, packed)) in packed.bands().enumerate() {
             let packed = packed.binding("input")?;
             let mut sampled = of_images.window(chunk, strip, &band);
@@ -262,8 +267,13 @@ impl Call<'_> {
             of_images.with_offsets(field, strip, sampled, &mut |sampled, bound| {
                 let columns::Params { window, offsets, border, modulated, .. } = sampled;
                 let first = terms.start == 0 && index == 0 && offsets.point_first == 0;
+                let last = terms.end == convolution.tiles.packed_terms()
+                    && index == last_band
+                    && offsets.point_first + offsets.points == points;
                 let (accumulate, biased) = ((!first).into(), (first && bias.is_some()).into());
-                let params = fused::Params { window, offsets, border, modulated, accumulate, biased, ..params };
+                let activation = if last { activation } else { Activation::default() };
+                let params =
+                    fused::Params { window, offsets, activation, border, modulated, accumulate, biased, ..params };
                 let bindings = [&packed, &weight, &quads, bias.as_ref().unwrap_or(&weight), &output];
                 convolution.tiles.family().record(recorder, &Dispatch { params, bindings, offsets: bound })
             })?;

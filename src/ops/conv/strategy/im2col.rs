@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
 use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor};
+use crate::kernels::activation::Activation;
 use crate::kernels::conv::columns::ColumnsOrder;
 use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
@@ -229,7 +230,7 @@ impl Im2colConvolution {
         recorder: &mut Recorder,
         source: &SampleSource,
         packed_weight: &PackedMatrix,
-        bias: Option<&Tensor>,
+        (bias, activation): (Option<&Tensor>, Activation),
         output: Destination,
     ) -> Result<()> {
         let (g, im2col) = (&self.geometry, &self.geometry.im2col);
@@ -238,7 +239,7 @@ impl Im2colConvolution {
         }
         let depth = depth(g, &self.columns);
         if self.is_narrow_product(recorder.gpu(), source.input, output.tensor()) {
-            return self.narrow_product(recorder, source.input, packed_weight, bias, output);
+            return self.narrow_product(recorder, source.input, packed_weight, (bias, activation), output);
         }
 
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
@@ -266,7 +267,7 @@ impl Im2colConvolution {
                 if direct {
                     StripPlanes::write(recorder, output, &strip, 1, |recorder, output| {
                         let operands = (&packed, packed_weight, bias);
-                        self.direct(recorder, (&images, &strip), operands, output, accumulate)
+                        self.direct(recorder, (&images, &strip), operands, (output, accumulate), activation)
                     })?;
                     continue;
                 }
@@ -298,6 +299,7 @@ impl Im2colConvolution {
                                 of: BiasOf::Rows,
                             }),
                             accumulate,
+                            activation,
                             output: Output::Elements(Elements {
                                 tensor: &output.tensor,
                                 first: start,
@@ -332,7 +334,7 @@ impl Im2colConvolution {
         recorder: &mut Recorder,
         input: &Tensor,
         packed_weight: &PackedMatrix,
-        bias: Option<&Tensor>,
+        (bias, activation): (Option<&Tensor>, Activation),
         output: Destination,
     ) -> Result<()> {
         let g = &self.geometry;
@@ -367,6 +369,7 @@ impl Im2colConvolution {
                     b: Operand::Matrix(b),
                     bias: bias.map(|tensor| Bias { tensor, first: 0, batch: g.group_out_channels(), of: BiasOf::Rows }),
                     accumulate: matches!(output, Destination::Add(_)),
+                    activation,
                     output: Output::Elements(elements),
                 },
             )?;
@@ -380,8 +383,8 @@ impl Im2colConvolution {
         recorder: &mut Recorder,
         (chunk, strip): (&Range<u32>, &Strip),
         (packed, weight, bias): (&PackedImages, &PackedMatrix, Option<&Tensor>),
-        output: &StripPlanes,
-        accumulate: bool,
+        (output, accumulate): (&StripPlanes, bool),
+        activation: Activation,
     ) -> Result<()> {
         let (g, columns) = (&self.geometry, &self.columns);
         let out_width = g.im2col.out_width;
@@ -429,6 +432,7 @@ impl Im2colConvolution {
             (window.pixel_first, window.pixels) = (pixels.start, pixels.end - pixels.start);
             let params = conv2d_direct::Params {
                 window,
+                activation,
                 out_row_first,
                 out_rows: (pixels.end - 1) / out_width + 1 - out_row_first,
                 group_first: groups.start,

@@ -7,6 +7,7 @@ use super::im2col::{Im2colConvolution, depth, is_direct_weight};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
+use crate::kernels::activation::Activation;
 use crate::kernels::conv::conv2d_direct_weight::{self, conv2d_direct_weight};
 use crate::kernels::conv::unpack_weight::{self, unpack_weight};
 use crate::kernels::layout::Layout;
@@ -198,7 +199,7 @@ impl Im2colConvolution {
         let rows = self.geometry.group_out_channels();
         let packed = PackedMatrix::workspace(recorder, self.columns.layout, self.packed_shape(rows))?;
         self.pack_into(recorder, weight, &packed, rows)?;
-        self.forward(recorder, &SampleSource { input, offset: None, mask: None }, &packed, None, output)
+        self.forward(recorder, &SampleSource { input, offset: None, mask: None }, &packed, Default::default(), output)
     }
 
     /// The gradient of the weight in the order of the weight.
@@ -310,6 +311,7 @@ impl StripProducts<'_> {
                 b: weight.across("weight"),
                 bias: None,
                 accumulate: false,
+                activation: Activation::default(),
                 output: columns.output(),
             },
         )
@@ -370,6 +372,7 @@ impl StripProducts<'_> {
                 b: columns.across("columns").starting_at(block.start),
                 bias: None,
                 accumulate,
+                activation: Activation::default(),
                 output: Output::Elements(Elements {
                     tensor: of_weight,
                     first: 0,

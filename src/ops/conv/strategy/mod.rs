@@ -1,6 +1,6 @@
 //! A convolution by a strategy: what a plan keeps of it.
 
-mod choice;
+pub(crate) mod choice;
 mod fused;
 mod im2col;
 mod im2col_backward;
@@ -26,6 +26,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, DeformConv2dGradients, Deformation, Members, Of, Output};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::activation::Activation;
 use crate::ops::conv::chains::Chaining;
 use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::weight::PackedWeight;
@@ -96,17 +97,18 @@ impl Convolution {
         source: &SampleSource,
         weight: Argument,
         bias: Option<Argument>,
+        activation: Activation,
         output: &Tensor,
     ) -> Result<()> {
         let bias = bias.map(|bias| bias.wide(recorder)).transpose()?;
         match &self.forward {
             Forward::Im2col(convolution) => {
                 let weight = convolution.weight(recorder, weight)?;
-                convolution.forward(recorder, source, &weight, bias.as_ref(), output.into())
+                convolution.forward(recorder, source, &weight, (bias.as_ref(), activation), output.into())
             }
             Forward::Fused(convolution) => {
                 let weight = convolution.weight(recorder, weight)?;
-                convolution.forward(recorder, source, &weight, bias.as_ref(), output)
+                convolution.forward(recorder, source, &weight, (bias.as_ref(), activation), output)
             }
         }
     }

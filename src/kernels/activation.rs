@@ -1,0 +1,67 @@
+//! The function that products end with: shared/activation.
+
+#[cfg(feature = "onnx")]
+use crate::geometry::Unary;
+use crate::gpu::{File, wgsl};
+#[cfg(feature = "onnx")]
+use crate::kernels::elementwise::unary;
+use crate::kernels::params;
+
+params!(
+    /// A function of each element that is stored, with its attributes; none by default.
+    struct Activation {
+        function,
+        alpha: f32,
+        beta: f32,
+        gamma: f32,
+    }
+);
+
+/// The functions, as shaders number them: shared/activation/params.wgsl.
+#[cfg(any(feature = "onnx", test))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Function {
+    Clip = 1,
+    Sigmoid,
+    Silu,
+    Gelu,
+}
+
+/// The files of kernels that know all functions, which those of GPUs are.
+pub(crate) const FUNCTIONS: &[File] = wgsl![
+    "shared/exponential.wgsl",
+    "elementwise/parts/nan.wgsl",
+    "elementwise/parts/exp.wgsl",
+    "elementwise/parts/sigmoid.wgsl",
+    "elementwise/parts/erf.wgsl",
+    "elementwise/parts/clip.wgsl",
+    "shared/activation/params.wgsl",
+    "shared/activation/functions.wgsl",
+];
+
+/// The files of kernels that know bounds alone.
+pub(crate) const BOUNDS: &[File] =
+    wgsl!["elementwise/parts/clip.wgsl", "shared/activation/params.wgsl", "shared/activation/bounds.wgsl"];
+
+#[cfg(feature = "onnx")]
+impl Activation {
+    /// The function that an op is, if it is one of these.
+    pub(crate) fn of(op: Unary) -> Option<Self> {
+        let (_, [alpha, beta, gamma]) = unary::function(op)?;
+        let with = |function: Function| Self { function: function as u32, alpha, beta, gamma };
+        match op {
+            // Bounds, of which one is none.
+            Unary::Relu => Self::of(Unary::Clip { min: 0.0, max: f32::INFINITY }),
+            Unary::Clip { .. } => Some(with(Function::Clip)),
+            Unary::Sigmoid => Some(with(Function::Sigmoid)),
+            Unary::Silu => Some(with(Function::Silu)),
+            Unary::Gelu => Some(with(Function::Gelu)),
+            _ => None,
+        }
+    }
+
+    /// Whether kernels that know bounds alone know it.
+    pub(crate) fn is_bounds(self) -> bool {
+        self.function == Function::Clip as u32
+    }
+}

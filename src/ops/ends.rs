@@ -1,0 +1,65 @@
+//! Products with a function of each element behind, which an ONNX model's steps have: whether their kernels put elements through it as they store
+//! them.
+
+use crate::error::Result;
+use crate::geometry::{ConvTranspose2d, Matmul, Of};
+use crate::gpu::{Gpu, TensorSpec};
+use crate::kernels::activation::Activation;
+use crate::ops::conv::conv_transpose2d::Way;
+use crate::ops::conv::strategy::Convolves;
+use crate::ops::conv::strategy::choice::Choice;
+use crate::ops::plan::Kernels;
+
+/// An op that records products.
+pub(crate) trait Ends: Kernels {
+    /// Whether the kernels that do this problem on this device know the function.
+    fn ends_with(
+        gpu: &Gpu,
+        geometry: &Self::Geometry,
+        inputs: &Of<Self::Inputs, TensorSpec>,
+        activation: Activation,
+    ) -> Result<bool>;
+}
+
+/// Products by subgroups, which adapters that run on the CPU have, know bounds alone.
+fn products_end_with(gpu: &Gpu, activation: Activation) -> bool {
+    activation.is_bounds() || !gpu.capabilities().textures()
+}
+
+impl Ends for Matmul {
+    fn ends_with(
+        gpu: &Gpu,
+        _: &Self::Geometry,
+        _: &Of<Self::Inputs, TensorSpec>,
+        activation: Activation,
+    ) -> Result<bool> {
+        Ok(products_end_with(gpu, activation))
+    }
+}
+
+impl<O: Convolves> Ends for O {
+    /// Splits are added up by what knows no function.
+    fn ends_with(
+        gpu: &Gpu,
+        geometry: &Self::Geometry,
+        inputs: &Of<Self::Inputs, TensorSpec>,
+        activation: Activation,
+    ) -> Result<bool> {
+        Ok(match Choice::of(gpu, &O::problem(geometry, inputs))? {
+            Choice::Im2col => products_end_with(gpu, activation),
+            Choice::Fused { splits, .. } => splits == 1,
+        })
+    }
+}
+
+impl Ends for ConvTranspose2d {
+    /// Kernels that overlap are added up by what knows no function.
+    fn ends_with(
+        gpu: &Gpu,
+        geometry: &Self::Geometry,
+        _: &Of<Self::Inputs, TensorSpec>,
+        activation: Activation,
+    ) -> Result<bool> {
+        Ok(matches!(Way::of(geometry), Way::Apart) && products_end_with(gpu, activation))
+    }
+}
