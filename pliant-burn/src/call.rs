@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use burn::backend::{Dispatch, DispatchTensor, TensorMetadata};
+use burn::backend::{Dispatch, DispatchDevice, DispatchTensor, TensorMetadata};
 use burn::tensor::DType as BurnDType;
 use pliant::op::{Differentiable, Members, Of, Output};
 use pliant::{DType, Error, Plan, Recorder, Result, Shape, Tensor, TensorSpec};
@@ -89,8 +89,8 @@ impl<O: Differentiable> fmt::Debug for Planned<O> {
 /// Computes an op of burn's tensors, given by the names of the op's inputs in its order.
 ///
 /// # Errors
-/// Those of [`Plan::new`]; [`Error::Device`] where tensors lie on several devices, or on one that is not shared; [`Error::DType`] for elements that
-/// pliant does not have.
+/// Those of [`Plan::new`]; [`Error::Device`] where tensors lie on several devices, or on one that is not shared, or differ in their strategy of
+/// checkpoints; [`Error::DType`] for elements that pliant does not have.
 pub(crate) fn call<O, const N: usize>(
     op: &O,
     inputs: [(&'static str, Option<DispatchTensor>); N],
@@ -100,14 +100,11 @@ where
 {
     let (names, tensors): (Vec<_>, Vec<_>) =
         inputs.into_iter().filter_map(|(name, tensor)| Some((name, tensor?))).unzip();
-    let shared = shared(&tensors[0].device())?;
-    for (name, tensor) in names.iter().zip(&tensors) {
-        if tensor.device() != tensors[0].device() {
-            let message = format!("{name} is on {:?}; {} is on {:?}", tensor.device(), names[0], tensors[0].device());
-            return Err(Error::Device { argument: name, message });
-        }
-    }
-    let specs = names.iter().zip(&tensors).map(|(name, tensor)| spec(name, tensor)).collect::<Result<Vec<_>>>()?;
+    let shared = shared(names[0], &tensors[0].device())?;
+    check_devices(&names, &tensors)?;
+    let of_burns =
+        |(name, tensor): (&&'static str, &DispatchTensor)| spec(name, tensor.dtype(), tensor.shape().as_slice());
+    let specs = names.iter().zip(&tensors).map(of_burns).collect::<Result<Vec<_>>>()?;
     let index = |name: &str| names.iter().position(|other| *other == name);
     let specs = O::Inputs::build(|name| specs.get(index(name)?).copied()).map_err(missing)?;
     let plan = Plan::cached(&shared.gpu, op, &specs)?;
@@ -123,22 +120,39 @@ where
     Ok(Dispatch::forward(Tensors::from(tensors), Arc::new(call)))
 }
 
-fn spec(name: &'static str, tensor: &DispatchTensor) -> Result<TensorSpec> {
-    let dtype = dtype_of(tensor.dtype()).ok_or_else(|| {
-        let message = format!("{name} holds {}; f32, f16, bf16 can be taken", tensor.dtype().name());
-        Error::DType { argument: name, message }
-    })?;
-    Ok(TensorSpec { shape: Shape::new(tensor.shape().as_slice())?, dtype })
+/// Refuses tensors of several devices, and of several strategies of checkpoints, between which burn does not choose.
+fn check_devices(names: &[&'static str], tensors: &[DispatchTensor]) -> Result<()> {
+    let mut strategy = None;
+    for (&name, tensor) in names.iter().zip(tensors) {
+        let (device, first) = (tensor.device(), tensors[0].device());
+        if device != first {
+            let message = format!("{name} is on {device:?}; {} is on {first:?}", names[0]);
+            return Err(Error::Device { argument: name, message });
+        }
+        if let DispatchDevice::Autodiff(device) = device {
+            let its = device.gradient_checkpointing_strategy();
+            let (other, earlier) = *strategy.get_or_insert((name, its));
+            if its != earlier {
+                let message = format!("{name} has checkpoints by {its:?}; {other} has them by {earlier:?}");
+                return Err(Error::Device { argument: name, message });
+            }
+        }
+    }
+    Ok(())
 }
 
-/// Our name of burn's element type, where there is one.
-pub(crate) fn dtype_of(dtype: BurnDType) -> Option<DType> {
-    match dtype {
-        BurnDType::F32 => Some(DType::F32),
-        BurnDType::F16 => Some(DType::F16),
-        BurnDType::BF16 => Some(DType::BF16),
-        _ => None,
-    }
+/// Shape and element type of a tensor of burn's.
+pub(crate) fn spec(name: &'static str, dtype: BurnDType, shape: &[usize]) -> Result<TensorSpec> {
+    let of_ours = match dtype {
+        BurnDType::F32 => DType::F32,
+        BurnDType::F16 => DType::F16,
+        BurnDType::BF16 => DType::BF16,
+        _ => {
+            let message = format!("{name} holds {}; f32, f16, bf16 can be taken", dtype.name());
+            return Err(Error::DType { argument: name, message });
+        }
+    };
+    Ok(TensorSpec { shape: Shape::new(shape)?, dtype: of_ours })
 }
 
 /// The name of the input that a gradient belongs to.

@@ -1,7 +1,7 @@
 //! Functions on burn's tensors.
 
 use burn::backend::DispatchTensor;
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, FloatDType, Tensor};
 use pliant::{DeformConv2d, DeformRoiPool, GridSample, MultiScaleDeformAttn, Result, RoiAlign};
 
 use crate::call::call;
@@ -12,6 +12,11 @@ pub(crate) fn some<const D: usize>(tensor: Tensor<D>) -> Option<DispatchTensor> 
 
 pub(crate) fn option<const D: usize>(tensor: Option<Tensor<D>>) -> Option<DispatchTensor> {
     tensor.map(Tensor::into_dispatch)
+}
+
+/// Ones where a mask is true, and zeros, in `f32` whatever else a device takes by default.
+pub(crate) fn numbers(mask: Tensor<2, Bool>) -> Tensor<2> {
+    mask.cast(FloatDType::F32)
 }
 
 /// Deformable convolution, with a mask (version 2) or without (version 1). All tensors have gradients.
@@ -47,8 +52,8 @@ pub(crate) fn option<const D: usize>(tensor: Option<Tensor<D>>) -> Option<Dispat
 /// # Errors
 /// [`Error::Shape`](pliant::Error::Shape), [`Error::Attribute`](pliant::Error::Attribute) with the two figures that disagree;
 /// [`Error::DType`](pliant::Error::DType) for elements other than floats of 32 or 16 bits; [`Error::Device`](pliant::Error::Device) where tensors lie on
-/// several devices or on one that is not shared; [`Error::Limit`](pliant::Error::Limit), [`Error::OutOfMemory`](pliant::Error::OutOfMemory) where the
-/// device is too small.
+/// several devices or on one that is not shared, or differ in their strategy of checkpoints; [`Error::Limit`](pliant::Error::Limit),
+/// [`Error::OutOfMemory`](pliant::Error::OutOfMemory) where the device is too small.
 pub fn deform_conv2d(
     input: Tensor<4>,
     offset: Tensor<4>,
@@ -190,7 +195,7 @@ pub fn multi_scale_deform_attn(
         ("value", some(value)),
         ("locations", locations),
         ("weights", weights),
-        ("padding_mask", option(padding_mask.map(Tensor::<2, Bool>::float))),
+        ("padding_mask", option(padding_mask.map(numbers))),
     ];
     call(op, inputs).map(Tensor::from_dispatch)
 }

@@ -54,7 +54,9 @@ pub(crate) fn draw(rng: &mut Rng) -> Problem {
     let layouts = [AttentionLayout::HeadsFirst, AttentionLayout::HeadsLast, AttentionLayout::Packed];
     let layout = layouts[rng.usize(..3)];
     let packed = layout == AttentionLayout::Packed;
-    let [batch, heads, queries] = [rng.u32(..3), rng.u32(1..4), rng.u32(1..40)];
+    let [batch, heads] = [rng.u32(..3), rng.u32(1..4)];
+    // The keys of a head are bound together, with what is between.
+    let queries = if packed { rng.u32(1..=39 / heads) } else { rng.u32(1..40) };
     let [elements, of_value] = [(); 2].map(|()| 4 * rng.u32(1..17));
     let keys = if packed { queries } else { rng.u32(1..40) };
     let (mut op, mut inputs) = problem(rng, layout, [batch, heads, queries, keys, elements, of_value]);

@@ -48,7 +48,8 @@ impl DeformConv2d {
     ///
     /// # Errors
     /// [`Error::Attribute`](pliant::Error::Attribute) where a size is 0, groups do not divide the channels, or offsets and masks are to have an input or
-    /// convolutions of their own, which the module has not; [`Error::Shape`](pliant::Error::Shape) where a parameter has more elements than `u32` counts.
+    /// convolutions of their own, which the module has not; [`Error::Shape`](pliant::Error::Shape) where a parameter has more elements than `u32` counts;
+    /// [`Error::Unsupported`](pliant::Error::Unsupported) where burn gives no random numbers.
     pub fn new(layer: &DeformConv2dLayer, sizes: &DeformConv2dSizes, device: &Device) -> Result<Self> {
         if sizes.split || sizes.offset_channels.is_some() {
             let message = format!(
@@ -60,7 +61,7 @@ impl DeformConv2d {
         let shapes = layer.parameter_shapes(sizes)?;
         let count = elements(shapes.named().filter_map(|(_, shape)| shape));
         let DeformConv2dParameters { weight, offset_weight, bias, offset_bias, .. } =
-            layer.initial(sizes, uniform(count, device))?;
+            layer.initial(sizes, uniform(count, device)?)?;
         let offset_bias = offset_bias.unwrap_or_else(|| unreachable!("an offset convolution has a bias"));
         Ok(Self {
             weight: parameter(weight, device),

@@ -10,14 +10,19 @@ pub use multi_scale_deform_attn::{MultiScaleDeformAttn, Projection};
 
 use burn::module::Param;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use pliant::Shape;
+use pliant::{Error, Result, Shape};
 
-/// Numbers between 0 and 1, 1 excluded, of burn's generator for the device.
-fn uniform(count: u64, device: &Device) -> impl FnMut() -> f32 {
-    let numbers = Tensor::<1>::random([count as usize], Distribution::Uniform(0.0, 1.0), device).into_data();
-    let mut numbers = numbers.try_into_vec_as::<f32>().unwrap_or_default().into_iter();
+/// Numbers between 0 and 1, 1 excluded, of burn's generator for the device, of which `count` can be taken.
+fn uniform(count: u64, device: &Device) -> Result<impl FnMut() -> f32> {
+    let numbers = Tensor::<1>::random([count as usize], Distribution::Uniform(0.0, 1.0), device);
+    let numbers = numbers.try_into_vec_as::<f32>();
+    let numbers = numbers.map_err(|error| Error::Unsupported(format!("burn gives no random numbers: {error}")))?;
+    let mut numbers = numbers.into_iter();
     // What is rounded to 1 counts as the number before it.
-    move || numbers.next().map_or(0.0, |number| number.min(1.0f32.next_down()))
+    Ok(move || match numbers.next() {
+        Some(number) => number.min(1.0f32.next_down()),
+        None => unreachable!("{count} numbers were drawn, one for each element of all parameters"),
+    })
 }
 
 /// The number of elements of all parameters.

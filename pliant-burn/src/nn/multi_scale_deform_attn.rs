@@ -5,7 +5,7 @@ use pliant::{Result, Shape};
 
 use crate::call::call;
 use crate::nn::{elements, parameter, uniform};
-use crate::ops::{option, some};
+use crate::ops::{numbers, option, some};
 
 /// The attention module of Deformable DETR and RT-DETR: projections, a softmax over the points of a head, and samples of levels between them.
 ///
@@ -56,11 +56,12 @@ impl MultiScaleDeformAttn {
     ///
     /// # Errors
     /// [`Error::Attribute`](pliant::Error::Attribute) where a size is 0, heads do not divide the value's channels, or levels are missing or empty;
-    /// [`Error::Shape`](pliant::Error::Shape) where a parameter has more elements than `u32` counts.
+    /// [`Error::Shape`](pliant::Error::Shape) where a parameter has more elements than `u32` counts;
+    /// [`Error::Unsupported`](pliant::Error::Unsupported) where burn gives no random numbers.
     pub fn new(layer: &MultiScaleDeformAttnLayer, sizes: &MultiScaleDeformAttnSizes, device: &Device) -> Result<Self> {
         let shapes = layer.parameter_shapes(sizes)?;
         let count = elements(shapes.named().filter_map(|(_, shape)| shape));
-        let initial = layer.initial(sizes, uniform(count, device))?;
+        let initial = layer.initial(sizes, uniform(count, device)?)?;
         Ok(Self {
             value_proj: Projection::new(initial.value_proj_weight, initial.value_proj_bias, device),
             sampling_offsets: Projection::new(initial.sampling_offsets_weight, initial.sampling_offsets_bias, device),
@@ -101,7 +102,7 @@ impl MultiScaleDeformAttn {
             ("query", some(query)),
             ("value_input", some(value_input)),
             ("reference_points", some(reference_points)),
-            ("padding_mask", option(padding_mask.map(Tensor::<2, Bool>::float))),
+            ("padding_mask", option(padding_mask.map(numbers))),
             ("query_position", option(query_position)),
             ("value_proj_weight", weight(&self.value_proj)),
             ("value_proj_bias", bias(&self.value_proj)),

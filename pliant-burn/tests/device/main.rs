@@ -4,6 +4,7 @@
 
 mod case;
 mod goldens;
+mod inputs;
 mod modules;
 mod reference;
 mod refusals;
@@ -14,7 +15,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use burn::tensor::wgpu::WgpuSetup;
-use pliant::{Gpu, GpuOptions};
+use pliant::{Gpu, GpuOptions, wgpu};
 
 /// burn on a device of pliant's.
 static OURS: LazyLock<(Gpu, Device)> = LazyLock::new(|| {
@@ -31,4 +32,27 @@ static BURNS: LazyLock<(Gpu, Device, WgpuSetup)> = LazyLock::new(|| {
 /// The devices of both ways of sharing.
 fn devices() -> [(&'static str, Device); 2] {
     [("pliant's device", OURS.1.clone()), ("burn's device", BURNS.1.clone())]
+}
+
+/// Whether burn has kernels for `f16` here.
+fn has_f16() -> bool {
+    OURS.0.device().features().contains(wgpu::Features::SHADER_F16)
+}
+
+/// A device of pliant's that burn knows nothing of.
+fn opened() -> Gpu {
+    let options = GpuOptions { others: pliant_burn::FEATURES, ..GpuOptions::default() };
+    pollster::block_on(Gpu::with_options(&options)).unwrap()
+}
+
+/// Another device of burn's on the handles of a `Gpu`, with the memory that burn has by default, and with those handles.
+fn set_up(gpu: &Gpu) -> (Device, WgpuSetup) {
+    let setup = WgpuSetup {
+        instance: gpu.instance().unwrap().clone(),
+        adapter: gpu.adapter().unwrap().clone(),
+        device: gpu.device().clone(),
+        queue: gpu.queue().clone(),
+        backend: gpu.capabilities().info.backend,
+    };
+    (Device::wgpu_options().setup(setup.clone()).init().unwrap(), setup)
 }

@@ -2,13 +2,13 @@
 
 use burn::module::Module;
 use burn::store::{ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Bool, DType, Device, Distribution, FloatDType, Tensor};
 use pliant::nn::{DeformConv2dLayer, DeformConv2dSizes, Mask, MultiScaleDeformAttnLayer, MultiScaleDeformAttnSizes};
 use pliant_burn::nn;
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::OURS;
 use crate::case::elements;
+use crate::{OURS, has_f16, set_up};
 
 const LAYER: DeformConv2dLayer = DeformConv2dLayer {
     stride: [1; 2],
@@ -68,6 +68,35 @@ fn a_layer_begins_as_pliants_does() {
 
     let split = DeformConv2dSizes { split: true, ..DeformConv2dSizes::new([4, 6], [3, 3]) };
     assert!(nn::DeformConv2d::new(&LAYER, &split, &device).is_err());
+}
+
+/// Where a device makes tensors of 16 bits unless it is told otherwise, parameters are drawn, and layers computed, all the same.
+#[test]
+fn a_layer_begins_so_in_f16_too() {
+    if !has_f16() {
+        return;
+    }
+    let (mut device, setup) = set_up(&OURS.0);
+    device.configure(FloatDType::F16).unwrap();
+    pliant_burn::share(&device, &setup).unwrap();
+    let block = Block::new(&device);
+    let weight = elements(block.conv2.weight.val());
+    let bound = 1.0 / 36f32.sqrt() + 1e-3;
+    assert!(
+        weight.iter().all(|weight| weight.abs() <= bound) && weight.iter().any(|weight| weight.abs() > bound / 2.0)
+    );
+    assert_eq!(block.conv2.weight.dtype(), DType::F16);
+    assert!(block.forward(Tensor::ones([1, 4, 5, 5], &device)).iter().all(|element| element.is_finite()));
+
+    // Elements of 32 bits beside a mask of booleans.
+    let ones = |shape: [usize; 4]| Tensor::<4>::ones(shape, (&device, DType::F32));
+    let locations = ones([1, 1, 1, 2]).reshape([1, 1, 1, 1, 1, 2]) / 2.0;
+    let op = pliant::MultiScaleDeformAttn::new([[2, 2]], 1);
+    let mask = Tensor::<2, Bool>::from_data([[true, false, false, false]], &device);
+    let weights = ones([1, 1, 1, 1]).reshape([1, 1, 1, 1, 1]);
+    let attended =
+        pliant_burn::multi_scale_deform_attn(ones([1, 4, 1, 4]), locations, weights, Some(mask), &op).unwrap();
+    assert_eq!(elements(attended), [0.75; 4]);
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use burn::tensor::FloatDType;
 use fastrand::Rng;
 use pliant::nn::{DeformConv2dLayer, DeformConv2dSizes, Mask, MultiScaleDeformAttnLayer, MultiScaleDeformAttnSizes};
-use pliant::{DType, DeformConv2d, DeformRoiPool, GridSample, MultiScaleDeformAttn, RoiAlign, SampleMode, Shape, wgpu};
+use pliant::{DType, DeformConv2d, DeformRoiPool, GridSample, MultiScaleDeformAttn, RoiAlign, SampleMode, Shape};
 use pliant_support::problem::Array;
 use pliant_support::random::{normal, uniform};
 
 use crate::case::{Case, Operation};
-use crate::{OURS, devices};
+use crate::{OURS, devices, has_f16};
 
 /// Boxes over images of 9x11 pixels, of a batch of two.
 fn rois(rng: &mut Rng) -> Array {
@@ -121,7 +121,7 @@ fn ops_and_layers_are_their_definitions() {
 
 #[test]
 fn ops_are_their_definitions_in_f16() {
-    if !OURS.0.device().features().contains(wgpu::Features::SHADER_F16) {
+    if !has_f16() {
         println!("burn has no f16 on {}", OURS.0.capabilities().info.name);
         return;
     }

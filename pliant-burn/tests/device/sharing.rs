@@ -1,12 +1,15 @@
 //! One device for both: no copies where pages are exclusive, work in order, tensors where burn has placed them.
 
+use std::sync::Barrier;
+use std::thread;
+
 use burn::tensor::{Distribution, GradientCheckpointingStrategy, Tensor};
 use fastrand::Rng;
-use pliant::{DeformConv2d, DeformConv2dInputs};
+use pliant::{DeformConv2d, DeformConv2dInputs, GridSample};
 use pliant_support::random::{normal, uniform};
 
 use crate::case::{elements, tensor};
-use crate::{BURNS, OURS, devices};
+use crate::{BURNS, OURS, devices, opened, set_up};
 
 #[test]
 fn the_same_device_is_given_again() {
@@ -14,6 +17,45 @@ fn the_same_device_is_given_again() {
     assert!(pliant_burn::device(gpu).unwrap() == *device);
     let (gpu, device, setup) = &*BURNS;
     assert_eq!(pliant_burn::share(device, setup).unwrap(), *gpu);
+}
+
+/// Threads that ask at once are given one device and one `Gpu`.
+#[test]
+fn a_device_is_opened_once() {
+    fn at_once<T: Send>(ask: impl Fn() -> T + Sync) -> Vec<T> {
+        let barrier = Barrier::new(8);
+        thread::scope(|scope| {
+            let ask = || {
+                barrier.wait();
+                ask()
+            };
+            let asking: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+        })
+    }
+    let gpu = opened();
+    let devices = at_once(|| pliant_burn::device(&gpu).unwrap());
+    assert!(devices.iter().all(|device| *device == devices[0]), "{devices:?}");
+
+    let (device, setup) = set_up(&gpu);
+    let gpus = at_once(|| pliant_burn::share(&device, &setup).unwrap());
+    assert!(gpus.iter().all(|gpu| *gpu == gpus[0]));
+}
+
+/// A device is the same whether it differentiates or not, whichever was named first; what is given back does not differentiate.
+#[test]
+fn a_device_that_differentiates_is_the_device() {
+    let (device, setup) = set_up(&OURS.0);
+    let differentiating = device.clone().autodiff();
+    let gpu = pliant_burn::share(&differentiating, &setup).unwrap();
+    assert_eq!(pliant_burn::share(&device, &setup).unwrap(), gpu);
+    assert_eq!(pliant_burn::copies(&device).unwrap(), 0);
+    let again = pliant_burn::device(&gpu).unwrap();
+    assert!(again == device && !again.is_autodiff(), "{again:?}");
+    for device in [device, differentiating] {
+        let zeros = |shape| Tensor::<4>::zeros(shape, &device);
+        pliant_burn::grid_sample(zeros([1, 1, 2, 2]), zeros([1, 2, 2, 2]), &GridSample::default()).unwrap();
+    }
 }
 
 /// Results that burn has placed beside an argument are copied, and counted; on a device with a page for each tensor there are none.
