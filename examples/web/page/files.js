@@ -1,7 +1,11 @@
 // Files that are chosen or dropped, and photos in them.
 
-// A browser shows what is dropped beside the sections in the page's place.
-window.ondragover = window.ondrop = (event) => event.preventDefault();
+// A browser shows a file that is dropped beside the sections in the page's place.
+window.ondragover = window.ondrop = (event) => {
+  if (event.defaultPrevented || !event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "none";
+};
 
 /** Gives the files that are dropped on a section or chosen in its field to `use`. */
 export function accept(section, field, use) {

@@ -20,6 +20,8 @@ export class Lens {
   #frame = null;
   #hovered = null;
   #video = null;
+  /** The number of photos and cameras that were asked for, and which of them was shown last. */
+  #asked = 0;
   #shown = 0;
   #changed = false;
   #running = false;
@@ -57,29 +59,37 @@ export class Lens {
       this.#guarded(() => this.#draw());
     };
     this.#canvas.onkeydown = (event) => {
-      const [right, down] = STEPS[event.key] ?? [0, 0];
-      if (!right && !down) return;
+      const step = STEPS[event.key];
+      if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
+      const [right, down] = step;
       this.#move({ x: within(this.#centre.x + right), y: within(this.#centre.y + down) });
     };
   }
 
-  /** Opens the device, and shows the photo that comes with the page. */
+  /** Opens the device, and shows the photo that comes with the page, unless another one was chosen. */
   async open() {
     const opened = await this.#remote.call("open");
     const kernels = opened.filters.map((filter, index) => new Option(filter, index));
     this.#form.elements.filter.replaceChildren(...kernels);
-    const shipped = await fetch("chelsea.png");
-    await this.show(await shipped.blob());
+    if (this.#shown === 0) {
+      const shipped = await fetch("chelsea.png");
+      await this.show(await shipped.blob(), 0);
+    } else {
+      await this.#afresh(async () => {
+        await this.#take(this.#photo);
+        this.#change();
+      });
+    }
     return opened;
   }
 
-  /** Puts the lens over a photo from a file, unless another one or the camera is asked for meanwhile. */
-  async show(file) {
+  /** Puts the lens over a photo from a file, unless what was asked for later is shown by then. */
+  async show(file, turn = ++this.#asked) {
     await this.#afresh(async () => {
-      const turn = ++this.#shown;
       const shown = await photo(file, LONGEST);
-      if (turn !== this.#shown) return;
+      if (turn < this.#shown) return;
+      this.#shown = turn;
       this.#stop();
       await this.#take(shown);
       this.#change();
@@ -210,7 +220,7 @@ export class Lens {
 
   async #camera() {
     if (this.#video) return this.#stop();
-    const turn = ++this.#shown;
+    const turn = ++this.#asked;
     if (!navigator.mediaDevices) throw new Error("This browser has no camera for the page, which must come by https, or from localhost.");
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: LONGEST }, facingMode: "environment" } });
     const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, srcObject: stream });
@@ -220,7 +230,9 @@ export class Lens {
       end(stream);
       throw error;
     }
-    if (turn !== this.#shown) return end(stream);
+    if (turn < this.#shown) return end(stream);
+    this.#shown = turn;
+    this.#stop();
     document.getElementById("camera").textContent = "Stop the camera";
     // A phone that is turned gives other extents.
     video.onresize = () => this.#video?.video === video && this.#guarded(() => this.#film(video, stream));

@@ -15,10 +15,10 @@ export class Model {
   #data = [];
   #arrays = [];
   #picture = null;
-  /** The number of arrays that came together last. */
-  #together = 0;
   /** The number of the model's inputs; none where the worker has to read it. */
   #inputs = null;
+  /** Whether there is something that no run has had. */
+  #due = false;
   #asked = 0;
   #last = Promise.resolve();
   #urls = [];
@@ -32,17 +32,18 @@ export class Model {
   /** Takes files and runs the model, after what was asked for before; of the runs that wait, only the last is done. */
   #ask(files) {
     const turn = ++this.#asked;
-    const work = async () => {
-      await this.#take(files);
-      if (turn === this.#asked) await this.#run();
-    };
-    this.#last = this.#last.then(() => this.#guarded(work));
+    find("model-error").textContent = "";
+    this.#last = this.#last.then(async () => {
+      await this.#guarded(() => this.#take(files));
+      if (turn === this.#asked && this.#due) await this.#guarded(() => this.#run());
+    });
   }
 
   /** Keeps the files by what they are: all of them, or none where the picture cannot be read. */
   async #take(files) {
     const ending = (ending) => (file) => file.name.toLowerCase().endsWith(ending);
-    const added = (all, more) => [...all.filter((old) => !more.some(({ name }) => name === old.name)), ...more];
+    // A file takes the place of the one of its name: arrays belong to inputs in their order.
+    const added = (all, more) => [...new Map([...all, ...more].map((file) => [file.name, file])).values()];
     const model = files.find(ending(".onnx"));
     const arrays = files.filter(ending(".npy"));
     const pictures = files.filter(({ type }) => type.startsWith("image/"));
@@ -51,9 +52,11 @@ export class Model {
     if (model) [this.#model, this.#data, this.#arrays] = [model, [], []];
     if (model || data.length) this.#inputs = null;
     if (picture) [this.#picture, this.#arrays] = [picture, []];
-    if (arrays.length) this.#together = arrays.length;
     this.#data = added(this.#data, data);
     this.#arrays = added(this.#arrays, arrays);
+    // Where there are more than the model has inputs, the earlier ones are over.
+    if (this.#inputs !== null && this.#arrays.length > this.#inputs) this.#arrays = arrays;
+    this.#due = true;
     if (files.length && this.#model === null) throw new Error("An .onnx file is needed; drop it with what it keeps in other files.");
   }
 
@@ -80,6 +83,7 @@ export class Model {
   }
 
   async #run() {
+    this.#due = false;
     if (this.#model === null) return;
     if (this.#inputs === null || this.#remote.fresh) await this.#read();
     if (!this.#picture && !this.#arrays.length) return this.#say("Now a picture, or the inputs as .npy files of NumPy.");
@@ -88,9 +92,7 @@ export class Model {
     bar.hidden = false;
     const { preset, float, threshold } = this.#form.elements;
     const options = { preset: preset.value, float: float.value, threshold: Number(threshold.value) };
-    // An array of another name takes the place of the oldest.
-    const arrays = this.#arrays.slice(-Math.max(this.#inputs, this.#together));
-    const given = arrays.length ? { arrays } : { picture: this.#picture };
+    const given = this.#arrays.length ? { arrays: this.#arrays } : { picture: this.#picture };
     const progress = ({ stage, done, all }) => {
       this.#say(`${stage} …`);
       if (all === undefined) bar.removeAttribute("value");
@@ -163,7 +165,6 @@ export class Model {
   }
 
   async #guarded(work) {
-    find("model-error").textContent = "";
     try {
       await work();
     } catch (error) {

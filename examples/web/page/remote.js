@@ -22,7 +22,7 @@ export class Remote {
   }
 
   /** Ends the worker and all calls. */
-  end(why = new Error("stopped")) {
+  end(why) {
     this.#worker?.terminate();
     this.#worker = null;
     for (const { reject } of this.#calls.values()) reject(why);

@@ -20,6 +20,7 @@ const functions = {
 
   photo({ width, height, pixels }) {
     view?.free();
+    view = null;
     view = new View(width, height, pixels);
     return { spacing: spacing(width, height) };
   },

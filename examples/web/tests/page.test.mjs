@@ -185,7 +185,11 @@ test("of two photos the one that came last is shown", async () => {
 test("a file that is dropped beside the sections leaves the page as it is", async () => {
   const page = await browser.page();
   const stays = ["dragover", "drop"].map((name) =>
-    page.evaluate((name) => !document.body.dispatchEvent(new DragEvent(name, { bubbles: true, cancelable: true })), name),
+    page.evaluate((name) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(["words"], "words.txt"));
+      return !document.body.dispatchEvent(new DragEvent(name, { bubbles: true, cancelable: true, dataTransfer }));
+    }, name),
   );
   assert.deepEqual(await Promise.all(stays), [true, true]);
   await page.close();
@@ -252,11 +256,11 @@ test("a refused adapter is told, with what to do, and may come later", async () 
   const page = await browser.page({ refused: true, viewport: PHONE });
   assert.match(await text(page, "#no-webgpu-why", /./), /no adapter through WebGPU was found/);
   await shot(page, "no-webgpu-phone");
-  await page.setInputFiles("#photo", join(folder, "page", "chelsea.png"));
+  await page.setInputFiles("#photo", { name: "own.png", mimeType: "image/png", buffer: await plain(page, 50, 40) });
   await text(page, "#lens-error", /WebGPU/);
   browser.admit();
   await page.click("#again");
-  await shown(page);
+  await text(page, "#rate", /^50×40 pixels/);
   assert.ok(await page.locator("#no-webgpu").isHidden());
   await page.close();
 });
@@ -356,6 +360,20 @@ test("files that cannot be used change nothing, and later ones are used", async 
   await drop(file("other.npy", values));
   await page.locator("#model-result").waitFor();
   assert.match(await page.locator("#model-about").textContent(), /first\.onnx/);
+  // A run that waits is not lost where what was dropped behind it cannot be read.
+  await page.evaluate((contents) => {
+    const field = document.getElementById("model-files");
+    for (const named of [Object.entries(contents), [["broken.png", []]]]) {
+      const files = new DataTransfer();
+      const type = (name) => (name.endsWith(".png") ? "image/png" : "");
+      named.forEach(([name, bytes]) => files.items.add(new File([Uint8Array.from(bytes)], name, { type: type(name) })));
+      field.files = files.files;
+      field.dispatchEvent(new Event("change"));
+    }
+  }, { "third.onnx": [...net], "net.x.npy": [...values] });
+  await text(page, "#model-about", /third\.onnx/);
+  await page.locator("#model-result").waitFor();
+  assert.match(await page.locator("#model-error").textContent(), /broken\.png is no picture/);
   await drop(file("cut.onnx", net.subarray(0, 100)));
   const why = await text(page, "#model-error", /./);
   assert.equal(await page.locator("#model-about").textContent(), "");
