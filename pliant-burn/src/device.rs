@@ -151,7 +151,7 @@ pub fn device(gpu: &Gpu) -> Result<Device> {
 ///
 /// # Errors
 /// [`Error::Limit`] where the device has less than wgpu's default limits of what pliant uses; [`Error::Device`] where the setup is that of another
-/// device; [`Error::Unsupported`] where the device is not one of wgpu's.
+/// device, which is not seen in a browser; [`Error::Unsupported`] where the device is not one of wgpu's.
 ///
 /// # Panics
 /// Where the setup is that of a device of another [`wgpu::Instance`](pliant::wgpu::Instance), wgpu may panic: it counts buffers by instance.

@@ -106,7 +106,7 @@ fn columns_from(batch: u32, column: u32) -> Columns {
     return Columns(offset, columns < vec4<u32>(params.columns), base);
 }
 
-// Stores an element, if it exists: its sum, and its bias or what it held before. Chosen as in row_bias.
+// Stores an element, if it exists: its sum, and its bias or what it held before, chosen as in row_bias, put through the function.
 fn store(exists: bool, at: u32, base: f32, sum: f32) {
     if exists {
         output[at] = activated(select(base, output[at], params.end.accumulate != 0u) + sum, params.end.activation);

@@ -50,7 +50,7 @@ impl Activation {
         let (_, [alpha, beta, gamma]) = unary::function(op)?;
         let with = |function: Function| Self { function: function as u32, alpha, beta, gamma };
         match op {
-            // Bounds, of which one is none.
+            // A clip without an upper bound.
             Unary::Relu => Self::of(Unary::Clip { min: 0.0, max: f32::INFINITY }),
             Unary::Clip { .. } => Some(with(Function::Clip)),
             Unary::Sigmoid => Some(with(Function::Sigmoid)),

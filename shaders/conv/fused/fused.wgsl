@@ -13,8 +13,8 @@
 //               + (group * group_rows + row) * output_plane + pixel, wrapping; where accumulate is 1, what it holds is added to
 //
 // A dispatch does `groups` groups from group_first on, `rows` rows of each, the output pixels that shared/window.wgsl tells, and the terms from
-// term_first to term_end, in splits of split_terms. Each split writes an output of its own; the first has the bias, and puts what it stores through a
-// function: shared/activation.
+// term_first to term_end, in splits of split_terms. Each split writes an output of its own; the first has the bias. Where there is one split, what is stored
+// is put through a function: shared/activation.
 
 struct Params {
     window: Window,
@@ -176,7 +176,7 @@ fn store(tile: Tile, pixel: u32, row: u32, sums: vec4<f32>) {
     let start = params.output_first + tile.split * params.output_split + at.x * params.output_image + at.y;
     let biased = params.biased != 0u && tile.split == 0u;
     var activation = params.activation;
-    // Lavapipe does not know this one to be uniform.
+    // By the split, so that it is no uniform to lavapipe, which compiles a shader anew for each that it branches on.
     activation.function = select(0u, activation.function, tile.split == 0u);
     var rest = sums;
     for (var i = 0u; i < 4u; i++) {

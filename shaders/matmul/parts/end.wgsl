@@ -1,4 +1,6 @@
-// How a product ends: its bias, the function behind, and where it is stored. See matmul/parts/matmul.wgsl. It takes a multiple of 16 bytes, so that a uniform may hold it.
+// How a product ends: its bias, the function that it is put through, and where it is stored: see matmul/parts/matmul.wgsl. It takes a multiple of
+// 16 bytes, so that a uniform may hold it.
+
 struct End {
     output_first: u32,
     output_batch: u32,

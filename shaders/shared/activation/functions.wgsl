@@ -1,4 +1,4 @@
-// The functions that kernels of GPUs end with. All invocations take the same branch.
+// The functions that kernels of GPUs end with. All invocations take the same branch. Each is computed as by elementwise/of_one/activation.
 
 fn activated(x: f32, activation: Activation) -> f32 {
     switch activation.function {

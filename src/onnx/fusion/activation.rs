@@ -46,7 +46,7 @@ fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         return (op != Unary::Sigmoid).then(refused);
     }
     if !ends.ok()? {
-        return Some(Outcome::Refused(format!("the product's kernels on this device don't end with a {op:?}")));
+        return Some(Outcome::Refused(format!("what stores the product on this device doesn't end with a {op:?}")));
     }
     let (product, whole) = (product.clone(), graph.buffers[product.writes[0]].shape);
     graph.buffers[step.writes[0]].shape = whole;
