@@ -104,16 +104,9 @@ mod tests {
     use super::*;
     use crate::device::shared;
 
-    const OP: DeformConv2d = DeformConv2d {
-        stride: [1; 2],
-        padding: [1; 4],
-        dilation: [1; 2],
-        groups: 3,
-        offset_groups: 1,
-        border: pliant::Border::Zeros,
-        edge_derivative: pliant::EdgeDerivative::OneSided,
-        offset_layout: pliant::OffsetLayout::Separate,
-    };
+    fn op() -> DeformConv2d {
+        DeformConv2d { padding: [1; 4], groups: 3, ..DeformConv2d::default() }
+    }
 
     /// Input, offset, weight, mask, bias and the gradient of the output, each of an odd number of elements but the offset.
     const SHAPES: [&[usize]; 6] = [&[1, 3, 5, 3], &[1, 18, 5, 3], &[3, 1, 3, 3], &[1, 9, 5, 3], &[3], &[1, 3, 5, 3]];
@@ -198,7 +191,7 @@ mod tests {
                 mask: Some(&written[3]),
                 bias: Some(&written[4]),
             };
-            Plan::cached(&shared.gpu, &OP, &specs)?.backward_into(recorder, &inputs, grad_output, &gradients)
+            Plan::cached(&shared.gpu, &op(), &specs)?.backward_into(recorder, &inputs, grad_output, &gradients)
         });
         let after = client.read_one(page.handle.clone()).unwrap();
         let of_gradients = &page.ranges[6..];

@@ -9,16 +9,9 @@ use pliant_support::random::normal;
 use crate::case::{elements, tensor};
 use crate::{OURS, devices, has_f16};
 
-const OP: DeformConv2d = DeformConv2d {
-    stride: [1; 2],
-    padding: [1; 4],
-    dilation: [1; 2],
-    groups: 1,
-    offset_groups: 1,
-    border: pliant::Border::Zeros,
-    edge_derivative: pliant::EdgeDerivative::OneSided,
-    offset_layout: pliant::OffsetLayout::Separate,
-};
+fn op() -> DeformConv2d {
+    DeformConv2d { padding: [1; 4], ..DeformConv2d::default() }
+}
 
 fn drawn(seed: u64, shape: [u32; 4], device: &Device) -> Tensor<4> {
     tensor(&normal(&mut Rng::with_seed(seed), shape, 1.0), device, FloatDType::F32)
@@ -32,7 +25,7 @@ fn arguments(device: &Device) -> [Tensor<4>; 3] {
 /// The output, and the gradients of those that have some, of a loss that weighs each element of the output by another number.
 fn differentiated(arguments: [Tensor<4>; 3]) -> (Vec<f32>, [Option<Vec<f32>>; 3]) {
     let [input, offset, weight] = arguments.clone();
-    let output = pliant_burn::deform_conv2d(input, offset, weight, None, None, &OP).unwrap();
+    let output = pliant_burn::deform_conv2d(input, offset, weight, None, None, &op()).unwrap();
     let weights = drawn(4, output.dims().map(|extent| extent as u32), &output.device());
     let gradients = (output.clone() * weights).sum().backward();
     (elements(output), arguments.map(|argument| argument.grad(&gradients).map(elements)))
@@ -70,7 +63,7 @@ fn plain_tensors_go_with_differentiated_ones() {
     let (output, all) = differentiated(arguments(&device.clone().autodiff()).map(Tensor::require_grad));
     let [input, _, weight] = arguments(device);
     let [_, offset, _] = arguments(&device.clone().autodiff()).map(Tensor::require_grad);
-    let sampled = pliant_burn::deform_conv2d(input, offset.clone(), weight, None, None, &OP).unwrap();
+    let sampled = pliant_burn::deform_conv2d(input, offset.clone(), weight, None, None, &op()).unwrap();
     let weights = drawn(4, [2, 3, 6, 6], &device.clone().autodiff());
     assert_eq!(elements(sampled.clone()), output);
     let gradients = (sampled * weights).sum().backward();
@@ -84,7 +77,7 @@ fn strategies_of_checkpoints_that_differ_are_refused() {
     let by = |strategy, tensor: Tensor<4>| tensor.with_gradient_checkpointing_strategy(strategy).require_grad();
     let [input, offset, weight] = arguments(&device);
     let [input, offset] = [by(Balanced, input), by(Disabled, offset)];
-    let error = pliant_burn::deform_conv2d(input, offset, weight, None, None, &OP).unwrap_err();
+    let error = pliant_burn::deform_conv2d(input, offset, weight, None, None, &op()).unwrap_err();
     assert!(matches!(error, Error::Device { argument: "offset", .. }), "{error:?}");
     let text = error.to_string();
     assert!(text.contains("Balanced") && text.contains("Disabled"), "{text}");
@@ -146,7 +139,7 @@ fn tensors_may_be_empty() {
         let empty = [input, offset].map(|tensor| tensor.slice_dim(0, 0..0));
         let [input, offset] = empty.map(|tensor| tensor.detach().require_grad());
         let weight = weight.require_grad();
-        let output = pliant_burn::deform_conv2d(input.clone(), offset, weight.clone(), None, None, &OP);
+        let output = pliant_burn::deform_conv2d(input.clone(), offset, weight.clone(), None, None, &op());
         let output = output.unwrap_or_else(|error| panic!("{on}: {error}"));
         assert_eq!(output.dims(), [0, 3, 6, 6], "{on}");
         let gradients = output.sum().backward();
@@ -167,7 +160,7 @@ fn tensors_may_have_gone_through_threads() {
             });
             let offset = Tensor::<4>::zeros([1, 18, 16, 16], &device);
             let weight = Tensor::<4>::ones([1, 4, 3, 3], &device);
-            let output = pliant_burn::deform_conv2d(made, offset, weight, None, None, &OP).unwrap();
+            let output = pliant_burn::deform_conv2d(made, offset, weight, None, None, &op()).unwrap();
             let (middle, expected) = (elements(output)[5 * 16 + 5], 36.0 * (round as f32 + 1.0));
             assert!((middle - expected).abs() < 1e-3 * expected, "{on}: {middle} is not {expected}");
         }
@@ -190,7 +183,7 @@ fn neighbours_in_a_page_stay_as_they_are() {
             let [input, offset] = [of(1, [1, 3, 5, 3]), of(2, [1, 18, 5, 3])].map(Tensor::require_grad);
             let [weight, mask] = [of(3, [3, 1, 3, 3]), of(4, [1, 9, 5, 3])].map(Tensor::require_grad);
             let bias = fill().require_grad();
-            let op = DeformConv2d { groups: 3, ..OP };
+            let op = DeformConv2d { groups: 3, ..op() };
             let of_all = [&input, &offset, &weight, &mask];
             let [input, offset, weight, mask] = of_all.map(Clone::clone);
             let output =
