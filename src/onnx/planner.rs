@@ -8,7 +8,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Members, Of};
 use crate::gpu::TensorSpec;
-use crate::ops::{Convolves, Kernels, output_specs};
+use crate::ops::{Kernels, Packs, output_specs};
 use crate::shape::Shape;
 
 pub(super) use super::step::Source;
@@ -258,14 +258,14 @@ impl Call<'_> {
         Ok(self.run(op, inputs, element)?.swap_remove(0))
     }
 
-    /// Adds a convolution as a step; a weight that is known is packed.
-    pub(super) fn convolve<O: Convolves>(
+    /// Adds an op with a weight as a step; a weight that is known is packed.
+    pub(super) fn run_packing<O: Packs>(
         &mut self,
         op: &O,
         inputs: &Of<O::Inputs, Source>,
         element: ElementType,
     ) -> Result<Value> {
-        Ok(self.step(op, inputs, element, Step::convolving)?.swap_remove(0))
+        Ok(self.step(op, inputs, element, Step::packing)?.swap_remove(0))
     }
 
     fn step<O: Kernels>(

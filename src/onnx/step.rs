@@ -11,7 +11,7 @@ use super::{HostTensor, Node};
 use crate::error::{Error, Result};
 use crate::geometry::{Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, WasmNotSendSync};
-use crate::ops::{Activation, Argument, Convolves, Ends, Kernels, PackedWeight, Plan};
+use crate::ops::{Activation, Argument, Ends, Kernels, PackedWeight, Packs, Plan};
 use crate::shape::Shape;
 
 /// Where an input comes from.
@@ -64,13 +64,8 @@ impl Step {
         Self::of::<O>(node, Rc::new(Plain(op.clone())), inputs, writes)
     }
 
-    /// A convolution, whose weight is packed where it is known.
-    pub(super) fn convolving<O: Convolves>(
-        node: &Node,
-        op: &O,
-        inputs: &Of<O::Inputs, Source>,
-        writes: Vec<usize>,
-    ) -> Self {
+    /// An op with a weight, which is packed where it is known.
+    pub(super) fn packing<O: Packs>(node: &Node, op: &O, inputs: &Of<O::Inputs, Source>, writes: Vec<usize>) -> Self {
         Self::of::<O>(node, Rc::new(Packing(op.clone())), inputs, writes)
     }
 
@@ -84,8 +79,8 @@ impl Step {
         self.instead::<O>(Rc::new(Plain(op.clone())), inputs)
     }
 
-    /// Another convolution in its place, whose weight is packed where it is known.
-    pub(super) fn another_convolution<O: Convolves>(&self, op: &O, inputs: &Of<O::Inputs, Source>) -> Self {
+    /// Another op in its place, whose weight is packed where it is known.
+    pub(super) fn another_packing<O: Packs>(&self, op: &O, inputs: &Of<O::Inputs, Source>) -> Self {
         self.instead::<O>(Rc::new(Packing(op.clone())), inputs)
     }
 
@@ -156,7 +151,7 @@ trait AnyOp {
 
 struct Plain<O>(O);
 
-/// A convolution whose weight is packed.
+/// An op whose weight is packed.
 struct Packing<O>(O);
 
 impl<O: Kernels> AnyOp for Plain<O> {
@@ -171,7 +166,7 @@ impl<O: Kernels> AnyOp for Plain<O> {
     }
 }
 
-impl<O: Convolves> AnyOp for Packing<O> {
+impl<O: Packs> AnyOp for Packing<O> {
     fn as_any(&self) -> &dyn Any {
         &self.0
     }
@@ -179,7 +174,7 @@ impl<O: Convolves> AnyOp for Packing<O> {
     fn bind(&self, binder: &mut Binder, sources: &Sources, activation: Activation) -> Result<Box<dyn Work>> {
         let plan = plan(binder, &self.0, sources)?.ending_with(activation);
         let inputs = binder.inputs(sources, |binder, name, host, spec| match name {
-            "weight" => {
+            name if name == O::PACKED => {
                 let weight = host.upload(binder.gpu(), spec.dtype)?.reshaped(spec.shape);
                 plan.pack_weight(&mut binder.recorder, &weight).map(Input::Packed)
             }

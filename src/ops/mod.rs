@@ -8,6 +8,7 @@ pub(crate) mod elementwise;
 mod ends;
 mod matmul;
 mod movement;
+mod packing;
 pub(crate) mod plan;
 mod points;
 mod reduce;
@@ -18,15 +19,15 @@ mod train;
 pub use conv::strategy::Strategy;
 #[cfg(not(target_arch = "wasm32"))]
 pub use conv::strategy::{Candidate, Outcome, Tuned};
-pub use conv::weight::PackedWeight;
+pub use packing::PackedWeight;
 pub use plan::{Argument, Destination, Differentiable, Kernels, Plan, ToArgument, ToDestination, ToSpec};
 
 #[cfg(feature = "onnx")]
 pub(crate) use crate::kernels::activation::Activation;
 #[cfg(feature = "onnx")]
-pub(crate) use conv::strategy::Convolves;
-#[cfg(feature = "onnx")]
 pub(crate) use ends::Ends;
+#[cfg(feature = "onnx")]
+pub(crate) use packing::Packs;
 #[cfg(feature = "onnx")]
 pub(crate) use plan::output_specs;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use fastrand::Rng;
 use pliant::*;
 use pliant::{
-    Argument, ConcatPlan, Conv2dPlan, DType, Error, Gpu, GpuOptions, Recorder, Shape, SplitPlan, Tensor, TensorSpec,
+    Argument, ConcatPlan, Conv2dPlan, DType, Error, Gpu, GpuOptions, MatmulPlan, Recorder, Shape, SplitPlan, Tensor,
+    TensorSpec,
 };
 
 use crate::gpu;
@@ -458,6 +459,44 @@ fn plans_of_almost_the_same_attributes_are_apart() {
     let slopes = |op: Unary| op.backward(&input, &ones).unwrap().download_blocking::<f32>().unwrap();
     assert_eq!(gradient(Unary::Relu), [0.0, 0.0, 1.0]);
     assert_eq!([slopes(Unary::Relu)[1], slopes(clip(0.0))[1]], [0.0, 1.0]);
+}
+
+#[test]
+fn a_packed_b_serves_every_a_and_no_transposed_product() {
+    let mut rng = Rng::with_seed(23);
+    let b = normal(&mut rng, [1, 8, 8], 1.0).upload(gpu()).unwrap();
+    let plan = |transpose_b, rows| {
+        let a = TensorSpec { shape: [2, rows, 8].into(), dtype: DType::F32 };
+        let op = Matmul { transpose_b, ..Matmul::default() };
+        MatmulPlan::new(gpu(), &op, &MatmulInputs { a, b: b.spec(), bias: None }).unwrap()
+    };
+    let mut recorder = Recorder::new(gpu());
+    for transpose_b in [false, true] {
+        let packed = plan(transpose_b, 9).pack_weight(&mut recorder, &b).unwrap();
+        for rows in [1, 2, 40] {
+            let a = normal(&mut rng, [2, rows, 8], 1.0).upload(gpu()).unwrap();
+            let product = |recorder: &mut Recorder, b: Argument| {
+                let inputs = MatmulInputs { a: Argument::from(&a), b, bias: None };
+                plan(transpose_b, rows).forward(recorder, &inputs).unwrap()
+            };
+            let (once, each) = (product(&mut recorder, (&packed).into()), product(&mut recorder, (&b).into()));
+            recorder.submit().unwrap();
+            let [once, each] = [once, each].map(|tensor| tensor.download_blocking::<f32>().unwrap());
+            let near = once.iter().zip(&each).all(|(a, b)| (a - b).abs() <= 1e-5 * (1.0 + b.abs()));
+            assert!(near, "{rows} rows, transpose_b {transpose_b}: {once:?} and {each:?}");
+        }
+        let a = normal(&mut rng, [2, 3, 8], 1.0).upload(gpu()).unwrap();
+        let inputs = MatmulInputs { a: Argument::from(&a), b: (&packed).into(), bias: None };
+        let error = plan(!transpose_b, 3).forward(&mut recorder, &inputs).unwrap_err().to_string();
+        let [has, needs] = [transpose_b, !transpose_b].map(|t| if t { " transposed" } else { "" });
+        assert_eq!(error, format!("b was packed for a product with b{has}; the plan has a product with b{needs}"));
+    }
+    let packed = plan(false, 9).pack_weight(&mut recorder, &b).unwrap();
+    let spec = b.spec();
+    let square = MatmulPlan::new(gpu(), &Matmul::default(), &MatmulInputs { a: spec, b: spec, bias: None }).unwrap();
+    let inputs = MatmulInputs { a: Argument::from(&packed), b: Argument::from(&b), bias: None };
+    let error = square.forward(&mut recorder, &inputs).unwrap_err().to_string();
+    assert!(error.contains("a packed weight was given where a tensor is needed"), "{error}");
 }
 
 #[test]

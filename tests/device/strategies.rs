@@ -7,10 +7,11 @@ use pliant::{
     TensorSpec,
 };
 
+use crate::limits::with_limits;
 use crate::shapes::deform_conv2d;
-use crate::support::problem::{Implementation, Problem, Storage};
+use crate::support::problem::{Implementation, Problem, Storage, Ways};
 use crate::support::random::normal;
-use crate::{check_on, gpu};
+use crate::{check_backward_on, check_each_on, check_on, gpu};
 
 pub(crate) fn conv2d(rng: &mut Rng, op: Conv2d, input: [u32; 4], weight: [u32; 4]) -> Problem {
     let bias = Some(normal(rng, [weight[0]], 1.0));
@@ -172,4 +173,46 @@ fn plans_of_two_strategies_share_gradients_and_no_weights() {
         [gradients.input, gradients.weight].map(|gradient| gradient.unwrap().download_blocking::<f32>().unwrap())
     });
     assert_eq!(one, other);
+}
+
+/// Groups of one input channel, by windows whose taps are shared and apart, several rows of a group, images that are bound in pieces, and
+/// weights that are not finite beside the image.
+#[test]
+fn depthwise_convolutions() {
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 4 << 10);
+    let mut rng = Rng::with_seed(61);
+    let square = |extent: u32, stride, dilation, padding| Conv2d {
+        stride: [stride; 2],
+        dilation: [dilation; 2],
+        padding: [padding; 4],
+        groups: extent,
+    };
+    let table = [
+        (square(6, 1, 1, 1), [2, 6, 13, 19], 6, [3, 3]),
+        (square(5, 1, 1, 3), [1, 5, 40, 33], 5, [7, 7]),
+        (square(4, 2, 1, 1), [3, 4, 17, 16], 4, [3, 3]),
+        (square(4, 2, 2, 2), [1, 4, 21, 30], 8, [3, 5]),
+        (square(3, 1, 3, 2), [2, 3, 9, 11], 12, [2, 3]),
+        (Conv2d { padding: [4, 0, 5, 1], groups: 7, ..Conv2d::default() }, [1, 7, 3, 5], 7, [2, 1]),
+        (Conv2d { stride: [3, 1], padding: [9, 9, 9, 9], groups: 2, ..Conv2d::default() }, [1, 2, 2, 2], 2, [1, 2]),
+    ];
+    for (index, (op, input, out_channels, [height, width])) in table.into_iter().enumerate() {
+        let mut problem = conv2d(&mut rng, op, input, [out_channels, 1, height, width]);
+        for gpu in [gpu(), &small] {
+            check_each_on(&problem, gpu);
+            let device = Implementation::Device { gpu, strategy: None, storage: Storage::F32 };
+            check_backward_on(&problem, 62, device, Ways::All).unwrap();
+        }
+        let by = kernels(gpu(), &problem, Strategy::Im2col, DType::F32).unwrap();
+        let planes = by.iter().any(|name| name.starts_with("conv2d_depthwise"));
+        assert_eq!(planes, gpu().capabilities().textures(), "{by:?}");
+        if index == 0 {
+            problem.change(|name, array| {
+                if name == "weight" {
+                    array.elements[0] = f32::INFINITY;
+                }
+            });
+            check_each_on(&problem, gpu());
+        }
+    }
 }

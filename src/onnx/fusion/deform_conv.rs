@@ -161,7 +161,7 @@ impl Samples {
             .op(groups, &self.extents, inputs.input.shape(), before)
             .filter(|op| DeformConv2dGeometry::new(op, &inputs.map(Source::shape)).is_ok())
             .ok_or("its positions are not offsets from a convolution's windows")?;
-        Ok(step.another_convolution(&op, &inputs))
+        Ok(step.another_packing(&op, &inputs))
     }
 
     /// The image that zeros surround, and the rows and columns of them in front of it.

@@ -60,7 +60,7 @@ fn conv(call: &mut Call) -> Result<Vec<Value>> {
         inputs = Conv2dInputs { input: with_height(&inputs.input), weight: with_height(&inputs.weight), ..inputs };
     }
     let op = op.op(&inputs.map(Source::shape))?;
-    let output = call.convolve(&op, &inputs, element)?;
+    let output = call.run_packing(&op, &inputs, element)?;
     Ok(vec![if flat { without_height(call, &output)? } else { output }])
 }
 
@@ -92,7 +92,7 @@ fn deform_conv(call: &mut Call) -> Result<Vec<Value>> {
         bias: call.optional_source(3)?,
     };
     let op = op.op(&inputs.map(Source::shape))?;
-    Ok(vec![call.convolve(&op, &inputs, element)?])
+    Ok(vec![call.run_packing(&op, &inputs, element)?])
 }
 
 /// A pair of an attribute, (height, width), `absent` each where there is none.
@@ -127,7 +127,7 @@ fn mmcv_deform_conv(call: &mut Call) -> Result<Vec<Value>> {
     let (input, offset, weight) = (call.source(0)?, call.source(1)?, call.source(2)?);
     let inputs = DeformConv2dInputs { input, offset, weight, mask: None, bias: None };
     let op = mmcv::DeformConv2d { stride, padding, dilation, groups, deform_groups }.op(&inputs.map(Source::shape))?;
-    Ok(vec![call.convolve(&op, &inputs, element)?])
+    Ok(vec![call.run_packing(&op, &inputs, element)?])
 }
 
 fn mmcv_modulated(call: &mut Call) -> Result<Vec<Value>> {
@@ -137,7 +137,7 @@ fn mmcv_modulated(call: &mut Call) -> Result<Vec<Value>> {
     let (input, offset, mask, weight) = (call.source(0)?, call.source(1)?, call.source(2)?, call.source(3)?);
     let inputs = DeformConv2dInputs { input, offset, weight, mask: Some(mask), bias: call.optional_source(4)? };
     let op = attributes.op(&inputs.map(Source::shape))?;
-    Ok(vec![call.convolve(&op, &inputs, element)?])
+    Ok(vec![call.run_packing(&op, &inputs, element)?])
 }
 
 fn dcn_v3(call: &mut Call) -> Result<Vec<Value>> {

@@ -54,11 +54,11 @@ pub(super) fn multiply(
         // One matrix on the right: all rows on the left are of one product.
         let a = a.reshaped([1, product(&[a_many, a_matrix[0]])?, a_matrix[1]]);
         let b = b.reshaped([1, b_matrix[0], b_matrix[1]]);
-        call.run_one(&op, &MatmulInputs { a, b, bias: None }, element)?
+        call.run_packing(&op, &MatmulInputs { a, b, bias: None }, element)?
     } else {
         let a = repeated(call, a, a_batch, a_matrix, batch, element)?;
         let b = repeated(call, b, b_batch, b_matrix, batch, element)?;
-        call.run_one(&op, &MatmulInputs { a, b, bias: None }, element)?
+        call.run_packing(&op, &MatmulInputs { a, b, bias: None }, element)?
     };
     debug_assert_eq!(output.shape().elements(), u64::from(many) * u64::from(rows) * u64::from(columns));
     let mut extents = batch.extents().to_vec();
@@ -275,7 +275,7 @@ fn contracted(call: &mut Call, a: Term, b: &Term, kept: impl Fn(&char) -> bool) 
     };
     let inputs =
         MatmulInputs { a: matrix(&a, [&batch, &of_a, &depth])?, b: matrix(&b, [&batch, &of_b, &depth])?, bias: None };
-    let output = call.run_one(&Matmul { transpose_a: false, transpose_b: true }, &inputs, element)?;
+    let output = call.run_packing(&Matmul { transpose_a: false, transpose_b: true }, &inputs, element)?;
     let letters = [&batch[..], &of_a, &of_b].concat();
     let extents: Vec<_> = letters.iter().filter_map(|letter| extent(&a, letter).or(extent(&b, letter))).collect();
     Ok(Term { value: call.reshaped(&output, Shape::new(&extents)?)?, letters })

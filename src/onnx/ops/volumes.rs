@@ -59,7 +59,7 @@ pub(super) fn conv(call: &mut Call, window: &onnx::Conv) -> Result<Value> {
     let weight = call.reshaped(&weight, Shape::new(&[out_channels, group_channels * taps, rows, columns])?)?;
     let inputs = Conv2dInputs { input: call.source_of(&images)?, weight: call.source_of(&weight)?, bias };
     let op = along(window, &[1, 2])?.op(&inputs.map(Source::shape))?;
-    let output = call.convolve(&op, &inputs, element)?;
+    let output = call.run_packing(&op, &inputs, element)?;
     let [_, _, height, width] = four(output.shape())?;
     let slices = call.reshaped(&output, Shape::new(&[batch, out_depth, out_channels, height, width])?)?;
     transposed(call, &slices, &[0, 2, 1, 3, 4])

@@ -10,4 +10,3 @@ pub(crate) mod im2col;
 pub(crate) mod packed_matrix;
 pub(crate) mod strategy;
 pub(crate) mod strips;
-pub(crate) mod weight;

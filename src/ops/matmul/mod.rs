@@ -6,8 +6,11 @@ use crate::error::Result;
 use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::activation::Activation;
+use crate::kernels::matmul::matmul_narrow;
+
 use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, product};
-use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan};
+use crate::ops::packing::{Packed, PackedWeight, Packing, Packs};
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, widened};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
 
@@ -25,9 +28,21 @@ impl Kernels for Matmul {
         output: &Tensor,
     ) -> Result<()> {
         let geometry = plan.geometry().folded();
-        let inputs = inputs.try_map(|input| input.tensor())?;
-        let (a, b) = operands(&geometry, inputs.a, inputs.b);
-        let bias = inputs.bias.map(|tensor| Bias { tensor, first: 0, batch: 0, of: BiasOf::Columns });
+        let a = matrix_a(&geometry, inputs.a.tensor()?);
+        let plain;
+        let b = match inputs.b {
+            Argument::Tensor(tensor) => Operand::Matrix(matrix_b(&geometry, tensor)),
+            Argument::Packed(weight) => match weight.packed_for(packing(&geometry))? {
+                Packed::Tensor(tensor) => {
+                    plain = widened(recorder, &tensor)?;
+                    Operand::Matrix(matrix_b(&geometry, &plain))
+                }
+                Packed::Panels(panels) => Operand::Panels(panels),
+                Packed::Matrix(_) => return Err(Packed::by_another()),
+            },
+        };
+        let bias = inputs.bias.map(Argument::tensor).transpose()?;
+        let bias = bias.map(|tensor| Bias { tensor, first: 0, batch: 0, of: BiasOf::Columns });
         let extents = [geometry.rows, geometry.columns, geometry.depth];
         multiply(geometry.batch, recorder, extents, (a, b), (bias, plan.activation()), output.into())
     }
@@ -40,6 +55,32 @@ impl Kernels for Matmul {
         let one = TensorSpec { shape: [1; 3].into(), dtype: DType::F32 };
         (Self::default(), MatmulInputs { a: one, b: one, bias: None })
     }
+}
+
+impl Packs for Matmul {
+    const PACKED: &'static str = "b";
+
+    /// Products of matrices in panels read b in them; where few rows are multiplied, as it lies.
+    fn pack(plan: &Plan<Self>, recorder: &mut Recorder, b: &Tensor) -> Result<PackedWeight> {
+        let geometry = plan.geometry().folded();
+        let MatmulGeometry { op, rows, columns, depth, batch, .. } = geometry;
+        let as_it_lies = batch == 0 || !op.transpose_b && matmul_narrow::reads([rows, columns, depth]);
+        let mut panels = None;
+        if !as_it_lies {
+            recorder.op(|recorder| {
+                let wide = widened(recorder, b)?;
+                panels = product::kept_panels(recorder, &matrix_b(&geometry, &wide), [batch, columns, depth])?;
+                Ok(())
+            })?;
+        }
+        let packed = panels.map_or_else(|| Packed::Tensor(b.clone()), Packed::Panels);
+        Ok(PackedWeight { gpu: recorder.gpu().clone(), spec: b.spec(), packing: packing(&geometry), packed })
+    }
+}
+
+/// How the kernels read a packed b.
+fn packing(geometry: &MatmulGeometry) -> Packing {
+    Packing::Product { transposed: geometry.op.transpose_b }
 }
 
 /// The vector-Jacobian product of an operand: the product of the other operand with `grad_output`, summed over the batch where the operand is
@@ -95,22 +136,34 @@ fn multiply_summed(
     output: Destination,
 ) -> Result<()> {
     if !summed {
-        return multiply(batch, recorder, extents, (a, b), Default::default(), output);
+        return multiply(batch, recorder, extents, (a, Operand::Matrix(b)), Default::default(), output);
     }
     let elements = extents[0] * extents[1];
     let products = recorder.workspace([batch, elements])?;
-    recorder.scratch(|recorder| multiply(batch, recorder, extents, (a, b), Default::default(), (&products).into()))?;
+    recorder.scratch(|recorder| {
+        multiply(batch, recorder, extents, (a, Operand::Matrix(b)), Default::default(), (&products).into())
+    })?;
     let mut axes = [(1, false); MAX_RANK];
     axes[..2].copy_from_slice(&[(batch, true), (elements, false)]);
     sum_over(recorder, axes, &products, output)
 }
 
 fn operands<'a>(geometry: &MatmulGeometry, a: &'a Tensor, b: &'a Tensor) -> (Matrix<'a>, Matrix<'a>) {
-    let &MatmulGeometry { op, rows, columns, depth, .. } = geometry;
-    let a = Matrix::dense("a", a, [rows, depth], op.transpose_a);
-    let b = Matrix::dense("b", b, [columns, depth], !op.transpose_b);
-    let of_batch = |matrix: Matrix<'a>, repeated| if repeated { Matrix { batch: 0, ..matrix } } else { matrix };
-    (of_batch(a, geometry.repeated[0]), of_batch(b, geometry.repeated[1]))
+    (matrix_a(geometry, a), matrix_b(geometry, b))
+}
+
+fn matrix_a<'a>(geometry: &MatmulGeometry, a: &'a Tensor) -> Matrix<'a> {
+    let &MatmulGeometry { op, rows, depth, repeated, .. } = geometry;
+    of_batch(Matrix::dense("a", a, [rows, depth], op.transpose_a), repeated[0])
+}
+
+fn matrix_b<'a>(geometry: &MatmulGeometry, b: &'a Tensor) -> Matrix<'a> {
+    let &MatmulGeometry { op, columns, depth, repeated, .. } = geometry;
+    of_batch(Matrix::dense("b", b, [columns, depth], !op.transpose_b), repeated[1])
+}
+
+fn of_batch(matrix: Matrix, repeated: bool) -> Matrix {
+    if repeated { Matrix { batch: 0, ..matrix } } else { matrix }
 }
 
 /// Records the products of two batches of matrices into a dense tensor of the given rows and columns.
@@ -118,7 +171,7 @@ fn multiply(
     batch: u32,
     recorder: &mut Recorder,
     [rows, columns, depth]: [u32; 3],
-    (a, b): (Matrix, Matrix),
+    (a, b): (Matrix, Operand),
     (bias, activation): (Option<Bias>, Activation),
     output: Destination,
 ) -> Result<()> {
@@ -134,7 +187,7 @@ fn multiply(
         plane: columns,
         plane_stride: 0,
     };
-    let (a, b, accumulate) = (Operand::Matrix(a), Operand::Matrix(b), output.accumulates());
+    let (a, accumulate) = (Operand::Matrix(a), output.accumulates());
     let output = Output::Elements(elements);
     product(recorder, Product { batch, rows, columns, depth, a, b, bias, accumulate, activation, output })
 }

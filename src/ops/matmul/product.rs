@@ -49,7 +49,7 @@ pub(crate) struct Matrix<'a> {
 }
 
 /// A batch of matrices in panels: matmul/subgroup/tile.wgsl.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Panels {
     pub(crate) texture: Texture,
     pub(crate) first: u64,
@@ -572,8 +572,7 @@ fn packed(
         Operand::Windows(_) => return Err(Error::Validation("windows are not packed".to_string()).into()),
     };
     let batch = if matrix.batch == 0 { 1 } else { batch };
-    let quads = depth.div_ceil(4);
-    let texels = panel_texels(vectors, quads);
+    let texels = panel_texels(vectors, depth.div_ceil(4));
     let bytes = u64::from(batch) * texels * 16;
     if bytes > PACKED_BYTES {
         let axis = if batch > 1 {
@@ -587,8 +586,40 @@ fn packed(
         let message = format!("{argument} takes {bytes} bytes in panels; a product packs {PACKED_BYTES} at most");
         return Err(Unfit::too_large(argument, message).along(axis));
     }
-    let binding = matrix.binding([batch, vectors, depth], vector_axis)?;
     let texture = recorder.texture(u64::from(batch) * texels)?;
+    pack(recorder, matrix, [batch, vectors, depth], vector_axis, texture)
+}
+
+/// The columns b of many products, packed into memory of their own; none where the device reads matrices as they lie, or cannot pack so large a
+/// one at once.
+pub(crate) fn kept_panels(
+    recorder: &mut Recorder,
+    b: &Matrix,
+    [batch, columns, depth]: [u32; 3],
+) -> Result<Option<Panels>> {
+    let batch = if b.batch == 0 { 1 } else { batch };
+    let texels = u64::from(batch) * panel_texels(columns, depth.div_ceil(4));
+    if !recorder.gpu().capabilities().textures() || 16 * texels > Texture::most_bytes(recorder.gpu()) {
+        return Ok(None);
+    }
+    let texture = Texture::new(recorder.gpu(), texels)?;
+    match pack(recorder, b, [batch, columns, depth], COLUMNS, texture) {
+        Ok(panels) => Ok(Some(panels)),
+        Err(Unfit::TooLarge { .. }) => Ok(None),
+        Err(unfit) => Err(unfit.into()),
+    }
+}
+
+/// Records the packing of a matrix into panels.
+fn pack(
+    recorder: &mut Recorder,
+    matrix: &Matrix,
+    [batch, vectors, depth]: [u32; 3],
+    vector_axis: usize,
+    texture: Texture,
+) -> Fit<Panels> {
+    let binding = matrix.binding([batch, vectors, depth], vector_axis)?;
+    let quads = depth.div_ceil(4);
     let params = pack_panels::Params {
         batch,
         rows: vectors,
@@ -602,7 +633,7 @@ fn packed(
     Ok(Panels {
         texture,
         first: 0,
-        batch: if matrix.batch == 0 { 0 } else { texels },
+        batch: if matrix.batch == 0 { 0 } else { panel_texels(vectors, quads) },
         row: 0,
         quad: 0,
         quads,

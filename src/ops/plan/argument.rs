@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::ops::conv::weight::PackedWeight;
+use crate::ops::packing::PackedWeight;
 use crate::ops::plan::widened;
 
 /// Anything with a shape and an element type: a tensor, a spec, a packed weight, or a reference to one.
@@ -33,7 +33,7 @@ pub trait ToArgument: ToSpec {
 pub enum Argument<'a> {
     /// A tensor.
     Tensor(&'a Tensor),
-    /// The weight of a convolution, packed.
+    /// The weight of a convolution, or b of a product, packed.
     Packed(&'a PackedWeight),
 }
 
@@ -56,13 +56,36 @@ impl<'a> Argument<'a> {
     /// The tensor.
     pub(crate) fn tensor(self) -> Result<&'a Tensor> {
         self.plain().ok_or_else(|| {
-            Error::attribute("weight", "a packed weight was given where a tensor is needed: forward passes of convolutions take it, as their weight")
+            Error::attribute("weight", "a packed weight was given where a tensor is needed: forward passes take it as the weight of a convolution, or b of a product")
         })
     }
 
     /// The tensor itself, or a copy in workspace that holds f32 where it has floats of 16 bits.
     pub(crate) fn wide(self, recorder: &mut Recorder) -> Result<Tensor> {
         widened(recorder, self.tensor()?)
+    }
+
+    /// A packed weight as it is; of a tensor what [`Self::wide`] gives.
+    pub(crate) fn widened(self, recorder: &mut Recorder) -> Result<Widened<'a>> {
+        Ok(match self {
+            Self::Tensor(tensor) => Widened::Tensor(widened(recorder, tensor)?),
+            Self::Packed(packed) => Widened::Packed(packed),
+        })
+    }
+}
+
+/// An input for kernels that know f32 alone.
+pub(crate) enum Widened<'a> {
+    Tensor(Tensor),
+    Packed(&'a PackedWeight),
+}
+
+impl Widened<'_> {
+    pub(crate) fn argument(&self) -> Argument<'_> {
+        match self {
+            Self::Tensor(tensor) => tensor.into(),
+            Self::Packed(packed) => (*packed).into(),
+        }
     }
 }
 

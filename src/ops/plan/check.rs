@@ -106,6 +106,13 @@ impl<O: Kernels> Plan<O> {
         Ok(())
     }
 
+    /// Refuses another tensor than that which the plan was made for.
+    pub(crate) fn check_input(&self, recorder: &Recorder, name: &'static str, given: &Tensor) -> Result<()> {
+        let planned =
+            self.inputs.iter().filter(|(planned, _)| *planned == name).map(|(name, spec)| (*name, spec.as_ref()));
+        self.check_arguments(recorder, planned, std::iter::once((name, Some(&given.into()))))
+    }
+
     pub(crate) fn check_argument(
         &self,
         recorder: &Recorder,

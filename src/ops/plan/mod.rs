@@ -12,6 +12,7 @@ mod pieces;
 mod short;
 mod warm_up;
 
+pub(crate) use argument::Widened;
 pub use argument::{Argument, Destination, ToArgument, ToDestination, ToSpec};
 
 pub(crate) use check::check_apart;
@@ -248,12 +249,12 @@ impl<O: Kernels> Plan<O> {
             if !O::WIDENED {
                 return O::record(self, recorder, &inputs, &outputs);
             }
-            let wide = O::Inputs::try_map(&inputs, |input| input.wide(recorder))?;
+            let wide = O::Inputs::try_map(&inputs, |input| input.widened(recorder))?;
             let inner = O::Outputs::try_map(&outputs, |output| match output.dtype() {
                 dtype if dtype.is_narrow() => recorder.workspace(output.shape()),
                 _ => Ok(output.clone()),
             })?;
-            O::record(self, recorder, &O::Inputs::map(&wide, Argument::from), &inner)?;
+            O::record(self, recorder, &O::Inputs::map(&wide, Widened::argument), &inner)?;
             for ((_, output), (_, inner)) in O::Outputs::present(&outputs).zip(O::Outputs::present(&inner)) {
                 if output.dtype().is_narrow() {
                     round(recorder, inner, output, RowLayout::all(output))?;

@@ -12,9 +12,9 @@ use pliant::{
     ArgReduce, Argument, Attention, BatchNorm, BilinearSample, Binary, Cast, Concat, Conv2d, Conv2dInputs,
     ConvTranspose2d, CrossEntropy, CumSum, DType, DeformConv2d, DeformConv2dInputs, DeformConvV3, DeformConvV4,
     DeformIm2col, DeformPsRoiPool, DeformRoiPool, Destination, Error, Gather, GatherElements, GatherNd,
-    GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn,
-    Plan, Pool, Recorder, Reduce, Resize, Result, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select, Shape,
-    Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
+    GlobalAveragePool, GlobalMaxPool, Gpu, GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MatmulInputs,
+    MultiScaleDeformAttn, Plan, Pool, Recorder, Reduce, Resize, Result, RoiAlign, RoiAlignMax, ScatterElements,
+    ScatterNd, Select, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
 };
 
 /// A tensor on the host.
@@ -219,6 +219,15 @@ macro_rules! convolution {
 convolution!(Conv2d, Conv2dInputs { input, bias });
 convolution!(DeformConv2d, DeformConv2dInputs { input, offset, mask, bias });
 
+/// With b packed beforehand.
+impl Tested for Matmul {
+    fn first(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &MatmulInputs<Tensor>) -> Result<Tensor> {
+        let b = plan.pack_weight(recorder, &inputs.b)?;
+        let MatmulInputs { a, bias, .. } = inputs.map(Argument::from);
+        plan.forward(recorder, &MatmulInputs { a, b: Argument::from(&b), bias })
+    }
+}
+
 /// With the offsets and masks in tensors; else they are in workspace.
 impl Tested for DeformConv2dLayer {
     fn first(plan: &Plan<Self>, recorder: &mut Recorder, inputs: &Of<Self::Inputs, Tensor>) -> Result<Tensor> {
@@ -336,7 +345,7 @@ problems! {
     tested as any:
         ArgReduce, Attention, BatchNorm, BilinearSample, Binary, Cast, Concat, ConvTranspose2d, CrossEntropy, CumSum, DeformConvV3, DeformConvV3Layer, DeformConvV4, DeformConvV4Layer,
         DeformIm2col, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer, Gather, GatherElements, GatherNd, GlobalAveragePool, GlobalMaxPool,
-        GridSample, GroupNorm, Im2col, LayerNorm, Matmul, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select,
+        GridSample, GroupNorm, Im2col, LayerNorm, MultiScaleDeformAttn, MultiScaleDeformAttnLayer, Pool, Reduce, Resize, RoiAlign, RoiAlignMax, ScatterElements, ScatterNd, Select,
         Softmax, Split, StridedCopy, TopK, Unary;
     differentiated as any:
         BatchNorm, BilinearSample, Binary, Conv2d, ConvTranspose2d, CrossEntropy, DeformConv2d, DeformConvV3, DeformConvV3Layer, DeformConvV4, DeformConvV4Layer, DeformPsRoiPool, DeformRoiPool, DeformRoiPoolLayer,

@@ -18,7 +18,7 @@ use crate::kernels::movement::convert;
 use crate::kernels::reduce::segment_sums;
 use crate::ops::conv::columns::{Columns, Field, PackedImages, SampleSource};
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
-use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
+use crate::ops::packing::{Packed, PackedWeight, Packing};
 use crate::ops::plan::{Argument, bindable, in_pieces, in_units, pieces, rounded};
 use crate::ops::reduce::sums::Sums;
 
@@ -63,7 +63,7 @@ impl FusedConvolution {
             gpu.compile::<segment_sums::Kernel>(DType::F32.into())?;
         }
         strips::compile(gpu, tiles.rows_together(), geometry.im2col.out_pixels())?;
-        let packing = Packing::new(family.strategy(), Layout::Rows, &geometry, deformation.as_ref());
+        let packing = Packing::of_convolution(family.strategy(), Layout::Rows, &geometry, deformation.as_ref());
         Ok(Self { geometry, columns, packing, tiles })
     }
 

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::depthwise::reads_planes;
 use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
@@ -10,16 +11,17 @@ use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
 use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor};
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::columns::ColumnsOrder;
-use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
+use crate::kernels::direct::conv2d_depthwise;
+use crate::kernels::direct::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::layout::Layout;
 use crate::kernels::matmul::matmul_windows;
 use crate::kernels::window::Window;
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
 use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
-use crate::ops::conv::weight::{Packed, PackedWeight, Packing};
 use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, product};
+use crate::ops::packing::{Packed, PackedWeight, Packing};
 use crate::ops::plan::{Argument, Destination, in_pieces, pieces};
 
 /// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
@@ -33,6 +35,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
         return Ok(());
     }
     gpu.compile_all::<matmul_windows::Kernel>()?;
+    gpu.compile_all::<conv2d_depthwise::Kernel>()?;
     gpu.compile_all::<conv2d_direct::Kernel>()
 }
 
@@ -100,11 +103,16 @@ impl Im2colConvolution {
         let variant = (ColumnsOrder::Quads, layout);
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, variant, data)?;
         gpu.compile::<pack_weight::Kernel>((weight.into(), layout))?;
+        if reads_planes(gpu, &geometry, &columns, data) {
+            let Im2col { stride, dilation, .. } = geometry.im2col.window;
+            let taps = Taps::of(stride[1], dilation[1]);
+            gpu.compile::<conv2d_depthwise::Kernel>(taps)?;
+        }
         match direct_kernel(gpu, &geometry, &columns) {
             Some(variant) => gpu.compile::<conv2d_direct::Kernel>(variant)?,
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
-        let packing = Packing::new(Strategy::Im2col, layout, &geometry, deformation.as_ref());
+        let packing = Packing::of_convolution(Strategy::Im2col, layout, &geometry, deformation.as_ref());
         Ok(Self { geometry, columns, packing, transposed: false })
     }
 
@@ -238,6 +246,10 @@ impl Im2colConvolution {
             return Ok(());
         }
         let depth = depth(g, &self.columns);
+        let dtype = source.input.dtype();
+        if output.tensor().dtype() == dtype && reads_planes(recorder.gpu(), g, &self.columns, dtype) {
+            return self.depthwise(recorder, source.input, packed_weight, (bias, activation), output);
+        }
         if self.is_narrow_product(recorder.gpu(), source.input, output.tensor()) {
             return self.narrow_product(recorder, source.input, packed_weight, (bias, activation), output);
         }
@@ -315,6 +327,11 @@ impl Im2colConvolution {
             }
         }
         Ok(())
+    }
+
+    /// Whether what lies outside the image counts 0 times the weight. In a gradient it counts nothing.
+    pub(super) fn is_padded(&self) -> bool {
+        !self.transposed
     }
 
     /// Whether it is a product of few rows with the images as they lie: a pixel alone, without padding, of whole quads of channels.
@@ -438,7 +455,7 @@ impl Im2colConvolution {
                 group_first: groups.start,
                 groups: groups.end - groups.start,
                 rows,
-                padded: (!self.transposed).into(),
+                padded: self.is_padded().into(),
                 accumulate: accumulate.into(),
                 biased: bias.is_some().into(),
                 bias_first,
@@ -471,7 +488,7 @@ fn written_together(geometry: &Conv2dGeometry) -> u32 {
 
 /// The kernel for a plain window without columns, on devices with textures, where the products are so narrow that columns are not worth
 /// making.
-fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Option<(Taps, Rows)> {
+pub(super) fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> Option<(Taps, Rows)> {
     let Im2col { kernel: [kernel_height, kernel_width], stride, dilation, .. } = geometry.im2col.window;
     let (quads_per_group, rows) = (columns.quads_per_group(), geometry.group_out_channels());
     let [stride_x, dilation_x] = [stride[1], dilation[1]];

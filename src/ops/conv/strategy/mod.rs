@@ -1,6 +1,7 @@
 //! A convolution by a strategy: what a plan keeps of it.
 
 pub(crate) mod choice;
+mod depthwise;
 mod fused;
 mod im2col;
 mod im2col_backward;
@@ -29,7 +30,7 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::activation::Activation;
 use crate::ops::conv::chains::Chaining;
 use crate::ops::conv::columns::SampleSource;
-use crate::ops::conv::weight::PackedWeight;
+use crate::ops::packing::{PackedWeight, Packs};
 use crate::ops::plan::{Argument, Destination, Kernels, Plan, ToSpec, get_or_try_init};
 
 /// Compiles what the forward pass of any convolution may need on this device, beside what a plan of one pixel does.
@@ -75,11 +76,6 @@ impl Convolution {
             Choice::Fused { family, splits } => Forward::Fused(FusedConvolution::new(gpu, problem, family, splits)?),
         };
         Ok(Self { geometry, deformation, dtypes, choice, forward, columns: OnceLock::new(), backward: OnceLock::new() })
-    }
-
-    /// The spec of the weight.
-    fn weight(&self) -> TensorSpec {
-        TensorSpec { shape: self.geometry.weight_shape(), dtype: self.dtypes[1] }
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -179,14 +175,12 @@ impl<O: Convolves> Plan<O> {
     pub fn strategy(&self) -> Strategy {
         self.compiled().choice.strategy()
     }
+}
 
-    /// Records the packing of a weight, once for many calls.
-    ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where the weight is not what the plan was made for.
-    pub fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
-        let planned = self.compiled().weight();
-        self.check_argument(recorder, "weight", &planned, weight.into())?;
-        self.compiled().pack_weight(recorder, weight)
+impl<O: Convolves> Packs for O {
+    const PACKED: &'static str = "weight";
+
+    fn pack(plan: &Plan<Self>, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+        plan.compiled().pack_weight(recorder, weight)
     }
 }

@@ -1,4 +1,4 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
+use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, kernel, params};
@@ -6,16 +6,13 @@ use crate::kernels::{SUBGROUPS, kernel, params};
 kernel!("conv2d_direct", 64, Params, |(taps, rows): (Taps, Rows)| [
     SUBGROUPS,
     activation::BOUNDS,
-    wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl", "conv/direct/direct.wgsl"],
-    match taps {
-        Taps::Apart => wgsl!["conv/direct/direct_taps_apart.wgsl"],
-        Taps::Shared => wgsl!["conv/direct/direct_taps_shared.wgsl"],
-    },
+    wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl", "direct/parts/windows.wgsl"],
+    taps.files(),
     match rows {
-        Rows::Four => wgsl!["conv/direct/direct_rows_4.wgsl"],
-        Rows::One => wgsl!["conv/direct/direct_rows_1.wgsl"],
+        Rows::Four => wgsl!["direct/parts/rows_4.wgsl"],
+        Rows::One => wgsl!["direct/parts/rows_1.wgsl"],
     },
-    wgsl!["conv/conv2d_direct.wgsl"],
+    wgsl!["direct/conv2d_direct.wgsl"],
 ]);
 
 /// Whether pixels share taps.
@@ -26,6 +23,20 @@ pub(crate) enum Taps {
 }
 
 axis!(Taps { Apart: "apart", Shared: "shared" });
+
+impl Taps {
+    /// Shared where taps lie as far apart as pixels.
+    pub(crate) fn of(stride_x: u32, dilation_x: u32) -> Self {
+        if stride_x == dilation_x { Self::Shared } else { Self::Apart }
+    }
+
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Self::Apart => wgsl!["direct/parts/taps_apart.wgsl"],
+            Self::Shared => wgsl!["direct/parts/taps_shared.wgsl"],
+        }
+    }
+}
 
 /// The most output channels of a group.
 #[derive(Clone, Copy)]
@@ -77,8 +88,7 @@ impl Params {
 
     /// The variant for its stride, dilation and rows.
     pub(crate) fn variant(&self) -> (Taps, Rows) {
-        let taps = if self.window.stride_x == self.window.dilation_x { Taps::Shared } else { Taps::Apart };
-        (taps, if self.rows == 1 { Rows::One } else { Rows::Four })
+        (Taps::of(self.window.stride_x, self.window.dilation_x), if self.rows == 1 { Rows::One } else { Rows::Four })
     }
 }
 

@@ -1,0 +1,151 @@
+//! Weights that are packed once for many calls.
+
+use crate::error::{Error, Result};
+use crate::geometry::{Conv2dGeometry, Deformation};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::layout::Layout;
+use crate::ops::conv::packed_matrix::PackedMatrix;
+use crate::ops::conv::strategy::rule::Strategy;
+use crate::ops::matmul::product::Panels;
+use crate::ops::plan::{Kernels, Plan};
+
+/// A weight in the order in which a plan's kernels read it: what a model keeps for inference in place of the plain one.
+///
+/// Made by [`Plan::pack_weight`]. That of a convolution serves every plan with the same weight shape, input channels, groups, offset groups
+/// and strategy, whatever the images; that of a product every plan with the same shape of b, transposed alike.
+#[derive(Debug, Clone)]
+pub struct PackedWeight {
+    pub(crate) gpu: Gpu,
+    /// Shape and element type of the plain weight.
+    pub(crate) spec: TensorSpec,
+    pub(crate) packing: Packing,
+    pub(crate) packed: Packed,
+}
+
+/// The memory of a packed weight, as the kernels that read it want it.
+#[derive(Debug, Clone)]
+pub(crate) enum Packed {
+    Matrix(PackedMatrix),
+    Panels(Panels),
+    Tensor(Tensor),
+}
+
+impl Packed {
+    pub(crate) fn matrix(self) -> Result<PackedMatrix> {
+        match self {
+            Self::Matrix(matrix) => Ok(matrix),
+            Self::Panels(_) | Self::Tensor(_) => Err(Self::by_another()),
+        }
+    }
+
+    pub(crate) fn tensor(self) -> Result<Tensor> {
+        match self {
+            Self::Tensor(tensor) => Ok(tensor),
+            Self::Matrix(_) | Self::Panels(_) => Err(Self::by_another()),
+        }
+    }
+
+    pub(crate) fn by_another() -> Error {
+        Error::Validation("the weight was packed for other kernels".to_string())
+    }
+}
+
+impl PackedWeight {
+    /// Shape and element type of the plain weight.
+    pub fn spec(&self) -> TensorSpec {
+        self.spec
+    }
+
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// The memory, for a plan whose kernels read the weight in a given order.
+    pub(crate) fn packed_for(&self, needs: Packing) -> Result<Packed> {
+        let has = self.packing;
+        if has == needs {
+            return Ok(self.packed.clone());
+        }
+        let argument = needs.argument();
+        let message = if has.to_string() == needs.to_string() {
+            format!("{argument} was packed for images of another size: the largest are packed in another layout")
+        } else {
+            format!("{argument} was packed for {has}; the plan has {needs}")
+        };
+        Err(Error::attribute(argument, message))
+    }
+}
+
+/// Order of a packed weight of a given shape, by all that decides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// The weight of a convolution.
+    Convolution {
+        strategy: Strategy,
+        /// The layout of the memory, which is one for all images but the largest.
+        layout: Layout,
+        groups: u32,
+        offset_groups: u32,
+    },
+    /// The matrices b of a product.
+    Product { transposed: bool },
+}
+
+impl Packing {
+    pub(crate) fn of_convolution(
+        strategy: Strategy,
+        layout: Layout,
+        geometry: &Conv2dGeometry,
+        deformation: Option<&Deformation>,
+    ) -> Self {
+        let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
+        Self::Convolution { strategy, layout, groups: geometry.groups, offset_groups }
+    }
+}
+
+impl Packing {
+    /// The input that is packed so.
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Convolution { .. } => "weight",
+            Self::Product { .. } => "b",
+        }
+    }
+}
+
+impl std::fmt::Display for Packing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Convolution { strategy, groups, offset_groups, .. } => {
+                write!(f, "{groups} groups and {offset_groups} offset groups by {strategy}")
+            }
+            Self::Product { transposed: false } => write!(f, "a product with b"),
+            Self::Product { transposed: true } => write!(f, "a product with b transposed"),
+        }
+    }
+}
+
+/// An op with an input that may be packed once for many calls.
+pub(crate) trait Packs: Kernels {
+    /// The name of that input.
+    const PACKED: &'static str;
+
+    /// Records the packing of that input, which has been checked.
+    fn pack(plan: &Plan<Self>, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight>;
+}
+
+#[expect(private_bounds, reason = "no op of others has a weight that ours pack")]
+impl<O: Packs> Plan<O> {
+    /// Records the packing of a weight, once for many calls: the weight of a convolution, or b of a product.
+    ///
+    /// What is not worth packing is kept as it is, without a copy: b on a device whose products read matrices as they lie. So the tensor is
+    /// not to be written while the packed weight is used.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where the weight is not what the plan was made for;
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
+    pub fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+        self.check_input(recorder, O::PACKED, weight)?;
+        O::pack(self, recorder, weight)
+    }
+}
