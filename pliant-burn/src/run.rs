@@ -83,6 +83,7 @@ pub(crate) fn memory(client: &Client, handle: Handle) -> Result<(Buffer, u64, im
 }
 
 /// Submits what burn has pending on all streams. Each thread has its own, and may have changed in place what is counted to the stream of another.
+/// Burn names its streams only in its report of memory, for which this call asks burn's own thread; neither waits for the device.
 fn submit_all(client: &Client) -> Result<()> {
     let streams = client.memory_report(MemoryScope::Device).streams;
     streams.iter().try_for_each(|report| report.stream.executes(|| submit(client)))

@@ -43,6 +43,12 @@ pub(crate) const FUNCTIONS: &[File] = wgsl![
 pub(crate) const BOUNDS: &[File] =
     wgsl!["elementwise/parts/clip.wgsl", "shared/activation/params.wgsl", "shared/activation/bounds.wgsl"];
 
+impl Activation {
+    pub(crate) fn is_none(self) -> bool {
+        self.function == 0
+    }
+}
+
 #[cfg(feature = "onnx")]
 impl Activation {
     /// The function that an op is, if it is one of these.

@@ -1,10 +1,10 @@
 use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
-use crate::kernels::{SUBGROUPS, activation, kernel};
+use crate::kernels::{SUBGROUPS, kernel};
 
 kernel!("matmul_subgroup_nn", 8, Params, |(): ()| [
     SUBGROUPS,
-    activation::BOUNDS,
+    wgsl!["shared/activation/params.wgsl"],
     TILED,
     wgsl![
         "matmul/subgroup/a_along.wgsl",

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::problem::Problem;
 use super::tiles::{Family, Tiles};
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::Conv2dGeometry;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
 use crate::kernels::activation::Activation;
@@ -141,9 +141,13 @@ impl FusedConvolution {
         if self.tiles.splits() == 1 {
             return self.strips(recorder, source, weight, (bias, activation), output);
         }
+        if !activation.is_none() {
+            let message = "the kernels of a convolution were changed while its model was planned: what adds up splits ends with no activation";
+            return Err(Error::Validation(message.into()));
+        }
         let [batch, _, height, width] = *output.shape().extents() else { return Ok(()) };
         let partial = recorder.workspace([self.tiles.splits() * batch, self.geometry.out_channels, height, width])?;
-        self.strips(recorder, source, weight, (bias, Activation::default()), &partial)?;
+        self.strips(recorder, source, weight, (bias, activation), &partial)?;
         let columns = output.shape().elements() as u32;
         let sums = Sums { planes: 1, pixels: self.tiles.splits(), columns, scale: 1.0, accumulate: false };
         rounded(recorder, output, |recorder, output| sums.record(recorder, &partial, output))
