@@ -18,7 +18,7 @@ inputs!(
     MatmulInputs {
         /// (batch or 1, rows, depth), or transposed
         a,
-        /// (batch or 1, depth, columns), or transposed
+        /// (batch or 1, depth, columns), or transposed. A plan also takes a [`PackedWeight`](crate::PackedWeight).
         b,
         ;
         /// (columns); absent, it counts 0.

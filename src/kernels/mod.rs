@@ -3,8 +3,8 @@
 //! These functions trust their arguments: geometries have been checked, and bindings made by the ops.
 
 pub(crate) mod activation;
+pub(crate) mod columns;
 pub(crate) mod conv;
-pub(crate) mod direct;
 pub(crate) mod elementwise;
 pub(crate) mod layout;
 pub(crate) mod matmul;
@@ -93,9 +93,8 @@ macro_rules! listed {
 }
 
 listed! {
-    conv: channels_last, col2im, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
+    conv: channels_last, col2im, conv2d_depthwise, conv2d_direct, conv2d_direct_weight, conv_transpose2d_direct, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
         pack_weight, unpack_weight;
-    direct: conv2d_depthwise, conv2d_direct, conv2d_direct_weight, conv_transpose2d_direct;
     elementwise: batch_norm, binary, binary_backward, binary_words, offset_field, offset_field_backward, select_words, unary, unary_backward, unary_words;
     matmul: attention, matmul_narrow, matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, matmul_windows, pack_panels;
     movement: convert, copy_rows, copy_tiles, gather, run_starts, scatter, scatter_keys, sort_counts, sort_offsets, sort_scatter, strided_copy, unmasked_rows, zeros;

@@ -175,7 +175,7 @@ impl<O: Packs> AnyOp for Packing<O> {
         let plan = plan(binder, &self.0, sources)?.ending_with(activation);
         let inputs = binder.inputs(sources, |binder, name, host, spec| match name {
             name if name == O::PACKED => {
-                let weight = host.upload(binder.gpu(), spec.dtype)?.reshaped(spec.shape);
+                let weight = binder.upload(host, spec)?;
                 plan.pack_weight(&mut binder.recorder, &weight).map(Input::Packed)
             }
             _ => binder.upload(host, spec).map(Input::Tensor),

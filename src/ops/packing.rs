@@ -62,17 +62,29 @@ impl PackedWeight {
 
     /// The memory, for a plan whose kernels read the weight in a given order.
     pub(crate) fn packed_for(&self, needs: Packing) -> Result<Packed> {
-        let has = self.packing;
+        let (has, argument) = (self.packing, needs.argument());
         if has == needs {
             return Ok(self.packed.clone());
         }
-        let argument = needs.argument();
-        let message = if has.to_string() == needs.to_string() {
+        let message = if needs.in_layout_of(has) == has {
             format!("{argument} was packed for images of another size: the largest are packed in another layout")
         } else {
             format!("{argument} was packed for {has}; the plan has {needs}")
         };
         Err(Error::attribute(argument, message))
+    }
+
+    /// The input that takes it.
+    pub(crate) fn argument(&self) -> &'static str {
+        self.packing.argument()
+    }
+
+    /// The tensor, where the weight is kept as it lies.
+    pub(crate) fn kept(&self) -> Option<&Tensor> {
+        match (self.packing, &self.packed) {
+            (Packing::Product { .. }, Packed::Tensor(tensor)) => Some(tensor),
+            _ => None,
+        }
     }
 }
 
@@ -101,14 +113,22 @@ impl Packing {
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
         Self::Convolution { strategy, layout, groups: geometry.groups, offset_groups }
     }
-}
 
-impl Packing {
     /// The input that is packed so.
     fn argument(self) -> &'static str {
         match self {
             Self::Convolution { .. } => "weight",
             Self::Product { .. } => "b",
+        }
+    }
+
+    /// This order in the layout of another.
+    fn in_layout_of(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Convolution { strategy, groups, offset_groups, .. }, Self::Convolution { layout, .. }) => {
+                Self::Convolution { strategy, layout, groups, offset_groups }
+            }
+            _ => self,
         }
     }
 }
@@ -138,8 +158,7 @@ pub(crate) trait Packs: Kernels {
 impl<O: Packs> Plan<O> {
     /// Records the packing of a weight, once for many calls: the weight of a convolution, or b of a product.
     ///
-    /// What is not worth packing is kept as it is, without a copy: b on a device whose products read matrices as they lie. So the tensor is
-    /// not to be written while the packed weight is used.
+    /// Where kernels read b as it lies, the tensor itself is kept: do not write it while the packed weight is used.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape), [`Error::DType`](crate::Error::DType) where the weight is not what the plan was made for;

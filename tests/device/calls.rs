@@ -465,38 +465,54 @@ fn plans_of_almost_the_same_attributes_are_apart() {
 fn a_packed_b_serves_every_a_and_no_transposed_product() {
     let mut rng = Rng::with_seed(23);
     let b = normal(&mut rng, [1, 8, 8], 1.0).upload(gpu()).unwrap();
-    let plan = |transpose_b, rows| {
-        let a = TensorSpec { shape: [2, rows, 8].into(), dtype: DType::F32 };
-        let op = Matmul { transpose_b, ..Matmul::default() };
-        MatmulPlan::new(gpu(), &op, &MatmulInputs { a, b: b.spec(), bias: None }).unwrap()
+    let plan = |transpose_a, transpose_b, rows| {
+        let shape = if transpose_a { [2, 8, rows] } else { [2, rows, 8] };
+        let a = TensorSpec { shape: shape.into(), dtype: DType::F32 };
+        MatmulPlan::new(gpu(), &Matmul { transpose_a, transpose_b }, &MatmulInputs { a, b: b.spec(), bias: None })
+            .unwrap()
     };
     let mut recorder = Recorder::new(gpu());
-    for transpose_b in [false, true] {
-        let packed = plan(transpose_b, 9).pack_weight(&mut recorder, &b).unwrap();
-        for rows in [1, 2, 40] {
-            let a = normal(&mut rng, [2, rows, 8], 1.0).upload(gpu()).unwrap();
+    let four = [(1, false), (9, false), (1, true), (9, true)];
+    for (transpose_b, (packing_rows, packing_a)) in [false, true].into_iter().flat_map(|t| four.map(|plan| (t, plan))) {
+        let packed = plan(packing_a, transpose_b, packing_rows).pack_weight(&mut recorder, &b).unwrap();
+        for (rows, transpose_a) in [(1, false), (2, false), (40, false), (3, true), (40, true)] {
+            let plan = plan(transpose_a, transpose_b, rows);
+            let a = if transpose_a { [2, 8, rows] } else { [2, rows, 8] };
+            let a = normal(&mut rng, a, 1.0).upload(gpu()).unwrap();
             let product = |recorder: &mut Recorder, b: Argument| {
-                let inputs = MatmulInputs { a: Argument::from(&a), b, bias: None };
-                plan(transpose_b, rows).forward(recorder, &inputs).unwrap()
+                plan.forward(recorder, &MatmulInputs { a: Argument::from(&a), b, bias: None }).unwrap()
             };
             let (once, each) = (product(&mut recorder, (&packed).into()), product(&mut recorder, (&b).into()));
             recorder.submit().unwrap();
             let [once, each] = [once, each].map(|tensor| tensor.download_blocking::<f32>().unwrap());
             let near = once.iter().zip(&each).all(|(a, b)| (a - b).abs() <= 1e-5 * (1.0 + b.abs()));
-            assert!(near, "{rows} rows, transpose_b {transpose_b}: {once:?} and {each:?}");
+            assert!(
+                near,
+                "{rows} rows, packed for {packing_rows}, {:?}: {once:?} and {each:?}",
+                [transpose_a, transpose_b]
+            );
         }
         let a = normal(&mut rng, [2, 3, 8], 1.0).upload(gpu()).unwrap();
         let inputs = MatmulInputs { a: Argument::from(&a), b: (&packed).into(), bias: None };
-        let error = plan(!transpose_b, 3).forward(&mut recorder, &inputs).unwrap_err().to_string();
+        let error = plan(false, !transpose_b, 3).forward(&mut recorder, &inputs).unwrap_err().to_string();
         let [has, needs] = [transpose_b, !transpose_b].map(|t| if t { " transposed" } else { "" });
         assert_eq!(error, format!("b was packed for a product with b{has}; the plan has a product with b{needs}"));
     }
-    let packed = plan(false, 9).pack_weight(&mut recorder, &b).unwrap();
+    let packed = plan(false, false, 9).pack_weight(&mut recorder, &b).unwrap();
     let spec = b.spec();
     let square = MatmulPlan::new(gpu(), &Matmul::default(), &MatmulInputs { a: spec, b: spec, bias: None }).unwrap();
     let inputs = MatmulInputs { a: Argument::from(&packed), b: Argument::from(&b), bias: None };
     let error = square.forward(&mut recorder, &inputs).unwrap_err().to_string();
-    assert!(error.contains("a packed weight was given where a tensor is needed"), "{error}");
+    assert!(error.starts_with("a is a packed weight where a tensor is needed"), "{error}");
+
+    // Few rows read b as it lies, and so the tensor itself.
+    let [a, b] = [[1, 4, 4], [1, 4, 8]].map(|shape| Tensor::new(gpu(), shape, DType::F32).unwrap());
+    let few = MatmulInputs { a: a.spec(), b: b.spec(), bias: None };
+    let few = MatmulPlan::new(gpu(), &Matmul::default(), &few).unwrap();
+    let kept = few.pack_weight(&mut recorder, &b).unwrap();
+    let inputs = MatmulInputs { a: Argument::from(&a), b: Argument::from(&kept), bias: None };
+    let error = few.forward_into(&mut recorder, &inputs, &b).unwrap_err();
+    assert!(matches!(error, Error::Aliased { .. }), "{error}");
 }
 
 #[test]

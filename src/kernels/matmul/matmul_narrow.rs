@@ -17,7 +17,7 @@ kernel!("matmul_narrow", 64, Params, |(): ()| [
 ]);
 
 /// The rows that an invocation does.
-pub(crate) const MOST_ROWS: u32 = 4;
+const MOST_ROWS: u32 = 4;
 
 /// Whether b with its columns side by side is read as it lies, where it begins a quad.
 pub(crate) fn reads([rows, columns, depth]: [u32; 3]) -> bool {

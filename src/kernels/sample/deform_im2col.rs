@@ -1,5 +1,5 @@
 use crate::gpu::{Binding, Fit, Recorder, wgsl};
-use crate::kernels::conv::columns::{ColumnsOrder, Params};
+use crate::kernels::columns::{ColumnsOrder, Params};
 use crate::kernels::kernel;
 use crate::kernels::layout::Layout;
 

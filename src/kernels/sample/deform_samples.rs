@@ -1,5 +1,5 @@
 use crate::gpu::{Binding, Fit, Recorder, wgsl};
-use crate::kernels::conv::columns::Params;
+use crate::kernels::columns::Params;
 use crate::kernels::kernel;
 use crate::kernels::layout::{Layout, of_layout};
 

@@ -1,6 +1,6 @@
 use crate::error::Result;
 use crate::gpu::{Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::conv::columns::RUN_QUADS;
+use crate::kernels::columns::RUN_QUADS;
 use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::{kernel, params};
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
 use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor, Texture};
 use crate::kernels::border;
-use crate::kernels::conv::columns::{ColumnsOrder, Params, RUN_QUADS};
+use crate::kernels::columns::{ColumnsOrder, Params, RUN_QUADS};
 use crate::kernels::conv::im2col;
 use crate::kernels::layout::Layout;
 use crate::kernels::matmul::subgroup_tile;

@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Im2col, Im2colGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::conv::columns::ColumnsOrder;
+use crate::kernels::columns::ColumnsOrder;
 use crate::ops::conv::columns::{Columns, SampleSource, layout};
 use crate::ops::plan::{Argument, Kernels, Plan, rounded};
 

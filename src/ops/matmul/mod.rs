@@ -8,7 +8,7 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::activation::Activation;
 use crate::kernels::matmul::matmul_narrow;
 
-use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, product};
+use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Panels, Product, product};
 use crate::ops::packing::{Packed, PackedWeight, Packing, Packs};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, widened};
 use crate::ops::reduce::sums::sum_over;
@@ -37,6 +37,7 @@ impl Kernels for Matmul {
                     plain = widened(recorder, &tensor)?;
                     Operand::Matrix(matrix_b(&geometry, &plain))
                 }
+                Packed::Panels(panels) if geometry.repeated[1] => Operand::Panels(Panels { batch: 0, ..panels }),
                 Packed::Panels(panels) => Operand::Panels(panels),
                 Packed::Matrix(_) => return Err(Packed::by_another()),
             },
@@ -64,12 +65,14 @@ impl Packs for Matmul {
     fn pack(plan: &Plan<Self>, recorder: &mut Recorder, b: &Tensor) -> Result<PackedWeight> {
         let geometry = plan.geometry().folded();
         let MatmulGeometry { op, rows, columns, depth, batch, .. } = geometry;
-        let as_it_lies = batch == 0 || !op.transpose_b && matmul_narrow::reads([rows, columns, depth]);
+        let in_quads = !op.transpose_b && b.begins_a_quad() && !b.dtype().is_narrow();
+        let as_it_lies = in_quads && matmul_narrow::reads([rows, columns, depth]);
+        let [_, matrices] = geometry.batches();
         let mut panels = None;
-        if !as_it_lies {
+        if batch > 0 && !as_it_lies && product::keeps_panels(recorder.gpu(), [matrices, columns, depth]) {
             recorder.op(|recorder| {
                 let wide = widened(recorder, b)?;
-                panels = product::kept_panels(recorder, &matrix_b(&geometry, &wide), [batch, columns, depth])?;
+                panels = product::kept_panels(recorder, &matrix_b(&geometry, &wide), [matrices, columns, depth])?;
                 Ok(())
             })?;
         }

@@ -318,8 +318,6 @@ impl<'a> Product<'a> {
         let (Operand::Matrix(b), Output::Elements(output)) = (&self.b, &self.output) else { return false };
         let batch = |stride: u64| if self.batch > 1 { stride } else { 0 };
         let counts = [
-            u64::from(self.columns),
-            u64::from(self.depth),
             b.depth,
             batch(b.batch),
             b.tensor.offset() / 4 + b.first,
@@ -331,7 +329,7 @@ impl<'a> Product<'a> {
             output.plane_stride,
         ];
         let across = matches!(&self.a, Operand::Panels(panels) if panels.across);
-        self.rows <= matmul_narrow::MOST_ROWS
+        matmul_narrow::reads([self.rows, self.columns, self.depth])
             && b.vector == 1
             && !across
             && counts.iter().all(|count| count.is_multiple_of(4))
@@ -590,22 +588,27 @@ fn packed(
     pack(recorder, matrix, [batch, vectors, depth], vector_axis, texture)
 }
 
-/// The columns b of many products, packed into memory of their own; none where the device reads matrices as they lie, or cannot pack so large a
-/// one at once.
+/// Whether the columns b of many products are worth packing: where the device reads panels, which hold columns filled up to 32, and these are not much
+/// larger.
+pub(crate) fn keeps_panels(gpu: &Gpu, [batch, columns, depth]: [u32; 3]) -> bool {
+    let bytes = 16 * u64::from(batch) * panel_texels(columns, depth.div_ceil(4));
+    let plain = 4 * u64::from(batch) * u64::from(columns) * u64::from(depth);
+    gpu.capabilities().textures() && bytes <= Texture::most_bytes(gpu).min(PACKED_BYTES.max(2 * plain))
+}
+
+/// The columns b of many products, packed into memory of their own; none where that is not to be had, or they cannot be packed at once.
 pub(crate) fn kept_panels(
     recorder: &mut Recorder,
     b: &Matrix,
     [batch, columns, depth]: [u32; 3],
 ) -> Result<Option<Panels>> {
-    let batch = if b.batch == 0 { 1 } else { batch };
     let texels = u64::from(batch) * panel_texels(columns, depth.div_ceil(4));
-    if !recorder.gpu().capabilities().textures() || 16 * texels > Texture::most_bytes(recorder.gpu()) {
-        return Ok(None);
-    }
-    let texture = Texture::new(recorder.gpu(), texels)?;
-    match pack(recorder, b, [batch, columns, depth], COLUMNS, texture) {
+    let packed = Texture::new(recorder.gpu(), texels)
+        .map_err(Unfit::from)
+        .and_then(|texture| pack(recorder, b, [batch, columns, depth], COLUMNS, texture));
+    match packed {
         Ok(panels) => Ok(Some(panels)),
-        Err(Unfit::TooLarge { .. }) => Ok(None),
+        Err(Unfit::TooLarge { .. } | Unfit::Failed(Error::OutOfMemory(_))) => Ok(None),
         Err(unfit) => Err(unfit.into()),
     }
 }

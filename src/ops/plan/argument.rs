@@ -55,9 +55,18 @@ impl<'a> Argument<'a> {
 
     /// The tensor.
     pub(crate) fn tensor(self) -> Result<&'a Tensor> {
-        self.plain().ok_or_else(|| {
-            Error::attribute("weight", "a packed weight was given where a tensor is needed: forward passes take it as the weight of a convolution, or b of a product")
-        })
+        match self {
+            Self::Tensor(tensor) => Ok(tensor),
+            Self::Packed(packed) => Err(misplaced(packed.argument())),
+        }
+    }
+
+    /// The tensor of a packed weight that is kept as it lies.
+    pub(crate) fn kept(self) -> Option<&'a Tensor> {
+        match self {
+            Self::Tensor(_) => None,
+            Self::Packed(packed) => packed.kept(),
+        }
     }
 
     /// The tensor itself, or a copy in workspace that holds f32 where it has floats of 16 bits.
@@ -72,6 +81,12 @@ impl<'a> Argument<'a> {
             Self::Packed(packed) => Widened::Packed(packed),
         })
     }
+}
+
+/// What is said of a packed weight in the place of a tensor.
+pub(crate) fn misplaced(argument: &'static str) -> Error {
+    let takes = "forward passes take it as the weight of a convolution, or b of a product";
+    Error::attribute(argument, format!("{argument} is a packed weight where a tensor is needed: {takes}"))
 }
 
 /// An input for kernels that know f32 alone.

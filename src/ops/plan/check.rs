@@ -4,6 +4,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Members, Of, no_input};
 use crate::gpu::{Recorder, Tensor, TensorSpec};
+use crate::ops::plan::argument::misplaced;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, ToSpec};
 use crate::shape::Shape;
 
@@ -124,6 +125,11 @@ impl<O: Kernels> Plan<O> {
             return Err(Error::device("recorder", "the recorder is on one device and the plan was made for another"));
         }
         recorder.check(name, given.gpu())?;
+        if let Argument::Packed(weight) = given
+            && weight.argument() != name
+        {
+            return Err(misplaced(name));
+        }
         let TensorSpec { shape, dtype } = given.to_spec();
         if shape != planned.shape {
             let message = format!("{name} is {shape}; the plan was made for {}", planned.shape);
@@ -196,11 +202,11 @@ impl PlannedGradients<'_> {
     }
 }
 
-/// The tensors among the inputs.
+/// The tensors among the inputs, those of packed weights that are kept as they lie among them.
 fn tensors<'a, 'b: 'a, O: Kernels>(
     inputs: &'a Of<O::Inputs, Argument<'b>>,
 ) -> impl Iterator<Item = (&'static str, &'b Tensor)> + use<'a, 'b, O> {
-    O::Inputs::present(inputs).filter_map(|(name, input)| Some((name, input.plain()?)))
+    O::Inputs::present(inputs).filter_map(|(name, input)| Some((name, input.plain().or_else(|| input.kept())?)))
 }
 
 fn another_count(name: &'static str, given: usize, planned: usize) -> Error {

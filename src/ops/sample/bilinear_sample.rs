@@ -9,7 +9,7 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::border;
-use crate::kernels::conv::columns::ColumnsOrder;
+use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::sample::bilinear_sample::{self, Params, bilinear_sample};
 use crate::ops::conv::chains::Chaining;
 use crate::ops::conv::channels_last::{ChannelsLast, channel_quads};

@@ -8,13 +8,14 @@ use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor};
 use crate::kernels::activation::Activation;
-use crate::kernels::direct::conv2d_depthwise::{self, conv2d_depthwise};
+use crate::kernels::conv::conv2d_depthwise::{self, conv2d_depthwise};
 use crate::kernels::window::Window;
 use crate::ops::conv::columns::Columns;
 use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::plan::{Destination, bindable, in_pieces};
 
-/// Whether planes of this element type are read as they lie: where there is no product, and what a row of the output reads can be bound.
+/// Whether planes of this element type are read as they lie: those of f32, of groups of one input channel, where a convolution is done without columns
+/// and a row of the output, and the rows that it reads, fit a binding.
 pub(super) fn reads_planes(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns, dtype: DType) -> bool {
     let Im2colGeometry { height, width, out_width, window, .. } = geometry.im2col;
     let rows = u64::from(window.dilation[0]) * u64::from(window.kernel[0] - 1) + 1;

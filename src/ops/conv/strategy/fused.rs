@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Conv2dGeometry;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
 use crate::kernels::activation::Activation;
-use crate::kernels::conv::columns::{self, ColumnsOrder};
+use crate::kernels::columns::{self, ColumnsOrder};
 use crate::kernels::conv::fused::{self, Dispatch, tile_work};
 use crate::kernels::conv::fused_cooperative::Matrices;
 use crate::kernels::conv::fused_weight::{self, fused_weight};

@@ -10,10 +10,10 @@ use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
 use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor};
 use crate::kernels::activation::Activation;
-use crate::kernels::conv::columns::ColumnsOrder;
+use crate::kernels::columns::ColumnsOrder;
+use crate::kernels::conv::conv2d_depthwise;
+use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
-use crate::kernels::direct::conv2d_depthwise;
-use crate::kernels::direct::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::layout::Layout;
 use crate::kernels::matmul::matmul_windows;
 use crate::kernels::window::Window;
@@ -44,6 +44,8 @@ pub(in crate::ops) struct Im2colConvolution {
     pub(crate) geometry: Conv2dGeometry,
     pub(crate) columns: Columns,
     packing: Packing,
+    /// Whether the forward pass reads planes as they lie: strategy/depthwise.rs.
+    planes: bool,
     /// Whether it is another's, from its output back to its input, and has the weight of that one.
     transposed: bool,
 }
@@ -103,17 +105,14 @@ impl Im2colConvolution {
         let variant = (ColumnsOrder::Quads, layout);
         let columns = Columns::new(gpu, geometry.im2col, geometry.groups, deformation, variant, data)?;
         gpu.compile::<pack_weight::Kernel>((weight.into(), layout))?;
-        if reads_planes(gpu, &geometry, &columns, data) {
-            let Im2col { stride, dilation, .. } = geometry.im2col.window;
-            let taps = Taps::of(stride[1], dilation[1]);
-            gpu.compile::<conv2d_depthwise::Kernel>(taps)?;
-        }
+        let planes = reads_planes(gpu, &geometry, &columns, data);
         match direct_kernel(gpu, &geometry, &columns) {
+            Some((taps, _)) if planes => gpu.compile::<conv2d_depthwise::Kernel>(taps)?,
             Some(variant) => gpu.compile::<conv2d_direct::Kernel>(variant)?,
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
         let packing = Packing::of_convolution(Strategy::Im2col, layout, &geometry, deformation.as_ref());
-        Ok(Self { geometry, columns, packing, transposed: false })
+        Ok(Self { geometry, columns, packing, planes, transposed: false })
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -246,8 +245,7 @@ impl Im2colConvolution {
             return Ok(());
         }
         let depth = depth(g, &self.columns);
-        let dtype = source.input.dtype();
-        if output.tensor().dtype() == dtype && reads_planes(recorder.gpu(), g, &self.columns, dtype) {
+        if self.planes {
             return self.depthwise(recorder, source.input, packed_weight, (bias, activation), output);
         }
         if self.is_narrow_product(recorder.gpu(), source.input, output.tensor()) {

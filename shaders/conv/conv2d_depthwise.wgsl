@@ -11,7 +11,7 @@
 // eight, row, channel, image. Terms are added up by row of the kernel and column. What lies outside the image counts 0 times the weight where
 // padded is 1, and else nothing, whatever the weight.
 //
-// Whether pixels share taps is known to the compiler: direct/parts/taps_*.wgsl.
+// Whether pixels share taps is known to the compiler: conv/direct/direct_taps_*.wgsl.
 
 struct Params {
     window: Window,

@@ -1,7 +1,7 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
-kernel!("conv_transpose2d_direct", 64, Params, ["shared/grid.wgsl", "direct/conv_transpose2d_direct.wgsl"]);
+kernel!("conv_transpose2d_direct", 64, Params, ["shared/grid.wgsl", "conv/conv_transpose2d_direct.wgsl"]);
 
 params!(
     images,

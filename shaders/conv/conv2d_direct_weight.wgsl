@@ -1,6 +1,6 @@
 // The gradient of the weight of a plain convolution without columns, for groups of at most four output channels.
 //
-// packed  direct/parts/windows.wgsl
+// packed  conv/direct/direct.wgsl
 // grads   (pixel of the strip, group) quads: the gradients of a group's output channels, 0 in the lanes beyond them
 // sums    (block, group, row of four, tap, quad of the group) quads, from sums_first on; added to where accumulate is 1
 //

@@ -1,6 +1,6 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::direct::conv2d_direct::Taps;
+use crate::kernels::conv::conv2d_direct::Taps;
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
@@ -8,7 +8,7 @@ kernel!("conv2d_depthwise", 64, Params, |taps: Taps| [
     activation::BOUNDS,
     wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl"],
     taps.files(),
-    wgsl!["direct/conv2d_depthwise.wgsl"],
+    wgsl!["conv/conv2d_depthwise.wgsl"],
 ]);
 
 params!(

@@ -10,8 +10,8 @@ kernel!(
         "shared/grid.wgsl",
         "shared/window.wgsl",
         "shared/panels/layout.wgsl",
-        "direct/parts/windows.wgsl",
-        "direct/conv2d_direct_weight.wgsl",
+        "conv/direct/direct.wgsl",
+        "conv/conv2d_direct_weight.wgsl",
     ]
 );
 

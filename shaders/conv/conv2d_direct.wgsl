@@ -1,6 +1,6 @@
 // A plain convolution without columns, for groups of at most four output channels: a product that narrow costs less than storing what it reads.
 //
-// packed  direct/parts/windows.wgsl
+// packed  conv/direct/direct.wgsl
 // weight  (group, row of the group, quad) quads, a row's by tap and quad of the group: pack_weight.wgsl
 // bias    element (group, row) is bias_first + group * rows + row; not used where biased is 0
 // output  bound for each row of a group, so that no binding has to show four planes; element (image, group, pixel) is output_first + image *
@@ -13,7 +13,7 @@
 // whatever the weight.
 //
 // For subgroups of 8 on a CPU: lane % 4 says which row of the weight an invocation loads for all. What differs between variants is known to the
-// compiler, since lavapipe does both sides of a branch: direct/parts/taps_*.wgsl, direct/parts/rows_*.wgsl.
+// compiler, since lavapipe does both sides of a branch: conv/direct/direct_taps_*.wgsl, conv/direct/direct_rows_*.wgsl.
 
 struct Params {
     window: Window,

@@ -6,13 +6,13 @@ use crate::kernels::{SUBGROUPS, kernel, params};
 kernel!("conv2d_direct", 64, Params, |(taps, rows): (Taps, Rows)| [
     SUBGROUPS,
     activation::BOUNDS,
-    wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl", "direct/parts/windows.wgsl"],
+    wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl", "conv/direct/direct.wgsl"],
     taps.files(),
     match rows {
-        Rows::Four => wgsl!["direct/parts/rows_4.wgsl"],
-        Rows::One => wgsl!["direct/parts/rows_1.wgsl"],
+        Rows::Four => wgsl!["conv/direct/direct_rows_4.wgsl"],
+        Rows::One => wgsl!["conv/direct/direct_rows_1.wgsl"],
     },
-    wgsl!["direct/conv2d_direct.wgsl"],
+    wgsl!["conv/conv2d_direct.wgsl"],
 ]);
 
 /// Whether pixels share taps.
@@ -32,8 +32,8 @@ impl Taps {
 
     pub(crate) fn files(self) -> &'static [File] {
         match self {
-            Self::Apart => wgsl!["direct/parts/taps_apart.wgsl"],
-            Self::Shared => wgsl!["direct/parts/taps_shared.wgsl"],
+            Self::Apart => wgsl!["conv/direct/direct_taps_apart.wgsl"],
+            Self::Shared => wgsl!["conv/direct/direct_taps_shared.wgsl"],
         }
     }
 }
