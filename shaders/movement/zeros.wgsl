@@ -1,16 +1,16 @@
 // Zeros, whatever the output held
 //
-// output  `elements` elements
+// output  `words` words, or fours of them: movement/parts/word.wgsl, movement/parts/four_words.wgsl
 //
-// One invocation writes sixteen elements, each a workgroup's width behind the one before.
+// One invocation writes sixteen of them, each a workgroup's width behind the one before.
 
 struct Params {
-    elements: u32,
+    words: u32,
     output_first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read_write> output: array<Word>;
 
 @compute @workgroup_size(64)
 fn zeros(
@@ -20,9 +20,9 @@ fn zeros(
 ) {
     let first = linear_workgroup(workgroup, grid) * 1024u + lane;
     for (var each = 0u; each < 16u; each++) {
-        let element = first + 64u * each;
-        if element < params.elements {
-            output[params.output_first + element] = 0.0;
+        let word = first + 64u * each;
+        if word < params.words {
+            output[params.output_first + word] = Word();
         }
     }
 }

@@ -15,15 +15,16 @@ struct Params {
     out_pixels: u32,
     pixels: u32,
     round_first: u32,
+    input_pixel: u32,
     input_first: u32,
     grid_first: u32,
     output_first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Lanes>;
 @group(0) @binding(2) var<storage, read> grid_values: array<u32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<Lanes>;
 
 @compute @workgroup_size(64)
 fn grid_sample(

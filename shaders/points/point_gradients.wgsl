@@ -2,10 +2,9 @@
 //
 // value        point_sums.wgsl
 // grad_output  as the output of point_sums.wgsl
-// gradients    (image, query, head, point), dense
 // positions, table, weights: point_sums.wgsl
 //
-// The derivative of a bilinear sample is the right-hand one at whole numbers, and 0 at exactly -1 where edge_zero is 1. A dispatch does
+// Where the gradients go: points/gradients/kept.wgsl, points/gradients/given.wgsl. The derivative of a bilinear sample is the right-hand one at whole numbers, and 0 at exactly -1 where edge_zero is 1. A dispatch does
 // `lanes` of the head_lanes of each head. Where there are several, or several bands, all but the first accumulate. The last multiplies the first two by the weight, which may be infinite; until then the fourth component says
 // which of them have terms, y as 1 and x as 2. One invocation does one point.
 
@@ -23,11 +22,14 @@ struct Params {
     output_image: u32,
     output_query: u32,
     output_first: u32,
+    grad_positions_first: u32,
+    grad_weights_first: u32,
+    positions_add: u32,
+    weights_add: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> grad_output: array<Lanes>;
-@group(0) @binding(3) var<storage, read_write> gradients: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> positions: array<u32>;
 @group(0) @binding(5) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(6) var<storage, read> weights: array<u32>;
@@ -86,16 +88,15 @@ fn point_gradients(
     let by_y = sum_of(slope.x * vec4<f32>(-1.0, -1.0, 1.0, 1.0) * corners.weight_x, products, weighted);
     let by_x = sum_of(slope.y * vec4<f32>(-1.0, 1.0, -1.0, 1.0) * corners.weight_y, products, weighted);
     let by_weight = sum_of(corners.weight_y * corners.weight_x, products, corners.exists);
-    let before = select(vec4<f32>(0.0), gradients[invocation], params.accumulate != 0u);
+    let before = gradients_before(invocation);
     let sums = before.xyz + vec3<f32>(by_y.x, by_x.x, by_weight.x);
     let y_has_terms = by_y.y + before.w % 2.0 > 0.0;
     let x_has_terms = 2.0 * by_x.y + before.w > 1.0;
     let terms = select(0.0, 1.0, y_has_terms) + select(0.0, 2.0, x_has_terms);
-    let done = vec4<f32>(
+    let done = vec3<f32>(
         select(0.0, weight * sums.x, y_has_terms),
         select(0.0, weight * sums.y, x_has_terms),
         sums.z,
-        0.0,
     );
-    gradients[invocation] = select(vec4<f32>(sums, terms), done, params.last != 0u);
+    put_gradients(invocation, vec4<u32>(image, query, head, point), vec4<f32>(sums, terms), done);
 }

@@ -3,12 +3,15 @@
 //
 // grad_output  (image, query, head, lane), output_image, output_query and output_lane apart
 // grad_value   (image, pixel, head, lane), likewise; the pixels of a band
-// positions, and where points have them table and weights: point_sums.wgsl
+// shares       of each point: point_shares.wgsl
 //
 // One invocation does some lanes of a head of an image, which no other writes, query by query and point by point.
 
 struct Params {
-    points: Points,
+    images: u32,
+    queries: u32,
+    heads: u32,
+    points: u32,
     lanes: u32,
     value_image: u32,
     value_pixel: u32,
@@ -23,7 +26,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> grad_output: array<Lanes>;
 @group(0) @binding(2) var<storage, read_write> grad_value: array<Lanes>;
-@group(0) @binding(3) var<storage, read> positions: array<u32>;
+@group(0) @binding(3) var<storage, read> shares: array<Shares>;
 
 @compute @workgroup_size(8)
 fn point_walk(
@@ -32,41 +35,41 @@ fn point_walk(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let by_lane = divide(linear_workgroup(workgroup, grid) * 8u + lane, params.lanes);
-    let by_head = divide(by_lane.x, params.points.heads);
+    let by_head = divide(by_lane.x, params.heads);
     let image = by_head.x;
     let head = by_head.y;
-    if image >= params.points.images {
+    if image >= params.images {
         return;
     }
-    let owned = (head * params.lanes + by_lane.y) * params.value_lane;
-    let value_start = params.value_first + image * params.value_image + owned;
-    let output_start = params.output_first + image * params.output_image + (head * params.lanes + by_lane.y) * params.output_lane;
-    let points = select(0u, params.points.points, lane < 8u);
-    let all = points * params.points.queries;
-    var query = 0u;
+    let owned = head * params.lanes + by_lane.y;
+    let value_start = params.value_first + image * params.value_image + owned * params.value_lane;
+    var source = params.output_first + image * params.output_image + owned * params.output_lane;
+    let points = select(0u, params.points, lane < 8u);
+    let all = points * params.queries;
+    // Those of other heads lie between one query and the next.
+    let others = points * (params.heads - 1u);
+    var at = (image * params.queries * params.heads + head) * points;
     var point = 0u;
     for (var each = 0u; each < all; each++) {
-        let place = place_of(image, query, head, point);
-        let corners = corners_of(place);
-        let factor = corners.weight_y * corners.weight_x;
-        let counts = corners.exists & (factor != vec4<f32>(0.0)) & vec4<bool>(!is_zero_bits(place.weight));
-        let grad = bitcast<f32>(place.weight) * grad_output[output_start + query * params.output_query];
-        let at = value_start + corners.pixel * params.value_pixel;
-        if counts.x {
-            grad_value[at.x] += factor.x * grad;
+        let share = shares[at];
+        let grad = grad_output[source];
+        let to = value_start + share.pixel * params.value_pixel;
+        if share.pixel.x != NOWHERE {
+            grad_value[to.x] += share.factor.x * grad;
         }
-        if counts.y {
-            grad_value[at.y] += factor.y * grad;
+        if share.pixel.y != NOWHERE {
+            grad_value[to.y] += share.factor.y * grad;
         }
-        if counts.z {
-            grad_value[at.z] += factor.z * grad;
+        if share.pixel.z != NOWHERE {
+            grad_value[to.z] += share.factor.z * grad;
         }
-        if counts.w {
-            grad_value[at.w] += factor.w * grad;
+        if share.pixel.w != NOWHERE {
+            grad_value[to.w] += share.factor.w * grad;
         }
         point++;
         let next = point == points;
-        query += select(0u, 1u, next);
+        at += select(1u, 1u + others, next);
+        source += select(0u, params.output_query, next);
         point = select(point, 0u, next);
     }
 }

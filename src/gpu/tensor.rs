@@ -140,7 +140,6 @@ impl Tensor {
     }
 
     /// A view of the elements from `first` on, which begin at a whole word, under extents of their own.
-    #[cfg(feature = "onnx")]
     pub(crate) fn section(&self, first: u64, shape: Shape) -> Self {
         let offset = first * self.dtype.size();
         debug_assert!(offset.is_multiple_of(4) && first + shape.elements() <= self.shape.elements());

@@ -98,7 +98,8 @@ listed! {
     elementwise: batch_norm, binary, binary_backward, binary_words, offset_field, offset_field_backward, select_words, unary, unary_backward, unary_words;
     matmul: attention, matmul_narrow, matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, matmul_windows, pack_panels;
     movement: convert, copy_rows, copy_tiles, gather, run_starts, scatter, scatter_keys, sort_counts, sort_offsets, sort_scatter, strided_copy, unmasked_rows, zeros;
-    points: grid_gradient, grid_sample, point_gradients, point_keys, point_planes, point_sums, point_sums_direct, point_value_gradients, point_walk;
+    points: grid_gradient, grid_sample, grid_sample_quads, plane_quads, point_gradients, point_keys, point_planes, point_shares, point_sums, point_sums_direct,
+        point_value_gradients, point_walk;
     reduce: cum_sum, flow_gradient, fold, group_norm, layer_norm, layer_norm_backward, layer_norm_rows, pool, segment_sums, softmax,
         softmax_backward, top_k_gather, top_k_keys, top_k_tiles;
     roi: roi_bins, roi_input_gradient, roi_offset_gradient, roi_offset_terms, roi_pool, roi_touches;

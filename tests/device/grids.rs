@@ -147,6 +147,24 @@ fn in_pieces() {
     }
 }
 
+/// Channels, pixels and samples that come in fours, which adapters that run on the CPU sample in quads of channels: of all images at once, and of
+/// some at a time.
+#[test]
+fn in_quads() {
+    let few = with_limits(|limits| limits.max_storage_buffer_binding_size = 4 << 10);
+    let mut rng = Rng::with_seed(207);
+    for op in kinds() {
+        let problem = problem(&mut rng, op, [3, 20, 4, 3], [2, 10]);
+        for gpu in [gpu(), &few] {
+            crate::check_each_on(&problem, gpu);
+            STORAGES.iter().for_each(|&storage| check_grid_gradient(gpu, &problem, storage));
+            let device = Implementation::Device { gpu, strategy: None, storage: Storage::F32 };
+            check_backward_on(&problem, 208, device, Ways::All)
+                .unwrap_or_else(|miss| panic!("{miss}\n{}", problem.describe()));
+        }
+    }
+}
+
 /// Positions that no pixel's number reaches: zeros are 0 there, the border is the outermost pixel.
 #[test]
 fn far_beyond_the_image() {

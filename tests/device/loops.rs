@@ -315,6 +315,13 @@ fn grid_sample(mode: SampleMode, channels: u32) -> Problem {
     Problem::GridSample(GridSample { mode, ..GridSample::default() }, inputs)
 }
 
+/// Channels, pixels and samples in fours.
+fn grid_quads(mode: SampleMode) -> Problem {
+    let input = normal(&mut Rng::with_seed(112), [2, 100, 2, 2], 0.25);
+    let inputs = GridSampleInputs { input, grid: Array::filled([2, 2, 2, 2], 0.25) };
+    Problem::GridSample(GridSample { mode, ..GridSample::default() }, inputs)
+}
+
 fn product(depth: u32) -> Problem {
     let mut rng = Rng::with_seed(105);
     let [a, b] = [[1, 1, depth], [1, depth, 1]].map(|shape| normal(&mut rng, shape, 1.0));
@@ -380,6 +387,9 @@ fn reaching() -> Vec<Problem> {
         grid_sample(SampleMode::Bilinear, 100),
         grid_sample(SampleMode::Nearest, 100),
         grid_sample(SampleMode::Bicubic, 100),
+        grid_quads(SampleMode::Bilinear),
+        grid_quads(SampleMode::Nearest),
+        grid_quads(SampleMode::Bicubic),
         product(3000),
         narrow(400),
         regions(200),

@@ -1,6 +1,9 @@
 // Bilinear samples of a grid: the pixels of a cell, as row 0 and row 1, column 0 and column 1.
+//
+// Kernels that use it bind `input`, whose pixels are params.input_pixel apart.
 
 struct Near {
+    // Where the pixels lie, counted from the first.
     pixel: vec4<u32>,
     // 0 for pixels outside, and so are the derivatives by the grid values.
     weight: vec4<f32>,
@@ -23,19 +26,10 @@ fn near(value_bits: vec2<u32>) -> Near {
     let slope_y = cell.slope.x * vec4<f32>(-1.0, -1.0, 1.0, 1.0);
     let slope_x = cell.slope.y * vec4<f32>(-1.0, 1.0, -1.0, 1.0);
     return Near(
-        select(vec4<u32>(0u), pixel, counts),
+        params.input_pixel * select(vec4<u32>(0u), pixel, counts),
         select(vec4<f32>(0.0), weight_y * weight_x, counts),
         select(vec4<f32>(0.0), slope_y * weight_x, counts),
         select(vec4<f32>(0.0), weight_y * slope_x, counts),
-    );
-}
-
-fn pixels_of(around: Near, plane: u32) -> vec4<f32> {
-    return vec4<f32>(
-        input[plane + around.pixel.x],
-        input[plane + around.pixel.y],
-        input[plane + around.pixel.z],
-        input[plane + around.pixel.w],
     );
 }
 
@@ -44,6 +38,14 @@ fn sum_of(weight: vec4<f32>, value: vec4<f32>) -> f32 {
     return dot(weight, select(vec4<f32>(0.0), value, weight != vec4<f32>(0.0)));
 }
 
-fn sampled(around: Near, plane: u32) -> f32 {
-    return sum_of(around.weight, pixels_of(around, plane));
+// A pixel times its weight.
+fn weighted(weight: f32, address: u32) -> Lanes {
+    return weight * select(Lanes(0.0), input[address], weight != 0.0);
+}
+
+fn sampled(around: Near, start: u32) -> Lanes {
+    return weighted(around.weight.x, start + around.pixel.x)
+        + weighted(around.weight.y, start + around.pixel.y)
+        + weighted(around.weight.z, start + around.pixel.z)
+        + weighted(around.weight.w, start + around.pixel.w);
 }

@@ -3,12 +3,21 @@
 // Sums over channels of the gradient of the sample times each pixel: a column for each row of pixels.
 alias Products = mat4x4<f32>;
 
-fn with_products(products: Products, around: Near, plane: u32, gradient: f32) -> Products {
+fn products_of_row(around: Near, start: u32, gradient: Lanes) -> vec4<f32> {
+    return vec4<f32>(
+        sum_of_lanes(gradient * input[start + around.x.pixel.x]),
+        sum_of_lanes(gradient * input[start + around.x.pixel.y]),
+        sum_of_lanes(gradient * input[start + around.x.pixel.z]),
+        sum_of_lanes(gradient * input[start + around.x.pixel.w]),
+    );
+}
+
+fn with_products(products: Products, around: Near, start: u32, gradient: Lanes) -> Products {
     return Products(
-        products[0] + gradient * pixels_of(around, plane, around.y.pixel.x),
-        products[1] + gradient * pixels_of(around, plane, around.y.pixel.y),
-        products[2] + gradient * pixels_of(around, plane, around.y.pixel.z),
-        products[3] + gradient * pixels_of(around, plane, around.y.pixel.w),
+        products[0] + products_of_row(around, start + around.y.pixel.x, gradient),
+        products[1] + products_of_row(around, start + around.y.pixel.y, gradient),
+        products[2] + products_of_row(around, start + around.y.pixel.z, gradient),
+        products[3] + products_of_row(around, start + around.y.pixel.w, gradient),
     );
 }
 

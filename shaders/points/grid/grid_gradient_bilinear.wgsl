@@ -3,8 +3,13 @@
 // Sums over channels of the gradient of the sample times each pixel.
 alias Products = vec4<f32>;
 
-fn with_products(products: Products, around: Near, plane: u32, gradient: f32) -> Products {
-    return products + gradient * pixels_of(around, plane);
+fn with_products(products: Products, around: Near, start: u32, gradient: Lanes) -> Products {
+    return products + vec4<f32>(
+        sum_of_lanes(gradient * input[start + around.pixel.x]),
+        sum_of_lanes(gradient * input[start + around.pixel.y]),
+        sum_of_lanes(gradient * input[start + around.pixel.z]),
+        sum_of_lanes(gradient * input[start + around.pixel.w]),
+    );
 }
 
 // By x, then by y.

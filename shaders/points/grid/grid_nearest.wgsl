@@ -1,6 +1,9 @@
 // Nearest samples of a grid: one pixel each, which counts where it is inside.
+//
+// Kernels that use it bind `input`, whose pixels are params.input_pixel apart.
 
 struct Near {
+    // Where it lies, counted from the first.
     pixel: u32,
     inside: bool,
 }
@@ -8,9 +11,9 @@ struct Near {
 fn near(value_bits: vec2<u32>) -> Near {
     let cell = grid_cell_nearest(value_bits, params.round_first, params.rule);
     let pixel = u32(cell.low.x) * params.rule.width + u32(cell.low.y);
-    return Near(select(0u, pixel, cell.inside), cell.inside);
+    return Near(params.input_pixel * select(0u, pixel, cell.inside), cell.inside);
 }
 
-fn sampled(around: Near, plane: u32) -> f32 {
-    return select(0.0, input[plane + around.pixel], around.inside);
+fn sampled(around: Near, start: u32) -> Lanes {
+    return select(Lanes(0.0), input[start + around.pixel], around.inside);
 }

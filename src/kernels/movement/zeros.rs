@@ -1,11 +1,12 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::movement::strided_copy::Word;
 use crate::kernels::{kernel, params};
 
-kernel!("zeros", 64, Params, ["shared/grid.wgsl", "movement/zeros.wgsl"]);
+kernel!("zeros", 64, Params, |word: Word| [wgsl!["shared/grid.wgsl"], word.files(), wgsl!["movement/zeros.wgsl"],]);
 
-params!(elements, output_first);
+params!(words, output_first);
 
-/// Elements that an invocation writes.
+/// Words, or fours of them, that an invocation writes.
 const RUN: u32 = 16;
 
 impl Loops for Params {
@@ -15,6 +16,8 @@ impl Loops for Params {
 }
 
 pub(crate) fn zeros(recorder: &mut Recorder, elements: u32, output: &Binding) -> Fit {
-    let params = Params { elements, output_first: output.first };
-    recorder.dispatch::<Kernel>((), &params, &[output], elements.div_ceil(RUN).into(), elements.into())
+    let fours = elements.is_multiple_of(4) && output.first.is_multiple_of(4);
+    let (word, unit) = if fours { (Word::Four, 4) } else { (Word::One, 1) };
+    let params = Params { words: elements / unit, output_first: output.first / unit };
+    recorder.dispatch::<Kernel>(word, &params, &[output], params.words.div_ceil(RUN).into(), elements.into())
 }

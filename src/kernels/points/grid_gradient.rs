@@ -1,10 +1,11 @@
 use crate::geometry::SampleMode;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::points::grid_position::{GridRule, files};
+use crate::kernels::points::placement::Lanes;
 use crate::kernels::{kernel, params};
 
-kernel!("grid_gradient", 64, Params, |interpolation: Interpolation| [
-    &files(interpolation.mode()),
+kernel!("grid_gradient", 64, Params, |(interpolation, lanes): (Interpolation, Lanes)| [
+    &files(interpolation.mode(), lanes),
     match interpolation {
         Interpolation::Bilinear => wgsl!["points/grid/grid_gradient_bilinear.wgsl"],
         Interpolation::Bicubic => wgsl!["points/grid/grid_gradient_bicubic.wgsl"],
@@ -22,6 +23,15 @@ pub(crate) enum Interpolation {
 axis!(Interpolation { Bilinear: "bilinear", Bicubic: "bicubic" });
 
 impl Interpolation {
+    /// The mode as one in which a sample depends on its position, where it does.
+    pub(crate) fn of(mode: SampleMode) -> Option<Self> {
+        match mode {
+            SampleMode::Bilinear => Some(Self::Bilinear),
+            SampleMode::Bicubic => Some(Self::Bicubic),
+            SampleMode::Nearest => None,
+        }
+    }
+
     fn mode(self) -> SampleMode {
         match self {
             Self::Bilinear => SampleMode::Bilinear,
@@ -33,10 +43,16 @@ impl Interpolation {
 params!(
     rule: GridRule,
     images,
-    channels,
+    lanes,
     out_pixels,
     pixels,
     accumulate,
+    input_image,
+    input_pixel,
+    input_lane,
+    output_image,
+    output_pixel,
+    output_lane,
     input_first,
     grid_first,
     grad_output_first,
@@ -45,20 +61,26 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        Iterations::of(self.channels)
+        Iterations::of(self.lanes)
     }
 }
 
-/// The gradient of no channels is 0.
+/// Bindings are the input, the grid, the gradient of the output and that of the grid. The gradient of no channels is 0.
 pub(crate) fn grid_gradient(
     recorder: &mut Recorder,
-    interpolation: Interpolation,
+    axes @ (_, lanes): (Interpolation, Lanes),
     params: Params,
     bindings: [&Binding; 4],
 ) -> Fit {
-    let [input_first, grid_first, grad_output_first, grad_grid_first] = bindings.map(|binding| binding.first);
-    let params = Params { input_first, grid_first, grad_output_first, grad_grid_first, ..params };
+    let [input, grid, grad_output, grad_grid] = bindings;
+    let params = Params {
+        input_first: input.first / lanes.elements(),
+        grid_first: grid.first,
+        grad_output_first: grad_output.first / lanes.elements(),
+        grad_grid_first: grad_grid.first,
+        ..params
+    };
     let invocations = u64::from(params.images) * u64::from(params.pixels);
-    let elements = invocations * u64::from(params.channels.max(1));
-    recorder.dispatch::<Kernel>(interpolation, &params, &bindings, invocations, elements)
+    let elements = invocations * u64::from((params.lanes * lanes.elements()).max(1));
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)
 }

@@ -3,6 +3,7 @@
 use crate::geometry::{GridSampleGeometry, NearestOrder, PaddingMode, SampleMode};
 use crate::gpu::{File, axis, wgsl};
 use crate::kernels::params;
+use crate::kernels::points::placement::Lanes;
 
 params!(
     /// The image that a grid samples, and where its values lie in it.
@@ -36,12 +37,12 @@ pub(crate) fn round_first(order: NearestOrder) -> u32 {
 
 axis!(SampleMode { Bilinear: "bilinear", Nearest: "nearest", Bicubic: "bicubic" });
 
-/// The files that sample a plane, but for the kernel's own.
-pub(crate) fn files(mode: SampleMode) -> Vec<File> {
+/// The files that sample an image, so many channels at a time, but for the kernel's own.
+pub(crate) fn files(mode: SampleMode, lanes: Lanes) -> Vec<File> {
     let near = match mode {
         SampleMode::Bilinear => wgsl!["points/grid/grid_bilinear.wgsl"],
         SampleMode::Nearest => wgsl!["points/grid/grid_nearest.wgsl"],
         SampleMode::Bicubic => wgsl!["points/grid/grid_bicubic.wgsl"],
     };
-    [wgsl!["shared/grid.wgsl", "points/grid/grid_position.wgsl"], near].concat()
+    [wgsl!["shared/grid.wgsl", "points/grid/grid_position.wgsl"], lanes.files(), near].concat()
 }

@@ -1,10 +1,13 @@
 pub(crate) mod grid_gradient;
 pub(crate) mod grid_position;
 pub(crate) mod grid_sample;
+pub(crate) mod grid_sample_quads;
 pub(crate) mod placement;
+pub(crate) mod plane_quads;
 pub(crate) mod point_gradients;
 pub(crate) mod point_keys;
 pub(crate) mod point_planes;
+pub(crate) mod point_shares;
 pub(crate) mod point_sums;
 pub(crate) mod point_sums_direct;
 pub(crate) mod point_value_gradients;

@@ -1,10 +1,14 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::points::placement::{Placement, PointBindings, Points, Value, Weighted, files};
 use crate::kernels::{kernel, params};
 
-kernel!("point_gradients", 64, Params, |(weighted, value): (Weighted, Value)| [
+kernel!("point_gradients", 64, Params, |((weighted, value), gradients): ((Weighted, Value), Gradients)| [
     &files(Placement::Weighted(weighted)),
     &value.files(),
+    match gradients {
+        Gradients::Kept => wgsl!["points/gradients/kept.wgsl"],
+        Gradients::Given => wgsl!["points/gradients/given.wgsl"],
+    },
     wgsl!["points/point_gradients.wgsl"],
 ]);
 
@@ -22,7 +26,28 @@ params!(
     output_image,
     output_query,
     output_first,
+    grad_positions_first,
+    grad_weights_first,
+    positions_add,
+    weights_add,
 );
+
+/// Where gradients of points go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gradients {
+    /// Into workspace, for the sums of several dispatches.
+    Kept,
+    /// To where their tensors want them.
+    Given,
+}
+
+axis!(Gradients { Kept: "kept", Given: "" });
+
+/// Bindings of gradients: where they are kept, or those of positions and of weights.
+pub(crate) enum GradientBindings {
+    Kept(Binding),
+    Given([Binding; 2]),
+}
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
@@ -34,10 +59,22 @@ pub(crate) fn point_gradients(
     recorder: &mut Recorder,
     axes @ (_, value): (Weighted, Value),
     params: Params,
-    own: [&Binding; 3],
+    [values, grad_output]: [&Binding; 2],
+    gradients: &GradientBindings,
     points: &PointBindings,
 ) -> Fit {
     let invocations = params.points.all();
     let elements = invocations * u64::from(params.lanes * value.lanes().elements());
-    recorder.dispatch::<Kernel>(axes, &params, &points.behind(&own), invocations, elements)
+    match gradients {
+        GradientBindings::Kept(each) => {
+            let bindings = points.behind(&[values, grad_output, each]);
+            recorder.dispatch::<Kernel>((axes, Gradients::Kept), &params, &bindings, invocations, elements)
+        }
+        GradientBindings::Given([positions, weights]) => {
+            let params = Params { grad_positions_first: positions.first, grad_weights_first: weights.first, ..params };
+            let mut bindings = points.behind(&[values, grad_output, positions]);
+            bindings.push(weights);
+            recorder.dispatch::<Kernel>((axes, Gradients::Given), &params, &bindings, invocations, elements)
+        }
+    }
 }

@@ -1,19 +1,18 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, files};
+use crate::kernels::points::placement::Lanes;
 use crate::kernels::{kernel, params};
 
-kernel!("point_walk", 8, Params, |(placement, lanes): (Placement, Lanes)| [
-    &files(placement),
-    match placement {
-        Placement::Weighted(_) => wgsl!["points/parts/weighted_3.wgsl"],
-        Placement::Grid(_) => &[],
-    },
+kernel!("point_walk", 8, Params, |lanes: Lanes| [
+    wgsl!["shared/grid.wgsl", "points/parts/shares.wgsl"],
     lanes.files(),
     wgsl!["points/point_walk.wgsl"],
 ]);
 
 params!(
-    points: Points,
+    images,
+    queries,
+    heads,
+    points,
     lanes,
     value_image,
     value_pixel,
@@ -27,18 +26,14 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        Iterations::of(u64::from(self.points.queries) * u64::from(self.points.points))
+        Iterations::of(u64::from(self.queries) * u64::from(self.points))
     }
 }
 
-pub(crate) fn point_walk(
-    recorder: &mut Recorder,
-    axes: (Placement, Lanes),
-    params: Params,
-    own: [&Binding; 2],
-    points: &PointBindings,
-) -> Fit {
-    let invocations = u64::from(params.points.images) * u64::from(params.points.heads) * u64::from(params.lanes);
-    let elements = 4 * params.points.all() * u64::from(params.lanes * axes.1.elements());
-    recorder.dispatch::<Kernel>(axes, &params, &points.behind(&own), invocations, elements)
+/// Bindings are the gradient of the output, that of the value, and the shares of points.
+pub(crate) fn point_walk(recorder: &mut Recorder, lanes: Lanes, params: Params, bindings: [&Binding; 3]) -> Fit {
+    let invocations = u64::from(params.images) * u64::from(params.heads) * u64::from(params.lanes);
+    let points = u64::from(params.queries) * u64::from(params.points);
+    let elements = 4 * points * invocations * u64::from(lanes.elements());
+    recorder.dispatch::<Kernel>(lanes, &params, &bindings, invocations, elements)
 }

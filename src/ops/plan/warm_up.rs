@@ -7,7 +7,7 @@ use crate::kernels::elementwise::{
     binary, binary_backward, binary_words, offset_field, offset_field_backward, unary, unary_backward,
 };
 use crate::kernels::movement::{copy_tiles, gather, scatter, strided_copy, zeros};
-use crate::kernels::points::{grid_gradient, grid_sample, point_keys, point_value_gradients, point_walk};
+use crate::kernels::points::{point_keys, point_value_gradients};
 use crate::kernels::reduce::{cum_sum, flow_gradient, fold, layer_norm_rows, pool, top_k_keys};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::ops::conv::strategy;
@@ -51,7 +51,7 @@ impl Gpu {
         // Bins of the smallest problem are small.
         self.compile_all::<roi_pool::Kernel>()?;
         // No smallest problem is empty.
-        self.compile::<zeros::Kernel>(())?;
+        self.compile_all::<zeros::Kernel>()?;
         // Nor does it leave its input, have four elements side by side, or change the order of any.
         self.compile_all::<strided_copy::Kernel>()?;
         self.compile_all::<copy_tiles::Kernel>()?;
@@ -61,10 +61,8 @@ impl Gpu {
         if self.capabilities().software() {
             self.compile::<layer_norm_rows::Kernel>(())?;
         }
-        // Channels of the smallest problems are no multiple of four.
+        // Channels of the smallest problems are no multiple of four, and each mode of a grid has a kernel.
         points::compile_sums(self)?;
-        // Each mode has a kernel.
-        self.compile_all::<grid_sample::Kernel>()?;
         // Functions, and integers, have kernels of their own.
         self.compile_all::<binary::Kernel>()?;
         self.compile_all::<binary_words::Kernel>()?;
@@ -92,8 +90,6 @@ impl Gpu {
         points::compile_gradients(self)?;
         self.compile_all::<point_keys::Kernel>()?;
         self.compile_all::<point_value_gradients::Kernel>()?;
-        self.compile_all::<point_walk::Kernel>()?;
-        self.compile_all::<grid_gradient::Kernel>()?;
         let beside = |recorder: &mut Recorder| {
             // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.
             let (op, specs) = DeformConv2d::smallest();

@@ -2,13 +2,14 @@ use std::ops::Range;
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{GridSample, GridSampleGeometry, GridSampleGradients, GridSampleInputs, SampleMode};
+use crate::geometry::{GridSample, GridSampleGeometry, GridSampleGradients, GridSampleInputs};
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::points::grid_gradient::{self, Interpolation, grid_gradient};
 use crate::kernels::points::grid_position::{GridRule, round_first};
 use crate::kernels::points::grid_sample::{self, grid_sample};
-use crate::kernels::points::placement::Points;
-use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces};
+use crate::kernels::points::placement::{Lanes, Points};
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces, opaque};
+use crate::ops::points::grid_quads::GridQuads;
 use crate::ops::points::sampling::{Extents, PointInputs, PointSampling};
 
 /// Images, channels and samples that a dispatch does: of several images all channels.
@@ -65,17 +66,41 @@ impl<'a> Piece<'a> {
     }
 }
 
-impl Kernels for GridSample {
-    type Compiled = PointSampling;
+/// The samples of a grid as points, in so many images in planes, or with their channels last.
+pub(super) fn points(geometry: &GridSampleGeometry, images: u32, channels_first: bool) -> Result<PointSampling> {
+    let &GridSampleGeometry { op, channels, out_height, out_width, .. } = geometry;
+    let GridRule { height, width, padding, align_corners } = GridRule::of(geometry);
+    let round_first = round_first(op.nearest_order);
+    let extents = Extents { images, queries: out_height * out_width, heads: 1, channels };
+    let window = Points { height, width, padding, align_corners, round_first, ..Points::default() };
+    PointSampling::in_grid(op.mode, extents, window, channels_first)
+}
 
-    fn compile(gpu: &Gpu, geometry: &GridSampleGeometry, _: &GridSampleInputs<TensorSpec>) -> Result<PointSampling> {
-        gpu.compile::<grid_sample::Kernel>(geometry.op.mode)?;
-        let &GridSampleGeometry { op, batch, channels, out_height, out_width, .. } = geometry;
-        let GridRule { height, width, padding, align_corners } = GridRule::of(geometry);
-        let round_first = round_first(op.nearest_order);
-        let extents = Extents { images: batch, queries: out_height * out_width, heads: 1, channels };
-        let window = Points { height, width, padding, align_corners, round_first, ..Points::default() };
-        PointSampling::in_grid(op.mode, extents, window)
+/// A checked problem as its kernels take it: its samples as points, and, where that is fast, in quads of channels.
+pub struct GridSampling {
+    points: PointSampling,
+    quads: Option<GridQuads>,
+}
+
+opaque!(GridSampling);
+
+impl GridSampling {
+    /// How quads of channels are sampled, where planes begin at a multiple of their size.
+    fn quads(&self, planes: [Option<&Tensor>; 3]) -> Option<&GridQuads> {
+        self.quads.as_ref().filter(|_| planes.iter().flatten().all(|planes| planes.begins_a_quad()))
+    }
+}
+
+impl Kernels for GridSample {
+    type Compiled = GridSampling;
+
+    fn compile(gpu: &Gpu, geometry: &GridSampleGeometry, _: &GridSampleInputs<TensorSpec>) -> Result<GridSampling> {
+        let quads = GridQuads::of(gpu, geometry)?;
+        match &quads {
+            Some(quads) => quads.compile(gpu, geometry)?,
+            None => gpu.compile::<grid_sample::Kernel>(geometry.op.mode)?,
+        }
+        Ok(GridSampling { points: points(geometry, geometry.batch, true)?, quads })
     }
 
     fn record(
@@ -86,6 +111,9 @@ impl Kernels for GridSample {
     ) -> Result<()> {
         let geometry = plan.geometry();
         let GridSampleInputs { input, grid } = inputs.try_map(|input| input.tensor())?;
+        if let Some(quads) = plan.compiled().quads([Some(input), Some(output), None]) {
+            return quads.samples(recorder, geometry, &GridSampleInputs { input, grid }, output);
+        }
         let whole = [0..geometry.batch, 0..geometry.channels, 0..geometry.out_height * geometry.out_width];
         in_pieces(whole, &mut |ranges: &[Range<u32>; 3]| {
             let piece = Piece::new(geometry, ranges);
@@ -127,13 +155,20 @@ impl Differentiable for GridSample {
     ) -> Result<()> {
         let wide = inputs.try_map(|input| input.wide(recorder))?;
         let GridSampleGradients { input, grid } = *destinations;
+        let (compiled, geometry) = (plan.compiled(), plan.geometry());
+        let wide = wide.as_ref();
+        let of_input = input.as_ref().map(|destination| destination.tensor());
+        let planes = [Some(grad_output), grid.is_some().then_some(wide.input), of_input];
+        if let Some((quads, interpolation)) = compiled.quads(planes).zip(Interpolation::of(geometry.op.mode)) {
+            return quads.gradients(recorder, geometry, &wide, grad_output, (destinations, interpolation));
+        }
         if let Some(destination) = grid {
-            grid_gradient_by_pieces(plan.geometry(), recorder, wide.as_ref(), grad_output, &destination)?;
+            grid_gradient_by_pieces(geometry, recorder, wide, grad_output, &destination)?;
         }
         match input {
-            Some(destination) => plan.compiled().gradient_of_value(
+            Some(destination) => compiled.points.gradient_of_value(
                 recorder,
-                &PointInputs { positions: &wide.grid, weights: None },
+                &PointInputs { positions: wide.grid, weights: None },
                 grad_output,
                 destination,
             ),
@@ -151,13 +186,12 @@ fn grid_gradient_by_pieces(
     destination: &Destination,
 ) -> Result<()> {
     let GridSampleInputs { input, grid } = inputs;
-    let (interpolation, summed) = match geometry.op.mode {
-        SampleMode::Bilinear => (Interpolation::Bilinear, geometry.channels),
-        SampleMode::Bicubic => (Interpolation::Bicubic, geometry.channels),
+    let (interpolation, summed) = match Interpolation::of(geometry.op.mode) {
+        Some(interpolation) => (interpolation, geometry.channels),
         // Of no channels, which is 0.
-        SampleMode::Nearest => (Interpolation::Bilinear, 0),
+        None => (Interpolation::Bilinear, 0),
     };
-    recorder.gpu().compile::<grid_gradient::Kernel>(interpolation)?;
+    recorder.gpu().compile::<grid_gradient::Kernel>((interpolation, Lanes::One))?;
     let whole = [0..geometry.batch, 0..summed.max(1), 0..geometry.out_height * geometry.out_width];
     in_pieces(whole, &mut |ranges: &[Range<u32>; 3]| {
         let piece = Piece::new(geometry, ranges);
@@ -169,15 +203,23 @@ fn grid_gradient_by_pieces(
         ];
         recorder.gpu().capabilities().check_elements("grad_output", piece.elements())?;
         let [images, channels, pixels] = ranges.each_ref().map(|range| range.end - range.start);
+        let (in_pixels, out_pixels) = (geometry.height * geometry.width, piece.out_pixels());
         let params = grid_gradient::Params {
             rule: GridRule::of(geometry),
             images,
-            channels: channels.min(summed),
-            out_pixels: piece.out_pixels(),
+            lanes: channels.min(summed),
+            out_pixels,
             pixels,
             accumulate: (destination.accumulates() || piece.channels.start > 0).into(),
+            // Of several images all channels are done.
+            input_image: channels * in_pixels,
+            input_pixel: 1,
+            input_lane: in_pixels,
+            output_image: channels * out_pixels,
+            output_pixel: 1,
+            output_lane: out_pixels,
             ..Default::default()
         };
-        grid_gradient(recorder, interpolation, params, bindings)
+        grid_gradient(recorder, (interpolation, Lanes::One), params, bindings)
     })
 }

@@ -1,4 +1,5 @@
 mod deform_conv_v3;
+mod grid_quads;
 mod grid_sample;
 mod multi_scale_deform_attn;
 mod sampling;

@@ -5,18 +5,22 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{EdgeDerivative, SampleMode};
-use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor, Texture};
+use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor, Texture, Unfit};
 use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::movement::run_starts::run_starts;
+use crate::kernels::points::grid_gradient::{self, Interpolation};
 use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Value, Weighted};
-use crate::kernels::points::point_gradients::{self, point_gradients};
+use crate::kernels::points::plane_quads;
+use crate::kernels::points::point_gradients::{self, GradientBindings, point_gradients};
 use crate::kernels::points::point_keys::{self, point_keys};
 use crate::kernels::points::point_planes::{self, point_planes};
+use crate::kernels::points::point_shares::{self, SHARE_WORDS, point_shares};
 use crate::kernels::points::point_sums::{self, ROUND, point_sums};
 use crate::kernels::points::point_sums_direct::{self, point_sums_direct};
 use crate::kernels::points::point_value_gradients::{self, point_value_gradients};
 use crate::kernels::points::point_walk::{self, point_walk};
+use crate::kernels::points::{grid_sample, grid_sample_quads};
 use crate::ops::conv::packed_matrix;
 use crate::ops::movement::sort::{self, Sort};
 use crate::ops::movement::zeros::zeros;
@@ -31,6 +35,9 @@ const MOST_CELLS: u64 = 1 << 22;
 /// Where an adapter runs on the CPU, the gradient of the value is made by owners of its channels that walk over all points, if they are so many: a
 /// sort has work for many more invocations, and more of it.
 const LEAST_OWNERS: u64 = 4;
+
+/// The most points that are walked over at a time, unless a query and head has more: what they are part of is held, 32 bytes each.
+const MOST_WALKED: u32 = 1 << 18;
 
 /// So often, on average, each pixel of a value is loaded at least that is packed into a texture.
 const LOADS_OF_PACKED: u64 = 8;
@@ -94,6 +101,20 @@ pub(crate) struct PointInputs<'a> {
 enum StoredValue<'a> {
     Buffer(&'a Tensor),
     Texture(Texture),
+}
+
+/// Where the gradients of points go: into workspace, or to positions and weights.
+#[derive(Clone, Copy)]
+enum Gradients<'a> {
+    Kept(&'a Tensor),
+    Given([Destination<'a>; 2]),
+}
+
+impl Gradients<'_> {
+    /// Whether positions, or else weights, hold terms already, to be added to.
+    fn adds(&self, which: usize) -> bool {
+        matches!(self, Self::Given(destinations) if destinations[which].accumulates())
+    }
 }
 
 /// Where a piece of the value begins in what is bound, and what it has of an image: lanes, or in a texture pixels.
@@ -214,14 +235,15 @@ impl PointSampling {
         Ok(Self::new(Placement::Weighted(kernel), extents, points, levels, positions, Some(weighted), window))
     }
 
-    /// Points at the samples of a grid over images in planes.
-    pub(crate) fn in_grid(mode: SampleMode, extents: Extents, window: Points) -> Result<Self> {
+    /// Points at the samples of a grid over images in planes, or with their channels last.
+    pub(crate) fn in_grid(mode: SampleMode, extents: Extents, window: Points, channels_first: bool) -> Result<Self> {
         check_cells([[window.height, window.width]].into_iter())?;
         let level = Level { height: window.height, width: window.width, pixel_first: 0, cell_first: 0 };
         let points = if mode == SampleMode::Bicubic { 16 } else { 1 };
         // All points of a sample have its position.
         let rows = PointRows::dense(extents.queries, 1, 2);
-        Ok(Self::new(Placement::Grid(mode), extents, points, vec![level], rows, None, window))
+        let all = Self::new(Placement::Grid(mode), extents, points, vec![level], rows, None, window);
+        Ok(Self { channels_first, ..all })
     }
 
     fn new(
@@ -452,20 +474,36 @@ impl PointSampling {
             return Ok(());
         };
         let chunk = self.chunk(MOST_POINTS);
+        // A buffer cannot be bound twice where it is written.
+        let given = match destinations {
+            [Some(positions), Some(weights)] if positions.tensor().buffer() != weights.tensor().buffer() => {
+                Some([positions, weights])
+            }
+            _ => None,
+        };
         recorder.scratch(|recorder| {
             let [images, queries, heads] = chunk;
             let value = &self.stored(recorder, value)?;
             let each = recorder.workspace([images * queries * heads, self.points, 4])?;
             self.chunks(chunk).try_for_each(|chunk| {
                 in_units([1; 3], chunk, &mut |piece| {
+                    let all = Piece::of(piece, &(0..self.pixels), &(0..self.channels));
+                    let tensors = (value, inputs, grad_output);
+                    match given
+                        .map(|given| self.gradients_of(recorder, weighted, &all, tensors, Gradients::Given(given)))
+                    {
+                        // Over all pixels and channels at once.
+                        Some(Ok(())) => return Ok(()),
+                        Some(Err(failed @ Unfit::Failed(_))) => return Err(failed),
+                        None | Some(Err(Unfit::TooLarge { .. })) => (),
+                    }
                     recorder.all(|recorder| {
                         // The same points over all pixels and channels, before others take their place.
                         in_units([1, 4], [0..self.pixels, 0..self.channels], &mut |[pixels, channels]| {
                             let piece = Piece::of(piece, pixels, channels);
-                            self.gradients_of(recorder, weighted, &piece, (value, inputs), (grad_output, &each))
+                            self.gradients_of(recorder, weighted, &piece, tensors, Gradients::Kept(&each))
                         })?;
-                        let piece = Piece::of(piece, &(0..self.pixels), &(0..self.channels));
-                        self.planes(recorder, weighted, &piece, &each, destinations)
+                        self.planes(recorder, weighted, &all, &each, destinations)
                     })
                 })
             })
@@ -492,14 +530,15 @@ impl PointSampling {
         })
     }
 
-    /// Records the gradients of the points of a piece into `each`, added to those over the pixels and channels before its own.
+    /// Records the gradients of the points of a piece: into workspace, added to those over the pixels and channels before its own, or, of all pixels and
+    /// channels, into their destinations.
     fn gradients_of(
         &self,
         recorder: &mut Recorder,
         weighted: &PointWeights,
         piece: &Piece,
-        (value, inputs): (&StoredValue, &PointInputs),
-        (grad_output, each): (&Tensor, &Tensor),
+        (value, inputs, grad_output): (&StoredValue, &PointInputs, &Tensor),
+        into: Gradients,
     ) -> Fit {
         let (bindings, points) = self.points(piece, inputs)?;
         let grad_output = self.output("grad_output", grad_output, piece)?;
@@ -521,13 +560,23 @@ impl PointSampling {
             output_image: self.queries * of_row,
             output_query: of_row,
             output_first: grad_output.first / unit,
+            positions_add: into.adds(0).into(),
+            weights_add: into.adds(1).into(),
+            ..Default::default()
         };
         let capabilities = recorder.gpu().capabilities();
         let within = capabilities.check_elements("grad_output", points.all() * u64::from(count(&piece.channels)));
         let within = within.and_then(|()| capabilities.check_iterations("point_gradients", params.iterations()));
         within.map_err(|unfit| unfit.along(CHANNELS))?;
-        let each = each.binding("gradients", 0..4 * points.all())?;
-        point_gradients(recorder, (weighted.kernel, stored), params, [&binding, &grad_output, &each], &bindings)
+        let gradients = match into {
+            Gradients::Kept(each) => GradientBindings::Kept(each.binding("gradients", 0..4 * points.all())?),
+            Gradients::Given([positions, weights]) => GradientBindings::Given([
+                self.positions.binding("grad_positions", positions.tensor(), piece)?,
+                weighted.rows.binding("grad_weights", weights.tensor(), piece)?,
+            ]),
+        };
+        let own = [&binding, &grad_output];
+        point_gradients(recorder, (weighted.kernel, stored), params, own, &gradients, &bindings)
     }
 
     /// Records the gradients of the points of a piece into their destinations.
@@ -572,8 +621,9 @@ impl PointSampling {
     ) -> Result<()> {
         let gpu = recorder.gpu().clone();
         let owners = u64::from(self.images) * u64::from(self.heads) * u64::from(self.channels) / 4;
-        if gpu.capabilities().software() && owners >= LEAST_OWNERS {
-            return self.walk(recorder, inputs, grad_output, destination);
+        let held = u64::from(self.points) * u64::from(SHARE_WORDS) * DType::F32.size() <= bindable(&gpu);
+        if gpu.capabilities().software() && owners >= LEAST_OWNERS && held {
+            return self.walk(recorder, self.images, inputs, grad_output, destination);
         }
         sort::compile(&gpu)?;
         // All points of a head may be added to one pixel.
@@ -601,10 +651,11 @@ impl PointSampling {
         Ok(())
     }
 
-    /// Records the vector-Jacobian product of the value by owners of its channels, each of which walks over all points.
-    fn walk(
+    /// Records the vector-Jacobian product of the value, in so many images, by owners of its channels, each of which walks over all points.
+    pub(crate) fn walk(
         &self,
         recorder: &mut Recorder,
+        images: u32,
         inputs: &PointInputs,
         grad_output: &Tensor,
         destination: Destination,
@@ -612,45 +663,77 @@ impl PointSampling {
         if !destination.accumulates() {
             zeros(recorder, destination.tensor())?;
         }
-        let whole = [0..self.images, 0..self.queries, 0..self.heads, 0..self.pixels, 0..self.channels];
+        let all = u64::from(images) * u64::from(self.queries) * u64::from(self.heads) * u64::from(self.points);
+        // At least those of a query and head, and of samples that are 16 points each.
+        let most = all.min(u64::from(MOST_WALKED.max(self.points)));
+        let whole = [0..images, 0..self.queries, 0..self.heads, 0..self.pixels, 0..self.channels];
         // Of channels that lie last, all of a head.
         let unit = if self.channels_first { 1 } else { self.channels };
-        in_units([1, 1, 1, 1, unit], whole, &mut |[images, queries, heads, pixels, channels]| {
-            let piece = Piece::of(&[images.clone(), queries.clone(), heads.clone()], pixels, channels);
-            let (bindings, points) = self.points(&piece, inputs)?;
-            let grad_output = self.output("grad_output", grad_output, &piece)?;
-            let value = self.value("grad_value", destination.tensor(), &piece).map_err(|unfit| {
-                // What is bound has all that lies between the first and the last.
-                let planes = self.channels_first && count(channels) > 1;
-                unfit.along(if count(images) > 1 {
-                    IMAGES
-                } else if planes {
-                    WALKED_CHANNELS
-                } else {
-                    PIXELS
+        recorder.scratch(|recorder| {
+            let shares = recorder.workspace([most as u32, SHARE_WORDS])?;
+            in_units([1, 1, 1, 1, unit], whole, &mut |[images, queries, heads, pixels, channels]| {
+                let piece = Piece::of(&[images.clone(), queries.clone(), heads.clone()], pixels, channels);
+                recorder.all(|recorder| {
+                    self.walk_piece(recorder, &piece, inputs, (grad_output, destination.tensor()), (&shares, most))
                 })
-            })?;
-            let lanes = self.lanes([&value, &grad_output]);
-            let [value_image, value_pixel, value_lane] = self.strides(lanes, self.pixels);
-            let [output_image, output_query, output_lane] = self.strides(lanes, self.queries);
-            let params = point_walk::Params {
-                points,
-                lanes: count(channels) / lanes.elements(),
-                value_image,
-                value_pixel,
-                value_lane,
-                value_first: value.first / lanes.elements(),
-                output_image,
-                output_query,
-                output_lane,
-                output_first: grad_output.first / lanes.elements(),
-            };
-            let capabilities = recorder.gpu().capabilities();
-            capabilities.check_elements("grad_value", 4 * points.all() * u64::from(count(channels)))?;
-            capabilities.check_iterations("point_walk", params.iterations()).map_err(|unfit| unfit.along(QUERIES))?;
-            point_walk(recorder, (self.placement, lanes), params, [&grad_output, &value], &bindings)
+            })
         })?;
         Ok(())
+    }
+
+    /// Records the walk over the points of a piece, for which there is room for the shares of `most`.
+    fn walk_piece(
+        &self,
+        recorder: &mut Recorder,
+        piece: &Piece,
+        inputs: &PointInputs,
+        (grad_output, grad_value): (&Tensor, &Tensor),
+        (shares, most): (&Tensor, u64),
+    ) -> Fit {
+        let Piece { images, queries, heads, pixels: _, channels } = piece;
+        let (bindings, points) = self.points(piece, inputs)?;
+        if points.all() > most {
+            return Err(Unfit::too_large(
+                "positions",
+                format!("{} points; {most} are walked over at most", points.all()),
+            ));
+        }
+        let grad_output = self.output("grad_output", grad_output, piece)?;
+        let value = self.value("grad_value", grad_value, piece).map_err(|unfit| {
+            // What is bound has all that lies between the first and the last.
+            let planes = self.channels_first && count(channels) > 1;
+            unfit.along(if count(images) > 1 {
+                IMAGES
+            } else if planes {
+                WALKED_CHANNELS
+            } else {
+                PIXELS
+            })
+        })?;
+        let lanes = self.lanes([&value, &grad_output]);
+        let [value_image, value_pixel, value_lane] = self.strides(lanes, self.pixels);
+        let [output_image, output_query, output_lane] = self.strides(lanes, self.queries);
+        let params = point_walk::Params {
+            images: count(images),
+            queries: count(queries),
+            heads: count(heads),
+            points: self.points,
+            lanes: count(channels) / lanes.elements(),
+            value_image,
+            value_pixel,
+            value_lane,
+            value_first: value.first / lanes.elements(),
+            output_image,
+            output_query,
+            output_lane,
+            output_first: grad_output.first / lanes.elements(),
+        };
+        let capabilities = recorder.gpu().capabilities();
+        capabilities.check_elements("grad_value", 4 * points.all() * u64::from(count(channels)))?;
+        capabilities.check_iterations("point_walk", params.iterations()).map_err(|unfit| unfit.along(QUERIES))?;
+        let shares = shares.binding("shares", 0..points.all() * u64::from(SHARE_WORDS))?;
+        point_shares(recorder, self.placement, points, &shares, &bindings)?;
+        point_walk(recorder, lanes, params, [&grad_output, &value, &shares])
     }
 
     /// Distances from one image, row and lane to the next in what has so many rows of each image, pixels or queries.
@@ -745,13 +828,27 @@ impl PointSampling {
 /// Compiles every kernel of forward passes that the device may need.
 pub(crate) fn compile_sums(gpu: &Gpu) -> Result<()> {
     gpu.compile_all::<point_sums::Kernel>()?;
+    gpu.compile_all::<grid_sample::Kernel>()?;
+    if gpu.capabilities().software() {
+        gpu.compile_all::<plane_quads::Kernel>()?;
+        gpu.compile_all::<grid_sample_quads::Kernel>()?;
+    }
     if gpu.capabilities().textures() { gpu.compile_all::<point_sums_direct::Kernel>() } else { Ok(()) }
 }
 
-/// Compiles every kernel of the gradients of positions and weights that the device may need.
+/// Compiles every kernel of the gradients of positions, weights and values that the device may need, beside those of sorted points.
 pub(crate) fn compile_gradients(gpu: &Gpu) -> Result<()> {
+    for interpolation in Interpolation::all() {
+        gpu.compile::<grid_gradient::Kernel>((interpolation, Lanes::One))?;
+    }
+    if gpu.capabilities().software() {
+        gpu.compile_all::<grid_gradient::Kernel>()?;
+        gpu.compile_all::<point_shares::Kernel>()?;
+        gpu.compile_all::<point_walk::Kernel>()?;
+    }
     let textures = gpu.capabilities().textures();
-    let variants = <(Weighted, Value)>::all().into_iter().filter(|(_, value)| textures || *value != Value::Texture);
+    let variants = <((Weighted, Value), point_gradients::Gradients)>::all();
+    let variants = variants.into_iter().filter(|((_, value), _)| textures || *value != Value::Texture);
     variants.into_iter().try_for_each(|axes| gpu.compile::<point_gradients::Kernel>(axes))
 }
 
