@@ -120,12 +120,13 @@ fn value_quad(place: Place, at: u32, quad: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), value[start + select(0u, quad, exists)], exists);
 }
 
+// A factor of 0 gives 0, whatever the sum.
 fn store_eight(start: u32, eight: u32, sum: Eight, factor: f32) {
     var left = sum;
     for (var i = 0u; i < 8u; i++) {
         let quad = 8u * eight + i;
         if quad < params.value_quads {
-            output[start + quad] = left.low[0] * factor;
+            output[start + quad] = select(left.low[0] * factor, vec4<f32>(0.0), factor == 0.0);
         }
         left = Eight(
             mat4x4<f32>(left.low[1], left.low[2], left.low[3], left.high[0]),

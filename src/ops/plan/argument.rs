@@ -83,7 +83,7 @@ impl<'a> Argument<'a> {
     }
 }
 
-/// What is said of a packed weight in the place of a tensor.
+/// Refusal of a packed weight in the place of a tensor.
 pub(crate) fn misplaced(argument: &'static str) -> Error {
     let takes = "forward passes take it as the weight of a convolution, or b of a product";
     Error::attribute(argument, format!("{argument} is a packed weight where a tensor is needed: {takes}"))
