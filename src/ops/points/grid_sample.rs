@@ -142,7 +142,7 @@ impl Kernels for GridSample {
 /// The vector-Jacobian products of input and grid.
 ///
 /// By the grid, derivatives are right-hand ones where a position is at a pixel. They are 0 by a grid value whose position is moved to the border, or
-/// lies on it, and with [`SampleMode::Nearest`].
+/// lies on it, and with [`SampleMode::Nearest`](crate::SampleMode::Nearest).
 impl Differentiable for GridSample {
     type Gradients = GridSampleGradients<()>;
 
