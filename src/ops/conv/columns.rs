@@ -387,33 +387,18 @@ impl Columns {
     /// The window's parameters for kernels, for a strip of a chunk of images, and a band of these.
     pub(crate) fn window(&self, chunk: &Range<u32>, strip: &Strip, band: &Range<u32>) -> Params {
         let pixels = &strip.pixels;
-        let Im2colGeometry { channels, height, width, window, out_height, out_width, .. } = self.im2col;
-        let Im2col { kernel, stride, padding, dilation } = window;
         let window = Window {
             pixel_first: pixels.start,
             pixels: pixels.end - pixels.start,
-            height,
-            width,
-            out_height,
-            out_width,
-            out_pixels: self.im2col.out_pixels(),
-            kernel_height: kernel[0],
-            kernel_width: kernel[1],
-            taps: self.im2col.taps(),
-            stride_y: stride[0],
-            stride_x: stride[1],
-            padding_top: padding[0],
-            padding_left: padding[1],
-            dilation_y: dilation[0],
-            dilation_x: dilation[1],
             quads: self.packing.quads.len() as u32,
             quads_per_group: self.quads_per_group(),
             band_first: self.band_first(chunk, strip, band),
             band_pixels: band.end - band.start,
+            ..Window::of(&self.im2col)
         };
         Params {
             window,
-            channels,
+            channels: self.im2col.channels,
             runs: self.run_offset_groups.len() as u32,
             tap_count: window.taps,
             ..Default::default()

@@ -7,7 +7,6 @@ use crate::geometry::{Matmul, MatmulGeometry, MatmulGradients, MatmulInputs};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::activation::Activation;
 use crate::kernels::matmul::matmul_narrow;
-
 use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Panels, Product, product};
 use crate::ops::packing::{Packed, PackedWeight, Packing, Packs};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, widened};

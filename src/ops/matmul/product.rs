@@ -570,8 +570,8 @@ fn packed(
         Operand::Windows(_) => return Err(Error::Validation("windows are not packed".to_string()).into()),
     };
     let batch = if matrix.batch == 0 { 1 } else { batch };
-    let texels = panel_texels(vectors, depth.div_ceil(4));
-    let bytes = u64::from(batch) * texels * 16;
+    let texels = texels([batch, vectors, depth]);
+    let bytes = 16 * texels;
     if bytes > PACKED_BYTES {
         let axis = if batch > 1 {
             BATCH
@@ -584,28 +584,28 @@ fn packed(
         let message = format!("{argument} takes {bytes} bytes in panels; a product packs {PACKED_BYTES} at most");
         return Err(Unfit::too_large(argument, message).along(axis));
     }
-    let texture = recorder.texture(u64::from(batch) * texels)?;
+    let texture = recorder.texture(texels)?;
     pack(recorder, matrix, [batch, vectors, depth], vector_axis, texture)
+}
+
+/// The texels of so many matrices in panels, of so many vectors each, and so deep.
+fn texels([batch, vectors, depth]: [u32; 3]) -> u64 {
+    u64::from(batch) * panel_texels(vectors, depth.div_ceil(4))
 }
 
 /// Whether the columns b of many products are worth packing: where the device reads panels, which hold columns filled up to 32, and these are not much
 /// larger.
-pub(crate) fn keeps_panels(gpu: &Gpu, [batch, columns, depth]: [u32; 3]) -> bool {
-    let bytes = 16 * u64::from(batch) * panel_texels(columns, depth.div_ceil(4));
+pub(crate) fn keeps_panels(gpu: &Gpu, extents @ [batch, columns, depth]: [u32; 3]) -> bool {
+    let bytes = 16 * texels(extents);
     let plain = 4 * u64::from(batch) * u64::from(columns) * u64::from(depth);
     gpu.capabilities().textures() && bytes <= Texture::most_bytes(gpu).min(PACKED_BYTES.max(2 * plain))
 }
 
 /// The columns b of many products, packed into memory of their own; none where that is not to be had, or they cannot be packed at once.
-pub(crate) fn kept_panels(
-    recorder: &mut Recorder,
-    b: &Matrix,
-    [batch, columns, depth]: [u32; 3],
-) -> Result<Option<Panels>> {
-    let texels = u64::from(batch) * panel_texels(columns, depth.div_ceil(4));
-    let packed = Texture::new(recorder.gpu(), texels)
+pub(crate) fn kept_panels(recorder: &mut Recorder, b: &Matrix, extents: [u32; 3]) -> Result<Option<Panels>> {
+    let packed = Texture::new(recorder.gpu(), texels(extents))
         .map_err(Unfit::from)
-        .and_then(|texture| pack(recorder, b, [batch, columns, depth], COLUMNS, texture));
+        .and_then(|texture| pack(recorder, b, extents, COLUMNS, texture));
     match packed {
         Ok(panels) => Ok(Some(panels)),
         Err(Unfit::TooLarge { .. } | Unfit::Failed(Error::OutOfMemory(_))) => Ok(None),

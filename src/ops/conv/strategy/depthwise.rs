@@ -47,8 +47,7 @@ impl Im2colConvolution {
         output: Destination,
     ) -> Result<()> {
         let g = &self.geometry;
-        let Im2colGeometry { batch, channels, height, width, window, out_height, out_width, .. } = g.im2col;
-        let Im2col { kernel, stride, padding, dilation } = window;
+        let Im2colGeometry { batch, channels, height, width, out_height, out_width, .. } = g.im2col;
         let group_rows = g.group_out_channels();
         let (plane, out_plane) = (height * width, out_height * out_width);
         let weight = weight.binding("weight")?;
@@ -77,21 +76,7 @@ impl Im2colConvolution {
             };
             let (input_image, output_image) = (channels * plane, g.out_channels * out_plane);
             let params = conv2d_depthwise::Params {
-                window: Window {
-                    height,
-                    width,
-                    out_height,
-                    out_width,
-                    kernel_height: kernel[0],
-                    kernel_width: kernel[1],
-                    stride_y: stride[0],
-                    stride_x: stride[1],
-                    padding_top: padding[0],
-                    padding_left: padding[1],
-                    dilation_y: dilation[0],
-                    dilation_x: dilation[1],
-                    ..Default::default()
-                },
+                window: Window::of(&g.im2col),
                 activation,
                 images: images.end - images.start,
                 channel_first: outs.start,
