@@ -72,22 +72,9 @@ fn products(rows: Rows, key: Vector) -> Each {
     );
 }
 
-fn with_scaled_sums(rows: Rows, factors: Each) -> Rows {
-    var more = rows;
-    more.sum_0 = scaled(rows.sum_0, factors.x);
-    more.sum_1 = scaled(rows.sum_1, factors.y);
-    more.sum_2 = scaled(rows.sum_2, factors.z);
-    more.sum_3 = scaled(rows.sum_3, factors.w);
-    return more;
-}
-
-fn with_value(rows: Rows, weights: Each, value: Vector) -> Rows {
-    var more = rows;
-    more.sum_0 = with_weighted(rows.sum_0, weights.x, value);
-    more.sum_1 = with_weighted(rows.sum_1, weights.y, value);
-    more.sum_2 = with_weighted(rows.sum_2, weights.z, value);
-    more.sum_3 = with_weighted(rows.sum_3, weights.w, value);
-    return more;
+// A row's four weights.
+fn of_row(weights: Four, row: u32) -> vec4<f32> {
+    return vec4<f32>(weights.k0[row], weights.k1[row], weights.k2[row], weights.k3[row]);
 }
 
 fn decay_each(x: Each) -> Each {
@@ -142,7 +129,46 @@ struct Four {
     k3: Each,
 }
 
-// Attends to four keys. Products are done in loops, whose bodies fit the caches in which a CPU keeps its instructions.
+// The values of four keys.
+struct Values {
+    v0: Vector,
+    v1: Vector,
+    v2: Vector,
+    v3: Vector,
+}
+
+// A quad of a sum, scaled, and those of four values, weighted: read once, and written once.
+fn with_quads(sum: vec4<f32>, scale: f32, weights: vec4<f32>, v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32>) -> vec4<f32> {
+    return sum * scale + v0 * weights.x + v1 * weights.y + v2 * weights.z + v3 * weights.w;
+}
+
+fn with_matrices(
+    sum: mat4x4<f32>, scale: f32, weights: vec4<f32>, v0: mat4x4<f32>, v1: mat4x4<f32>, v2: mat4x4<f32>, v3: mat4x4<f32>,
+) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        with_quads(sum[0], scale, weights, v0[0], v1[0], v2[0], v3[0]),
+        with_quads(sum[1], scale, weights, v0[1], v1[1], v2[1], v3[1]),
+        with_quads(sum[2], scale, weights, v0[2], v1[2], v2[2], v3[2]),
+        with_quads(sum[3], scale, weights, v0[3], v1[3], v2[3], v3[3]),
+    );
+}
+
+// Eight quads of each of four values.
+struct FourEights {
+    v0: Eight,
+    v1: Eight,
+    v2: Eight,
+    v3: Eight,
+}
+
+fn with_eights(sum: Eight, scale: f32, weights: vec4<f32>, values: FourEights) -> Eight {
+    return Eight(
+        with_matrices(sum.low, scale, weights, values.v0.low, values.v1.low, values.v2.low, values.v3.low),
+        with_matrices(sum.high, scale, weights, values.v0.high, values.v1.high, values.v2.high, values.v3.high),
+    );
+}
+
+// Attends to four keys. Their scores are found in a loop, whose body fits the caches in which a CPU keeps its instructions.
 fn attend(rows: Rows, place: Place, at: u32) -> Rows {
     var scores: Four;
     for (var i = 0u; i < 4u; i++) {
@@ -161,7 +187,7 @@ fn attend(rows: Rows, place: Place, at: u32) -> Rows {
 
     let largest = max(max(max(counted_0, counted_1), max(counted_2, counted_3)), rows.state.largest);
     let scale = decay_each(rows.state.largest - largest);
-    var weights = Four(
+    let weights = Four(
         select(Each(0.0), decay_each(counted_0 - largest), exist.x),
         select(Each(0.0), decay_each(counted_1 - largest), exist.y),
         select(Each(0.0), decay_each(counted_2 - largest), exist.z),
@@ -171,11 +197,14 @@ fn attend(rows: Rows, place: Place, at: u32) -> Rows {
     // What is beyond the last key is the last once more.
     let spoilt = rows.state.spoilt | spoils_0 | spoils_1 | spoils_2 | spoils_3;
 
-    var more = with_scaled_sums(rows, scale);
-    for (var i = 0u; i < 4u; i++) {
-        more = with_value(more, weights.k0, value_vector(place, at + i));
-        weights = Four(weights.k1, weights.k2, weights.k3, weights.k3);
-    }
+    let values = Values(
+        value_vector(place, at), value_vector(place, at + 1u), value_vector(place, at + 2u), value_vector(place, at + 3u),
+    );
+    var more = rows;
+    more.sum_0 = with_values(rows.sum_0, scale.x, of_row(weights, 0u), values);
+    more.sum_1 = with_values(rows.sum_1, scale.y, of_row(weights, 1u), values);
+    more.sum_2 = with_values(rows.sum_2, scale.z, of_row(weights, 2u), values);
+    more.sum_3 = with_values(rows.sum_3, scale.w, of_row(weights, 3u), values);
     more.state = State(largest, total, spoilt);
     return more;
 }

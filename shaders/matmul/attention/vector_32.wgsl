@@ -20,12 +20,10 @@ fn product(a: Vector, b: Vector) -> f32 {
     return product_of_eights(a.first, b.first);
 }
 
-fn scaled(sum: Vector, factor: f32) -> Vector {
-    return Vector(scaled_eight(sum.first, factor));
-}
-
-fn with_weighted(sum: Vector, weight: f32, value: Vector) -> Vector {
-    return Vector(with_weighted_eight(sum.first, weight, value.first));
+fn with_values(sum: Vector, scale: f32, weights: vec4<f32>, values: Values) -> Vector {
+    return Vector(
+        with_eights(sum.first, scale, weights, FourEights(values.v0.first, values.v1.first, values.v2.first, values.v3.first)),
+    );
 }
 
 fn store_vector(start: u32, sum: Vector, factor: f32) {

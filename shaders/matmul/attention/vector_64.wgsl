@@ -21,12 +21,11 @@ fn product(a: Vector, b: Vector) -> f32 {
     return product_of_eights(a.first, b.first) + product_of_eights(a.second, b.second);
 }
 
-fn scaled(sum: Vector, factor: f32) -> Vector {
-    return Vector(scaled_eight(sum.first, factor), scaled_eight(sum.second, factor));
-}
-
-fn with_weighted(sum: Vector, weight: f32, value: Vector) -> Vector {
-    return Vector(with_weighted_eight(sum.first, weight, value.first), with_weighted_eight(sum.second, weight, value.second));
+fn with_values(sum: Vector, scale: f32, weights: vec4<f32>, values: Values) -> Vector {
+    return Vector(
+        with_eights(sum.first, scale, weights, FourEights(values.v0.first, values.v1.first, values.v2.first, values.v3.first)),
+        with_eights(sum.second, scale, weights, FourEights(values.v0.second, values.v1.second, values.v2.second, values.v3.second)),
+    );
 }
 
 fn store_vector(start: u32, sum: Vector, factor: f32) {

@@ -95,8 +95,8 @@ impl Params {
         match sharing {
             Sharing::Subgroup32 | Sharing::Subgroup64 => {
                 let stores = if sharing == Sharing::Subgroup32 { store } else { store + store };
-                let keys = Iterations::of(4u32) + Iterations::of(4u32);
-                Iterations::of(4u32) + Iterations::each(self.keys.div_ceil(4), keys) + Iterations::each(4u32, stores)
+                let keys = Iterations::each(self.keys.div_ceil(4), Iterations::of(4u32));
+                Iterations::of(4u32) + keys + Iterations::each(4u32, stores)
             }
             Sharing::Workgroup => {
                 let at_once = 32 / self.parts;
