@@ -446,18 +446,41 @@ fn softmax_by_hand() {
     }
 }
 
-/// Few rows times columns in quads: products, and convolutions of one tap with few output channels.
+/// Rows times columns in quads: products, and convolutions of one tap, of few output channels and of more than are read as they lie.
 #[test]
-fn narrow_products() {
+fn products_with_columns_in_quads() {
     let mut rng = Rng::with_seed(16);
-    for (rows, depth, columns) in [(1, 4, 4), (3, 12, 20), (4, 40, 68), (5, 12, 20), (2, 10, 8), (3, 12, 18)] {
+    let extents = [
+        (1, 4, 4),
+        (3, 12, 20),
+        (4, 40, 68),
+        (5, 12, 20),
+        (2, 10, 8),
+        (3, 12, 18),
+        (19, 8, 68),
+        (192, 20, 132),
+        (193, 20, 132),
+        (24, 6, 68),
+        (24, 8, 66),
+    ];
+    for (rows, depth, columns) in extents {
         let [a, b] = [[2, rows, depth], [2, depth, columns]].map(|shape| normal(&mut rng, shape, 1.0));
         let bias = (rows != 3).then(|| normal(&mut rng, [columns], 1.0));
         check(&Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias }));
     }
-    for (channels, groups, outs, extents) in
-        [(8, 1, 1, [4, 5]), (16, 2, 6, [6, 6]), (24, 1, 4, [3, 4]), (12, 2, 2, [4, 4]), (8, 1, 3, [3, 3])]
-    {
+    for (channels, groups, outs, extents) in [
+        (8, 1, 1, [4, 5]),
+        (16, 2, 6, [6, 6]),
+        (24, 1, 4, [3, 4]),
+        (12, 2, 2, [4, 4]),
+        (8, 1, 3, [3, 3]),
+        (8, 1, 37, [9, 8]),
+        (24, 2, 42, [7, 12]),
+        (12, 1, 192, [5, 4]),
+        (12, 1, 193, [5, 4]),
+        (12, 2, 14, [3, 5]),
+        (6, 1, 17, [4, 4]),
+    ] {
         let [height, width] = extents;
         let input = normal(&mut rng, [2, channels, height, width], 1.0);
         let weight = normal(&mut rng, [outs, channels / groups, 1, 1], 1.0);

@@ -5,7 +5,7 @@
 //
 // along   the operand's vectors (rows of a, columns of b) are rows of its matrix, and their elements lie along them:
 //         matmul/subgroup/a_along.wgsl, b_along.wgsl; a may also lie in a buffer: a_buffer.wgsl
-// across  the rows of its matrix are the depth, and a quad has four vectors: a_across.wgsl, b_across.wgsl
+// across  the rows of its matrix are the depth, and a quad has four vectors: a_across.wgsl, b_across.wgsl; b may also lie in a buffer: b_buffer.wgsl
 //
 // The kernel's Params: params.wgsl, or its own.
 //

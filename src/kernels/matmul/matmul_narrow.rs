@@ -17,12 +17,7 @@ kernel!("matmul_narrow", 64, Params, |(): ()| [
 ]);
 
 /// The rows that an invocation does.
-const MOST_ROWS: u32 = 4;
-
-/// Whether b with its columns side by side is read as it lies, where it begins a quad.
-pub(crate) fn reads([rows, columns, depth]: [u32; 3]) -> bool {
-    rows <= MOST_ROWS && columns.is_multiple_of(4) && depth.is_multiple_of(4)
-}
+pub(crate) const MOST_ROWS: u32 = 4;
 
 /// The iterations of a product so deep.
 pub(crate) fn iterations(depth: u32) -> Iterations {

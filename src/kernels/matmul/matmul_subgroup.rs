@@ -1,41 +1,57 @@
 use crate::error::Result;
-use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, axis, wgsl};
+use crate::gpu::{Binding, Fit, Gpu, Recorder, axis, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, Stores, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, activation, kernel};
 
-kernel!("matmul_subgroup", 8, Params, |(a, stores): (A, Stores)| [
+kernel!("matmul_subgroup", 8, Params, |((a, b), stores): ((Lies, Lies), Stores)| [
     SUBGROUPS,
     activation::BOUNDS,
     TILED,
     wgsl!["matmul/parts/matmul.wgsl"],
     match a {
-        A::Panels => wgsl!["matmul/subgroup/a_along.wgsl"],
-        A::Buffer => wgsl!["matmul/subgroup/a_buffer.wgsl"],
+        Lies::Panels => wgsl!["matmul/subgroup/a_along.wgsl"],
+        Lies::Buffer => wgsl!["matmul/subgroup/a_buffer.wgsl"],
     },
-    wgsl!["matmul/subgroup/b_along.wgsl"],
+    match b {
+        Lies::Panels => wgsl!["matmul/subgroup/b_along.wgsl"],
+        Lies::Buffer => wgsl!["matmul/subgroup/b_buffer.wgsl"],
+    },
     stores.files(),
     wgsl!["matmul/matmul_subgroup.wgsl"],
 ]);
 
-/// Where a lies.
+/// Where an operand lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum A {
+pub(crate) enum Lies {
     Panels,
-    /// In quads along its rows, in a buffer.
+    /// In a buffer, in quads: of a along its rows, of b across them.
     Buffer,
 }
 
-axis!(A { Panels: "", Buffer: "buffer" });
+axis!(Lies { Panels: "panels", Buffer: "buffer" });
 
 /// Compiles all variants.
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
-    <(A, Stores)>::all().into_iter().try_for_each(|variant| gpu.compile::<Kernel>(variant))
+    gpu.compile_all::<Kernel>()
 }
 
-/// Records a product; of an a in a buffer, strides are counted in quads.
-pub(crate) fn matmul_subgroup(recorder: &mut Recorder, a: A, params: Params, bindings: [&Binding; 4]) -> Fit {
-    let [left, _, bias, output] = bindings;
-    let params = Params { end: params.end.bound(bias, output), ..params };
-    let params = if a == A::Buffer { Params { a_first: left.first / 4, ..params } } else { params };
-    dispatch::<Kernel>(recorder, (a, Stores::of(&params)), params, &bindings)
+/// Records a product; of an operand in a buffer, strides are counted in quads.
+pub(crate) fn matmul_subgroup(
+    recorder: &mut Recorder,
+    [a_lies, b_lies]: [Lies; 2],
+    params: Params,
+    bindings: [&Binding; 4],
+) -> Fit {
+    let [a, b, bias, output] = bindings;
+    let first = |lies: Lies, binding: &Binding, of_panels: u32| match lies {
+        Lies::Panels => of_panels,
+        Lies::Buffer => binding.first / 4,
+    };
+    let params = Params {
+        a_first: first(a_lies, a, params.a_first),
+        b_first: first(b_lies, b, params.b_first),
+        end: params.end.bound(bias, output),
+        ..params
+    };
+    dispatch::<Kernel>(recorder, ((a_lies, b_lies), Stores::of(&params)), params, &bindings)
 }

@@ -64,8 +64,8 @@ impl Packs for Matmul {
     fn pack(plan: &Plan<Self>, recorder: &mut Recorder, b: &Tensor) -> Result<PackedWeight> {
         let geometry = plan.geometry().folded();
         let MatmulGeometry { op, rows, columns, depth, batch, .. } = geometry;
-        let in_quads = !op.transpose_b && b.begins_a_quad() && !b.dtype().is_narrow();
-        let as_it_lies = in_quads && matmul_narrow::reads([rows, columns, depth]);
+        let quads = columns.is_multiple_of(4) && depth.is_multiple_of(4) && b.begins_a_quad();
+        let as_it_lies = rows <= matmul_narrow::MOST_ROWS && quads && !op.transpose_b && !b.dtype().is_narrow();
         let [_, matrices] = geometry.batches();
         let mut panels = None;
         if batch > 0 && !as_it_lies && product::keeps_panels(recorder.gpu(), [matrices, columns, depth]) {

@@ -8,7 +8,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::layout::panel_texels;
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::matmul_narrow::{self, matmul_narrow};
-use crate::kernels::matmul::matmul_subgroup::{self, A, matmul_subgroup};
+use crate::kernels::matmul::matmul_subgroup::{self, Lies, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
@@ -90,6 +90,10 @@ impl<'a> Matrix<'a> {
 }
 
 impl Operand<'_> {
+    fn is_across(&self) -> bool {
+        matches!(self, Self::Panels(panels) if panels.across)
+    }
+
     fn batches(&mut self, start: u32) {
         match self {
             Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.batch,
@@ -232,6 +236,9 @@ const DEPTH_UNIT: u32 = 16;
 /// The most columns of a product by subgroups whose rows are not packed.
 const UNPACKED_COLUMNS: u32 = 512;
 
+/// The most rows of a product by subgroups whose columns are not packed.
+pub(crate) const UNPACKED_ROWS: u32 = 192;
+
 /// The most bytes of an operand that is packed for a product.
 const PACKED_BYTES: u64 = 16 << 20;
 
@@ -243,48 +250,24 @@ impl<'a> Product<'a> {
 
     fn by_subgroups(&self, recorder: &mut Recorder) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
-        let mut params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
+        let params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
         check_iterations(recorder, &params)?;
         self.check_work(recorder, params.work(), subgroup_tile::TILE)?;
-        if self.is_narrow() {
-            return self.narrow(recorder, params);
-        }
-        if let (Some((a, of_a)), Output::Elements(output)) = (self.unpacked_a()?, &self.output) {
-            let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
-            let params = subgroup_tile::Params {
-                a_batch: of_a.batch as u32 / 4,
-                a_row: of_a.vector as u32 / 4,
-                ..with_b(params, &b)
-            };
-            let (end, bias, output) = self.stored(recorder, output)?;
-            let params = subgroup_tile::Params { end, ..params };
-            return matmul_subgroup(recorder, A::Buffer, params, [&a, &b.texture.binding(), &bias, &output]);
-        }
-        let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
-        params = subgroup_tile::Params {
-            a_first: a.first as u32,
-            a_batch: a.batch as u32,
-            a_row: a.row,
-            a_quad: a.quad,
-            a_quads: a.quads,
-            ..params
-        };
-        if let (Operand::Windows(windows), Output::Elements(output)) = (&self.b, &self.output) {
-            let (end, bias, output) = self.stored(recorder, output)?;
-            let params = subgroup_tile::Params { end, ..params };
-            let of_window = (windows.window, windows.group_first, windows.zero_row);
-            return matmul_windows(
-                recorder,
-                params,
-                of_window,
-                [&a.texture.binding(), &windows.packed, &bias, &output],
-            );
-        }
-        let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
-        params = with_b(params, &b);
-        match &self.output {
-            Output::Panels(output) => {
-                params.end = End {
+        match (&self.b, &self.output) {
+            _ if self.is_narrow() => self.narrow(recorder, params),
+            (Operand::Windows(windows), Output::Elements(output)) => {
+                let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
+                let (end, bias, output) = self.stored(recorder, output)?;
+                let params = subgroup_tile::Params { end, ..with_a(params, &a) };
+                let of_window = (windows.window, windows.group_first, windows.zero_row);
+                let bindings = [&a.texture.binding(), &windows.packed, &bias, &output];
+                matmul_windows(recorder, params, of_window, bindings)
+            }
+            (_, Output::Elements(output)) => self.into_elements(recorder, params, output),
+            (_, Output::Panels(output)) => {
+                let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
+                let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
+                let end = End {
                     output_first: output.first as u32,
                     row_first: output.row,
                     output_batch: output.batch as u32,
@@ -292,46 +275,67 @@ impl<'a> Product<'a> {
                     column_first: 4 * output.quad,
                     ..Default::default()
                 };
-                matmul_subgroup_nn(
-                    recorder,
-                    params,
-                    [&a.texture.binding(), &b.texture.binding(), &output.texture.binding()],
-                )?;
-            }
-            Output::Elements(output) => {
-                let (end, bias, output_binding) = self.stored(recorder, output)?;
-                let params = subgroup_tile::Params { end, ..params };
-                let [a_binding, b_binding] = [&a, &b].map(|operand| operand.texture.binding());
-                if a.across {
-                    // Both are: the gradient of a weight, in whole quads.
-                    matmul_subgroup_tn(recorder, params, [&a_binding, &b_binding, &output_binding])?;
-                } else {
-                    matmul_subgroup(recorder, A::Panels, params, [&a_binding, &b_binding, &bias, &output_binding])?;
-                }
+                let params = subgroup_tile::Params { end, ..with_b(with_a(params, &a), &b) };
+                let bindings = [&a.texture.binding(), &b.texture.binding(), &output.texture.binding()];
+                matmul_subgroup_nn(recorder, params, bindings)
             }
         }
-        Ok(())
     }
 
-    /// Whether so few rows are multiplied that b is read as it lies: its columns side by side, in quads, as those of the output.
+    /// Records a product of matrices into elements: each operand from where it lies, or from panels.
+    fn into_elements(&self, recorder: &mut Recorder, params: subgroup_tile::Params, output: &Elements) -> Fit {
+        let &Self { batch, rows, columns, depth, .. } = self;
+        let (a_lies, a, params) = match self.unpacked_a()? {
+            Some((binding, Matrix { batch, vector, .. })) => {
+                let [a_batch, a_row] = [batch, vector].map(|stride| stride as u32 / 4);
+                (Lies::Buffer, binding, subgroup_tile::Params { a_batch, a_row, ..params })
+            }
+            None => {
+                let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
+                (Lies::Panels, a.texture.binding(), with_a(params, &a))
+            }
+        };
+        let (b_lies, b, params) = match self.unpacked_b()? {
+            Some((binding, Matrix { batch, depth, .. })) => {
+                let [b_batch, b_row] = [batch, depth].map(|stride| stride as u32 / 4);
+                (Lies::Buffer, binding, subgroup_tile::Params { b_batch, b_row, ..params })
+            }
+            None => {
+                let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
+                (Lies::Panels, b.texture.binding(), with_b(params, &b))
+            }
+        };
+        let (end, bias, output) = self.stored(recorder, output)?;
+        let params = subgroup_tile::Params { end, ..params };
+        if self.a.is_across() {
+            // Both are: the gradient of a weight, in whole quads.
+            return matmul_subgroup_tn(recorder, params, [&a, &b, &output]);
+        }
+        matmul_subgroup(recorder, [a_lies, b_lies], params, [&a, &b, &bias, &output])
+    }
+
+    /// Whether b is a matrix whose columns lie side by side in a buffer, in quads, of which the depth fills whole ones too.
+    fn has_b_in_quads(&self) -> bool {
+        let Operand::Matrix(b) = &self.b else { return false };
+        let batch = if self.batch > 1 { b.batch } else { 0 };
+        let extents = [self.columns, self.depth].map(u64::from);
+        let counts = [b.depth, batch, b.tensor.offset() / 4 + b.first].into_iter().chain(extents);
+        b.vector == 1 && !self.a.is_across() && counts.into_iter().all(|count| count.is_multiple_of(4))
+    }
+
+    /// Whether so few rows are multiplied that an invocation does all, of four columns that are stored at once.
     fn is_narrow(&self) -> bool {
-        let (Operand::Matrix(b), Output::Elements(output)) = (&self.b, &self.output) else { return false };
-        let batch = |stride: u64| if self.batch > 1 { stride } else { 0 };
+        let Output::Elements(output) = &self.output else { return false };
         let counts = [
-            b.depth,
-            batch(b.batch),
-            b.tensor.offset() / 4 + b.first,
             output.row,
-            batch(output.batch),
+            if self.batch > 1 { output.batch } else { 0 },
             output.tensor.offset() / 4 + output.first,
             u64::from(output.column_first),
             u64::from(output.plane),
             output.plane_stride,
         ];
-        let across = matches!(&self.a, Operand::Panels(panels) if panels.across);
-        matmul_narrow::reads([self.rows, self.columns, self.depth])
-            && b.vector == 1
-            && !across
+        self.rows <= matmul_narrow::MOST_ROWS
+            && self.has_b_in_quads()
             && counts.iter().all(|count| count.is_multiple_of(4))
     }
 
@@ -343,16 +347,8 @@ impl<'a> Product<'a> {
         checked.map_err(|unfit| unfit.along(DEPTH))?;
         let b_binding = b.binding([batch, columns, depth], COLUMNS)?;
         let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
-        let params = subgroup_tile::Params {
-            a_first: a.first as u32,
-            a_batch: a.batch as u32,
-            a_row: a.row,
-            a_quad: a.quad,
-            a_quads: a.quads,
-            b_batch: b.batch as u32 / 4,
-            b_row: b.depth as u32 / 4,
-            ..params
-        };
+        let params =
+            subgroup_tile::Params { b_batch: b.batch as u32 / 4, b_row: b.depth as u32 / 4, ..with_a(params, &a) };
         let (end, bias, output) = self.stored(recorder, output)?;
         let params = subgroup_tile::Params { end, ..params };
         matmul_narrow(recorder, params, [&a.texture.binding(), &b_binding, &bias, &output])
@@ -363,12 +359,20 @@ impl<'a> Product<'a> {
     fn unpacked_a(&self) -> Fit<Option<(Binding, Matrix<'a>)>> {
         let Operand::Matrix(a) = self.a else { return Ok(None) };
         let strides = [u64::from(self.depth), a.vector, if self.batch > 1 { a.batch } else { 0 }];
-        let packs = self.columns > UNPACKED_COLUMNS || matches!(self.b, Operand::Windows(_));
-        if packs || a.depth != 1 || strides.iter().any(|stride| !stride.is_multiple_of(4)) {
+        if self.columns > UNPACKED_COLUMNS || a.depth != 1 || strides.iter().any(|stride| !stride.is_multiple_of(4)) {
             return Ok(None);
         }
         let binding = a.binding([self.batch, self.rows, self.depth], ROWS)?;
         Ok(binding.first.is_multiple_of(4).then_some((binding, a)))
+    }
+
+    /// The binding of b, where its columns are read from the buffer: of so few rows that packing costs more than that loading them takes longer.
+    fn unpacked_b(&self) -> Fit<Option<(Binding, Matrix<'a>)>> {
+        let Operand::Matrix(b) = self.b else { return Ok(None) };
+        if self.rows > UNPACKED_ROWS || !self.has_b_in_quads() {
+            return Ok(None);
+        }
+        Ok(Some((b.binding([self.batch, self.columns, self.depth], COLUMNS)?, b)))
     }
 
     /// How a product by subgroups ends, with the bindings of bias and output.
@@ -536,6 +540,18 @@ impl<'a> Product<'a> {
             self.activation = Activation::default();
         }
         Self { depth: range.end - range.start, ..self }
+    }
+}
+
+/// The parameters of a product by subgroups, with a in panels.
+fn with_a(params: subgroup_tile::Params, a: &Panels) -> subgroup_tile::Params {
+    subgroup_tile::Params {
+        a_first: a.first as u32,
+        a_batch: a.batch as u32,
+        a_row: a.row,
+        a_quad: a.quad,
+        a_quads: a.quads,
+        ..params
     }
 }
 

@@ -20,7 +20,7 @@ use crate::kernels::window::Window;
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
 use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
-use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, product};
+use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, UNPACKED_ROWS, product};
 use crate::ops::packing::{Packed, PackedWeight, Packing};
 use crate::ops::plan::{Argument, Destination, in_pieces, pieces};
 
@@ -248,8 +248,8 @@ impl Im2colConvolution {
         if self.planes {
             return self.depthwise(recorder, source.input, packed_weight, (bias, activation), output);
         }
-        if self.is_narrow_product(recorder.gpu(), source.input, output.tensor()) {
-            return self.narrow_product(recorder, source.input, packed_weight, (bias, activation), output);
+        if self.is_product(source.input, output.tensor()) {
+            return self.product(recorder, source.input, packed_weight, (bias, activation), output);
         }
 
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
@@ -332,19 +332,23 @@ impl Im2colConvolution {
         !self.transposed
     }
 
-    /// Whether it is a product of few rows with the images as they lie: a pixel alone, without padding, of whole quads of channels.
-    fn is_narrow_product(&self, gpu: &Gpu, input: &Tensor, output: &Tensor) -> bool {
+    /// Whether it is a product with the images as they lie: of a pixel alone, without padding, of whole quads of channels and pixels, and of so few
+    /// output channels that packing the images costs more than it saves.
+    fn is_product(&self, input: &Tensor, output: &Tensor) -> bool {
         let g = &self.geometry;
         let alone = Im2col { kernel: [1; 2], stride: [1; 2], padding: [0; 4], ..g.im2col.window };
         !self.transposed
-            && direct_kernel(gpu, g, &self.columns).is_some()
+            && self.columns.layout == Layout::Panels
+            && self.columns.deformation.is_none()
             && g.im2col.window == alone
+            && g.group_out_channels() <= UNPACKED_ROWS
             && g.group_channels().is_multiple_of(4)
             && g.im2col.out_pixels().is_multiple_of(4)
             && [input, output].iter().all(|tensor| tensor.dtype() == DType::F32 && tensor.begins_a_quad())
     }
 
-    fn narrow_product(
+    /// Records a convolution that is a product: of all images at once, or of each of them by groups.
+    fn product(
         &self,
         recorder: &mut Recorder,
         input: &Tensor,
@@ -353,21 +357,28 @@ impl Im2colConvolution {
         output: Destination,
     ) -> Result<()> {
         let g = &self.geometry;
-        let (pixels, channels) = (g.im2col.out_pixels(), g.group_channels());
+        let [pixels, channels, out_channels] = [g.im2col.out_pixels(), g.group_channels(), g.group_out_channels()];
         let plane = u64::from(pixels);
-        for image in 0..u64::from(g.im2col.batch) {
+        let [image, out_image] = [g.im2col.channels, g.out_channels].map(|channels| u64::from(channels) * plane);
+        let weight = packed_weight.along("weight");
+        let of_bias = |batch: u32| bias.map(|tensor| Bias { tensor, first: 0, batch, of: BiasOf::Rows });
+        let (calls, batch, a, bias) = match g.groups {
+            1 => (1, g.im2col.batch, weight.batched_by(0, 0), of_bias(0)),
+            groups => (g.im2col.batch, groups, weight, of_bias(out_channels)),
+        };
+        for call in 0..u64::from(calls) {
             let b = Matrix {
                 argument: "input",
                 tensor: input,
-                first: image * u64::from(g.im2col.channels) * plane,
+                first: call * image,
                 batch: u64::from(channels) * plane,
                 vector: 1,
                 depth: plane,
             };
             let elements = Elements {
                 tensor: output.tensor(),
-                first: image * u64::from(g.out_channels) * plane,
-                batch: u64::from(g.group_out_channels()) * plane,
+                first: call * out_image,
+                batch: u64::from(out_channels) * plane,
                 row: plane,
                 column_first: 0,
                 plane: pixels,
@@ -376,13 +387,13 @@ impl Im2colConvolution {
             product(
                 recorder,
                 Product {
-                    batch: g.groups,
-                    rows: g.group_out_channels(),
+                    batch,
+                    rows: out_channels,
                     columns: pixels,
                     depth: channels,
-                    a: packed_weight.along("weight"),
+                    a: a.clone(),
                     b: Operand::Matrix(b),
-                    bias: bias.map(|tensor| Bias { tensor, first: 0, batch: g.group_out_channels(), of: BiasOf::Rows }),
+                    bias,
                     accumulate: matches!(output, Destination::Add(_)),
                     activation,
                     output: Output::Elements(elements),
