@@ -1,6 +1,7 @@
 use crate::error::Result;
 use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, axis, wgsl};
-use crate::kernels::matmul::subgroup_tile::{Params, Stores, TILED, dispatch};
+use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch, store_files};
+use crate::kernels::stores::Stores;
 use crate::kernels::{SUBGROUPS, activation, kernel};
 
 kernel!("matmul_subgroup", 8, Params, |(a, stores): (A, Stores)| [
@@ -13,7 +14,7 @@ kernel!("matmul_subgroup", 8, Params, |(a, stores): (A, Stores)| [
         A::Buffer => wgsl!["matmul/subgroup/a_buffer.wgsl"],
     },
     wgsl!["matmul/subgroup/b_along.wgsl"],
-    stores.files(),
+    store_files(stores),
     wgsl!["matmul/matmul_subgroup.wgsl"],
 ]);
 
@@ -37,5 +38,5 @@ pub(crate) fn matmul_subgroup(recorder: &mut Recorder, a: A, params: Params, bin
     let [left, _, bias, output] = bindings;
     let params = Params { end: params.end.bound(bias, output), ..params };
     let params = if a == A::Buffer { Params { a_first: left.first / 4, ..params } } else { params };
-    dispatch::<Kernel>(recorder, (a, Stores::of(&params)), params, &bindings)
+    dispatch::<Kernel>(recorder, (a, params.stores()), params, &bindings)
 }
