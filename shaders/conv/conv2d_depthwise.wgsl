@@ -11,7 +11,8 @@
 // eight, row, channel, image. Terms are added up by row of the kernel and column. What lies outside the image counts 0 times the weight where
 // padded is 1, and else nothing, whatever the weight.
 //
-// Whether pixels share taps is known to the compiler: conv/direct/direct_taps_*.wgsl.
+// How the taps of a row are loaded is the variant's, conv/depthwise/reads_elements.wgsl or reads_quads.wgsl, which declare a Run: the eight values of one
+// tap, and what is held for the next; so is how pixels are stored: conv/depthwise/stores_elements.wgsl or stores_quads.wgsl.
 
 struct Params {
     window: Window,
@@ -35,59 +36,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var weight: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 // A row of the image: where its first pixel lies, and whether there is such a row.
 struct Row {
     first: u32,
     exists: bool,
-}
-
-// One tap of eight pixels: values, 0 outside, and 1 for what counts.
-struct Eight {
-    left: vec4<f32>,
-    right: vec4<f32>,
-    counts_left: vec4<f32>,
-    counts_right: vec4<f32>,
-}
-
-// A value, and 1 if it counts.
-fn load(row: Row, x: i32) -> vec2<f32> {
-    let inside = row.exists && 0 <= x && x < i32(params.window.width);
-    let value = input[select(0u, row.first + u32(x), inside)];
-    return select(vec2<f32>(0.0, f32(params.padded)), vec2<f32>(value, 1.0), inside);
-}
-
-fn load_four(row: Row, x: i32) -> mat2x4<f32> {
-    let stride = i32(params.window.stride_x);
-    return transpose(mat4x2<f32>(load(row, x), load(row, x + stride), load(row, x + 2 * stride), load(row, x + 3 * stride)));
-}
-
-fn load_eight(row: Row, x: i32) -> Eight {
-    let left = load_four(row, x);
-    let right = load_four(row, x + 4 * i32(params.window.stride_x));
-    return Eight(left[0], right[0], left[1], right[1]);
-}
-
-// The tap behind, whose last pixel is loaded.
-fn next_of(eight: Eight, next: vec2<f32>) -> Eight {
-    return Eight(
-        vec4<f32>(eight.left.yzw, eight.right.x),
-        vec4<f32>(eight.right.yzw, next.x),
-        vec4<f32>(eight.counts_left.yzw, eight.counts_right.x),
-        vec4<f32>(eight.counts_right.yzw, next.y),
-    );
-}
-
-fn store(offset: u32, sum: f32) {
-    var held = 0.0;
-    if params.accumulate != 0u {
-        held = output[offset];
-    }
-    output[offset] = activated(held + sum, params.activation);
 }
 
 @compute @workgroup_size(64)
@@ -113,24 +68,29 @@ fn conv2d_depthwise(
     let plane = params.input_first + image * params.input_image + of_group.x * params.input_plane;
     let y = i32(out_row * params.window.stride_y) - i32(params.window.padding_top);
     let x = i32(out_x * params.window.stride_x) - i32(params.window.padding_left);
-    let stride = i32(params.window.stride_x);
     var left = vec4<f32>(0.0);
     var right = vec4<f32>(0.0);
-    for (var tap_y = 0u; tap_y < params.window.kernel_height; tap_y++) {
+    // Every kernel has a tap: a loop that ends behind its body is not done once more by adapters that do what no invocation takes.
+    var tap_y = 0u;
+    loop {
         let row_y = y + i32(tap_y * params.window.dilation_y);
         let row = Row(plane + u32(row_y) * params.window.width, 0 <= row_y && row_y < i32(params.window.height));
-        var eight = load_eight(row, x - select(0, stride, SHARED_TAPS));
-        for (var tap_x = 0u; tap_x < params.window.kernel_width; tap_x++) {
-            let tap = x + i32(tap_x * params.window.dilation_x);
-            if SHARED_TAPS {
-                eight = next_of(eight, load(row, tap + 7 * stride));
-            } else {
-                eight = load_eight(row, tap);
-            }
+        var run = run_before(row, x);
+        var tap_x = 0u;
+        loop {
+            run = run_at(run, row, x + i32(tap_x * params.window.dilation_x));
             let factor = textureLoad(weight, texel(at)).x;
             at += NEXT_QUAD;
-            left += select(vec4<f32>(0.0), factor * eight.left, eight.counts_left != vec4<f32>(0.0));
-            right += select(vec4<f32>(0.0), factor * eight.right, eight.counts_right != vec4<f32>(0.0));
+            left += select(vec4<f32>(0.0), factor * run.left, run.counts_left != vec4<f32>(0.0));
+            right += select(vec4<f32>(0.0), factor * run.right, run.counts_right != vec4<f32>(0.0));
+            continuing {
+                tap_x++;
+                break if tap_x >= params.window.kernel_width;
+            }
+        }
+        continuing {
+            tap_y++;
+            break if tap_y >= params.window.kernel_height;
         }
     }
     var base = 0.0;
@@ -138,10 +98,5 @@ fn conv2d_depthwise(
         base = bias[params.bias_first + channel];
     }
     let offset = params.output_first + image * params.output_image + channel * params.output_plane + out_row * params.window.out_width + out_x;
-    let pixels = min(params.window.out_width - out_x, 8u);
-    for (var i = 0u; i < pixels; i++) {
-        store(offset + i, base + left.x);
-        left = vec4<f32>(left.yzw, right.x);
-        right = right.yzww;
-    }
+    store_eight(offset, min(params.window.out_width - out_x, 8u), base + left, base + right);
 }

@@ -4,7 +4,8 @@
 // output   (plane, z, y, x): all that the dispatch does, one behind another
 //
 // The function is the variant's: reduce/pool/pool_max.wgsl and its like, which declare a State that elements are added to. One invocation does
-// four elements side by side.
+// four elements side by side. How it loads and stores these is the variant's too: reduce/pool/elements.wgsl, reduce/pool/quads.wgsl, which declare a
+// Run: what is held of a row of the input from one tap to the next.
 
 // An axis of the planes. The dispatch does `outs` elements of the output from out_first on. Elements of windows that lie before `counted` count
 // where padding does.
@@ -36,8 +37,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
 // The first element of the window of an output element; wraps before the first of the plane.
 fn start(axis: Axis, out: u32) -> u32 {
@@ -58,25 +57,41 @@ fn pool(
     }
     let z_start = start(params.z, at.y);
     let y_start = start(params.y, row.y);
-    let x_start = start(params.x, 4u * item.y) + params.x.stride * vec4<u32>(0u, 1u, 2u, 3u);
+    let x_start = start(params.x, 4u * item.y);
     let plane = params.input_first + at.x * params.plane_elements;
     var state = empty_state();
-    for (var i = 0u; i < params.z.kernel; i++) {
+    // Every kernel has an element: a loop that ends behind its body is not done once more by adapters that do what no invocation takes.
+    var i = 0u;
+    loop {
         let z = z_start + i * params.z.dilation;
-        for (var j = 0u; j < params.y.kernel; j++) {
+        var j = 0u;
+        loop {
             let y = y_start + j * params.y.dilation;
             let of_row = plane + (z * params.y.extent + y) * params.x.extent;
             let row_inside = z < params.z.extent && y < params.y.extent;
             let row_counted = i32(z) < i32(params.z.counted) && i32(y) < i32(params.y.counted) && params.count_padding != 0u;
             let row_index = z * params.index_z + y * params.index_y;
-            for (var k = 0u; k < params.x.kernel; k++) {
-                let x = x_start + k * params.x.dilation;
+            var run = run_from(of_row, row_inside, x_start);
+            var k = 0u;
+            loop {
+                let x = x_start + k * params.x.dilation + params.x.stride * vec4<u32>(0u, 1u, 2u, 3u);
                 let inside = vec4<bool>(row_inside) & (x < vec4<u32>(params.x.extent));
-                let source = select(vec4<u32>(0u), of_row + x, inside);
-                let values = vec4<f32>(input[source.x], input[source.y], input[source.z], input[source.w]);
                 let counted = vec4<bool>(row_counted) & (vec4<i32>(x) < vec4<i32>(i32(params.x.counted)));
-                state = added(state, values, inside, inside | counted, row_index + x * params.index_x);
+                state = added(state, four_of(run, x, inside), inside, inside | counted, row_index + x * params.index_x);
+                run = next_of(run);
+                continuing {
+                    k++;
+                    break if k >= params.x.kernel;
+                }
             }
+            continuing {
+                j++;
+                break if j >= params.y.kernel;
+            }
+        }
+        continuing {
+            i++;
+            break if i >= params.z.kernel;
         }
     }
     let first = 4u * item.y;

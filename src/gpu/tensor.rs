@@ -317,6 +317,14 @@ impl Binding {
         Self { resource: Resource::Texture(view.clone()), first: 0, contents: None }
     }
 
+    /// Whether it shows whole quads: of f32, an array of quads has all of its elements.
+    pub(crate) fn ends_a_quad(&self) -> bool {
+        match &self.resource {
+            Resource::Buffer { size, .. } => size.is_multiple_of(16),
+            Resource::Texture(_) => true,
+        }
+    }
+
     pub(super) fn resource(&self) -> wgpu::BindingResource<'_> {
         match &self.resource {
             Resource::Buffer { buffer, offset, size } => wgpu::BindingResource::Buffer(wgpu::BufferBinding {

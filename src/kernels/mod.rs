@@ -14,6 +14,7 @@ pub(crate) mod points;
 pub(crate) mod reduce;
 pub(crate) mod roi;
 pub(crate) mod sample;
+pub(crate) mod stores;
 pub(crate) mod train;
 pub(crate) mod window;
 

@@ -244,6 +244,66 @@ fn drawn_problems_agree() {
     }
 }
 
+/// Rows of whole quads and others, in the input and in the output, with values that are not finite, whole and in pieces.
+#[test]
+fn rows_of_quads_agree() {
+    let mut rng = Rng::with_seed(173);
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 2 << 10);
+    let mut problems = Vec::new();
+    for ([height, width], sizes) in [
+        ([9, 8], [18, 16]),
+        ([5, 7], [19, 28]),
+        ([20, 33], [9, 12]),
+        ([8, 12], [21, 18]),
+        ([30, 16], [11, 4]),
+        ([3, 5], [40, 20]),
+    ] {
+        for mode in [ResizeMode::Linear, ResizeMode::Nearest(NearestRounding::Floor)] {
+            let to = ResizeTo::Sizes(sizes.to_vec(), AspectRatio::Stretch);
+            problems.push(resize(
+                &mut rng,
+                &[2, 3, height, width],
+                Resize { axes: vec![2, 3], to, mode, ..Resize::default() },
+            ));
+        }
+    }
+    for (kernel, stride, padding, width) in [
+        (3, 2, 1, 32),
+        (3, 2, 1, 24),
+        (2, 2, 0, 16),
+        (3, 1, 1, 20),
+        (5, 1, 2, 8),
+        (7, 1, 3, 12),
+        (4, 2, 3, 16),
+        (1, 2, 0, 8),
+        (3, 3, 1, 24),
+        (3, 1, 0, 14),
+        (2, 1, 0, 16),
+    ] {
+        let window = PoolAxis { kernel, stride, padding: [padding; 2], dilation: 1 };
+        for kind in [
+            PoolKind::Max { indices: None },
+            PoolKind::Max { indices: Some(IndexOrder::RowMajor) },
+            PoolKind::Average { count_padding: true },
+            PoolKind::Average { count_padding: false },
+        ] {
+            let op = Pool { kind, axes: vec![window; 2], ceil_mode: false };
+            let mut input = normal(&mut rng, [2, 3, 13, width], 1.0);
+            if matches!(kind, PoolKind::Max { .. }) {
+                for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                    let at = rng.usize(..input.elements.len());
+                    input.elements[at] = value;
+                }
+            }
+            problems.push(Problem::Pool(op, input));
+        }
+    }
+    for problem in &problems {
+        check_each_on(problem, crate::gpu());
+        check_each_on(problem, &small);
+    }
+}
+
 /// Images of which a few rows are bound at once.
 #[test]
 fn images_beyond_a_binding_are_done_in_parts() {

@@ -193,6 +193,14 @@ fn depthwise_convolutions() {
         (square(4, 2, 1, 1), [3, 4, 17, 16], 4, [3, 3]),
         (square(4, 2, 2, 2), [1, 4, 21, 30], 8, [3, 5]),
         (square(3, 1, 3, 2), [2, 3, 9, 11], 12, [2, 3]),
+        // Rows of whole quads, which begin anywhere in one, in both tensors and in the output alone.
+        (square(5, 1, 1, 1), [2, 5, 9, 20], 5, [3, 3]),
+        (square(4, 1, 1, 3), [1, 4, 30, 16], 8, [7, 7]),
+        (square(3, 1, 1, 2), [2, 3, 6, 4], 3, [5, 5]),
+        (square(3, 1, 1, 0), [1, 3, 7, 16], 3, [1, 5]),
+        (square(2, 1, 1, 0), [2, 2, 7, 16], 2, [3, 3]),
+        (square(2, 1, 1, 5), [1, 2, 8, 12], 2, [2, 11]),
+        (square(3, 2, 1, 1), [2, 3, 9, 16], 3, [3, 3]),
         // Its gradient has groups of one input channel and two rows.
         (square(3, 1, 1, 1), [1, 6, 9, 11], 3, [3, 2]),
         (Conv2d { padding: [4, 0, 5, 1], groups: 7, ..Conv2d::default() }, [1, 7, 3, 5], 7, [2, 1]),

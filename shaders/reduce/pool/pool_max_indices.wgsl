@@ -14,6 +14,10 @@ struct State {
     index: vec4<u32>,
 }
 
+fn neutral() -> vec4<f32> {
+    return vec4<f32>(0.0);
+}
+
 fn empty_state() -> State {
     // Constants must be finite.
     let infinity = vec4<u32>(0xff800000u);
@@ -33,12 +37,10 @@ fn added(state: State, values: vec4<f32>, inside: vec4<bool>, counted: vec4<bool
 // Stores the first `count` of the elements at an address.
 fn store_state(plane: u32, at: u32, count: u32, state: State) {
     let first = (params.plane_first + plane) * params.plane_elements;
-    var values = state.largest;
     var places = select(first + state.index, vec4<u32>(NONE), state.index == vec4<u32>(NONE));
+    store_four(params.output_first + at, count, state.largest);
     for (var i = 0u; i < count; i++) {
-        output[params.output_first + at + i] = values.x;
         indices[params.indices_first + at + i] = places.x;
-        values = values.yzww;
         places = places.yzww;
     }
 }

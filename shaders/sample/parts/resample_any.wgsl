@@ -48,9 +48,5 @@ fn resample_run(invocation: u32) {
     sums = select(sums, vec4<f32>(params.outside), outside);
 
     let first = 4u * item.y;
-    let to = params.output_first + item.x * row_elements + first;
-    for (var i = 0u; i < min(4u, row_elements - first); i++) {
-        output[to + i] = sums.x;
-        sums = sums.yzww;
-    }
+    store_four(params.output_first + item.x * row_elements + first, row_elements - first, sums);
 }

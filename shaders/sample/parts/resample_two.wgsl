@@ -44,31 +44,30 @@ fn resample_run(invocation: u32) {
     );
 
     let plane = params.input_first + by_rows.x * params.in_outer;
-    let first = RUN * by_rows.y;
-    let end = min(first + RUN, params.rows);
-    var held = params.rows;
-    var upper = vec4<f32>(0.0);
-    var lower = vec4<f32>(0.0);
-    for (var row = first; row < end; row++) {
-        let entry = params.row_taps_first + 3u * row;
-        let above = row_taps[entry];
-        if (row == first) | (above != held) {
-            let follows = (row != first) & (above == held + 1u);
-            let start = plane + above * params.in_row;
-            if follows {
-                upper = lower;
-            } else {
-                upper = along_row(start, columns);
-            }
-            lower = along_row(start + params.in_row, columns);
-            held = above;
+    let to = params.output_first + by_rows.x * params.rows * params.columns + column;
+    var row = RUN * by_rows.y;
+    let end = min(row + RUN, params.rows);
+    var above = row_taps[params.row_taps_first + 3u * row];
+    // The row of the input that `lower` is of. Each iteration goes to the next one, so that no row is interpolated in a branch, both sides of
+    // which an adapter may do.
+    var held = above;
+    var lower = along_row(plane + held * params.in_row, columns);
+    loop {
+        let upper = lower;
+        held++;
+        lower = along_row(plane + held * params.in_row, columns);
+        while (row < end) & (above + 1u == held) {
+            let entry = params.row_taps_first + 3u * row;
+            let weights = bitcast<vec2<f32>>(vec2<u32>(row_taps[entry + 1u], row_taps[entry + 2u]));
+            let sums = weighted(vec4<f32>(weights.x), upper) + weighted(vec4<f32>(weights.y), lower);
+            store_four(to + row * params.columns, params.columns - column, sums);
+            row++;
+            above = row_taps[params.row_taps_first + 3u * min(row, end - 1u)];
         }
-        let weights = bitcast<vec2<f32>>(vec2<u32>(row_taps[entry + 1u], row_taps[entry + 2u]));
-        var sums = weighted(vec4<f32>(weights.x), upper) + weighted(vec4<f32>(weights.y), lower);
-        let to = params.output_first + (by_rows.x * params.rows + row) * params.columns + column;
-        for (var i = 0u; i < min(4u, params.columns - column); i++) {
-            output[to + i] = sums.x;
-            sums = sums.yzww;
+        if row >= end {
+            break;
         }
+        // Rows that no element of the output takes are left out.
+        held = select(above - 1u, held, above == held);
     }
 }

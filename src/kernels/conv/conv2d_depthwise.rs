@@ -1,15 +1,39 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::error::Result;
+use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::conv::conv2d_direct::Taps;
+use crate::kernels::stores::Stores;
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
-kernel!("conv2d_depthwise", 64, Params, |taps: Taps| [
+kernel!("conv2d_depthwise", 64, Params, |(reads, stores): (Reads, Stores)| [
     activation::BOUNDS,
     wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl"],
-    taps.files(),
+    match reads {
+        Reads::Apart => Taps::Apart.files(),
+        Reads::Shared => Taps::Shared.files(),
+        Reads::Quads => &[],
+    },
+    match reads {
+        Reads::Apart | Reads::Shared => wgsl!["conv/depthwise/reads_elements.wgsl"],
+        Reads::Quads => wgsl!["conv/depthwise/reads_quads.wgsl"],
+    },
+    match stores {
+        Stores::Elements => wgsl!["conv/depthwise/stores_elements.wgsl"],
+        Stores::Quads => wgsl!["conv/depthwise/stores_quads.wgsl"],
+    },
     wgsl!["conv/conv2d_depthwise.wgsl"],
 ]);
+
+/// How the taps of a row are loaded: each by itself, those that pixels share once, or in quads, which pixels share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    Apart,
+    Shared,
+    Quads,
+}
+
+axis!(Reads { Apart: "apart", Shared: "shared", Quads: "quads" });
 
 params!(
     window: Window,
@@ -45,6 +69,26 @@ impl Params {
         rows * u64::from(self.window.out_width.div_ceil(8))
     }
 
+    /// Quads where rows of the input are whole quads, and four of them have what eight pixels take: conv/depthwise/reads_quads.wgsl.
+    fn reads(&self, input: &Binding) -> Reads {
+        let Window { stride_x, dilation_x, padding_left, kernel_width, width, .. } = self.window;
+        // What is loaded begins there in a quad, one element before the first tap.
+        let within = 0u32.wrapping_sub(padding_left + 1) % 4;
+        let in_four = stride_x == 1 && dilation_x == 1 && within + kernel_width.min(9) <= 8;
+        let aligned = [width, self.input_first, self.input_image, self.input_plane];
+        if in_four && self.padded != 0 && input.ends_a_quad() && Stores::of(&aligned) == Stores::Quads {
+            return Reads::Quads;
+        }
+        match Taps::of(stride_x, dilation_x) {
+            Taps::Apart => Reads::Apart,
+            Taps::Shared => Reads::Shared,
+        }
+    }
+
+    fn stores(&self) -> Stores {
+        Stores::of(&[self.window.out_width, self.output_first, self.output_image, self.output_plane])
+    }
+
     /// Elements that it samples.
     pub(crate) fn elements(&self) -> u64 {
         let taps = u64::from(self.window.kernel_height) * u64::from(self.window.kernel_width);
@@ -52,8 +96,18 @@ impl Params {
     }
 }
 
+/// Compiles what a dispatch may need.
+pub(crate) fn compile(gpu: &Gpu, taps: Taps) -> Result<()> {
+    let reads: &[Reads] = match taps {
+        Taps::Apart => &[Reads::Apart],
+        Taps::Shared => &[Reads::Shared, Reads::Quads],
+    };
+    let variants = reads.iter().flat_map(|&reads| Stores::all().into_iter().map(move |stores| (reads, stores)));
+    variants.into_iter().try_for_each(|variant| gpu.compile::<Kernel>(variant))
+}
+
 /// `bindings` are input, weight, bias and output.
 pub(crate) fn conv2d_depthwise(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
-    let taps = Taps::of(params.window.stride_x, params.window.dilation_x);
-    recorder.dispatch::<Kernel>(taps, &params, &bindings, params.invocations(), params.elements())
+    let axes = (params.reads(bindings[0]), params.stores());
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, params.invocations(), params.elements())
 }

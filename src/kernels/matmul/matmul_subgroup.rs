@@ -1,6 +1,7 @@
 use crate::error::Result;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, axis, wgsl};
-use crate::kernels::matmul::subgroup_tile::{Params, Stores, TILED, dispatch};
+use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch, store_files};
+use crate::kernels::stores::Stores;
 use crate::kernels::{SUBGROUPS, activation, kernel};
 
 kernel!("matmul_subgroup", 8, Params, |((a, b), stores): ((Lies, Lies), Stores)| [
@@ -16,7 +17,7 @@ kernel!("matmul_subgroup", 8, Params, |((a, b), stores): ((Lies, Lies), Stores)|
         Lies::Panels => wgsl!["matmul/subgroup/b_along.wgsl"],
         Lies::Buffer => wgsl!["matmul/subgroup/b_buffer.wgsl"],
     },
-    stores.files(),
+    store_files(stores),
     wgsl!["matmul/matmul_subgroup.wgsl"],
 ]);
 
@@ -53,5 +54,5 @@ pub(crate) fn matmul_subgroup(
         end: params.end.bound(bias, output),
         ..params
     };
-    dispatch::<Kernel>(recorder, ((a_lies, b_lies), Stores::of(&params)), params, &bindings)
+    dispatch::<Kernel>(recorder, ((a_lies, b_lies), params.stores()), params, &bindings)
 }

@@ -1,6 +1,7 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
 use crate::kernels::matmul::end::End;
-use crate::kernels::matmul::subgroup_tile::{self, Stores, stores};
+use crate::kernels::matmul::subgroup_tile::{self, stores};
+use crate::kernels::stores::Stores;
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, activation, kernel, params};
 
@@ -16,7 +17,7 @@ kernel!("matmul_windows", 8, Params, |stores: Stores| [
         "matmul/parts/matmul.wgsl",
         "matmul/subgroup/a_along.wgsl",
     ],
-    stores.files(),
+    subgroup_tile::store_files(stores),
     wgsl!["matmul/matmul_windows.wgsl"],
 ]);
 
@@ -68,7 +69,7 @@ pub(crate) fn matmul_windows(
         zero_row,
     };
     recorder.dispatch_workgroups::<Kernel>(
-        Stores::of(&tile),
+        tile.stores(),
         &params,
         &bindings,
         tile.tiles(),

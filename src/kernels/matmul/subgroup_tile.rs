@@ -1,8 +1,9 @@
 //! `Params` and tile of the matrix products by subgroups: matmul/subgroup/params.wgsl, tile.wgsl.
 
-use crate::gpu::{Binding, File, Fit, Iterations, Listed, Loops, Recorder, axis, wgsl};
+use crate::gpu::{Binding, File, Fit, Iterations, Listed, Loops, Recorder, wgsl};
 use crate::kernels::matmul::end::End;
 use crate::kernels::params;
+use crate::kernels::stores::Stores;
 
 params!(
     end: End,
@@ -60,29 +61,21 @@ impl Params {
     }
 }
 
-/// How rows of the output are stored: element by element, or in quads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stores {
-    Elements,
-    Quads,
+/// The file that stores rows of the output.
+pub(crate) fn store_files(stores: Stores) -> &'static [File] {
+    match stores {
+        Stores::Elements => wgsl!["matmul/subgroup/elements.wgsl"],
+        Stores::Quads => wgsl!["matmul/subgroup/element_quads.wgsl"],
+    }
 }
 
-axis!(Stores { Elements: "", Quads: "quads" });
-
-impl Stores {
-    pub(crate) fn files(self) -> &'static [File] {
-        match self {
-            Self::Elements => wgsl!["matmul/subgroup/elements.wgsl"],
-            Self::Quads => wgsl!["matmul/subgroup/element_quads.wgsl"],
-        }
-    }
-
+impl Params {
     /// Quads where all four columns of an invocation lie side by side, at multiples of their size.
-    pub(crate) fn of(params: &Params) -> Self {
-        let &Params { columns, batch, rows, end, .. } = params;
+    pub(crate) fn stores(&self) -> Stores {
+        let &Self { columns, batch, rows, end, .. } = self;
         let End { output_first, output_batch, output_row, column_first, plane, output_plane, .. } = end;
         let one_plane = column_first + columns <= plane;
-        let counts = [
+        Stores::of(&[
             columns,
             column_first,
             output_first,
@@ -90,8 +83,7 @@ impl Stores {
             if rows == 1 { 0 } else { output_row },
             if one_plane { 0 } else { plane },
             if one_plane { 0 } else { output_plane },
-        ];
-        if counts.iter().all(|count| count.is_multiple_of(4)) { Self::Quads } else { Self::Elements }
+        ])
     }
 }
 

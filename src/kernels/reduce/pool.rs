@@ -1,13 +1,19 @@
+use crate::error::Result;
 use crate::geometry::PooledAxis;
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
+use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
+use crate::kernels::stores::Stores;
 use crate::kernels::{kernel, params};
 
-kernel!("pool", 64, Params, |function: Function| [
+kernel!("pool", 64, Params, |(function, stores): (Function, Stores)| [
     wgsl!["shared/grid.wgsl"],
     match function {
         Function::Max => wgsl!["reduce/pool/pool_max.wgsl"],
         Function::MaxIndices => wgsl!["reduce/pool/pool_max_indices.wgsl"],
         Function::Average => wgsl!["reduce/pool/pool_average.wgsl"],
+    },
+    match stores {
+        Stores::Elements => wgsl!["reduce/pool/elements.wgsl"],
+        Stores::Quads => wgsl!["reduce/pool/quads.wgsl"],
     },
     wgsl!["reduce/pool.wgsl"],
 ]);
@@ -75,6 +81,26 @@ impl Loops for Params {
     }
 }
 
+impl Params {
+    /// Quads where rows of both tensors are whole quads, and three of the input have what four windows side by side take: reduce/pool/quads.wgsl.
+    fn stores(&self, input: &Binding, output: &Binding) -> Stores {
+        let Axis { extent, outs, out_first, kernel, stride, padding, dilation, .. } = self.x;
+        // Windows begin there in a quad of the input.
+        let within = out_first.wrapping_mul(stride).wrapping_sub(padding) % 4;
+        let in_three = stride <= 2 && dilation == 1 && within + 3 * stride + kernel.min(12) <= 12;
+        if in_three && input.ends_a_quad() {
+            Stores::of(&[extent, self.input_first, outs, output.first])
+        } else {
+            Stores::Elements
+        }
+    }
+}
+
+/// Compiles a function.
+pub(crate) fn compile(gpu: &Gpu, function: Function) -> Result<()> {
+    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((function, stores)))
+}
+
 /// `input_first` of `params` counts from the element at which the binding starts; it wraps. `indices` are there where the function finds them.
 pub(crate) fn pool(
     recorder: &mut Recorder,
@@ -94,5 +120,6 @@ pub(crate) fn pool(
     let taps = axes.iter().fold(1u64, |taps, axis| taps.saturating_mul(axis.kernel.into()));
     let elements = (rows * u64::from(params.x.outs)).saturating_mul(taps);
     let bindings: Vec<_> = [input, output].into_iter().chain(indices).collect();
-    recorder.dispatch::<Kernel>(function, &params, &bindings, rows * u64::from(params.x.outs.div_ceil(4)), elements)
+    let axes = (function, params.stores(input, output));
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, rows * u64::from(params.x.outs.div_ceil(4)), elements)
 }

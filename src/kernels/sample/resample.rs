@@ -1,8 +1,13 @@
 use crate::gpu::{Binding, Capabilities, Fit, Iterations, Recorder, axis, wgsl};
+use crate::kernels::stores::Stores;
 use crate::kernels::{kernel, params};
 
-kernel!("resample", 64, Params, |taps: Taps| [
+kernel!("resample", 64, Params, |(taps, stores): (Taps, Stores)| [
     wgsl!["shared/grid.wgsl"],
+    match stores {
+        Stores::Elements => wgsl!["sample/parts/store_elements.wgsl"],
+        Stores::Quads => wgsl!["sample/parts/store_quads.wgsl"],
+    },
     match taps {
         Taps::Any => wgsl!["sample/parts/resample_any.wgsl"],
         Taps::Two => wgsl!["sample/parts/resample_two.wgsl"],
@@ -45,11 +50,12 @@ const RUN: u32 = 8;
 impl Params {
     fn iterations(&self, taps: Taps) -> Iterations {
         match taps {
-            Taps::Any => {
-                let stored = self.columns.saturating_mul(self.inner).min(4);
-                Iterations::each(self.column_count, Iterations::of(self.row_count)) + Iterations::of(stored)
+            Taps::Any => Iterations::each(self.column_count, Iterations::of(self.row_count)),
+            // A row of the output takes two rows of the input, each once.
+            Taps::Two => {
+                let rows = self.rows.min(RUN);
+                Iterations::each(2 * rows, Iterations::of(rows))
             }
-            Taps::Two => Iterations::each(self.rows.min(RUN), Iterations::of(self.columns.min(4))),
         }
     }
 
@@ -80,8 +86,9 @@ pub(crate) fn resample(
     let rows = u64::from(params.outer) * u64::from(params.rows);
     let elements = rows * u64::from(params.columns) * u64::from(params.inner);
     let sampled = elements.saturating_mul(u64::from(params.row_count) * u64::from(params.column_count));
+    let stores = Stores::of(&[params.columns * params.inner, output.first]);
     recorder.dispatch_workgroups::<Kernel>(
-        taps,
+        (taps, stores),
         &params,
         &[input, row_taps, column_taps, output],
         params.invocations(taps).div_ceil(64),

@@ -27,7 +27,7 @@ impl Kernels for Pool {
     }
 
     fn compile(gpu: &Gpu, geometry: &PoolGeometry, _: &TensorSpec) -> Result<OnceLock<Resampling>> {
-        gpu.compile::<pool::Kernel>(geometry.function())?;
+        pool::compile(gpu, geometry.function())?;
         Ok(OnceLock::new())
     }
 
@@ -188,7 +188,7 @@ impl Kernels for GlobalMaxPool {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, _: &GlobalMaxPoolGeometry, _: &TensorSpec) -> Result<()> {
-        gpu.compile::<pool::Kernel>(Function::Max)
+        pool::compile(gpu, Function::Max)
     }
 
     /// Windows of windows, down to one.

@@ -107,7 +107,7 @@ impl Im2colConvolution {
         gpu.compile::<pack_weight::Kernel>((weight.into(), layout))?;
         let planes = reads_planes(gpu, &geometry, &columns, data);
         match direct_kernel(gpu, &geometry, &columns) {
-            Some((taps, _)) if planes => gpu.compile::<conv2d_depthwise::Kernel>(taps)?,
+            Some((taps, _)) if planes => conv2d_depthwise::compile(gpu, taps)?,
             Some(variant) => gpu.compile::<conv2d_direct::Kernel>(variant)?,
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }

@@ -1,0 +1,24 @@
+// Stores of pixels of rows of whole quads, four at once: conv/conv2d_depthwise.wgsl.
+@group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>;
+
+fn store(offset: u32, sums: vec4<f32>) {
+    var held = vec4<f32>(0.0);
+    if params.accumulate != 0u {
+        held = output[offset / 4u];
+    }
+    let values = held + sums;
+    output[offset / 4u] = vec4<f32>(
+        activated(values.x, params.activation),
+        activated(values.y, params.activation),
+        activated(values.z, params.activation),
+        activated(values.w, params.activation),
+    );
+}
+
+// Stores the first `count` of eight sums side by side, four or all.
+fn store_eight(offset: u32, count: u32, first: vec4<f32>, second: vec4<f32>) {
+    store(offset, first);
+    if count > 4u {
+        store(offset + 4u, second);
+    }
+}
