@@ -57,7 +57,8 @@ fn channels_last(
     let address = quad_address(0u, row, params.quad_first, 0u, params.row_quads);
     let lane = vec4<u32>(0u, 1u, 2u, 3u);
     let bound = vec4<u32>(params.input_first, params.input_1_first, params.input_2_first, params.input_3_first);
-    for (var i = first; i < end; i++) {
+    var i = first;
+    loop {
         let channels = table_entry(params.quad_first + i);
         let channel = image * params.channels + channels.x - params.channel_first;
         let exists = lane < vec4<u32>(select(channels.y, 0u, params.empty != 0u));
@@ -74,5 +75,9 @@ fn channels_last(
             value.w = value_of(input_3[word_of(element.w)], element.w);
         }
         store_made(address + i * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
+        continuing {
+            i++;
+            break if i >= end;
+        }
     }
 }

@@ -70,7 +70,6 @@ fn conv2d_depthwise(
     let x = i32(out_x * params.window.stride_x) - i32(params.window.padding_left);
     var left = vec4<f32>(0.0);
     var right = vec4<f32>(0.0);
-    // Every kernel has a tap: a loop that ends behind its body is not done once more by adapters that do what no invocation takes.
     var tap_y = 0u;
     loop {
         let row_y = y + i32(tap_y * params.window.dilation_y);

@@ -114,13 +114,16 @@ fn conv2d_direct(
     var sums_1 = Sums();
     var sums_2 = Sums();
     var sums_3 = Sums();
-    for (var tap_y = 0u; tap_y < params.window.kernel_height; tap_y++) {
+    var tap_y = 0u;
+    loop {
         let dy = i32(tap_y * params.window.dilation_y);
-        for (var i = 0u; i < params.window.quads_per_group; i++) {
+        var i = 0u;
+        loop {
             let quad = group * params.window.quads_per_group + i;
             var left = load_four(start, dy, -stride, quad);
             var right = load_four(start, dy, 3 * stride, quad);
-            for (var tap_x = 0u; tap_x < params.window.kernel_width; tap_x++) {
+            var tap_x = 0u;
+            loop {
                 let dx = i32(tap_x * params.window.dilation_x);
                 if SHARED_TAPS {
                     left = next_of(left, right.p0);
@@ -137,7 +140,19 @@ fn conv2d_direct(
                     sums_2 = add_product(sums_2, subgroupBroadcast(own, 2u), left, right);
                     sums_3 = add_product(sums_3, subgroupBroadcast(own, 3u), left, right);
                 }
+                continuing {
+                    tap_x++;
+                    break if tap_x >= params.window.kernel_width;
+                }
             }
+            continuing {
+                i++;
+                break if i >= params.window.quads_per_group;
+            }
+        }
+        continuing {
+            tap_y++;
+            break if tap_y >= params.window.kernel_height;
         }
     }
     if mine.x >= params.groups || mine.y * 64u + local >= runs {

@@ -23,7 +23,12 @@ fn im2col(
     let columns = columns_start(mine, run);
     let source = quad_address(0u, select(0u, in_band, inside), run.x, 0u, params.window.quads);
     let quads = run_quads(run);
-    for (var i = 0u; i < quads; i++) {
+    var i = 0u;
+    loop {
         store_columns(columns, run, i, select(vec4<f32>(0.0), load_packed(source + i * NEXT_QUAD), inside));
+        continuing {
+            i++;
+            break if i >= quads;
+        }
     }
 }

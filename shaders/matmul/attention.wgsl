@@ -183,8 +183,13 @@ fn attention(
     rows.state = State(Each(LEAST), Each(0.0), EachFlag(false));
     let keys = no_uniform(params.keys);
     let at_once = keys_at_once();
-    for (var key = 0u; key < keys; key += at_once) {
+    var key = 0u;
+    loop {
         rows = attend(rows, place, key);
+        continuing {
+            key += at_once;
+            break if key >= keys;
+        }
     }
 
     let output_start = params.output.first + batch * params.output.batch + head * params.output.head;

@@ -44,7 +44,8 @@ fn matmul_narrow(
     var sums = mat4x4<f32>();
     let quads = no_uniform(params.depth / 4u);
     let accumulate = no_uniform(params.end.accumulate) != 0u;
-    for (var quad = 0u; quad < quads; quad++) {
+    var quad = 0u;
+    loop {
         let columns = mat4x4<f32>(b[at], b[at + params.b_row], b[at + 2u * params.b_row], b[at + 3u * params.b_row]);
         at += 4u * params.b_row;
         let texels = rows + quad * NEXT_QUAD;
@@ -54,6 +55,10 @@ fn matmul_narrow(
             with_product(sums[2], textureLoad(a, texel(texels.z)), columns),
             with_product(sums[3], textureLoad(a, texel(texels.w)), columns),
         );
+        continuing {
+            quad++;
+            break if quad >= quads;
+        }
     }
     let columns = half_columns(batch, 4u * by_quad.y, lane);
     let count = select(0u, params.rows, exists);

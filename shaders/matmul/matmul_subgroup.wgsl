@@ -19,8 +19,13 @@ fn matmul_subgroup(
 
     var tile: Tile;
     let depth = no_uniform(params.depth);
-    for (var k = 0u; k < depth; k += 4u) {
+    var k = 0u;
+    loop {
         tile = add_tile(tile, a_rows(rows, k), b_columns(left, k), b_columns(right, k));
+        continuing {
+            k += 4u;
+            break if k >= depth;
+        }
     }
     store_tile(start, lane, tile);
 }

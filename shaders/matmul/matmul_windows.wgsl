@@ -99,17 +99,27 @@ fn matmul_windows(
     let quads = no_uniform(params.window.quads_per_group);
     var tap = vec2<u32>(0u);
     var k = 0u;
-    for (var i = 0u; i < taps; i++) {
+    var i = 0u;
+    loop {
         var left = tap_start(left_pixels, tap, first_quad);
         var right = tap_start(right_pixels, tap, first_quad);
-        for (var quad = 0u; quad < quads; quad++) {
+        var quad = 0u;
+        loop {
             tile = add_tile(tile, a_rows(rows, k), columns_at(left), columns_at(right));
             left += NEXT_QUAD;
             right += NEXT_QUAD;
             k += 4u;
+            continuing {
+                quad++;
+                break if quad >= quads;
+            }
         }
         let ends = tap.y + 1u == params.window.kernel_width;
         tap = select(tap + vec2<u32>(0u, 1u), vec2<u32>(tap.x + 1u, 0u), ends);
+        continuing {
+            i++;
+            break if i >= taps;
+        }
     }
     store_tile(start, lane, tile);
 }

@@ -52,7 +52,8 @@ fn grid_sample_quads(
     let end = min(first + params.run_quads, params.quads);
     let image = params.input_first + at.x * params.rule.height * params.rule.width * params.quads;
     var to = params.output_first + 4u * (at.x * params.quads + first) * params.fours + at.y;
-    for (var quad = first; quad < end; quad++) {
+    var quad = first;
+    loop {
         let of_channels = transpose(mat4x4<f32>(
             sampled(around_0, image + quad),
             sampled(around_1, image + quad),
@@ -64,5 +65,9 @@ fn grid_sample_quads(
         output[to + 2u * params.fours] = of_channels[2];
         output[to + 3u * params.fours] = of_channels[3];
         to += 4u * params.fours;
+        continuing {
+            quad++;
+            break if quad >= end;
+        }
     }
 }

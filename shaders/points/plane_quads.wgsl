@@ -34,8 +34,13 @@ fn plane_quads(
     let end = min(first + params.run_quads, params.quads);
     var plane = params.planes_first + 4u * (at.x * params.quads + first) * params.fours + by_four.y;
     let pixel = params.quads_first + 4u * (at.x * params.fours + by_four.y) * params.quads;
-    for (var quad = first; quad < end; quad++) {
+    var quad = first;
+    loop {
         move_sixteen(plane, pixel + quad);
         plane += 4u * params.fours;
+        continuing {
+            quad++;
+            break if quad >= end;
+        }
     }
 }

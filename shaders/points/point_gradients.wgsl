@@ -71,7 +71,8 @@ fn point_gradients(
     let grad_from = params.output_first + image * params.output_image + query * params.output_query + head * params.head_lanes;
     var products = vec4<f32>(0.0);
     let lanes = select(0u, params.lanes, lane < 64u);
-    for (var each = 0u; each < lanes; each++) {
+    var each = 0u;
+    loop {
         let grad = grad_output[grad_from + each];
         products += vec4<f32>(
             sum_of_lanes(grad * load_value(source.x + each * NEXT_LANES)),
@@ -79,6 +80,10 @@ fn point_gradients(
             sum_of_lanes(grad * load_value(source.z + each * NEXT_LANES)),
             sum_of_lanes(grad * load_value(source.w + each * NEXT_LANES)),
         );
+        continuing {
+            each++;
+            break if each >= lanes;
+        }
     }
 
     let weight = bitcast<f32>(place.weight);

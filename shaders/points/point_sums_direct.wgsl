@@ -48,7 +48,8 @@ fn point_sums_direct(
     let head = by_head.y;
     let quad = head * params.lanes + mine.y * BLOCK;
     var sums = Block();
-    for (var each = 0u; each < params.round; each++) {
+    var each = 0u;
+    loop {
         let place = place_of(image, query, head, params.point_first + each);
         let corners = corners_of(place);
         let weight = corners.weight_y * corners.weight_x;
@@ -60,6 +61,10 @@ fn point_sums_direct(
         sums = with_pixel(sums, counts.y, factor.y, value_address(image, corners.pixel.y, quad));
         sums = with_pixel(sums, counts.z, factor.z, value_address(image, corners.pixel.z, quad));
         sums = with_pixel(sums, counts.w, factor.w, value_address(image, corners.pixel.w, quad));
+        continuing {
+            each++;
+            break if each >= params.round;
+        }
     }
     let to = params.output_first + image * params.output_image + query * params.output_query + quad;
     store_block(to, sums, params.accumulate != 0u);

@@ -34,11 +34,16 @@ fn deform_im2col(
 
     let columns = columns_start(mine, run);
     let quads = run_quads(run);
-    for (var i = 0u; i < quads; i++) {
+    var i = 0u;
+    loop {
         var value = weight.x * select(vec4<f32>(0.0), load_packed(source.x + i * NEXT_QUAD), counts.x);
         value += weight.y * select(vec4<f32>(0.0), load_packed(source.y + i * NEXT_QUAD), counts.y);
         value += weight.z * select(vec4<f32>(0.0), load_packed(source.z + i * NEXT_QUAD), counts.z);
         value += weight.w * select(vec4<f32>(0.0), load_packed(source.w + i * NEXT_QUAD), counts.w);
         store_columns(columns, run, i, value);
+        continuing {
+            i++;
+            break if i >= quads;
+        }
     }
 }

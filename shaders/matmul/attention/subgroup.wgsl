@@ -171,8 +171,13 @@ fn with_eights(sum: Eight, scale: f32, weights: vec4<f32>, values: FourEights) -
 // Attends to four keys. Their scores are found in a loop, whose body fits the caches in which a CPU keeps its instructions.
 fn attend(rows: Rows, place: Place, at: u32) -> Rows {
     var scores: Four;
-    for (var i = 0u; i < 4u; i++) {
+    var i = 0u;
+    loop {
         scores = Four(scores.k1, scores.k2, scores.k3, with_addends(products(rows, key_vector(place, at + i)), place, at + i));
+        continuing {
+            i++;
+            break if i >= 4u;
+        }
     }
     let exist = vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.keys);
     let spoils_0 = spoils_each(scores.k0);

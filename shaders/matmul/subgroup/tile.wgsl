@@ -96,15 +96,25 @@ fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
     let left = half_columns(start.x, start.z, lane);
     let right = half_columns(start.x, start.z + 32u, lane);
     var rows = tile.rows0;
-    for (var i = 0u; i < 2u; i++) {
-        for (var invocation = 0u; invocation < 8u; invocation++) {
+    var i = 0u;
+    loop {
+        var invocation = 0u;
+        loop {
             let row = start.y + a_within(i, invocation);
             if row < params.rows {
                 store_half(start.x, row, accumulate, left, rows.r0.left);
                 store_half(start.x, row, accumulate, right, rows.r0.right);
             }
             rows = next_row(rows);
+            continuing {
+                invocation++;
+                break if invocation >= 8u;
+            }
         }
         rows = tile.rows1;
+        continuing {
+            i++;
+            break if i >= 2u;
+        }
     }
 }

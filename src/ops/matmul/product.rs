@@ -263,7 +263,7 @@ impl<'a> Product<'a> {
                 let bindings = [&a.texture.binding(), &windows.packed, &bias, &output];
                 matmul_windows(recorder, params, of_window, bindings)
             }
-            (_, Output::Elements(output)) => self.into_elements(recorder, params, output),
+            (_, Output::Elements(output)) => self.elements_by_tiles(recorder, params, output),
             (_, Output::Panels(output)) => {
                 let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
                 let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
@@ -283,7 +283,7 @@ impl<'a> Product<'a> {
     }
 
     /// Records a product of matrices into elements: each operand from where it lies, or from panels.
-    fn into_elements(&self, recorder: &mut Recorder, params: subgroup_tile::Params, output: &Elements) -> Fit {
+    fn elements_by_tiles(&self, recorder: &mut Recorder, params: subgroup_tile::Params, output: &Elements) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
         let (a_lies, a, params) = match self.unpacked_a()? {
             Some((binding, Matrix { batch, vector, .. })) => {
