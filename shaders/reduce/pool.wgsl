@@ -60,7 +60,6 @@ fn pool(
     let x_start = start(params.x, 4u * item.y);
     let plane = params.input_first + at.x * params.plane_elements;
     var state = empty_state();
-    // Every kernel has an element: a loop that ends behind its body is not done once more by adapters that do what no invocation takes.
     var i = 0u;
     loop {
         let z = z_start + i * params.z.dilation;

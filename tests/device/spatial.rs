@@ -244,9 +244,10 @@ fn drawn_problems_agree() {
     }
 }
 
-/// Rows of whole quads and others, in the input and in the output, with values that are not finite, whole and in pieces.
+/// Rows of whole quads and others, in the input and in the output, whole and in pieces; resizes and maxima of values that are not finite, too.
 #[test]
 fn rows_of_quads_agree() {
+    const NOT_FINITE: [f32; 3] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
     let mut rng = Rng::with_seed(173);
     let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 2 << 10);
     let mut problems = Vec::new();
@@ -257,14 +258,19 @@ fn rows_of_quads_agree() {
         ([8, 12], [21, 18]),
         ([30, 16], [11, 4]),
         ([3, 5], [40, 20]),
+        ([47, 33], [7, 12]),
     ] {
         for mode in [ResizeMode::Linear, ResizeMode::Nearest(NearestRounding::Floor)] {
             let to = ResizeTo::Sizes(sizes.to_vec(), AspectRatio::Stretch);
-            problems.push(resize(
-                &mut rng,
-                &[2, 3, height, width],
-                Resize { axes: vec![2, 3], to, mode, ..Resize::default() },
-            ));
+            let op = Resize { axes: vec![2, 3], to, mode, ..Resize::default() };
+            let mut problem = resize(&mut rng, &[2, 3, height, width], op);
+            problem.change(|_, array| {
+                for value in NOT_FINITE {
+                    let at = rng.usize(..array.elements.len());
+                    array.elements[at] = value;
+                }
+            });
+            problems.push(problem);
         }
     }
     for (kernel, stride, padding, width) in [
@@ -290,7 +296,7 @@ fn rows_of_quads_agree() {
             let op = Pool { kind, axes: vec![window; 2], ceil_mode: false };
             let mut input = normal(&mut rng, [2, 3, 13, width], 1.0);
             if matches!(kind, PoolKind::Max { .. }) {
-                for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                for value in NOT_FINITE {
                     let at = rng.usize(..input.elements.len());
                     input.elements[at] = value;
                 }

@@ -175,6 +175,31 @@ fn plans_of_two_strategies_share_gradients_and_no_weights() {
     assert_eq!(one, other);
 }
 
+/// Convolutions of one tap: of few output channels they are products with the images as they lie, if these have whole quads of channels and pixels and a
+/// binding shows those of a group.
+#[test]
+fn convolutions_of_one_tap() {
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    let mut rng = Rng::with_seed(63);
+    for (groups, input, out_channels, as_they_lie) in [
+        (1, [2, 16, 32, 16], 5, true),
+        (2, [3, 8, 6, 6], 8, true),
+        (1, [1, 8, 4, 6], 192, true),
+        (1, [1, 8, 4, 6], 193, false),
+        (1, [1, 6, 4, 6], 5, false),
+        (1, [1, 8, 3, 5], 5, false),
+    ] {
+        let op = Conv2d { groups, ..Conv2d::default() };
+        let problem = conv2d(&mut rng, op, input, [out_channels, input[1] / groups, 1, 1]);
+        for gpu in [gpu(), &small] {
+            check_each_on(&problem, gpu);
+        }
+        let by = kernels(gpu(), &problem, Strategy::Im2col, DType::F32).unwrap();
+        let packs = by.iter().any(|name| name.starts_with("channels_last"));
+        assert_eq!(!packs, as_they_lie && gpu().capabilities().textures(), "{by:?}");
+    }
+}
+
 /// Groups of one input channel, by windows whose taps are shared and apart, several rows of a group, images that are bound in pieces, and
 /// weights that are not finite beside the image.
 #[test]
@@ -206,6 +231,8 @@ fn depthwise_convolutions() {
         (Conv2d { padding: [4, 0, 5, 1], groups: 7, ..Conv2d::default() }, [1, 7, 3, 5], 7, [2, 1]),
         (Conv2d { stride: [3, 1], padding: [9, 9, 9, 9], groups: 2, ..Conv2d::default() }, [1, 2, 2, 2], 2, [1, 2]),
     ];
+    // Whose input is loaded in quads.
+    let in_quads = 5..10;
     for (index, (op, input, out_channels, [height, width])) in table.into_iter().enumerate() {
         let mut problem = conv2d(&mut rng, op, input, [out_channels, input[1] / op.groups, height, width]);
         for gpu in [gpu(), &small] {
@@ -217,8 +244,10 @@ fn depthwise_convolutions() {
             let by = kernels(gpu, &problem, Strategy::Im2col, DType::F32).unwrap();
             let planes = by.iter().any(|name| name.starts_with("conv2d_depthwise"));
             assert_eq!(planes, gpu.capabilities().textures() && input[1] == op.groups, "{by:?}");
+            let quads = by.iter().any(|name| name.starts_with("conv2d_depthwise.quads"));
+            assert_eq!(quads, planes && in_quads.contains(&index), "{by:?}");
         }
-        if index == 0 {
+        if index == 0 || in_quads.contains(&index) {
             problem.change(|name, array| {
                 if name == "weight" {
                     array.elements[0] = f32::INFINITY;

@@ -2,7 +2,7 @@
 // each of which is loaded once. What lies outside the image counts.
 @group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;
 
-// Sixteen elements of a row, 0 outside, of which the first eight are the tap's.
+// Sixteen elements of a row, 0 outside, of which the first eight are the tap's. All count: counts_left and counts_right are 1.
 struct Run {
     left: vec4<f32>,
     right: vec4<f32>,

@@ -10,7 +10,7 @@ struct Run {
     c: vec4<f32>,
 }
 
-// A quad, or what is neutral where it lies outside.
+// A quad, or what is neutral where it lies outside. One that no window takes may lie behind what is bound.
 fn quad(of_row: u32, row_inside: bool, x: u32) -> vec4<f32> {
     let inside = row_inside && x < params.x.extent;
     let values = input[select(0u, of_row + x, inside) / 4u];

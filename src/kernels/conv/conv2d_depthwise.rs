@@ -102,8 +102,8 @@ pub(crate) fn compile(gpu: &Gpu, taps: Taps) -> Result<()> {
         Taps::Apart => &[Reads::Apart],
         Taps::Shared => &[Reads::Shared, Reads::Quads],
     };
-    let variants = reads.iter().flat_map(|&reads| Stores::all().into_iter().map(move |stores| (reads, stores)));
-    variants.into_iter().try_for_each(|variant| gpu.compile::<Kernel>(variant))
+    let mut variants = reads.iter().flat_map(|&reads| Stores::all().into_iter().map(move |stores| (reads, stores)));
+    variants.try_for_each(|variant| gpu.compile::<Kernel>(variant))
 }
 
 /// `bindings` are input, weight, bias and output.

@@ -51,7 +51,7 @@ impl Params {
     fn iterations(&self, taps: Taps) -> Iterations {
         match taps {
             Taps::Any => Iterations::each(self.column_count, Iterations::of(self.row_count)),
-            // A row of the output takes two rows of the input, each once.
+            // A row of the output takes two rows of the input, each once; of invocations that run together each may store at another of them.
             Taps::Two => {
                 let rows = self.rows.min(RUN);
                 Iterations::each(2 * rows, Iterations::of(rows))

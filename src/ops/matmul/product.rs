@@ -236,7 +236,7 @@ const DEPTH_UNIT: u32 = 16;
 /// The most columns of a product by subgroups whose rows are not packed.
 const UNPACKED_COLUMNS: u32 = 512;
 
-/// The most rows of a product by subgroups whose columns are not packed.
+/// The most rows of a product by subgroups, or of a piece of one, that columns are not packed for.
 pub(crate) const UNPACKED_ROWS: u32 = 192;
 
 /// The most bytes of an operand that is packed for a product.

@@ -22,7 +22,7 @@ use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, UNPACKED_ROWS, product};
 use crate::ops::packing::{Packed, PackedWeight, Packing};
-use crate::ops::plan::{Argument, Destination, in_pieces, pieces};
+use crate::ops::plan::{Argument, Destination, bindable, in_pieces, pieces};
 
 /// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
 /// take FORWARD_BYTES, but a tile of the product is filled.
@@ -248,8 +248,8 @@ impl Im2colConvolution {
         if self.planes {
             return self.depthwise(recorder, source.input, packed_weight, (bias, activation), output);
         }
-        if self.is_product(source.input, output.tensor()) {
-            return self.product(recorder, source.input, packed_weight, (bias, activation), output);
+        if self.is_product(recorder.gpu(), source.input, output.tensor()) {
+            return self.as_product(recorder, source.input, packed_weight, (bias, activation), output);
         }
 
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
@@ -332,9 +332,9 @@ impl Im2colConvolution {
         !self.transposed
     }
 
-    /// Whether it is a product with the images as they lie: of a pixel alone, without padding, of whole quads of channels and pixels, and of so few
-    /// output channels that packing the images costs more than it saves.
-    fn is_product(&self, input: &Tensor, output: &Tensor) -> bool {
+    /// Whether it is a product with the images as they lie: of a pixel alone, without padding, of whole quads of channels and pixels, of groups that a
+    /// binding shows, and of so few output channels that packing the images costs more than it saves.
+    fn is_product(&self, gpu: &Gpu, input: &Tensor, output: &Tensor) -> bool {
         let g = &self.geometry;
         let alone = Im2col { kernel: [1; 2], stride: [1; 2], padding: [0; 4], ..g.im2col.window };
         !self.transposed
@@ -344,11 +344,12 @@ impl Im2colConvolution {
             && g.group_out_channels() <= UNPACKED_ROWS
             && g.group_channels().is_multiple_of(4)
             && g.im2col.out_pixels().is_multiple_of(4)
+            && u64::from(g.group_channels()) * u64::from(g.im2col.out_pixels()) * DType::F32.size() <= bindable(gpu)
             && [input, output].iter().all(|tensor| tensor.dtype() == DType::F32 && tensor.begins_a_quad())
     }
 
     /// Records a convolution that is a product: of all images at once, or of each of them by groups.
-    fn product(
+    fn as_product(
         &self,
         recorder: &mut Recorder,
         input: &Tensor,
