@@ -4,8 +4,8 @@
 // output   (plane, z, y, x): all that the dispatch does, one behind another
 //
 // The function is the variant's: reduce/pool/pool_max.wgsl and its like, which declare a State that elements are added to. One invocation does
-// four elements side by side. How it loads and stores these is the variant's too: reduce/pool/elements.wgsl, reduce/pool/quads.wgsl, which declare a
-// Run: what is held of a row of the input from one tap to the next.
+// four elements side by side. How it loads what these take is the variant's too, reduce/pool/elements.wgsl, reduce/pool/quads.wgsl, which declare a
+// Run: what is held of a row of the input from one tap to the next. How it stores them: shared/stores.
 
 // An axis of the planes. The dispatch does `outs` elements of the output from out_first on. Elements of windows that lie before `counted` count
 // where padding does.
@@ -37,6 +37,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read_write> output: array<Stored>;
 
 // The first element of the window of an output element; wraps before the first of the plane.
 fn start(axis: Axis, out: u32) -> u32 {

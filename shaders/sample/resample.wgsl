@@ -6,8 +6,8 @@
 //          that follow, row_count and column_count in all. All ones instead of the first: it lies outside, and is `outside`
 // output   (outer, rows, columns, inner): all that the dispatch does, one behind another
 //
-// What has weight 0 does not count. What an invocation does is the variant's: sample/parts/resample_any.wgsl, sample/parts/resample_two.wgsl; so is
-// how it stores four elements: sample/parts/store_elements.wgsl, or, where rows of the output are whole quads, sample/parts/store_quads.wgsl.
+// What has weight 0 does not count. What an invocation does is the variant's: sample/parts/resample_any.wgsl, sample/parts/resample_two.wgsl. How it
+// stores four elements: shared/stores.
 
 struct Params {
     outer: u32,
@@ -30,6 +30,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read> row_taps: array<u32>;
 @group(0) @binding(3) var<storage, read> column_taps: array<u32>;
+@group(0) @binding(4) var<storage, read_write> output: array<Stored>;
 
 @compute @workgroup_size(64)
 fn resample(

@@ -1,4 +1,4 @@
-use crate::gpu::axis;
+use crate::gpu::{File, axis, wgsl};
 
 /// How rows of an output are stored: element by element, or in quads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,19 @@ axis!(Stores { Elements: "", Quads: "quads" });
 impl Stores {
     /// Quads where these counts of elements, which lead from one quad to the others, are whole quads.
     pub(crate) fn of(counts: &[u32]) -> Self {
-        if counts.iter().all(|count| count.is_multiple_of(4)) { Self::Quads } else { Self::Elements }
+        if whole_quads(counts) { Self::Quads } else { Self::Elements }
     }
+
+    /// The file that stores four elements of an output side by side.
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Self::Elements => wgsl!["shared/stores/elements.wgsl"],
+            Self::Quads => wgsl!["shared/stores/quads.wgsl"],
+        }
+    }
+}
+
+/// Whether all of these counts of elements are whole quads.
+pub(crate) fn whole_quads(counts: &[u32]) -> bool {
+    counts.iter().all(|count| count.is_multiple_of(4))
 }

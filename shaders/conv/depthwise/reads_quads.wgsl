@@ -29,27 +29,23 @@ fn next_of(run: Run) -> Run {
     );
 }
 
-fn next_if(run: Run, is_next: bool) -> Run {
-    let next = next_of(run);
-    return Run(
-        select(run.left, next.left, is_next),
-        select(run.right, next.right, is_next),
-        select(run.after, next.after, is_next),
-        select(run.last, next.last, is_next),
-        run.counts_left,
-        run.counts_right,
-    );
-}
-
 // What a row begins with, before the tap at x.
 fn run_before(row: Row, x: i32) -> Run {
     let within = (x - 1) & 3;
     let first = x - 1 - within;
-    let ones = vec4<f32>(1.0);
-    var run = Run(quad(row, first), quad(row, first + 4), quad(row, first + 8), quad(row, first + 12), ones, ones);
-    run = next_if(run, within > 0);
-    run = next_if(run, within > 1);
-    return next_if(run, within > 2);
+    let a = quad(row, first);
+    let b = quad(row, first + 4);
+    let c = quad(row, first + 8);
+    let d = quad(row, first + 12);
+    let behind = u32(within);
+    return Run(
+        four_from(behind, a, b),
+        four_from(behind, b, c),
+        four_from(behind, c, d),
+        four_from(behind, d, d),
+        vec4<f32>(1.0),
+        vec4<f32>(1.0),
+    );
 }
 
 // The tap at x, behind another.

@@ -6,13 +6,7 @@ fn store(offset: u32, sums: vec4<f32>) {
     if params.accumulate != 0u {
         held = output[offset / 4u];
     }
-    let values = held + sums;
-    output[offset / 4u] = vec4<f32>(
-        activated(values.x, params.activation),
-        activated(values.y, params.activation),
-        activated(values.z, params.activation),
-        activated(values.w, params.activation),
-    );
+    output[offset / 4u] = activated_four(held + sums, params.activation);
 }
 
 // Stores the first `count` of eight sums side by side, four or all.

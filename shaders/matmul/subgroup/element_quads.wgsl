@@ -28,12 +28,6 @@ fn store_half(batch: u32, row: u32, accumulate: bool, half: Half, values: vec4<f
         if accumulate {
             held = output[quad];
         }
-        let sums = held + values;
-        output[quad] = vec4<f32>(
-            activated(sums.x, params.end.activation),
-            activated(sums.y, params.end.activation),
-            activated(sums.z, params.end.activation),
-            activated(sums.w, params.end.activation),
-        );
+        output[quad] = activated_four(held + values, params.end.activation);
     }
 }

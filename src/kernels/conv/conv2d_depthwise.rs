@@ -2,7 +2,7 @@ use crate::error::Result;
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::conv::conv2d_direct::Taps;
-use crate::kernels::stores::Stores;
+use crate::kernels::stores::{Stores, whole_quads};
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
@@ -16,7 +16,7 @@ kernel!("conv2d_depthwise", 64, Params, |(reads, stores): (Reads, Stores)| [
     },
     match reads {
         Reads::Apart | Reads::Shared => wgsl!["conv/depthwise/reads_elements.wgsl"],
-        Reads::Quads => wgsl!["conv/depthwise/reads_quads.wgsl"],
+        Reads::Quads => wgsl!["shared/rows_of_quads.wgsl", "conv/depthwise/reads_quads.wgsl"],
     },
     match stores {
         Stores::Elements => wgsl!["conv/depthwise/stores_elements.wgsl"],
@@ -76,7 +76,7 @@ impl Params {
         let within = 0u32.wrapping_sub(padding_left + 1) % 4;
         let in_four = stride_x == 1 && dilation_x == 1 && within + kernel_width.min(9) <= 8;
         let aligned = [width, self.input_first, self.input_image, self.input_plane];
-        if in_four && self.padded != 0 && input.ends_a_quad() && Stores::of(&aligned) == Stores::Quads {
+        if in_four && self.padded != 0 && input.ends_a_quad() && whole_quads(&aligned) {
             return Reads::Quads;
         }
         match Taps::of(stride_x, dilation_x) {

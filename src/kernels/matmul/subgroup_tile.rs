@@ -36,13 +36,14 @@ pub(crate) fn stores() -> Iterations {
     half + half + Iterations::each(2u32, Iterations::each(8u32, half + half))
 }
 
-/// The files that all have.
+/// The files of products of matrices.
 pub(crate) const TILED: &[File] = wgsl![
     "shared/grid.wgsl",
     "shared/panels/layout.wgsl",
     "matmul/parts/end.wgsl",
     "matmul/subgroup/params.wgsl",
     "matmul/subgroup/tile.wgsl",
+    "matmul/subgroup/multiplied.wgsl",
 ];
 
 /// Rows and columns of the tile that one workgroup does.

@@ -11,9 +11,10 @@ kernel!("pool", 64, Params, |(function, stores): (Function, Stores)| [
         Function::MaxIndices => wgsl!["reduce/pool/pool_max_indices.wgsl"],
         Function::Average => wgsl!["reduce/pool/pool_average.wgsl"],
     },
+    stores.files(),
     match stores {
         Stores::Elements => wgsl!["reduce/pool/elements.wgsl"],
-        Stores::Quads => wgsl!["reduce/pool/quads.wgsl"],
+        Stores::Quads => wgsl!["shared/rows_of_quads.wgsl", "reduce/pool/quads.wgsl"],
     },
     wgsl!["reduce/pool.wgsl"],
 ]);

@@ -4,10 +4,7 @@ use crate::kernels::{kernel, params};
 
 kernel!("resample", 64, Params, |(taps, stores): (Taps, Stores)| [
     wgsl!["shared/grid.wgsl"],
-    match stores {
-        Stores::Elements => wgsl!["sample/parts/store_elements.wgsl"],
-        Stores::Quads => wgsl!["sample/parts/store_quads.wgsl"],
-    },
+    stores.files(),
     match taps {
         Taps::Any => wgsl!["sample/parts/resample_any.wgsl"],
         Taps::Two => wgsl!["sample/parts/resample_two.wgsl"],

@@ -64,9 +64,10 @@ impl Packs for Matmul {
     /// texels are loaded faster.
     fn pack(plan: &Plan<Self>, recorder: &mut Recorder, b: &Tensor) -> Result<PackedWeight> {
         let geometry = plan.geometry().folded();
-        let MatmulGeometry { op, rows, columns, depth, batch, .. } = geometry;
-        let quads = columns.is_multiple_of(4) && depth.is_multiple_of(4) && b.begins_a_quad();
-        let as_it_lies = rows <= matmul_narrow::MOST_ROWS && quads && !op.transpose_b && !b.dtype().is_narrow();
+        let MatmulGeometry { rows, columns, depth, batch, .. } = geometry;
+        let as_it_lies = rows <= matmul_narrow::MOST_ROWS
+            && !b.dtype().is_narrow()
+            && matrix_b(&geometry, b).is_in_quads([batch, columns, depth]);
         let [_, matrices] = geometry.batches();
         let mut panels = None;
         if batch > 0 && !as_it_lies && product::keeps_panels(recorder.gpu(), [matrices, columns, depth]) {

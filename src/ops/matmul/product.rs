@@ -79,6 +79,14 @@ impl<'a> Matrix<'a> {
         Self { vector: self.depth, depth: self.vector, ..self }
     }
 
+    /// Whether so many vectors lie side by side in a buffer, in quads, of which the depth fills whole ones too.
+    pub(crate) fn is_in_quads(&self, [batch, vectors, depth]: [u32; 3]) -> bool {
+        let stride = if batch > 1 { self.batch } else { 0 };
+        let first = self.tensor.offset() / 4 + self.first;
+        let counts = [self.depth, stride, first, vectors.into(), depth.into()];
+        self.vector == 1 && counts.iter().all(|count| count.is_multiple_of(4))
+    }
+
     /// The operand's binding; a refusal names the axis to halve.
     fn binding(&self, [batch, vectors, depth]: [u32; 3], vector_axis: usize) -> Fit<Binding> {
         let spans = [u64::from(vectors - 1) * self.vector, u64::from(depth - 1) * self.depth];
@@ -314,13 +322,10 @@ impl<'a> Product<'a> {
         matmul_subgroup(recorder, [a_lies, b_lies], params, [&a, &b, &bias, &output])
     }
 
-    /// Whether b is a matrix whose columns lie side by side in a buffer, in quads, of which the depth fills whole ones too.
+    /// Whether b is read as it lies, where it is not packed for other reasons.
     fn has_b_in_quads(&self) -> bool {
         let Operand::Matrix(b) = &self.b else { return false };
-        let batch = if self.batch > 1 { b.batch } else { 0 };
-        let extents = [self.columns, self.depth].map(u64::from);
-        let counts = [b.depth, batch, b.tensor.offset() / 4 + b.first].into_iter().chain(extents);
-        b.vector == 1 && !self.a.is_across() && counts.into_iter().all(|count| count.is_multiple_of(4))
+        !self.a.is_across() && b.is_in_quads([self.batch, self.columns, self.depth])
     }
 
     /// Whether so few rows are multiplied that an invocation does all, of four columns that are stored at once.

@@ -1,5 +1,6 @@
-// Stores of resampled rows, element by element: sample/resample.wgsl.
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+// Stores into an `output` of elements.
+
+alias Stored = f32;
 
 // Stores the first `count` of four elements side by side, one at least.
 fn store_four(at: u32, count: u32, values: vec4<f32>) {
