@@ -87,22 +87,29 @@ fn planes(shape: Shape) -> Result<Planes> {
     }
 }
 
+/// Whether an output may be shown so. One of three axes, without a batch, may be anything, such as boxes: floats are shown as channels alone, and integers as
+/// labels too.
 fn can_be(show: Show, spec: TensorSpec) -> bool {
     let Ok([channels, ..]) = planes(spec.shape) else { return false };
+    let batched_floats = spec.dtype.is_float() && is_batched(spec);
     match show {
-        Show::Matte => spec.dtype.is_float() && channels == 1,
-        Show::Picture => spec.dtype.is_float() && channels == 3,
+        Show::Matte => batched_floats && channels == 1,
+        Show::Picture => batched_floats && channels == 3,
         // More labels than their type has are no labels.
-        Show::Labels => spec.dtype.is_float() && (2..=1 << 16).contains(&channels) || by_shape(spec) == Some(show),
+        Show::Labels => batched_floats && (2..=1 << 16).contains(&channels) || by_shape(spec) == Some(show),
         Show::Boxes => false,
         Show::Channels => true,
     }
 }
 
+fn is_batched(spec: TensorSpec) -> bool {
+    spec.shape.rank() == 4
+}
+
 /// The kind that an output is by its shape, if it is a picture.
 fn by_shape(spec: TensorSpec) -> Option<Show> {
     let [channels, ..] = planes(spec.shape).ok()?;
-    let batched = spec.shape.extents().len() == 4;
+    let batched = is_batched(spec);
     Some(match channels {
         1 if !spec.dtype.is_float() => Show::Labels,
         1 if batched => Show::Matte,

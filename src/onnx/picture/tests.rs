@@ -157,6 +157,12 @@ fn presets_choose_their_output() {
         "no output can be shown as a picture: 1x3xHEIGHTxWIDTH is needed; the model has small (1x1x4x4 of f32), features (1x8x4x4 of f32)"
     );
     assert!(error(Preset::RtDetr.options()).starts_with("no output can be shown as boxes: 1xQUERIESxCLASSES beside"));
+    // Logits and boxes are no picture, though one more axis would make one of them.
+    let detector = [("logits", spec(&[3, 12, 80], float)), ("boxes", spec(&[1, 12, 4], float))];
+    for preset in [Preset::BiRefNet, Preset::SuperResolution, Preset::Segmentation] {
+        let error = preset.options().choose(&detector).unwrap_err().to_string();
+        assert!(error.starts_with("no output can be shown as"), "{error}");
+    }
     let named = |output: &str| PictureOptions { output: Some(output.into()), ..Preset::BiRefNet.options() };
     assert!(error(named("features")).starts_with(r#"output "features" cannot be shown as a matte: 1x1xHEIGHTxWIDTH"#));
     assert!(error(named("depth")).starts_with(r#"output "depth" was named; the model has small (1x1x4x4 of f32), "#));
