@@ -122,7 +122,14 @@ impl Model {
         let bytes =
             std::fs::read(path).map_err(|error| malformed(format!("cannot read {}: {error}", path.display())))?;
         let folder = path.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
-        Self::read_with(bytes, |name| std::fs::read(folder.join(name)))
+        Self::read_with(bytes, |name| {
+            let path = folder.join(name);
+            // What is no regular file may have no end.
+            match std::fs::metadata(&path)?.is_file() {
+                true => std::fs::read(path),
+                false => Err(std::io::Error::other("it is no regular file")),
+            }
+        })
     }
 
     /// The operators of the nodes that outputs need, in alphabetical order.

@@ -1,7 +1,7 @@
-// a where it is above 0, else a b. At 0 a has the gradient of the second case.
+// a where it is at least 0, else a b. At 0 it has the gradients of the second case.
 
 fn function(a: f32, b: f32) -> f32 {
-    return select(a * b, a, a > 0.0);
+    return select(a * b, a, a >= 0.0);
 }
 
 // Of the gradient of a.

@@ -90,6 +90,10 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
     let causal = attributes.flag("is_causal", false)?;
     let (scale, softcap) = (attributes.float("scale")?, attributes.float_or("softcap", 0.0)?);
     let mode = attributes.int_or("qk_matmul_output_mode", 0)?;
+    if !(0..=3).contains(&mode) {
+        let message = format!("qk_matmul_output_mode is {mode}; 0 to 3 are known");
+        return Err(Error::attribute("qk_matmul_output_mode", message));
+    }
     attributes.int("softmax_precision")?; // f32 in any case
     let (left, right) = (attributes.int_or("left_window_size", -1)?, attributes.int_or("right_window_size", -1)?);
 
@@ -98,10 +102,14 @@ fn attention(call: &mut Call) -> Result<Vec<Value>> {
     let Heads { mut value, last: value_last } = heads(call, 2, of_keys)?;
     let flat = query_last.is_some();
     let mut past = None;
-    if let (Some(past_key), Some(past_value)) = (call.optional(4).cloned(), call.optional(5).cloned()) {
-        past = past_key.shape().extents().get(2).copied();
-        key = joined(call, &[past_key, key], 2)?;
-        value = joined(call, &[past_value, value], 2)?;
+    match (call.optional(4).cloned(), call.optional(5).cloned()) {
+        (Some(past_key), Some(past_value)) => {
+            past = past_key.shape().extents().get(2).copied();
+            key = joined(call, &[past_key, key], 2)?;
+            value = joined(call, &[past_value, value], 2)?;
+        }
+        (None, None) => {}
+        _ => return Err(malformed("it has one of past_key and past_value; both are needed, or none")),
     }
     let present = [key.clone(), value.clone()];
     let (&[batch, query_heads, queries, _], &[_, key_heads, keys, _]) =

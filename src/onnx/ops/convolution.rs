@@ -23,13 +23,13 @@ pub(super) fn with_height(source: &Source) -> Source {
     }
 }
 
-/// Attributes of one spatial axis as those of two: `neutral` for the first.
-fn doubled(values: Vec<i64>, neutral: i64) -> Vec<i64> {
-    match values[..] {
-        [] => values,
-        [width] => vec![neutral, width],
-        _ => values,
+/// An attribute of one spatial axis as that of two: `neutral` for each number of the first.
+fn doubled(name: &'static str, values: Vec<i64>, neutral: &[i64]) -> Result<Vec<i64>> {
+    if !values.is_empty() && values.len() != neutral.len() {
+        let message = format!("{name} is {values:?}; {} needed along one axis", neutral.len());
+        return Err(Error::attribute(name, message));
     }
+    Ok(values.into_iter().zip(neutral).flat_map(|(value, &neutral)| [neutral, value]).collect())
 }
 
 fn conv(call: &mut Call) -> Result<Vec<Value>> {
@@ -51,12 +51,15 @@ fn conv(call: &mut Call) -> Result<Vec<Value>> {
     let mut inputs = Conv2dInputs { input: call.source(0)?, weight: call.source(1)?, bias: call.optional_source(2)? };
     let flat = inputs.input.shape().rank() == 3;
     if flat {
-        op.dilations = doubled(op.dilations, 1);
-        op.kernel_shape = doubled(op.kernel_shape, 1);
-        op.strides = doubled(op.strides, 1);
-        if let [left, right] = op.pads[..] {
-            op.pads = vec![0, left, 0, right];
+        let weight = inputs.weight.shape();
+        if weight.rank() != 3 {
+            let message = format!("weight ({weight}) needs 3 axes, as the input has");
+            return Err(Error::shape("weight", message));
         }
+        op.dilations = doubled("dilations", op.dilations, &[1])?;
+        op.kernel_shape = doubled("kernel_shape", op.kernel_shape, &[1])?;
+        op.strides = doubled("strides", op.strides, &[1])?;
+        op.pads = doubled("pads", op.pads, &[0, 0])?;
         inputs = Conv2dInputs { input: with_height(&inputs.input), weight: with_height(&inputs.weight), ..inputs };
     }
     let op = op.op(&inputs.map(Source::shape))?;

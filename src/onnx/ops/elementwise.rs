@@ -45,7 +45,7 @@ pub(super) const OPERATORS: &[Entry] = &[
     ("Neg", |call| unary(call, Unary::Neg, Some(i64::wrapping_neg))),
     ("Not", |call| unary(call, Unary::Not, Some(|x| i64::from(x == 0)))),
     ("Or", |call| logical(call, Binary::Or, |a, b| a | b)),
-    ("PRelu", |call| binary(call, Binary::PRelu, |a, b| if a > 0 { a } else { a.wrapping_mul(b) })),
+    ("PRelu", |call| binary(call, Binary::PRelu, |a, b| if a >= 0 { a } else { a.wrapping_mul(b) })),
     ("Pow", pow),
     ("Reciprocal", |call| unary(call, Unary::Reciprocal, None)),
     ("Relu", |call| unary(call, Unary::Relu, Some(|x| x.max(0)))),
@@ -75,12 +75,17 @@ pub(super) const OPERATORS: &[Entry] = &[
 fn unary(call: &mut Call, op: Unary, of_integer: Option<fn(i64) -> i64>) -> Result<Vec<Value>> {
     call.arity(1, 1)?;
     let input = call.input(0)?.clone();
-    if let Value::Host(host) = &input
+    Ok(vec![of_value(call, op, &input, of_integer)?])
+}
+
+/// A function of the elements of a value, where it is known on the host.
+pub(super) fn of_value(call: &mut Call, op: Unary, value: &Value, of_integer: Option<fn(i64) -> i64>) -> Result<Value> {
+    if let Value::Host(host) = value
         && let Some(mapped) = map(call, host, host.element(), |x| unary_value(op, x), of_integer)?
     {
-        return Ok(vec![mapped]);
+        return Ok(mapped);
     }
-    Ok(vec![function(call, op, &input)?])
+    function(call, op, value)
 }
 
 /// A function of each element, on the device.

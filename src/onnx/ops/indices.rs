@@ -101,6 +101,10 @@ fn gather_elements(call: &mut Call) -> Result<Vec<Value>> {
         let places = elements_along(indices, shape, axis)?;
         return Ok(vec![data.picked(gathered, places.into_iter()).into()]);
     }
+    if let Value::Host(indices) = &indices {
+        call.fold(indices.len())?;
+        elements_along(indices, shape, axis)?;
+    }
     let inputs = GatherInputs { data: call.source(0)?, indices: call.source(1)? };
     Ok(vec![call.run_one(&GatherElements { axis: axis as u32 }, &inputs, data.element())?])
 }
@@ -129,32 +133,49 @@ fn gather_nd(call: &mut Call) -> Result<Vec<Value>> {
     let batch = u32::try_from(batch).ok().filter(|batch| (*batch as usize) < shape.rank().min(own.rank())).ok_or_else(
         || Error::attribute("batch_dims", format!("batch_dims is {batch}; data is {shape}, indices are {own}")),
     )?;
-    if let (Value::Host(data), Value::Host(indices)) = (&data, &indices) {
-        let depth = own.extents()[own.rank() - 1] as usize;
-        let known = batch as usize + depth;
-        if known > shape.rank() {
-            return Err(Error::shape(
-                "indices",
-                format!("indices ({own}) name {known} axes; data ({shape}) has {}", shape.rank()),
-            ));
+    if let Value::Host(indices) = &indices {
+        call.fold(indices.len())?;
+        let (inner, places) = runs_named(indices, &shape, batch as usize)?;
+        if let Value::Host(data) = &data {
+            let gathered = Shape::new(&[&own.extents()[..own.rank() - 1], inner].concat())?;
+            call.fold(gathered.elements())?;
+            return Ok(vec![data.picked(gathered, elements_of(elements(inner), &places)).into()]);
         }
-        let inner = &shape.extents()[known..];
-        let gathered = Shape::new(&[&own.extents()[..own.rank() - 1], inner].concat())?;
-        call.fold(gathered.elements())?;
-        let run: usize = inner.iter().map(|&extent| extent as usize).product();
-        let (outer, rows) = (Shape::new(&shape.extents()[..known])?, Shape::new(&own.extents()[..own.rank() - 1])?);
-        let mut places = Vec::new();
-        for (row, index) in indices.to_integers().unwrap_or_default().chunks(depth.max(1)).enumerate() {
-            let mut at = indices_of(row, rows);
-            at.truncate(batch as usize);
-            at.extend(index);
-            let first = flat(&at, outer)? * run;
-            places.extend(first..first + run);
-        }
-        return Ok(vec![data.picked(gathered, places.into_iter()).into()]);
     }
     let inputs = GatherInputs { data: call.source(0)?, indices: call.source(1)? };
     Ok(vec![call.run_one(&GatherNd { batch }, &inputs, data.element())?])
+}
+
+/// The runs of a tensor that rows of indices name, along as many axes as a row has elements, behind those of the batch: the extents of a run, and their
+/// places among all runs.
+fn runs_named<'a>(indices: &HostTensor, shape: &'a Shape, batch: usize) -> Result<(&'a [u32], Vec<usize>)> {
+    let own = indices.shape();
+    let (depth, rows) = own.extents().split_last().map_or((0, &[][..]), |(&depth, rows)| (depth as usize, rows));
+    let named = batch + depth;
+    if named > shape.rank() {
+        let message = format!("indices ({own}) name {named} axes; data ({shape}) has {}", shape.rank());
+        return Err(Error::shape("indices", message));
+    }
+    let (outer, inner) = shape.extents().split_at(named);
+    let (outer, rows) = (Shape::new(outer)?, Shape::new(rows)?);
+    let all = indices.to_integers().unwrap_or_default();
+    let first = |(row, index): (usize, &[i64])| {
+        let mut at = indices_of(row, rows);
+        at.truncate(batch);
+        at.extend(index);
+        flat(&at, outer)
+    };
+    Ok((inner, all.chunks(depth.max(1)).enumerate().map(first).collect::<Result<_>>()?))
+}
+
+/// The elements of runs of so many.
+fn elements_of(run: usize, places: &[usize]) -> impl Iterator<Item = usize> + '_ {
+    places.iter().flat_map(move |place| place * run..(place + 1) * run)
+}
+
+/// How many elements there are of so many along each axis.
+fn elements(extents: &[u32]) -> usize {
+    extents.iter().map(|&extent| extent as usize).product()
 }
 
 fn reduction(call: &mut Call) -> Result<ScatterReduction> {
@@ -189,7 +210,7 @@ fn scatter_hosts(
         ScatterReduction::Min => (Some(Binary::Min), i64::min),
         ScatterReduction::Max => (Some(Binary::Max), i64::max),
     };
-    let places = places.iter().flat_map(|place| place * run..(place + 1) * run);
+    let places = elements_of(run, places);
     let host = match (data.to_integers(), updates.to_integers()) {
         (Some(mut elements), Some(updates)) => {
             places.zip(updates).for_each(|(at, update)| elements[at] = of_integers(elements[at], update));
@@ -241,17 +262,8 @@ fn scatter_nd(call: &mut Call) -> Result<Vec<Value>> {
     call.arity(3, 3)?;
     let (shape, reduction) = (call.shape(0)?, reduction(call)?);
     scatter(call, reduction, &ScatterNd { reduction }, &|indices| {
-        let own = indices.shape();
-        let depth = own.extents().last().map_or(0, |&depth| depth as usize);
-        if depth > shape.rank() {
-            let message = format!("indices ({own}) name {depth} axes; data ({shape}) has {}", shape.rank());
-            return Err(Error::shape("indices", message));
-        }
-        let (outer, inner) = shape.extents().split_at(depth);
-        let (outer, run) = (Shape::new(outer)?, inner.iter().map(|&extent| extent as usize).product());
-        let rows = indices.to_integers().unwrap_or_default();
-        let places = rows.chunks(depth.max(1)).map(|index| flat(index, outer)).collect::<Result<_>>()?;
-        Ok((run, places))
+        let (inner, places) = runs_named(indices, &shape, 0)?;
+        Ok((elements(inner), places))
     })
 }
 

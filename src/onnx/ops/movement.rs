@@ -83,6 +83,14 @@ fn concat(call: &mut Call) -> Result<Vec<Value>> {
 
 /// Values one behind another along an axis.
 pub(super) fn joined(call: &mut Call, values: &[Value], axis: usize) -> Result<Value> {
+    if let [first, others @ ..] = values
+        && let Some(other) = others.iter().find(|other| other.element() != first.element())
+    {
+        return Err(Error::dtype(
+            "input",
+            format!("an input holds {}; the first holds {}", other.element(), first.element()),
+        ));
+    }
     if let Some(hosts) = values.iter().map(|value| value.host().cloned()).collect::<Option<Vec<_>>>() {
         return Ok(concat_hosts(call, &hosts, axis)?.into());
     }
@@ -195,7 +203,10 @@ fn split(call: &mut Call) -> Result<Vec<Value>> {
         let mut start = 0;
         for size in sizes {
             let range = SliceRange { axis: axis as u32, start, end: start + i64::from(size), step: 1 };
-            pieces.push(moved(call, &input, &StridedCopy::slice(&[range]))?);
+            pieces.push(match size {
+                0 => HostTensor::empty(element, shape.with_extent(axis, 0)).into(),
+                _ => moved(call, &input, &StridedCopy::slice(&[range]))?,
+            });
             start += i64::from(size);
         }
         return Ok(pieces);

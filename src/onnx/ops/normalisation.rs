@@ -1,7 +1,7 @@
 //! Normalisations and softmax.
 
 use super::Entry;
-use super::elementwise::{binary_of, function};
+use super::elementwise::{binary_of, broadcast, function};
 use super::product::scaled;
 use crate::Axes;
 use crate::error::{Error, Result};
@@ -84,9 +84,28 @@ fn layer_norm(call: &mut Call) -> Result<Vec<Value>> {
     let epsilon = call.attributes.float_or("epsilon", 1e-5)?;
     call.attributes.int("stash_type")?; // f32 in any case
     let op = LayerNorm { axes: (rank - axis) as u32, epsilon };
-    let inputs =
-        LayerNormInputs { input: call.source(0)?, scale: Some(call.source(1)?), shift: call.optional_source(2)? };
-    let mut outputs = vec![call.run_one(&op, &inputs, element)?];
+    let (input, shape) = (call.source(0)?, call.shape(0)?);
+    let factors = [("Scale", Binary::Mul, call.optional(1).cloned()), ("B", Binary::Add, call.optional(2).cloned())];
+    let each = |factor: &Option<Value>| {
+        factor.as_ref().is_none_or(|factor| factor.shape().extents() == &shape.extents()[axis..])
+    };
+    let output = if factors.iter().all(|(_, _, factor)| each(factor)) {
+        let inputs = LayerNormInputs { input, scale: Some(call.source(1)?), shift: call.optional_source(2)? };
+        call.run_one(&op, &inputs, element)?
+    } else {
+        let inputs = LayerNormInputs { input, scale: None, shift: None };
+        let mut output = call.run_one(&op, &inputs, element)?;
+        for (name, op, factor) in factors {
+            let Some(factor) = factor else { continue };
+            if !broadcast([shape, factor.shape()]).is_ok_and(|whole| whole == shape) {
+                let message = format!("{name} is {}; it must broadcast to the input's {shape}", factor.shape());
+                return Err(Error::shape("input", message));
+            }
+            output = binary_of(call, op, [&output, &factor], element, i64::wrapping_add)?;
+        }
+        output
+    };
+    let mut outputs = vec![output];
     if call.wanted.len() > 1 {
         outputs.extend(moments(call, axis, epsilon)?);
     }
@@ -145,6 +164,9 @@ fn softmax(call: &mut Call, log: bool) -> Result<Vec<Value>> {
     call.arity(1, 1)?;
     let (input, element) = (call.source(0)?, call.input(0)?.element());
     let shape = input.shape();
+    if shape.elements() == 0 {
+        return Ok(vec![call.input(0)?.clone()]);
+    }
     // Before opset 13, it is over all axes from one on.
     let old = call.opset < 13;
     let axis = from_front(call.attributes.int_or("axis", if old { 1 } else { -1 })?, shape.rank())?;

@@ -47,6 +47,17 @@ pub(super) fn multiply(
     let rows = if transpose_a { a_matrix[1] } else { a_matrix[0] };
     let columns = if transpose_b { b_matrix[0] } else { b_matrix[1] };
 
+    let mut extents = batch.extents().to_vec();
+    extents.extend((!a_vector).then_some(rows));
+    extents.extend((!b_vector).then_some(columns));
+    let shape = Shape::new(&extents)?;
+    let depths =
+        [if transpose_a { a_matrix[0] } else { a_matrix[1] }, if transpose_b { b_matrix[1] } else { b_matrix[0] }];
+    if depths == [0; 2] || shape.elements() == 0 && depths[0] == depths[1] {
+        // The sum of nothing is 0.
+        return Ok(HostTensor::repeated(element, shape, 0.0).into());
+    }
+
     let (a_many, b_many) = (product(a_batch)?, product(b_batch)?);
     let many = product(batch.extents())?;
     let op = Matmul { transpose_a, transpose_b };
@@ -61,10 +72,7 @@ pub(super) fn multiply(
         call.run_packing(&op, &MatmulInputs { a, b, bias: None }, element)?
     };
     debug_assert_eq!(output.shape().elements(), u64::from(many) * u64::from(rows) * u64::from(columns));
-    let mut extents = batch.extents().to_vec();
-    extents.extend((!a_vector).then_some(rows));
-    extents.extend((!b_vector).then_some(columns));
-    call.reshaped(&output, Shape::new(&extents)?)
+    call.reshaped(&output, shape)
 }
 
 /// Matrices of a batch of one axis: those of the whole batch, or one for all. Others are repeated.

@@ -1,9 +1,12 @@
 //! Reductions over axes.
 
 use super::Entry;
+use super::elementwise::{binary_of, of_value};
 use super::shape;
 use crate::error::{Error, Result};
-use crate::geometry::{ArgReduce, CumSum, GlobalAveragePool, GlobalMaxPool, Reduce, ReduceFunction, TopK};
+use crate::geometry::{
+    ArgReduce, Binary, CumSum, GlobalAveragePool, GlobalMaxPool, Reduce, ReduceFunction, TopK, Unary,
+};
 use crate::onnx::planner::{Call, Source, Value, from_front};
 use crate::onnx::{ElementType, HostTensor, malformed};
 use crate::reference::{indices, place};
@@ -37,8 +40,7 @@ fn reduce(call: &mut Call, function: ReduceFunction, as_input: i64) -> Result<Ve
     let axes = shape::axes(call, as_input, 1)?.unwrap_or_default();
     let axes = axes.iter().map(|&axis| from_front(axis, rank)).collect::<Result<Vec<_>>>()?;
     if axes.is_empty() && nothing {
-        // Of each element alone, which ONNX leaves as it is.
-        return Ok(vec![input]);
+        return Ok(vec![of_each(call, &input, function)?]);
     }
     let axes: Vec<_> = if axes.is_empty() { (0..rank).collect() } else { axes };
     if input.shape().elements() == 0 {
@@ -52,6 +54,16 @@ fn reduce(call: &mut Call, function: ReduceFunction, as_input: i64) -> Result<Ve
     let op = Reduce { function, axes: axes.iter().map(|&axis| axis as u32).collect(), keep };
     let (source, element) = (call.source(0)?, input.element());
     Ok(vec![call.run_one(&op, &source, element)?])
+}
+
+/// The reductions of each element alone.
+fn of_each(call: &mut Call, input: &Value, function: ReduceFunction) -> Result<Value> {
+    match function {
+        ReduceFunction::L1 | ReduceFunction::L2 => of_value(call, Unary::Abs, input, Some(i64::wrapping_abs)),
+        ReduceFunction::SumSquare => binary_of(call, Binary::Mul, [input, input], input.element(), i64::wrapping_mul),
+        ReduceFunction::LogSum => of_value(call, Unary::Log, input, None),
+        _ => Ok(input.clone()),
+    }
 }
 
 /// The reduction of no elements.

@@ -4,6 +4,7 @@ use super::convolution::{with_height, without_height};
 use super::elementwise::converted;
 use super::volumes::{self, TransposedAxis};
 use super::{Entry, count};
+use crate::dialect::AutoPad;
 use crate::error::{Error, Result};
 use crate::geometry::{AspectRatio, ConvTranspose2dInputs, Pool, PoolAxis, PoolKind, Resize, ResizeTo};
 use crate::onnx::ElementType;
@@ -71,7 +72,10 @@ fn pool(call: &mut Call, max: bool) -> Result<Vec<Value>> {
     let kind = if max {
         let order = match call.attributes.int_or("storage_order", 0)? {
             0 => IndexOrder::RowMajor,
-            _ => IndexOrder::ColumnMajor,
+            1 => IndexOrder::ColumnMajor,
+            other => {
+                return Err(Error::attribute("storage_order", format!("storage_order is {other}; 0 and 1 are known")));
+            }
         };
         PoolKind::Max { indices: call.wanted.get(1).copied().unwrap_or(false).then_some(order) }
     } else {
@@ -109,30 +113,44 @@ fn conv_transpose(call: &mut Call) -> Result<Vec<Value>> {
         let message = format!("weight ({of_weight}) needs {} axes, as the input has", shape.rank());
         return Err(Error::shape("weight", message));
     }
-    let auto_pad = call.attributes.string("auto_pad")?.unwrap_or("NOTSET".into());
+    let auto_pad: AutoPad = call.attributes.string("auto_pad")?.unwrap_or("NOTSET".into()).parse()?;
     let groups = count("group", call.attributes.int_or("group", 1)?)?;
-    call.attributes.ints("kernel_shape")?; // the weight's
+    let kernel: Vec<_> = of_weight.extents()[2..].iter().map(|&extent| i64::from(extent)).collect();
+    let stated = call.attributes.ints("kernel_shape")?.filter(|stated| !stated.is_empty());
+    if let Some(stated) = stated.filter(|stated| *stated != kernel) {
+        let message = format!("kernel_shape is {stated:?}; that of weight ({of_weight}) is {kernel:?}");
+        return Err(Error::attribute("kernel_shape", message));
+    }
     let [strides, dilations] = [along(call, "strides", axes, 1)?, along(call, "dilations", axes, 1)?];
     let [output_padding, pads] = [along(call, "output_padding", axes, 0)?, along(call, "pads", 2 * axes, 0)?];
     let output_shape = call.attributes.ints("output_shape")?.filter(|shape| !shape.is_empty());
+    // Some exporters name batch and channels too.
+    let output_shape = match output_shape {
+        Some(extents) if extents.len() == axes + 2 => Some(extents[2..].to_vec()),
+        Some(extents) if extents.len() != axes => {
+            let message = format!("output_shape has {} numbers; {axes} are needed", extents.len());
+            return Err(Error::attribute("output_shape", message));
+        }
+        output_shape => output_shape,
+    };
     let mut window = [TransposedAxis { stride: 1, dilation: 1, ..Default::default() }; 3];
     for axis in 0..axes {
         let (stride, dilation, mut behind) = (strides[axis], dilations[axis], output_padding[axis]);
         let [extent, kernel] = [shape, of_weight].map(|shape| i64::from(shape.extents()[2 + axis]));
         // SAME stands for so many output pixels, from which padding follows.
-        let wanted = match (&output_shape, &auto_pad[..]) {
-            (Some(shape), _) => Some(*shape.get((shape.len() + axis).saturating_sub(axes)).unwrap_or(&1)),
-            (None, "SAME_UPPER" | "SAME_LOWER") => Some(extent * i64::from(stride)),
+        let wanted = match (&output_shape, auto_pad) {
+            (Some(extents), _) => Some(extents[axis]),
+            (None, AutoPad::SameUpper | AutoPad::SameLower) => Some(extent * i64::from(stride)),
             (None, _) => None,
         };
         let padding = match wanted {
-            None if auto_pad == "VALID" => [0; 2],
+            None if auto_pad == AutoPad::Valid => [0; 2],
             None => [pads[axis], pads[axes + axis]],
             Some(wanted) => {
                 let span = i64::from(dilation) * (kernel - 1) + 1;
                 let total = (i64::from(stride) * (extent - 1) + i64::from(behind) + span).saturating_sub(wanted);
                 behind = behind.saturating_add(count("output_shape", total.saturating_neg().max(0))?);
-                shared(count("output_shape", total.max(0))?, auto_pad == "SAME_UPPER")
+                shared(count("output_shape", total.max(0))?, auto_pad == AutoPad::SameUpper)
             }
         };
         // Those of fewer axes are the last.
@@ -160,11 +178,10 @@ fn nearest(word: &str) -> Result<NearestRounding> {
     })
 }
 
-/// Resizes the first input along some axes.
-fn resized(call: &mut Call, op: &Resize) -> Result<Vec<Value>> {
-    let element = call.input(0)?.element();
-    let input = call.source(0)?;
-    Ok(vec![call.run_one(op, &input, element)?])
+/// A value resized along some axes.
+fn resized(call: &mut Call, value: &Value, op: &Resize) -> Result<Value> {
+    let input = call.source_of(value)?;
+    call.run_one(op, &input, value.element())
 }
 
 /// Upsample, and Resize of opset 10: by factors, from pixels' corners.
@@ -175,14 +192,32 @@ fn upsample(call: &mut Call) -> Result<Vec<Value>> {
         ..9 => call.attributes.floats("scales")?.ok_or_else(|| malformed("it lacks the attribute scales"))?,
         _ => call.floats(1, "scales")?.into_iter().map(|scale| scale as f32).collect(),
     };
-    let mode = match &call.attributes.string("mode")?.unwrap_or("nearest".into())[..] {
-        "nearest" => ResizeMode::Nearest(NearestRounding::Floor),
-        "linear" | "bilinear" => ResizeMode::Linear,
-        other => return Err(Error::attribute("mode", format!("mode is {other}; nearest and linear are known"))),
+    let of_axes = |axes: Vec<u32>, scales: Vec<f32>, mode| Resize {
+        axes,
+        to: ResizeTo::Scales(scales),
+        mode,
+        coordinates: ResizeCoordinates::Asymmetric,
+        ..Resize::default()
     };
-    let axes = (0..rank as u32).collect();
-    let coordinates = ResizeCoordinates::Asymmetric;
-    resized(call, &Resize { axes, to: ResizeTo::Scales(scales), mode, coordinates, ..Resize::default() })
+    match &call.attributes.string("mode")?.unwrap_or("nearest".into())[..] {
+        "linear" | "bilinear" => {
+            let op = of_axes((0..rank as u32).collect(), scales, ResizeMode::Linear);
+            Ok(vec![resized(call, &call.input(0)?.clone(), &op)?])
+        }
+        "nearest" => {
+            // The nodes' definition does not say how positions are rounded; ONNX's own cases do.
+            let mut value = call.input(0)?.clone();
+            for (shrinks, rounding) in [(true, NearestRounding::Ceil), (false, NearestRounding::Floor)] {
+                let of_these = |&(_, scale): &(u32, f32)| (scale < 1.0) == shrinks;
+                let (axes, scales): (Vec<_>, Vec<_>) = (0u32..).zip(scales.iter().copied()).filter(of_these).unzip();
+                if !axes.is_empty() {
+                    value = resized(call, &value, &of_axes(axes, scales, ResizeMode::Nearest(rounding)))?;
+                }
+            }
+            Ok(vec![value])
+        }
+        other => Err(Error::attribute("mode", format!("mode is {other}; nearest and linear are known"))),
+    }
 }
 
 fn resize(call: &mut Call) -> Result<Vec<Value>> {
@@ -251,5 +286,6 @@ fn resize(call: &mut Call) -> Result<Vec<Value>> {
     };
     let antialias = call.attributes.flag("antialias", false)?;
     let exclude_outside = call.attributes.flag("exclude_outside", false)?;
-    resized(call, &Resize { axes, to, mode, coordinates, antialias, exclude_outside })
+    let op = Resize { axes, to, mode, coordinates, antialias, exclude_outside };
+    Ok(vec![resized(call, &call.input(0)?.clone(), &op)?])
 }

@@ -106,7 +106,7 @@ pub(crate) fn value(op: Binary, a: f64, b: f64) -> f64 {
             }
         }
         Binary::PRelu => {
-            if a > 0.0 {
+            if a >= 0.0 {
                 a
             } else {
                 a * b

@@ -375,6 +375,18 @@ fn weights_lie_in_other_files() {
     assert_eq!(refused("e", "many"), format!("{place}offset in e is many, no number"));
     let alone = Model::read(&model("e", "0")).unwrap_err();
     assert!(matches!(&alone, Error::Unsupported(message) if message.contains("Model::open")), "{alone}");
+
+    // A device beside the model, which has no end.
+    #[cfg(unix)]
+    {
+        let folder = std::env::temp_dir().join(format!("pliant-endless-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("model.onnx"), model("e", "0")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.join("e")).unwrap();
+        let refused = Model::open(folder.join("model.onnx")).unwrap_err().to_string();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(refused.ends_with(&format!("{place}cannot read e: it is no regular file")), "{refused}");
+    }
 }
 
 /// Operators that a file makes of others, with attributes and optional inputs of its own.

@@ -8,26 +8,8 @@ use pliant::{DType, Gpu, Recorder, Tensor, TensorSpec};
 use prost::Message;
 
 use super::proto::*;
-use super::{attribute_type, data_type, int, node, tensor, value, with};
+use super::{attribute_type, data_type, int, listed, n, tensor, value, with, word};
 use crate::gpu;
-
-/// A node as "inputs -> outputs".
-fn n(op_type: &str, names: &str) -> NodeProto {
-    let (inputs, outputs) = names.split_once("->").unwrap();
-    let list = |names: &str| names.split_whitespace().map(ToString::to_string).collect::<Vec<_>>();
-    let (inputs, outputs) = (list(inputs), list(outputs));
-    let names = |list: &[String]| list.iter().map(String::as_str).map(ToString::to_string).collect::<Vec<_>>();
-    NodeProto { input: names(&inputs), output: names(&outputs), name: outputs[0].clone(), ..node(op_type, &[], &[]) }
-}
-
-fn listed(name: &str, ints: &[i64]) -> AttributeProto {
-    AttributeProto { name: name.into(), ints: ints.to_vec(), r#type: attribute_type::INTS, ..AttributeProto::default() }
-}
-
-fn word(name: &str, word: &str) -> AttributeProto {
-    let s = word.as_bytes().to_vec();
-    AttributeProto { name: name.into(), s, r#type: attribute_type::STRING, ..AttributeProto::default() }
-}
 
 fn float(name: &str, f: f32) -> AttributeProto {
     AttributeProto { name: name.into(), f, r#type: attribute_type::FLOAT, ..AttributeProto::default() }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod fusion;
+mod nodes;
 mod values;
 
 #[allow(dead_code, reason = "of the messages of a file, the tests write some")]
@@ -61,6 +62,15 @@ fn node(op_type: &str, input: &[&str], output: &[&str]) -> NodeProto {
     }
 }
 
+/// A node as "inputs -> outputs".
+fn n(op_type: &str, names: &str) -> NodeProto {
+    let (inputs, outputs) = names.split_once("->").unwrap();
+    let list = |names: &str| names.split_whitespace().map(ToString::to_string).collect::<Vec<_>>();
+    let (inputs, outputs) = (list(inputs), list(outputs));
+    let names = |list: &[String]| list.iter().map(String::as_str).map(ToString::to_string).collect::<Vec<_>>();
+    NodeProto { input: names(&inputs), output: names(&outputs), name: outputs[0].clone(), ..node(op_type, &[], &[]) }
+}
+
 fn with(mut node: NodeProto, attribute: AttributeProto) -> NodeProto {
     node.attribute.push(attribute);
     node
@@ -68,4 +78,13 @@ fn with(mut node: NodeProto, attribute: AttributeProto) -> NodeProto {
 
 fn int(name: &str, i: i64) -> AttributeProto {
     AttributeProto { name: name.into(), i, r#type: attribute_type::INT, ..AttributeProto::default() }
+}
+
+fn listed(name: &str, ints: &[i64]) -> AttributeProto {
+    AttributeProto { name: name.into(), ints: ints.to_vec(), r#type: attribute_type::INTS, ..AttributeProto::default() }
+}
+
+fn word(name: &str, word: &str) -> AttributeProto {
+    let s = word.as_bytes().to_vec();
+    AttributeProto { name: name.into(), s, r#type: attribute_type::STRING, ..AttributeProto::default() }
 }

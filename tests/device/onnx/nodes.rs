@@ -1,0 +1,174 @@
+//! Rules of single nodes that the whole networks do not meet.
+
+use pliant::onnx::{Model, ModelPlan};
+use pliant::{DType, Error, Recorder, Tensor, TensorSpec};
+use prost::Message;
+
+use super::proto::*;
+use super::{data_type, int, ints, listed, n, tensor, value, with, word};
+use crate::gpu;
+
+const EXTENTS: [u32; 4] = [1, 2, 3, 4];
+
+/// What nodes make of x, (1, 2, 3, 4) of the numbers from 0 on, as their output y.
+fn run(opset: i64, nodes: &[NodeProto], constants: &[TensorProto]) -> Result<(Vec<u32>, Vec<f32>), Error> {
+    let graph = GraphProto {
+        node: nodes.to_vec(),
+        initializer: constants.to_vec(),
+        input: vec![value("x", data_type::FLOAT, &EXTENTS.map(i64::from))],
+        output: vec![value("y", data_type::FLOAT, &[])],
+    };
+    let model = ModelProto {
+        graph: Some(graph),
+        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: opset }],
+        ..ModelProto::default()
+    };
+    let model = Model::read(&model.encode_to_vec())?;
+    let plan = ModelPlan::new(gpu(), &model, &[("x", TensorSpec { shape: EXTENTS.into(), dtype: DType::F32 })])?;
+    let x = Tensor::upload(gpu(), EXTENTS, &numbers())?;
+    let mut recorder = Recorder::new(gpu());
+    let outputs = plan.forward(&mut recorder, &[("x", &x)])?;
+    recorder.submit()?;
+    let y = &outputs[0].1;
+    Ok((y.shape().extents().to_vec(), y.download_blocking::<f32>()?))
+}
+
+fn numbers() -> Vec<f32> {
+    (0..24u8).map(f32::from).collect()
+}
+
+/// Asserts what nodes make of x.
+fn makes(opset: i64, nodes: &[NodeProto], constants: &[TensorProto], extents: &[u32], expected: &[f32]) {
+    let names: Vec<_> = nodes.iter().map(|node| &node.op_type[..]).collect();
+    let (actual_extents, actual) = run(opset, nodes, constants).unwrap();
+    assert_eq!(actual_extents, extents, "{names:?}");
+    let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-5 * b.abs().max(1.0);
+    assert!(actual.len() == expected.len() && actual.iter().zip(expected).all(near), "{names:?}: {actual:?}");
+}
+
+/// Without axes, and with the attribute that says so, each element is reduced alone.
+#[test]
+fn reductions_over_no_axes() {
+    let reduced = |op_type| [n("Neg", "x -> a"), with(n(op_type, "a -> y"), int("noop_with_empty_axes", 1))];
+    let each = |function: fn(f32) -> f32| numbers().into_iter().map(function).collect::<Vec<_>>();
+    makes(18, &reduced("ReduceL1"), &[], &EXTENTS, &numbers());
+    makes(18, &reduced("ReduceL2"), &[], &EXTENTS, &numbers());
+    makes(18, &reduced("ReduceSumSquare"), &[], &EXTENTS, &each(|x| x * x));
+    makes(18, &reduced("ReduceMax"), &[], &EXTENTS, &each(|x| -x));
+    let exp = [n("Exp", "x -> a"), with(n("ReduceLogSum", "a -> y"), int("noop_with_empty_axes", 1))];
+    makes(18, &exp, &[], &EXTENTS, &numbers());
+}
+
+/// The Resize of opset 10 goes down where it enlarges, and up where it shrinks: the case test_resize_downsample_nearest of ONNX 1.5.
+#[test]
+fn resizes_of_opset_10_shrink() {
+    let resize = [n("Resize", "x scales -> y")];
+    let scales = |each: &[f32]| [tensor("scales", &[4], each)];
+    let narrow = [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 22.0];
+    makes(10, &resize, &scales(&[1.0, 1.0, 1.0, 0.6]), &[1, 2, 3, 2], &narrow);
+    let wide: Vec<_> = narrow.chunks(2).flat_map(|row| [row, row].concat()).collect();
+    makes(10, &resize, &scales(&[1.0, 1.0, 2.0, 0.6]), &[1, 2, 6, 2], &wide);
+}
+
+/// Scale and bias of a LayerNormalization may have any shape that broadcasts to the input's.
+#[test]
+fn factors_of_layer_norms_broadcast() {
+    let normal = [-1.5f32, -0.5, 0.5, 1.5].map(|x| x / (1.25f32 + 1e-5).sqrt());
+    let by = |factor: &dyn Fn(usize) -> f32, shift: f32| {
+        (0..24).map(|at| normal[at % 4] * factor(at) + shift).collect::<Vec<_>>()
+    };
+    let node = [n("LayerNormalization", "x scale bias -> y")];
+    let bias = tensor("bias", &[], &[1.0]);
+    makes(17, &node, &[tensor("scale", &[1], &[2.0]), bias.clone()], &EXTENTS, &by(&|_| 2.0, 1.0));
+    let rows = tensor("scale", &[3, 1], &[1.0, 2.0, 3.0]);
+    makes(17, &node, &[rows, bias.clone()], &EXTENTS, &by(&|at| 1.0 + (at / 4 % 3) as f32, 1.0));
+    let each = tensor("scale", &[4], &[1.0, 2.0, 3.0, 4.0]);
+    makes(17, &node, &[each, bias.clone()], &EXTENTS, &by(&|at| 1.0 + (at % 4) as f32, 1.0));
+    let larger = run(17, &node, &[tensor("scale", &[2, 1, 1, 1, 1], &[1.0, 2.0]), bias]).unwrap_err().to_string();
+    assert!(larger.contains("Scale is 2x1x1x1x1; it must broadcast to the input's 1x2x3x4"), "{larger}");
+}
+
+#[test]
+fn pieces_and_operands_without_elements() {
+    let sizes = ints("sizes", &[1, 0, 3]);
+    let split = with(n("Split", "x sizes -> a e b"), int("axis", 3));
+    let concat = |names| with(n("Concat", names), int("axis", 3));
+    makes(13, &[split.clone(), concat("a e b -> y")], std::slice::from_ref(&sizes), &EXTENTS, &numbers());
+    let softmax = [split.clone(), n("Softmax", "e -> f"), concat("a f b -> y")];
+    makes(13, &softmax, std::slice::from_ref(&sizes), &EXTENTS, &numbers());
+    // The sum of no products, and no sums at all.
+    let none = tensor("none", &[0, 5], &[]);
+    makes(13, &[split.clone(), n("MatMul", "e none -> y")], &[sizes.clone(), none], &[1, 2, 3, 5], &[0.0; 30]);
+    let w = tensor("w", &[4, 0], &[]);
+    makes(13, &[split, n("MatMul", "x w -> y")], &[sizes, w], &[1, 2, 3, 0], &[]);
+}
+
+/// What is at least 0 is left as it is, whatever the slope.
+#[test]
+fn slopes_beyond_numbers() {
+    let slopes = tensor("slope", &[4], &[f32::INFINITY, f32::NAN, f32::INFINITY, 2.0]);
+    makes(16, &[n("PRelu", "x slope -> y")], &[slopes], &EXTENTS, &numbers());
+}
+
+#[test]
+fn what_nodes_do_not_take() {
+    let constants = [
+        tensor("w2", &[1, 2, 2, 2], &[1.0; 8]),
+        tensor("line", &[1, 2, 5], &[1.0; 10]),
+        tensor("w1", &[1, 2, 3], &[1.0; 6]),
+        tensor("v", &[2, 1, 2, 2], &[1.0; 8]),
+        tensor("rois", &[1, 4], &[0.0, 0.0, 2.0, 2.0]),
+        TensorProto { dims: vec![1, 1, 1, 2], ..ints("columns", &[0, 4]) },
+        TensorProto { dims: vec![1, 2], ..ints("places", &[0, -3]) },
+        ints("images", &[1]),
+    ];
+    let table: [(Vec<NodeProto>, &str); 14] = [
+        (
+            vec![
+                with(n("Cast", "x -> a"), int("to", data_type::INT64.into())),
+                with(n("Concat", "x a -> y"), int("axis", 0)),
+            ],
+            "an input holds i64; the first holds f32",
+        ),
+        (
+            vec![with(n("Conv", "line w1 -> y"), listed("strides", &[3, 100]))],
+            "strides is [3, 100]; 1 needed along one axis",
+        ),
+        (
+            vec![with(n("Conv", "line w1 -> y"), listed("pads", &[1, 1, 1, 1]))],
+            "pads is [1, 1, 1, 1]; 2 needed along one axis",
+        ),
+        (vec![n("Conv", "line w2 -> y")], "weight (1x2x2x2) needs 3 axes, as the input has"),
+        (
+            vec![with(n("ConvTranspose", "x v -> y"), listed("kernel_shape", &[3, 3]))],
+            "kernel_shape is [3, 3]; that of weight (2x1x2x2) is [2, 2]",
+        ),
+        (vec![with(n("ConvTranspose", "x v -> y"), word("auto_pad", "SAME"))], "auto_pad is SAME"),
+        (
+            vec![with(n("ConvTranspose", "x v -> y"), listed("output_shape", &[1, 2, 3, 4, 5]))],
+            "output_shape has 5 numbers; 2 are needed",
+        ),
+        (
+            vec![with(with(n("MaxPool", "x -> y"), listed("kernel_shape", &[2, 2])), int("storage_order", 7))],
+            "storage_order is 7; 0 and 1 are known",
+        ),
+        (vec![n("Attention", "x x x _ x -> y")], "it has one of past_key and past_value; both are needed, or none"),
+        (vec![n("Attention", "x x x _ _ x -> y")], "it has one of past_key and past_value; both are needed, or none"),
+        (
+            vec![with(n("Attention", "x x x -> y"), int("qk_matmul_output_mode", 9))],
+            "qk_matmul_output_mode is 9; 0 to 3 are known",
+        ),
+        (vec![with(n("GatherElements", "x columns -> y"), int("axis", 3))], "an index is 4; the axis has extent 4"),
+        (vec![n("GatherND", "x places -> y")], "an index is -3; the axis has extent 2"),
+        (vec![n("RoiAlign", "x rois images -> y")], "batch_indices name image 1; the input has 1"),
+    ];
+    for (nodes, message) in table {
+        let absent = |mut node: NodeProto| {
+            node.input.iter_mut().filter(|name| *name == "_").for_each(String::clear);
+            node
+        };
+        let nodes: Vec<_> = nodes.into_iter().map(absent).collect();
+        let refused = run(23, &nodes, &constants).unwrap_err().to_string();
+        assert!(refused.contains(message), "{refused}");
+    }
+}
