@@ -88,7 +88,7 @@ fn gradients_of_large_images_are_right() {
     let gpu = &with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
     let rng = &mut Rng::with_seed(93);
     let op = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
-    for (offset_groups, sigma) in [(1, 2.0), (2, 30.0)] {
+    for (offset_groups, sigma) in [(2, 30.0), (1, 2.0)].into_iter().take(if slow() { 1 } else { 2 }) {
         let op = DeformConv2d { offset_groups, ..op };
         check_strategies(gpu, &deform_conv2d(rng, op, [1, 2, 66, 67], [1, 2, 3, 3], true, sigma), Storage::F32);
     }
