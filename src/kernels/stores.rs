@@ -15,7 +15,7 @@ impl Stores {
         if whole_quads(counts) { Self::Quads } else { Self::Elements }
     }
 
-    /// The file that stores four elements of an output side by side.
+    /// The files that store four elements of an output side by side.
     pub(crate) fn files(self) -> &'static [File] {
         match self {
             Self::Elements => wgsl!["shared/stores/elements.wgsl"],

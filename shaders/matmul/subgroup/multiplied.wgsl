@@ -1,6 +1,6 @@
 // The sums of a tile of a product of matrices: tile.wgsl.
 
-// Those of this invocation. `start` is the batch, the first row and the first column.
+// The sums of this invocation. `start` is the batch, the first row and the first column.
 fn multiplied(start: vec3<u32>, lane: u32) -> Tile {
     let rows = a_start(start.x, start.y + a_within(0u, lane));
     let left = b_start(start.x, start.z + b_within(0u, lane));

@@ -78,7 +78,7 @@ fn unary(call: &mut Call, op: Unary, of_integer: Option<fn(i64) -> i64>) -> Resu
     Ok(vec![of_value(call, op, &input, of_integer)?])
 }
 
-/// A function of the elements of a value, where it is known on the host.
+/// A function of the elements of a value: on the host where that is known, else on the device.
 pub(super) fn of_value(call: &mut Call, op: Unary, value: &Value, of_integer: Option<fn(i64) -> i64>) -> Result<Value> {
     if let Value::Host(host) = value
         && let Some(mapped) = map(call, host, host.element(), |x| unary_value(op, x), of_integer)?
@@ -238,6 +238,14 @@ fn binary(call: &mut Call, op: Binary, of_integers: fn(i64, i64) -> i64) -> Resu
 fn same_element(a: &Value, b: &Value) -> Result<()> {
     if a.element() != b.element() {
         return Err(Error::dtype("b", format!("b holds {}; a holds {}", b.element(), a.element())));
+    }
+    Ok(())
+}
+
+/// Refuses an operand that is not repeated to the shape of another.
+pub(super) fn broadcasts_to(name: &str, operand: Shape, whole: Shape) -> Result<()> {
+    if broadcast([whole, operand])? != whole {
+        return Err(Error::shape("input", format!("{name} is {operand}; it must broadcast to {whole}")));
     }
     Ok(())
 }

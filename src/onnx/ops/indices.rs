@@ -102,8 +102,9 @@ fn gather_elements(call: &mut Call) -> Result<Vec<Value>> {
         return Ok(vec![data.picked(gathered, places.into_iter()).into()]);
     }
     if let Value::Host(indices) = &indices {
-        call.fold(indices.len())?;
-        elements_along(indices, shape, axis)?;
+        let extent = shape.extents()[axis];
+        let known = indices.unexpanded().to_integers().unwrap_or_default();
+        known.into_iter().try_for_each(|index| checked(index, extent).map(drop))?;
     }
     let inputs = GatherInputs { data: call.source(0)?, indices: call.source(1)? };
     Ok(vec![call.run_one(&GatherElements { axis: axis as u32 }, &inputs, data.element())?])
@@ -152,8 +153,8 @@ fn runs_named<'a>(indices: &HostTensor, shape: &'a Shape, batch: usize) -> Resul
     let own = indices.shape();
     let (depth, rows) = own.extents().split_last().map_or((0, &[][..]), |(&depth, rows)| (depth as usize, rows));
     let named = batch + depth;
-    if named > shape.rank() {
-        let message = format!("indices ({own}) name {named} axes; data ({shape}) has {}", shape.rank());
+    if depth == 0 || named > shape.rank() || rows.get(..batch) != shape.extents().get(..batch) {
+        let message = format!("indices ({own}) name {depth} axes behind {batch} of a batch; data is {shape}");
         return Err(Error::shape("indices", message));
     }
     let (outer, inner) = shape.extents().split_at(named);
@@ -168,12 +169,12 @@ fn runs_named<'a>(indices: &HostTensor, shape: &'a Shape, batch: usize) -> Resul
     Ok((inner, all.chunks(depth.max(1)).enumerate().map(first).collect::<Result<_>>()?))
 }
 
-/// The elements of runs of so many.
+/// The elements of the runs at `places`, of so many elements each.
 fn elements_of(run: usize, places: &[usize]) -> impl Iterator<Item = usize> + '_ {
     places.iter().flat_map(move |place| place * run..(place + 1) * run)
 }
 
-/// How many elements there are of so many along each axis.
+/// The product of the extents of axes.
 fn elements(extents: &[u32]) -> usize {
     extents.iter().map(|&extent| extent as usize).product()
 }

@@ -1,7 +1,7 @@
 //! Normalisations and softmax.
 
 use super::Entry;
-use super::elementwise::{binary_of, broadcast, function};
+use super::elementwise::{binary_of, broadcasts_to, function};
 use super::product::scaled;
 use crate::Axes;
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ fn layer_norm(call: &mut Call) -> Result<Vec<Value>> {
     call.attributes.int("stash_type")?; // f32 in any case
     let op = LayerNorm { axes: (rank - axis) as u32, epsilon };
     let (input, shape) = (call.source(0)?, call.shape(0)?);
-    let factors = [("Scale", Binary::Mul, call.optional(1).cloned()), ("B", Binary::Add, call.optional(2).cloned())];
+    let factors = [("scale", Binary::Mul, call.optional(1).cloned()), ("B", Binary::Add, call.optional(2).cloned())];
     let each = |factor: &Option<Value>| {
         factor.as_ref().is_none_or(|factor| factor.shape().extents() == &shape.extents()[axis..])
     };
@@ -97,11 +97,9 @@ fn layer_norm(call: &mut Call) -> Result<Vec<Value>> {
         let mut output = call.run_one(&op, &inputs, element)?;
         for (name, op, factor) in factors {
             let Some(factor) = factor else { continue };
-            if !broadcast([shape, factor.shape()]).is_ok_and(|whole| whole == shape) {
-                let message = format!("{name} is {}; it must broadcast to the input's {shape}", factor.shape());
-                return Err(Error::shape("input", message));
-            }
-            output = binary_of(call, op, [&output, &factor], element, i64::wrapping_add)?;
+            broadcasts_to(name, factor.shape(), shape)?;
+            // The elements are floats.
+            output = binary_of(call, op, [&output, &factor], element, |of_output, _| of_output)?;
         }
         output
     };
@@ -157,6 +155,7 @@ fn rms_norm(call: &mut Call) -> Result<Vec<Value>> {
     let root = root(call, &mean, epsilon)?;
     let normalised = binary_of(call, Binary::Div, [&input, &root], element, i64::wrapping_div)?;
     let scale = call.input(1)?.clone();
+    broadcasts_to("scale", scale.shape(), input.shape())?;
     Ok(vec![binary_of(call, Binary::Mul, [&normalised, &scale], element, i64::wrapping_mul)?])
 }
 
@@ -164,12 +163,12 @@ fn softmax(call: &mut Call, log: bool) -> Result<Vec<Value>> {
     call.arity(1, 1)?;
     let (input, element) = (call.source(0)?, call.input(0)?.element());
     let shape = input.shape();
-    if shape.elements() == 0 {
-        return Ok(vec![call.input(0)?.clone()]);
-    }
     // Before opset 13, it is over all axes from one on.
     let old = call.opset < 13;
     let axis = from_front(call.attributes.int_or("axis", if old { 1 } else { -1 })?, shape.rank())?;
+    if shape.elements() == 0 {
+        return Ok(vec![call.input(0)?.clone()]);
+    }
     if !old {
         return Ok(vec![call.run_one(&Softmax { axis: axis as u32, log }, &input, element)?]);
     }

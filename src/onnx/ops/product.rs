@@ -1,7 +1,7 @@
 //! Products of matrices.
 
 use super::Entry;
-use super::elementwise::broadcast;
+use super::elementwise::{binary_of, broadcast, broadcasts_to};
 use super::movement::transposed;
 use crate::error::{Error, Result};
 use crate::geometry::{Binary, BinaryInputs, Matmul, MatmulInputs, Reduce, ReduceFunction, StridedCopy};
@@ -109,18 +109,13 @@ fn gemm(call: &mut Call) -> Result<Vec<Value>> {
     let product = scaled(call, product, alpha)?;
     let Some(bias) = call.optional(2).cloned() else { return Ok(vec![product]) };
     let bias = scaled(call, bias, beta)?;
-    let whole = product.shape();
-    if broadcast([whole, bias.shape()])? != whole {
-        let message = format!("C is {}; it must broadcast to {whole}", bias.shape());
-        return Err(Error::shape("input", message));
-    }
-    let inputs = BinaryInputs { a: call.source_of(&product)?, b: call.source_of(&bias)? };
-    Ok(vec![call.run_one(&Binary::Add, &inputs, element)?])
+    broadcasts_to("C", bias.shape(), product.shape())?;
+    Ok(vec![binary_of(call, Binary::Add, [&product, &bias], element, i64::wrapping_add)?])
 }
 
 /// A value times a factor.
 pub(super) fn scaled(call: &mut Call, value: Value, factor: f32) -> Result<Value> {
-    if factor == 1.0 {
+    if factor == 1.0 || value.shape().elements() == 0 {
         return Ok(value);
     }
     let element = value.element();

@@ -62,9 +62,9 @@ fn roi_align(call: &mut Call) -> Result<Vec<Value>> {
     // The image of each region in front of its corners.
     let [regions, images] = [call.input(1)?.clone(), call.input(2)?.clone()];
     let batch = call.shape(0)?.extents().first().copied().unwrap_or(0);
-    let known = images.host().and_then(|images| images.to_integers()).unwrap_or_default();
+    let known = images.host().and_then(|images| images.unexpanded().to_integers()).unwrap_or_default();
     if let Some(index) = known.into_iter().find(|index| !(0..i64::from(batch)).contains(index)) {
-        let message = format!("batch_indices name image {index}; the input has {batch}");
+        let message = format!("batch_indices names image {index}; the input has {batch}");
         return Err(Error::attribute("batch_indices", message));
     }
     let many = images.shape().extents().first().copied().unwrap_or(0);

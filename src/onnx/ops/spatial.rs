@@ -52,20 +52,19 @@ fn pool(call: &mut Call, max: bool) -> Result<Vec<Value>> {
     let (strides, dilations) = (along(call, "strides", axes, 1)?, along(call, "dilations", axes, 1)?);
     let pads = along(call, "pads", 2 * axes, 0)?;
     let ceil_mode = call.attributes.flag("ceil_mode", false)?;
-    let auto_pad = call.attributes.string("auto_pad")?.unwrap_or("NOTSET".into());
+    let auto_pad: AutoPad = call.attributes.string("auto_pad")?.unwrap_or("NOTSET".into()).parse()?;
     let mut windows = Vec::new();
     for axis in 0..axes {
         let (kernel, stride, dilation) = (kernel[axis], strides[axis], dilations[axis]);
-        let padding = match &auto_pad[..] {
-            "NOTSET" => [pads[axis], pads[axes + axis]],
-            "VALID" => [0; 2],
-            "SAME_UPPER" | "SAME_LOWER" => {
+        let padding = match auto_pad {
+            AutoPad::Explicit => [pads[axis], pads[axes + axis]],
+            AutoPad::Valid => [0; 2],
+            AutoPad::SameUpper | AutoPad::SameLower => {
                 let span = u64::from(dilation) * u64::from(kernel.saturating_sub(1)) + 1;
                 let out = u64::from(extents[axis].div_ceil(stride.max(1)));
                 let total = (out.saturating_sub(1) * u64::from(stride) + span).saturating_sub(extents[axis].into());
-                shared(u32::try_from(total).unwrap_or(u32::MAX), auto_pad == "SAME_UPPER")
+                shared(u32::try_from(total).unwrap_or(u32::MAX), auto_pad == AutoPad::SameUpper)
             }
-            other => return Err(Error::attribute("auto_pad", format!("auto_pad is {other}, which is not known"))),
         };
         windows.push(PoolAxis { kernel, stride, padding, dilation });
     }
@@ -140,15 +139,16 @@ fn conv_transpose(call: &mut Call) -> Result<Vec<Value>> {
         // SAME stands for so many output pixels, from which padding follows.
         let wanted = match (&output_shape, auto_pad) {
             (Some(extents), _) => Some(extents[axis]),
-            (None, AutoPad::SameUpper | AutoPad::SameLower) => Some(extent * i64::from(stride)),
+            (None, AutoPad::SameUpper | AutoPad::SameLower) => Some(extent.saturating_mul(stride.into())),
             (None, _) => None,
         };
         let padding = match wanted {
             None if auto_pad == AutoPad::Valid => [0; 2],
             None => [pads[axis], pads[axes + axis]],
             Some(wanted) => {
-                let span = i64::from(dilation) * (kernel - 1) + 1;
-                let total = (i64::from(stride) * (extent - 1) + i64::from(behind) + span).saturating_sub(wanted);
+                let span = i64::from(dilation).saturating_mul(kernel - 1).saturating_add(1);
+                let reach = i64::from(stride).saturating_mul(extent - 1).saturating_add(span);
+                let total = reach.saturating_add(behind.into()).saturating_sub(wanted);
                 behind = behind.saturating_add(count("output_shape", total.saturating_neg().max(0))?);
                 shared(count("output_shape", total.max(0))?, auto_pad == AutoPad::SameUpper)
             }
@@ -192,6 +192,10 @@ fn upsample(call: &mut Call) -> Result<Vec<Value>> {
         ..9 => call.attributes.floats("scales")?.ok_or_else(|| malformed("it lacks the attribute scales"))?,
         _ => call.floats(1, "scales")?.into_iter().map(|scale| scale as f32).collect(),
     };
+    if scales.len() != rank {
+        let message = format!("scales has {} numbers; the input has {rank} axes", scales.len());
+        return Err(Error::attribute("scales", message));
+    }
     let of_axes = |axes: Vec<u32>, scales: Vec<f32>, mode| Resize {
         axes,
         to: ResizeTo::Scales(scales),

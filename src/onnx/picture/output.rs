@@ -87,7 +87,7 @@ fn planes(shape: Shape) -> Result<Planes> {
     }
 }
 
-/// Whether an output may be shown so. One of three axes, without a batch, may be anything, such as boxes: floats are shown as channels alone, and integers as
+/// Whether an output may be shown as a kind. One of three axes, without a batch, may be anything, such as boxes: floats are shown as channels alone, and integers as
 /// labels too.
 fn can_be(show: Show, spec: TensorSpec) -> bool {
     let Ok([channels, ..]) = planes(spec.shape) else { return false };

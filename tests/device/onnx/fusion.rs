@@ -8,12 +8,8 @@ use pliant::{DType, Gpu, Recorder, Tensor, TensorSpec};
 use prost::Message;
 
 use super::proto::*;
-use super::{attribute_type, data_type, int, listed, n, tensor, value, with, word};
+use super::{data_type, float, int, listed, n, tensor, value, with, word};
 use crate::gpu;
-
-fn float(name: &str, f: f32) -> AttributeProto {
-    AttributeProto { name: name.into(), f, r#type: attribute_type::FLOAT, ..AttributeProto::default() }
-}
 
 /// A tensor of positive numbers about 1, all different.
 fn weights(name: &str, dims: &[i64]) -> TensorProto {

@@ -66,9 +66,8 @@ fn node(op_type: &str, input: &[&str], output: &[&str]) -> NodeProto {
 fn n(op_type: &str, names: &str) -> NodeProto {
     let (inputs, outputs) = names.split_once("->").unwrap();
     let list = |names: &str| names.split_whitespace().map(ToString::to_string).collect::<Vec<_>>();
-    let (inputs, outputs) = (list(inputs), list(outputs));
-    let names = |list: &[String]| list.iter().map(String::as_str).map(ToString::to_string).collect::<Vec<_>>();
-    NodeProto { input: names(&inputs), output: names(&outputs), name: outputs[0].clone(), ..node(op_type, &[], &[]) }
+    let (input, output) = (list(inputs), list(outputs));
+    NodeProto { name: output[0].clone(), input, output, ..node(op_type, &[], &[]) }
 }
 
 fn with(mut node: NodeProto, attribute: AttributeProto) -> NodeProto {
@@ -87,4 +86,8 @@ fn listed(name: &str, ints: &[i64]) -> AttributeProto {
 fn word(name: &str, word: &str) -> AttributeProto {
     let s = word.as_bytes().to_vec();
     AttributeProto { name: name.into(), s, r#type: attribute_type::STRING, ..AttributeProto::default() }
+}
+
+fn float(name: &str, f: f32) -> AttributeProto {
+    AttributeProto { name: name.into(), f, r#type: attribute_type::FLOAT, ..AttributeProto::default() }
 }
