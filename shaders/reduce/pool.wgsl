@@ -5,7 +5,7 @@
 //
 // The function is the variant's: reduce/pool/pool_max.wgsl and its like, which declare a State that elements are added to. One invocation does
 // four elements side by side. How it loads what these take is the variant's too, reduce/pool/elements.wgsl, reduce/pool/quads.wgsl, which declare a
-// Run: what is held of a row of the input from one tap to the next. How it stores them: shared/stores.
+// Run: what is held of a row of the input from one tap to the next. How it stores them: shared/quads.
 
 // An axis of the planes. The dispatch does `outs` elements of the output from out_first on. Elements of windows that lie before `counted` count
 // where padding does.

@@ -7,7 +7,7 @@
 // output   (outer, rows, columns, inner): all that the dispatch does, one behind another
 //
 // What has weight 0 does not count. What an invocation does is the variant's: sample/parts/resample_any.wgsl, sample/parts/resample_two.wgsl. How it
-// stores four elements: shared/stores.
+// stores four elements: shared/quads.
 
 struct Params {
     outer: u32,

@@ -18,8 +18,8 @@ impl Stores {
     /// The files that store four elements of an output side by side.
     pub(crate) fn files(self) -> &'static [File] {
         match self {
-            Self::Elements => wgsl!["shared/stores/elements.wgsl"],
-            Self::Quads => wgsl!["shared/stores/quads.wgsl"],
+            Self::Elements => wgsl!["shared/quads/store_elements.wgsl"],
+            Self::Quads => wgsl!["shared/quads/store_quads.wgsl"],
         }
     }
 }

@@ -16,7 +16,7 @@ kernel!("conv2d_depthwise", 64, Params, |(reads, stores): (Reads, Stores)| [
     },
     match reads {
         Reads::Apart | Reads::Shared => wgsl!["conv/depthwise/reads_elements.wgsl"],
-        Reads::Quads => wgsl!["shared/rows_of_quads.wgsl", "conv/depthwise/reads_quads.wgsl"],
+        Reads::Quads => wgsl!["shared/quads/rows.wgsl", "conv/depthwise/reads_quads.wgsl"],
     },
     match stores {
         Stores::Elements => wgsl!["conv/depthwise/stores_elements.wgsl"],

@@ -14,7 +14,7 @@ kernel!("pool", 64, Params, |(function, stores): (Function, Stores)| [
     stores.files(),
     match stores {
         Stores::Elements => wgsl!["reduce/pool/elements.wgsl"],
-        Stores::Quads => wgsl!["shared/rows_of_quads.wgsl", "reduce/pool/quads.wgsl"],
+        Stores::Quads => wgsl!["shared/quads/rows.wgsl", "reduce/pool/quads.wgsl"],
     },
     wgsl!["reduce/pool.wgsl"],
 ]);

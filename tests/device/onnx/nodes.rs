@@ -10,7 +10,7 @@ use crate::gpu;
 
 const EXTENTS: [u32; 4] = [1, 2, 3, 4];
 
-/// What nodes make of x, (1, 2, 3, 4) of the numbers from 0 on, as their output y.
+/// Runs nodes from x, (1, 2, 3, 4) of the numbers from 0 on, to y: its extents and elements.
 fn run(opset: i64, nodes: &[NodeProto], constants: &[TensorProto]) -> Result<(Vec<u32>, Vec<f32>), Error> {
     let graph = GraphProto {
         node: nodes.to_vec(),
@@ -108,7 +108,7 @@ fn pieces_and_operands_without_elements() {
     makes(13, &gemm, &[rows, w, tensor("c", &[1], &[1.0])], &[6, 0], &[]);
 }
 
-/// What is at least 0 is left as it is, whatever the slope.
+/// A slope does nothing to what is at least 0.
 #[test]
 fn slopes_beyond_numbers() {
     let slopes = tensor("slope", &[4], &[f32::INFINITY, f32::NAN, f32::INFINITY, 2.0]);
