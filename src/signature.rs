@@ -24,7 +24,18 @@ pub fn kind(bytes: &[u8]) -> Option<&'static str> {
     if bytes.get(8..10) == Some(b"{\"") {
         return Some(SAFETENSORS);
     }
-    KINDS.iter().find(|(first, _)| bytes.starts_with(first)).map(|(_, kind)| *kind)
+    let known = KINDS.iter().find(|(first, _)| bytes.starts_with(first)).map(|(_, kind)| *kind);
+    known.or(is_text(bytes).then_some("text"))
+}
+
+/// Whether the first bytes are lines of text; a character at their end may be cut.
+fn is_text(bytes: &[u8]) -> bool {
+    let first = &bytes[..bytes.len().min(256)];
+    let (text, cut) = match std::str::from_utf8(first) {
+        Ok(text) => (text, true),
+        Err(error) => (std::str::from_utf8(&first[..error.valid_up_to()]).unwrap_or(""), error.error_len().is_none()),
+    };
+    cut && text.chars().all(|letter| !letter.is_control() || letter.is_whitespace())
 }
 
 /// [`kind`]'s name of a safetensors file.

@@ -342,8 +342,12 @@ fn pad(call: &mut Call) -> Result<Vec<Value>> {
         )));
     }
     let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
+    let mut padded = vec![false; rank];
     for (index, &axis) in axes.iter().enumerate() {
         let axis = from_front(axis, rank)?;
+        if std::mem::replace(&mut padded[axis], true) {
+            return Err(Error::attribute("axes", format!("axes is {axes:?}, which names axis {axis} twice")));
+        }
         for (side, pad) in [(&mut before, pads[index]), (&mut after, pads[axes.len() + index])] {
             side[axis] = i32::try_from(pad).map_err(|_| {
                 Error::attribute("pads", format!("a pad is {pad}; {} to {} are possible", i32::MIN, i32::MAX))

@@ -57,6 +57,16 @@ fn reductions_over_no_axes() {
     makes(18, &reduced("ReduceMax"), &[], &EXTENTS, &each(|x| -x));
     let exp = [n("Exp", "x -> a"), with(n("ReduceLogSum", "a -> y"), int("noop_with_empty_axes", 1))];
     makes(18, &exp, &[], &EXTENTS, &numbers());
+    // What the host knows.
+    let known = [with(n("ReduceSumSquare", "c -> s"), int("noop_with_empty_axes", 1)), n("Add", "x s -> y")];
+    makes(18, &known, &[tensor("c", &[4], &[-1.0, 2.0, -3.0, 4.0])], &EXTENTS, &by_column([1.0, 4.0, 9.0, 16.0]));
+    let known = [with(n("ReduceL1", "c -> s"), int("noop_with_empty_axes", 1)), n("Add", "x s -> y")];
+    makes(18, &known, &[tensor("c", &[4], &[-1.0, 2.0, -3.0, 4.0])], &EXTENTS, &by_column([1.0, 2.0, 3.0, 4.0]));
+}
+
+/// x, plus a number for each column.
+fn by_column(more: [f32; 4]) -> Vec<f32> {
+    numbers().iter().enumerate().map(|(at, x)| x + more[at % 4]).collect()
 }
 
 /// The Resize of opset 10 goes down where it enlarges, and up where it shrinks: the case test_resize_downsample_nearest of ONNX 1.5.
@@ -86,6 +96,11 @@ fn factors_of_layer_norms_broadcast() {
     makes(17, &node, &[rows, bias.clone()], &EXTENTS, &by(&|at| 1.0 + (at / 4 % 3) as f32, 1.0));
     let each = tensor("scale", &[4], &[1.0, 2.0, 3.0, 4.0]);
     makes(17, &node, &[each, bias.clone()], &EXTENTS, &by(&|at| 1.0 + (at % 4) as f32, 1.0));
+    // The mean is an output of its own.
+    let mean = with(n("LayerNormalization", "x scale bias -> z"), int("axis", -1));
+    let mean = [NodeProto { output: vec!["z".into(), "y".into()], ..mean }];
+    let means: Vec<_> = (0..6).map(|row| 1.5 + 4.0 * row as f32).collect();
+    makes(17, &mean, &[tensor("scale", &[1], &[2.0]), bias.clone()], &[1, 2, 3, 1], &means);
     let larger = run(17, &node, &[tensor("scale", &[2, 1, 1, 1, 1], &[1.0, 2.0]), bias]).unwrap_err().to_string();
     assert!(larger.contains("it must broadcast to 1x2x3x4"), "{larger}");
 }
@@ -112,7 +127,50 @@ fn pieces_and_operands_without_elements() {
 #[test]
 fn slopes_beyond_numbers() {
     let slopes = tensor("slope", &[4], &[f32::INFINITY, f32::NAN, f32::INFINITY, 2.0]);
-    makes(16, &[n("PRelu", "x slope -> y")], &[slopes], &EXTENTS, &numbers());
+    makes(16, &[n("PRelu", "x slope -> y")], std::slice::from_ref(&slopes), &EXTENTS, &numbers());
+    let known = [n("PRelu", "c slope -> p"), n("Add", "x p -> y")];
+    makes(
+        16,
+        &known,
+        &[slopes, tensor("c", &[4], &[0.0, 0.0, 1.0, -1.0])],
+        &EXTENTS,
+        &by_column([0.0, 0.0, 1.0, -2.0]),
+    );
+}
+
+/// The extents that a transposed convolution is to give say how it is padded, with those of batch and channels in front or without.
+#[test]
+fn transposed_convolutions_to_an_extent() {
+    let v = tensor("v", &[2, 1, 2, 2], &[1.0; 8]);
+    let to = |node: NodeProto| run(11, &[with(node, listed("strides", &[2, 2]))], std::slice::from_ref(&v)).unwrap();
+    let node = || n("ConvTranspose", "x v -> y");
+    let whole = to(node());
+    assert_eq!(whole.0, [1, 1, 6, 8]);
+    // Each pixel is four of the output: the sum of both channels at its place.
+    let expected = |row: usize, column: usize| (12 + 2 * (row / 2 * 4 + column / 2)) as f32;
+    let all = (0..48).map(|at| expected(at / 8, at % 8)).collect::<Vec<_>>();
+    assert_eq!(whole.1, all);
+    assert_eq!(to(with(node(), word("auto_pad", "SAME_UPPER"))), whole);
+    let fewer = to(with(node(), listed("output_shape", &[5, 7])));
+    assert_eq!(to(with(node(), listed("output_shape", &[1, 1, 5, 7]))), fewer);
+    // The odd pixel is cut in front, but for SAME_UPPER.
+    let cut = (0..35).map(|at| expected(at / 7 + 1, at % 7 + 1)).collect::<Vec<_>>();
+    assert_eq!(fewer, (vec![1, 1, 5, 7], cut));
+}
+
+#[test]
+fn runs_by_known_indices() {
+    let at = |dims: &[i64], elements: &[i64]| TensorProto { dims: dims.to_vec(), ..ints("at", elements) };
+    let gather = |batch: i64| with(n("GatherND", "x at -> y"), int("batch_dims", batch));
+    let x = numbers();
+    makes(12, &[gather(0)], &[at(&[2, 3], &[0, 1, 2, 0, 0, -1])], &[2, 4], &[&x[20..24], &x[8..12]].concat());
+    makes(12, &[gather(1)], &[at(&[1, 2], &[1, 0])], &[1, 4], &x[12..16]);
+    let known = with(n("GatherND", "c at -> g"), int("batch_dims", 1));
+    let c = tensor("c", &[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+    let column: Vec<_> = (0..24).map(|i| x[i] + if i < 12 { 2.0 } else { 3.0 }).collect();
+    let shape = ints("shape", &[2, 1, 1]);
+    let reshaped = [known, n("Reshape", "g shape -> h"), n("Add", "x h -> y")];
+    makes(12, &reshaped, &[c, at(&[2, 1], &[1, 0]), shape], &EXTENTS, &column);
 }
 
 #[test]
@@ -128,8 +186,10 @@ fn what_nodes_do_not_take() {
         TensorProto { dims: vec![3, 0], ..ints("empty", &[]) },
         tensor("large", &[2, 1, 1, 1, 1], &[1.0; 2]),
         ints("images", &[1]),
+        ints("pads", &[1; 4]),
+        ints("twice", &[3, -1]),
     ];
-    let table: [(Vec<NodeProto>, &str); 16] = [
+    let table: [(Vec<NodeProto>, &str); 17] = [
         (
             vec![
                 with(n("Cast", "x -> a"), int("to", data_type::INT64.into())),
@@ -168,6 +228,7 @@ fn what_nodes_do_not_take() {
         (vec![with(n("GatherElements", "x columns -> y"), int("axis", 3))], "an index is 4; the axis has extent 4"),
         (vec![n("GatherND", "x places -> y")], "an index is -3; the axis has extent 2"),
         (vec![n("GatherND", "line empty -> y")], "indices (3x0) name 0 axes behind 0 of a batch; data is 1x2x5"),
+        (vec![n("Pad", "x pads _ twice -> y")], "axes is [3, -1], which names axis 3 twice"),
         (vec![n("RMSNormalization", "x large -> y")], "scale is 2x1x1x1x1; it must broadcast to 1x2x3x4"),
         (vec![n("RoiAlign", "x rois images -> y")], "batch_indices names image 1; the input has 1"),
     ];
