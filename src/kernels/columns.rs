@@ -46,17 +46,20 @@ impl Params {
 pub(crate) enum ColumnsOrder {
     /// (group, pixel, tap, quad): shared/columns/quads.wgsl.
     Quads,
+    /// (group, pixel, tap, quad) in a buffer, whatever the layout: shared/columns/quads.wgsl with shared/rows/columns.wgsl.
+    HeldQuads,
     /// (pixel, tap, channel): shared/columns/channels.wgsl.
     Channels,
 }
 
-axis!(ColumnsOrder { Quads: "", Channels: "channels" });
+axis!(ColumnsOrder { Quads: "", HeldQuads: "held", Channels: "channels" });
 
 impl ColumnsOrder {
     /// The files of an order and a layout, beside those of all variants.
     pub(crate) fn files(self, layout: Layout) -> Vec<File> {
         let stored = match self {
             Self::Quads => [wgsl!["shared/columns/quads.wgsl"], of_layout!(layout, "columns")],
+            Self::HeldQuads => [wgsl!["shared/columns/quads.wgsl"], wgsl!["shared/rows/columns.wgsl"]],
             Self::Channels => [wgsl!["shared/columns/channels.wgsl"], &[]],
         };
         [of_layout!(layout, "layout", "table", "packed"), &stored.concat()].concat()

@@ -1,5 +1,4 @@
-// b of a product by subgroups, read across its rows: see tile.wgsl.
-@group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
+// b of a product by subgroups, read across its rows, by b_texture.wgsl: see tile.wgsl.
 
 fn b_within(i: u32, invocation: u32) -> u32 {
     return 4u * invocation + i;
@@ -22,9 +21,9 @@ fn b_columns(start: u32, k: u32) -> mat4x4<f32> {
     let of_row = params.b_row + four;
     let at = start + of_row / 32u * (params.b_quads * 32u) + of_row % 32u;
     return mat4x4<f32>(
-        select(vec4<f32>(), textureLoad(b, texel(at.x)), exists.x),
-        select(vec4<f32>(), textureLoad(b, texel(at.y)), exists.y),
-        select(vec4<f32>(), textureLoad(b, texel(at.z)), exists.z),
-        select(vec4<f32>(), textureLoad(b, texel(at.w)), exists.w),
+        select(vec4<f32>(), load_b(at.x), exists.x),
+        select(vec4<f32>(), load_b(at.y), exists.y),
+        select(vec4<f32>(), load_b(at.z), exists.z),
+        select(vec4<f32>(), load_b(at.w), exists.w),
     );
 }

@@ -1,5 +1,4 @@
-// b of a product by subgroups, read along its rows: see tile.wgsl.
-@group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
+// b of a product by subgroups, read along its rows, by b_texture.wgsl or b_held.wgsl: see tile.wgsl.
 
 fn b_within(i: u32, invocation: u32) -> u32 {
     return 4u * invocation + i;
@@ -15,7 +14,5 @@ fn b_start(batch: u32, column: u32) -> vec4<u32> {
 // Four k of four columns; each k is a column of the matrix.
 fn b_columns(start: vec4<u32>, k: u32) -> mat4x4<f32> {
     let at = start + k * 8u;
-    return transpose(mat4x4<f32>(
-        textureLoad(b, texel(at.x)), textureLoad(b, texel(at.y)), textureLoad(b, texel(at.z)), textureLoad(b, texel(at.w)),
-    ));
+    return transpose(mat4x4<f32>(load_b(at.x), load_b(at.y), load_b(at.z), load_b(at.w)));
 }

@@ -8,6 +8,7 @@ kernel!("matmul_subgroup_nn", 8, Params, |(): ()| [
     TILED,
     wgsl![
         "matmul/subgroup/a_along.wgsl",
+        "matmul/subgroup/b_texture.wgsl",
         "matmul/subgroup/b_across.wgsl",
         "matmul/subgroup/panels.wgsl",
         "matmul/matmul_subgroup_nn.wgsl",

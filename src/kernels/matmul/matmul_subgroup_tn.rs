@@ -9,6 +9,7 @@ kernel!("matmul_subgroup_tn", 8, Params, |(): ()| [
     TILED,
     wgsl![
         "matmul/subgroup/a_across.wgsl",
+        "matmul/subgroup/b_texture.wgsl",
         "matmul/subgroup/b_across.wgsl",
         "matmul/subgroup/quads.wgsl",
         "matmul/matmul_subgroup_tn.wgsl",

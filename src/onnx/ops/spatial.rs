@@ -212,7 +212,7 @@ fn upsample(call: &mut Call) -> Result<Vec<Value>> {
             // The nodes' definition does not say how positions are rounded; ONNX's own cases do.
             let mut value = call.input(0)?.clone();
             for (shrinks, rounding) in [(true, NearestRounding::Ceil), (false, NearestRounding::Floor)] {
-                let of_these = |&(_, scale): &(u32, f32)| (scale < 1.0) == shrinks;
+                let of_these = |&(_, scale): &(u32, f32)| scale != 1.0 && (scale < 1.0) == shrinks;
                 let (axes, scales): (Vec<_>, Vec<_>) = (0u32..).zip(scales.iter().copied()).filter(of_these).unzip();
                 if !axes.is_empty() {
                     value = resized(call, &value, &of_axes(axes, scales, ResizeMode::Nearest(rounding)))?;

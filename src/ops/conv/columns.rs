@@ -67,7 +67,9 @@ fn channel_runs(quads: &[Quad], per_group: usize, (order, layout): (ColumnsOrder
     let runs = same_quads(quads, per_group, run_quads(layout)).map(|(group, first, run)| {
         let [channel, _, offset_group, _] = run[0];
         match order {
-            ColumnsOrder::Quads => [first, offset_group, 256 * channels(run) + run.len() as u32, group],
+            ColumnsOrder::Quads | ColumnsOrder::HeldQuads => {
+                [first, offset_group, 256 * channels(run) + run.len() as u32, group]
+            }
             ColumnsOrder::Channels => [first, offset_group, channels(run), channel],
         }
     });
@@ -158,7 +160,6 @@ pub struct Columns {
     pub(crate) im2col: Im2colGeometry,
     groups: u32,
     pub(crate) deformation: Option<Deformation>,
-    order: ColumnsOrder,
     pub(crate) layout: Layout,
     pub(crate) packing: ChannelsLast,
     /// The offset group of each run, ascending.
@@ -183,14 +184,14 @@ impl Columns {
         let runs = channel_runs(&packing.quads, packing.quads.len() / groups as usize, (order, layout));
         let channel_runs = packed_matrix::table(gpu, layout, "pliant channel_runs", &runs)?;
         let run_offset_groups = runs.iter().map(|[_, offset_group, ..]| *offset_group).collect();
-        Ok(Self { im2col, groups, deformation, order, layout, packing, run_offset_groups, channel_runs })
+        Ok(Self { im2col, groups, deformation, layout, packing, run_offset_groups, channel_runs })
     }
 
-    /// Compiles what makes the columns.
-    pub(crate) fn compile(&self, gpu: &Gpu) -> Result<()> {
+    /// Compiles what makes the columns, in an order that the tables are for.
+    pub(crate) fn compile(&self, gpu: &Gpu, order: ColumnsOrder) -> Result<()> {
         match self.deformation {
-            None => gpu.compile::<im2col::Kernel>((self.order, self.layout)),
-            Some(_) => gpu.compile::<deform_im2col::Kernel>((self.order, self.layout)),
+            None => gpu.compile::<im2col::Kernel>((order, self.layout)),
+            Some(_) => gpu.compile::<deform_im2col::Kernel>((order, self.layout)),
         }
     }
 
@@ -320,7 +321,7 @@ impl Columns {
                     (u64::from(strip.images.start) * u64::from(out_pixels) + u64::from(pixel)) * u64::from(depth)
                 };
                 let columns = output.binding("columns", row(strip.pixels.start)..row(strip.pixels.end))?;
-                self.sample(recorder, source, &images, &strip, &packed, &columns)?;
+                self.sample(recorder, source, (&images, &strip), &packed, (ColumnsOrder::Channels, &columns))?;
             }
         }
         Ok(())
@@ -358,26 +359,24 @@ impl Columns {
         Ok(())
     }
 
-    /// Makes the columns of a strip of a chunk of images.
+    /// Makes the columns of a strip of a chunk of images, in an order that the tables are for.
     pub(crate) fn sample(
         &self,
         recorder: &mut Recorder,
         source: &SampleSource,
-        chunk: &Range<u32>,
-        strip: &Strip,
+        (chunk, strip): (&Range<u32>, &Strip),
         packed: &PackedImages,
-        columns: &Binding,
+        (order, columns): (ColumnsOrder, &Binding),
     ) -> Result<()> {
+        let variant = (order, self.layout);
         recorder.scratch(|recorder| {
             let field = self.field(recorder, source, strip)?;
             for (index, (band, packed)) in packed.bands().enumerate() {
                 let params = Params { accumulate: (index > 0).into(), ..self.window(chunk, strip, &band) };
                 let bindings = [columns, &packed.binding("input")?, &self.channel_runs.binding()];
                 self.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| match offsets {
-                    None => im2col::im2col(recorder, (self.order, self.layout), params, bindings),
-                    Some(offsets) => {
-                        deform_im2col::deform_im2col(recorder, (self.order, self.layout), params, bindings, offsets)
-                    }
+                    None => im2col::im2col(recorder, variant, params, bindings),
+                    Some(offsets) => deform_im2col::deform_im2col(recorder, variant, params, bindings, offsets),
                 })?;
             }
             Ok(())

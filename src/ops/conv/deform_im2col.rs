@@ -17,7 +17,7 @@ impl Kernels for DeformIm2col {
         let layout = layout(gpu, &im2col, 1, Some(&deformation), 0);
         let variant = (ColumnsOrder::Channels, layout);
         let columns = Columns::new(gpu, im2col, 1, Some(deformation), variant, inputs.input.dtype)?;
-        columns.compile(gpu)?;
+        columns.compile(gpu, ColumnsOrder::Channels)?;
         Ok(columns)
     }
 

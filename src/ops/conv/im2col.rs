@@ -15,7 +15,7 @@ impl Kernels for Im2col {
     fn compile(gpu: &Gpu, geometry: &Im2colGeometry, input: &TensorSpec) -> Result<Columns> {
         let layout = layout(gpu, geometry, 1, None, 0);
         let columns = Columns::new(gpu, *geometry, 1, None, (ColumnsOrder::Channels, layout), input.dtype)?;
-        columns.compile(gpu)?;
+        columns.compile(gpu, ColumnsOrder::Channels)?;
         Ok(columns)
     }
 

@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Binding, Constant, Fit, Gpu, Recorder, Tensor, Texture};
 use crate::kernels::layout::{Layout, panel_texels};
-use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Panels};
+use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Panels, PanelsMemory};
 use crate::ops::plan::bindable;
 
 /// A batch of matrices of f32. In panels its rows are filled up to whole ones.
@@ -20,7 +20,7 @@ pub(crate) struct PackedMatrix {
 #[derive(Debug, Clone)]
 enum Memory {
     Rows(Tensor),
-    Panels(Texture),
+    Panels(PanelsMemory),
 }
 
 /// The layout that a device wants for matrices, the largest of so many bytes, rows filled up, where it binds so many bytes of a buffer at once.
@@ -42,8 +42,18 @@ impl PackedMatrix {
     pub(crate) fn workspace(recorder: &mut Recorder, layout: Layout, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
         let memory = match layout {
             Layout::Rows => Memory::Rows(recorder.workspace([batch, rows, quads, 4])?),
-            Layout::Panels => Memory::Panels(recorder.texture(u64::from(batch) * panel_texels(rows, quads))?),
+            Layout::Panels => {
+                let texture = recorder.texture(u64::from(batch) * panel_texels(rows, quads))?;
+                Memory::Panels(PanelsMemory::Texture(texture))
+            }
         };
+        Ok(Self { memory, batch, rows, quads })
+    }
+
+    /// Takes columns in panels that a buffer holds from the workspace of the op that is being recorded.
+    pub(crate) fn held(recorder: &mut Recorder, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
+        let filled = Layout::Panels.filled_rows(rows) as u32;
+        let memory = Memory::Panels(PanelsMemory::Buffer(recorder.workspace([batch, filled, quads, 4])?));
         Ok(Self { memory, batch, rows, quads })
     }
 
@@ -51,7 +61,10 @@ impl PackedMatrix {
     pub(crate) fn new(gpu: &Gpu, layout: Layout, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
         let memory = match layout {
             Layout::Rows => Memory::Rows(Tensor::new(gpu, [batch, rows, quads, 4], DType::F32)?),
-            Layout::Panels => Memory::Panels(Texture::new(gpu, u64::from(batch) * panel_texels(rows, quads))?),
+            Layout::Panels => {
+                let texture = Texture::new(gpu, u64::from(batch) * panel_texels(rows, quads))?;
+                Memory::Panels(PanelsMemory::Texture(texture))
+            }
         };
         Ok(Self { memory, batch, rows, quads })
     }
@@ -85,7 +98,7 @@ impl PackedMatrix {
         let row = 4 * u64::from(self.quads);
         match &self.memory {
             Memory::Rows(tensor) => tensor.binding(argument, rows.start * row..rows.end * row),
-            Memory::Panels(texture) => Ok(texture.binding()),
+            Memory::Panels(memory) => memory.binding(argument),
         }
     }
 
@@ -115,13 +128,13 @@ impl PackedMatrix {
                     plane_stride: 0,
                 })
             }
-            Memory::Panels(texture) => Output::Panels(self.panels(texture, false)),
+            Memory::Panels(memory) => Output::Panels(self.panels(memory, false)),
         }
     }
 
-    fn panels(&self, texture: &Texture, across: bool) -> Panels {
+    fn panels(&self, memory: &PanelsMemory, across: bool) -> Panels {
         Panels {
-            texture: texture.clone(),
+            memory: memory.clone(),
             first: 0,
             batch: panel_texels(self.rows, self.quads),
             row: 0,
@@ -139,7 +152,7 @@ impl PackedMatrix {
                 let batch = u64::from(self.rows) * row;
                 Operand::Matrix(Matrix { argument, tensor, first: 0, batch, vector, depth })
             }
-            Memory::Panels(texture) => Operand::Panels(self.panels(texture, across)),
+            Memory::Panels(memory) => Operand::Panels(self.panels(memory, across)),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::layout::panel_texels;
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::matmul_narrow::{self, matmul_narrow};
-use crate::kernels::matmul::matmul_subgroup::{self, Lies, matmul_subgroup};
+use crate::kernels::matmul::matmul_subgroup::{self, ALies, BLies, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
@@ -51,7 +51,7 @@ pub(crate) struct Matrix<'a> {
 /// A batch of matrices in panels: matmul/subgroup/tile.wgsl.
 #[derive(Debug, Clone)]
 pub(crate) struct Panels {
-    pub(crate) texture: Texture,
+    pub(crate) memory: PanelsMemory,
     pub(crate) first: u64,
     pub(crate) batch: u64,
     pub(crate) row: u32,
@@ -59,6 +59,24 @@ pub(crate) struct Panels {
     pub(crate) quads: u32,
     /// Whether the depth goes down the rows.
     pub(crate) across: bool,
+}
+
+/// What panels lie in.
+#[derive(Debug, Clone)]
+pub(crate) enum PanelsMemory {
+    Texture(Texture),
+    /// A buffer, for columns b that are read along the rows, of a product into elements.
+    Buffer(Tensor),
+}
+
+impl PanelsMemory {
+    /// The whole memory, as a binding.
+    pub(crate) fn binding(&self, argument: &'static str) -> Fit<Binding> {
+        match self {
+            Self::Texture(texture) => Ok(texture.binding()),
+            Self::Buffer(tensor) => tensor.binding(argument, 0..tensor.shape().elements()),
+        }
+    }
 }
 
 impl<'a> Matrix<'a> {
@@ -268,7 +286,7 @@ impl<'a> Product<'a> {
                 let (end, bias, output) = self.stored(recorder, output)?;
                 let params = subgroup_tile::Params { end, ..with_a(params, &a) };
                 let of_window = (windows.window, windows.group_first, windows.zero_row);
-                let bindings = [&a.texture.binding(), &windows.packed, &bias, &output];
+                let bindings = [&a.memory.binding("a")?, &windows.packed, &bias, &output];
                 matmul_windows(recorder, params, of_window, bindings)
             }
             (_, Output::Elements(output)) => self.elements_by_tiles(recorder, params, output),
@@ -284,7 +302,8 @@ impl<'a> Product<'a> {
                     ..Default::default()
                 };
                 let params = subgroup_tile::Params { end, ..with_b(with_a(params, &a), &b) };
-                let bindings = [&a.texture.binding(), &b.texture.binding(), &output.texture.binding()];
+                let [a, b, output] = [a.memory.binding("a")?, b.memory.binding("b")?, output.memory.binding("output")?];
+                let bindings = [&a, &b, &output];
                 matmul_subgroup_nn(recorder, params, bindings)
             }
         }
@@ -296,21 +315,25 @@ impl<'a> Product<'a> {
         let (a_lies, a, params) = match self.unpacked_a()? {
             Some((binding, Matrix { batch, vector, .. })) => {
                 let [a_batch, a_row] = [batch, vector].map(|stride| stride as u32 / 4);
-                (Lies::Buffer, binding, subgroup_tile::Params { a_batch, a_row, ..params })
+                (ALies::Buffer, binding, subgroup_tile::Params { a_batch, a_row, ..params })
             }
             None => {
                 let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
-                (Lies::Panels, a.texture.binding(), with_a(params, &a))
+                (ALies::Panels, a.memory.binding("a")?, with_a(params, &a))
             }
         };
         let (b_lies, b, params) = match self.unpacked_b()? {
             Some((binding, Matrix { batch, depth, .. })) => {
                 let [b_batch, b_row] = [batch, depth].map(|stride| stride as u32 / 4);
-                (Lies::Buffer, binding, subgroup_tile::Params { b_batch, b_row, ..params })
+                (BLies::Buffer, binding, subgroup_tile::Params { b_batch, b_row, ..params })
             }
             None => {
                 let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
-                (Lies::Panels, b.texture.binding(), with_b(params, &b))
+                let lies = match b.memory {
+                    PanelsMemory::Texture(_) => BLies::Panels,
+                    PanelsMemory::Buffer(_) => BLies::HeldPanels,
+                };
+                (lies, b.memory.binding("b")?, with_b(params, &b))
             }
         };
         let (end, bias, output) = self.stored(recorder, output)?;
@@ -319,7 +342,7 @@ impl<'a> Product<'a> {
             // Both are: the gradient of a weight, in whole quads.
             return matmul_subgroup_tn(recorder, params, [&a, &b, &output]);
         }
-        matmul_subgroup(recorder, [a_lies, b_lies], params, [&a, &b, &bias, &output])
+        matmul_subgroup(recorder, (a_lies, b_lies), params, [&a, &b, &bias, &output])
     }
 
     /// Whether b is read as it lies, where it is not packed for other reasons.
@@ -356,7 +379,7 @@ impl<'a> Product<'a> {
             subgroup_tile::Params { b_batch: b.batch as u32 / 4, b_row: b.depth as u32 / 4, ..with_a(params, &a) };
         let (end, bias, output) = self.stored(recorder, output)?;
         let params = subgroup_tile::Params { end, ..params };
-        matmul_narrow(recorder, params, [&a.texture.binding(), &b_binding, &bias, &output])
+        matmul_narrow(recorder, params, [&a.memory.binding("a")?, &b_binding, &bias, &output])
     }
 
     /// The binding of a, where its rows are read from the buffer: they lie in quads, and are used by so few columns that packing them costs more than
@@ -655,7 +678,7 @@ fn pack(
     };
     pack_panels(recorder, params, [&binding, &texture.binding()])?;
     Ok(Panels {
-        texture,
+        memory: PanelsMemory::Texture(texture),
         first: 0,
         batch: if matrix.batch == 0 { 0 } else { panel_texels(vectors, quads) },
         row: 0,

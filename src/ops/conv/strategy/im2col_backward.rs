@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
 use crate::kernels::activation::Activation;
+use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::conv::conv2d_direct_weight::{self, conv2d_direct_weight};
 use crate::kernels::conv::unpack_weight::{self, unpack_weight};
 use crate::kernels::layout::Layout;
@@ -43,6 +44,7 @@ impl Im2colBackward {
         chaining: Chaining,
     ) -> Result<Self> {
         let g = &convolution.geometry;
+        convolution.columns.compile(gpu, ColumnsOrder::Quads)?;
         gpu.compile::<unpack_weight::Kernel>(convolution.columns.layout)?;
         // Of the sums of segments the sums are f32.
         gpu.compile::<segment_sums::Kernel>(data.into())?;
@@ -175,7 +177,8 @@ impl Im2colConvolution {
                         let strip_columns = kept_columns.unwrap_or(grad_columns);
                         if !kept {
                             let binding = strip_columns.binding("columns")?;
-                            columns.sample(recorder, source, &chunk.images, &strip, &packed, &binding)?;
+                            let order = ColumnsOrder::Quads;
+                            columns.sample(recorder, source, (&chunk.images, &strip), &packed, (order, &binding))?;
                         }
                         for block in pieces(0..strip.len(), blocks.pixels) {
                             products.grad_weight(recorder, &strip_columns, block, of_weight, accumulate)?;
