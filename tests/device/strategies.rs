@@ -200,6 +200,30 @@ fn convolutions_of_one_tap() {
     }
 }
 
+/// Columns of few output channels lie in a buffer, if a binding shows 64 pixels of them, those of more in a texture: as many as one and another, with a
+/// batch in several planes, and where bindings are small.
+#[test]
+fn columns_of_few_and_of_many_output_channels() {
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    let mut rng = Rng::with_seed(64);
+    let op = DeformConv2d { groups: 2, offset_groups: 2, padding: [1; 4], ..DeformConv2d::default() };
+    for (rows, held) in [(3, true), (64, true), (65, false), (130, false)] {
+        let problem = deform_conv2d(&mut rng, op, [3, 14, 13, 11], [2 * rows, 7, 3, 3], true, 2.0);
+        for (gpu, held) in [(gpu(), held), (&small, false)] {
+            check_each_on(&problem, gpu);
+            let by = kernels(gpu, &problem, Strategy::Im2col, DType::F32).unwrap();
+            let columns = match (gpu.capabilities().textures(), held) {
+                (false, _) => "deform_im2col.rows",
+                (true, true) => "deform_im2col.held.panels",
+                (true, false) => "deform_im2col.panels",
+            };
+            assert!(by.iter().any(|name| name == columns), "{rows} rows: {by:?}");
+            let multiplied = by.iter().any(|name| name.starts_with("matmul_subgroup.panels.held"));
+            assert_eq!(multiplied, columns.contains("held"), "{rows} rows: {by:?}");
+        }
+    }
+}
+
 /// Groups of one input channel, by windows whose taps are shared and apart, several rows of a group, images that are bound in pieces, and
 /// weights that are not finite beside the image.
 #[test]

@@ -61,7 +61,7 @@ pub(crate) struct Panels {
     pub(crate) across: bool,
 }
 
-/// What panels lie in.
+/// The memory that panels lie in.
 #[derive(Debug, Clone)]
 pub(crate) enum PanelsMemory {
     Texture(Texture),
