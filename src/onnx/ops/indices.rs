@@ -22,6 +22,8 @@ pub(super) const OPERATORS: &[Entry] = &[
     ("NonMaxSuppression", non_max_suppression),
     ("NonZero", non_zero),
     ("OneHot", one_hot),
+    // Opsets 9 and 10 have ScatterElements under this name.
+    ("Scatter", scatter_elements),
     ("ScatterElements", scatter_elements),
     ("ScatterND", scatter_nd),
 ];

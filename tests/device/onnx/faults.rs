@@ -466,9 +466,11 @@ fn scatters_on_the_device() {
     let y = run(nd.clone(), indices(&[0, 1, 2, 0, 0, 1, 0, 1, 2], &[3, 3]), updates(&[3, 4])).unwrap();
     assert_eq!(y[..8], [0.0, 1.0, 2.0, 3.0, 104.0, 105.0, 106.0, 107.0]);
     assert_eq!(y[16..], [16.0, 17.0, 18.0, 19.0, 108.0, 109.0, 110.0, 111.0]);
-    let elements = with(node("ScatterElements", &["x", "at", "u"], &["y"]), int("axis", 3));
-    let y = run(elements, indices(&[3, -4], &[1, 1, 1, 2]), updates(&[1, 1, 1, 2])).unwrap();
-    assert_eq!(y[..5], [101.0, 1.0, 2.0, 100.0, 4.0]);
+    for name in ["ScatterElements", "Scatter"] {
+        let elements = with(node(name, &["x", "at", "u"], &["y"]), int("axis", 3));
+        let y = run(elements, indices(&[3, -4], &[1, 1, 1, 2]), updates(&[1, 1, 1, 2])).unwrap();
+        assert_eq!(y[..5], [101.0, 1.0, 2.0, 100.0, 4.0]);
+    }
     let beyond = run(nd, indices(&[0, 2, 0], &[1, 3]), updates(&[1, 4])).unwrap_err();
     assert_eq!(beyond.to_string(), r#"node "n" of type ScatterND: an index is 2; the axis has extent 2"#);
 }
