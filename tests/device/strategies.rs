@@ -218,7 +218,7 @@ fn columns_of_few_and_of_many_output_channels() {
                 (true, false) => "deform_im2col.panels",
             };
             assert!(by.iter().any(|name| name == columns), "{rows} rows: {by:?}");
-            let multiplied = by.iter().any(|name| name.starts_with("matmul_subgroup.panels.held"));
+            let multiplied = by.iter().any(|name| name.starts_with("matmul_subgroup.held_b"));
             assert_eq!(multiplied, columns.contains("held"), "{rows} rows: {by:?}");
         }
     }

@@ -8,7 +8,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::layout::panel_texels;
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::matmul_narrow::{self, matmul_narrow};
-use crate::kernels::matmul::matmul_subgroup::{self, ALies, BLies, matmul_subgroup};
+use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
@@ -312,28 +312,34 @@ impl<'a> Product<'a> {
     /// Records a product of matrices into elements: each operand from where it lies, or from panels.
     fn elements_by_tiles(&self, recorder: &mut Recorder, params: subgroup_tile::Params, output: &Elements) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
-        let (a_lies, a, params) = match self.unpacked_a()? {
+        let (unpacked_a, unpacked_b) = (self.unpacked_a()?, self.unpacked_b()?);
+        let held_b = matches!(&self.b, Operand::Panels(Panels { memory: PanelsMemory::Buffer(_), .. }));
+        let operands = match (unpacked_a.is_some(), unpacked_b.is_some()) {
+            (false, false) if held_b => matmul_subgroup::Operands::HeldB,
+            (false, false) => matmul_subgroup::Operands::Panels,
+            (true, false) => matmul_subgroup::Operands::BufferA,
+            (false, true) => matmul_subgroup::Operands::BufferB,
+            (true, true) => matmul_subgroup::Operands::Buffers,
+        };
+        debug_assert!(!held_b || operands == matmul_subgroup::Operands::HeldB, "{operands:?}");
+        let (a, params) = match unpacked_a {
             Some((binding, Matrix { batch, vector, .. })) => {
                 let [a_batch, a_row] = [batch, vector].map(|stride| stride as u32 / 4);
-                (ALies::Buffer, binding, subgroup_tile::Params { a_batch, a_row, ..params })
+                (binding, subgroup_tile::Params { a_batch, a_row, ..params })
             }
             None => {
                 let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
-                (ALies::Panels, a.memory.binding("a")?, with_a(params, &a))
+                (a.memory.binding("a")?, with_a(params, &a))
             }
         };
-        let (b_lies, b, params) = match self.unpacked_b()? {
+        let (b, params) = match unpacked_b {
             Some((binding, Matrix { batch, depth, .. })) => {
                 let [b_batch, b_row] = [batch, depth].map(|stride| stride as u32 / 4);
-                (BLies::Buffer, binding, subgroup_tile::Params { b_batch, b_row, ..params })
+                (binding, subgroup_tile::Params { b_batch, b_row, ..params })
             }
             None => {
                 let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
-                let lies = match b.memory {
-                    PanelsMemory::Texture(_) => BLies::Panels,
-                    PanelsMemory::Buffer(_) => BLies::HeldPanels,
-                };
-                (lies, b.memory.binding("b")?, with_b(params, &b))
+                (b.memory.binding("b")?, with_b(params, &b))
             }
         };
         let (end, bias, output) = self.stored(recorder, output)?;
@@ -342,7 +348,7 @@ impl<'a> Product<'a> {
             // Both are: the gradient of a weight, in whole quads.
             return matmul_subgroup_tn(recorder, params, [&a, &b, &output]);
         }
-        matmul_subgroup(recorder, (a_lies, b_lies), params, [&a, &b, &bias, &output])
+        matmul_subgroup(recorder, operands, params, [&a, &b, &bias, &output])
     }
 
     /// Whether b is read as it lies, where it is not packed for other reasons.

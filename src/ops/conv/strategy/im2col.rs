@@ -65,10 +65,11 @@ impl Im2colConvolution {
         dtypes: [DType; 2],
     ) -> Result<Self> {
         let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
-        if reads_windows(gpu, &geometry, &convolution.columns) {
+        if convolution.reads_windows(gpu) {
             gpu.compile_all::<matmul_windows::Kernel>()?;
+        } else if !convolution.is_direct(gpu) {
+            convolution.columns.compile(gpu, convolution.order(gpu))?;
         }
-        convolution.columns.compile(gpu, convolution.order(gpu))?;
         crate::ops::matmul::product::compile_packed(gpu)?;
         Ok(convolution)
     }
@@ -231,6 +232,25 @@ impl Im2colConvolution {
         u64::from(self.geometry.group_channels()) * u64::from(self.geometry.im2col.taps())
     }
 
+    /// Whether the forward pass is direct: see `direct_kernel`.
+    fn is_direct(&self, gpu: &Gpu) -> bool {
+        direct_kernel(gpu, &self.geometry, &self.columns).is_some()
+    }
+
+    /// Whether the product reads a plain window's columns from the packed images: on devices with textures, where it is not done without a product.
+    fn reads_windows(&self, gpu: &Gpu) -> bool {
+        let window = Window {
+            taps: self.geometry.im2col.taps(),
+            quads_per_group: self.columns.quads_per_group(),
+            ..Default::default()
+        };
+        let params = matmul_windows::Params { window, ..Default::default() };
+        !self.is_direct(gpu)
+            && self.columns.layout == Layout::Panels
+            && self.columns.deformation.is_none()
+            && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
+    }
+
     /// Where the forward pass has its columns: in panels in a buffer, if so few rows are multiplied with them that storing texels costs more than
     /// loading them saves, and a strip of the least whole tiles can be bound.
     fn order(&self, gpu: &Gpu) -> ColumnsOrder {
@@ -269,8 +289,7 @@ impl Im2colConvolution {
 
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
         let wide = wide_bytes([source.offset, source.mask, Some(output.tensor())].into_iter().flatten());
-        let direct = direct_kernel(recorder.gpu(), g, &self.columns).is_some();
-        let windows = !direct && reads_windows(recorder.gpu(), g, &self.columns);
+        let (direct, windows) = (self.is_direct(recorder.gpu()), self.reads_windows(recorder.gpu()));
         // What a pixel reads alone, without columns.
         let Im2col { stride: [stride_y, stride_x], .. } = im2col.window;
         let read = self.columns.packing.pixel_bytes().saturating_mul(u64::from(stride_y) * u64::from(stride_x));
@@ -529,16 +548,6 @@ pub(super) fn direct_kernel(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Colu
         && rows <= conv2d_direct::MOST_ROWS
         && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok();
     direct.then(|| params.variant())
-}
-
-/// Whether the product reads a plain window's columns from the packed images: on devices with textures, where it is not done without a product.
-fn reads_windows(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns) -> bool {
-    let window =
-        Window { taps: geometry.im2col.taps(), quads_per_group: columns.quads_per_group(), ..Default::default() };
-    let params = matmul_windows::Params { window, ..Default::default() };
-    columns.layout == Layout::Panels
-        && columns.deformation.is_none()
-        && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
 }
 
 /// Whether the gradient of the weight needs no columns either.
