@@ -75,9 +75,9 @@ fn channels_last(
             value.w = value_of(input_3[word_of(element.w)], element.w);
         }
         store_made(address + i * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
-        continuing {
-            i++;
-            break if i >= end;
+        i++;
+        if i >= end {
+            break;
         }
     }
 }

@@ -82,14 +82,14 @@ fn conv2d_depthwise(
             at += NEXT_QUAD;
             left += select(vec4<f32>(0.0), factor * run.left, run.counts_left != vec4<f32>(0.0));
             right += select(vec4<f32>(0.0), factor * run.right, run.counts_right != vec4<f32>(0.0));
-            continuing {
-                tap_x++;
-                break if tap_x >= params.window.kernel_width;
+            tap_x++;
+            if tap_x >= params.window.kernel_width {
+                break;
             }
         }
-        continuing {
-            tap_y++;
-            break if tap_y >= params.window.kernel_height;
+        tap_y++;
+        if tap_y >= params.window.kernel_height {
+            break;
         }
     }
     var base = 0.0;

@@ -140,19 +140,19 @@ fn conv2d_direct(
                     sums_2 = add_product(sums_2, subgroupBroadcast(own, 2u), left, right);
                     sums_3 = add_product(sums_3, subgroupBroadcast(own, 3u), left, right);
                 }
-                continuing {
-                    tap_x++;
-                    break if tap_x >= params.window.kernel_width;
+                tap_x++;
+                if tap_x >= params.window.kernel_width {
+                    break;
                 }
             }
-            continuing {
-                i++;
-                break if i >= params.window.quads_per_group;
+            i++;
+            if i >= params.window.quads_per_group {
+                break;
             }
         }
-        continuing {
-            tap_y++;
-            break if tap_y >= params.window.kernel_height;
+        tap_y++;
+        if tap_y >= params.window.kernel_height {
+            break;
         }
     }
     if mine.x >= params.groups || mine.y * 64u + local >= runs {
@@ -173,7 +173,8 @@ fn conv2d_direct(
         bias_of(channel + last),
     );
     let offset = out.x * params.output_image + channel * params.output_plane + out.y * params.window.out_width;
-    for (var i = x; i < x + 8u; i++) {
+    var i = x;
+    loop {
         if i >= columns.x && i < columns.y {
             store(offset + i, bases + vec4<f32>(sums_0.left.x, sums_1.left.x, sums_2.left.x, sums_3.left.x));
         }
@@ -181,5 +182,9 @@ fn conv2d_direct(
         sums_1 = without_first(sums_1);
         sums_2 = without_first(sums_2);
         sums_3 = without_first(sums_3);
+        i++;
+        if i >= x + 8u {
+            break;
+        }
     }
 }

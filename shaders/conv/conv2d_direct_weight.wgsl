@@ -63,12 +63,17 @@ fn conv2d_direct_weight(
     }
     let row_quads = params.window.taps * params.window.quads_per_group;
     let address = params.sums_first / 4u + 4u * by_tap.x * row_quads + by_tap.y * params.window.quads_per_group + by_quad.y;
-    for (var row = 0u; row < 4u; row++) {
+    var row = 0u;
+    loop {
         let at = address + row * row_quads;
         var held = vec4<f32>(0.0);
         if params.accumulate != 0u {
             held = sums[at];
         }
         sums[at] = held + of_rows[row];
+        row++;
+        if row >= 4u {
+            break;
+        }
     }
 }

@@ -76,16 +76,19 @@ fn conv_transpose2d_direct(
     let last_x = vec4<u32>(x_0.x, x_1.x, x_2.x, x_3.x);
     let before_x = vec4<u32>(x_0.y, x_1.y, x_2.y, x_3.y);
     var sums = vec4<f32>(base);
-    for (var c = 0u; c < params.group_channels; c++) {
+    var c = 0u;
+    loop {
         let plane = planes + c * pixels;
         let kernel = weights + c * params.group_out_channels * taps;
-        for (var i = 0u; i < reach_y; i++) {
+        var i = 0u;
+        loop {
             let in_y = last_y.x - i;
             let tap_y = last_y.y + i * params.stride_y;
             let inside_y = vec4<bool>(in_y < params.height && tap_y < params.kernel_height);
             let of_row = plane + in_y * params.width;
             let of_taps = kernel + tap_y * params.kernel_width;
-            for (var j = 0u; j < reach_x; j++) {
+            var j = 0u;
+            loop {
                 let in_x = last_x - j;
                 let tap_x = before_x + j * params.stride_x;
                 let inside = inside_y & (in_x < vec4<u32>(params.width)) & (tap_x < vec4<u32>(params.kernel_width));
@@ -94,13 +97,30 @@ fn conv_transpose2d_direct(
                 let values = vec4<f32>(input[source.x], input[source.y], input[source.z], input[source.w]);
                 let factors = vec4<f32>(weight[tap.x], weight[tap.y], weight[tap.z], weight[tap.w]);
                 sums += select(vec4<f32>(0.0), values * factors, inside);
+                j++;
+                if j >= reach_x {
+                    break;
+                }
             }
+            i++;
+            if i >= reach_y {
+                break;
+            }
+        }
+        c++;
+        if c >= params.group_channels {
+            break;
         }
     }
     let first = 4u * item.y;
     let to = params.output_first + item.x * params.columns + first;
-    for (var i = 0u; i < min(4u, params.columns - first); i++) {
+    var i = 0u;
+    loop {
         output[to + i] = sums.x;
         sums = sums.yzww;
+        i++;
+        if i >= min(4u, params.columns - first) {
+            break;
+        }
     }
 }

@@ -12,23 +12,34 @@ fn im2col(
     if !mine.exists {
         return;
     }
-    let out_pixel = divide(params.window.pixel_first + mine.pixel, params.window.out_pixels);
-    let base = tap_position(out_pixel.y, mine.tap);
-    let extent = vec2<i32>(i32(params.window.height), i32(params.window.width));
-    let at = vec2<u32>(clamp(base, vec2<i32>(0), extent - 1));
-    let in_band = out_pixel.x * params.window.height * params.window.width + at.x * params.window.width + at.y - params.window.band_first;
-    let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.window.band_pixels;
-
     let run = table_entry(mine.run);
-    let columns = columns_start(mine, run);
-    let source = quad_address(0u, select(0u, in_band, inside), run.x, 0u, params.window.quads);
     let quads = run_quads(run);
-    var i = 0u;
+    let extent = vec2<i32>(i32(params.window.height), i32(params.window.width));
+    let out_pixel = divide(params.window.pixel_first + mine.pixel, params.window.out_pixels);
+    let start = window_start(out_pixel.y);
+    let image = out_pixel.x * params.window.height * params.window.width - params.window.band_first;
+    var tap = mine.tap_first;
+    var in_window = tap_in_window(tap);
     loop {
-        store_columns(columns, run, i, select(vec4<f32>(0.0), load_packed(source + i * NEXT_QUAD), inside));
-        continuing {
+        let base = tap_position(start, in_window);
+        let at = vec2<u32>(clamp(base, vec2<i32>(0), extent - 1));
+        let in_band = image + at.x * params.window.width + at.y;
+        let inside = all((base >= vec2<i32>(0)) & (base < extent)) && in_band < params.window.band_pixels;
+
+        let columns = columns_start(mine.pixel, tap, run);
+        let source = quad_address(0u, select(0u, in_band, inside), run.x, 0u, params.window.quads);
+        var i = 0u;
+        loop {
+            store_columns(columns, run, i, select(vec4<f32>(0.0), load_packed(source + i * NEXT_QUAD), inside));
             i++;
-            break if i >= quads;
+            if i >= quads {
+                break;
+            }
+        }
+        in_window = next_tap(in_window);
+        tap++;
+        if tap >= mine.tap_end {
+            break;
         }
     }
 }

@@ -42,7 +42,8 @@ fn unpack_weight(
     let out_channel = group * params.group_out_channels + row.y - params.out_channel_first;
     let channel = out_channel * params.group_channels + of_quad.x - group * params.group_channels;
     let value = packed[params.packed_first / 4u + invocation];
-    for (var i = 0u; i < 4u; i++) {
+    var i = 0u;
+    loop {
         if i < of_quad.y {
             let at = params.weight_first + (channel + i) * params.taps + by_tap.y;
             var held = 0.0;
@@ -50,6 +51,10 @@ fn unpack_weight(
                 held = weight[at];
             }
             weight[at] = held + value[i];
+        }
+        i++;
+        if i >= 4u {
+            break;
         }
     }
 }

@@ -37,11 +37,16 @@ fn binary(
     let starts = row_starts(row).xy + vec2<u32>(params.a_first, params.b_first);
     let strides = column_strides().xy;
     let end = min(item.y + 4u * TOGETHER_A, params.broadcast.extent_5);
-    for (var i = item.y; i < end; i += TOGETHER_A) {
+    var i = item.y;
+    loop {
         let places = starts + i * strides;
         store(
             params.output_first + row * params.broadcast.extent_5 + i,
             of_elements(a[places.x / TOGETHER_A], b[places.y / TOGETHER_B]),
         );
+        i += TOGETHER_A;
+        if i >= end {
+            break;
+        }
     }
 }

@@ -36,7 +36,8 @@ fn binary_backward(
     }
     let starts = row_starts(row) + vec3<u32>(params.a_first, params.b_first, params.grad_first);
     let strides = column_strides();
-    for (var i = item.y; i < min(item.y + 4u, params.broadcast.extent_5); i++) {
+    var i = item.y;
+    loop {
         let places = starts + i * strides;
         let left = a[places.x];
         let right = b[places.y];
@@ -44,5 +45,9 @@ fn binary_backward(
         let value = select(term_b(left, right, given), term_a(left, right, given), params.operand == 0u);
         let at = params.output_first + row * params.broadcast.extent_5 + i;
         output[at] = select(value, output[at] + value, params.accumulate != 0u);
+        i++;
+        if i >= min(item.y + 4u, params.broadcast.extent_5) {
+            break;
+        }
     }
 }

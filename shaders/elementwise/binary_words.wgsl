@@ -33,9 +33,14 @@ fn binary_words(
     }
     let starts = row_starts(row).xy + vec2<u32>(params.a_first, params.b_first);
     let strides = column_strides().xy;
-    for (var i = item.y; i < min(item.y + 4u, params.broadcast.extent_5); i++) {
+    var i = item.y;
+    loop {
         let places = starts + i * strides;
         let at = params.output_first + row * params.broadcast.extent_5 + i;
         output[at] = function(a[places.x], b[places.y]);
+        i++;
+        if i >= min(item.y + 4u, params.broadcast.extent_5) {
+            break;
+        }
     }
 }

@@ -30,9 +30,14 @@ fn select_words(
     }
     let starts = row_starts(row) + vec3<u32>(params.a_first, params.b_first, params.condition_first);
     let strides = column_strides();
-    for (var i = item.y; i < min(item.y + 4u, params.broadcast.extent_5); i++) {
+    var i = item.y;
+    loop {
         let places = starts + i * strides;
         let at = params.output_first + row * params.broadcast.extent_5 + i;
         output[at] = select(b[places.y], a[places.x], condition[places.z] != 0u);
+        i++;
+        if i >= min(item.y + 4u, params.broadcast.extent_5) {
+            break;
+        }
     }
 }

@@ -123,7 +123,8 @@ fn value_quad(place: Place, at: u32, quad: u32) -> vec4<f32> {
 // A factor of 0 gives 0, whatever the sum.
 fn store_eight(start: u32, eight: u32, sum: Eight, factor: f32) {
     var left = sum;
-    for (var i = 0u; i < 8u; i++) {
+    var i = 0u;
+    loop {
         let quad = 8u * eight + i;
         if quad < params.value_quads {
             output[start + quad] = select(left.low[0] * factor, vec4<f32>(0.0), factor == 0.0);
@@ -132,6 +133,10 @@ fn store_eight(start: u32, eight: u32, sum: Eight, factor: f32) {
             mat4x4<f32>(left.low[1], left.low[2], left.low[3], left.high[0]),
             mat4x4<f32>(left.high[1], left.high[2], left.high[3], left.high[3]),
         );
+        i++;
+        if i >= 8u {
+            break;
+        }
     }
 }
 
@@ -177,8 +182,13 @@ fn attention(
 
     let query_start = params.query.first + batch * params.query.batch + head * params.query.head;
     var rows: Rows;
-    for (var row = 0u; row < ROWS; row++) {
+    var row = 0u;
+    loop {
         rows = with_query(rows, query_start + min(query_of(first, lane, row), last) * params.query.row, lane);
+        row++;
+        if row >= ROWS {
+            break;
+        }
     }
     rows.state = State(Each(LEAST), Each(0.0), EachFlag(false));
     let keys = no_uniform(params.keys);
@@ -186,14 +196,15 @@ fn attention(
     var key = 0u;
     loop {
         rows = attend(rows, place, key);
-        continuing {
-            key += at_once;
-            break if key >= keys;
+        key += at_once;
+        if key >= keys {
+            break;
         }
     }
 
     let output_start = params.output.first + batch * params.output.batch + head * params.output.head;
-    for (var row = 0u; row < ROWS; row++) {
+    row = 0u;
+    loop {
         let index = query_of(first, lane, row);
         let total = first_total(rows);
         let factor = or_nan(select(1.0 / total, 0.0, total == 0.0), first_spoilt(rows));
@@ -201,5 +212,9 @@ fn attention(
             store_sum(rows, output_start + index * params.output.row, factor, lane);
         }
         rows = next_sum(rows);
+        row++;
+        if row >= ROWS {
+            break;
+        }
     }
 }

@@ -55,9 +55,9 @@ fn matmul_narrow(
             with_product(sums[2], textureLoad(a, texel(texels.z)), columns),
             with_product(sums[3], textureLoad(a, texel(texels.w)), columns),
         );
-        continuing {
-            quad++;
-            break if quad >= quads;
+        quad++;
+        if quad >= quads {
+            break;
         }
     }
     let columns = half_columns(batch, 4u * by_quad.y, lane);

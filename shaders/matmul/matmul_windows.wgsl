@@ -109,16 +109,16 @@ fn matmul_windows(
             left += NEXT_QUAD;
             right += NEXT_QUAD;
             k += 4u;
-            continuing {
-                quad++;
-                break if quad >= quads;
+            quad++;
+            if quad >= quads {
+                break;
             }
         }
         let ends = tap.y + 1u == params.window.kernel_width;
         tap = select(tap + vec2<u32>(0u, 1u), vec2<u32>(tap.x + 1u, 0u), ends);
-        continuing {
-            i++;
-            break if i >= taps;
+        i++;
+        if i >= taps {
+            break;
         }
     }
     store_tile(start, lane, tile);

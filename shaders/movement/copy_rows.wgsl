@@ -32,7 +32,12 @@ fn copy_rows(
     }
     let source_at = params.source_first + at.x * params.source_row;
     let destination_at = params.destination_first + at.x * params.destination_row;
-    for (var column = 4u * at.y; column < min(4u * at.y + 4u, params.columns); column++) {
+    var column = 4u * at.y;
+    loop {
         store(destination_at + column, source[source_at + column]);
+        column++;
+        if column >= min(4u * at.y + 4u, params.columns) {
+            break;
+        }
     }
 }

@@ -41,9 +41,14 @@ fn grid_sample(
     let in_pixels = params.rule.height * params.rule.width;
     var plane = params.input_first + at.x * params.channels * in_pixels;
     var destination = params.output_first + at.x * params.channels * params.out_pixels + at.y;
-    for (var channel = 0u; channel < params.channels; channel++) {
+    var channel = 0u;
+    loop {
         output[destination] = sampled(around, plane);
         plane += in_pixels;
         destination += params.out_pixels;
+        channel++;
+        if channel >= params.channels {
+            break;
+        }
     }
 }

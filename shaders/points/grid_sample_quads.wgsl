@@ -65,9 +65,9 @@ fn grid_sample_quads(
         output[to + 2u * params.fours] = of_channels[2];
         output[to + 3u * params.fours] = of_channels[3];
         to += 4u * params.fours;
-        continuing {
-            quad++;
-            break if quad >= end;
+        quad++;
+        if quad >= end {
+            break;
         }
     }
 }

@@ -38,9 +38,9 @@ fn plane_quads(
     loop {
         move_sixteen(plane, pixel + quad);
         plane += 4u * params.fours;
-        continuing {
-            quad++;
-            break if quad >= end;
+        quad++;
+        if quad >= end {
+            break;
         }
     }
 }

@@ -80,9 +80,9 @@ fn point_gradients(
             sum_of_lanes(grad * load_value(source.z + each * NEXT_LANES)),
             sum_of_lanes(grad * load_value(source.w + each * NEXT_LANES)),
         );
-        continuing {
-            each++;
-            break if each >= lanes;
+        each++;
+        if each >= lanes {
+            break;
         }
     }
 

@@ -61,9 +61,9 @@ fn point_sums_direct(
         sums = with_pixel(sums, counts.y, factor.y, value_address(image, corners.pixel.y, quad));
         sums = with_pixel(sums, counts.z, factor.z, value_address(image, corners.pixel.z, quad));
         sums = with_pixel(sums, counts.w, factor.w, value_address(image, corners.pixel.w, quad));
-        continuing {
-            each++;
-            break if each >= params.round;
+        each++;
+        if each >= params.round {
+            break;
         }
     }
     let to = params.output_first + image * params.output_image + query * params.output_query + quad;

@@ -79,10 +79,15 @@ fn fold(
         mine = both(mine, state_of(vec3<u32>(input[words.x], input[words.y], input[words.z])));
     }
     partial[slot] = mine;
-    for (var reach = 32u; reach > 0u; reach /= 2u) {
+    var reach = 32u;
+    loop {
         workgroupBarrier();
         if (slot < reach) & (reach >= params.width) {
             partial[slot] = both(partial[slot], partial[slot + reach]);
+        }
+        reach /= 2u;
+        if reach == 0u {
+            break;
         }
     }
     if (lane == 0u) & inside {

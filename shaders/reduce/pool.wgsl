@@ -79,19 +79,19 @@ fn pool(
                 let counted = vec4<bool>(row_counted) & (vec4<i32>(x) < vec4<i32>(i32(params.x.counted)));
                 state = added(state, four_of(run, x, inside), inside, inside | counted, row_index + x * params.index_x);
                 run = next_of(run);
-                continuing {
-                    k++;
-                    break if k >= params.x.kernel;
+                k++;
+                if k >= params.x.kernel {
+                    break;
                 }
             }
-            continuing {
-                j++;
-                break if j >= params.y.kernel;
+            j++;
+            if j >= params.y.kernel {
+                break;
             }
         }
-        continuing {
-            i++;
-            break if i >= params.z.kernel;
+        i++;
+        if i >= params.z.kernel {
+            break;
         }
     }
     let first = 4u * item.y;

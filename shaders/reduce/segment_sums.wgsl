@@ -55,10 +55,15 @@ fn segment_sums(
         sum += value_of(input[word_of(element)], element);
     }
     sums[lane] = sum;
-    for (var reach = 32u; reach > 0u; reach /= 2u) {
+    var reach = 32u;
+    loop {
         workgroupBarrier();
         if (lane < reach) & (reach >= params.width) {
             sums[lane] += sums[lane + reach];
+        }
+        reach /= 2u;
+        if reach == 0u {
+            break;
         }
     }
     if (lane < params.width) & inside {

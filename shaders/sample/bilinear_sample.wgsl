@@ -46,7 +46,8 @@ fn bilinear_sample(
 
     var source = params.input_first + image * params.channels * params.height * params.width;
     var destination = params.output_first + image * params.channels * params.out_pixels + p;
-    for (var channel = 0u; channel < params.channels; channel++) {
+    var channel = 0u;
+    loop {
         let value = vec4<f32>(
             input[source + near.pixel.x],
             input[source + near.pixel.y],
@@ -56,5 +57,9 @@ fn bilinear_sample(
         output[destination] = dot(near.weight, select(vec4<f32>(0.0), value, near.weight != vec4<f32>(0.0)));
         source += params.height * params.width;
         destination += params.out_pixels;
+        channel++;
+        if channel >= params.channels {
+            break;
+        }
     }
 }

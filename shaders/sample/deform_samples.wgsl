@@ -21,7 +21,7 @@ fn deform_samples(
     let point = divide(params.offsets.point_first + mine.x, params.window.taps);
     let out_pixel = divide(params.window.pixel_first + mine.y, params.window.out_pixels);
     let extent = vec2<i32>(i32(params.window.height), i32(params.window.width));
-    let base = tap_position(out_pixel.y, point.y);
+    let base = tap_position(window_start(out_pixel.y), tap_in_window(point.y));
     let at = position(base, offset_bits(out_pixel.x, out_pixel.y, mine.x), extent, params.border);
 
     let cell = u32(at.y.low + 1) * (params.window.width + 1u) + u32(at.x.low + 1);

@@ -102,21 +102,34 @@ fn sample_gradients(
     // The sum over the channels of the columns' gradients times each neighbour.
     var products = vec4<f32>(0.0);
     let runs = table_entry(mine.x);
-    for (var i = params.run_first; i < min(params.run_first + params.runs, runs.y); i++) {
-        let run = table_entry(runs.x + i);
-        let first = tap * params.quads_per_group + run.x - run.z * params.quads_per_group;
-        let column = quad_address(run.z, out_pixel, first, params.pixels, params.taps * params.quads_per_group);
-        for (var quad = 0u; 4u * quad < run.y; quad++) {
-            let has = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(run.y);
-            let gradient = select(vec4<f32>(0.0), load_given(column + quad * NEXT_QUAD), has);
-            let at = source + (run.x + quad) * NEXT_QUAD;
-            let near = mat4x4<f32>(load_packed(at.x), load_packed(at.y), load_packed(at.z), load_packed(at.w));
-            products += gradient * near;
-            var value = weight.x * select(vec4<f32>(0.0), near[0], counts.x);
-            value += weight.y * select(vec4<f32>(0.0), near[1], counts.y);
-            value += weight.z * select(vec4<f32>(0.0), near[2], counts.z);
-            value += weight.w * select(vec4<f32>(0.0), near[3], counts.w);
-            keep_column(column + quad * NEXT_QUAD, select(vec4<f32>(0.0), value, has));
+    var i = params.run_first;
+    let end = min(params.run_first + params.runs, runs.y);
+    if i < end {
+        loop {
+            let run = table_entry(runs.x + i);
+            let first = tap * params.quads_per_group + run.x - run.z * params.quads_per_group;
+            let column = quad_address(run.z, out_pixel, first, params.pixels, params.taps * params.quads_per_group);
+            var quad = 0u;
+            loop {
+                let has = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(run.y);
+                let gradient = select(vec4<f32>(0.0), load_given(column + quad * NEXT_QUAD), has);
+                let at = source + (run.x + quad) * NEXT_QUAD;
+                let near = mat4x4<f32>(load_packed(at.x), load_packed(at.y), load_packed(at.z), load_packed(at.w));
+                products += gradient * near;
+                var value = weight.x * select(vec4<f32>(0.0), near[0], counts.x);
+                value += weight.y * select(vec4<f32>(0.0), near[1], counts.y);
+                value += weight.z * select(vec4<f32>(0.0), near[2], counts.z);
+                value += weight.w * select(vec4<f32>(0.0), near[3], counts.w);
+                keep_column(column + quad * NEXT_QUAD, select(vec4<f32>(0.0), value, has));
+                quad++;
+                if 4u * quad >= run.y {
+                    break;
+                }
+            }
+            i++;
+            if i >= end {
+                break;
+            }
         }
     }
 

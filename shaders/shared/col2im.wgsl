@@ -65,13 +65,18 @@ fn gradient_start(image: u32, run: vec4<u32>, pixel: u32) -> u32 {
     return params.piece.grad_input_first + channel * params.piece.plane + pixel - params.piece.pixel_first;
 }
 
+// Whether a run has the channels of a quad, and the dispatch does them.
+fn in_quad(channels: u32, first: u32) -> vec4<bool> {
+    let channel = first + vec4<u32>(0u, 1u, 2u, 3u);
+    return (channel >= vec4<u32>(params.piece.lane_first)) & (channel < vec4<u32>(channels));
+}
+
 fn load_quad(start: u32, channels: u32, first: u32) -> vec4<f32> {
-    var value = vec4<f32>(0.0);
-    for (var i = max(first, params.piece.lane_first); i < min(first + 4u, channels); i++) {
-        let lane = vec4<u32>(i - first) == vec4<u32>(0u, 1u, 2u, 3u);
-        value = select(value, vec4<f32>(grad_input[start + i * params.piece.plane]), lane);
-    }
-    return value;
+    let exists = in_quad(channels, first);
+    let channel = start + (first + vec4<u32>(0u, 1u, 2u, 3u)) * params.piece.plane;
+    let at = select(vec4<u32>(0u), channel, exists);
+    let value = vec4<f32>(grad_input[at.x], grad_input[at.y], grad_input[at.z], grad_input[at.w]);
+    return select(vec4<f32>(0.0), value, exists);
 }
 
 // What the channels of a run hold, or 0. Chosen without a branch, as in matmul.wgsl.
@@ -86,8 +91,17 @@ fn load_sums(start: u32, channels: u32) -> Sums {
 }
 
 fn store_quad(start: u32, channels: u32, first: u32, value: vec4<f32>) {
-    for (var i = max(first, params.piece.lane_first); i < min(first + 4u, channels); i++) {
-        grad_input[start + i * params.piece.plane] = value[i - first];
+    let exists = in_quad(channels, first);
+    let at = start + first * params.piece.plane;
+    store_channel(exists.x, at, value.x);
+    store_channel(exists.y, at + params.piece.plane, value.y);
+    store_channel(exists.z, at + 2u * params.piece.plane, value.z);
+    store_channel(exists.w, at + 3u * params.piece.plane, value.w);
+}
+
+fn store_channel(exists: bool, at: u32, value: f32) {
+    if exists {
+        grad_input[at] = value;
     }
 }
 

@@ -148,6 +148,18 @@ impl Source {
         self.files.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n")
     }
 
+    /// The shader with its `Params` copied to a private variable by the entry point's first statement, for software adapters.
+    ///
+    /// Lavapipe loads a uniform in loops and behind an early return for each invocation by itself, by some 25 instructions each.
+    pub(crate) fn text_with_private_params(&self) -> String {
+        const UNIFORM: &str = "var<uniform> params: Params;";
+        const COPIED: &str = "var<uniform> given_params: Params;\nvar<private> params: Params;";
+        let text = self.text().replacen(UNIFORM, COPIED, 1);
+        let (head, entry_point) = text.split_once("@compute").unwrap_or_default();
+        let (signature, body) = entry_point.split_once(") {\n").unwrap_or_default();
+        format!("{head}@compute{signature}) {{\n    params = given_params;\n{body}")
+    }
+
     /// The bindings that the shader writes, of buffers.
     pub(crate) fn written(&self) -> Vec<u32> {
         let lines = self.files.iter().flat_map(|(_, text)| text.lines());
@@ -167,7 +179,7 @@ pub(crate) trait Loops: bytemuck::NoUninit {
 
 /// An upper bound of the iterations of a shader's loops, or of those of a part of it.
 ///
-/// An iteration is an evaluation of a loop's condition, the last of which ends the loop. Invocations of a subgroup loop together, as long as
+/// An iteration is a run of a loop's body, the last of which may do no more than end the loop. Invocations of a subgroup loop together, as long as
 /// one of them does: what counts is the longest of them in each loop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Iterations {
@@ -249,7 +261,8 @@ impl Gpu {
             return Ok(Arc::clone(pipeline));
         }
         let (source, counters) = (kernel.source(), self.loop_counters());
-        let (label, text, written) = (source.label.clone(), source.text(), source.written());
+        let (label, written) = (source.label.clone(), source.written());
+        let text = if self.capabilities().software() { source.text_with_private_params() } else { source.text() };
         let source = match counters {
             None => wgpu::ShaderSource::Wgsl(text.into()),
             Some(counters) => counters.shader(&label, text),

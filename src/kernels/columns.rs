@@ -14,7 +14,9 @@ params!(
     run_first,
     runs,
     tap_first,
-    tap_count,
+    tap_runs,
+    run_taps,
+    tap_end,
     accumulate,
     columns_first,
 );
@@ -22,22 +24,41 @@ params!(
 /// The most quads of a run.
 pub(crate) const RUN_QUADS: u32 = 64;
 
+/// The invocations that a dispatch has at least, if there are so many taps.
+const LEAST_INVOCATIONS: u64 = 1 << 12;
+
+/// The most taps of an invocation, whose iterations lavapipe bounds.
+const MOST_TAPS: u32 = 64;
+
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        // The quads of a run and, where columns hold the input's channels, those of each.
-        Iterations::each(self.window.quads_per_group.min(RUN_QUADS), Iterations::of(4u32))
+        // The taps and the quads of a run and, where columns hold the input's channels, those of each.
+        let quads = Iterations::each(self.window.quads_per_group.min(RUN_QUADS), Iterations::of(4u32));
+        Iterations::each(self.run_taps, quads)
     }
 }
 
 impl Params {
+    /// With the taps in runs that one invocation does: on GPUs of one tap, and on lavapipe, where what is known of a pixel is dear to find, as long as
+    /// there are invocations for every thread.
+    pub(crate) fn with_tap_runs(self, layout: Layout) -> Self {
+        let taps = self.tap_end - self.tap_first;
+        let rows = layout.filled_rows(self.window.pixels) * u64::from(self.runs);
+        let run_taps = match layout {
+            Layout::Rows => 1,
+            Layout::Panels => (rows * u64::from(taps) / LEAST_INVOCATIONS).clamp(1, taps.min(MOST_TAPS).into()) as u32,
+        };
+        Self { tap_runs: taps.div_ceil(run_taps), run_taps, ..self }
+    }
+
     pub(crate) fn invocations(&self, layout: Layout) -> u64 {
-        layout.filled_rows(self.window.pixels) * u64::from(self.tap_count) * u64::from(self.runs)
+        layout.filled_rows(self.window.pixels) * u64::from(self.tap_runs) * u64::from(self.runs)
     }
 
     /// Elements of the columns that it makes.
     pub(crate) fn elements(&self) -> u64 {
         let quads = u64::from(self.window.quads).min(u64::from(self.runs) * u64::from(RUN_QUADS));
-        u64::from(self.window.pixels) * u64::from(self.tap_count) * quads * 4
+        u64::from(self.window.pixels) * u64::from(self.tap_end - self.tap_first) * quads * 4
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, Handle, Module, Scalar, ShaderStage, Type, TypeInner};
+use naga::{AddressSpace, Handle, Module, Scalar, ShaderStage, Statement, Type, TypeInner};
 
 use super::*;
 use crate::dtype::DType;
@@ -87,16 +87,20 @@ impl Declared {
     }
 
     fn parse(&self) -> (Module, ModuleInfo) {
-        let (source, label) = (self.source.text(), self.label());
-        let module = naga::front::wgsl::parse_str(&source)
-            .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, label)));
+        self.parse_text(&self.source.text())
+    }
+
+    fn parse_text(&self, source: &str) -> (Module, ModuleInfo) {
+        let label = self.label();
+        let module = naga::front::wgsl::parse_str(source)
+            .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(source, label)));
         let mut capabilities = Capabilities::SUBGROUP;
         if self.cooperative() {
             capabilities |= Capabilities::SHADER_FLOAT16 | Capabilities::COOPERATIVE_MATRIX;
         }
         let info = Validator::new(ValidationFlags::all(), capabilities)
             .validate(&module)
-            .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(&source, label)));
+            .unwrap_or_else(|error| panic!("{label}: {}", error.emit_to_string_with_path(source, label)));
         (module, info)
     }
 }
@@ -151,6 +155,24 @@ fn bindings_follow_the_convention() {
         }
         assert_eq!(bindings, (0..bindings.len() as u32).collect(), "{label}: bindings have gaps");
         assert!(bindings.len() <= 1 + 8, "{label}: more than the eight storage buffers that every device has");
+    }
+}
+
+#[test]
+fn params_are_copied_to_a_private_variable() {
+    for kernel in kernels() {
+        let (module, _) = kernel.parse_text(&kernel.source.text_with_private_params());
+        let space = |space| {
+            let variables = module.global_variables.iter().map(|(_, variable)| variable);
+            variables.filter(|variable| variable.space == space).collect::<Vec<_>>()
+        };
+        let ([given], [params]) = (&space(AddressSpace::Uniform)[..], &space(AddressSpace::Private)[..]) else {
+            panic!("{}: one uniform, and its copy", kernel.label());
+        };
+        assert_eq!([given, params].map(|variable| variable.name.as_deref().unwrap()), ["given_params", "params"]);
+        let body = &module.entry_points[0].function.body;
+        let first = body.iter().find(|statement| !matches!(statement, Statement::Emit(_)));
+        assert!(matches!(first, Some(Statement::Store { .. })), "{}: {first:?}", kernel.label());
     }
 }
 

@@ -13,9 +13,14 @@ fn store(offset: u32, sum: f32) {
 fn store_eight(offset: u32, count: u32, first: vec4<f32>, second: vec4<f32>) {
     var left = first;
     var right = second;
-    for (var i = 0u; i < count; i++) {
+    var i = 0u;
+    loop {
         store(offset + i, left.x);
         left = vec4<f32>(left.yzw, right.x);
         right = right.yzww;
+        i++;
+        if i >= count {
+            break;
+        }
     }
 }

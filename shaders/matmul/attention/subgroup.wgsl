@@ -174,9 +174,9 @@ fn attend(rows: Rows, place: Place, at: u32) -> Rows {
     var i = 0u;
     loop {
         scores = Four(scores.k1, scores.k2, scores.k3, with_addends(products(rows, key_vector(place, at + i)), place, at + i));
-        continuing {
-            i++;
-            break if i >= 4u;
+        i++;
+        if i >= 4u {
+            break;
         }
     }
     let exist = vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.keys);

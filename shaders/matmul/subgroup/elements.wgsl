@@ -11,29 +11,37 @@ struct Half {
 }
 
 fn half_columns(batch: u32, column: u32, lane: u32) -> Half {
-    var half = Half(vec4<u32>(NOWHERE), vec4<f32>(0.0));
-    for (var i = 0u; i < 4u; i++) {
-        let at = column + b_within(i, lane);
-        if at < params.columns {
-            half.offsets[i] = column_offset(at);
-            half.base[i] = column_bias(batch, at);
-        }
-    }
-    return half;
+    let at = column + vec4<u32>(b_within(0u, lane), b_within(1u, lane), b_within(2u, lane), b_within(3u, lane));
+    let near = min(at, vec4<u32>(params.columns - 1u));
+    let offsets = vec4<u32>(column_offset(near.x), column_offset(near.y), column_offset(near.z), column_offset(near.w));
+    return Half(
+        select(vec4<u32>(NOWHERE), offsets, near == at),
+        vec4<f32>(column_bias(batch, near.x), column_bias(batch, near.y), column_bias(batch, near.z), column_bias(batch, near.w)),
+    );
 }
 
 // Stores a row's columns of this invocation in one half, those that exist. A load is left out where it can be.
 fn store_half(batch: u32, row: u32, accumulate: bool, half: Half, values: vec4<f32>) {
-    let base = row_bias(batch, row);
     let start = row_start(batch, row);
-    for (var i = 0u; i < 4u; i++) {
-        if half.offsets[i] != NOWHERE {
-            let at = start + half.offsets[i];
-            var held = base + half.base[i];
+    var offsets = half.offsets;
+    var bases = row_bias(batch, row) + half.base;
+    var sums = values;
+    var i = 0u;
+    loop {
+        if offsets.x != NOWHERE {
+            let at = start + offsets.x;
+            var held = bases.x;
             if accumulate {
                 held = output[at];
             }
-            output[at] = activated(held + values[i], params.end.activation);
+            output[at] = activated(held + sums.x, params.end.activation);
+        }
+        offsets = offsets.yzww;
+        bases = bases.yzww;
+        sums = sums.yzww;
+        i++;
+        if i >= 4u {
+            break;
         }
     }
 }

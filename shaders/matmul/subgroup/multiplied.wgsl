@@ -11,9 +11,9 @@ fn multiplied(start: vec3<u32>, lane: u32) -> Tile {
     var k = 0u;
     loop {
         tile = add_tile(tile, a_rows(rows, k), b_columns(left, k), b_columns(right, k));
-        continuing {
-            k += 4u;
-            break if k >= depth;
+        k += 4u;
+        if k >= depth {
+            break;
         }
     }
     return tile;

@@ -106,15 +106,15 @@ fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
                 store_half(start.x, row, accumulate, right, rows.r0.right);
             }
             rows = next_row(rows);
-            continuing {
-                invocation++;
-                break if invocation >= 8u;
+            invocation++;
+            if invocation >= 8u {
+                break;
             }
         }
         rows = tile.rows1;
-        continuing {
-            i++;
-            break if i >= 2u;
+        i++;
+        if i >= 2u {
+            break;
         }
     }
 }

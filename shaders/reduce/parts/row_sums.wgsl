@@ -7,10 +7,15 @@ fn row_sums(row: Row, mine: vec2<f32>) -> vec2<f32> {
     // What was there has been read.
     workgroupBarrier();
     partial[row.slot] = mine;
-    for (var reach = 32u; reach > 0u; reach /= 2u) {
+    var reach = 32u;
+    loop {
         workgroupBarrier();
         if (row.slot < reach) & (reach >= params.rows.width) {
             partial[row.slot] += partial[row.slot + reach];
+        }
+        reach /= 2u;
+        if reach == 0u {
+            break;
         }
     }
     workgroupBarrier();

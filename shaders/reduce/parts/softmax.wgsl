@@ -38,10 +38,15 @@ fn statistics_of(row: Row) -> vec3<f32> {
         mine = vec3<f32>(join.x, sums.x, select(sums.y, mine.z + grad, params.logarithm != 0u));
     }
     partial[row.slot] = mine;
-    for (var reach = 32u; reach > 0u; reach /= 2u) {
+    var reach = 32u;
+    loop {
         workgroupBarrier();
         if (row.slot < reach) & (reach >= params.rows.width) {
             partial[row.slot] = both(partial[row.slot], partial[row.slot + reach]);
+        }
+        reach /= 2u;
+        if reach == 0u {
+            break;
         }
     }
     workgroupBarrier();

@@ -39,8 +39,13 @@ fn store_state(plane: u32, at: u32, count: u32, state: State) {
     let first = (params.plane_first + plane) * params.plane_elements;
     var places = select(first + state.index, vec4<u32>(NONE), state.index == vec4<u32>(NONE));
     store_four(params.output_first + at, count, state.largest);
-    for (var i = 0u; i < count; i++) {
+    var i = 0u;
+    loop {
         indices[params.indices_first + at + i] = places.x;
         places = places.yzww;
+        i++;
+        if i >= count {
+            break;
+        }
     }
 }

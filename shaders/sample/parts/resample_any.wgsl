@@ -34,16 +34,26 @@ fn resample_run(invocation: u32) {
     let outside = (first_columns == vec4<u32>(OUTSIDE)) | vec4<bool>(first_row == OUTSIDE);
     let start = params.input_first + at.x * params.in_outer + first_row * params.in_row + first_columns * params.in_column + within;
     var sums = vec4<f32>(0.0);
-    for (var x = 0u; x < params.column_count; x++) {
+    var x = 0u;
+    loop {
         var sums_of_rows = vec4<f32>(0.0);
-        for (var y = 0u; y < params.row_count; y++) {
+        var y = 0u;
+        loop {
             let source = select(start + y * params.in_row + x * params.in_column, vec4<u32>(0u), outside);
             let values = vec4<f32>(input[source.x], input[source.y], input[source.z], input[source.w]);
             let weight = bitcast<f32>(row_taps[row_entry + 1u + y]);
             sums_of_rows += select(vec4<f32>(0.0), weight * values, vec4<bool>(weight != 0.0));
+            y++;
+            if y >= params.row_count {
+                break;
+            }
         }
         let weights = bitcast<vec4<f32>>(four_of_columns(column_entries + 1u + x));
         sums += select(vec4<f32>(0.0), weights * sums_of_rows, weights != vec4<f32>(0.0));
+        x++;
+        if x >= params.column_count {
+            break;
+        }
     }
     sums = select(sums, vec4<f32>(params.outside), outside);
 

@@ -7,20 +7,23 @@
 //              its columns: table.wgsl
 //
 // Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
-// A dispatch does `runs` runs from run_first on, and tap_count taps of each from tap_first on.
-// One invocation does one run of one tap of one output pixel. Those of pixels that lie together in the columns follow one another.
+// A dispatch does `runs` runs from run_first on, and the taps of each from tap_first to tap_end, in tap_runs runs of run_taps.
+// One invocation does one run of one run of taps of one output pixel. Those of pixels that lie together in the columns follow one another.
 
-// What an invocation does: an output pixel, counted from pixel_first, one of its taps, and a run.
+// What an invocation does: an output pixel, counted from pixel_first, some of its taps, and a run.
 struct Item {
     pixel: u32,
-    tap: u32,
+    tap_first: u32,
+    tap_end: u32,
     run: u32,
     exists: bool,
 }
 
 fn item(invocation: u32) -> Item {
     let by_run = divide(invocation / ROWS_TOGETHER, params.runs);
-    let by_tap = divide(by_run.x, params.tap_count);
+    let by_tap = divide(by_run.x, params.tap_runs);
     let pixel = by_tap.x * ROWS_TOGETHER + invocation % ROWS_TOGETHER;
-    return Item(pixel, params.tap_first + by_tap.y, params.run_first + by_run.y, pixel < params.window.pixels);
+    let tap_first = params.tap_first + by_tap.y * params.run_taps;
+    let tap_end = min(tap_first + params.run_taps, params.tap_end);
+    return Item(pixel, tap_first, tap_end, params.run_first + by_run.y, pixel < params.window.pixels);
 }

@@ -12,7 +12,9 @@ struct Params {
     run_first: u32,
     runs: u32,
     tap_first: u32,
-    tap_count: u32,
+    tap_runs: u32,
+    run_taps: u32,
+    tap_end: u32,
     accumulate: u32,
     columns_first: u32,
 }

@@ -2,10 +2,10 @@
 //
 // A run is its first quad, its offset group, its channels and quads (256 channels + quads), its group.
 
-// Where the columns of a run start.
-fn columns_start(mine: Item, run: vec4<u32>) -> u32 {
-    let quad = mine.tap * params.window.quads_per_group + run.x - run.w * params.window.quads_per_group;
-    return quad_address(run.w, mine.pixel, quad, params.window.pixels, params.window.taps * params.window.quads_per_group);
+// Where the columns of a run start, of a tap of a pixel.
+fn columns_start(pixel: u32, tap: u32, run: vec4<u32>) -> u32 {
+    let quad = tap * params.window.quads_per_group + run.x - run.w * params.window.quads_per_group;
+    return quad_address(run.w, pixel, quad, params.window.pixels, params.window.taps * params.window.quads_per_group);
 }
 
 fn run_quads(run: vec4<u32>) -> u32 {

@@ -21,13 +21,18 @@ fn largest_and_sum(start: u32, lane: u32) -> vec2<f32> {
         mine = vec2<f32>(join.x, mine.y * join.y + or_nan(join.z, spoiling));
     }
     partial[lane] = mine;
-    for (var reach = 32u; reach > 0u; reach /= 2u) {
+    var reach = 32u;
+    loop {
         workgroupBarrier();
         if lane < reach {
             let a = partial[lane];
             let b = partial[lane + reach];
             let join = joined(a.x, b.x);
             partial[lane] = vec2<f32>(join.x, a.y * join.y + b.y * join.z);
+        }
+        reach /= 2u;
+        if reach == 0u {
+            break;
         }
     }
     workgroupBarrier();

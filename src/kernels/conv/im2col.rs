@@ -21,7 +21,7 @@ pub(crate) fn im2col(
     params: Params,
     [columns, packed, table]: [&Binding; 3],
 ) -> Fit {
-    let params = Params { columns_first: columns.first, ..params };
+    let params = Params { columns_first: columns.first, ..params }.with_tap_runs(layout);
     recorder.dispatch::<Kernel>(
         (order, layout),
         &params,

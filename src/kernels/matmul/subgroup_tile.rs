@@ -29,11 +29,10 @@ impl Loops for Params {
     }
 }
 
-/// The iterations that store a tile: sixteen rows by two halves, of which the longest kernel stores four columns in a loop, as it finds their
-/// offsets.
+/// The iterations that store a tile: sixteen rows by two halves, of which the longest kernel stores four columns in a loop.
 pub(crate) fn stores() -> Iterations {
     let half = Iterations::of(4u32);
-    half + half + Iterations::each(2u32, Iterations::each(8u32, half + half))
+    Iterations::each(2u32, Iterations::each(8u32, half + half))
 }
 
 /// The files of products of matrices.

@@ -26,7 +26,7 @@ pub(crate) fn deform_im2col(
     [columns, packed, table]: [&Binding; 3],
     [offset_y, offset_x, mask]: [&Binding; 3],
 ) -> Fit {
-    let params = Params { columns_first: columns.first, ..params };
+    let params = Params { columns_first: columns.first, ..params }.with_tap_runs(layout);
     let bindings = [columns, packed, table, offset_y, offset_x, mask];
     recorder.dispatch::<Kernel>((order, layout), &params, &bindings, params.invocations(layout), params.elements())
 }

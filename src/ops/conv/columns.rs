@@ -399,7 +399,7 @@ impl Columns {
             window,
             channels: self.im2col.channels,
             runs: self.run_offset_groups.len() as u32,
-            tap_count: window.taps,
+            tap_end: window.taps,
             ..Default::default()
         }
     }
@@ -455,7 +455,7 @@ impl Columns {
                 run_first: run(offset_groups.start),
                 runs: run(offset_groups.end) - run(offset_groups.start),
                 tap_first: some_taps.start,
-                tap_count: some_taps.end - some_taps.start,
+                tap_end: some_taps.end,
                 offsets: Offsets {
                     point_first: points.start,
                     points: points.end - points.start,
