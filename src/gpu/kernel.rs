@@ -148,9 +148,10 @@ impl Source {
         self.files.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n")
     }
 
-    /// The shader with its `Params` copied to a private variable by the entry point's first statement, for software adapters.
+    /// The shader with its `Params` copied to a private variable by the entry point's first statement.
     ///
-    /// Lavapipe loads a uniform in loops and behind an early return for each invocation by itself, by some 25 instructions each.
+    /// Lavapipe loads a uniform in loops and behind an early return for each invocation by itself, by some 25 instructions each. Browsers refuse a
+    /// barrier behind what depends on a private variable.
     pub(crate) fn text_with_private_params(&self) -> String {
         const UNIFORM: &str = "var<uniform> params: Params;";
         const COPIED: &str = "var<uniform> given_params: Params;\nvar<private> params: Params;";
@@ -262,7 +263,9 @@ impl Gpu {
         }
         let (source, counters) = (kernel.source(), self.loop_counters());
         let (label, written) = (source.label.clone(), source.written());
-        let text = if self.capabilities().software() { source.text_with_private_params() } else { source.text() };
+        let capabilities = self.capabilities();
+        let private = capabilities.textures() && capabilities.info.backend != wgpu::Backend::BrowserWebGpu;
+        let text = if private { source.text_with_private_params() } else { source.text() };
         let source = match counters {
             None => wgpu::ShaderSource::Wgsl(text.into()),
             Some(counters) => counters.shader(&label, text),

@@ -39,8 +39,8 @@ impl Loops for Params {
 }
 
 impl Params {
-    /// With the taps in runs that one invocation does: on GPUs of one tap, and on lavapipe, where what is known of a pixel is dear to find, as long as
-    /// there are invocations for every thread.
+    /// With `tap_runs` and `run_taps`, which a dispatch needs: in panels an invocation does as many taps as leave invocations for every thread, since lavapipe
+    /// takes long to find the place of a pixel.
     pub(crate) fn with_tap_runs(self, layout: Layout) -> Self {
         let taps = self.tap_end - self.tap_first;
         let rows = layout.filled_rows(self.window.pixels) * u64::from(self.runs);

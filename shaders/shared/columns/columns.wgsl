@@ -8,7 +8,7 @@
 //
 // Input pixels outside the band count 0; where an image is done in several bands, all but the first accumulate.
 // A dispatch does `runs` runs from run_first on, and the taps of each from tap_first to tap_end, in tap_runs runs of run_taps.
-// One invocation does one run of one run of taps of one output pixel. Those of pixels that lie together in the columns follow one another.
+// One invocation does one of these, of one run of quads and one output pixel. Those of pixels that lie together in the columns follow one another.
 
 // What an invocation does: an output pixel, counted from pixel_first, some of its taps, and a run.
 struct Item {
