@@ -65,10 +65,11 @@ impl Im2colConvolution {
         dtypes: [DType; 2],
     ) -> Result<Self> {
         let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
-        if convolution.reads_windows(gpu) {
-            gpu.compile_all::<matmul_windows::Kernel>()?;
-        } else if !convolution.is_direct(gpu) {
-            convolution.columns.compile(gpu, convolution.order(gpu))?;
+        if !convolution.is_direct(gpu) {
+            match convolution.reads_windows(gpu) {
+                true => gpu.compile_all::<matmul_windows::Kernel>()?,
+                false => convolution.columns.compile(gpu, convolution.order(gpu))?,
+            }
         }
         crate::ops::matmul::product::compile_packed(gpu)?;
         Ok(convolution)
@@ -237,7 +238,7 @@ impl Im2colConvolution {
         direct_kernel(gpu, &self.geometry, &self.columns).is_some()
     }
 
-    /// Whether the product reads a plain window's columns from the packed images: on devices with textures, where it is not done without a product.
+    /// Whether the product of a forward pass that is not direct reads a plain window's columns from the packed images: on devices with textures.
     fn reads_windows(&self, gpu: &Gpu) -> bool {
         let window = Window {
             taps: self.geometry.im2col.taps(),
@@ -245,8 +246,7 @@ impl Im2colConvolution {
             ..Default::default()
         };
         let params = matmul_windows::Params { window, ..Default::default() };
-        !self.is_direct(gpu)
-            && self.columns.layout == Layout::Panels
+        self.columns.layout == Layout::Panels
             && self.columns.deformation.is_none()
             && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
     }
@@ -289,7 +289,8 @@ impl Im2colConvolution {
 
         let chunk = self.columns.images_per_chunk(recorder.gpu(), 0);
         let wide = wide_bytes([source.offset, source.mask, Some(output.tensor())].into_iter().flatten());
-        let (direct, windows) = (self.is_direct(recorder.gpu()), self.reads_windows(recorder.gpu()));
+        let direct = self.is_direct(recorder.gpu());
+        let windows = !direct && self.reads_windows(recorder.gpu());
         // What a pixel reads alone, without columns.
         let Im2col { stride: [stride_y, stride_x], .. } = im2col.window;
         let read = self.columns.packing.pixel_bytes().saturating_mul(u64::from(stride_y) * u64::from(stride_x));
