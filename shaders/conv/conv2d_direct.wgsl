@@ -12,7 +12,7 @@
 // added up by row of the kernel, quad and column. What lies outside the image counts 0 times the weight where padded is 1, and else nothing,
 // whatever the weight.
 //
-// For subgroups of 8 on a CPU: lane % 4 says which row of the weight an invocation loads for all. What differs between variants is known to the
+// For subgroups of at least 4 on a CPU: lane % 4 says which row of the weight an invocation loads for all. What differs between variants is known to the
 // compiler, since lavapipe does both sides of a branch: conv/direct/direct_taps_*.wgsl, conv/direct/direct_rows_*.wgsl.
 
 struct Params {

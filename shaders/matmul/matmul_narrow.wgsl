@@ -1,4 +1,4 @@
-// Products of few rows, by subgroups of 8: a times b, whose columns lie side by side in a buffer, in quads.
+// Products of few rows, by subgroups: a times b, whose columns lie side by side in a buffer, in quads.
 //
 // a               along its rows, in panels: matmul/subgroup/a_along.wgsl, of which row `row` is a_row + row
 // b               quad of row k and four columns: b_first + batch * b_batch + k * b_row + column / 4

@@ -1,8 +1,8 @@
-// Matrix products by subgroups of 8 into panels: a, times b, both stored row by row.
+// Matrix products by subgroups into panels: a, times b, both stored row by row.
 //
 // Operands, tile and numbering: matmul/subgroup/tile.wgsl.
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(INVOCATIONS)
 fn matmul_subgroup_nn(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,

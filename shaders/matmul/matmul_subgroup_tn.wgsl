@@ -1,8 +1,8 @@
-// Matrix products by subgroups of 8 of operands whose rows are the depth: a transposed, times b.
+// Matrix products by subgroups of operands whose rows are the depth: a transposed, times b.
 //
 // Operands, tile and numbering: matmul/subgroup/tile.wgsl.
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(INVOCATIONS)
 fn matmul_subgroup_tn(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,

@@ -1,4 +1,4 @@
-// A plain convolution by subgroups of 8: the product of the weight with columns that are read from the packed images as they are needed, and never
+// A plain convolution by subgroups: the product of the weight with columns that are read from the packed images as they are needed, and never
 // stored.
 //
 // weight  a, along its rows, which go by tap and quad: matmul/subgroup/a_along.wgsl
@@ -78,7 +78,7 @@ fn columns_at(at: vec4<u32>) -> mat4x4<f32> {
     ));
 }
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(INVOCATIONS)
 fn matmul_windows(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
@@ -91,7 +91,7 @@ fn matmul_windows(
     }
     let rows = a_start(start.x, start.y + a_within(0u, lane));
     let left_pixels = pixels_of(start.z + b_within(0u, lane));
-    let right_pixels = pixels_of(start.z + 32u + b_within(0u, lane));
+    let right_pixels = pixels_of(start.z + HALF + b_within(0u, lane));
     let first_quad = (params.group_first + start.x) * params.window.quads_per_group;
 
     var tile: Tile;

@@ -91,13 +91,17 @@ impl Capabilities {
         !self.software() && (gcn || self.info.vendor == INTEL)
     }
 
-    /// Whether kernels keep their workspace in textures, and multiply matrices by subgroups of 8. Adapters that run on the CPU load lane by
-    /// lane: a texel costs them much less than four words of a buffer. It takes subgroups, textures of 8192 x 8192 texels, and six of them bound
+    /// The invocations of a subgroup, where those of an adapter that runs on the CPU share what they load by broadcasts: 4 or 8.
+    pub(crate) fn cpu_subgroup(&self) -> Option<u32> {
+        self.subgroup_size().filter(|size| self.software() && matches!(size, 4 | 8))
+    }
+
+    /// Whether kernels keep their workspace in textures, and multiply matrices by subgroups. Adapters that run on the CPU load lane by lane: a
+    /// texel costs them much less than four words of a buffer. It takes subgroups of 4 or 8, textures of 8192 x 8192 texels, and six of them bound
     /// at once (`max_storage_textures_per_shader_stage`), which is more than wgpu's default.
     pub fn textures(&self) -> bool {
         let limits = &self.limits;
-        self.software()
-            && self.subgroup_size() == Some(8)
+        self.cpu_subgroup().is_some()
             && limits.max_texture_dimension_2d >= Texture::MIN_DIMENSION
             && limits.max_storage_textures_per_shader_stage >= Texture::MOST_BOUND
     }

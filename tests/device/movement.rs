@@ -7,7 +7,7 @@ use pliant::{DType, Shape, StridedCopyPlan, Tensor};
 use crate::limits::with_limits;
 use crate::support::problem::{Array, Implementation, Problem, Storage};
 use crate::support::random::normal;
-use crate::{check_on, gpu};
+use crate::{check_on, gpu, some};
 
 /// Tensors of integers, as indices always are.
 const INTEGERS: Storage = Storage::new(DType::I32, DType::I32);
@@ -193,7 +193,7 @@ fn drawn_copies_agree_with_the_reference() {
         with_limits(|limits| limits.max_storage_buffer_binding_size = 1 << 10),
         with_limits(|limits| limits.max_compute_workgroups_per_dimension = 3),
     ];
-    for seed in 0..100 {
+    for seed in some(0..100, 4) {
         let problem = draw_copy(&mut Rng::with_seed(seed));
         check_both(&problem, &devices[seed as usize % devices.len()]);
     }
@@ -359,7 +359,7 @@ fn scatters_agree_with_the_reference() {
         with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10),
         with_limits(|limits| limits.max_compute_workgroups_per_dimension = 8),
     ];
-    for seed in 0..100 {
+    for seed in some(0..100, 4) {
         let problem = draw_scatter(&mut Rng::with_seed(seed));
         check_both(&problem, &devices[seed as usize % devices.len()]);
     }

@@ -1,8 +1,6 @@
-// Attention by subgroups of 8, for adapters that run on the CPU. An invocation does four queries; of each key and value it loads some quads,
-// and has the others' by broadcasts, which cost next to nothing there. The length of vectors is the variant's, too (matmul/attention/vector_32.wgsl,
-// matmul/attention/vector_64.wgsl).
-
-const INVOCATIONS = 8u;
+// Attention by subgroups, for adapters that run on the CPU. An invocation does four queries; of each key and value it loads some quads, and
+// has the others' by broadcasts, which cost next to nothing there. How many invocations there are is the variant's (matmul/attention/of_4.wgsl,
+// matmul/attention/of_8.wgsl), and so is the length of vectors (matmul/attention/vector_32.wgsl, matmul/attention/vector_64.wgsl).
 
 // The queries of an invocation.
 const ROWS = 4u;
@@ -96,25 +94,6 @@ fn mask_each(at: EachAddress) -> Each {
 // What lavapipe does not know to be uniform: see matmul/subgroup/tile.wgsl.
 fn no_uniform(value: u32) -> u32 {
     return subgroupBroadcast(value, 0u);
-}
-
-fn spread(quad: vec4<f32>) -> Eight {
-    return Eight(
-        mat4x4<f32>(
-            subgroupBroadcast(quad, 0u), subgroupBroadcast(quad, 1u), subgroupBroadcast(quad, 2u), subgroupBroadcast(quad, 3u),
-        ),
-        mat4x4<f32>(
-            subgroupBroadcast(quad, 4u), subgroupBroadcast(quad, 5u), subgroupBroadcast(quad, 6u), subgroupBroadcast(quad, 7u),
-        ),
-    );
-}
-
-fn key_eight(place: Place, key: u32, eight: u32) -> Eight {
-    return spread(key_quad(place, key, 8u * eight + place.lane));
-}
-
-fn value_eight(place: Place, key: u32, eight: u32) -> Eight {
-    return spread(value_quad(place, key, 8u * eight + place.lane));
 }
 
 fn keys_at_once() -> u32 {

@@ -3,16 +3,20 @@
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
 
 fn a_within(i: u32, invocation: u32) -> u32 {
-    return 8u * i + invocation;
+    return INVOCATIONS * i + invocation;
 }
 
-// Where a row and the eighth from it begin; rows beyond the last are the last.
-fn a_start(batch: u32, row: u32) -> vec2<u32> {
-    let rows = min(vec2<u32>(row, row + 8u), vec2<u32>(params.rows - 1u));
+fn load_a(address: u32) -> vec4<f32> {
+    return a[address];
+}
+
+// Where an invocation's rows begin; rows beyond the last are the last.
+fn a_start(batch: u32, row: u32) -> Addresses {
+    let rows = min(rows_from(row), Addresses(params.rows - 1u));
     return params.a_first + batch * params.a_batch + rows * params.a_row;
 }
 
-// Four k of two rows; each row is a column of the matrix.
-fn a_rows(start: vec2<u32>, k: u32) -> mat2x4<f32> {
-    return mat2x4<f32>(a[start.x + k / 4u], a[start.y + k / 4u]);
+// Four k of an invocation's rows.
+fn a_rows(start: Addresses, k: u32) -> Vectors {
+    return loaded(start + k / 4u);
 }

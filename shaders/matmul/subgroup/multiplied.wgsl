@@ -4,7 +4,7 @@
 fn multiplied(start: vec3<u32>, lane: u32) -> Tile {
     let rows = a_start(start.x, start.y + a_within(0u, lane));
     let left = b_start(start.x, start.z + b_within(0u, lane));
-    let right = b_start(start.x, start.z + 32u + b_within(0u, lane));
+    let right = b_start(start.x, start.z + HALF + b_within(0u, lane));
 
     var tile: Tile;
     let depth = no_uniform(params.depth);

@@ -1,4 +1,4 @@
-// The tile of the products by subgroups of 8, for adapters that run on the CPU: there a load costs as much as dozens of
+// The tile of the products by subgroups, for adapters that run on the CPU: there a load costs as much as dozens of
 // multiplications, and a broadcast next to nothing.
 //
 // a and b are matrices in quads along their rows, in panels: shared/panels/layout.wgsl. Each is read one of two ways:
@@ -13,35 +13,22 @@
 // x_row     row of the matrix that is the first vector, or k 0; x_quad quad that is k 0, or the first four vectors
 // x_quads   quads of a row
 //
-// One workgroup, which is one subgroup, does a tile of 16 rows and 64 columns. Each invocation loads two rows of a for all, and does eight
-// columns, four of each half: x_within says which. Tiles are numbered by row, column, batch. How an element is summed depends on the depth
-// alone. A loop over a larger tile does not fit the caches in which a CPU keeps its instructions, and waits for them.
+// One workgroup, which is one subgroup, does a tile of 16 rows and two halves of columns. Each invocation loads its share of the rows of a for
+// all, and does eight columns, four of each half: x_within says which. Tiles are numbered by row, column, batch. How an element is summed
+// depends on the depth alone. A loop over a larger tile does not fit the caches in which a CPU keeps its instructions, and waits for them.
+//
+// How many invocations there are, and what depends on that: matmul/parts/subgroup_of_4.wgsl, subgroup_of_8.wgsl.
 
 const ROWS = 16u;
-const COLUMNS = 64u;
+
+// The columns of half a tile.
+const HALF = 4u * INVOCATIONS;
+const COLUMNS = 2u * HALF;
 
 // Sums of a row with an invocation's four columns of the left half, and of the right.
 struct Sums {
     left: vec4<f32>,
     right: vec4<f32>,
-}
-
-// Sums of eight rows, one from each invocation.
-struct Rows {
-    r0: Sums,
-    r1: Sums,
-    r2: Sums,
-    r3: Sums,
-    r4: Sums,
-    r5: Sums,
-    r6: Sums,
-    r7: Sums,
-}
-
-// For each of an invocation's rows, its sums and those of the rows that the others have with it.
-struct Tile {
-    rows0: Rows,
-    rows1: Rows,
 }
 
 // Four k of a row, times four columns; each column of the matrix is one k.
@@ -52,25 +39,6 @@ fn product(row: vec4<f32>, columns: mat4x4<f32>) -> vec4<f32> {
 // Adds four k of a row, times both halves: what is broadcast is used at once, while it is in registers.
 fn add_row(sums: Sums, row: vec4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Sums {
     return Sums(sums.left + product(row, left), sums.right + product(row, right));
-}
-
-// Adds four k of eight rows, of which each invocation brings one.
-fn add_rows(rows: Rows, row: vec4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Rows {
-    return Rows(
-        add_row(rows.r0, subgroupBroadcast(row, 0u), left, right),
-        add_row(rows.r1, subgroupBroadcast(row, 1u), left, right),
-        add_row(rows.r2, subgroupBroadcast(row, 2u), left, right),
-        add_row(rows.r3, subgroupBroadcast(row, 3u), left, right),
-        add_row(rows.r4, subgroupBroadcast(row, 4u), left, right),
-        add_row(rows.r5, subgroupBroadcast(row, 5u), left, right),
-        add_row(rows.r6, subgroupBroadcast(row, 6u), left, right),
-        add_row(rows.r7, subgroupBroadcast(row, 7u), left, right),
-    );
-}
-
-// Adds four k of the whole tile. Each column of `rows` is a row of a, each of `left` and `right` one k of b.
-fn add_tile(tile: Tile, rows: mat2x4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Tile {
-    return Tile(add_rows(tile.rows0, rows[0], left, right), add_rows(tile.rows1, rows[1], left, right));
 }
 
 // Batch, first row, first column.
@@ -86,18 +54,15 @@ fn no_uniform(value: u32) -> u32 {
     return subgroupBroadcast(value, 0u);
 }
 
-// The sums with the next row first: what stores them does so in loops, since lavapipe compiles each site of a load or a store for long.
-fn next_row(rows: Rows) -> Rows {
-    return Rows(rows.r1, rows.r2, rows.r3, rows.r4, rows.r5, rows.r6, rows.r7, rows.r0);
-}
-
+// Stores a tile, in loops, since lavapipe compiles each site of a load or a store for long.
 fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
     let accumulate = no_uniform(params.end.accumulate) != 0u;
     let left = half_columns(start.x, start.z, lane);
-    let right = half_columns(start.x, start.z + 32u, lane);
-    var rows = tile.rows0;
+    let right = half_columns(start.x, start.z + HALF, lane);
+    var remaining = tile;
     var i = 0u;
     loop {
+        var rows = remaining.rows0;
         var invocation = 0u;
         loop {
             let row = start.y + a_within(i, invocation);
@@ -107,13 +72,13 @@ fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
             }
             rows = next_row(rows);
             invocation++;
-            if invocation >= 8u {
+            if invocation >= INVOCATIONS {
                 break;
             }
         }
-        rows = tile.rows1;
+        remaining = next_rows(remaining);
         i++;
-        if i >= 2u {
+        if i >= ROWS / INVOCATIONS {
             break;
         }
     }

@@ -1,13 +1,19 @@
-use crate::gpu::{Binding, Fit, Iterations, Recorder, Unfit, axis, wgsl};
+use crate::gpu::{Binding, Capabilities, Fit, Iterations, Recorder, Unfit, axis, wgsl};
+use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
 kernel!("attention", sharing.invocations(), Params, |sharing: Sharing| [
-    if matches!(sharing, Sharing::Workgroup) { &[] } else { SUBGROUPS },
+    if sharing.subgroup().is_some() { SUBGROUPS } else { &[] },
     wgsl!["shared/grid.wgsl", "shared/softmax.wgsl"],
+    match sharing.subgroup() {
+        Some(Subgroup::Of4) => wgsl!["matmul/attention/of_4.wgsl", "matmul/attention/subgroup.wgsl"],
+        Some(Subgroup::Of8) => wgsl!["matmul/attention/of_8.wgsl", "matmul/attention/subgroup.wgsl"],
+        None => wgsl!["matmul/attention/workgroup.wgsl"],
+    },
     match sharing {
-        Sharing::Subgroup32 => wgsl!["matmul/attention/subgroup.wgsl", "matmul/attention/vector_32.wgsl"],
-        Sharing::Subgroup64 => wgsl!["matmul/attention/subgroup.wgsl", "matmul/attention/vector_64.wgsl"],
-        Sharing::Workgroup => wgsl!["matmul/attention/workgroup.wgsl"],
+        Sharing::Subgroup4Vector32 | Sharing::Subgroup8Vector32 => wgsl!["matmul/attention/vector_32.wgsl"],
+        Sharing::Subgroup4Vector64 | Sharing::Subgroup8Vector64 => wgsl!["matmul/attention/vector_64.wgsl"],
+        Sharing::Workgroup => &[],
     },
     wgsl!["matmul/attention.wgsl"],
 ]);
@@ -15,19 +21,44 @@ kernel!("attention", sharing.invocations(), Params, |sharing: Sharing| [
 /// How invocations share keys and values: by a subgroup's broadcasts, of vectors of 32 or 64 elements, or by workgroup memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    Subgroup32,
-    Subgroup64,
+    Subgroup4Vector32,
+    Subgroup4Vector64,
+    Subgroup8Vector32,
+    Subgroup8Vector64,
     Workgroup,
 }
 
-axis!(Sharing { Subgroup32: "subgroup.32", Subgroup64: "subgroup.64", Workgroup: "workgroup" });
+axis!(Sharing {
+    Subgroup4Vector32: "subgroup.4.32",
+    Subgroup4Vector64: "subgroup.4.64",
+    Subgroup8Vector32: "subgroup.8.32",
+    Subgroup8Vector64: "subgroup.8.64",
+    Workgroup: "workgroup",
+});
 
 impl Sharing {
-    fn invocations(self) -> u32 {
-        match self {
-            Self::Subgroup32 | Self::Subgroup64 => 8,
-            Self::Workgroup => 64,
+    /// How queries and keys of these elements, and values of those, are shared.
+    pub(crate) fn of(capabilities: &Capabilities, elements: [u32; 2]) -> Self {
+        let short = elements.iter().all(|elements| *elements <= 32);
+        match (Subgroup::of(capabilities), short) {
+            (Some(Subgroup::Of4), true) => Self::Subgroup4Vector32,
+            (Some(Subgroup::Of4), false) => Self::Subgroup4Vector64,
+            (Some(Subgroup::Of8), true) => Self::Subgroup8Vector32,
+            (Some(Subgroup::Of8), false) => Self::Subgroup8Vector64,
+            (None, _) => Self::Workgroup,
         }
+    }
+
+    fn subgroup(self) -> Option<Subgroup> {
+        match self {
+            Self::Subgroup4Vector32 | Self::Subgroup4Vector64 => Some(Subgroup::Of4),
+            Self::Subgroup8Vector32 | Self::Subgroup8Vector64 => Some(Subgroup::Of8),
+            Self::Workgroup => None,
+        }
+    }
+
+    fn invocations(self) -> u32 {
+        self.subgroup().map_or(64, Subgroup::invocations)
     }
 
     /// A multiple of the queries that any workgroup does.
@@ -35,10 +66,7 @@ impl Sharing {
 
     /// The queries that a workgroup does, of some quads each.
     fn queries(self, quads: u32) -> u32 {
-        match self {
-            Self::Subgroup32 | Self::Subgroup64 => 32,
-            Self::Workgroup => 64 / parts(quads),
-        }
+        self.subgroup().map_or(64 / parts(quads), |subgroup| 4 * subgroup.invocations())
     }
 }
 
@@ -92,12 +120,13 @@ impl Params {
     /// The iterations of a variant's loops.
     pub(crate) fn iterations_of(&self, sharing: Sharing) -> Iterations {
         let store = Iterations::of(8u32);
+        let by_subgroups = |stores| {
+            let keys = Iterations::each(self.keys.div_ceil(4), Iterations::of(4u32));
+            Iterations::of(4u32) + keys + Iterations::each(4u32, stores)
+        };
         match sharing {
-            Sharing::Subgroup32 | Sharing::Subgroup64 => {
-                let stores = if sharing == Sharing::Subgroup32 { store } else { store + store };
-                let keys = Iterations::each(self.keys.div_ceil(4), Iterations::of(4u32));
-                Iterations::of(4u32) + keys + Iterations::each(4u32, stores)
-            }
+            Sharing::Subgroup4Vector32 | Sharing::Subgroup8Vector32 => by_subgroups(store),
+            Sharing::Subgroup4Vector64 | Sharing::Subgroup8Vector64 => by_subgroups(store + store),
             Sharing::Workgroup => {
                 let at_once = 32 / self.parts;
                 let keys = (0..3).fold(Iterations::of(4u32), |all, _| all + Iterations::of(at_once));

@@ -1,12 +1,14 @@
 use crate::error::Result;
-use crate::gpu::{Binding, Fit, Gpu, Recorder, axis, wgsl};
+use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, axis, wgsl};
+use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch, store_files};
 use crate::kernels::stores::Stores;
 use crate::kernels::{SUBGROUPS, activation, kernel};
 
-kernel!("matmul_subgroup", 8, Params, |(operands, stores): (Operands, Stores)| [
+kernel!("matmul_subgroup", subgroup.invocations(), Params, |((operands, stores), subgroup): Axes| [
     SUBGROUPS,
     activation::BOUNDS,
+    subgroup.tile_file(),
     TILED,
     wgsl!["matmul/parts/matmul.wgsl"],
     match operands {
@@ -21,6 +23,8 @@ kernel!("matmul_subgroup", 8, Params, |(operands, stores): (Operands, Stores)| [
     store_files(stores),
     wgsl!["matmul/matmul_subgroup.wgsl"],
 ]);
+
+type Axes = ((Operands, Stores), Subgroup);
 
 /// Where a and b lie: in panels in a texture, but for those that are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +42,15 @@ pub(crate) enum Operands {
 
 axis!(Operands { Panels: "panels", HeldB: "held_b", BufferA: "buffer_a", BufferB: "buffer_b", Buffers: "buffers" });
 
-/// Compiles all variants.
-pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
-    gpu.compile_all::<Kernel>()
+/// Compiles all variants of these subgroups.
+pub(crate) fn compile(gpu: &Gpu, subgroup: Subgroup) -> Result<()> {
+    <(Operands, Stores)>::all().into_iter().try_for_each(|axes| gpu.compile::<Kernel>((axes, subgroup)))
 }
 
 /// Records a product; of an operand in quads in a buffer, strides are counted in quads.
 pub(crate) fn matmul_subgroup(
     recorder: &mut Recorder,
+    subgroup: Subgroup,
     operands: Operands,
     params: Params,
     bindings: [&Binding; 4],
@@ -57,5 +62,5 @@ pub(crate) fn matmul_subgroup(
         end: params.end.bound(bias, output),
         ..params
     };
-    dispatch::<Kernel>(recorder, (operands, params.stores()), params, &bindings)
+    dispatch::<Kernel>(recorder, subgroup, ((operands, params.stores()), subgroup), params, &bindings)
 }

@@ -1,10 +1,12 @@
 use crate::gpu::{Binding, Fit, Recorder, wgsl};
+use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 
-kernel!("matmul_subgroup_nn", 8, Params, |(): ()| [
+kernel!("matmul_subgroup_nn", subgroup.invocations(), Params, |subgroup: Subgroup| [
     SUBGROUPS,
     wgsl!["shared/activation/params.wgsl"],
+    subgroup.tile_file(),
     TILED,
     wgsl![
         "matmul/subgroup/a_along.wgsl",
@@ -16,6 +18,11 @@ kernel!("matmul_subgroup_nn", 8, Params, |(): ()| [
 ]);
 
 /// The output is a texture.
-pub(crate) fn matmul_subgroup_nn(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {
-    dispatch::<Kernel>(recorder, (), params, &bindings)
+pub(crate) fn matmul_subgroup_nn(
+    recorder: &mut Recorder,
+    subgroup: Subgroup,
+    params: Params,
+    bindings: [&Binding; 3],
+) -> Fit {
+    dispatch::<Kernel>(recorder, subgroup, subgroup, params, &bindings)
 }

@@ -1,11 +1,13 @@
 use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::matmul::end::End;
+use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 
-kernel!("matmul_subgroup_tn", 8, Params, |(): ()| [
+kernel!("matmul_subgroup_tn", subgroup.invocations(), Params, |subgroup: Subgroup| [
     SUBGROUPS,
     wgsl!["shared/activation/params.wgsl"],
+    subgroup.tile_file(),
     TILED,
     wgsl![
         "matmul/subgroup/a_across.wgsl",
@@ -17,7 +19,12 @@ kernel!("matmul_subgroup_tn", 8, Params, |(): ()| [
 ]);
 
 /// The output holds whole quads.
-pub(crate) fn matmul_subgroup_tn(recorder: &mut Recorder, params: Params, bindings: [&Binding; 3]) -> Fit {
+pub(crate) fn matmul_subgroup_tn(
+    recorder: &mut Recorder,
+    subgroup: Subgroup,
+    params: Params,
+    bindings: [&Binding; 3],
+) -> Fit {
     let end = End { output_first: bindings[2].first, ..params.end };
-    dispatch::<Kernel>(recorder, (), Params { end, ..params }, &bindings)
+    dispatch::<Kernel>(recorder, subgroup, subgroup, Params { end, ..params }, &bindings)
 }

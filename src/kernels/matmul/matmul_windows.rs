@@ -1,11 +1,13 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::error::Result;
+use crate::gpu::{Axis, Binding, Fit, Gpu, Iterations, Loops, Recorder, wgsl};
 use crate::kernels::matmul::end::End;
+use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::matmul::subgroup_tile::{self, stores};
 use crate::kernels::stores::Stores;
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, activation, kernel, params};
 
-kernel!("matmul_windows", 8, Params, |stores: Stores| [
+kernel!("matmul_windows", subgroup.invocations(), Params, |(stores, subgroup): (Stores, Subgroup)| [
     SUBGROUPS,
     activation::BOUNDS,
     wgsl![
@@ -17,6 +19,7 @@ kernel!("matmul_windows", 8, Params, |stores: Stores| [
         "matmul/parts/matmul.wgsl",
         "matmul/subgroup/a_along.wgsl",
     ],
+    subgroup.tile_file(),
     subgroup_tile::store_files(stores),
     wgsl!["matmul/matmul_windows.wgsl"],
 ]);
@@ -44,9 +47,15 @@ impl Loops for Params {
     }
 }
 
+/// Compiles all variants of these subgroups.
+pub(crate) fn compile(gpu: &Gpu, subgroup: Subgroup) -> Result<()> {
+    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((stores, subgroup)))
+}
+
 /// Records a convolution with the rows, columns and output of a product; `tile` says what `params` has in common with one.
 pub(crate) fn matmul_windows(
     recorder: &mut Recorder,
+    subgroup: Subgroup,
     tile: subgroup_tile::Params,
     (window, group_first, zero_row): (Window, u32, u32),
     bindings: [&Binding; 4],
@@ -69,11 +78,11 @@ pub(crate) fn matmul_windows(
         zero_row,
     };
     recorder.dispatch_workgroups::<Kernel>(
-        tile.stores(),
+        (tile.stores(), subgroup),
         &params,
         &bindings,
-        tile.tiles(),
-        tile.work(),
+        tile.tiles(subgroup),
+        tile.work(subgroup),
         params.iterations(),
     )
 }

@@ -2,6 +2,7 @@
 
 use crate::gpu::{Binding, File, Fit, Iterations, Listed, Loops, Recorder, wgsl};
 use crate::kernels::matmul::end::End;
+use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::params;
 use crate::kernels::stores::Stores;
 
@@ -29,10 +30,11 @@ impl Loops for Params {
     }
 }
 
-/// The iterations that store a tile: sixteen rows by two halves, of which the longest kernel stores four columns in a loop.
+/// The iterations that store a tile: sixteen rows by two halves, of which the longest kernel stores four columns in a loop. Subgroups of 4 take the
+/// most.
 pub(crate) fn stores() -> Iterations {
     let half = Iterations::of(4u32);
-    Iterations::each(2u32, Iterations::each(8u32, half + half))
+    Iterations::each(4u32, Iterations::each(4u32, half + half))
 }
 
 /// The files of products of matrices.
@@ -45,19 +47,17 @@ pub(crate) const TILED: &[File] = wgsl![
     "matmul/subgroup/multiplied.wgsl",
 ];
 
-/// Rows and columns of the tile that one workgroup does.
-pub(crate) const TILE: [u32; 2] = [16, 64];
-
 impl Params {
     /// The workgroups of a product.
-    pub(crate) fn tiles(&self) -> u64 {
-        let [rows, columns] = TILE;
+    pub(crate) fn tiles(&self, subgroup: Subgroup) -> u64 {
+        let [rows, columns] = subgroup.tile();
         [self.rows.div_ceil(rows), self.columns.div_ceil(columns), self.batch].map(u64::from).iter().product()
     }
 
     /// See [`Capabilities::work_per_dispatch`](crate::gpu::Capabilities::work_per_dispatch).
-    pub(crate) fn work(&self) -> u64 {
-        self.tiles().saturating_mul(u64::from(TILE[0] * TILE[1])).saturating_mul(self.depth.into())
+    pub(crate) fn work(&self, subgroup: Subgroup) -> u64 {
+        let [rows, columns] = subgroup.tile();
+        self.tiles(subgroup).saturating_mul(u64::from(rows * columns)).saturating_mul(self.depth.into())
     }
 }
 
@@ -89,9 +89,11 @@ impl Params {
 
 pub(crate) fn dispatch<K: Listed<Params = Params>>(
     recorder: &mut Recorder,
+    subgroup: Subgroup,
     axes: K::Axes,
     params: Params,
     bindings: &[&Binding],
 ) -> Fit {
-    recorder.dispatch_workgroups::<K>(axes, &params, bindings, params.tiles(), params.work(), params.iterations())
+    let (workgroups, work) = (params.tiles(subgroup), params.work(subgroup));
+    recorder.dispatch_workgroups::<K>(axes, &params, bindings, workgroups, work, params.iterations())
 }

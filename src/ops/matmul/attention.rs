@@ -3,7 +3,7 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Attention, AttentionGeometry, AttentionInputs, StridedCopy, StridedCopyGeometry, Vectors};
-use crate::gpu::{Binding, Capabilities, Fit, Gpu, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::matmul::attention::{self, Addend, Operand, Params, Sharing, attention};
 use crate::kernels::movement::strided_copy::{self, Places, Word};
 use crate::ops::movement::strided_copy::Moved;
@@ -14,7 +14,7 @@ impl Kernels for Attention {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, geometry: &AttentionGeometry, _: &AttentionInputs<TensorSpec>) -> Result<()> {
-        gpu.compile::<attention::Kernel>(sharing(gpu.capabilities(), geometry.elements))?;
+        gpu.compile::<attention::Kernel>(Sharing::of(gpu.capabilities(), geometry.elements))?;
         // Of tensors that begin amid a quad.
         gpu.compile::<strided_copy::Kernel>((Places::Inside, Word::One))
     }
@@ -35,7 +35,7 @@ impl Kernels for Attention {
         let made = if output.begins_a_quad() { output.clone() } else { recorder.workspace(output.shape())? };
         let [of_query, of_key, of_value, of_output] = geometry.vectors();
         let [quads, value_quads] = geometry.elements.map(|elements| elements / 4);
-        let sharing = sharing(recorder.gpu().capabilities(), geometry.elements);
+        let sharing = Sharing::of(recorder.gpu().capabilities(), geometry.elements);
         let all = [0..geometry.batch, 0..geometry.heads, 0..geometry.queries];
         in_units([1, 1, Sharing::QUERIES], all, &mut |piece| {
             let [batches, heads, queries] = piece;
@@ -105,17 +105,7 @@ impl Kernels for Attention {
 
 /// Compiles the kernels that a smallest problem does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    gpu.compile::<attention::Kernel>(sharing(gpu.capabilities(), [Attention::MOST_ELEMENTS; 2]))
-}
-
-fn sharing(capabilities: &Capabilities, elements: [u32; 2]) -> Sharing {
-    if !capabilities.software() || capabilities.subgroup_size() != Some(8) {
-        Sharing::Workgroup
-    } else if elements.iter().all(|elements| *elements <= 32) {
-        Sharing::Subgroup32
-    } else {
-        Sharing::Subgroup64
-    }
+    gpu.compile::<attention::Kernel>(Sharing::of(gpu.capabilities(), [Attention::MOST_ELEMENTS; 2]))
 }
 
 fn operand(vectors: Vectors) -> Operand {

@@ -14,6 +14,7 @@ use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
 use crate::kernels::matmul::matmul_windows::matmul_windows;
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
+use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::matmul::subgroup_tile;
 use crate::kernels::window::Window;
 use crate::ops::plan::in_units;
@@ -271,14 +272,17 @@ const PACKED_BYTES: u64 = 16 << 20;
 impl<'a> Product<'a> {
     /// Records the product as one dispatch, or says along which axis it is too large for one.
     fn dispatch(&self, recorder: &mut Recorder) -> Fit {
-        if recorder.gpu().capabilities().textures() { self.by_subgroups(recorder) } else { self.tiled(recorder) }
+        match Subgroup::multiplying(recorder.gpu().capabilities()) {
+            Some(subgroup) => self.by_subgroups(recorder, subgroup),
+            None => self.tiled(recorder),
+        }
     }
 
-    fn by_subgroups(&self, recorder: &mut Recorder) -> Fit {
+    fn by_subgroups(&self, recorder: &mut Recorder, subgroup: Subgroup) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
         let params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
         check_iterations(recorder, &params)?;
-        self.check_work(recorder, params.work(), subgroup_tile::TILE)?;
+        self.check_work(recorder, params.work(subgroup), subgroup.tile())?;
         match (&self.b, &self.output) {
             _ if self.is_narrow() => self.narrow(recorder, params),
             (Operand::Windows(windows), Output::Elements(output)) => {
@@ -287,9 +291,9 @@ impl<'a> Product<'a> {
                 let params = subgroup_tile::Params { end, ..with_a(params, &a) };
                 let of_window = (windows.window, windows.group_first, windows.zero_row);
                 let bindings = [&a.memory.binding("a")?, &windows.packed, &bias, &output];
-                matmul_windows(recorder, params, of_window, bindings)
+                matmul_windows(recorder, subgroup, params, of_window, bindings)
             }
-            (_, Output::Elements(output)) => self.elements_by_tiles(recorder, params, output),
+            (_, Output::Elements(output)) => self.elements_by_tiles(recorder, subgroup, params, output),
             (_, Output::Panels(output)) => {
                 let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
                 let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
@@ -304,13 +308,19 @@ impl<'a> Product<'a> {
                 let params = subgroup_tile::Params { end, ..with_b(with_a(params, &a), &b) };
                 let [a, b, output] = [a.memory.binding("a")?, b.memory.binding("b")?, output.memory.binding("output")?];
                 let bindings = [&a, &b, &output];
-                matmul_subgroup_nn(recorder, params, bindings)
+                matmul_subgroup_nn(recorder, subgroup, params, bindings)
             }
         }
     }
 
     /// Records a product of matrices into elements: each operand from where it lies, or from panels.
-    fn elements_by_tiles(&self, recorder: &mut Recorder, params: subgroup_tile::Params, output: &Elements) -> Fit {
+    fn elements_by_tiles(
+        &self,
+        recorder: &mut Recorder,
+        subgroup: Subgroup,
+        params: subgroup_tile::Params,
+        output: &Elements,
+    ) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
         let (unpacked_a, unpacked_b) = (self.unpacked_a()?, self.unpacked_b()?);
         let held_b = matches!(&self.b, Operand::Panels(Panels { memory: PanelsMemory::Buffer(_), .. }));
@@ -346,9 +356,9 @@ impl<'a> Product<'a> {
         let params = subgroup_tile::Params { end, ..params };
         if self.a.is_across() {
             // Both are: the gradient of a weight, in whole quads.
-            return matmul_subgroup_tn(recorder, params, [&a, &b, &output]);
+            return matmul_subgroup_tn(recorder, subgroup, params, [&a, &b, &output]);
         }
-        matmul_subgroup(recorder, operands, params, [&a, &b, &bias, &output])
+        matmul_subgroup(recorder, subgroup, operands, params, [&a, &b, &bias, &output])
     }
 
     /// Whether b is read as it lies, where it is not packed for other reasons.
@@ -713,22 +723,22 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
 
 /// Compiles the kernels that products of packed matrices need, whose depth goes along the rows.
 pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
-    if !gpu.capabilities().textures() {
+    let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else {
         return gpu.compile::<matmul_tiled::Kernel>(Operands::AlongAlong);
-    }
+    };
     pack_panels::compile(gpu)?;
     gpu.compile::<matmul_narrow::Kernel>(())?;
-    matmul_subgroup::compile(gpu)
+    matmul_subgroup::compile(gpu, subgroup)
 }
 
 /// Compiles the kernels that products of backward passes need beside those of the forward pass.
 pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
-    if !gpu.capabilities().textures() {
+    let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else {
         gpu.compile::<matmul_tiled::Kernel>(Operands::AlongAcross)?;
         return gpu.compile::<matmul_tiled::Kernel>(Operands::AcrossAcross);
-    }
-    gpu.compile::<matmul_subgroup_nn::Kernel>(())?;
-    gpu.compile::<matmul_subgroup_tn::Kernel>(())
+    };
+    gpu.compile::<matmul_subgroup_nn::Kernel>(subgroup)?;
+    gpu.compile::<matmul_subgroup_tn::Kernel>(subgroup)
 }
 
 /// Records a product, in as many dispatches as its operands need to be bound and a dispatch takes.

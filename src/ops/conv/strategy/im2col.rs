@@ -16,6 +16,7 @@ use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
 use crate::kernels::layout::Layout;
 use crate::kernels::matmul::matmul_windows;
+use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::sample::deform_im2col;
 use crate::kernels::window::Window;
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
@@ -36,10 +37,8 @@ const HELD_ROWS: u32 = 64;
 
 /// Compiles what a plan of one pixel does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    if !gpu.capabilities().textures() {
-        return Ok(());
-    }
-    gpu.compile_all::<matmul_windows::Kernel>()?;
+    let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else { return Ok(()) };
+    matmul_windows::compile(gpu, subgroup)?;
     gpu.compile::<deform_im2col::Kernel>((ColumnsOrder::Quads, Layout::Panels))?;
     gpu.compile_all::<conv2d_depthwise::Kernel>()?;
     gpu.compile_all::<conv2d_direct::Kernel>()
@@ -66,9 +65,9 @@ impl Im2colConvolution {
     ) -> Result<Self> {
         let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
         if !convolution.is_direct(gpu) {
-            match convolution.reads_windows(gpu) {
-                true => gpu.compile_all::<matmul_windows::Kernel>()?,
-                false => convolution.columns.compile(gpu, convolution.order(gpu))?,
+            match Subgroup::multiplying(gpu.capabilities()).filter(|_| convolution.reads_windows(gpu)) {
+                Some(subgroup) => matmul_windows::compile(gpu, subgroup)?,
+                None => convolution.columns.compile(gpu, convolution.order(gpu))?,
             }
         }
         crate::ops::matmul::product::compile_packed(gpu)?;

@@ -1,0 +1,69 @@
+// Subgroups of 4 invocations, each of which loads four of a tile's rows: matmul/subgroup/tile.wgsl.
+
+const INVOCATIONS = 4u;
+
+// The addresses of an invocation's rows.
+alias Addresses = vec4<u32>;
+
+// Four k of an invocation's rows; each row is a column of the matrix.
+alias Vectors = mat4x4<f32>;
+
+// Sums of four rows, one from each invocation.
+struct Rows {
+    r0: Sums,
+    r1: Sums,
+    r2: Sums,
+    r3: Sums,
+}
+
+// For each of an invocation's rows, its sums and those of the rows that the others have with it.
+struct Tile {
+    rows0: Rows,
+    rows1: Rows,
+    rows2: Rows,
+    rows3: Rows,
+}
+
+// The rows of the invocation whose first this is.
+fn rows_from(row: u32) -> vec4<u32> {
+    return vec4<u32>(row, row + 4u, row + 8u, row + 12u);
+}
+
+fn loaded(at: Addresses) -> Vectors {
+    return mat4x4<f32>(load_a(at.x), load_a(at.y), load_a(at.z), load_a(at.w));
+}
+
+// All four rows.
+fn own_rows(four: mat4x4<f32>, first: u32) -> Vectors {
+    return four;
+}
+
+// Adds four k of four rows, of which each invocation brings one.
+fn add_rows(rows: Rows, row: vec4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> Rows {
+    return Rows(
+        add_row(rows.r0, subgroupBroadcast(row, 0u), left, right),
+        add_row(rows.r1, subgroupBroadcast(row, 1u), left, right),
+        add_row(rows.r2, subgroupBroadcast(row, 2u), left, right),
+        add_row(rows.r3, subgroupBroadcast(row, 3u), left, right),
+    );
+}
+
+// Adds four k of the whole tile. Each column of `rows` is a row of a, each of `left` and `right` one k of b.
+fn add_tile(tile: Tile, rows: Vectors, left: mat4x4<f32>, right: mat4x4<f32>) -> Tile {
+    return Tile(
+        add_rows(tile.rows0, rows[0], left, right),
+        add_rows(tile.rows1, rows[1], left, right),
+        add_rows(tile.rows2, rows[2], left, right),
+        add_rows(tile.rows3, rows[3], left, right),
+    );
+}
+
+// The sums with the next row first.
+fn next_row(rows: Rows) -> Rows {
+    return Rows(rows.r1, rows.r2, rows.r3, rows.r0);
+}
+
+// The tile with the invocations' next rows first.
+fn next_rows(tile: Tile) -> Tile {
+    return Tile(tile.rows1, tile.rows2, tile.rows3, tile.rows0);
+}
