@@ -13,10 +13,9 @@ use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal};
 
 pub(crate) fn with_limits(limit: impl FnOnce(&mut wgpu::Limits)) -> Gpu {
-    let capabilities = crate::gpu().capabilities();
-    let mut limits = capabilities.limits.clone();
+    let mut limits = crate::gpu().capabilities().limits.clone();
     limit(&mut limits);
-    let options = GpuOptions { limits: Some(limits), features: capabilities.features, ..GpuOptions::default() };
+    let options = GpuOptions { limits: Some(limits), ..GpuOptions::default() };
     pollster::block_on(Gpu::with_options(&options)).unwrap()
 }
 

@@ -76,23 +76,18 @@ mod weights;
 use std::sync::OnceLock;
 
 use fastrand::Rng;
-use pliant::{Gpu, GpuOptions, Strategy, wgpu};
+use pliant::{Gpu, GpuOptions, Strategy};
 use pliant_support::{self as support, network, network_reference};
 
 use support::compare::Expected;
 use support::problem::{Array, Implementation, Problem, Storage, Ways, before};
 use support::random::normal;
 
-/// The device of all tests. SwiftShader's has no subgroups, so that it shows what GPUs do: workspace in buffers, products and attention by workgroups.
+/// The device of all tests.
 fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     let options = GpuOptions { cooperative_matrices: true, ..GpuOptions::default() };
-    let opened = |options: &GpuOptions| pollster::block_on(Gpu::with_options(options));
-    let as_gpus = |gpu: Gpu| match gpu.capabilities().info.name.contains("SwiftShader") {
-        true => opened(&GpuOptions { features: options.features - wgpu::Features::SUBGROUP, ..options.clone() }),
-        false => Ok(gpu),
-    };
-    GPU.get_or_init(|| match opened(&options).and_then(as_gpus) {
+    GPU.get_or_init(|| match pollster::block_on(Gpu::with_options(&options)) {
         Ok(gpu) => {
             eprintln!("on {gpu:?}");
             gpu
@@ -104,7 +99,7 @@ fn gpu() -> &'static Gpu {
 /// Whether the adapter runs on the CPU and is too slow there for all that others do, as SwiftShader is: tests do a part of it.
 fn slow() -> bool {
     let capabilities = gpu().capabilities();
-    capabilities.software() && !capabilities.info.name.contains("llvmpipe")
+    capabilities.software() && !capabilities.textures()
 }
 
 /// All, or one of so many on a slow adapter.

@@ -33,7 +33,7 @@ fn devices() -> &'static [Gpu] {
                 GpuOptions { limits: Some(limits), features, cooperative_matrices: true, ..GpuOptions::default() };
             pollster::block_on(Gpu::with_options(&options)).unwrap()
         };
-        let all = gpu().capabilities().features;
+        let all = Gpu::OPTIONAL_FEATURES;
         vec![
             gpu().clone(),
             device(40 << 10, u32::MAX, all),
