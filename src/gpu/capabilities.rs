@@ -16,6 +16,22 @@ pub struct Capabilities {
     pub cooperative_matrices: Vec<wgpu::CooperativeMatrixProperties>,
 }
 
+/// The subgroups of an adapter that runs on the CPU, by their invocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subgroup {
+    Of4,
+    Of8,
+}
+
+impl Subgroup {
+    pub(crate) fn invocations(self) -> u32 {
+        match self {
+            Self::Of4 => 4,
+            Self::Of8 => 8,
+        }
+    }
+}
+
 impl Capabilities {
     pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
         Self::new(adapter.get_info(), adapter.features(), adapter.limits(), Some(adapter))
@@ -91,11 +107,15 @@ impl Capabilities {
         !self.software() && (gcn || self.info.vendor == INTEL)
     }
 
-    /// The invocations of a subgroup, where those of an adapter that runs on the CPU share what they load by broadcasts: 4 or 8. SwiftShader, the one
-    /// adapter of this vendor, does twice as much so, but takes half a minute more to compile what a small model needs.
-    pub(crate) fn cpu_subgroup(&self) -> Option<u32> {
+    /// The subgroups of an adapter that runs on the CPU, where they share what they load by broadcasts. SwiftShader, the one adapter of this vendor,
+    /// does twice as much so, but takes half a minute more to compile what a small model needs.
+    pub(crate) fn cpu_subgroup(&self) -> Option<Subgroup> {
         const GOOGLE: u32 = 0x1ae0;
-        self.subgroup_size().filter(|size| self.software() && self.info.vendor != GOOGLE && matches!(size, 4 | 8))
+        match self.subgroup_size().filter(|_| self.software() && self.info.vendor != GOOGLE)? {
+            4 => Some(Subgroup::Of4),
+            8 => Some(Subgroup::Of8),
+            _ => None,
+        }
     }
 
     /// Whether kernels keep their workspace in textures, and multiply matrices by subgroups. Adapters that run on the CPU load lane by lane: a

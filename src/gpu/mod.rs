@@ -17,6 +17,7 @@ mod texture;
 mod unfit;
 
 pub use capabilities::Capabilities;
+pub(crate) use capabilities::Subgroup;
 pub use download::Download;
 pub use kernel::LoopCounters;
 pub use options::GpuOptions;

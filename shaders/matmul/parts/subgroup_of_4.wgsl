@@ -25,7 +25,7 @@ struct Tile {
 }
 
 // The rows of the invocation whose first this is.
-fn rows_from(row: u32) -> vec4<u32> {
+fn rows_from(row: u32) -> Addresses {
     return vec4<u32>(row, row + 4u, row + 8u, row + 12u);
 }
 

@@ -27,7 +27,7 @@ struct Tile {
 }
 
 // The rows of the invocation whose first this is.
-fn rows_from(row: u32) -> vec2<u32> {
+fn rows_from(row: u32) -> Addresses {
     return vec2<u32>(row, row + 8u);
 }
 

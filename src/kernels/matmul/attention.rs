@@ -1,5 +1,4 @@
-use crate::gpu::{Binding, Capabilities, Fit, Iterations, Recorder, Unfit, axis, wgsl};
-use crate::kernels::matmul::subgroup::Subgroup;
+use crate::gpu::{Binding, Capabilities, Fit, Iterations, Recorder, Subgroup, Unfit, axis, wgsl};
 use crate::kernels::{SUBGROUPS, kernel, params};
 
 kernel!("attention", sharing.invocations(), Params, |sharing: Sharing| [
@@ -40,7 +39,7 @@ impl Sharing {
     /// How queries and keys of these elements, and values of those, are shared.
     pub(crate) fn of(capabilities: &Capabilities, elements: [u32; 2]) -> Self {
         let short = elements.iter().all(|elements| *elements <= 32);
-        match (Subgroup::of(capabilities), short) {
+        match (capabilities.cpu_subgroup(), short) {
             (Some(Subgroup::Of4), true) => Self::Subgroup4Vector32,
             (Some(Subgroup::Of4), false) => Self::Subgroup4Vector64,
             (Some(Subgroup::Of8), true) => Self::Subgroup8Vector32,

@@ -1,6 +1,5 @@
 use crate::error::Result;
-use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, axis, wgsl};
-use crate::kernels::matmul::subgroup::Subgroup;
+use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, Subgroup, axis, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch, store_files};
 use crate::kernels::stores::Stores;
 use crate::kernels::{SUBGROUPS, activation, kernel};

@@ -1,5 +1,4 @@
-use crate::gpu::{Binding, Fit, Recorder, wgsl};
-use crate::kernels::matmul::subgroup::Subgroup;
+use crate::gpu::{Binding, Fit, Recorder, Subgroup, wgsl};
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 

@@ -1,6 +1,5 @@
-use crate::gpu::{Binding, Fit, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Recorder, Subgroup, wgsl};
 use crate::kernels::matmul::end::End;
-use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 

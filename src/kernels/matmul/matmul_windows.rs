@@ -1,7 +1,6 @@
 use crate::error::Result;
-use crate::gpu::{Axis, Binding, Fit, Gpu, Iterations, Loops, Recorder, wgsl};
+use crate::gpu::{Axis, Binding, Fit, Gpu, Iterations, Loops, Recorder, Subgroup, wgsl};
 use crate::kernels::matmul::end::End;
-use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::matmul::subgroup_tile::{self, stores};
 use crate::kernels::stores::Stores;
 use crate::kernels::window::Window;

@@ -7,5 +7,4 @@ pub(crate) mod matmul_subgroup_tn;
 pub(crate) mod matmul_tiled;
 pub(crate) mod matmul_windows;
 pub(crate) mod pack_panels;
-pub(crate) mod subgroup;
 pub(crate) mod subgroup_tile;

@@ -1,8 +1,7 @@
 //! `Params` and tile of the matrix products by subgroups: matmul/subgroup/params.wgsl, tile.wgsl.
 
-use crate::gpu::{Binding, File, Fit, Iterations, Listed, Loops, Recorder, wgsl};
+use crate::gpu::{Binding, Capabilities, File, Fit, Iterations, Listed, Loops, Recorder, Subgroup, axis, wgsl};
 use crate::kernels::matmul::end::End;
-use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::params;
 use crate::kernels::stores::Stores;
 
@@ -35,6 +34,28 @@ impl Loops for Params {
 pub(crate) fn stores() -> Iterations {
     let half = Iterations::of(4u32);
     Iterations::each(4u32, Iterations::each(4u32, half + half))
+}
+
+axis!(Subgroup { Of4: "4", Of8: "8" });
+
+impl Subgroup {
+    /// The subgroups that multiply matrices, on an adapter that keeps workspace in textures.
+    pub(crate) fn multiplying(capabilities: &Capabilities) -> Option<Self> {
+        capabilities.cpu_subgroup().filter(|_| capabilities.textures())
+    }
+
+    /// Rows and columns of a product's tile, which one workgroup does.
+    pub(crate) fn tile(self) -> [u32; 2] {
+        [16, 8 * self.invocations()]
+    }
+
+    /// The file of a product's tile that depends on the number of invocations.
+    pub(crate) fn tile_file(self) -> &'static [File] {
+        match self {
+            Self::Of4 => wgsl!["matmul/parts/subgroup_of_4.wgsl"],
+            Self::Of8 => wgsl!["matmul/parts/subgroup_of_8.wgsl"],
+        }
+    }
 }
 
 /// The files of products of matrices.

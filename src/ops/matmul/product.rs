@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Tensor, Texture, Unfit};
+use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texture, Unfit};
 use crate::kernels::activation::Activation;
 use crate::kernels::layout::panel_texels;
 use crate::kernels::matmul::end::End;
@@ -14,7 +14,6 @@ use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
 use crate::kernels::matmul::matmul_windows::matmul_windows;
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
-use crate::kernels::matmul::subgroup::Subgroup;
 use crate::kernels::matmul::subgroup_tile;
 use crate::kernels::window::Window;
 use crate::ops::plan::in_units;
