@@ -1,7 +1,7 @@
 // The samples of each cell as a chain, by ascending row: what has to be added to a pixel, in an order that depends on nothing else.
 //
 // cells      sample/parts/samples.wgsl
-// followers  likewise: the row of the sample that follows one in its cell, or NOWHERE
+// samples    likewise: the follower of each is stored, one of its four words
 // heads      (image, offset_group, cell): the first row of a cell's chain; NOWHERE where it is empty
 //
 // A dispatch does `cells` cells of each image from cell_first on, and offset_groups offset groups from offset_group_first on, from
@@ -25,7 +25,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> cells: array<u32>;
-@group(0) @binding(2) var<storage, read_write> followers: array<u32>;
+@group(0) @binding(2) var<storage, read_write> samples: array<u32>;
 @group(0) @binding(3) var<storage, read_write> heads: array<u32>;
 
 @compute @workgroup_size(8)
@@ -53,7 +53,7 @@ fn chain_samples(
         row--;
         let cell = cells[samples_first + row] - cell_first;
         if cell < count {
-            followers[samples_first + row] = heads[chains + cell];
+            samples[4u * (samples_first + row) + 3u] = heads[chains + cell];
             heads[chains + cell] = row;
         }
     }

@@ -2,7 +2,7 @@
 //
 // keys        sample_keys.wgsl, sorted
 // rows        likewise, in the order of the keys
-// followers   chain_samples.wgsl
+// samples     chain_samples.wgsl
 // heads       likewise; LONG_BIT is set where a cell has more than `most` samples
 // long_cells  how many cells have more, and then the keys of these, in any order
 //
@@ -21,7 +21,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> keys: array<u32>;
 @group(0) @binding(2) var<storage, read> rows: array<u32>;
-@group(0) @binding(3) var<storage, read_write> followers: array<u32>;
+@group(0) @binding(3) var<storage, read_write> samples: array<u32>;
 @group(0) @binding(4) var<storage, read_write> heads: array<u32>;
 @group(0) @binding(5) var<storage, read_write> long_cells: array<atomic<u32>>;
 
@@ -50,7 +50,7 @@ fn chain_sorted(
     if lies_in(mine + 1u, key) {
         follower = rows[mine + 1u];
     }
-    followers[offset_group * params.rows + row] = follower;
+    samples[4u * (offset_group * params.rows + row) + 3u] = follower;
     // What is before the first wraps.
     if !lies_in(mine - 1u, key) {
         let is_long = lies_in(mine + params.most, key);

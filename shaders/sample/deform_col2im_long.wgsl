@@ -87,7 +87,7 @@ fn deform_col2im_long(
         for (var cell = 0u; cell < 4u; cell++) {
             for (var at = first[cell] + lane; at < select(0u, end[cell], does); at += 64u) {
                 let row = rows[at];
-                let at_sample = load_sample(run.y * params.window.pixels * params.window.taps + row);
+                let at_sample = bitcast<vec4<f32>>(load_sample(run.y * params.window.pixels * params.window.taps + row));
                 sums = add_sample(sums, run, quads, row, at_sample, cell < 2u, cell % 2u == 0u);
             }
         }

@@ -8,8 +8,8 @@
 // among the pixels of the dispatch, for the channels of one run. `workers` is a multiple of 64: a workgroup does one list, so that it meets each
 // sample once.
 
-@group(0) @binding(7) var<storage, read> counts: array<u32>;
-@group(0) @binding(8) var<storage, read> touched: array<u32>;
+@group(0) @binding(6) var<storage, read> counts: array<u32>;
+@group(0) @binding(7) var<storage, read> touched: array<u32>;
 
 @compute @workgroup_size(64)
 fn deform_col2im_touched(

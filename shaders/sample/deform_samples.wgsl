@@ -1,4 +1,4 @@
-// Where the samples of a deformable convolution lie: sample/parts/samples.wgsl, shared/rows/made.wgsl, shared/panels/made.wgsl.
+// Where the samples of a deformable convolution lie: sample/parts/samples.wgsl, shared/rows/made.wgsl.
 //
 // Offsets and masks: shared/offsets.wgsl. One invocation does one sampling point of
 // one output pixel of the strip.

@@ -1,4 +1,4 @@
-// The gradients of each sample's position and mask: (by y, by x, by the mask, 0), summed over the channels of its offset group.
+// The gradients of each sample's position and mask, summed over the channels of its offset group.
 //
 // given      (group, pixel, quad) gradients of columns: given.wgsl, shared/rows/given_kept.wgsl
 // packed     (pixel of all images, quad) quads of channels, of which there are the pixels from band_first on, band_pixels of them:
@@ -6,9 +6,9 @@
 // kept       the columns, where they are wanted: given_kept_rows, columns_kept_panels
 // table      per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
 //            offset group: its first quad, counted over all groups; its channels; its group; 0: table.wgsl
-// samples    sample/parts/samples.wgsl: shared/rows/samples.wgsl, shared/panels/samples.wgsl
+// samples    sample/parts/samples.wgsl: sample/parts/samples_given.wgsl
 // cells      likewise
-// gradients  as samples: gradients.wgsl
+// gradients  in buffers as samples, by y, x and mask, then 0: shared/rows/gradients.wgsl; else in planes: shared/panels/gradients.wgsl
 //
 // The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
 // Input pixels outside the band count 0. A dispatch does `runs` runs of an offset group from run_first on; where there are several, or several
@@ -33,6 +33,24 @@ struct Params {
     last: u32,
     run_first: u32,
     runs: u32,
+    y_first: u32,
+    x_first: u32,
+    offset_batch: u32,
+    offset_step: u32,
+    mask_first: u32,
+    mask_batch: u32,
+    mask_step: u32,
+    mask_in_offset: u32,
+    offset_stored: u32,
+    mask_stored: u32,
+}
+
+// Which sample: of all of the strip, and by its sampling point, its image and its pixel of that, both counted over the strip.
+struct SampleIndex {
+    sample: u32,
+    point: u32,
+    image: u32,
+    pixel: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -68,7 +86,7 @@ fn sample_gradients(
         return;
     }
     let sample = (mine.x * params.pixels + out_pixel) * params.taps + tap;
-    let at_sample = load_sample(sample);
+    let at_sample = bitcast<vec4<f32>>(load_sample(sample));
     let inside = cells[sample] != NOWHERE;
     let low = vec2<i32>(divide(select(0u, cells[sample], inside), params.width + 1u)) - 1;
     let extent = vec2<i32>(i32(params.height), i32(params.width));
@@ -78,8 +96,8 @@ fn sample_gradients(
     let x = vec2<i32>(low.y, low.y + 1);
     let y_counts = (y >= vec2<i32>(0)) & (y < vec2<i32>(extent.x)) & vec2<bool>(inside);
     let x_counts = (x >= vec2<i32>(0)) & (x < vec2<i32>(extent.y));
-    let image = divide(out_pixel, params.image_pixels).x;
-    let image_first = image * params.height * params.width - params.band_first;
+    let in_image = divide(out_pixel, params.image_pixels);
+    let image_first = in_image.x * params.height * params.width - params.band_first;
     let pixel = image_first + vec4<u32>(y.xxyy) * params.width + vec4<u32>(x.xyxy);
     let exists = y_counts.xxyy & x_counts.xyxy & (pixel < vec4<u32>(params.band_pixels));
     let near_pixel = select(vec4<u32>(0u), pixel, exists);
@@ -149,5 +167,6 @@ fn sample_gradients(
         sums.z,
         0.0,
     );
-    store_gradients(sample, select(vec4<f32>(sums, terms), done, params.last != 0u));
+    let index = SampleIndex(sample, mine.x * params.taps + tap, in_image.x, in_image.y);
+    store_gradients(index, select(vec4<f32>(sums, terms), done, params.last != 0u));
 }

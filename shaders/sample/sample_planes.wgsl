@@ -1,6 +1,6 @@
 // One component of the samples' gradients, in the planes of the tensor that it belongs to.
 //
-// given      the gradients, by y, x and mask: sample_gradients.wgsl, shared/rows/given.wgsl, shared/panels/given.wgsl
+// given      the gradients, by y, x and mask: sample_gradients.wgsl, shared/rows/given.wgsl
 // plane      the gradient of dy, dx or mask; that of sampling point `point` at pixel `p` of image `n` is element
 //            plane_first + n * batch + (point - point_first) * step + p - origin
 //

@@ -3,8 +3,8 @@
 // given       (group, pixel, quad) gradients of columns, a pixel's quads by tap and quad of the group, pixels counted over the strip:
 //             given.wgsl
 // grad_input  (image, channel, pixel), from the first channel of run run_first that is done, and pixel pixel_first, on
-// table       per run of at most four quads with one group and one offset group: its first quad, counted over all groups; its offset
-//             group; its first channel; 32 * group + channels: table.wgsl
+// table       per run of at most MOST_QUADS quads with one group and one offset group: its first quad, counted over all groups; its offset
+//             group; its first channel; 32 * group + channels: table.wgsl; MOST_QUADS: shared/runs
 //
 // One invocation does one pixel for the channels of one run.
 
@@ -28,7 +28,7 @@ struct InputPiece {
 
 @group(0) @binding(2) var<storage, read_write> grad_input: array<f32>;
 
-// The sums of up to four quads.
+// The sums of up to MOST_QUADS quads; others stay 0.
 struct Sums {
     q0: vec4<f32>,
     q1: vec4<f32>,
@@ -40,13 +40,13 @@ struct Sums {
 fn add_columns(before: Sums, quads: u32, at: u32, weight: f32) -> Sums {
     var sums = before;
     sums.q0 += weight * load_given(at);
-    if quads > 1u {
+    if MOST_QUADS > 1u && quads > 1u {
         sums.q1 += weight * load_given(at + NEXT_QUAD);
     }
-    if quads > 2u {
+    if MOST_QUADS > 2u && quads > 2u {
         sums.q2 += weight * load_given(at + 2u * NEXT_QUAD);
     }
-    if quads > 3u {
+    if MOST_QUADS > 2u && quads > 3u {
         sums.q3 += weight * load_given(at + 3u * NEXT_QUAD);
     }
     return sums;
@@ -82,12 +82,16 @@ fn load_quad(start: u32, channels: u32, first: u32) -> vec4<f32> {
 // What the channels of a run hold, or 0. Chosen without a branch, as in matmul.wgsl.
 fn load_sums(start: u32, channels: u32) -> Sums {
     let held = select(0u, channels, params.piece.accumulate != 0u);
-    return Sums(
-        load_quad(start, held, 0u),
-        load_quad(start, held, 4u),
-        load_quad(start, held, 8u),
-        load_quad(start, held, 12u),
-    );
+    var sums: Sums;
+    sums.q0 = load_quad(start, held, 0u);
+    if MOST_QUADS > 1u {
+        sums.q1 = load_quad(start, held, 4u);
+    }
+    if MOST_QUADS > 2u {
+        sums.q2 = load_quad(start, held, 8u);
+        sums.q3 = load_quad(start, held, 12u);
+    }
+    return sums;
 }
 
 fn store_quad(start: u32, channels: u32, first: u32, value: vec4<f32>) {
@@ -107,7 +111,11 @@ fn store_channel(exists: bool, at: u32, value: f32) {
 
 fn store_sums(start: u32, channels: u32, sums: Sums) {
     store_quad(start, channels, 0u, sums.q0);
-    store_quad(start, channels, 4u, sums.q1);
-    store_quad(start, channels, 8u, sums.q2);
-    store_quad(start, channels, 12u, sums.q3);
+    if MOST_QUADS > 1u {
+        store_quad(start, channels, 4u, sums.q1);
+    }
+    if MOST_QUADS > 2u {
+        store_quad(start, channels, 8u, sums.q2);
+        store_quad(start, channels, 12u, sums.q3);
+    }
 }

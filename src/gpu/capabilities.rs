@@ -119,8 +119,8 @@ impl Capabilities {
     }
 
     /// Whether kernels keep their workspace in textures, and multiply matrices by subgroups. Adapters that run on the CPU load lane by lane: a
-    /// texel costs them much less than four words of a buffer. It takes subgroups of 4 or 8, not those of SwiftShader, textures of 8192 x 8192 texels, and six of them bound
-    /// at once (`max_storage_textures_per_shader_stage`), which is more than wgpu's default.
+    /// texel costs them much less than four words of a buffer. It takes subgroups of 4 or 8, not those of SwiftShader, textures of 8192 x 8192 texels, and four
+    /// of them bound at once (`max_storage_textures_per_shader_stage`).
     pub fn textures(&self) -> bool {
         let limits = &self.limits;
         self.cpu_subgroup().is_some()

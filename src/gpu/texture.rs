@@ -21,7 +21,7 @@ impl Texture {
     pub(super) const MIN_DIMENSION: u32 = 8192;
 
     /// Textures that a kernel binds at most.
-    pub(crate) const MOST_BOUND: u32 = 6;
+    pub(crate) const MOST_BOUND: u32 = 4;
 
     /// The most bytes on a device: as many rows as it allows, up to 1 GiB, beyond which lavapipe makes no texture.
     pub(crate) fn most_bytes(gpu: &Gpu) -> u64 {

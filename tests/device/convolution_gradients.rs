@@ -11,6 +11,7 @@ use crate::dtypes::STORAGES;
 use crate::limits::with_limits;
 use crate::random::draw_deform_conv2d;
 use crate::shapes::{bilinear_samples, deform_conv2d, deform_conv2d_of_every_kind, odd_conv2d, odd_deform_conv2d};
+use crate::strategies::conv2d;
 use crate::support::problem::{Array, Differentiated, Implementation, Problem, Storage, Ways, uneven};
 use crate::support::random::normal;
 use crate::{check_backward_on, gpu, slow, strategies_for};
@@ -449,4 +450,34 @@ fn of_very_many_output_channels() {
         let gradient = gradients.unwrap().into_iter().next().unwrap();
         assert_eq!((gradient.name, &gradient.value[..]), ("grad_input", &[out_channels as f32; 5][..]));
     }
+}
+
+/// Channels that are added up together in one quad, in two and in more, some of the last quad absent, by a kernel for each.
+#[test]
+fn of_runs_of_one_two_and_more_quads() {
+    let mut rng = Rng::with_seed(97);
+    for (channels, most_quads) in [(1, 1), (4, 1), (5, 2), (8, 2), (9, 4), (13, 4), (18, 4)] {
+        let op = DeformConv2d { offset_groups: 2, padding: [1; 4], ..DeformConv2d::default() };
+        let problem = deform_conv2d(&mut rng, op, [2, 2 * channels, 7, 6], [5, 2 * channels, 3, 3], true, 2.0);
+        check_with(gpu(), &problem, Storage::F32, Ways::All);
+        let Problem::DeformConv2d(op, inputs) = &problem else { unreachable!() };
+        let added = kernels_of_backward(op, &inputs.map(|array| array.shape));
+        let kernel = format!("deform_col2im.{most_quads}.");
+        assert!(added.iter().any(|name| name.starts_with(&kernel)), "{channels} channels: {added:?}");
+
+        let op = Conv2d { groups: 2, stride: [2, 1], padding: [1; 4], ..Conv2d::default() };
+        check_with(gpu(), &conv2d(&mut rng, op, [2, 2 * channels, 7, 6], [6, channels, 3, 2]), Storage::F32, Ways::All);
+    }
+}
+
+/// The kernels that a backward pass runs, by name and variant.
+fn kernels_of_backward(op: &DeformConv2d, shapes: &DeformConv2dInputs<Shape>) -> Vec<String> {
+    let specs = shapes.map(|&shape| TensorSpec { shape, dtype: DType::F32 });
+    let plan = DeformConv2dPlan::with_strategy(gpu(), op, &specs, Some(Strategy::Im2col)).unwrap();
+    let zeros = |spec: &TensorSpec| Tensor::new(gpu(), spec.shape, spec.dtype);
+    let (inputs, grad_output) = (specs.try_map(zeros).unwrap(), zeros(&plan.output_spec()).unwrap());
+    let mut recorder = Recorder::new(gpu());
+    plan.backward(&mut recorder, &inputs, &grad_output).unwrap();
+    let stages = pollster::block_on(recorder.profile()).unwrap();
+    stages.into_iter().map(|stage| stage.kernel).collect()
 }

@@ -1,7 +1,7 @@
 // What deform_col2im and deform_col2im_touched have in common: the chains of a strip's samples, merged for the pixels of the input, but for pixels
 // with a long cell, which deform_col2im_long does.
 //
-// Columns and gradients: shared/col2im.wgsl; samples: sample/parts/samples.wgsl; followers and heads: chain_samples.wgsl, chain_sorted.wgsl, no
+// Columns and gradients: shared/col2im.wgsl; samples: sample/parts/samples.wgsl; heads: chain_samples.wgsl, chain_sorted.wgsl, no
 // more than `chained` rows in the chains around a pixel. Sums go by row, whatever strips the rows come in.
 
 struct Params {
@@ -17,8 +17,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(5) var<storage, read> followers: array<u32>;
-@group(0) @binding(6) var<storage, read> heads: array<u32>;
+@group(0) @binding(5) var<storage, read> heads: array<u32>;
 
 // The heads of the cells of which a pixel, (y, x), is the lower right, lower left, upper right and upper left neighbour, in the offset group of
 // a run.
@@ -48,8 +47,8 @@ fn add_chains(image: u32, run: vec4<u32>, pixel: u32, first: vec4<u32>) {
         let sample = run.y * params.window.pixels * params.window.taps + row;
         let is = head == vec4<u32>(row);
         let at_sample = load_sample(sample);
-        head = select(head, vec4<u32>(followers[sample]), is);
-        sums = add_sample(sums, run, quads, row, at_sample, is.x || is.y, is.x || is.z);
+        head = select(head, vec4<u32>(at_sample.w), is);
+        sums = add_sample(sums, run, quads, row, bitcast<vec4<f32>>(at_sample), is.x || is.y, is.x || is.z);
     }
     store_sums(start, channels, sums);
 }

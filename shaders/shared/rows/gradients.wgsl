@@ -6,6 +6,6 @@ fn gradients_before(sample: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), gradients[sample], params.accumulate != 0u);
 }
 
-fn store_gradients(sample: u32, value: vec4<f32>) {
-    gradients[sample] = value;
+fn store_gradients(at: SampleIndex, value: vec4<f32>) {
+    gradients[at.sample] = value;
 }

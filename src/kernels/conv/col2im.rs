@@ -1,13 +1,46 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
-kernel!("col2im", 64, Params, |layout: Layout| [
+kernel!("col2im", 64, Params, |(quads, layout): (RunQuads, Layout)| [
     wgsl!["shared/grid.wgsl"],
     of_layout!(layout, "layout", "given", "table"),
+    quads.files(),
     wgsl!["shared/window.wgsl", "shared/col2im.wgsl", "conv/col2im.wgsl"],
 ]);
+
+/// The most quads of a run, whose sums one invocation holds: shared/runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RunQuads {
+    One,
+    Two,
+    Four,
+}
+
+axis!(RunQuads { One: "1", Two: "2", Four: "4" });
+
+impl RunQuads {
+    /// The largest value.
+    pub(crate) const MOST: u32 = 4;
+
+    /// The least value for runs of so many channels at most.
+    pub(crate) fn of_channels(most: u32) -> Self {
+        match most {
+            0..=4 => Self::One,
+            5..=8 => Self::Two,
+            _ => Self::Four,
+        }
+    }
+
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Self::One => wgsl!["shared/runs/quads_1.wgsl"],
+            Self::Two => wgsl!["shared/runs/quads_2.wgsl"],
+            Self::Four => wgsl!["shared/runs/quads_4.wgsl"],
+        }
+    }
+}
 
 params!(
     /// The pixels and channels of the input that a dispatch does: shared/col2im.wgsl.
@@ -60,11 +93,11 @@ impl InputPiece {
 
 pub(crate) fn col2im(
     recorder: &mut Recorder,
-    layout: Layout,
+    axes: (RunQuads, Layout),
     params: Params,
     [columns, grad_input, table]: [&Binding; 3],
 ) -> Fit {
     let invocations = params.piece.invocations();
     let elements = 16 * invocations * u64::from(params.most_taps());
-    recorder.dispatch::<Kernel>(layout, &params, &[columns, grad_input, table], invocations, elements)
+    recorder.dispatch::<Kernel>(axes, &params, &[columns, grad_input, table], invocations, elements)
 }

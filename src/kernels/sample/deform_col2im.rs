@@ -1,25 +1,32 @@
 use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::conv::col2im::InputPiece;
+use crate::kernels::conv::col2im::{InputPiece, RunQuads};
 use crate::kernels::layout::{Layout, of_layout};
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
 /// The files of a kernel that adds samples to the pixels around them, but for its own.
-pub(crate) fn around(layout: Layout) -> Vec<File> {
+pub(crate) fn around((quads, layout): (RunQuads, Layout)) -> Vec<File> {
     [
         wgsl!["shared/grid.wgsl"],
-        of_layout!(layout, "layout", "samples", "given", "table"),
-        wgsl!["sample/parts/samples.wgsl", "shared/window.wgsl", "shared/col2im.wgsl", "sample/parts/neighbours.wgsl"],
+        of_layout!(layout, "layout", "given", "table"),
+        quads.files(),
+        wgsl![
+            "sample/parts/samples.wgsl",
+            "sample/parts/samples_given.wgsl",
+            "shared/window.wgsl",
+            "shared/col2im.wgsl",
+            "sample/parts/neighbours.wgsl"
+        ],
     ]
     .concat()
 }
 
 /// The files of a kernel over chains of samples, but for its own.
-pub(crate) fn chains(layout: Layout) -> Vec<File> {
-    [around(layout), wgsl!["sample/parts/chains.wgsl"].to_vec()].concat()
+pub(crate) fn chains(axes: (RunQuads, Layout)) -> Vec<File> {
+    [around(axes), wgsl!["sample/parts/chains.wgsl"].to_vec()].concat()
 }
 
-kernel!("deform_col2im", 64, Params, |layout: Layout| [&chains(layout), wgsl!["sample/deform_col2im.wgsl"]]);
+kernel!("deform_col2im", 64, Params, |axes: (RunQuads, Layout)| [&chains(axes), wgsl!["sample/deform_col2im.wgsl"]]);
 
 params!(
     window: Window,
@@ -53,8 +60,13 @@ impl Params {
     }
 }
 
-pub(crate) fn deform_col2im(recorder: &mut Recorder, layout: Layout, params: Params, bindings: [&Binding; 6]) -> Fit {
+pub(crate) fn deform_col2im(
+    recorder: &mut Recorder,
+    axes: (RunQuads, Layout),
+    params: Params,
+    bindings: [&Binding; 5],
+) -> Fit {
     let invocations = params.piece.invocations();
     let elements = params.most_added().max(invocations) * 16;
-    recorder.dispatch::<Kernel>(layout, &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)
 }

@@ -1,11 +1,14 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::conv::col2im::InputPiece;
+use crate::kernels::conv::col2im::{InputPiece, RunQuads};
 use crate::kernels::layout::Layout;
 use crate::kernels::sample::deform_col2im::around;
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
-kernel!("deform_col2im_long", 64, Params, |layout: Layout| [&around(layout), wgsl!["sample/deform_col2im_long.wgsl"]]);
+kernel!("deform_col2im_long", 64, Params, |axes: (RunQuads, Layout)| [
+    &around(axes),
+    wgsl!["sample/deform_col2im_long.wgsl"]
+]);
 
 params!(
     window: Window,
@@ -36,12 +39,12 @@ impl Loops for Params {
 
 pub(crate) fn deform_col2im_long(
     recorder: &mut Recorder,
-    layout: Layout,
+    axes: (RunQuads, Layout),
     params: Params,
     bindings: [&Binding; 7],
 ) -> Fit {
     let invocations = 64 * u64::from(params.piece.runs) * u64::from(params.workers);
     let samples = u64::from(params.window.pixels) * u64::from(params.window.taps);
     let elements = (64 * samples * u64::from(params.piece.runs)).max(invocations);
-    recorder.dispatch::<Kernel>(layout, &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)
 }

@@ -1,11 +1,12 @@
 use crate::gpu::{Binding, Fit, Recorder, wgsl};
+use crate::kernels::conv::col2im::RunQuads;
 use crate::kernels::kernel;
 use crate::kernels::layout::Layout;
 pub(crate) use crate::kernels::sample::deform_col2im::Params;
 use crate::kernels::sample::deform_col2im::chains;
 
-kernel!("deform_col2im_touched", 64, Params, |layout: Layout| [
-    &chains(layout),
+kernel!("deform_col2im_touched", 64, Params, |axes: (RunQuads, Layout)| [
+    &chains(axes),
     wgsl!["sample/deform_col2im_touched.wgsl"]
 ]);
 
@@ -17,10 +18,10 @@ pub(crate) fn workers(listed: u32) -> u32 {
 
 pub(crate) fn deform_col2im_touched(
     recorder: &mut Recorder,
-    layout: Layout,
+    axes: (RunQuads, Layout),
     params: Params,
-    bindings: [&Binding; 8],
+    bindings: [&Binding; 7],
 ) -> Fit {
     let invocations = 4 * u64::from(params.piece.runs) * u64::from(params.workers);
-    recorder.dispatch::<Kernel>(layout, &params, &bindings, invocations, 16 * params.most_added())
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, 16 * params.most_added())
 }

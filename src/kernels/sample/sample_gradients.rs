@@ -16,8 +16,8 @@ kernel!("sample_gradients", 64, Params, |(columns, layout): (Columns, Layout)| [
         Columns::Left => wgsl!["sample/parts/columns_left.wgsl"],
         Columns::Kept => &[],
     },
-    wgsl!["shared/border.wgsl", "sample/parts/samples.wgsl"],
-    of_layout!(layout, "samples", "gradients"),
+    wgsl!["shared/border.wgsl", "sample/parts/samples.wgsl", "sample/parts/samples_given.wgsl"],
+    of_layout!(layout, "gradients"),
     wgsl!["sample/sample_gradients.wgsl"],
 ]);
 
@@ -48,6 +48,16 @@ params!(
     last,
     run_first,
     runs,
+    y_first,
+    x_first,
+    offset_batch,
+    offset_step,
+    mask_first,
+    mask_batch,
+    mask_step,
+    mask_in_offset,
+    offset_stored,
+    mask_stored,
 );
 
 impl Loops for Params {
@@ -72,24 +82,51 @@ pub(crate) enum Kept<'a> {
     In(&'a Binding),
 }
 
+/// Where the gradients go, by layout.
+#[derive(Clone, Copy)]
+pub(crate) enum Into<'a> {
+    /// As samples: shared/rows/gradients.wgsl.
+    Samples(&'a Binding),
+    /// The planes of the offset and of the mask: shared/panels/gradients.wgsl.
+    Planes([&'a Binding; 2]),
+}
+
+/// What becomes of the gradients of an offset or a mask: shared/panels/gradients.wgsl.
+#[derive(Clone, Copy)]
+pub(crate) enum Stored {
+    Not,
+    Written,
+    Added,
+}
+
 pub(crate) fn sample_gradients(
     recorder: &mut Recorder,
-    layout: Layout,
     params: Params,
-    bindings: [&Binding; 6],
+    bindings: [&Binding; 5],
     kept: Kept,
+    into: Into,
 ) -> Fit {
+    let mut bindings = bindings.to_vec();
+    let layout = match into {
+        Into::Samples(gradients) => {
+            bindings.push(gradients);
+            Layout::Rows
+        }
+        Into::Planes(planes) => {
+            bindings.extend(planes);
+            Layout::Panels
+        }
+    };
+    let columns = match kept {
+        Kept::No => Columns::Left,
+        Kept::InPlace => Columns::Kept,
+        Kept::In(texture) => {
+            bindings.push(texture);
+            Columns::Kept
+        }
+    };
     let rows = layout.filled_rows(params.pixels) * u64::from(params.taps);
     let invocations = rows * u64::from(params.offset_groups);
     let elements = rows * u64::from(params.quads) * 4;
-    let mut bindings = bindings.to_vec();
-    let axes = match kept {
-        Kept::No => (Columns::Left, layout),
-        Kept::InPlace => (Columns::Kept, Layout::Rows),
-        Kept::In(texture) => {
-            bindings.push(texture);
-            (Columns::Kept, Layout::Panels)
-        }
-    };
-    recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)
+    recorder.dispatch::<Kernel>((columns, layout), &params, &bindings, invocations, elements)
 }

@@ -1,12 +1,7 @@
-use crate::gpu::{Binding, Fit, Loops, Recorder, wgsl};
-use crate::kernels::layout::{Layout, of_layout};
+use crate::gpu::{Binding, Fit, Loops, Recorder};
 use crate::kernels::{kernel, params};
 
-kernel!("sample_planes", 64, Params, |layout: Layout| [
-    wgsl!["shared/grid.wgsl"],
-    of_layout!(layout, "layout", "given"),
-    wgsl!["sample/sample_planes.wgsl"],
-]);
+kernel!("sample_planes", 64, Params, ["shared/grid.wgsl", "shared/rows/given.wgsl", "sample/sample_planes.wgsl"]);
 
 params!(
     component,
@@ -25,13 +20,8 @@ params!(
 
 impl Loops for Params {}
 
-pub(crate) fn sample_planes(
-    recorder: &mut Recorder,
-    layout: Layout,
-    params: Params,
-    [gradients, plane]: [&Binding; 2],
-) -> Fit {
+pub(crate) fn sample_planes(recorder: &mut Recorder, params: Params, [gradients, plane]: [&Binding; 2]) -> Fit {
     let params = Params { plane_first: plane.first, ..params };
     let invocations = u64::from(params.pixels) * u64::from(params.points);
-    recorder.dispatch::<Kernel>(layout, &params, &[gradients, plane], invocations, invocations)
+    recorder.dispatch::<Kernel>((), &params, &[gradients, plane], invocations, invocations)
 }

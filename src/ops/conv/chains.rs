@@ -68,7 +68,6 @@ const KEPT_HEADS_BYTES: u64 = 320 << 20;
 pub(crate) struct Chains {
     pub(crate) offset_groups: u32,
     pub(crate) rows: u32,
-    pub(crate) followers: Tensor,
     heads: Tensor,
     /// Heads of each piece of offset groups and rows, and how many pieces have heads of their own; the others share them.
     piece: u32,
@@ -169,7 +168,6 @@ impl Chains {
         Ok(Self {
             offset_groups,
             rows,
-            followers: recorder.workspace([pixels, deformation.points(&columns.im2col)])?,
             heads: recorder.workspace([own * piece])?,
             piece,
             own,
@@ -211,11 +209,11 @@ impl Chains {
         piece: &ChainPiece,
         chained: &Range<u32>,
         emptied: bool,
-        [cells, followers, heads]: [&Binding; 3],
+        [cells, of_samples, heads]: [&Binding; 3],
     ) -> Fit<Option<SortedSamples>> {
         let Some(Sorting { sort, long_cells }) = &self.sorting else {
             let params = walk(piece, chained.clone(), emptied);
-            chain_samples(recorder, params, [cells, followers, heads])?;
+            chain_samples(recorder, params, [cells, of_samples, heads])?;
             return Ok(None);
         };
         let elements = piece.groups() * piece.rows;
@@ -243,7 +241,7 @@ impl Chains {
             cells: piece.cells,
             most: SHORT_CELL,
         };
-        chain_sorted(recorder, params, [&keys, &rows, followers, heads, &long_cells])?;
+        chain_sorted(recorder, params, [&keys, &rows, of_samples, heads, &long_cells])?;
         Ok(Some(SortedSamples { keys, rows, long_cells, listed }))
     }
 }

@@ -4,15 +4,15 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
-use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor};
+use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor};
 use crate::kernels::border;
 use crate::kernels::columns::RUN_QUADS;
-use crate::kernels::conv::col2im::{self, InputPiece};
+use crate::kernels::conv::col2im::{self, InputPiece, RunQuads};
 use crate::kernels::layout::Layout;
 use crate::kernels::sample::deform_col2im_long::{self, deform_col2im_long};
 use crate::kernels::sample::deform_col2im_touched::{self, deform_col2im_touched, workers};
 use crate::kernels::sample::deform_samples::{self, deform_samples};
-use crate::kernels::sample::sample_gradients::Kept;
+use crate::kernels::sample::sample_gradients::{Into, Kept, Stored};
 use crate::kernels::sample::sample_planes::{self, sample_planes};
 use crate::kernels::sample::touched_pixels::{self, touched_pixels};
 use crate::kernels::sample::unchain_samples::{self, unchain_samples};
@@ -38,15 +38,14 @@ const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 const STRIP_BYTES: u64 = 10 << 20;
 const STRIP_BLOCKS: u64 = 64;
 
-/// The most quads that one invocation adds up: shared/col2im.wgsl.
-const INPUT_RUN_QUADS: usize = 4;
-const INPUT_RUN_CHANNELS: u32 = 4 * INPUT_RUN_QUADS as u32;
+/// The most channels that one invocation adds up: shared/col2im.wgsl.
+const INPUT_RUN_CHANNELS: u32 = 4 * RunQuads::MOST;
 
 /// Quads of one group and one offset group, four at most: first quad, offset group, first channel, 32 * group + channels.
 type InputRun = [u32; 4];
 
 fn input_runs(quads: &[Quad], per_group: usize) -> Vec<InputRun> {
-    let runs = same_quads(quads, per_group, INPUT_RUN_QUADS).map(|(group, first, run)| {
+    let runs = same_quads(quads, per_group, RunQuads::MOST as usize).map(|(group, first, run)| {
         let [channel, _, offset_group, _] = run[0];
         [first, offset_group, channel, 32 * group + channels(run)]
     });
@@ -149,6 +148,8 @@ pub(crate) fn grad_input_bytes(im2col: &Im2colGeometry, input: &Tensor) -> u64 {
 /// Plan of the backward pass of a window, plain or deformable, beside its columns.
 pub(crate) struct ColumnsBackward {
     input_runs: Vec<InputRun>,
+    /// The variant of what adds up the gradients of columns.
+    adding: (RunQuads, Layout),
     /// The most runs of an offset group.
     sample_runs: u32,
     pub(crate) chaining: Chaining,
@@ -158,11 +159,12 @@ pub(crate) struct ColumnsBackward {
 
 /// Scratch memory for a strip of a deformable window.
 struct Scratch {
-    samples: PackedMatrix,
+    samples: Tensor,
     cells: Tensor,
     /// Chains, where the gradient of the input is wanted.
     chains: Option<Chains>,
-    gradients: PackedMatrix,
+    /// The gradients of samples, where they are not stored in planes at once.
+    gradients: Option<Tensor>,
 }
 
 /// Planes of the input's gradient that are written together by a plain window: the channels of a run.
@@ -177,36 +179,57 @@ struct Samples<'a> {
     cells: Binding,
 }
 
+/// Compiles what backward passes of windows may need on this device, beside what that of one pixel does.
+pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
+    let layout = if gpu.capabilities().textures() { Layout::Panels } else { Layout::Rows };
+    for quads in RunQuads::all() {
+        gpu.compile::<col2im::Kernel>((quads, layout))?;
+        compile_deformed(gpu, (quads, layout), Chaining::of(gpu.capabilities()))?;
+    }
+    sample_gradients::compile(gpu, layout)
+}
+
+/// Compiles what adds up the gradients of columns of deformable windows.
+fn compile_deformed(gpu: &Gpu, adding: (RunQuads, Layout), chaining: Chaining) -> Result<()> {
+    gpu.compile::<deform_col2im::Kernel>(adding)?;
+    gpu.compile::<deform_col2im_touched::Kernel>(adding)?;
+    match chaining {
+        Chaining::Walked => Ok(()),
+        Chaining::Sorted => gpu.compile::<deform_col2im_long::Kernel>(adding),
+    }
+}
+
 impl ColumnsBackward {
     pub(crate) fn new(gpu: &Gpu, columns: &Columns, chaining: Chaining) -> Result<Self> {
+        let (quads, per_group) = (&columns.packing.quads, columns.quads_per_group() as usize);
+        let input_runs = input_runs(quads, per_group);
+        let most_channels = input_runs.iter().map(|run| run[3] % 32).max().unwrap_or(0);
+        let adding = (RunQuads::of_channels(most_channels), columns.layout);
         match columns.deformation {
             None => {
-                gpu.compile::<col2im::Kernel>(columns.layout)?;
+                gpu.compile::<col2im::Kernel>(adding)?;
                 let Im2colGeometry { height, width, .. } = columns.im2col;
                 strips::compile(gpu, planes_together(columns), height * width)?;
             }
             Some(_) => {
-                gpu.compile::<deform_samples::Kernel>(columns.layout)?;
+                gpu.compile::<deform_samples::Kernel>(())?;
                 chaining.compile(gpu)?;
                 gpu.compile::<touched_pixels::Kernel>(())?;
                 gpu.compile::<unchain_samples::Kernel>(())?;
-                gpu.compile::<deform_col2im::Kernel>(columns.layout)?;
-                gpu.compile::<deform_col2im_touched::Kernel>(columns.layout)?;
-                if chaining == Chaining::Sorted {
-                    gpu.compile::<deform_col2im_long::Kernel>(columns.layout)?;
-                }
+                compile_deformed(gpu, adding, chaining)?;
                 sample_gradients::compile(gpu, columns.layout)?;
-                gpu.compile::<sample_planes::Kernel>(columns.layout)?;
+                match columns.layout {
+                    Layout::Rows => gpu.compile::<sample_planes::Kernel>(())?,
+                    Layout::Panels => strips::compile(gpu, u32::MAX, columns.im2col.out_pixels())?,
+                }
             }
         }
-        let (quads, per_group) = (&columns.packing.quads, columns.quads_per_group() as usize);
-        let input_runs = input_runs(quads, per_group);
         let offset_groups = columns.deformation.map_or(1, |deformation| deformation.offset_groups);
         let sample_runs = sample_runs(quads, per_group, offset_groups);
         let input_table = packed_matrix::table(gpu, columns.layout, "pliant input_runs", &input_runs)?;
         let sample_table = packed_matrix::table(gpu, columns.layout, "pliant sample_runs", &sample_runs)?;
         let sample_runs = sample_runs[..offset_groups as usize].iter().map(|[_, runs, ..]| *runs).max().unwrap_or(0);
-        Ok(Self { input_runs, sample_runs, chaining, input_table, sample_table })
+        Ok(Self { input_runs, adding, sample_runs, chaining, input_table, sample_table })
     }
 }
 
@@ -242,13 +265,12 @@ impl<'a> Pass<'a> {
                 .input
                 .map(|_| Chains::workspace(recorder, columns, &deformation, tables.chaining, strip))
                 .transpose()?;
-            // Next to nothing where it is not used.
-            let of_samples = u32::from(reads_input(gradients));
+            let of_samples = columns.layout == Layout::Rows && reads_input(gradients);
             Ok(Scratch {
-                samples: PackedMatrix::workspace(recorder, columns.layout, [1, pixels * points, 1])?,
+                samples: recorder.workspace([pixels, points, 4])?,
                 cells: recorder.workspace([pixels, points])?,
                 chains,
-                gradients: PackedMatrix::workspace(recorder, columns.layout, [1, of_samples * pixels * points, 1])?,
+                gradients: of_samples.then(|| recorder.workspace([pixels, points, 4])).transpose()?,
             })
         });
         Ok(Self { tables, columns, source, gradients, scratch: scratch.transpose()? })
@@ -290,32 +312,40 @@ impl<'a> Pass<'a> {
             self.plain(recorder, chunk, strip, grad_columns)?;
             return Ok(false);
         };
-        let points = deformation.points(&columns.im2col) * strip.len();
+        let points = u64::from(deformation.points(&columns.im2col)) * u64::from(strip.len());
         let samples = Samples {
             deformation,
-            samples: scratch.samples.with_rows(points).binding("offset")?,
-            cells: scratch.cells.binding("offset", 0..points.into())?,
+            samples: scratch.samples.binding("offset", 0..4 * points)?,
+            cells: scratch.cells.binding("offset", 0..points)?,
         };
         recorder.scratch(|recorder| {
             let field = columns.field(recorder, self.source, strip)?;
             let params = columns.window(&chunk.images, strip, &(0..0));
             columns.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| {
                 let written = [&samples.cells, &samples.samples];
-                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, columns.layout, params, written, offsets))
+                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, params, written, offsets))
             })
         })?;
         self.deformed(recorder, &samples, chunk, strip, grad_columns, scratch)?;
         let keep = self.gradients.weight.is_some() && packed.in_one();
         if self.gradients.offset.is_some() || self.gradients.mask.is_some() || keep {
-            let of_samples = scratch.gradients.with_rows(points).binding("offset")?;
             let kept = kept.map(|kept| kept.binding("columns")).transpose()?;
             let kept = match &kept {
                 Some(kept) if keep => Kept::In(kept),
                 None if keep => Kept::InPlace,
                 _ => Kept::No,
             };
-            self.of_samples(recorder, &samples, (chunk, packed), strip, [grad_columns, &of_samples], kept)?;
-            self.planes(recorder, deformation, strip, &of_samples)?;
+            let record = |recorder: &mut Recorder, params: sample_gradients::Params, into: Into| {
+                self.of_samples(recorder, &samples, (chunk, packed), strip, grad_columns, params, (kept, into))
+            };
+            match &scratch.gradients {
+                Some(gradients) => {
+                    let of_samples = gradients.binding("offset", 0..4 * points)?;
+                    record(recorder, Default::default(), Into::Samples(&of_samples))?;
+                    self.planes(recorder, deformation, strip, &of_samples)?;
+                }
+                None => self.into_planes(recorder, deformation, strip, record)?,
+            }
         }
         Ok(keep)
     }
@@ -358,7 +388,7 @@ impl<'a> Pass<'a> {
                 self.input_pieces((grad_input, 0), strip, all, accumulate, &mut |piece, grad_input| {
                     let params = col2im::Params { piece, tap_first, tap_end, ..common };
                     let bindings = [grad_columns, grad_input, &tables.input_table.binding()];
-                    col2im::col2im(recorder, columns.layout, params, bindings)
+                    col2im::col2im(recorder, tables.adding, params, bindings)
                 })?;
                 tap_end = tap_first;
             }
@@ -387,7 +417,6 @@ impl<'a> Pass<'a> {
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
         let image_rows = rows / images;
-        let followers = chains.followers.binding("input", 0..u64::from(rows) * u64::from(deformation.offset_groups))?;
         let of_groups = pieces(0..deformation.offset_groups, chains.offset_groups);
         let all = of_groups.flat_map(|groups| pieces(0..height, chains.rows).map(move |band| (groups.clone(), band)));
         for (index, (offset_groups, band)) in all.enumerate() {
@@ -422,7 +451,7 @@ impl<'a> Pass<'a> {
             let at_a_time = chains.at_a_time(&gpu, &piece, |chained| merged(chained).iterations());
             for chained in pieces(0..image_rows, at_a_time) {
                 let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
-                let sorted = chains.record(recorder, &piece, &chained, emptied, [cells_of, &followers, &heads])?;
+                let sorted = chains.record(recorder, &piece, &chained, emptied, [cells_of, of_samples, &heads])?;
                 let pixels = band.start * width..band.end * width;
                 let touched = lists.as_ref().filter(|_| emptied);
                 if let Some([counts, touched]) = touched {
@@ -447,16 +476,15 @@ impl<'a> Pass<'a> {
                     let around = [grad_columns, grad_input, &table, of_samples];
                     recorder.all(|recorder| {
                         if let Some(sorted) = &sorted {
-                            add_long(recorder, columns.layout, &params, around, sorted)?;
+                            add_long(recorder, tables.adding, &params, around, sorted)?;
                         }
                         let [columns_of, grad_input, table, of_samples] = around;
                         if let Some([counts, touched]) = touched {
-                            let bindings =
-                                [columns_of, grad_input, table, of_samples, &followers, &heads, counts, touched];
-                            return deform_col2im_touched(recorder, columns.layout, params, bindings);
+                            let bindings = [columns_of, grad_input, table, of_samples, &heads, counts, touched];
+                            return deform_col2im_touched(recorder, tables.adding, params, bindings);
                         }
-                        let bindings = [columns_of, grad_input, table, of_samples, &followers, &heads];
-                        deform_col2im::deform_col2im(recorder, columns.layout, params, bindings)
+                        let bindings = [columns_of, grad_input, table, of_samples, &heads];
+                        deform_col2im::deform_col2im(recorder, tables.adding, params, bindings)
                     })
                 })?;
                 if let Some([counts, _]) = &lists {
@@ -527,15 +555,16 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Records the gradients of each sample's position and mask.
+    /// Records the gradients of each sample's position and mask, with what `params` says of where they go.
     fn of_samples(
         &self,
         recorder: &mut Recorder,
         samples: &Samples,
         (chunk, packed): (&Chunk, &PackedImages),
         strip: &Strip,
-        [grad_columns, gradients]: [&Binding; 2],
-        kept: Kept,
+        grad_columns: &Binding,
+        params: sample_gradients::Params,
+        (kept, into): (Kept, Into),
     ) -> Result<()> {
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, samples: of_samples, cells } = samples;
@@ -563,13 +592,61 @@ impl<'a> Pass<'a> {
                     last: (index + 1 == bands && runs.end == tables.sample_runs).into(),
                     run_first: runs.start,
                     runs: runs.end - runs.start,
+                    ..params
                 };
                 let table = tables.sample_table.binding();
-                let bindings = [grad_columns, &packed.binding("input")?, &table, of_samples, cells, gradients];
-                sample_gradients::sample_gradients(recorder, columns.layout, params, bindings, kept)?;
+                let bindings = [grad_columns, &packed.binding("input")?, &table, of_samples, cells];
+                sample_gradients::sample_gradients(recorder, params, bindings, kept, into)?;
             }
         }
         Ok(())
+    }
+
+    /// Has `record` store the gradients of samples in the tensors that they belong to, with what it needs to know of these.
+    fn into_planes(
+        &self,
+        recorder: &mut Recorder,
+        deformation: &Deformation,
+        strip: &Strip,
+        record: impl FnOnce(&mut Recorder, sample_gradients::Params, Into) -> Result<()>,
+    ) -> Result<()> {
+        let (layout, points) = (deformation.offset_layout, deformation.points(&self.columns.im2col));
+        let ([dy, dx], mask) = (layout.offset_planes(points), layout.mask_planes(points));
+        let images = 0..strip.images.end - strip.images.start;
+        // Of all planes of an image; of none where the gradient is not wanted.
+        let bound = |recorder: &mut Recorder, of: Option<&StripPlanes>, planes: u32| -> Result<_> {
+            match of {
+                Some(of) => {
+                    let elements = of.elements(&images, &(0..planes), &strip.image_pixels());
+                    Ok((of.tensor.binding("grad_offset", elements)?, of.plane))
+                }
+                None => Ok((recorder.workspace([1])?.binding("grad_offset", 0..1)?, 0)),
+            }
+        };
+        let Gradients { offset: of_offset, mask: of_mask, .. } = *self.gradients;
+        with_planes(recorder, of_offset, strip, |recorder, offset_planes| {
+            with_planes(recorder, of_mask, strip, |recorder, mask_planes| {
+                let (offset, plane) = bound(recorder, offset_planes, dy.batch)?;
+                let (own_mask, mask_plane) = bound(recorder, mask_planes, mask.batch)?;
+                let of_mask = if layout.holds_mask() { of_offset } else { of_mask };
+                let (in_mask, mask_plane) =
+                    if layout.holds_mask() { (&offset, plane) } else { (&own_mask, mask_plane) };
+                let params = sample_gradients::Params {
+                    y_first: offset.first + dy.first * plane,
+                    x_first: offset.first + dx.first * plane,
+                    offset_batch: dy.batch * plane,
+                    offset_step: dy.step * plane,
+                    mask_first: in_mask.first + mask.first * mask_plane,
+                    mask_batch: mask.batch * mask_plane,
+                    mask_step: mask.step * mask_plane,
+                    mask_in_offset: layout.holds_mask().into(),
+                    offset_stored: stored(of_offset) as u32,
+                    mask_stored: stored(of_mask) as u32,
+                    ..Default::default()
+                };
+                record(recorder, params, Into::Planes([&offset, &own_mask]))
+            })
+        })
     }
 
     /// Writes the samples' gradients into the tensors that they belong to.
@@ -613,7 +690,7 @@ impl<'a> Pass<'a> {
                             ..Default::default()
                         };
                         let binding = gradient.tensor.binding("grad_offset", elements)?;
-                        sample_planes(recorder, self.columns.layout, params, [of_samples, &binding])
+                        sample_planes(recorder, params, [of_samples, &binding])
                     })
                 })
             })?;
@@ -622,10 +699,33 @@ impl<'a> Pass<'a> {
     }
 }
 
+/// Has `record` write a strip of a gradient, or add to it, all planes together, where it is wanted.
+fn with_planes(
+    recorder: &mut Recorder,
+    destination: Option<Destination>,
+    strip: &Strip,
+    record: impl FnOnce(&mut Recorder, Option<&StripPlanes>) -> Result<()>,
+) -> Result<()> {
+    match destination {
+        Some(destination) => StripPlanes::write(recorder, destination, strip, u32::MAX, |recorder, planes| {
+            record(recorder, Some(planes))
+        }),
+        None => record(recorder, None),
+    }
+}
+
+fn stored(destination: Option<Destination>) -> Stored {
+    match destination {
+        None => Stored::Not,
+        Some(Destination::Write(_)) => Stored::Written,
+        Some(Destination::Add(_)) => Stored::Added,
+    }
+}
+
 /// Records what long cells add to the pixels around them, of those that a dispatch of `deform_col2im` with such parameters does.
 fn add_long(
     recorder: &mut Recorder,
-    layout: Layout,
+    adding: (RunQuads, Layout),
     of_others: &deform_col2im::Params,
     [columns, grad_input, table, samples]: [&Binding; 4],
     sorted: &SortedSamples,
@@ -647,5 +747,5 @@ fn add_long(
         workers: (4 * listed).min(deform_col2im_long::WORKERS),
     };
     let bindings = [columns, grad_input, table, samples, rows, keys, long_cells];
-    deform_col2im_long(recorder, layout, params, bindings)
+    deform_col2im_long(recorder, adding, params, bindings)
 }

@@ -1,6 +1,6 @@
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
+use crate::geometry::{Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::conv::conv_transpose2d_direct;
 use crate::kernels::elementwise::{
@@ -10,7 +10,7 @@ use crate::kernels::movement::{copy_tiles, gather, scatter, strided_copy, zeros}
 use crate::kernels::points::{point_keys, point_value_gradients};
 use crate::kernels::reduce::{cum_sum, flow_gradient, fold, layer_norm_rows, pool, top_k_keys};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
-use crate::ops::conv::strategy;
+use crate::ops::conv::{columns_backward, strategy};
 use crate::ops::matmul::attention;
 use crate::ops::movement::sort;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
@@ -73,7 +73,7 @@ impl Gpu {
         // So have orders of more than tiles hold.
         self.compile::<top_k_keys::Kernel>(())?;
         sort::compile(self)?;
-        self.run_all(FORWARD, |_| Ok(())).await
+        self.run_all(FORWARD).await
     }
 
     /// Compiles and runs the kernels of backward passes and of an optimiser's steps, beside those of [`Gpu::warm_up`].
@@ -90,24 +90,14 @@ impl Gpu {
         points::compile_gradients(self)?;
         self.compile_all::<point_keys::Kernel>()?;
         self.compile_all::<point_value_gradients::Kernel>()?;
-        let beside = |recorder: &mut Recorder| {
-            // Where the gradient of the weight is not wanted, the columns are not kept, which is another kernel.
-            let (op, specs) = DeformConv2d::smallest();
-            let (inputs, output) = tensors(self, &Plan::new(self, &op, &specs)?, &specs)?;
-            let wanted = DeformConv2dGradients::NONE.offset();
-            Plan::new(self, &op, &specs)?.backward_of(recorder, &inputs, &output, &wanted).map(drop)
-        };
-        self.run_all(BACKWARD, beside).await
+        // The channels of smallest windows are one quad, and gradients that are not all wanted have kernels of their own.
+        columns_backward::compile_all(self)?;
+        self.run_all(BACKWARD).await
     }
 
-    async fn run_all(
-        &self,
-        all: &[fn(&Self, &mut Recorder) -> Result<()>],
-        beside: impl FnOnce(&mut Recorder) -> Result<()>,
-    ) -> Result<()> {
+    async fn run_all(&self, all: &[fn(&Self, &mut Recorder) -> Result<()>]) -> Result<()> {
         let mut recorder = Recorder::new(self);
         all.iter().try_for_each(|record| record(self, &mut recorder))?;
-        beside(&mut recorder)?;
         recorder.submit()?;
         // Downloaded behind all of it.
         Tensor::new(self, [1], DType::F32)?.download::<f32>()?.await.map(drop)
