@@ -84,14 +84,14 @@ pub(crate) enum Kept<'a> {
 
 /// Where the gradients go, by layout.
 #[derive(Clone, Copy)]
-pub(crate) enum Into<'a> {
+pub(crate) enum GradientsIn<'a> {
     /// As samples: shared/rows/gradients.wgsl.
     Samples(&'a Binding),
     /// The planes of the offset and of the mask: shared/panels/gradients.wgsl.
     Planes([&'a Binding; 2]),
 }
 
-/// What becomes of the gradients of an offset or a mask: shared/panels/gradients.wgsl.
+/// The fate of the gradients of an offset or a mask: shared/panels/gradients.wgsl.
 #[derive(Clone, Copy)]
 pub(crate) enum Stored {
     Not,
@@ -104,15 +104,15 @@ pub(crate) fn sample_gradients(
     params: Params,
     bindings: [&Binding; 5],
     kept: Kept,
-    into: Into,
+    into: GradientsIn,
 ) -> Fit {
     let mut bindings = bindings.to_vec();
     let layout = match into {
-        Into::Samples(gradients) => {
+        GradientsIn::Samples(gradients) => {
             bindings.push(gradients);
             Layout::Rows
         }
-        Into::Planes(planes) => {
+        GradientsIn::Planes(planes) => {
             bindings.extend(planes);
             Layout::Panels
         }

@@ -12,7 +12,7 @@ use crate::kernels::layout::Layout;
 use crate::kernels::sample::deform_col2im_long::{self, deform_col2im_long};
 use crate::kernels::sample::deform_col2im_touched::{self, deform_col2im_touched, workers};
 use crate::kernels::sample::deform_samples::{self, deform_samples};
-use crate::kernels::sample::sample_gradients::{Into, Kept, Stored};
+use crate::kernels::sample::sample_gradients::{GradientsIn, Kept, Stored};
 use crate::kernels::sample::sample_planes::{self, sample_planes};
 use crate::kernels::sample::touched_pixels::{self, touched_pixels};
 use crate::kernels::sample::unchain_samples::{self, unchain_samples};
@@ -211,7 +211,7 @@ impl ColumnsBackward {
                 let Im2colGeometry { height, width, .. } = columns.im2col;
                 strips::compile(gpu, planes_together(columns), height * width)?;
             }
-            Some(_) => {
+            Some(deformation) => {
                 gpu.compile::<deform_samples::Kernel>(())?;
                 chaining.compile(gpu)?;
                 gpu.compile::<touched_pixels::Kernel>(())?;
@@ -220,7 +220,11 @@ impl ColumnsBackward {
                 sample_gradients::compile(gpu, columns.layout)?;
                 match columns.layout {
                     Layout::Rows => gpu.compile::<sample_planes::Kernel>(())?,
-                    Layout::Panels => strips::compile(gpu, u32::MAX, columns.im2col.out_pixels())?,
+                    Layout::Panels => {
+                        let planes =
+                            deformation.offset_layout.channels_per_point() * deformation.points(&columns.im2col);
+                        strips::compile(gpu, planes, columns.im2col.out_pixels())?;
+                    }
                 }
             }
         }
@@ -335,16 +339,16 @@ impl<'a> Pass<'a> {
                 None if keep => Kept::InPlace,
                 _ => Kept::No,
             };
-            let record = |recorder: &mut Recorder, params: sample_gradients::Params, into: Into| {
-                self.of_samples(recorder, &samples, (chunk, packed), strip, grad_columns, params, (kept, into))
+            let record = |recorder: &mut Recorder, params: sample_gradients::Params, into: GradientsIn| {
+                self.of_samples(recorder, &samples, (chunk, packed), strip, grad_columns, (params, kept, into))
             };
             match &scratch.gradients {
                 Some(gradients) => {
                     let of_samples = gradients.binding("offset", 0..4 * points)?;
-                    record(recorder, Default::default(), Into::Samples(&of_samples))?;
+                    record(recorder, Default::default(), GradientsIn::Samples(&of_samples))?;
                     self.planes(recorder, deformation, strip, &of_samples)?;
                 }
-                None => self.into_planes(recorder, deformation, strip, record)?,
+                None => self.in_planes(recorder, deformation, strip, record)?,
             }
         }
         Ok(keep)
@@ -563,8 +567,7 @@ impl<'a> Pass<'a> {
         (chunk, packed): (&Chunk, &PackedImages),
         strip: &Strip,
         grad_columns: &Binding,
-        params: sample_gradients::Params,
-        (kept, into): (Kept, Into),
+        (params, kept, into): (sample_gradients::Params, Kept, GradientsIn),
     ) -> Result<()> {
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, samples: of_samples, cells } = samples;
@@ -603,12 +606,12 @@ impl<'a> Pass<'a> {
     }
 
     /// Has `record` store the gradients of samples in the tensors that they belong to, with what it needs to know of these.
-    fn into_planes(
+    fn in_planes(
         &self,
         recorder: &mut Recorder,
         deformation: &Deformation,
         strip: &Strip,
-        record: impl FnOnce(&mut Recorder, sample_gradients::Params, Into) -> Result<()>,
+        record: impl FnOnce(&mut Recorder, sample_gradients::Params, GradientsIn) -> Result<()>,
     ) -> Result<()> {
         let (layout, points) = (deformation.offset_layout, deformation.points(&self.columns.im2col));
         let ([dy, dx], mask) = (layout.offset_planes(points), layout.mask_planes(points));
@@ -644,7 +647,7 @@ impl<'a> Pass<'a> {
                     mask_stored: stored(of_mask) as u32,
                     ..Default::default()
                 };
-                record(recorder, params, Into::Planes([&offset, &own_mask]))
+                record(recorder, params, GradientsIn::Planes([&offset, &own_mask]))
             })
         })
     }
