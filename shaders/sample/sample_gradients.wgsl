@@ -3,7 +3,7 @@
 // given      (group, pixel, quad) gradients of columns: given.wgsl, shared/rows/given_kept.wgsl
 // packed     (pixel of all images, quad) quads of channels, of which there are the pixels from band_first on, band_pixels of them:
 //            packed.wgsl
-// kept       the columns, where they are wanted: given_kept_rows, columns_kept_panels
+// kept       the columns, where they are wanted: shared/rows/given_kept.wgsl, shared/panels/columns_kept.wgsl
 // table      per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
 //            offset group: its first quad, counted over all groups; its channels; its group; 0: table.wgsl
 // samples    sample/parts/samples.wgsl: sample/parts/samples_given.wgsl
@@ -12,7 +12,7 @@
 //
 // The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
 // Input pixels outside the band count 0. A dispatch does `runs` runs of an offset group from run_first on; where there are several, or several
-// bands, all but the first accumulate. The last multiplies the sums by the mask, which may be infinite; until then the fourth component says
+// bands, as there may be with workspace in buffers, all but the first accumulate. The last multiplies the sums by the mask, which may be infinite; until then the fourth component says
 // which of the first two have terms, y as 1 and x as 2.
 // One invocation does one sample. Those of pixels that lie together in the columns follow one another.
 

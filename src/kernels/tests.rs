@@ -10,6 +10,7 @@ use crate::dtype::DType;
 use crate::geometry::{Binary, SampleDerivative, ScatterReduction};
 use crate::gpu::{Listed, Source, Texture};
 use crate::kernels::elementwise::unary_words::Words;
+use crate::kernels::sample::sample_gradients::Stored;
 
 /// A scalar of a struct in a uniform: its path and its type.
 pub(super) type Field = (String, Scalar);
@@ -300,6 +301,9 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     }
     for (name, value) in [("F32", DType::F32), ("F16", DType::F16), ("BF16", DType::BF16)] {
         has("shared/dtype.wgsl", name, movement::convert::number(value));
+    }
+    for (name, value) in [("NOT_STORED", Stored::NotStored), ("WRITTEN", Stored::Written), ("ADDED", Stored::Added)] {
+        has("shared/panels/gradients.wgsl", name, value as u32);
     }
     for (name, value) in [
         ("REPLACE", ScatterReduction::Replace),

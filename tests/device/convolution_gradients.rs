@@ -298,6 +298,9 @@ fn workspace_of_real_layers_is_bounded() {
             assert!(forward <= 16 << 20, "{input:?}, {dtype}, {strategy}: {forward} bytes");
             let backward = taken(&|recorder| plan.backward_into(recorder, &tensors, &output, &gradients).unwrap());
             assert!(backward <= 64 << 20, "{input:?}, {dtype}, {strategy}: {backward} bytes");
+            let of_weight = DeformConv2dGradients { weight: gradients.weight, ..Default::default() };
+            let alone = taken(&|recorder| plan.backward_into(recorder, &tensors, &output, &of_weight).unwrap());
+            assert!(alone <= 64 << 20, "{input:?}, {dtype}, {strategy}, the weight alone: {alone} bytes");
         }
     }
 }

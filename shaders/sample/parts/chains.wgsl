@@ -1,8 +1,8 @@
 // What deform_col2im and deform_col2im_touched have in common: the chains of a strip's samples, merged for the pixels of the input, but for pixels
 // with a long cell, which deform_col2im_long does.
 //
-// Columns and gradients: shared/col2im.wgsl; samples: sample/parts/samples.wgsl; heads: chain_samples.wgsl, chain_sorted.wgsl, no
-// more than `chained` rows in the chains around a pixel. Sums go by row, whatever strips the rows come in.
+// Columns and gradients: shared/col2im.wgsl; samples: sample/parts/samples.wgsl; heads: chain_samples.wgsl, chain_sorted.wgsl.
+// The chains around a pixel have no more than `chained` rows. Sums go by row, whatever strips the rows come in.
 
 struct Params {
     window: Window,

@@ -3,8 +3,8 @@
 //
 // cells    the cell that it lies in: (low_y + 1) * (width + 1) + low_x + 1 in its image, where (low_y, low_x) is the neighbour above and
 //          left of it, from -1 on; or NOWHERE
-// samples  fraction by y, fraction by x, mask, all three as bits; then its follower, the row of the sample that follows it in its cell's chain,
-//          or NOWHERE
+// samples  fraction by y, fraction by x, mask, all three as bits; then its follower, the row of the sample that follows it in the chain of its
+//          cell, or NOWHERE, once the sample is chained
 //
 // Along an axis on which a sample is clamped its fraction is 0.
 

@@ -4,11 +4,12 @@
 //              y_first + n * offset_batch + point * offset_step + p; of dx likewise from x_first on
 // grad_mask    likewise from mask_first on, by mask_batch and mask_step; in grad_offset where mask_in_offset is 1
 //
-// What becomes of them is offset_stored and mask_stored.
+// offset_stored and mask_stored say whether they are stored: not at all, in the place of what is there, or added to it.
 @group(0) @binding(6) var<storage, read_write> grad_offset: array<f32>;
 @group(0) @binding(7) var<storage, read_write> grad_mask: array<f32>;
 
 const NOT_STORED = 0u;
+const WRITTEN = 1u;
 const ADDED = 2u;
 
 fn gradients_before(sample: u32) -> vec4<f32> {

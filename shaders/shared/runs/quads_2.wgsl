@@ -1,2 +1,2 @@
-// The most quads of a run of shared/col2im.wgsl. Adapters that follow no branch do what is behind it for none.
+// The most quads of a run: shared/col2im.wgsl. Adapters that execute both sides of a branch would load quads that no run has.
 const MOST_QUADS = 2u;

@@ -10,7 +10,7 @@ kernel!("col2im", 64, Params, |(quads, layout): (RunQuads, Layout)| [
     wgsl!["shared/window.wgsl", "shared/col2im.wgsl", "conv/col2im.wgsl"],
 ]);
 
-/// The most quads of a run, whose sums one invocation holds: shared/runs.
+/// How many quads a run has at most, all of which one invocation adds up: shared/runs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RunQuads {
     One,
@@ -21,10 +21,10 @@ pub(crate) enum RunQuads {
 axis!(RunQuads { One: "1", Two: "2", Four: "4" });
 
 impl RunQuads {
-    /// The largest value.
+    /// The most quads of any run.
     pub(crate) const MOST: u32 = 4;
 
-    /// The least value for runs of so many channels at most.
+    /// The variant for runs of so many channels at most.
     pub(crate) fn of_channels(most: u32) -> Self {
         match most {
             0..=4 => Self::One,

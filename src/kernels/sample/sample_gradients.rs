@@ -94,7 +94,7 @@ pub(crate) enum GradientsIn<'a> {
 /// The fate of the gradients of an offset or a mask: shared/panels/gradients.wgsl.
 #[derive(Clone, Copy)]
 pub(crate) enum Stored {
-    Not,
+    NotStored,
     Written,
     Added,
 }
@@ -106,6 +106,10 @@ pub(crate) fn sample_gradients(
     kept: Kept,
     into: GradientsIn,
 ) -> Fit {
+    debug_assert!(!matches!(
+        (into, kept),
+        (GradientsIn::Samples(_), Kept::In(_)) | (GradientsIn::Planes(_), Kept::InPlace)
+    ));
     let mut bindings = bindings.to_vec();
     let layout = match into {
         GradientsIn::Samples(gradients) => {

@@ -91,7 +91,7 @@ pub(crate) fn layout(
 ) -> Layout {
     let Im2colGeometry { channels, height, width, .. } = *im2col;
     let quads = channel_quads(channels, groups, offset_groups(deformation)).len() as u64;
-    // Gradients of samples in a texture are summed by one dispatch: runs of quads are as many as quads at most.
+    // With workspace in textures the gradients of samples are summed by one dispatch: runs of quads are as many as quads at most.
     let runs = (quads as u32).div_ceil(offset_groups(deformation));
     let summed = sample_gradients::Params { runs, quads_per_group: 1, ..Default::default() }.iterations();
     let ends = |iterations| gpu.capabilities().check_iterations("input", iterations).is_ok();

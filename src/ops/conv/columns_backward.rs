@@ -179,7 +179,7 @@ struct Samples<'a> {
     cells: Binding,
 }
 
-/// Compiles what backward passes of windows may need on this device, beside what that of one pixel does.
+/// Compiles what backward passes of windows may need on this device, beside what the smallest problem does.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let layout = if gpu.capabilities().textures() { Layout::Panels } else { Layout::Rows };
     for quads in RunQuads::all() {
@@ -348,7 +348,7 @@ impl<'a> Pass<'a> {
                     record(recorder, Default::default(), GradientsIn::Samples(&of_samples))?;
                     self.planes(recorder, deformation, strip, &of_samples)?;
                 }
-                None => self.in_planes(recorder, deformation, strip, record)?,
+                None => recorder.scratch(|recorder| self.in_planes(recorder, deformation, strip, record))?,
             }
         }
         Ok(keep)
@@ -616,24 +616,25 @@ impl<'a> Pass<'a> {
         let (layout, points) = (deformation.offset_layout, deformation.points(&self.columns.im2col));
         let ([dy, dx], mask) = (layout.offset_planes(points), layout.mask_planes(points));
         let images = 0..strip.images.end - strip.images.start;
-        // Of all planes of an image; of none where the gradient is not wanted.
-        let bound = |recorder: &mut Recorder, of: Option<&StripPlanes>, planes: u32| -> Result<_> {
+        // All planes of each image, and the pixels of a plane; next to nothing where the gradient is not wanted.
+        let bound = |recorder: &mut Recorder, argument, of: Option<&StripPlanes>, planes: u32| -> Result<_> {
             match of {
                 Some(of) => {
                     let elements = of.elements(&images, &(0..planes), &strip.image_pixels());
-                    Ok((of.tensor.binding("grad_offset", elements)?, of.plane))
+                    Ok((of.tensor.binding(argument, elements)?, of.plane))
                 }
-                None => Ok((recorder.workspace([1])?.binding("grad_offset", 0..1)?, 0)),
+                None => Ok((recorder.workspace([1])?.binding(argument, 0..1)?, 0)),
             }
         };
         let Gradients { offset: of_offset, mask: of_mask, .. } = *self.gradients;
         with_planes(recorder, of_offset, strip, |recorder, offset_planes| {
             with_planes(recorder, of_mask, strip, |recorder, mask_planes| {
-                let (offset, plane) = bound(recorder, offset_planes, dy.batch)?;
-                let (own_mask, mask_plane) = bound(recorder, mask_planes, mask.batch)?;
-                let of_mask = if layout.holds_mask() { of_offset } else { of_mask };
-                let (in_mask, mask_plane) =
-                    if layout.holds_mask() { (&offset, plane) } else { (&own_mask, mask_plane) };
+                let (offset, plane) = bound(recorder, "grad_offset", offset_planes, dy.batch)?;
+                let (own_mask, own_plane) = bound(recorder, "grad_mask", mask_planes, mask.batch)?;
+                let (in_mask, mask_plane, of_mask) = match layout.holds_mask() {
+                    true => (&offset, plane, of_offset),
+                    false => (&own_mask, own_plane, of_mask),
+                };
                 let params = sample_gradients::Params {
                     y_first: offset.first + dy.first * plane,
                     x_first: offset.first + dx.first * plane,
@@ -702,7 +703,7 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Has `record` write a strip of a gradient, or add to it, all planes together, where it is wanted.
+/// Has `record` write a strip of a gradient, or add to it, all planes together; it gets none where the gradient is not wanted.
 fn with_planes(
     recorder: &mut Recorder,
     destination: Option<Destination>,
@@ -719,7 +720,7 @@ fn with_planes(
 
 fn stored(destination: Option<Destination>) -> Stored {
     match destination {
-        None => Stored::Not,
+        None => Stored::NotStored,
         Some(Destination::Write(_)) => Stored::Written,
         Some(Destination::Add(_)) => Stored::Added,
     }

@@ -1,6 +1,6 @@
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::geometry::{Members, Of};
+use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::conv::conv_transpose2d_direct;
 use crate::kernels::elementwise::{
@@ -73,7 +73,7 @@ impl Gpu {
         // So have orders of more than tiles hold.
         self.compile::<top_k_keys::Kernel>(())?;
         sort::compile(self)?;
-        self.run_all(FORWARD).await
+        self.run_all(FORWARD, |_| Ok(())).await
     }
 
     /// Compiles and runs the kernels of backward passes and of an optimiser's steps, beside those of [`Gpu::warm_up`].
@@ -90,14 +90,40 @@ impl Gpu {
         points::compile_gradients(self)?;
         self.compile_all::<point_keys::Kernel>()?;
         self.compile_all::<point_value_gradients::Kernel>()?;
-        // The channels of smallest windows are one quad, and gradients that are not all wanted have kernels of their own.
         columns_backward::compile_all(self)?;
-        self.run_all(BACKWARD).await
+        let beside = |recorder: &mut Recorder| {
+            let (op, smallest) = DeformConv2d::smallest();
+            let channels = |count| {
+                let mut specs = smallest;
+                specs.input.shape = [1, count, 1, 1].into();
+                specs.weight.shape = [1, count, 1, 1].into();
+                specs
+            };
+            // Where the gradient of the weight is not wanted, the columns are not kept, and channels of one quad, two and more are added up, by
+            // kernels of their own.
+            let wanted = [
+                (1, DeformConv2dGradients::NONE.offset()),
+                (8, DeformConv2dGradients::NONE.input()),
+                (16, DeformConv2dGradients::NONE.input()),
+            ];
+            wanted.into_iter().try_for_each(|(count, wanted)| {
+                let specs = channels(count);
+                let plan = Plan::new(self, &op, &specs)?;
+                let (inputs, output) = tensors(self, &plan, &specs)?;
+                plan.backward_of(recorder, &inputs, &output, &wanted).map(drop)
+            })
+        };
+        self.run_all(BACKWARD, beside).await
     }
 
-    async fn run_all(&self, all: &[fn(&Self, &mut Recorder) -> Result<()>]) -> Result<()> {
+    async fn run_all(
+        &self,
+        all: &[fn(&Self, &mut Recorder) -> Result<()>],
+        beside: impl FnOnce(&mut Recorder) -> Result<()>,
+    ) -> Result<()> {
         let mut recorder = Recorder::new(self);
         all.iter().try_for_each(|record| record(self, &mut recorder))?;
+        beside(&mut recorder)?;
         recorder.submit()?;
         // Downloaded behind all of it.
         Tensor::new(self, [1], DType::F32)?.download::<f32>()?.await.map(drop)

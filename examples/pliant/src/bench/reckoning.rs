@@ -63,7 +63,7 @@ fn stages(job: &Job, backward: bool) -> Result<Vec<Stage>, Failure> {
             stage("backward", "matmul_tiled: gradients of columns", contraction, output + weight + columns),
             stage("backward", "deform_samples", 0, field + 20 * points),
             stage("backward", "sample_keys, sort_*, chain_sorted", 0, sorted),
-            stage("backward", "deform_col2im", sampled, columns + 2 * input + 24 * points),
+            stage("backward", "deform_col2im", sampled, columns + 2 * input + 20 * points),
             stage("backward", "sample_gradients", 2 * sampled, 2 * columns + input + 36 * points),
             stage("backward", "sample_planes", 0, 48 * points + field),
             stage("backward", "matmul_tiled: gradient of the weight", contraction, output + columns + weight),
