@@ -302,7 +302,7 @@ fn enumerations_have_the_same_numbers_in_wgsl() {
     for (name, value) in [("F32", DType::F32), ("F16", DType::F16), ("BF16", DType::BF16)] {
         has("shared/dtype.wgsl", name, movement::convert::number(value));
     }
-    for (name, value) in [("NOT_STORED", Stored::NotStored), ("WRITTEN", Stored::Written), ("ADDED", Stored::Added)] {
+    for (name, value) in [("LEFT", Stored::Left), ("WRITTEN", Stored::Written), ("ADDED", Stored::Added)] {
         has("shared/panels/gradients.wgsl", name, value as u32);
     }
     for (name, value) in [

@@ -8,7 +8,7 @@
 @group(0) @binding(6) var<storage, read_write> grad_offset: array<f32>;
 @group(0) @binding(7) var<storage, read_write> grad_mask: array<f32>;
 
-const NOT_STORED = 0u;
+const LEFT = 0u;
 const WRITTEN = 1u;
 const ADDED = 2u;
 
@@ -25,12 +25,12 @@ fn store_in_offset(at: u32, value: f32, stored: u32) {
 }
 
 fn store_gradients(at: SampleIndex, value: vec4<f32>) {
-    if params.offset_stored != NOT_STORED {
+    if params.offset_stored != LEFT {
         let in_offset = at.image * params.offset_batch + at.point * params.offset_step + at.pixel;
         store_in_offset(params.y_first + in_offset, value.x, params.offset_stored);
         store_in_offset(params.x_first + in_offset, value.y, params.offset_stored);
     }
-    if params.mask_stored != NOT_STORED {
+    if params.mask_stored != LEFT {
         let in_mask = params.mask_first + at.image * params.mask_batch + at.point * params.mask_step + at.pixel;
         if params.mask_in_offset != 0u {
             store_in_offset(in_mask, value.z, params.mask_stored);

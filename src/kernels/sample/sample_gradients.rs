@@ -94,7 +94,7 @@ pub(crate) enum GradientsIn<'a> {
 /// The fate of the gradients of an offset or a mask: shared/panels/gradients.wgsl.
 #[derive(Clone, Copy)]
 pub(crate) enum Stored {
-    NotStored,
+    Left,
     Written,
     Added,
 }

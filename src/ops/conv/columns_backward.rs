@@ -720,7 +720,7 @@ fn with_planes(
 
 fn stored(destination: Option<Destination>) -> Stored {
     match destination {
-        None => Stored::NotStored,
+        None => Stored::Left,
         Some(Destination::Write(_)) => Stored::Written,
         Some(Destination::Add(_)) => Stored::Added,
     }
