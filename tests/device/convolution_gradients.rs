@@ -484,3 +484,33 @@ fn kernels_of_backward(op: &DeformConv2d, shapes: &DeformConv2dInputs<Shape>) ->
     let stages = pollster::block_on(recorder.profile()).unwrap();
     stages.into_iter().map(|stage| stage.kernel).collect()
 }
+
+/// Those of offset and mask side by side in one buffer, at no multiple of what a binding may begin at.
+#[test]
+fn of_offset_and_mask_in_one_buffer() {
+    let mut rng = Rng::with_seed(98);
+    let op = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
+    let problem = deform_conv2d(&mut rng, op, [2, 3, 5, 7], [4, 3, 3, 3], true, 2.0);
+    let Problem::DeformConv2d(op, inputs) = &problem else { unreachable!() };
+    let tensors = inputs.try_map(|array| Tensor::upload(gpu(), array.shape, &array.elements)).unwrap();
+    let plan = DeformConv2dPlan::new(gpu(), op, &tensors).unwrap();
+    let grad_output = normal(&mut rng, [2, 4, 5, 7], 1.0);
+    let grad_output = Tensor::upload(gpu(), grad_output.shape, &grad_output.elements).unwrap();
+    let [of_offset, of_mask] = [tensors.offset.spec(), tensors.mask.as_ref().unwrap().spec()];
+    let size = 4 * (of_offset.shape.elements() + of_mask.shape.elements());
+    let buffer = Tensor::new(gpu(), [size as u32 / 4], DType::F32).unwrap();
+    let within = |first: u64, spec: TensorSpec| {
+        Tensor::from_buffer(gpu(), buffer.buffer().clone(), buffer.offset() + first, spec.shape, spec.dtype).unwrap()
+    };
+    let apart = [of_offset, of_mask].map(|spec| Tensor::new(gpu(), spec.shape, spec.dtype).unwrap());
+    let together = [within(0, of_offset), within(4 * of_offset.shape.elements(), of_mask)];
+    let gradients = [apart, together].map(|[offset, mask]| {
+        let mut recorder = Recorder::new(gpu());
+        let wanted = DeformConv2dGradients { offset: Some(&offset), mask: Some(&mask), ..Default::default() };
+        plan.backward_into(&mut recorder, &tensors, &grad_output, &wanted).unwrap();
+        recorder.submit().unwrap();
+        [offset, mask].map(|gradient| pollster::block_on(gradient.download::<f32>().unwrap()).unwrap())
+    });
+    assert!(gradients[0].iter().flatten().any(|element| *element != 0.0));
+    assert_eq!(gradients[0], gradients[1]);
+}
