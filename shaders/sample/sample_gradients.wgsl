@@ -12,8 +12,8 @@
 //
 // The derivative is the right-hand one at whole numbers; 0 along an axis that is clamped, and, where edge_zero is 1, at exactly -1.
 // Input pixels outside the band count 0. A dispatch does `runs` runs of an offset group from run_first on; where there are several, or several
-// bands, as there may be with workspace in buffers, all but the first accumulate. The last multiplies the sums by the mask, which may be infinite; until then the fourth component says
-// which of the first two have terms, y as 1 and x as 2.
+// bands, as there may be with workspace in buffers, all but the first accumulate. The last multiplies the sums by the mask, which may be
+// infinite; until then the fourth component says which of the first two have terms, y as 1 and x as 2.
 // One invocation does one sample. Those of pixels that lie together in the columns follow one another.
 
 struct Params {

@@ -485,7 +485,7 @@ fn kernels_of_backward(op: &DeformConv2d, shapes: &DeformConv2dInputs<Shape>) ->
     stages.into_iter().map(|stage| stage.kernel).collect()
 }
 
-/// Those of offset and mask side by side in one buffer, at no multiple of what a binding may begin at.
+/// Gradients of offset and mask side by side in one buffer, at no multiple of what a binding may begin at.
 #[test]
 fn of_offset_and_mask_in_one_buffer() {
     let mut rng = Rng::with_seed(98);

@@ -99,8 +99,7 @@ impl Gpu {
                 specs.weight.shape = [1, count, 1, 1].into();
                 specs
             };
-            // Where the gradient of the weight is not wanted, the columns are not kept, and channels of one quad, two and more are added up, by
-            // kernels of their own.
+            // Kernels of their own leave columns, where the gradient of the weight is not wanted, and add up one quad of channels, two, and more.
             let wanted = [
                 (1, DeformConv2dGradients::NONE.offset()),
                 (8, DeformConv2dGradients::NONE.input()),
