@@ -7,8 +7,8 @@
 // table         per quad: its first channel, how many it has, its offset group, 0: shared/rows/table.wgsl, shared/panels/table.wgsl
 //
 // A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
-// image, and into the rows from pixel_first on. One invocation packs a run of quads of one pixel, run_quads of them at most; a pixel has `runs`
-// of them. No quad has more channels than `lanes`. Where empty is 1, all is 0, whatever the input.
+// image, and into the rows from pixel_first on. One invocation packs a quad of one pixel; those that run together go along the planes, as in
+// matmul/pack_fours.wgsl. No quad has more channels than `lanes`. Where empty is 1, all is 0, whatever the input.
 
 struct Params {
     images: u32,
@@ -18,8 +18,6 @@ struct Params {
     plane: u32,
     quad_first: u32,
     quads: u32,
-    run_quads: u32,
-    runs: u32,
     row_quads: u32,
     pixel_first: u32,
     input_first: u32,
@@ -43,41 +41,31 @@ fn channels_last(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let invocation = linear_workgroup(workgroup, grid) * 64u + local;
-    if invocation >= params.images * params.pixels * params.runs {
+    let by_pixel = divide(linear_workgroup(workgroup, grid) * 64u + local, params.pixels);
+    let by_quad = divide(by_pixel.x, params.quads);
+    let image = by_quad.x;
+    if image >= params.images {
         return;
     }
-    let by_pixel = divide(invocation, params.pixels);
-    let by_run = divide(by_pixel.x, params.runs);
     let pixel = by_pixel.y;
-    let image = by_run.x;
-    let first = by_run.y * params.run_quads;
-    let end = min(first + params.run_quads, params.quads);
-    let row = params.pixel_first + image * params.pixels + pixel;
-    let address = quad_address(0u, row, params.quad_first, 0u, params.row_quads);
+    let quad = params.quad_first + by_quad.y;
+    let channels = table_entry(quad);
+    let channel = image * params.channels + channels.x - params.channel_first;
     let lane = vec4<u32>(0u, 1u, 2u, 3u);
+    let exists = lane < vec4<u32>(select(channels.y, 0u, params.empty != 0u));
+    // What does not exist reads the first element, which is bound.
     let bound = vec4<u32>(params.input_first, params.input_1_first, params.input_2_first, params.input_3_first);
-    var i = first;
-    loop {
-        let channels = table_entry(params.quad_first + i);
-        let channel = image * params.channels + channels.x - params.channel_first;
-        let exists = lane < vec4<u32>(select(channels.y, 0u, params.empty != 0u));
-        // What does not exist reads the first element, which is bound.
-        let element = bound + select(vec4<u32>(0u), vec4<u32>(channel * params.plane + pixel), exists);
-        var value = vec4<f32>(value_of(input[word_of(element.x)], element.x));
-        if params.lanes > 1u {
-            value.y = value_of(input_1[word_of(element.y)], element.y);
-        }
-        if params.lanes > 2u {
-            value.z = value_of(input_2[word_of(element.z)], element.z);
-        }
-        if params.lanes > 3u {
-            value.w = value_of(input_3[word_of(element.w)], element.w);
-        }
-        store_made(address + i * NEXT_QUAD, select(vec4<f32>(0.0), value, exists));
-        i++;
-        if i >= end {
-            break;
-        }
+    let element = bound + select(vec4<u32>(0u), vec4<u32>(channel * params.plane + pixel), exists);
+    var value = vec4<f32>(value_of(input[word_of(element.x)], element.x));
+    if params.lanes > 1u {
+        value.y = value_of(input_1[word_of(element.y)], element.y);
     }
+    if params.lanes > 2u {
+        value.z = value_of(input_2[word_of(element.z)], element.z);
+    }
+    if params.lanes > 3u {
+        value.w = value_of(input_3[word_of(element.w)], element.w);
+    }
+    let row = params.pixel_first + image * params.pixels + pixel;
+    store_made(quad_address(0u, row, quad, 0u, params.row_quads), select(vec4<f32>(0.0), value, exists));
 }

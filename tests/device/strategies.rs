@@ -184,8 +184,8 @@ fn convolutions_of_one_tap() {
     for (groups, input, out_channels, as_they_lie) in [
         (1, [2, 16, 32, 16], 5, true),
         (2, [3, 8, 6, 6], 8, true),
-        (1, [1, 8, 4, 6], 192, true),
-        (1, [1, 8, 4, 6], 193, false),
+        (1, [1, 8, 4, 6], 64, true),
+        (1, [1, 8, 4, 6], 65, false),
         (1, [1, 6, 4, 6], 5, false),
         (1, [1, 8, 3, 5], 5, false),
     ] {
@@ -195,8 +195,32 @@ fn convolutions_of_one_tap() {
             check_each_on(&problem, gpu);
         }
         let by = kernels(gpu(), &problem, Strategy::Im2col, DType::F32).unwrap();
-        let packs = by.iter().any(|name| name.starts_with("channels_last"));
+        let packs = by.iter().any(|name| name.starts_with("channels_last") || name == "pack_fours");
         assert_eq!(!packs, as_they_lie && gpu().capabilities().textures(), "{by:?}");
+    }
+}
+
+/// Images are packed four pixels at a time where planes are whole fours and channels fill their quads in order: with images that end within a panel, in
+/// chunks of rows, a last quad of fewer channels, and where bindings are small.
+#[test]
+fn images_packed_by_fours() {
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
+    let mut rng = Rng::with_seed(65);
+    for (groups, input, fours) in [
+        (1, [3, 10, 6, 6], true),
+        (2, [2, 16, 12, 17], true),
+        (1, [1, 7, 64, 64], true),
+        (2, [2, 12, 6, 6], false),
+        (1, [2, 8, 5, 7], false),
+    ] {
+        let op = Conv2d { groups, padding: [1; 4], ..Conv2d::default() };
+        let problem = conv2d(&mut rng, op, input, [10, input[1] / groups, 3, 3]);
+        for gpu in [gpu(), &small] {
+            check_each_on(&problem, gpu);
+        }
+        let by = kernels(gpu(), &problem, Strategy::Im2col, DType::F32).unwrap();
+        let packs = by.iter().any(|name| name == "pack_fours");
+        assert_eq!(packs, fours && gpu().capabilities().textures(), "{by:?}");
     }
 }
 

@@ -6,5 +6,6 @@ pub(crate) mod matmul_subgroup_nn;
 pub(crate) mod matmul_subgroup_tn;
 pub(crate) mod matmul_tiled;
 pub(crate) mod matmul_windows;
+pub(crate) mod pack_fours;
 pub(crate) mod pack_panels;
 pub(crate) mod subgroup_tile;

@@ -27,8 +27,8 @@ impl Loops for Params {
     }
 }
 
-/// Quads of four pixels that an invocation does at most: they fill the lines of a cache.
-const RUN: u32 = 16;
+/// Quads of four pixels that an invocation does at most: they fill a line of a cache. More would go to planes whose lines drive each other from it.
+const RUN: u32 = 4;
 
 /// Bindings are the planes and the quads, each of so many images, channels and pixels, and of multiples of four.
 pub(crate) fn plane_quads(

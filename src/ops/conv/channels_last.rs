@@ -7,8 +7,9 @@ use crate::error::Result;
 use crate::gpu::{Binding, Constant, Fit, Gpu, Recorder, Tensor};
 use crate::kernels::conv::channels_last::{self, Params, channels_last};
 use crate::kernels::layout::Layout;
+use crate::kernels::matmul::pack_fours::{self, pack_fours};
 use crate::ops::conv::packed_matrix::{self, PackedMatrix};
-use crate::ops::plan::in_pieces;
+use crate::ops::plan::{bindable, in_pieces};
 
 /// One quad of channels, which all have one group and one offset group: first channel, channels, offset group, 0.
 pub(crate) type Quad = [u32; 4];
@@ -48,6 +49,8 @@ pub(crate) struct ChannelsLast {
     pixels: u32,
     layout: Layout,
     dtype: DType,
+    /// Whether pixels are packed four at a time, where they begin at a multiple of four.
+    in_fours: bool,
     pub(crate) quads: Vec<Quad>,
     pub(crate) table: Constant,
 }
@@ -62,8 +65,17 @@ impl ChannelsLast {
         quads: Vec<Quad>,
     ) -> Result<Self> {
         gpu.compile::<channels_last::Kernel>((dtype.into(), layout))?;
+        let in_fours = layout == Layout::Panels
+            && dtype == DType::F32
+            && pixels.is_multiple_of(4)
+            && QUAD * u64::from(pixels) <= bindable(gpu)
+            && quads.iter().zip((0..channels).step_by(4)).all(|(&[first, ..], channel)| first == channel)
+            && quads.len() as u32 == channels.div_ceil(4);
+        if in_fours {
+            gpu.compile::<pack_fours::Kernel>(())?;
+        }
         let table = packed_matrix::table(gpu, layout, "pliant channel_quads", &quads)?;
-        Ok(Self { channels, pixels, layout, dtype, quads, table })
+        Ok(Self { channels, pixels, layout, dtype, in_fours, quads, table })
     }
 
     /// Bytes of one packed pixel.
@@ -85,7 +97,45 @@ impl ChannelsLast {
         pixels: [Range<u32>; 2],
         packed: &PackedMatrix,
     ) -> Result<()> {
-        self.pack_from(recorder, argument, input, pixels, packed, None)
+        let of_image = &pixels[1];
+        let whole = of_image.start.is_multiple_of(4) && of_image.end.is_multiple_of(4);
+        if self.in_fours && whole && input.begins_a_quad() {
+            self.pack_fours(recorder, argument, input, pixels, packed)
+        } else {
+            self.pack_from(recorder, argument, input, pixels, packed, None)
+        }
+    }
+
+    /// Packs pixels four at a time.
+    fn pack_fours(
+        &self,
+        recorder: &mut Recorder,
+        argument: &'static str,
+        input: &Tensor,
+        [images, pixels]: [Range<u32>; 2],
+        packed: &PackedMatrix,
+    ) -> Result<()> {
+        let packed = packed.binding(argument)?;
+        let count = pixels.end - pixels.start;
+        in_pieces([0..self.quads.len() as u32], &mut |[quads]| {
+            let channels = 4 * quads.start..self.channels.min(4 * quads.end);
+            let first = self.element(images.start, channels.start, pixels.start);
+            let end = self.element(images.end - 1, channels.end - 1, pixels.end);
+            let input = input.binding(argument, first..end)?;
+            let params = pack_fours::Params {
+                batch: images.end - images.start,
+                row_fours: count / 4,
+                quads: quads.end - quads.start,
+                depth: channels.end - channels.start,
+                batch_stride: self.channels * (self.pixels / 4),
+                depth_stride: self.pixels / 4,
+                batch_rows: count,
+                quad_first: quads.start,
+                row_quads: self.quads.len() as u32,
+                ..Default::default()
+            };
+            pack_fours(recorder, params, [&input, &packed])
+        })
     }
 
     /// Packs a pixel that holds nothing but 0, into a row.
@@ -144,16 +194,18 @@ impl ChannelsLast {
         let [last, ..] = self.quads[quads.end as usize - 1];
         // Quads, and lanes, without channels may stand behind the last: a binding shows something.
         let channel = |channel: u32| channel.min(self.channels - 1);
-        let element = |image: u32, channel: u32, pixel: u32| {
-            let plane = u64::from(image) * u64::from(self.channels) + u64::from(channel);
-            plane * u64::from(self.pixels) + u64::from(pixel)
-        };
         let binding = |lane: u32| {
             let [first, last] = [first, last].map(|of_quad| channel(of_quad + lane));
-            let start = element(images.start, first, pixels.start);
-            input.binding(argument, start..element(images.end - 1, last, pixels.end))
+            let start = self.element(images.start, first, pixels.start);
+            input.binding(argument, start..self.element(images.end - 1, last, pixels.end))
         };
         Ok([binding(0)?, binding(1)?, binding(2)?, binding(3)?])
+    }
+
+    /// The number of an input's element.
+    fn element(&self, image: u32, channel: u32, pixel: u32) -> u64 {
+        let plane = u64::from(image) * u64::from(self.channels) + u64::from(channel);
+        plane * u64::from(self.pixels) + u64::from(pixel)
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texture, Unfit};
 use crate::kernels::activation::Activation;
-use crate::kernels::layout::panel_texels;
+use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::matmul_narrow::{self, matmul_narrow};
 use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
@@ -13,6 +13,7 @@ use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
 use crate::kernels::matmul::matmul_windows::matmul_windows;
+use crate::kernels::matmul::pack_fours::{self, pack_fours};
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::matmul::subgroup_tile;
 use crate::kernels::window::Window;
@@ -97,12 +98,16 @@ impl<'a> Matrix<'a> {
         Self { vector: self.depth, depth: self.vector, ..self }
     }
 
-    /// Whether so many vectors lie side by side in a buffer, in quads, of which the depth fills whole ones too.
-    pub(crate) fn is_in_quads(&self, [batch, vectors, depth]: [u32; 3]) -> bool {
+    /// Whether so many vectors lie side by side in a buffer, four by four.
+    fn is_in_fours(&self, [batch, vectors]: [u32; 2]) -> bool {
         let stride = if batch > 1 { self.batch } else { 0 };
         let first = self.tensor.offset() / 4 + self.first;
-        let counts = [self.depth, stride, first, vectors.into(), depth.into()];
-        self.vector == 1 && counts.iter().all(|count| count.is_multiple_of(4))
+        self.vector == 1 && [self.depth, stride, first, vectors.into()].iter().all(|count| count.is_multiple_of(4))
+    }
+
+    /// Whether vectors lie so, and the depth fills whole quads too.
+    pub(crate) fn is_in_quads(&self, [batch, vectors, depth]: [u32; 3]) -> bool {
+        self.is_in_fours([batch, vectors]) && depth.is_multiple_of(4)
     }
 
     /// The operand's binding; a refusal names the axis to halve.
@@ -263,7 +268,7 @@ const DEPTH_UNIT: u32 = 16;
 const UNPACKED_COLUMNS: u32 = 512;
 
 /// The most rows of a product by subgroups, or of a piece of one, that columns are not packed for.
-pub(crate) const UNPACKED_ROWS: u32 = 192;
+pub(crate) const UNPACKED_ROWS: u32 = 64;
 
 /// The most bytes of an operand that is packed for a product.
 const PACKED_BYTES: u64 = 16 << 20;
@@ -682,16 +687,32 @@ fn pack(
 ) -> Fit<Panels> {
     let binding = matrix.binding([batch, vectors, depth], vector_axis)?;
     let quads = depth.div_ceil(4);
-    let params = pack_panels::Params {
-        batch,
-        rows: vectors,
-        depth,
-        batch_stride: matrix.batch as u32,
-        row_stride: matrix.vector as u32,
-        depth_stride: matrix.depth as u32,
-        ..Default::default()
-    };
-    pack_panels(recorder, params, [&binding, &texture.binding()])?;
+    let bindings = [&binding, &texture.binding()];
+    if matrix.is_in_fours([batch, vectors]) {
+        let params = pack_fours::Params {
+            batch,
+            row_fours: vectors / 4,
+            quads,
+            depth,
+            batch_stride: matrix.batch as u32 / 4,
+            depth_stride: matrix.depth as u32 / 4,
+            batch_rows: Layout::Panels.filled_rows(vectors) as u32,
+            row_quads: quads,
+            ..Default::default()
+        };
+        pack_fours(recorder, params, bindings)?;
+    } else {
+        let params = pack_panels::Params {
+            batch,
+            rows: vectors,
+            depth,
+            batch_stride: matrix.batch as u32,
+            row_stride: matrix.vector as u32,
+            depth_stride: matrix.depth as u32,
+            ..Default::default()
+        };
+        pack_panels(recorder, params, bindings)?;
+    }
     Ok(Panels {
         memory: PanelsMemory::Texture(texture),
         first: 0,
@@ -726,6 +747,7 @@ pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
         return gpu.compile::<matmul_tiled::Kernel>(Operands::AlongAlong);
     };
     pack_panels::compile(gpu)?;
+    gpu.compile::<pack_fours::Kernel>(())?;
     gpu.compile::<matmul_narrow::Kernel>(())?;
     matmul_subgroup::compile(gpu, subgroup)
 }
