@@ -117,7 +117,8 @@ impl ChannelsLast {
     ) -> Result<()> {
         let packed = packed.binding(argument)?;
         let count = pixels.end - pixels.start;
-        in_pieces([0..self.quads.len() as u32], &mut |[quads]| {
+        let all = 0..self.quads.len() as u32;
+        in_pieces([all], &mut |[quads]| {
             let channels = 4 * quads.start..self.channels.min(4 * quads.end);
             let first = self.element(images.start, channels.start, pixels.start);
             let end = self.element(images.end - 1, channels.end - 1, pixels.end);
