@@ -1,6 +1,6 @@
 // Matrices in panels, whose rows lie side by side: shared/panels/layout.wgsl.
 //
-// matrix  element (batch, row, k) is first + batch * batch_stride + k * depth_stride + row; all but k are multiples of 4, and counted in fours
+// matrix  element (batch, row, k) is first + batch * batch_stride + k * depth_stride + row; first, strides and rows are counted in fours
 // made    quad quad_first + k / 4 of row batch * batch_rows + row, of row_quads of a row, 0 beyond the depth: shared/panels/made.wgsl
 //
 // One invocation packs a quad of four rows. Those that run together go along the rows: elements of the next k often lie a power of two away, and

@@ -724,6 +724,8 @@ fn spoil(rng: &mut Rng, problem: Problem) -> Problem {
 /// Has some elements of some inputs be infinite or NaN.
 fn make_not_finite(rng: &mut Rng, problem: &mut Problem) {
     let has_strategies = problem.has_strategies();
+    let normalises =
+        matches!(problem, Problem::LayerNorm(..) | Problem::GroupNorm(..) | Problem::DeformConvV3Layer(..));
     problem.change(|name, array| {
         if array.elements.is_empty() || rng.bool() {
             return;
@@ -735,8 +737,8 @@ fn make_not_finite(rng: &mut Rng, problem: &mut Problem) {
                 "rois" if element.is_multiple_of(5) => continue,
                 // What `Fused` cannot bind it multiplies in parts, by zeros where others do not.
                 "weight" if has_strategies => f32::NAN,
-                // An element that is its group's mean is 0 in f64, and may be a rounding off it in f32: times infinity NaN, or infinity.
-                "scale" => f32::NAN,
+                // An element that equals the mean is 0 in f64 and perhaps a rounding error in f32: times infinity NaN, or infinity.
+                "scale" | "norm_weight" if normalises => f32::NAN,
                 _ => [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][rng.usize(..3)],
             };
         }

@@ -12,9 +12,10 @@ params!(batch, row_fours, quads, depth, first, batch_stride, depth_stride, batch
 
 impl Loops for Params {}
 
-/// Packs a matrix whose binding starts at a multiple of four elements.
+/// Packs a matrix, all quads of its depth; its binding starts at a multiple of four elements.
 pub(crate) fn pack_fours(recorder: &mut Recorder, params: Params, [matrix, packed]: [&Binding; 2]) -> Fit {
-    let params = Params { first: matrix.first / 4, ..params };
+    debug_assert!(matrix.first.is_multiple_of(4), "a binding from element {} on", matrix.first);
+    let params = Params { first: matrix.first / 4, quads: params.depth.div_ceil(4), ..params };
     let invocations = [params.batch, params.row_fours, params.quads].map(u64::from).iter().product();
     recorder.dispatch::<Kernel>((), &params, &[matrix, packed], invocations, 16 * invocations)
 }

@@ -49,7 +49,7 @@ pub(crate) struct ChannelsLast {
     pixels: u32,
     layout: Layout,
     dtype: DType,
-    /// Whether pixels are packed four at a time, where they begin at a multiple of four.
+    /// Whether pixels may be packed four at a time: those that begin and end at multiples of four, of a tensor that begins a quad.
     in_fours: bool,
     pub(crate) quads: Vec<Quad>,
     pub(crate) table: Constant,
@@ -69,8 +69,7 @@ impl ChannelsLast {
             && dtype == DType::F32
             && pixels.is_multiple_of(4)
             && QUAD * u64::from(pixels) <= bindable(gpu)
-            && quads.iter().zip((0..channels).step_by(4)).all(|(&[first, ..], channel)| first == channel)
-            && quads.len() as u32 == channels.div_ceil(4);
+            && quads.iter().map(|&[first, ..]| first).eq((0..channels).step_by(4));
         if in_fours {
             gpu.compile::<pack_fours::Kernel>(())?;
         }
@@ -126,7 +125,6 @@ impl ChannelsLast {
             let params = pack_fours::Params {
                 batch: images.end - images.start,
                 row_fours: count / 4,
-                quads: quads.end - quads.start,
                 depth: channels.end - channels.start,
                 batch_stride: self.channels * (self.pixels / 4),
                 depth_stride: self.pixels / 4,

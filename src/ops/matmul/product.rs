@@ -692,7 +692,6 @@ fn pack(
         let params = pack_fours::Params {
             batch,
             row_fours: vectors / 4,
-            quads,
             depth,
             batch_stride: matrix.batch as u32 / 4,
             depth_stride: matrix.depth as u32 / 4,

@@ -14,7 +14,7 @@ use crate::kernels::points::plane_quads::{self, Direction, plane_quads};
 use crate::ops::plan::{Destination, bindable, pieces};
 use crate::ops::points::sampling::{PointInputs, PointSampling};
 
-/// So many samples, at least, for each pixel, in fourths, images have that are packed: to pack one takes a seventh of what sampling as many takes.
+/// So many samples, at least, for each pixel, in fourths, images have that are packed: fewer would not make up for it.
 const SAMPLES_OF_PACKED: u64 = 4;
 
 /// How images are sampled in quads of channels: so many at a time, and where their samples are points.
