@@ -8,7 +8,7 @@ fn matmul_subgroup_nn(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let start = tile_start(linear_workgroup(workgroup, grid));
+    let start = tile_start(linear_workgroup(workgroup, grid), params.by_columns != 0u);
     // Uniform over the workgroup.
     if start.x >= params.batch {
         return;

@@ -84,7 +84,7 @@ fn matmul_windows(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let start = tile_start(linear_workgroup(workgroup, grid));
+    let start = tile_start(linear_workgroup(workgroup, grid), false);
     // Uniform over the workgroup.
     if start.x >= params.batch {
         return;

@@ -446,6 +446,16 @@ fn softmax_by_hand() {
     }
 }
 
+/// Products whose columns stay in a cache that the rows do not fit, and the other way round, with tiles that end beyond both.
+#[test]
+fn products_of_many_rows_and_of_many_columns() {
+    let mut rng = Rng::with_seed(17);
+    for (rows, columns) in [(1003, 131), (131, 1003)] {
+        let [a, b] = [[2, rows, 133], [2, 133, columns]].map(|shape| normal(&mut rng, shape, 1.0));
+        check(&Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias: None }));
+    }
+}
+
 /// Rows times columns in quads: products, and convolutions of one tap, of few output channels and of more than are read as they lie.
 #[test]
 fn products_with_columns_in_quads() {

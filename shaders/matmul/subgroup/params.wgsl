@@ -16,6 +16,7 @@ struct Params {
     b_row: u32,
     b_quad: u32,
     b_quads: u32,
+    by_columns: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -14,8 +14,10 @@
 // x_quads   quads of a row
 //
 // One workgroup, which is one subgroup, does a tile of 16 rows and two halves of columns. Each invocation loads its share of the rows of a for
-// all, and does eight columns, four of each half: x_within says which. Tiles are numbered by row, column, batch. How an element is summed
-// depends on the depth alone. A loop over a larger tile does not fit the caches in which a CPU keeps its instructions, and waits for them.
+// all, and does eight columns, four of each half: x_within says which. How an element is summed depends on the depth alone. A loop over a larger tile
+// does not fit the caches in which a CPU keeps its instructions, and waits for them.
+//
+// Tiles are numbered by row, column, batch, or, where by_columns is 1, by column, row, batch: for columns that stay in a core's cache, and rows that do not.
 //
 // How many invocations there are, and what depends on that: matmul/parts/subgroup_of_4.wgsl, subgroup_of_8.wgsl.
 
@@ -41,11 +43,17 @@ fn add_row(sums: Sums, row: vec4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) ->
     return Sums(sums.left + product(row, left), sums.right + product(row, right));
 }
 
-// Batch, first row, first column.
-fn tile_start(tile: u32) -> vec3<u32> {
+// Batch, first row, first column. Tiles that follow each other have the same columns, or else the same rows.
+fn tile_start(tile: u32, by_columns: bool) -> vec3<u32> {
     let row_tiles = (params.rows + ROWS - 1u) / ROWS;
     let column_tiles = (params.columns + COLUMNS - 1u) / COLUMNS;
-    return vec3<u32>(tile / row_tiles / column_tiles, tile % row_tiles * ROWS, tile / row_tiles % column_tiles * COLUMNS);
+    let of_batch = tile % (row_tiles * column_tiles);
+    let at = select(
+        vec2<u32>(of_batch % row_tiles, of_batch / row_tiles),
+        vec2<u32>(of_batch / column_tiles, of_batch % column_tiles),
+        by_columns,
+    );
+    return vec3<u32>(tile / row_tiles / column_tiles, at.x * ROWS, at.y * COLUMNS);
 }
 
 // What lavapipe does not know to be uniform: it compiles a shader anew, at each dispatch, for the uniforms that it branches on or that

@@ -21,6 +21,7 @@ params!(
     b_row,
     b_quad,
     b_quads,
+    by_columns,
 );
 
 impl Loops for Params {

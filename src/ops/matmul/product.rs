@@ -270,6 +270,9 @@ const UNPACKED_COLUMNS: u32 = 512;
 /// The most rows of a product by subgroups, or of a piece of one, that columns are not packed for.
 pub(crate) const UNPACKED_ROWS: u32 = 64;
 
+/// The most bytes of columns that a core's own cache is taken to hold, so that the tiles of a few rows go through all columns: half of 1 MiB.
+const CACHED_BYTES: u64 = 512 << 10;
+
 /// The most bytes of an operand that is packed for a product.
 const PACKED_BYTES: u64 = 16 << 20;
 
@@ -284,7 +287,10 @@ impl<'a> Product<'a> {
 
     fn by_subgroups(&self, recorder: &mut Recorder, subgroup: Subgroup) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
-        let params = subgroup_tile::Params { rows, columns, depth, batch, ..Default::default() };
+        let is_cached = |vectors: u32| 4 * u64::from(vectors) * u64::from(depth) <= CACHED_BYTES;
+        let by_columns = is_cached(columns) && !is_cached(rows);
+        let params =
+            subgroup_tile::Params { rows, columns, depth, batch, by_columns: by_columns.into(), ..Default::default() };
         check_iterations(recorder, &params)?;
         self.check_work(recorder, params.work(subgroup), subgroup.tile())?;
         match (&self.b, &self.output) {
