@@ -47,13 +47,11 @@ fn add_row(sums: Sums, row: vec4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) ->
 fn tile_start(tile: u32, by_columns: bool) -> vec3<u32> {
     let row_tiles = (params.rows + ROWS - 1u) / ROWS;
     let column_tiles = (params.columns + COLUMNS - 1u) / COLUMNS;
-    let of_batch = tile % (row_tiles * column_tiles);
-    let at = select(
-        vec2<u32>(of_batch % row_tiles, of_batch / row_tiles),
-        vec2<u32>(of_batch / column_tiles, of_batch % column_tiles),
-        by_columns,
-    );
-    return vec3<u32>(tile / row_tiles / column_tiles, at.x * ROWS, at.y * COLUMNS);
+    let inner = select(row_tiles, column_tiles, by_columns);
+    let outer = select(column_tiles, row_tiles, by_columns);
+    let line = tile / inner;
+    let at = vec2<u32>(tile % inner, line % outer);
+    return vec3<u32>(line / outer, select(at, at.yx, by_columns) * vec2<u32>(ROWS, COLUMNS));
 }
 
 // What lavapipe does not know to be uniform: it compiles a shader anew, at each dispatch, for the uniforms that it branches on or that

@@ -105,7 +105,7 @@ impl<'a> Matrix<'a> {
         self.vector == 1 && [self.depth, stride, first, vectors.into()].iter().all(|count| count.is_multiple_of(4))
     }
 
-    /// Whether vectors lie so, and the depth fills whole quads too.
+    /// Whether so many vectors lie side by side in a buffer, four by four, and the depth fills whole quads.
     pub(crate) fn is_in_quads(&self, [batch, vectors, depth]: [u32; 3]) -> bool {
         self.is_in_fours([batch, vectors]) && depth.is_multiple_of(4)
     }
