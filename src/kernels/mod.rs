@@ -18,6 +18,8 @@ pub(crate) mod stores;
 pub(crate) mod train;
 pub(crate) mod window;
 
+use conv::winograd;
+
 use crate::geometry::Border;
 use crate::gpu::{File, Variant, wgsl};
 
@@ -107,6 +109,7 @@ listed! {
     sample: bilinear_sample, chain_samples, chain_sorted, deform_col2im, deform_col2im_long, deform_col2im_touched, deform_im2col,
         deform_samples, resample, sample_gradients, sample_keys, sample_planes, touched_pixels, unchain_samples;
     train: adam, cross_entropy, cross_entropy_backward, sgd;
+    winograd: winograd_input, winograd_output, winograd_weight;
 }
 
 /// A variant of a kernel, for programs that compile shaders with no device.

@@ -45,7 +45,7 @@ impl<O: Convolves> Ends for O {
         activation: Activation,
     ) -> Result<bool> {
         Ok(match Choice::of(gpu, &O::problem(geometry, inputs))? {
-            Choice::Im2col => products_end_with(gpu, activation),
+            Choice::Im2col | Choice::Winograd => products_end_with(gpu, activation),
             Choice::Fused { splits, .. } => splits == 1,
         })
     }

@@ -5,6 +5,7 @@ use crate::geometry::{Conv2dGeometry, Deformation};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::layout::Layout;
 use crate::ops::conv::packed_matrix::PackedMatrix;
+use crate::ops::conv::strategy::WinogradWeight;
 use crate::ops::conv::strategy::rule::Strategy;
 use crate::ops::matmul::product::Panels;
 use crate::ops::plan::{Kernels, Plan};
@@ -28,20 +29,28 @@ pub(crate) enum Packed {
     Matrix(PackedMatrix),
     Panels(Panels),
     Tensor(Tensor),
+    Winograd(WinogradWeight),
 }
 
 impl Packed {
     pub(crate) fn matrix(self) -> Result<PackedMatrix> {
         match self {
             Self::Matrix(matrix) => Ok(matrix),
-            Self::Panels(_) | Self::Tensor(_) => Err(Self::by_another()),
+            _ => Err(Self::by_another()),
         }
     }
 
     pub(crate) fn tensor(self) -> Result<Tensor> {
         match self {
             Self::Tensor(tensor) => Ok(tensor),
-            Self::Matrix(_) | Self::Panels(_) => Err(Self::by_another()),
+            _ => Err(Self::by_another()),
+        }
+    }
+
+    pub(crate) fn winograd(self) -> Result<WinogradWeight> {
+        match self {
+            Self::Winograd(weight) => Ok(weight),
+            _ => Err(Self::by_another()),
         }
     }
 

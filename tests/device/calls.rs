@@ -117,7 +117,7 @@ fn a_future_that_waits_is_not_polled() {
         polls += 1;
         std::pin::Pin::new(&mut download).poll(context)
     }));
-    assert_eq!(elements.unwrap()[0], 576.0);
+    assert!((elements.unwrap()[0] - 576.0).abs() < 1e-3);
     assert!(polls <= 3, "{polls} polls");
 }
 

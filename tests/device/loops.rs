@@ -15,7 +15,9 @@ use crate::random::draw_legal;
 use crate::shapes::deform_conv2d;
 use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::{labels, normal};
-use crate::{check_backward_on, check_on, dtypes, elementwise, nn, reductions, spatial, strategies, training};
+use crate::{
+    check_backward_on, check_on, dtypes, elementwise, nn, reductions, spatial, strategies, training, winograd,
+};
 
 /// Counters of the iterations of subgroups, whose invocations loop together: the most of a subgroup, and those of all with one more for each.
 /// `begin_count` makes sure that every kernel has the counters.
@@ -442,6 +444,11 @@ fn kernels_loop_as_often_as_they_state_at_most() {
         }
         for (_, problem) in strategies::by_kernel() {
             device.run(&problem, Some(Strategy::Fused), Storage::new(DType::F16, DType::F32));
+        }
+        for problem in winograd::not_finite() {
+            for storage in [Storage::F32, Storage::new(DType::F16, DType::F16)] {
+                device.run(&problem, Some(Strategy::Winograd), storage);
+            }
         }
         device.gpu.inject_few_registers();
         for (_, problem) in strategies::by_kernel() {

@@ -72,6 +72,7 @@ mod tuning;
 mod values;
 #[cfg(feature = "safetensors")]
 mod weights;
+mod winograd;
 
 use std::sync::OnceLock;
 
@@ -107,11 +108,12 @@ fn some<T>(all: impl IntoIterator<Item = T>, of: usize) -> impl Iterator<Item = 
     all.into_iter().step_by(if slow() { of } else { 1 })
 }
 
-/// The plan's own choice of a strategy in f32, and the other strategies forced. Cooperative kernels do not do f32: see strategies.rs.
+/// The plan's own choice of a strategy in f32, and the other strategies forced, that do any convolution. Cooperative kernels do not do f32, and tiles
+/// are for some windows: see strategies.rs, winograd.rs.
 fn strategies_of(gpu: &Gpu) -> impl Iterator<Item = Option<Strategy>> {
     let own = if gpu.capabilities().software() { Strategy::Im2col } else { Strategy::Fused };
-    let others = Strategy::ALL.iter().filter(move |&&other| other != own && other != Strategy::FusedCooperative);
-    std::iter::once(None).chain(others.map(|&strategy| Some(strategy)))
+    let others = [Strategy::Im2col, Strategy::Fused].into_iter().filter(move |&other| other != own);
+    std::iter::once(None).chain(others.map(Some))
 }
 
 /// The strategies of a problem: the plan's own choice alone where they make no difference.
@@ -132,9 +134,8 @@ fn check_on(problem: &Problem, implementation: Implementation<'_>) -> Result<(),
     };
     let storage = implementation.storage();
     let reference = problem.stored(storage).reference().map_err(|error| error.to_string())?;
-    let rounded = problem.rounded_operands(implementation).map_err(|error| error.to_string())?;
-    let expected = Expected::of_rounded_operands(reference, rounded).stored(storage.data);
-    expected.compare(&actual).map_err(|miss| format!("output{miss}"))
+    let expected = problem.expected(reference, implementation).map_err(|error| error.to_string())?;
+    expected.stored(storage.data).compare(&actual).map_err(|miss| format!("output{miss}"))
 }
 
 /// Holds the gradients of a problem against the reference, where there is a backward pass; `seed` draws that of the output.

@@ -3,8 +3,8 @@
 use fastrand::Rng;
 use pliant::*;
 use pliant::{
-    Argument, Conv2dPlan, DType, DeformConv2dPlan, Error, Gpu, GpuOptions, Recorder, Result, Strategy, Tensor,
-    TensorSpec,
+    Argument, Conv2dPlan, DType, DeformConv2dPlan, Error, Gpu, GpuOptions, Recorder, Result, StageTime, Strategy,
+    Tensor, TensorSpec,
 };
 
 use crate::limits::with_limits;
@@ -24,6 +24,15 @@ fn kernels(gpu: &Gpu, problem: &Problem, strategy: Strategy, data: DType) -> Res
 
 /// The kernels that a forward pass runs, by name and variant.
 pub(crate) fn kernels_of(gpu: &Gpu, problem: &Problem, strategy: Option<Strategy>, data: DType) -> Result<Vec<String>> {
+    Ok(stages_of(gpu, problem, strategy, data)?.into_iter().map(|stage| stage.kernel).collect())
+}
+
+pub(crate) fn stages_of(
+    gpu: &Gpu,
+    problem: &Problem,
+    strategy: Option<Strategy>,
+    data: DType,
+) -> Result<Vec<StageTime>> {
     let zeros = |spec: &TensorSpec| Tensor::new(gpu, spec.shape, spec.dtype);
     let mut recorder = Recorder::new(gpu);
     match problem {
@@ -41,8 +50,7 @@ pub(crate) fn kernels_of(gpu: &Gpu, problem: &Problem, strategy: Option<Strategy
         }
         other => panic!("{} has no strategies", other.describe()),
     }
-    let stages = pollster::block_on(recorder.profile())?;
-    Ok(stages.into_iter().map(|stage| stage.kernel).collect())
+    pollster::block_on(recorder.profile())
 }
 
 /// For each kernel, shapes in which its tiles are not filled: rows, pixels, terms, several tiles of each.

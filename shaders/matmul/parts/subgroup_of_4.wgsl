@@ -58,12 +58,13 @@ fn add_tile(tile: Tile, rows: Vectors, left: mat4x4<f32>, right: mat4x4<f32>) ->
     );
 }
 
-// The sums with the next row first.
-fn next_row(rows: Rows) -> Rows {
-    return Rows(rows.r1, rows.r2, rows.r3, rows.r0);
+// The sums of a row, which are numbered by invocation.
+fn sums_of(tile: Tile, row: u32) -> Sums {
+    let first = either(row & 4u, row_of(tile.rows0, row), row_of(tile.rows1, row));
+    let second = either(row & 4u, row_of(tile.rows2, row), row_of(tile.rows3, row));
+    return either(row & 8u, first, second);
 }
 
-// The tile with the invocations' next rows first.
-fn next_rows(tile: Tile) -> Tile {
-    return Tile(tile.rows1, tile.rows2, tile.rows3, tile.rows0);
+fn row_of(rows: Rows, row: u32) -> Sums {
+    return either(row & 2u, either(row & 1u, rows.r0, rows.r1), either(row & 1u, rows.r2, rows.r3));
 }

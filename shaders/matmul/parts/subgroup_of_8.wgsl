@@ -60,12 +60,13 @@ fn add_tile(tile: Tile, rows: Vectors, left: mat4x4<f32>, right: mat4x4<f32>) ->
     return Tile(add_rows(tile.rows0, rows[0], left, right), add_rows(tile.rows1, rows[1], left, right));
 }
 
-// The sums with the next row first.
-fn next_row(rows: Rows) -> Rows {
-    return Rows(rows.r1, rows.r2, rows.r3, rows.r4, rows.r5, rows.r6, rows.r7, rows.r0);
+// The sums of a row, which are numbered by invocation.
+fn sums_of(tile: Tile, row: u32) -> Sums {
+    return either(row & 8u, row_of(tile.rows0, row), row_of(tile.rows1, row));
 }
 
-// The tile with the invocations' next rows first.
-fn next_rows(tile: Tile) -> Tile {
-    return Tile(tile.rows1, tile.rows0);
+fn row_of(rows: Rows, row: u32) -> Sums {
+    let first = either(row & 2u, either(row & 1u, rows.r0, rows.r1), either(row & 1u, rows.r2, rows.r3));
+    let second = either(row & 2u, either(row & 1u, rows.r4, rows.r5), either(row & 1u, rows.r6, rows.r7));
+    return either(row & 4u, first, second);
 }

@@ -60,31 +60,27 @@ fn no_uniform(value: u32) -> u32 {
     return subgroupBroadcast(value, 0u);
 }
 
-// Stores a tile, in loops, since lavapipe compiles each site of a load or a store for long.
+// The first, or the second where a bit is set.
+fn either(bit: u32, first: Sums, second: Sums) -> Sums {
+    return Sums(select(first.left, second.left, bit != 0u), select(first.right, second.right, bit != 0u));
+}
+
+// Stores a tile, in a loop, since lavapipe compiles each site of a load or a store for long. Rows are selected, and not shifted: what a loop changes
+// is blended with what it was, and stored, by each iteration.
 fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
     let accumulate = no_uniform(params.end.accumulate) != 0u;
     let left = half_columns(start.x, start.z, lane);
     let right = half_columns(start.x, start.z + HALF, lane);
-    var remaining = tile;
     var i = 0u;
     loop {
-        var rows = remaining.rows0;
-        var invocation = 0u;
-        loop {
-            let row = start.y + a_within(i, invocation);
-            if row < params.rows {
-                store_half(start.x, row, accumulate, left, rows.r0.left);
-                store_half(start.x, row, accumulate, right, rows.r0.right);
-            }
-            rows = next_row(rows);
-            invocation++;
-            if invocation >= INVOCATIONS {
-                break;
-            }
+        let row = start.y + a_within(i / INVOCATIONS, i % INVOCATIONS);
+        let sums = sums_of(tile, i);
+        if row < params.rows {
+            store_half(start.x, row, accumulate, left, sums.left);
+            store_half(start.x, row, accumulate, right, sums.right);
         }
-        remaining = next_rows(remaining);
         i++;
-        if i >= ROWS / INVOCATIONS {
+        if i >= ROWS {
             break;
         }
     }

@@ -12,3 +12,4 @@ pub(crate) mod fused_weight;
 pub(crate) mod im2col;
 pub(crate) mod pack_weight;
 pub(crate) mod unpack_weight;
+pub(crate) mod winograd;

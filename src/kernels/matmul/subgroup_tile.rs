@@ -30,11 +30,10 @@ impl Loops for Params {
     }
 }
 
-/// The iterations that store a tile: sixteen rows by two halves, of which the longest kernel stores four columns in a loop. Subgroups of 4 take the
-/// most.
+/// The iterations that store a tile: sixteen rows by two halves, of which the longest kernel stores four columns in a loop.
 pub(crate) fn stores() -> Iterations {
     let half = Iterations::of(4u32);
-    Iterations::each(4u32, Iterations::each(4u32, half + half))
+    Iterations::each(16u32, half + half)
 }
 
 axis!(Subgroup { Of4: "4", Of8: "8" });

@@ -38,7 +38,7 @@ impl Kernels for Matmul {
                 }
                 Packed::Panels(panels) if geometry.repeated[1] => Operand::Panels(Panels { batch: 0, ..panels }),
                 Packed::Panels(panels) => Operand::Panels(panels),
-                Packed::Matrix(_) => return Err(Packed::by_another()),
+                Packed::Matrix(_) | Packed::Winograd(_) => return Err(Packed::by_another()),
             },
         };
         let bias = inputs.bias.map(Argument::tensor).transpose()?;

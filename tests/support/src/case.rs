@@ -164,8 +164,13 @@ impl Case {
         {
             // Rounding an offset moves its sample, perhaps across a border: what was computed from the unrounded one is no measure.
             let reference = problem.stored(storage).reference()?;
-            let rounded = problem.rounded_operands(implementation).unwrap_or_default();
-            expected = Expected::of_rounded_operands(reference, rounded).stored(storage.data);
+            expected = match problem.expected(reference, implementation) {
+                Ok(expected) => expected.stored(storage.data),
+                Err(error) => {
+                    let why = implementation.not_applicable(&error).map(str::to_string).ok_or(error)?;
+                    return Ok(Verdict::NotApplicable(why));
+                }
+            };
         }
         let output = match problem.run(implementation).await {
             Ok(output) => output,

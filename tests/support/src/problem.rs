@@ -17,6 +17,8 @@ use pliant::{
     ScatterNd, Select, Shape, Softmax, Split, Strategy, StridedCopy, Tensor, TensorSpec, TopK, Unary, wgpu,
 };
 
+use crate::compare::Expected;
+
 /// A tensor on the host.
 #[derive(Debug, Clone)]
 pub struct Array {
@@ -84,7 +86,10 @@ impl Implementation<'_> {
     /// Why it does not apply, if that is what an error says of a strategy that does not apply everywhere.
     pub fn not_applicable(self, error: &Error) -> Option<&str> {
         match (self, error) {
-            (Self::Device { strategy: Some(Strategy::FusedCooperative), .. }, Error::Unsupported(why)) => Some(why),
+            (
+                Self::Device { strategy: Some(Strategy::FusedCooperative | Strategy::Winograd), .. },
+                Error::Unsupported(why),
+            ) => Some(why),
             _ => None,
         }
     }
@@ -393,14 +398,29 @@ impl Problem {
         matches!(self, Self::Conv2d(..) | Self::DeformConv2d(..))
     }
 
-    /// Operands of every term that an implementation may round to f16: a sample and a weight, where the plan's kernels are cooperative.
-    pub fn rounded_operands(&self, implementation: Implementation<'_>) -> Result<u32> {
-        let Implementation::Device { gpu, strategy, storage } = implementation else { return Ok(0) };
-        if !gpu.capabilities().features.contains(Gpu::COOPERATIVE_FEATURES) {
-            return Ok(0);
+    /// The reference as the output of an implementation is held to it: with the tolerance of operands that are rounded to f16 where the plan's kernels
+    /// are cooperative, and of the largest sum of a tile where they sum by tiles.
+    pub fn expected(&self, mut reference: Reference, implementation: Implementation<'_>) -> Result<Expected> {
+        let strategy = self.strategy(implementation)?;
+        if let (Some(Strategy::Winograd), Self::Conv2d(op, inputs)) = (strategy, self) {
+            let geometry = op.geometry(&inputs.map(|array| array.shape))?;
+            spread_over_tiles(&mut reference.magnitude, geometry.output_shape());
         }
-        let strategy = each!(self, |op, inputs| strategy_of(op, inputs, gpu, strategy, storage))?;
-        Ok(if strategy == Some(Strategy::FusedCooperative) { 2 } else { 0 })
+        let operands = if strategy == Some(Strategy::FusedCooperative) { 2 } else { 0 };
+        Ok(Expected::of_rounded_operands(reference, operands))
+    }
+
+    /// The strategy of an implementation's plan, where it makes a difference to the tolerance.
+    fn strategy(&self, implementation: Implementation<'_>) -> Result<Option<Strategy>> {
+        let Implementation::Device { gpu, strategy, storage } = implementation else { return Ok(None) };
+        let by_tiles = match self {
+            Self::Conv2d(_, inputs) => inputs.weight.shape.extents().ends_with(&[3, 3]),
+            _ => false,
+        };
+        if !by_tiles && !gpu.capabilities().features.contains(Gpu::COOPERATIVE_FEATURES) {
+            return Ok(None);
+        }
+        each!(self, |op, inputs| strategy_of(op, inputs, gpu, strategy, storage))
     }
 
     /// The output, by any implementation.
@@ -509,6 +529,20 @@ fn stored<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>, storage: Storage) -> Of<
 /// How each input is stored.
 fn specs<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>, storage: Storage) -> Result<Of<O::Inputs, TensorSpec>> {
     as_stored(op, inputs, storage, |array, dtype| Ok(TensorSpec { shape: array.shape, dtype }))
+}
+
+/// Gives the elements of each tile of 4 x 4 of the planes of a tensor the largest of them.
+fn spread_over_tiles(magnitude: &mut [f64], shape: Shape) {
+    let &[.., height, width] = shape.extents() else { return };
+    let (height, width) = (height as usize, width as usize);
+    for plane in magnitude.chunks_exact_mut(height * width) {
+        for (y, x) in (0..height).step_by(4).flat_map(|y| (0..width).step_by(4).map(move |x| (y, x))) {
+            let rows = y..height.min(y + 4);
+            let row = |y: usize| y * width + x..y * width + width.min(x + 4);
+            let largest = rows.clone().flat_map(|y| &plane[row(y)]).fold(0.0, |a: f64, &b| a.max(b));
+            rows.for_each(|y| plane[row(y)].fill(largest));
+        }
+    }
 }
 
 fn strategy_of<O: Tested>(

@@ -5,6 +5,7 @@ use std::fmt;
 use super::problem::Problem;
 use super::rule::Strategy;
 use super::tiles::{Family, Tiles};
+use super::winograd;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::gpu::{Axis, Gpu};
@@ -19,6 +20,7 @@ pub(crate) enum Choice {
         family: Family,
         splits: u32,
     },
+    Winograd,
 }
 
 impl Choice {
@@ -32,7 +34,7 @@ impl Choice {
 
     /// The rule's choice.
     pub(crate) fn by_rule(gpu: &Gpu, problem: &Problem) -> Result<Self> {
-        Self::by_strategy(gpu, problem, Strategy::of(gpu.capabilities(), &problem.geometry, problem.dtypes[0]))
+        Self::by_strategy(gpu, problem, Strategy::of(gpu, problem))
     }
 
     /// The rule's choice among those of a strategy.
@@ -42,6 +44,7 @@ impl Choice {
     pub(crate) fn by_strategy(gpu: &Gpu, problem: &Problem, strategy: Strategy) -> Result<Self> {
         match strategy {
             Strategy::Im2col => Ok(Self::Im2col),
+            Strategy::Winograd => winograd::check(gpu, problem).map(|()| Self::Winograd),
             Strategy::Fused => Ok(Self::by_kernel(gpu, problem, Family::of(gpu, &problem.geometry))),
             Strategy::FusedCooperative => {
                 if problem.dtypes[0] == DType::F32 {
@@ -61,6 +64,7 @@ impl Choice {
     pub(crate) fn strategy(self) -> Strategy {
         match self {
             Self::Im2col => Strategy::Im2col,
+            Self::Winograd => Strategy::Winograd,
             Self::Fused { family, .. } => family.strategy(),
         }
     }
@@ -69,15 +73,15 @@ impl Choice {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn family(self) -> Option<Family> {
         match self {
-            Self::Im2col => None,
+            Self::Im2col | Self::Winograd => None,
             Self::Fused { family, .. } => Some(family),
         }
     }
 
     /// The choice that a text names, if it does.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if text == Self::Im2col.to_string() {
-            return Some(Self::Im2col);
+        if let Some(choice) = [Self::Im2col, Self::Winograd].into_iter().find(|choice| choice.to_string() == text) {
+            return Some(choice);
         }
         let (family, splits) = text.split_once(" splits ")?;
         let cooperative = Matrices::all().into_iter().map(Family::Cooperative);
@@ -104,7 +108,7 @@ pub(crate) fn matrices(gpu: &Gpu) -> Result<Matrices> {
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Im2col => write!(f, "{}", Strategy::Im2col),
+            Self::Im2col | Self::Winograd => write!(f, "{}", self.strategy()),
             Self::Fused { family, splits } => write!(f, "{family} splits {splits}"),
         }
     }

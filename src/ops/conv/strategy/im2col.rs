@@ -101,7 +101,7 @@ impl Im2colConvolution {
     }
 
     /// Plans the packing of inputs and weights, and the convolution without columns where that applies.
-    fn packing_only(
+    pub(super) fn packing_only(
         gpu: &Gpu,
         geometry: Conv2dGeometry,
         deformation: Option<Deformation>,

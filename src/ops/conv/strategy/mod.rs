@@ -10,6 +10,7 @@ pub(crate) mod rule;
 mod tiles;
 #[cfg(not(target_arch = "wasm32"))]
 mod tuning;
+mod winograd;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -22,6 +23,8 @@ pub(crate) use problem::Problem;
 pub use rule::Strategy;
 #[cfg(not(target_arch = "wasm32"))]
 pub use tuning::{Candidate, Outcome, Tuned};
+use winograd::WinogradConvolution;
+pub(crate) use winograd::WinogradWeight;
 
 use crate::dtype::DType;
 use crate::error::Result;
@@ -35,7 +38,12 @@ use crate::ops::plan::{Argument, Destination, Kernels, Plan, ToSpec, get_or_try_
 
 /// Compiles what the forward pass of any convolution may need on this device, beside what a plan of one pixel does.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    if gpu.capabilities().software() { im2col::compile_all(gpu) } else { fused::compile_all(gpu) }
+    if gpu.capabilities().software() {
+        im2col::compile_all(gpu)?;
+        if gpu.capabilities().textures() { winograd::compile_all(gpu) } else { Ok(()) }
+    } else {
+        fused::compile_all(gpu)
+    }
 }
 
 /// A convolution, plain or deformable, by a strategy.
@@ -54,6 +62,7 @@ pub struct Convolution {
 enum Forward {
     Im2col(Im2colConvolution),
     Fused(FusedConvolution),
+    Winograd(WinogradConvolution),
 }
 
 impl fmt::Debug for Convolution {
@@ -74,6 +83,7 @@ impl Convolution {
         let forward = match choice {
             Choice::Im2col => Forward::Im2col(Im2colConvolution::new(gpu, geometry, deformation, dtypes)?),
             Choice::Fused { family, splits } => Forward::Fused(FusedConvolution::new(gpu, problem, family, splits)?),
+            Choice::Winograd => Forward::Winograd(WinogradConvolution::new(gpu, problem)?),
         };
         Ok(Self { geometry, deformation, dtypes, choice, forward, columns: OnceLock::new(), backward: OnceLock::new() })
     }
@@ -83,6 +93,7 @@ impl Convolution {
         match &self.forward {
             Forward::Im2col(convolution) => convolution.pack_weight(recorder, weight),
             Forward::Fused(convolution) => convolution.pack_weight(recorder, weight),
+            Forward::Winograd(convolution) => convolution.pack_weight(recorder, weight),
         }
     }
 
@@ -105,6 +116,10 @@ impl Convolution {
             Forward::Fused(convolution) => {
                 let weight = convolution.weight(recorder, weight)?;
                 convolution.forward(recorder, source, &weight, (bias.as_ref(), activation), output)
+            }
+            Forward::Winograd(convolution) => {
+                let weight = convolution.weight(recorder, weight)?;
+                convolution.forward(recorder, source.input, &weight, (bias.as_ref(), activation), output)
             }
         }
     }
@@ -132,7 +147,7 @@ impl Convolution {
     fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
         let (convolution, chaining) = match &self.forward {
             Forward::Im2col(convolution) => (convolution, Chaining::of(gpu.capabilities())),
-            Forward::Fused(_) => {
+            Forward::Fused(_) | Forward::Winograd(_) => {
                 let columns = || Im2colConvolution::new(gpu, self.geometry, self.deformation, self.dtypes);
                 (get_or_try_init(&self.columns, columns)?, Chaining::Sorted)
             }

@@ -9,6 +9,7 @@ use super::choice::{Choice, matrices};
 use super::problem::Problem;
 use super::rule::Strategy;
 use super::tiles::{Family, Tiles};
+use super::winograd;
 use super::{Convolution, Convolves};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -295,8 +296,10 @@ fn candidates(gpu: &Gpu, problem: &Problem) -> Result<(Choice, Vec<Vec<Choice>>)
         }
         choices
     });
-    let im2col = [Choice::Im2col].into_iter().filter(|choice| *choice != rule).collect();
-    Ok((rule, std::iter::once(im2col).chain(fused).collect()))
+    let winograd = Some(Choice::Winograd).filter(|_| winograd::check(gpu, problem).is_ok());
+    let others =
+        [Some(Choice::Im2col), winograd].map(|choice| choice.filter(|choice| *choice != rule).into_iter().collect());
+    Ok((rule, others.into_iter().chain(fused).collect()))
 }
 
 /// The index of the fastest candidate that is right, or of the rule's, the first, where none is faster by more than the noise.
@@ -314,7 +317,11 @@ fn chosen(outcomes: &[Outcome]) -> usize {
 impl Choice {
     /// Refuses a choice that is not applicable.
     fn check(self, gpu: &Gpu, problem: &Problem) -> Result<()> {
-        let Self::Fused { family, splits } = self else { return Ok(()) };
+        let (family, splits) = match self {
+            Self::Im2col => return Ok(()),
+            Self::Winograd => return winograd::check(gpu, problem),
+            Self::Fused { family, splits } => (family, splits),
+        };
         if let Family::Cooperative(own) = family
             && (problem.dtypes[0] != DType::F16 || matrices(gpu)? != own)
         {

@@ -1,0 +1,93 @@
+// Input tiles of a convolution by conv/winograd/points.wgsl: B d of each quad of channels of 6 x 6 pixels, 4 pixels apart.
+//
+// input  conv/winograd/planes.wgsl
+// made   (number in the tile, group, tile, quad of the group) quads: shared/rows/made.wgsl
+//
+// Tiles are numbered by image, row and column; a dispatch does `tiles` of them from tile_first on, and of each `quads` quads from quad_first on.
+// Those that are made, strip_tiles by all dispatches together, are counted from strip_first on. One invocation does a quad of a tile.
+
+struct Params {
+    tile_first: u32,
+    tiles: u32,
+    strip_first: u32,
+    strip_tiles: u32,
+    image_tiles: u32,
+    row_tiles: u32,
+    height: u32,
+    width: u32,
+    padding_top: u32,
+    padding_left: u32,
+    groups: u32,
+    group_channels: u32,
+    group_quads: u32,
+    quad_first: u32,
+    quads: u32,
+    input_first: u32,
+    input_image: u32,
+    input_plane: u32,
+    dtype: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+// Along one axis.
+fn transformed(d: Six) -> Six {
+    let even_p = d.v4 - QQ * d.v2;
+    let odd_p = P * (d.v3 - QQ * d.v1);
+    let even_q = d.v4 - PP * d.v2;
+    let odd_q = Q * (d.v3 - PP * d.v1);
+    return Six(
+        PP * QQ * d.v0 - (PP + QQ) * d.v2 + d.v4,
+        even_p + odd_p,
+        even_p - odd_p,
+        even_q + odd_q,
+        even_q - odd_q,
+        PP * QQ * d.v1 - (PP + QQ) * d.v3 + d.v5,
+    );
+}
+
+// A row of a tile.
+fn row(planes: Planes, y: u32, x: u32) -> Six {
+    return transformed(Six(
+        pixel(planes, y, x), pixel(planes, y, x + 1u), pixel(planes, y, x + 2u), pixel(planes, y, x + 3u), pixel(planes, y, x + 4u), pixel(planes, y, x + 5u),
+    ));
+}
+
+@compute @workgroup_size(64)
+fn winograd_input(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let invocation = linear_workgroup(workgroup, grid) * 64u + local;
+    let by_quad = divide(invocation / TILES_TOGETHER, params.quads);
+    let of_dispatch = by_quad.x * TILES_TOGETHER + invocation % TILES_TOGETHER;
+    if of_dispatch >= params.tiles {
+        return;
+    }
+    let tile = params.tile_first + of_dispatch;
+    let by_image = divide(tile, params.image_tiles);
+    let by_row = divide(by_image.y, params.row_tiles);
+    let by_group = divide(params.quad_first + by_quad.y, params.group_quads);
+    let planes = planes_of(by_image.x, by_group.x, by_group.y);
+    let y = 4u * by_row.x - params.padding_top;
+    let x = 4u * by_row.y - params.padding_left;
+
+    let r0 = row(planes, y, x);
+    let r1 = row(planes, y + 1u, x);
+    let r2 = row(planes, y + 2u, x);
+    let r3 = row(planes, y + 3u, x);
+    let r4 = row(planes, y + 4u, x);
+    let r5 = row(planes, y + 5u, x);
+    let columns = Tile(
+        transformed(Six(r0.v0, r1.v0, r2.v0, r3.v0, r4.v0, r5.v0)),
+        transformed(Six(r0.v1, r1.v1, r2.v1, r3.v1, r4.v1, r5.v1)),
+        transformed(Six(r0.v2, r1.v2, r2.v2, r3.v2, r4.v2, r5.v2)),
+        transformed(Six(r0.v3, r1.v3, r2.v3, r3.v3, r4.v3, r5.v3)),
+        transformed(Six(r0.v4, r1.v4, r2.v4, r3.v4, r4.v4, r5.v4)),
+        transformed(Six(r0.v5, r1.v5, r2.v5, r3.v5, r4.v5, r5.v5)),
+    );
+    let matrix = params.strip_tiles * params.group_quads;
+    let first = by_group.x * matrix + (tile - params.strip_first) * params.group_quads + by_group.y;
+    store_tile(first, params.groups * matrix, columns);
+}

@@ -1,0 +1,86 @@
+use crate::dtype::DType;
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::conv::winograd::{ELEMENTS, TILES_TOGETHER};
+use crate::kernels::layout::{Layout, Storage, of_layout};
+use crate::kernels::movement::convert::number;
+use crate::kernels::stores::Stores;
+use crate::kernels::{kernel, params};
+
+kernel!("winograd_output", 64, Params, |(storage, (layout, stores)): (Storage, (Layout, Stores))| [
+    wgsl!["shared/grid.wgsl", "conv/winograd/points.wgsl", "conv/winograd/planes.wgsl"],
+    storage.files(),
+    match layout {
+        Layout::Rows => activation::FUNCTIONS,
+        Layout::Panels => activation::BOUNDS,
+    },
+    of_layout!(layout, "layout", "packed"),
+    stores.files(),
+    wgsl!["conv/winograd/winograd_output.wgsl"],
+]);
+
+params!(
+    activation: Activation,
+    tile_first,
+    tiles,
+    strip_first,
+    image_tiles,
+    row_tiles,
+    height,
+    width,
+    out_height,
+    out_width,
+    padding_top,
+    padding_left,
+    groups,
+    group_channels,
+    group_quads,
+    group_rows,
+    row_quads,
+    quad_first,
+    quads,
+    sums_batch,
+    biased,
+    bias_first,
+    input_first,
+    input_image,
+    input_plane,
+    output_first,
+    output_image,
+    output_plane,
+    dtype,
+);
+
+impl Loops for Params {
+    fn iterations(&self) -> Iterations {
+        let direct = Iterations::each(9u32, Iterations::of(self.group_quads));
+        Iterations::each(4u32, direct + Iterations::of(4u32))
+    }
+}
+
+impl Params {
+    fn invocations(&self) -> u64 {
+        u64::from(self.tiles.next_multiple_of(TILES_TOGETHER)) * u64::from(self.quads)
+    }
+
+    /// Elements that it reads.
+    pub(crate) fn elements(&self) -> u64 {
+        4 * u64::from(ELEMENTS) * self.invocations()
+    }
+
+    fn stores(&self) -> Stores {
+        Stores::of(&[self.out_width, self.output_first, self.output_image, self.output_plane])
+    }
+}
+
+/// `bindings` are input, packed weight, bias, sums and output.
+pub(crate) fn winograd_output(
+    recorder: &mut Recorder,
+    (dtype, layout): (DType, Layout),
+    params: Params,
+    bindings: [&Binding; 5],
+) -> Fit {
+    let params = Params { dtype: number(dtype), ..params };
+    let axes = (dtype.into(), (layout, params.stores()));
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, params.invocations(), params.elements())
+}

@@ -1,0 +1,468 @@
+//! Convolution of 3 x 3 taps by Winograd's F(4 x 4, 3 x 3): images and weight are transformed in tiles, multiplied element by element of a tile over the
+//! channels, and the sums transformed back. A quarter of the multiplications: shaders/conv/winograd/points.wgsl.
+
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use super::im2col::Im2colConvolution;
+use super::problem::Problem;
+use super::rule::Strategy;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
+use crate::gpu::{Axis, Binding, Fit, Gpu, Loops, Recorder, Tensor, Texture};
+use crate::kernels::activation::Activation;
+use crate::kernels::conv::winograd::winograd_input::{self, winograd_input};
+use crate::kernels::conv::winograd::winograd_output::{self, winograd_output};
+use crate::kernels::conv::winograd::winograd_weight::{self, winograd_weight};
+use crate::kernels::conv::winograd::{ELEMENTS, TILE};
+use crate::kernels::layout::Layout;
+use crate::kernels::stores::Stores;
+use crate::ops::conv::channels_last::QUAD;
+use crate::ops::conv::columns;
+use crate::ops::conv::packed_matrix::PackedMatrix;
+use crate::ops::conv::strips::{self, Strip, StripPlanes};
+use crate::ops::matmul::product::{self, Elements, Output, Product, product};
+use crate::ops::packing::{Packed, PackedWeight, Packing};
+use crate::ops::plan::{Argument, bindable, in_pieces, pieces};
+
+/// The tiles of a strip, input and sums, take about this many bytes: few enough to stay in caches.
+const STRIP_BYTES: u64 = 6 << 20;
+
+/// Output channels that winograd_output writes together.
+const TOGETHER: u32 = 4;
+
+/// Compiles what a plan of one pixel does not.
+pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
+    let dtypes = [DType::F32, DType::F16];
+    dtypes.into_iter().try_for_each(|dtype| compile(gpu, Layout::Panels, [dtype; 2]))
+}
+
+fn compile(gpu: &Gpu, layout: Layout, [data, weight]: [DType; 2]) -> Result<()> {
+    gpu.compile::<winograd_weight::Kernel>((weight.into(), layout))?;
+    gpu.compile::<winograd_input::Kernel>(data.into())?;
+    let stores = Stores::all().into_iter();
+    stores
+        .map(|stores| (data.into(), (layout, stores)))
+        .try_for_each(|axes| gpu.compile::<winograd_output::Kernel>(axes))
+}
+
+/// Refuses a problem that tiles are not for, or that is too large for them on the device.
+pub(super) fn check(gpu: &Gpu, problem: &Problem) -> Result<()> {
+    Tiling::of(gpu, problem).map(drop)
+}
+
+/// Whether tiles are faster than columns on adapters that run on the CPU.
+pub(super) fn pays(gpu: &Gpu, problem: &Problem) -> bool {
+    let g = &problem.geometry;
+    gpu.capabilities().textures()
+        && g.group_channels() >= 64
+        && g.group_out_channels() >= 64
+        && u64::from(g.im2col.batch) * u64::from(g.im2col.out_pixels()) >= 256
+        && check(gpu, problem).is_ok()
+}
+
+/// How images are cut into tiles, and what makes a strip: some images, or some rows of tiles of one.
+#[derive(Debug, Clone, Copy)]
+struct Tiling {
+    layout: Layout,
+    /// Quads of a group's channels, and of its output channels.
+    quads: u32,
+    out_quads: u32,
+    /// Rows of tiles of an image, and tiles of a row.
+    rows: u32,
+    row_tiles: u32,
+    strip_images: u32,
+    strip_rows: u32,
+}
+
+impl Tiling {
+    /// # Errors
+    /// [`Error::Unsupported`] where the window is another than that of tiles, and where the device is too small for the weight, a group's planes of an
+    /// image, or a row of tiles.
+    fn of(gpu: &Gpu, problem: &Problem) -> Result<Self> {
+        check_window(problem)?;
+        let geometry = &problem.geometry;
+        let g @ Im2colGeometry { batch, height, width, out_height, out_width, .. } = geometry.im2col;
+        let layout = columns::layout(gpu, &g, geometry.groups, None, geometry.out_channels);
+        let most = match layout {
+            Layout::Rows => bindable(gpu),
+            Layout::Panels => Texture::most_bytes(gpu),
+        };
+        let mut tiling = Self {
+            layout,
+            quads: geometry.group_channels().div_ceil(4),
+            out_quads: geometry.group_out_channels().div_ceil(4),
+            rows: out_height.div_ceil(TILE),
+            row_tiles: out_width.div_ceil(TILE),
+            strip_images: 1,
+            strip_rows: 1,
+        };
+        let matrices = QUAD * u64::from(ELEMENTS) * u64::from(geometry.groups);
+        let fits = |tiling: &Self| {
+            matrices * tiling.tiles() * u64::from(tiling.quads) <= bindable(gpu)
+                && matrices * tiling.sums_batch() <= bindable(gpu)
+        };
+        let weight = matrices * layout.filled_rows(geometry.group_out_channels()) * u64::from(tiling.quads);
+        let planes = u64::from(geometry.group_channels()) * u64::from(height) * u64::from(width);
+        let params = winograd_output::Params { group_quads: tiling.quads, ..Default::default() };
+        if weight > most
+            || planes * problem.dtypes[0].size() > bindable(gpu)
+            || !fits(&tiling)
+            || gpu.capabilities().check_iterations("weight", params.iterations()).is_err()
+        {
+            let message = format!(
+                "input is {} and weight {}: more than winograd binds at once on this device",
+                geometry.input_shape(),
+                geometry.weight_shape()
+            );
+            return Err(Error::Unsupported(message));
+        }
+        let tile = matrices * u64::from(tiling.quads + tiling.out_quads);
+        let suits = |tiling: &Self| tiling.tiles() * tile <= STRIP_BYTES && fits(tiling);
+        let of_rows = |strip_rows| Self { strip_rows, ..tiling };
+        let rows = (1..=tiling.rows).take_while(|&rows| rows == 1 || suits(&of_rows(rows)));
+        // Those that leave least of the products' tiles empty, of these the most.
+        tiling.strip_rows = rows.min_by_key(|&rows| (tiling.rows_multiplied(rows), Reverse(rows))).unwrap_or(1);
+        if tiling.strip_rows == tiling.rows {
+            let of_images = |strip_images| Self { strip_images, ..tiling };
+            let images = (1..=batch.max(1)).take_while(|&images| images == 1 || suits(&of_images(images)));
+            tiling.strip_images = images.last().unwrap_or(1);
+        }
+        Ok(tiling)
+    }
+
+    /// The rows that products multiply for an image, in their tiles of 16, in strips of so many rows of tiles.
+    fn rows_multiplied(&self, strip_rows: u32) -> u64 {
+        let filled = |rows: u32| (u64::from(rows) * u64::from(self.row_tiles)).next_multiple_of(16);
+        u64::from(self.rows / strip_rows) * filled(strip_rows) + filled(self.rows % strip_rows)
+    }
+
+    /// The tiles of a strip.
+    fn tiles(&self) -> u64 {
+        u64::from(self.strip_images) * u64::from(self.strip_rows) * u64::from(self.row_tiles)
+    }
+
+    /// Quads of the sums of an element of a group's tiles: an odd number of lines of a cache, so that those of all elements are not in the same sets.
+    fn sums_batch(&self) -> u64 {
+        4 * ((self.tiles() * u64::from(self.out_quads)).div_ceil(4) | 1)
+    }
+}
+
+fn check_window(problem: &Problem) -> Result<()> {
+    if problem.deformation.is_some() {
+        return Err(Error::Unsupported("the convolution is deformable; winograd is for plain ones".to_string()));
+    }
+    let Im2col { kernel, stride, dilation, .. } = problem.geometry.im2col.window;
+    for (name, has, needs) in [("weight", kernel, 3), ("stride", stride, 1), ("dilation", dilation, 1)] {
+        if has != [needs; 2] {
+            let [down, across] = has;
+            return Err(Error::Unsupported(format!(
+                "{name} is {down} x {across}; winograd is for a kernel of 3 x 3, stride 1 and dilation 1"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A weight as it is multiplied, and as columns have it.
+#[derive(Debug, Clone)]
+pub(crate) struct WinogradWeight {
+    /// (element of a tile, group), output channel of the group, quad of channels.
+    transformed: PackedMatrix,
+    packed: PackedMatrix,
+}
+
+/// A plain convolution by tiles.
+pub(crate) struct WinogradConvolution {
+    geometry: Conv2dGeometry,
+    data: DType,
+    tiling: Tiling,
+    /// The convolution by columns, which packs the weight.
+    columns: Im2colConvolution,
+    packing: Packing,
+}
+
+impl WinogradConvolution {
+    /// Plans a convolution.
+    ///
+    /// # Errors
+    /// The same as of [`check`].
+    pub(crate) fn new(gpu: &Gpu, problem: &Problem) -> Result<Self> {
+        let &Problem { geometry, dtypes, .. } = problem;
+        let tiling = Tiling::of(gpu, problem)?;
+        let columns = Im2colConvolution::packing_only(gpu, geometry, None, dtypes)?;
+        compile(gpu, tiling.layout, dtypes)?;
+        product::compile_packed(gpu)?;
+        strips::compile(gpu, TOGETHER, geometry.im2col.out_pixels())?;
+        let packing = Packing::of_convolution(Strategy::Winograd, tiling.layout, &geometry, None);
+        Ok(Self { geometry, data: dtypes[0], tiling, columns, packing })
+    }
+
+    /// Matrices of a group's channels of so many rows, one for each element of a tile and group.
+    fn matrices(&self, rows: u32) -> [u32; 3] {
+        [ELEMENTS * self.geometry.groups, rows, self.tiling.quads]
+    }
+
+    /// Records the transform of a weight into a tensor of its own.
+    pub(crate) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+        let gpu = recorder.gpu().clone();
+        let packed = self.memory(|shape| PackedMatrix::new(&gpu, self.tiling.layout, shape))?;
+        recorder.op(|recorder| self.pack_into(recorder, weight, &packed))?;
+        Ok(PackedWeight { gpu, spec: weight.spec(), packing: self.packing, packed: Packed::Winograd(packed) })
+    }
+
+    /// The transformed weight: given so, or transformed now, into workspace.
+    pub(crate) fn weight(&self, recorder: &mut Recorder, weight: Argument) -> Result<WinogradWeight> {
+        match weight {
+            Argument::Tensor(plain) => {
+                let packed = self.memory(|shape| PackedMatrix::workspace(recorder, self.tiling.layout, shape))?;
+                self.pack_into(recorder, plain, &packed)?;
+                Ok(packed)
+            }
+            Argument::Packed(packed) => packed.packed_for(self.packing)?.winograd(),
+        }
+    }
+
+    fn memory(&self, mut matrix: impl FnMut([u32; 3]) -> Result<PackedMatrix>) -> Result<WinogradWeight> {
+        let rows = self.geometry.group_out_channels();
+        let transformed = matrix(self.matrices(rows))?;
+        Ok(WinogradWeight { transformed, packed: matrix(self.columns.packed_shape(rows))? })
+    }
+
+    fn pack_into(&self, recorder: &mut Recorder, weight: &Tensor, packed: &WinogradWeight) -> Result<()> {
+        let g = &self.geometry;
+        let group_rows = g.group_out_channels();
+        self.columns.pack_into(recorder, weight, &packed.packed, group_rows)?;
+        let variant = (self.tiling.layout, weight.dtype());
+        let transformed = packed.transformed.binding("weight")?;
+        self.columns.weight_pieces(recorder, weight, group_rows, &mut |recorder, piece, weight| {
+            let params = winograd_weight::Params {
+                out_channel_first: piece.rows.start,
+                rows: piece.rows.end - piece.rows.start,
+                groups: g.groups,
+                group_rows,
+                group_channels: g.group_channels(),
+                group_quads: self.tiling.quads,
+                ..Default::default()
+            };
+            winograd_weight(recorder, variant, params, [weight, &transformed])
+        })
+    }
+
+    /// Records the convolution with a transformed weight.
+    pub(crate) fn forward(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        weight: &WinogradWeight,
+        (bias, activation): (Option<&Tensor>, Activation),
+        output: &Tensor,
+    ) -> Result<()> {
+        let Im2colGeometry { batch, out_height, out_width, .. } = self.geometry.im2col;
+        if batch == 0 {
+            return Ok(());
+        }
+        let Tiling { rows, row_tiles, strip_images, strip_rows, .. } = self.tiling;
+        let made = PackedMatrix::workspace(recorder, Layout::Rows, self.matrices(self.tiling.tiles() as u32))?;
+        let sums = recorder.workspace([ELEMENTS * self.geometry.groups, self.tiling.sums_batch() as u32, 4])?;
+        for images in pieces(0..batch, strip_images) {
+            for rows in pieces(0..rows, strip_rows) {
+                let pixels = match images.end - images.start {
+                    1 => rows.start * TILE * out_width..rows.end.saturating_mul(TILE).min(out_height) * out_width,
+                    _ => Strip::whole(images.clone(), self.geometry.im2col.out_pixels()).pixels,
+                };
+                let tiles = (images.end - images.start) * (rows.end - rows.start) * row_tiles;
+                let strip = Strip { images: images.clone(), pixels };
+                let call = Call { convolution: self, input, strip: &strip, first: rows.start * row_tiles, tiles };
+                let made = made.with_rows(tiles);
+                call.transform(recorder, &made)?;
+                call.multiply(recorder, &made, &weight.transformed, &sums)?;
+                StripPlanes::write(recorder, output.into(), &strip, TOGETHER, |recorder, output| {
+                    call.transform_back(recorder, (&sums, &weight.packed, bias), activation, output)
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A strip of a convolution.
+struct Call<'a> {
+    convolution: &'a WinogradConvolution,
+    input: &'a Tensor,
+    strip: &'a Strip,
+    /// The first tile, counted over the images of the strip, and how many there are.
+    first: u32,
+    tiles: u32,
+}
+
+impl Call<'_> {
+    /// The images of the strip, counted from its first, and the tiles that each has in it.
+    fn images(&self) -> (Range<u32>, u32) {
+        let images = self.strip.images.end - self.strip.images.start;
+        (0..images, self.tiles / images)
+    }
+
+    /// The binding of some images' planes of some groups' quads, and the element of the strip's first image and channel 0, which wraps.
+    fn planes(&self, images: &Range<u32>, channels: &Range<u32>) -> Fit<(Binding, u32)> {
+        let Im2colGeometry { channels: all, height, width, .. } = self.convolution.geometry.im2col;
+        let element = |image: u32, channel: u32| {
+            (u64::from(self.strip.images.start + image) * u64::from(all) + u64::from(channel))
+                * u64::from(height)
+                * u64::from(width)
+        };
+        let start = element(images.start, channels.start);
+        let binding = self.input.binding("input", start..element(images.end - 1, channels.end))?;
+        let first = binding.first.wrapping_add(element(0, 0).wrapping_sub(start) as u32);
+        Ok((binding, first))
+    }
+
+    /// Records the transform of the images, in as many pieces as these need to be bound.
+    fn transform(&self, recorder: &mut Recorder, made: &PackedMatrix) -> Result<()> {
+        let WinogradConvolution { geometry: g, tiling, data, .. } = self.convolution;
+        let Im2colGeometry { channels, height, width, window, .. } = g.im2col;
+        let made = made.binding("input")?;
+        let (images, image_tiles) = self.images();
+        in_pieces([images, 0..g.groups * tiling.quads], &mut |[images, quads]| {
+            let channels_of = lanes(quads, tiling.quads, g.group_channels());
+            let (input, input_first) = self.planes(images, &channels_of)?;
+            let params = winograd_input::Params {
+                tile_first: self.first + images.start * image_tiles,
+                tiles: (images.end - images.start) * image_tiles,
+                strip_first: self.first,
+                strip_tiles: self.tiles,
+                image_tiles: tiling.rows * tiling.row_tiles,
+                row_tiles: tiling.row_tiles,
+                height,
+                width,
+                padding_top: window.padding[0],
+                padding_left: window.padding[1],
+                groups: g.groups,
+                group_channels: g.group_channels(),
+                group_quads: tiling.quads,
+                quad_first: quads.start,
+                quads: quads.end - quads.start,
+                input_first,
+                input_image: channels * height * width,
+                input_plane: height * width,
+                ..Default::default()
+            };
+            if images.end - images.start > 1 || quads.end - quads.start > 1 {
+                recorder.gpu().capabilities().check_elements("input", params.elements())?;
+            }
+            winograd_input(recorder, *data, params, [&input, &made])
+        })
+    }
+
+    /// Records the products, one for each element of a tile and group.
+    fn multiply(
+        &self,
+        recorder: &mut Recorder,
+        made: &PackedMatrix,
+        weight: &PackedMatrix,
+        sums: &Tensor,
+    ) -> Result<()> {
+        let WinogradConvolution { geometry: g, tiling, .. } = self.convolution;
+        let elements = Elements {
+            tensor: sums,
+            first: 0,
+            batch: 4 * tiling.sums_batch(),
+            row: 4 * u64::from(tiling.out_quads),
+            column_first: 0,
+            plane: g.group_out_channels(),
+            plane_stride: 0,
+        };
+        product(
+            recorder,
+            Product {
+                batch: ELEMENTS * g.groups,
+                rows: self.tiles,
+                columns: g.group_out_channels(),
+                depth: 4 * tiling.quads,
+                a: made.along("input"),
+                b: weight.along("weight"),
+                bias: None,
+                accumulate: false,
+                activation: Activation::default(),
+                output: Output::Elements(elements),
+            },
+        )
+    }
+
+    /// Records the transform of the sums into pixels, in as many pieces as input and output need to be bound.
+    fn transform_back(
+        &self,
+        recorder: &mut Recorder,
+        (sums, weight, bias): (&Tensor, &PackedMatrix, Option<&Tensor>),
+        activation: Activation,
+        output: &StripPlanes,
+    ) -> Result<()> {
+        let WinogradConvolution { geometry: g, tiling, data, .. } = self.convolution;
+        let Im2colGeometry { channels, height, width, out_height, out_width, window, .. } = g.im2col;
+        let variant = (*data, tiling.layout);
+        let group_rows = g.group_out_channels();
+        let weight = weight.binding("weight")?;
+        let sums = sums.binding("sums", 0..sums.shape().elements())?;
+        let no_bias = recorder.workspace([1])?.binding("bias", 0..1)?;
+        let pixels = self.strip.image_pixels();
+        // Of image 0, output channel 0 and pixel 0.
+        let first = output.elements(&(0..1), &(0..1), &pixels).start.wrapping_sub(pixels.start.into());
+        let (images, image_tiles) = self.images();
+        in_pieces([images, 0..g.groups * tiling.out_quads], &mut |[images, quads]| {
+            let groups = quads.start / tiling.out_quads..(quads.end - 1) / tiling.out_quads + 1;
+            let channels_of = groups.start * g.group_channels()..groups.end * g.group_channels();
+            let (input, input_first) = self.planes(images, &channels_of)?;
+            let out_channels = lanes(quads, tiling.out_quads, group_rows);
+            let elements = output.elements(images, &out_channels, &pixels);
+            let output_binding = output.tensor.binding("output", elements.clone())?;
+            let bias_binding = match bias {
+                Some(bias) => bias.binding("bias", out_channels.start.into()..out_channels.end.into())?,
+                None => no_bias.clone(),
+            };
+            let params = winograd_output::Params {
+                activation,
+                tile_first: self.first + images.start * image_tiles,
+                tiles: (images.end - images.start) * image_tiles,
+                strip_first: self.first,
+                image_tiles: tiling.rows * tiling.row_tiles,
+                row_tiles: tiling.row_tiles,
+                height,
+                width,
+                out_height,
+                out_width,
+                padding_top: window.padding[0],
+                padding_left: window.padding[1],
+                groups: g.groups,
+                group_channels: g.group_channels(),
+                group_quads: tiling.quads,
+                group_rows,
+                row_quads: tiling.out_quads,
+                quad_first: quads.start,
+                quads: quads.end - quads.start,
+                sums_batch: tiling.sums_batch() as u32,
+                biased: bias.is_some().into(),
+                bias_first: bias_binding.first.wrapping_sub(out_channels.start),
+                input_first,
+                input_image: channels * height * width,
+                input_plane: height * width,
+                output_first: output_binding.first.wrapping_add(first.wrapping_sub(elements.start) as u32),
+                output_image: g.out_channels * output.plane,
+                output_plane: output.plane,
+                ..Default::default()
+            };
+            if images.end - images.start > 1 || quads.end - quads.start > 1 {
+                recorder.gpu().capabilities().check_elements("output", params.elements())?;
+            }
+            winograd_output(recorder, variant, params, [&input, &weight, &bias_binding, &sums, &output_binding])
+        })
+    }
+}
+
+/// The channels of some quads, of which each group has so many, for so many channels.
+fn lanes(quads: &Range<u32>, group_quads: u32, group_channels: u32) -> Range<u32> {
+    let channel = |quad: u32, lanes: u32| {
+        quad / group_quads * group_channels + (quad % group_quads * 4 + lanes).min(group_channels)
+    };
+    channel(quads.start, 0)..channel(quads.end - 1, 4)
+}
