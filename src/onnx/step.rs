@@ -96,6 +96,14 @@ impl Step {
         Self { writes, ..self }
     }
 
+    /// This step with another source of an input.
+    pub(super) fn reading(mut self, input: &str, of: Source) -> Self {
+        if let Some((_, source)) = self.sources.iter_mut().find(|(name, _)| *name == input) {
+            *source = Some(of);
+        }
+        self
+    }
+
     /// This step with a function of each element of its output behind.
     pub(super) fn ending_with(self, activation: Activation) -> Self {
         Self { activation: Some(activation), ..self }

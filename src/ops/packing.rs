@@ -13,7 +13,7 @@ use crate::ops::plan::{Kernels, Plan};
 /// A weight in the order in which a plan's kernels read it: what a model keeps for inference in place of the plain one.
 ///
 /// Made by [`Plan::pack_weight`]. That of a convolution serves every plan with the same weight shape, input channels, groups, offset groups
-/// and strategy, whatever the images; that of a product every plan with the same shape of b, transposed alike.
+/// and strategy, whatever the images; [`Strategy::Im2col`] and [`Strategy::Winograd`] take each other's, the latter then to do as the former does. That of a product every plan with the same shape of b, transposed alike.
 #[derive(Debug, Clone)]
 pub struct PackedWeight {
     pub(crate) gpu: Gpu,
@@ -75,6 +75,11 @@ impl PackedWeight {
         if has == needs {
             return Ok(self.packed.clone());
         }
+        if let Packed::Winograd(weight) = &self.packed
+            && has.by(Strategy::Im2col) == needs
+        {
+            return Ok(Packed::Matrix(weight.packed.clone()));
+        }
         let message = if needs.in_layout_of(has) == has {
             format!("{argument} was packed for images of another size: the largest are packed in another layout")
         } else {
@@ -121,6 +126,16 @@ impl Packing {
     ) -> Self {
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
         Self::Convolution { strategy, layout, groups: geometry.groups, offset_groups }
+    }
+
+    /// This order by another strategy.
+    pub(crate) fn by(self, strategy: Strategy) -> Self {
+        match self {
+            Self::Convolution { layout, groups, offset_groups, .. } => {
+                Self::Convolution { strategy, layout, groups, offset_groups }
+            }
+            Self::Product { .. } => self,
+        }
     }
 
     /// The input that is packed so.

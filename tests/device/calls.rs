@@ -161,6 +161,15 @@ fn after_a_warm_up_no_op_compiles() {
             crate::check_on(&problem, device).unwrap();
         }
     }
+    let tiled = crate::strategies::conv2d(
+        &mut Rng::with_seed(23),
+        Conv2d { padding: [1; 4], ..Conv2d::default() },
+        [1, 64, 16, 17],
+        [64, 64, 3, 3],
+    );
+    for storage in crate::dtypes::STORAGES {
+        crate::check_on(&tiled, Implementation::Device { gpu: &gpu, strategy: None, storage }).unwrap();
+    }
     assert_eq!(gpu.counts().pipelines, counts.pipelines);
 
     pollster::block_on(gpu.warm_up_backward()).unwrap();

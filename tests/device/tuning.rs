@@ -240,6 +240,7 @@ fn a_text_of_something_else_is_refused() {
         line(&format!("{problem}: fused direct splits {splits}"), "splits are not possible");
     }
     line(&format!("{problem}: fused-cooperative 16x16.32 splits 1"), "is not applicable: ");
+    line(&format!("{deform}: winograd"), "is not applicable: ");
     let changed = [
         (problem.replace("conv2d", "conv3d"), "names no problem"),
         (problem.replace("f32 f32", "f32 f64"), "names no problem"),

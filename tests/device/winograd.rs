@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use pliant::*;
-use pliant::{Argument, Conv2dPlan, DType, Error, Gpu, Recorder, Strategy, TensorSpec};
+use pliant::{Argument, Conv2dPlan, DType, Error, Gpu, Recorder, Strategy, Tensor, TensorSpec};
 
 use crate::limits::with_limits;
 use crate::strategies::{conv2d, kernels_of, stages_of};
@@ -33,6 +33,8 @@ fn table() -> Vec<(Conv2d, [u32; 4], u32)> {
         (padded([0, 1, 0, 1], 4), [2, 8, 3, 30], 4),
         (padded([1; 4], 1), [1, 130, 5, 4], 66),
         (padded([0; 4], 1), [1, 3, 3, 3], 1),
+        // More output channels than rows are multiplied with as they lie.
+        (padded([1; 4], 1), [1, 6, 7, 9], 520),
         // Several strips of one image, and several images of a strip.
         (padded([1; 4], 1), [1, 16, 300, 260], 13),
         (padded([1; 4], 2), [9, 40, 40, 44], 24),
@@ -144,53 +146,67 @@ fn bindings_are_cut_into_pieces() {
 }
 
 #[test]
-fn a_weight_that_is_packed_gives_the_same_bits_and_plans_by_columns_the_same_gradients() {
+fn packed_weights_serve_plans_by_tiles_and_by_columns() {
     let op = Conv2d { padding: [1; 4], groups: 2, ..Conv2d::default() };
     let Problem::Conv2d(_, arrays) = problem(&mut Rng::with_seed(74), (op, [2, 12, 9, 10], 20)) else { unreachable!() };
     let inputs = arrays.try_map(|array| array.upload(gpu())).unwrap();
     let inputs = inputs.as_ref();
-    let plan = |strategy| Conv2dPlan::with_strategy(gpu(), &op, &inputs, Some(strategy)).unwrap();
-    let (tiles, columns) = (plan(Strategy::Winograd), plan(Strategy::Im2col));
+    let plans = [Strategy::Winograd, Strategy::Im2col]
+        .map(|strategy| Conv2dPlan::with_strategy(gpu(), &op, &inputs, Some(strategy)).unwrap());
     let mut recorder = Recorder::new(gpu());
-    let packed = tiles.pack_weight(&mut recorder, inputs.weight).unwrap();
-    let once = Conv2dInputs {
-        input: Argument::from(inputs.input),
-        weight: (&packed).into(),
-        bias: inputs.bias.map(Argument::from),
+    let packed = plans.each_ref().map(|plan| plan.pack_weight(&mut recorder, inputs.weight).unwrap());
+    let output = |plan: &Conv2dPlan, weight: Argument| {
+        let [input, bias] = [Some(inputs.input), inputs.bias].map(|tensor| tensor.map(Argument::from));
+        let inputs = Conv2dInputs { input: input.unwrap(), weight, bias };
+        let mut recorder = Recorder::new(gpu());
+        let output = plan.forward(&mut recorder, &inputs).unwrap();
+        recorder.submit().unwrap();
+        output.download_blocking::<f32>().unwrap()
     };
-    let outputs = [tiles.forward(&mut recorder, &inputs).unwrap(), tiles.forward(&mut recorder, &once).unwrap()];
-    let gradients = [&tiles, &columns].map(|plan| plan.backward(&mut recorder, &inputs, &outputs[0]).unwrap());
     recorder.submit().unwrap();
-    let [plain, packed_once] = outputs.map(|output| output.download_blocking::<f32>().unwrap());
-    assert_eq!(plain, packed_once);
-    let [one, other] = gradients.map(|gradients| {
+    let [by_tiles, by_columns] = plans.each_ref().map(|plan| output(plan, inputs.weight.into()));
+    assert_ne!(by_tiles, by_columns);
+    // With the weight of the other, each does as one by columns.
+    let expected = [[&by_tiles, &by_columns], [&by_columns, &by_columns]];
+    for (plan, expected) in plans.iter().zip(expected) {
+        for (weight, expected) in packed.iter().zip(expected) {
+            assert_eq!(&output(plan, weight.into()), expected, "{} by {}", weight.spec().shape, plan.strategy());
+        }
+    }
+    let grad_output = Tensor::upload(gpu(), [2, 20, 9, 10], &by_tiles).unwrap();
+    let [one, other] = plans.map(|plan| {
+        let gradients = plan.backward(&mut recorder, &inputs, &grad_output).unwrap();
+        recorder.submit().unwrap();
         [gradients.input, gradients.weight].map(|gradient| gradient.unwrap().download_blocking::<f32>().unwrap())
     });
     assert_eq!(one, other);
-    let error = columns.forward(&mut recorder, &once).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "weight was packed for 2 groups and 1 offset groups by winograd; the plan has 2 groups and 1 offset groups by im2col"
-    );
 }
 
 #[test]
 fn the_rule_has_tiles_for_large_convolutions_on_a_cpu_alone() {
-    let strategy = |op: Conv2d, input: [u32; 4], weight: [u32; 4]| {
+    let strategy_on = |gpu: &Gpu, op: Conv2d, input: [u32; 4], weight: [u32; 4]| {
         let spec = |shape: [u32; 4]| TensorSpec { shape: shape.into(), dtype: DType::F32 };
         let inputs = Conv2dInputs { input: spec(input), weight: spec(weight), bias: None };
-        Conv2dPlan::new(gpu(), &op, &inputs).unwrap().strategy()
+        Conv2dPlan::new(gpu, &op, &inputs).unwrap().strategy()
     };
+    let strategy = |op, input, weight| strategy_on(gpu(), op, input, weight);
     let capabilities = gpu().capabilities();
     let other = if capabilities.software() { Strategy::Im2col } else { Strategy::Fused };
     let large = if capabilities.software() && capabilities.textures() { Strategy::Winograd } else { other };
     let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
     assert_eq!(strategy(op, [1, 64, 16, 16], [64, 64, 3, 3]), large);
+    assert_eq!(strategy(op, [5, 64, 17, 17], [64, 64, 3, 3]), large);
+    assert_eq!(strategy(op, [5, 64, 2, 300], [64, 64, 3, 3]), other);
+    assert_eq!(strategy(op, [5, 64, 15, 15], [64, 64, 3, 3]), other);
     assert_eq!(strategy(op, [1, 60, 16, 16], [64, 60, 3, 3]), other);
     assert_eq!(strategy(op, [1, 64, 16, 16], [60, 64, 3, 3]), other);
     assert_eq!(strategy(op, [1, 64, 16, 15], [64, 64, 3, 3]), other);
     assert_eq!(strategy(Conv2d { stride: [2; 2], ..op }, [1, 64, 32, 32], [64, 64, 3, 3]), other);
     assert_eq!(strategy(op, [1, 64, 16, 16], [64, 64, 1, 3]), other);
+    // Planes of an image that a binding does not show.
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 512 << 10);
+    assert_eq!(strategy_on(&small, op, [1, 64, 16, 16], [64, 64, 3, 3]), large);
+    assert_eq!(strategy_on(&small, op, [1, 64, 48, 48], [64, 64, 3, 3]), other);
 }
 
 #[test]

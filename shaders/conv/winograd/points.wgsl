@@ -2,7 +2,7 @@
 //
 // An output tile of 4 x 4 pixels is A (sum over channels of (G g) * (B d)), where d are the 6 x 6 input pixels under it, g the 3 x 3 taps of a
 // channel, and A, B and G are done along both axes: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. Elements of
-// tiles of 6 x 6 are numbered column by column. With the smaller points in place of 1 and 2 the error is a quarter; all of these, and their powers, are exact.
+// tiles of 6 x 6 are numbered column by column. The points 1 and 2 give twice the error; all of these, and their powers, are exact.
 const P = 0.75;
 const Q = 1.5;
 const PP = P * P;
@@ -10,7 +10,6 @@ const QQ = Q * Q;
 
 // Tiles that follow one another in invocations, so that they share lines of a cache.
 const TILES_TOGETHER = 8u;
-
 
 // Six elements of a tile side by side, of four channels.
 struct Six {

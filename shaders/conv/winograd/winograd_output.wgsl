@@ -12,8 +12,8 @@
 // Tiles of 4 x 4 pixels are numbered by image, row and column; a dispatch does `tiles` of them from tile_first on, and of each `quads` quads of output
 // channels from quad_first on, of which a group has row_quads. One invocation does a quad of a tile.
 //
-// A tile with a pixel that is not finite is done over term by term: a sum with infinity or NaN reaches pixels that do not, and one that is larger than
-// their own overflows.
+// A tile with a pixel that is not finite is done over, pixel by pixel: infinity or NaN in its input reaches pixels whose windows do not hold it, and the
+// transforms may overflow where a pixel's own sum does not.
 
 struct Params {
     activation: Activation,

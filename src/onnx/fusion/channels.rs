@@ -53,14 +53,7 @@ fn normalised(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     let weight = floats(weight.spec(), elements)?;
     let bias = bias.iter().zip(&scale).zip(&shift).map(|((bias, scale), shift)| bias * scale + shift);
     let bias = floats(TensorSpec { shape: [channels as u32].into(), ..weight.spec() }, bias)?;
-    let mut convolution = convolution.clone().writing(step.writes.clone());
-    for (name, source) in &mut convolution.sources {
-        match *name {
-            "weight" => *source = Some(weight.clone()),
-            "bias" => *source = Some(bias.clone()),
-            _ => {}
-        }
-    }
+    let convolution = convolution.clone().reading("weight", weight).reading("bias", bias).writing(step.writes.clone());
     graph.buffers[step.writes[0]].shape = images;
     Some(Outcome::Steps(vec![convolution]))
 }
@@ -89,12 +82,7 @@ fn biased(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         return Some(Outcome::Refused("the product is used elsewhere, too".into()));
     }
     graph.buffers[step.writes[0]].shape = whole;
-    let mut product = maker.writing(step.writes.clone());
-    for (name, source) in &mut product.sources {
-        if *name == "bias" {
-            *source = Some(bias.reshaped([columns]));
-        }
-    }
+    let product = maker.reading("bias", bias.reshaped([columns])).writing(step.writes.clone());
     Some(Outcome::Steps(vec![product]))
 }
 
@@ -143,7 +131,7 @@ fn affine<'a>(graph: &Graph, step: &'a Step) -> Option<(&'a Source, Affine)> {
 }
 
 /// Floats that the host knows.
-fn floats(spec: TensorSpec, elements: impl Iterator<Item = f64>) -> Option<Source> {
+pub(super) fn floats(spec: TensorSpec, elements: impl Iterator<Item = f64>) -> Option<Source> {
     let bytes: Vec<u8> = elements.flat_map(|element| (element as f32).to_le_bytes()).collect();
     Some(Source::Host(HostTensor::from_bytes(ElementType::F32, spec.shape, bytes).ok()?, spec))
 }

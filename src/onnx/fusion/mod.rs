@@ -6,6 +6,7 @@
 
 mod activation;
 mod attention;
+mod branches;
 mod channels;
 mod deform_attention;
 mod deform_conv;
@@ -26,6 +27,8 @@ pub enum Rule {
     /// Batch normalisation, or scale or shift by channel, behind a convolution goes into its weight and bias; into those of deformable and transposed
     /// ones too.
     BatchNorm,
+    /// Two convolutions of the same images whose results are added become one, whose weight is the sum of theirs: the branches of RepVGG's blocks.
+    Branches,
     /// A bias that is added to each column of a product with a weight goes into the product.
     Bias,
     /// Copies one behind another become one copy, or none: transposes, slices, paddings, rolls and joins of them.
@@ -50,6 +53,7 @@ impl Rule {
     /// All of them.
     pub const ALL: &'static [Self] = &[
         Self::BatchNorm,
+        Self::Branches,
         Self::Bias,
         Self::Copies,
         Self::DeformAttention,
@@ -65,6 +69,7 @@ impl Rule {
     pub fn name(self) -> &'static str {
         match self {
             Self::BatchNorm => "batch-norm",
+            Self::Branches => "branches",
             Self::Bias => "bias",
             Self::Copies => "copies",
             Self::DeformAttention => "deform-attention",
@@ -80,6 +85,7 @@ impl Rule {
     fn apply(self) -> graph::Apply {
         match self {
             Self::BatchNorm => channels::batch_norm,
+            Self::Branches => branches::branches,
             Self::Bias => channels::bias,
             Self::Copies => movement::copies,
             Self::DeformAttention => deform_attention::deform_attention,

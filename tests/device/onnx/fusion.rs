@@ -371,6 +371,68 @@ fn batch_norm_behind_convolutions() {
     shared.fires(Rule::BatchNorm, 1);
 }
 
+#[test]
+fn branches_of_convolutions() {
+    let net = |one: NodeProto, kernel: [i64; 2], other: NodeProto, small: [i64; 2], groups: i64| {
+        let constants = vec![
+            weights("w", &[6, 4 / groups, kernel[0], kernel[1]]),
+            weights("v", &[6, 4 / groups, small[0], small[1]]),
+            weights("b", &[6]),
+        ];
+        Net::new(&[("x", &[2, 4, 5, 6])], vec![one, other, n("Add", "c d -> y")], constants)
+    };
+    let padded = |node: &str, pads: &[i64]| with(n("Conv", node), listed("pads", pads));
+    let block = net(padded("x w b -> c", &[1; 4]), [3, 3], n("Conv", "x v -> d"), [1, 1], 1);
+    block.fires(Rule::Branches, 1);
+    // In the other order, with padding that differs by side and groups, strides, taps apart, and kernels that share some taps' pixels alone.
+    let mut other = block.clone();
+    other.nodes[2] = n("Add", "d c -> y");
+    other.fires(Rule::Branches, 1);
+    let grouped = |node: NodeProto| with(node, int("group", 2));
+    net(grouped(padded("x w b -> c", &[2, 1, 1, 0])), [4, 2], grouped(padded("x v b -> d", &[1, 0, 0, 0])), [2, 1], 2)
+        .fires(Rule::Branches, 1);
+    let strided = |node: NodeProto| with(node, listed("strides", &[2, 1]));
+    net(strided(padded("x w -> c", &[1; 4])), [3, 3], strided(n("Conv", "x v -> d")), [1, 1], 1)
+        .fires(Rule::Branches, 1);
+    let apart = |node: NodeProto| with(node, listed("dilations", &[2, 2]));
+    net(apart(padded("x w -> c", &[2; 4])), [3, 3], n("Conv", "x v -> d"), [1, 1], 1).fires(Rule::Branches, 1);
+    net(apart(padded("x w -> c", &[2; 4])), [3, 3], padded("x v -> d", &[1; 4]), [3, 3], 1).stays(Rule::Branches, "");
+    net(padded("x w -> c", &[1; 4]), [3, 3], padded("x v b -> d", &[1; 4]), [3, 3], 1).fires(Rule::Branches, 1);
+    // A batch normalisation of each goes before.
+    let mut normed = block.clone();
+    let of = |from: &str, to: &str| n("BatchNormalization", &format!("{from} gamma beta mean var -> {to}"));
+    normed.nodes.splice(2.., [of("c", "e"), of("d", "f"), n("Add", "e f -> y")]);
+    normed.constants.extend(["gamma", "beta", "mean", "var"].map(|name| weights(name, &[6])));
+    let fusions = normed.fused_by(&[Rule::BatchNorm, Rule::Branches]);
+    assert_eq!(
+        fusions.iter().map(|fusion| fusion.rule).collect::<Vec<_>>(),
+        [Rule::BatchNorm, Rule::BatchNorm, Rule::Branches]
+    );
+    // Three of them.
+    let mut three = block.clone();
+    three.nodes.splice(2.., [n("Conv", "x v b -> e"), n("Add", "c d -> f"), n("Add", "f e -> y")]);
+    three.fires(Rule::Branches, 2);
+
+    block.showing("d").stays(Rule::Branches, "used elsewhere");
+    block.with_reader("c").stays(Rule::Branches, "used elsewhere");
+    for (name, why) in [("w", "weight of one"), ("v", "weight of one"), ("b", "bias of one")] {
+        let mut given = block.clone();
+        let at = given.constants.iter().position(|constant| constant.name == name).unwrap();
+        let constant = given.constants.remove(at);
+        given.inputs.push((name, constant.dims.clone()));
+        given.stays(Rule::Branches, why);
+    }
+    let mut of_others = block.clone();
+    of_others.inputs.push(("z", vec![2, 4, 5, 6]));
+    of_others.but(n("Conv", "z v -> d")).stays(Rule::Branches, "");
+    block.but(n("Sub", "c d -> y")).stays(Rule::Branches, "");
+    // A weight that another convolution has too stays as it is there.
+    let mut shared = block.clone();
+    shared.nodes.push(n("Conv", "x w b -> z"));
+    shared.outputs.push("z");
+    shared.fires(Rule::Branches, 1);
+}
+
 fn sliced(names: &str, axis: i64, start: i64, end: i64, net: &mut Net) {
     let (input, output) = names.split_once("->").unwrap();
     let name = |what: &str| format!("{}_{what}", output.trim());

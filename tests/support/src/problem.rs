@@ -403,8 +403,13 @@ impl Problem {
     pub fn expected(&self, mut reference: Reference, implementation: Implementation<'_>) -> Result<Expected> {
         let strategy = self.strategy(implementation)?;
         if let (Some(Strategy::Winograd), Self::Conv2d(op, inputs)) = (strategy, self) {
-            let geometry = op.geometry(&inputs.map(|array| array.shape))?;
-            spread_over_tiles(&mut reference.magnitude, geometry.output_shape());
+            let output = op.geometry(&inputs.map(|array| array.shape))?.output_shape();
+            for (magnitude, of_tile) in reference.magnitude.iter_mut().zip(magnitudes_of_tiles(op, inputs, output)) {
+                // A tile that is not finite is summed up pixel by pixel.
+                if of_tile.is_finite() {
+                    *magnitude = of_tile;
+                }
+            }
         }
         let operands = if strategy == Some(Strategy::FusedCooperative) { 2 } else { 0 };
         Ok(Expected::of_rounded_operands(reference, operands))
@@ -531,18 +536,50 @@ fn specs<O: Op>(op: &O, inputs: &Of<O::Inputs, Array>, storage: Storage) -> Resu
     as_stored(op, inputs, storage, |array, dtype| Ok(TensorSpec { shape: array.shape, dtype }))
 }
 
-/// Gives the elements of each tile of 4 x 4 of the planes of a tensor the largest of them.
-fn spread_over_tiles(magnitude: &mut [f64], shape: Shape) {
-    let &[.., height, width] = shape.extents() else { return };
-    let (height, width) = (height as usize, width as usize);
-    for plane in magnitude.chunks_exact_mut(height * width) {
-        for (y, x) in (0..height).step_by(4).flat_map(|y| (0..width).step_by(4).map(move |x| (y, x))) {
-            let rows = y..height.min(y + 4);
-            let row = |y: usize| y * width + x..y * width + width.min(x + 4);
-            let largest = rows.clone().flat_map(|y| &plane[row(y)]).fold(0.0, |a: f64, &b| a.max(b));
-            rows.for_each(|y| plane[row(y)].fill(largest));
+/// The sum that the rounding error of each output element is measured against by tiles of 4 x 4: over channels, of the largest of the 6 x 6 pixels of the
+/// tile times the weights of the channel, all absolute, and the bias.
+fn magnitudes_of_tiles(op: &Conv2d, inputs: &Conv2dInputs<Array>, output: Shape) -> Vec<f64> {
+    let extents = |shape: Shape| shape.extents().iter().map(|&extent| extent as usize).collect::<Vec<_>>();
+    let (input, output) = (extents(inputs.input.shape), extents(output));
+    let (&[batch, channels, height, width], &[_, out_channels, out_height, out_width]) = (&input[..], &output[..])
+    else {
+        return Vec::new();
+    };
+    let groups = op.groups as usize;
+    let (group_channels, group_rows) = (channels / groups, out_channels / groups);
+    let [top, left] = [op.padding[0], op.padding[1]].map(|extent| extent as usize);
+    let taps = inputs.weight.elements.len() / (out_channels * group_channels);
+    let weights: Vec<f64> =
+        inputs.weight.elements.chunks(taps).map(|taps| taps.iter().map(|&x| f64::from(x).abs()).sum()).collect();
+    // The pixels along an axis that the tile of one output pixel takes, without padding.
+    let within = |pixel: usize, before: usize, extent: usize| {
+        let first = pixel / 4 * 4;
+        first.saturating_sub(before).min(extent)..(first + 6).saturating_sub(before).min(extent)
+    };
+    let largest = |image: usize, channel: usize, y: usize, x: usize| {
+        let plane = &inputs.input.elements[(image * channels + channel) * height * width..][..height * width];
+        let rows = within(y, top, height);
+        let row = |y: usize| &plane[y * width..][within(x, left, width)];
+        rows.flat_map(row).fold(0.0, |largest, &x| if x.is_nan() { f64::NAN } else { f64::from(x).abs().max(largest) })
+    };
+    let [rows, columns] = [out_height, out_width].map(|extent| extent.div_ceil(4));
+    let mut magnitudes = vec![0.0; batch * out_channels * out_height * out_width];
+    for (image, tile) in (0..batch).flat_map(|image| (0..rows * columns).map(move |tile| (image, tile))) {
+        let (y, x) = (tile / columns * 4, tile % columns * 4);
+        let inputs_of: Vec<f64> = (0..channels).map(|channel| largest(image, channel, y, x)).collect();
+        for out_channel in 0..out_channels {
+            let group = out_channel / group_rows;
+            let own = &inputs_of[group * group_channels..][..group_channels];
+            let terms = own.iter().zip(&weights[out_channel * group_channels..]).map(|(x, w)| x * w);
+            let bias = inputs.bias.as_ref().map_or(0.0, |bias| f64::from(bias.elements[out_channel]).abs());
+            let magnitude = terms.sum::<f64>() + bias;
+            for y in y..out_height.min(y + 4) {
+                let row = ((image * out_channels + out_channel) * out_height + y) * out_width;
+                magnitudes[row + x..row + out_width.min(x + 4)].fill(magnitude);
+            }
         }
     }
+    magnitudes
 }
 
 fn strategy_of<O: Tested>(

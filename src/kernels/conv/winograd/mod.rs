@@ -12,3 +12,8 @@ pub(crate) const TILE: u32 = 4;
 
 /// Tiles that follow one another in invocations: TILES_TOGETHER.
 const TILES_TOGETHER: u32 = 8;
+
+/// The invocations that do so many quads of some tiles.
+fn invocations(tiles: u32, quads: u32) -> u64 {
+    u64::from(tiles.next_multiple_of(TILES_TOGETHER)) * u64::from(quads)
+}

@@ -1,6 +1,6 @@
 use crate::dtype::DType;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::conv::winograd::{ELEMENTS, TILES_TOGETHER};
+use crate::kernels::conv::winograd::{ELEMENTS, invocations};
 use crate::kernels::layout::Storage;
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
@@ -40,18 +40,20 @@ impl Loops for Params {
 }
 
 impl Params {
-    fn invocations(&self) -> u64 {
-        u64::from(self.tiles.next_multiple_of(TILES_TOGETHER)) * u64::from(self.quads)
-    }
-
     /// Elements that it makes.
     pub(crate) fn elements(&self) -> u64 {
-        4 * u64::from(ELEMENTS) * self.invocations()
+        4 * u64::from(ELEMENTS) * invocations(self.tiles, self.quads)
     }
 }
 
 /// `bindings` are input and tiles.
 pub(crate) fn winograd_input(recorder: &mut Recorder, dtype: DType, params: Params, bindings: [&Binding; 2]) -> Fit {
     let params = Params { dtype: number(dtype), ..params };
-    recorder.dispatch::<Kernel>(dtype.into(), &params, &bindings, params.invocations(), params.elements())
+    recorder.dispatch::<Kernel>(
+        dtype.into(),
+        &params,
+        &bindings,
+        invocations(params.tiles, params.quads),
+        params.elements(),
+    )
 }

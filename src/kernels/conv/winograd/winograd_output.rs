@@ -1,7 +1,7 @@
 use crate::dtype::DType;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::conv::winograd::{ELEMENTS, TILES_TOGETHER};
+use crate::kernels::conv::winograd::{ELEMENTS, invocations};
 use crate::kernels::layout::{Layout, Storage, of_layout};
 use crate::kernels::movement::convert::number;
 use crate::kernels::stores::Stores;
@@ -59,13 +59,9 @@ impl Loops for Params {
 }
 
 impl Params {
-    fn invocations(&self) -> u64 {
-        u64::from(self.tiles.next_multiple_of(TILES_TOGETHER)) * u64::from(self.quads)
-    }
-
-    /// Elements that it reads.
+    /// Elements that it reads; what is done over, pixel by pixel, is not counted.
     pub(crate) fn elements(&self) -> u64 {
-        4 * u64::from(ELEMENTS) * self.invocations()
+        4 * u64::from(ELEMENTS) * invocations(self.tiles, self.quads)
     }
 
     fn stores(&self) -> Stores {
@@ -82,5 +78,5 @@ pub(crate) fn winograd_output(
 ) -> Fit {
     let params = Params { dtype: number(dtype), ..params };
     let axes = (dtype.into(), (layout, params.stores()));
-    recorder.dispatch::<Kernel>(axes, &params, &bindings, params.invocations(), params.elements())
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations(params.tiles, params.quads), params.elements())
 }

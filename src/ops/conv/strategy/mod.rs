@@ -54,7 +54,7 @@ pub struct Convolution {
     dtypes: [DType; 2],
     choice: Choice,
     forward: Forward,
-    /// The columns for the backward pass, where the forward pass has none; made by the first backward pass, as is `backward`.
+    /// The columns, where the forward pass has none; made by the first pass that needs them, as is `backward`.
     columns: OnceLock<Im2colConvolution>,
     backward: OnceLock<Im2colBackward>,
 }
@@ -117,6 +117,12 @@ impl Convolution {
                 let weight = convolution.weight(recorder, weight)?;
                 convolution.forward(recorder, source, &weight, (bias.as_ref(), activation), output)
             }
+            Forward::Winograd(convolution) if convolution.is_by_columns(weight) => {
+                let gpu = recorder.gpu().clone();
+                let convolution = self.columns(&gpu)?;
+                let weight = convolution.weight(recorder, weight)?;
+                convolution.forward(recorder, source, &weight, (bias.as_ref(), activation), output.into())
+            }
             Forward::Winograd(convolution) => {
                 let weight = convolution.weight(recorder, weight)?;
                 convolution.forward(recorder, source.input, &weight, (bias.as_ref(), activation), output)
@@ -143,14 +149,23 @@ impl Convolution {
         self.by_columns(gpu).map(drop)
     }
 
-    /// The columns and the plan of the backward pass, compiled by the first call.
-    fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
-        let (convolution, chaining) = match &self.forward {
-            Forward::Im2col(convolution) => (convolution, Chaining::of(gpu.capabilities())),
+    /// The convolution by columns, compiled by the first call where the forward pass is another.
+    fn columns(&self, gpu: &Gpu) -> Result<&Im2colConvolution> {
+        match &self.forward {
+            Forward::Im2col(convolution) => Ok(convolution),
             Forward::Fused(_) | Forward::Winograd(_) => {
                 let columns = || Im2colConvolution::new(gpu, self.geometry, self.deformation, self.dtypes);
-                (get_or_try_init(&self.columns, columns)?, Chaining::Sorted)
+                get_or_try_init(&self.columns, columns)
             }
+        }
+    }
+
+    /// The columns and the plan of the backward pass, compiled by the first call.
+    fn by_columns(&self, gpu: &Gpu) -> Result<(&Im2colConvolution, &Im2colBackward)> {
+        let convolution = self.columns(gpu)?;
+        let chaining = match &self.forward {
+            Forward::Im2col(_) | Forward::Winograd(_) => Chaining::of(gpu.capabilities()),
+            Forward::Fused(_) => Chaining::Sorted,
         };
         let backward = || Im2colBackward::new(gpu, convolution, self.dtypes, chaining);
         let backward = get_or_try_init(&self.backward, backward)?;

@@ -10,7 +10,7 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
-use crate::gpu::{Axis, Binding, Fit, Gpu, Loops, Recorder, Tensor, Texture};
+use crate::gpu::{Axis, Binding, Fit, Gpu, Loops, Recorder, Tensor, Texture, Unfit};
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::winograd::winograd_input::{self, winograd_input};
 use crate::kernels::conv::winograd::winograd_output::{self, winograd_output};
@@ -26,7 +26,7 @@ use crate::ops::matmul::product::{self, Elements, Output, Product, product};
 use crate::ops::packing::{Packed, PackedWeight, Packing};
 use crate::ops::plan::{Argument, bindable, in_pieces, pieces};
 
-/// The tiles of a strip, input and sums, take about this many bytes: few enough to stay in caches.
+/// The tiles of a strip, input and sums, take about this many bytes, or are one row: few enough to stay in caches.
 const STRIP_BYTES: u64 = 6 << 20;
 
 /// Output channels that winograd_output writes together.
@@ -52,13 +52,16 @@ pub(super) fn check(gpu: &Gpu, problem: &Problem) -> Result<()> {
     Tiling::of(gpu, problem).map(drop)
 }
 
-/// Whether tiles are faster than columns on adapters that run on the CPU.
+/// Whether tiles are faster than columns on adapters that run on the CPU. The batch makes no difference, so that an image's bits are the same in any.
 pub(super) fn pays(gpu: &Gpu, problem: &Problem) -> bool {
     let g = &problem.geometry;
+    let Im2colGeometry { out_height, out_width, .. } = g.im2col;
+    let filled = |extent: u32| u64::from(extent.next_multiple_of(TILE));
     gpu.capabilities().textures()
         && g.group_channels() >= 64
         && g.group_out_channels() >= 64
-        && u64::from(g.im2col.batch) * u64::from(g.im2col.out_pixels()) >= 256
+        && g.im2col.out_pixels() >= 256
+        && 2 * filled(out_height) * filled(out_width) <= 3 * u64::from(g.im2col.out_pixels())
         && check(gpu, problem).is_ok()
 }
 
@@ -106,11 +109,10 @@ impl Tiling {
         let weight = matrices * layout.filled_rows(geometry.group_out_channels()) * u64::from(tiling.quads);
         let planes = u64::from(geometry.group_channels()) * u64::from(height) * u64::from(width);
         let params = winograd_output::Params { group_quads: tiling.quads, ..Default::default() };
-        if weight > most
-            || planes * problem.dtypes[0].size() > bindable(gpu)
-            || !fits(&tiling)
-            || gpu.capabilities().check_iterations("weight", params.iterations()).is_err()
-        {
+        if let Err(Unfit::TooLarge { error, .. }) = gpu.capabilities().check_iterations("weight", params.iterations()) {
+            return Err(Error::Unsupported(error.to_string()));
+        }
+        if weight > most || planes * problem.dtypes[0].size() > bindable(gpu) || !fits(&tiling) {
             let message = format!(
                 "input is {} and weight {}: more than winograd binds at once on this device",
                 geometry.input_shape(),
@@ -170,7 +172,8 @@ fn check_window(problem: &Problem) -> Result<()> {
 pub(crate) struct WinogradWeight {
     /// (element of a tile, group), output channel of the group, quad of channels.
     transformed: PackedMatrix,
-    packed: PackedMatrix,
+    /// Output channels of a group, by tap and quad.
+    pub(crate) packed: PackedMatrix,
 }
 
 /// A plain convolution by tiles.
@@ -212,6 +215,11 @@ impl WinogradConvolution {
         Ok(PackedWeight { gpu, spec: weight.spec(), packing: self.packing, packed: Packed::Winograd(packed) })
     }
 
+    /// Whether a weight was packed for columns alone.
+    pub(crate) fn is_by_columns(&self, weight: Argument) -> bool {
+        matches!(weight, Argument::Packed(packed) if packed.packing == self.packing.by(Strategy::Im2col))
+    }
+
     /// The transformed weight: given so, or transformed now, into workspace.
     pub(crate) fn weight(&self, recorder: &mut Recorder, weight: Argument) -> Result<WinogradWeight> {
         match weight {
@@ -237,6 +245,10 @@ impl WinogradConvolution {
         let variant = (self.tiling.layout, weight.dtype());
         let transformed = packed.transformed.binding("weight")?;
         self.columns.weight_pieces(recorder, weight, group_rows, &mut |recorder, piece, weight| {
+            let made = u64::from(piece.rows.end - piece.rows.start) * u64::from(ELEMENTS * 4 * self.tiling.quads);
+            if piece.rows.end - piece.rows.start > 1 {
+                recorder.gpu().capabilities().check_elements("weight", made)?;
+            }
             let params = winograd_weight::Params {
                 out_channel_first: piece.rows.start,
                 rows: piece.rows.end - piece.rows.start,

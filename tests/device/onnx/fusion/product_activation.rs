@@ -157,6 +157,19 @@ fn same_as_unfused(net: &Net, gpu: &Gpu, float: DType) -> usize {
     fusions.iter().filter(fired).count()
 }
 
+/// A convolution that is done by tiles on CPU adapters, with what is not finite, and in rows of whole quads and of others.
+#[test]
+fn functions_of_convolutions_by_tiles() {
+    let conv = with(n("Conv", "x w -> c"), listed("pads", &[1; 4]));
+    for width in [16, 17] {
+        let nets = each(&conv, &[("x", &[1, 64, 16, width])], &[64, 64, 3, 3]);
+        for (at, net) in nets.iter().enumerate() {
+            let known = at < 2 || !bounds_alone();
+            assert_eq!(same_as_unfused(net, gpu(), DType::F32), usize::from(known), "net {at}");
+        }
+    }
+}
+
 /// A plain convolution and a deformable one, by the kernels of GPUs, which a tuning chooses.
 #[test]
 fn functions_of_convolutions_without_columns() {

@@ -73,7 +73,8 @@ fn terms(problem: &Problem) -> f64 {
 ///
 /// Each may be off by (16 + 2 sqrt(terms)) 2^-24 of the sum of absolute terms, of which a bilinear sample has one for each of its four
 /// neighbours; those of drawn inputs are below the scale of their weights, and a bias below 1. Since no term is negative, the absolute terms of
-/// a product are the output itself: each operand that is rounded to f16 adds 2^-11 of it. Storage in 16 bits adds a unit in the last place.
+/// a product are the output itself: each operand that is rounded to f16 adds 2^-11 of it. Inputs are of like size, so that the error of tiles, which is in
+/// proportion to the largest of a tile, is within the same. Storage in 16 bits adds a unit in the last place.
 pub(super) struct Tolerance {
     absolute: f64,
     relative: f64,
