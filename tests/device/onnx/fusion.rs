@@ -415,6 +415,22 @@ fn branches_of_convolutions() {
 
     block.showing("d").stays(Rule::Branches, "used elsewhere");
     block.with_reader("c").stays(Rule::Branches, "used elsewhere");
+    // Each of which is a number, and their sum none.
+    let full = |name: &str, dims: &[i64], value: f32| {
+        let many = dims.iter().product::<i64>() as usize;
+        tensor(name, dims, &vec![value; many])
+    };
+    let mut large = block.clone();
+    large.constants = vec![full("w", &[6, 4, 3, 3], 5e4), full("v", &[6, 4, 1, 1], 5e4), full("b", &[6], 0.0)];
+    for (float, refused) in [(DType::F32, false), (DType::F16, true)] {
+        let (plan, _) = large.planned(gpu(), float, &[Rule::Branches]);
+        let why = plan.fusions()[0].refusal.as_deref();
+        assert_eq!(why, refused.then_some("a sum of weights or biases is beyond their type"), "{float}");
+    }
+    large.constants[2] = full("b", &[6], f32::MAX);
+    large.nodes[1] = n("Conv", "x v b -> d");
+    let (plan, _) = large.planned(gpu(), DType::F32, &[Rule::Branches]);
+    assert!(plan.fusions()[0].refusal.is_some());
     for (name, why) in [("w", "weight of one"), ("v", "weight of one"), ("b", "bias of one")] {
         let mut given = block.clone();
         let at = given.constants.iter().position(|constant| constant.name == name).unwrap();
