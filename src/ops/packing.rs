@@ -13,7 +13,8 @@ use crate::ops::plan::{Kernels, Plan};
 /// A weight in the order in which a plan's kernels read it: what a model keeps for inference in place of the plain one.
 ///
 /// Made by [`Plan::pack_weight`]. That of a convolution serves every plan with the same weight shape, input channels, groups, offset groups
-/// and strategy, whatever the images; [`Strategy::Im2col`] and [`Strategy::Winograd`] take each other's, the latter then to do as the former does. That of a product every plan with the same shape of b, transposed alike.
+/// and strategy, whatever the images; that of a product every plan with the same shape of b, transposed alike. [`Strategy::Im2col`] and
+/// [`Strategy::Winograd`] take each other's, the latter then to do as the former does.
 #[derive(Debug, Clone)]
 pub struct PackedWeight {
     pub(crate) gpu: Gpu,

@@ -560,7 +560,8 @@ fn magnitudes_of_tiles(op: &Conv2d, inputs: &Conv2dInputs<Array>, output: Shape)
         let plane = &inputs.input.elements[(image * channels + channel) * height * width..][..height * width];
         let rows = within(y, top, height);
         let row = |y: usize| &plane[y * width..][within(x, left, width)];
-        rows.flat_map(row).fold(0.0, |largest, &x| if x.is_nan() { f64::NAN } else { f64::from(x).abs().max(largest) })
+        let size = |&x: &f32| if x.is_finite() { f64::from(x).abs() } else { f64::INFINITY };
+        rows.flat_map(row).map(size).fold(0.0, f64::max)
     };
     let [rows, columns] = [out_height, out_width].map(|extent| extent.div_ceil(4));
     let mut magnitudes = vec![0.0; batch * out_channels * out_height * out_width];
