@@ -3,28 +3,10 @@
 // input  conv/winograd/planes.wgsl
 // made   (number in the tile, group, tile, quad of the group) quads: shared/rows/made.wgsl
 //
-// Tiles are numbered by image, row and column; a dispatch does `tiles` of them from tile_first on, and of each `quads` quads from quad_first on.
-// Those that are made, strip_tiles by all dispatches together, are counted from strip_first on. One invocation does a quad of a tile.
+// Tiles that are made are counted from the strip's first. One invocation does a quad of a tile.
 
 struct Params {
-    tile_first: u32,
-    tiles: u32,
-    strip_first: u32,
-    strip_tiles: u32,
-    image_tiles: u32,
-    row_tiles: u32,
-    height: u32,
-    width: u32,
-    padding_top: u32,
-    padding_left: u32,
-    groups: u32,
-    group_channels: u32,
-    group_quads: u32,
-    quad_first: u32,
-    quads: u32,
-    input_first: u32,
-    input_image: u32,
-    input_plane: u32,
+    grid: TileGrid,
     dtype: u32,
 }
 
@@ -60,18 +42,17 @@ fn winograd_input(
     @builtin(local_invocation_index) local: u32,
 ) {
     let invocation = linear_workgroup(workgroup, grid) * 64u + local;
-    let by_quad = divide(invocation / TILES_TOGETHER, params.quads);
+    let by_quad = divide(invocation / TILES_TOGETHER, params.grid.quads);
     let of_dispatch = by_quad.x * TILES_TOGETHER + invocation % TILES_TOGETHER;
-    if of_dispatch >= params.tiles {
+    if of_dispatch >= params.grid.tiles {
         return;
     }
-    let tile = params.tile_first + of_dispatch;
-    let by_image = divide(tile, params.image_tiles);
-    let by_row = divide(by_image.y, params.row_tiles);
-    let by_group = divide(params.quad_first + by_quad.y, params.group_quads);
-    let planes = planes_of(by_image.x, by_group.x, by_group.y);
-    let y = 4u * by_row.x - params.padding_top;
-    let x = 4u * by_row.y - params.padding_left;
+    let tile = params.grid.tile_first + of_dispatch;
+    let place = place_of(tile);
+    let by_group = divide(params.grid.quad_first + by_quad.y, params.grid.group_quads);
+    let planes = planes_of(place.image, by_group.x, by_group.y);
+    let y = place.y - params.grid.padding_top;
+    let x = place.x - params.grid.padding_left;
 
     let r0 = row(planes, y, x);
     let r1 = row(planes, y + 1u, x);
@@ -87,7 +68,7 @@ fn winograd_input(
         transformed(Six(r0.v4, r1.v4, r2.v4, r3.v4, r4.v4, r5.v4)),
         transformed(Six(r0.v5, r1.v5, r2.v5, r3.v5, r4.v5, r5.v5)),
     );
-    let matrix = params.strip_tiles * params.group_quads;
-    let first = by_group.x * matrix + (tile - params.strip_first) * params.group_quads + by_group.y;
-    store_tile(first, params.groups * matrix, columns);
+    let matrix = params.grid.strip_tiles * params.grid.group_quads;
+    let first = by_group.x * matrix + (tile - params.grid.strip_first) * params.grid.group_quads + by_group.y;
+    store_tile(first, params.grid.groups * matrix, columns);
 }

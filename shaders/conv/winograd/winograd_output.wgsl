@@ -5,42 +5,23 @@
 //         shared/rows/packed.wgsl, shared/panels/packed.wgsl
 // bias    element (output channel) is bias_first + output channel, wrapping; not used where biased is 0
 // sums    (number in the tile, group, tile, quad of the group's output channels) quads, sums_batch of them for each group; tiles are counted from
-//         strip_first on
+//         the strip's first on
 // output  element (image, output channel, pixel) is output_first + image * output_image + output channel * output_plane + pixel, wrapping:
 //         shared/quads/store_elements.wgsl, shared/quads/store_quads.wgsl; for the function see shared/activation
 //
-// Tiles of 4 x 4 pixels are numbered by image, row and column; a dispatch does `tiles` of them from tile_first on, and of each `quads` quads of output
-// channels from quad_first on, of which a group has row_quads. One invocation does a quad of a tile.
+// Quads are those of output channels, of which a group has row_quads. One invocation does a quad of a tile of 4 x 4 pixels.
 //
 // A tile with a pixel that is not finite is done over, pixel by pixel: infinity or NaN in its input reaches pixels whose windows do not hold it, and the
 // transforms may overflow where a pixel's own sum does not.
 
 struct Params {
+    grid: TileGrid,
     activation: Activation,
-    tile_first: u32,
-    tiles: u32,
-    strip_first: u32,
-    image_tiles: u32,
-    row_tiles: u32,
-    height: u32,
-    width: u32,
-    out_height: u32,
-    out_width: u32,
-    padding_top: u32,
-    padding_left: u32,
-    groups: u32,
-    group_channels: u32,
-    group_quads: u32,
     group_rows: u32,
     row_quads: u32,
-    quad_first: u32,
-    quads: u32,
     sums_batch: u32,
     biased: u32,
     bias_first: u32,
-    input_first: u32,
-    input_image: u32,
-    input_plane: u32,
     output_first: u32,
     output_image: u32,
     output_plane: u32,
@@ -101,19 +82,19 @@ fn winograd_output(
     @builtin(local_invocation_index) local: u32,
 ) {
     let invocation = linear_workgroup(workgroup, grid) * 64u + local;
-    let by_quad = divide(invocation / TILES_TOGETHER, params.quads);
+    let by_quad = divide(invocation / TILES_TOGETHER, params.grid.quads);
     let of_dispatch = by_quad.x * TILES_TOGETHER + invocation % TILES_TOGETHER;
-    if of_dispatch >= params.tiles {
+    if of_dispatch >= params.grid.tiles {
         return;
     }
-    let tile = params.tile_first + of_dispatch;
-    let by_group = divide(params.quad_first + by_quad.y, params.row_quads);
+    let tile = params.grid.tile_first + of_dispatch;
+    let by_group = divide(params.grid.quad_first + by_quad.y, params.row_quads);
     let group = by_group.x;
     let group_row = 4u * by_group.y;
     let rows_left = params.group_rows - group_row;
 
-    let next = params.groups * params.sums_batch;
-    let at = group * params.sums_batch + (tile - params.strip_first) * params.row_quads + by_group.y;
+    let next = params.grid.groups * params.sums_batch;
+    let at = group * params.sums_batch + (tile - params.grid.strip_first) * params.row_quads + by_group.y;
     let c0 = column(at, next);
     let c1 = column(at + 6u * next, next);
     let c2 = column(at + 12u * next, next);
@@ -130,14 +111,11 @@ fn winograd_output(
     let finite = !any(exist & (magnitudes >= vec4<u32>(0x7f800000u)));
     // What loops end at, so that they are passed over where all is finite.
     let taps = select(9u, 0u, finite);
-    let depth = select(params.group_quads, 0u, finite);
+    let depth = select(params.grid.group_quads, 0u, finite);
 
-    let by_image = divide(tile, params.image_tiles);
-    let by_row = divide(by_image.y, params.row_tiles);
-    let y = 4u * by_row.x;
-    let x = 4u * by_row.y;
+    let place = place_of(tile);
     let four_rows = group_row + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(rows_left - 1u));
-    let row_quads = 9u * params.group_quads;
+    let row_quads = 9u * params.grid.group_quads;
     let w0 = quad_address(group, four_rows.x, 0u, params.group_rows, row_quads);
     let w1 = quad_address(group, four_rows.y, 0u, params.group_rows, row_quads);
     let w2 = quad_address(group, four_rows.z, 0u, params.group_rows, row_quads);
@@ -146,7 +124,7 @@ fn winograd_output(
     let biased = params.biased != 0u;
     let biases = select(vec4<u32>(0u), params.bias_first + channel, biased);
     let base = select(vec4<f32>(0.0), vec4<f32>(bias[biases.x], bias[biases.y], bias[biases.z], bias[biases.w]), biased);
-    let start = params.output_first + by_image.x * params.output_image + channel.x * params.output_plane + y * params.out_width + x;
+    let start = params.output_first + place.image * params.output_image + channel.x * params.output_plane + place.y * params.grid.out_width + place.x;
     var out_row = 0u;
     loop {
         var direct: Four;
@@ -156,14 +134,14 @@ fn winograd_output(
             if tap >= taps {
                 break;
             }
-            let tap_y = y + out_row + tap / 3u - params.padding_top;
-            let tap_x = x + tap % 3u - params.padding_left;
+            let tap_y = place.y + out_row + tap / 3u - params.grid.padding_top;
+            let tap_x = place.x + tap % 3u - params.grid.padding_left;
             var quad = 0u;
             loop {
                 if quad >= depth {
                     break;
                 }
-                let planes = planes_of(by_image.x, group, quad);
+                let planes = planes_of(place.image, group, quad);
                 let weights = mat4x4<f32>(load_packed(w0 + k), load_packed(w1 + k), load_packed(w2 + k), load_packed(w3 + k));
                 direct.p0 += pixel(planes, tap_y, tap_x) * weights;
                 direct.p1 += pixel(planes, tap_y, tap_x + 1u) * weights;
@@ -179,12 +157,12 @@ fn winograd_output(
         let channels = transpose(mat4x4<f32>(row.p0 + base, row.p1 + base, row.p2 + base, row.p3 + base));
         var lane = 0u;
         loop {
-            if y + out_row < params.out_height && lane < rows_left {
+            if place.y + out_row < params.grid.out_height && lane < rows_left {
                 let second = lane % 2u == 1u;
                 let values = select(
                     select(channels[0], channels[1], second), select(channels[2], channels[3], second), lane >= 2u,
                 );
-                store_four(start + lane * params.output_plane + out_row * params.out_width, params.out_width - x, ended(values));
+                store_four(start + lane * params.output_plane + out_row * params.grid.out_width, params.grid.out_width - place.x, ended(values));
             }
             lane++;
             if lane >= 4u {

@@ -1,6 +1,6 @@
 use crate::dtype::DType;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::conv::winograd::{ELEMENTS, invocations};
+use crate::kernels::conv::winograd::TileGrid;
 use crate::kernels::layout::Storage;
 use crate::kernels::movement::convert::number;
 use crate::kernels::{kernel, params};
@@ -12,24 +12,7 @@ kernel!("winograd_input", 64, Params, |storage: Storage| [
 ]);
 
 params!(
-    tile_first,
-    tiles,
-    strip_first,
-    strip_tiles,
-    image_tiles,
-    row_tiles,
-    height,
-    width,
-    padding_top,
-    padding_left,
-    groups,
-    group_channels,
-    group_quads,
-    quad_first,
-    quads,
-    input_first,
-    input_image,
-    input_plane,
+    grid: TileGrid,
     dtype,
 );
 
@@ -39,21 +22,8 @@ impl Loops for Params {
     }
 }
 
-impl Params {
-    /// Elements that it makes.
-    pub(crate) fn elements(&self) -> u64 {
-        4 * u64::from(ELEMENTS) * invocations(self.tiles, self.quads)
-    }
-}
-
 /// `bindings` are input and tiles.
 pub(crate) fn winograd_input(recorder: &mut Recorder, dtype: DType, params: Params, bindings: [&Binding; 2]) -> Fit {
     let params = Params { dtype: number(dtype), ..params };
-    recorder.dispatch::<Kernel>(
-        dtype.into(),
-        &params,
-        &bindings,
-        invocations(params.tiles, params.quads),
-        params.elements(),
-    )
+    recorder.dispatch::<Kernel>(dtype.into(), &params, &bindings, params.grid.invocations(), params.grid.elements())
 }

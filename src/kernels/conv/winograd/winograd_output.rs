@@ -1,7 +1,7 @@
 use crate::dtype::DType;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::conv::winograd::{ELEMENTS, invocations};
+use crate::kernels::conv::winograd::TileGrid;
 use crate::kernels::layout::{Layout, Storage, of_layout};
 use crate::kernels::movement::convert::number;
 use crate::kernels::stores::Stores;
@@ -20,31 +20,13 @@ kernel!("winograd_output", 64, Params, |(storage, (layout, stores)): (Storage, (
 ]);
 
 params!(
+    grid: TileGrid,
     activation: Activation,
-    tile_first,
-    tiles,
-    strip_first,
-    image_tiles,
-    row_tiles,
-    height,
-    width,
-    out_height,
-    out_width,
-    padding_top,
-    padding_left,
-    groups,
-    group_channels,
-    group_quads,
     group_rows,
     row_quads,
-    quad_first,
-    quads,
     sums_batch,
     biased,
     bias_first,
-    input_first,
-    input_image,
-    input_plane,
     output_first,
     output_image,
     output_plane,
@@ -53,19 +35,14 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        let direct = Iterations::each(9u32, Iterations::of(self.group_quads));
+        let direct = Iterations::each(9u32, Iterations::of(self.grid.group_quads));
         Iterations::each(4u32, direct + Iterations::of(4u32))
     }
 }
 
 impl Params {
-    /// Elements that it reads; what is done over, pixel by pixel, is not counted.
-    pub(crate) fn elements(&self) -> u64 {
-        4 * u64::from(ELEMENTS) * invocations(self.tiles, self.quads)
-    }
-
     fn stores(&self) -> Stores {
-        Stores::of(&[self.out_width, self.output_first, self.output_image, self.output_plane])
+        Stores::of(&[self.grid.out_width, self.output_first, self.output_image, self.output_plane])
     }
 }
 
@@ -78,5 +55,5 @@ pub(crate) fn winograd_output(
 ) -> Fit {
     let params = Params { dtype: number(dtype), ..params };
     let axes = (dtype.into(), (layout, params.stores()));
-    recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations(params.tiles, params.quads), params.elements())
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, params.grid.invocations(), params.grid.elements())
 }

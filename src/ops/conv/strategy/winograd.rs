@@ -15,7 +15,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::conv::winograd::winograd_input::{self, winograd_input};
 use crate::kernels::conv::winograd::winograd_output::{self, winograd_output};
 use crate::kernels::conv::winograd::winograd_weight::{self, winograd_weight};
-use crate::kernels::conv::winograd::{ELEMENTS, TILE};
+use crate::kernels::conv::winograd::{ELEMENTS, TILE, TileGrid};
 use crate::kernels::layout::Layout;
 use crate::kernels::stores::Stores;
 use crate::ops::conv::channels_last::QUAD;
@@ -108,7 +108,8 @@ impl Tiling {
         };
         let weight = matrices * layout.filled_rows(geometry.group_out_channels()) * u64::from(tiling.quads);
         let planes = u64::from(geometry.group_channels()) * u64::from(height) * u64::from(width);
-        let params = winograd_output::Params { group_quads: tiling.quads, ..Default::default() };
+        let grid = TileGrid { group_quads: tiling.quads, ..Default::default() };
+        let params = winograd_output::Params { grid, ..Default::default() };
         if let Err(Unfit::TooLarge { error, .. }) = gpu.capabilities().check_iterations("weight", params.iterations()) {
             return Err(Error::Unsupported(error.to_string()));
         }
@@ -316,54 +317,54 @@ impl Call<'_> {
         (0..images, self.tiles / images)
     }
 
-    /// The binding of some images' planes of some groups' quads, and the element of the strip's first image and channel 0, which wraps.
-    fn planes(&self, images: &Range<u32>, channels: &Range<u32>) -> Fit<(Binding, u32)> {
-        let Im2colGeometry { channels: all, height, width, .. } = self.convolution.geometry.im2col;
+    /// The grid of a dispatch that does some quads of some images, and reads some of their channels, whose binding comes with it.
+    fn grid(&self, images: &Range<u32>, quads: &Range<u32>, channels: &Range<u32>) -> Fit<(TileGrid, Binding)> {
+        let WinogradConvolution { geometry: g, tiling, .. } = self.convolution;
+        let Im2colGeometry { channels: all, height, width, out_height, out_width, window, .. } = g.im2col;
+        let plane = height * width;
         let element = |image: u32, channel: u32| {
-            (u64::from(self.strip.images.start + image) * u64::from(all) + u64::from(channel))
-                * u64::from(height)
-                * u64::from(width)
+            (u64::from(self.strip.images.start + image) * u64::from(all) + u64::from(channel)) * u64::from(plane)
         };
         let start = element(images.start, channels.start);
-        let binding = self.input.binding("input", start..element(images.end - 1, channels.end))?;
-        let first = binding.first.wrapping_add(element(0, 0).wrapping_sub(start) as u32);
-        Ok((binding, first))
+        let input = self.input.binding("input", start..element(images.end - 1, channels.end))?;
+        let (_, image_tiles) = self.images();
+        let grid = TileGrid {
+            tile_first: self.first + images.start * image_tiles,
+            tiles: (images.end - images.start) * image_tiles,
+            strip_first: self.first,
+            strip_tiles: self.tiles,
+            image_tiles: tiling.rows * tiling.row_tiles,
+            row_tiles: tiling.row_tiles,
+            height,
+            width,
+            out_height,
+            out_width,
+            padding_top: window.padding[0],
+            padding_left: window.padding[1],
+            groups: g.groups,
+            group_channels: g.group_channels(),
+            group_quads: tiling.quads,
+            quad_first: quads.start,
+            quads: quads.end - quads.start,
+            // Of the strip's first image and channel 0, wraps.
+            input_first: input.first.wrapping_add(element(0, 0).wrapping_sub(start) as u32),
+            input_image: all * plane,
+            input_plane: plane,
+        };
+        Ok((grid, input))
     }
 
     /// Records the transform of the images, in as many pieces as these need to be bound.
     fn transform(&self, recorder: &mut Recorder, made: &PackedMatrix) -> Result<()> {
         let WinogradConvolution { geometry: g, tiling, data, .. } = self.convolution;
-        let Im2colGeometry { channels, height, width, window, .. } = g.im2col;
         let made = made.binding("input")?;
-        let (images, image_tiles) = self.images();
+        let (images, _) = self.images();
         in_pieces([images, 0..g.groups * tiling.quads], &mut |[images, quads]| {
-            let channels_of = lanes(quads, tiling.quads, g.group_channels());
-            let (input, input_first) = self.planes(images, &channels_of)?;
-            let params = winograd_input::Params {
-                tile_first: self.first + images.start * image_tiles,
-                tiles: (images.end - images.start) * image_tiles,
-                strip_first: self.first,
-                strip_tiles: self.tiles,
-                image_tiles: tiling.rows * tiling.row_tiles,
-                row_tiles: tiling.row_tiles,
-                height,
-                width,
-                padding_top: window.padding[0],
-                padding_left: window.padding[1],
-                groups: g.groups,
-                group_channels: g.group_channels(),
-                group_quads: tiling.quads,
-                quad_first: quads.start,
-                quads: quads.end - quads.start,
-                input_first,
-                input_image: channels * height * width,
-                input_plane: height * width,
-                ..Default::default()
-            };
+            let (grid, input) = self.grid(images, quads, &lanes(quads, tiling.quads, g.group_channels()))?;
             if images.end - images.start > 1 || quads.end - quads.start > 1 {
-                recorder.gpu().capabilities().check_elements("input", params.elements())?;
+                recorder.gpu().capabilities().check_elements("input", grid.elements())?;
             }
-            winograd_input(recorder, *data, params, [&input, &made])
+            winograd_input(recorder, *data, winograd_input::Params { grid, ..Default::default() }, [&input, &made])
         })
     }
 
@@ -411,7 +412,6 @@ impl Call<'_> {
         output: &StripPlanes,
     ) -> Result<()> {
         let WinogradConvolution { geometry: g, tiling, data, .. } = self.convolution;
-        let Im2colGeometry { channels, height, width, out_height, out_width, window, .. } = g.im2col;
         let variant = (*data, tiling.layout);
         let group_rows = g.group_out_channels();
         let weight = weight.binding("weight")?;
@@ -420,11 +420,11 @@ impl Call<'_> {
         let pixels = self.strip.image_pixels();
         // Of image 0, output channel 0 and pixel 0.
         let first = output.elements(&(0..1), &(0..1), &pixels).start.wrapping_sub(pixels.start.into());
-        let (images, image_tiles) = self.images();
+        let (images, _) = self.images();
         in_pieces([images, 0..g.groups * tiling.out_quads], &mut |[images, quads]| {
             let groups = quads.start / tiling.out_quads..(quads.end - 1) / tiling.out_quads + 1;
             let channels_of = groups.start * g.group_channels()..groups.end * g.group_channels();
-            let (input, input_first) = self.planes(images, &channels_of)?;
+            let (grid, input) = self.grid(images, quads, &channels_of)?;
             let out_channels = lanes(quads, tiling.out_quads, group_rows);
             let elements = output.elements(images, &out_channels, &pixels);
             let output_binding = output.tensor.binding("output", elements.clone())?;
@@ -433,38 +433,20 @@ impl Call<'_> {
                 None => no_bias.clone(),
             };
             let params = winograd_output::Params {
+                grid,
                 activation,
-                tile_first: self.first + images.start * image_tiles,
-                tiles: (images.end - images.start) * image_tiles,
-                strip_first: self.first,
-                image_tiles: tiling.rows * tiling.row_tiles,
-                row_tiles: tiling.row_tiles,
-                height,
-                width,
-                out_height,
-                out_width,
-                padding_top: window.padding[0],
-                padding_left: window.padding[1],
-                groups: g.groups,
-                group_channels: g.group_channels(),
-                group_quads: tiling.quads,
                 group_rows,
                 row_quads: tiling.out_quads,
-                quad_first: quads.start,
-                quads: quads.end - quads.start,
                 sums_batch: tiling.sums_batch() as u32,
                 biased: bias.is_some().into(),
                 bias_first: bias_binding.first.wrapping_sub(out_channels.start),
-                input_first,
-                input_image: channels * height * width,
-                input_plane: height * width,
                 output_first: output_binding.first.wrapping_add(first.wrapping_sub(elements.start) as u32),
                 output_image: g.out_channels * output.plane,
                 output_plane: output.plane,
                 ..Default::default()
             };
             if images.end - images.start > 1 || quads.end - quads.start > 1 {
-                recorder.gpu().capabilities().check_elements("output", params.elements())?;
+                recorder.gpu().capabilities().check_elements("output", grid.elements())?;
             }
             winograd_output(recorder, variant, params, [&input, &weight, &bias_binding, &sums, &output_binding])
         })
