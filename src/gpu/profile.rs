@@ -106,15 +106,22 @@ impl Recorder {
             });
             let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             for (index, dispatches) in passes.iter().enumerate() {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                    label: dispatches.first().map(|dispatch| &*dispatch.pipeline.label),
-                    timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                let [begin, end] = [2 * index as u32, 2 * index as u32 + 1];
+                let writes = |begin: Option<u32>, end: Option<u32>| {
+                    Some(wgpu::ComputePassTimestampWrites {
                         query_set: &queries,
-                        beginning_of_pass_write_index: Some(2 * index as u32),
-                        end_of_pass_write_index: Some(2 * index as u32 + 1),
-                    }),
-                });
-                dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
+                        beginning_of_pass_write_index: begin,
+                        end_of_pass_write_index: end,
+                    })
+                };
+                if dispatches.iter().all(|dispatch| dispatch.copy.is_none()) {
+                    Dispatch::encode_pass(dispatches, &mut encoder, writes(Some(begin), Some(end)));
+                } else {
+                    // What is no pass is between two that are empty.
+                    Dispatch::encode_pass(&[], &mut encoder, writes(Some(begin), None));
+                    Dispatch::encode_all(dispatches, &mut encoder);
+                    Dispatch::encode_pass(&[], &mut encoder, writes(None, Some(end)));
+                }
             }
             encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
             gpu.queue().submit([encoder.finish()]);

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use super::contents::Contents;
 use super::kernel::{Pipeline, Variant};
 use super::pool::Encoding;
-use super::{Binding, Capabilities, Fit, Gpu, Iterations, Lease, Listed, Loops, Tensor, Texture, Unfit, lock};
+use super::texture::Copy;
+use super::{Binding, Capabilities, Fit, Gpu, Iterations, Lease, Lines, Listed, Loops, Tensor, Texture, Unfit, lock};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -70,14 +71,37 @@ pub(super) struct Dispatch {
     bind_group: wgpu::BindGroup,
     workgroups: [u32; 3],
     work: u64,
+    /// What does the same outside of a pass, and faster.
+    pub(super) copy: Option<Copy>,
 }
 
 impl Dispatch {
-    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+    fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
         let [x, y, z] = self.workgroups;
         pass.set_pipeline(&self.pipeline.pipeline);
         pass.set_bind_group(0, &self.bind_group, &[]);
         pass.dispatch_workgroups(x, y, z);
+    }
+
+    /// Encodes dispatches: in one pass, but for those that the encoder copies for.
+    pub(super) fn encode_all(dispatches: &[Self], encoder: &mut wgpu::CommandEncoder) {
+        for run in dispatches.chunk_by(|one, next| one.copy.is_none() && next.copy.is_none()) {
+            match run {
+                [Self { copy: Some(copy), .. }] => copy.encode(encoder),
+                _ => Self::encode_pass(run, encoder, None),
+            }
+        }
+    }
+
+    /// Encodes dispatches in a pass of their own.
+    pub(super) fn encode_pass(
+        dispatches: &[Self],
+        encoder: &mut wgpu::CommandEncoder,
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) {
+        let label = timestamp_writes.as_ref().and(dispatches.first()).map(|dispatch| &*dispatch.pipeline.label);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes });
+        dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
     }
 }
 
@@ -158,20 +182,21 @@ impl Recorder {
     pub(super) fn submit_some(&self, dispatches: &[Dispatch]) -> Result<()> {
         self.gpu.guarded(|| {
             let mut encoder = self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
-            drop(pass);
+            Dispatch::encode_all(dispatches, &mut encoder);
             self.gpu.queue().submit([encoder.finish()]);
         })
     }
 
-    /// Encodes the work into the caller's encoder, in a compute pass of its own. It runs when the caller submits that, and the recorder
+    /// Encodes the work into the caller's encoder, in compute passes of its own. It runs when the caller submits that, and the recorder
     /// need not live until then.
     ///
     /// The command buffer keeps the workspace until it has run or is dropped: wgpu tells of the first at a later submission, or when the device
     /// is polled. It must not be submitted in another thread while [`Recorder::profile`] is under way on the same recorder.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
-        self.encode_pass(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        Dispatch::encode_all(&self.dispatches, encoder);
+        let encoding = Arc::clone(&self.encoding);
+        encoder.on_submitted_work_done(move || drop(encoding));
+        self.note_written();
     }
 
     /// Encodes the work into the caller's open compute pass. It changes the pass's pipeline and its bind group 0.
@@ -261,6 +286,21 @@ impl Recorder {
         self.append(Variant::of::<K>(axes), bytemuck::bytes_of(params), bindings, workgroups, work, iterations)
     }
 
+    /// Appends a dispatch that copies lines of quads from a buffer into a texture and does nothing else; where an encoder can, it copies instead.
+    pub(crate) fn dispatch_copy<K: Listed<Params: Loops, Axes = ()>>(
+        &mut self,
+        params: &K::Params,
+        (from, to, lines): (&Binding, &Texture, Lines),
+    ) -> Fit {
+        let quads = u64::from(lines.count) * u64::from(lines.quads);
+        let before = self.dispatches.len();
+        self.dispatch::<K>((), params, &[from, &to.binding()], quads, 4 * quads)?;
+        if let Some(dispatch) = self.dispatches.get_mut(before) {
+            dispatch.copy = Copy::new(from, to, lines);
+        }
+        Ok(())
+    }
+
     fn append(
         &mut self,
         kernel: Variant,
@@ -303,7 +343,7 @@ impl Recorder {
                 self.written.push(Arc::clone(contents));
             }
         }
-        self.dispatches.push(Dispatch { pipeline, bind_group, workgroups, work });
+        self.dispatches.push(Dispatch { pipeline, bind_group, workgroups, work, copy: None });
         Ok(())
     }
 

@@ -294,7 +294,7 @@ fn bytes(shape: Shape, dtype: DType) -> u64 {
 /// A range of a buffer, or a texture, as one binding of a dispatch shows it.
 #[derive(Clone)]
 pub(crate) struct Binding {
-    resource: Resource,
+    pub(super) resource: Resource,
     /// The element of the binding at which the range starts.
     pub(crate) first: u32,
     /// The contents of the tensor, where this is a range of one in a buffer of pliant's.
@@ -302,7 +302,7 @@ pub(crate) struct Binding {
 }
 
 #[derive(Clone)]
-enum Resource {
+pub(super) enum Resource {
     Buffer { buffer: wgpu::Buffer, offset: u64, size: u64 },
     Texture(wgpu::TextureView),
 }

@@ -2,6 +2,7 @@
 
 use super::{Binding, Gpu};
 use crate::error::{Error, Result};
+use crate::gpu::tensor::Resource;
 
 /// Quads of f32 in a texture that kernels alone use: quad `i` is the texel (i % width, i / width). See shared/panels/layout.wgsl.
 #[derive(Debug, Clone)]
@@ -41,6 +42,103 @@ impl Texture {
     /// The whole texture, as a binding.
     pub(crate) fn binding(&self) -> Binding {
         Binding::texture(&self.view)
+    }
+}
+
+/// Lines of quads in a buffer that are copied into a texture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lines {
+    pub(crate) count: u32,
+    /// Quads of a line.
+    pub(crate) quads: u32,
+    /// Quads from one line to the next.
+    pub(crate) stride: u32,
+}
+
+impl Lines {
+    /// Texels from one line to the next: none lie between those that follow each other in the buffer; of others, a row of the texture holds whole ones.
+    pub(crate) fn pitch(self) -> u32 {
+        if self.are_together() { self.quads } else { self.quads.next_power_of_two() }
+    }
+
+    /// Whether a few commands copy them.
+    pub(crate) fn are_copied(self) -> bool {
+        self.are_together() || self.pitch() <= WIDTH && self.row_bytes().is_multiple_of(ROW_ALIGNMENT)
+    }
+
+    fn are_together(self) -> bool {
+        self.count == 1 || self.stride == self.quads
+    }
+
+    /// Bytes of the buffer from a line to the one below it in the texture.
+    fn row_bytes(self) -> u64 {
+        u64::from(self.stride) * u64::from(WIDTH / self.pitch()) * QUAD
+    }
+}
+
+/// The commands that copy lines from a buffer into a texture.
+pub(super) struct Copy {
+    buffer: wgpu::Buffer,
+    texture: wgpu::Texture,
+    rectangles: Vec<Rectangle>,
+}
+
+/// Texels whose rows lie equally far apart in a buffer.
+struct Rectangle {
+    layout: wgpu::TexelCopyBufferLayout,
+    origin: wgpu::Origin3d,
+    size: wgpu::Extent3d,
+}
+
+/// wgpu's unit of bytes between rows of a rectangle.
+const ROW_ALIGNMENT: u64 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as u64;
+
+impl Copy {
+    /// The copy of lines from the quad on at which a binding's range begins; none where a dispatch has to do it, as from buffers that must not be
+    /// copied from.
+    pub(super) fn new(from: &Binding, to: &Texture, lines: Lines) -> Option<Self> {
+        let Resource::Buffer { buffer, offset, .. } = &from.resource else { return None };
+        let offset = offset + u64::from(from.first) * 4;
+        if !lines.are_copied() || !offset.is_multiple_of(QUAD) || !buffer.usage().contains(wgpu::BufferUsages::COPY_SRC)
+        {
+            return None;
+        }
+        let rectangle = |quad: u64, row_bytes: u64, [x, y, width, height]: [u32; 4]| {
+            let bytes_per_row = (height > 1).then_some(row_bytes as u32);
+            Rectangle {
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: offset + quad * QUAD,
+                    bytes_per_row,
+                    rows_per_image: None,
+                },
+                origin: wgpu::Origin3d { x, y, z: 0 },
+                size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            }
+        };
+        let Lines { count, quads, stride } = lines;
+        let rectangles = if lines.are_together() {
+            let (rows, rest) = (count * quads / WIDTH, count * quads % WIDTH);
+            let whole = rectangle(0, u64::from(WIDTH) * QUAD, [0, 0, WIDTH, rows]);
+            vec![whole, rectangle(u64::from(rows * WIDTH), 0, [0, rows, rest, 1])]
+        } else {
+            let (pitch, together) = (lines.pitch(), WIDTH / lines.pitch());
+            let column = |i: u32| {
+                let rows = count.saturating_sub(i).div_ceil(together);
+                rectangle(u64::from(i) * u64::from(stride), lines.row_bytes(), [i * pitch, 0, quads, rows])
+            };
+            (0..together).map(column).collect()
+        };
+        let rectangles =
+            rectangles.into_iter().filter(|rectangle| rectangle.size.width > 0 && rectangle.size.height > 0);
+        Some(Self { buffer: buffer.clone(), texture: to.view.texture().clone(), rectangles: rectangles.collect() })
+    }
+
+    pub(super) fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
+        for &Rectangle { layout, origin, size } in &self.rectangles {
+            let from = wgpu::TexelCopyBufferInfo { buffer: &self.buffer, layout };
+            let to = wgpu::TexelCopyTextureInfo { origin, ..self.texture.as_image_copy() };
+            encoder.copy_buffer_to_texture(from, to, size);
+        }
     }
 }
 

@@ -99,7 +99,7 @@ listed! {
     conv: channels_last, col2im, conv2d_depthwise, conv2d_direct, conv2d_direct_weight, conv_transpose2d_direct, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col,
         pack_weight, unpack_weight;
     elementwise: batch_norm, binary, binary_backward, binary_words, offset_field, offset_field_backward, select_words, unary, unary_backward, unary_words;
-    matmul: attention, matmul_narrow, matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, matmul_windows, pack_fours, pack_panels;
+    matmul: attention, copy_lines, matmul_narrow, matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, matmul_windows, pack_fours, pack_panels;
     movement: convert, copy_rows, copy_tiles, gather, run_starts, scatter, scatter_keys, sort_counts, sort_offsets, sort_scatter, strided_copy, unmasked_rows, zeros;
     points: grid_gradient, grid_sample, grid_sample_quads, plane_quads, point_gradients, point_keys, point_planes, point_shares, point_sums, point_sums_direct,
         point_value_gradients, point_walk;

@@ -11,13 +11,13 @@ kernel!("matmul_subgroup", subgroup.invocations(), Params, |((operands, stores),
     TILED,
     wgsl!["matmul/parts/matmul.wgsl"],
     match operands {
-        Operands::Panels | Operands::HeldB | Operands::BufferB => wgsl!["matmul/subgroup/a_along.wgsl"],
-        Operands::BufferA | Operands::Buffers => wgsl!["matmul/subgroup/a_buffer.wgsl"],
+        Operands::Panels | Operands::HeldB | Operands::LinesB => wgsl!["matmul/subgroup/a_along.wgsl"],
+        Operands::LinesA | Operands::Lines => wgsl!["matmul/subgroup/a_lines.wgsl"],
     },
     match operands {
-        Operands::Panels | Operands::BufferA => wgsl!["matmul/subgroup/b_texture.wgsl", "matmul/subgroup/b_along.wgsl"],
+        Operands::Panels | Operands::LinesA => wgsl!["matmul/subgroup/b_texture.wgsl", "matmul/subgroup/b_along.wgsl"],
         Operands::HeldB => wgsl!["matmul/subgroup/b_held.wgsl", "matmul/subgroup/b_along.wgsl"],
-        Operands::BufferB | Operands::Buffers => wgsl!["matmul/subgroup/b_buffer.wgsl"],
+        Operands::LinesB | Operands::Lines => wgsl!["matmul/subgroup/b_texture.wgsl", "matmul/subgroup/b_lines.wgsl"],
     },
     store_files(stores),
     wgsl!["matmul/matmul_subgroup.wgsl"],
@@ -25,28 +25,27 @@ kernel!("matmul_subgroup", subgroup.invocations(), Params, |((operands, stores),
 
 type Axes = ((Operands, Stores), Subgroup);
 
-/// Where a and b lie: in panels in a texture, but for those that are named.
+/// How a and b lie: in panels in a texture, but for those that are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operands {
     Panels,
     /// b in panels that a buffer holds.
     HeldB,
-    /// a in a buffer, in quads along its rows.
-    BufferA,
-    /// b in a buffer, in quads across its rows.
-    BufferB,
-    /// Both in buffers.
-    Buffers,
+    /// a in a texture row by row, in quads along its rows.
+    LinesA,
+    /// b in a texture row by row, in quads across its rows.
+    LinesB,
+    /// Both in textures row by row.
+    Lines,
 }
 
-axis!(Operands { Panels: "panels", HeldB: "held_b", BufferA: "buffer_a", BufferB: "buffer_b", Buffers: "buffers" });
+axis!(Operands { Panels: "panels", HeldB: "held_b", LinesA: "lines_a", LinesB: "lines_b", Lines: "lines" });
 
 /// Compiles all variants of these subgroups.
 pub(crate) fn compile(gpu: &Gpu, subgroup: Subgroup) -> Result<()> {
     <(Operands, Stores)>::all().into_iter().try_for_each(|axes| gpu.compile::<Kernel>((axes, subgroup)))
 }
 
-/// Records a product; of an operand in quads in a buffer, strides are counted in quads.
 pub(crate) fn matmul_subgroup(
     recorder: &mut Recorder,
     subgroup: Subgroup,
@@ -54,12 +53,7 @@ pub(crate) fn matmul_subgroup(
     params: Params,
     bindings: [&Binding; 4],
 ) -> Fit {
-    let [a, b, bias, output] = bindings;
-    let params = Params {
-        a_first: if matches!(operands, Operands::BufferA | Operands::Buffers) { a.first / 4 } else { params.a_first },
-        b_first: if matches!(operands, Operands::BufferB | Operands::Buffers) { b.first / 4 } else { params.b_first },
-        end: params.end.bound(bias, output),
-        ..params
-    };
+    let [_, _, bias, output] = bindings;
+    let params = Params { end: params.end.bound(bias, output), ..params };
     dispatch::<Kernel>(recorder, subgroup, ((operands, params.stores()), subgroup), params, &bindings)
 }

@@ -1,4 +1,5 @@
 pub(crate) mod attention;
+pub(crate) mod copy_lines;
 pub(crate) mod end;
 pub(crate) mod matmul_narrow;
 pub(crate) mod matmul_subgroup;

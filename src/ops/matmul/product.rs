@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texture, Unfit};
+use crate::gpu::{Binding, Fit, Gpu, Lines, Loops, Recorder, Subgroup, Tensor, Texture, Unfit};
 use crate::kernels::activation::Activation;
 use crate::kernels::layout::{Layout, panel_texels};
+use crate::kernels::matmul::copy_lines::{self, copy_lines};
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::matmul_narrow::{self, matmul_narrow};
 use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
@@ -262,13 +263,7 @@ const COLUMNS: usize = 2;
 const DEPTH: usize = 3;
 
 /// The depth is halved at multiples of so many elements, whole quads of panels and tiles of kernels.
-const DEPTH_UNIT: u32 = 16;
-
-/// The most columns of a product by subgroups whose rows are not packed.
-const UNPACKED_COLUMNS: u32 = 512;
-
-/// The most rows of a product by subgroups, or of a piece of one, that columns are not packed for.
-pub(crate) const UNPACKED_ROWS: u32 = 64;
+pub(crate) const DEPTH_UNIT: u32 = 16;
 
 /// The most bytes of columns that a core's own cache is taken to hold, so that the tiles of a few rows go through all columns: half of 1 MiB.
 const CACHED_BYTES: u64 = 512 << 10;
@@ -332,30 +327,29 @@ impl<'a> Product<'a> {
         output: &Elements,
     ) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
-        let (unpacked_a, unpacked_b) = (self.unpacked_a()?, self.unpacked_b()?);
         let held_b = matches!(&self.b, Operand::Panels(Panels { memory: PanelsMemory::Buffer(_), .. }));
-        let operands = match (unpacked_a.is_some(), unpacked_b.is_some()) {
-            (false, false) if held_b => matmul_subgroup::Operands::HeldB,
-            (false, false) => matmul_subgroup::Operands::Panels,
-            (true, false) => matmul_subgroup::Operands::BufferA,
-            (false, true) => matmul_subgroup::Operands::BufferB,
-            (true, true) => matmul_subgroup::Operands::Buffers,
+        let lines_a = self.lines_of_a(recorder)?;
+        let lines_b = self.lines_of_b(recorder)?;
+        let operands = match (&lines_a, &lines_b) {
+            (None, None) if held_b => matmul_subgroup::Operands::HeldB,
+            (None, None) => matmul_subgroup::Operands::Panels,
+            (Some(_), None) => matmul_subgroup::Operands::LinesA,
+            (None, Some(_)) => matmul_subgroup::Operands::LinesB,
+            (Some(_), Some(_)) => matmul_subgroup::Operands::Lines,
         };
         debug_assert!(!held_b || operands == matmul_subgroup::Operands::HeldB, "{operands:?}");
-        let (a, params) = match unpacked_a {
-            Some((binding, Matrix { batch, vector, .. })) => {
-                let [a_batch, a_row] = [batch, vector].map(|stride| stride as u32 / 4);
-                (binding, subgroup_tile::Params { a_batch, a_row, ..params })
+        let (a, params) = match lines_a {
+            Some(InLines { texture, batch, pitch }) => {
+                (texture.binding(), subgroup_tile::Params { a_batch: batch, a_quads: pitch, ..params })
             }
             None => {
                 let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
                 (a.memory.binding("a")?, with_a(params, &a))
             }
         };
-        let (b, params) = match unpacked_b {
-            Some((binding, Matrix { batch, depth, .. })) => {
-                let [b_batch, b_row] = [batch, depth].map(|stride| stride as u32 / 4);
-                (binding, subgroup_tile::Params { b_batch, b_row, ..params })
+        let (b, params) = match lines_b {
+            Some(InLines { texture, batch, pitch }) => {
+                (texture.binding(), subgroup_tile::Params { b_batch: batch, b_quads: pitch, ..params })
             }
             None => {
                 let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
@@ -408,25 +402,23 @@ impl<'a> Product<'a> {
         matmul_narrow(recorder, params, [&a.memory.binding("a")?, &b_binding, &bias, &output])
     }
 
-    /// The binding of a, where its rows are read from the buffer: they lie in quads, and are used by so few columns that packing them costs more than
-    /// that loading them takes longer.
-    fn unpacked_a(&self) -> Fit<Option<(Binding, Matrix<'a>)>> {
-        let Operand::Matrix(a) = self.a else { return Ok(None) };
-        let strides = [u64::from(self.depth), a.vector, if self.batch > 1 { a.batch } else { 0 }];
-        if self.columns > UNPACKED_COLUMNS || a.depth != 1 || strides.iter().any(|stride| !stride.is_multiple_of(4)) {
+    /// a in lines, which are its rows, where these lie in quads that can be copied.
+    fn lines_of_a(&self, recorder: &mut Recorder) -> Fit<Option<InLines>> {
+        let Operand::Matrix(a) = &self.a else { return Ok(None) };
+        let extents = [self.batch, self.rows, self.depth];
+        if a.depth != 1 || !self.depth.is_multiple_of(4) {
             return Ok(None);
         }
-        let binding = a.binding([self.batch, self.rows, self.depth], ROWS)?;
-        Ok(binding.first.is_multiple_of(4).then_some((binding, a)))
+        in_lines(recorder, a, extents, (ROWS, [self.rows, self.depth], a.vector))
     }
 
-    /// The binding of b, where its columns are read from the buffer: of so few rows that packing costs more than that loading them takes longer.
-    fn unpacked_b(&self) -> Fit<Option<(Binding, Matrix<'a>)>> {
-        let Operand::Matrix(b) = self.b else { return Ok(None) };
-        if self.rows > UNPACKED_ROWS || !self.has_b_in_quads() {
+    /// b in lines, of which one has an element of each column, where they lie in quads that can be copied.
+    fn lines_of_b(&self, recorder: &mut Recorder) -> Fit<Option<InLines>> {
+        let Operand::Matrix(b) = &self.b else { return Ok(None) };
+        if !self.has_b_in_quads() {
             return Ok(None);
         }
-        Ok(Some((b.binding([self.batch, self.columns, self.depth], COLUMNS)?, b)))
+        in_lines(recorder, b, [self.batch, self.columns, self.depth], (COLUMNS, [self.depth, self.columns], b.depth))
     }
 
     /// How a product by subgroups ends, with the bindings of bias and output.
@@ -641,19 +633,7 @@ fn packed(
     };
     let batch = if matrix.batch == 0 { 1 } else { batch };
     let texels = texels([batch, vectors, depth]);
-    let bytes = 16 * texels;
-    if bytes > PACKED_BYTES {
-        let axis = if batch > 1 {
-            BATCH
-        } else if vectors >= depth {
-            vector_axis
-        } else {
-            DEPTH
-        };
-        let argument = matrix.argument;
-        let message = format!("{argument} takes {bytes} bytes in panels; a product packs {PACKED_BYTES} at most");
-        return Err(Unfit::too_large(argument, message).along(axis));
-    }
+    check_packed(matrix, 16 * texels, (batch, [vectors, depth], vector_axis))?;
     let texture = recorder.texture(texels)?;
     pack(recorder, matrix, [batch, vectors, depth], vector_axis, texture)
 }
@@ -741,6 +721,57 @@ pub(crate) fn packed_once<'a>(recorder: &mut Recorder, b: Operand<'a>, extents: 
     }
 }
 
+/// An operand whose lines lie in a texture: matmul/subgroup/a_lines.wgsl, b_lines.wgsl.
+struct InLines {
+    texture: Texture,
+    /// Quads from one batch to the next, and from one line.
+    batch: u32,
+    pitch: u32,
+}
+
+/// A matrix in lines, of which each batch has so many, of so many elements, and so many elements apart; none where they cannot be copied.
+fn in_lines(
+    recorder: &mut Recorder,
+    matrix: &Matrix,
+    extents @ [batch, vectors, depth]: [u32; 3],
+    (vector_axis, [count, elements], stride): (usize, [u32; 2], u64),
+) -> Fit<Option<InLines>> {
+    let shared = batch == 1 || matrix.batch == 0;
+    let batches = if shared { 1 } else { batch };
+    let apart = !shared && matrix.batch != u64::from(count) * stride;
+    if apart || !elements.is_multiple_of(4) || !stride.is_multiple_of(4) {
+        return Ok(None);
+    }
+    let lines = Lines { count: batches * count, quads: elements / 4, stride: (stride / 4) as u32 };
+    let binding = matrix.binding(extents, vector_axis)?;
+    if !binding.first.is_multiple_of(4) || !lines.are_copied() {
+        return Ok(None);
+    }
+    let quads = u64::from(lines.count) * u64::from(lines.pitch());
+    check_packed(matrix, 16 * quads, (batches, [vectors, depth], vector_axis))?;
+    let texture = recorder.texture(quads)?;
+    copy_lines(recorder, &binding, &texture, lines)?;
+    let batch = if shared { 0 } else { count * lines.pitch() };
+    Ok(Some(InLines { texture, batch, pitch: lines.pitch() }))
+}
+
+/// Refuses an operand that takes too many bytes in workspace.
+fn check_packed(matrix: &Matrix, bytes: u64, (batch, [vectors, depth], vector_axis): (u32, [u32; 2], usize)) -> Fit {
+    if bytes <= PACKED_BYTES {
+        return Ok(());
+    }
+    let axis = if batch > 1 {
+        BATCH
+    } else if vectors >= depth {
+        vector_axis
+    } else {
+        DEPTH
+    };
+    let argument = matrix.argument;
+    let message = format!("{argument} takes {bytes} bytes packed; a product packs {PACKED_BYTES} at most");
+    Err(Unfit::too_large(argument, message).along(axis))
+}
+
 /// Compiles the kernels that products of matrices need on this device.
 pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     if gpu.capabilities().textures() { compile_packed(gpu) } else { gpu.compile_all::<matmul_tiled::Kernel>() }
@@ -753,6 +784,7 @@ pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     };
     pack_panels::compile(gpu)?;
     gpu.compile::<pack_fours::Kernel>(())?;
+    gpu.compile::<copy_lines::Kernel>(())?;
     gpu.compile::<matmul_narrow::Kernel>(())?;
     matmul_subgroup::compile(gpu, subgroup)
 }

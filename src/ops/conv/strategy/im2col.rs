@@ -21,7 +21,7 @@ use crate::kernels::window::Window;
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
 use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
-use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Product, UNPACKED_ROWS, product};
+use crate::ops::matmul::product::{Bias, BiasOf, DEPTH_UNIT, Elements, Matrix, Operand, Output, Product, product};
 use crate::ops::packing::{Packed, PackedWeight, Packing};
 use crate::ops::plan::{Argument, Destination, bindable, in_pieces, pieces};
 
@@ -370,8 +370,8 @@ impl Im2colConvolution {
         !self.transposed
     }
 
-    /// Whether it is a product with the images as they lie: of a pixel alone, without padding, of whole quads of channels and pixels, of groups that a
-    /// binding shows, and of so few output channels that packing the images costs more than it saves.
+    /// Whether it is a product with the images as they lie: of a pixel alone, without padding, of whole quads of channels and pixels, some of which
+    /// a binding shows.
     fn is_product(&self, gpu: &Gpu, input: &Tensor, output: &Tensor) -> bool {
         let g = &self.geometry;
         let alone = Im2col { kernel: [1; 2], stride: [1; 2], padding: [0; 4], ..g.im2col.window };
@@ -379,10 +379,10 @@ impl Im2colConvolution {
             && self.columns.layout == Layout::Panels
             && self.columns.deformation.is_none()
             && g.im2col.window == alone
-            && g.group_out_channels() <= UNPACKED_ROWS
             && g.group_channels().is_multiple_of(4)
             && g.im2col.out_pixels().is_multiple_of(4)
-            && u64::from(g.group_channels()) * u64::from(g.im2col.out_pixels()) * DType::F32.size() <= bindable(gpu)
+            && u64::from(g.group_channels().min(DEPTH_UNIT)) * u64::from(g.im2col.out_pixels()) * DType::F32.size()
+                <= bindable(gpu)
             && [input, output].iter().all(|tensor| tensor.dtype() == DType::F32 && tensor.begins_a_quad())
     }
 

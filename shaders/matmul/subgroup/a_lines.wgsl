@@ -1,19 +1,19 @@
-// a of a product by subgroups, read along its rows as it lies in a buffer: quad k / 4 of a row is a_first + batch * a_batch + row * a_row + k / 4. See
+// a of a product by subgroups, read along its rows, which lie one behind another: quad k / 4 of a row is a_batch * batch + row * a_quads + k / 4. See
 // tile.wgsl.
-@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
+@group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
 
 fn a_within(i: u32, invocation: u32) -> u32 {
     return INVOCATIONS * i + invocation;
 }
 
 fn load_a(address: u32) -> vec4<f32> {
-    return a[address];
+    return textureLoad(a, texel(address));
 }
 
 // Where an invocation's rows begin; rows beyond the last are the last.
 fn a_start(batch: u32, row: u32) -> Addresses {
     let rows = min(rows_from(row), Addresses(params.rows - 1u));
-    return params.a_first + batch * params.a_batch + rows * params.a_row;
+    return batch * params.a_batch + rows * params.a_quads;
 }
 
 // Four k of an invocation's rows.
