@@ -1,6 +1,7 @@
 // A function of two tensors, broadcast: output[i] = scale * function(a[the place of i in a], b[the place of i in b])
 //
 // a, b, output as parts/broadcast.wgsl has it; the function is declared in of_two/
+// it is put through bounds where there are some: shared/activation
 // where accumulate is 1, the function is added to what the output holds
 //
 // How many elements are loaded and stored at once, is the variant's: width/binary_1.wgsl, width/binary_4.wgsl, width/binary_4_1.wgsl. Strides and first
@@ -10,6 +11,7 @@
 
 struct Params {
     broadcast: Broadcast,
+    activation: Activation,
     scale: f32,
     accumulate: u32,
     steps: u32,

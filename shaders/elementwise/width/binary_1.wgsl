@@ -8,7 +8,7 @@ const TOGETHER_A = 1u;
 const TOGETHER_B = 1u;
 
 fn of_elements(a: A, b: B) -> A {
-    return params.scale * function(a, b);
+    return activated(params.scale * function(a, b), params.activation);
 }
 
 fn store(at: u32, value: A) {

@@ -8,7 +8,7 @@ const TOGETHER_A = 4u;
 const TOGETHER_B = 4u;
 
 fn of_elements(a: A, b: B) -> A {
-    return params.scale * vec4<f32>(function(a.x, b.x), function(a.y, b.y), function(a.z, b.z), function(a.w, b.w));
+    return activated_four(params.scale * vec4<f32>(function(a.x, b.x), function(a.y, b.y), function(a.z, b.z), function(a.w, b.w)), params.activation);
 }
 
 fn store(at: u32, value: A) {

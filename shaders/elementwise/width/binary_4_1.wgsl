@@ -8,7 +8,7 @@ const TOGETHER_A = 4u;
 const TOGETHER_B = 1u;
 
 fn of_elements(a: A, b: B) -> A {
-    return params.scale * vec4<f32>(function(a.x, b), function(a.y, b), function(a.z, b), function(a.w, b));
+    return activated_four(params.scale * vec4<f32>(function(a.x, b), function(a.y, b), function(a.z, b), function(a.w, b)), params.activation);
 }
 
 fn store(at: u32, value: A) {

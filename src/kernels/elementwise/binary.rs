@@ -1,11 +1,13 @@
 use crate::error::Result;
 use crate::geometry::Binary;
 use crate::gpu::{Axis, Binding, File, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
+use crate::kernels::activation::{self, Activation};
 use crate::kernels::elementwise::broadcast::{self, Broadcast};
 use crate::kernels::{kernel, params};
 
 kernel!("binary", 64, Params, |(function, width): (Function, Width)| [
     broadcast::FILES,
+    activation::BOUNDS,
     function.files(),
     match width {
         Width::One => wgsl!["elementwise/width/binary_1.wgsl"],
@@ -15,7 +17,7 @@ kernel!("binary", 64, Params, |(function, width): (Function, Width)| [
     wgsl!["elementwise/binary.wgsl"],
 ]);
 
-params!(broadcast: Broadcast, scale: f32, accumulate, steps, a_first, b_first, output_first);
+params!(broadcast: Broadcast, activation: Activation, scale: f32, accumulate, steps, a_first, b_first, output_first);
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {

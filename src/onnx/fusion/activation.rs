@@ -25,7 +25,7 @@ pub(super) fn activation(graph: &mut Graph, step: &Step) -> Outcome {
     Outcome::Steps(vec![step.another(&op, x)])
 }
 
-/// An activation behind a product: where the product's kernels store its result.
+/// An activation behind a product, or bounds behind a function of two tensors: where their kernels store the result.
 pub(super) fn product_activation(graph: &mut Graph, step: &Step) -> Outcome {
     behind_product(graph, step).into()
 }
@@ -39,14 +39,15 @@ fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         .ends_with::<Conv2d>(&graph.gpu, activation)
         .or_else(|| product.ends_with::<ConvTranspose2d>(&graph.gpu, activation))
         .or_else(|| product.ends_with::<DeformConv2d>(&graph.gpu, activation))
-        .or_else(|| product.ends_with::<Matmul>(&graph.gpu, activation))?;
+        .or_else(|| product.ends_with::<Matmul>(&graph.gpu, activation))
+        .or_else(|| product.ends_with::<Binary>(&graph.gpu, activation))?;
     if !graph.only_here(input) {
         // A sigmoid beside its argument is a part of a SiLU.
-        let refused = || Outcome::Refused("the product is used elsewhere, too".into());
+        let refused = || Outcome::Refused("what it is a function of is used elsewhere, too".into());
         return (op != Unary::Sigmoid).then(refused);
     }
     if !ends.ok()? {
-        return Some(Outcome::Refused(format!("what stores the product on this device doesn't end with a {op:?}")));
+        return Some(Outcome::Refused(format!("what stores it on this device doesn't end with a {op:?}")));
     }
     let (product, whole) = (product.clone(), graph.buffers[product.writes[0]].shape);
     graph.buffers[step.writes[0]].shape = whole;

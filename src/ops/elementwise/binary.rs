@@ -41,7 +41,8 @@ impl Kernels for Binary {
         let (op, axes) = (Some(plan.geometry().op), plan.geometry().axes());
         let integers = !plan.compiled().is_float();
         let elementwise = Elementwise { op, scale: 1.0, axes, accumulate: false, integers };
-        elementwise.record(recorder, [inputs.a.tensor()?, inputs.b.tensor()?], output)
+        let operands = [inputs.a.tensor()?, inputs.b.tensor()?];
+        elementwise.record_ending_with(plan.activation(), recorder, operands, output)
     }
 
     fn smallest() -> (Self, BinaryInputs<TensorSpec>) {

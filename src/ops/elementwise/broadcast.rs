@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::geometry::{Binary, BroadcastAxis};
 use crate::gpu::{Binding, Fit, Recorder, Tensor};
+use crate::kernels::activation::Activation;
 use crate::kernels::elementwise::binary::{Function, Params, binary};
 use crate::kernels::elementwise::binary_backward::{self, Differentiated};
 use crate::kernels::elementwise::binary_words;
@@ -28,7 +29,18 @@ pub(crate) struct Elementwise {
 
 impl Elementwise {
     /// Records the function, in as many dispatches as the tensors need to be bound.
-    pub(crate) fn record(&self, recorder: &mut Recorder, [a, b]: [&Tensor; 2], output: &Tensor) -> Result<()> {
+    pub(crate) fn record(&self, recorder: &mut Recorder, operands: [&Tensor; 2], output: &Tensor) -> Result<()> {
+        self.record_ending_with(Activation::default(), recorder, operands, output)
+    }
+
+    /// Records the function, put through bounds, which those of words do not know.
+    pub(crate) fn record_ending_with(
+        &self,
+        activation: Activation,
+        recorder: &mut Recorder,
+        [a, b]: [&Tensor; 2],
+        output: &Tensor,
+    ) -> Result<()> {
         let strides = [0, 1].map(|operand| self.axes.map(|axis| axis.strides[operand]));
         let operands = [("a", a, strides[0]), ("b", b, strides[1]), ("output", output, dense(&self.axes))];
         in_broadcast_pieces(recorder, &self.axes, operands, |recorder, broadcast, bindings| {
@@ -38,8 +50,8 @@ impl Elementwise {
                 return binary_words::binary_words(recorder, functions, params, bindings);
             }
             let function = self.op.and_then(Function::of).unwrap_or(Function::First);
-            let params =
-                Params { broadcast, scale: self.scale, accumulate: self.accumulate.into(), ..Default::default() };
+            let accumulate = self.accumulate.into();
+            let params = Params { broadcast, activation, scale: self.scale, accumulate, ..Default::default() };
             binary(recorder, function, params, bindings)
         })
     }

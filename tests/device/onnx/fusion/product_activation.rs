@@ -86,10 +86,7 @@ fn what_is_no_activation_of_a_product_stays() {
     net.showing("c").stays(Rule::ProductActivation, "used elsewhere");
     net.with_reader("c").stays(Rule::ProductActivation, "used elsewhere");
     net.but(n("Neg", "c -> y")).stays(Rule::ProductActivation, "");
-    // An activation of a sum, and one of an activation.
-    let mut sum = net.but(n("Relu", "d -> y"));
-    sum.nodes.insert(1, n("Add", "c c -> d"));
-    sum.stays(Rule::ProductActivation, "");
+    // An activation of an activation.
     let mut twice = net.but(n("Relu", "d -> y"));
     twice.nodes.insert(1, n("Relu", "c -> d"));
     twice.fires(Rule::ProductActivation, 1);
@@ -105,6 +102,32 @@ fn what_is_no_activation_of_a_product_stays() {
     part.constants.push(crate::onnx::ints("sizes", &[2, 3]));
     part.outputs.push("rest");
     part.stays(Rule::ProductActivation, "");
+}
+
+#[test]
+fn bounds_behind_functions_of_two_tensors() {
+    let bounds = [tensor("least", &[], &[-0.25]), tensor("most", &[], &[0.5])];
+    let net = |function: &str, b: &[i64], behind: NodeProto| {
+        let nodes = vec![n(function, "a b -> c"), behind];
+        Net::new(&[("a", &[2, 3, 5, 8]), ("b", b)], nodes, bounds.to_vec())
+    };
+    for b in [[2, 3, 5, 8].as_slice(), &[3, 1, 1], &[5, 1], &[8], &[1]] {
+        for function in ["Add", "Sub", "Mul"] {
+            net(function, b, n("Relu", "c -> y")).fires(Rule::ProductActivation, 1);
+            net(function, b, n("Clip", "c least most -> y")).fires(Rule::ProductActivation, 1);
+        }
+    }
+    let relu = net("Add", &[8], n("Relu", "c -> y"));
+    assert_eq!(steps(&relu, Rule::ALL), 1);
+    relu.showing("c").stays(Rule::ProductActivation, "used elsewhere");
+    relu.with_reader("c").stays(Rule::ProductActivation, "used elsewhere");
+    relu.but(n("Neg", "c -> y")).stays(Rule::ProductActivation, "");
+    relu.but(n("Gelu", "c -> y")).stays(Rule::ProductActivation, "on this device");
+    // What lies behind the bounds stays behind them, and what they are in is no plain sum any more.
+    let mut biased = relu.but(n("Add", "d a -> y"));
+    biased.nodes.insert(1, n("Relu", "c -> d"));
+    biased.fires(Rule::ProductActivation, 1);
+    assert_eq!(steps(&biased, Rule::ALL), 2);
 }
 
 #[test]
