@@ -19,7 +19,7 @@ pub struct StageTime {
 impl Recorder {
     /// Runs the recording with each dispatch apart, and says what each kernel took, in the order in which they first ran.
     ///
-    /// By the device's own timestamps where it has them, in a compute pass for each dispatch; else, on native, by the clock around a
+    /// By the device's own timestamps where it has them, in a compute pass for each dispatch, or around the copy that an encoder makes in its place; else, on native, by the clock around a
     /// submission for each dispatch. A command buffer that the recording was encoded into must not be submitted meanwhile.
     ///
     /// # Errors
@@ -115,12 +115,12 @@ impl Recorder {
                     })
                 };
                 if dispatches.iter().all(|dispatch| dispatch.copy.is_none()) {
-                    Dispatch::encode_pass(dispatches, &mut encoder, writes(Some(begin), Some(end)));
+                    Dispatch::encode_in_pass(dispatches, &mut encoder, writes(Some(begin), Some(end)));
                 } else {
                     // What is no pass is between two that are empty.
-                    Dispatch::encode_pass(&[], &mut encoder, writes(Some(begin), None));
+                    Dispatch::encode_in_pass(&[], &mut encoder, writes(Some(begin), None));
                     Dispatch::encode_all(dispatches, &mut encoder);
-                    Dispatch::encode_pass(&[], &mut encoder, writes(None, Some(end)));
+                    Dispatch::encode_in_pass(&[], &mut encoder, writes(None, Some(end)));
                 }
             }
             encoder.resolve_query_set(&queries, 0..count, &resolved, 0);

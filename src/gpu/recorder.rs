@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::contents::Contents;
 use super::kernel::{Pipeline, Variant};
 use super::pool::Encoding;
-use super::texture::Copy;
+use super::texture::LineCopy;
 use super::{Binding, Capabilities, Fit, Gpu, Iterations, Lease, Lines, Listed, Loops, Tensor, Texture, Unfit, lock};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -71,8 +71,8 @@ pub(super) struct Dispatch {
     bind_group: wgpu::BindGroup,
     workgroups: [u32; 3],
     work: u64,
-    /// What does the same outside of a pass, and faster.
-    pub(super) copy: Option<Copy>,
+    /// The commands that do the same outside of a pass, and faster.
+    pub(super) copy: Option<LineCopy>,
 }
 
 impl Dispatch {
@@ -88,13 +88,13 @@ impl Dispatch {
         for run in dispatches.chunk_by(|one, next| one.copy.is_none() && next.copy.is_none()) {
             match run {
                 [Self { copy: Some(copy), .. }] => copy.encode(encoder),
-                _ => Self::encode_pass(run, encoder, None),
+                _ => Self::encode_in_pass(run, encoder, None),
             }
         }
     }
 
     /// Encodes dispatches in a pass of their own.
-    pub(super) fn encode_pass(
+    pub(super) fn encode_in_pass(
         dispatches: &[Self],
         encoder: &mut wgpu::CommandEncoder,
         timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
@@ -187,7 +187,7 @@ impl Recorder {
         })
     }
 
-    /// Encodes the work into the caller's encoder, in compute passes of its own. It runs when the caller submits that, and the recorder
+    /// Encodes the work into the caller's encoder, in compute passes of its own, and copies between them. It runs when the caller submits that, and the recorder
     /// need not live until then.
     ///
     /// The command buffer keeps the workspace until it has run or is dropped: wgpu tells of the first at a later submission, or when the device
@@ -199,7 +199,8 @@ impl Recorder {
         self.note_written();
     }
 
-    /// Encodes the work into the caller's open compute pass. It changes the pass's pipeline and its bind group 0.
+    /// Encodes the work into the caller's open compute pass. It changes the pass's pipeline and its bind group 0. On adapters that run on the CPU
+    /// [`Recorder::encode`] is faster: between passes an encoder copies what kernels copy here.
     pub fn encode_pass(&self, pass: &mut wgpu::ComputePass<'_>) {
         self.dispatches.iter().for_each(|dispatch| dispatch.encode(pass));
         let encoding = Arc::clone(&self.encoding);
@@ -296,7 +297,7 @@ impl Recorder {
         let before = self.dispatches.len();
         self.dispatch::<K>((), params, &[from, &to.binding()], quads, 4 * quads)?;
         if let Some(dispatch) = self.dispatches.get_mut(before) {
-            dispatch.copy = Copy::new(from, to, lines);
+            dispatch.copy = LineCopy::new(from, to, lines);
         }
         Ok(())
     }

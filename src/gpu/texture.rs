@@ -4,7 +4,7 @@ use super::{Binding, Gpu};
 use crate::error::{Error, Result};
 use crate::gpu::tensor::Resource;
 
-/// Quads of f32 in a texture that kernels alone use: quad `i` is the texel (i % width, i / width). See shared/panels/layout.wgsl.
+/// Quads of f32 in a texture, which kernels use and lines of a buffer are copied into: quad `i` is the texel (i % width, i / width). See shared/panels/layout.wgsl.
 #[derive(Debug, Clone)]
 pub(crate) struct Texture {
     /// A view of the whole texture: made once, bound by many dispatches.
@@ -56,6 +56,17 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// The most quads of lines that do not follow each other, so that a row of a texture holds one.
+    pub(crate) const MOST_APART: u32 = WIDTH;
+
+    /// The most commands that a copy is worth.
+    const MOST_COMMANDS: u32 = 64;
+
+    /// So many quads that follow each other.
+    pub(crate) fn one(quads: u32) -> Self {
+        Self { count: 1, quads, stride: quads }
+    }
+
     /// Texels from one line to the next: none lie between those that follow each other in the buffer; of others, a row of the texture holds whole ones.
     pub(crate) fn pitch(self) -> u32 {
         if self.are_together() { self.quads } else { self.quads.next_power_of_two() }
@@ -63,10 +74,15 @@ impl Lines {
 
     /// Whether a few commands copy them.
     pub(crate) fn are_copied(self) -> bool {
-        self.are_together() || self.pitch() <= WIDTH && self.row_bytes().is_multiple_of(ROW_ALIGNMENT)
+        self.are_together()
+            || self.quads <= Self::MOST_APART
+                && self.stride >= self.quads
+                && self.row_bytes().is_multiple_of(ROW_ALIGNMENT)
+                && self.count.min(WIDTH / self.pitch()) <= Self::MOST_COMMANDS
     }
 
-    fn are_together(self) -> bool {
+    /// Whether they follow each other in the buffer.
+    pub(crate) fn are_together(self) -> bool {
         self.count == 1 || self.stride == self.quads
     }
 
@@ -77,7 +93,7 @@ impl Lines {
 }
 
 /// The commands that copy lines from a buffer into a texture.
-pub(super) struct Copy {
+pub(super) struct LineCopy {
     buffer: wgpu::Buffer,
     texture: wgpu::Texture,
     rectangles: Vec<Rectangle>,
@@ -93,7 +109,7 @@ struct Rectangle {
 /// wgpu's unit of bytes between rows of a rectangle.
 const ROW_ALIGNMENT: u64 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as u64;
 
-impl Copy {
+impl LineCopy {
     /// The copy of lines from the quad on at which a binding's range begins; none where a dispatch has to do it, as from buffers that must not be
     /// copied from.
     pub(super) fn new(from: &Binding, to: &Texture, lines: Lines) -> Option<Self> {

@@ -67,7 +67,7 @@ impl Params {
 pub(crate) enum ColumnsOrder {
     /// (group, pixel, tap, quad): shared/columns/quads.wgsl.
     Quads,
-    /// (group, pixel, tap, quad) in a buffer, whatever the layout: shared/columns/quads.wgsl with shared/rows/columns.wgsl.
+    /// (group, pixel, tap, quad) in a buffer, at the addresses of the layout: shared/columns/quads.wgsl with shared/rows/columns.wgsl.
     HeldQuads,
     /// (pixel, tap, channel): shared/columns/channels.wgsl.
     Channels,

@@ -2,12 +2,16 @@
 
 use fastrand::Rng;
 use pliant::*;
-use pliant::{DType, Error, Gpu, GpuOptions, Recorder, Tensor, wgpu};
+use pliant::{
+    Conv2dPlan, DType, DeformConv2dPlan, Error, Gpu, GpuOptions, MatmulPlan, Recorder, Result, Strategy, Tensor, wgpu,
+};
 
 use crate::calls::convolution;
 use crate::dtypes::{STORAGES, every_op};
+use crate::shapes::deform_conv2d;
+use crate::strategies::conv2d;
 use crate::support::compare::Expected;
-use crate::support::problem::{Array, Implementation, Problem};
+use crate::support::problem::{Array, Implementation, Problem, Storage};
 use crate::support::random::normal;
 use crate::{check_on, gpu, some};
 
@@ -124,6 +128,118 @@ fn two_recordings_with_a_foreign_pass_between_are_right() {
         let actual: Vec<f32> = pollster::block_on(twice.download().unwrap()).unwrap();
         if let Err(miss) = chain.expected().compare(&actual) {
             panic!("output{miss}");
+        }
+    }
+}
+
+/// Problems whose operands are copied into textures on devices that have these: rows and columns of products, in batches and in pieces, tiles of images in
+/// strips, and columns that are made in a buffer.
+fn copied() -> Vec<(Problem, Option<Strategy>)> {
+    let mut rng = Rng::with_seed(93);
+    let matmul = |rng: &mut Rng, a: [u32; 3], b: [u32; 3]| {
+        let [a, b] = [a, b].map(|extents| normal(rng, extents, 1.0));
+        (Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias: None }), None)
+    };
+    let padded = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let deformable = DeformConv2d { padding: [1; 4], ..DeformConv2d::default() };
+    let by_columns = Some(Strategy::Im2col);
+    vec![
+        matmul(&mut rng, [3, 40, 24], [3, 24, 72]),
+        matmul(&mut rng, [1, 130, 24], [1, 24, 40]),
+        matmul(&mut rng, [1, 70, 36], [1, 36, 33]),
+        (conv2d(&mut rng, Conv2d::default(), [2, 16, 8, 10], [20, 16, 1, 1]), by_columns),
+        (conv2d(&mut rng, Conv2d::default(), [1, 300, 120, 128], [20, 300, 1, 1]), by_columns),
+        (conv2d(&mut rng, Conv2d::default(), [1, 64, 320, 240], [6, 64, 1, 1]), by_columns),
+        (conv2d(&mut rng, padded, [1, 64, 304, 40], [13, 64, 3, 3]), Some(Strategy::Winograd)),
+        (conv2d(&mut rng, padded, [3, 8, 12, 12], [9, 8, 3, 3]), Some(Strategy::Winograd)),
+        (deform_conv2d(&mut rng, deformable, [2, 8, 14, 13], [6, 8, 3, 3], true, 2.0), by_columns),
+    ]
+}
+
+/// Records a problem's forward pass.
+fn record(
+    recorder: &mut Recorder,
+    problem: &Problem,
+    strategy: Option<Strategy>,
+    upload: impl Fn(&Array) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let gpu = &recorder.gpu().clone();
+    match problem {
+        Problem::Matmul(op, inputs) => {
+            let inputs = inputs.try_map(upload)?;
+            MatmulPlan::new(gpu, op, &inputs.map(Tensor::spec))?.forward(recorder, &inputs)
+        }
+        Problem::Conv2d(op, inputs) => {
+            let inputs = inputs.try_map(upload)?;
+            Conv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy)?.forward(recorder, &inputs)
+        }
+        Problem::DeformConv2d(op, inputs) => {
+            let inputs = inputs.try_map(upload)?;
+            DeformConv2dPlan::with_strategy(gpu, op, &inputs.map(Tensor::spec), strategy)?.forward(recorder, &inputs)
+        }
+        _ => panic!("{}", problem.describe()),
+    }
+}
+
+/// Copies that an encoder makes for a recording are made by dispatches in the caller's pass, and where buffers must not be copied from.
+#[test]
+fn copies_of_an_encoder_are_those_of_dispatches() {
+    let gpu = gpu();
+    let device = gpu.device();
+    for (problem, strategy) in copied() {
+        let made = |upload: &dyn Fn(&Array) -> Result<Tensor>, run: &dyn Fn(&Recorder)| {
+            let mut recorder = Recorder::new(gpu);
+            let output = record(&mut recorder, &problem, strategy, upload).unwrap();
+            run(&recorder);
+            let bits = output.download_blocking::<f32>().unwrap().into_iter().map(f32::to_bits);
+            bits.collect::<Vec<_>>()
+        };
+        let encoded = |encode: &dyn Fn(&mut wgpu::CommandEncoder)| {
+            let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encode(&mut encoder);
+            gpu.queue().submit([encoder.finish()]);
+        };
+        let within = |array: &Array, usage: wgpu::BufferUsages, offset: u64| {
+            let size = 4 * array.shape.elements() + offset;
+            let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+            let buffer = device.create_buffer(&descriptor);
+            gpu.queue().write_buffer(&buffer, offset, bytemuck::cast_slice(&array.elements));
+            Tensor::from_buffer(gpu, buffer, offset, array.shape, DType::F32)
+        };
+        let not_copied_from = |array: &Array| {
+            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+            within(array, usage, 0)
+        };
+        let upload = |array: &Array| array.upload(gpu);
+        let submitted = made(&upload, &|recorder| recorder.submit().unwrap());
+        assert_eq!(made(&upload, &|recorder| encoded(&|encoder| recorder.encode(encoder))), submitted);
+        let in_pass = |encoder: &mut wgpu::CommandEncoder, recorder: &Recorder| {
+            recorder.encode_pass(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        };
+        assert_eq!(made(&upload, &|recorder| encoded(&|encoder| in_pass(encoder, recorder))), submitted);
+        assert_eq!(made(&not_copied_from, &|recorder| recorder.submit().unwrap()), submitted);
+        // Tensors that begin within a buffer, at a whole quad and amid one.
+        assert_eq!(
+            made(&|array| within(array, Tensor::USAGES, 272), &|recorder| recorder.submit().unwrap()),
+            submitted
+        );
+        let amid = made(&|array| within(array, Tensor::USAGES, 4), &|recorder| recorder.submit().unwrap());
+        let implementation = Implementation::Device { gpu, strategy, storage: Storage::F32 };
+        let expected = problem.expected(problem.reference().unwrap(), implementation).unwrap();
+        let floats: Vec<f32> = amid.into_iter().map(f32::from_bits).collect();
+        if let Err(miss) = expected.compare(&floats) {
+            panic!("output{miss}");
+        }
+        let profiled = made(&upload, &|recorder| {
+            let stages = pollster::block_on(recorder.profile()).unwrap();
+            let runs = |kernel: &str| stages.iter().any(|stage| stage.kernel == kernel);
+            assert_eq!(runs("copy_lines"), gpu.capabilities().textures(), "{stages:?}");
+            let texels = strategy == Some(Strategy::Winograd) && gpu.capabilities().textures();
+            assert_eq!(runs("winograd_input.texels"), texels, "{stages:?}");
+        });
+        assert_eq!(profiled, submitted);
+        if let Err(failure) = check_on(&problem, implementation) {
+            panic!("{failure}\n{}", problem.describe());
         }
     }
 }

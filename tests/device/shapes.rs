@@ -456,7 +456,7 @@ fn products_of_many_rows_and_of_many_columns() {
     }
 }
 
-/// Rows times columns in quads: products, and convolutions of one tap, of few output channels and of more than are read as they lie.
+/// Rows times columns in quads: products, and convolutions of one tap, of few output channels and of many.
 #[test]
 fn products_with_columns_in_quads() {
     let mut rng = Rng::with_seed(16);

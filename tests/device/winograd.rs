@@ -33,10 +33,11 @@ fn table() -> Vec<(Conv2d, [u32; 4], u32)> {
         (padded([0, 1, 0, 1], 4), [2, 8, 3, 30], 4),
         (padded([1; 4], 1), [1, 130, 5, 4], 66),
         (padded([0; 4], 1), [1, 3, 3, 3], 1),
-        // More output channels than rows are multiplied with as they lie.
         (padded([1; 4], 1), [1, 6, 7, 9], 520),
-        // Several strips of one image, and several images of a strip.
+        // Several strips of one image, whose rows are copied where they have up to 4096 quads, and several images of a strip.
         (padded([1; 4], 1), [1, 16, 300, 260], 13),
+        (padded([1; 4], 1), [1, 64, 304, 40], 13),
+        (padded([3, 1, 0, 2], 1), [1, 64, 150, 44], 13),
         (padded([1; 4], 2), [9, 40, 40, 44], 24),
     ]
 }
@@ -198,7 +199,8 @@ fn the_rule_has_tiles_for_large_convolutions_on_a_cpu_alone() {
     assert_eq!(strategy(op, [5, 64, 17, 17], [64, 64, 3, 3]), large);
     assert_eq!(strategy(op, [5, 64, 2, 300], [64, 64, 3, 3]), other);
     assert_eq!(strategy(op, [5, 64, 15, 15], [64, 64, 3, 3]), other);
-    assert_eq!(strategy(op, [1, 60, 16, 16], [64, 60, 3, 3]), other);
+    assert_eq!(strategy(op, [1, 32, 16, 16], [64, 32, 3, 3]), large);
+    assert_eq!(strategy(op, [1, 31, 16, 16], [64, 31, 3, 3]), other);
     assert_eq!(strategy(op, [1, 64, 16, 16], [60, 64, 3, 3]), other);
     assert_eq!(strategy(op, [1, 64, 16, 15], [64, 64, 3, 3]), other);
     assert_eq!(strategy(Conv2d { stride: [2; 2], ..op }, [1, 64, 32, 32], [64, 64, 3, 3]), other);

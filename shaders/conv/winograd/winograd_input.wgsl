@@ -1,6 +1,6 @@
 // Input tiles of a convolution by conv/winograd/points.wgsl: B d of each quad of channels of 6 x 6 pixels, 4 pixels apart.
 //
-// input  conv/winograd/planes.wgsl
+// input  conv/winograd/planes.wgsl, texels.wgsl
 // made   (number in the tile, group, tile, quad of the group) quads: shared/rows/made.wgsl
 //
 // Tiles that are made are counted from the strip's first. One invocation does a quad of a tile.
@@ -30,9 +30,7 @@ fn transformed(d: Six) -> Six {
 
 // A row of a tile.
 fn row(planes: Planes, y: u32, x: u32) -> Six {
-    return transformed(Six(
-        pixel(planes, y, x), pixel(planes, y, x + 1u), pixel(planes, y, x + 2u), pixel(planes, y, x + 3u), pixel(planes, y, x + 4u), pixel(planes, y, x + 5u),
-    ));
+    return transformed(pixels(planes, y, x));
 }
 
 @compute @workgroup_size(64)

@@ -5,7 +5,7 @@
 //         shared/rows/packed.wgsl, shared/panels/packed.wgsl
 // bias    element (output channel) is bias_first + output channel, wrapping; not used where biased is 0
 // sums    (number in the tile, group, tile, quad of the group's output channels) quads, sums_batch of them for each group; tiles are counted from
-//         the strip's first on
+//         the strip's first on: conv/winograd/sums_buffer.wgsl, sums_texture.wgsl
 // output  element (image, output channel, pixel) is output_first + image * output_image + output channel * output_plane + pixel, wrapping:
 //         shared/quads/store_elements.wgsl, shared/quads/store_quads.wgsl; for the function see shared/activation
 //
@@ -30,7 +30,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> sums: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> output: array<Stored>;
 
 // Four pixels side by side, or below one another, of four output channels.
@@ -53,7 +52,7 @@ fn transformed(m: Six) -> Four {
 // A column of a tile of sums.
 fn column(at: u32, next: u32) -> Four {
     return transformed(Six(
-        sums[at], sums[at + next], sums[at + 2u * next], sums[at + 3u * next], sums[at + 4u * next], sums[at + 5u * next],
+        load_sums(at), load_sums(at + next), load_sums(at + 2u * next), load_sums(at + 3u * next), load_sums(at + 4u * next), load_sums(at + 5u * next),
     ));
 }
 

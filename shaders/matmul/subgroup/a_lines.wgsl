@@ -1,5 +1,4 @@
-// a of a product by subgroups, read along its rows, which lie one behind another: quad k / 4 of a row is a_batch * batch + row * a_quads + k / 4. See
-// tile.wgsl.
+// a of a product by subgroups, read along its rows, which are lines: quad k / 4 of a row is texel batch * a_batch + row * a_quads + k / 4. See tile.wgsl.
 @group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
 
 fn a_within(i: u32, invocation: u32) -> u32 {

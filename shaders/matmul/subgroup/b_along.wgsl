@@ -1,4 +1,4 @@
-// b of a product by subgroups, read along its rows, by b_texture.wgsl or b_held.wgsl: see tile.wgsl.
+// b of a product by subgroups, read along its rows, by b_texture.wgsl: see tile.wgsl.
 
 fn b_within(i: u32, invocation: u32) -> u32 {
     return 4u * invocation + i;

@@ -1,5 +1,5 @@
-// b of a product by subgroups, read across its rows, which lie one behind another, by b_texture.wgsl: the quad of row k and four columns is batch *
-// b_batch + k * b_quads + column / 4. Columns and depth are multiples of 4. See tile.wgsl.
+// b of a product by subgroups, read across its rows, which are lines, by b_texture.wgsl: the quad of row k and four columns is texel batch * b_batch +
+// k * b_quads + column / 4. Columns and depth are multiples of 4. See tile.wgsl.
 
 fn b_within(i: u32, invocation: u32) -> u32 {
     return 4u * invocation + i;

@@ -1,4 +1,4 @@
-// Panels of b of a product by subgroups, in a texture: see tile.wgsl.
+// b of a product by subgroups, in a texture: see tile.wgsl.
 @group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
 
 fn load_b(address: u32) -> vec4<f32> {

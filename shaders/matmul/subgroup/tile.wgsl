@@ -4,8 +4,11 @@
 // a and b are matrices in quads along their rows, in panels: shared/panels/layout.wgsl. Each is read one of two ways:
 //
 // along   the operand's vectors (rows of a, columns of b) are rows of its matrix, and their elements lie along them:
-//         matmul/subgroup/a_along.wgsl, b_along.wgsl; a may also lie in a buffer: a_buffer.wgsl; panels of b may be held in one: b_held.wgsl
-// across  the rows of its matrix are the depth, and a quad has four vectors: a_across.wgsl, b_across.wgsl; b may also lie in a buffer: b_buffer.wgsl
+//         matmul/subgroup/a_along.wgsl, b_along.wgsl
+// across  the rows of its matrix are the depth, and a quad has four vectors: a_across.wgsl, b_across.wgsl
+//
+// a that is read along and b that is read across may also lie in lines, row by row, x_quads texels apart: a_lines.wgsl, b_lines.wgsl. They need neither x_first
+// nor x_row nor x_quad.
 //
 // The kernel's Params: params.wgsl, or its own.
 //

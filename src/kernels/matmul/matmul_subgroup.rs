@@ -11,13 +11,13 @@ kernel!("matmul_subgroup", subgroup.invocations(), Params, |((operands, stores),
     TILED,
     wgsl!["matmul/parts/matmul.wgsl"],
     match operands {
-        Operands::Panels | Operands::HeldB | Operands::LinesB => wgsl!["matmul/subgroup/a_along.wgsl"],
+        Operands::Panels | Operands::LinesB => wgsl!["matmul/subgroup/a_along.wgsl"],
         Operands::LinesA | Operands::Lines => wgsl!["matmul/subgroup/a_lines.wgsl"],
     },
+    wgsl!["matmul/subgroup/b_texture.wgsl"],
     match operands {
-        Operands::Panels | Operands::LinesA => wgsl!["matmul/subgroup/b_texture.wgsl", "matmul/subgroup/b_along.wgsl"],
-        Operands::HeldB => wgsl!["matmul/subgroup/b_held.wgsl", "matmul/subgroup/b_along.wgsl"],
-        Operands::LinesB | Operands::Lines => wgsl!["matmul/subgroup/b_texture.wgsl", "matmul/subgroup/b_lines.wgsl"],
+        Operands::Panels | Operands::LinesA => wgsl!["matmul/subgroup/b_along.wgsl"],
+        Operands::LinesB | Operands::Lines => wgsl!["matmul/subgroup/b_lines.wgsl"],
     },
     store_files(stores),
     wgsl!["matmul/matmul_subgroup.wgsl"],
@@ -29,23 +29,22 @@ type Axes = ((Operands, Stores), Subgroup);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operands {
     Panels,
-    /// b in panels that a buffer holds.
-    HeldB,
-    /// a in a texture row by row, in quads along its rows.
+    /// a in lines, which are its rows.
     LinesA,
-    /// b in a texture row by row, in quads across its rows.
+    /// b in lines, of which one has an element of each column.
     LinesB,
-    /// Both in textures row by row.
+    /// Both in lines.
     Lines,
 }
 
-axis!(Operands { Panels: "panels", HeldB: "held_b", LinesA: "lines_a", LinesB: "lines_b", Lines: "lines" });
+axis!(Operands { Panels: "panels", LinesA: "lines_a", LinesB: "lines_b", Lines: "lines" });
 
 /// Compiles all variants of these subgroups.
 pub(crate) fn compile(gpu: &Gpu, subgroup: Subgroup) -> Result<()> {
     <(Operands, Stores)>::all().into_iter().try_for_each(|axes| gpu.compile::<Kernel>((axes, subgroup)))
 }
 
+/// Records a product of operands in textures.
 pub(crate) fn matmul_subgroup(
     recorder: &mut Recorder,
     subgroup: Subgroup,

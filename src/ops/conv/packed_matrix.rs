@@ -2,9 +2,10 @@
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Binding, Constant, Fit, Gpu, Recorder, Tensor, Texture};
+use crate::gpu::{Binding, Constant, Fit, Gpu, Lines, Recorder, Tensor, Texture};
 use crate::kernels::layout::{Layout, panel_texels};
-use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Panels, PanelsMemory};
+use crate::kernels::matmul::copy_lines::copy_lines;
+use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Panels};
 use crate::ops::plan::bindable;
 
 /// A batch of matrices of f32. In panels its rows are filled up to whole ones.
@@ -20,7 +21,7 @@ pub(crate) struct PackedMatrix {
 #[derive(Debug, Clone)]
 enum Memory {
     Rows(Tensor),
-    Panels(PanelsMemory),
+    Panels(Texture),
 }
 
 /// The layout that a device wants for matrices, the largest of so many bytes, rows filled up, where it binds so many bytes of a buffer at once.
@@ -42,29 +43,34 @@ impl PackedMatrix {
     pub(crate) fn workspace(recorder: &mut Recorder, layout: Layout, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
         let memory = match layout {
             Layout::Rows => Memory::Rows(recorder.workspace([batch, rows, quads, 4])?),
-            Layout::Panels => {
-                let texture = recorder.texture(u64::from(batch) * panel_texels(rows, quads))?;
-                Memory::Panels(PanelsMemory::Texture(texture))
-            }
+            Layout::Panels => Memory::Panels(recorder.texture(u64::from(batch) * panel_texels(rows, quads))?),
         };
         Ok(Self { memory, batch, rows, quads })
     }
 
-    /// Takes columns in panels that a buffer holds from the workspace of the op that is being recorded.
-    pub(crate) fn held(recorder: &mut Recorder, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
-        let filled = Layout::Panels.filled_rows(rows) as u32;
-        let memory = Memory::Panels(PanelsMemory::Buffer(recorder.workspace([batch, filled, quads, 4])?));
-        Ok(Self { memory, batch, rows, quads })
+    /// Takes a buffer from the workspace of the op that is being recorded, for what [`PackedMatrix::copy_from`] copies.
+    pub(crate) fn held(&self, recorder: &mut Recorder) -> Result<Tensor> {
+        recorder.workspace([self.texels(), 4])
+    }
+
+    /// Records the copy of panels that a buffer holds.
+    pub(crate) fn copy_from(&self, recorder: &mut Recorder, held: &Tensor) -> Result<()> {
+        let Memory::Panels(texture) = &self.memory else { return Ok(()) };
+        let quads = self.texels();
+        let binding = held.binding("columns", 0..4 * u64::from(quads))?;
+        Ok(copy_lines(recorder, &binding, texture, Lines::one(quads))?)
+    }
+
+    /// The texels of panels.
+    fn texels(&self) -> u32 {
+        (u64::from(self.batch) * panel_texels(self.rows, self.quads)) as u32
     }
 
     /// Makes matrices in memory outside the pool.
     pub(crate) fn new(gpu: &Gpu, layout: Layout, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
         let memory = match layout {
             Layout::Rows => Memory::Rows(Tensor::new(gpu, [batch, rows, quads, 4], DType::F32)?),
-            Layout::Panels => {
-                let texture = Texture::new(gpu, u64::from(batch) * panel_texels(rows, quads))?;
-                Memory::Panels(PanelsMemory::Texture(texture))
-            }
+            Layout::Panels => Memory::Panels(Texture::new(gpu, u64::from(batch) * panel_texels(rows, quads))?),
         };
         Ok(Self { memory, batch, rows, quads })
     }
@@ -98,7 +104,7 @@ impl PackedMatrix {
         let row = 4 * u64::from(self.quads);
         match &self.memory {
             Memory::Rows(tensor) => tensor.binding(argument, rows.start * row..rows.end * row),
-            Memory::Panels(memory) => memory.binding(argument),
+            Memory::Panels(texture) => Ok(texture.binding()),
         }
     }
 
@@ -128,13 +134,13 @@ impl PackedMatrix {
                     plane_stride: 0,
                 })
             }
-            Memory::Panels(memory) => Output::Panels(self.panels(memory, false)),
+            Memory::Panels(texture) => Output::Panels(self.panels(texture, false)),
         }
     }
 
-    fn panels(&self, memory: &PanelsMemory, across: bool) -> Panels {
+    fn panels(&self, texture: &Texture, across: bool) -> Panels {
         Panels {
-            memory: memory.clone(),
+            texture: texture.clone(),
             first: 0,
             batch: panel_texels(self.rows, self.quads),
             row: 0,
@@ -152,7 +158,7 @@ impl PackedMatrix {
                 let batch = u64::from(self.rows) * row;
                 Operand::Matrix(Matrix { argument, tensor, first: 0, batch, vector, depth })
             }
-            Memory::Panels(memory) => Operand::Panels(self.panels(memory, across)),
+            Memory::Panels(texture) => Operand::Panels(self.panels(texture, across)),
         }
     }
 }

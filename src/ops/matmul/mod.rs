@@ -60,8 +60,8 @@ impl Kernels for Matmul {
 impl Packs for Matmul {
     const PACKED: &'static str = "b";
 
-    /// Products of matrices in panels read b in them; up to four rows meet it as it lies. Others that would not pack it for one call find it packed, since
-    /// texels are loaded faster.
+    /// Products of matrices in panels read b in them; up to four rows meet it as it lies. Others find it packed, also where one call
+    /// copies it as it lies.
     fn pack(plan: &Plan<Self>, recorder: &mut Recorder, b: &Tensor) -> Result<PackedWeight> {
         let geometry = plan.geometry().folded();
         let MatmulGeometry { rows, columns, depth, batch, .. } = geometry;

@@ -53,7 +53,7 @@ pub(crate) struct Matrix<'a> {
 /// A batch of matrices in panels: matmul/subgroup/tile.wgsl.
 #[derive(Debug, Clone)]
 pub(crate) struct Panels {
-    pub(crate) memory: PanelsMemory,
+    pub(crate) texture: Texture,
     pub(crate) first: u64,
     pub(crate) batch: u64,
     pub(crate) row: u32,
@@ -61,24 +61,6 @@ pub(crate) struct Panels {
     pub(crate) quads: u32,
     /// Whether the depth goes down the rows.
     pub(crate) across: bool,
-}
-
-/// The memory that panels lie in.
-#[derive(Debug, Clone)]
-pub(crate) enum PanelsMemory {
-    Texture(Texture),
-    /// A buffer, for columns b that are read along the rows, of a product into elements.
-    Buffer(Tensor),
-}
-
-impl PanelsMemory {
-    /// The whole memory, as a binding.
-    pub(crate) fn binding(&self, argument: &'static str) -> Fit<Binding> {
-        match self {
-            Self::Texture(texture) => Ok(texture.binding()),
-            Self::Buffer(tensor) => tensor.binding(argument, 0..tensor.shape().elements()),
-        }
-    }
 }
 
 impl<'a> Matrix<'a> {
@@ -295,7 +277,7 @@ impl<'a> Product<'a> {
                 let (end, bias, output) = self.stored(recorder, output)?;
                 let params = subgroup_tile::Params { end, ..with_a(params, &a) };
                 let of_window = (windows.window, windows.group_first, windows.zero_row);
-                let bindings = [&a.memory.binding("a")?, &windows.packed, &bias, &output];
+                let bindings = [&a.texture.binding(), &windows.packed, &bias, &output];
                 matmul_windows(recorder, subgroup, params, of_window, bindings)
             }
             (_, Output::Elements(output)) => self.elements_by_tiles(recorder, subgroup, params, output),
@@ -311,14 +293,14 @@ impl<'a> Product<'a> {
                     ..Default::default()
                 };
                 let params = subgroup_tile::Params { end, ..with_b(with_a(params, &a), &b) };
-                let [a, b, output] = [a.memory.binding("a")?, b.memory.binding("b")?, output.memory.binding("output")?];
+                let [a, b, output] = [a.texture.binding(), b.texture.binding(), output.texture.binding()];
                 let bindings = [&a, &b, &output];
                 matmul_subgroup_nn(recorder, subgroup, params, bindings)
             }
         }
     }
 
-    /// Records a product of matrices into elements: each operand from where it lies, or from panels.
+    /// Records a product of matrices into elements: each operand from lines, or from panels.
     fn elements_by_tiles(
         &self,
         recorder: &mut Recorder,
@@ -327,24 +309,21 @@ impl<'a> Product<'a> {
         output: &Elements,
     ) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
-        let held_b = matches!(&self.b, Operand::Panels(Panels { memory: PanelsMemory::Buffer(_), .. }));
         let lines_a = self.lines_of_a(recorder)?;
         let lines_b = self.lines_of_b(recorder)?;
         let operands = match (&lines_a, &lines_b) {
-            (None, None) if held_b => matmul_subgroup::Operands::HeldB,
             (None, None) => matmul_subgroup::Operands::Panels,
             (Some(_), None) => matmul_subgroup::Operands::LinesA,
             (None, Some(_)) => matmul_subgroup::Operands::LinesB,
             (Some(_), Some(_)) => matmul_subgroup::Operands::Lines,
         };
-        debug_assert!(!held_b || operands == matmul_subgroup::Operands::HeldB, "{operands:?}");
         let (a, params) = match lines_a {
             Some(InLines { texture, batch, pitch }) => {
                 (texture.binding(), subgroup_tile::Params { a_batch: batch, a_quads: pitch, ..params })
             }
             None => {
                 let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
-                (a.memory.binding("a")?, with_a(params, &a))
+                (a.texture.binding(), with_a(params, &a))
             }
         };
         let (b, params) = match lines_b {
@@ -353,7 +332,7 @@ impl<'a> Product<'a> {
             }
             None => {
                 let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
-                (b.memory.binding("b")?, with_b(params, &b))
+                (b.texture.binding(), with_b(params, &b))
             }
         };
         let (end, bias, output) = self.stored(recorder, output)?;
@@ -365,7 +344,7 @@ impl<'a> Product<'a> {
         matmul_subgroup(recorder, subgroup, operands, params, [&a, &b, &bias, &output])
     }
 
-    /// Whether b is read as it lies, where it is not packed for other reasons.
+    /// Whether b lies in quads across its rows, and a does not.
     fn has_b_in_quads(&self) -> bool {
         let Operand::Matrix(b) = &self.b else { return false };
         !self.a.is_across() && b.is_in_quads([self.batch, self.columns, self.depth])
@@ -399,7 +378,7 @@ impl<'a> Product<'a> {
             subgroup_tile::Params { b_batch: b.batch as u32 / 4, b_row: b.depth as u32 / 4, ..with_a(params, &a) };
         let (end, bias, output) = self.stored(recorder, output)?;
         let params = subgroup_tile::Params { end, ..params };
-        matmul_narrow(recorder, params, [&a.memory.binding("a")?, &b_binding, &bias, &output])
+        matmul_narrow(recorder, params, [&a.texture.binding(), &b_binding, &bias, &output])
     }
 
     /// a in lines, which are its rows, where these lie in quads that can be copied.
@@ -699,7 +678,7 @@ fn pack(
         pack_panels(recorder, params, bindings)?;
     }
     Ok(Panels {
-        memory: PanelsMemory::Texture(texture),
+        texture,
         first: 0,
         batch: if matrix.batch == 0 { 0 } else { panel_texels(vectors, quads) },
         row: 0,
@@ -744,12 +723,21 @@ fn in_lines(
     }
     let lines = Lines { count: batches * count, quads: elements / 4, stride: (stride / 4) as u32 };
     let binding = matrix.binding(extents, vector_axis)?;
-    if !binding.first.is_multiple_of(4) || !lines.are_copied() {
+    if !binding.first.is_multiple_of(4) {
         return Ok(None);
     }
-    let quads = u64::from(lines.count) * u64::from(lines.pitch());
-    check_packed(matrix, 16 * quads, (batches, [vectors, depth], vector_axis))?;
-    let texture = recorder.texture(quads)?;
+    if vector_axis == COLUMNS && !lines.are_together() && lines.quads > Lines::MOST_APART {
+        let (argument, most) = (matrix.argument, 4 * Lines::MOST_APART);
+        let message =
+            format!("{argument} has lines of {elements} elements; of those that lie apart {most} are copied at most");
+        return Err(Unfit::too_large(argument, message).along(COLUMNS));
+    }
+    if !lines.are_copied() {
+        return Ok(None);
+    }
+    let bytes = 16 * u64::from(lines.count) * u64::from(lines.quads);
+    check_packed(matrix, bytes, (batches, [vectors, depth], vector_axis))?;
+    let texture = recorder.texture(u64::from(lines.count) * u64::from(lines.pitch()))?;
     copy_lines(recorder, &binding, &texture, lines)?;
     let batch = if shared { 0 } else { count * lines.pitch() };
     Ok(Some(InLines { texture, batch, pitch: lines.pitch() }))

@@ -16,7 +16,7 @@ pub(crate) const TILE: u32 = 4;
 const TILES_TOGETHER: u32 = 8;
 
 params!(
-    /// Which tiles of which planes a dispatch does: shaders/conv/winograd/planes.wgsl.
+    /// Which tiles of which planes a dispatch does: shaders/conv/winograd/grid.wgsl.
     struct TileGrid {
         tile_first,
         tiles,

@@ -8,13 +8,17 @@ use crate::kernels::stores::Stores;
 use crate::kernels::{kernel, params};
 
 kernel!("winograd_output", 64, Params, |(storage, (layout, stores)): (Storage, (Layout, Stores))| [
-    wgsl!["shared/grid.wgsl", "conv/winograd/points.wgsl", "conv/winograd/planes.wgsl"],
+    wgsl!["shared/grid.wgsl", "conv/winograd/points.wgsl", "conv/winograd/grid.wgsl", "conv/winograd/planes.wgsl"],
     storage.files(),
     match layout {
         Layout::Rows => activation::FUNCTIONS,
         Layout::Panels => activation::BOUNDS,
     },
     of_layout!(layout, "layout", "packed"),
+    match layout {
+        Layout::Rows => wgsl!["conv/winograd/sums_buffer.wgsl"],
+        Layout::Panels => wgsl!["conv/winograd/sums_texture.wgsl"],
+    },
     stores.files(),
     wgsl!["conv/winograd/winograd_output.wgsl"],
 ]);

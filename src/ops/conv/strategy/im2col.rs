@@ -1,5 +1,5 @@
 //! Convolution by columns: pack the images channels last, and for each strip of output pixels make the columns and multiply; or, where there are
-//! few output channels, neither.
+//! few output channels, or one tap, neither.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
-use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor};
+use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texture};
 use crate::kernels::activation::Activation;
 use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::conv::conv2d_depthwise;
@@ -29,10 +29,6 @@ use crate::ops::plan::{Argument, Destination, bindable, in_pieces, pieces};
 /// take FORWARD_BYTES, but a tile of the product is filled.
 const STRIP_BYTES: u64 = 10 << 20;
 const FORWARD_BYTES: u64 = 13 << 20;
-
-/// The most rows of a product whose columns a buffer holds. On lavapipe a texel costs 6.7 ns to store and a quad of a buffer 0.9, and each 16 rows load
-/// it once, in 0.6 or 1.25 ns: measured, columns in a buffer take 0.83 of the time with 64 rows and 1.08 with 128.
-const HELD_ROWS: u32 = 64;
 
 /// Compiles what a plan of one pixel does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
@@ -249,12 +245,11 @@ impl Im2colConvolution {
             && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
     }
 
-    /// Where the forward pass has its columns: in panels in a buffer, if so few rows are multiplied with them that storing texels costs more than
-    /// loading them saves, and a strip of the least whole tiles can be bound.
+    /// How the forward pass makes its columns: in panels by a buffer, where storing and copying a quad takes less than storing a texel, if a strip of the least
+    /// whole tiles can be bound.
     fn order(&self, gpu: &Gpu) -> ColumnsOrder {
         let held = self.columns.layout == Layout::Panels
-            && self.geometry.group_out_channels() <= HELD_ROWS
-            && 64 * self.columns.pixel_bytes() <= bindable(gpu);
+            && 64 * self.columns.pixel_bytes() <= bindable(gpu).min(Texture::most_bytes(gpu));
         if held { ColumnsOrder::HeldQuads } else { ColumnsOrder::Quads }
     }
 
@@ -293,6 +288,10 @@ impl Im2colConvolution {
         let Im2col { stride: [stride_y, stride_x], .. } = im2col.window;
         let read = self.columns.packing.pixel_bytes().saturating_mul(u64::from(stride_y) * u64::from(stride_x));
         let pixel = if direct || windows { read.min(self.columns.pixel_bytes()) } else { self.columns.pixel_bytes() };
+        let order = self.order(recorder.gpu());
+        let holds = order == ColumnsOrder::HeldQuads && !direct && !windows;
+        // Columns that are held are there twice.
+        let wide = if holds { wide + pixel } else { wide };
         let bytes = self.strip_bytes(pixel + wide);
         let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, [pixel, wide]);
         let [_, strip] = most;
@@ -303,12 +302,9 @@ impl Im2colConvolution {
         let accumulate = matches!(output, Destination::Add(_));
         let strip = if direct || windows { 0 } else { strip };
         let together = written_together(g);
-        let order = self.order(recorder.gpu());
         let shape = [g.groups, strip, depth as u32 / 4];
-        let columns = match order {
-            ColumnsOrder::HeldQuads => PackedMatrix::held(recorder, shape)?,
-            _ => PackedMatrix::workspace(recorder, self.columns.layout, shape)?,
-        };
+        let columns = PackedMatrix::workspace(recorder, self.columns.layout, shape)?;
+        let held = holds.then(|| columns.held(recorder)).transpose()?;
         for images in pieces(0..im2col.batch, chunk) {
             for strip in strips(images.clone(), im2col.out_pixels(), most) {
                 self.columns.pack(recorder, source.input, &images, &strip, &mut packed)?;
@@ -323,8 +319,14 @@ impl Im2colConvolution {
                 let b = if windows {
                     Operand::Windows(self.columns.windows(&images, &strip, &packed)?)
                 } else {
-                    let binding = columns.binding("columns")?;
+                    let binding = match &held {
+                        Some(held) => held.binding("columns", 0..held.shape().elements())?,
+                        None => columns.binding("columns")?,
+                    };
                     self.columns.sample(recorder, source, (&images, &strip), &packed, (order, &binding))?;
+                    if let Some(held) = &held {
+                        columns.copy_from(recorder, held)?;
+                    }
                     columns.along("columns")
                 };
                 StripPlanes::write(recorder, output, &strip, together, |recorder, output| {
@@ -370,8 +372,8 @@ impl Im2colConvolution {
         !self.transposed
     }
 
-    /// Whether it is a product with the images as they lie: of a pixel alone, without padding, of whole quads of channels and pixels, some of which
-    /// a binding shows.
+    /// Whether it is a product with the images as they lie: of a pixel alone, without padding, of whole quads of channels and pixels, of which a binding shows
+    /// those of [`DEPTH_UNIT`] channels.
     fn is_product(&self, gpu: &Gpu, input: &Tensor, output: &Tensor) -> bool {
         let g = &self.geometry;
         let alone = Im2col { kernel: [1; 2], stride: [1; 2], padding: [0; 4], ..g.im2col.window };
