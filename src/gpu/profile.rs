@@ -19,8 +19,8 @@ pub struct StageTime {
 impl Recorder {
     /// Runs the recording with each dispatch apart, and says what each kernel took, in the order in which they first ran.
     ///
-    /// By the device's own timestamps where it has them, in a compute pass for each dispatch, or around the copy that an encoder makes in its place; else, on native, by the clock around a
-    /// submission for each dispatch. A command buffer that the recording was encoded into must not be submitted meanwhile.
+    /// By the device's own timestamps where it has them, in a compute pass for each dispatch, or around the copy that an encoder makes in its place;
+    /// else, on native, by the clock around a submission for each dispatch. A command buffer that the recording was encoded into must not be submitted meanwhile.
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported) in a browser without timestamps;
