@@ -1,9 +1,4 @@
-// a of a product by subgroups, read across its rows: see tile.wgsl.
-@group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
-
-fn load_a(address: u32) -> vec4<f32> {
-    return textureLoad(a, texel(address));
-}
+// a of a product by subgroups, read across its rows, by a_texture.wgsl: see tile.wgsl.
 
 // Four invocations load the tile's rows, as quads. Where there are more, they load the same, and have other rows of them.
 fn a_within(i: u32, invocation: u32) -> u32 {

@@ -1,12 +1,7 @@
-// a of a product by subgroups, read along its rows: see tile.wgsl.
-@group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
+// a of a product by subgroups, read along its rows, by a_texture.wgsl: see tile.wgsl.
 
 fn a_within(i: u32, invocation: u32) -> u32 {
     return INVOCATIONS * i + invocation;
-}
-
-fn load_a(address: u32) -> vec4<f32> {
-    return textureLoad(a, texel(address));
 }
 
 // Where an invocation's rows have their first quads.

@@ -1,12 +1,8 @@
-// a of a product by subgroups, read along its rows, which are lines: quad k / 4 of a row is texel batch * a_batch + row * a_quads + k / 4. See tile.wgsl.
-@group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
+// a of a product by subgroups, read along its rows, which are lines, by a_texture.wgsl: quad k / 4 of a row is texel batch * a_batch + row *
+// a_quads + k / 4. See tile.wgsl.
 
 fn a_within(i: u32, invocation: u32) -> u32 {
     return INVOCATIONS * i + invocation;
-}
-
-fn load_a(address: u32) -> vec4<f32> {
-    return textureLoad(a, texel(address));
 }
 
 // Where an invocation's rows begin; rows beyond the last are the last.

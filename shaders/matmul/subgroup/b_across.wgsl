@@ -1,9 +1,5 @@
 // b of a product by subgroups, read across its rows, by b_texture.wgsl: see tile.wgsl.
 
-fn b_within(i: u32, invocation: u32) -> u32 {
-    return 4u * invocation + i;
-}
-
 // The first of the four columns of this invocation in one half.
 fn half_columns(batch: u32, column: u32, lane: u32) -> u32 {
     return column + b_within(0u, lane);

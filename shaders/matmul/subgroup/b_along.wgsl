@@ -1,9 +1,5 @@
 // b of a product by subgroups, read along its rows, by b_texture.wgsl: see tile.wgsl.
 
-fn b_within(i: u32, invocation: u32) -> u32 {
-    return 4u * invocation + i;
-}
-
 // Where the four columns from one on have their first quads.
 fn b_start(batch: u32, column: u32) -> vec4<u32> {
     let at = vec4<u32>(params.b_row + column) + vec4<u32>(0u, 1u, 2u, 3u);

@@ -1,10 +1,6 @@
 // b of a product by subgroups, read across its rows, which are lines, by b_texture.wgsl: the quad of row k and four columns is texel batch * b_batch +
 // k * b_quads + column / 4. Columns and depth are multiples of 4. See tile.wgsl.
 
-fn b_within(i: u32, invocation: u32) -> u32 {
-    return 4u * invocation + i;
-}
-
 // Where the four columns from one on have their quad in row 0; those beyond the last do as the last.
 fn b_start(batch: u32, column: u32) -> u32 {
     return batch * params.b_batch + min(column, params.columns - 1u) / 4u;

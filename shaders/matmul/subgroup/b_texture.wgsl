@@ -4,3 +4,8 @@
 fn load_b(address: u32) -> vec4<f32> {
     return textureLoad(b, texel(address));
 }
+
+// An invocation has four columns of a half side by side.
+fn b_within(i: u32, invocation: u32) -> u32 {
+    return 4u * invocation + i;
+}

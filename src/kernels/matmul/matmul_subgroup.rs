@@ -9,12 +9,11 @@ kernel!("matmul_subgroup", subgroup.invocations(), Params, |((operands, stores),
     activation::BOUNDS,
     subgroup.tile_file(),
     TILED,
-    wgsl!["matmul/parts/matmul.wgsl"],
+    wgsl!["matmul/parts/matmul.wgsl", "matmul/subgroup/a_texture.wgsl", "matmul/subgroup/b_texture.wgsl"],
     match operands {
         Operands::Panels | Operands::LinesB => wgsl!["matmul/subgroup/a_along.wgsl"],
         Operands::LinesA | Operands::Lines => wgsl!["matmul/subgroup/a_lines.wgsl"],
     },
-    wgsl!["matmul/subgroup/b_texture.wgsl"],
     match operands {
         Operands::Panels | Operands::LinesA => wgsl!["matmul/subgroup/b_along.wgsl"],
         Operands::LinesB | Operands::Lines => wgsl!["matmul/subgroup/b_lines.wgsl"],

@@ -8,6 +8,7 @@ kernel!("matmul_subgroup_nn", subgroup.invocations(), Params, |subgroup: Subgrou
     subgroup.tile_file(),
     TILED,
     wgsl![
+        "matmul/subgroup/a_texture.wgsl",
         "matmul/subgroup/a_along.wgsl",
         "matmul/subgroup/b_texture.wgsl",
         "matmul/subgroup/b_across.wgsl",

@@ -9,6 +9,7 @@ kernel!("matmul_subgroup_tn", subgroup.invocations(), Params, |subgroup: Subgrou
     subgroup.tile_file(),
     TILED,
     wgsl![
+        "matmul/subgroup/a_texture.wgsl",
         "matmul/subgroup/a_across.wgsl",
         "matmul/subgroup/b_texture.wgsl",
         "matmul/subgroup/b_across.wgsl",

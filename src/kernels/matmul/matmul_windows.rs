@@ -16,6 +16,7 @@ kernel!("matmul_windows", subgroup.invocations(), Params, |(stores, subgroup): (
         "matmul/parts/end.wgsl",
         "matmul/subgroup/tile.wgsl",
         "matmul/parts/matmul.wgsl",
+        "matmul/subgroup/a_texture.wgsl",
         "matmul/subgroup/a_along.wgsl",
     ],
     subgroup.tile_file(),
