@@ -1,18 +1,20 @@
-// Lines of quads of a buffer, in a texture.
+// Lines of a buffer, in a texture.
 //
-// matrix  quad q of line i is first + i * stride + q
-// made    quad i * pitch + q: shared/panels/made.wgsl
+// matrix  texel i of line l is first + l * stride + i
+// made    texel made_first + l * pitch + i
+//
+// Bindings: matmul/parts/copy_quads.wgsl, copy_words.wgsl, copy_elements.wgsl.
 
 struct Params {
     lines: u32,
-    line_quads: u32,
+    length: u32,
     first: u32,
     stride: u32,
+    made_first: u32,
     pitch: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> matrix: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn copy_lines(
@@ -20,8 +22,9 @@ fn copy_lines(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let by_line = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.line_quads);
+    let by_line = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.length);
     if by_line.x < params.lines {
-        store_made(by_line.x * params.pitch + by_line.y, matrix[params.first + by_line.x * params.stride + by_line.y]);
+        let source = params.first + by_line.x * params.stride + by_line.y;
+        copy_texel(params.made_first + by_line.x * params.pitch + by_line.y, source);
     }
 }

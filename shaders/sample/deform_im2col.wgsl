@@ -1,11 +1,7 @@
 // The columns of a deformable convolution: for each output pixel, the bilinear sample that each tap of its window takes at its
 // regular place plus its offset, times its mask.
 //
-// Bindings and items: shared/columns/columns.wgsl, shared/offsets.wgsl.
-
-@group(0) @binding(4) var<storage, read> offset_y: array<u32>;
-@group(0) @binding(5) var<storage, read> offset_x: array<u32>;
-@group(0) @binding(6) var<storage, read> mask: array<f32>;
+// Bindings and items: shared/columns/columns.wgsl. Offsets and masks: sample/parts/columns_offsets.wgsl, columns_points.wgsl.
 
 @compute @workgroup_size(64)
 fn deform_im2col(

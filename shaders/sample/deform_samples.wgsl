@@ -1,12 +1,8 @@
 // Where the samples of a deformable convolution lie: sample/parts/samples.wgsl, shared/rows/made.wgsl.
 //
-// Offsets and masks: shared/offsets.wgsl. One invocation does one sampling point of
-// one output pixel of the strip.
+// Offsets and masks: sample/parts/samples_offsets.wgsl, samples_points.wgsl. One invocation does one sampling point of one output pixel of the strip.
 
 @group(0) @binding(1) var<storage, read_write> cells: array<u32>;
-@group(0) @binding(3) var<storage, read> offset_y: array<u32>;
-@group(0) @binding(4) var<storage, read> offset_x: array<u32>;
-@group(0) @binding(5) var<storage, read> mask: array<f32>;
 
 @compute @workgroup_size(64)
 fn deform_samples(

@@ -6,7 +6,7 @@
 // kept       the columns, where they are wanted: shared/rows/given_kept.wgsl, shared/panels/columns_kept.wgsl
 // table      per offset group: its first element further on, and how many there are; then, per run of quads with one group and one
 //            offset group: its first quad, counted over all groups; its channels; its group; 0: table.wgsl
-// samples    sample/parts/samples.wgsl: sample/parts/samples_given.wgsl
+// samples    sample/parts/samples.wgsl: sample/parts/samples_buffer.wgsl
 // cells      likewise
 // gradients  in buffers as samples, by y, x and mask, then 0: shared/rows/gradients.wgsl; else in planes: shared/panels/gradients.wgsl
 //

@@ -1,4 +1,4 @@
-// Neighbours times masks: shared/bilinear.wgsl, shared/offsets.wgsl.
+// Neighbours times masks: shared/bilinear.wgsl, shared/rows/offsets.wgsl, shared/panels/offsets.wgsl.
 
 // The neighbours of a sampling point, counted from point_first, whose tap lies at `base` before any offset; their weights times its mask.
 fn modulated_neighbours(base: vec2<i32>, image: u32, out_pixel: u32, at: u32) -> Neighbours {

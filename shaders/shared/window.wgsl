@@ -26,7 +26,7 @@ struct Window {
     band_pixels: u32,
 }
 
-// See shared/offsets.wgsl.
+// See shared/rows/offsets.wgsl, shared/panels/offsets.wgsl.
 struct Offsets {
     point_first: u32,
     points: u32,

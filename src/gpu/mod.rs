@@ -31,7 +31,7 @@ pub(crate) use kernel::{Axis, File, Iterations, Listed, Loops, Shader, Variant, 
 pub(crate) use pool::Constant;
 use pool::Lease;
 pub(crate) use tensor::Binding;
-pub(crate) use texture::{Lines, Texture};
+pub(crate) use texture::{Lines, Texel, Texture};
 pub(crate) use unfit::{Fit, Unfit};
 pub(crate) use wgpu::WasmNotSendSync;
 

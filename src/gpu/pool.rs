@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::{Binding, Counters, Gpu, Tensor, lock, texture};
+use super::{Binding, Counters, Gpu, Tensor, Texel, lock, texture};
 use crate::error::{Error, Result};
 
 /// Memory of pliant's own, a buffer or a texture, counted.
@@ -60,7 +60,7 @@ impl Constant {
     /// Makes a table in a texture: see [`Texture`](super::Texture).
     pub(crate) fn texture(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<Self> {
         let texture = texture::constant(gpu, label, entries)?;
-        let size = u64::from(texture.width()) * u64::from(texture.height()) * texture::QUAD;
+        let size = u64::from(texture.width()) * u64::from(texture.height()) * Texel::Words.bytes();
         let binding = Binding::texture(&texture.create_view(&wgpu::TextureViewDescriptor::default()));
         Ok(Self { binding, _counted: Own::new(gpu, (), size) })
     }
@@ -121,10 +121,12 @@ impl<M> Pool<M> {
         lock(&self.free).clear();
     }
 
-    /// The smallest idle memory of at least `size` bytes, unless it holds more than twice as many.
-    fn take(&self, size: u64) -> Option<Own<M>> {
+    /// The smallest idle memory that suits, of at least `size` bytes, unless it holds more than twice as many.
+    fn take(&self, size: u64, suits: impl Fn(&M) -> bool) -> Option<Own<M>> {
         let mut free = lock(&self.free);
-        let fits = |free: &Free<M>| (size..=size.saturating_mul(2)).contains(&free.own.size) && free.is_idle();
+        let fits = |free: &Free<M>| {
+            (size..=size.saturating_mul(2)).contains(&free.own.size) && free.is_idle() && suits(&free.own.memory)
+        };
         let fitting = free.iter().enumerate().filter(|(_, free)| fits(free));
         let (index, _) = fitting.min_by_key(|(_, free)| free.own.size)?;
         Some(free.swap_remove(index).own)
@@ -153,7 +155,7 @@ impl Gpu {
                 free.poisoned = true;
             }
             for free in lock(&self.inner.textures.free).iter_mut().filter(|free| free.is_idle() && !free.poisoned) {
-                texture::poison(self.queue(), &free.own.memory);
+                texture::poison(self.queue(), &free.own.memory, free.own.size);
                 free.poisoned = true;
             }
         })
@@ -188,22 +190,27 @@ impl Lease<wgpu::Buffer> {
         usage: wgpu::BufferUsages,
     ) -> Result<Self> {
         let size = size_class(size).min(gpu.capabilities().limits.max_buffer_size).max(size);
-        Self::new(pool, encoded, size, || OwnBuffer::buffer(gpu, label, size, usage, None))
+        let own = pool.take(size, |_| true);
+        Self::new(pool, encoded, own, || OwnBuffer::buffer(gpu, label, size, usage, None))
     }
 }
 
 impl Lease<wgpu::Texture> {
-    pub(super) fn texture(gpu: &Gpu, encoding: &Encoding, size: u64) -> Result<Self> {
-        let size = texture::whole_rows(size);
-        Self::new(&gpu.inner.textures, Arc::downgrade(encoding), size, || {
-            Ok(Own::new(gpu, texture::texture(gpu, size)?, size))
-        })
+    pub(super) fn texture(gpu: &Gpu, encoding: &Encoding, texel: Texel, size: u64) -> Result<Self> {
+        let pool = &gpu.inner.textures;
+        let own = pool.take(size, |texture| texel.is_of(texture));
+        Self::new(pool, Arc::downgrade(encoding), own, || Ok(Own::new(gpu, texture::texture(gpu, texel, size)?, size)))
     }
 }
 
 impl<M> Lease<M> {
-    fn new(pool: &Arc<Pool<M>>, encoded: Encoded, size: u64, make: impl FnOnce() -> Result<Own<M>>) -> Result<Self> {
-        let own = pool.take(size).map_or_else(make, Ok)?;
+    fn new(
+        pool: &Arc<Pool<M>>,
+        encoded: Encoded,
+        own: Option<Own<M>>,
+        make: impl FnOnce() -> Result<Own<M>>,
+    ) -> Result<Self> {
+        let own = own.map_or_else(make, Ok)?;
         Ok(Self { own: Some(own), pool: Arc::clone(pool), encoded })
     }
 

@@ -6,7 +6,10 @@ use super::contents::Contents;
 use super::kernel::{Pipeline, Variant};
 use super::pool::Encoding;
 use super::texture::LineCopy;
-use super::{Binding, Capabilities, Fit, Gpu, Iterations, Lease, Lines, Listed, Loops, Tensor, Texture, Unfit, lock};
+use super::{
+    Binding, Capabilities, Fit, Gpu, Iterations, Lease, Lines, Listed, Loops, Tensor, Texel, Texture, Unfit,
+    lock, texture,
+};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -50,9 +53,15 @@ struct Workspaces<M> {
 impl<M> Workspaces<M> {
     const NONE: Self = Self { leases: Vec::new(), taken: 0 };
 
-    /// The smallest free lease that is large enough, or a new one.
-    fn take(&mut self, size: u64, lease: impl FnOnce() -> Result<Lease<M>>) -> Result<&Lease<M>> {
-        let left = self.leases.iter().enumerate().skip(self.taken).filter(|(_, lease)| lease.size() >= size);
+    /// The smallest free lease that suits and is large enough, or a new one.
+    fn take(
+        &mut self,
+        size: u64,
+        suits: impl Fn(&M) -> bool,
+        lease: impl FnOnce() -> Result<Lease<M>>,
+    ) -> Result<&Lease<M>> {
+        let fits = |lease: &Lease<M>| lease.size() >= size && lease.memory().is_ok_and(&suits);
+        let left = self.leases.iter().enumerate().skip(self.taken).filter(|(_, lease)| fits(lease));
         let index = match left.min_by_key(|(_, lease)| lease.size()) {
             Some((index, _)) => index,
             None => {
@@ -239,9 +248,8 @@ impl Recorder {
     pub(crate) fn workspace(&mut self, shape: impl Into<Shape>) -> Result<Tensor> {
         let shape = shape.into();
         let size = shape.elements().max(4) * DType::F32.size();
-        let buffer =
-            self.workspaces.take(size, || Lease::workspace(&self.gpu, &self.encoding, size))?.memory()?.clone();
-        Tensor::from_buffer(&self.gpu, buffer, 0, shape, DType::F32)
+        let lease = self.workspaces.take(size, |_| true, || Lease::workspace(&self.gpu, &self.encoding, size))?;
+        Tensor::from_buffer(&self.gpu, lease.memory()?.clone(), 0, shape, DType::F32)
     }
 
     /// Gives back, to the rest of the op, the workspace that `record` takes.
@@ -252,10 +260,11 @@ impl Recorder {
         recorded
     }
 
-    /// A scratch texture of f32 for the op that is being recorded: see [`Recorder::workspace`].
-    pub(crate) fn texture(&mut self, quads: u64) -> Result<Texture> {
-        let size = quads.max(1) * 4 * DType::F32.size();
-        let lease = self.textures.take(size, || Lease::texture(&self.gpu, &self.encoding, size))?;
+    /// A scratch texture for the op that is being recorded: see [`Recorder::workspace`].
+    pub(crate) fn texture(&mut self, texel: Texel, texels: u64) -> Result<Texture> {
+        let size = texture::whole_rows(texel, texels.max(1));
+        let suits = |texture: &wgpu::Texture| texel.is_of(texture);
+        let lease = self.textures.take(size, suits, || Lease::texture(&self.gpu, &self.encoding, texel, size))?;
         Ok(Texture::of(lease.memory()?))
     }
 
@@ -287,15 +296,16 @@ impl Recorder {
         self.append(Variant::of::<K>(axes), bytemuck::bytes_of(params), bindings, workgroups, work, iterations)
     }
 
-    /// Appends a dispatch that copies lines of quads from a buffer into a texture and does nothing else; where an encoder can, it copies instead.
-    pub(crate) fn dispatch_copy<K: Listed<Params: Loops, Axes = ()>>(
+    /// Appends a dispatch that copies lines from a buffer into a texture and does nothing else; where an encoder can, it copies instead.
+    pub(crate) fn dispatch_copy<K: Listed<Params: Loops, Axes = Texel>>(
         &mut self,
         params: &K::Params,
         (from, to, lines): (&Binding, &Texture, Lines),
     ) -> Fit {
-        let quads = u64::from(lines.count) * u64::from(lines.quads);
+        let texels = u64::from(lines.count) * u64::from(lines.length);
+        let elements = texels * lines.texel.bytes() / DType::F32.size();
         let before = self.dispatches.len();
-        self.dispatch::<K>((), params, &[from, &to.binding()], quads, 4 * quads)?;
+        self.dispatch::<K>(lines.texel, params, &[from, &to.binding()], texels, elements)?;
         if let Some(dispatch) = self.dispatches.get_mut(before) {
             dispatch.copy = LineCopy::new(from, to, lines);
         }

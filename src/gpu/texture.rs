@@ -1,10 +1,11 @@
 //! Workspace in textures: adapters that run on the CPU load a texel several times as fast as four words of a buffer.
 
-use super::{Binding, Gpu};
+use super::{Binding, Gpu, axis};
 use crate::error::{Error, Result};
 use crate::gpu::tensor::Resource;
 
-/// Quads of f32 in a texture, which kernels use and lines of a buffer are copied into: quad `i` is the texel (i % width, i / width). See shared/panels/layout.wgsl.
+/// Values of f32 in a texture, which kernels use and lines of a buffer are copied into: value `i` is the texel (i % width, i / width). See
+/// shared/panels/layout.wgsl.
 #[derive(Debug, Clone)]
 pub(crate) struct Texture {
     /// A view of the whole texture: made once, bound by many dispatches.
@@ -14,8 +15,40 @@ pub(crate) struct Texture {
 /// Texels in a row of a texture.
 const WIDTH: u32 = 4096;
 
-/// Bytes of a quad of f32, which is a texel.
-pub(super) const QUAD: u64 = 16;
+/// What a texel of a texture holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Texel {
+    /// A quad of f32: lavapipe loads it in the time of one or two words of a buffer.
+    Quad,
+    /// Four words of any kind, likewise.
+    Words,
+    /// One f32: lavapipe loads those of a whole subgroup by one instruction, in the time of one word of a buffer.
+    Element,
+}
+
+axis!(Texel { Quad: "", Words: "words", Element: "elements" });
+
+impl Texel {
+    /// Bytes of a texel.
+    pub(crate) const fn bytes(self) -> u64 {
+        match self {
+            Self::Quad | Self::Words => 16,
+            Self::Element => 4,
+        }
+    }
+
+    const fn format(self) -> wgpu::TextureFormat {
+        match self {
+            Self::Quad => wgpu::TextureFormat::Rgba32Float,
+            Self::Words => wgpu::TextureFormat::Rgba32Uint,
+            Self::Element => wgpu::TextureFormat::R32Float,
+        }
+    }
+
+    pub(super) fn is_of(self, texture: &wgpu::Texture) -> bool {
+        texture.format() == self.format()
+    }
+}
 
 impl Texture {
     /// The least that a device must allow, for textures to be large enough for anything.
@@ -25,14 +58,14 @@ impl Texture {
     pub(crate) const MOST_BOUND: u32 = 4;
 
     /// The most bytes on a device: as many rows as it allows, up to 1 GiB, beyond which lavapipe makes no texture.
-    pub(crate) fn most_bytes(gpu: &Gpu) -> u64 {
+    pub(crate) fn most_bytes(gpu: &Gpu, texel: Texel) -> u64 {
         let rows = u64::from(gpu.capabilities().limits.max_texture_dimension_2d);
-        (rows * u64::from(WIDTH) * QUAD).min(1 << 30)
+        (rows * u64::from(WIDTH) * texel.bytes()).min(1 << 30)
     }
 
-    /// Makes a texture outside the pool.
+    /// Makes a texture of quads outside the pool.
     pub(crate) fn new(gpu: &Gpu, quads: u64) -> Result<Self> {
-        Ok(Self::of(&texture(gpu, whole_rows(quads * QUAD))?))
+        Ok(Self::of(&texture(gpu, Texel::Quad, whole_rows(Texel::Quad, quads))?))
     }
 
     pub(super) fn of(texture: &wgpu::Texture) -> Self {
@@ -45,18 +78,21 @@ impl Texture {
     }
 }
 
-/// Lines of quads in a buffer that are copied into a texture.
+/// Lines of a buffer that are copied into a texture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lines {
+    pub(crate) texel: Texel,
     pub(crate) count: u32,
-    /// Quads of a line.
-    pub(crate) quads: u32,
-    /// Quads from one line to the next.
+    /// Texels of a line.
+    pub(crate) length: u32,
+    /// Texels from one line to the next in the buffer.
     pub(crate) stride: u32,
+    /// The texel where the first begins; a multiple of the pitch of lines that do not follow each other.
+    pub(crate) first: u32,
 }
 
 impl Lines {
-    /// The most quads of lines that do not follow each other, so that a row of a texture holds one.
+    /// The most texels of lines of which a row of a texture holds whole ones.
     pub(crate) const MOST_APART: u32 = WIDTH;
 
     /// The most commands that a copy is worth.
@@ -64,31 +100,38 @@ impl Lines {
 
     /// So many quads that follow each other.
     pub(crate) fn one(quads: u32) -> Self {
-        Self { count: 1, quads, stride: quads }
+        Self { texel: Texel::Quad, count: 1, length: quads, stride: quads, first: 0 }
     }
 
-    /// Texels from one line to the next: none lie between those that follow each other in the buffer; of others, a row of the texture holds whole ones.
+    /// Texels from one line to the next: none lie between those that follow each other in the buffer; of others, a row of the texture holds whole ones,
+    /// or a line has rows of its own.
     pub(crate) fn pitch(self) -> u32 {
-        if self.are_together() { self.quads } else { self.quads.next_power_of_two() }
+        match self.length {
+            length if self.are_together() => length,
+            length @ ..=WIDTH => length.next_power_of_two(),
+            length => length.next_multiple_of(WIDTH),
+        }
     }
 
     /// Whether a few commands copy them.
     pub(crate) fn are_copied(self) -> bool {
-        self.are_together()
-            || self.quads <= Self::MOST_APART
-                && self.stride >= self.quads
-                && self.row_bytes().is_multiple_of(ROW_ALIGNMENT)
-                && self.count.min(WIDTH / self.pitch()) <= Self::MOST_COMMANDS
+        let columns = self.count.min((WIDTH / self.pitch().max(1)).max(1));
+        self.are_together() || self.have_rows() && columns <= Self::MOST_COMMANDS || self.count <= Self::MOST_COMMANDS
     }
 
     /// Whether they follow each other in the buffer.
     pub(crate) fn are_together(self) -> bool {
-        self.count == 1 || self.stride == self.quads
+        self.count == 1 || self.stride == self.length
+    }
+
+    /// Whether a command copies all lines that lie below each other in the texture.
+    fn have_rows(self) -> bool {
+        self.length <= WIDTH && self.stride >= self.length && self.row_bytes().is_multiple_of(ROW_ALIGNMENT)
     }
 
     /// Bytes of the buffer from a line to the one below it in the texture.
     fn row_bytes(self) -> u64 {
-        u64::from(self.stride) * u64::from(WIDTH / self.pitch()) * QUAD
+        u64::from(self.stride) * u64::from(WIDTH / self.pitch()) * self.texel.bytes()
     }
 }
 
@@ -110,39 +153,52 @@ struct Rectangle {
 const ROW_ALIGNMENT: u64 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as u64;
 
 impl LineCopy {
-    /// The copy of lines from the quad on at which a binding's range begins; none where a dispatch has to do it, as from buffers that must not be
+    /// The copy of lines from the texel on at which a binding's range begins; none where a dispatch has to do it, as from buffers that must not be
     /// copied from.
     pub(super) fn new(from: &Binding, to: &Texture, lines: Lines) -> Option<Self> {
         let Resource::Buffer { buffer, offset, .. } = &from.resource else { return None };
         let offset = offset + u64::from(from.first) * 4;
-        if !lines.are_copied() || !offset.is_multiple_of(QUAD) || !buffer.usage().contains(wgpu::BufferUsages::COPY_SRC)
+        let bytes = lines.texel.bytes();
+        if !lines.are_copied() || !offset.is_multiple_of(bytes) || !buffer.usage().contains(wgpu::BufferUsages::COPY_SRC)
         {
             return None;
         }
-        let rectangle = |quad: u64, row_bytes: u64, [x, y, width, height]: [u32; 4]| {
+        let rectangle = |texel: u64, row_bytes: u64, [to, width, height]: [u32; 3]| {
             let bytes_per_row = (height > 1).then_some(row_bytes as u32);
             Rectangle {
                 layout: wgpu::TexelCopyBufferLayout {
-                    offset: offset + quad * QUAD,
+                    offset: offset + texel * bytes,
                     bytes_per_row,
                     rows_per_image: None,
                 },
-                origin: wgpu::Origin3d { x, y, z: 0 },
+                origin: wgpu::Origin3d { x: to % WIDTH, y: to / WIDTH, z: 0 },
                 size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
             }
         };
-        let Lines { count, quads, stride } = lines;
-        let rectangles = if lines.are_together() {
-            let (rows, rest) = (count * quads / WIDTH, count * quads % WIDTH);
-            let whole = rectangle(0, u64::from(WIDTH) * QUAD, [0, 0, WIDTH, rows]);
-            vec![whole, rectangle(u64::from(rows * WIDTH), 0, [0, rows, rest, 1])]
-        } else {
-            let (pitch, together) = (lines.pitch(), WIDTH / lines.pitch());
+        // Texels that follow each other: those before whole rows of the texture, the rows, and those behind them.
+        let run = |from: u64, to: u32, length: u32| {
+            let head = (to.next_multiple_of(WIDTH) - to).min(length);
+            let rows = (length - head) / WIDTH;
+            let behind = head + rows * WIDTH;
+            [
+                rectangle(from, 0, [to, head, 1]),
+                rectangle(from + u64::from(head), u64::from(WIDTH) * bytes, [to + head, WIDTH, rows]),
+                rectangle(from + u64::from(behind), 0, [to + behind, length - behind, 1]),
+            ]
+        };
+        let Lines { count, length, stride, first, .. } = lines;
+        let (pitch, line) = (lines.pitch(), |i: u32| u64::from(i) * u64::from(stride));
+        let rectangles: Vec<_> = if lines.are_together() {
+            run(0, first, count * length).into()
+        } else if lines.have_rows() {
+            let together = WIDTH / pitch;
             let column = |i: u32| {
                 let rows = count.saturating_sub(i).div_ceil(together);
-                rectangle(u64::from(i) * u64::from(stride), lines.row_bytes(), [i * pitch, 0, quads, rows])
+                rectangle(line(i), lines.row_bytes(), [first + i * pitch, length, rows])
             };
             (0..together).map(column).collect()
+        } else {
+            (0..count).flat_map(|i| run(line(i), first + i * pitch, length)).collect()
         };
         let rectangles =
             rectangles.into_iter().filter(|rectangle| rectangle.size.width > 0 && rectangle.size.height > 0);
@@ -158,28 +214,21 @@ impl LineCopy {
     }
 }
 
-pub(super) fn whole_rows(size: u64) -> u64 {
-    size.next_multiple_of(u64::from(WIDTH) * QUAD)
+/// Bytes of the rows of a texture that hold so many texels.
+pub(super) fn whole_rows(texel: Texel, texels: u64) -> u64 {
+    texels.next_multiple_of(WIDTH.into()) * texel.bytes()
 }
 
 /// A texture of so many bytes, in whole rows.
-pub(super) fn texture(gpu: &Gpu, size: u64) -> Result<wgpu::Texture> {
-    let most = Texture::most_bytes(gpu);
+pub(super) fn texture(gpu: &Gpu, texel: Texel, size: u64) -> Result<wgpu::Texture> {
+    let most = Texture::most_bytes(gpu, texel);
     if size > most {
         return Err(Error::limit("texture", format!("a texture of {size} bytes is needed; {most} are the most")));
     }
     gpu.before_allocation(size)?;
     gpu.guarded(|| {
-        gpu.device().create_texture(&wgpu::TextureDescriptor {
-            label: Some("pliant texture"),
-            size: extent(size),
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: wgpu::TextureFormat::Rgba32Float,
-            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
-            view_formats: &[],
-        })
+        let height = (size / texel.bytes() / u64::from(WIDTH)) as u32;
+        create(gpu, "pliant texture", texel.format(), [WIDTH, height])
     })
 }
 
@@ -189,36 +238,35 @@ pub(super) fn constant(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<w
     let height = entries.len().div_ceil(width as usize).max(1);
     let mut contents = entries.to_vec();
     contents.resize(width as usize * height, [0; 4]);
-    gpu.before_allocation(contents.len() as u64 * QUAD)?;
+    gpu.before_allocation(size_of_val(&*contents) as u64)?;
     gpu.guarded(|| {
-        let texture = gpu.device().create_texture(&wgpu::TextureDescriptor {
-            label: Some(label),
-            size: wgpu::Extent3d { width, height: height as u32, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: wgpu::TextureFormat::Rgba32Uint,
-            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
-            view_formats: &[],
-        });
+        let texture = create(gpu, label, Texel::Words.format(), [width, height as u32]);
         write(gpu.queue(), &texture, bytemuck::cast_slice(&contents));
         texture
     })
 }
 
+fn create(gpu: &Gpu, label: &str, format: wgpu::TextureFormat, [width, height]: [u32; 2]) -> wgpu::Texture {
+    gpu.device().create_texture(&wgpu::TextureDescriptor {
+        label: Some(label),
+        size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format,
+        usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    })
+}
+
+/// Writes all texels of a texture.
 fn write(queue: &wgpu::Queue, texture: &wgpu::Texture, contents: &[u8]) {
-    let row = texture.width() * QUAD as u32;
+    let row = contents.len() as u32 / texture.height();
     let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
     queue.write_texture(texture.as_image_copy(), contents, layout, texture.size());
 }
 
-fn extent(size: u64) -> wgpu::Extent3d {
-    let height = (size / QUAD / u64::from(WIDTH)) as u32;
-    wgpu::Extent3d { width: WIDTH, height, depth_or_array_layers: 1 }
-}
-
-/// Fills a texture with NaN.
-pub(super) fn poison(queue: &wgpu::Queue, texture: &wgpu::Texture) {
-    let size = texture.width() as usize * texture.height() as usize * QUAD as usize;
-    write(queue, texture, &vec![0xff; size]);
+/// Fills a texture of so many bytes with NaN.
+pub(super) fn poison(queue: &wgpu::Queue, texture: &wgpu::Texture, size: u64) {
+    write(queue, texture, &vec![0xff; size as usize]);
 }

@@ -38,7 +38,7 @@ pub(crate) struct Dispatch<'a> {
     /// packed, weight, channel_quads, bias, output
     pub(crate) bindings: [&'a Binding; 5],
     /// offset_y, offset_x, mask of a deformable window
-    pub(crate) offsets: Option<[&'a Binding; 3]>,
+    pub(crate) offsets: Option<&'a [&'a Binding]>,
 }
 
 impl Dispatch<'_> {
@@ -54,7 +54,7 @@ impl Dispatch<'_> {
     }
 
     pub(crate) fn all_bindings(&self) -> Vec<&Binding> {
-        self.bindings.into_iter().chain(self.offsets.into_iter().flatten()).collect()
+        [&self.bindings[..], self.offsets.unwrap_or_default()].concat()
     }
 
     /// Workgroups, each of which does a tile of so many rows and pixels.
@@ -137,7 +137,7 @@ impl Sampling {
                 "shared/bilinear.wgsl",
                 "shared/window.wgsl",
                 "conv/fused/fused.wgsl",
-                "shared/offsets.wgsl",
+                "shared/rows/offsets.wgsl",
                 "shared/modulated.wgsl",
                 "conv/fused/fused_deform.wgsl",
             ],

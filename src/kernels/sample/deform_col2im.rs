@@ -12,11 +12,14 @@ pub(crate) fn around((quads, layout): (RunQuads, Layout)) -> Vec<File> {
         quads.files(),
         wgsl![
             "sample/parts/samples.wgsl",
-            "sample/parts/samples_given.wgsl",
             "shared/window.wgsl",
             "shared/col2im.wgsl",
             "sample/parts/neighbours.wgsl"
         ],
+        match layout {
+            Layout::Rows => wgsl!["sample/parts/samples_buffer.wgsl"],
+            Layout::Panels => wgsl!["sample/parts/samples_texture.wgsl"],
+        },
     ]
     .concat()
 }

@@ -1,7 +1,7 @@
 use crate::gpu::{Binding, Fit, Recorder, wgsl};
 use crate::kernels::columns::{ColumnsOrder, Params};
 use crate::kernels::kernel;
-use crate::kernels::layout::Layout;
+use crate::kernels::layout::{Layout, of_layout};
 
 kernel!("deform_im2col", 64, Params, |(order, layout): (ColumnsOrder, Layout)| [
     wgsl![
@@ -12,9 +12,13 @@ kernel!("deform_im2col", 64, Params, |(order, layout): (ColumnsOrder, Layout)| [
         "shared/columns/params.wgsl",
         "shared/taps.wgsl",
         "shared/columns/columns.wgsl",
-        "shared/offsets.wgsl",
-        "shared/modulated.wgsl",
     ],
+    match layout {
+        Layout::Rows => wgsl!["sample/parts/columns_offsets.wgsl"],
+        Layout::Panels => wgsl!["sample/parts/columns_points.wgsl"],
+    },
+    of_layout!(layout, "offsets"),
+    wgsl!["shared/modulated.wgsl"],
     &order.files(layout),
     wgsl!["sample/deform_im2col.wgsl"],
 ]);
@@ -24,9 +28,9 @@ pub(crate) fn deform_im2col(
     (order, layout): (ColumnsOrder, Layout),
     params: Params,
     [columns, packed, table]: [&Binding; 3],
-    [offset_y, offset_x, mask]: [&Binding; 3],
+    offsets: &[&Binding],
 ) -> Fit {
     let params = Params { columns_first: columns.first, ..params }.with_tap_runs(layout);
-    let bindings = [columns, packed, table, offset_y, offset_x, mask];
+    let bindings = [&[columns, packed, table], offsets].concat();
     recorder.dispatch::<Kernel>((order, layout), &params, &bindings, params.invocations(layout), params.elements())
 }

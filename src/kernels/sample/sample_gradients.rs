@@ -16,7 +16,7 @@ kernel!("sample_gradients", 64, Params, |(columns, layout): (Columns, Layout)| [
         Columns::Left => wgsl!["sample/parts/columns_left.wgsl"],
         Columns::Kept => &[],
     },
-    wgsl!["shared/border.wgsl", "sample/parts/samples.wgsl", "sample/parts/samples_given.wgsl"],
+    wgsl!["shared/border.wgsl", "sample/parts/samples.wgsl", "sample/parts/samples_buffer.wgsl"],
     of_layout!(layout, "gradients"),
     wgsl!["sample/sample_gradients.wgsl"],
 ]);

@@ -5,12 +5,12 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
-use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor, Texture};
+use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor, Texel, Texture};
 use crate::kernels::border;
 use crate::kernels::columns::{ColumnsOrder, Params, RUN_QUADS};
 use crate::kernels::conv::im2col;
 use crate::kernels::layout::Layout;
-use crate::kernels::matmul::subgroup_tile;
+use crate::kernels::matmul::{copy_lines, subgroup_tile};
 use crate::kernels::sample::{deform_im2col, sample_gradients};
 use crate::kernels::window::{Offsets, Window};
 use crate::ops::conv::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
@@ -191,7 +191,12 @@ impl Columns {
     pub(crate) fn compile(&self, gpu: &Gpu, order: ColumnsOrder) -> Result<()> {
         match self.deformation {
             None => gpu.compile::<im2col::Kernel>((order, self.layout)),
-            Some(_) => gpu.compile::<deform_im2col::Kernel>((order, self.layout)),
+            Some(_) => {
+                if self.layout == Layout::Panels {
+                    gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
+                }
+                gpu.compile::<deform_im2col::Kernel>((order, self.layout))
+            }
         }
     }
 
@@ -278,13 +283,24 @@ impl Columns {
     pub(crate) fn most_of_packed(&self, gpu: &Gpu) -> u64 {
         let Im2colGeometry { width, height, out_width, window, .. } = self.im2col;
         // Rows of panels are filled up.
-        let pixels = Texture::most_bytes(gpu) / QUAD / self.packing.quads.len() as u64;
+        let pixels = Texture::most_bytes(gpu, Texel::Quad) / QUAD / self.packing.quads.len() as u64;
         let rows = pixels.saturating_sub(Layout::Panels.filled_rows(1)) / u64::from(width);
         if self.layout == Layout::Rows || self.deformation.is_some() || u64::from(height) <= rows {
             return u64::MAX;
         }
         let more = rows.saturating_sub(rows_read(&self.im2col, 1).into()) / u64::from(window.stride[0]);
         (more * u64::from(out_width)).max(1)
+    }
+
+    /// Bytes of the offsets and masks of an output pixel in a texture, as many as there may be; none where they are in buffers.
+    fn point_bytes(&self) -> u64 {
+        let points = self.deformation.map_or(0, |deformation| deformation.points(&self.im2col));
+        if self.layout == Layout::Rows { 0 } else { 3 * u64::from(points) * Texel::Element.bytes() }
+    }
+
+    /// The most pixels of strips whose offsets and masks are in one texture, where the pitch of lines is twice their length at most.
+    fn most_of_points(&self, gpu: &Gpu) -> u64 {
+        (Texture::most_bytes(gpu, Texel::Element) / 2).checked_div(self.point_bytes()).unwrap_or(u64::MAX)
     }
 
     /// Bytes of the columns of an output pixel.
@@ -295,8 +311,8 @@ impl Columns {
     /// Strips of output pixels of some images: `pixel` bytes, which are bound together, and `other` bytes of each take `bytes` at most.
     pub(crate) fn strips_of(&self, gpu: &Gpu, images: u32, bytes: u64, [pixel, other]: [u64; 2]) -> [u32; 2] {
         let most = bindable(gpu).min(gpu.capabilities().elements_per_dispatch() * 4);
-        let strip = (bytes / (pixel + other)).min(most / pixel);
-        let strip = strip.min(self.most_of_packed(gpu));
+        let strip = (bytes / (pixel + other + self.point_bytes())).min(most / pixel);
+        let strip = strip.min(self.most_of_packed(gpu)).min(self.most_of_points(gpu));
         // Whole tiles of the matrix product.
         let strip = if strip > 64 { strip / 64 * 64 } else { strip };
         let out_pixels = self.im2col.out_pixels();
@@ -414,18 +430,22 @@ impl Columns {
         let (Some(deformation), Some(offset)) = (self.deformation, source.offset) else { return Ok(None) };
         let offset = StripPlanes::read(recorder, offset, strip)?;
         let mask = source.mask.map(|mask| StripPlanes::read(recorder, mask, strip)).transpose()?;
-        Ok(Some(Field { deformation, offset, mask }))
+        let points = match self.layout {
+            Layout::Rows => None,
+            Layout::Panels => Some(PointLines::new(recorder, &offset, mask.as_ref(), strip)?),
+        };
+        Ok(Some(Field { deformation, offset, mask, points }))
     }
 
-    /// Has `dispatch` do some pixels of a strip with offset and mask bound, in as many pieces as they need to be; a plain window at once.
+    /// Has `dispatch` do some pixels of a strip with offset and mask bound, in as many pieces as buffers need to be; a plain window at once.
     pub(crate) fn with_offsets(
         &self,
         field: Option<&Field>,
         strip: &Strip,
         params: Params,
-        dispatch: &mut impl FnMut(Params, Option<[&Binding; 3]>) -> Fit,
+        dispatch: &mut impl FnMut(Params, Option<&[&Binding]>) -> Fit,
     ) -> Fit {
-        let Some(Field { deformation, offset, mask }) = field else { return dispatch(params, None) };
+        let Some(Field { deformation, offset, mask, points: lines }) = field else { return dispatch(params, None) };
         let layout = deformation.offset_layout;
         let points = deformation.points(&self.im2col);
         let [dy, dx] = layout.offset_planes(points);
@@ -437,6 +457,24 @@ impl Columns {
         // Of several images all pixels are bound.
         let pixels =
             if images.end == 1 { window.pixel_first..window.pixel_first + window.pixels } else { 0..window.out_pixels };
+        let params = Params { border: border(deformation.border), modulated: mask.is_some().into(), ..params };
+        if let Some(PointLines { texture, offset_pitch, mask_pitch, mask_first }) = lines {
+            let offsets = Offsets {
+                point_first: 0,
+                points,
+                origin: strip.image_pixels().start,
+                y_first: dy.first * offset_pitch,
+                y_batch: dy.batch * offset_pitch,
+                y_step: dy.step * offset_pitch,
+                x_first: dx.first * offset_pitch,
+                x_batch: dx.batch * offset_pitch,
+                x_step: dx.step * offset_pitch,
+                mask_first: mask_first + mask_planes.first * mask_pitch,
+                mask_batch: mask_planes.batch * mask_pitch,
+                mask_step: mask_planes.step * mask_pitch,
+            };
+            return dispatch(Params { offsets, ..params }, Some(&[&texture.binding()]));
+        }
         let run = |offset_group: u32| self.run_offset_groups.partition_point(|of_run| *of_run < offset_group) as u32;
         let taps = self.im2col.taps();
         in_units([1; 2], [0..deformation.offset_groups, 0..taps], &mut |[offset_groups, some_taps]| {
@@ -450,8 +488,6 @@ impl Columns {
             let offset_x = binding("offset", offset, dx)?;
             let mask_binding = mask.map_or(Ok(offset_y.clone()), |mask| binding("mask", mask, mask_planes))?;
             let params = Params {
-                border: border(deformation.border),
-                modulated: mask.is_some().into(),
                 run_first: run(offset_groups.start),
                 runs: run(offset_groups.end) - run(offset_groups.start),
                 tap_first: some_taps.start,
@@ -472,7 +508,7 @@ impl Columns {
                 },
                 ..params
             };
-            dispatch(params, Some([&offset_y, &offset_x, &mask_binding]))
+            dispatch(params, Some(&[&offset_y, &offset_x, &mask_binding]))
         })
     }
 }
@@ -482,4 +518,35 @@ pub(crate) struct Field {
     pub(crate) deformation: Deformation,
     offset: StripPlanes,
     mask: Option<StripPlanes>,
+    /// Both, for kernels with workspace in textures.
+    points: Option<PointLines>,
+}
+
+/// The planes of offset and mask of a strip in a texture of elements, as lines: shared/panels/offsets.wgsl.
+struct PointLines {
+    texture: Texture,
+    offset_pitch: u32,
+    mask_pitch: u32,
+    /// Where the lines of the mask begin.
+    mask_first: u32,
+}
+
+impl PointLines {
+    /// Records the copy of offset and mask.
+    fn new(recorder: &mut Recorder, offset: &StripPlanes, mask: Option<&StripPlanes>, strip: &Strip) -> Result<Self> {
+        let offset_lines = offset.lines(strip, 0);
+        let offset_pitch = offset_lines.pitch();
+        let mask_lines = mask.map(|mask| {
+            let pitch = mask.lines(strip, 0).pitch();
+            mask.lines(strip, (offset_lines.count * offset_pitch).next_multiple_of(pitch))
+        });
+        let last = mask_lines.unwrap_or(offset_lines);
+        let texture =
+            recorder.texture(Texel::Element, u64::from(last.first) + u64::from(last.count) * u64::from(last.pitch()))?;
+        offset.copy_lines(recorder, ("offset", strip), &texture, offset_lines)?;
+        if let (Some(mask), Some(lines)) = (mask, mask_lines) {
+            mask.copy_lines(recorder, ("mask", strip), &texture, lines)?;
+        }
+        Ok(Self { texture, offset_pitch, mask_pitch: last.pitch(), mask_first: last.first })
+    }
 }

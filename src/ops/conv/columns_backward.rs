@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
-use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor};
+use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Lines, Loops, Recorder, Tensor, Texel};
 use crate::kernels::border;
 use crate::kernels::columns::RUN_QUADS;
 use crate::kernels::conv::col2im::{self, InputPiece, RunQuads};
 use crate::kernels::layout::Layout;
+use crate::kernels::matmul::copy_lines::{self, copy_lines};
 use crate::kernels::sample::deform_col2im_long::{self, deform_col2im_long};
 use crate::kernels::sample::deform_col2im_touched::{self, deform_col2im_touched, workers};
 use crate::kernels::sample::deform_samples::{self, deform_samples};
@@ -179,6 +180,14 @@ struct Samples<'a> {
     cells: Binding,
 }
 
+/// Records the copy of samples from a binding of all into a texture.
+fn samples_texture(recorder: &mut Recorder, samples: &Binding, count: u32) -> Result<Binding> {
+    let lines = Lines { texel: Texel::Words, ..Lines::one(count) };
+    let texture = recorder.texture(lines.texel, count.into())?;
+    copy_lines(recorder, samples, &texture, lines)?;
+    Ok(texture.binding())
+}
+
 /// Compiles what backward passes of windows may need on this device, beside what the smallest problem does.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let layout = if gpu.capabilities().textures() { Layout::Panels } else { Layout::Rows };
@@ -212,7 +221,10 @@ impl ColumnsBackward {
                 strips::compile(gpu, planes_together(columns), height * width)?;
             }
             Some(deformation) => {
-                gpu.compile::<deform_samples::Kernel>(())?;
+                gpu.compile::<deform_samples::Kernel>(columns.layout)?;
+                if columns.layout == Layout::Panels {
+                    gpu.compile::<copy_lines::Kernel>(Texel::Words)?;
+                }
                 chaining.compile(gpu)?;
                 gpu.compile::<touched_pixels::Kernel>(())?;
                 gpu.compile::<unchain_samples::Kernel>(())?;
@@ -327,7 +339,7 @@ impl<'a> Pass<'a> {
             let params = columns.window(&chunk.images, strip, &(0..0));
             columns.with_offsets(field.as_ref(), strip, params, &mut |params, offsets| {
                 let written = [&samples.cells, &samples.samples];
-                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, params, written, offsets))
+                offsets.map_or(Ok(()), |offsets| deform_samples(recorder, columns.layout, params, written, offsets))
             })
         })?;
         self.deformed(recorder, &samples, chunk, strip, grad_columns, scratch)?;
@@ -456,6 +468,11 @@ impl<'a> Pass<'a> {
             for chained in pieces(0..image_rows, at_a_time) {
                 let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
                 let sorted = chains.record(recorder, &piece, &chained, emptied, [cells_of, of_samples, &heads])?;
+                let in_texture = match columns.layout {
+                    Layout::Rows => None,
+                    Layout::Panels => Some(samples_texture(recorder, of_samples, rows * deformation.offset_groups)?),
+                };
+                let of_samples = in_texture.as_ref().unwrap_or(of_samples);
                 let pixels = band.start * width..band.end * width;
                 let touched = lists.as_ref().filter(|_| emptied);
                 if let Some([counts, touched]) = touched {

@@ -2,7 +2,7 @@
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Binding, Constant, Fit, Gpu, Lines, Recorder, Tensor, Texture};
+use crate::gpu::{Binding, Constant, Fit, Gpu, Lines, Recorder, Tensor, Texel, Texture};
 use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::copy_lines::copy_lines;
 use crate::ops::matmul::product::{Elements, Matrix, Operand, Output, Panels};
@@ -26,7 +26,7 @@ enum Memory {
 
 /// The layout that a device wants for matrices, the largest of so many bytes, rows filled up, where it binds so many bytes of a buffer at once.
 pub(crate) fn layout(gpu: &Gpu, largest: u64, bound: u64) -> Layout {
-    let fits = largest <= Texture::most_bytes(gpu) && bound <= bindable(gpu);
+    let fits = largest <= Texture::most_bytes(gpu, Texel::Quad) && bound <= bindable(gpu);
     if gpu.capabilities().textures() && fits { Layout::Panels } else { Layout::Rows }
 }
 
@@ -43,7 +43,7 @@ impl PackedMatrix {
     pub(crate) fn workspace(recorder: &mut Recorder, layout: Layout, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
         let memory = match layout {
             Layout::Rows => Memory::Rows(recorder.workspace([batch, rows, quads, 4])?),
-            Layout::Panels => Memory::Panels(recorder.texture(u64::from(batch) * panel_texels(rows, quads))?),
+            Layout::Panels => Memory::Panels(recorder.texture(Texel::Quad, u64::from(batch) * panel_texels(rows, quads))?),
         };
         Ok(Self { memory, batch, rows, quads })
     }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Gpu, Recorder, Tensor};
+use crate::gpu::{Gpu, Lines, Recorder, Tensor, Texel, Texture};
+use crate::kernels::matmul::copy_lines::copy_lines;
 use crate::kernels::movement::copy_rows;
-use crate::ops::plan::{Destination, RowLayout, bindable, pieces, round, widen};
+use crate::ops::plan::{Destination, RowLayout, bindable, in_pieces, pieces, round, widen};
 
 /// All pixels of some images, or some of one.
 #[derive(Debug, Clone)]
@@ -131,6 +132,33 @@ impl StripPlanes {
         }
         let tensor = recorder.workspace([strip.images.end - strip.images.start, planes, plane])?;
         Ok(Some(Self { tensor, planes, plane, first_image: 0, first_pixel: pixels.start }))
+    }
+
+    /// The planes of a strip as lines of elements, to be copied into a texture from an element on.
+    pub(crate) fn lines(&self, strip: &Strip, first: u32) -> Lines {
+        let [images, pixels] = strip.each_image();
+        let count = (images.end - images.start) * self.planes;
+        Lines { texel: Texel::Element, count, length: pixels.end - pixels.start, stride: self.plane, first }
+    }
+
+    /// Records the copy of the planes of a strip, in as many pieces as can be bound.
+    pub(crate) fn copy_lines(
+        &self,
+        recorder: &mut Recorder,
+        (argument, strip): (&'static str, &Strip),
+        texture: &Texture,
+        lines: Lines,
+    ) -> Result<()> {
+        let (pixels, pitch) = (strip.image_pixels(), lines.pitch());
+        in_pieces([0..lines.count], &mut |[some]| {
+            let element = |line: u32, pixel: u32| {
+                let plane = u64::from(self.first_image) * u64::from(self.planes) + u64::from(line);
+                plane * u64::from(self.plane) + u64::from(pixel - self.first_pixel)
+            };
+            let elements = element(some.start, pixels.start)..element(some.end - 1, pixels.end);
+            let lines = Lines { count: some.end - some.start, first: lines.first + some.start * pitch, ..lines };
+            copy_lines(recorder, &self.tensor.binding(argument, elements)?, texture, lines)
+        })
     }
 
     /// The elements from the first to the last of some images, counted over the strip, some of their planes and some pixels of these.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Binding, Fit, Gpu, Lines, Loops, Recorder, Subgroup, Tensor, Texture, Unfit};
+use crate::gpu::{Binding, Fit, Gpu, Lines, Loops, Recorder, Subgroup, Tensor, Texel, Texture, Unfit};
 use crate::kernels::activation::Activation;
 use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::copy_lines::{self, copy_lines};
@@ -613,7 +613,7 @@ fn packed(
     let batch = if matrix.batch == 0 { 1 } else { batch };
     let texels = texels([batch, vectors, depth]);
     check_packed(matrix, 16 * texels, (batch, [vectors, depth], vector_axis))?;
-    let texture = recorder.texture(texels)?;
+    let texture = recorder.texture(Texel::Quad, texels)?;
     pack(recorder, matrix, [batch, vectors, depth], vector_axis, texture)
 }
 
@@ -627,7 +627,7 @@ fn texels([batch, vectors, depth]: [u32; 3]) -> u64 {
 pub(crate) fn keeps_panels(gpu: &Gpu, extents @ [batch, columns, depth]: [u32; 3]) -> bool {
     let bytes = 16 * texels(extents);
     let plain = 4 * u64::from(batch) * u64::from(columns) * u64::from(depth);
-    gpu.capabilities().textures() && bytes <= Texture::most_bytes(gpu).min(PACKED_BYTES.max(2 * plain))
+    gpu.capabilities().textures() && bytes <= Texture::most_bytes(gpu, Texel::Quad).min(PACKED_BYTES.max(2 * plain))
 }
 
 /// The columns b of many products, packed into memory of their own; none where that is not to be had, or they cannot be packed at once.
@@ -721,12 +721,13 @@ fn in_lines(
     if apart || !elements.is_multiple_of(4) || !stride.is_multiple_of(4) {
         return Ok(None);
     }
-    let lines = Lines { count: batches * count, quads: elements / 4, stride: (stride / 4) as u32 };
+    let (texel, length) = (Texel::Quad, elements / 4);
+    let lines = Lines { texel, count: batches * count, length, stride: (stride / 4) as u32, first: 0 };
     let binding = matrix.binding(extents, vector_axis)?;
     if !binding.first.is_multiple_of(4) {
         return Ok(None);
     }
-    if vector_axis == COLUMNS && !lines.are_together() && lines.quads > Lines::MOST_APART {
+    if vector_axis == COLUMNS && !lines.are_together() && lines.length > Lines::MOST_APART {
         let (argument, most) = (matrix.argument, 4 * Lines::MOST_APART);
         let message =
             format!("{argument} has lines of {elements} elements; of those that lie apart {most} are copied at most");
@@ -735,9 +736,9 @@ fn in_lines(
     if !lines.are_copied() {
         return Ok(None);
     }
-    let bytes = 16 * u64::from(lines.count) * u64::from(lines.quads);
+    let bytes = 16 * u64::from(lines.count) * u64::from(lines.length);
     check_packed(matrix, bytes, (batches, [vectors, depth], vector_axis))?;
-    let texture = recorder.texture(u64::from(lines.count) * u64::from(lines.pitch()))?;
+    let texture = recorder.texture(Texel::Quad, u64::from(lines.count) * u64::from(lines.pitch()))?;
     copy_lines(recorder, &binding, &texture, lines)?;
     let batch = if shared { 0 } else { count * lines.pitch() };
     Ok(Some(InLines { texture, batch, pitch: lines.pitch() }))
@@ -772,7 +773,7 @@ pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     };
     pack_panels::compile(gpu)?;
     gpu.compile::<pack_fours::Kernel>(())?;
-    gpu.compile::<copy_lines::Kernel>(())?;
+    gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
     gpu.compile::<matmul_narrow::Kernel>(())?;
     matmul_subgroup::compile(gpu, subgroup)
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{EdgeDerivative, SampleMode};
-use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor, Texture, Unfit};
+use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor, Texel, Texture, Unfit};
 use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::movement::run_starts::run_starts;
@@ -344,7 +344,7 @@ impl PointSampling {
         if lanes_of(self.channels) == Lanes::One || layout == Layout::Rows || !often || !small {
             return Ok(StoredValue::Buffer(value));
         }
-        let (binding, texture) = (value.binding("value", 0..elements)?, recorder.texture(texels)?);
+        let (binding, texture) = (value.binding("value", 0..elements)?, recorder.texture(Texel::Quad, texels)?);
         let params = pack_panels::Params {
             batch: self.images,
             rows: self.pixels,

@@ -8,7 +8,7 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
-use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texture};
+use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texel, Texture};
 use crate::kernels::activation::Activation;
 use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::conv::conv2d_depthwise;
@@ -249,7 +249,7 @@ impl Im2colConvolution {
     /// whole tiles can be bound.
     fn order(&self, gpu: &Gpu) -> ColumnsOrder {
         let held = self.columns.layout == Layout::Panels
-            && 64 * self.columns.pixel_bytes() <= bindable(gpu).min(Texture::most_bytes(gpu));
+            && 64 * self.columns.pixel_bytes() <= bindable(gpu).min(Texture::most_bytes(gpu, Texel::Quad));
         if held { ColumnsOrder::HeldQuads } else { ColumnsOrder::Quads }
     }
 

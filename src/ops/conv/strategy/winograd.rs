@@ -10,7 +10,7 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
-use crate::gpu::{Axis, Binding, Fit, Gpu, Lines, Loops, Recorder, Tensor, Texture, Unfit};
+use crate::gpu::{Axis, Binding, Fit, Gpu, Lines, Loops, Recorder, Tensor, Texel, Texture, Unfit};
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::winograd::winograd_input::{self, Pixels, winograd_input};
 use crate::kernels::conv::winograd::winograd_output::{self, winograd_output};
@@ -96,7 +96,7 @@ impl Tiling {
         let layout = columns::layout(gpu, &g, geometry.groups, None, geometry.out_channels);
         let most = match layout {
             Layout::Rows => bindable(gpu),
-            Layout::Panels => Texture::most_bytes(gpu),
+            Layout::Panels => Texture::most_bytes(gpu, Texel::Quad),
         };
         let mut tiling = Self {
             layout,
@@ -417,19 +417,24 @@ impl Call<'_> {
             row_of(grid.tile_first).saturating_sub(padding_top).min(end)..end
         };
         let (row_quads, plane) = (width / 4, height * width);
-        let lines =
-            Lines { count: image_count * channel_count, quads: (rows.end - rows.start) * row_quads, stride: plane / 4 };
-        if lines.quads == 0 || !lines.are_copied() {
+        let lines = Lines {
+            texel: Texel::Quad,
+            count: image_count * channel_count,
+            length: (rows.end - rows.start) * row_quads,
+            stride: plane / 4,
+            first: 0,
+        };
+        if lines.length == 0 || !lines.are_copied() {
             return Ok(None);
         }
         let start = self.element(images.start, channels.start) + u64::from(rows.start * width);
-        let elements = 4 * (u64::from(lines.count - 1) * u64::from(lines.stride) + u64::from(lines.quads));
+        let elements = 4 * (u64::from(lines.count - 1) * u64::from(lines.stride) + u64::from(lines.length));
         let quads = u64::from(lines.count) * u64::from(lines.pitch());
         let input = self.input.binding("input", start..start + elements)?;
-        if !input.first.is_multiple_of(4) || QUAD * quads > Texture::most_bytes(recorder.gpu()) {
+        if !input.first.is_multiple_of(4) || QUAD * quads > Texture::most_bytes(recorder.gpu(), Texel::Quad) {
             return Ok(None);
         }
-        let texture = recorder.texture(quads)?;
+        let texture = recorder.texture(Texel::Quad, quads)?;
         copy_lines(recorder, &input, &texture, lines)?;
         let (input_image, input_plane) = (channel_count * lines.pitch(), lines.pitch());
         let before = images.start * input_image + channels.start * input_plane + rows.start * row_quads;
@@ -488,7 +493,7 @@ impl Call<'_> {
             Layout::Rows => sums_binding,
             Layout::Panels => {
                 let quads = (sums.shape().elements() / 4) as u32;
-                let texture = recorder.texture(quads.into())?;
+                let texture = recorder.texture(Texel::Quad, quads.into())?;
                 copy_lines(recorder, &sums_binding, &texture, Lines::one(quads))?;
                 texture.binding()
             }

@@ -1,4 +1,4 @@
-// Offsets and masks of the sampling points of a window.
+// Offsets and masks of the sampling points of a window, in buffers.
 //
 // offset_y      bits of dy; that of sampling point `point` = offset_group * taps + tap at pixel `p` of image `n` is element
 //               y_first + n * y_batch + (point - point_first) * y_step + p - origin
