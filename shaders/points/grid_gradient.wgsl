@@ -30,9 +30,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Lanes>;
 @group(0) @binding(2) var<storage, read> grid_values: array<u32>;
-@group(0) @binding(3) var<storage, read> grad_output: array<Lanes>;
 @group(0) @binding(4) var<storage, read_write> grad_grid: array<f32>;
 
 @compute @workgroup_size(64)
@@ -52,7 +50,7 @@ fn grid_gradient(
     var source = params.grad_output_first + at.x * params.output_image + at.y * params.output_pixel;
     var products = Products();
     for (var each = 0u; each < params.lanes; each++) {
-        products = with_products(products, around, start, grad_output[source]);
+        products = with_products(products, around, start, load_grad_output(source));
         start += params.input_lane;
         source += params.output_lane;
     }

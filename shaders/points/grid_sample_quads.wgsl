@@ -23,7 +23,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Lanes>;
 @group(0) @binding(2) var<storage, read> grid_values: array<u32>;
 @group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;
 

@@ -3,7 +3,7 @@
 //
 // grad_output  (image, query, head, lane), output_image, output_query and output_lane apart
 // grad_value   (image, pixel, head, lane), likewise; the pixels of a band
-// shares       of each point: point_shares.wgsl
+// shares       of each point, as point_shares.wgsl makes them: points/gradients/shares_buffer.wgsl, shares_texture.wgsl
 //
 // One invocation does some lanes of a head of an image, which no other writes, query by query and point by point.
 
@@ -26,7 +26,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> grad_output: array<Lanes>;
 @group(0) @binding(2) var<storage, read_write> grad_value: array<Lanes>;
-@group(0) @binding(3) var<storage, read> shares: array<Shares>;
 
 @compute @workgroup_size(8)
 fn point_walk(
@@ -51,7 +50,7 @@ fn point_walk(
     var at = (image * params.queries * params.heads + head) * points;
     var point = 0u;
     for (var each = 0u; each < all; each++) {
-        let share = shares[at];
+        let share = load_shares(at);
         let grad = grad_output[source];
         let to = value_start + share.pixel * params.value_pixel;
         if share.pixel.x != NOWHERE {

@@ -1,7 +1,7 @@
 // Cubic samples of a grid: 4x4 pixels, row by row.
 //
-// Kernels that use it bind `input`, whose pixels are params.input_pixel apart: of each row and column it says where its first pixel lies, counted
-// from the first of all.
+// Images: images_buffer.wgsl, images_texture.wgsl; their pixels are params.input_pixel apart: of each row and column `near` says where its first pixel
+// lies, counted from the first of all.
 
 alias Near = GridCubic;
 
@@ -19,7 +19,7 @@ fn sum_of(weight: vec4<f32>, value: vec4<f32>) -> f32 {
 
 // A pixel times its weight.
 fn weighted(weight: f32, address: u32) -> Lanes {
-    return weight * select(Lanes(0.0), input[address], weight != 0.0);
+    return weight * select(Lanes(0.0), load_input(address), weight != 0.0);
 }
 
 fn sampled_row(around: Near, start: u32, weight_y: f32) -> Lanes {

@@ -1,6 +1,6 @@
 // Bilinear samples of a grid: the pixels of a cell, as row 0 and row 1, column 0 and column 1.
 //
-// Kernels that use it bind `input`, whose pixels are params.input_pixel apart.
+// Images: images_buffer.wgsl, images_texture.wgsl; their pixels are params.input_pixel apart.
 
 struct Near {
     // Where the pixels lie, counted from the first.
@@ -40,7 +40,7 @@ fn sum_of(weight: vec4<f32>, value: vec4<f32>) -> f32 {
 
 // A pixel times its weight.
 fn weighted(weight: f32, address: u32) -> Lanes {
-    return weight * select(Lanes(0.0), input[address], weight != 0.0);
+    return weight * select(Lanes(0.0), load_input(address), weight != 0.0);
 }
 
 fn sampled(around: Near, start: u32) -> Lanes {

@@ -5,10 +5,10 @@ alias Products = mat4x4<f32>;
 
 fn products_of_row(around: Near, start: u32, gradient: Lanes) -> vec4<f32> {
     return vec4<f32>(
-        sum_of_lanes(gradient * input[start + around.x.pixel.x]),
-        sum_of_lanes(gradient * input[start + around.x.pixel.y]),
-        sum_of_lanes(gradient * input[start + around.x.pixel.z]),
-        sum_of_lanes(gradient * input[start + around.x.pixel.w]),
+        sum_of_lanes(gradient * load_input(start + around.x.pixel.x)),
+        sum_of_lanes(gradient * load_input(start + around.x.pixel.y)),
+        sum_of_lanes(gradient * load_input(start + around.x.pixel.z)),
+        sum_of_lanes(gradient * load_input(start + around.x.pixel.w)),
     );
 }
 

@@ -5,10 +5,10 @@ alias Products = vec4<f32>;
 
 fn with_products(products: Products, around: Near, start: u32, gradient: Lanes) -> Products {
     return products + vec4<f32>(
-        sum_of_lanes(gradient * input[start + around.pixel.x]),
-        sum_of_lanes(gradient * input[start + around.pixel.y]),
-        sum_of_lanes(gradient * input[start + around.pixel.z]),
-        sum_of_lanes(gradient * input[start + around.pixel.w]),
+        sum_of_lanes(gradient * load_input(start + around.pixel.x)),
+        sum_of_lanes(gradient * load_input(start + around.pixel.y)),
+        sum_of_lanes(gradient * load_input(start + around.pixel.z)),
+        sum_of_lanes(gradient * load_input(start + around.pixel.w)),
     );
 }
 

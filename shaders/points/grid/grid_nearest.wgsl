@@ -1,6 +1,6 @@
 // Nearest samples of a grid: one pixel each, which counts where it is inside.
 //
-// Kernels that use it bind `input`, whose pixels are params.input_pixel apart.
+// Images: images_buffer.wgsl, images_texture.wgsl; their pixels are params.input_pixel apart.
 
 struct Near {
     // Where it lies, counted from the first.
@@ -15,5 +15,5 @@ fn near(value_bits: vec2<u32>) -> Near {
 }
 
 fn sampled(around: Near, start: u32) -> Lanes {
-    return select(Lanes(0.0), input[start + around.pixel], around.inside);
+    return select(Lanes(0.0), load_input(start + around.pixel), around.inside);
 }

@@ -1,11 +1,14 @@
 use crate::geometry::SampleMode;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::points::grid_position::{GridRule, files};
-use crate::kernels::points::placement::Lanes;
+use crate::kernels::points::grid_position::{GridRule, Images, files};
 use crate::kernels::{kernel, params};
 
-kernel!("grid_gradient", 64, Params, |(interpolation, lanes): (Interpolation, Lanes)| [
-    &files(interpolation.mode(), lanes),
+kernel!("grid_gradient", 64, Params, |(interpolation, images): (Interpolation, Images)| [
+    &files(interpolation.mode(), images),
+    match images {
+        Images::Planes | Images::Quads => wgsl!["points/gradients/outputs_buffer.wgsl"],
+        Images::Texels => wgsl!["points/gradients/outputs_texture.wgsl"],
+    },
     match interpolation {
         Interpolation::Bilinear => wgsl!["points/grid/grid_gradient_bilinear.wgsl"],
         Interpolation::Bicubic => wgsl!["points/grid/grid_gradient_bicubic.wgsl"],
@@ -68,19 +71,20 @@ impl Loops for Params {
 /// Bindings are the input, the grid, the gradient of the output and that of the grid. The gradient of no channels is 0.
 pub(crate) fn grid_gradient(
     recorder: &mut Recorder,
-    axes @ (_, lanes): (Interpolation, Lanes),
+    axes @ (_, images): (Interpolation, Images),
     params: Params,
     bindings: [&Binding; 4],
 ) -> Fit {
     let [input, grid, grad_output, grad_grid] = bindings;
+    let lanes = images.lanes().elements();
     let params = Params {
-        input_first: input.first / lanes.elements(),
+        input_first: input.first / lanes,
         grid_first: grid.first,
-        grad_output_first: grad_output.first / lanes.elements(),
+        grad_output_first: grad_output.first / lanes,
         grad_grid_first: grad_grid.first,
         ..params
     };
     let invocations = u64::from(params.images) * u64::from(params.pixels);
-    let elements = invocations * u64::from((params.lanes * lanes.elements()).max(1));
+    let elements = invocations * u64::from((params.lanes * lanes).max(1));
     recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)
 }

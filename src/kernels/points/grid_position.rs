@@ -37,12 +37,61 @@ pub(crate) fn round_first(order: NearestOrder) -> u32 {
 
 axis!(SampleMode { Bilinear: "bilinear", Nearest: "nearest", Bicubic: "bicubic" });
 
-/// The files that sample an image, so many channels at a time, but for the kernel's own.
-pub(crate) fn files(mode: SampleMode, lanes: Lanes) -> Vec<File> {
+/// How images are stored that a grid samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Images {
+    /// In planes of channels, in a buffer.
+    Planes,
+    /// In quads of channels, in a buffer.
+    Quads,
+    /// In planes, in a texture of elements.
+    Texels,
+}
+
+axis!(Images { Planes: "1", Quads: "4", Texels: "texels" });
+
+impl Images {
+    /// Channels that are loaded at a time.
+    pub(crate) fn lanes(self) -> Lanes {
+        match self {
+            Self::Planes | Self::Texels => Lanes::One,
+            Self::Quads => Lanes::Four,
+        }
+    }
+
+    fn files(self) -> &'static [File] {
+        match self {
+            Self::Planes | Self::Quads => wgsl!["points/grid/images_buffer.wgsl"],
+            Self::Texels => wgsl!["shared/panels/layout.wgsl", "points/grid/images_texture.wgsl"],
+        }
+    }
+}
+
+/// How planes of images are stored that a grid samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlanesIn {
+    Buffer,
+    /// In a texture of elements.
+    Texture,
+}
+
+axis!(PlanesIn { Buffer: "", Texture: "texels" });
+
+impl From<PlanesIn> for Images {
+    fn from(planes: PlanesIn) -> Self {
+        match planes {
+            PlanesIn::Buffer => Self::Planes,
+            PlanesIn::Texture => Self::Texels,
+        }
+    }
+}
+
+/// The files that sample an image, but for the kernel's own.
+pub(crate) fn files(mode: SampleMode, images: Images) -> Vec<File> {
     let near = match mode {
         SampleMode::Bilinear => wgsl!["points/grid/grid_bilinear.wgsl"],
         SampleMode::Nearest => wgsl!["points/grid/grid_nearest.wgsl"],
         SampleMode::Bicubic => wgsl!["points/grid/grid_bicubic.wgsl"],
     };
-    [wgsl!["shared/grid.wgsl", "points/grid/grid_position.wgsl"], lanes.files(), near].concat()
+    [wgsl!["shared/grid.wgsl", "points/grid/grid_position.wgsl"], images.lanes().files(), images.files(), near].concat()
 }

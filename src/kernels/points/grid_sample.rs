@@ -1,10 +1,12 @@
 use crate::geometry::SampleMode;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::points::grid_position::{GridRule, files};
-use crate::kernels::points::placement::Lanes;
+use crate::kernels::points::grid_position::{GridRule, PlanesIn, files};
 use crate::kernels::{kernel, params};
 
-kernel!("grid_sample", 64, Params, |mode: SampleMode| [&files(mode, Lanes::One), wgsl!["points/grid_sample.wgsl"]]);
+kernel!("grid_sample", 64, Params, |(mode, planes): (SampleMode, PlanesIn)| [
+    &files(mode, planes.into()),
+    wgsl!["points/grid_sample.wgsl"]
+]);
 
 params!(
     rule: GridRule,
@@ -27,7 +29,7 @@ impl Loops for Params {
 
 pub(crate) fn grid_sample(
     recorder: &mut Recorder,
-    mode: SampleMode,
+    axes: (SampleMode, PlanesIn),
     params: Params,
     [input, grid, output]: [&Binding; 3],
 ) -> Fit {
@@ -40,5 +42,5 @@ pub(crate) fn grid_sample(
     };
     let invocations = u64::from(params.images) * u64::from(params.pixels);
     let elements = invocations * u64::from(params.channels);
-    recorder.dispatch::<Kernel>(mode, &params, &[input, grid, output], invocations, elements)
+    recorder.dispatch::<Kernel>(axes, &params, &[input, grid, output], invocations, elements)
 }

@@ -1,11 +1,10 @@
 use crate::geometry::SampleMode;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::points::grid_position::{GridRule, files};
-use crate::kernels::points::placement::Lanes;
+use crate::kernels::points::grid_position::{GridRule, Images, files};
 use crate::kernels::{kernel, params};
 
 kernel!("grid_sample_quads", 64, Params, |mode: SampleMode| [
-    &files(mode, Lanes::Four),
+    &files(mode, Images::Quads),
     wgsl!["points/grid_sample_quads.wgsl"],
 ]);
 

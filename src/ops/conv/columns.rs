@@ -293,7 +293,7 @@ impl Columns {
     }
 
     /// Bytes of the offsets and masks of an output pixel in a texture, as many as there may be; none where they are in buffers.
-    fn point_bytes(&self) -> u64 {
+    pub(crate) fn point_bytes(&self) -> u64 {
         let points = self.deformation.map_or(0, |deformation| deformation.points(&self.im2col));
         if self.layout == Layout::Rows { 0 } else { 3 * u64::from(points) * Texel::Element.bytes() }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::geometry::{DeformConv2dGradients, Deformation, EdgeDerivative, Im2colGeometry};
-use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Lines, Loops, Recorder, Tensor, Texel};
+use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Lines, Loops, Recorder, Tensor, Texel, Texture};
 use crate::kernels::border;
 use crate::kernels::columns::RUN_QUADS;
 use crate::kernels::conv::col2im::{self, InputPiece, RunQuads};
@@ -35,7 +35,7 @@ const BLOCK_BYTES: u64 = 16 << 20;
 const BACKWARD_BYTES: u64 = 54 << 20;
 const LEAST_BLOCK_BYTES: u64 = 2 << 20;
 
-/// A strip has as many blocks as take about this many bytes of columns, and no more than so many.
+/// A strip has as many blocks as take about this many bytes of columns and samples, and no more than so many.
 const STRIP_BYTES: u64 = 10 << 20;
 const STRIP_BLOCKS: u64 = 64;
 
@@ -96,14 +96,19 @@ impl Blocks {
             columns.deformation.map_or(u32::MAX, |_| (chaining.most_samples() / columns.im2col.taps()).max(1));
         let most = most.min(columns.most_of_packed(gpu)).min(sampled.into()).max(1);
         let held = held + chaining.held_bytes(columns.packed_bytes());
+        // With workspace in textures samples are there twice.
+        let of_samples = match columns.layout {
+            Layout::Rows => 3 * samples,
+            Layout::Panels => 4 * samples + columns.point_bytes(),
+        };
         let left =
-            BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + 3 * samples + other + wide);
+            BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + of_samples + other + wide);
         let block = (BLOCK_BYTES / pixel).min(left).min(BLOCK_PIXELS.into());
         // Whole tiles of the matrix product.
         let block = if block > 64 { block / 64 * 64 } else { block.max(1) }.min(most) as u32;
         let images = (block / out_pixels).min(chunk);
         let pixels = if images > 0 { images * out_pixels } else { block };
-        let by_bytes = (STRIP_BYTES / (pixel * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
+        let by_bytes = (STRIP_BYTES / ((pixel + samples) * u64::from(pixels))).clamp(1, STRIP_BLOCKS);
         let strip = by_bytes.min(most.min(left) / u64::from(pixels)).max(1) as u32;
         // Strips end with chunks, and those of an image that has several blocks with the image.
         let there_are = chunk.checked_div(images).unwrap_or(out_pixels.div_ceil(pixels));
@@ -161,6 +166,8 @@ pub(crate) struct ColumnsBackward {
 /// Scratch memory for a strip of a deformable window.
 struct Scratch {
     samples: Tensor,
+    /// Where samples are copied for the gradient of the input, with workspace in textures.
+    samples_texture: Option<Texture>,
     cells: Tensor,
     /// Chains, where the gradient of the input is wanted.
     chains: Option<Chains>,
@@ -178,14 +185,6 @@ struct Samples<'a> {
     deformation: &'a Deformation,
     samples: Binding,
     cells: Binding,
-}
-
-/// Records the copy of samples from a binding of all into a texture.
-fn samples_texture(recorder: &mut Recorder, samples: &Binding, count: u32) -> Result<Binding> {
-    let lines = Lines { texel: Texel::Words, ..Lines::one(count) };
-    let texture = recorder.texture(lines.texel, count.into())?;
-    copy_lines(recorder, samples, &texture, lines)?;
-    Ok(texture.binding())
 }
 
 /// Compiles what backward passes of windows may need on this device, beside what the smallest problem does.
@@ -282,8 +281,11 @@ impl<'a> Pass<'a> {
                 .map(|_| Chains::workspace(recorder, columns, &deformation, tables.chaining, strip))
                 .transpose()?;
             let of_samples = columns.layout == Layout::Rows && reads_input(gradients);
+            let copied = columns.layout == Layout::Panels && gradients.input.is_some();
+            let count = u64::from(pixels) * u64::from(points);
             Ok(Scratch {
                 samples: recorder.workspace([pixels, points, 4])?,
+                samples_texture: copied.then(|| recorder.texture(Texel::Words, count)).transpose()?,
                 cells: recorder.workspace([pixels, points])?,
                 chains,
                 gradients: of_samples.then(|| recorder.workspace([pixels, points, 4])).transpose()?,
@@ -429,6 +431,7 @@ impl<'a> Pass<'a> {
         let Self { columns, tables, .. } = *self;
         let Samples { deformation, samples: of_samples, cells: cells_of } = samples;
         let g @ Im2colGeometry { height, width, .. } = columns.im2col;
+        let in_texture = scratch.samples_texture.as_ref().map(Texture::binding);
         let gpu = recorder.gpu().clone();
         let images = strip.images.end - strip.images.start;
         let rows = strip.len() * g.taps();
@@ -468,10 +471,10 @@ impl<'a> Pass<'a> {
             for chained in pieces(0..image_rows, at_a_time) {
                 let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
                 let sorted = chains.record(recorder, &piece, &chained, emptied, [cells_of, of_samples, &heads])?;
-                let in_texture = match columns.layout {
-                    Layout::Rows => None,
-                    Layout::Panels => Some(samples_texture(recorder, of_samples, rows * deformation.offset_groups)?),
-                };
+                if let Some(texture) = &scratch.samples_texture {
+                    let lines = Lines { texel: Texel::Words, ..Lines::one(rows * deformation.offset_groups) };
+                    copy_lines(recorder, of_samples, texture, lines)?;
+                }
                 let of_samples = in_texture.as_ref().unwrap_or(of_samples);
                 let pixels = band.start * width..band.end * width;
                 let touched = lists.as_ref().filter(|_| emptied);

@@ -7,9 +7,8 @@ use crate::error::Result;
 use crate::geometry::{GridSampleGeometry, GridSampleGradients, GridSampleInputs};
 use crate::gpu::{Binding, Gpu, Recorder, Tensor};
 use crate::kernels::points::grid_gradient::{self, Interpolation, grid_gradient};
-use crate::kernels::points::grid_position::{GridRule, round_first};
+use crate::kernels::points::grid_position::{GridRule, Images, round_first};
 use crate::kernels::points::grid_sample_quads::{self, grid_sample_quads};
-use crate::kernels::points::placement::Lanes;
 use crate::kernels::points::plane_quads::{self, Direction, plane_quads};
 use crate::ops::plan::{Destination, bindable, pieces};
 use crate::ops::points::sampling::{PointInputs, PointSampling};
@@ -107,7 +106,7 @@ impl GridQuads {
                         let tensors = [&input, &grid, &grad_output, &grad_grid];
                         let [input, grid, grad_output, grad_grid] = tensors.map(|tensor| whole("grid", tensor));
                         let bindings = [&input?, &grid?, &grad_output?, &grad_grid?];
-                        grid_gradient(recorder, (interpolation, Lanes::Four), params, bindings)?;
+                        grid_gradient(recorder, (interpolation, Images::Quads), params, bindings)?;
                         Ok(())
                     })?;
                 }

@@ -3,12 +3,13 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{GridSample, GridSampleGeometry, GridSampleGradients, GridSampleInputs};
-use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Binding, Fit, Gpu, Lines, Recorder, Tensor, TensorSpec, Texel, Texture};
+use crate::kernels::matmul::copy_lines::{self, copy_lines};
 use crate::kernels::points::grid_gradient::{self, Interpolation, grid_gradient};
-use crate::kernels::points::grid_position::{GridRule, round_first};
+use crate::kernels::points::grid_position::{GridRule, PlanesIn, round_first};
 use crate::kernels::points::grid_sample::{self, grid_sample};
-use crate::kernels::points::placement::{Lanes, Points};
-use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces, opaque};
+use crate::kernels::points::placement::Points;
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, bindable, in_pieces, opaque, pieces};
 use crate::ops::points::grid_quads::GridQuads;
 use crate::ops::points::sampling::{Extents, PointInputs, PointSampling};
 
@@ -25,44 +26,44 @@ impl<'a> Piece<'a> {
         Self { geometry, images: images.clone(), channels: channels.clone(), samples: samples.clone() }
     }
 
-    /// Some elements of some planes of each image, of a tensor (batch, planes, size).
-    fn binding(
-        &self,
-        argument: &'static str,
-        tensor: &Tensor,
-        (planes, some): (u32, &Range<u32>),
-        (size, within): (u32, Range<u32>),
-    ) -> Fit<Binding> {
+    /// Some elements of some planes of each image, of a tensor (batch, planes, size): from the first to the last.
+    fn elements_of(&self, (planes, some): (u32, &Range<u32>), (size, within): (u32, Range<u32>)) -> Range<u64> {
         let element = |image: u32, plane: u32, at: u32| {
             (u64::from(image) * u64::from(planes) + u64::from(plane)) * u64::from(size) + u64::from(at)
         };
         let start = element(self.images.start, some.start, within.start);
-        tensor.binding(argument, start..element(self.images.end - 1, some.end - 1, within.end))
+        start..element(self.images.end - 1, some.end - 1, within.end)
     }
 
-    fn input(&self, tensor: &Tensor) -> Fit<Binding> {
+    fn input(&self) -> Range<u64> {
         let pixels = self.geometry.height * self.geometry.width;
-        self.binding("input", tensor, (self.geometry.channels, &self.channels), (pixels, 0..pixels))
+        self.elements_of((self.geometry.channels, &self.channels), (pixels, 0..pixels))
     }
 
     /// A tensor in the shape of the grid.
     fn grid(&self, argument: &'static str, tensor: &Tensor) -> Fit<Binding> {
         let Range { start, end } = self.samples;
-        self.binding(argument, tensor, (1, &(0..1)), (2 * self.out_pixels(), 2 * start..2 * end))
+        tensor.binding(argument, self.elements_of((1, &(0..1)), (2 * self.out_pixels(), 2 * start..2 * end)))
     }
 
-    /// A tensor in the shape of the output.
-    fn output(&self, argument: &'static str, tensor: &Tensor) -> Fit<Binding> {
+    /// Of a tensor in the shape of the output.
+    fn output(&self) -> Range<u64> {
         let planes = (self.geometry.channels, &self.channels);
-        self.binding(argument, tensor, planes, (self.out_pixels(), self.samples.clone()))
+        self.elements_of(planes, (self.out_pixels(), self.samples.clone()))
     }
 
     fn out_pixels(&self) -> u32 {
         self.geometry.out_height * self.geometry.out_width
     }
 
+    /// How many images, channels and samples there are.
+    fn extents(&self) -> [u32; 3] {
+        [&self.images, &self.channels, &self.samples].map(|range| range.end - range.start)
+    }
+
+    /// How many samples of channels.
     fn elements(&self) -> u64 {
-        [&self.images, &self.channels, &self.samples].map(|range| u64::from(range.end - range.start)).iter().product()
+        self.extents().map(u64::from).iter().product()
     }
 }
 
@@ -76,9 +77,10 @@ pub(super) fn points(geometry: &GridSampleGeometry, images: u32, channels_first:
     PointSampling::in_grid(op.mode, extents, window, channels_first)
 }
 
-/// A checked problem as its kernels take it: its samples as points, and, where that is fast, in quads of channels.
+/// A checked problem as its kernels take it: its samples as points, and, where that is fast, of images in textures and in quads of channels.
 pub struct GridSampling {
     points: PointSampling,
+    texels: Option<GridTexels>,
     quads: Option<GridQuads>,
 }
 
@@ -95,12 +97,13 @@ impl Kernels for GridSample {
     type Compiled = GridSampling;
 
     fn compile(gpu: &Gpu, geometry: &GridSampleGeometry, _: &GridSampleInputs<TensorSpec>) -> Result<GridSampling> {
-        let quads = GridQuads::of(gpu, geometry)?;
-        match &quads {
-            Some(quads) => quads.compile(gpu, geometry)?,
-            None => gpu.compile::<grid_sample::Kernel>(geometry.op.mode)?,
+        let (texels, quads) = (GridTexels::of(gpu, geometry), GridQuads::of(gpu, geometry)?);
+        match (&texels, &quads) {
+            (Some(_), _) => GridTexels::compile(gpu, geometry)?,
+            (None, Some(quads)) => quads.compile(gpu, geometry)?,
+            (None, None) => gpu.compile::<grid_sample::Kernel>((geometry.op.mode, PlanesIn::Buffer))?,
         }
-        Ok(GridSampling { points: points(geometry, geometry.batch, true)?, quads })
+        Ok(GridSampling { points: points(geometry, geometry.batch, true)?, texels, quads })
     }
 
     fn record(
@@ -111,15 +114,18 @@ impl Kernels for GridSample {
     ) -> Result<()> {
         let geometry = plan.geometry();
         let GridSampleInputs { input, grid } = inputs.try_map(|input| input.tensor())?;
-        if let Some(quads) = plan.compiled().quads([Some(input), Some(output), None]) {
+        let texels = plan.compiled().texels.as_ref();
+        if texels.is_none()
+            && let Some(quads) = plan.compiled().quads([Some(input), Some(output), None])
+        {
             return quads.samples(recorder, geometry, &GridSampleInputs { input, grid }, output);
         }
-        let whole = [0..geometry.batch, 0..geometry.channels, 0..geometry.out_height * geometry.out_width];
-        in_pieces(whole, &mut |ranges: &[Range<u32>; 3]| {
+        let planes = if texels.is_some() { PlanesIn::Texture } else { PlanesIn::Buffer };
+        in_plane_pieces(geometry, geometry.channels, texels, &mut |ranges| {
             let piece = Piece::new(geometry, ranges);
-            let bindings = [&piece.input(input)?, &piece.grid("grid", grid)?, &piece.output("output", output)?];
+            let [grid, output] = [piece.grid("grid", grid)?, output.binding("output", piece.output())?];
             recorder.gpu().capabilities().check_elements("output", piece.elements())?;
-            let [images, channels, pixels] = ranges.each_ref().map(|range| range.end - range.start);
+            let [images, channels, pixels] = piece.extents();
             let params = grid_sample::Params {
                 rule: GridRule::of(geometry),
                 round_first: round_first(geometry.op.nearest_order),
@@ -129,7 +135,12 @@ impl Kernels for GridSample {
                 pixels,
                 ..Default::default()
             };
-            grid_sample(recorder, geometry.op.mode, params, bindings)
+            recorder.all(|recorder| {
+                recorder.scratch(|recorder| {
+                    let input = bound(recorder, planes, ("input", input), piece.input())?;
+                    grid_sample(recorder, (geometry.op.mode, planes), params, [&input, &grid, &output])
+                })
+            })
         })
     }
 
@@ -159,11 +170,14 @@ impl Differentiable for GridSample {
         let wide = wide.as_ref();
         let of_input = input.as_ref().map(|destination| destination.tensor());
         let planes = [Some(grad_output), grid.is_some().then_some(wide.input), of_input];
-        if let Some((quads, interpolation)) = compiled.quads(planes).zip(Interpolation::of(geometry.op.mode)) {
-            return quads.gradients(recorder, geometry, &wide, grad_output, (destinations, interpolation));
+        let quads = compiled.quads(planes).zip(Interpolation::of(geometry.op.mode));
+        let by_planes = grid.filter(|_| compiled.texels.is_some() || quads.is_none());
+        if let Some(destination) = by_planes {
+            grid_gradient_by_pieces(geometry, recorder, wide, grad_output, (&destination, compiled.texels.as_ref()))?;
         }
-        if let Some(destination) = grid {
-            grid_gradient_by_pieces(geometry, recorder, wide, grad_output, &destination)?;
+        if let Some((quads, interpolation)) = quads {
+            let left = GridSampleGradients { grid: grid.filter(|_| by_planes.is_none()), input };
+            return quads.gradients(recorder, geometry, &wide, grad_output, (&left, interpolation));
         }
         match input {
             Some(destination) => compiled.points.gradient_of_value(
@@ -183,7 +197,7 @@ fn grid_gradient_by_pieces(
     recorder: &mut Recorder,
     inputs: GridSampleInputs<&Tensor>,
     grad_output: &Tensor,
-    destination: &Destination,
+    (destination, texels): (&Destination, Option<&GridTexels>),
 ) -> Result<()> {
     let GridSampleInputs { input, grid } = inputs;
     let (interpolation, summed) = match Interpolation::of(geometry.op.mode) {
@@ -191,18 +205,15 @@ fn grid_gradient_by_pieces(
         // Of no channels, which is 0.
         None => (Interpolation::Bilinear, 0),
     };
-    recorder.gpu().compile::<grid_gradient::Kernel>((interpolation, Lanes::One))?;
-    let whole = [0..geometry.batch, 0..summed.max(1), 0..geometry.out_height * geometry.out_width];
-    in_pieces(whole, &mut |ranges: &[Range<u32>; 3]| {
+    // No channels are not copied.
+    let texels = texels.filter(|_| summed > 0);
+    let planes = if texels.is_some() { PlanesIn::Texture } else { PlanesIn::Buffer };
+    recorder.gpu().compile::<grid_gradient::Kernel>((interpolation, planes.into()))?;
+    in_plane_pieces(geometry, summed.max(1), texels, &mut |ranges| {
         let piece = Piece::new(geometry, ranges);
-        let bindings = [
-            &piece.input(input)?,
-            &piece.grid("grid", grid)?,
-            &piece.output("grad_output", grad_output)?,
-            &piece.grid("grad_grid", destination.tensor())?,
-        ];
+        let [grid, grad_grid] = [piece.grid("grid", grid)?, piece.grid("grad_grid", destination.tensor())?];
         recorder.gpu().capabilities().check_elements("grad_output", piece.elements())?;
-        let [images, channels, pixels] = ranges.each_ref().map(|range| range.end - range.start);
+        let [images, channels, pixels] = piece.extents();
         let (in_pixels, out_pixels) = (geometry.height * geometry.width, piece.out_pixels());
         let params = grid_gradient::Params {
             rule: GridRule::of(geometry),
@@ -220,6 +231,79 @@ fn grid_gradient_by_pieces(
             output_lane: out_pixels,
             ..Default::default()
         };
-        grid_gradient(recorder, (interpolation, Lanes::One), params, bindings)
+        recorder.all(|recorder| {
+            recorder.scratch(|recorder| {
+                let input = bound(recorder, planes, ("input", input), piece.input())?;
+                let grad_output = bound(recorder, planes, ("grad_output", grad_output), piece.output())?;
+                grid_gradient(recorder, (interpolation, planes.into()), params, [&input, &grid, &grad_output, &grad_grid])
+            })
+        })
     })
+}
+
+/// Has `dispatch` do some images, some channels and some samples at a time, which can be bound, and which textures are for.
+fn in_plane_pieces(
+    geometry: &GridSampleGeometry,
+    channels: u32,
+    texels: Option<&GridTexels>,
+    dispatch: &mut impl FnMut(&[Range<u32>; 3]) -> Fit,
+) -> Result<()> {
+    let planes = texels.map_or(u32::MAX, |texels| texels.planes);
+    let samples = geometry.out_height * geometry.out_width;
+    for images in pieces(0..geometry.batch, (planes / channels.max(1)).max(1)) {
+        for channels in pieces(0..channels, planes) {
+            in_pieces([images.clone(), channels, 0..samples], dispatch)?;
+        }
+    }
+    Ok(())
+}
+
+/// Some elements of planes, in the buffer of their tensor or in a texture that they are copied into.
+fn bound(
+    recorder: &mut Recorder,
+    planes: PlanesIn,
+    (argument, tensor): (&'static str, &Tensor),
+    elements: Range<u64>,
+) -> Fit<Binding> {
+    let length = (elements.end - elements.start) as u32;
+    let binding = tensor.binding(argument, elements)?;
+    if planes == PlanesIn::Buffer {
+        return Ok(binding);
+    }
+    let lines = Lines { texel: Texel::Element, ..Lines::one(length) };
+    let texture = recorder.texture(lines.texel, length.into())?;
+    copy_lines(recorder, &binding, &texture, lines)?;
+    Ok(texture.binding())
+}
+
+/// Bytes of the planes that are copied at a time: few enough to stay in a cache until they are sampled.
+const TEXEL_BYTES: u64 = 4 << 20;
+
+/// So many samples, at least, for each pixel, in sixteenths, images have that are copied into a texture.
+const SAMPLES_OF_COPIED: u64 = 16;
+
+/// How planes are sampled that are copied into textures of elements: some at a time.
+struct GridTexels {
+    planes: u32,
+}
+
+impl GridTexels {
+    /// Where that is fast: lavapipe loads the texels of a subgroup by one instruction.
+    fn of(gpu: &Gpu, geometry: &GridSampleGeometry) -> Option<Self> {
+        let [pixels, samples] =
+            [[geometry.height, geometry.width], [geometry.out_height, geometry.out_width]].map(|extents| {
+                let [height, width] = extents.map(u64::from);
+                height * width
+            });
+        let most = Texture::most_bytes(gpu, Texel::Element).min(bindable(gpu)) / Texel::Element.bytes();
+        let (largest, often) = (pixels.max(samples), SAMPLES_OF_COPIED * samples >= pixels);
+        let planes = TEXEL_BYTES / Texel::Element.bytes() / largest.max(1);
+        (gpu.capabilities().textures() && often && largest <= most).then_some(Self { planes: planes.max(1) as u32 })
+    }
+
+    /// Compiles the kernels of forward passes.
+    fn compile(gpu: &Gpu, geometry: &GridSampleGeometry) -> Result<()> {
+        gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
+        gpu.compile::<grid_sample::Kernel>((geometry.op.mode, PlanesIn::Texture))
+    }
 }

@@ -5,11 +5,15 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{EdgeDerivative, SampleMode};
-use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor, Texel, Texture, Unfit};
+use crate::gpu::{
+    Axis, Binding, Constant, Fit, Gpu, Iterations, Lines, Loops, Recorder, Tensor, Texel, Texture, Unfit,
+};
 use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::movement::run_starts::run_starts;
+use crate::kernels::matmul::copy_lines::{self, copy_lines};
 use crate::kernels::points::grid_gradient::{self, Interpolation};
+use crate::kernels::points::grid_position::{Images, PlanesIn};
 use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Value, Weighted};
 use crate::kernels::points::plane_quads;
 use crate::kernels::points::point_gradients::{self, GradientBindings, point_gradients};
@@ -731,9 +735,18 @@ impl PointSampling {
         let capabilities = recorder.gpu().capabilities();
         capabilities.check_elements("grad_value", 4 * points.all() * u64::from(count(channels)))?;
         capabilities.check_iterations("point_walk", params.iterations()).map_err(|unfit| unfit.along(QUERIES))?;
-        let shares = shares.binding("shares", 0..points.all() * u64::from(SHARE_WORDS))?;
+        let words = points.all() * u64::from(SHARE_WORDS);
+        let shares = shares.binding("shares", 0..words)?;
         point_shares(recorder, self.placement, points, &shares, &bindings)?;
-        point_walk(recorder, lanes, params, [&grad_output, &value, &shares])
+        if !recorder.gpu().capabilities().textures() {
+            return point_walk(recorder, (lanes, Layout::Rows), params, [&grad_output, &value, &shares]);
+        }
+        recorder.scratch(|recorder| {
+            let lines = Lines { texel: Texel::Words, ..Lines::one((words / 4) as u32) };
+            let texture = recorder.texture(lines.texel, words / 4)?;
+            copy_lines(recorder, &shares, &texture, lines)?;
+            point_walk(recorder, (lanes, Layout::Panels), params, [&grad_output, &value, &texture.binding()])
+        })
     }
 
     /// Distances from one image, row and lane to the next in what has so many rows of each image, pixels or queries.
@@ -828,25 +841,38 @@ impl PointSampling {
 /// Compiles every kernel of forward passes that the device may need.
 pub(crate) fn compile_sums(gpu: &Gpu) -> Result<()> {
     gpu.compile_all::<point_sums::Kernel>()?;
-    gpu.compile_all::<grid_sample::Kernel>()?;
+    for mode in SampleMode::all() {
+        gpu.compile::<grid_sample::Kernel>((mode, PlanesIn::Buffer))?;
+    }
     if gpu.capabilities().software() {
         gpu.compile_all::<plane_quads::Kernel>()?;
         gpu.compile_all::<grid_sample_quads::Kernel>()?;
     }
-    if gpu.capabilities().textures() { gpu.compile_all::<point_sums_direct::Kernel>() } else { Ok(()) }
+    if !gpu.capabilities().textures() {
+        return Ok(());
+    }
+    gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
+    gpu.compile_all::<grid_sample::Kernel>()?;
+    gpu.compile_all::<point_sums_direct::Kernel>()
 }
 
 /// Compiles every kernel of the gradients of positions, weights and values that the device may need, beside those of sorted points.
 pub(crate) fn compile_gradients(gpu: &Gpu) -> Result<()> {
-    for interpolation in Interpolation::all() {
-        gpu.compile::<grid_gradient::Kernel>((interpolation, Lanes::One))?;
-    }
+    let of_grids = <(Interpolation, Images)>::all().into_iter().filter(|(_, images)| match images {
+        Images::Planes => true,
+        Images::Quads => gpu.capabilities().software(),
+        Images::Texels => gpu.capabilities().textures(),
+    });
+    of_grids.into_iter().try_for_each(|axes| gpu.compile::<grid_gradient::Kernel>(axes))?;
     if gpu.capabilities().software() {
-        gpu.compile_all::<grid_gradient::Kernel>()?;
         gpu.compile_all::<point_shares::Kernel>()?;
-        gpu.compile_all::<point_walk::Kernel>()?;
+        let layout = if gpu.capabilities().textures() { Layout::Panels } else { Layout::Rows };
+        Lanes::all().into_iter().try_for_each(|lanes| gpu.compile::<point_walk::Kernel>((lanes, layout)))?;
     }
     let textures = gpu.capabilities().textures();
+    if textures {
+        gpu.compile::<copy_lines::Kernel>(Texel::Words)?;
+    }
     let variants = <((Weighted, Value), point_gradients::Gradients)>::all();
     let variants = variants.into_iter().filter(|((_, value), _)| textures || *value != Value::Texture);
     variants.into_iter().try_for_each(|axes| gpu.compile::<point_gradients::Kernel>(axes))

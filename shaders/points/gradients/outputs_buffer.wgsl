@@ -1,0 +1,6 @@
+// Gradients of samples, in a buffer.
+@group(0) @binding(3) var<storage, read> grad_output: array<Lanes>;
+
+fn load_grad_output(address: u32) -> Lanes {
+    return grad_output[address];
+}
