@@ -18,7 +18,6 @@ struct Params {
     value_image: u32,
     value_pixel: u32,
     value_first: u32,
-    value_image_first: u32,
     output_image: u32,
     output_query: u32,
     output_first: u32,
@@ -75,10 +74,10 @@ fn point_gradients(
     loop {
         let grad = grad_output[grad_from + each];
         products += vec4<f32>(
-            sum_of_lanes(grad * load_value(source.x + each * NEXT_LANES)),
-            sum_of_lanes(grad * load_value(source.y + each * NEXT_LANES)),
-            sum_of_lanes(grad * load_value(source.z + each * NEXT_LANES)),
-            sum_of_lanes(grad * load_value(source.w + each * NEXT_LANES)),
+            sum_of_lanes(grad * load_value(source.x + each)),
+            sum_of_lanes(grad * load_value(source.y + each)),
+            sum_of_lanes(grad * load_value(source.z + each)),
+            sum_of_lanes(grad * load_value(source.w + each)),
         );
         each++;
         if each >= lanes {

@@ -84,7 +84,7 @@ fn point_sums(
             let factor = factors[entry];
             // Decided on bits: a weight may be NaN.
             let counts = (bitcast<vec4<u32>>(factor) << vec4<u32>(1u)) != vec4<u32>(0u);
-            let source = addresses[entry] + mine.y * NEXT_LANES;
+            let source = addresses[entry] + mine.y;
             sum += select(Lanes(0.0), factor.x * load_value(source.x), counts.x);
             sum += select(Lanes(0.0), factor.y * load_value(source.y), counts.y);
             sum += select(Lanes(0.0), factor.z * load_value(source.z), counts.z);

@@ -6,9 +6,9 @@ const BLOCK = 4u;
 fn with_pixel(sums: Block, counts: bool, factor: f32, address: u32) -> Block {
     return Block(
         sums[0] + select(vec4<f32>(0.0), factor * load_value(address), counts),
-        sums[1] + select(vec4<f32>(0.0), factor * load_value(address + NEXT_LANES), counts),
-        sums[2] + select(vec4<f32>(0.0), factor * load_value(address + 2u * NEXT_LANES), counts),
-        sums[3] + select(vec4<f32>(0.0), factor * load_value(address + 3u * NEXT_LANES), counts),
+        sums[1] + select(vec4<f32>(0.0), factor * load_value(address + 1u), counts),
+        sums[2] + select(vec4<f32>(0.0), factor * load_value(address + 2u), counts),
+        sums[3] + select(vec4<f32>(0.0), factor * load_value(address + 3u), counts),
     );
 }
 

@@ -9,6 +9,3 @@ fn load_value(address: u32) -> Lanes {
 fn value_address(image: u32, pixel: u32, first: u32) -> u32 {
     return params.value_first + image * params.value_image + pixel * params.value_pixel + first;
 }
-
-// From some lanes of a pixel to the next.
-const NEXT_LANES = 1u;

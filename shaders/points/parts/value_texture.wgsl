@@ -1,4 +1,4 @@
-// The value that is sampled, in a texture in panels: images of value_image pixels, from value_image_first on, with value_pixel quads each.
+// The value that is sampled, (image, pixel, head, quad), in a texture: an image value_image after the one before, a pixel value_pixel.
 @group(0) @binding(1) var value: texture_storage_2d<rgba32float, read>;
 
 fn load_value(address: u32) -> Lanes {
@@ -7,8 +7,5 @@ fn load_value(address: u32) -> Lanes {
 
 // Where some lanes of a pixel lie, counted from those of the first head on.
 fn value_address(image: u32, pixel: u32, first: u32) -> u32 {
-    return quad_address(params.value_image_first + image, pixel, params.value_first + first, params.value_image, params.value_pixel);
+    return params.value_first + image * params.value_image + pixel * params.value_pixel + first;
 }
-
-// From some lanes of a pixel to the next.
-const NEXT_LANES = NEXT_QUAD;

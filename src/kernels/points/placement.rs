@@ -115,7 +115,7 @@ impl Lanes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Value {
     Buffer(Lanes),
-    /// In panels, where adapters load texels fast: four lanes.
+    /// In a texture, where adapters load texels fast: four lanes.
     Texture,
 }
 

@@ -22,7 +22,6 @@ params!(
     value_image,
     value_pixel,
     value_first,
-    value_image_first,
     output_image,
     output_query,
     output_first,

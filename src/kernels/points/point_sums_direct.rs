@@ -1,10 +1,10 @@
 use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::points::placement::{Placement, PointBindings, Points, Value, Weighted, files};
+use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Value, Weighted, files};
 use crate::kernels::{kernel, params};
 
-kernel!("point_sums_direct", 64, Params, |(weighted, block): (Weighted, Block)| [
+kernel!("point_sums_direct", 64, Params, |((weighted, value), block): ((Weighted, QuadsIn), Block)| [
     &files(Placement::Weighted(weighted)),
-    &Value::Texture.files(),
+    &Value::from(value).files(),
     block.files(),
     wgsl!["points/point_sums_direct.wgsl"],
 ]);
@@ -18,11 +18,28 @@ params!(
     value_image,
     value_pixel,
     value_first,
-    value_image_first,
     output_image,
     output_query,
     output_first,
 );
+
+/// How a value in quads of channels is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QuadsIn {
+    Buffer,
+    Texture,
+}
+
+axis!(QuadsIn { Buffer: "", Texture: "texture" });
+
+impl From<QuadsIn> for Value {
+    fn from(value: QuadsIn) -> Self {
+        match value {
+            QuadsIn::Buffer => Self::Buffer(Lanes::Four),
+            QuadsIn::Texture => Self::Texture,
+        }
+    }
+}
 
 /// Quads of channels that an invocation does at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +79,7 @@ impl Loops for Params {
 
 pub(crate) fn point_sums_direct(
     recorder: &mut Recorder,
-    weighted: Weighted,
+    of: (Weighted, QuadsIn),
     params: Params,
     own: [&Binding; 2],
     points: &PointBindings,
@@ -71,5 +88,5 @@ pub(crate) fn point_sums_direct(
     let block = Block::of(params.lanes);
     let blocks = u64::from(images) * u64::from(queries) * u64::from(heads) * u64::from(params.lanes / block.quads());
     let elements = blocks * u64::from(block.quads() * 4) * u64::from(params.round);
-    recorder.dispatch::<Kernel>((weighted, block), &params, &points.behind(&own), blocks, elements)
+    recorder.dispatch::<Kernel>((of, block), &params, &points.behind(&own), blocks, elements)
 }

@@ -8,8 +8,7 @@ use crate::geometry::{EdgeDerivative, SampleMode};
 use crate::gpu::{
     Axis, Binding, Constant, Fit, Gpu, Iterations, Lines, Loops, Recorder, Tensor, Texel, Texture, Unfit,
 };
-use crate::kernels::layout::{Layout, panel_texels};
-use crate::kernels::matmul::pack_panels::{self, pack_panels};
+use crate::kernels::layout::Layout;
 use crate::kernels::movement::run_starts::run_starts;
 use crate::kernels::matmul::copy_lines::{self, copy_lines};
 use crate::kernels::points::grid_gradient::{self, Interpolation};
@@ -21,7 +20,7 @@ use crate::kernels::points::point_keys::{self, point_keys};
 use crate::kernels::points::point_planes::{self, point_planes};
 use crate::kernels::points::point_shares::{self, SHARE_WORDS, point_shares};
 use crate::kernels::points::point_sums::{self, ROUND, point_sums};
-use crate::kernels::points::point_sums_direct::{self, point_sums_direct};
+use crate::kernels::points::point_sums_direct::{self, QuadsIn, point_sums_direct};
 use crate::kernels::points::point_value_gradients::{self, point_value_gradients};
 use crate::kernels::points::point_walk::{self, point_walk};
 use crate::kernels::points::{grid_sample, grid_sample_quads};
@@ -43,8 +42,8 @@ const LEAST_OWNERS: u64 = 4;
 /// The most points that are walked over at a time, unless a query and head has more: what they are part of is held, 32 bytes each.
 const MOST_WALKED: u32 = 1 << 18;
 
-/// So often, on average, each pixel of a value is loaded at least that is packed into a texture.
-const LOADS_OF_PACKED: u64 = 8;
+/// So often, on average, each pixel of a value is loaded at least that is copied into a texture: a copy takes as much memory as the value.
+const LOADS_OF_COPIED: u64 = 4;
 
 /// Axes of the pieces that sums and walks are cut into.
 const IMAGES: usize = 0;
@@ -121,11 +120,10 @@ impl Gradients<'_> {
     }
 }
 
-/// Where a piece of the value begins in what is bound, and what it has of an image: lanes, or in a texture pixels.
+/// Where a piece of the value begins in what is bound, and how many lanes an image has.
 struct ValueStart {
     image: u32,
     first: u32,
-    image_first: u32,
 }
 
 /// A checked problem as its kernels take it.
@@ -336,29 +334,21 @@ impl PointSampling {
     }
 
     /// The value as kernels sample it: in a texture, where the adapter loads texels fast, channels are quads, and pixels are loaded often enough to be
-    /// worth packing.
+    /// worth a copy.
     fn stored<'a>(&self, recorder: &mut Recorder, value: &'a Tensor) -> Result<StoredValue<'a>> {
         let elements = value.shape().elements();
-        let row = self.heads * self.channels;
-        let texels = u64::from(self.images) * panel_texels(self.pixels, row / Lanes::Four.elements());
-        let often = 4 * u64::from(self.queries) * u64::from(self.points) >= LOADS_OF_PACKED * u64::from(self.pixels);
+        let loads = 4 * u64::from(self.queries) * u64::from(self.points);
+        let often = loads >= LOADS_OF_COPIED * u64::from(self.pixels);
         let gpu = recorder.gpu();
         let small = gpu.capabilities().check_elements("value", elements).is_ok() && elements > 0;
-        let layout = packed_matrix::layout(gpu, texels * 16, elements * DType::F32.size());
-        if lanes_of(self.channels) == Lanes::One || layout == Layout::Rows || !often || !small {
+        let bytes = elements * DType::F32.size();
+        let quads = lanes_of(self.channels) == Lanes::Four && value.begins_a_quad();
+        if !quads || packed_matrix::layout(gpu, bytes, bytes) == Layout::Rows || !often || !small {
             return Ok(StoredValue::Buffer(value));
         }
-        let (binding, texture) = (value.binding("value", 0..elements)?, recorder.texture(Texel::Quad, texels)?);
-        let params = pack_panels::Params {
-            batch: self.images,
-            rows: self.pixels,
-            depth: row,
-            batch_stride: self.pixels * row,
-            row_stride: row,
-            depth_stride: 1,
-            ..Default::default()
-        };
-        pack_panels(recorder, params, [&binding, &texture.binding()])?;
+        let lines = Lines::one((elements / 4) as u32);
+        let (binding, texture) = (value.binding("value", 0..elements)?, recorder.texture(lines.texel, elements / 4)?);
+        copy_lines(recorder, &binding, &texture, lines)?;
         Ok(StoredValue::Texture(texture))
     }
 
@@ -369,13 +359,15 @@ impl PointSampling {
                 let binding = self.value("value", tensor, piece)?;
                 let lanes = self.lanes([&binding, output]);
                 let image = self.pixels * self.heads * self.channels / lanes.elements();
-                let start = ValueStart { image, first: binding.first / lanes.elements(), image_first: 0 };
+                let start = ValueStart { image, first: binding.first / lanes.elements() };
                 Ok((binding, Value::Buffer(lanes), start))
             }
             StoredValue::Texture(texture) => {
                 let quads = self.channels / Lanes::Four.elements();
-                let first = piece.heads.start * quads + piece.channels.start / Lanes::Four.elements();
-                let start = ValueStart { image: self.pixels, first, image_first: piece.images.start };
+                let pixel = piece.images.start * self.pixels + piece.pixels.start;
+                let head = pixel * self.heads + piece.heads.start;
+                let first = head * quads + piece.channels.start / Lanes::Four.elements();
+                let start = ValueStart { image: self.pixels * self.heads * quads, first };
                 Ok((texture.binding(), Value::Texture, start))
             }
         }
@@ -428,8 +420,13 @@ impl PointSampling {
         let elements = points.all() / u64::from(self.points) * u64::from(count(some)) * u64::from(self.channels);
         recorder.gpu().capabilities().check_elements("output", elements)?;
         let (own, accumulate) = ([&binding, &output], (some.start > 0 || piece.pixels.start > 0).into());
-        match stored {
-            Value::Buffer(lanes) => {
+        let quads = match stored {
+            Value::Texture => Some(QuadsIn::Texture),
+            Value::Buffer(Lanes::Four) if recorder.gpu().capabilities().textures() => Some(QuadsIn::Buffer),
+            Value::Buffer(_) => None,
+        };
+        match quads {
+            None => {
                 let params = point_sums::Params {
                     points,
                     lanes: of_head,
@@ -444,9 +441,9 @@ impl PointSampling {
                     output_query: of_row,
                     output_first: output.first / unit,
                 };
-                point_sums(recorder, (kernel, lanes), params, own, &bindings)
+                point_sums(recorder, (kernel, stored.lanes()), params, own, &bindings)
             }
-            Value::Texture => {
+            Some(quads) => {
                 let params = point_sums_direct::Params {
                     points,
                     lanes: of_head,
@@ -456,12 +453,11 @@ impl PointSampling {
                     value_image: value.image,
                     value_pixel: of_row,
                     value_first: value.first,
-                    value_image_first: value.image_first,
                     output_image: self.queries * of_row,
                     output_query: of_row,
                     output_first: output.first / unit,
                 };
-                point_sums_direct(recorder, kernel, params, own, &bindings)
+                point_sums_direct(recorder, (kernel, quads), params, own, &bindings)
             }
         }
     }
@@ -560,7 +556,6 @@ impl PointSampling {
             value_image: value.image,
             value_pixel: of_row,
             value_first: value.first,
-            value_image_first: value.image_first,
             output_image: self.queries * of_row,
             output_query: of_row,
             output_first: grad_output.first / unit,
