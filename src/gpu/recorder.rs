@@ -7,8 +7,8 @@ use super::kernel::{Pipeline, Variant};
 use super::pool::Encoding;
 use super::texture::LineCopy;
 use super::{
-    Binding, Capabilities, Fit, Gpu, Iterations, Lease, Lines, Listed, Loops, Tensor, Texel, Texture, Unfit,
-    lock, texture,
+    Binding, Capabilities, Fit, Gpu, Iterations, Lease, Lines, Listed, Loops, Tensor, Texel, Texture, Unfit, lock,
+    texture,
 };
 use crate::dtype::DType;
 use crate::error::{Error, Result};

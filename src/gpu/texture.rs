@@ -159,7 +159,9 @@ impl LineCopy {
         let Resource::Buffer { buffer, offset, .. } = &from.resource else { return None };
         let offset = offset + u64::from(from.first) * 4;
         let bytes = lines.texel.bytes();
-        if !lines.are_copied() || !offset.is_multiple_of(bytes) || !buffer.usage().contains(wgpu::BufferUsages::COPY_SRC)
+        if !lines.are_copied()
+            || !offset.is_multiple_of(bytes)
+            || !buffer.usage().contains(wgpu::BufferUsages::COPY_SRC)
         {
             return None;
         }

@@ -72,3 +72,24 @@ impl Storage {
         }
     }
 }
+
+/// Where planes of elements of f32 are that a kernel reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlanesIn {
+    /// In a buffer: shared/planes/buffer.wgsl.
+    Buffer,
+    /// In a texture of elements: shared/planes/texture.wgsl.
+    Texture,
+}
+
+axis!(PlanesIn { Buffer: "", Texture: "texels" });
+
+impl PlanesIn {
+    /// The files that load an element.
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Self::Buffer => wgsl!["shared/planes/buffer.wgsl"],
+            Self::Texture => wgsl!["shared/panels/layout.wgsl", "shared/planes/texture.wgsl"],
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod matmul;
 mod movement;
 mod packing;
 pub(crate) mod plan;
+mod planes;
 mod points;
 mod reduce;
 mod roi;

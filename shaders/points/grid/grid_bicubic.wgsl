@@ -1,6 +1,6 @@
 // Cubic samples of a grid: 4x4 pixels, row by row.
 //
-// Images: images_buffer.wgsl, images_texture.wgsl; their pixels are params.input_pixel apart: of each row and column `near` says where its first pixel
+// Images: shared/planes, images_quads.wgsl; their pixels are params.input_pixel apart: of each row and column `near` says where its first pixel
 // lies, counted from the first of all.
 
 alias Near = GridCubic;

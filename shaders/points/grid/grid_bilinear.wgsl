@@ -1,6 +1,6 @@
 // Bilinear samples of a grid: the pixels of a cell, as row 0 and row 1, column 0 and column 1.
 //
-// Images: images_buffer.wgsl, images_texture.wgsl; their pixels are params.input_pixel apart.
+// Images: shared/planes, images_quads.wgsl; their pixels are params.input_pixel apart.
 
 struct Near {
     // Where the pixels lie, counted from the first.

@@ -1,6 +1,6 @@
 // Nearest samples of a grid: one pixel each, which counts where it is inside.
 //
-// Images: images_buffer.wgsl, images_texture.wgsl; their pixels are params.input_pixel apart.
+// Images: shared/planes, images_quads.wgsl; their pixels are params.input_pixel apart.
 
 struct Near {
     // Where it lies, counted from the first.

@@ -2,6 +2,7 @@
 
 use crate::geometry::{GridSampleGeometry, NearestOrder, PaddingMode, SampleMode};
 use crate::gpu::{File, axis, wgsl};
+use crate::kernels::layout::PlanesIn;
 use crate::kernels::params;
 use crate::kernels::points::placement::Lanes;
 
@@ -61,21 +62,12 @@ impl Images {
 
     fn files(self) -> &'static [File] {
         match self {
-            Self::Planes | Self::Quads => wgsl!["points/grid/images_buffer.wgsl"],
-            Self::Texels => wgsl!["shared/panels/layout.wgsl", "points/grid/images_texture.wgsl"],
+            Self::Planes => PlanesIn::Buffer.files(),
+            Self::Quads => wgsl!["points/grid/images_quads.wgsl"],
+            Self::Texels => PlanesIn::Texture.files(),
         }
     }
 }
-
-/// How planes of images are stored that a grid samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlanesIn {
-    Buffer,
-    /// In a texture of elements.
-    Texture,
-}
-
-axis!(PlanesIn { Buffer: "", Texture: "texels" });
 
 impl From<PlanesIn> for Images {
     fn from(planes: PlanesIn) -> Self {

@@ -1,6 +1,7 @@
 use crate::geometry::SampleMode;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::points::grid_position::{GridRule, PlanesIn, files};
+use crate::kernels::layout::PlanesIn;
+use crate::kernels::points::grid_position::{GridRule, files};
 use crate::kernels::{kernel, params};
 
 kernel!("grid_sample", 64, Params, |(mode, planes): (SampleMode, PlanesIn)| [

@@ -1,10 +1,11 @@
 use crate::error::Result;
 use crate::geometry::PooledAxis;
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
+use crate::kernels::layout::PlanesIn;
 use crate::kernels::stores::Stores;
 use crate::kernels::{kernel, params};
 
-kernel!("pool", 64, Params, |(function, stores): (Function, Stores)| [
+kernel!("pool", 64, Params, |((function, planes), stores): ((Function, PlanesIn), Stores)| [
     wgsl!["shared/grid.wgsl"],
     match function {
         Function::Max => wgsl!["reduce/pool/pool_max.wgsl"],
@@ -12,9 +13,13 @@ kernel!("pool", 64, Params, |(function, stores): (Function, Stores)| [
         Function::Average => wgsl!["reduce/pool/pool_average.wgsl"],
     },
     stores.files(),
-    match stores {
-        Stores::Elements => wgsl!["reduce/pool/elements.wgsl"],
-        Stores::Quads => wgsl!["shared/quads/rows.wgsl", "reduce/pool/quads.wgsl"],
+    match (planes, stores) {
+        (PlanesIn::Buffer, Stores::Quads) => &[],
+        _ => planes.files(),
+    },
+    match (planes, stores) {
+        (PlanesIn::Buffer, Stores::Quads) => wgsl!["shared/quads/rows.wgsl", "reduce/pool/quads.wgsl"],
+        _ => wgsl!["reduce/pool/elements.wgsl"],
     },
     wgsl!["reduce/pool.wgsl"],
 ]);
@@ -83,8 +88,12 @@ impl Loops for Params {
 }
 
 impl Params {
-    /// Quads where rows of both tensors are whole quads, and three of the input have what four windows side by side take: reduce/pool/quads.wgsl.
-    fn stores(&self, input: &Binding, output: &Binding) -> Stores {
+    /// Quads where rows of the output are whole quads and, of an input in a buffer, its rows, three of whose quads have what four windows side by side take:
+    /// reduce/pool/quads.wgsl.
+    fn stores(&self, planes: PlanesIn, input: &Binding, output: &Binding) -> Stores {
+        if planes == PlanesIn::Texture {
+            return Stores::of(&[self.x.outs, output.first]);
+        }
         let Axis { extent, outs, out_first, kernel, stride, padding, dilation, .. } = self.x;
         // Windows begin there in a quad of the input.
         let within = out_first.wrapping_mul(stride).wrapping_sub(padding) % 4;
@@ -98,14 +107,21 @@ impl Params {
 }
 
 /// Compiles a function.
-pub(crate) fn compile(gpu: &Gpu, function: Function) -> Result<()> {
-    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((function, stores)))
+pub(crate) fn compile(gpu: &Gpu, of: (Function, PlanesIn)) -> Result<()> {
+    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((of, stores)))
+}
+
+/// Compiles every function, for what the device reads planes from.
+pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
+    let textures = gpu.capabilities().textures();
+    let all = <(Function, PlanesIn)>::all().into_iter().filter(|(_, planes)| textures || *planes == PlanesIn::Buffer);
+    all.into_iter().try_for_each(|of| compile(gpu, of))
 }
 
 /// `input_first` of `params` counts from the element at which the binding starts; it wraps. `indices` are there where the function finds them.
 pub(crate) fn pool(
     recorder: &mut Recorder,
-    function: Function,
+    of @ (_, planes): (Function, PlanesIn),
     params: Params,
     [input, output]: [&Binding; 2],
     indices: Option<&Binding>,
@@ -121,6 +137,6 @@ pub(crate) fn pool(
     let taps = axes.iter().fold(1u64, |taps, axis| taps.saturating_mul(axis.kernel.into()));
     let elements = (rows * u64::from(params.x.outs)).saturating_mul(taps);
     let bindings: Vec<_> = [input, output].into_iter().chain(indices).collect();
-    let axes = (function, params.stores(input, output));
+    let axes = (of, params.stores(planes, input, output));
     recorder.dispatch::<Kernel>(axes, &params, &bindings, rows * u64::from(params.x.outs.div_ceil(4)), elements)
 }

@@ -10,12 +10,7 @@ pub(crate) fn around((quads, layout): (RunQuads, Layout)) -> Vec<File> {
         wgsl!["shared/grid.wgsl"],
         of_layout!(layout, "layout", "given", "table"),
         quads.files(),
-        wgsl![
-            "sample/parts/samples.wgsl",
-            "shared/window.wgsl",
-            "shared/col2im.wgsl",
-            "sample/parts/neighbours.wgsl"
-        ],
+        wgsl!["sample/parts/samples.wgsl", "shared/window.wgsl", "shared/col2im.wgsl", "sample/parts/neighbours.wgsl"],
         match layout {
             Layout::Rows => wgsl!["sample/parts/samples_buffer.wgsl"],
             Layout::Panels => wgsl!["sample/parts/samples_texture.wgsl"],

@@ -541,8 +541,8 @@ impl PointLines {
             mask.lines(strip, (offset_lines.count * offset_pitch).next_multiple_of(pitch))
         });
         let last = mask_lines.unwrap_or(offset_lines);
-        let texture =
-            recorder.texture(Texel::Element, u64::from(last.first) + u64::from(last.count) * u64::from(last.pitch()))?;
+        let texture = recorder
+            .texture(Texel::Element, u64::from(last.first) + u64::from(last.count) * u64::from(last.pitch()))?;
         offset.copy_lines(recorder, ("offset", strip), &texture, offset_lines)?;
         if let (Some(mask), Some(lines)) = (mask, mask_lines) {
             mask.copy_lines(recorder, ("mask", strip), &texture, lines)?;

@@ -101,8 +101,7 @@ impl Blocks {
             Layout::Rows => 3 * samples,
             Layout::Panels => 4 * samples + columns.point_bytes(),
         };
-        let left =
-            BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + of_samples + other + wide);
+        let left = BACKWARD_BYTES.saturating_sub(held).max(LEAST_BLOCK_BYTES) / (2 * pixel + of_samples + other + wide);
         let block = (BLOCK_BYTES / pixel).min(left).min(BLOCK_PIXELS.into());
         // Whole tiles of the matrix product.
         let block = if block > 64 { block / 64 * 64 } else { block.max(1) }.min(most) as u32;

@@ -43,7 +43,9 @@ impl PackedMatrix {
     pub(crate) fn workspace(recorder: &mut Recorder, layout: Layout, [batch, rows, quads]: [u32; 3]) -> Result<Self> {
         let memory = match layout {
             Layout::Rows => Memory::Rows(recorder.workspace([batch, rows, quads, 4])?),
-            Layout::Panels => Memory::Panels(recorder.texture(Texel::Quad, u64::from(batch) * panel_texels(rows, quads))?),
+            Layout::Panels => {
+                Memory::Panels(recorder.texture(Texel::Quad, u64::from(batch) * panel_texels(rows, quads))?)
+            }
         };
         Ok(Self { memory, batch, rows, quads })
     }

@@ -45,7 +45,7 @@ impl Gpu {
         // Groups of the smallest problem have more channels.
         self.compile::<conv_transpose2d_direct::Kernel>(())?;
         // Each function has a kernel.
-        self.compile_all::<pool::Kernel>()?;
+        pool::compile_all(self)?;
         // Layers consist of ops, but for the functions of offsets and masks.
         self.compile::<offset_field::Kernel>(())?;
         // Bins of the smallest problem are small.

@@ -3,13 +3,14 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{GridSample, GridSampleGeometry, GridSampleGradients, GridSampleInputs};
-use crate::gpu::{Binding, Fit, Gpu, Lines, Recorder, Tensor, TensorSpec, Texel, Texture};
-use crate::kernels::matmul::copy_lines::{self, copy_lines};
+use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
+use crate::kernels::layout::PlanesIn;
 use crate::kernels::points::grid_gradient::{self, Interpolation, grid_gradient};
-use crate::kernels::points::grid_position::{GridRule, PlanesIn, round_first};
+use crate::kernels::points::grid_position::{GridRule, round_first};
 use crate::kernels::points::grid_sample::{self, grid_sample};
 use crate::kernels::points::placement::Points;
-use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, bindable, in_pieces, opaque, pieces};
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces, opaque, pieces};
+use crate::ops::planes::Planes;
 use crate::ops::points::grid_quads::GridQuads;
 use crate::ops::points::sampling::{Extents, PointInputs, PointSampling};
 
@@ -80,7 +81,7 @@ pub(super) fn points(geometry: &GridSampleGeometry, images: u32, channels_first:
 /// A checked problem as its kernels take it: its samples as points, and, where that is fast, of images in textures and in quads of channels.
 pub struct GridSampling {
     points: PointSampling,
-    texels: Option<GridTexels>,
+    planes: Planes,
     quads: Option<GridQuads>,
 }
 
@@ -97,13 +98,15 @@ impl Kernels for GridSample {
     type Compiled = GridSampling;
 
     fn compile(gpu: &Gpu, geometry: &GridSampleGeometry, _: &GridSampleInputs<TensorSpec>) -> Result<GridSampling> {
-        let (texels, quads) = (GridTexels::of(gpu, geometry), GridQuads::of(gpu, geometry)?);
-        match (&texels, &quads) {
-            (Some(_), _) => GridTexels::compile(gpu, geometry)?,
-            (None, Some(quads)) => quads.compile(gpu, geometry)?,
-            (None, None) => gpu.compile::<grid_sample::Kernel>((geometry.op.mode, PlanesIn::Buffer))?,
+        let (planes, quads) = (planes_of(gpu, geometry), GridQuads::of(gpu, geometry)?);
+        match (planes.planes, &quads) {
+            (PlanesIn::Buffer, Some(quads)) => quads.compile(gpu, geometry)?,
+            (of_planes, _) => {
+                planes.compile(gpu)?;
+                gpu.compile::<grid_sample::Kernel>((geometry.op.mode, of_planes))?;
+            }
         }
-        Ok(GridSampling { points: points(geometry, geometry.batch, true)?, texels, quads })
+        Ok(GridSampling { points: points(geometry, geometry.batch, true)?, planes, quads })
     }
 
     fn record(
@@ -114,14 +117,13 @@ impl Kernels for GridSample {
     ) -> Result<()> {
         let geometry = plan.geometry();
         let GridSampleInputs { input, grid } = inputs.try_map(|input| input.tensor())?;
-        let texels = plan.compiled().texels.as_ref();
-        if texels.is_none()
+        let planes = plan.compiled().planes;
+        if planes.planes == PlanesIn::Buffer
             && let Some(quads) = plan.compiled().quads([Some(input), Some(output), None])
         {
             return quads.samples(recorder, geometry, &GridSampleInputs { input, grid }, output);
         }
-        let planes = if texels.is_some() { PlanesIn::Texture } else { PlanesIn::Buffer };
-        in_plane_pieces(geometry, geometry.channels, texels, &mut |ranges| {
+        in_plane_pieces(geometry, geometry.channels, planes, &mut |ranges| {
             let piece = Piece::new(geometry, ranges);
             let [grid, output] = [piece.grid("grid", grid)?, output.binding("output", piece.output())?];
             recorder.gpu().capabilities().check_elements("output", piece.elements())?;
@@ -137,8 +139,8 @@ impl Kernels for GridSample {
             };
             recorder.all(|recorder| {
                 recorder.scratch(|recorder| {
-                    let input = bound(recorder, planes, ("input", input), piece.input())?;
-                    grid_sample(recorder, (geometry.op.mode, planes), params, [&input, &grid, &output])
+                    let input = planes.bound(recorder, ("input", input), piece.input())?;
+                    grid_sample(recorder, (geometry.op.mode, planes.planes), params, [&input, &grid, &output])
                 })
             })
         })
@@ -171,9 +173,9 @@ impl Differentiable for GridSample {
         let of_input = input.as_ref().map(|destination| destination.tensor());
         let planes = [Some(grad_output), grid.is_some().then_some(wide.input), of_input];
         let quads = compiled.quads(planes).zip(Interpolation::of(geometry.op.mode));
-        let by_planes = grid.filter(|_| compiled.texels.is_some() || quads.is_none());
+        let by_planes = grid.filter(|_| compiled.planes.planes == PlanesIn::Texture || quads.is_none());
         if let Some(destination) = by_planes {
-            grid_gradient_by_pieces(geometry, recorder, wide, grad_output, (&destination, compiled.texels.as_ref()))?;
+            grid_gradient_by_pieces(geometry, recorder, wide, grad_output, (&destination, compiled.planes))?;
         }
         if let Some((quads, interpolation)) = quads {
             let left = GridSampleGradients { grid: grid.filter(|_| by_planes.is_none()), input };
@@ -197,7 +199,7 @@ fn grid_gradient_by_pieces(
     recorder: &mut Recorder,
     inputs: GridSampleInputs<&Tensor>,
     grad_output: &Tensor,
-    (destination, texels): (&Destination, Option<&GridTexels>),
+    (destination, planes): (&Destination, Planes),
 ) -> Result<()> {
     let GridSampleInputs { input, grid } = inputs;
     let (interpolation, summed) = match Interpolation::of(geometry.op.mode) {
@@ -206,10 +208,10 @@ fn grid_gradient_by_pieces(
         None => (Interpolation::Bilinear, 0),
     };
     // No channels are not copied.
-    let texels = texels.filter(|_| summed > 0);
-    let planes = if texels.is_some() { PlanesIn::Texture } else { PlanesIn::Buffer };
-    recorder.gpu().compile::<grid_gradient::Kernel>((interpolation, planes.into()))?;
-    in_plane_pieces(geometry, summed.max(1), texels, &mut |ranges| {
+    let planes = if summed > 0 { planes } else { Planes::IN_BUFFER };
+    let axes = (interpolation, planes.planes.into());
+    recorder.gpu().compile::<grid_gradient::Kernel>(axes)?;
+    in_plane_pieces(geometry, summed.max(1), planes, &mut |ranges| {
         let piece = Piece::new(geometry, ranges);
         let [grid, grad_grid] = [piece.grid("grid", grid)?, piece.grid("grad_grid", destination.tensor())?];
         recorder.gpu().capabilities().check_elements("grad_output", piece.elements())?;
@@ -233,77 +235,36 @@ fn grid_gradient_by_pieces(
         };
         recorder.all(|recorder| {
             recorder.scratch(|recorder| {
-                let input = bound(recorder, planes, ("input", input), piece.input())?;
-                let grad_output = bound(recorder, planes, ("grad_output", grad_output), piece.output())?;
-                grid_gradient(recorder, (interpolation, planes.into()), params, [&input, &grid, &grad_output, &grad_grid])
+                let input = planes.bound(recorder, ("input", input), piece.input())?;
+                let grad_output = planes.bound(recorder, ("grad_output", grad_output), piece.output())?;
+                grid_gradient(recorder, axes, params, [&input, &grid, &grad_output, &grad_grid])
             })
         })
     })
 }
 
-/// Has `dispatch` do some images, some channels and some samples at a time, which can be bound, and which textures are for.
+/// Has `dispatch` do some images, some channels and some samples at a time, which can be bound, and as many planes as are read at once.
 fn in_plane_pieces(
     geometry: &GridSampleGeometry,
     channels: u32,
-    texels: Option<&GridTexels>,
+    planes: Planes,
     dispatch: &mut impl FnMut(&[Range<u32>; 3]) -> Fit,
 ) -> Result<()> {
-    let planes = texels.map_or(u32::MAX, |texels| texels.planes);
     let samples = geometry.out_height * geometry.out_width;
-    for images in pieces(0..geometry.batch, (planes / channels.max(1)).max(1)) {
-        for channels in pieces(0..channels, planes) {
+    for images in pieces(0..geometry.batch, (planes.at_once / channels.max(1)).max(1)) {
+        for channels in pieces(0..channels, planes.at_once) {
             in_pieces([images.clone(), channels, 0..samples], dispatch)?;
         }
     }
     Ok(())
 }
 
-/// Some elements of planes, in the buffer of their tensor or in a texture that they are copied into.
-fn bound(
-    recorder: &mut Recorder,
-    planes: PlanesIn,
-    (argument, tensor): (&'static str, &Tensor),
-    elements: Range<u64>,
-) -> Fit<Binding> {
-    let length = (elements.end - elements.start) as u32;
-    let binding = tensor.binding(argument, elements)?;
-    if planes == PlanesIn::Buffer {
-        return Ok(binding);
-    }
-    let lines = Lines { texel: Texel::Element, ..Lines::one(length) };
-    let texture = recorder.texture(lines.texel, length.into())?;
-    copy_lines(recorder, &binding, &texture, lines)?;
-    Ok(texture.binding())
-}
-
-/// Bytes of the planes that are copied at a time: few enough to stay in a cache until they are sampled.
-const TEXEL_BYTES: u64 = 4 << 20;
-
 /// So many samples, at least, for each pixel, in sixteenths, images have that are copied into a texture.
 const SAMPLES_OF_COPIED: u64 = 16;
 
-/// How planes are sampled that are copied into textures of elements: some at a time.
-struct GridTexels {
-    planes: u32,
-}
-
-impl GridTexels {
-    /// Where that is fast: lavapipe loads the texels of a subgroup by one instruction.
-    fn of(gpu: &Gpu, geometry: &GridSampleGeometry) -> Option<Self> {
-        let [pixels, samples] =
-            [[geometry.height, geometry.width], [geometry.out_height, geometry.out_width]].map(|extents| {
-                let [height, width] = extents.map(u64::from);
-                height * width
-            });
-        let most = Texture::most_bytes(gpu, Texel::Element).min(bindable(gpu)) / Texel::Element.bytes();
-        let (largest, often) = (pixels.max(samples), SAMPLES_OF_COPIED * samples >= pixels);
-        let planes = TEXEL_BYTES / Texel::Element.bytes() / largest.max(1);
-        (gpu.capabilities().textures() && often && largest <= most).then_some(Self { planes: planes.max(1) as u32 })
-    }
-
-    /// Compiles the kernels of forward passes.
-    fn compile(gpu: &Gpu, geometry: &GridSampleGeometry) -> Result<()> {
-        gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
-        gpu.compile::<grid_sample::Kernel>((geometry.op.mode, PlanesIn::Texture))
-    }
+/// How the planes of images and of their samples are read.
+fn planes_of(gpu: &Gpu, geometry: &GridSampleGeometry) -> Planes {
+    let extents = [[geometry.height, geometry.width], [geometry.out_height, geometry.out_width]];
+    let [pixels, samples] = extents.map(|[height, width]| u64::from(height) * u64::from(width));
+    if SAMPLES_OF_COPIED * samples < pixels { Planes::IN_BUFFER } else { Planes::of(gpu, pixels.max(samples)) }
 }

@@ -5,14 +5,12 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{EdgeDerivative, SampleMode};
-use crate::gpu::{
-    Axis, Binding, Constant, Fit, Gpu, Iterations, Lines, Loops, Recorder, Tensor, Texel, Texture, Unfit,
-};
-use crate::kernels::layout::Layout;
+use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor, Texel, Texture, Unfit};
+use crate::kernels::layout::{Layout, PlanesIn};
+use crate::kernels::matmul::copy_lines::{self, copied};
 use crate::kernels::movement::run_starts::run_starts;
-use crate::kernels::matmul::copy_lines::{self, copy_lines};
 use crate::kernels::points::grid_gradient::{self, Interpolation};
-use crate::kernels::points::grid_position::{Images, PlanesIn};
+use crate::kernels::points::grid_position::Images;
 use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Value, Weighted};
 use crate::kernels::points::plane_quads;
 use crate::kernels::points::point_gradients::{self, GradientBindings, point_gradients};
@@ -346,10 +344,8 @@ impl PointSampling {
         if !quads || packed_matrix::layout(gpu, bytes, bytes) == Layout::Rows || !often || !small {
             return Ok(StoredValue::Buffer(value));
         }
-        let lines = Lines::one((elements / 4) as u32);
-        let (binding, texture) = (value.binding("value", 0..elements)?, recorder.texture(lines.texel, elements / 4)?);
-        copy_lines(recorder, &binding, &texture, lines)?;
-        Ok(StoredValue::Texture(texture))
+        let binding = value.binding("value", 0..elements)?;
+        Ok(StoredValue::Texture(copied(recorder, &binding, Texel::Quad, elements / 4)?))
     }
 
     /// The binding of what a piece samples, how it is stored, and where in it the piece begins.
@@ -737,9 +733,7 @@ impl PointSampling {
             return point_walk(recorder, (lanes, Layout::Rows), params, [&grad_output, &value, &shares]);
         }
         recorder.scratch(|recorder| {
-            let lines = Lines { texel: Texel::Words, ..Lines::one((words / 4) as u32) };
-            let texture = recorder.texture(lines.texel, words / 4)?;
-            copy_lines(recorder, &shares, &texture, lines)?;
+            let texture = copied(recorder, &shares, Texel::Words, words / 4)?;
             point_walk(recorder, (lanes, Layout::Panels), params, [&grad_output, &value, &texture.binding()])
         })
     }

@@ -12,7 +12,8 @@ use crate::kernels::reduce::cum_sum::Number;
 use crate::kernels::reduce::pool::{self, Axis, Function, pool};
 use crate::ops::movement::scatter::Scattering;
 use crate::ops::movement::zeros::zeros;
-use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces};
+use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces, pieces};
+use crate::ops::planes::Planes;
 use crate::ops::sample::resampling::{Changed, Resampling};
 
 /// The elements that a pass of a global pooling makes one of.
@@ -27,7 +28,9 @@ impl Kernels for Pool {
     }
 
     fn compile(gpu: &Gpu, geometry: &PoolGeometry, _: &TensorSpec) -> Result<OnceLock<Resampling>> {
-        pool::compile(gpu, geometry.function())?;
+        let planes = geometry.planes_read(gpu);
+        planes.compile(gpu)?;
+        pool::compile(gpu, (geometry.function(), planes.planes))?;
         Ok(OnceLock::new())
     }
 
@@ -106,12 +109,36 @@ impl PoolGeometry {
         }
     }
 
+    /// How planes of the input are read: windows one element apart share the quads of a buffer.
+    fn planes_read(&self, gpu: &Gpu) -> Planes {
+        if self.axes[2].window.stride == 1 {
+            return Planes::IN_BUFFER;
+        }
+        let elements = |extents: [u32; 3]| extents.map(u64::from).iter().product::<u64>();
+        let [read, written] = [self.axes.map(|axis| axis.extent), self.axes.map(|axis| axis.out_extent)].map(elements);
+        Planes::of(gpu, read.max(written))
+    }
+
     fn record(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor, indices: Option<&Tensor>) -> Result<()> {
-        let Self { kind, planes, axes, .. } = self;
+        let read = self.planes_read(recorder.gpu());
+        pieces(0..self.planes, read.at_once)
+            .try_for_each(|planes| self.record_planes(recorder, (read, planes), input, output, indices))
+    }
+
+    /// Records some planes.
+    fn record_planes(
+        &self,
+        recorder: &mut Recorder,
+        (reads, planes): (Planes, Range<u32>),
+        input: &Tensor,
+        output: &Tensor,
+        indices: Option<&Tensor>,
+    ) -> Result<()> {
+        let Self { kind, axes, .. } = self;
         let count_padding = matches!(kind, PoolKind::Average { count_padding: true });
         let [index_z, index_y, index_x] = self.index_strides();
         let [depth, height, width] = axes.map(|axis| 0..axis.out_extent);
-        in_pieces([0..*planes, depth, height, width], &mut |piece: &[Range<u32>; 4]| {
+        in_pieces([planes, depth, height, width], &mut |piece: &[Range<u32>; 4]| {
             let [some_planes, z, y, x] = piece;
             let element = |extents: [u32; 3], index: [u32; 4]| {
                 let [plane, rest @ ..] = index.map(u64::from);
@@ -145,8 +172,13 @@ impl PoolGeometry {
                 ..Default::default()
             };
             let indices = indices.map(|indices| indices.binding("indices", written.clone())).transpose()?;
-            let bindings = [&input.binding("input", read)?, &output.binding("output", written)?];
-            pool(recorder, self.function(), params, bindings, indices.as_ref())
+            let output = output.binding("output", written)?;
+            recorder.all(|recorder| {
+                recorder.scratch(|recorder| {
+                    let input = reads.bound(recorder, ("input", input), read)?;
+                    pool(recorder, (self.function(), reads.planes), params, [&input, &output], indices.as_ref())
+                })
+            })
         })
     }
 }
@@ -187,8 +219,14 @@ impl PooledAxis {
 impl Kernels for GlobalMaxPool {
     type Compiled = ();
 
-    fn compile(gpu: &Gpu, _: &GlobalMaxPoolGeometry, _: &TensorSpec) -> Result<()> {
-        pool::compile(gpu, Function::Max)
+    fn compile(gpu: &Gpu, geometry: &GlobalMaxPoolGeometry, _: &TensorSpec) -> Result<()> {
+        // Planes of the first pass may be too large for what those behind it read fast.
+        for pixels in [geometry.pixels, 1] {
+            let planes = Planes::of(gpu, pixels.into());
+            planes.compile(gpu)?;
+            pool::compile(gpu, (Function::Max, planes.planes))?;
+        }
+        Ok(())
     }
 
     /// Windows of windows, down to one.

@@ -17,7 +17,7 @@ use crate::kernels::conv::winograd::winograd_output::{self, winograd_output};
 use crate::kernels::conv::winograd::winograd_weight::{self, winograd_weight};
 use crate::kernels::conv::winograd::{ELEMENTS, TILE, TileGrid};
 use crate::kernels::layout::{Layout, Storage};
-use crate::kernels::matmul::copy_lines::copy_lines;
+use crate::kernels::matmul::copy_lines::{copied, copy_lines};
 use crate::kernels::stores::Stores;
 use crate::ops::conv::channels_last::QUAD;
 use crate::ops::conv::columns;
@@ -491,12 +491,7 @@ impl Call<'_> {
         let sums_binding = sums.binding("sums", 0..sums.shape().elements())?;
         let sums = match tiling.layout {
             Layout::Rows => sums_binding,
-            Layout::Panels => {
-                let quads = (sums.shape().elements() / 4) as u32;
-                let texture = recorder.texture(Texel::Quad, quads.into())?;
-                copy_lines(recorder, &sums_binding, &texture, Lines::one(quads))?;
-                texture.binding()
-            }
+            Layout::Panels => copied(recorder, &sums_binding, Texel::Quad, sums.shape().elements() / 4)?.binding(),
         };
         let no_bias = recorder.workspace([1])?.binding("bias", 0..1)?;
         let pixels = self.strip.image_pixels();

@@ -1,0 +1,59 @@
+//! Planes of elements that kernels read one by one: lavapipe loads them much faster from a texture, into which an encoder copies them.
+
+use std::ops::Range;
+
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, Texel, Texture};
+use crate::kernels::layout::PlanesIn;
+use crate::kernels::matmul::copy_lines::{self, copied};
+use crate::ops::plan::bindable;
+
+/// Bytes of planes that are copied at a time: few enough to stay in a cache until they are read. A plane may have more, up to so many times as many.
+const COPIED_BYTES: u64 = 4 << 20;
+const MOST_TIMES: u64 = 4;
+
+/// Where a kernel reads planes, and how many at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Planes {
+    pub(crate) planes: PlanesIn,
+    pub(crate) at_once: u32,
+}
+
+impl Planes {
+    /// In buffers, all at once.
+    pub(crate) const IN_BUFFER: Self = Self { planes: PlanesIn::Buffer, at_once: u32::MAX };
+
+    /// Where planes of so many elements are read fast.
+    pub(crate) fn of(gpu: &Gpu, elements: u64) -> Self {
+        let bytes = elements.max(1).saturating_mul(DType::F32.size());
+        let most = Texture::most_bytes(gpu, Texel::Element).min(bindable(gpu)).min(MOST_TIMES * COPIED_BYTES);
+        if !gpu.capabilities().textures() || bytes > most {
+            return Self::IN_BUFFER;
+        }
+        Self { planes: PlanesIn::Texture, at_once: (COPIED_BYTES / bytes).max(1) as u32 }
+    }
+
+    /// Compiles what copies them.
+    pub(crate) fn compile(self, gpu: &Gpu) -> Result<()> {
+        match self.planes {
+            PlanesIn::Buffer => Ok(()),
+            PlanesIn::Texture => gpu.compile::<copy_lines::Kernel>(Texel::Element),
+        }
+    }
+
+    /// Some elements of a tensor: in its buffer, or in a texture that they are copied into.
+    pub(crate) fn bound(
+        self,
+        recorder: &mut Recorder,
+        (argument, tensor): (&'static str, &Tensor),
+        elements: Range<u64>,
+    ) -> Fit<Binding> {
+        let count = elements.end - elements.start;
+        let binding = tensor.binding(argument, elements)?;
+        match self.planes {
+            PlanesIn::Buffer => Ok(binding),
+            PlanesIn::Texture => Ok(copied(recorder, &binding, Texel::Element, count)?.binding()),
+        }
+    }
+}
