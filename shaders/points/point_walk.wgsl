@@ -1,7 +1,7 @@
 // The gradient of the value, by owners that walk over all points: grad_value[image, pixel, head, lane] += the sum over points of
 // weight of the point * weight of the pixel * grad_output[image, query, head, lane]
 //
-// grad_output  (image, query, head, lane), output_image, output_query and output_lane apart
+// grad_output  (image, query, head, lane), output_image, output_query and output_lane apart: points/gradients/walked_buffer.wgsl, walked_planes.wgsl
 // grad_value   (image, pixel, head, lane), likewise; the pixels of a band
 // shares       of each point, as point_shares.wgsl makes them: points/gradients/shares_buffer.wgsl, shares_texture.wgsl
 //
@@ -21,10 +21,10 @@ struct Params {
     output_query: u32,
     output_lane: u32,
     output_first: u32,
+    output_plane: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> grad_output: array<Lanes>;
 @group(0) @binding(2) var<storage, read_write> grad_value: array<Lanes>;
 
 @compute @workgroup_size(8)
@@ -51,7 +51,7 @@ fn point_walk(
     var point = 0u;
     for (var each = 0u; each < all; each++) {
         let share = load_shares(at);
-        let grad = grad_output[source];
+        let grad = load_grad_output(source);
         let to = value_start + share.pixel * params.value_pixel;
         if share.pixel.x != NOWHERE {
             grad_value[to.x] += share.factor.x * grad;

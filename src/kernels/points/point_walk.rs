@@ -1,14 +1,19 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
+use crate::error::Result;
+use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::layout::Layout;
 use crate::kernels::points::placement::Lanes;
 use crate::kernels::{kernel, params};
 
-kernel!("point_walk", 8, Params, |(lanes, shares): (Lanes, Layout)| [
+kernel!("point_walk", 8, Params, |(walked, shares): (Walked, Layout)| [
     wgsl!["shared/grid.wgsl", "points/parts/shares.wgsl"],
-    lanes.files(),
+    walked.lanes().files(),
     match shares {
         Layout::Rows => wgsl!["points/gradients/shares_buffer.wgsl"],
         Layout::Panels => wgsl!["shared/panels/layout.wgsl", "points/gradients/shares_texture.wgsl"],
+    },
+    match walked {
+        Walked::One | Walked::Four => wgsl!["points/gradients/walked_buffer.wgsl"],
+        Walked::Planes => wgsl!["points/gradients/walked_planes.wgsl"],
     },
     wgsl!["points/point_walk.wgsl"],
 ]);
@@ -27,7 +32,44 @@ params!(
     output_query,
     output_lane,
     output_first,
+    output_plane,
 );
+
+/// How the gradient of the output is read: lanes in a buffer, or four of planes in a texture of elements, where shares are in a texture too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Walked {
+    One,
+    Four,
+    Planes,
+}
+
+axis!(Walked { One: "1", Four: "4", Planes: "planes" });
+
+impl From<Lanes> for Walked {
+    fn from(lanes: Lanes) -> Self {
+        match lanes {
+            Lanes::One => Self::One,
+            Lanes::Four => Self::Four,
+        }
+    }
+}
+
+impl Walked {
+    fn lanes(self) -> Lanes {
+        match self {
+            Self::One => Lanes::One,
+            Self::Four | Self::Planes => Lanes::Four,
+        }
+    }
+}
+
+/// Compiles what the device may need.
+pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
+    let textures = gpu.capabilities().textures();
+    let layout = if textures { Layout::Panels } else { Layout::Rows };
+    let all = Walked::all().into_iter().filter(|walked| textures || *walked != Walked::Planes);
+    all.into_iter().try_for_each(|walked| gpu.compile::<Kernel>((walked, layout)))
+}
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
@@ -38,12 +80,12 @@ impl Loops for Params {
 /// Bindings are the gradient of the output, that of the value, and the shares of points, by the layout in a buffer or in a texture.
 pub(crate) fn point_walk(
     recorder: &mut Recorder,
-    axes @ (lanes, _): (Lanes, Layout),
+    axes @ (walked, _): (Walked, Layout),
     params: Params,
     bindings: [&Binding; 3],
 ) -> Fit {
     let invocations = u64::from(params.images) * u64::from(params.heads) * u64::from(params.lanes);
     let points = u64::from(params.queries) * u64::from(params.points);
-    let elements = 4 * points * invocations * u64::from(lanes.elements());
+    let elements = 4 * points * invocations * u64::from(walked.lanes().elements());
     recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)
 }

@@ -150,7 +150,8 @@ impl StripPlanes {
         lines: Lines,
     ) -> Result<()> {
         let (pixels, pitch) = (strip.image_pixels(), lines.pitch());
-        in_pieces([0..lines.count], &mut |[some]| {
+        let all = 0..lines.count;
+        in_pieces([all], &mut |[some]| {
             let element = |line: u32, pixel: u32| {
                 let plane = u64::from(self.first_image) * u64::from(self.planes) + u64::from(line);
                 plane * u64::from(self.plane) + u64::from(pixel - self.first_pixel)

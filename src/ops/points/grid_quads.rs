@@ -5,13 +5,14 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{GridSampleGeometry, GridSampleGradients, GridSampleInputs};
-use crate::gpu::{Binding, Gpu, Recorder, Tensor};
+use crate::gpu::{Binding, Gpu, Recorder, Tensor, Texel, Texture};
+use crate::kernels::matmul::copy_lines::copied;
 use crate::kernels::points::grid_gradient::{self, Interpolation, grid_gradient};
 use crate::kernels::points::grid_position::{GridRule, Images, round_first};
 use crate::kernels::points::grid_sample_quads::{self, grid_sample_quads};
 use crate::kernels::points::plane_quads::{self, Direction, plane_quads};
 use crate::ops::plan::{Destination, bindable, pieces};
-use crate::ops::points::sampling::{PointInputs, PointSampling};
+use crate::ops::points::sampling::{OutputGradient, PointInputs, PointSampling};
 
 /// So many samples, at least, for each pixel, in fourths, images have that are packed: fewer would not make up for it.
 const SAMPLES_OF_PACKED: u64 = 4;
@@ -82,6 +83,17 @@ impl GridQuads {
             let count = images.end - images.start;
             let grid = of_images(inputs.grid, &images);
             recorder.scratch(|recorder| {
+                let elements = u64::from(count) * u64::from(channels) * u64::from(samples);
+                let in_texture = destinations.grid.is_none()
+                    && recorder.gpu().capabilities().textures()
+                    && elements * DType::F32.size() <= Texture::most_bytes(recorder.gpu(), Texel::Element);
+                if in_texture {
+                    let Some(destination) = destinations.input else { return Ok(()) };
+                    let planes = whole("grad_output", &of_images(grad_output, &images))?;
+                    let texture = copied(recorder, &planes, Texel::Element, elements)?;
+                    let gradient = OutputGradient::Planes(&texture);
+                    return self.gradient_of_input(recorder, (geometry, &images), &grid, gradient, destination);
+                }
                 let grad_output = packed(recorder, grad_output, &images, [channels, samples])?;
                 if let Some(destination) = destinations.grid {
                     let grad_grid = of_images(destination.tensor(), &images);
@@ -110,18 +122,31 @@ impl GridQuads {
                         Ok(())
                     })?;
                 }
-                if let Some(destination) = destinations.input {
-                    let grad_input = recorder.workspace([count, pixels, channels])?;
-                    let positions = PointInputs { positions: &grid, weights: None };
-                    self.sampling.walk(recorder, count, &positions, &grad_output, Destination::Write(&grad_input))?;
-                    let planes = of_images(destination.tensor(), &images);
-                    let bindings = [&whole("grad_input", &planes)?, &whole("grad_input", &grad_input)?];
-                    let extents = [count, channels, pixels];
-                    plane_quads(recorder, Direction::ToPlanes, extents, destination.accumulates(), bindings)?;
-                }
-                Ok(())
+                let Some(destination) = destinations.input else { return Ok(()) };
+                let gradient = OutputGradient::Tensor(&grad_output);
+                self.gradient_of_input(recorder, (geometry, &images), &grid, gradient, destination)
             })
         })
+    }
+
+    /// Records the gradient of some images.
+    fn gradient_of_input(
+        &self,
+        recorder: &mut Recorder,
+        (geometry, images): (&GridSampleGeometry, &Range<u32>),
+        grid: &Tensor,
+        grad_output: OutputGradient,
+        destination: Destination,
+    ) -> Result<()> {
+        let [channels, pixels, _] = extents(geometry);
+        let count = images.end - images.start;
+        let grad_input = recorder.workspace([count, pixels, channels])?;
+        let positions = PointInputs { positions: grid, weights: None };
+        self.sampling.walk(recorder, count, &positions, grad_output, Destination::Write(&grad_input))?;
+        let planes = of_images(destination.tensor(), images);
+        let bindings = [&whole("grad_input", &planes)?, &whole("grad_input", &grad_input)?];
+        plane_quads(recorder, Direction::ToPlanes, [count, channels, pixels], destination.accumulates(), bindings)?;
+        Ok(())
     }
 }
 

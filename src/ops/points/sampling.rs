@@ -20,7 +20,7 @@ use crate::kernels::points::point_shares::{self, SHARE_WORDS, point_shares};
 use crate::kernels::points::point_sums::{self, ROUND, point_sums};
 use crate::kernels::points::point_sums_direct::{self, QuadsIn, point_sums_direct};
 use crate::kernels::points::point_value_gradients::{self, point_value_gradients};
-use crate::kernels::points::point_walk::{self, point_walk};
+use crate::kernels::points::point_walk::{self, Walked, point_walk};
 use crate::kernels::points::{grid_sample, grid_sample_quads};
 use crate::ops::conv::packed_matrix;
 use crate::ops::movement::sort::{self, Sort};
@@ -122,6 +122,15 @@ impl Gradients<'_> {
 struct ValueStart {
     image: u32,
     first: u32,
+}
+
+/// The gradient of the output that a walk reads.
+#[derive(Clone, Copy)]
+pub(crate) enum OutputGradient<'a> {
+    /// A tensor in the shape of the output.
+    Tensor(&'a Tensor),
+    /// (image, channel, query) in a texture of elements, of one head whose channels are quads.
+    Planes(&'a Texture),
 }
 
 /// A checked problem as its kernels take it.
@@ -618,7 +627,7 @@ impl PointSampling {
         let owners = u64::from(self.images) * u64::from(self.heads) * u64::from(self.channels) / 4;
         let held = u64::from(self.points) * u64::from(SHARE_WORDS) * DType::F32.size() <= bindable(&gpu);
         if gpu.capabilities().software() && owners >= LEAST_OWNERS && held {
-            return self.walk(recorder, self.images, inputs, grad_output, destination);
+            return self.walk(recorder, self.images, inputs, OutputGradient::Tensor(grad_output), destination);
         }
         sort::compile(&gpu)?;
         // All points of a head may be added to one pixel.
@@ -652,7 +661,7 @@ impl PointSampling {
         recorder: &mut Recorder,
         images: u32,
         inputs: &PointInputs,
-        grad_output: &Tensor,
+        grad_output: OutputGradient,
         destination: Destination,
     ) -> Result<()> {
         if !destination.accumulates() {
@@ -682,7 +691,7 @@ impl PointSampling {
         recorder: &mut Recorder,
         piece: &Piece,
         inputs: &PointInputs,
-        (grad_output, grad_value): (&Tensor, &Tensor),
+        (grad_output, grad_value): (OutputGradient, &Tensor),
         (shares, most): (&Tensor, u64),
     ) -> Fit {
         let Piece { images, queries, heads, pixels: _, channels } = piece;
@@ -693,7 +702,6 @@ impl PointSampling {
                 format!("{} points; {most} are walked over at most", points.all()),
             ));
         }
-        let grad_output = self.output("grad_output", grad_output, piece)?;
         let value = self.value("grad_value", grad_value, piece).map_err(|unfit| {
             // What is bound has all that lies between the first and the last.
             let planes = self.channels_first && count(channels) > 1;
@@ -705,9 +713,23 @@ impl PointSampling {
                 PIXELS
             })
         })?;
-        let lanes = self.lanes([&value, &grad_output]);
+        let (grad_output, lanes, walked, [output_image, output_query, output_lane, output_first, output_plane]) =
+            match grad_output {
+                OutputGradient::Tensor(tensor) => {
+                    let binding = self.output("grad_output", tensor, piece)?;
+                    let lanes = self.lanes([&value, &binding]);
+                    let [image, query, lane] = self.strides(lanes, self.queries);
+                    let first = binding.first / lanes.elements();
+                    (binding, lanes, Walked::from(lanes), [image, query, lane, first, 0])
+                }
+                OutputGradient::Planes(texture) => {
+                    let (plane, image) = (self.queries, self.queries * self.channels);
+                    let first = images.start * image + channels.start * plane + queries.start;
+                    let lane = Lanes::Four.elements() * plane;
+                    (texture.binding(), Lanes::Four, Walked::Planes, [image, 1, lane, first, plane])
+                }
+            };
         let [value_image, value_pixel, value_lane] = self.strides(lanes, self.pixels);
-        let [output_image, output_query, output_lane] = self.strides(lanes, self.queries);
         let params = point_walk::Params {
             images: count(images),
             queries: count(queries),
@@ -721,7 +743,8 @@ impl PointSampling {
             output_image,
             output_query,
             output_lane,
-            output_first: grad_output.first / lanes.elements(),
+            output_first,
+            output_plane,
         };
         let capabilities = recorder.gpu().capabilities();
         capabilities.check_elements("grad_value", 4 * points.all() * u64::from(count(channels)))?;
@@ -730,11 +753,11 @@ impl PointSampling {
         let shares = shares.binding("shares", 0..words)?;
         point_shares(recorder, self.placement, points, &shares, &bindings)?;
         if !recorder.gpu().capabilities().textures() {
-            return point_walk(recorder, (lanes, Layout::Rows), params, [&grad_output, &value, &shares]);
+            return point_walk(recorder, (walked, Layout::Rows), params, [&grad_output, &value, &shares]);
         }
         recorder.scratch(|recorder| {
             let texture = copied(recorder, &shares, Texel::Words, words / 4)?;
-            point_walk(recorder, (lanes, Layout::Panels), params, [&grad_output, &value, &texture.binding()])
+            point_walk(recorder, (walked, Layout::Panels), params, [&grad_output, &value, &texture.binding()])
         })
     }
 
@@ -855,8 +878,7 @@ pub(crate) fn compile_gradients(gpu: &Gpu) -> Result<()> {
     of_grids.into_iter().try_for_each(|axes| gpu.compile::<grid_gradient::Kernel>(axes))?;
     if gpu.capabilities().software() {
         gpu.compile_all::<point_shares::Kernel>()?;
-        let layout = if gpu.capabilities().textures() { Layout::Panels } else { Layout::Rows };
-        Lanes::all().into_iter().try_for_each(|lanes| gpu.compile::<point_walk::Kernel>((lanes, layout)))?;
+        point_walk::compile_all(gpu)?;
     }
     let textures = gpu.capabilities().textures();
     if textures {
