@@ -1,7 +1,7 @@
 // The gradients of the position and the weight of each point: (by y, by x, by the weight, 0), summed over the channels of its head.
 //
 // value        point_sums.wgsl
-// grad_output  as the output of point_sums.wgsl
+// grad_output  as the output of point_sums.wgsl: points/gradients/heads_buffer.wgsl, heads_texture.wgsl
 // positions, table, weights: point_sums.wgsl
 //
 // Where the gradients go: points/gradients/kept.wgsl, points/gradients/given.wgsl. The derivative of a bilinear sample is the right-hand one at whole numbers, and 0 at exactly -1 where edge_zero is 1. A dispatch does
@@ -28,7 +28,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var<storage, read> grad_output: array<Lanes>;
 @group(0) @binding(4) var<storage, read> positions: array<u32>;
 @group(0) @binding(5) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(6) var<storage, read> weights: array<u32>;
@@ -72,7 +71,7 @@ fn point_gradients(
     let lanes = select(0u, params.lanes, lane < 64u);
     var each = 0u;
     loop {
-        let grad = grad_output[grad_from + each];
+        let grad = load_grad_output(grad_from + each);
         products += vec4<f32>(
             sum_of_lanes(grad * load_value(source.x + each)),
             sum_of_lanes(grad * load_value(source.y + each)),

@@ -5,6 +5,10 @@ use crate::kernels::{kernel, params};
 kernel!("point_gradients", 64, Params, |((weighted, value), gradients): ((Weighted, Value), Gradients)| [
     &files(Placement::Weighted(weighted)),
     &value.files(),
+    match value {
+        Value::Buffer(_) => wgsl!["points/gradients/heads_buffer.wgsl"],
+        Value::Texture => wgsl!["points/gradients/heads_texture.wgsl"],
+    },
     match gradients {
         Gradients::Kept => wgsl!["points/gradients/kept.wgsl"],
         Gradients::Given => wgsl!["points/gradients/given.wgsl"],

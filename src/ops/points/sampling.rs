@@ -343,18 +343,50 @@ impl PointSampling {
     /// The value as kernels sample it: in a texture, where the adapter loads texels fast, channels are quads, and pixels are loaded often enough to be
     /// worth a copy.
     fn stored<'a>(&self, recorder: &mut Recorder, value: &'a Tensor) -> Result<StoredValue<'a>> {
-        let elements = value.shape().elements();
         let loads = 4 * u64::from(self.queries) * u64::from(self.points);
         let often = loads >= LOADS_OF_COPIED * u64::from(self.pixels);
-        let gpu = recorder.gpu();
-        let small = gpu.capabilities().check_elements("value", elements).is_ok() && elements > 0;
-        let bytes = elements * DType::F32.size();
-        let quads = lanes_of(self.channels) == Lanes::Four && value.begins_a_quad();
-        if !quads || packed_matrix::layout(gpu, bytes, bytes) == Layout::Rows || !often || !small {
-            return Ok(StoredValue::Buffer(value));
+        let texture = if often { self.quads_texture(recorder, ("value", value))? } else { None };
+        Ok(texture.map_or(StoredValue::Buffer(value), StoredValue::Texture))
+    }
+
+    /// The value, and the gradient of the output, as kernels read both: in textures, or in buffers.
+    fn stored_both<'a>(
+        &self,
+        recorder: &mut Recorder,
+        value: &'a Tensor,
+        grad_output: &'a Tensor,
+    ) -> Result<[StoredValue<'a>; 2]> {
+        if let stored @ StoredValue::Texture(_) = self.stored(recorder, value)?
+            && let Some(texture) = self.quads_texture(recorder, ("grad_output", grad_output))?
+        {
+            return Ok([stored, StoredValue::Texture(texture)]);
         }
-        let binding = value.binding("value", 0..elements)?;
-        Ok(StoredValue::Texture(copied(recorder, &binding, Texel::Quad, elements / 4)?))
+        Ok([value, grad_output].map(StoredValue::Buffer))
+    }
+
+    /// A copy in a texture of what has quads of channels, where the device has textures for it.
+    fn quads_texture(
+        &self,
+        recorder: &mut Recorder,
+        (argument, tensor): (&'static str, &Tensor),
+    ) -> Result<Option<Texture>> {
+        let elements = tensor.shape().elements();
+        let gpu = recorder.gpu();
+        let small = gpu.capabilities().check_elements(argument, elements).is_ok() && elements > 0;
+        let bytes = elements * DType::F32.size();
+        let quads = lanes_of(self.channels) == Lanes::Four && tensor.begins_a_quad();
+        if !quads || packed_matrix::layout(gpu, bytes, bytes) == Layout::Rows || !small {
+            return Ok(None);
+        }
+        let binding = tensor.binding(argument, 0..elements)?;
+        Ok(Some(copied(recorder, &binding, Texel::Quad, elements / 4)?))
+    }
+
+    /// Where the quads of a piece begin in a texture of what has so many rows of each image, pixels or queries, from one of these on.
+    fn first_quad(&self, piece: &Piece, rows: u32, row: u32) -> u32 {
+        let quads = self.channels / Lanes::Four.elements();
+        let head = (piece.images.start * rows + row) * self.heads + piece.heads.start;
+        head * quads + piece.channels.start / Lanes::Four.elements()
     }
 
     /// The binding of what a piece samples, how it is stored, and where in it the piece begins.
@@ -368,11 +400,8 @@ impl PointSampling {
                 Ok((binding, Value::Buffer(lanes), start))
             }
             StoredValue::Texture(texture) => {
-                let quads = self.channels / Lanes::Four.elements();
-                let pixel = piece.images.start * self.pixels + piece.pixels.start;
-                let head = pixel * self.heads + piece.heads.start;
-                let first = head * quads + piece.channels.start / Lanes::Four.elements();
-                let start = ValueStart { image: self.pixels * self.heads * quads, first };
+                let image = self.pixels * self.heads * self.channels / Lanes::Four.elements();
+                let start = ValueStart { image, first: self.first_quad(piece, self.pixels, piece.pixels.start) };
                 Ok((texture.binding(), Value::Texture, start))
             }
         }
@@ -394,7 +423,7 @@ impl PointSampling {
     ) -> Result<()> {
         let Some(PointWeights { kernel, .. }) = self.weighted else { return Ok(()) };
         let channels = 0..self.channels;
-        let value = &self.stored(recorder, value)?;
+        let value = &if output.begins_a_quad() { self.stored(recorder, value)? } else { StoredValue::Buffer(value) };
         for points in pieces(0..self.points, ROUND) {
             in_units([1; 4], [0..self.images, 0..self.queries, 0..self.heads, 0..self.pixels], &mut |piece| {
                 let [images, queries, heads, pixels] = piece;
@@ -488,7 +517,7 @@ impl PointSampling {
         };
         recorder.scratch(|recorder| {
             let [images, queries, heads] = chunk;
-            let value = &self.stored(recorder, value)?;
+            let [value, grad_output] = &self.stored_both(recorder, value, grad_output)?;
             let each = recorder.workspace([images * queries * heads, self.points, 4])?;
             self.chunks(chunk).try_for_each(|chunk| {
                 in_units([1; 3], chunk, &mut |piece| {
@@ -542,13 +571,20 @@ impl PointSampling {
         recorder: &mut Recorder,
         weighted: &PointWeights,
         piece: &Piece,
-        (value, inputs, grad_output): (&StoredValue, &PointInputs, &Tensor),
+        (value, inputs, grad_output): (&StoredValue, &PointInputs, &StoredValue),
         into: Gradients,
     ) -> Fit {
         let (bindings, points) = self.points(piece, inputs)?;
-        let grad_output = self.output("grad_output", grad_output, piece)?;
-        let (binding, stored, value) = self.bound_value(value, piece, &grad_output)?;
+        let grad_output_binding = match grad_output {
+            StoredValue::Buffer(tensor) => self.output("grad_output", tensor, piece)?,
+            StoredValue::Texture(texture) => texture.binding(),
+        };
+        let (binding, stored, value) = self.bound_value(value, piece, &grad_output_binding)?;
         let unit = stored.lanes().elements();
+        let output_first = match grad_output {
+            StoredValue::Buffer(_) => grad_output_binding.first / unit,
+            StoredValue::Texture(_) => self.first_quad(piece, self.queries, piece.queries.start),
+        };
         let of_row = self.heads * self.channels / unit;
         let last = piece.pixels.end == self.pixels && piece.channels.end == self.channels;
         let params = point_gradients::Params {
@@ -563,7 +599,7 @@ impl PointSampling {
             value_first: value.first,
             output_image: self.queries * of_row,
             output_query: of_row,
-            output_first: grad_output.first / unit,
+            output_first,
             positions_add: into.adds(0).into(),
             weights_add: into.adds(1).into(),
             ..Default::default()
@@ -579,7 +615,7 @@ impl PointSampling {
                 weighted.rows.binding("grad_weights", weights.tensor(), piece)?,
             ]),
         };
-        let own = [&binding, &grad_output];
+        let own = [&binding, &grad_output_binding];
         point_gradients(recorder, (weighted.kernel, stored), params, own, &gradients, &bindings)
     }
 

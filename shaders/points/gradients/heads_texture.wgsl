@@ -1,0 +1,6 @@
+// Gradients of the output, (image, query, head, quad), in a texture.
+@group(0) @binding(2) var grad_output: texture_storage_2d<rgba32float, read>;
+
+fn load_grad_output(address: u32) -> Lanes {
+    return textureLoad(grad_output, texel(address));
+}
