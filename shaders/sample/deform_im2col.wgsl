@@ -1,7 +1,7 @@
 // The columns of a deformable convolution: for each output pixel, the bilinear sample that each tap of its window takes at its
 // regular place plus its offset, times its mask.
 //
-// Bindings and items: shared/columns/columns.wgsl. Offsets and masks: sample/parts/columns_offsets.wgsl, columns_points.wgsl.
+// Bindings and items: shared/columns/columns.wgsl. Offsets and masks: sample/parts/columns_offsets_buffer.wgsl, columns_offsets_texture.wgsl.
 
 @compute @workgroup_size(64)
 fn deform_im2col(

@@ -1,6 +1,6 @@
 // Where the samples of a deformable convolution lie: sample/parts/samples.wgsl, shared/rows/made.wgsl.
 //
-// Offsets and masks: sample/parts/samples_offsets.wgsl, samples_points.wgsl. One invocation does one sampling point of one output pixel of the strip.
+// Offsets and masks: sample/parts/samples_offsets_buffer.wgsl, samples_offsets_texture.wgsl. One invocation does one sampling point of one output pixel of the strip.
 
 @group(0) @binding(1) var<storage, read_write> cells: array<u32>;
 

@@ -73,20 +73,18 @@ impl Storage {
     }
 }
 
-/// Where planes of elements of f32 are that a kernel reads.
+/// What a kernel reads an operand from: a buffer, or a texture that it was copied into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlanesIn {
-    /// In a buffer: shared/planes/buffer.wgsl.
+pub(crate) enum ReadFrom {
     Buffer,
-    /// In a texture of elements: shared/planes/texture.wgsl.
     Texture,
 }
 
-axis!(PlanesIn { Buffer: "", Texture: "texels" });
+axis!(ReadFrom { Buffer: "", Texture: "texture" });
 
-impl PlanesIn {
-    /// The files that load an element.
-    pub(crate) fn files(self) -> &'static [File] {
+impl ReadFrom {
+    /// The files that load an element of planes.
+    pub(crate) fn plane_files(self) -> &'static [File] {
         match self {
             Self::Buffer => wgsl!["shared/planes/buffer.wgsl"],
             Self::Texture => wgsl!["shared/panels/layout.wgsl", "shared/planes/texture.wgsl"],

@@ -1,11 +1,11 @@
-//! Planes of elements that kernels read one by one: lavapipe loads them much faster from a texture, into which an encoder copies them.
+//! PlaneReads of elements that kernels read one by one: lavapipe loads them much faster from a texture, into which an encoder copies them.
 
 use std::ops::Range;
 
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, Texel, Texture};
-use crate::kernels::layout::PlanesIn;
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::matmul::copy_lines::{self, copied};
 use crate::ops::plan::bindable;
 
@@ -15,14 +15,14 @@ const MOST_TIMES: u64 = 4;
 
 /// Where a kernel reads planes, and how many at a time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Planes {
-    pub(crate) planes: PlanesIn,
+pub(crate) struct PlaneReads {
+    pub(crate) from: ReadFrom,
     pub(crate) at_once: u32,
 }
 
-impl Planes {
+impl PlaneReads {
     /// In buffers, all at once.
-    pub(crate) const IN_BUFFER: Self = Self { planes: PlanesIn::Buffer, at_once: u32::MAX };
+    pub(crate) const IN_BUFFER: Self = Self { from: ReadFrom::Buffer, at_once: u32::MAX };
 
     /// Where planes of so many elements are read fast.
     pub(crate) fn of(gpu: &Gpu, elements: u64) -> Self {
@@ -31,14 +31,14 @@ impl Planes {
         if !gpu.capabilities().textures() || bytes > most {
             return Self::IN_BUFFER;
         }
-        Self { planes: PlanesIn::Texture, at_once: (COPIED_BYTES / bytes).max(1) as u32 }
+        Self { from: ReadFrom::Texture, at_once: (COPIED_BYTES / bytes).max(1) as u32 }
     }
 
     /// Compiles what copies them.
     pub(crate) fn compile(self, gpu: &Gpu) -> Result<()> {
-        match self.planes {
-            PlanesIn::Buffer => Ok(()),
-            PlanesIn::Texture => gpu.compile::<copy_lines::Kernel>(Texel::Element),
+        match self.from {
+            ReadFrom::Buffer => Ok(()),
+            ReadFrom::Texture => gpu.compile::<copy_lines::Kernel>(Texel::Element),
         }
     }
 
@@ -51,9 +51,9 @@ impl Planes {
     ) -> Fit<Binding> {
         let count = elements.end - elements.start;
         let binding = tensor.binding(argument, elements)?;
-        match self.planes {
-            PlanesIn::Buffer => Ok(binding),
-            PlanesIn::Texture => Ok(copied(recorder, &binding, Texel::Element, count)?.binding()),
+        match self.from {
+            ReadFrom::Buffer => Ok(binding),
+            ReadFrom::Texture => Ok(copied(recorder, &binding, Texel::Element, count)?.binding()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::geometry::{GridSampleGeometry, NearestOrder, PaddingMode, SampleMode};
 use crate::gpu::{File, axis, wgsl};
-use crate::kernels::layout::PlanesIn;
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::params;
 use crate::kernels::points::placement::Lanes;
 
@@ -62,18 +62,18 @@ impl Images {
 
     fn files(self) -> &'static [File] {
         match self {
-            Self::Planes => PlanesIn::Buffer.files(),
+            Self::Planes => ReadFrom::Buffer.plane_files(),
             Self::Quads => wgsl!["points/grid/images_quads.wgsl"],
-            Self::Texels => PlanesIn::Texture.files(),
+            Self::Texels => ReadFrom::Texture.plane_files(),
         }
     }
 }
 
-impl From<PlanesIn> for Images {
-    fn from(planes: PlanesIn) -> Self {
+impl From<ReadFrom> for Images {
+    fn from(planes: ReadFrom) -> Self {
         match planes {
-            PlanesIn::Buffer => Self::Planes,
-            PlanesIn::Texture => Self::Texels,
+            ReadFrom::Buffer => Self::Planes,
+            ReadFrom::Texture => Self::Texels,
         }
     }
 }

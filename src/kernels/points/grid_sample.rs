@@ -1,10 +1,10 @@
 use crate::geometry::SampleMode;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::layout::PlanesIn;
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::points::grid_position::{GridRule, files};
 use crate::kernels::{kernel, params};
 
-kernel!("grid_sample", 64, Params, |(mode, planes): (SampleMode, PlanesIn)| [
+kernel!("grid_sample", 64, Params, |(mode, planes): (SampleMode, ReadFrom)| [
     &files(mode, planes.into()),
     wgsl!["points/grid_sample.wgsl"]
 ]);
@@ -30,7 +30,7 @@ impl Loops for Params {
 
 pub(crate) fn grid_sample(
     recorder: &mut Recorder,
-    axes: (SampleMode, PlanesIn),
+    axes: (SampleMode, ReadFrom),
     params: Params,
     [input, grid, output]: [&Binding; 3],
 ) -> Fit {

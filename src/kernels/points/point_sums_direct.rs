@@ -1,8 +1,9 @@
 use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, axis, wgsl};
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::points::placement::{Lanes, Placement, PointBindings, Points, Value, Weighted, files};
 use crate::kernels::{kernel, params};
 
-kernel!("point_sums_direct", 64, Params, |((weighted, value), block): ((Weighted, QuadsIn), Block)| [
+kernel!("point_sums_direct", 64, Params, |((weighted, value), block): ((Weighted, ReadFrom), Block)| [
     &files(Placement::Weighted(weighted)),
     &Value::from(value).files(),
     block.files(),
@@ -23,20 +24,11 @@ params!(
     output_first,
 );
 
-/// How a value in quads of channels is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum QuadsIn {
-    Buffer,
-    Texture,
-}
-
-axis!(QuadsIn { Buffer: "", Texture: "texture" });
-
-impl From<QuadsIn> for Value {
-    fn from(value: QuadsIn) -> Self {
+impl From<ReadFrom> for Value {
+    fn from(value: ReadFrom) -> Self {
         match value {
-            QuadsIn::Buffer => Self::Buffer(Lanes::Four),
-            QuadsIn::Texture => Self::Texture,
+            ReadFrom::Buffer => Self::Buffer(Lanes::Four),
+            ReadFrom::Texture => Self::Texture,
         }
     }
 }
@@ -79,7 +71,7 @@ impl Loops for Params {
 
 pub(crate) fn point_sums_direct(
     recorder: &mut Recorder,
-    of: (Weighted, QuadsIn),
+    of: (Weighted, ReadFrom),
     params: Params,
     own: [&Binding; 2],
     points: &PointBindings,

@@ -1,15 +1,16 @@
 use crate::error::Result;
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::layout::Layout;
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::points::placement::Lanes;
 use crate::kernels::{kernel, params};
 
-kernel!("point_walk", 8, Params, |(walked, shares): (Walked, Layout)| [
+kernel!("point_walk", 8, Params, |(walked, shares): (Walked, ReadFrom)| [
     wgsl!["shared/grid.wgsl", "points/parts/shares.wgsl"],
     walked.lanes().files(),
+    wgsl!["shared/panels/layout.wgsl"],
     match shares {
-        Layout::Rows => wgsl!["points/gradients/shares_buffer.wgsl"],
-        Layout::Panels => wgsl!["shared/panels/layout.wgsl", "points/gradients/shares_texture.wgsl"],
+        ReadFrom::Buffer => wgsl!["points/gradients/shares_buffer.wgsl"],
+        ReadFrom::Texture => wgsl!["points/gradients/shares_texture.wgsl"],
     },
     match walked {
         Walked::One | Walked::Four => wgsl!["points/gradients/walked_buffer.wgsl"],
@@ -66,9 +67,9 @@ impl Walked {
 /// Compiles what the device may need.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let textures = gpu.capabilities().textures();
-    let layout = if textures { Layout::Panels } else { Layout::Rows };
+    let shares = if textures { ReadFrom::Texture } else { ReadFrom::Buffer };
     let all = Walked::all().into_iter().filter(|walked| textures || *walked != Walked::Planes);
-    all.into_iter().try_for_each(|walked| gpu.compile::<Kernel>((walked, layout)))
+    all.into_iter().try_for_each(|walked| gpu.compile::<Kernel>((walked, shares)))
 }
 
 impl Loops for Params {
@@ -77,10 +78,10 @@ impl Loops for Params {
     }
 }
 
-/// Bindings are the gradient of the output, that of the value, and the shares of points, by the layout in a buffer or in a texture.
+/// Bindings are the gradient of the output, that of the value, and the shares of points.
 pub(crate) fn point_walk(
     recorder: &mut Recorder,
-    axes @ (walked, _): (Walked, Layout),
+    axes @ (walked, _): (Walked, ReadFrom),
     params: Params,
     bindings: [&Binding; 3],
 ) -> Fit {

@@ -1,11 +1,11 @@
 use crate::error::Result;
 use crate::geometry::PooledAxis;
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::layout::PlanesIn;
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::stores::Stores;
 use crate::kernels::{kernel, params};
 
-kernel!("pool", 64, Params, |((function, planes), stores): ((Function, PlanesIn), Stores)| [
+kernel!("pool", 64, Params, |((function, planes), stores): ((Function, ReadFrom), Stores)| [
     wgsl!["shared/grid.wgsl"],
     match function {
         Function::Max => wgsl!["reduce/pool/pool_max.wgsl"],
@@ -14,11 +14,11 @@ kernel!("pool", 64, Params, |((function, planes), stores): ((Function, PlanesIn)
     },
     stores.files(),
     match (planes, stores) {
-        (PlanesIn::Buffer, Stores::Quads) => &[],
-        _ => planes.files(),
+        (ReadFrom::Buffer, Stores::Quads) => &[],
+        _ => planes.plane_files(),
     },
     match (planes, stores) {
-        (PlanesIn::Buffer, Stores::Quads) => wgsl!["shared/quads/rows.wgsl", "reduce/pool/quads.wgsl"],
+        (ReadFrom::Buffer, Stores::Quads) => wgsl!["shared/quads/rows.wgsl", "reduce/pool/quads.wgsl"],
         _ => wgsl!["reduce/pool/elements.wgsl"],
     },
     wgsl!["reduce/pool.wgsl"],
@@ -90,8 +90,8 @@ impl Loops for Params {
 impl Params {
     /// Quads where rows of the output are whole quads and, of an input in a buffer, its rows, three of whose quads have what four windows side by side take:
     /// reduce/pool/quads.wgsl.
-    fn stores(&self, planes: PlanesIn, input: &Binding, output: &Binding) -> Stores {
-        if planes == PlanesIn::Texture {
+    fn stores(&self, planes: ReadFrom, input: &Binding, output: &Binding) -> Stores {
+        if planes == ReadFrom::Texture {
             return Stores::of(&[self.x.outs, output.first]);
         }
         let Axis { extent, outs, out_first, kernel, stride, padding, dilation, .. } = self.x;
@@ -107,21 +107,21 @@ impl Params {
 }
 
 /// Compiles a function.
-pub(crate) fn compile(gpu: &Gpu, of: (Function, PlanesIn)) -> Result<()> {
+pub(crate) fn compile(gpu: &Gpu, of: (Function, ReadFrom)) -> Result<()> {
     Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((of, stores)))
 }
 
 /// Compiles every function, for what the device reads planes from.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let textures = gpu.capabilities().textures();
-    let all = <(Function, PlanesIn)>::all().into_iter().filter(|(_, planes)| textures || *planes == PlanesIn::Buffer);
+    let all = <(Function, ReadFrom)>::all().into_iter().filter(|(_, planes)| textures || *planes == ReadFrom::Buffer);
     all.into_iter().try_for_each(|of| compile(gpu, of))
 }
 
 /// `input_first` of `params` counts from the element at which the binding starts; it wraps. `indices` are there where the function finds them.
 pub(crate) fn pool(
     recorder: &mut Recorder,
-    of @ (_, planes): (Function, PlanesIn),
+    of @ (_, planes): (Function, ReadFrom),
     params: Params,
     [input, output]: [&Binding; 2],
     indices: Option<&Binding>,

@@ -14,8 +14,8 @@ kernel!("deform_im2col", 64, Params, |(order, layout): (ColumnsOrder, Layout)| [
         "shared/columns/columns.wgsl",
     ],
     match layout {
-        Layout::Rows => wgsl!["sample/parts/columns_offsets.wgsl"],
-        Layout::Panels => wgsl!["sample/parts/columns_points.wgsl"],
+        Layout::Rows => wgsl!["sample/parts/columns_offsets_buffer.wgsl"],
+        Layout::Panels => wgsl!["sample/parts/columns_offsets_texture.wgsl"],
     },
     of_layout!(layout, "offsets"),
     wgsl!["shared/modulated.wgsl"],

@@ -13,8 +13,8 @@ kernel!("deform_samples", 64, Params, |layout: Layout| [
         "shared/taps.wgsl",
     ],
     match layout {
-        Layout::Rows => wgsl!["sample/parts/samples_offsets.wgsl"],
-        Layout::Panels => wgsl!["sample/parts/samples_points.wgsl", "shared/panels/layout.wgsl"],
+        Layout::Rows => wgsl!["sample/parts/samples_offsets_buffer.wgsl"],
+        Layout::Panels => wgsl!["sample/parts/samples_offsets_texture.wgsl", "shared/panels/layout.wgsl"],
     },
     of_layout!(layout, "offsets"),
     wgsl!["sample/parts/samples.wgsl", "shared/rows/made.wgsl", "sample/deform_samples.wgsl"],

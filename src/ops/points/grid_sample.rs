@@ -4,13 +4,13 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{GridSample, GridSampleGeometry, GridSampleGradients, GridSampleInputs};
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::layout::PlanesIn;
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::points::grid_gradient::{self, Interpolation, grid_gradient};
 use crate::kernels::points::grid_position::{GridRule, round_first};
 use crate::kernels::points::grid_sample::{self, grid_sample};
 use crate::kernels::points::placement::Points;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces, opaque, pieces};
-use crate::ops::planes::Planes;
+use crate::ops::planes::PlaneReads;
 use crate::ops::points::grid_quads::GridQuads;
 use crate::ops::points::sampling::{Extents, PointInputs, PointSampling};
 
@@ -81,7 +81,7 @@ pub(super) fn points(geometry: &GridSampleGeometry, images: u32, channels_first:
 /// A checked problem as its kernels take it: its samples as points, and, where that is fast, of images in textures and in quads of channels.
 pub struct GridSampling {
     points: PointSampling,
-    planes: Planes,
+    planes: PlaneReads,
     quads: Option<GridQuads>,
 }
 
@@ -99,8 +99,8 @@ impl Kernels for GridSample {
 
     fn compile(gpu: &Gpu, geometry: &GridSampleGeometry, _: &GridSampleInputs<TensorSpec>) -> Result<GridSampling> {
         let (planes, quads) = (planes_of(gpu, geometry), GridQuads::of(gpu, geometry)?);
-        match (planes.planes, &quads) {
-            (PlanesIn::Buffer, Some(quads)) => quads.compile(gpu, geometry)?,
+        match (planes.from, &quads) {
+            (ReadFrom::Buffer, Some(quads)) => quads.compile(gpu, geometry)?,
             (of_planes, _) => {
                 planes.compile(gpu)?;
                 gpu.compile::<grid_sample::Kernel>((geometry.op.mode, of_planes))?;
@@ -118,7 +118,7 @@ impl Kernels for GridSample {
         let geometry = plan.geometry();
         let GridSampleInputs { input, grid } = inputs.try_map(|input| input.tensor())?;
         let planes = plan.compiled().planes;
-        if planes.planes == PlanesIn::Buffer
+        if planes.from == ReadFrom::Buffer
             && let Some(quads) = plan.compiled().quads([Some(input), Some(output), None])
         {
             return quads.samples(recorder, geometry, &GridSampleInputs { input, grid }, output);
@@ -140,7 +140,7 @@ impl Kernels for GridSample {
             recorder.all(|recorder| {
                 recorder.scratch(|recorder| {
                     let input = planes.bound(recorder, ("input", input), piece.input())?;
-                    grid_sample(recorder, (geometry.op.mode, planes.planes), params, [&input, &grid, &output])
+                    grid_sample(recorder, (geometry.op.mode, planes.from), params, [&input, &grid, &output])
                 })
             })
         })
@@ -173,7 +173,7 @@ impl Differentiable for GridSample {
         let of_input = input.as_ref().map(|destination| destination.tensor());
         let planes = [Some(grad_output), grid.is_some().then_some(wide.input), of_input];
         let quads = compiled.quads(planes).zip(Interpolation::of(geometry.op.mode));
-        let by_planes = grid.filter(|_| compiled.planes.planes == PlanesIn::Texture || quads.is_none());
+        let by_planes = grid.filter(|_| compiled.planes.from == ReadFrom::Texture || quads.is_none());
         if let Some(destination) = by_planes {
             grid_gradient_by_pieces(geometry, recorder, wide, grad_output, (&destination, compiled.planes))?;
         }
@@ -199,7 +199,7 @@ fn grid_gradient_by_pieces(
     recorder: &mut Recorder,
     inputs: GridSampleInputs<&Tensor>,
     grad_output: &Tensor,
-    (destination, planes): (&Destination, Planes),
+    (destination, planes): (&Destination, PlaneReads),
 ) -> Result<()> {
     let GridSampleInputs { input, grid } = inputs;
     let (interpolation, summed) = match Interpolation::of(geometry.op.mode) {
@@ -208,8 +208,8 @@ fn grid_gradient_by_pieces(
         None => (Interpolation::Bilinear, 0),
     };
     // No channels are not copied.
-    let planes = if summed > 0 { planes } else { Planes::IN_BUFFER };
-    let axes = (interpolation, planes.planes.into());
+    let planes = if summed > 0 { planes } else { PlaneReads::IN_BUFFER };
+    let axes = (interpolation, planes.from.into());
     recorder.gpu().compile::<grid_gradient::Kernel>(axes)?;
     in_plane_pieces(geometry, summed.max(1), planes, &mut |ranges| {
         let piece = Piece::new(geometry, ranges);
@@ -247,7 +247,7 @@ fn grid_gradient_by_pieces(
 fn in_plane_pieces(
     geometry: &GridSampleGeometry,
     channels: u32,
-    planes: Planes,
+    planes: PlaneReads,
     dispatch: &mut impl FnMut(&[Range<u32>; 3]) -> Fit,
 ) -> Result<()> {
     let samples = geometry.out_height * geometry.out_width;
@@ -263,8 +263,8 @@ fn in_plane_pieces(
 const SAMPLES_OF_COPIED: u64 = 16;
 
 /// How the planes of images and of their samples are read.
-fn planes_of(gpu: &Gpu, geometry: &GridSampleGeometry) -> Planes {
+fn planes_of(gpu: &Gpu, geometry: &GridSampleGeometry) -> PlaneReads {
     let extents = [[geometry.height, geometry.width], [geometry.out_height, geometry.out_width]];
     let [pixels, samples] = extents.map(|[height, width]| u64::from(height) * u64::from(width));
-    if SAMPLES_OF_COPIED * samples < pixels { Planes::IN_BUFFER } else { Planes::of(gpu, pixels.max(samples)) }
+    if SAMPLES_OF_COPIED * samples < pixels { PlaneReads::IN_BUFFER } else { PlaneReads::of(gpu, pixels.max(samples)) }
 }

@@ -6,7 +6,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{EdgeDerivative, SampleMode};
 use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor, Texel, Texture, Unfit};
-use crate::kernels::layout::{Layout, PlanesIn};
+use crate::kernels::layout::{Layout, ReadFrom};
 use crate::kernels::matmul::copy_lines::{self, copied};
 use crate::kernels::movement::run_starts::run_starts;
 use crate::kernels::points::grid_gradient::{self, Interpolation};
@@ -18,7 +18,7 @@ use crate::kernels::points::point_keys::{self, point_keys};
 use crate::kernels::points::point_planes::{self, point_planes};
 use crate::kernels::points::point_shares::{self, SHARE_WORDS, point_shares};
 use crate::kernels::points::point_sums::{self, ROUND, point_sums};
-use crate::kernels::points::point_sums_direct::{self, QuadsIn, point_sums_direct};
+use crate::kernels::points::point_sums_direct::{self, point_sums_direct};
 use crate::kernels::points::point_value_gradients::{self, point_value_gradients};
 use crate::kernels::points::point_walk::{self, Walked, point_walk};
 use crate::kernels::points::{grid_sample, grid_sample_quads};
@@ -455,8 +455,8 @@ impl PointSampling {
         recorder.gpu().capabilities().check_elements("output", elements)?;
         let (own, accumulate) = ([&binding, &output], (some.start > 0 || piece.pixels.start > 0).into());
         let quads = match stored {
-            Value::Texture => Some(QuadsIn::Texture),
-            Value::Buffer(Lanes::Four) if recorder.gpu().capabilities().textures() => Some(QuadsIn::Buffer),
+            Value::Texture => Some(ReadFrom::Texture),
+            Value::Buffer(Lanes::Four) if recorder.gpu().capabilities().textures() => Some(ReadFrom::Buffer),
             Value::Buffer(_) => None,
         };
         match quads {
@@ -789,11 +789,11 @@ impl PointSampling {
         let shares = shares.binding("shares", 0..words)?;
         point_shares(recorder, self.placement, points, &shares, &bindings)?;
         if !recorder.gpu().capabilities().textures() {
-            return point_walk(recorder, (walked, Layout::Rows), params, [&grad_output, &value, &shares]);
+            return point_walk(recorder, (walked, ReadFrom::Buffer), params, [&grad_output, &value, &shares]);
         }
         recorder.scratch(|recorder| {
             let texture = copied(recorder, &shares, Texel::Words, words / 4)?;
-            point_walk(recorder, (walked, Layout::Panels), params, [&grad_output, &value, &texture.binding()])
+            point_walk(recorder, (walked, ReadFrom::Texture), params, [&grad_output, &value, &texture.binding()])
         })
     }
 
@@ -890,7 +890,7 @@ impl PointSampling {
 pub(crate) fn compile_sums(gpu: &Gpu) -> Result<()> {
     gpu.compile_all::<point_sums::Kernel>()?;
     for mode in SampleMode::all() {
-        gpu.compile::<grid_sample::Kernel>((mode, PlanesIn::Buffer))?;
+        gpu.compile::<grid_sample::Kernel>((mode, ReadFrom::Buffer))?;
     }
     if gpu.capabilities().software() {
         gpu.compile_all::<plane_quads::Kernel>()?;

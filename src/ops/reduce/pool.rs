@@ -13,7 +13,7 @@ use crate::kernels::reduce::pool::{self, Axis, Function, pool};
 use crate::ops::movement::scatter::Scattering;
 use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces, pieces};
-use crate::ops::planes::Planes;
+use crate::ops::planes::PlaneReads;
 use crate::ops::sample::resampling::{Changed, Resampling};
 
 /// The elements that a pass of a global pooling makes one of.
@@ -30,7 +30,7 @@ impl Kernels for Pool {
     fn compile(gpu: &Gpu, geometry: &PoolGeometry, _: &TensorSpec) -> Result<OnceLock<Resampling>> {
         let planes = geometry.planes_read(gpu);
         planes.compile(gpu)?;
-        pool::compile(gpu, (geometry.function(), planes.planes))?;
+        pool::compile(gpu, (geometry.function(), planes.from))?;
         Ok(OnceLock::new())
     }
 
@@ -110,13 +110,13 @@ impl PoolGeometry {
     }
 
     /// How planes of the input are read: windows one element apart share the quads of a buffer.
-    fn planes_read(&self, gpu: &Gpu) -> Planes {
+    fn planes_read(&self, gpu: &Gpu) -> PlaneReads {
         if self.axes[2].window.stride == 1 {
-            return Planes::IN_BUFFER;
+            return PlaneReads::IN_BUFFER;
         }
         let elements = |extents: [u32; 3]| extents.map(u64::from).iter().product::<u64>();
         let [read, written] = [self.axes.map(|axis| axis.extent), self.axes.map(|axis| axis.out_extent)].map(elements);
-        Planes::of(gpu, read.max(written))
+        PlaneReads::of(gpu, read.max(written))
     }
 
     fn record(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor, indices: Option<&Tensor>) -> Result<()> {
@@ -129,7 +129,7 @@ impl PoolGeometry {
     fn record_planes(
         &self,
         recorder: &mut Recorder,
-        (reads, planes): (Planes, Range<u32>),
+        (reads, planes): (PlaneReads, Range<u32>),
         input: &Tensor,
         output: &Tensor,
         indices: Option<&Tensor>,
@@ -176,7 +176,7 @@ impl PoolGeometry {
             recorder.all(|recorder| {
                 recorder.scratch(|recorder| {
                     let input = reads.bound(recorder, ("input", input), read)?;
-                    pool(recorder, (self.function(), reads.planes), params, [&input, &output], indices.as_ref())
+                    pool(recorder, (self.function(), reads.from), params, [&input, &output], indices.as_ref())
                 })
             })
         })
@@ -220,11 +220,11 @@ impl Kernels for GlobalMaxPool {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, geometry: &GlobalMaxPoolGeometry, _: &TensorSpec) -> Result<()> {
-        // Planes of the first pass may be too large for what those behind it read fast.
+        // PlaneReads of the first pass may be too large for what those behind it read fast.
         for pixels in [geometry.pixels, 1] {
-            let planes = Planes::of(gpu, pixels.into());
+            let planes = PlaneReads::of(gpu, pixels.into());
             planes.compile(gpu)?;
-            pool::compile(gpu, (Function::Max, planes.planes))?;
+            pool::compile(gpu, (Function::Max, planes.from))?;
         }
         Ok(())
     }
