@@ -1,7 +1,7 @@
 // For each query and head the sum of samples at its points, each times its weight:
 // output[image, query, head, channel] = sum over points of weight * sample of value[image, .., head, channel]
 //
-// value      (image, pixel, head, channel) in lanes: points/parts/value_buffer.wgsl; the pixels of a band
+// value      (image, pixel, head, channel) in lanes: points/value; the pixels of a band
 // output     (image, query, head, channel) in lanes: an image output_image after the one before, a query output_query
 //            where accumulate is 1, the sum is added to what the output holds
 // positions, table, weights: points/parts/points.wgsl, points/parts/weighted.wgsl

@@ -1,8 +1,8 @@
-// For each query and head the sum of samples at its points, each times its weight, as in point_sums.wgsl, for adapters that load faster than
-// memory of a workgroup:
+// For each query and head the sum of samples at its points, each times its weight, as in point_sums.wgsl, for adapters on which memory of a workgroup
+// costs as much as a load:
 // output[image, query, head, channel] = sum over points of weight * sample of value[image, .., head, channel]
 //
-// value      (image, pixel, head, quad): points/parts/value_texture.wgsl, value_buffer.wgsl
+// value      (image, pixel, head, quad): points/value
 // output     (image, query, head, quad): an image output_image after the one before, a query output_query
 //            where accumulate is 1, the sum is added to what the output holds
 // positions, table, weights: points/parts/points.wgsl, points/parts/weighted.wgsl

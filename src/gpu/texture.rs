@@ -4,8 +4,7 @@ use super::{Binding, Gpu, axis};
 use crate::error::{Error, Result};
 use crate::gpu::tensor::Resource;
 
-/// Values of f32 in a texture, which kernels use and lines of a buffer are copied into: value `i` is the texel (i % width, i / width). See
-/// shared/panels/layout.wgsl.
+/// Texels that kernels use and lines of a buffer are copied into: texel `i` is (i % width, i / width). See shared/panels/layout.wgsl.
 #[derive(Debug, Clone)]
 pub(crate) struct Texture {
     /// A view of the whole texture: made once, bound by many dispatches.
@@ -15,7 +14,7 @@ pub(crate) struct Texture {
 /// Texels in a row of a texture.
 const WIDTH: u32 = 4096;
 
-/// What a texel of a texture holds.
+/// The content of a texel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Texel {
     /// A quad of f32: lavapipe loads it in the time of one or two words of a buffer.
@@ -51,7 +50,7 @@ impl Texel {
 }
 
 impl Texture {
-    /// The least that a device must allow, for textures to be large enough for anything.
+    /// The least that a device must allow: of quads for anything, of elements for 128 MiB.
     pub(super) const MIN_DIMENSION: u32 = 8192;
 
     /// Textures that a kernel binds at most.
@@ -87,7 +86,7 @@ pub(crate) struct Lines {
     pub(crate) length: u32,
     /// Texels from one line to the next in the buffer.
     pub(crate) stride: u32,
-    /// The texel where the first begins; a multiple of the pitch of lines that do not follow each other.
+    /// The texel of the texture where the first begins; a multiple of the pitch of lines that do not follow each other.
     pub(crate) first: u32,
 }
 
@@ -98,9 +97,9 @@ impl Lines {
     /// The most commands that a copy is worth.
     const MOST_COMMANDS: u32 = 64;
 
-    /// So many quads that follow each other.
-    pub(crate) fn one(quads: u32) -> Self {
-        Self { texel: Texel::Quad, count: 1, length: quads, stride: quads, first: 0 }
+    /// So many texels that follow each other.
+    pub(crate) fn one(texel: Texel, texels: u32) -> Self {
+        Self { texel, count: 1, length: texels, stride: texels, first: 0 }
     }
 
     /// Texels from one line to the next: none lie between those that follow each other in the buffer; of others, a row of the texture holds whole ones,

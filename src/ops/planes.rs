@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, Texel, Texture};
+use crate::gpu::{Binding, Fit, Gpu, Lines, Recorder, Tensor, Texel, Texture};
 use crate::kernels::layout::ReadFrom;
-use crate::kernels::matmul::copy_lines::{self, copied};
+use crate::kernels::matmul::copy_lines::{self, copy_lines};
 use crate::ops::plan::bindable;
 
 /// Bytes of planes that are copied at a time: few enough to stay in a cache until they are read. A plane may have more, up to so many times as many.
@@ -42,7 +42,7 @@ impl PlaneReads {
         }
     }
 
-    /// Some elements of a tensor: in its buffer, or in a texture that they are copied into.
+    /// Some elements of a tensor, as a kernel reads them: in its buffer, or in a texture that they are copied into.
     pub(crate) fn bound(
         self,
         recorder: &mut Recorder,
@@ -56,4 +56,11 @@ impl PlaneReads {
             ReadFrom::Texture => Ok(copied(recorder, &binding, Texel::Element, count)?.binding()),
         }
     }
+}
+
+/// Records the copy of so many texels, which follow each other, into a scratch texture.
+pub(crate) fn copied(recorder: &mut Recorder, from: &Binding, texel: Texel, texels: u64) -> Fit<Texture> {
+    let texture = recorder.texture(texel, texels)?;
+    copy_lines(recorder, from, &texture, Lines::one(texel, texels as u32))?;
+    Ok(texture)
 }

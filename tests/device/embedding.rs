@@ -272,6 +272,62 @@ fn copies_of_an_encoder_are_those_of_dispatches() {
     }
 }
 
+/// Those of backward passes too: samples, shares of points, and planes of gradients.
+#[test]
+fn copies_of_backward_passes_are_those_of_dispatches() {
+    let gpu = gpu();
+    let mut rng = Rng::with_seed(94);
+    let op = DeformConv2d { padding: [1; 4], offset_groups: 2, ..DeformConv2d::default() };
+    let deformable = deform_conv2d(&mut rng, op, [2, 16, 9, 8], [6, 16, 3, 3], true, 2.0);
+    let images = GridSampleInputs { input: normal(&mut rng, [2, 8, 9, 8], 1.0), grid: grid(&mut rng, [2, 6, 8, 2]) };
+    for problem in [deformable, Problem::GridSample(GridSample::default(), images)] {
+        let made = |usage: wgpu::BufferUsages, in_pass: bool| {
+            let upload = |array: &Array| -> Result<Tensor> {
+                let size = 4 * array.shape.elements();
+                let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+                let buffer = gpu.device().create_buffer(&descriptor);
+                gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(&array.elements));
+                Tensor::from_buffer(gpu, buffer, 0, array.shape, DType::F32)
+            };
+            let mut recorder = Recorder::new(gpu);
+            let ones = |shape: Shape| upload(&Array::from_fn(shape, |i| (i % 7) as f32 - 2.5));
+            let gradients = match &problem {
+                Problem::DeformConv2d(op, inputs) => {
+                    let inputs = inputs.try_map(upload).unwrap();
+                    let specs = inputs.map(Tensor::spec);
+                    let plan = DeformConv2dPlan::with_strategy(gpu, op, &specs, Some(Strategy::Im2col)).unwrap();
+                    let grad_output = ones(plan.geometry().output_shape()).unwrap();
+                    let gradients = plan.backward(&mut recorder, &inputs, &grad_output).unwrap();
+                    vec![gradients.input, gradients.offset, gradients.weight]
+                }
+                Problem::GridSample(op, inputs) => {
+                    let inputs = inputs.try_map(upload).unwrap();
+                    let plan = GridSamplePlan::new(gpu, op, &inputs.map(Tensor::spec)).unwrap();
+                    let grad_output = ones(plan.geometry().output_shape()).unwrap();
+                    let gradients = plan.backward(&mut recorder, &inputs, &grad_output).unwrap();
+                    vec![gradients.input, gradients.grid]
+                }
+                _ => panic!("{}", problem.describe()),
+            };
+            if in_pass {
+                let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                recorder.encode_pass(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+                gpu.queue().submit([encoder.finish()]);
+            } else {
+                recorder.submit().unwrap();
+            }
+            let bits = |tensor: &Tensor| -> Vec<u32> {
+                tensor.download_blocking::<f32>().unwrap().into_iter().map(f32::to_bits).collect()
+            };
+            gradients.iter().flatten().map(bits).collect::<Vec<_>>()
+        };
+        let submitted = made(Tensor::USAGES, false);
+        assert_eq!(made(Tensor::USAGES, true), submitted, "{}", problem.describe());
+        let not_copied_from = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        assert_eq!(made(not_copied_from, false), submitted, "{}", problem.describe());
+    }
+}
+
 /// Workspace that a dropped recorder gave back is used again before the caller has submitted what was encoded.
 #[test]
 fn an_encoded_recording_outlives_its_recorder() {

@@ -24,11 +24,3 @@ pub(crate) fn copy_lines(recorder: &mut Recorder, matrix: &Binding, made: &Textu
     let params = Params { lines: count, length, first: matrix.first / elements, stride, made_first: first, pitch };
     recorder.dispatch_copy::<Kernel>(&params, (matrix, made, lines))
 }
-
-/// Copies so many texels that follow each other into a texture from workspace.
-pub(crate) fn copied(recorder: &mut Recorder, from: &Binding, texel: Texel, count: u64) -> Fit<Texture> {
-    let lines = Lines { texel, ..Lines::one(count as u32) };
-    let texture = recorder.texture(texel, count)?;
-    copy_lines(recorder, from, &texture, lines)?;
-    Ok(texture)
-}

@@ -151,8 +151,10 @@ impl Value {
 
     pub(crate) fn files(self) -> Vec<File> {
         let stored = match self {
-            Self::Buffer(_) => wgsl!["points/parts/value_buffer.wgsl"],
-            Self::Texture => wgsl!["shared/panels/layout.wgsl", "points/parts/value_texture.wgsl"],
+            Self::Buffer(_) => wgsl!["points/value/buffer.wgsl", "points/value/address.wgsl"],
+            Self::Texture => {
+                wgsl!["shared/panels/layout.wgsl", "points/value/texture.wgsl", "points/value/address.wgsl"]
+            }
         };
         [self.lanes().files(), stored].concat()
     }

@@ -292,15 +292,16 @@ impl Columns {
         (more * u64::from(out_width)).max(1)
     }
 
-    /// Bytes of the offsets and masks of an output pixel in a texture, as many as there may be; none where they are in buffers.
+    /// Bytes of the offsets and masks of an output pixel in a texture, as many as there may be, the pitch of lines being twice their length at most;
+    /// none where they are in buffers.
     pub(crate) fn point_bytes(&self) -> u64 {
         let points = self.deformation.map_or(0, |deformation| deformation.points(&self.im2col));
-        if self.layout == Layout::Rows { 0 } else { 3 * u64::from(points) * Texel::Element.bytes() }
+        if self.layout == Layout::Rows { 0 } else { 2 * 3 * u64::from(points) * Texel::Element.bytes() }
     }
 
-    /// The most pixels of strips whose offsets and masks are in one texture, where the pitch of lines is twice their length at most.
-    fn most_of_points(&self, gpu: &Gpu) -> u64 {
-        (Texture::most_bytes(gpu, Texel::Element) / 2).checked_div(self.point_bytes()).unwrap_or(u64::MAX)
+    /// The most pixels of strips whose offsets and masks are in one texture.
+    pub(crate) fn most_of_points(&self, gpu: &Gpu) -> u64 {
+        Texture::most_bytes(gpu, Texel::Element).checked_div(self.point_bytes()).unwrap_or(u64::MAX)
     }
 
     /// Bytes of the columns of an output pixel.

@@ -94,7 +94,7 @@ impl Blocks {
         let most = (bindable(gpu) / largest).min(gpu.capabilities().elements_per_dispatch() * 4 / pixel);
         let sampled =
             columns.deformation.map_or(u32::MAX, |_| (chaining.most_samples() / columns.im2col.taps()).max(1));
-        let most = most.min(columns.most_of_packed(gpu)).min(sampled.into()).max(1);
+        let most = most.min(columns.most_of_packed(gpu)).min(columns.most_of_points(gpu)).min(sampled.into()).max(1);
         let held = held + chaining.held_bytes(columns.packed_bytes());
         // With workspace in textures samples are there twice.
         let of_samples = match columns.layout {
@@ -471,8 +471,10 @@ impl<'a> Pass<'a> {
                 let emptied = lists.is_some() && (strip.pixels.start > 0 || chained.start > 0);
                 let sorted = chains.record(recorder, &piece, &chained, emptied, [cells_of, of_samples, &heads])?;
                 if let Some(texture) = &scratch.samples_texture {
-                    let lines = Lines { texel: Texel::Words, ..Lines::one(rows * deformation.offset_groups) };
-                    copy_lines(recorder, of_samples, texture, lines)?;
+                    let [first, count] = [offset_group_first, offset_groups].map(|groups| groups * rows);
+                    let elements = 4 * u64::from(first)..4 * u64::from(first + count);
+                    let lines = Lines { first, ..Lines::one(Texel::Words, count) };
+                    copy_lines(recorder, &scratch.samples.binding("offset", elements)?, texture, lines)?;
                 }
                 let of_samples = in_texture.as_ref().unwrap_or(of_samples);
                 let pixels = band.start * width..band.end * width;

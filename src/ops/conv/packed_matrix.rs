@@ -60,7 +60,7 @@ impl PackedMatrix {
         let Memory::Panels(texture) = &self.memory else { return Ok(()) };
         let quads = self.texels();
         let binding = held.binding("columns", 0..4 * u64::from(quads))?;
-        Ok(copy_lines(recorder, &binding, texture, Lines::one(quads))?)
+        Ok(copy_lines(recorder, &binding, texture, Lines::one(Texel::Quad, quads))?)
     }
 
     /// The texels of panels.

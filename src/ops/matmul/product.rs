@@ -730,7 +730,7 @@ fn in_lines(
     if vector_axis == COLUMNS && !lines.are_together() && lines.length > Lines::MOST_APART {
         let (argument, most) = (matrix.argument, 4 * Lines::MOST_APART);
         let message =
-            format!("{argument} has lines of {elements} elements; of those that lie apart {most} are copied at most");
+            format!("{argument} has lines of {elements} elements, which lie apart; a product copies {most} at most");
         return Err(Unfit::too_large(argument, message).along(COLUMNS));
     }
     if !lines.are_copied() {

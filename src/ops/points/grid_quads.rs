@@ -6,12 +6,12 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{GridSampleGeometry, GridSampleGradients, GridSampleInputs};
 use crate::gpu::{Binding, Gpu, Recorder, Tensor, Texel, Texture};
-use crate::kernels::matmul::copy_lines::copied;
 use crate::kernels::points::grid_gradient::{self, Interpolation, grid_gradient};
 use crate::kernels::points::grid_position::{GridRule, Images, round_first};
 use crate::kernels::points::grid_sample_quads::{self, grid_sample_quads};
 use crate::kernels::points::plane_quads::{self, Direction, plane_quads};
 use crate::ops::plan::{Destination, bindable, pieces};
+use crate::ops::planes::copied;
 use crate::ops::points::sampling::{OutputGradient, PointInputs, PointSampling};
 
 /// So many samples, at least, for each pixel, in fourths, images have that are packed: fewer would not make up for it.

@@ -14,6 +14,9 @@ use crate::ops::planes::PlaneReads;
 use crate::ops::points::grid_quads::GridQuads;
 use crate::ops::points::sampling::{Extents, PointInputs, PointSampling};
 
+/// So many samples, at least, for each pixel, in sixteenths, images have that are copied into a texture.
+const SAMPLES_OF_COPIED: u64 = 16;
+
 /// Images, channels and samples that a dispatch does: of several images all channels.
 struct Piece<'a> {
     geometry: &'a GridSampleGeometry,
@@ -36,6 +39,7 @@ impl<'a> Piece<'a> {
         start..element(self.images.end - 1, some.end - 1, within.end)
     }
 
+    /// The elements of the input.
     fn input(&self) -> Range<u64> {
         let pixels = self.geometry.height * self.geometry.width;
         self.elements_of((self.geometry.channels, &self.channels), (pixels, 0..pixels))
@@ -47,7 +51,7 @@ impl<'a> Piece<'a> {
         tensor.binding(argument, self.elements_of((1, &(0..1)), (2 * self.out_pixels(), 2 * start..2 * end)))
     }
 
-    /// Of a tensor in the shape of the output.
+    /// The elements of a tensor in the shape of the output.
     fn output(&self) -> Range<u64> {
         let planes = (self.geometry.channels, &self.channels);
         self.elements_of(planes, (self.out_pixels(), self.samples.clone()))
@@ -258,9 +262,6 @@ fn in_plane_pieces(
     }
     Ok(())
 }
-
-/// So many samples, at least, for each pixel, in sixteenths, images have that are copied into a texture.
-const SAMPLES_OF_COPIED: u64 = 16;
 
 /// How the planes of images and of their samples are read.
 fn planes_of(gpu: &Gpu, geometry: &GridSampleGeometry) -> PlaneReads {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{EdgeDerivative, SampleMode};
 use crate::gpu::{Axis, Binding, Constant, Fit, Gpu, Iterations, Loops, Recorder, Tensor, Texel, Texture, Unfit};
 use crate::kernels::layout::{Layout, ReadFrom};
-use crate::kernels::matmul::copy_lines::{self, copied};
+use crate::kernels::matmul::copy_lines;
 use crate::kernels::movement::run_starts::run_starts;
 use crate::kernels::points::grid_gradient::{self, Interpolation};
 use crate::kernels::points::grid_position::Images;
@@ -18,7 +18,7 @@ use crate::kernels::points::point_keys::{self, point_keys};
 use crate::kernels::points::point_planes::{self, point_planes};
 use crate::kernels::points::point_shares::{self, SHARE_WORDS, point_shares};
 use crate::kernels::points::point_sums::{self, ROUND, point_sums};
-use crate::kernels::points::point_sums_direct::{self, point_sums_direct};
+use crate::kernels::points::point_sums_direct::{self, Block, point_sums_direct};
 use crate::kernels::points::point_value_gradients::{self, point_value_gradients};
 use crate::kernels::points::point_walk::{self, Walked, point_walk};
 use crate::kernels::points::{grid_sample, grid_sample_quads};
@@ -26,6 +26,7 @@ use crate::ops::conv::packed_matrix;
 use crate::ops::movement::sort::{self, Sort};
 use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Destination, at_once, bindable, in_units, opaque, pieces};
+use crate::ops::planes::copied;
 
 /// The most points whose gradients, or whose cells, are held at a time: 16 bytes each.
 const MOST_POINTS: u32 = 1 << 20;
@@ -238,7 +239,7 @@ impl PointSampling {
         table: &[[u32; 4]],
         window: Points,
     ) -> Result<Self> {
-        gpu.compile::<point_sums::Kernel>((kernel, lanes_of(extents.channels)))?;
+        compile_sum(gpu, kernel, extents.channels)?;
         let weighted = PointWeights { kernel, rows, table: Constant::buffer(gpu, "points", table)?, edge_derivative };
         let points = table.len() as u32;
         Ok(Self::new(Placement::Weighted(kernel), extents, points, levels, positions, Some(weighted), window))
@@ -345,8 +346,10 @@ impl PointSampling {
     fn stored<'a>(&self, recorder: &mut Recorder, value: &'a Tensor) -> Result<StoredValue<'a>> {
         let loads = 4 * u64::from(self.queries) * u64::from(self.points);
         let often = loads >= LOADS_OF_COPIED * u64::from(self.pixels);
-        let texture = if often { self.quads_texture(recorder, ("value", value))? } else { None };
-        Ok(texture.map_or(StoredValue::Buffer(value), StoredValue::Texture))
+        if often && self.fits_texture(recorder.gpu(), value) {
+            return Ok(StoredValue::Texture(in_quads(recorder, ("value", value))?));
+        }
+        Ok(StoredValue::Buffer(value))
     }
 
     /// The value, and the gradient of the output, as kernels read both: in textures, or in buffers.
@@ -356,30 +359,23 @@ impl PointSampling {
         value: &'a Tensor,
         grad_output: &'a Tensor,
     ) -> Result<[StoredValue<'a>; 2]> {
-        if let stored @ StoredValue::Texture(_) = self.stored(recorder, value)?
-            && let Some(texture) = self.quads_texture(recorder, ("grad_output", grad_output))?
+        if self.fits_texture(recorder.gpu(), grad_output)
+            && let stored @ StoredValue::Texture(_) = self.stored(recorder, value)?
         {
-            return Ok([stored, StoredValue::Texture(texture)]);
+            return Ok([stored, StoredValue::Texture(in_quads(recorder, ("grad_output", grad_output))?)]);
         }
         Ok([value, grad_output].map(StoredValue::Buffer))
     }
 
-    /// A copy in a texture of what has quads of channels, where the device has textures for it.
-    fn quads_texture(
-        &self,
-        recorder: &mut Recorder,
-        (argument, tensor): (&'static str, &Tensor),
-    ) -> Result<Option<Texture>> {
+    /// Whether the device has a texture for a copy of what has quads of channels.
+    fn fits_texture(&self, gpu: &Gpu, tensor: &Tensor) -> bool {
         let elements = tensor.shape().elements();
-        let gpu = recorder.gpu();
-        let small = gpu.capabilities().check_elements(argument, elements).is_ok() && elements > 0;
         let bytes = elements * DType::F32.size();
-        let quads = lanes_of(self.channels) == Lanes::Four && tensor.begins_a_quad();
-        if !quads || packed_matrix::layout(gpu, bytes, bytes) == Layout::Rows || !small {
-            return Ok(None);
-        }
-        let binding = tensor.binding(argument, 0..elements)?;
-        Ok(Some(copied(recorder, &binding, Texel::Quad, elements / 4)?))
+        elements > 0
+            && lanes_of(self.channels) == Lanes::Four
+            && tensor.begins_a_quad()
+            && packed_matrix::layout(gpu, bytes, bytes) == Layout::Panels
+            && gpu.capabilities().check_elements("value", elements).is_ok()
     }
 
     /// Where the quads of a piece begin in a texture of what has so many rows of each image, pixels or queries, from one of these on.
@@ -884,6 +880,24 @@ impl PointSampling {
         }
         Ok(())
     }
+}
+
+/// Compiles what sums points of heads of so many channels, where tensors begin at multiples of four of them.
+fn compile_sum(gpu: &Gpu, kernel: Weighted, channels: u32) -> Result<()> {
+    let lanes = lanes_of(channels);
+    if lanes == Lanes::One || !gpu.capabilities().textures() {
+        return gpu.compile::<point_sums::Kernel>((kernel, lanes));
+    }
+    gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
+    let block = Block::of(channels / lanes.elements());
+    ReadFrom::all().into_iter().try_for_each(|from| gpu.compile::<point_sums_direct::Kernel>(((kernel, from), block)))
+}
+
+/// Records the copy of a tensor into a texture of quads.
+fn in_quads(recorder: &mut Recorder, (argument, tensor): (&'static str, &Tensor)) -> Result<Texture> {
+    let elements = tensor.shape().elements();
+    let binding = tensor.binding(argument, 0..elements)?;
+    Ok(copied(recorder, &binding, Texel::Quad, elements / 4)?)
 }
 
 /// Compiles every kernel of forward passes that the device may need.

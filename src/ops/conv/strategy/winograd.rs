@@ -17,7 +17,7 @@ use crate::kernels::conv::winograd::winograd_output::{self, winograd_output};
 use crate::kernels::conv::winograd::winograd_weight::{self, winograd_weight};
 use crate::kernels::conv::winograd::{ELEMENTS, TILE, TileGrid};
 use crate::kernels::layout::{Layout, Storage};
-use crate::kernels::matmul::copy_lines::{copied, copy_lines};
+use crate::kernels::matmul::copy_lines::copy_lines;
 use crate::kernels::stores::Stores;
 use crate::ops::conv::channels_last::QUAD;
 use crate::ops::conv::columns;
@@ -26,6 +26,7 @@ use crate::ops::conv::strips::{self, Strip, StripPlanes};
 use crate::ops::matmul::product::{self, Elements, Output, Product, product};
 use crate::ops::packing::{Packed, PackedWeight, Packing};
 use crate::ops::plan::{Argument, bindable, in_pieces, pieces};
+use crate::ops::planes::copied;
 
 /// The tiles of a strip, input and sums, take about this many bytes, or are one row: few enough to stay in caches. What is copied into textures takes as many
 /// once more.
