@@ -73,7 +73,7 @@ impl Storage {
     }
 }
 
-/// What a kernel reads an operand from: a buffer, or a texture that it was copied into.
+/// The memory that a kernel reads an operand from: a buffer, or a texture that it was copied into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadFrom {
     Buffer,

@@ -272,7 +272,7 @@ fn copies_of_an_encoder_are_those_of_dispatches() {
     }
 }
 
-/// Those of backward passes too: samples, shares of points, and planes of gradients.
+/// Copies of backward passes, of samples, shares of points and planes of gradients, are made by dispatches as well.
 #[test]
 fn copies_of_backward_passes_are_those_of_dispatches() {
     let gpu = gpu();
