@@ -1,4 +1,4 @@
-//! PlaneReads of elements that kernels read one by one: lavapipe loads them much faster from a texture, into which an encoder copies them.
+//! Planes of elements that kernels read one by one: lavapipe loads them much faster from a texture, into which an encoder copies them.
 
 use std::ops::Range;
 

@@ -220,7 +220,7 @@ impl Kernels for GlobalMaxPool {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, geometry: &GlobalMaxPoolGeometry, _: &TensorSpec) -> Result<()> {
-        // PlaneReads of the first pass may be too large for what those behind it read fast.
+        // Planes of the first pass may be too large for what those behind it read fast.
         for pixels in [geometry.pixels, 1] {
             let planes = PlaneReads::of(gpu, pixels.into());
             planes.compile(gpu)?;
