@@ -30,7 +30,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var<storage, read> grid_values: array<u32>;
+@group(0) @binding(3) var<storage, read> grid_values: array<u32>;
 @group(0) @binding(4) var<storage, read_write> grad_grid: array<f32>;
 
 @compute @workgroup_size(64)

@@ -1,7 +1,7 @@
 // The gradients of the position and the weight of each point: (by y, by x, by the weight, 0), summed over the channels of its head.
 //
 // value        point_sums.wgsl
-// grad_output  as the output of point_sums.wgsl: points/gradients/heads_buffer.wgsl, heads_texture.wgsl
+// grad_output  as the output of point_sums.wgsl: points/gradients/outputs_buffer.wgsl, heads_texture.wgsl
 // positions, table, weights: point_sums.wgsl
 //
 // Where the gradients go: points/gradients/kept.wgsl, points/gradients/given.wgsl. The derivative of a bilinear sample is the right-hand one at whole numbers, and 0 at exactly -1 where edge_zero is 1. A dispatch does

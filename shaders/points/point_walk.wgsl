@@ -1,7 +1,7 @@
 // The gradient of the value, by owners that walk over all points: grad_value[image, pixel, head, lane] += the sum over points of
 // weight of the point * weight of the pixel * grad_output[image, query, head, lane]
 //
-// grad_output  (image, query, head, lane), output_image, output_query and output_lane apart: points/gradients/walked_buffer.wgsl, walked_planes.wgsl
+// grad_output  (image, query, head, lane), output_image, output_query and output_lane apart: points/gradients/outputs_buffer.wgsl, walked_planes.wgsl
 // grad_value   (image, pixel, head, lane), likewise; the pixels of a band
 // shares       of each point, as point_shares.wgsl makes them: points/gradients/shares_buffer.wgsl, shares_texture.wgsl
 //
@@ -25,7 +25,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var<storage, read_write> grad_value: array<Lanes>;
+@group(0) @binding(1) var<storage, read_write> grad_value: array<Lanes>;
 
 @compute @workgroup_size(8)
 fn point_walk(

@@ -1,7 +1,7 @@
 //! The two layouts of workspace that kernels share, and how the tensors of others are stored.
 
 use crate::dtype::DType;
-use crate::gpu::{File, axis, wgsl};
+use crate::gpu::{Axis as _, File, Gpu, axis, wgsl};
 
 /// How matrices in quads lie in workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,12 @@ pub(crate) enum ReadFrom {
 axis!(ReadFrom { Buffer: "", Texture: "texture" });
 
 impl ReadFrom {
+    /// Each that kernels of a device read from.
+    pub(crate) fn all_of(gpu: &Gpu) -> Vec<Self> {
+        let textures = gpu.capabilities().textures();
+        Self::all().into_iter().filter(|from| textures || *from == Self::Buffer).collect()
+    }
+
     /// The files that load an element of planes.
     pub(crate) fn plane_files(self) -> &'static [File] {
         match self {

@@ -1,5 +1,5 @@
 // Gradients of samples that a walk reads: four lanes, which lie output_plane elements apart, in a texture of elements.
-@group(0) @binding(1) var grad_output: texture_storage_2d<r32float, read>;
+@group(0) @binding(2) var grad_output: texture_storage_2d<r32float, read>;
 
 fn load_element(address: u32) -> f32 {
     return textureLoad(grad_output, texel(address)).x;

@@ -68,14 +68,14 @@ impl Loops for Params {
     }
 }
 
-/// Bindings are the input, the grid, the gradient of the output and that of the grid. The gradient of no channels is 0.
+/// Bindings are the input, the gradient of the output, the grid and its gradient. The gradient of no channels is 0.
 pub(crate) fn grid_gradient(
     recorder: &mut Recorder,
     axes @ (_, images): (Interpolation, Images),
     params: Params,
     bindings: [&Binding; 4],
 ) -> Fit {
-    let [input, grid, grad_output, grad_grid] = bindings;
+    let [input, grad_output, grid, grad_grid] = bindings;
     let lanes = images.lanes().elements();
     let params = Params {
         input_first: input.first / lanes,

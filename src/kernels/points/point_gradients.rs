@@ -6,7 +6,7 @@ kernel!("point_gradients", 64, Params, |((weighted, value), gradients): ((Weight
     &files(Placement::Weighted(weighted)),
     &value.files(),
     match value {
-        Value::Buffer(_) => wgsl!["points/gradients/heads_buffer.wgsl"],
+        Value::Buffer(_) => wgsl!["points/gradients/outputs_buffer.wgsl"],
         Value::Texture => wgsl!["points/gradients/heads_texture.wgsl"],
     },
     match gradients {

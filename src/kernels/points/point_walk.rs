@@ -13,7 +13,7 @@ kernel!("point_walk", 8, Params, |(walked, shares): (Walked, ReadFrom)| [
         ReadFrom::Texture => wgsl!["points/gradients/shares_texture.wgsl"],
     },
     match walked {
-        Walked::One | Walked::Four => wgsl!["points/gradients/walked_buffer.wgsl"],
+        Walked::One | Walked::Four => wgsl!["points/gradients/outputs_buffer.wgsl"],
         Walked::Planes => wgsl!["points/gradients/walked_planes.wgsl"],
     },
     wgsl!["points/point_walk.wgsl"],
@@ -78,7 +78,7 @@ impl Loops for Params {
     }
 }
 
-/// Bindings are the gradient of the output, that of the value, and the shares of points.
+/// Bindings are the gradient of the value, that of the output, and the shares of points.
 pub(crate) fn point_walk(
     recorder: &mut Recorder,
     axes @ (walked, _): (Walked, ReadFrom),

@@ -113,9 +113,8 @@ pub(crate) fn compile(gpu: &Gpu, of: (Function, ReadFrom)) -> Result<()> {
 
 /// Compiles every function, for what the device reads planes from.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    let textures = gpu.capabilities().textures();
-    let all = <(Function, ReadFrom)>::all().into_iter().filter(|(_, planes)| textures || *planes == ReadFrom::Buffer);
-    all.into_iter().try_for_each(|of| compile(gpu, of))
+    let of = |function| ReadFrom::all_of(gpu).into_iter().map(move |planes| (function, planes));
+    Function::all().into_iter().flat_map(of).try_for_each(|of| compile(gpu, of))
 }
 
 /// `input_first` of `params` counts from the element at which the binding starts; it wraps. `indices` are there where the function finds them.

@@ -117,7 +117,7 @@ impl GridQuads {
                         };
                         let tensors = [&input, &grid, &grad_output, &grad_grid];
                         let [input, grid, grad_output, grad_grid] = tensors.map(|tensor| whole("grid", tensor));
-                        let bindings = [&input?, &grid?, &grad_output?, &grad_grid?];
+                        let bindings = [&input?, &grad_output?, &grid?, &grad_grid?];
                         grid_gradient(recorder, (interpolation, Images::Quads), params, bindings)?;
                         Ok(())
                     })?;

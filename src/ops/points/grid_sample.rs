@@ -241,7 +241,7 @@ fn grid_gradient_by_pieces(
             recorder.scratch(|recorder| {
                 let input = planes.bound(recorder, ("input", input), piece.input())?;
                 let grad_output = planes.bound(recorder, ("grad_output", grad_output), piece.output())?;
-                grid_gradient(recorder, axes, params, [&input, &grid, &grad_output, &grad_grid])
+                grid_gradient(recorder, axes, params, [&input, &grad_output, &grid, &grad_grid])
             })
         })
     })

@@ -785,11 +785,11 @@ impl PointSampling {
         let shares = shares.binding("shares", 0..words)?;
         point_shares(recorder, self.placement, points, &shares, &bindings)?;
         if !recorder.gpu().capabilities().textures() {
-            return point_walk(recorder, (walked, ReadFrom::Buffer), params, [&grad_output, &value, &shares]);
+            return point_walk(recorder, (walked, ReadFrom::Buffer), params, [&value, &grad_output, &shares]);
         }
         recorder.scratch(|recorder| {
             let texture = copied(recorder, &shares, Texel::Words, words / 4)?;
-            point_walk(recorder, (walked, ReadFrom::Texture), params, [&grad_output, &value, &texture.binding()])
+            point_walk(recorder, (walked, ReadFrom::Texture), params, [&value, &grad_output, &texture.binding()])
         })
     }
 
@@ -903,9 +903,8 @@ fn in_quads(recorder: &mut Recorder, (argument, tensor): (&'static str, &Tensor)
 /// Compiles every kernel of forward passes that the device may need.
 pub(crate) fn compile_sums(gpu: &Gpu) -> Result<()> {
     gpu.compile_all::<point_sums::Kernel>()?;
-    for mode in SampleMode::all() {
-        gpu.compile::<grid_sample::Kernel>((mode, ReadFrom::Buffer))?;
-    }
+    let of = |mode| ReadFrom::all_of(gpu).into_iter().map(move |planes| (mode, planes));
+    SampleMode::all().into_iter().flat_map(of).try_for_each(|axes| gpu.compile::<grid_sample::Kernel>(axes))?;
     if gpu.capabilities().software() {
         gpu.compile_all::<plane_quads::Kernel>()?;
         gpu.compile_all::<grid_sample_quads::Kernel>()?;
@@ -914,7 +913,6 @@ pub(crate) fn compile_sums(gpu: &Gpu) -> Result<()> {
         return Ok(());
     }
     gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
-    gpu.compile_all::<grid_sample::Kernel>()?;
     gpu.compile_all::<point_sums_direct::Kernel>()
 }
 
