@@ -8,7 +8,7 @@
 //
 // A dispatch does the quads from quad_first on, `quads` of them, of `pixels` pixels of each image; where those are not all, of one
 // image, and into the rows from pixel_first on. One invocation packs a quad of one pixel; those that run together go along the planes, as in
-// matmul/pack_fours.wgsl. No quad has more channels than `lanes`. Where empty is 1, all is 0, whatever the input.
+// matmul/pack_fours.wgsl. No quad has more channels than `lanes`.
 
 struct Params {
     images: u32,
@@ -25,7 +25,6 @@ struct Params {
     input_2_first: u32,
     input_3_first: u32,
     lanes: u32,
-    empty: u32,
     dtype: u32,
 }
 
@@ -52,7 +51,7 @@ fn channels_last(
     let channels = table_entry(quad);
     let channel = image * params.channels + channels.x - params.channel_first;
     let lane = vec4<u32>(0u, 1u, 2u, 3u);
-    let exists = lane < vec4<u32>(select(channels.y, 0u, params.empty != 0u));
+    let exists = lane < vec4<u32>(channels.y);
     // What does not exist reads the first element, which is bound.
     let bound = vec4<u32>(params.input_first, params.input_1_first, params.input_2_first, params.input_3_first);
     let element = bound + select(vec4<u32>(0u), vec4<u32>(channel * params.plane + pixel), exists);

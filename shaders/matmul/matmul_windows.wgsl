@@ -1,16 +1,19 @@
-// A plain convolution by subgroups: the product of the weight with columns that are read from the packed images as they are needed, and never
-// stored.
+// A convolution by subgroups: the product of the weight with columns that are made from the packed images as they are needed, and never stored.
 //
 // weight  a, along its rows, which go by tap and quad: matmul/subgroup/a_along.wgsl
-// packed  (pixel of all images, quad) quads of channels, in panels, from pixel band_first on; pixel zero_row, counted from there, holds nothing but 0
+// packed  (pixel of all images, quad) quads of channels, in panels, from pixel band_first on, and at address `zero` a quad of zeros:
+//         shared/panels/packed.wgsl
 // bias, output                    matmul/parts/matmul.wgsl
 //
-// Tile, rows and stores: matmul/subgroup/tile.wgsl. A batch is a group, from group_first on; a column is an output pixel. A tap outside the image is read from
-// zero_row, so that the terms, and their order, are those of a product with columns.
+// Tile, rows and stores: matmul/subgroup/tile.wgsl. A batch is a group, from group_first on; a column is an output pixel. A group's quads are sampled in
+// runs of run_quads, each of which has one offset group, as have offset_group_quads that follow one another: matmul/windows/plain.wgsl, deformable.wgsl.
 
 struct Params {
     window: Window,
+    offsets: Offsets,
     end: End,
+    border: u32,
+    modulated: u32,
     rows: u32,
     columns: u32,
     depth: u32,
@@ -21,61 +24,52 @@ struct Params {
     a_quad: u32,
     a_quads: u32,
     group_first: u32,
-    zero_row: u32,
+    zero: u32,
+    run_quads: u32,
+    offset_group_quads: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var packed: texture_storage_2d<rgba32float, read>;
 
 fn b_within(i: u32, invocation: u32) -> u32 {
     return 4u * invocation + i;
 }
 
-// Where the windows of four output pixels begin, and their images.
-struct Pixels {
+// Four output pixels, the images that they are of, and where their windows start.
+struct Starts {
+    image: vec4<u32>,
+    out_pixel: vec4<u32>,
     y: vec4<i32>,
     x: vec4<i32>,
-    image: vec4<u32>,
 }
 
-// One output pixel: where its window begins, and the first pixel of its image. Those beyond the last do as the last.
-fn pixel_of(column: u32) -> vec3<u32> {
-    let by_image = divide(params.window.pixel_first + min(column, params.columns - 1u), params.window.out_pixels);
-    let by_row = divide(by_image.y, params.window.out_width);
-    let y = by_row.x * params.window.stride_y - params.window.padding_top;
-    let x = by_row.y * params.window.stride_x - params.window.padding_left;
-    return vec3<u32>(y, x, by_image.x * params.window.height * params.window.width - params.window.band_first);
-}
-
-// The four columns of this invocation from one on.
-fn pixels_of(column: u32) -> Pixels {
-    let p0 = pixel_of(column);
-    let p1 = pixel_of(column + 1u);
-    let p2 = pixel_of(column + 2u);
-    let p3 = pixel_of(column + 3u);
-    return Pixels(
-        bitcast<vec4<i32>>(vec4<u32>(p0.x, p1.x, p2.x, p3.x)),
-        bitcast<vec4<i32>>(vec4<u32>(p0.y, p1.y, p2.y, p3.y)),
-        vec4<u32>(p0.z, p1.z, p2.z, p3.z),
+// Those of the four columns from one on. What lies beyond the last does as the last.
+fn window_starts(column: u32) -> Starts {
+    let pixels = params.window.pixel_first + min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.columns - 1u));
+    let p0 = divide(pixels.x, params.window.out_pixels);
+    let p1 = divide(pixels.y, params.window.out_pixels);
+    let p2 = divide(pixels.z, params.window.out_pixels);
+    let p3 = divide(pixels.w, params.window.out_pixels);
+    let s0 = window_start(p0.y);
+    let s1 = window_start(p1.y);
+    let s2 = window_start(p2.y);
+    let s3 = window_start(p3.y);
+    return Starts(
+        vec4<u32>(p0.x, p1.x, p2.x, p3.x),
+        vec4<u32>(p0.y, p1.y, p2.y, p3.y),
+        vec4<i32>(s0.x, s1.x, s2.x, s3.x),
+        vec4<i32>(s0.y, s1.y, s2.y, s3.y),
     );
 }
 
-// Where the first quads of a group lie, of the pixels under one tap.
-fn tap_start(pixels: Pixels, tap: vec2<u32>, quad: u32) -> vec4<u32> {
-    let y = pixels.y + vec4<i32>(i32(tap.x * params.window.dilation_y));
-    let x = pixels.x + vec4<i32>(i32(tap.y * params.window.dilation_x));
-    let height = vec4<i32>(i32(params.window.height));
-    let width = vec4<i32>(i32(params.window.width));
-    let inside = (y >= vec4<i32>(0)) & (y < height) & (x >= vec4<i32>(0)) & (x < width);
-    let row = select(vec4<u32>(params.zero_row), pixels.image + bitcast<vec4<u32>>(y * width + x), inside);
-    return (row / ROWS_TOGETHER * params.window.quads + quad) * ROWS_TOGETHER + row % ROWS_TOGETHER;
+// The first packed pixels of images; wraps where they begin before the band.
+fn packed_start(image: vec4<u32>) -> vec4<u32> {
+    return image * params.window.height * params.window.width - params.window.band_first;
 }
 
-// Four channels of four columns; each channel is a column of the matrix.
-fn columns_at(at: vec4<u32>) -> mat4x4<f32> {
-    return transpose(mat4x4<f32>(
-        textureLoad(packed, texel(at.x)), textureLoad(packed, texel(at.y)), textureLoad(packed, texel(at.z)), textureLoad(packed, texel(at.w)),
-    ));
+// Where a quad of packed pixels lies.
+fn packed_address(pixel: vec4<u32>, quad: u32) -> vec4<u32> {
+    return (pixel / ROWS_TOGETHER * params.window.quads + quad) * ROWS_TOGETHER + pixel % ROWS_TOGETHER;
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -90,32 +84,39 @@ fn matmul_windows(
         return;
     }
     let rows = a_start(start.x, start.y + a_within(0u, lane));
-    let left_pixels = pixels_of(start.z + b_within(0u, lane));
-    let right_pixels = pixels_of(start.z + HALF + b_within(0u, lane));
-    let first_quad = (params.group_first + start.x) * params.window.quads_per_group;
+    let left = window_starts(start.z + b_within(0u, lane));
+    let right = window_starts(start.z + HALF + b_within(0u, lane));
+    let group_quad = (params.group_first + start.x) * params.window.quads_per_group;
 
     var tile: Tile;
     let taps = no_uniform(params.window.taps);
     let quads = no_uniform(params.window.quads_per_group);
+    let run_quads = no_uniform(params.run_quads);
     var tap = vec2<u32>(0u);
     var k = 0u;
     var i = 0u;
     loop {
-        var left = tap_start(left_pixels, tap, first_quad);
-        var right = tap_start(right_pixels, tap, first_quad);
         var quad = 0u;
         loop {
-            tile = add_tile(tile, a_rows(rows, k), columns_at(left), columns_at(right));
-            left += NEXT_QUAD;
-            right += NEXT_QUAD;
-            k += 4u;
-            quad++;
+            let left_sources = sources(left, tap, i, group_quad + quad);
+            let right_sources = sources(right, tap, i, group_quad + quad);
+            var next = 0u;
+            loop {
+                let left_columns = columns_at(left_sources, next * NEXT_QUAD);
+                let right_columns = columns_at(right_sources, next * NEXT_QUAD);
+                tile = add_tile(tile, a_rows(rows, k), left_columns, right_columns);
+                k += 4u;
+                next++;
+                if next >= run_quads {
+                    break;
+                }
+            }
+            quad += run_quads;
             if quad >= quads {
                 break;
             }
         }
-        let ends = tap.y + 1u == params.window.kernel_width;
-        tap = select(tap + vec2<u32>(0u, 1u), vec2<u32>(tap.x + 1u, 0u), ends);
+        tap = next_tap(tap);
         i++;
         if i >= taps {
             break;

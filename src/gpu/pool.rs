@@ -49,11 +49,15 @@ pub(crate) struct Constant {
 }
 
 impl Constant {
-    /// Makes a table in a buffer.
+    /// Makes a table in a buffer, which may be copied.
     pub(crate) fn buffer(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<Self> {
         let contents = bytemuck::cast_slice(entries);
         let size = contents.len() as u64;
-        let buffer = fill(gpu, gpu.create_buffer(label, size, wgpu::BufferUsages::STORAGE, true)?, contents)?;
+        let buffer = fill(
+            gpu,
+            gpu.create_buffer(label, size, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC, true)?,
+            contents,
+        )?;
         Ok(Self { binding: Binding::whole(&buffer), _counted: Own::new(gpu, (), size) })
     }
 

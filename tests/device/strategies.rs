@@ -9,7 +9,7 @@ use pliant::{
 
 use crate::limits::with_limits;
 use crate::shapes::deform_conv2d;
-use crate::support::problem::{Implementation, Problem, Storage, Ways};
+use crate::support::problem::{Array, Implementation, Problem, Storage, Ways};
 use crate::support::random::normal;
 use crate::{check_backward_on, check_each_on, check_on, gpu};
 
@@ -253,6 +253,73 @@ fn columns_of_few_and_of_many_output_channels() {
             let copied = by.iter().any(|name| name == "copy_lines");
             assert_eq!(copied, columns.contains("held"), "{rows} rows: {by:?}");
         }
+    }
+}
+
+/// Deformable windows of whole quads of channels and at most 16 output channels a group have no columns, and the bits of those that have: for groups and
+/// offset groups that divide either, numbers that are not finite, several images and 16 bits.
+#[test]
+fn deformable_windows_have_the_bits_of_columns() {
+    let mut rng = Rng::with_seed(66);
+    for (groups, offset_groups, input, rows, windows) in [
+        (1, 1, [3, 8, 13, 11], 16, true),
+        (2, 4, [2, 16, 9, 8], 5, true),
+        (4, 2, [1, 32, 9, 8], 9, true),
+        (3, 3, [2, 12, 7, 6], 1, true),
+        (2, 3, [1, 24, 7, 6], 4, false),
+        (1, 2, [1, 12, 7, 6], 4, false),
+    ] {
+        let op = DeformConv2d { groups, offset_groups, padding: [1; 4], ..DeformConv2d::default() };
+        let weight = [rows * groups, input[1] / groups, 3, 2];
+        let Problem::DeformConv2d(_, mut few) = deform_conv2d(&mut rng, op, input, weight, true, 2.0) else { panic!() };
+        for storage in [Storage::F32, Storage::new(DType::F16, DType::F32)] {
+            check_on(
+                &Problem::DeformConv2d(op, few.clone()),
+                Implementation::Device { gpu: gpu(), strategy: Some(Strategy::Im2col), storage },
+            )
+            .unwrap();
+        }
+        few.input.elements[17] = f32::NAN;
+        few.input.elements[40] = f32::INFINITY;
+        few.offset.elements[9] = f32::NAN;
+        if let Some(mask) = &mut few.mask {
+            mask.elements[30] = f32::INFINITY;
+        }
+        // The same rows again, until a group has more than 16.
+        let times = 16 / rows + 1;
+        let again = |array: &Array| {
+            let row = array.elements.len() / (rows * groups) as usize;
+            let of_groups = array.elements.chunks(rows as usize * row);
+            let elements = of_groups.flat_map(|group| group.repeat(times as usize)).collect();
+            let mut extents = array.shape.extents().to_vec();
+            extents[0] *= times;
+            Array { shape: Shape::new(&extents).unwrap(), elements }
+        };
+        let many = DeformConv2dInputs { weight: again(&few.weight), bias: few.bias.as_ref().map(again), ..few.clone() };
+        let run = |inputs: &DeformConv2dInputs<Array>| {
+            let inputs = inputs.try_map(|array| array.upload(gpu())).unwrap();
+            let specs = inputs.map(Tensor::spec);
+            let plan = DeformConv2dPlan::with_strategy(gpu(), &op, &specs, Some(Strategy::Im2col)).unwrap();
+            let mut recorder = Recorder::new(gpu());
+            let output = plan.forward(&mut recorder, &inputs).unwrap();
+            let kernels = pollster::block_on(recorder.profile()).unwrap().into_iter().map(|stage| stage.kernel);
+            let windows = kernels.into_iter().any(|name| name.starts_with("matmul_windows.deformable"));
+            let bits = |element: f32| if element.is_nan() { u32::MAX } else { element.to_bits() };
+            (output.download_blocking::<f32>().unwrap().into_iter().map(bits).collect::<Vec<_>>(), windows)
+        };
+        let (few_bits, by_windows) = run(&few);
+        assert_eq!(by_windows, windows && gpu().capabilities().textures(), "{groups} {offset_groups} {input:?}");
+        let (many_bits, by_windows) = run(&many);
+        assert!(!by_windows);
+        let plane = few_bits.len() / (input[0] * rows * groups) as usize;
+        let groups_of_many = many_bits.chunks(times as usize * rows as usize * plane);
+        for (few, many) in few_bits.chunks(rows as usize * plane).zip(groups_of_many) {
+            assert!(many.chunks(few.len()).all(|same| same == few), "{groups} {offset_groups} {input:?}");
+        }
+        assert!(
+            few_bits.contains(&u32::MAX)
+                && few_bits.iter().filter(|bits| **bits != u32::MAX).count() > few_bits.len() / 4
+        );
     }
 }
 

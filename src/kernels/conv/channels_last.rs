@@ -26,7 +26,6 @@ params!(
     input_2_first,
     input_3_first,
     lanes,
-    empty,
     dtype
 );
 

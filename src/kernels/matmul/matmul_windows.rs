@@ -1,18 +1,23 @@
 use crate::error::Result;
-use crate::gpu::{Axis, Binding, Fit, Gpu, Iterations, Loops, Recorder, Subgroup, wgsl};
+use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, Subgroup, axis, wgsl};
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::subgroup_tile::{self, stores};
 use crate::kernels::stores::Stores;
-use crate::kernels::window::Window;
+use crate::kernels::window::{Offsets, Window};
 use crate::kernels::{SUBGROUPS, activation, kernel, params};
 
-kernel!("matmul_windows", subgroup.invocations(), Params, |(stores, subgroup): (Stores, Subgroup)| [
+kernel!("matmul_windows", subgroup.invocations(), Params, |(window, (stores, subgroup)): (
+    WindowKind,
+    (Stores, Subgroup)
+)| [
     SUBGROUPS,
     activation::BOUNDS,
     wgsl![
         "shared/grid.wgsl",
         "shared/window.wgsl",
+        "shared/taps.wgsl",
         "shared/panels/layout.wgsl",
+        "shared/panels/packed.wgsl",
         "matmul/parts/end.wgsl",
         "matmul/subgroup/tile.wgsl",
         "matmul/parts/matmul.wgsl",
@@ -21,12 +26,34 @@ kernel!("matmul_windows", subgroup.invocations(), Params, |(stores, subgroup): (
     ],
     subgroup.tile_file(),
     subgroup_tile::store_files(stores),
+    match window {
+        WindowKind::Plain => wgsl!["matmul/windows/plain.wgsl"],
+        WindowKind::Deformable => wgsl![
+            "shared/border.wgsl",
+            "shared/bilinear.wgsl",
+            "shared/panels/offsets.wgsl",
+            "shared/modulated.wgsl",
+            "matmul/windows/deformable.wgsl",
+        ],
+    },
     wgsl!["matmul/matmul_windows.wgsl"],
 ]);
 
+/// Where the taps of a window lie, by the file that finds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WindowKind {
+    Plain,
+    Deformable,
+}
+
+axis!(WindowKind { Plain: "", Deformable: "deformable" });
+
 params!(
     window: Window,
+    offsets: Offsets,
     end: End,
+    border,
+    modulated,
     rows,
     columns,
     depth,
@@ -37,33 +64,35 @@ params!(
     a_quad,
     a_quads,
     group_first,
-    zero_row,
+    zero,
+    run_quads,
+    offset_group_quads,
 );
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
         let Window { taps, quads_per_group, .. } = self.window;
-        Iterations::each(taps, Iterations::of(quads_per_group)) + stores()
+        let run = Iterations::of(self.run_quads);
+        Iterations::each(taps, Iterations::each(quads_per_group.div_ceil(self.run_quads.max(1)), run)) + stores()
     }
 }
 
 /// Compiles all variants of these subgroups.
-pub(crate) fn compile(gpu: &Gpu, subgroup: Subgroup) -> Result<()> {
-    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((stores, subgroup)))
+pub(crate) fn compile(gpu: &Gpu, window: WindowKind, subgroup: Subgroup) -> Result<()> {
+    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((window, (stores, subgroup))))
 }
 
-/// Records a convolution with the rows, columns and output of a product; `tile` says what `params` has in common with one.
+/// Records a convolution with the rows, columns and output of a product, of which `tile` tells; of a deformable window where offsets and masks are given.
 pub(crate) fn matmul_windows(
     recorder: &mut Recorder,
     subgroup: Subgroup,
     tile: subgroup_tile::Params,
-    (window, group_first, zero_row): (Window, u32, u32),
-    bindings: [&Binding; 4],
+    params: Params,
+    [weight, packed, bias, output]: [&Binding; 4],
+    points: Option<&Binding>,
 ) -> Fit {
-    let [_, _, bias, output] = bindings;
     let tile = subgroup_tile::Params { end: tile.end.bound(bias, output), ..tile };
     let params = Params {
-        window,
         end: tile.end,
         rows: tile.rows,
         columns: tile.columns,
@@ -74,11 +103,12 @@ pub(crate) fn matmul_windows(
         a_row: tile.a_row,
         a_quad: tile.a_quad,
         a_quads: tile.a_quads,
-        group_first,
-        zero_row,
+        ..params
     };
+    let window = if points.is_some() { WindowKind::Deformable } else { WindowKind::Plain };
+    let bindings: Vec<_> = [weight, packed, bias, output].into_iter().chain(points).collect();
     recorder.dispatch_workgroups::<Kernel>(
-        (tile.stores(), subgroup),
+        (window, (tile.stores(), subgroup)),
         &params,
         &bindings,
         tile.tiles(subgroup),

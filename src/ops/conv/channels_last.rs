@@ -53,6 +53,7 @@ pub(crate) struct ChannelsLast {
     in_fours: bool,
     pub(crate) quads: Vec<Quad>,
     pub(crate) table: Constant,
+    zero: Constant,
 }
 
 impl ChannelsLast {
@@ -74,7 +75,8 @@ impl ChannelsLast {
             gpu.compile::<pack_fours::Kernel>(())?;
         }
         let table = packed_matrix::table(gpu, layout, "pliant channel_quads", &quads)?;
-        Ok(Self { channels, pixels, layout, dtype, in_fours, quads, table })
+        let zero = Constant::buffer(gpu, "pliant zero", &[[0; 4]])?;
+        Ok(Self { channels, pixels, layout, dtype, in_fours, quads, table, zero })
     }
 
     /// Bytes of one packed pixel.
@@ -85,6 +87,11 @@ impl ChannelsLast {
     /// Workspace for packed pixels.
     pub(crate) fn workspace(&self, recorder: &mut Recorder, pixels: u32) -> Result<PackedMatrix> {
         PackedMatrix::workspace(recorder, self.layout, [1, pixels, self.quads.len() as u32])
+    }
+
+    /// Workspace for packed pixels, in panels, with a quad of zeros behind them.
+    pub(crate) fn workspace_with_zero(&self, recorder: &mut Recorder, pixels: u32) -> Result<PackedMatrix> {
+        PackedMatrix::panels_with(recorder, [1, pixels, self.quads.len() as u32], &self.zero)
     }
 
     /// Packs pixels of each of some images: all pixels, or those of one image.
@@ -101,7 +108,7 @@ impl ChannelsLast {
         if self.in_fours && whole && input.begins_a_quad() {
             self.pack_fours(recorder, argument, input, pixels, packed)
         } else {
-            self.pack_from(recorder, argument, input, pixels, packed, None)
+            self.pack_pixels(recorder, argument, input, pixels, packed)
         }
     }
 
@@ -137,31 +144,18 @@ impl ChannelsLast {
         })
     }
 
-    /// Packs a pixel that holds nothing but 0, into a row.
-    pub(crate) fn pack_zero(
-        &self,
-        recorder: &mut Recorder,
-        input: &Tensor,
-        row: u32,
-        packed: &PackedMatrix,
-    ) -> Result<()> {
-        self.pack_from(recorder, "input", input, [0..1, 0..1], packed, Some(row))
-    }
-
-    /// Packs pixels into rows, or else a pixel of zeros into the row that is given.
-    fn pack_from(
+    /// Packs pixels one at a time.
+    fn pack_pixels(
         &self,
         recorder: &mut Recorder,
         argument: &'static str,
         input: &Tensor,
         [images, pixels]: [Range<u32>; 2],
         packed: &PackedMatrix,
-        zero_row: Option<u32>,
     ) -> Result<()> {
         let packed = packed.binding(argument)?;
         let all = [0..self.quads.len() as u32, pixels.clone()];
         in_pieces(all, &mut |[quads, some_pixels]| {
-            let pixel_first = zero_row.unwrap_or(some_pixels.start - pixels.start);
             let inputs = self.lanes(argument, input, [&images, quads, some_pixels])?;
             let params = Params {
                 images: images.end - images.start,
@@ -173,8 +167,7 @@ impl ChannelsLast {
                 lanes: self.quads.iter().map(|[_, channels, ..]| *channels).max().unwrap_or(0),
                 quads: quads.end - quads.start,
                 row_quads: self.quads.len() as u32,
-                pixel_first,
-                empty: zero_row.is_some().into(),
+                pixel_first: some_pixels.start - pixels.start,
                 ..Default::default()
             };
             let bindings = [&packed, &self.table.binding()];

@@ -5,11 +5,12 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Deformation, Im2col, Im2colGeometry, Planes};
-use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Tensor, Texel, Texture};
+use crate::gpu::{Binding, Constant, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texel, Texture};
 use crate::kernels::border;
 use crate::kernels::columns::{ColumnsOrder, Params, RUN_QUADS};
 use crate::kernels::conv::im2col;
-use crate::kernels::layout::Layout;
+use crate::kernels::layout::{Layout, panel_texels};
+use crate::kernels::matmul::matmul_windows::{self, WindowKind};
 use crate::kernels::matmul::{copy_lines, subgroup_tile};
 use crate::kernels::sample::{deform_im2col, sample_gradients};
 use crate::kernels::window::{Offsets, Window};
@@ -106,9 +107,9 @@ pub(crate) fn layout(
     let row = u64::from(im2col.taps()) * quads / u64::from(groups);
     let weight_rows = u64::from(out_channels) + 32 * u64::from(groups);
     let rows = if deformation.is_none() { rows_read(im2col, 1).min(height) } else { height };
-    // With one that holds 0.
-    let pixels = Layout::Panels.filled_rows(rows * width + 1);
-    let largest = (pixels * quads).max(weight_rows * row) * QUAD;
+    // With a quad of zeros.
+    let packed = panel_texels(rows * width, quads as u32) + 1;
+    let largest = packed.max(weight_rows * row) * QUAD;
     packed_matrix::layout(gpu, largest, 4 * row * QUAD)
 }
 
@@ -200,6 +201,18 @@ impl Columns {
         }
     }
 
+    /// Compiles the product that reads the windows.
+    pub(crate) fn compile_windows(&self, gpu: &Gpu, subgroup: Subgroup) -> Result<()> {
+        let window = match self.deformation {
+            None => WindowKind::Plain,
+            Some(_) => {
+                gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
+                WindowKind::Deformable
+            }
+        };
+        matmul_windows::compile(gpu, window, subgroup)
+    }
+
     pub(crate) fn quads_per_group(&self) -> u32 {
         self.packing.quads.len() as u32 / self.groups
     }
@@ -236,33 +249,8 @@ impl Columns {
     /// Workspace for the packed images of a chunk that are sampled in strips of so many pixels at most: in one band, but for a single image
     /// that is too large.
     pub(crate) fn packed(&self, recorder: &mut Recorder, images: u32, strip: u32) -> Result<PackedImages> {
-        self.packed_with(recorder, images, strip, 0)
-    }
-
-    /// Workspace for packed images, in one band, with a pixel behind the others that holds nothing but 0.
-    pub(crate) fn packed_with_zero(
-        &self,
-        recorder: &mut Recorder,
-        input: &Tensor,
-        images: u32,
-        strip: u32,
-    ) -> Result<PackedImages> {
-        let packed = self.packed_with(recorder, images, strip, 1)?;
-        let memory = &packed.memory[0];
-        self.packing.pack_zero(recorder, input, memory.rows() - 1, memory)?;
-        Ok(packed)
-    }
-
-    fn packed_with(&self, recorder: &mut Recorder, images: u32, strip: u32, more: u32) -> Result<PackedImages> {
-        let row_bytes = u64::from(self.im2col.width) * self.packing.pixel_bytes();
-        let rows = match self.deformation {
-            None if images == 1 => {
-                (CHUNK_BYTES.min(bindable(recorder.gpu())) / row_bytes).max(rows_read(&self.im2col, strip).into())
-            }
-            _ => u64::MAX,
-        };
-        let rows = rows.min(self.im2col.height.into()) as u32;
-        let pixels = images * rows * self.im2col.width + more;
+        let rows = self.packed_rows(recorder.gpu(), images, strip);
+        let pixels = images * rows * self.im2col.width;
         let band = match self.layout {
             Layout::Rows => bindable(recorder.gpu()) / self.packing.pixel_bytes(),
             Layout::Panels => u64::MAX,
@@ -272,11 +260,69 @@ impl Columns {
         Ok(PackedImages { memory: memory.collect::<Result<_>>()?, band, rows, ..PackedImages::NONE })
     }
 
-    /// The windows of a strip of a chunk of images, whose packed pixels are in one band.
-    pub(crate) fn windows(&self, chunk: &Range<u32>, strip: &Strip, packed: &PackedImages) -> Result<Windows> {
+    /// Workspace for packed images, in one band, with a quad of zeros behind them.
+    pub(crate) fn packed_with_zero(&self, recorder: &mut Recorder, images: u32, strip: u32) -> Result<PackedImages> {
+        let rows = self.packed_rows(recorder.gpu(), images, strip);
+        let pixels = images * rows * self.im2col.width;
+        let memory = vec![self.packing.workspace_with_zero(recorder, pixels)?];
+        Ok(PackedImages { memory, band: pixels.max(1), rows, ..PackedImages::NONE })
+    }
+
+    /// The rows of each image that are packed together.
+    fn packed_rows(&self, gpu: &Gpu, images: u32, strip: u32) -> u32 {
+        let row_bytes = u64::from(self.im2col.width) * self.packing.pixel_bytes();
+        let rows = match self.deformation {
+            None if images == 1 => {
+                (CHUNK_BYTES.min(bindable(gpu)) / row_bytes).max(rows_read(&self.im2col, strip).into())
+            }
+            _ => u64::MAX,
+        };
+        rows.min(self.im2col.height.into()) as u32
+    }
+
+    /// The windows of a strip of a chunk of images, whose packed pixels are in one band, and whose offsets and masks, if it has any, are in lines.
+    pub(crate) fn windows(
+        &self,
+        (chunk, strip): (&Range<u32>, &Strip),
+        packed: &PackedImages,
+        field: Option<&Field>,
+    ) -> Result<Windows> {
         let (band, memory) = packed.one_band();
-        let Params { window, .. } = self.window(chunk, strip, &band);
-        Ok(Windows { packed: memory.binding("input")?, window, group_first: 0, zero_row: memory.rows() - 1 })
+        let params = self.window(chunk, strip, &band);
+        let lines = field.and_then(|field| self.in_lines(field, strip, params));
+        let (params, points) = match lines {
+            Some((params, points)) => (params, Some(points)),
+            None => (params, None),
+        };
+        let [run_quads, offset_group_quads] = self.run_quads();
+        let params = matmul_windows::Params {
+            window: params.window,
+            offsets: params.offsets,
+            border: params.border,
+            modulated: params.modulated,
+            zero: memory.texels(),
+            run_quads,
+            offset_group_quads,
+            ..Default::default()
+        };
+        Ok(Windows { packed: memory.binding("input")?, points, params })
+    }
+
+    /// The quads that are sampled together, of one group and one offset group, and those of an offset group, where all have as many as others.
+    fn run_quads(&self) -> [u32; 2] {
+        let offset_group = self.packing.quads.len() as u32 / offset_groups(self.deformation.as_ref());
+        [offset_group.min(self.quads_per_group()), offset_group]
+    }
+
+    /// The loops of a product that reads the windows, if it can: deformable ones of whole quads, in runs that divide a group and an offset group.
+    pub(crate) fn window_runs(&self) -> Option<matmul_windows::Params> {
+        let [run_quads, offset_group_quads] = self.run_quads();
+        let window = Window { taps: self.im2col.taps(), quads_per_group: self.quads_per_group(), ..Default::default() };
+        let whole = self.packing.quads.iter().all(|[_, channels, ..]| *channels == 4)
+            && window.quads_per_group.is_multiple_of(run_quads)
+            && offset_group_quads.is_multiple_of(run_quads);
+        let params = matmul_windows::Params { window, run_quads, offset_group_quads, ..Default::default() };
+        (self.deformation.is_none() || whole).then_some(params)
     }
 
     /// The most pixels of strips of a plain window whose rows can be packed together.
@@ -438,6 +484,30 @@ impl Columns {
         Ok(Some(Field { deformation, offset, mask, points }))
     }
 
+    /// The parameters of a deformable window whose offsets and masks are in lines, and these.
+    fn in_lines(&self, field: &Field, strip: &Strip, params: Params) -> Option<(Params, Binding)> {
+        let PointLines { texture, offset_pitch, mask_pitch, mask_first } = field.points.as_ref()?;
+        let layout = field.deformation.offset_layout;
+        let points = field.deformation.points(&self.im2col);
+        let [dy, dx] = layout.offset_planes(points);
+        let mask = layout.mask_planes(points);
+        let offsets = Offsets {
+            point_first: 0,
+            points,
+            origin: strip.image_pixels().start,
+            y_first: dy.first * offset_pitch,
+            y_batch: dy.batch * offset_pitch,
+            y_step: dy.step * offset_pitch,
+            x_first: dx.first * offset_pitch,
+            x_batch: dx.batch * offset_pitch,
+            x_step: dx.step * offset_pitch,
+            mask_first: mask_first + mask.first * mask_pitch,
+            mask_batch: mask.batch * mask_pitch,
+            mask_step: mask.step * mask_pitch,
+        };
+        Some((Params { offsets, ..field.sampled(params) }, texture.binding()))
+    }
+
     /// Has `dispatch` do some pixels of a strip with offset and mask bound, in as many pieces as buffers need to be; a plain window at once.
     pub(crate) fn with_offsets(
         &self,
@@ -446,7 +516,10 @@ impl Columns {
         params: Params,
         dispatch: &mut impl FnMut(Params, Option<&[&Binding]>) -> Fit,
     ) -> Fit {
-        let Some(Field { deformation, offset, mask, points: lines }) = field else { return dispatch(params, None) };
+        let Some(field @ Field { deformation, offset, mask, .. }) = field else { return dispatch(params, None) };
+        if let Some((params, points)) = self.in_lines(field, strip, params) {
+            return dispatch(params, Some(&[&points]));
+        }
         let layout = deformation.offset_layout;
         let points = deformation.points(&self.im2col);
         let [dy, dx] = layout.offset_planes(points);
@@ -458,24 +531,7 @@ impl Columns {
         // Of several images all pixels are bound.
         let pixels =
             if images.end == 1 { window.pixel_first..window.pixel_first + window.pixels } else { 0..window.out_pixels };
-        let params = Params { border: border(deformation.border), modulated: mask.is_some().into(), ..params };
-        if let Some(PointLines { texture, offset_pitch, mask_pitch, mask_first }) = lines {
-            let offsets = Offsets {
-                point_first: 0,
-                points,
-                origin: strip.image_pixels().start,
-                y_first: dy.first * offset_pitch,
-                y_batch: dy.batch * offset_pitch,
-                y_step: dy.step * offset_pitch,
-                x_first: dx.first * offset_pitch,
-                x_batch: dx.batch * offset_pitch,
-                x_step: dx.step * offset_pitch,
-                mask_first: mask_first + mask_planes.first * mask_pitch,
-                mask_batch: mask_planes.batch * mask_pitch,
-                mask_step: mask_planes.step * mask_pitch,
-            };
-            return dispatch(Params { offsets, ..params }, Some(&[&texture.binding()]));
-        }
+        let params = field.sampled(params);
         let run = |offset_group: u32| self.run_offset_groups.partition_point(|of_run| *of_run < offset_group) as u32;
         let taps = self.im2col.taps();
         in_units([1; 2], [0..deformation.offset_groups, 0..taps], &mut |[offset_groups, some_taps]| {
@@ -521,6 +577,14 @@ pub(crate) struct Field {
     mask: Option<StripPlanes>,
     /// Both, for kernels with workspace in textures.
     points: Option<PointLines>,
+}
+
+impl Field {
+    /// The parameters with the rules by which samples are taken.
+    fn sampled(&self, params: Params) -> Params {
+        let modulated = self.mask.is_some() || self.deformation.offset_layout.holds_mask();
+        Params { border: border(self.deformation.border), modulated: modulated.into(), ..params }
+    }
 }
 
 /// The planes of offset and mask of a strip in a texture of elements, as lines: shared/panels/offsets.wgsl.

@@ -50,6 +50,19 @@ impl PackedMatrix {
         Ok(Self { memory, batch, rows, quads })
     }
 
+    /// Takes panels from the workspace of the op that is being recorded, with a copy of one quad behind them.
+    pub(crate) fn panels_with(
+        recorder: &mut Recorder,
+        [batch, rows, quads]: [u32; 3],
+        quad: &Constant,
+    ) -> Result<Self> {
+        let texels = u64::from(batch) * panel_texels(rows, quads);
+        let texture = recorder.texture(Texel::Quad, texels + 1)?;
+        let line = Lines { first: texels as u32, ..Lines::one(Texel::Quad, 1) };
+        copy_lines(recorder, &quad.binding(), &texture, line)?;
+        Ok(Self { memory: Memory::Panels(texture), batch, rows, quads })
+    }
+
     /// Takes a buffer from the workspace of the op that is being recorded, for what [`PackedMatrix::copy_from`] copies.
     pub(crate) fn held(&self, recorder: &mut Recorder) -> Result<Tensor> {
         recorder.workspace([self.texels(), 4])
@@ -64,7 +77,7 @@ impl PackedMatrix {
     }
 
     /// The texels of panels.
-    fn texels(&self) -> u32 {
+    pub(crate) fn texels(&self) -> u32 {
         (u64::from(self.batch) * panel_texels(self.rows, self.quads)) as u32
     }
 
@@ -81,10 +94,6 @@ impl PackedMatrix {
     pub(crate) fn with_rows(&self, rows: u32) -> Self {
         debug_assert!(rows <= self.rows, "{rows} of {} rows", self.rows);
         Self { rows, ..self.clone() }
-    }
-
-    pub(crate) fn rows(&self) -> u32 {
-        self.rows
     }
 
     pub(crate) fn layout(&self) -> Layout {

@@ -13,11 +13,10 @@ use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
 use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
-use crate::kernels::matmul::matmul_windows::matmul_windows;
+use crate::kernels::matmul::matmul_windows::{self, matmul_windows};
 use crate::kernels::matmul::pack_fours::{self, pack_fours};
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::matmul::subgroup_tile;
-use crate::kernels::window::Window;
 use crate::ops::plan::in_units;
 
 /// An operand of a product: vectors, which are rows of a and columns of b, of as many elements as the product is deep.
@@ -28,15 +27,15 @@ pub(crate) enum Operand<'a> {
     Windows(Windows),
 }
 
-/// The columns of a plain window over packed images, which are read from these: the vectors are output pixels, batches the groups.
+/// The columns of a window over packed images, which are made from these as they are needed: the vectors are output pixels, batches the groups.
 /// matmul/matmul_windows.wgsl.
 #[derive(Clone)]
 pub(crate) struct Windows {
     pub(crate) packed: Binding,
-    pub(crate) window: Window,
-    pub(crate) group_first: u32,
-    /// The pixel that holds nothing but 0.
-    pub(crate) zero_row: u32,
+    /// Offsets and masks of a deformable window.
+    pub(crate) points: Option<Binding>,
+    /// The parameters of windows, without those of a product.
+    pub(crate) params: matmul_windows::Params,
 }
 
 /// A batch of matrices in a tensor, element k of vector v `first + n * batch + v * vector + k * depth`. Where `batch` is 0, all are one.
@@ -112,7 +111,7 @@ impl Operand<'_> {
         match self {
             Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.batch,
             Self::Panels(panels) => panels.first += u64::from(start) * panels.batch,
-            Self::Windows(windows) => windows.group_first += start,
+            Self::Windows(windows) => windows.params.group_first += start,
         }
     }
 
@@ -121,7 +120,7 @@ impl Operand<'_> {
             Self::Matrix(matrix) => matrix.first += u64::from(start) * matrix.vector,
             Self::Panels(panels) if panels.across => panels.quad += start / 4,
             Self::Panels(panels) => panels.row += start,
-            Self::Windows(windows) => windows.window.pixel_first += start,
+            Self::Windows(windows) => windows.params.window.pixel_first += start,
         }
     }
 
@@ -276,9 +275,8 @@ impl<'a> Product<'a> {
                 let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
                 let (end, bias, output) = self.stored(recorder, output)?;
                 let params = subgroup_tile::Params { end, ..with_a(params, &a) };
-                let of_window = (windows.window, windows.group_first, windows.zero_row);
                 let bindings = [&a.texture.binding(), &windows.packed, &bias, &output];
-                matmul_windows(recorder, subgroup, params, of_window, bindings)
+                matmul_windows(recorder, subgroup, params, windows.params, bindings, windows.points.as_ref())
             }
             (_, Output::Elements(output)) => self.elements_by_tiles(recorder, subgroup, params, output),
             (_, Output::Panels(output)) => {

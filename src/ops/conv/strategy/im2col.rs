@@ -8,14 +8,14 @@ use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
-use crate::gpu::{Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texel, Texture};
+use crate::gpu::{Axis as _, Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texel, Texture};
 use crate::kernels::activation::Activation;
 use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::conv::conv2d_depthwise;
 use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::pack_weight;
 use crate::kernels::layout::Layout;
-use crate::kernels::matmul::matmul_windows;
+use crate::kernels::matmul::matmul_windows::{self, WindowKind};
 use crate::kernels::sample::deform_im2col;
 use crate::kernels::window::Window;
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
@@ -33,7 +33,9 @@ const FORWARD_BYTES: u64 = 13 << 20;
 /// Compiles what a plan of one pixel does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else { return Ok(()) };
-    matmul_windows::compile(gpu, subgroup)?;
+    for window in WindowKind::all() {
+        matmul_windows::compile(gpu, window, subgroup)?;
+    }
     gpu.compile::<deform_im2col::Kernel>((ColumnsOrder::Quads, Layout::Panels))?;
     gpu.compile_all::<conv2d_depthwise::Kernel>()?;
     gpu.compile_all::<conv2d_direct::Kernel>()
@@ -61,7 +63,7 @@ impl Im2colConvolution {
         let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
         if !convolution.is_direct(gpu) {
             match Subgroup::multiplying(gpu.capabilities()).filter(|_| convolution.reads_windows(gpu)) {
-                Some(subgroup) => matmul_windows::compile(gpu, subgroup)?,
+                Some(subgroup) => convolution.columns.compile_windows(gpu, subgroup)?,
                 None => convolution.columns.compile(gpu, convolution.order(gpu))?,
             }
         }
@@ -232,17 +234,15 @@ impl Im2colConvolution {
         direct_kernel(gpu, &self.geometry, &self.columns).is_some()
     }
 
-    /// Whether the product of a forward pass that is not direct reads a plain window's columns from the packed images: on devices with textures.
+    /// Whether the product of a forward pass that is not direct makes a window's columns from the packed images as it needs them: on devices with textures, of a
+    /// deformable window where one tile has all rows, since each samples for itself.
     fn reads_windows(&self, gpu: &Gpu) -> bool {
-        let window = Window {
-            taps: self.geometry.im2col.taps(),
-            quads_per_group: self.columns.quads_per_group(),
-            ..Default::default()
-        };
-        let params = matmul_windows::Params { window, ..Default::default() };
-        self.columns.layout == Layout::Panels
-            && self.columns.deformation.is_none()
-            && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
+        let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else { return false };
+        let [most_rows, _] = subgroup.tile();
+        let once = self.columns.deformation.is_none() || self.geometry.group_out_channels() <= most_rows;
+        let ends =
+            |runs: matmul_windows::Params| gpu.capabilities().check_iterations("weight", runs.iterations()).is_ok();
+        self.columns.layout == Layout::Panels && once && self.columns.window_runs().is_some_and(ends)
     }
 
     /// How the forward pass makes its columns: in panels by a buffer, where storing and copying a quad takes less than storing a texel, if a strip of the least
@@ -296,7 +296,7 @@ impl Im2colConvolution {
         let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, [pixel, wide]);
         let [_, strip] = most;
         let mut packed = match windows {
-            true => self.columns.packed_with_zero(recorder, source.input, chunk, strip)?,
+            true => self.columns.packed_with_zero(recorder, chunk, strip)?,
             false => self.columns.packed(recorder, chunk, strip)?,
         };
         let accumulate = matches!(output, Destination::Add(_));
@@ -315,56 +315,71 @@ impl Im2colConvolution {
                     })?;
                     continue;
                 }
-                let columns = columns.with_rows(if windows { 0 } else { strip.len() });
-                let b = if windows {
-                    Operand::Windows(self.columns.windows(&images, &strip, &packed)?)
-                } else {
-                    let binding = match &held {
-                        Some(held) => held.binding("columns", 0..held.shape().elements())?,
-                        None => columns.binding("columns")?,
+                recorder.scratch(|recorder| {
+                    let chunk = (&images, &strip);
+                    let columns = columns.with_rows(if windows { 0 } else { strip.len() });
+                    let b = if windows {
+                        let field = self.columns.field(recorder, source, &strip)?;
+                        Operand::Windows(self.columns.windows(chunk, &packed, field.as_ref())?)
+                    } else {
+                        let binding = match &held {
+                            Some(held) => held.binding("columns", 0..held.shape().elements())?,
+                            None => columns.binding("columns")?,
+                        };
+                        self.columns.sample(recorder, source, chunk, &packed, (order, &binding))?;
+                        if let Some(held) = &held {
+                            columns.copy_from(recorder, held)?;
+                        }
+                        columns.along("columns")
                     };
-                    self.columns.sample(recorder, source, (&images, &strip), &packed, (order, &binding))?;
-                    if let Some(held) = &held {
-                        columns.copy_from(recorder, held)?;
-                    }
-                    columns.along("columns")
-                };
-                StripPlanes::write(recorder, output, &strip, together, |recorder, output| {
-                    let pixels = strip.image_pixels();
-                    let plane = u64::from(output.plane);
-                    let Range { start, .. } = output.elements(&(0..1), &(0..1), &pixels);
-                    product(
-                        recorder,
-                        Product {
-                            batch: g.groups,
-                            rows: g.group_out_channels(),
-                            columns: strip.len(),
-                            depth: depth as u32,
-                            a: packed_weight.along("weight"),
-                            b: b.clone(),
-                            bias: bias.map(|tensor| Bias {
-                                tensor,
-                                first: 0,
-                                batch: g.group_out_channels(),
-                                of: BiasOf::Rows,
-                            }),
-                            accumulate,
-                            activation,
-                            output: Output::Elements(Elements {
-                                tensor: &output.tensor,
-                                first: start,
-                                batch: u64::from(g.group_out_channels()) * plane,
-                                row: plane,
-                                column_first: 0,
-                                plane: pixels.end - pixels.start,
-                                plane_stride: u64::from(g.out_channels) * plane,
-                            }),
-                        },
-                    )
+                    StripPlanes::write(recorder, output, &strip, together, |recorder, output| {
+                        let weight = packed_weight.along("weight");
+                        self.multiply(recorder, &strip, (weight, b, bias), (output, accumulate), activation)
+                    })
                 })?;
             }
         }
         Ok(())
+    }
+
+    /// Records the product of a packed weight with the columns of a strip.
+    fn multiply(
+        &self,
+        recorder: &mut Recorder,
+        strip: &Strip,
+        (a, b, bias): (Operand, Operand, Option<&Tensor>),
+        (output, accumulate): (&StripPlanes, bool),
+        activation: Activation,
+    ) -> Result<()> {
+        let g = &self.geometry;
+        let pixels = strip.image_pixels();
+        let plane = u64::from(output.plane);
+        let Range { start, .. } = output.elements(&(0..1), &(0..1), &pixels);
+        let bias = bias.map(|tensor| Bias { tensor, first: 0, batch: g.group_out_channels(), of: BiasOf::Rows });
+        let elements = Elements {
+            tensor: &output.tensor,
+            first: start,
+            batch: u64::from(g.group_out_channels()) * plane,
+            row: plane,
+            column_first: 0,
+            plane: pixels.end - pixels.start,
+            plane_stride: u64::from(g.out_channels) * plane,
+        };
+        product(
+            recorder,
+            Product {
+                batch: g.groups,
+                rows: g.group_out_channels(),
+                columns: strip.len(),
+                depth: depth(g, &self.columns) as u32,
+                a,
+                b,
+                bias,
+                accumulate,
+                activation,
+                output: Output::Elements(elements),
+            },
+        )
     }
 
     /// Whether what lies outside the image counts 0 times the weight. In a gradient it counts nothing.
