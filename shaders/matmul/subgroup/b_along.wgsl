@@ -1,8 +1,8 @@
 // b of a product by subgroups, read along its rows, by b_texture.wgsl: see tile.wgsl.
 
-// Where the four columns from one on have their first quads.
+// Where the four columns from one on have their first quads. Those beyond the last are it once more, as in a_along.wgsl.
 fn b_start(batch: u32, column: u32) -> vec4<u32> {
-    let at = vec4<u32>(params.b_row + column) + vec4<u32>(0u, 1u, 2u, 3u);
+    let at = params.b_row + min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.columns - 1u));
     let panel = at / 32u * params.b_quads + params.b_quad;
     return params.b_first + batch * params.b_batch + panel * 32u + at % 32u;
 }

@@ -292,7 +292,7 @@ impl Im2colConvolution {
         let holds = order == ColumnsOrder::HeldQuads && !direct && !windows;
         // Columns that are held are there twice.
         let wide = if holds { wide + pixel } else { wide };
-        let bytes = self.strip_bytes(pixel + wide);
+        let bytes = self.strip_bytes(pixel + wide + self.columns.point_bytes());
         let most = self.columns.strips_of(recorder.gpu(), chunk, bytes, [pixel, wide]);
         let [_, strip] = most;
         let mut packed = match windows {
