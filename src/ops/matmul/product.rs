@@ -24,7 +24,7 @@ use crate::ops::plan::in_units;
 pub(crate) enum Operand<'a> {
     Matrix(Matrix<'a>),
     Panels(Panels),
-    Windows(Windows),
+    Windows(Box<Windows>),
 }
 
 /// The columns of a window over packed images, which are made from these as they are needed: the vectors are output pixels, batches the groups.

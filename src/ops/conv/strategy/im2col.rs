@@ -320,7 +320,7 @@ impl Im2colConvolution {
                     let columns = columns.with_rows(if windows { 0 } else { strip.len() });
                     let b = if windows {
                         let field = self.columns.field(recorder, source, &strip)?;
-                        Operand::Windows(self.columns.windows(chunk, &packed, field.as_ref())?)
+                        Operand::Windows(Box::new(self.columns.windows(chunk, &packed, field.as_ref())?))
                     } else {
                         let binding = match &held {
                             Some(held) => held.binding("columns", 0..held.shape().elements())?,
