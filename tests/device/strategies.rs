@@ -323,6 +323,18 @@ fn deformable_windows_have_the_bits_of_columns() {
     }
 }
 
+/// Columns that are so deep that a strip has one tile of the product have whole ones, whatever their offsets and masks take beside.
+#[test]
+fn strips_of_deep_columns_are_whole_tiles() {
+    let mut rng = Rng::with_seed(67);
+    let op = DeformConv2d { padding: [3; 4], ..DeformConv2d::default() };
+    let problem = deform_conv2d(&mut rng, op, [1, 256, 16, 16], [256, 256, 7, 7], true, 2.0);
+    let stages = stages_of(gpu(), &problem, Some(Strategy::Im2col), DType::F32).unwrap();
+    let products = stages.iter().filter(|stage| stage.kernel.starts_with("matmul_subgroup"));
+    let products: Vec<_> = products.map(|stage| (stage.kernel.contains("quads"), stage.dispatches)).collect();
+    assert_eq!(products, if gpu().capabilities().textures() { vec![(true, 4)] } else { vec![] }, "{stages:?}");
+}
+
 /// Groups of one input channel, by windows whose taps are shared and apart, several rows of a group, images that are bound in pieces, and
 /// weights that are not finite beside the image.
 #[test]
