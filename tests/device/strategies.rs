@@ -323,7 +323,7 @@ fn deformable_windows_have_the_bits_of_columns() {
     }
 }
 
-/// Columns that are so deep that a strip has one tile of the product have whole ones, whatever their offsets and masks take beside.
+/// Strips of columns so deep that they have one tile of the product have whole ones, whatever their offsets and masks take beside.
 #[test]
 fn strips_of_deep_columns_are_whole_tiles() {
     let mut rng = Rng::with_seed(67);
