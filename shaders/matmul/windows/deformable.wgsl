@@ -20,14 +20,12 @@ struct Sources {
 }
 
 fn sources(windows: Starts, tap: vec2<u32>, number: u32, quad: u32) -> Sources {
-    let y = windows.y + vec4<i32>(i32(tap.x * params.window.dilation_y));
-    let x = windows.x + vec4<i32>(i32(tap.y * params.window.dilation_x));
     let point = quad / params.offset_group_quads * params.window.taps + number;
     return Sources(
-        source(vec2<i32>(y.x, x.x), windows.image.x, windows.out_pixel.x, point, quad),
-        source(vec2<i32>(y.y, x.y), windows.image.y, windows.out_pixel.y, point, quad),
-        source(vec2<i32>(y.z, x.z), windows.image.z, windows.out_pixel.z, point, quad),
-        source(vec2<i32>(y.w, x.w), windows.image.w, windows.out_pixel.w, point, quad),
+        source(tap_position(vec2<i32>(windows.y.x, windows.x.x), tap), windows.image.x, windows.out_pixel.x, point, quad),
+        source(tap_position(vec2<i32>(windows.y.y, windows.x.y), tap), windows.image.y, windows.out_pixel.y, point, quad),
+        source(tap_position(vec2<i32>(windows.y.z, windows.x.z), tap), windows.image.z, windows.out_pixel.z, point, quad),
+        source(tap_position(vec2<i32>(windows.y.w, windows.x.w), tap), windows.image.w, windows.out_pixel.w, point, quad),
     );
 }
 

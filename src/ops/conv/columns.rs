@@ -290,10 +290,7 @@ impl Columns {
         let (band, memory) = packed.one_band();
         let params = self.window(chunk, strip, &band);
         let lines = field.and_then(|field| self.in_lines(field, strip, params));
-        let (params, points) = match lines {
-            Some((params, points)) => (params, Some(points)),
-            None => (params, None),
-        };
+        let (params, points) = lines.map_or((params, None), |(params, points)| (params, Some(points)));
         let [run_quads, offset_group_quads] = self.run_quads();
         let params = matmul_windows::Params {
             window: params.window,
