@@ -27,9 +27,5 @@ fn point_shares(
         return;
     }
     let place = place_of(by_query.x, by_query.y, by_head.y, by_point.y);
-    let corners = corners_of(place);
-    let weight = corners.weight_y * corners.weight_x;
-    let counts = corners.exists & (weight != vec4<f32>(0.0)) & vec4<bool>(!is_zero_bits(place.weight));
-    let pixel = select(vec4<u32>(NOWHERE), corners.pixel, counts);
-    shares[invocation] = Shares(pixel, weight * bitcast<f32>(place.weight));
+    shares[invocation] = shares_of(place, corners_of(place));
 }

@@ -3,12 +3,11 @@
 @group(0) @binding(3) var<storage, read_write> grad_positions: array<f32>;
 @group(0) @binding(7) var<storage, read_write> grad_weights: array<f32>;
 
-fn gradients_before(invocation: u32) -> vec4<f32> {
+fn gradients_before(point: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(0.0);
 }
 
-// Of a point: its image, query, head and number.
-fn put_gradients(invocation: u32, point: vec4<u32>, sums: vec4<f32>, done: vec3<f32>) {
+fn put_gradients(point: vec4<u32>, sums: vec4<f32>, done: vec3<f32>) {
     let x = params.grad_positions_first + point.x * params.points.positions_image
         + point.y * params.points.positions_query + point.z * params.points.positions_head + 2u * point.w;
     let weight = params.grad_weights_first + point.x * params.points.weights_image

@@ -10,8 +10,16 @@ kernel!("point_gradients", 64, Params, |((weighted, value), gradients): ((Weight
         Value::Texture => wgsl!["points/gradients/heads_texture.wgsl"],
     },
     match gradients {
-        Gradients::Kept => wgsl!["points/gradients/kept.wgsl"],
-        Gradients::Given => wgsl!["points/gradients/given.wgsl"],
+        Gradients::Kept => wgsl!["points/gradients/kept.wgsl", "points/gradients/unshared.wgsl"],
+        Gradients::Given => wgsl!["points/gradients/given.wgsl", "points/gradients/unshared.wgsl"],
+        Gradients::Shared => {
+            wgsl![
+                "points/gradients/given.wgsl",
+                "points/parts/shares.wgsl",
+                "points/parts/shares_of.wgsl",
+                "points/gradients/shared.wgsl"
+            ]
+        }
     },
     wgsl!["points/point_gradients.wgsl"],
 ]);
@@ -33,6 +41,8 @@ params!(
     grad_weights_first,
     positions_add,
     weights_add,
+    parts,
+    each,
 );
 
 /// Where gradients of points go.
@@ -42,19 +52,21 @@ pub(crate) enum Gradients {
     Kept,
     /// To where their tensors want them.
     Given,
+    /// There too, with the shares of points beside them.
+    Shared,
 }
 
-axis!(Gradients { Kept: "kept", Given: "" });
+axis!(Gradients { Kept: "kept", Given: "", Shared: "shared" });
 
-/// Bindings of gradients: where they are kept, or those of positions and of weights.
-pub(crate) enum GradientBindings {
+/// Bindings of gradients: where they are kept, or those of positions and of weights, and of shares where they are wanted.
+pub(crate) enum GradientBindings<'a> {
     Kept(Binding),
-    Given([Binding; 2]),
+    Given([Binding; 2], Option<&'a Binding>),
 }
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        Iterations::of(self.lanes)
+        Iterations::of(u64::from(self.each) * (u64::from(self.lanes) + 1))
     }
 }
 
@@ -63,21 +75,23 @@ pub(crate) fn point_gradients(
     axes @ (_, value): (Weighted, Value),
     params: Params,
     [values, grad_output]: [&Binding; 2],
-    gradients: &GradientBindings,
+    gradients: &GradientBindings<'_>,
     points: &PointBindings,
 ) -> Fit {
-    let invocations = params.points.all();
-    let elements = invocations * u64::from(params.lanes * value.lanes().elements());
+    let invocations = params.points.all() / u64::from(params.each);
+    let elements = params.points.all() * u64::from(params.lanes * value.lanes().elements());
     match gradients {
         GradientBindings::Kept(each) => {
             let bindings = points.behind(&[values, grad_output, each]);
             recorder.dispatch::<Kernel>((axes, Gradients::Kept), &params, &bindings, invocations, elements)
         }
-        GradientBindings::Given([positions, weights]) => {
+        GradientBindings::Given([positions, weights], shares) => {
             let params = Params { grad_positions_first: positions.first, grad_weights_first: weights.first, ..params };
             let mut bindings = points.behind(&[values, grad_output, positions]);
             bindings.push(weights);
-            recorder.dispatch::<Kernel>((axes, Gradients::Given), &params, &bindings, invocations, elements)
+            bindings.extend(*shares);
+            let into = if shares.is_some() { Gradients::Shared } else { Gradients::Given };
+            recorder.dispatch::<Kernel>((axes, into), &params, &bindings, invocations, elements)
         }
     }
 }

@@ -8,7 +8,7 @@ kernel!("point_shares", 64, Params, |placement: Placement| [
         Placement::Weighted(_) => wgsl!["points/parts/weighted_2.wgsl"],
         Placement::Grid(_) => &[],
     },
-    wgsl!["points/parts/shares.wgsl", "points/point_shares.wgsl"],
+    wgsl!["points/parts/shares.wgsl", "points/parts/shares_of.wgsl", "points/point_shares.wgsl"],
 ]);
 
 params!(points: Points);

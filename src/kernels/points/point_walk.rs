@@ -14,6 +14,7 @@ kernel!("point_walk", 8, Params, |(walked, shares): (Walked, ReadFrom)| [
     },
     match walked {
         Walked::One | Walked::Four => wgsl!["points/gradients/outputs_buffer.wgsl"],
+        Walked::Quads => wgsl!["points/gradients/heads_texture.wgsl"],
         Walked::Planes => wgsl!["points/gradients/walked_planes.wgsl"],
     },
     wgsl!["points/point_walk.wgsl"],
@@ -36,15 +37,17 @@ params!(
     output_plane,
 );
 
-/// How the gradient of the output is read: lanes in a buffer, or four of planes in a texture of elements, where shares are in a texture too.
+/// How the gradient of the output is read: lanes in a buffer, or four in a texture of quads or of planes in one of elements, where
+/// shares are in a texture too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Walked {
     One,
     Four,
+    Quads,
     Planes,
 }
 
-axis!(Walked { One: "1", Four: "4", Planes: "planes" });
+axis!(Walked { One: "1", Four: "4", Quads: "quads", Planes: "planes" });
 
 impl From<Lanes> for Walked {
     fn from(lanes: Lanes) -> Self {
@@ -59,7 +62,7 @@ impl Walked {
     fn lanes(self) -> Lanes {
         match self {
             Self::One => Lanes::One,
-            Self::Four | Self::Planes => Lanes::Four,
+            Self::Four | Self::Quads | Self::Planes => Lanes::Four,
         }
     }
 }
@@ -68,7 +71,7 @@ impl Walked {
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let textures = gpu.capabilities().textures();
     let shares = if textures { ReadFrom::Texture } else { ReadFrom::Buffer };
-    let all = Walked::all().into_iter().filter(|walked| textures || *walked != Walked::Planes);
+    let all = Walked::all().into_iter().filter(|walked| textures || matches!(walked, Walked::One | Walked::Four));
     all.into_iter().try_for_each(|walked| gpu.compile::<Kernel>((walked, shares)))
 }
 

@@ -84,9 +84,7 @@ impl Differentiable for DeformConvV3 {
         let inputs = inputs.try_map(|input| input.wide(recorder))?;
         let points = PointInputs { positions: &inputs.offset, weights: Some(&inputs.mask) };
         let DeformConvV3Gradients { input, offset, mask } = *destinations;
-        let sampling = plan.compiled();
-        sampling.gradients_of_points(recorder, (&inputs.input, &points), grad_output, [offset, mask])?;
-        input.map_or(Ok(()), |input| sampling.gradient_of_value(recorder, &points, grad_output, input))
+        plan.compiled().gradients(recorder, (&inputs.input, &points), grad_output, [offset, mask], input)
     }
 }
 
@@ -145,8 +143,6 @@ impl Differentiable for DeformConvV4 {
             Ok(Destination::Add(joint.tensor()))
         });
         let joint = joint.transpose()?;
-        let sampling = plan.compiled();
-        sampling.gradients_of_points(recorder, (&inputs.input, &points), grad_output, [joint; 2])?;
-        destinations.input.map_or(Ok(()), |input| sampling.gradient_of_value(recorder, &points, grad_output, input))
+        plan.compiled().gradients(recorder, (&inputs.input, &points), grad_output, [joint; 2], destinations.input)
     }
 }

@@ -74,13 +74,12 @@ impl Differentiable for MultiScaleDeformAttn {
         let points = PointInputs { positions: inputs.locations, weights: Some(inputs.weights) };
         let sampling = plan.compiled();
         let of_points = [destinations.locations, destinations.weights];
-        sampling.gradients_of_points(recorder, (&value, &points), grad_output, of_points)?;
-        let Some(destination) = destinations.value else { return Ok(()) };
-        let Some(mask) = inputs.padding_mask else {
-            return sampling.gradient_of_value(recorder, &points, grad_output, destination);
+        let (Some(destination), Some(mask)) = (destinations.value, inputs.padding_mask) else {
+            return sampling.gradients(recorder, (&value, &points), grad_output, of_points, destinations.value);
         };
         let all = recorder.workspace(destination.tensor().shape())?;
-        sampling.gradient_of_value(recorder, &points, grad_output, Destination::Write(&all))?;
+        let of_value = Some(Destination::Write(&all));
+        sampling.gradients(recorder, (&value, &points), grad_output, of_points, of_value)?;
         copy_unmasked(plan, recorder, mask, &all, destination)
     }
 }

@@ -44,14 +44,11 @@ const MOST_WALKED: u32 = 1 << 18;
 /// So often, on average, each pixel of a value is loaded at least that is copied into a texture: a copy takes as much memory as the value.
 const LOADS_OF_COPIED: u64 = 4;
 
-/// Axes of the pieces that sums and walks are cut into.
+/// Axes of the pieces that sums, gradients and walks are cut into.
 const IMAGES: usize = 0;
 const QUERIES: usize = 1;
 const PIXELS: usize = 3;
-const WALKED_CHANNELS: usize = 4;
-
-/// The axis of channels in what the gradients of the same points are cut into.
-const CHANNELS: usize = 1;
+const CHANNELS: usize = 4;
 
 /// An image that points lie in: its extents, and where its pixels and its cells begin.
 #[derive(Clone, Copy)]
@@ -109,13 +106,14 @@ enum StoredValue<'a> {
 #[derive(Clone, Copy)]
 enum Gradients<'a> {
     Kept(&'a Tensor),
-    Given([Destination<'a>; 2]),
+    /// The shares of the points go beside them, where there is room for these.
+    Given([Destination<'a>; 2], Option<&'a Binding>),
 }
 
 impl Gradients<'_> {
     /// Whether positions, or else weights, hold terms already, to be added to.
     fn adds(&self, which: usize) -> bool {
-        matches!(self, Self::Given(destinations) if destinations[which].accumulates())
+        matches!(self, Self::Given(destinations, _) if destinations[which].accumulates())
     }
 }
 
@@ -130,6 +128,8 @@ struct ValueStart {
 pub(crate) enum OutputGradient<'a> {
     /// A tensor in the shape of the output.
     Tensor(&'a Tensor),
+    /// (image, query, head, quad) in a texture.
+    Quads(&'a Texture),
     /// (image, channel, query) in a texture of elements, of one head whose channels are quads.
     Planes(&'a Texture),
 }
@@ -492,8 +492,59 @@ impl PointSampling {
         }
     }
 
+    /// Records the vector-Jacobian products of positions, weights and value that have a destination.
+    pub(crate) fn gradients(
+        &self,
+        recorder: &mut Recorder,
+        given @ (_, inputs): (&Tensor, &PointInputs),
+        grad_output: &Tensor,
+        of_points: [Option<Destination>; 2],
+        of_value: Option<Destination>,
+    ) -> Result<()> {
+        if let ([Some(positions), Some(weights)], Some(value)) = (of_points, of_value) {
+            let all = [positions, weights, value];
+            let together = |recorder: &mut Recorder| self.gradients_together(recorder, given, grad_output, all);
+            match recorder.scratch(|recorder| recorder.all(together)) {
+                Err(Unfit::TooLarge { .. }) => (),
+                recorded => return Ok(recorded?),
+            }
+        }
+        self.gradients_of_points(recorder, given, grad_output, of_points)?;
+        of_value.map_or(Ok(()), |value| self.gradient_of_value(recorder, inputs, grad_output, value))
+    }
+
+    /// Records the vector-Jacobian products of positions, weights and value, where a walk makes that of the value, over shares that come with the others.
+    fn gradients_together(
+        &self,
+        recorder: &mut Recorder,
+        (value, inputs): (&Tensor, &PointInputs),
+        grad_output: &Tensor,
+        [positions, weights, of_value]: [Destination; 3],
+    ) -> Fit {
+        let apart = || Unfit::too_large("positions", "their gradients and that of the value are not made together");
+        // A buffer cannot be bound twice where it is written.
+        let suits = positions.tensor().buffer() != weights.tensor().buffer() && of_value.tensor().begins_a_quad();
+        let weighted = self.weighted.as_ref().filter(|_| suits && self.walks(recorder.gpu())).ok_or_else(apart)?;
+        let tensors = self.stored_both(recorder, value, grad_output)?;
+        let [value, grad_output @ StoredValue::Texture(texture)] = &tensors else { return Err(apart()) };
+        let shares = self.room_for_shares(recorder, self.images)?;
+        if !of_value.accumulates() {
+            zeros(recorder, of_value.tensor())?;
+        }
+        let whole = [0..self.images, 0..self.queries, 0..self.heads, 0..self.pixels, 0..self.channels];
+        in_units([1, 1, 1, self.pixels, self.channels], whole, &mut |[images, queries, heads, pixels, channels]| {
+            let piece = Piece::of(&[images.clone(), queries.clone(), heads.clone()], pixels, channels);
+            let shares = self.shares(&shares, &piece)?;
+            recorder.all(|recorder| {
+                let into = Gradients::Given([positions, weights], Some(&shares));
+                self.gradients_of(recorder, weighted, &piece, (value, inputs, grad_output), into)?;
+                self.walk_piece(recorder, &piece, (OutputGradient::Quads(texture), of_value.tensor()), &shares)
+            })
+        })
+    }
+
     /// Records the vector-Jacobian products of positions and weights that have a destination.
-    pub(crate) fn gradients_of_points(
+    fn gradients_of_points(
         &self,
         recorder: &mut Recorder,
         (value, inputs): (&Tensor, &PointInputs),
@@ -519,9 +570,9 @@ impl PointSampling {
                 in_units([1; 3], chunk, &mut |piece| {
                     let all = Piece::of(piece, &(0..self.pixels), &(0..self.channels));
                     let tensors = (value, inputs, grad_output);
-                    match given
-                        .map(|given| self.gradients_of(recorder, weighted, &all, tensors, Gradients::Given(given)))
-                    {
+                    match given.map(|given| {
+                        self.gradients_of(recorder, weighted, &all, tensors, Gradients::Given(given, None))
+                    }) {
                         // Over all pixels and channels at once.
                         Some(Ok(())) => return Ok(()),
                         Some(Err(failed @ Unfit::Failed(_))) => return Err(failed),
@@ -529,7 +580,10 @@ impl PointSampling {
                     }
                     recorder.all(|recorder| {
                         // The same points over all pixels and channels, before others take their place.
-                        in_units([1, 4], [0..self.pixels, 0..self.channels], &mut |[pixels, channels]| {
+                        let [images, queries, heads] = piece.clone();
+                        let units = [count(&images), count(&queries), count(&heads), 1, 4];
+                        let whole = [images, queries, heads, 0..self.pixels, 0..self.channels];
+                        in_units(units, whole, &mut |[.., pixels, channels]| {
                             let piece = Piece::of(piece, pixels, channels);
                             self.gradients_of(recorder, weighted, &piece, tensors, Gradients::Kept(&each))
                         })?;
@@ -598,18 +652,27 @@ impl PointSampling {
             output_first,
             positions_add: into.adds(0).into(),
             weights_add: into.adds(1).into(),
+            parts: self.points,
+            each: 1,
             ..Default::default()
         };
         let capabilities = recorder.gpu().capabilities();
+        // A CPU has few invocations at a time, and works out once what all points of a query and head share.
+        let together = point_gradients::Params { parts: 1, each: self.points, ..params };
+        let fits = capabilities.check_iterations("point_gradients", together.iterations()).is_ok();
+        let params = if capabilities.software() && fits { together } else { params };
         let within = capabilities.check_elements("grad_output", points.all() * u64::from(count(&piece.channels)));
         let within = within.and_then(|()| capabilities.check_iterations("point_gradients", params.iterations()));
         within.map_err(|unfit| unfit.along(CHANNELS))?;
         let gradients = match into {
             Gradients::Kept(each) => GradientBindings::Kept(each.binding("gradients", 0..4 * points.all())?),
-            Gradients::Given([positions, weights]) => GradientBindings::Given([
-                self.positions.binding("grad_positions", positions.tensor(), piece)?,
-                weighted.rows.binding("grad_weights", weights.tensor(), piece)?,
-            ]),
+            Gradients::Given([positions, weights], shares) => {
+                let bindings = [
+                    self.positions.binding("grad_positions", positions.tensor(), piece)?,
+                    weighted.rows.binding("grad_weights", weights.tensor(), piece)?,
+                ];
+                GradientBindings::Given(bindings, shares)
+            }
         };
         let own = [&binding, &grad_output_binding];
         point_gradients(recorder, (weighted.kernel, stored), params, own, &gradients, &bindings)
@@ -647,6 +710,21 @@ impl PointSampling {
         Ok(())
     }
 
+    /// Whether a walk makes the gradient of the value.
+    fn walks(&self, gpu: &Gpu) -> bool {
+        let owners = u64::from(self.images) * u64::from(self.heads) * u64::from(self.channels) / 4;
+        let held = u64::from(self.points) * u64::from(SHARE_WORDS) * DType::F32.size() <= bindable(gpu);
+        gpu.capabilities().software() && owners >= LEAST_OWNERS && held
+    }
+
+    /// Room for the shares of as many points of so many images as are walked over at a time.
+    fn room_for_shares(&self, recorder: &mut Recorder, images: u32) -> Result<Tensor> {
+        let all = u64::from(images) * u64::from(self.queries) * u64::from(self.heads) * u64::from(self.points);
+        // At least those of a query and head, and of samples that are 16 points each.
+        let most = all.min(u64::from(MOST_WALKED.max(self.points)));
+        recorder.workspace([most as u32, SHARE_WORDS])
+    }
+
     /// Records the vector-Jacobian product of the value.
     pub(crate) fn gradient_of_value(
         &self,
@@ -656,9 +734,7 @@ impl PointSampling {
         destination: Destination,
     ) -> Result<()> {
         let gpu = recorder.gpu().clone();
-        let owners = u64::from(self.images) * u64::from(self.heads) * u64::from(self.channels) / 4;
-        let held = u64::from(self.points) * u64::from(SHARE_WORDS) * DType::F32.size() <= bindable(&gpu);
-        if gpu.capabilities().software() && owners >= LEAST_OWNERS && held {
+        if self.walks(&gpu) {
             return self.walk(recorder, self.images, inputs, OutputGradient::Tensor(grad_output), destination);
         }
         sort::compile(&gpu)?;
@@ -699,48 +775,56 @@ impl PointSampling {
         if !destination.accumulates() {
             zeros(recorder, destination.tensor())?;
         }
-        let all = u64::from(images) * u64::from(self.queries) * u64::from(self.heads) * u64::from(self.points);
-        // At least those of a query and head, and of samples that are 16 points each.
-        let most = all.min(u64::from(MOST_WALKED.max(self.points)));
         let whole = [0..images, 0..self.queries, 0..self.heads, 0..self.pixels, 0..self.channels];
         // Of channels that lie last, all of a head.
         let unit = if self.channels_first { 1 } else { self.channels };
         recorder.scratch(|recorder| {
-            let shares = recorder.workspace([most as u32, SHARE_WORDS])?;
+            let shares = self.room_for_shares(recorder, images)?;
             in_units([1, 1, 1, 1, unit], whole, &mut |[images, queries, heads, pixels, channels]| {
                 let piece = Piece::of(&[images.clone(), queries.clone(), heads.clone()], pixels, channels);
                 recorder.all(|recorder| {
-                    self.walk_piece(recorder, &piece, inputs, (grad_output, destination.tensor()), (&shares, most))
+                    let (bindings, points) = self.points(&piece, inputs)?;
+                    let shares = self.shares(&shares, &piece)?;
+                    point_shares(recorder, self.placement, points, &shares, &bindings)?;
+                    self.walk_piece(recorder, &piece, (grad_output, destination.tensor()), &shares)
                 })
             })
         })?;
         Ok(())
     }
 
-    /// Records the walk over the points of a piece, for which there is room for the shares of `most`.
+    /// How many points a piece has.
+    fn points_of(&self, Piece { images, queries, heads, .. }: &Piece) -> u64 {
+        [images, queries, heads].into_iter().map(|range| u64::from(count(range))).product::<u64>()
+            * u64::from(self.points)
+    }
+
+    /// Where the shares of a piece's points go, if that has no more than there is room for.
+    fn shares(&self, shares: &Tensor, piece: &Piece) -> Fit<Binding> {
+        let points = self.points_of(piece);
+        let most = shares.shape().elements() / u64::from(SHARE_WORDS);
+        if points > most {
+            return Err(Unfit::too_large("positions", format!("{points} points; {most} are walked over at most")));
+        }
+        shares.binding("shares", 0..points * u64::from(SHARE_WORDS))
+    }
+
+    /// Records the walk over the points of a piece, whose shares are made.
     fn walk_piece(
         &self,
         recorder: &mut Recorder,
         piece: &Piece,
-        inputs: &PointInputs,
         (grad_output, grad_value): (OutputGradient, &Tensor),
-        (shares, most): (&Tensor, u64),
+        shares: &Binding,
     ) -> Fit {
         let Piece { images, queries, heads, pixels: _, channels } = piece;
-        let (bindings, points) = self.points(piece, inputs)?;
-        if points.all() > most {
-            return Err(Unfit::too_large(
-                "positions",
-                format!("{} points; {most} are walked over at most", points.all()),
-            ));
-        }
         let value = self.value("grad_value", grad_value, piece).map_err(|unfit| {
             // What is bound has all that lies between the first and the last.
             let planes = self.channels_first && count(channels) > 1;
             unfit.along(if count(images) > 1 {
                 IMAGES
             } else if planes {
-                WALKED_CHANNELS
+                CHANNELS
             } else {
                 PIXELS
             })
@@ -753,6 +837,11 @@ impl PointSampling {
                     let [image, query, lane] = self.strides(lanes, self.queries);
                     let first = binding.first / lanes.elements();
                     (binding, lanes, Walked::from(lanes), [image, query, lane, first, 0])
+                }
+                OutputGradient::Quads(texture) => {
+                    let [image, query, lane] = self.strides(Lanes::Four, self.queries);
+                    let first = self.first_quad(piece, self.queries, queries.start);
+                    (texture.binding(), Lanes::Four, Walked::Quads, [image, query, lane, first, 0])
                 }
                 OutputGradient::Planes(texture) => {
                     let (plane, image) = (self.queries, self.queries * self.channels);
@@ -779,16 +868,14 @@ impl PointSampling {
             output_plane,
         };
         let capabilities = recorder.gpu().capabilities();
-        capabilities.check_elements("grad_value", 4 * points.all() * u64::from(count(channels)))?;
+        let points = self.points_of(piece);
+        capabilities.check_elements("grad_value", 4 * points * u64::from(count(channels)))?;
         capabilities.check_iterations("point_walk", params.iterations()).map_err(|unfit| unfit.along(QUERIES))?;
-        let words = points.all() * u64::from(SHARE_WORDS);
-        let shares = shares.binding("shares", 0..words)?;
-        point_shares(recorder, self.placement, points, &shares, &bindings)?;
         if !recorder.gpu().capabilities().textures() {
-            return point_walk(recorder, (walked, ReadFrom::Buffer), params, [&value, &grad_output, &shares]);
+            return point_walk(recorder, (walked, ReadFrom::Buffer), params, [&value, &grad_output, shares]);
         }
         recorder.scratch(|recorder| {
-            let texture = copied(recorder, &shares, Texel::Words, words / 4)?;
+            let texture = copied(recorder, shares, Texel::Words, points * u64::from(SHARE_WORDS / 4))?;
             point_walk(recorder, (walked, ReadFrom::Texture), params, [&value, &grad_output, &texture.binding()])
         })
     }
@@ -933,7 +1020,12 @@ pub(crate) fn compile_gradients(gpu: &Gpu) -> Result<()> {
         gpu.compile::<copy_lines::Kernel>(Texel::Words)?;
     }
     let variants = <((Weighted, Value), point_gradients::Gradients)>::all();
-    let variants = variants.into_iter().filter(|((_, value), _)| textures || *value != Value::Texture);
+    let variants = variants.into_iter().filter(|((_, value), into)| match (value, into) {
+        (Value::Texture, point_gradients::Gradients::Shared) => textures && gpu.capabilities().software(),
+        (Value::Buffer(_), point_gradients::Gradients::Shared) => false,
+        (Value::Texture, _) => textures,
+        (Value::Buffer(_), _) => true,
+    });
     variants.into_iter().try_for_each(|axes| gpu.compile::<point_gradients::Kernel>(axes))
 }
 
