@@ -2,6 +2,7 @@
 //
 // input, output  rows of `quads` quads, one behind another
 // factor, shift  a quad for each of a row; 1 where scaled is 0, and 0 where shifted is 0
+//                what is read: reduce/parts/normal_buffer.wgsl, reduce/parts/normal_texture.wgsl
 //
 // One invocation does a row, quad by quad, with neither workgroup memory nor barriers: for rows that are short and many, on adapters that run on the
 // CPU. reciprocal is that of the elements of a row.
@@ -20,9 +21,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> factor: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> shift: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>;
 
 fn mean_of(sums: vec4<f32>) -> f32 {
@@ -42,13 +40,13 @@ fn layer_norm_rows(
 
     var sums = vec4<f32>(0.0);
     for (var quad = 0u; quad < end; quad++) {
-        sums += input[params.input_first + start + quad];
+        sums += load_input(params.input_first + start + quad);
     }
     let mean = mean_of(sums);
 
     var squares = vec4<f32>(0.0);
     for (var quad = 0u; quad < end; quad++) {
-        let apart = input[params.input_first + start + quad] - mean;
+        let apart = load_input(params.input_first + start + quad) - mean;
         squares += apart * apart;
     }
     let inverse = inverseSqrt(mean_of(squares) + params.epsilon);
@@ -56,9 +54,9 @@ fn layer_norm_rows(
     let scaled = params.scaled != 0u;
     let shifted = params.shifted != 0u;
     for (var quad = 0u; quad < end; quad++) {
-        let normal = (input[params.input_first + start + quad] - mean) * inverse;
-        let by = select(vec4<f32>(1.0), factor[select(0u, params.factor_first + quad, scaled)], scaled);
-        let plus = select(vec4<f32>(0.0), shift[select(0u, params.shift_first + quad, shifted)], shifted);
+        let normal = (load_input(params.input_first + start + quad) - mean) * inverse;
+        let by = select(vec4<f32>(1.0), load_factor(select(0u, params.factor_first + quad, scaled)), scaled);
+        let plus = select(vec4<f32>(0.0), load_shift(select(0u, params.shift_first + quad, shifted)), shifted);
         output[params.output_first + start + quad] = normal * by + plus;
     }
 }

@@ -1,9 +1,10 @@
 // Planes resampled along rows and columns: output[n, y, x, i] = sum over the taps of x and of y of their weights * input[n, row, column, i]
 //
-// input    (outer, rows, columns, inner), bound from the first row and column on that the dispatch reads
+// input    (outer, rows, columns, inner), bound from the first row and column on that the dispatch reads: shared/planes
 // row_taps, column_taps
 //          for each row and column of the output an entry: the first row or column of the input, and the bits of the weights of it and of those
-//          that follow, row_count and column_count in all. All ones instead of the first: it lies outside, and is `outside`
+//          that follow, row_count and column_count in all, and as many zeros as make them quads. All ones instead of the first: it lies outside,
+//          and is `outside`
 // output   (outer, rows, columns, inner): all that the dispatch does, one behind another
 //
 // What has weight 0 does not count. What an invocation does is the variant's: sample/parts/resample_any.wgsl, sample/parts/resample_two.wgsl. How it
@@ -27,10 +28,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> row_taps: array<u32>;
-@group(0) @binding(3) var<storage, read> column_taps: array<u32>;
 @group(0) @binding(4) var<storage, read_write> output: array<Stored>;
+
+fn four_inputs(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(load_input(at.x), load_input(at.y), load_input(at.z), load_input(at.w));
+}
 
 @compute @workgroup_size(64)
 fn resample(

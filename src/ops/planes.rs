@@ -1,4 +1,4 @@
-//! Planes of elements that kernels read one by one: lavapipe loads them much faster from a texture, into which an encoder copies them.
+//! Planes, or rows, that kernels read by elements or by quads: lavapipe loads them much faster from a texture, into which an encoder copies them.
 
 use std::ops::Range;
 
@@ -13,32 +13,33 @@ use crate::ops::plan::bindable;
 const COPIED_BYTES: u64 = 4 << 20;
 const MOST_TIMES: u64 = 4;
 
-/// Where a kernel reads planes, and how many at a time.
+/// Where a kernel reads planes, by which texels, and how many at a time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlaneReads {
     pub(crate) from: ReadFrom,
+    texel: Texel,
     pub(crate) at_once: u32,
 }
 
 impl PlaneReads {
     /// In buffers, all at once.
-    pub(crate) const IN_BUFFER: Self = Self { from: ReadFrom::Buffer, at_once: u32::MAX };
+    pub(crate) const IN_BUFFER: Self = Self { from: ReadFrom::Buffer, texel: Texel::Element, at_once: u32::MAX };
 
     /// Where planes of so many elements are read fast.
-    pub(crate) fn of(gpu: &Gpu, elements: u64) -> Self {
+    pub(crate) fn of(gpu: &Gpu, texel: Texel, elements: u64) -> Self {
         let bytes = elements.max(1).saturating_mul(DType::F32.size());
-        let most = Texture::most_bytes(gpu, Texel::Element).min(bindable(gpu)).min(MOST_TIMES * COPIED_BYTES);
+        let most = Texture::most_bytes(gpu, texel).min(bindable(gpu)).min(MOST_TIMES * COPIED_BYTES);
         if !gpu.capabilities().textures() || bytes > most {
             return Self::IN_BUFFER;
         }
-        Self { from: ReadFrom::Texture, at_once: (COPIED_BYTES / bytes).max(1) as u32 }
+        Self { from: ReadFrom::Texture, texel, at_once: (COPIED_BYTES / bytes).max(1) as u32 }
     }
 
     /// Compiles what copies them.
     pub(crate) fn compile(self, gpu: &Gpu) -> Result<()> {
         match self.from {
             ReadFrom::Buffer => Ok(()),
-            ReadFrom::Texture => gpu.compile::<copy_lines::Kernel>(Texel::Element),
+            ReadFrom::Texture => gpu.compile::<copy_lines::Kernel>(self.texel),
         }
     }
 
@@ -49,11 +50,11 @@ impl PlaneReads {
         (argument, tensor): (&'static str, &Tensor),
         elements: Range<u64>,
     ) -> Fit<Binding> {
-        let count = elements.end - elements.start;
+        let bytes = (elements.end - elements.start) * DType::F32.size();
         let binding = tensor.binding(argument, elements)?;
         match self.from {
             ReadFrom::Buffer => Ok(binding),
-            ReadFrom::Texture => Ok(copied(recorder, &binding, Texel::Element, count)?.binding()),
+            ReadFrom::Texture => Ok(copied(recorder, &binding, self.texel, bytes / self.texel.bytes())?.binding()),
         }
     }
 }

@@ -2,6 +2,14 @@
 
 const OUTSIDE = 0xffffffffu;
 
+@group(0) @binding(2) var<storage, read> row_taps: array<u32>;
+@group(0) @binding(3) var<storage, read> column_taps: array<u32>;
+
+// The words of an entry with so many weights.
+fn entry_words(weights: u32) -> u32 {
+    return (weights + 4u) & 0xfffffffcu;
+}
+
 // The element behind another of a row, each by its column and its place within, or else that one again where it is the last.
 fn behind(place: vec2<u32>) -> vec2<u32> {
     let over = place.y + 1u == params.inner;
@@ -27,8 +35,8 @@ fn resample_run(invocation: u32) {
     let columns = vec4<u32>(place_0.x, place_1.x, place_2.x, place_3.x);
     let within = vec4<u32>(place_0.y, place_1.y, place_2.y, place_3.y);
 
-    let row_entry = params.row_taps_first + at.y * (params.row_count + 1u);
-    let column_entries = params.column_taps_first + columns * (params.column_count + 1u);
+    let row_entry = params.row_taps_first + at.y * entry_words(params.row_count);
+    let column_entries = params.column_taps_first + columns * entry_words(params.column_count);
     let first_row = row_taps[row_entry];
     let first_columns = four_of_columns(column_entries);
     let outside = (first_columns == vec4<u32>(OUTSIDE)) | vec4<bool>(first_row == OUTSIDE);
@@ -40,7 +48,7 @@ fn resample_run(invocation: u32) {
         var y = 0u;
         loop {
             let source = select(start + y * params.in_row + x * params.in_column, vec4<u32>(0u), outside);
-            let values = vec4<f32>(input[source.x], input[source.y], input[source.z], input[source.w]);
+            let values = four_inputs(source);
             let weight = bitcast<f32>(row_taps[row_entry + 1u + y]);
             sums_of_rows += select(vec4<f32>(0.0), weight * values, vec4<bool>(weight != 0.0));
             y++;

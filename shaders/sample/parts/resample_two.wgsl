@@ -11,8 +11,19 @@ struct Columns {
     right: vec4<f32>,
 }
 
-fn four_of_columns(at: vec4<u32>) -> vec4<u32> {
-    return vec4<u32>(column_taps[at.x], column_taps[at.y], column_taps[at.z], column_taps[at.w]);
+@group(0) @binding(2) var<storage, read> row_taps: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> column_taps: array<vec4<u32>>;
+
+// Four columns from one on; those beyond the last do as the last.
+fn columns_from(column: u32) -> Columns {
+    let at = params.column_taps_first + min(column + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.columns - 1u));
+    let by_entry = transpose(mat4x4<f32>(
+        bitcast<vec4<f32>>(column_taps[at.x]),
+        bitcast<vec4<f32>>(column_taps[at.y]),
+        bitcast<vec4<f32>>(column_taps[at.z]),
+        bitcast<vec4<f32>>(column_taps[at.w]),
+    ));
+    return Columns(bitcast<vec4<u32>>(by_entry[0]), by_entry[1], by_entry[2]);
 }
 
 // A term, unless its weight is 0.
@@ -23,9 +34,7 @@ fn weighted(weight: vec4<f32>, value: vec4<f32>) -> vec4<f32> {
 // A row of the input, interpolated at the columns.
 fn along_row(start: u32, columns: Columns) -> vec4<f32> {
     let at = start + columns.first;
-    let left = vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
-    let right = vec4<f32>(input[at.x + 1u], input[at.y + 1u], input[at.z + 1u], input[at.w + 1u]);
-    return weighted(columns.left, left) + weighted(columns.right, right);
+    return weighted(columns.left, four_inputs(at)) + weighted(columns.right, four_inputs(at + 1u));
 }
 
 fn resample_run(invocation: u32) {
@@ -35,39 +44,31 @@ fn resample_run(invocation: u32) {
         return;
     }
     let column = 4u * by_column.y;
-    // Columns beyond the last do as the last.
-    let entries = params.column_taps_first + 3u * min(column + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.columns - 1u));
-    let columns = Columns(
-        four_of_columns(entries),
-        bitcast<vec4<f32>>(four_of_columns(entries + 1u)),
-        bitcast<vec4<f32>>(four_of_columns(entries + 2u)),
-    );
-
+    let columns = columns_from(column);
     let plane = params.input_first + by_rows.x * params.in_outer;
     let to = params.output_first + by_rows.x * params.rows * params.columns + column;
     var row = RUN * by_rows.y;
     let end = min(row + RUN, params.rows);
-    var above = row_taps[params.row_taps_first + 3u * row];
+    var taps = row_taps[params.row_taps_first + row];
     // The row of the input that `lower` is of. Each iteration goes to the next one, so that no row is interpolated in a branch, both sides of
     // which an adapter may do.
-    var held = above;
+    var held = taps.x;
     var lower = along_row(plane + held * params.in_row, columns);
     loop {
         let upper = lower;
         held++;
         lower = along_row(plane + held * params.in_row, columns);
-        while (row < end) & (above + 1u == held) {
-            let entry = params.row_taps_first + 3u * row;
-            let weights = bitcast<vec2<f32>>(vec2<u32>(row_taps[entry + 1u], row_taps[entry + 2u]));
+        while (row < end) & (taps.x + 1u == held) {
+            let weights = bitcast<vec2<f32>>(taps.yz);
             let sums = weighted(vec4<f32>(weights.x), upper) + weighted(vec4<f32>(weights.y), lower);
             store_four(to + row * params.columns, params.columns - column, sums);
             row++;
-            above = row_taps[params.row_taps_first + 3u * min(row, end - 1u)];
+            taps = row_taps[params.row_taps_first + min(row, end - 1u)];
         }
         if row >= end {
             break;
         }
         // Rows that no element of the output takes are left out.
-        held = select(above - 1u, held, above == held);
+        held = select(taps.x - 1u, held, taps.x == held);
     }
 }

@@ -1,7 +1,16 @@
-use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder};
+use crate::error::Result;
+use crate::gpu::{Binding, Fit, Gpu, Iterations, Loops, Recorder, wgsl};
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::{kernel, params};
 
-kernel!("layer_norm_rows", 64, Params, ["shared/grid.wgsl", "reduce/layer_norm_rows.wgsl"]);
+kernel!("layer_norm_rows", 64, Params, |from: ReadFrom| [
+    wgsl!["shared/grid.wgsl"],
+    match from {
+        ReadFrom::Buffer => wgsl!["reduce/parts/normal_buffer.wgsl"],
+        ReadFrom::Texture => wgsl!["shared/panels/layout.wgsl", "reduce/parts/normal_texture.wgsl"],
+    },
+    wgsl!["reduce/layer_norm_rows.wgsl"],
+]);
 
 params!(
     rows,
@@ -23,9 +32,15 @@ impl Loops for Params {
     }
 }
 
+/// Compiles what the device may need.
+pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
+    ReadFrom::all_of(gpu).into_iter().try_for_each(|from| gpu.compile::<Kernel>(from))
+}
+
 /// Records rows whose bindings all begin at quads.
 pub(crate) fn layer_norm_rows(
     recorder: &mut Recorder,
+    from: ReadFrom,
     params: Params,
     [input, factor, shift, output]: [&Binding; 4],
 ) -> Fit {
@@ -37,5 +52,5 @@ pub(crate) fn layer_norm_rows(
         ..params
     };
     let elements = 4 * u64::from(params.rows) * u64::from(params.quads);
-    recorder.dispatch::<Kernel>((), &params, &[input, factor, shift, output], params.rows.into(), elements)
+    recorder.dispatch::<Kernel>(from, &params, &[input, factor, shift, output], params.rows.into(), elements)
 }

@@ -1,9 +1,12 @@
-use crate::gpu::{Binding, Capabilities, Fit, Iterations, Recorder, axis, wgsl};
+use crate::error::Result;
+use crate::gpu::{Axis as _, Binding, Capabilities, Fit, Gpu, Iterations, Recorder, axis, wgsl};
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::stores::Stores;
 use crate::kernels::{kernel, params};
 
-kernel!("resample", 64, Params, |(taps, stores): (Taps, Stores)| [
+kernel!("resample", 64, Params, |((taps, planes), stores): ((Taps, ReadFrom), Stores)| [
     wgsl!["shared/grid.wgsl"],
+    planes.plane_files(),
     stores.files(),
     match taps {
         Taps::Any => wgsl!["sample/parts/resample_any.wgsl"],
@@ -38,8 +41,15 @@ params!(
     output_first,
 );
 
-/// An entry that lies outside has all ones in place of its first tap.
+/// All ones, which an entry that lies outside has in place of its first tap.
 pub(crate) const OUTSIDE: u32 = u32::MAX;
+
+/// The words of a row or column with so many taps.
+pub(crate) fn entry_words(count: u32) -> u32 {
+    (count + 1).next_multiple_of(QUAD)
+}
+
+const QUAD: u32 = 4;
 
 /// The rows of an invocation with two taps: shaders/sample/parts/resample_two.wgsl.
 const RUN: u32 = 8;
@@ -66,17 +76,29 @@ impl Params {
     }
 }
 
+/// Compiles what the device may need.
+pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
+    let axes = <((Taps, ReadFrom), Stores)>::all();
+    let textures = gpu.capabilities().textures();
+    let needed = axes.into_iter().filter(|((_, from), _)| textures || *from == ReadFrom::Buffer);
+    needed.into_iter().try_for_each(|axes| gpu.compile::<Kernel>(axes))
+}
+
 /// `input_first` of `params` counts from the element at which the binding starts; it wraps.
 pub(crate) fn resample(
     recorder: &mut Recorder,
-    taps: Taps,
+    axes @ (taps, _): (Taps, ReadFrom),
     params: Params,
     [input, row_taps, column_taps, output]: [&Binding; 4],
 ) -> Fit {
+    let unit = match taps {
+        Taps::Any => 1,
+        Taps::Two => QUAD,
+    };
     let params = Params {
         input_first: params.input_first.wrapping_add(input.first),
-        row_taps_first: row_taps.first,
-        column_taps_first: column_taps.first,
+        row_taps_first: row_taps.first / unit,
+        column_taps_first: column_taps.first / unit,
         output_first: output.first,
         ..params
     };
@@ -85,7 +107,7 @@ pub(crate) fn resample(
     let sampled = elements.saturating_mul(u64::from(params.row_count) * u64::from(params.column_count));
     let stores = Stores::of(&[params.columns * params.inner, output.first]);
     recorder.dispatch_workgroups::<Kernel>(
-        (taps, stores),
+        (axes, stores),
         &params,
         &[input, row_taps, column_taps, output],
         params.invocations(taps).div_ceil(64),

@@ -59,7 +59,7 @@ impl Gpu {
         // Nor is it long, or has many rows.
         attention::compile_all(self)?;
         if self.capabilities().software() {
-            self.compile::<layer_norm_rows::Kernel>(())?;
+            layer_norm_rows::compile_all(self)?;
         }
         // Channels of the smallest problems are no multiple of four, and each mode of a grid has a kernel.
         points::compile_sums(self)?;

@@ -3,7 +3,7 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{GridSample, GridSampleGeometry, GridSampleGradients, GridSampleInputs};
-use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec, Texel};
 use crate::kernels::layout::ReadFrom;
 use crate::kernels::points::grid_gradient::{self, Interpolation, grid_gradient};
 use crate::kernels::points::grid_position::{GridRule, round_first};
@@ -267,5 +267,9 @@ fn in_plane_pieces(
 fn planes_of(gpu: &Gpu, geometry: &GridSampleGeometry) -> PlaneReads {
     let extents = [[geometry.height, geometry.width], [geometry.out_height, geometry.out_width]];
     let [pixels, samples] = extents.map(|[height, width]| u64::from(height) * u64::from(width));
-    if SAMPLES_OF_COPIED * samples < pixels { PlaneReads::IN_BUFFER } else { PlaneReads::of(gpu, pixels.max(samples)) }
+    if SAMPLES_OF_COPIED * samples < pixels {
+        PlaneReads::IN_BUFFER
+    } else {
+        PlaneReads::of(gpu, Texel::Element, pixels.max(samples))
+    }
 }

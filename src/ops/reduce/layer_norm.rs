@@ -3,11 +3,12 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{LayerNorm, LayerNormGeometry, LayerNormGradients, LayerNormInputs};
-use crate::gpu::{Gpu, Loops, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Gpu, Loops, Recorder, Tensor, TensorSpec, Texel};
 use crate::kernels::reduce::layer_norm::{self, layer_norm};
 use crate::kernels::reduce::layer_norm_backward::{self, layer_norm_backward};
 use crate::kernels::reduce::layer_norm_rows::{self, layer_norm_rows};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, in_pieces, pieces};
+use crate::ops::planes::PlaneReads;
 use crate::ops::reduce::passes::Passes;
 use crate::ops::reduce::sums::{Sums, sum_over};
 use crate::shape::MAX_RANK;
@@ -20,7 +21,8 @@ impl Kernels for LayerNorm {
 
     fn compile(gpu: &Gpu, geometry: &LayerNormGeometry, _: &LayerNormInputs<TensorSpec>) -> Result<()> {
         if is_done_by_rows(gpu, geometry) {
-            gpu.compile::<layer_norm_rows::Kernel>(())?;
+            layer_norm_rows::compile_all(gpu)?;
+            quads_of(gpu, geometry).compile(gpu)?;
         }
         gpu.compile::<layer_norm::Kernel>(())
     }
@@ -48,6 +50,11 @@ impl Kernels for LayerNorm {
 fn is_done_by_rows(gpu: &Gpu, geometry: &LayerNormGeometry) -> bool {
     let &LayerNormGeometry { elements, rows, .. } = geometry;
     gpu.capabilities().software() && elements.is_multiple_of(4) && elements <= 1 << 11 && rows >= 64
+}
+
+/// How rows are read, which are done by one invocation each.
+fn quads_of(gpu: &Gpu, geometry: &LayerNormGeometry) -> PlaneReads {
+    PlaneReads::of(gpu, Texel::Quad, geometry.elements.into())
 }
 
 /// A factor of normalised elements.
@@ -96,31 +103,42 @@ impl Normal<'_> {
     fn write_rows(&self, recorder: &mut Recorder, rows: Range<u32>, output: &Tensor) -> Result<()> {
         let &Self { geometry, input, factor, shift, .. } = self;
         let &LayerNormGeometry { epsilon, elements, .. } = geometry;
-        in_pieces([rows.clone()], &mut |[piece]| {
-            let of_rows = |first: u32| {
-                let element = |row: u32| u64::from(row - first) * u64::from(elements);
-                element(piece.start)..element(piece.end)
+        let reads = quads_of(recorder.gpu(), geometry);
+        let factor = if let Factor::OfColumns(factor) = factor { Some(factor) } else { None };
+        recorder.scratch(|recorder| {
+            let mut of_columns = |name, tensor: Option<&Tensor>| {
+                tensor.map(|tensor| reads.bound(recorder, (name, tensor), 0..elements.into())).transpose()
             };
-            let input = input.binding("input", of_rows(0))?;
-            // What is absent is not read.
-            let of_columns = |name, tensor: Option<&Tensor>| {
-                tensor.map_or(Ok(input.clone()), |tensor| tensor.binding(name, 0..elements.into()))
-            };
-            let factor = if let Factor::OfColumns(factor) = factor { Some(factor) } else { None };
-            let of_factor = of_columns("scale", factor)?;
-            let of_shift = of_columns("shift", shift)?;
-            let params = layer_norm_rows::Params {
-                rows: piece.end - piece.start,
-                quads: elements / 4,
-                reciprocal: reciprocal(elements),
-                epsilon,
-                scaled: factor.is_some().into(),
-                shifted: shift.is_some().into(),
-                ..Default::default()
-            };
-            let output = output.binding("output", of_rows(rows.start))?;
-            recorder.gpu().capabilities().check_elements("input", u64::from(params.rows) * u64::from(elements))?;
-            layer_norm_rows(recorder, params, [&input, &of_factor, &of_shift, &output])
+            let [of_factor, of_shift] = [of_columns("scale", factor)?, of_columns("shift", shift)?];
+            pieces(rows.clone(), reads.at_once).try_for_each(|some| {
+                in_pieces([some], &mut |[piece]| {
+                    let of_rows = |first: u32| {
+                        let element = |row: u32| u64::from(row - first) * u64::from(elements);
+                        element(piece.start)..element(piece.end)
+                    };
+                    let params = layer_norm_rows::Params {
+                        rows: piece.end - piece.start,
+                        quads: elements / 4,
+                        reciprocal: reciprocal(elements),
+                        epsilon,
+                        scaled: factor.is_some().into(),
+                        shifted: shift.is_some().into(),
+                        ..Default::default()
+                    };
+                    let output = output.binding("output", of_rows(rows.start))?;
+                    let all = u64::from(params.rows) * u64::from(elements);
+                    recorder.gpu().capabilities().check_elements("input", all)?;
+                    recorder.all(|recorder| {
+                        recorder.scratch(|recorder| {
+                            let input = reads.bound(recorder, ("input", input), of_rows(0))?;
+                            // What is absent is not read.
+                            let [of_factor, of_shift] =
+                                [&of_factor, &of_shift].map(|bound| bound.as_ref().unwrap_or(&input));
+                            layer_norm_rows(recorder, reads.from, params, [&input, of_factor, of_shift, &output])
+                        })
+                    })
+                })
+            })
         })
     }
 

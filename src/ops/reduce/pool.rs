@@ -7,7 +7,7 @@ use crate::geometry::{
     BroadcastAxis, GlobalMaxPool, GlobalMaxPoolGeometry, IndexOrder, IndexPart, Indexing, InputGradient, Pool,
     PoolAxis, PoolGeometry, PoolKind, PoolOutputs, PooledAxis, ScatterReduction, Taps,
 };
-use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, Texel};
 use crate::kernels::reduce::cum_sum::Number;
 use crate::kernels::reduce::pool::{self, Axis, Function, pool};
 use crate::ops::movement::scatter::Scattering;
@@ -116,7 +116,7 @@ impl PoolGeometry {
         }
         let elements = |extents: [u32; 3]| extents.map(u64::from).iter().product::<u64>();
         let [read, written] = [self.axes.map(|axis| axis.extent), self.axes.map(|axis| axis.out_extent)].map(elements);
-        PlaneReads::of(gpu, read.max(written))
+        PlaneReads::of(gpu, Texel::Element, read.max(written))
     }
 
     fn record(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor, indices: Option<&Tensor>) -> Result<()> {
@@ -222,7 +222,7 @@ impl Kernels for GlobalMaxPool {
     fn compile(gpu: &Gpu, geometry: &GlobalMaxPoolGeometry, _: &TensorSpec) -> Result<()> {
         // Planes of the first pass may be too large for what those behind it read fast.
         for pixels in [geometry.pixels, 1] {
-            let planes = PlaneReads::of(gpu, pixels.into());
+            let planes = PlaneReads::of(gpu, Texel::Element, pixels.into());
             planes.compile(gpu)?;
             pool::compile(gpu, (Function::Max, planes.from))?;
         }

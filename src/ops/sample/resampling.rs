@@ -5,14 +5,18 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::geometry::Taps;
-use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
-use crate::kernels::sample::resample::{self, OUTSIDE, Taps as Kernel, resample};
+use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, Texel};
+use crate::kernels::sample::resample::{self, OUTSIDE, Taps as Kernel, entry_words, resample};
 use crate::ops::movement::copy::copy_all;
-use crate::ops::plan::{Destination, in_pieces};
+use crate::ops::plan::{Destination, in_pieces, pieces};
+use crate::ops::planes::PlaneReads;
 use crate::shape::Shape;
 
 /// The most bytes of the tables of an axis.
 const TABLE_BYTES: u64 = 1 << 28;
+
+/// So many elements are made, at least, for each that is read, in fourths, of planes that are copied into a texture.
+const MADE_OF_COPIED: u64 = 4;
 
 /// A tensor whose positions along some axes are sums of others: in passes, each of which does one axis or two, and the next has its output.
 #[derive(Debug)]
@@ -43,12 +47,13 @@ struct Axis {
 impl Axis {
     fn new(gpu: &Gpu, extent: u32, taps: &[Taps]) -> Result<Self> {
         let count = taps.iter().map(|taps| taps.weights.len()).max().unwrap_or(0).max(1);
-        let bytes = (count as u64 + 1) * taps.len() as u64 * 4;
+        let words = u64::from(entry_words(count as u32));
+        let bytes = words * taps.len() as u64 * 4;
         if bytes > TABLE_BYTES {
             let message = format!("the weights of an axis take {bytes} bytes; {TABLE_BYTES} are possible");
             return Err(Error::limit("input", message));
         }
-        let (mut table, mut spans) = (Vec::with_capacity((count + 1) * taps.len()), Vec::with_capacity(taps.len()));
+        let (mut table, mut spans) = (Vec::with_capacity(words as usize * taps.len()), Vec::with_capacity(taps.len()));
         for taps in taps {
             if taps.weights.is_empty() {
                 table.push(OUTSIDE as i32);
@@ -61,9 +66,9 @@ impl Axis {
                 table.extend(taps.weights.iter().map(|&weight| (weight as f32).to_bits() as i32));
                 spans.push(first..first + count as u32);
             }
-            table.resize(table.len().next_multiple_of(count + 1), 0);
+            table.resize(table.len().next_multiple_of(words as usize), 0);
         }
-        let table = Tensor::upload(gpu, [taps.len() as u32, count as u32 + 1], &table)?;
+        let table = Tensor::upload(gpu, [taps.len() as u32, words as u32], &table)?;
         Ok(Self { extent, spans, count: count as u32, table })
     }
 
@@ -84,7 +89,7 @@ impl Axis {
     }
 
     fn binding(&self, argument: &'static str, positions: &Range<u32>) -> Fit<Binding> {
-        let word = |position: u32| u64::from(position) * (u64::from(self.count) + 1);
+        let word = |position: u32| u64::from(position) * u64::from(entry_words(self.count));
         self.table.binding(argument, word(positions.start)..word(positions.end))
     }
 }
@@ -122,7 +127,7 @@ impl Changed {
 impl Resampling {
     /// Binds the taps of some axes, each once, of a tensor of that shape.
     pub(crate) fn new(gpu: &Gpu, mut shape: Shape, axes: impl IntoIterator<Item = Changed>) -> Result<Self> {
-        gpu.compile_all::<resample::Kernel>()?;
+        resample::compile_all(gpu)?;
         let mut left: Vec<_> = axes.into_iter().filter(|axis| !axis.is_kept()).collect();
         // What becomes smaller comes first, and what becomes larger last, so that little lies between.
         left.sort_by(|a, b| a.ratio().partial_cmp(&b.ratio()).unwrap_or(Ordering::Equal).then(b.axis.cmp(&a.axis)));
@@ -152,6 +157,7 @@ impl Resampling {
             let (rows, columns) = (Axis::one(gpu)?, Axis::one(gpu)?);
             passes.push(Pass { outer: 1, rows, columns, inner: shape.elements() as u32 });
         }
+        passes.iter().try_for_each(|pass| pass.planes(gpu).compile(gpu))?;
         Ok(Self { passes })
     }
 
@@ -199,10 +205,32 @@ impl Pass {
         if is_two { Kernel::Two } else { Kernel::Any }
     }
 
+    /// How planes of (rows, columns, inner) are read: those of which few elements are read are not worth a copy.
+    fn planes(&self, gpu: &Gpu) -> PlaneReads {
+        let [read, made] =
+            [[self.rows.extent, self.columns.extent], [self.rows.out_extent(), self.columns.out_extent()]]
+                .map(|[rows, columns]| u64::from(rows) * u64::from(columns) * u64::from(self.inner));
+        if MADE_OF_COPIED * made < read { PlaneReads::IN_BUFFER } else { PlaneReads::of(gpu, Texel::Element, read) }
+    }
+
     fn record(&self, recorder: &mut Recorder, outside: f32, input: &Tensor, output: &Tensor) -> Result<()> {
-        let Self { outer, rows, columns, inner } = self;
-        let taps = self.kernel(recorder.gpu());
-        let whole = [0..*outer, 0..rows.out_extent(), 0..columns.out_extent(), 0..*inner];
+        let planes = self.planes(recorder.gpu());
+        pieces(0..self.outer, planes.at_once)
+            .try_for_each(|outer| self.record_planes(recorder, (planes, outer), outside, input, output))
+    }
+
+    /// Records some planes.
+    fn record_planes(
+        &self,
+        recorder: &mut Recorder,
+        (planes, some): (PlaneReads, Range<u32>),
+        outside: f32,
+        input: &Tensor,
+        output: &Tensor,
+    ) -> Result<()> {
+        let Self { outer: _, rows, columns, inner } = self;
+        let axes = (self.kernel(recorder.gpu()), planes.from);
+        let whole = [some, 0..rows.out_extent(), 0..columns.out_extent(), 0..*inner];
         in_pieces(whole, &mut |piece: &[Range<u32>; 4]| {
             let [some_outer, some_rows, some_columns, some_inner] = piece;
             let element = |extents: [u32; 2], index: [u32; 4]| {
@@ -219,12 +247,9 @@ impl Pass {
             let in_range = range(in_extents, [some_outer, &in_rows, &in_columns, some_inner]);
             let out_range = range([rows.out_extent(), columns.out_extent()], piece.each_ref());
             recorder.gpu().capabilities().check_elements("output", out_range.end - out_range.start)?;
-            let bindings = [
-                &input.binding("input", in_range)?,
-                &rows.binding("weights", some_rows)?,
-                &columns.binding("weights", some_columns)?,
-                &output.binding("output", out_range)?,
-            ];
+            let row_taps = rows.binding("weights", some_rows)?;
+            let column_taps = columns.binding("weights", some_columns)?;
+            let output = output.binding("output", out_range)?;
             let in_row = columns.extent * inner;
             let params = resample::Params {
                 outer: some_outer.end - some_outer.start,
@@ -241,7 +266,12 @@ impl Pass {
                 input_first: 0u32.wrapping_sub(in_rows.start * in_row + in_columns.start * inner),
                 ..Default::default()
             };
-            resample(recorder, taps, params, bindings)
+            recorder.all(|recorder| {
+                recorder.scratch(|recorder| {
+                    let input = planes.bound(recorder, ("input", input), in_range)?;
+                    resample(recorder, axes, params, [&input, &row_taps, &column_taps, &output])
+                })
+            })
         })
     }
 }
