@@ -4,10 +4,11 @@
 // grad_output  as the output of point_sums.wgsl: points/gradients/outputs_buffer.wgsl, heads_texture.wgsl
 // positions, table, weights: point_sums.wgsl
 //
-// Where the gradients go: points/gradients/kept.wgsl, points/gradients/given.wgsl; and whether shares of points are put beside them: points/gradients/shared.wgsl, points/gradients/unshared.wgsl. The derivative of a bilinear sample is the right-hand one at whole numbers, and 0 at exactly -1 where edge_zero is 1. A dispatch does
-// `lanes` of the head_lanes of each head. Where there are several, or several bands, all but the first accumulate. The last multiplies the first two by the weight, which may be infinite; until then the fourth component says
-// which of them have terms, y as 1 and x as 2. One invocation
-// does `each` points of a query and head, one of so many `parts` of them.
+// Where the gradients go: points/gradients/kept.wgsl, points/gradients/given.wgsl. Whether shares of points go beside them, for a walk:
+// points/gradients/shared.wgsl, points/gradients/unshared.wgsl. The derivative of a bilinear sample is the right-hand one at whole numbers, and 0 at
+// exactly -1 where edge_zero is 1. A dispatch does `lanes` of the head_lanes of each head. Where there are several, or several bands, all but the
+// first accumulate. The last multiplies the first two by the weight, which may be infinite; until then the fourth component says which of them have
+// terms, y as 1 and x as 2. One invocation does `each` points of a query and head, one of so many `parts` of them.
 
 struct Params {
     points: Points,

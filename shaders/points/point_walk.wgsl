@@ -1,9 +1,9 @@
 // The gradient of the value, by owners that walk over all points: grad_value[image, pixel, head, lane] += the sum over points of
 // weight of the point * weight of the pixel * grad_output[image, query, head, lane]
 //
-// grad_output  (image, query, head, lane), output_image, output_query and output_lane apart: points/gradients/outputs_buffer.wgsl, walked_planes.wgsl
+// grad_output  (image, query, head, lane), output_image, output_query and output_lane apart: points/gradients/outputs_buffer.wgsl, heads_texture.wgsl, walked_planes.wgsl
 // grad_value   (image, pixel, head, lane), likewise; the pixels of a band
-// shares       of each point, as point_shares.wgsl makes them: points/gradients/shares_buffer.wgsl, shares_texture.wgsl
+// shares       of each point, as point_shares.wgsl or gradients/shared.wgsl makes them: points/gradients/shares_buffer.wgsl, shares_texture.wgsl
 //
 // One invocation does some lanes of a head of an image, which no other writes, query by query and point by point.
 

@@ -89,6 +89,11 @@ impl ReadFrom {
         Self::all().into_iter().filter(|from| textures || *from == Self::Buffer).collect()
     }
 
+    /// Where a device reads what fits a texture.
+    pub(crate) fn fast(gpu: &Gpu) -> Self {
+        if gpu.capabilities().textures() { Self::Texture } else { Self::Buffer }
+    }
+
     /// The files that load an element of planes.
     pub(crate) fn plane_files(self) -> &'static [File] {
         match self {

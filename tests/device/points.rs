@@ -150,6 +150,24 @@ fn of_one_cell() {
     check(&Problem::MultiScaleDeformAttn(op, inputs), gpu());
 }
 
+/// So many queries and heads that an invocation does all points of one, where an adapter runs on the CPU, and shares of points come with their gradients;
+/// and more points than are walked over at a time.
+#[test]
+fn of_very_many_heads() {
+    let mut rng = Rng::with_seed(206);
+    for sampling in [AttentionSampling::Bilinear, AttentionSampling::Discrete] {
+        let op = MultiScaleDeformAttn { sampling, ..MultiScaleDeformAttn::new([[9, 8], [5, 4]], 3) };
+        for channels in [6, 8] {
+            check(&attention(&mut rng, &op, [2, 160, 4, channels], channels == 8, false), gpu());
+        }
+    }
+    let op = DeformConvV3 { groups: 16, ..DeformConvV3::default() };
+    check(&version_3(&mut rng, op, [1, 9, 10, 128], false), gpu());
+    check(&version_4(&mut rng, op, [1, 9, 10, 128], false), gpu());
+    let op = MultiScaleDeformAttn::new([[9, 8]], 12);
+    check(&attention(&mut rng, &op, [2, 2000, 8, 4], false, true), gpu());
+}
+
 /// Bindings of a few KiB: pixels of the value in bands, queries and heads in pieces.
 #[test]
 fn beyond_a_binding() {
@@ -160,6 +178,7 @@ fn beyond_a_binding() {
     let mut rng = Rng::with_seed(204);
     let op = MultiScaleDeformAttn::new([[20, 21], [10, 11]], 4);
     check(&attention(&mut rng, &op, [2, 150, 3, 8], true, true), &gpu);
+    check(&attention(&mut rng, &op, [2, 200, 8, 8], true, true), &gpu);
     check(&version_3(&mut rng, DeformConvV3 { groups: 3, ..DeformConvV3::default() }, [2, 20, 21, 12], true), &gpu);
     check(&version_4(&mut rng, DeformConvV3 { groups: 2, ..DeformConvV3::default() }, [2, 20, 21, 6], true), &gpu);
 }

@@ -7,7 +7,7 @@ const OUTSIDE = 0xffffffffu;
 
 // The words of an entry with so many weights.
 fn entry_words(weights: u32) -> u32 {
-    return (weights + 4u) & 0xfffffffcu;
+    return select(weights + 1u, 4u, weights == 2u);
 }
 
 // The element behind another of a row, each by its column and its place within, or else that one again where it is the last.

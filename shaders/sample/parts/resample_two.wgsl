@@ -17,13 +17,15 @@ struct Columns {
 // Four columns from one on; those beyond the last do as the last.
 fn columns_from(column: u32) -> Columns {
     let at = params.column_taps_first + min(column + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.columns - 1u));
-    let by_entry = transpose(mat4x4<f32>(
-        bitcast<vec4<f32>>(column_taps[at.x]),
-        bitcast<vec4<f32>>(column_taps[at.y]),
-        bitcast<vec4<f32>>(column_taps[at.z]),
-        bitcast<vec4<f32>>(column_taps[at.w]),
-    ));
-    return Columns(bitcast<vec4<u32>>(by_entry[0]), by_entry[1], by_entry[2]);
+    let a = column_taps[at.x];
+    let b = column_taps[at.y];
+    let c = column_taps[at.z];
+    let d = column_taps[at.w];
+    return Columns(
+        vec4<u32>(a.x, b.x, c.x, d.x),
+        bitcast<vec4<f32>>(vec4<u32>(a.y, b.y, c.y, d.y)),
+        bitcast<vec4<f32>>(vec4<u32>(a.z, b.z, c.z, d.z)),
+    );
 }
 
 // A term, unless its weight is 0.

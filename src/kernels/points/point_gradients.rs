@@ -66,7 +66,7 @@ pub(crate) enum GradientBindings<'a> {
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        Iterations::of(u64::from(self.each) * (u64::from(self.lanes) + 1))
+        Iterations::each(self.each, Iterations::of(self.lanes))
     }
 }
 
@@ -78,6 +78,7 @@ pub(crate) fn point_gradients(
     gradients: &GradientBindings<'_>,
     points: &PointBindings,
 ) -> Fit {
+    let params = Params { parts: params.points.points / params.each, ..params };
     let invocations = params.points.all() / u64::from(params.each);
     let elements = params.points.all() * u64::from(params.lanes * value.lanes().elements());
     match gradients {

@@ -70,9 +70,8 @@ impl Walked {
 /// Compiles what the device may need.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let textures = gpu.capabilities().textures();
-    let shares = if textures { ReadFrom::Texture } else { ReadFrom::Buffer };
     let all = Walked::all().into_iter().filter(|walked| textures || matches!(walked, Walked::One | Walked::Four));
-    all.into_iter().try_for_each(|walked| gpu.compile::<Kernel>((walked, shares)))
+    all.into_iter().try_for_each(|walked| gpu.compile::<Kernel>((walked, ReadFrom::fast(gpu))))
 }
 
 impl Loops for Params {

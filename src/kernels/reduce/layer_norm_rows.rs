@@ -1,5 +1,4 @@
-use crate::error::Result;
-use crate::gpu::{Binding, Fit, Gpu, Iterations, Loops, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
 use crate::kernels::layout::ReadFrom;
 use crate::kernels::{kernel, params};
 
@@ -30,11 +29,6 @@ impl Loops for Params {
         let pass = Iterations::of(self.quads);
         pass + pass + pass
     }
-}
-
-/// Compiles what the device may need.
-pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    ReadFrom::all_of(gpu).into_iter().try_for_each(|from| gpu.compile::<Kernel>(from))
 }
 
 /// Records rows whose bindings all begin at quads.

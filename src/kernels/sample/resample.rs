@@ -44,11 +44,12 @@ params!(
 /// All ones, which an entry that lies outside has in place of its first tap.
 pub(crate) const OUTSIDE: u32 = u32::MAX;
 
-/// The words of a row or column with so many taps.
+/// The words of a row or column with so many taps: those with two are quads.
 pub(crate) fn entry_words(count: u32) -> u32 {
-    (count + 1).next_multiple_of(QUAD)
+    if count == 2 { QUAD } else { count + 1 }
 }
 
+/// The words of an entry with two taps.
 const QUAD: u32 = 4;
 
 /// The rows of an invocation with two taps: shaders/sample/parts/resample_two.wgsl.
@@ -76,12 +77,15 @@ impl Params {
     }
 }
 
+/// Compiles what some planes need, however they are stored.
+pub(crate) fn compile(gpu: &Gpu, axes: (Taps, ReadFrom)) -> Result<()> {
+    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((axes, stores)))
+}
+
 /// Compiles what the device may need.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    let axes = <((Taps, ReadFrom), Stores)>::all();
-    let textures = gpu.capabilities().textures();
-    let needed = axes.into_iter().filter(|((_, from), _)| textures || *from == ReadFrom::Buffer);
-    needed.into_iter().try_for_each(|axes| gpu.compile::<Kernel>(axes))
+    let of = |taps| ReadFrom::all_of(gpu).into_iter().map(move |from| (taps, from));
+    Taps::all().into_iter().flat_map(of).try_for_each(|axes| compile(gpu, axes))
 }
 
 /// `input_first` of `params` counts from the element at which the binding starts; it wraps.

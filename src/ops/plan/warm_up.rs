@@ -6,10 +6,12 @@ use crate::kernels::conv::conv_transpose2d_direct;
 use crate::kernels::elementwise::{
     binary, binary_backward, binary_words, offset_field, offset_field_backward, unary, unary_backward,
 };
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::movement::{copy_tiles, gather, scatter, strided_copy, zeros};
 use crate::kernels::points::{point_keys, point_value_gradients};
 use crate::kernels::reduce::{cum_sum, flow_gradient, fold, layer_norm_rows, pool, top_k_keys};
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
+use crate::kernels::sample::resample;
 use crate::ops::conv::{columns_backward, strategy};
 use crate::ops::matmul::attention;
 use crate::ops::movement::sort;
@@ -59,8 +61,10 @@ impl Gpu {
         // Nor is it long, or has many rows.
         attention::compile_all(self)?;
         if self.capabilities().software() {
-            layer_norm_rows::compile_all(self)?;
+            self.compile::<layer_norm_rows::Kernel>(ReadFrom::fast(self))?;
         }
+        // Nor are its axes resampled by every kernel.
+        resample::compile_all(self)?;
         // Channels of the smallest problems are no multiple of four, and each mode of a grid has a kernel.
         points::compile_sums(self)?;
         // Functions, and integers, have kernels of their own.

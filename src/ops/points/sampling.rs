@@ -38,6 +38,9 @@ const MOST_CELLS: u64 = 1 << 22;
 /// sort has work for many more invocations, and more of it.
 const LEAST_OWNERS: u64 = 4;
 
+/// Queries and heads, at least, each of which an invocation does with all its points, where an adapter runs on the CPU.
+const LEAST_HEADS: u64 = 1 << 10;
+
 /// The most points that are walked over at a time, unless a query and head has more: what they are part of is held, 32 bytes each.
 const MOST_WALKED: u32 = 1 << 18;
 
@@ -106,7 +109,7 @@ enum StoredValue<'a> {
 #[derive(Clone, Copy)]
 enum Gradients<'a> {
     Kept(&'a Tensor),
-    /// The shares of the points go beside them, where there is room for these.
+    /// The shares of the points go beside them, where a binding is given for these.
     Given([Destination<'a>; 2], Option<&'a Binding>),
 }
 
@@ -522,8 +525,7 @@ impl PointSampling {
         [positions, weights, of_value]: [Destination; 3],
     ) -> Fit {
         let apart = || Unfit::too_large("positions", "their gradients and that of the value are not made together");
-        // A buffer cannot be bound twice where it is written.
-        let suits = positions.tensor().buffer() != weights.tensor().buffer() && of_value.tensor().begins_a_quad();
+        let suits = bound_apart([positions, weights]) && of_value.tensor().begins_a_quad();
         let weighted = self.weighted.as_ref().filter(|_| suits && self.walks(recorder.gpu())).ok_or_else(apart)?;
         let tensors = self.stored_both(recorder, value, grad_output)?;
         let [value, grad_output @ StoredValue::Texture(texture)] = &tensors else { return Err(apart()) };
@@ -555,11 +557,8 @@ impl PointSampling {
             return Ok(());
         };
         let chunk = self.chunk(MOST_POINTS);
-        // A buffer cannot be bound twice where it is written.
         let given = match destinations {
-            [Some(positions), Some(weights)] if positions.tensor().buffer() != weights.tensor().buffer() => {
-                Some([positions, weights])
-            }
+            [Some(positions), Some(weights)] => Some([positions, weights]).filter(|given| bound_apart(*given)),
             _ => None,
         };
         recorder.scratch(|recorder| {
@@ -652,15 +651,15 @@ impl PointSampling {
             output_first,
             positions_add: into.adds(0).into(),
             weights_add: into.adds(1).into(),
-            parts: self.points,
             each: 1,
             ..Default::default()
         };
         let capabilities = recorder.gpu().capabilities();
-        // A CPU has few invocations at a time, and works out once what all points of a query and head share.
-        let together = point_gradients::Params { parts: 1, each: self.points, ..params };
+        // What all points of a query and head share is worked out once, where there are enough of these for all threads of a processor.
+        let together = point_gradients::Params { each: self.points, ..params };
         let fits = capabilities.check_iterations("point_gradients", together.iterations()).is_ok();
-        let params = if capabilities.software() && fits { together } else { params };
+        let many = points.all() >= LEAST_HEADS * u64::from(self.points);
+        let params = if capabilities.software() && many && fits { together } else { params };
         let within = capabilities.check_elements("grad_output", points.all() * u64::from(count(&piece.channels)));
         let within = within.and_then(|()| capabilities.check_iterations("point_gradients", params.iterations()));
         within.map_err(|unfit| unfit.along(CHANNELS))?;
@@ -978,6 +977,11 @@ fn compile_sum(gpu: &Gpu, kernel: Weighted, channels: u32) -> Result<()> {
     gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
     let block = Block::of(channels / lanes.elements());
     ReadFrom::all().into_iter().try_for_each(|from| gpu.compile::<point_sums_direct::Kernel>(((kernel, from), block)))
+}
+
+/// Whether both can be bound where they are written: a buffer cannot twice.
+fn bound_apart([positions, weights]: [Destination; 2]) -> bool {
+    positions.tensor().buffer() != weights.tensor().buffer()
 }
 
 /// Records the copy of a tensor into a texture of quads.

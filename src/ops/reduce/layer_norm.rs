@@ -16,13 +16,17 @@ use crate::shape::MAX_RANK;
 /// The terms of the gradient of a scale that are made at once, where a row has no more: 16 MB.
 const TERMS: u32 = 1 << 22;
 
+/// So many rows, at least, are done at a time, an invocation each: as many workgroups as a processor may have threads.
+const LEAST_ROWS: u32 = 64 * 32;
+
 impl Kernels for LayerNorm {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, geometry: &LayerNormGeometry, _: &LayerNormInputs<TensorSpec>) -> Result<()> {
         if is_done_by_rows(gpu, geometry) {
-            layer_norm_rows::compile_all(gpu)?;
-            quads_of(gpu, geometry).compile(gpu)?;
+            let reads = quads_of(gpu, geometry);
+            reads.compile(gpu)?;
+            gpu.compile::<layer_norm_rows::Kernel>(reads.from)?;
         }
         gpu.compile::<layer_norm::Kernel>(())
     }
@@ -110,7 +114,7 @@ impl Normal<'_> {
                 tensor.map(|tensor| reads.bound(recorder, (name, tensor), 0..elements.into())).transpose()
             };
             let [of_factor, of_shift] = [of_columns("scale", factor)?, of_columns("shift", shift)?];
-            pieces(rows.clone(), reads.at_once).try_for_each(|some| {
+            pieces(rows.clone(), reads.at_once.max(LEAST_ROWS)).try_for_each(|some| {
                 in_pieces([some], &mut |[piece]| {
                     let of_rows = |first: u32| {
                         let element = |row: u32| u64::from(row - first) * u64::from(elements);

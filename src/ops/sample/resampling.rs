@@ -15,8 +15,8 @@ use crate::shape::Shape;
 /// The most bytes of the tables of an axis.
 const TABLE_BYTES: u64 = 1 << 28;
 
-/// So many elements are made, at least, for each that is read, in fourths, of planes that are copied into a texture.
-const MADE_OF_COPIED: u64 = 4;
+/// Elements of planes, at most, for each that is made of them, where planes are copied into a texture.
+const COPIED_OF_MADE: u64 = 4;
 
 /// A tensor whose positions along some axes are sums of others: in passes, each of which does one axis or two, and the next has its output.
 #[derive(Debug)]
@@ -127,7 +127,6 @@ impl Changed {
 impl Resampling {
     /// Binds the taps of some axes, each once, of a tensor of that shape.
     pub(crate) fn new(gpu: &Gpu, mut shape: Shape, axes: impl IntoIterator<Item = Changed>) -> Result<Self> {
-        resample::compile_all(gpu)?;
         let mut left: Vec<_> = axes.into_iter().filter(|axis| !axis.is_kept()).collect();
         // What becomes smaller comes first, and what becomes larger last, so that little lies between.
         left.sort_by(|a, b| a.ratio().partial_cmp(&b.ratio()).unwrap_or(Ordering::Equal).then(b.axis.cmp(&a.axis)));
@@ -157,7 +156,7 @@ impl Resampling {
             let (rows, columns) = (Axis::one(gpu)?, Axis::one(gpu)?);
             passes.push(Pass { outer: 1, rows, columns, inner: shape.elements() as u32 });
         }
-        passes.iter().try_for_each(|pass| pass.planes(gpu).compile(gpu))?;
+        passes.iter().try_for_each(|pass| pass.compile(gpu))?;
         Ok(Self { passes })
     }
 
@@ -205,12 +204,21 @@ impl Pass {
         if is_two { Kernel::Two } else { Kernel::Any }
     }
 
-    /// How planes of (rows, columns, inner) are read: those of which few elements are read are not worth a copy.
+    fn compile(&self, gpu: &Gpu) -> Result<()> {
+        let planes = self.planes(gpu);
+        planes.compile(gpu)?;
+        resample::compile(gpu, (self.kernel(gpu), planes.from))
+    }
+
+    /// How planes of (rows, columns, inner) are read: those of which few elements are read, or each but once, are not worth a copy.
     fn planes(&self, gpu: &Gpu) -> PlaneReads {
         let [read, made] =
             [[self.rows.extent, self.columns.extent], [self.rows.out_extent(), self.columns.out_extent()]]
                 .map(|[rows, columns]| u64::from(rows) * u64::from(columns) * u64::from(self.inner));
-        if MADE_OF_COPIED * made < read { PlaneReads::IN_BUFFER } else { PlaneReads::of(gpu, Texel::Element, read) }
+        if COPIED_OF_MADE * made < read || self.rows.count * self.columns.count == 1 {
+            return PlaneReads::IN_BUFFER;
+        }
+        PlaneReads::of(gpu, Texel::Element, read)
     }
 
     fn record(&self, recorder: &mut Recorder, outside: f32, input: &Tensor, output: &Tensor) -> Result<()> {
