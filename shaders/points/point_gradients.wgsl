@@ -36,14 +36,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read> table: array<vec4<u32>>;
 @group(0) @binding(6) var<storage, read> weights: array<u32>;
 
-// The sum over corners of weights, or derivatives of weights, times products, and 1 where there are any. What does not count is 0, whatever it is
-// multiplied with.
-fn sum_of(weights: vec4<f32>, products: vec4<f32>, exists: vec4<bool>) -> vec2<f32> {
-    let counts = exists & (weights != vec4<f32>(0.0));
-    let sum = dot(vec4<f32>(1.0), select(vec4<f32>(0.0), weights * products, counts));
-    return vec2<f32>(sum, select(0.0, 1.0, any(counts)));
-}
-
 // The number of a point, of which its image, query, head and number within the head are given, in what is dense.
 fn number_of(point: vec4<u32>) -> u32 {
     return ((point.x * params.points.queries + point.y) * params.points.heads + point.z) * params.points.points + point.w;
@@ -106,17 +98,8 @@ fn point_gradients(
         let by_x = sum_of(slope.y * vec4<f32>(-1.0, 1.0, -1.0, 1.0) * corners.weight_y, products, weighted);
         let by_weight = sum_of(corners.weight_y * corners.weight_x, products, corners.exists);
         let at = vec4<u32>(image, query, head, point);
-        let before = gradients_before(at);
-        let sums = before.xyz + vec3<f32>(by_y.x, by_x.x, by_weight.x);
-        let y_has_terms = by_y.y + before.w % 2.0 > 0.0;
-        let x_has_terms = 2.0 * by_x.y + before.w > 1.0;
-        let terms = select(0.0, 1.0, y_has_terms) + select(0.0, 2.0, x_has_terms);
-        let done = vec3<f32>(
-            select(0.0, weight * sums.x, y_has_terms),
-            select(0.0, weight * sums.y, x_has_terms),
-            sums.z,
-        );
-        put_gradients(at, vec4<f32>(sums, terms), done);
+        let gradients = with_terms(gradients_before(at), by_y, by_x, by_weight.x, weight);
+        put_gradients(at, gradients.sums, gradients.done);
         put_shares(at, place, corners);
         point++;
         if point >= end {

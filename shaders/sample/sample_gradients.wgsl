@@ -63,14 +63,6 @@ fn slope(low: i32, fraction: f32, extent: i32) -> f32 {
     return select(1.0, 0.0, clamped || at_edge);
 }
 
-// The sum over neighbours of weights, or derivatives of weights, times products, and 1 where there are any. What does not count is 0,
-// whatever it is multiplied with.
-fn sum_of(weights: vec4<f32>, products: vec4<f32>, exists: vec4<bool>) -> vec2<f32> {
-    let counts = exists & (weights != vec4<f32>(0.0));
-    let sum = dot(vec4<f32>(1.0), select(vec4<f32>(0.0), weights * products, counts));
-    return vec2<f32>(sum, select(0.0, 1.0, any(counts)));
-}
-
 @compute @workgroup_size(64)
 fn sample_gradients(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -156,17 +148,7 @@ fn sample_gradients(
     let by_y = sum_of(slope_y * weight_x, products, modulated);
     let by_x = sum_of(slope_x * weight_y, products, modulated);
     let by_mask = sum_of(weight_y * weight_x, products, exists);
-    let before = gradients_before(sample);
-    let sums = before.xyz + vec3<f32>(by_y.x, by_x.x, by_mask.x);
-    let y_has_terms = by_y.y + before.w % 2.0 > 0.0;
-    let x_has_terms = 2.0 * by_x.y + before.w > 1.0;
-    let terms = select(0.0, 1.0, y_has_terms) + select(0.0, 2.0, x_has_terms);
-    let done = vec4<f32>(
-        select(0.0, modulation * sums.x, y_has_terms),
-        select(0.0, modulation * sums.y, x_has_terms),
-        sums.z,
-        0.0,
-    );
+    let gradients = with_terms(gradients_before(sample), by_y, by_x, by_mask.x, modulation);
     let index = SampleIndex(sample, mine.x * params.taps + tap, in_image.x, in_image.y);
-    store_gradients(index, select(vec4<f32>(sums, terms), done, params.last != 0u));
+    store_gradients(index, select(gradients.sums, vec4<f32>(gradients.done, 0.0), params.last != 0u));
 }

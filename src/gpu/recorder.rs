@@ -232,6 +232,11 @@ impl Recorder {
         record(self).inspect_err(|_| self.truncate(before))
     }
 
+    /// Records all of `record` in workspace that is given back, or, where that fails, nothing.
+    pub(crate) fn attempt<E>(&mut self, record: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<(), E> {
+        self.scratch(|recorder| recorder.all(record))
+    }
+
     /// Forgets all dispatches but the first.
     fn truncate(&mut self, dispatches: usize) {
         self.dispatches.truncate(dispatches);
@@ -241,7 +246,7 @@ impl Recorder {
     /// Records all of an op, or, where that fails, nothing, between error scopes. Ops may consist of others: these leave it its workspace.
     pub(crate) fn op(&mut self, record: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let gpu = self.gpu.clone();
-        self.scratch(|recorder| recorder.all(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded)))
+        self.attempt(|recorder| gpu.guarded(|| record(recorder)).and_then(|recorded| recorded))
     }
 
     /// A scratch tensor of f32 for the op that is being recorded. It holds whatever was left in it.

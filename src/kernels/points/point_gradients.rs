@@ -21,7 +21,7 @@ kernel!("point_gradients", 64, Params, |((weighted, value), gradients): ((Weight
             ]
         }
     },
-    wgsl!["points/point_gradients.wgsl"],
+    wgsl!["shared/gradient_terms.wgsl", "points/point_gradients.wgsl"],
 ]);
 
 params!(

@@ -18,7 +18,7 @@ kernel!("sample_gradients", 64, Params, |(columns, layout): (Columns, Layout)| [
     },
     wgsl!["shared/border.wgsl", "sample/parts/samples.wgsl", "sample/parts/samples_buffer.wgsl"],
     of_layout!(layout, "gradients"),
-    wgsl!["sample/sample_gradients.wgsl"],
+    wgsl!["shared/gradient_terms.wgsl", "sample/sample_gradients.wgsl"],
 ]);
 
 /// The fate of the columns, from which the gradients are computed anew.

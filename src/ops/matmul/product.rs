@@ -791,7 +791,7 @@ pub(crate) fn product(recorder: &mut Recorder, product: Product) -> Result<()> {
     let whole = [product.batch, product.rows, product.columns, product.depth].map(|extent| 0..extent);
     let recorded = in_units(product.units(), whole, &mut |piece| {
         // What one operand was packed for is forgotten where the other is too large.
-        recorder.scratch(|recorder| recorder.all(|recorder| product.piece(piece).dispatch(recorder)))
+        recorder.attempt(|recorder| product.piece(piece).dispatch(recorder))
     });
     Ok(recorded?)
 }

@@ -141,11 +141,9 @@ impl Kernels for GridSample {
                 pixels,
                 ..Default::default()
             };
-            recorder.all(|recorder| {
-                recorder.scratch(|recorder| {
-                    let input = planes.bound(recorder, ("input", input), piece.input())?;
-                    grid_sample(recorder, (geometry.op.mode, planes.from), params, [&input, &grid, &output])
-                })
+            recorder.attempt(|recorder| {
+                let input = planes.bound(recorder, ("input", input), piece.input())?;
+                grid_sample(recorder, (geometry.op.mode, planes.from), params, [&input, &grid, &output])
             })
         })
     }
@@ -237,12 +235,10 @@ fn grid_gradient_by_pieces(
             output_lane: out_pixels,
             ..Default::default()
         };
-        recorder.all(|recorder| {
-            recorder.scratch(|recorder| {
-                let input = planes.bound(recorder, ("input", input), piece.input())?;
-                let grad_output = planes.bound(recorder, ("grad_output", grad_output), piece.output())?;
-                grid_gradient(recorder, axes, params, [&input, &grad_output, &grid, &grad_grid])
-            })
+        recorder.attempt(|recorder| {
+            let input = planes.bound(recorder, ("input", input), piece.input())?;
+            let grad_output = planes.bound(recorder, ("grad_output", grad_output), piece.output())?;
+            grid_gradient(recorder, axes, params, [&input, &grad_output, &grid, &grad_grid])
         })
     })
 }

@@ -344,12 +344,21 @@ impl PointSampling {
         tensor.binding(argument, element(images.start, rows.start, heads.start, channels.start)..last + 1)
     }
 
-    /// The value as kernels sample it: in a texture, where the adapter loads texels fast, channels are quads, and pixels are loaded often enough to be
+    /// Whether the value is sampled from a texture: where the adapter loads texels fast, channels are quads, and pixels are loaded often enough to be
     /// worth a copy.
-    fn stored<'a>(&self, recorder: &mut Recorder, value: &'a Tensor) -> Result<StoredValue<'a>> {
+    fn copies_value(&self, gpu: &Gpu, value: &Tensor) -> bool {
         let loads = 4 * u64::from(self.queries) * u64::from(self.points);
-        let often = loads >= LOADS_OF_COPIED * u64::from(self.pixels);
-        if often && self.fits_texture(recorder.gpu(), value) {
+        loads >= LOADS_OF_COPIED * u64::from(self.pixels) && self.fits_texture(gpu, value)
+    }
+
+    /// Whether the value and the gradient of the output are both read from textures.
+    fn copies_both(&self, gpu: &Gpu, value: &Tensor, grad_output: &Tensor) -> bool {
+        self.fits_texture(gpu, grad_output) && self.copies_value(gpu, value)
+    }
+
+    /// The value as kernels sample it.
+    fn stored<'a>(&self, recorder: &mut Recorder, value: &'a Tensor) -> Result<StoredValue<'a>> {
+        if self.copies_value(recorder.gpu(), value) {
             return Ok(StoredValue::Texture(in_quads(recorder, ("value", value))?));
         }
         Ok(StoredValue::Buffer(value))
@@ -362,10 +371,9 @@ impl PointSampling {
         value: &'a Tensor,
         grad_output: &'a Tensor,
     ) -> Result<[StoredValue<'a>; 2]> {
-        if self.fits_texture(recorder.gpu(), grad_output)
-            && let stored @ StoredValue::Texture(_) = self.stored(recorder, value)?
-        {
-            return Ok([stored, StoredValue::Texture(in_quads(recorder, ("grad_output", grad_output))?)]);
+        if self.copies_both(recorder.gpu(), value, grad_output) {
+            let textures = [in_quads(recorder, ("value", value))?, in_quads(recorder, ("grad_output", grad_output))?];
+            return Ok(textures.map(StoredValue::Texture));
         }
         Ok([value, grad_output].map(StoredValue::Buffer))
     }
@@ -499,15 +507,21 @@ impl PointSampling {
     pub(crate) fn gradients(
         &self,
         recorder: &mut Recorder,
-        given @ (_, inputs): (&Tensor, &PointInputs),
+        given @ (value, inputs): (&Tensor, &PointInputs),
         grad_output: &Tensor,
         of_points: [Option<Destination>; 2],
         of_value: Option<Destination>,
     ) -> Result<()> {
-        if let ([Some(positions), Some(weights)], Some(value)) = (of_points, of_value) {
-            let all = [positions, weights, value];
-            let together = |recorder: &mut Recorder| self.gradients_together(recorder, given, grad_output, all);
-            match recorder.scratch(|recorder| recorder.all(together)) {
+        let gpu = recorder.gpu();
+        if let ([Some(positions), Some(weights)], Some(destination)) = (of_points, of_value)
+            && let Some(weighted) = self.weighted.as_ref()
+            && self.walks(gpu)
+            && self.copies_both(gpu, value, grad_output)
+            && bound_apart([positions, weights])
+            && destination.tensor().begins_a_quad()
+        {
+            let all = [positions, weights, destination];
+            match recorder.attempt(|recorder| self.gradients_together(recorder, weighted, given, grad_output, all)) {
                 Err(Unfit::TooLarge { .. }) => (),
                 recorded => return Ok(recorded?),
             }
@@ -516,19 +530,19 @@ impl PointSampling {
         of_value.map_or(Ok(()), |value| self.gradient_of_value(recorder, inputs, grad_output, value))
     }
 
-    /// Records the vector-Jacobian products of positions, weights and value, where a walk makes that of the value, over shares that come with the others.
+    /// Records the vector-Jacobian products of positions, weights and value from textures: a walk makes that of the value, over shares that come with the others.
     fn gradients_together(
         &self,
         recorder: &mut Recorder,
+        weighted: &PointWeights,
         (value, inputs): (&Tensor, &PointInputs),
         grad_output: &Tensor,
         [positions, weights, of_value]: [Destination; 3],
     ) -> Fit {
-        let apart = || Unfit::too_large("positions", "their gradients and that of the value are not made together");
-        let suits = bound_apart([positions, weights]) && of_value.tensor().begins_a_quad();
-        let weighted = self.weighted.as_ref().filter(|_| suits && self.walks(recorder.gpu())).ok_or_else(apart)?;
-        let tensors = self.stored_both(recorder, value, grad_output)?;
-        let [value, grad_output @ StoredValue::Texture(texture)] = &tensors else { return Err(apart()) };
+        let value = &StoredValue::Texture(in_quads(recorder, ("value", value))?);
+        let texture = in_quads(recorder, ("grad_output", grad_output))?;
+        let walked = OutputGradient::Quads(&texture);
+        let grad_output = &StoredValue::Texture(texture.clone());
         let shares = self.room_for_shares(recorder, self.images)?;
         if !of_value.accumulates() {
             zeros(recorder, of_value.tensor())?;
@@ -540,7 +554,7 @@ impl PointSampling {
             recorder.all(|recorder| {
                 let into = Gradients::Given([positions, weights], Some(&shares));
                 self.gradients_of(recorder, weighted, &piece, (value, inputs, grad_output), into)?;
-                self.walk_piece(recorder, &piece, (OutputGradient::Quads(texture), of_value.tensor()), &shares)
+                self.walk_piece(recorder, &piece, (walked, of_value.tensor()), &shares)
             })
         })
     }

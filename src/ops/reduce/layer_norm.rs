@@ -132,14 +132,12 @@ impl Normal<'_> {
                     let output = output.binding("output", of_rows(rows.start))?;
                     let all = u64::from(params.rows) * u64::from(elements);
                     recorder.gpu().capabilities().check_elements("input", all)?;
-                    recorder.all(|recorder| {
-                        recorder.scratch(|recorder| {
-                            let input = reads.bound(recorder, ("input", input), of_rows(0))?;
-                            // What is absent is not read.
-                            let [of_factor, of_shift] =
-                                [&of_factor, &of_shift].map(|bound| bound.as_ref().unwrap_or(&input));
-                            layer_norm_rows(recorder, reads.from, params, [&input, of_factor, of_shift, &output])
-                        })
+                    recorder.attempt(|recorder| {
+                        let input = reads.bound(recorder, ("input", input), of_rows(0))?;
+                        // What is absent is not read.
+                        let [of_factor, of_shift] =
+                            [&of_factor, &of_shift].map(|bound| bound.as_ref().unwrap_or(&input));
+                        layer_norm_rows(recorder, reads.from, params, [&input, of_factor, of_shift, &output])
                     })
                 })
             })

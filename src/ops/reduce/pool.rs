@@ -173,11 +173,9 @@ impl PoolGeometry {
             };
             let indices = indices.map(|indices| indices.binding("indices", written.clone())).transpose()?;
             let output = output.binding("output", written)?;
-            recorder.all(|recorder| {
-                recorder.scratch(|recorder| {
-                    let input = reads.bound(recorder, ("input", input), read)?;
-                    pool(recorder, (self.function(), reads.from), params, [&input, &output], indices.as_ref())
-                })
+            recorder.attempt(|recorder| {
+                let input = reads.bound(recorder, ("input", input), read)?;
+                pool(recorder, (self.function(), reads.from), params, [&input, &output], indices.as_ref())
             })
         })
     }

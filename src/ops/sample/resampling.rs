@@ -274,11 +274,9 @@ impl Pass {
                 input_first: 0u32.wrapping_sub(in_rows.start * in_row + in_columns.start * inner),
                 ..Default::default()
             };
-            recorder.all(|recorder| {
-                recorder.scratch(|recorder| {
-                    let input = planes.bound(recorder, ("input", input), in_range)?;
-                    resample(recorder, axes, params, [&input, &row_taps, &column_taps, &output])
-                })
+            recorder.attempt(|recorder| {
+                let input = planes.bound(recorder, ("input", input), in_range)?;
+                resample(recorder, axes, params, [&input, &row_taps, &column_taps, &output])
             })
         })
     }

@@ -385,7 +385,7 @@ impl Call<'_> {
                 let params = winograd_input::Params { grid, ..Default::default() };
                 winograd_input(recorder, (*data, texels), params, [&input, &made])
             };
-            recorder.scratch(|recorder| recorder.all(record))
+            recorder.attempt(record)
         })
     }
 
