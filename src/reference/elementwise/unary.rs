@@ -48,7 +48,7 @@ pub fn unary_backward<T: Copy + Into<f64>>(
         reference.value[element] = value;
         reference.magnitude[element] = match op {
             _ if is_exact(op) || value == 0.0 => 0.0,
-            _ if x.is_infinite() => value.abs(),
+            _ if !x.is_finite() => value.abs(),
             _ => {
                 let step = 1e-5 * (1.0 + x.abs());
                 let change = (derivative(op, x + step) - derivative(op, x - step)) / (2.0 * step);
