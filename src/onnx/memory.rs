@@ -1,5 +1,7 @@
 //! Memory by lifetime: values that are not needed at the same time lie in the same memory.
 
+use std::collections::HashMap;
+
 /// The buffers that a step reads, and those that it writes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Uses {
@@ -13,6 +15,47 @@ impl Uses {
     }
 }
 
+/// Buffers that lie within others: for each the buffer around it and the element of that at which it begins.
+#[derive(Debug, Default)]
+pub(super) struct Within(HashMap<usize, (usize, u64)>);
+
+impl Within {
+    pub(super) fn has(&self, buffer: usize) -> bool {
+        self.0.contains_key(&buffer)
+    }
+
+    pub(super) fn insert(&mut self, buffer: usize, around: usize, first: u64) {
+        self.0.insert(buffer, (around, first));
+    }
+
+    pub(super) fn remove(&mut self, buffer: usize) {
+        self.0.remove(&buffer);
+    }
+
+    /// The outermost buffer around one, which is that itself where it lies in none, and the element at which it begins there.
+    pub(super) fn outermost(&self, buffer: usize) -> (usize, u64) {
+        let (mut of, mut at) = (buffer, 0);
+        while let Some((around, first)) = self.0.get(&of) {
+            (of, at) = (*around, at + first);
+        }
+        (of, at)
+    }
+
+    /// Each buffer that lies in another, with the outermost one around it and the element at which it begins there.
+    pub(super) fn all(&self) -> impl Iterator<Item = (usize, usize, u64)> {
+        self.0.keys().map(|&buffer| {
+            let (around, first) = self.outermost(buffer);
+            (buffer, around, first)
+        })
+    }
+
+    /// The uses of the outermost buffers.
+    pub(super) fn uses(&self, uses: &Uses) -> Uses {
+        let outermost = |buffers: &[usize]| buffers.iter().map(|&buffer| self.outermost(buffer).0).collect();
+        Uses { reads: outermost(&uses.reads), writes: outermost(&uses.writes) }
+    }
+}
+
 /// Where buffers lie that steps write.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -22,7 +65,7 @@ pub(super) struct Layout {
     pub(super) sizes: Vec<u64>,
 }
 
-/// Gives each buffer that steps write a slot of memory for as long as steps use it; `elsewhere` are those that lie in none. wgpu binds no
+/// Gives each buffer that steps write, one of them or several, a slot of memory for as long as steps use it; `elsewhere` are those that lie in none. wgpu binds no
 /// buffer to be read and written at once, so that slots are whole buffers, and none serves two values of one step.
 pub(super) fn layout(steps: &[Uses], bytes: &[u64], elsewhere: impl Fn(usize) -> bool) -> Layout {
     let mut last = vec![0; bytes.len()];
@@ -33,6 +76,9 @@ pub(super) fn layout(steps: &[Uses], bytes: &[u64], elsewhere: impl Fn(usize) ->
     let mut free: Vec<usize> = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         for &buffer in step.writes.iter().filter(|buffer| !elsewhere(**buffer)) {
+            if layout.slots[buffer].is_some() {
+                continue;
+            }
             let (sizes, needs) = (&mut layout.sizes, bytes[buffer]);
             // The smallest that is large enough, else the largest, which grows.
             let fitting = free.iter().copied().filter(|&slot| sizes[slot] >= needs).min_by_key(|&slot| sizes[slot]);

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::fusion::{Fused, Fusion, Rule, fused};
-use super::memory::{Layout, layout};
+use super::fusion::{Fused, Fusion, InPlace, Rule, fused, in_place};
+use super::memory::{Layout, Within, layout};
 use super::planner::{DeviceValue, Planner, Value};
 use super::step::{Binder, BoundStep, Step, absent, buffer};
 use super::{HostTensor, Model, ValueInfo};
@@ -23,6 +23,8 @@ pub struct ModelPlan {
     memory: Vec<u32>,
     /// Specs of all buffers; those of the inputs are the first.
     buffers: Vec<TensorSpec>,
+    /// Buffers that lie within others.
+    within: Within,
     fusions: Vec<Fusion>,
 }
 
@@ -212,13 +214,17 @@ impl ModelPlan {
         let mut given: Vec<_> = outputs.iter_mut().filter_map(Output::value).collect();
         let steps = needed(steps, buffers.len(), given.iter().map(|value| value.buffer));
         let seen = given.iter().map(|value| **value).collect();
-        let Fused { steps, buffers, outputs: seen, fusions } = fused(gpu, steps, buffers, seen, rules);
+        let Fused { steps, buffers, outputs: seen, mut fusions } = fused(gpu, steps, buffers, seen, rules);
         given.iter_mut().zip(seen).for_each(|(value, seen)| **value = seen);
         let steps = needed(steps, buffers.len(), given.iter().map(|value| value.buffer));
         let given: HashSet<_> = given.iter().map(|value| value.buffer).collect();
+        let InPlace { steps, buffers, within } = match rules.contains(&Rule::Concat) {
+            true => in_place(steps, buffers, &given, &mut fusions),
+            false => InPlace { steps, buffers, within: Within::default() },
+        };
 
         let bytes: Vec<_> = buffers.iter().map(|spec| bytes(*spec)).collect();
-        let uses: Vec<_> = steps.iter().map(Step::uses).collect();
+        let uses: Vec<_> = steps.iter().map(|step| within.uses(&step.uses())).collect();
         let Layout { slots, sizes } = layout(&uses, &bytes, |buffer| given.contains(&buffer));
         let memory = sizes.into_iter().map(|size| {
             // In words, of which a tensor has at least one.
@@ -232,7 +238,7 @@ impl ModelPlan {
         let mut advanced = |done, all| progress.iter_mut().for_each(|progress| progress(done, all));
         let steps = bind(&mut binder, steps, &mut advanced)?;
         binder.recorder.submit()?;
-        Ok(Self { inputs, outputs, steps, slots, memory, buffers, fusions })
+        Ok(Self { inputs, outputs, steps, slots, memory, buffers, within, fusions })
     }
 
     /// Names, shapes and element types of the inputs that each call gives, in the model's order.
@@ -309,6 +315,9 @@ impl ModelPlan {
                 let spec = self.buffers[buffer];
                 buffers[buffer] = Some(Tensor::new(recorder.gpu(), spec.shape, spec.dtype)?);
             }
+        }
+        for (buffer, around, first) in self.within.all() {
+            buffers[buffer] = buffers[around].as_ref().map(|whole| whole.section(first, self.buffers[buffer].shape));
         }
         recorder.all(|recorder| {
             for step in &self.steps {

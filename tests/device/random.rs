@@ -828,7 +828,9 @@ fn agrees(seed: u64, problem: &Problem) -> Result<(), String> {
 
 #[test]
 fn seeds_that_have_failed_agree() {
-    for seed in [16184290642315677794, 299017641748847286, 10308137409262843010, 10233012508231749305, 7918892523354431785] {
+    for seed in
+        [16184290642315677794, 299017641748847286, 10308137409262843010, 10233012508231749305, 7918892523354431785]
+    {
         agrees(seed, &draw(seed)).unwrap_or_else(|miss| panic!("{miss}"));
     }
 }

@@ -85,7 +85,8 @@ pub(in crate::onnx) fn fused(
 impl Graph {
     fn go_over(&mut self, step: Step, rules: &[Rule], fusions: &mut Vec<Fusion>) {
         for &rule in rules {
-            let refusal = match rule.apply()(self, &step) {
+            let Some(apply) = rule.apply() else { continue };
+            let refusal = match apply(self, &step) {
                 Outcome::None => continue,
                 Outcome::Refused(why) => Some(why),
                 Outcome::Steps(steps) => {

@@ -8,6 +8,7 @@ mod activation;
 mod attention;
 mod branches;
 mod channels;
+mod concat;
 mod deform_attention;
 mod deform_conv;
 mod graph;
@@ -16,6 +17,7 @@ mod normalisation;
 mod rows;
 mod strided;
 
+pub(super) use concat::{InPlace, in_place};
 pub(super) use graph::{Fused, fused};
 
 use std::fmt;
@@ -47,6 +49,8 @@ pub enum Rule {
     LayerNorm,
     /// Scale and shift behind an instance normalisation of groups make a group normalisation.
     GroupNorm,
+    /// What makes the parts of a concatenation along the outermost axis writes them where they lie in it.
+    Concat,
 }
 
 impl Rule {
@@ -63,6 +67,7 @@ impl Rule {
         Self::ProductActivation,
         Self::LayerNorm,
         Self::GroupNorm,
+        Self::Concat,
     ];
 
     /// The name, as the program has it.
@@ -79,11 +84,13 @@ impl Rule {
             Self::ProductActivation => "product-activation",
             Self::LayerNorm => "layer-norm",
             Self::GroupNorm => "group-norm",
+            Self::Concat => "concat",
         }
     }
 
-    fn apply(self) -> graph::Apply {
-        match self {
+    /// How it goes over one step after the other; `None` where it looks at all of them at once, behind the others.
+    fn apply(self) -> Option<graph::Apply> {
+        Some(match self {
             Self::BatchNorm => channels::batch_norm,
             Self::Branches => branches::branches,
             Self::Bias => channels::bias,
@@ -95,7 +102,8 @@ impl Rule {
             Self::ProductActivation => activation::product_activation,
             Self::LayerNorm => normalisation::layer_norm,
             Self::GroupNorm => normalisation::group_norm,
-        }
+            Self::Concat => return None,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Each rule of fusion fires on what exporters write, changes rounding alone, and leaves everything else as it is.
 
+mod concat;
 mod deform_conv;
 mod product_activation;
 
@@ -28,7 +29,7 @@ fn transpose(names: &str, order: &[i64]) -> NodeProto {
     with(n("Transpose", names), listed("perm", order))
 }
 
-#[derive(Default, Clone)]
+#[derive(Debug, Default, Clone)]
 struct Net {
     inputs: Vec<(&'static str, Vec<i64>)>,
     outputs: Vec<&'static str>,
