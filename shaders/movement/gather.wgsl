@@ -7,7 +7,8 @@
 // Elements of data and output are words, or four words each (movement/parts/word.wgsl, movement/parts/four_words.wgsl). The 0s are written where
 // `fills` is 1.
 //
-// One invocation does four elements of a row, a fourth of the row apart.
+// One invocation does four elements of a row, a fourth of the row apart. Whether each has an index of its own is the variant's
+// (movement/gather/of_elements.wgsl, movement/gather/of_rows.wgsl).
 
 struct Params {
     indexing: Indexing,
@@ -24,17 +25,16 @@ struct Params {
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
 @group(0) @binding(3) var<storage, read_write> output: array<Word>;
 
-fn gather_element(row: vec2<u32>, output_row: u32, column: u32) {
+fn gather_element(row: vec2<u32>, of_row: vec2<u32>, output_row: u32, column: u32) {
     if column >= params.indexing.extent_5 {
         return;
     }
-    let named = index_place(row.y + column * params.indexing.index_stride_5);
+    let named = element_index(of_row, row.y + column * params.indexing.index_stride_5);
     let place = row.x + column * params.indexing.data_stride_5 + named.x;
-    // Two stores: a value that is one or the other may pass through floating point, which changes the bits of a NaN.
-    if (named.y == 0u) & (place < params.window) {
-        output[output_row + column] = data[params.data_first + place];
-    } else if (named.y != 0u) & (params.fills != 0u) {
-        output[output_row + column] = Word(0u);
+    let inside = (named.y == 0u) & (place < params.window);
+    if inside | ((named.y != 0u) & (params.fills != 0u)) {
+        // A mask, and no choice of one of two values, which may pass through floating point and change the bits of a NaN.
+        output[output_row + column] = data[params.data_first + select(0u, place, inside)] & Word(select(0u, 0xffffffffu, inside));
     }
 }
 
@@ -48,10 +48,11 @@ fn gather(
     if item.x >= params.rows {
         return;
     }
-    let row = row_starts(item.x);
+    let row = row_places(item.x);
+    let of_row = row_index(row.y);
     let output_row = params.output_first + item.x * params.indexing.extent_5;
-    gather_element(row, output_row, item.y);
-    gather_element(row, output_row, item.y + params.parts);
-    gather_element(row, output_row, item.y + 2u * params.parts);
-    gather_element(row, output_row, item.y + 3u * params.parts);
+    gather_element(row, of_row, output_row, item.y);
+    gather_element(row, of_row, output_row, item.y + params.parts);
+    gather_element(row, of_row, output_row, item.y + 2u * params.parts);
+    gather_element(row, of_row, output_row, item.y + 3u * params.parts);
 }

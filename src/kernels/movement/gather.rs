@@ -1,22 +1,35 @@
-use crate::gpu::{Binding, Fit, Loops, Recorder, wgsl};
+use crate::gpu::{Binding, Fit, Loops, Recorder, axis, wgsl};
 use crate::kernels::movement::indexing::Indexing;
 use crate::kernels::movement::strided_copy::Word;
 use crate::kernels::{kernel, params};
 
-kernel!("gather", 64, Params, |word: Word| [
+kernel!("gather", 64, Params, |(word, indices): (Word, Indices)| [
     wgsl!["shared/grid.wgsl", "movement/parts/indexing.wgsl"],
     word.files(),
+    match indices {
+        Indices::OfRows => wgsl!["movement/gather/of_rows.wgsl"],
+        Indices::OfElements => wgsl!["movement/gather/of_elements.wgsl"],
+    },
     wgsl!["movement/gather.wgsl"],
 ]);
+
+/// What has an index of its own: a row, where rows lie along one axis and indices have one part, or else each element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Indices {
+    OfRows,
+    OfElements,
+}
+
+axis!(Indices { OfRows: "rows", OfElements: "elements" });
 
 params!(indexing: Indexing, rows, parts, window, fills, data_first, output_first);
 
 impl Loops for Params {}
 
-/// Records a gathering of `rows` rows. `params` are counted in `word`s, but for the strides of the indices.
+/// Records a gathering of `rows` rows. `params` are counted in words of the variant, but for the strides of the indices.
 pub(crate) fn gather(
     recorder: &mut Recorder,
-    word: Word,
+    (word, indices_of): (Word, Indices),
     params: Params,
     [data, indices, output]: [&Binding; 3],
 ) -> Fit {
@@ -31,5 +44,5 @@ pub(crate) fn gather(
     };
     let (rows, invocations) = (u64::from(params.rows), u64::from(params.rows) * u64::from(params.parts));
     let elements = rows * u64::from(columns) * u64::from(word.words());
-    recorder.dispatch::<Kernel>(word, &params, &[data, indices, output], invocations, elements)
+    recorder.dispatch::<Kernel>((word, indices_of), &params, &[data, indices, output], invocations, elements)
 }

@@ -7,7 +7,7 @@ use crate::geometry::{
     GatherNdGeometry, Indexing, ScatterReduction,
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::movement::gather::{self, Params, gather};
+use crate::kernels::movement::gather::{self, Indices, Params, gather};
 use crate::kernels::movement::indexing as kernels;
 use crate::kernels::movement::strided_copy::Word;
 use crate::kernels::reduce::cum_sum::Number;
@@ -27,8 +27,9 @@ macro_rules! gathers {
 
             fn compile(gpu: &Gpu, geometry: &$geometry, _: &GatherInputs<TensorSpec>) -> Result<()> {
                 // Tensors that begin amid four words are gathered word by word.
-                let words = [Word::One, geometry.indexing.word()];
-                words.iter().try_for_each(|&word| gpu.compile::<gather::Kernel>(word))
+                let indexing = &geometry.indexing;
+                let words = [Word::One, indexing.word()];
+                words.iter().try_for_each(|&word| gpu.compile::<gather::Kernel>((word, indexing.indices())))
             }
 
             fn record(
@@ -88,6 +89,13 @@ impl Indexing {
             && outer.iter().all(|axis| axis.strides[0].is_multiple_of(4))
             && self.parts.iter().all(|part| part.stride.is_multiple_of(4));
         if fours { Word::Four } else { Word::One }
+    }
+
+    /// What has an index of its own.
+    fn indices(&self) -> Indices {
+        let [outer @ .., _, inner] = &self.axes;
+        let by_rows = outer.iter().all(|axis| axis.extent == 1) && inner.strides[1] == 0 && self.parts.len() == 1;
+        if by_rows { Indices::OfRows } else { Indices::OfElements }
     }
 }
 
@@ -166,7 +174,7 @@ fn record(
                     fills: (first == start).into(),
                     ..Default::default()
                 };
-                gather(recorder, word, params, [&data, &indices, &output])?;
+                gather(recorder, (word, indexing.indices()), params, [&data, &indices, &output])?;
                 first = last;
                 if first == end {
                     return Ok(());
