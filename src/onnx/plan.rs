@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::fusion::{Fused, Fusion, InPlace, Rule, fused, in_place};
+use super::fusion::{Fused, Fusion, InPlace, Rule, fused, in_place, passes};
 use super::memory::{Layout, Within, layout};
 use super::planner::{DeviceValue, Planner, Value};
 use super::step::{Binder, BoundStep, Step, absent, buffer};
@@ -214,9 +214,13 @@ impl ModelPlan {
         let mut given: Vec<_> = outputs.iter_mut().filter_map(Output::value).collect();
         let steps = needed(steps, buffers.len(), given.iter().map(|value| value.buffer));
         let seen = given.iter().map(|value| **value).collect();
-        let Fused { steps, buffers, outputs: seen, mut fusions } = fused(gpu, steps, buffers, seen, rules);
+        let mut all = Fused { steps, buffers, outputs: seen, fusions: Vec::new() };
+        for rules in passes(rules) {
+            all = fused(gpu, all, &rules);
+            all.steps = needed(all.steps, all.buffers.len(), all.outputs.iter().map(|value| value.buffer));
+        }
+        let Fused { steps, buffers, outputs: seen, mut fusions } = all;
         given.iter_mut().zip(seen).for_each(|(value, seen)| **value = seen);
-        let steps = needed(steps, buffers.len(), given.iter().map(|value| value.buffer));
         let given: HashSet<_> = given.iter().map(|value| value.buffer).collect();
         let InPlace { steps, buffers, within } = match rules.contains(&Rule::Concat) {
             true => in_place(steps, buffers, &given, &mut fusions),

@@ -4,9 +4,8 @@ use super::graph::{Graph, Outcome, buffer, either, host, lies, number, operands,
 use super::strided::Strided;
 use crate::geometry::{Attention, AttentionInputs, AttentionLayout, Binary, Matmul, Softmax, StridedCopy};
 use crate::gpu::TensorSpec;
-use crate::onnx::planner::DeviceValue;
+use crate::onnx::HostTensor;
 use crate::onnx::step::{Source, Step};
-use crate::onnx::{ElementType, HostTensor};
 use crate::shape::Shape;
 
 /// The product of a softmax of scores with values.
@@ -165,7 +164,7 @@ impl Found {
         let dtype = graph.buffers[step.writes[0]].dtype;
         let spec = TensorSpec { shape: [batch, queries, heads, of_value].into(), dtype };
         let made = graph.new_buffer(spec);
-        let attended = Source::Buffer(DeviceValue { buffer: made, first: 0, spec, element: ElementType::from(dtype) });
+        let attended = graph.whole(made);
         Ok(vec![
             step.another(&op, &inputs).writing(vec![made]),
             step.another(&StridedCopy::transpose(&[0, 2, 1, 3]), &attended),

@@ -7,7 +7,6 @@ use crate::geometry::{
     PaddingMode, Reduce, ReduceFunction, SampleMode, StridedCopy,
 };
 use crate::gpu::TensorSpec;
-use crate::onnx::planner::DeviceValue;
 use crate::onnx::step::{Source, Step};
 use crate::onnx::{ElementType, HostTensor};
 use crate::shape::Shape;
@@ -110,9 +109,7 @@ impl Found {
         // Channels in front of queries, as the sum has them.
         let made = step.writes[0];
         graph.buffers[made] = TensorSpec { shape: [batch, heads * self.channels, self.queries].into(), dtype };
-        let spec = TensorSpec { shape: flat, dtype };
-        let attended =
-            Source::Buffer(DeviceValue { buffer: attended, first: 0, spec, element: ElementType::from(dtype) });
+        let attended = graph.whole(attended);
         steps.push(step.another(&StridedCopy::transpose(&[0, 2, 1]), &attended));
         Ok(steps)
     }
@@ -234,7 +231,7 @@ fn locations(graph: &mut Graph, step: &Step, grids: &Source, steps: &mut Vec<Ste
         );
         let made = graph.new_buffer(spec);
         steps.push(step.another(&op, &BinaryInputs { a: of.clone(), b: half }).writing(vec![made]));
-        Source::Buffer(DeviceValue { buffer: made, first: 0, spec, element: ElementType::from(spec.dtype) })
+        graph.whole(made)
     };
     let halved = half(graph, Binary::Mul, grids);
     half(graph, Binary::Add, &halved)

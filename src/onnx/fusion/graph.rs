@@ -56,20 +56,14 @@ pub(in crate::onnx) struct Fused {
 }
 
 /// Goes over steps, all of which are needed, with some rules.
-pub(in crate::onnx) fn fused(
-    gpu: &Gpu,
-    steps: Vec<Step>,
-    buffers: Vec<TensorSpec>,
-    outputs: Vec<DeviceValue>,
-    rules: &[Rule],
-) -> Fused {
+pub(in crate::onnx) fn fused(gpu: &Gpu, all: Fused, rules: &[Rule]) -> Fused {
+    let Fused { steps, buffers, outputs, mut fusions } = all;
     let mut uses = vec![0; buffers.len()];
     let read = steps.iter().flat_map(|step| step.uses().reads);
     read.chain(outputs.iter().map(|output| output.buffer)).for_each(|buffer| uses[buffer] += 1);
     let makers = vec![None; buffers.len()];
     let views = HashMap::new();
     let mut graph = Graph { gpu: gpu.clone(), steps: Vec::new(), buffers, makers, uses, views };
-    let mut fusions = Vec::new();
     for mut step in steps {
         for (_, source) in &mut step.sources {
             if let Some(Source::Buffer(value)) = source {
@@ -142,6 +136,12 @@ impl Graph {
         self.makers.push(None);
         self.uses.push(0);
         self.buffers.len() - 1
+    }
+
+    /// All of a buffer.
+    pub(super) fn whole(&self, buffer: usize) -> Source {
+        let spec = self.buffers[buffer];
+        Source::Buffer(DeviceValue { buffer, first: 0, spec, element: spec.dtype.into() })
     }
 
     /// How often a buffer is read, or given out.

@@ -1,6 +1,6 @@
 //! Fusion: steps that together do what one op does become that op.
 //!
-//! Rules go over the steps once, in order. Each looks at one step and back at those that its inputs come from, which are known by their ops
+//! Rules go over the steps in order, all but one of them in one pass. Each looks at one step and back at those that its inputs come from, which are known by their ops
 //! and by the elements they read, however an exporter wrote them: reshapes and other views are no steps. Steps whose results are then read by
 //! none are left out.
 
@@ -14,6 +14,7 @@ mod deform_conv;
 mod graph;
 mod movement;
 mod normalisation;
+mod resize;
 mod rows;
 mod strided;
 
@@ -49,6 +50,8 @@ pub enum Rule {
     LayerNorm,
     /// Scale and shift behind an instance normalisation of groups make a group normalisation.
     GroupNorm,
+    /// A convolution of one tap behind an enlargement of images, by themselves or side by side with others, goes before it.
+    Resize,
     /// What makes the parts of a concatenation along the outermost axis writes them where they lie in it.
     Concat,
 }
@@ -67,6 +70,7 @@ impl Rule {
         Self::ProductActivation,
         Self::LayerNorm,
         Self::GroupNorm,
+        Self::Resize,
         Self::Concat,
     ];
 
@@ -84,6 +88,7 @@ impl Rule {
             Self::ProductActivation => "product-activation",
             Self::LayerNorm => "layer-norm",
             Self::GroupNorm => "group-norm",
+            Self::Resize => "resize",
             Self::Concat => "concat",
         }
     }
@@ -102,6 +107,7 @@ impl Rule {
             Self::ProductActivation => activation::product_activation,
             Self::LayerNorm => normalisation::layer_norm,
             Self::GroupNorm => normalisation::group_norm,
+            Self::Resize => resize::resize,
             Self::Concat => return None,
         })
     }
@@ -111,6 +117,12 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// The rules of each pass over all steps. What goes before an enlargement is what the others have left of it: a convolution with all that goes into one.
+pub(super) fn passes(rules: &[Rule]) -> [Vec<Rule>; 2] {
+    let (second, first) = rules.iter().partition(|rule| **rule == Rule::Resize);
+    [first, second]
 }
 
 /// A fusion by a rule at a node of the model, or a refusal.

@@ -3,6 +3,7 @@
 mod concat;
 mod deform_conv;
 mod product_activation;
+mod resize;
 
 use pliant::onnx::{Fusion, Model, ModelOptions, ModelPlan, Rule};
 use pliant::{DType, Gpu, Recorder, Tensor, TensorSpec};

@@ -1,0 +1,174 @@
+//! Images that are enlarged for a convolution of one tap.
+
+use super::channels::floats;
+use super::graph::{Graph, Outcome, host};
+use crate::ResizeCoordinates;
+use crate::geometry::{
+    AspectRatio, Binary, BinaryInputs, Concat, Conv2d, Conv2dInputs, Resize, ResizeGeometry, ResizeTo,
+};
+use crate::gpu::TensorSpec;
+use crate::onnx::HostTensor;
+use crate::onnx::step::{Source, Step};
+
+/// A convolution of one tap of enlarged images, or of such images and others side by side: what it makes of the images before they are enlarged, then
+/// enlarged and added up. Pixels of the enlarged are sums of others with weights that add up to 1, so that but for rounding nothing changes.
+pub(super) fn resize(graph: &mut Graph, step: &Step) -> Outcome {
+    enlarged(graph, step).into()
+}
+
+fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
+    let (convolution, activation) = step.without_activation();
+    let op = *convolution.op::<Conv2d>()?;
+    let (input, weight) = (convolution.source("input")?, convolution.source("weight")?);
+    let &[_, channels, 1, 1] = weight.shape().extents() else { return None };
+    if op != (Conv2d { dilation: op.dilation, ..Conv2d::default() }) {
+        return None;
+    }
+    let concat = maker_of_whole(graph, input).filter(|maker| maker.op() == Some(&Concat { axis: 1 })).cloned();
+    let sources = match &concat {
+        Some(concat) => concat.sources.iter().filter_map(|(_, source)| source.clone()).collect(),
+        None => vec![input.clone()],
+    };
+    let mut first = 0;
+    let parts = sources.into_iter().map(|source| {
+        let start = first;
+        first += source.shape().extents()[1];
+        let enlarged = Enlarged::of(graph, &source, weight.shape().extents()[0]);
+        Part { source, channels: start as usize..first as usize, enlarged }
+    });
+    let (enlarged, others): (Vec<_>, Vec<_>) = parts.partition(|part| part.enlarged.is_some());
+    if enlarged.is_empty() {
+        return None;
+    }
+    let read = enlarged.iter().map(|part| &part.source).chain(concat.as_ref().map(|_| input));
+    if !read.into_iter().all(|source| graph.only_here(source)) {
+        return Some(Outcome::Refused("what is enlarged is used elsewhere, too".into()));
+    }
+    let Some(known) = host(weight).map(HostTensor::to_floats) else {
+        return Some(Outcome::Refused("the convolution's weight is computed".into()));
+    };
+    // The convolution of some channels.
+    let of_channels = |input: Source, parts: &[Part], bias: Option<&Source>| {
+        let rows = known.chunks_exact(channels as usize);
+        let elements = rows.flat_map(|row| parts.iter().flat_map(|part| &row[part.channels.clone()]).copied());
+        let shape = weight.shape().with_extent(1, input.shape().extents()[1]);
+        let weight = floats(TensorSpec { shape, ..weight.spec() }, elements)?;
+        Some(convolution.another_packing(&op, &Conv2dInputs { input, weight, bias: bias.cloned() }))
+    };
+    let made = graph.buffers[step.writes[0]];
+    let mut steps = Steps { graph, all: Vec::new() };
+    let mut bias = convolution.source("bias");
+    let mut sums = Vec::new();
+    if !others.is_empty() {
+        let input = match &concat {
+            Some(concat) if others.len() > 1 => {
+                let sources: Vec<_> = others.iter().map(|part| part.source.clone()).collect();
+                let many = sources.iter().map(|source| source.shape().extents()[1]).sum();
+                let spec = TensorSpec { shape: input.shape().with_extent(1, many), ..input.spec() };
+                steps.made(concat.another(&Concat { axis: 1 }, &sources), spec)
+            }
+            _ => others[0].source.clone(),
+        };
+        sums.push(steps.made(of_channels(input, &others, bias.take())?, made));
+    }
+    for part in enlarged {
+        let Enlarged { step, op, input } = part.enlarged.clone()?;
+        let [height, width] = *input.shape().extents().last_chunk()?;
+        let spec = TensorSpec { shape: made.shape.with_extent(2, height).with_extent(3, width), ..made };
+        let small = steps.made(of_channels(input, &[part], bias.take())?, spec);
+        // One pixel is repeated by the sum.
+        let large = if [height, width] == [1, 1] && !sums.is_empty() {
+            small
+        } else {
+            steps.made(step.another(&op, &small), made)
+        };
+        sums.push(large);
+    }
+    let mut sum = sums.remove(0);
+    for addend in sums {
+        let add = step.another(&Binary::Add, &BinaryInputs { a: sum, b: addend });
+        sum = steps.made(add, made);
+    }
+    let last = steps.all.pop()?;
+    let last = match activation {
+        None => last,
+        Some(activation) => {
+            if !last.ends_with::<Binary>(&steps.graph.gpu, activation).is_some_and(|ends| ends.unwrap_or(false)) {
+                return Some(Outcome::Refused("what adds up does not end with the convolution's function".into()));
+            }
+            last.ending_with(activation)
+        }
+    };
+    steps.all.push(last.writing(step.writes.clone()));
+    Some(Outcome::Steps(steps.all))
+}
+
+/// Channels of what is convolved.
+struct Part {
+    source: Source,
+    channels: std::ops::Range<usize>,
+    enlarged: Option<Enlarged>,
+}
+
+/// Images that are enlarged.
+#[derive(Clone)]
+struct Enlarged {
+    /// The step that does it.
+    step: Step,
+    /// The same for images of any number of channels.
+    op: Resize,
+    input: Source,
+}
+
+impl Enlarged {
+    /// What a source is enlarged from, to twice as many pixels at least and with as many channels as come out at least: then the convolution costs
+    /// less before.
+    fn of(graph: &Graph, source: &Source, out_channels: u32) -> Option<Self> {
+        let step = maker_of_whole(graph, source)?;
+        let op = step.op::<Resize>()?;
+        let input = step.source("input")?;
+        let geometry = ResizeGeometry::new(op, input.shape()).ok()?;
+        let [of, to] = [input.shape(), geometry.output_shape()];
+        let (&[batch, channels, ..], &[_, _, _, _]) = (of.extents(), to.extents()) else { return None };
+        let images = to.extents().starts_with(&[batch, channels]) && channels >= out_channels;
+        let outside = matches!(op.coordinates, ResizeCoordinates::TfCropAndResize { .. });
+        if !images || outside || to.elements() < 2 * of.elements() {
+            return None;
+        }
+        let along = |axis: &u32| *axis >= 2;
+        let to = match &op.to {
+            ResizeTo::Scales(scales) => ResizeTo::Scales(of_images(&op.axes, scales)),
+            ResizeTo::Sizes(sizes, AspectRatio::Stretch) => {
+                ResizeTo::Sizes(of_images(&op.axes, sizes), AspectRatio::Stretch)
+            }
+            ResizeTo::Sizes(..) => return None,
+        };
+        let axes = op.axes.iter().copied().filter(along).collect();
+        Some(Self { step: step.clone(), op: Resize { axes, to, ..op.clone() }, input: input.clone() })
+    }
+}
+
+/// What is given for the axes along images, of what is given for some axes.
+fn of_images<T: Copy>(axes: &[u32], given: &[T]) -> Vec<T> {
+    axes.iter().zip(given).filter(|(axis, _)| **axis >= 2).map(|(_, given)| *given).collect()
+}
+
+/// The step whose only output, with its own extents, a source is.
+fn maker_of_whole<'a>(graph: &'a Graph, source: &Source) -> Option<&'a Step> {
+    graph.maker(source).filter(|maker| graph.buffers[maker.writes[0]].shape == source.shape())
+}
+
+/// Steps, each with a buffer of its own.
+struct Steps<'a> {
+    graph: &'a mut Graph,
+    all: Vec<Step>,
+}
+
+impl Steps<'_> {
+    /// Adds a step; what it makes.
+    fn made(&mut self, step: Step, spec: TensorSpec) -> Source {
+        let made = self.graph.new_buffer(spec);
+        self.all.push(step.writing(vec![made]));
+        self.graph.whole(made)
+    }
+}
