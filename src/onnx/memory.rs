@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::gpu::TensorSpec;
+
 /// The buffers that a step reads, and those that it writes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Uses {
@@ -10,50 +12,21 @@ pub(super) struct Uses {
 }
 
 impl Uses {
-    fn all(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn all(&self) -> impl Iterator<Item = usize> {
         self.reads.iter().chain(&self.writes).copied()
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut usize> {
+        self.reads.iter_mut().chain(&mut self.writes)
     }
 }
 
-/// Buffers that lie within others: for each the buffer around it and the element of that at which it begins.
-#[derive(Debug, Default)]
-pub(super) struct Within(HashMap<usize, (usize, u64)>);
+/// Buffers that lie within others: for each the outermost around it, and the element of that at which it begins.
+pub(super) type Within = HashMap<usize, (usize, u64)>;
 
-impl Within {
-    pub(super) fn has(&self, buffer: usize) -> bool {
-        self.0.contains_key(&buffer)
-    }
-
-    pub(super) fn insert(&mut self, buffer: usize, around: usize, first: u64) {
-        self.0.insert(buffer, (around, first));
-    }
-
-    pub(super) fn remove(&mut self, buffer: usize) {
-        self.0.remove(&buffer);
-    }
-
-    /// The outermost buffer around one, which is that itself where it lies in none, and the element at which it begins there.
-    pub(super) fn outermost(&self, buffer: usize) -> (usize, u64) {
-        let (mut of, mut at) = (buffer, 0);
-        while let Some((around, first)) = self.0.get(&of) {
-            (of, at) = (*around, at + first);
-        }
-        (of, at)
-    }
-
-    /// Each buffer that lies in another, with the outermost one around it and the element at which it begins there.
-    pub(super) fn all(&self) -> impl Iterator<Item = (usize, usize, u64)> {
-        self.0.keys().map(|&buffer| {
-            let (around, first) = self.outermost(buffer);
-            (buffer, around, first)
-        })
-    }
-
-    /// The uses of the outermost buffers.
-    pub(super) fn uses(&self, uses: &Uses) -> Uses {
-        let outermost = |buffers: &[usize]| buffers.iter().map(|&buffer| self.outermost(buffer).0).collect();
-        Uses { reads: outermost(&uses.reads), writes: outermost(&uses.writes) }
-    }
+/// The bytes of a buffer.
+pub(super) fn bytes(spec: TensorSpec) -> u64 {
+    (spec.shape.elements() * spec.dtype.size()).next_multiple_of(4)
 }
 
 /// Where buffers lie that steps write.
@@ -65,8 +38,8 @@ pub(super) struct Layout {
     pub(super) sizes: Vec<u64>,
 }
 
-/// Gives each buffer that steps write, one of them or several, a slot of memory for as long as steps use it; `elsewhere` are those that lie in none. wgpu binds no
-/// buffer to be read and written at once, so that slots are whole buffers, and none serves two values of one step.
+/// Gives each buffer that steps write, in parts or as a whole, a slot of memory for as long as steps use it; `elsewhere` are those that lie in none.
+/// wgpu binds no buffer to be read and written at once, so that slots are whole buffers, and none serves two of those that a step uses.
 pub(super) fn layout(steps: &[Uses], bytes: &[u64], elsewhere: impl Fn(usize) -> bool) -> Layout {
     let mut last = vec![0; bytes.len()];
     for (index, step) in steps.iter().enumerate() {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::fusion::{Fused, Fusion, InPlace, Rule, fused, in_place, passes};
-use super::memory::{Layout, Within, layout};
+use super::memory::{Layout, Uses, Within, bytes, layout};
 use super::planner::{DeviceValue, Planner, Value};
 use super::step::{Binder, BoundStep, Step, absent, buffer};
 use super::{HostTensor, Model, ValueInfo};
@@ -224,11 +224,14 @@ impl ModelPlan {
         let given: HashSet<_> = given.iter().map(|value| value.buffer).collect();
         let InPlace { steps, buffers, within } = match rules.contains(&Rule::Concat) {
             true => in_place(steps, buffers, &given, &mut fusions),
-            false => InPlace { steps, buffers, within: Within::default() },
+            false => InPlace { steps, buffers, within: Within::new() },
         };
 
         let bytes: Vec<_> = buffers.iter().map(|spec| bytes(*spec)).collect();
-        let uses: Vec<_> = steps.iter().map(|step| within.uses(&step.uses())).collect();
+        let mut uses: Vec<_> = steps.iter().map(Step::uses).collect();
+        for buffer in uses.iter_mut().flat_map(Uses::all_mut) {
+            *buffer = within.get(buffer).map_or(*buffer, |(around, _)| *around);
+        }
         let Layout { slots, sizes } = layout(&uses, &bytes, |buffer| given.contains(&buffer));
         let memory = sizes.into_iter().map(|size| {
             // In words, of which a tensor has at least one.
@@ -255,7 +258,7 @@ impl ModelPlan {
         self.outputs.iter().map(|output| (output.name.as_str(), output.spec()))
     }
 
-    /// Fusions of the model's steps, and refusals with their reasons, in the model's order.
+    /// Fusions of the model's steps, and refusals with their reasons: pass by pass over the steps, each in the model's order.
     pub fn fusions(&self) -> &[Fusion] {
         &self.fusions
     }
@@ -265,7 +268,7 @@ impl ModelPlan {
         self.memory.iter().map(|&words| 4 * u64::from(words)).sum()
     }
 
-    /// The bytes that values between inputs and outputs have, each counted by itself.
+    /// The bytes that values between inputs and outputs have, each counted by itself, but for those that lie within another.
     pub fn unshared_memory(&self) -> u64 {
         self.slots.iter().zip(&self.buffers).filter(|(slot, _)| slot.is_some()).map(|(_, spec)| bytes(*spec)).sum()
     }
@@ -320,7 +323,7 @@ impl ModelPlan {
                 buffers[buffer] = Some(Tensor::new(recorder.gpu(), spec.shape, spec.dtype)?);
             }
         }
-        for (buffer, around, first) in self.within.all() {
+        for (&buffer, &(around, first)) in &self.within {
             buffers[buffer] = buffers[around].as_ref().map(|whole| whole.section(first, self.buffers[buffer].shape));
         }
         recorder.all(|recorder| {
@@ -338,10 +341,6 @@ impl ModelPlan {
         };
         self.outputs.iter().map(|of| Ok((of.name.as_str(), output(of)?))).collect()
     }
-}
-
-pub(super) fn bytes(spec: TensorSpec) -> u64 {
-    (spec.shape.elements() * spec.dtype.size()).next_multiple_of(4)
 }
 
 /// The value that is given for each of `names`.

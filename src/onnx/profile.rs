@@ -1,7 +1,7 @@
 //! Where the time of a model goes.
 
 use super::ModelPlan;
-use super::plan::bytes;
+use super::memory::bytes;
 use super::step::BoundStep;
 use crate::error::Result;
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};

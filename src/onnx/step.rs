@@ -109,11 +109,6 @@ impl Step {
         Self { activation: Some(activation), ..self }
     }
 
-    /// This step without the function behind, and that.
-    pub(super) fn without_activation(&self) -> (Self, Option<Activation>) {
-        (Self { activation: None, ..self.clone() }, self.activation)
-    }
-
     /// The op, if it is one of that type and ends with no function.
     pub(super) fn op<O: Kernels>(&self) -> Option<&O> {
         self.op.as_any().downcast_ref().filter(|_| self.activation.is_none())

@@ -1,14 +1,13 @@
 //! Concatenations whose parts are written where they lie in them.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::graph::buffer;
 use super::{Fusion, Rule};
 use crate::geometry::{Concat, ConcatGeometry};
 use crate::gpu::TensorSpec;
-use crate::onnx::memory::{Uses, Within, layout};
-use crate::onnx::plan::bytes;
+use crate::onnx::memory::{Uses, Within, bytes, layout};
 use crate::onnx::step::{Source, Step};
 
 /// The multiple of bytes at which a part must begin to be written there: bindings can begin at it on every device.
@@ -21,8 +20,9 @@ pub(in crate::onnx) struct InPlace {
     pub(in crate::onnx) within: Within,
 }
 
-/// Lets the makers of the parts of concatenations along the outermost axis write them where they lie in these, if that takes no more memory.
-/// Other parts of such a concatenation are copied there. `given` are the buffers of the model's outputs.
+/// Lets steps write parts of concatenations where these lie in them, if that takes no more memory. Other parts of such a concatenation are copied
+/// there. Of concern are those whose parts lie one behind another in memory: no axis before theirs has an extent above 1. `given` are the buffers of
+/// the model's outputs.
 pub(in crate::onnx) fn in_place(
     steps: Vec<Step>,
     buffers: Vec<TensorSpec>,
@@ -36,47 +36,52 @@ pub(in crate::onnx) fn in_place(
             left.push(step);
             continue;
         };
-        let (whole, all) = (step.writes[0], parts.len());
-        // The latest first: it is in its place for the shortest time.
-        parts.sort_by_key(|(part, _)| Reverse(places.maker(part)));
-        let mut why = None;
-        parts.retain(|(part, first)| match places.place(index, part, whole, *first) {
-            Ok(()) => false,
-            Err(refusal) => {
-                why = Some(refusal);
-                true
-            }
-        });
-        let refusal = why.filter(|_| parts.len() == all).map(Into::into);
-        fusions.push(Fusion { rule: Rule::Concat, place: step.place.clone(), refusal });
-        if parts.len() == all {
+        let whole = step.writes[0];
+        let refusal = if parts.iter().all(|(part, first)| (first * part.spec().dtype.size()).is_multiple_of(4)) {
+            let (all, mut why) = (parts.len(), None);
+            // The latest first: it is in its place for the shortest time.
+            parts.sort_by_key(|(part, _)| Reverse(places.maker(part)));
+            parts.retain(|(part, first)| match places.place(index, part, whole, *first) {
+                Ok(()) => false,
+                Err(refusal) => {
+                    why.get_or_insert(refusal);
+                    true
+                }
+            });
+            why.filter(|_| parts.len() == all)
+        } else {
+            Some("its parts begin within a word")
+        };
+        fusions.push(Fusion { rule: Rule::Concat, place: step.place.clone(), refusal: refusal.map(Into::into) });
+        if refusal.is_some() {
             left.push(step);
             continue;
         }
         for (part, first) in parts {
             let copy = places.buffers.len();
             places.buffers.push(part.spec());
-            places.within.insert(copy, whole, first);
+            places.placed.push((copy, whole, first));
             left.push(step.another(&op, &vec![part]).writing(vec![copy]));
         }
     }
-    InPlace { steps: left, buffers: places.buffers, within: places.within }
+    InPlace { steps: left, within: places.within(), buffers: places.buffers }
 }
 
-/// The parts of a concatenation, and the element of it at which each begins, where each lies in whole words behind the last.
+/// The parts of a concatenation that lie one behind another, and the element of it at which each begins.
 fn parts(step: &Step) -> Option<(Concat, Vec<(Source, u64)>)> {
     let op = step.op::<Concat>()?;
     let sources: Vec<_> = step.sources.iter().filter_map(|(_, source)| source.clone()).collect();
     let shapes: Vec<_> = sources.iter().map(Source::shape).collect();
-    let one = ConcatGeometry::new(op, &shapes).ok()?.sections.rows() == 1;
+    if ConcatGeometry::new(op, &shapes).ok()?.sections.rows() != 1 {
+        return None;
+    }
     let mut end = 0;
     let parts = sources.into_iter().map(|source| {
         let first = end;
         end += source.shape().elements();
-        (first * source.spec().dtype.size()).is_multiple_of(4).then_some((source, first))
+        (source, first)
     });
-    let parts = parts.collect::<Option<_>>()?;
-    one.then_some((*op, parts))
+    Some((*op, parts.collect()))
 }
 
 /// Where the buffers lie that steps write, while parts are placed.
@@ -85,70 +90,93 @@ struct Places<'a> {
     bytes: Vec<u64>,
     given: &'a HashSet<usize>,
     /// The step that writes each buffer.
-    makers: HashMap<usize, usize>,
-    /// The uses of each step; a concatenation does not read parts that are in their place.
+    makers: Vec<Option<usize>>,
+    /// The uses of each step, by the outermost buffers; a concatenation does not read parts that are in their place.
     uses: Vec<Uses>,
-    within: Within,
-    /// The bytes that all of them take.
+    /// The steps that use each outermost buffer.
+    users: Vec<Vec<usize>>,
+    /// Parts, the buffer in which each lies, and the element of that at which it begins: those of a concatenation before itself.
+    placed: Vec<(usize, usize, u64)>,
+    is_placed: HashSet<usize>,
+    /// The bytes that all buffers take.
     memory: u64,
 }
 
 impl<'a> Places<'a> {
     fn new(steps: &[Step], buffers: Vec<TensorSpec>, given: &'a HashSet<usize>) -> Self {
         let uses: Vec<_> = steps.iter().map(Step::uses).collect();
-        let makers = uses.iter().enumerate().flat_map(|(step, of)| of.writes.iter().map(move |&buffer| (buffer, step)));
-        let (makers, bytes) = (makers.collect(), buffers.iter().map(|spec| bytes(*spec)).collect());
-        let mut places = Self { buffers, bytes, given, makers, uses, within: Within::default(), memory: 0 };
-        places.memory = places.measured().unwrap_or(0);
+        let (mut makers, mut users) = (vec![None; buffers.len()], vec![Vec::new(); buffers.len()]);
+        for (step, of) in uses.iter().enumerate() {
+            of.writes.iter().for_each(|&buffer| makers[buffer] = Some(step));
+            of.all().for_each(|buffer| users[buffer].push(step));
+        }
+        let bytes = buffers.iter().map(|spec| bytes(*spec)).collect();
+        let (placed, is_placed) = (Vec::new(), HashSet::new());
+        let mut places = Self { buffers, bytes, given, makers, uses, users, placed, is_placed, memory: 0 };
+        places.memory = places.measured();
         places
     }
 
     /// The step that makes a source.
     fn maker(&self, source: &Source) -> Option<usize> {
-        self.makers.get(&buffer(source)?.buffer).copied()
+        self.makers[buffer(source)?.buffer]
     }
 
-    /// The bytes that all buffers take; refused where a step reads of one that it writes, since wgpu binds none to both.
-    fn measured(&self) -> Result<u64, &'static str> {
-        let uses: Vec<_> = self.uses.iter().map(|uses| self.within.uses(uses)).collect();
-        if uses.iter().any(|step| step.reads.iter().any(|read| step.writes.contains(read))) {
-            return Err("a step reads one part and makes another");
-        }
-        Ok(layout(&uses, &self.bytes, |buffer| self.given.contains(&buffer)).sizes.iter().sum())
+    fn measured(&self) -> u64 {
+        layout(&self.uses, &self.bytes, |buffer| self.given.contains(&buffer)).sizes.iter().sum()
     }
 
     /// Places a part in the output of a concatenation, or says why not.
     fn place(&mut self, concat: usize, part: &Source, whole: usize, first: u64) -> Result<(), &'static str> {
-        let value = buffer(part).filter(|value| self.makers.contains_key(&value.buffer));
-        let value = value.ok_or("its parts are known before")?;
-        let (part, dtype) = (value.buffer, value.spec.dtype);
-        let read = |read: &usize| *read == part;
-        if value.spec.shape.elements() != self.buffers[part].shape.elements()
-            || self.within.has(part)
-            || self.uses[concat].reads.iter().filter(|buffer| read(buffer)).count() > 1
-        {
-            return Err("its parts lie in other values");
+        let value =
+            buffer(part).filter(|value| self.makers[value.buffer].is_some()).ok_or("no step makes its parts")?;
+        let part = value.buffer;
+        let all_of_it = value.spec.shape.elements() == self.buffers[part].shape.elements();
+        let reads = self.uses[concat].reads.iter().filter(|read| **read == part).count();
+        if !all_of_it || reads > 1 || self.is_placed.contains(&part) {
+            return Err("its parts lie in other values, or twice in it");
         }
         if self.given.contains(&part) {
             return Err("its parts are outputs of the model");
         }
-        if dtype != self.buffers[whole].dtype || !(first * dtype.size()).is_multiple_of(ALIGNMENT) {
+        if !(first * value.spec.dtype.size()).is_multiple_of(ALIGNMENT) {
             return Err("its parts begin at no multiple of 256 bytes");
         }
-        let reads = self.uses[concat].reads.clone();
-        self.within.insert(part, whole, first);
-        self.uses[concat].reads.retain(|buffer| !read(buffer));
-        let memory = self.measured().and_then(|memory| match memory <= self.memory {
-            true => Ok(memory),
-            false => Err("more memory would be needed"),
-        });
-        match memory {
-            Ok(memory) => self.memory = memory,
-            Err(_) => {
-                self.within.remove(part);
-                self.uses[concat].reads = reads;
-            }
+        let users = self.users[part].clone();
+        let before: Vec<_> = users.iter().map(|&step| self.uses[step].clone()).collect();
+        self.uses[concat].reads.retain(|read| *read != part);
+        for &step in &users {
+            self.uses[step].all_mut().filter(|buffer| **buffer == part).for_each(|buffer| *buffer = whole);
         }
-        memory.map(|_| ())
+        let conflict = users.iter().map(|&step| &self.uses[step]).any(|step| {
+            // wgpu binds no buffer to be read and written at once.
+            step.reads.contains(&whole) && step.writes.contains(&whole)
+        });
+        let placed = if conflict {
+            Err("a step reads one part and makes another")
+        } else {
+            let memory = self.measured();
+            if memory <= self.memory { Ok(memory) } else { Err("more memory would be needed") }
+        };
+        match placed {
+            Ok(memory) => {
+                self.memory = memory;
+                self.users[whole].extend(users);
+                self.placed.push((part, whole, first));
+                self.is_placed.insert(part);
+            }
+            Err(_) => users.into_iter().zip(before).for_each(|(step, uses)| self.uses[step] = uses),
+        }
+        placed.map(drop)
+    }
+
+    /// Each part within the outermost buffer around it.
+    fn within(&self) -> Within {
+        let mut within = Within::new();
+        for &(part, whole, first) in self.placed.iter().rev() {
+            let (around, at) = within.get(&whole).copied().unwrap_or((whole, 0));
+            within.insert(part, (around, at + first));
+        }
+        within
     }
 }

@@ -1,6 +1,6 @@
 //! Fusion: steps that together do what one op does become that op.
 //!
-//! Rules go over the steps in order, all but one of them in one pass. Each looks at one step and back at those that its inputs come from, which are known by their ops
+//! Rules go over the steps in order, in two passes, and `Concat` behind them over all at once. Each looks at one step and back at those that its inputs come from, which are known by their ops
 //! and by the elements they read, however an exporter wrote them: reshapes and other views are no steps. Steps whose results are then read by
 //! none are left out.
 
@@ -23,7 +23,7 @@ pub(super) use graph::{Fused, fused};
 
 use std::fmt;
 
-/// A kind of fusion of a model's steps: of several ops into one that does the same.
+/// A kind of fusion of a model's steps: of several ops into one, or into others that take less, that do the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
@@ -52,7 +52,7 @@ pub enum Rule {
     GroupNorm,
     /// A convolution of one tap behind an enlargement of images, by themselves or side by side with others, goes before it.
     Resize,
-    /// What makes the parts of a concatenation along the outermost axis writes them where they lie in it.
+    /// Parts of a concatenation that lie one behind another are written where they lie in it.
     Concat,
 }
 
@@ -119,9 +119,10 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The rules of each pass over all steps. What goes before an enlargement is what the others have left of it: a convolution with all that goes into one.
+/// The rules of each pass over the steps. What goes before an enlargement is a convolution with all that the first pass has put into it, and what then
+/// adds up can end with the function behind.
 pub(super) fn passes(rules: &[Rule]) -> [Vec<Rule>; 2] {
-    let (second, first) = rules.iter().partition(|rule| **rule == Rule::Resize);
+    let (second, first) = rules.iter().partition(|rule| matches!(rule, Rule::Resize | Rule::ProductActivation));
     [first, second]
 }
 

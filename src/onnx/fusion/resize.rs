@@ -17,9 +17,8 @@ pub(super) fn resize(graph: &mut Graph, step: &Step) -> Outcome {
 }
 
 fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
-    let (convolution, activation) = step.without_activation();
-    let op = *convolution.op::<Conv2d>()?;
-    let (input, weight) = (convolution.source("input")?, convolution.source("weight")?);
+    let op = *step.op::<Conv2d>()?;
+    let (input, weight) = (step.source("input")?, step.source("weight")?);
     let &[_, channels, 1, 1] = weight.shape().extents() else { return None };
     if op != (Conv2d { dilation: op.dilation, ..Conv2d::default() }) {
         return None;
@@ -44,6 +43,10 @@ fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     if !read.into_iter().all(|source| graph.only_here(source)) {
         return Some(Outcome::Refused("what is enlarged is used elsewhere, too".into()));
     }
+    let made = graph.buffers[step.writes[0]];
+    if made.dtype.is_narrow() && enlarged.len() + others.len() > 1 {
+        return Some(Outcome::Refused("sums of parts of the channels would be rounded to 16 bits".into()));
+    }
     let Some(known) = host(weight).map(HostTensor::to_floats) else {
         return Some(Outcome::Refused("the convolution's weight is computed".into()));
     };
@@ -53,11 +56,10 @@ fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         let elements = rows.flat_map(|row| parts.iter().flat_map(|part| &row[part.channels.clone()]).copied());
         let shape = weight.shape().with_extent(1, input.shape().extents()[1]);
         let weight = floats(TensorSpec { shape, ..weight.spec() }, elements)?;
-        Some(convolution.another_packing(&op, &Conv2dInputs { input, weight, bias: bias.cloned() }))
+        Some(step.another_packing(&op, &Conv2dInputs { input, weight, bias: bias.cloned() }))
     };
-    let made = graph.buffers[step.writes[0]];
     let mut steps = Steps { graph, all: Vec::new() };
-    let mut bias = convolution.source("bias");
+    let mut bias = step.source("bias");
     let mut sums = Vec::new();
     if !others.is_empty() {
         let input = match &concat {
@@ -89,17 +91,8 @@ fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         let add = step.another(&Binary::Add, &BinaryInputs { a: sum, b: addend });
         sum = steps.made(add, made);
     }
-    let last = steps.all.pop()?;
-    let last = match activation {
-        None => last,
-        Some(activation) => {
-            if !last.ends_with::<Binary>(&steps.graph.gpu, activation).is_some_and(|ends| ends.unwrap_or(false)) {
-                return Some(Outcome::Refused("what adds up does not end with the convolution's function".into()));
-            }
-            last.ending_with(activation)
-        }
-    };
-    steps.all.push(last.writing(step.writes.clone()));
+    let last = steps.all.pop()?.writing(step.writes.clone());
+    steps.all.push(last);
     Some(Outcome::Steps(steps.all))
 }
 
@@ -121,8 +114,8 @@ struct Enlarged {
 }
 
 impl Enlarged {
-    /// What a source is enlarged from, to twice as many pixels at least and with as many channels as come out at least: then the convolution costs
-    /// less before.
+    /// What a source is enlarged from, where all takes less after the convolution: it has twice as many pixels at least, and no more channels come out
+    /// than go in.
     fn of(graph: &Graph, source: &Source, out_channels: u32) -> Option<Self> {
         let step = maker_of_whole(graph, source)?;
         let op = step.op::<Resize>()?;
@@ -137,11 +130,14 @@ impl Enlarged {
         }
         let along = |axis: &u32| *axis >= 2;
         let to = match &op.to {
-            ResizeTo::Scales(scales) => ResizeTo::Scales(of_images(&op.axes, scales)),
+            // A factor may leave an extent, and move what lies along it.
+            ResizeTo::Scales(scales) if op.axes.iter().zip(scales).all(|(axis, scale)| *axis >= 2 || *scale == 1.0) => {
+                ResizeTo::Scales(of_images(&op.axes, scales))
+            }
             ResizeTo::Sizes(sizes, AspectRatio::Stretch) => {
                 ResizeTo::Sizes(of_images(&op.axes, sizes), AspectRatio::Stretch)
             }
-            ResizeTo::Sizes(..) => return None,
+            _ => return None,
         };
         let axes = op.axes.iter().copied().filter(along).collect();
         Some(Self { step: step.clone(), op: Resize { axes, to, ..op.clone() }, input: input.clone() })
