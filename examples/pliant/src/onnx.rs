@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     /// How far an output may be off, in parts of the largest element expected; without it, 1e-4, and 2e-2 where floats have 16 bits
     #[arg(long)]
     tolerance: Option<f64>,
-    /// Fuse nodes by these rules alone; `none` fuses nothing. The rules: batch-norm, branches, bias, copies, deform-attention, deform-conv, attention, activation, product-activation, layer-norm, group-norm, resize, concat
+    /// Fuse nodes by these rules alone; `none` fuses nothing. The rules: batch-norm, branches, bias, copies, deform-attention, deform-conv, attention, activation, product-activation, layer-norm, group-norm, pointwise, resize, concat
     #[arg(long, value_name = "RULE,...", value_parser = rules)]
     fuse: Option<Rules>,
     /// Print which nodes were fused, and which were left as they are and why

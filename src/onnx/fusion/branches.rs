@@ -1,8 +1,7 @@
 //! Convolutions of the same images, side by side.
 
-use super::channels::floats;
+use super::channels::{fit, floats};
 use super::graph::{Graph, Outcome, host, operands, same};
-use crate::dtype::DType;
 use crate::geometry::{Binary, Conv2d};
 use crate::gpu::TensorSpec;
 use crate::onnx::HostTensor;
@@ -49,11 +48,7 @@ fn added(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         bias.iter_mut().zip(of_branch).for_each(|(sum, bias)| *sum += bias);
     }
     let spec = large.convolution.source("weight")?.spec();
-    let most = match spec.dtype {
-        DType::F16 => f64::from(half::f16::MAX),
-        _ => f64::from(f32::MAX),
-    };
-    if !weight.iter().chain(&bias).all(|sum| sum.abs() <= most) {
+    if !fit(spec.dtype, weight.iter().chain(&bias)) {
         return Some(Outcome::Refused("a sum of weights or biases is beyond their type".into()));
     }
     let bias = floats(TensorSpec { shape: [channels].into(), ..spec }, bias.into_iter())?;

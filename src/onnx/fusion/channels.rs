@@ -1,6 +1,7 @@
 //! Scale and shift by channel behind convolutions, and biases behind products.
 
 use super::graph::{Graph, Outcome, by_channel, either, host, number, operands};
+use crate::dtype::DType;
 use crate::geometry::{BatchNorm, Binary, Conv2d, ConvTranspose2d, DeformConv2d, Matmul};
 use crate::gpu::TensorSpec;
 use crate::onnx::step::{Source, Step};
@@ -128,6 +129,15 @@ fn affine<'a>(graph: &Graph, step: &'a Step) -> Option<(&'a Source, Affine)> {
     }
     let (input, shift) = operands(step, Binary::Sub).and_then(known)?;
     Some((input, Affine { scale: vec![1.0], shift: shift.into_iter().map(|shift| -shift).collect() }))
+}
+
+/// Whether numbers are within the range of a type.
+pub(super) fn fit<'a>(dtype: DType, mut numbers: impl Iterator<Item = &'a f64>) -> bool {
+    let most = match dtype {
+        DType::F16 => f64::from(half::f16::MAX),
+        _ => f64::from(f32::MAX),
+    };
+    numbers.all(|number| number.abs() <= most)
 }
 
 /// Floats that the host knows.

@@ -162,6 +162,11 @@ impl Graph {
         (whole && step.writes.len() == 1).then_some(step)
     }
 
+    /// The step whose only output, with its own extents, a source is.
+    pub(super) fn maker_of_whole(&self, source: &Source) -> Option<&Step> {
+        self.maker(source).filter(|maker| self.buffers[maker.writes[0]].shape == source.shape())
+    }
+
     /// Whether a source is read here alone.
     pub(super) fn only_here(&self, source: &Source) -> bool {
         buffer(source).is_some_and(|value| self.uses[value.buffer] == 1)

@@ -14,6 +14,7 @@ mod deform_conv;
 mod graph;
 mod movement;
 mod normalisation;
+mod pointwise;
 mod resize;
 mod rows;
 mod strided;
@@ -50,6 +51,8 @@ pub enum Rule {
     LayerNorm,
     /// Scale and shift behind an instance normalisation of groups make a group normalisation.
     GroupNorm,
+    /// A convolution of one tap behind another convolution becomes one with it, with the product of both weights, where that takes fewer multiplications.
+    Pointwise,
     /// A convolution of one tap behind an enlargement of images, by themselves or side by side with others, goes before it.
     Resize,
     /// Parts of a concatenation that lie one behind another are written where they lie in it.
@@ -70,6 +73,7 @@ impl Rule {
         Self::ProductActivation,
         Self::LayerNorm,
         Self::GroupNorm,
+        Self::Pointwise,
         Self::Resize,
         Self::Concat,
     ];
@@ -88,6 +92,7 @@ impl Rule {
             Self::ProductActivation => "product-activation",
             Self::LayerNorm => "layer-norm",
             Self::GroupNorm => "group-norm",
+            Self::Pointwise => "pointwise",
             Self::Resize => "resize",
             Self::Concat => "concat",
         }
@@ -107,6 +112,7 @@ impl Rule {
             Self::ProductActivation => activation::product_activation,
             Self::LayerNorm => normalisation::layer_norm,
             Self::GroupNorm => normalisation::group_norm,
+            Self::Pointwise => pointwise::pointwise,
             Self::Resize => resize::resize,
             Self::Concat => return None,
         })
@@ -119,10 +125,11 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The rules of each pass over the steps. What goes before an enlargement is a convolution with all that the first pass has put into it, and what then
-/// adds up can end with the function behind.
+/// The rules of each pass over the steps. Those of the second look at convolutions with all that the first has put into them, and what they leave of these
+/// can end with the function behind.
 pub(super) fn passes(rules: &[Rule]) -> [Vec<Rule>; 2] {
-    let (second, first) = rules.iter().partition(|rule| matches!(rule, Rule::Resize | Rule::ProductActivation));
+    let second = |rule: &&Rule| matches!(rule, Rule::ProductActivation | Rule::Pointwise | Rule::Resize);
+    let (second, first) = rules.iter().partition(second);
     [first, second]
 }
 

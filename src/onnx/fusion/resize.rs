@@ -2,10 +2,9 @@
 
 use super::channels::floats;
 use super::graph::{Graph, Outcome, host};
+use super::pointwise::OneTap;
 use crate::ResizeCoordinates;
-use crate::geometry::{
-    AspectRatio, Binary, BinaryInputs, Concat, Conv2d, Conv2dInputs, Resize, ResizeGeometry, ResizeTo,
-};
+use crate::geometry::{AspectRatio, Binary, BinaryInputs, Concat, Conv2dInputs, Resize, ResizeGeometry, ResizeTo};
 use crate::gpu::TensorSpec;
 use crate::onnx::HostTensor;
 use crate::onnx::step::{Source, Step};
@@ -17,13 +16,8 @@ pub(super) fn resize(graph: &mut Graph, step: &Step) -> Outcome {
 }
 
 fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
-    let op = *step.op::<Conv2d>()?;
-    let (input, weight) = (step.source("input")?, step.source("weight")?);
-    let &[_, channels, 1, 1] = weight.shape().extents() else { return None };
-    if op != (Conv2d { dilation: op.dilation, ..Conv2d::default() }) {
-        return None;
-    }
-    let concat = maker_of_whole(graph, input).filter(|maker| maker.op() == Some(&Concat { axis: 1 })).cloned();
+    let OneTap { op, input, weight, channels: [out_channels, channels] } = OneTap::of(step)?;
+    let concat = graph.maker_of_whole(input).filter(|maker| maker.op() == Some(&Concat { axis: 1 })).cloned();
     let sources = match &concat {
         Some(concat) => concat.sources.iter().filter_map(|(_, source)| source.clone()).collect(),
         None => vec![input.clone()],
@@ -32,7 +26,7 @@ fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     let parts = sources.into_iter().map(|source| {
         let start = first;
         first += source.shape().extents()[1];
-        let enlarged = Enlarged::of(graph, &source, weight.shape().extents()[0]);
+        let enlarged = Enlarged::of(graph, &source, out_channels);
         Part { source, channels: start as usize..first as usize, enlarged }
     });
     let (enlarged, others): (Vec<_>, Vec<_>) = parts.partition(|part| part.enlarged.is_some());
@@ -117,7 +111,7 @@ impl Enlarged {
     /// What a source is enlarged from, where all takes less after the convolution: it has twice as many pixels at least, and no more channels come out
     /// than go in.
     fn of(graph: &Graph, source: &Source, out_channels: u32) -> Option<Self> {
-        let step = maker_of_whole(graph, source)?;
+        let step = graph.maker_of_whole(source)?;
         let op = step.op::<Resize>()?;
         let input = step.source("input")?;
         let geometry = ResizeGeometry::new(op, input.shape()).ok()?;
@@ -147,11 +141,6 @@ impl Enlarged {
 /// What is given for the axes along images, of what is given for some axes.
 fn of_images<T: Copy>(axes: &[u32], given: &[T]) -> Vec<T> {
     axes.iter().zip(given).filter(|(axis, _)| **axis >= 2).map(|(_, given)| *given).collect()
-}
-
-/// The step whose only output, with its own extents, a source is.
-fn maker_of_whole<'a>(graph: &'a Graph, source: &Source) -> Option<&'a Step> {
-    graph.maker(source).filter(|maker| graph.buffers[maker.writes[0]].shape == source.shape())
 }
 
 /// Steps, each with a buffer of its own.

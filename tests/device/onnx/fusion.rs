@@ -2,6 +2,7 @@
 
 mod concat;
 mod deform_conv;
+mod pointwise;
 mod product_activation;
 mod resize;
 
