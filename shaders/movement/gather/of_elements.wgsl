@@ -1,4 +1,4 @@
-// Rows along five axes, and an index of each element of a row, of one part or more: see movement/gather.wgsl.
+// Rows along five axes, and an index looked up for each element of a row, of one part or more: see movement/gather.wgsl.
 
 fn row_places(row: u32) -> vec2<u32> {
     return row_starts(row);

@@ -13,7 +13,7 @@ kernel!("gather", 64, Params, |(word, indices): (Word, Indices)| [
     wgsl!["movement/gather.wgsl"],
 ]);
 
-/// What has an index of its own: a row, where rows lie along one axis and indices have one part, or else each element.
+/// Whether each row has an index of its own, where rows lie along one axis and indices have one part, or else each element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Indices {
     OfRows,

@@ -102,14 +102,14 @@ struct Part {
 struct Enlarged {
     /// The step that does it.
     step: Step,
-    /// The same for images of any number of channels.
+    /// Its op, for images of any number of channels.
     op: Resize,
     input: Source,
 }
 
 impl Enlarged {
-    /// What a source is enlarged from, where all takes less after the convolution: it has twice as many pixels at least, and no more channels come out
-    /// than go in.
+    /// The enlargement that makes a source, where it has twice as many pixels at least, and no more channels come out of the convolution than go in: then
+    /// the convolution takes less before.
     fn of(graph: &Graph, source: &Source, out_channels: u32) -> Option<Self> {
         let step = graph.maker_of_whole(source)?;
         let op = step.op::<Resize>()?;
@@ -138,7 +138,7 @@ impl Enlarged {
     }
 }
 
-/// What is given for the axes along images, of what is given for some axes.
+/// Values for the axes along images, of those for some axes.
 fn of_images<T: Copy>(axes: &[u32], given: &[T]) -> Vec<T> {
     axes.iter().zip(given).filter(|(axis, _)| **axis >= 2).map(|(_, given)| *given).collect()
 }

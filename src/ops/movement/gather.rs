@@ -91,7 +91,7 @@ impl Indexing {
         if fours { Word::Four } else { Word::One }
     }
 
-    /// What has an index of its own.
+    /// Whether rows or elements have indices of their own.
     fn indices(&self) -> Indices {
         let [outer @ .., _, inner] = &self.axes;
         let by_rows = outer.iter().all(|axis| axis.extent == 1) && inner.strides[1] == 0 && self.parts.len() == 1;
