@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::fusion::{Fused, Fusion, InPlace, Rule, fused, in_place, passes};
+use super::fusion::{Fused, Fusion, Rule, fused};
 use super::memory::{Layout, Uses, Within, bytes, layout};
 use super::planner::{DeviceValue, Planner, Value};
 use super::step::{Binder, BoundStep, Step, absent, buffer};
@@ -212,20 +212,10 @@ impl ModelPlan {
         }
         let Planner { steps, buffers, .. } = planner;
         let mut given: Vec<_> = outputs.iter_mut().filter_map(Output::value).collect();
-        let steps = needed(steps, buffers.len(), given.iter().map(|value| value.buffer));
         let seen = given.iter().map(|value| **value).collect();
-        let mut all = Fused { steps, buffers, outputs: seen, fusions: Vec::new() };
-        for rules in passes(rules) {
-            all = fused(gpu, all, &rules);
-            all.steps = needed(all.steps, all.buffers.len(), all.outputs.iter().map(|value| value.buffer));
-        }
-        let Fused { steps, buffers, outputs: seen, mut fusions } = all;
+        let Fused { steps, buffers, within, outputs: seen, fusions } = fused(gpu, steps, buffers, seen, rules);
         given.iter_mut().zip(seen).for_each(|(value, seen)| **value = seen);
         let given: HashSet<_> = given.iter().map(|value| value.buffer).collect();
-        let InPlace { steps, buffers, within } = match rules.contains(&Rule::Concat) {
-            true => in_place(steps, buffers, &given, &mut fusions),
-            false => InPlace { steps, buffers, within: Within::new() },
-        };
 
         let bytes: Vec<_> = buffers.iter().map(|spec| bytes(*spec)).collect();
         let mut uses: Vec<_> = steps.iter().map(Step::uses).collect();
@@ -392,21 +382,6 @@ fn check_inputs(declared: &[ValueInfo], given: &[&ModelInput], float: DType) -> 
         }
     }
     Ok(())
-}
-
-/// The steps whose results are given out or needed by others.
-fn needed(mut steps: Vec<Step>, buffers: usize, given: impl Iterator<Item = usize>) -> Vec<Step> {
-    let mut needed = vec![false; buffers];
-    given.for_each(|buffer| needed[buffer] = true);
-    let mut kept = Vec::new();
-    while let Some(step) = steps.pop() {
-        if step.writes.iter().any(|buffer| needed[*buffer]) {
-            step.uses().reads.iter().for_each(|buffer| needed[*buffer] = true);
-            kept.push(step);
-        }
-    }
-    kept.reverse();
-    kept
 }
 
 /// Runs every node, and drops what no later one needs. What is not supported is told all at once.

@@ -42,9 +42,7 @@ fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         .or_else(|| product.ends_with::<Matmul>(&graph.gpu, activation))
         .or_else(|| product.ends_with::<Binary>(&graph.gpu, activation))?;
     if !graph.only_here(input) {
-        // A sigmoid beside its argument is a part of a SiLU.
-        let refused = || Outcome::Refused("what it is a function of is used elsewhere, too".into());
-        return (op != Unary::Sigmoid).then(refused);
+        return Some(Outcome::Refused("what it is a function of is used elsewhere, too".into()));
     }
     if !ends.ok()? {
         return Some(Outcome::Refused(format!("what stores it on this device doesn't end with a {op:?}")));

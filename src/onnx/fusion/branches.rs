@@ -1,10 +1,8 @@
 //! Convolutions of the same images, side by side.
 
-use super::channels::{fit, floats};
-use super::graph::{Graph, Outcome, host, operands, same};
+use super::graph::{Graph, Outcome, fit, floats, known, operands, same};
 use crate::geometry::{Binary, Conv2d};
 use crate::gpu::TensorSpec;
-use crate::onnx::HostTensor;
 use crate::onnx::step::{Source, Step};
 
 /// Two convolutions of the same images whose results are added: one, whose weight is the sum of theirs.
@@ -28,9 +26,8 @@ fn added(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     if ![a, b].into_iter().all(|branch| graph.only_here(branch)) {
         return Some(Outcome::Refused("one of the convolutions is used elsewhere, too".into()));
     }
-    let known =
-        |branch: &Branch, name| branch.convolution.source(name).map(|source| host(source).map(HostTensor::to_floats));
-    let (Some(mut weight), Some(added)) = (known(large, "weight")?, known(small, "weight")?) else {
+    let weights = [large, small].map(|branch| known(&branch.convolution, "weight", 0));
+    let [Some(mut weight), Some(added)] = weights else {
         return Some(Outcome::Refused("the weight of one of the convolutions is computed".into()));
     };
     let ([height, width], [small_height, small_width]) = (large.kernel, small.kernel);
@@ -40,13 +37,11 @@ fn added(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         weight[(plane * height + row) * width + column] += element;
     }
     let channels = images.extents()[1];
-    let mut bias = vec![0.0; channels as usize];
-    for of_branch in [large, small].into_iter().filter_map(|branch| known(branch, "bias")) {
-        let Some(of_branch) = of_branch else {
-            return Some(Outcome::Refused("the bias of one of the convolutions is computed".into()));
-        };
-        bias.iter_mut().zip(of_branch).for_each(|(sum, bias)| *sum += bias);
-    }
+    let biases = [large, small].map(|branch| known(&branch.convolution, "bias", channels));
+    let [Some(mut bias), Some(added)] = biases else {
+        return Some(Outcome::Refused("the bias of one of the convolutions is computed".into()));
+    };
+    bias.iter_mut().zip(added).for_each(|(sum, bias)| *sum += bias);
     let spec = large.convolution.source("weight")?.spec();
     if !fit(spec.dtype, weight.iter().chain(&bias)) {
         return Some(Outcome::Refused("a sum of weights or biases is beyond their type".into()));

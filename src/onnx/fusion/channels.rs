@@ -1,11 +1,10 @@
 //! Scale and shift by channel behind convolutions, and biases behind products.
 
-use super::graph::{Graph, Outcome, by_channel, either, host, number, operands};
-use crate::dtype::DType;
+use super::graph::{Graph, Outcome, by_channel, either, floats, host, known, number, operands};
 use crate::geometry::{BatchNorm, Binary, Conv2d, ConvTranspose2d, DeformConv2d, Matmul};
 use crate::gpu::TensorSpec;
+use crate::onnx::HostTensor;
 use crate::onnx::step::{Source, Step};
-use crate::onnx::{ElementType, HostTensor};
 
 /// Batch normalisation, or scale or shift by channel, behind a convolution: in its weight and bias.
 pub(super) fn batch_norm(graph: &mut Graph, step: &Step) -> Outcome {
@@ -30,19 +29,15 @@ fn normalised(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         return Some(Outcome::Refused("the convolution is used elsewhere, too".into()));
     }
     let weight = convolution.source("weight")?;
-    let Some(known) = host(weight) else {
+    let Some(elements) = host(weight).map(HostTensor::to_floats) else {
         return Some(Outcome::Refused("the convolution's weight is computed".into()));
     };
     let channels = images.extents()[1] as usize;
-    let bias = match convolution.source("bias") {
-        None => vec![0.0; channels],
-        Some(bias) => match host(bias) {
-            Some(bias) => bias.to_floats(),
-            None => return Some(Outcome::Refused("the convolution's bias is computed".into())),
-        },
+    let Some(bias) = known(convolution, "bias", channels as u32) else {
+        return Some(Outcome::Refused("the convolution's bias is computed".into()));
     };
     let [scale, shift] = affine.of(channels)?;
-    let (elements, shape) = (known.to_floats(), weight.shape());
+    let shape = weight.shape();
     let [first, second, ..] = *shape.extents() else { return None };
     let (first, second) = (first as usize, second as usize);
     let taps = elements.len() / (first * second);
@@ -129,19 +124,4 @@ fn affine<'a>(graph: &Graph, step: &'a Step) -> Option<(&'a Source, Affine)> {
     }
     let (input, shift) = operands(step, Binary::Sub).and_then(known)?;
     Some((input, Affine { scale: vec![1.0], shift: shift.into_iter().map(|shift| -shift).collect() }))
-}
-
-/// Whether numbers are within the range of a type.
-pub(super) fn fit<'a>(dtype: DType, mut numbers: impl Iterator<Item = &'a f64>) -> bool {
-    let most = match dtype {
-        DType::F16 => f64::from(half::f16::MAX),
-        _ => f64::from(f32::MAX),
-    };
-    numbers.all(|number| number.abs() <= most)
-}
-
-/// Floats that the host knows.
-pub(super) fn floats(spec: TensorSpec, elements: impl Iterator<Item = f64>) -> Option<Source> {
-    let bytes: Vec<u8> = elements.flat_map(|element| (element as f32).to_le_bytes()).collect();
-    Some(Source::Host(HostTensor::from_bytes(ElementType::F32, spec.shape, bytes).ok()?, spec))
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::graph::buffer;
-use super::{Fusion, Rule};
+use super::{Fused, Fusion, Rule};
 use crate::geometry::{Concat, ConcatGeometry};
 use crate::gpu::TensorSpec;
 use crate::onnx::memory::{Uses, Within, bytes, layout};
@@ -13,58 +13,31 @@ use crate::onnx::step::{Source, Step};
 /// The multiple of bytes at which a part must begin to be written there: bindings can begin at it on every device.
 const ALIGNMENT: u64 = 256;
 
-/// Steps of which some write parts of others' outputs.
-pub(in crate::onnx) struct InPlace {
-    pub(in crate::onnx) steps: Vec<Step>,
-    pub(in crate::onnx) buffers: Vec<TensorSpec>,
-    pub(in crate::onnx) within: Within,
-}
-
 /// Lets steps write parts of concatenations where these lie in them, if that takes no more memory. Other parts of such a concatenation are copied
-/// there. Of concern are those whose parts lie one behind another in memory: no axis before theirs has an extent above 1. `given` are the buffers of
-/// the model's outputs.
-pub(in crate::onnx) fn in_place(
-    steps: Vec<Step>,
-    buffers: Vec<TensorSpec>,
-    given: &HashSet<usize>,
-    fusions: &mut Vec<Fusion>,
-) -> InPlace {
+/// there. Of concern are those whose parts lie one behind another in memory: no axis before theirs has an extent above 1.
+pub(super) fn in_place(all: Fused) -> Fused {
+    let Fused { steps, buffers, outputs, mut fusions, .. } = all;
+    let given = outputs.iter().map(|output| output.buffer).collect();
     let mut places = Places::new(&steps, buffers, given);
     let mut left = Vec::with_capacity(steps.len());
     for (index, step) in steps.into_iter().enumerate() {
-        let Some((op, mut parts)) = parts(&step) else {
+        let Some((op, parts)) = parts(&step) else {
             left.push(step);
             continue;
         };
         let whole = step.writes[0];
-        let refusal = if parts.iter().all(|(part, first)| (first * part.spec().dtype.size()).is_multiple_of(4)) {
-            let (all, mut why) = (parts.len(), None);
-            // The latest first: it is in its place for the shortest time.
-            parts.sort_by_key(|(part, _)| Reverse(places.maker(part)));
-            parts.retain(|(part, first)| match places.place(index, part, whole, *first) {
-                Ok(()) => false,
-                Err(refusal) => {
-                    why.get_or_insert(refusal);
-                    true
-                }
-            });
-            why.filter(|_| parts.len() == all)
-        } else {
-            Some("its parts begin within a word")
-        };
-        fusions.push(Fusion { rule: Rule::Concat, place: step.place.clone(), refusal: refusal.map(Into::into) });
-        if refusal.is_some() {
-            left.push(step);
-            continue;
-        }
-        for (part, first) in parts {
-            let copy = places.buffers.len();
-            places.buffers.push(part.spec());
-            places.placed.push((copy, whole, first));
-            left.push(step.another(&op, &vec![part]).writing(vec![copy]));
+        let copied = places.placed_but(index, parts, whole);
+        let refusal = copied.as_ref().err().map(|why| String::from(*why));
+        fusions.push(Fusion { rule: Rule::Concat, place: step.place.clone(), refusal });
+        match copied {
+            Ok(copied) => left.extend(copied.into_iter().map(|(part, first)| {
+                let copy = places.new_part(part.spec(), whole, first);
+                step.another(&op, &vec![part]).writing(vec![copy])
+            })),
+            Err(_) => left.push(step),
         }
     }
-    InPlace { steps: left, within: places.within(), buffers: places.buffers }
+    Fused { steps: left, within: places.within(), buffers: places.buffers, outputs, fusions }
 }
 
 /// The parts of a concatenation that lie one behind another, and the element of it at which each begins.
@@ -85,10 +58,11 @@ fn parts(step: &Step) -> Option<(Concat, Vec<(Source, u64)>)> {
 }
 
 /// Where the buffers lie that steps write, while parts are placed.
-struct Places<'a> {
+struct Places {
     buffers: Vec<TensorSpec>,
     bytes: Vec<u64>,
-    given: &'a HashSet<usize>,
+    /// The buffers of the model's outputs.
+    given: HashSet<usize>,
     /// The step that writes each buffer.
     makers: Vec<Option<usize>>,
     /// The uses of each step, by the outermost buffers; a concatenation does not read parts that are in their place.
@@ -102,8 +76,8 @@ struct Places<'a> {
     memory: u64,
 }
 
-impl<'a> Places<'a> {
-    fn new(steps: &[Step], buffers: Vec<TensorSpec>, given: &'a HashSet<usize>) -> Self {
+impl Places {
+    fn new(steps: &[Step], buffers: Vec<TensorSpec>, given: HashSet<usize>) -> Self {
         let uses: Vec<_> = steps.iter().map(Step::uses).collect();
         let (mut makers, mut users) = (vec![None; buffers.len()], vec![Vec::new(); buffers.len()]);
         for (step, of) in uses.iter().enumerate() {
@@ -124,6 +98,38 @@ impl<'a> Places<'a> {
 
     fn measured(&self) -> u64 {
         layout(&self.uses, &self.bytes, |buffer| self.given.contains(&buffer)).sizes.iter().sum()
+    }
+
+    /// A buffer of its own for a part that is copied.
+    fn new_part(&mut self, spec: TensorSpec, whole: usize, first: u64) -> usize {
+        self.buffers.push(spec);
+        self.placed.push((self.buffers.len() - 1, whole, first));
+        self.buffers.len() - 1
+    }
+
+    /// Places parts of a concatenation in its output; those that are left, or why all are.
+    fn placed_but(
+        &mut self,
+        concat: usize,
+        mut parts: Vec<(Source, u64)>,
+        whole: usize,
+    ) -> Result<Vec<(Source, u64)>, &'static str> {
+        if !parts.iter().all(|(part, first)| (first * part.spec().dtype.size()).is_multiple_of(4)) {
+            return Err("its parts begin within a word");
+        }
+        // The latest first: it is in its place for the shortest time.
+        parts.sort_by_key(|(part, _)| Reverse(self.maker(part)));
+        let (mut left, mut placed, mut why) = (Vec::new(), false, "it has no parts");
+        for (part, first) in parts {
+            match self.place(concat, &part, whole, first) {
+                Ok(()) => placed = true,
+                Err(refusal) => {
+                    why = refusal;
+                    left.push((part, first));
+                }
+            }
+        }
+        if placed { Ok(left) } else { Err(why) }
     }
 
     /// Places a part in the output of a concatenation, or says why not.

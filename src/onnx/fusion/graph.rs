@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use super::strided::{Run, Strided};
-use super::{Fusion, Rule};
+use super::{Fused, Fusion, Rule};
+use crate::dtype::DType;
 use crate::geometry::{Binary, Split, SplitGeometry, StridedCopy, StridedCopyGeometry};
 use crate::gpu::{Gpu, TensorSpec};
-use crate::onnx::HostTensor;
 use crate::onnx::planner::DeviceValue;
 use crate::onnx::step::{Source, Step};
+use crate::onnx::{ElementType, HostTensor};
 use crate::shape::Shape;
 
 /// Looks at a step.
@@ -47,17 +48,9 @@ pub(super) struct Graph {
     views: HashMap<usize, DeviceValue>,
 }
 
-/// Steps, buffers, what the outputs of the model are, and what rules did.
-pub(in crate::onnx) struct Fused {
-    pub(in crate::onnx) steps: Vec<Step>,
-    pub(in crate::onnx) buffers: Vec<TensorSpec>,
-    pub(in crate::onnx) outputs: Vec<DeviceValue>,
-    pub(in crate::onnx) fusions: Vec<Fusion>,
-}
-
-/// Goes over steps, all of which are needed, with some rules.
-pub(in crate::onnx) fn fused(gpu: &Gpu, all: Fused, rules: &[Rule]) -> Fused {
-    let Fused { steps, buffers, outputs, mut fusions } = all;
+/// Goes over steps, all of which are needed, with some rules. Steps that then are not are left out.
+pub(super) fn pass(gpu: &Gpu, all: Fused, rules: &[Rule]) -> Fused {
+    let Fused { steps, buffers, outputs, within, mut fusions } = all;
     let mut uses = vec![0; buffers.len()];
     let read = steps.iter().flat_map(|step| step.uses().reads);
     read.chain(outputs.iter().map(|output| output.buffer)).for_each(|buffer| uses[buffer] += 1);
@@ -72,15 +65,30 @@ pub(in crate::onnx) fn fused(gpu: &Gpu, all: Fused, rules: &[Rule]) -> Fused {
         }
         graph.go_over(step, rules, &mut fusions);
     }
-    let outputs = outputs.into_iter().map(|output| graph.seen(output)).collect();
-    Fused { steps: graph.steps, buffers: graph.buffers, outputs, fusions }
+    let outputs: Vec<_> = outputs.into_iter().map(|output| graph.seen(output)).collect();
+    let steps = needed(graph.steps, graph.buffers.len(), &outputs);
+    Fused { steps, buffers: graph.buffers, outputs, within, fusions }
+}
+
+/// The steps whose results are given out or needed by others.
+pub(super) fn needed(mut steps: Vec<Step>, buffers: usize, outputs: &[DeviceValue]) -> Vec<Step> {
+    let mut needed = vec![false; buffers];
+    outputs.iter().for_each(|output| needed[output.buffer] = true);
+    let mut kept = Vec::new();
+    while let Some(step) = steps.pop() {
+        if step.writes.iter().any(|buffer| needed[*buffer]) {
+            step.uses().reads.iter().for_each(|buffer| needed[*buffer] = true);
+            kept.push(step);
+        }
+    }
+    kept.reverse();
+    kept
 }
 
 impl Graph {
     fn go_over(&mut self, step: Step, rules: &[Rule], fusions: &mut Vec<Fusion>) {
         for &rule in rules {
-            let Some(apply) = rule.apply() else { continue };
-            let refusal = match apply(self, &step) {
+            let refusal = match rule.apply()(self, &step) {
                 Outcome::None => continue,
                 Outcome::Refused(why) => Some(why),
                 Outcome::Steps(steps) => {
@@ -237,6 +245,29 @@ pub(super) fn buffer(source: &Source) -> Option<DeviceValue> {
         Source::Buffer(value) => Some(*value),
         Source::Host(..) => None,
     }
+}
+
+/// The elements of an input of as many as `many`, which are 0 where it is absent; `None` where they are computed.
+pub(super) fn known(step: &Step, name: &str, many: u32) -> Option<Vec<f64>> {
+    match step.source(name) {
+        None => Some(vec![0.0; many as usize]),
+        Some(source) => host(source).map(HostTensor::to_floats),
+    }
+}
+
+/// Whether numbers are within the range of a type.
+pub(super) fn fit<'a>(dtype: DType, mut numbers: impl Iterator<Item = &'a f64>) -> bool {
+    let most = match dtype {
+        DType::F16 => f64::from(half::f16::MAX),
+        _ => f64::from(f32::MAX),
+    };
+    numbers.all(|number| number.abs() <= most)
+}
+
+/// Floats that the host knows.
+pub(super) fn floats(spec: TensorSpec, elements: impl Iterator<Item = f64>) -> Option<Source> {
+    let bytes: Vec<u8> = elements.flat_map(|element| (element as f32).to_le_bytes()).collect();
+    Some(Source::Host(HostTensor::from_bytes(ElementType::F32, spec.shape, bytes).ok()?, spec))
 }
 
 /// A tensor that the host knows.

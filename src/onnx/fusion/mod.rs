@@ -1,8 +1,8 @@
 //! Fusion: steps that together do what one op does become that op.
 //!
-//! Rules go over the steps in order, in two passes, and `Concat` behind them over all at once. Each looks at one step and back at those that its inputs come from, which are known by their ops
+//! Rules go over the steps in order, in two passes. Each looks at one step and back at those that its inputs come from, which are known by their ops
 //! and by the elements they read, however an exporter wrote them: reshapes and other views are no steps. Steps whose results are then read by
-//! none are left out.
+//! none are left out. `Concat` comes last, and looks at all steps at once.
 
 mod activation;
 mod attention;
@@ -19,10 +19,12 @@ mod resize;
 mod rows;
 mod strided;
 
-pub(super) use concat::{InPlace, in_place};
-pub(super) use graph::{Fused, fused};
-
 use std::fmt;
+
+use super::memory::Within;
+use super::planner::DeviceValue;
+use super::step::Step;
+use crate::gpu::{Gpu, TensorSpec};
 
 /// A kind of fusion of a model's steps: of several ops into one, or into others that take less, that do the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,9 +100,8 @@ impl Rule {
         }
     }
 
-    /// How it goes over one step after the other; `None` where it looks at all of them at once, behind the others.
-    fn apply(self) -> Option<graph::Apply> {
-        Some(match self {
+    fn apply(self) -> graph::Apply {
+        match self {
             Self::BatchNorm => channels::batch_norm,
             Self::Branches => branches::branches,
             Self::Bias => channels::bias,
@@ -114,8 +115,9 @@ impl Rule {
             Self::GroupNorm => normalisation::group_norm,
             Self::Pointwise => pointwise::pointwise,
             Self::Resize => resize::resize,
-            Self::Concat => return None,
-        })
+            // It goes over all steps at once.
+            Self::Concat => |_, _| graph::Outcome::None,
+        }
     }
 }
 
@@ -125,12 +127,31 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The rules of each pass over the steps. Those of the second look at convolutions with all that the first has put into them, and what they leave of these
-/// can end with the function behind.
-pub(super) fn passes(rules: &[Rule]) -> [Vec<Rule>; 2] {
+/// Steps, buffers, those of them that lie within others, what the outputs of the model are, and what rules did.
+pub(super) struct Fused {
+    pub(super) steps: Vec<Step>,
+    pub(super) buffers: Vec<TensorSpec>,
+    pub(super) within: Within,
+    pub(super) outputs: Vec<DeviceValue>,
+    pub(super) fusions: Vec<Fusion>,
+}
+
+/// The steps that are needed for some outputs, fused by some rules.
+pub(super) fn fused(
+    gpu: &Gpu,
+    steps: Vec<Step>,
+    buffers: Vec<TensorSpec>,
+    outputs: Vec<DeviceValue>,
+    rules: &[Rule],
+) -> Fused {
+    let steps = graph::needed(steps, buffers.len(), &outputs);
+    // Rules of the second pass look at convolutions with all that the first has put into them, and what they leave of these can end with the function
+    // behind.
     let second = |rule: &&Rule| matches!(rule, Rule::ProductActivation | Rule::Pointwise | Rule::Resize);
-    let (second, first) = rules.iter().partition(second);
-    [first, second]
+    let (second, first): (Vec<_>, Vec<_>) = rules.iter().partition(second);
+    let all = Fused { steps, buffers, within: Within::new(), outputs, fusions: Vec::new() };
+    let all = [first, second].iter().fold(all, |all, rules| graph::pass(gpu, all, rules));
+    if rules.contains(&Rule::Concat) { concat::in_place(all) } else { all }
 }
 
 /// A fusion by a rule at a node of the model, or a refusal.

@@ -1,10 +1,9 @@
 //! Convolutions of one tap behind others.
 
-use super::channels::{fit, floats};
-use super::graph::{Graph, Outcome, host};
+use super::graph::{Graph, Outcome, fit, floats, known};
+use crate::dtype::DType;
 use crate::geometry::{Conv2d, DeformConv2d};
 use crate::gpu::TensorSpec;
-use crate::onnx::HostTensor;
 use crate::onnx::step::{Source, Step};
 
 /// The multiplications on the host that a weight is worth.
@@ -54,24 +53,25 @@ fn multiplied(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     if after.saturating_mul(channels.into()) > MOST {
         return Some(Outcome::Refused(format!("the product of both weights takes more than {MOST} multiplications")));
     }
-    let known = |step: &Step, name| step.source(name).map(|source| host(source).map(HostTensor::to_floats));
-    let zeros = |many: u32| Some(vec![0.0; many as usize]);
-    let weights = [known(first, "weight")?, known(step, "weight")?];
-    let biases = [known(first, "bias").unwrap_or(zeros(channels)), known(step, "bias").unwrap_or(zeros(out_channels))];
+    let weights = [known(first, "weight", 0), known(step, "weight", 0)];
+    let biases = [known(first, "bias", channels), known(step, "bias", out_channels)];
     let ([Some(rows), Some(factors)], [Some(bias), Some(mut sums)]) = (weights, biases) else {
         return Some(Outcome::Refused("a weight or a bias of the convolutions is computed".into()));
     };
-    let mut product = Vec::with_capacity(after as usize);
+    let dtype = weight.spec().dtype;
+    let (mut product, mut faint) = (Vec::with_capacity(after as usize), false);
     for (factors, sum) in factors.chunks_exact(channels as usize).zip(&mut sums) {
         let mut made = vec![0.0; row as usize];
         for ((factor, row), bias) in factors.iter().zip(rows.chunks_exact(row as usize)).zip(&bias) {
             made.iter_mut().zip(row).for_each(|(made, element)| *made += factor * element);
             *sum += factor * bias;
         }
+        let largest = made.iter().fold(0.0, |largest: f64, element| largest.max(element.abs()));
+        faint |= dtype == DType::F16 && largest > 0.0 && largest < half::f16::MIN_POSITIVE.into();
         product.extend(made);
     }
-    if !fit(weight.spec().dtype, product.iter().chain(&sums)) {
-        return Some(Outcome::Refused("a product of weights or biases is beyond their type".into()));
+    if faint || !fit(dtype, product.iter().chain(&sums)) {
+        return Some(Outcome::Refused("a product of weights or biases is beyond the range of their type".into()));
     }
     let shape = of_first.shape().with_extent(0, out_channels);
     let weight = floats(TensorSpec { shape, ..of_first.spec() }, product.into_iter())?;

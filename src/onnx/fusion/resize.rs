@@ -1,7 +1,8 @@
 //! Images that are enlarged for a convolution of one tap.
 
-use super::channels::floats;
-use super::graph::{Graph, Outcome, host};
+use std::ops::Range;
+
+use super::graph::{Graph, Outcome, floats, host};
 use super::pointwise::OneTap;
 use crate::ResizeCoordinates;
 use crate::geometry::{AspectRatio, Binary, BinaryInputs, Concat, Conv2dInputs, Resize, ResizeGeometry, ResizeTo};
@@ -22,18 +23,22 @@ fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         Some(concat) => concat.sources.iter().filter_map(|(_, source)| source.clone()).collect(),
         None => vec![input.clone()],
     };
+    let (mut enlarged, mut others) = (Vec::new(), Vec::new());
     let mut first = 0;
-    let parts = sources.into_iter().map(|source| {
+    for source in sources {
         let start = first;
-        first += source.shape().extents()[1];
-        let enlarged = Enlarged::of(graph, &source, out_channels);
-        Part { source, channels: start as usize..first as usize, enlarged }
-    });
-    let (enlarged, others): (Vec<_>, Vec<_>) = parts.partition(|part| part.enlarged.is_some());
+        first += source.shape().extents()[1] as usize;
+        let of = Enlarged::of(graph, &source, out_channels);
+        let part = Part { source, channels: start..first };
+        match of {
+            Some(of) => enlarged.push((part, of)),
+            None => others.push(part),
+        }
+    }
     if enlarged.is_empty() {
         return None;
     }
-    let read = enlarged.iter().map(|part| &part.source).chain(concat.as_ref().map(|_| input));
+    let read = enlarged.iter().map(|(part, _)| &part.source).chain(concat.as_ref().map(|_| input));
     if !read.into_iter().all(|source| graph.only_here(source)) {
         return Some(Outcome::Refused("what is enlarged is used elsewhere, too".into()));
     }
@@ -67,11 +72,10 @@ fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         };
         sums.push(steps.made(of_channels(input, &others, bias.take())?, made));
     }
-    for part in enlarged {
-        let Enlarged { step, op, input } = part.enlarged.clone()?;
+    for (part, Enlarged { step, op, input }) in enlarged {
         let [height, width] = *input.shape().extents().last_chunk()?;
         let spec = TensorSpec { shape: made.shape.with_extent(2, height).with_extent(3, width), ..made };
-        let small = steps.made(of_channels(input, &[part], bias.take())?, spec);
+        let small = steps.made(of_channels(input, std::slice::from_ref(&part), bias.take())?, spec);
         // One pixel is repeated by the sum.
         let large = if [height, width] == [1, 1] && !sums.is_empty() {
             small
@@ -93,12 +97,10 @@ fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
 /// Channels of what is convolved.
 struct Part {
     source: Source,
-    channels: std::ops::Range<usize>,
-    enlarged: Option<Enlarged>,
+    channels: Range<usize>,
 }
 
 /// Images that are enlarged.
-#[derive(Clone)]
 struct Enlarged {
     /// The step that does it.
     step: Step,

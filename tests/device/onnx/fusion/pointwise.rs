@@ -23,7 +23,10 @@ fn convolutions_of_one_tap_go_into_those_before() {
     one(net().but(with(n("Conv", "x w -> c"), listed("strides", &[2, 3]))).but(n("Conv", "c v -> y")));
     let mut deformed = net().but(n("DeformConv", "x w offset b -> c"));
     deformed.constants.push(weights("offset", &[2, 18, 5, 7]));
+    let mut masked = deformed.but(n("DeformConv", "x w offset b mask -> c"));
     one(deformed);
+    masked.constants.push(weights("mask", &[2, 9, 5, 7]));
+    one(masked);
     // With what the other rules put into either.
     let mut block = net();
     block.nodes.truncate(1);
@@ -64,4 +67,18 @@ fn convolutions_of_more_multiplications_stay() {
     large.constants[2].float_data.fill(1e30);
     let (plan, _) = large.planned(gpu(), DType::F32, &[Rule::Pointwise]);
     assert!(plan.fusions()[0].refusal.as_ref().is_some_and(|why| why.contains("beyond")));
+    // Weights whose products f16 does not have.
+    let mut faint = net();
+    faint.constants[0].float_data.fill(1e-4);
+    faint.constants[2].float_data.fill(1e-4);
+    let refusal = |net: &Net| net.run_on(gpu(), DType::F16, &[Rule::Pointwise]).1[0].refusal.clone();
+    assert!(refusal(&faint).is_some_and(|why| why.contains("beyond")));
+    assert_eq!(refusal(&net()), None);
+    // A view between.
+    let mut viewed = net().but(n("Conv", "s v d -> y"));
+    reshape("c -> s", "shape", &[1, 6, 12, 7], &mut viewed);
+    let reshaped = viewed.nodes.pop().unwrap();
+    viewed.nodes.insert(1, reshaped);
+    viewed.inputs[0].1 = vec![1, 4, 14, 6];
+    viewed.stays(Rule::Pointwise, "");
 }
