@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use super::graph::{Graph, Outcome, floats, host};
+use super::graph::{Graph, Outcome, floats, known};
 use super::pointwise::OneTap;
 use crate::ResizeCoordinates;
 use crate::geometry::{AspectRatio, Binary, BinaryInputs, Concat, Conv2dInputs, Resize, ResizeGeometry, ResizeTo};
 use crate::gpu::TensorSpec;
-use crate::onnx::HostTensor;
 use crate::onnx::step::{Source, Step};
 
 /// A convolution of one tap of enlarged images, or of such images and others side by side: what it makes of the images before they are enlarged, then
@@ -46,15 +45,15 @@ fn enlarged(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     if made.dtype.is_narrow() && enlarged.len() + others.len() > 1 {
         return Some(Outcome::Refused("sums of parts of the channels would be rounded to 16 bits".into()));
     }
-    let Some(known) = host(weight).map(HostTensor::to_floats) else {
+    let Some(elements) = known(step, "weight", 0) else {
         return Some(Outcome::Refused("the convolution's weight is computed".into()));
     };
     // The convolution of some channels.
     let of_channels = |input: Source, parts: &[Part], bias: Option<&Source>| {
-        let rows = known.chunks_exact(channels as usize);
-        let elements = rows.flat_map(|row| parts.iter().flat_map(|part| &row[part.channels.clone()]).copied());
+        let rows = elements.chunks_exact(channels as usize);
+        let some = rows.flat_map(|row| parts.iter().flat_map(|part| &row[part.channels.clone()]).copied());
         let shape = weight.shape().with_extent(1, input.shape().extents()[1]);
-        let weight = floats(TensorSpec { shape, ..weight.spec() }, elements)?;
+        let weight = floats(TensorSpec { shape, ..weight.spec() }, some)?;
         Some(step.another_packing(&op, &Conv2dInputs { input, weight, bias: bias.cloned() }))
     };
     let mut steps = Steps { graph, all: Vec::new() };
@@ -124,7 +123,6 @@ impl Enlarged {
         if !images || outside || to.elements() < 2 * of.elements() {
             return None;
         }
-        let along = |axis: &u32| *axis >= 2;
         let to = match &op.to {
             // A factor may leave an extent, and move what lies along it.
             ResizeTo::Scales(scales) if op.axes.iter().zip(scales).all(|(axis, scale)| *axis >= 2 || *scale == 1.0) => {
@@ -135,7 +133,7 @@ impl Enlarged {
             }
             _ => return None,
         };
-        let axes = op.axes.iter().copied().filter(along).collect();
+        let axes = of_images(&op.axes, &op.axes);
         Some(Self { step: step.clone(), op: Resize { axes, to, ..op.clone() }, input: input.clone() })
     }
 }
