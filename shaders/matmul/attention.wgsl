@@ -57,13 +57,18 @@ struct Params {
 @group(0) @binding(5) var<storage, read> mask: array<f32>;
 @group(0) @binding(6) var<storage, read_write> output: array<vec4<f32>>;
 
-// Where keys and values of a head begin, and the addends of an invocation's queries.
+// Where keys and values of a head begin.
 struct Place {
     keys: u32,
     values: u32,
-    biases: EachAddress,
-    masks: EachAddress,
     lane: u32,
+}
+
+// The first query of a workgroup, and where the addends of its head begin.
+struct Queries {
+    first: u32,
+    biases: u32,
+    masks: u32,
 }
 
 // Of each query: its largest score, the sum of exp(score - largest), and whether a score makes NaN of it.
@@ -141,14 +146,14 @@ fn store_eight(start: u32, eight: u32, sum: Eight, factor: f32) {
 }
 
 // Scores without their addends, and with them.
-fn with_addends(products: Each, place: Place, at: u32) -> Each {
+fn with_addends(products: Each, biases: EachAddress, masks: EachAddress, at: u32) -> Each {
     var scores = products;
     let addend = min(at, params.keys - 1u);
     if no_uniform(params.biased) != 0u {
-        scores += bias_each(place.biases + addend * params.bias.column);
+        scores += bias_each(biases + addend * params.bias.column);
     }
     if no_uniform(params.masked) != 0u {
-        scores += mask_each(place.masks + addend * params.mask.column);
+        scores += mask_each(masks + addend * params.mask.column);
     }
     return scores;
 }
@@ -171,13 +176,15 @@ fn attention(
     let first = by_queries.y * together;
     // Queries beyond the last do as the last.
     let last = params.queries - 1u;
-    let queries = min(queries_of(first, lane), EachAddress(last));
     let place = Place(
         params.key.first + batch * params.key.batch + head * params.key.head,
         params.value.first + batch * params.value.batch + head * params.value.head,
-        params.bias_first + batch * params.bias.batch + head * params.bias.head + queries * params.bias.row,
-        params.mask_first + batch * params.mask.batch + head * params.mask.head + queries * params.mask.row,
         lane,
+    );
+    let queries = Queries(
+        first,
+        params.bias_first + batch * params.bias.batch + head * params.bias.head,
+        params.mask_first + batch * params.mask.batch + head * params.mask.head,
     );
 
     let query_start = params.query.first + batch * params.query.batch + head * params.query.head;
@@ -190,7 +197,7 @@ fn attention(
             break;
         }
     }
-    rows.state = State(Each(LEAST), Each(0.0), EachFlag(false));
+    rows = begun(rows, queries, lane);
     let keys = no_uniform(params.keys);
     let at_once = keys_at_once();
     var key = 0u;

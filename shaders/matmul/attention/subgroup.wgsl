@@ -1,16 +1,15 @@
-// Attention by subgroups, for adapters that run on the CPU. An invocation does four queries; of each key and value it loads some quads, and
-// has the others' by broadcasts, which cost next to nothing there. How many invocations there are is the variant's (matmul/attention/of_4.wgsl,
-// matmul/attention/of_8.wgsl), and so is the length of vectors (matmul/attention/vector_32.wgsl, matmul/attention/vector_64.wgsl).
+// Attention by subgroups, for adapters that run on the CPU. An invocation does one block of four queries or two; of each key and value it loads
+// some quads, and has the others' by broadcasts, which cost next to nothing there. Variants are how many invocations there are (matmul/attention/of_4.wgsl,
+// matmul/attention/of_8.wgsl), the length of vectors (matmul/attention/vector_32.wgsl, matmul/attention/vector_64.wgsl) and how many queries an invocation
+// does (matmul/attention/rows_4.wgsl, matmul/attention/rows_8.wgsl).
 
-// The queries of an invocation.
-const ROWS = 4u;
-
-// A number for each query of an invocation.
+// A number for each query of a block.
 alias Each = vec4<f32>;
 alias EachAddress = vec4<u32>;
 alias EachFlag = vec4<bool>;
 
-struct Rows {
+// Four queries of an invocation, what their values have been summed to, and where their addends begin.
+struct Block {
     query_0: Vector,
     query_1: Vector,
     query_2: Vector,
@@ -20,6 +19,8 @@ struct Rows {
     sum_2: Vector,
     sum_3: Vector,
     state: State,
+    biases: EachAddress,
+    masks: EachAddress,
 }
 
 // The queries that lie side by side are those of different invocations.
@@ -27,47 +28,45 @@ fn query_of(first: u32, lane: u32, row: u32) -> u32 {
     return first + row * INVOCATIONS + lane;
 }
 
-fn queries_of(first: u32, lane: u32) -> EachAddress {
-    return vec4<u32>(first + lane) + INVOCATIONS * vec4<u32>(0u, 1u, 2u, 3u);
-}
-
-// The rows with a query behind theirs, without the first.
-fn with_query(rows: Rows, start: u32, lane: u32) -> Rows {
-    var moved = rows;
-    moved.query_0 = rows.query_1;
-    moved.query_1 = rows.query_2;
-    moved.query_2 = rows.query_3;
-    moved.query_3 = query_vector(start);
+// The block with a query behind its own, without the first.
+fn block_with_query(block: Block, query: Vector) -> Block {
+    var moved = block;
+    moved.query_0 = block.query_1;
+    moved.query_1 = block.query_2;
+    moved.query_2 = block.query_3;
+    moved.query_3 = query;
     return moved;
 }
 
-// The rows with the next sum first.
-fn next_sum(rows: Rows) -> Rows {
-    var moved = rows;
-    moved.sum_0 = rows.sum_1;
-    moved.sum_1 = rows.sum_2;
-    moved.sum_2 = rows.sum_3;
-    moved.state.total = rows.state.total.yzww;
-    moved.state.spoilt = rows.state.spoilt.yzww;
+// A block, of which `row` is the first, that has not attended to anything.
+fn begun_block(block: Block, at: Queries, lane: u32, row: u32) -> Block {
+    let queries = vec4<u32>(query_of(at.first, lane, row)) + INVOCATIONS * vec4<u32>(0u, 1u, 2u, 3u);
+    let some = min(queries, EachAddress(params.queries - 1u));
+    var begun = block;
+    begun.biases = at.biases + some * params.bias.row;
+    begun.masks = at.masks + some * params.mask.row;
+    begun.state = State(Each(LEAST), Each(0.0), EachFlag(false));
+    return begun;
+}
+
+// The block with the next sum first, and another behind its own.
+fn block_with_sum(block: Block, sum: Vector, total: f32, spoilt: bool) -> Block {
+    var moved = block;
+    moved.sum_0 = block.sum_1;
+    moved.sum_1 = block.sum_2;
+    moved.sum_2 = block.sum_3;
+    moved.sum_3 = sum;
+    moved.state.total = vec4<f32>(block.state.total.yzw, total);
+    moved.state.spoilt = vec4<bool>(block.state.spoilt.yzw, spoilt);
     return moved;
 }
 
-fn store_sum(rows: Rows, start: u32, factor: f32, lane: u32) {
-    store_vector(start, rows.sum_0, factor);
-}
-
-fn first_spoilt(rows: Rows) -> bool {
-    return rows.state.spoilt.x;
-}
-
-fn first_total(rows: Rows) -> f32 {
-    return rows.state.total.x;
-}
-
-fn products(rows: Rows, key: Vector) -> Each {
-    return vec4<f32>(
-        product(rows.query_0, key), product(rows.query_1, key), product(rows.query_2, key), product(rows.query_3, key),
+// The scores of a block's queries with a key.
+fn scores_of(block: Block, key: Vector, at: u32) -> Each {
+    let products = vec4<f32>(
+        product(block.query_0, key), product(block.query_1, key), product(block.query_2, key), product(block.query_3, key),
     );
+    return with_addends(products, block.biases, block.masks, at);
 }
 
 // A row's four weights.
@@ -147,18 +146,13 @@ fn with_eights(sum: Eight, scale: f32, weights: vec4<f32>, values: FourEights) -
     );
 }
 
-// Attends to four keys. Their scores are found in a loop, whose body fits the caches in which a CPU keeps its instructions.
-fn attend(rows: Rows, place: Place, at: u32) -> Rows {
-    var scores: Four;
-    var i = 0u;
-    loop {
-        scores = Four(scores.k1, scores.k2, scores.k3, with_addends(products(rows, key_vector(place, at + i)), place, at + i));
-        i++;
-        if i >= 4u {
-            break;
-        }
-    }
-    let exist = vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.keys);
+// Those of three keys and of a further one.
+fn four_with(scores: Four, further: Each) -> Four {
+    return Four(scores.k1, scores.k2, scores.k3, further);
+}
+
+// Attends to four keys, of which those are the scores and the values.
+fn block_attends(block: Block, scores: Four, exist: vec4<bool>, values: Values) -> Block {
     let spoils_0 = spoils_each(scores.k0);
     let spoils_1 = spoils_each(scores.k1);
     let spoils_2 = spoils_each(scores.k2);
@@ -169,26 +163,30 @@ fn attend(rows: Rows, place: Place, at: u32) -> Rows {
     let counted_2 = select(scores.k2, Each(LEAST), spoils_2 | EachFlag(!exist.z));
     let counted_3 = select(scores.k3, Each(LEAST), spoils_3 | EachFlag(!exist.w));
 
-    let largest = max(max(max(counted_0, counted_1), max(counted_2, counted_3)), rows.state.largest);
-    let scale = decay_each(rows.state.largest - largest);
+    let largest = max(max(max(counted_0, counted_1), max(counted_2, counted_3)), block.state.largest);
+    let scale = decay_each(block.state.largest - largest);
     let weights = Four(
         select(Each(0.0), decay_each(counted_0 - largest), exist.x),
         select(Each(0.0), decay_each(counted_1 - largest), exist.y),
         select(Each(0.0), decay_each(counted_2 - largest), exist.z),
         select(Each(0.0), decay_each(counted_3 - largest), exist.w),
     );
-    let total = rows.state.total * scale + weights.k0 + weights.k1 + weights.k2 + weights.k3;
+    let total = block.state.total * scale + weights.k0 + weights.k1 + weights.k2 + weights.k3;
     // What is beyond the last key is the last once more.
-    let spoilt = rows.state.spoilt | spoils_0 | spoils_1 | spoils_2 | spoils_3;
-
-    let values = Values(
-        value_vector(place, at), value_vector(place, at + 1u), value_vector(place, at + 2u), value_vector(place, at + 3u),
-    );
-    var more = rows;
-    more.sum_0 = with_values(rows.sum_0, scale.x, of_row(weights, 0u), values);
-    more.sum_1 = with_values(rows.sum_1, scale.y, of_row(weights, 1u), values);
-    more.sum_2 = with_values(rows.sum_2, scale.z, of_row(weights, 2u), values);
-    more.sum_3 = with_values(rows.sum_3, scale.w, of_row(weights, 3u), values);
+    let spoilt = block.state.spoilt | spoils_0 | spoils_1 | spoils_2 | spoils_3;
+    var more = block;
+    more.sum_0 = with_values(block.sum_0, scale.x, of_row(weights, 0u), values);
+    more.sum_1 = with_values(block.sum_1, scale.y, of_row(weights, 1u), values);
+    more.sum_2 = with_values(block.sum_2, scale.z, of_row(weights, 2u), values);
+    more.sum_3 = with_values(block.sum_3, scale.w, of_row(weights, 3u), values);
     more.state = State(largest, total, spoilt);
     return more;
+}
+
+fn values_from(place: Place, at: u32) -> Values {
+    return Values(value_vector(place, at), value_vector(place, at + 1u), value_vector(place, at + 2u), value_vector(place, at + 3u));
+}
+
+fn four_exist(at: u32) -> vec4<bool> {
+    return vec4<u32>(at) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.keys);
 }

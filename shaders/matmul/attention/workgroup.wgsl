@@ -27,6 +27,8 @@ struct Rows {
     query: Eight,
     sum: Eight,
     state: State,
+    bias: u32,
+    mask: u32,
 }
 
 // The invocations of all queries' first parts are the first.
@@ -38,12 +40,17 @@ fn query_of(first: u32, lane: u32, row: u32) -> u32 {
     return first + lane % (INVOCATIONS / params.parts);
 }
 
-fn queries_of(first: u32, lane: u32) -> EachAddress {
-    return query_of(first, lane, 0u);
+fn with_query(rows: Rows, start: u32, lane: u32) -> Rows {
+    var of_query = rows;
+    of_query.query = query_eight(start, part_of(lane));
+    return of_query;
 }
 
-fn with_query(rows: Rows, start: u32, lane: u32) -> Rows {
-    return Rows(query_eight(start, part_of(lane)), rows.sum, rows.state);
+fn begun(rows: Rows, at: Queries, lane: u32) -> Rows {
+    let query = min(query_of(at.first, lane, 0u), params.queries - 1u);
+    return Rows(
+        rows.query, rows.sum, State(LEAST, 0.0, false), at.biases + query * params.bias.row, at.masks + query * params.mask.row,
+    );
 }
 
 fn next_sum(rows: Rows) -> Rows {
@@ -119,7 +126,7 @@ fn attend(rows: Rows, place: Place, first: u32) -> Rows {
         );
         var score = product_of_eights(rows.query, key);
         if part == 0u {
-            score = with_addends(score, place, first + i);
+            score = with_addends(score, rows.bias, rows.mask, first + i);
         }
         scores[i * INVOCATIONS + place.lane] = score;
     }
@@ -143,5 +150,5 @@ fn attend(rows: Rows, place: Place, first: u32) -> Rows {
         );
         sum = with_weighted_eight(sum, weight, value);
     }
-    return Rows(rows.query, sum, state);
+    return Rows(rows.query, sum, state, rows.bias, rows.mask);
 }

@@ -10,19 +10,26 @@ kernel!("attention", sharing.invocations(), Params, |sharing: Sharing| [
         None => wgsl!["matmul/attention/workgroup.wgsl"],
     },
     match sharing {
-        Sharing::Subgroup4Vector32 | Sharing::Subgroup8Vector32 => wgsl!["matmul/attention/vector_32.wgsl"],
-        Sharing::Subgroup4Vector64 | Sharing::Subgroup8Vector64 => wgsl!["matmul/attention/vector_64.wgsl"],
+        Sharing::Subgroup4Vector32 | Sharing::Subgroup8Vector32 => {
+            wgsl!["matmul/attention/vector_32.wgsl", "matmul/attention/rows_4.wgsl"]
+        }
+        Sharing::Subgroup8Vector32Rows8 => wgsl!["matmul/attention/vector_32.wgsl", "matmul/attention/rows_8.wgsl"],
+        Sharing::Subgroup4Vector64 | Sharing::Subgroup8Vector64 => {
+            wgsl!["matmul/attention/vector_64.wgsl", "matmul/attention/rows_4.wgsl"]
+        }
         Sharing::Workgroup => &[],
     },
     wgsl!["matmul/attention.wgsl"],
 ]);
 
-/// How invocations share keys and values: by a subgroup's broadcasts, of vectors of 32 or 64 elements, or by workgroup memory.
+/// How invocations share keys and values: by a subgroup's broadcasts, of vectors of 32 or 64 elements, or by workgroup memory. Those of a subgroup do
+/// four queries each, or eight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sharing {
     Subgroup4Vector32,
     Subgroup4Vector64,
     Subgroup8Vector32,
+    Subgroup8Vector32Rows8,
     Subgroup8Vector64,
     Workgroup,
 }
@@ -31,15 +38,18 @@ axis!(Sharing {
     Subgroup4Vector32: "subgroup.4.32",
     Subgroup4Vector64: "subgroup.4.64",
     Subgroup8Vector32: "subgroup.8.32",
+    Subgroup8Vector32Rows8: "subgroup.8.32.rows_8",
     Subgroup8Vector64: "subgroup.8.64",
     Workgroup: "workgroup",
 });
 
 impl Sharing {
-    /// How queries and keys of these elements, and values of those, are shared.
-    pub(crate) fn of(capabilities: &Capabilities, elements: [u32; 2]) -> Self {
+    /// How those of so many queries are shared, queries and keys of some elements, values of others. Keys are loaded for eight queries of an invocation
+    /// at once where there are more than those of four.
+    pub(crate) fn of(capabilities: &Capabilities, queries: u32, elements: [u32; 2]) -> Self {
         let short = elements.iter().all(|elements| *elements <= 32);
         match (capabilities.cpu_subgroup(), short) {
+            (Some(Subgroup::Of8), true) if queries > 4 * Subgroup::Of8.invocations() => Self::Subgroup8Vector32Rows8,
             (Some(Subgroup::Of4), true) => Self::Subgroup4Vector32,
             (Some(Subgroup::Of4), false) => Self::Subgroup4Vector64,
             (Some(Subgroup::Of8), true) => Self::Subgroup8Vector32,
@@ -51,7 +61,7 @@ impl Sharing {
     fn subgroup(self) -> Option<Subgroup> {
         match self {
             Self::Subgroup4Vector32 | Self::Subgroup4Vector64 => Some(Subgroup::Of4),
-            Self::Subgroup8Vector32 | Self::Subgroup8Vector64 => Some(Subgroup::Of8),
+            Self::Subgroup8Vector32 | Self::Subgroup8Vector32Rows8 | Self::Subgroup8Vector64 => Some(Subgroup::Of8),
             Self::Workgroup => None,
         }
     }
@@ -60,12 +70,17 @@ impl Sharing {
         self.subgroup().map_or(64, Subgroup::invocations)
     }
 
+    /// The queries of an invocation of a subgroup.
+    fn rows(self) -> u32 {
+        if self == Self::Subgroup8Vector32Rows8 { 8 } else { 4 }
+    }
+
     /// A multiple of the queries that any workgroup does.
     pub(crate) const QUERIES: u32 = 64;
 
     /// The queries that a workgroup does, of some quads each.
     fn queries(self, quads: u32) -> u32 {
-        self.subgroup().map_or(64 / parts(quads), |subgroup| 4 * subgroup.invocations())
+        self.subgroup().map_or(64 / parts(quads), |subgroup| self.rows() * subgroup.invocations())
     }
 }
 
@@ -121,10 +136,12 @@ impl Params {
         let store = Iterations::of(8u32);
         let by_subgroups = |stores| {
             let keys = Iterations::each(self.keys.div_ceil(4), Iterations::of(4u32));
-            Iterations::of(4u32) + keys + Iterations::each(4u32, stores)
+            Iterations::of(sharing.rows()) + keys + Iterations::each(sharing.rows(), stores)
         };
         match sharing {
-            Sharing::Subgroup4Vector32 | Sharing::Subgroup8Vector32 => by_subgroups(store),
+            Sharing::Subgroup4Vector32 | Sharing::Subgroup8Vector32 | Sharing::Subgroup8Vector32Rows8 => {
+                by_subgroups(store)
+            }
             Sharing::Subgroup4Vector64 | Sharing::Subgroup8Vector64 => by_subgroups(store + store),
             Sharing::Workgroup => {
                 let at_once = 32 / self.parts;

@@ -6,7 +6,7 @@ use super::volumes::{self, TransposedAxis};
 use super::{Entry, count};
 use crate::dialect::AutoPad;
 use crate::error::{Error, Result};
-use crate::geometry::{AspectRatio, ConvTranspose2dInputs, Pool, PoolAxis, PoolKind, Resize, ResizeTo};
+use crate::geometry::{AspectRatio, ConvTranspose2dInputs, Pool, PoolAxis, PoolKind, Resize, ResizeGeometry, ResizeTo};
 use crate::onnx::ElementType;
 use crate::onnx::malformed;
 use crate::onnx::planner::{Call, Value, from_front};
@@ -178,9 +178,12 @@ fn nearest(word: &str) -> Result<NearestRounding> {
     })
 }
 
-/// A value resized along some axes.
+/// A value resized along some axes: itself where that changes nothing.
 fn resized(call: &mut Call, value: &Value, op: &Resize) -> Result<Value> {
     let input = call.source_of(value)?;
+    if ResizeGeometry::new(op, value.shape())?.is_kept() {
+        return Ok(value.clone());
+    }
     call.run_one(op, &input, value.element())
 }
 

@@ -14,7 +14,7 @@ impl Kernels for Attention {
     type Compiled = ();
 
     fn compile(gpu: &Gpu, geometry: &AttentionGeometry, _: &AttentionInputs<TensorSpec>) -> Result<()> {
-        gpu.compile::<attention::Kernel>(Sharing::of(gpu.capabilities(), geometry.elements))?;
+        gpu.compile::<attention::Kernel>(Sharing::of(gpu.capabilities(), geometry.queries, geometry.elements))?;
         // Of tensors that begin amid a quad.
         gpu.compile::<strided_copy::Kernel>((Places::Inside, Word::One))
     }
@@ -35,7 +35,7 @@ impl Kernels for Attention {
         let made = if output.begins_a_quad() { output.clone() } else { recorder.workspace(output.shape())? };
         let [of_query, of_key, of_value, of_output] = geometry.vectors();
         let [quads, value_quads] = geometry.elements.map(|elements| elements / 4);
-        let sharing = Sharing::of(recorder.gpu().capabilities(), geometry.elements);
+        let sharing = Sharing::of(recorder.gpu().capabilities(), geometry.queries, geometry.elements);
         let all = [0..geometry.batch, 0..geometry.heads, 0..geometry.queries];
         in_units([1, 1, Sharing::QUERIES], all, &mut |piece| {
             let [batches, heads, queries] = piece;
@@ -105,7 +105,9 @@ impl Kernels for Attention {
 
 /// Compiles the kernels that a smallest problem does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    gpu.compile::<attention::Kernel>(Sharing::of(gpu.capabilities(), [Attention::MOST_ELEMENTS; 2]))
+    let most = Sharing::of(gpu.capabilities(), 1, [Attention::MOST_ELEMENTS; 2]);
+    let many = Sharing::of(gpu.capabilities(), u32::MAX, [4; 2]);
+    [most, many].into_iter().try_for_each(|sharing| gpu.compile::<attention::Kernel>(sharing))
 }
 
 fn operand(vectors: Vectors) -> Operand {

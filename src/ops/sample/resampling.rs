@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::geometry::Taps;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, Texel};
+use crate::kernels::movement::copy_rows;
 use crate::kernels::sample::resample::{self, OUTSIDE, Taps as Kernel, entry_words, resample};
 use crate::ops::movement::copy::copy_all;
 use crate::ops::plan::{Destination, in_pieces, pieces};
@@ -45,8 +46,9 @@ struct Axis {
 }
 
 impl Axis {
-    fn new(gpu: &Gpu, extent: u32, taps: &[Taps]) -> Result<Self> {
-        let count = taps.iter().map(|taps| taps.weights.len()).max().unwrap_or(0).max(1);
+    /// The axis with as many taps for each position as any has, and `least` of them.
+    fn new(gpu: &Gpu, extent: u32, taps: &[Taps], least: usize) -> Result<Self> {
+        let count = taps.iter().map(|taps| taps.weights.len()).max().unwrap_or(0).max(least);
         let words = u64::from(entry_words(count as u32));
         let bytes = words * taps.len() as u64 * 4;
         if bytes > TABLE_BYTES {
@@ -74,7 +76,7 @@ impl Axis {
 
     /// An axis of one position that is kept.
     fn one(gpu: &Gpu) -> Result<Self> {
-        Self::new(gpu, 1, &[Taps { first: 0, weights: vec![1.0] }])
+        Self::new(gpu, 1, &[Taps { first: 0, weights: vec![1.0] }], 1)
     }
 
     fn out_extent(&self) -> u32 {
@@ -138,23 +140,26 @@ impl Resampling {
             let mut axes: Vec<_> = [Some(first), second].into_iter().flatten().collect();
             axes.sort_by_key(|changed| changed.axis);
             let elements = |extents: &[u32]| extents.iter().product();
-            let of = |changed: &Changed| Axis::new(gpu, changed.extent, &changed.taps);
-            let [rows, columns] = match &axes[..] {
-                [rows, columns] => [of(rows)?, of(columns)?],
-                one => [Axis::one(gpu)?, of(&one[0])?],
-            };
             let [outermost, innermost] = [axes[0].axis, axes[axes.len() - 1].axis];
             let outer = elements(&shape.extents()[..outermost]);
             let inner = elements(&shape.extents()[innermost + 1..]);
+            let of = |changed: &Changed, least| Axis::new(gpu, changed.extent, &changed.taps, least);
+            let [rows, columns] = match &axes[..] {
+                [rows, columns] => {
+                    // The kernel of two taps does single ones too, the others of which weigh 0.
+                    let may_be_two = inner == 1 && rows.extent.min(columns.extent) >= 2;
+                    let least = if gpu.capabilities().software() && may_be_two { 2 } else { 1 };
+                    [of(rows, least)?, of(columns, least)?]
+                }
+                one => [Axis::one(gpu)?, of(&one[0], 1)?],
+            };
             for changed in &axes {
                 shape = shape.with_extent(changed.axis, changed.taps.len() as u32);
             }
             passes.push(Pass { outer, rows, columns, inner });
         }
-        // What changes nothing copies.
         if passes.is_empty() {
-            let (rows, columns) = (Axis::one(gpu)?, Axis::one(gpu)?);
-            passes.push(Pass { outer: 1, rows, columns, inner: shape.elements() as u32 });
+            copy_rows::compile(gpu)?;
         }
         passes.iter().try_for_each(|pass| pass.compile(gpu))?;
         Ok(Self { passes })
@@ -162,6 +167,9 @@ impl Resampling {
 
     /// Records the tensor that is made, with `outside` where there are no taps.
     pub(crate) fn record(&self, recorder: &mut Recorder, outside: f32, input: &Tensor, output: &Tensor) -> Result<()> {
+        if self.passes.is_empty() {
+            return copy_all(recorder, ("input", input), output, false);
+        }
         let mut input = input.clone();
         for (index, pass) in self.passes.iter().enumerate() {
             let made = if index + 1 == self.passes.len() {

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::depthwise::reads_planes;
+use super::planes::reads_texture;
 use super::rule::Strategy;
 use crate::dtype::DType;
 use crate::error::Result;
@@ -13,8 +14,10 @@ use crate::kernels::activation::Activation;
 use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::conv::conv2d_depthwise;
 use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
+use crate::kernels::conv::conv2d_planes;
 use crate::kernels::conv::pack_weight;
 use crate::kernels::layout::Layout;
+use crate::kernels::matmul::copy_lines;
 use crate::kernels::matmul::matmul_windows::{self, WindowKind};
 use crate::kernels::sample::deform_im2col;
 use crate::kernels::window::Window;
@@ -37,6 +40,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
         matmul_windows::compile(gpu, window, subgroup)?;
     }
     gpu.compile::<deform_im2col::Kernel>((ColumnsOrder::Quads, Layout::Panels))?;
+    gpu.compile::<conv2d_planes::Kernel>(())?;
     gpu.compile_all::<conv2d_depthwise::Kernel>()?;
     gpu.compile_all::<conv2d_direct::Kernel>()
 }
@@ -48,6 +52,8 @@ pub(in crate::ops) struct Im2colConvolution {
     packing: Packing,
     /// Whether the forward pass reads planes as they lie: strategy/depthwise.rs.
     planes: bool,
+    /// Whether the forward pass reads planes from a texture, where input and output begin with a quad: strategy/planes.rs.
+    texture: bool,
     /// Whether it is another's, from its output back to its input, and has the weight of that one.
     transposed: bool,
 }
@@ -115,8 +121,13 @@ impl Im2colConvolution {
             Some(variant) => gpu.compile::<conv2d_direct::Kernel>(variant)?,
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
+        let texture = reads_texture(gpu, &geometry, &columns, data);
+        if texture {
+            gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
+            gpu.compile::<conv2d_planes::Kernel>(())?;
+        }
         let packing = Packing::of_convolution(Strategy::Im2col, layout, &geometry, deformation.as_ref());
-        Ok(Self { geometry, columns, packing, planes, transposed: false })
+        Ok(Self { geometry, columns, packing, planes, texture, transposed: false })
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -273,6 +284,9 @@ impl Im2colConvolution {
             return Ok(());
         }
         let depth = depth(g, &self.columns);
+        if self.texture && !self.transposed && is_in_quads(source.input) && is_in_quads(output.tensor()) {
+            return self.of_planes(recorder, source.input, packed_weight, (bias, activation), output);
+        }
         if self.planes {
             return self.depthwise(recorder, source.input, packed_weight, (bias, activation), output);
         }
@@ -400,7 +414,7 @@ impl Im2colConvolution {
             && g.im2col.out_pixels().is_multiple_of(4)
             && u64::from(g.group_channels().min(DEPTH_UNIT)) * u64::from(g.im2col.out_pixels()) * DType::F32.size()
                 <= bindable(gpu)
-            && [input, output].iter().all(|tensor| tensor.dtype() == DType::F32 && tensor.begins_a_quad())
+            && [input, output].into_iter().all(is_in_quads)
     }
 
     /// Records a convolution that is a product: of all images at once, or of each of them by groups.
@@ -544,6 +558,11 @@ impl Im2colConvolution {
             )
         })
     }
+}
+
+/// Whether a tensor is one of f32 that begins where a quad does.
+fn is_in_quads(tensor: &Tensor) -> bool {
+    tensor.dtype() == DType::F32 && tensor.begins_a_quad()
 }
 
 /// Planes of the output that are written together by a product: rows of a group, up to those of its tile.

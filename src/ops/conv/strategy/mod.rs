@@ -5,6 +5,7 @@ mod depthwise;
 mod fused;
 mod im2col;
 mod im2col_backward;
+mod planes;
 mod problem;
 pub(crate) mod rule;
 mod tiles;

@@ -1,0 +1,148 @@
+//! Convolutions of 3 x 3 taps, for groups of few output channels, which read planes from a texture.
+
+use std::ops::Range;
+
+use super::im2col::{Im2colConvolution, direct_kernel};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
+use crate::gpu::{Gpu, Lines, Loops, Recorder, Tensor, Texel, Texture};
+use crate::kernels::activation::Activation;
+use crate::kernels::conv::conv2d_planes::{self, ROWS, conv2d_planes};
+use crate::kernels::matmul::copy_lines::copy_lines;
+use crate::kernels::window::Window;
+use crate::ops::conv::columns::Columns;
+use crate::ops::conv::packed_matrix::PackedMatrix;
+use crate::ops::plan::{Destination, bindable, in_pieces, pieces};
+
+/// Bytes of the rows of planes that are copied at a time.
+const COPIED_BYTES: u64 = 8 << 20;
+
+/// The most output channels of a group of several input channels: its planes are read anew for each.
+const MOST_OUT_CHANNELS: u32 = 2;
+
+/// Whether planes of this element type are read from a texture, where input and output begin with a quad: those of f32, of whole quads a row, in windows of the
+/// kernel, where a convolution is done without columns.
+pub(super) fn reads_texture(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns, dtype: DType) -> bool {
+    let Im2colGeometry { width, window, .. } = geometry.im2col;
+    let Im2col { kernel, stride, padding: [_, left, _, right], dilation } = window;
+    let channels = geometry.group_channels();
+    let params = conv2d_planes::Params { channels, ..Default::default() };
+    // Lines of a texture may lie twice as far apart as they are long.
+    let least = 2 * rows_bytes(geometry, ROWS).max(COPIED_BYTES);
+    dtype == DType::F32
+        && (kernel, stride, dilation) == ([3; 2], [1; 2], [1; 2])
+        && [left, right] == [1; 2]
+        && width.is_multiple_of(4)
+        && (channels == 1 || geometry.group_out_channels() <= MOST_OUT_CHANNELS)
+        && least <= Texture::most_bytes(gpu, Texel::Quad).min(2 * bindable(gpu))
+        && direct_kernel(gpu, geometry, columns).is_some()
+        && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
+}
+
+/// Bytes that so many rows of a group's output take of its input.
+fn rows_bytes(geometry: &Conv2dGeometry, out_rows: u32) -> u64 {
+    let rows = (u64::from(out_rows) + 2).min(geometry.im2col.height.into());
+    rows * u64::from(geometry.group_channels()) * u64::from(geometry.im2col.width) * DType::F32.size()
+}
+
+/// How many groups are done at once, and how many rows of their outputs.
+fn at_once(geometry: &Conv2dGeometry) -> [u32; 2] {
+    let out_height = geometry.im2col.out_height;
+    let group = rows_bytes(geometry, out_height);
+    if group <= COPIED_BYTES {
+        return [(COPIED_BYTES / group) as u32, out_height];
+    }
+    let row = rows_bytes(geometry, 1) / 3;
+    let rows = (COPIED_BYTES / row.max(1)).saturating_sub(2).min(out_height.into()) as u32;
+    [1, (rows / ROWS * ROWS).max(ROWS)]
+}
+
+impl Im2colConvolution {
+    /// Records a convolution of planes that are copied into a texture, some groups or some rows of one at a time.
+    pub(super) fn of_planes(
+        &self,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        weight: &PackedMatrix,
+        (bias, activation): (Option<&Tensor>, Activation),
+        output: Destination,
+    ) -> Result<()> {
+        let g = &self.geometry;
+        let Im2colGeometry { batch, height, width, out_height, window, .. } = g.im2col;
+        let [groups_at_once, rows_at_once] = at_once(g);
+        let (group_rows, channels) = (g.group_out_channels(), g.group_channels());
+        let (plane, out_plane) = (height * width, out_height * width);
+        let weight = weight.binding("weight")?;
+        let bias_binding = match bias {
+            Some(bias) => bias.binding("bias", 0..g.out_channels.into())?,
+            None => recorder.workspace([1])?.binding("bias", 0..1)?,
+        };
+        let output_tensor = output.tensor();
+        for groups in pieces(0..batch * g.groups, groups_at_once) {
+            for out_rows in pieces(0..out_height, rows_at_once) {
+                let top = window.padding[0];
+                let within = |row: u32| row.saturating_sub(top).min(height);
+                let rows = within(out_rows.start)..within(out_rows.end + 2);
+                let row_quads = width / 4;
+                let planes = groups.start * channels..groups.end * channels;
+                let lines = Lines {
+                    count: planes.end - planes.start,
+                    length: (rows.end - rows.start) * row_quads,
+                    stride: plane / 4,
+                    ..Lines::one(Texel::Quad, 0)
+                };
+                recorder.scratch(|recorder| {
+                    let texels = u64::from(lines.pitch()) * u64::from(lines.count);
+                    let texture = recorder.texture(Texel::Quad, texels)?;
+                    in_pieces([planes.clone()], &mut |[some]| {
+                        if rows.is_empty() {
+                            return Ok(());
+                        }
+                        let element =
+                            |index: u32, row: u32| u64::from(index) * u64::from(plane) + u64::from(row * width);
+                        let binding =
+                            input.binding("input", element(some.start, rows.start)..element(some.end - 1, rows.end))?;
+                        let first = (some.start - planes.start) * lines.pitch();
+                        copy_lines(recorder, &binding, &texture, Lines { count: some.end - some.start, first, ..lines })
+                    })?;
+                    let outs = groups.start * group_rows..groups.end * group_rows;
+                    in_pieces([outs, out_rows.clone()], &mut |[outs, out_rows]: &[Range<u32>; 2]| {
+                        let element = |index: u32, row: u32| {
+                            u64::from(index) * u64::from(out_plane) + u64::from(row) * u64::from(width)
+                        };
+                        let written = element(outs.start, out_rows.start)..element(outs.end - 1, out_rows.end);
+                        let output_binding = output_tensor.binding("output", written)?;
+                        let params = conv2d_planes::Params {
+                            window: Window { quads_per_group: self.columns.quads_per_group(), ..Window::of(&g.im2col) },
+                            activation,
+                            group_first: groups.start,
+                            groups: g.groups,
+                            group_rows,
+                            channels,
+                            out_first: outs.start,
+                            outs: outs.end - outs.start,
+                            out_row_first: out_rows.start,
+                            out_rows: out_rows.end - out_rows.start,
+                            row_first: rows.start,
+                            rows: rows.end - rows.start,
+                            plane_quads: lines.pitch(),
+                            accumulate: output.accumulates().into(),
+                            biased: bias.is_some().into(),
+                            bias_first: bias_binding.first,
+                            output_first: output_binding.first,
+                            output_plane: out_plane,
+                        };
+                        // A row is done at once, however large.
+                        if params.outs > 1 || params.out_rows > 1 {
+                            recorder.gpu().capabilities().check_elements("input", params.elements())?;
+                        }
+                        let bindings = [&texture.binding(), &weight, &bias_binding, &output_binding];
+                        conv2d_planes(recorder, params, bindings)
+                    })
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
