@@ -160,6 +160,8 @@ fn copied() -> Vec<(Problem, Option<Strategy>)> {
         (conv2d(&mut rng, Conv2d::default(), [1, 64, 320, 240], [6, 64, 1, 1]), by_columns),
         (conv2d(&mut rng, padded, [1, 64, 304, 40], [13, 64, 3, 3]), Some(Strategy::Winograd)),
         (conv2d(&mut rng, padded, [3, 8, 12, 12], [9, 8, 3, 3]), Some(Strategy::Winograd)),
+        (conv2d(&mut rng, Conv2d { groups: 12, ..padded }, [2, 12, 10, 16], [12, 1, 3, 3]), by_columns),
+        (conv2d(&mut rng, padded, [1, 80, 240, 128], [1, 80, 3, 3]), by_columns),
         (deform_conv2d(&mut rng, deformable, [2, 8, 14, 13], [20, 8, 3, 3], true, 2.0), by_columns),
         (deform_conv2d(&mut rng, deformable, [1, 128, 60, 64], [3, 128, 3, 3], true, 2.0), by_columns),
         (deform_conv2d(&mut rng, deformable, [1, 128, 61, 63], [3, 128, 3, 3], true, 2.0), by_columns),

@@ -377,10 +377,13 @@ fn depthwise_convolutions() {
         }
         for gpu in [gpu(), &small] {
             let by = kernels(gpu, &problem, Strategy::Im2col, DType::F32).unwrap();
-            let planes = by.iter().any(|name| name.starts_with("conv2d_depthwise"));
-            assert_eq!(planes, gpu.capabilities().textures() && input[1] == op.groups, "{by:?}");
-            let quads = by.iter().any(|name| name.starts_with("conv2d_depthwise.quads"));
-            assert_eq!(quads, planes && in_quads.contains(&index), "{by:?}");
+            let runs = |kernel: &str| by.iter().any(|name| name.starts_with(kernel));
+            let textures = gpu.capabilities().textures();
+            // The first one in quads, where memory for whole planes can be bound.
+            assert_eq!(runs("conv2d_planes"), textures && index == 5 && !std::ptr::eq(gpu, &small), "{by:?}");
+            let planes = textures && input[1] == op.groups && !runs("conv2d_planes");
+            assert_eq!(runs("conv2d_depthwise"), planes, "{by:?}");
+            assert_eq!(runs("conv2d_depthwise.quads"), planes && in_quads.contains(&index), "{by:?}");
         }
         if index == 0 || in_quads.contains(&index) {
             problem.change(|name, array| {
@@ -390,5 +393,51 @@ fn depthwise_convolutions() {
             });
             check_each_on(&problem, gpu());
         }
+    }
+}
+
+/// Windows of 3 x 3 taps whose planes are copied into a texture: groups of one channel and of several, in one copy or by strips of rows, with rows of the output that
+/// see nothing but padding, of tensors that begin anywhere, and with elements that are not finite. Its gradients are those of other kernels.
+#[test]
+fn convolutions_of_planes_in_textures() {
+    let mut rng = Rng::with_seed(131);
+    let of = |groups, [top, bottom]: [u32; 2]| Conv2d { padding: [top, 1, bottom, 1], groups, ..Conv2d::default() };
+    let table = [
+        (of(6, [1, 1]), [2, 6, 13, 20], 6, true),
+        (of(3, [1, 1]), [2, 3, 4, 4], 12, true),
+        (of(4, [0, 2]), [3, 4, 3, 8], 4, true),
+        (of(5, [7, 6]), [1, 5, 2, 12], 5, true),
+        (of(1, [1, 1]), [2, 9, 11, 36], 1, true),
+        (of(1, [1, 1]), [1, 6, 17, 24], 2, true),
+        (of(2, [1, 0]), [3, 8, 10, 4], 4, true),
+        (of(3, [2, 1]), [2, 15, 5, 16], 3, true),
+        // Strips of rows of one group, and groups of which some are copied at once.
+        (of(1, [1, 1]), [1, 300, 30, 512], 1, true),
+        (of(1, [9, 0]), [1, 600, 6, 1028], 2, true),
+        (of(700, [1, 1]), [1, 700, 64, 60], 700, true),
+        // What other kernels do.
+        (of(1, [1, 1]), [1, 6, 9, 8], 3, false),
+        (of(4, [1, 1]), [1, 4, 9, 10], 4, false),
+        (Conv2d { padding: [1, 1, 1, 0], groups: 4, ..Conv2d::default() }, [1, 4, 9, 8], 4, false),
+        (Conv2d { padding: [1; 4], groups: 4, stride: [2, 1], ..Conv2d::default() }, [1, 4, 9, 8], 4, false),
+        (Conv2d { padding: [1; 4], groups: 4, dilation: [2, 1], ..Conv2d::default() }, [1, 4, 9, 8], 4, false),
+    ];
+    for (op, input, out_channels, planes) in table {
+        let mut problem = conv2d(&mut rng, op, input, [out_channels, input[1] / op.groups, 3, 3]);
+        let by = kernels(gpu(), &problem, Strategy::Im2col, DType::F32).unwrap();
+        let runs = by.iter().any(|name| name.starts_with("conv2d_planes"));
+        assert_eq!(runs, planes && gpu().capabilities().textures(), "{op:?} {input:?}: {by:?}");
+        let device = Implementation::Device { gpu: gpu(), strategy: Some(Strategy::Im2col), storage: Storage::F32 };
+        check_on(&problem, device).unwrap();
+        let small = input.iter().product::<u32>() < 10_000;
+        if small {
+            check_backward_on(&problem, 132, device, Ways::All).unwrap();
+        }
+        problem.change(|name, array| match name {
+            "weight" => array.elements[4] = f32::INFINITY,
+            "input" => array.elements[5] = f32::NAN,
+            _ => {}
+        });
+        check_on(&problem, device).unwrap();
     }
 }
