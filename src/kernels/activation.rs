@@ -2,7 +2,7 @@
 
 #[cfg(feature = "onnx")]
 use crate::geometry::Unary;
-use crate::gpu::{File, wgsl};
+use crate::gpu::{File, axis, wgsl};
 #[cfg(feature = "onnx")]
 use crate::kernels::elementwise::unary;
 use crate::kernels::params;
@@ -18,7 +18,6 @@ params!(
 );
 
 /// The functions, as shaders number them: shared/activation/params.wgsl.
-#[cfg(any(feature = "onnx", test))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Function {
     Clip = 1,
@@ -40,12 +39,72 @@ pub(crate) const FUNCTIONS: &[File] = wgsl![
 ];
 
 /// The files of kernels that know bounds alone.
-pub(crate) const BOUNDS: &[File] =
-    wgsl!["elementwise/parts/clip.wgsl", "shared/activation/params.wgsl", "shared/activation/bounds.wgsl"];
+pub(crate) const BOUNDS: &[File] = wgsl![
+    "elementwise/parts/clip.wgsl",
+    "shared/activation/params.wgsl",
+    "shared/activation/bounds.wgsl",
+    "shared/activation/four.wgsl",
+];
+
+/// The function that a kernel by subgroups ends with: adapters that run on the CPU would do all of those that a kernel chooses from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// None, too.
+    Bounds,
+    Sigmoid,
+    Silu,
+    Gelu,
+}
+
+axis!(Ending { Bounds: "", Sigmoid: "sigmoid", Silu: "silu", Gelu: "gelu" });
+
+impl Ending {
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Self::Bounds => BOUNDS,
+            Self::Sigmoid => wgsl![
+                "shared/exponential.wgsl",
+                "shared/activation/params.wgsl",
+                "shared/activation/sigmoid.wgsl",
+                "shared/activation/four.wgsl",
+            ],
+            Self::Silu => wgsl![
+                "elementwise/parts/nan.wgsl",
+                "elementwise/parts/exp.wgsl",
+                "elementwise/parts/sigmoid.wgsl",
+                "shared/activation/params.wgsl",
+                "shared/activation/silu.wgsl",
+                "shared/activation/four.wgsl",
+            ],
+            Self::Gelu => wgsl![
+                "elementwise/parts/nan.wgsl",
+                "elementwise/parts/exp.wgsl",
+                "elementwise/parts/erf.wgsl",
+                "shared/activation/params.wgsl",
+                "shared/activation/gelu.wgsl",
+                "shared/activation/four.wgsl",
+            ],
+        }
+    }
+}
+
+const SIGMOID: u32 = Function::Sigmoid as u32;
+const SILU: u32 = Function::Silu as u32;
+const GELU: u32 = Function::Gelu as u32;
 
 impl Activation {
     pub(crate) fn is_none(self) -> bool {
         self.function == 0
+    }
+
+    /// The variant of kernels by subgroups that ends with it.
+    pub(crate) fn ending(self) -> Ending {
+        match self.function {
+            SIGMOID => Ending::Sigmoid,
+            SILU => Ending::Silu,
+            GELU => Ending::Gelu,
+            _ => Ending::Bounds,
+        }
     }
 }
 

@@ -22,19 +22,9 @@ pub(crate) trait Ends: Kernels {
     ) -> Result<bool>;
 }
 
-/// Whether products know a function on this device: those by subgroups know bounds alone.
-fn products_end_with(gpu: &Gpu, activation: Activation) -> bool {
-    activation.is_bounds() || !gpu.capabilities().textures()
-}
-
 impl Ends for Matmul {
-    fn ends_with(
-        gpu: &Gpu,
-        _: &Self::Geometry,
-        _: &Of<Self::Inputs, TensorSpec>,
-        activation: Activation,
-    ) -> Result<bool> {
-        Ok(products_end_with(gpu, activation))
+    fn ends_with(_: &Gpu, _: &Self::Geometry, _: &Of<Self::Inputs, TensorSpec>, _: Activation) -> Result<bool> {
+        Ok(true)
     }
 }
 
@@ -44,10 +34,10 @@ impl<O: Convolves> Ends for O {
         gpu: &Gpu,
         geometry: &Self::Geometry,
         inputs: &Of<Self::Inputs, TensorSpec>,
-        activation: Activation,
+        _: Activation,
     ) -> Result<bool> {
         Ok(match Choice::of(gpu, &O::problem(geometry, inputs))? {
-            Choice::Im2col | Choice::Winograd => products_end_with(gpu, activation),
+            Choice::Im2col | Choice::Winograd => true,
             Choice::Fused { splits, .. } => splits == 1,
         })
     }
@@ -55,13 +45,8 @@ impl<O: Convolves> Ends for O {
 
 impl Ends for ConvTranspose2d {
     /// Kernels that overlap are added up by what knows no function.
-    fn ends_with(
-        gpu: &Gpu,
-        geometry: &Self::Geometry,
-        _: &Of<Self::Inputs, TensorSpec>,
-        activation: Activation,
-    ) -> Result<bool> {
-        Ok(matches!(Way::of(geometry), Way::Apart) && products_end_with(gpu, activation))
+    fn ends_with(_: &Gpu, geometry: &Self::Geometry, _: &Of<Self::Inputs, TensorSpec>, _: Activation) -> Result<bool> {
+        Ok(matches!(Way::of(geometry), Way::Apart))
     }
 }
 

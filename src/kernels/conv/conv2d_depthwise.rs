@@ -1,13 +1,13 @@
 use crate::error::Result;
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::activation::{self, Activation};
+use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::conv::conv2d_direct::Taps;
 use crate::kernels::stores::{Stores, whole_quads};
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
 
-kernel!("conv2d_depthwise", 64, Params, |(reads, stores): (Reads, Stores)| [
-    activation::BOUNDS,
+kernel!("conv2d_depthwise", 64, Params, |((reads, stores), ending): ((Reads, Stores), Ending)| [
+    ending.files(),
     wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl"],
     match reads {
         Reads::Apart => Taps::Apart.files(),
@@ -103,11 +103,11 @@ pub(crate) fn compile(gpu: &Gpu, taps: Taps) -> Result<()> {
         Taps::Shared => &[Reads::Shared, Reads::Quads],
     };
     let mut variants = reads.iter().flat_map(|&reads| Stores::all().into_iter().map(move |stores| (reads, stores)));
-    variants.try_for_each(|variant| gpu.compile::<Kernel>(variant))
+    variants.try_for_each(|variant| gpu.compile::<Kernel>((variant, Ending::Bounds)))
 }
 
 /// `bindings` are input, weight, bias and output.
 pub(crate) fn conv2d_depthwise(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
-    let axes = (params.reads(bindings[0]), params.stores());
+    let axes = ((params.reads(bindings[0]), params.stores()), params.activation.ending());
     recorder.dispatch::<Kernel>(axes, &params, &bindings, params.invocations(), params.elements())
 }

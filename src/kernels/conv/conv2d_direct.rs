@@ -1,11 +1,11 @@
 use crate::gpu::{Binding, File, Fit, Iterations, Loops, Recorder, axis, wgsl};
-use crate::kernels::activation::{self, Activation};
+use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
-kernel!("conv2d_direct", 64, Params, |(taps, rows): (Taps, Rows)| [
+kernel!("conv2d_direct", 64, Params, |((taps, rows), ending): ((Taps, Rows), Ending)| [
     SUBGROUPS,
-    activation::BOUNDS,
+    ending.files(),
     wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl", "conv/direct/direct.wgsl"],
     taps.files(),
     match rows {
@@ -102,7 +102,8 @@ pub(crate) fn conv2d_direct(
     [packed, weight, bias]: [&Binding; 3],
     outputs: &[Binding; 4],
 ) -> Fit {
+    let axes = (params.variant(), params.activation.ending());
     let bound = if params.rows == 1 { 1 } else { 4 };
     let bindings: Vec<_> = [packed, weight, bias].into_iter().chain(&outputs[..bound]).collect();
-    recorder.dispatch::<Kernel>(params.variant(), &params, &bindings, params.workgroups() * 64, params.elements())
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, params.workgroups() * 64, params.elements())
 }

@@ -1,11 +1,11 @@
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::activation::{self, Activation};
+use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
-kernel!("conv2d_planes", 8, Params, |(): ()| [
+kernel!("conv2d_planes", 8, Params, |ending: Ending| [
     SUBGROUPS,
-    activation::BOUNDS,
+    ending.files(),
     wgsl![
         "shared/grid.wgsl",
         "shared/window.wgsl",
@@ -59,5 +59,11 @@ impl Params {
 
 /// `bindings` are planes, weight, bias and output.
 pub(crate) fn conv2d_planes(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
-    recorder.dispatch::<Kernel>((), &params, &bindings, params.workgroups() * 8, params.elements())
+    recorder.dispatch::<Kernel>(
+        params.activation.ending(),
+        &params,
+        &bindings,
+        params.workgroups() * 8,
+        params.elements(),
+    )
 }

@@ -1,10 +1,11 @@
 use crate::gpu::{Binding, Fit, Iterations, Recorder, wgsl};
+use crate::kernels::activation::Ending;
 use crate::kernels::matmul::subgroup_tile::Params;
-use crate::kernels::{SUBGROUPS, activation, kernel};
+use crate::kernels::{SUBGROUPS, kernel};
 
-kernel!("matmul_narrow", 64, Params, |(): ()| [
+kernel!("matmul_narrow", 64, Params, |ending: Ending| [
     SUBGROUPS,
-    activation::BOUNDS,
+    ending.files(),
     wgsl![
         "shared/grid.wgsl",
         "shared/panels/layout.wgsl",
@@ -30,5 +31,12 @@ pub(crate) fn matmul_narrow(recorder: &mut Recorder, params: Params, bindings: [
     let params = Params { b_first: b.first / 4, end: params.end.bound(bias, output), ..params };
     let quads = u64::from(params.batch) * u64::from(params.columns / 4);
     let work = (16 * quads).saturating_mul(params.depth.into());
-    recorder.dispatch_workgroups::<Kernel>((), &params, &bindings, quads.div_ceil(64), work, iterations(params.depth))
+    recorder.dispatch_workgroups::<Kernel>(
+        params.end.activation.ending(),
+        &params,
+        &bindings,
+        quads.div_ceil(64),
+        work,
+        iterations(params.depth),
+    )
 }

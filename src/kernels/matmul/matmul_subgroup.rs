@@ -1,12 +1,13 @@
 use crate::error::Result;
 use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, Subgroup, axis, wgsl};
+use crate::kernels::activation::Ending;
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch, store_files};
 use crate::kernels::stores::Stores;
-use crate::kernels::{SUBGROUPS, activation, kernel};
+use crate::kernels::{SUBGROUPS, kernel};
 
-kernel!("matmul_subgroup", subgroup.invocations(), Params, |((operands, stores), subgroup): Axes| [
+kernel!("matmul_subgroup", subgroup.invocations(), Params, |((operands, stores), (ending, subgroup)): Axes| [
     SUBGROUPS,
-    activation::BOUNDS,
+    ending.files(),
     subgroup.tile_file(),
     TILED,
     wgsl!["matmul/parts/matmul.wgsl", "matmul/subgroup/a_texture.wgsl", "matmul/subgroup/b_texture.wgsl"],
@@ -22,7 +23,7 @@ kernel!("matmul_subgroup", subgroup.invocations(), Params, |((operands, stores),
     wgsl!["matmul/matmul_subgroup.wgsl"],
 ]);
 
-type Axes = ((Operands, Stores), Subgroup);
+type Axes = ((Operands, Stores), (Ending, Subgroup));
 
 /// How a and b lie: in panels in a texture, but for those that are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +39,11 @@ pub(crate) enum Operands {
 
 axis!(Operands { Panels: "panels", LinesA: "lines_a", LinesB: "lines_b", Lines: "lines" });
 
-/// Compiles all variants of these subgroups.
+/// Compiles all variants of these subgroups that end with bounds.
 pub(crate) fn compile(gpu: &Gpu, subgroup: Subgroup) -> Result<()> {
-    <(Operands, Stores)>::all().into_iter().try_for_each(|axes| gpu.compile::<Kernel>((axes, subgroup)))
+    <(Operands, Stores)>::all()
+        .into_iter()
+        .try_for_each(|axes| gpu.compile::<Kernel>((axes, (Ending::Bounds, subgroup))))
 }
 
 /// Records a product of operands in textures.
@@ -53,5 +56,6 @@ pub(crate) fn matmul_subgroup(
 ) -> Fit {
     let [_, _, bias, output] = bindings;
     let params = Params { end: params.end.bound(bias, output), ..params };
-    dispatch::<Kernel>(recorder, subgroup, ((operands, params.stores()), subgroup), params, &bindings)
+    let axes = ((operands, params.stores()), (params.end.activation.ending(), subgroup));
+    dispatch::<Kernel>(recorder, subgroup, axes, params, &bindings)
 }

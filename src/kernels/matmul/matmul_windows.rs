@@ -1,17 +1,15 @@
 use crate::error::Result;
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, Subgroup, axis, wgsl};
+use crate::kernels::activation::Ending;
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::subgroup_tile::{self, stores};
 use crate::kernels::stores::Stores;
 use crate::kernels::window::{Offsets, Window};
-use crate::kernels::{SUBGROUPS, activation, kernel, params};
+use crate::kernels::{SUBGROUPS, kernel, params};
 
-kernel!("matmul_windows", subgroup.invocations(), Params, |(window, (stores, subgroup)): (
-    WindowKind,
-    (Stores, Subgroup)
-)| [
+kernel!("matmul_windows", subgroup.invocations(), Params, |((window, stores), (ending, subgroup)): Axes| [
     SUBGROUPS,
-    activation::BOUNDS,
+    ending.files(),
     wgsl![
         "shared/grid.wgsl",
         "shared/window.wgsl",
@@ -38,6 +36,8 @@ kernel!("matmul_windows", subgroup.invocations(), Params, |(window, (stores, sub
     },
     wgsl!["matmul/matmul_windows.wgsl"],
 ]);
+
+type Axes = ((WindowKind, Stores), (Ending, Subgroup));
 
 /// Where the taps of a window lie, by the file that finds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,9 +77,11 @@ impl Loops for Params {
     }
 }
 
-/// Compiles all variants of these subgroups.
+/// Compiles all variants of these subgroups that end with bounds.
 pub(crate) fn compile(gpu: &Gpu, window: WindowKind, subgroup: Subgroup) -> Result<()> {
-    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((window, (stores, subgroup))))
+    Stores::all()
+        .into_iter()
+        .try_for_each(|stores| gpu.compile::<Kernel>(((window, stores), (Ending::Bounds, subgroup))))
 }
 
 /// Records a convolution with the rows, columns and output of a product, of which `tile` tells; of a deformable window where offsets and masks are given.
@@ -108,7 +110,7 @@ pub(crate) fn matmul_windows(
     let window = if points.is_some() { WindowKind::Deformable } else { WindowKind::Plain };
     let bindings: Vec<_> = [weight, packed, bias, output].into_iter().chain(points).collect();
     recorder.dispatch_workgroups::<Kernel>(
-        (window, (tile.stores(), subgroup)),
+        ((window, tile.stores()), (tile.end.activation.ending(), subgroup)),
         &params,
         &bindings,
         tile.tiles(subgroup),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Binding, Fit, Gpu, Lines, Loops, Recorder, Subgroup, Tensor, Texel, Texture, Unfit};
-use crate::kernels::activation::Activation;
+use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::copy_lines::{self, copy_lines};
 use crate::kernels::matmul::end::End;
@@ -772,7 +772,7 @@ pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     pack_panels::compile(gpu)?;
     gpu.compile::<pack_fours::Kernel>(())?;
     gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
-    gpu.compile::<matmul_narrow::Kernel>(())?;
+    gpu.compile::<matmul_narrow::Kernel>(Ending::Bounds)?;
     matmul_subgroup::compile(gpu, subgroup)
 }
 

@@ -1,19 +1,16 @@
 use crate::dtype::DType;
 use crate::gpu::{Binding, Fit, Iterations, Loops, Recorder, wgsl};
-use crate::kernels::activation::{self, Activation};
+use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::conv::winograd::TileGrid;
 use crate::kernels::layout::{Layout, Storage, of_layout};
 use crate::kernels::movement::convert::number;
 use crate::kernels::stores::Stores;
 use crate::kernels::{kernel, params};
 
-kernel!("winograd_output", 64, Params, |(storage, (layout, stores)): (Storage, (Layout, Stores))| [
+kernel!("winograd_output", 64, Params, |((storage, layout), (stores, ending)): Axes| [
     wgsl!["shared/grid.wgsl", "conv/winograd/points.wgsl", "conv/winograd/grid.wgsl", "conv/winograd/planes.wgsl"],
     storage.files(),
-    match layout {
-        Layout::Rows => activation::FUNCTIONS,
-        Layout::Panels => activation::BOUNDS,
-    },
+    ending.files(),
     of_layout!(layout, "layout", "packed"),
     match layout {
         Layout::Rows => wgsl!["conv/winograd/sums_buffer.wgsl"],
@@ -22,6 +19,8 @@ kernel!("winograd_output", 64, Params, |(storage, (layout, stores)): (Storage, (
     stores.files(),
     wgsl!["conv/winograd/winograd_output.wgsl"],
 ]);
+
+type Axes = ((Storage, Layout), (Stores, Ending));
 
 params!(
     grid: TileGrid,
@@ -58,6 +57,6 @@ pub(crate) fn winograd_output(
     bindings: [&Binding; 5],
 ) -> Fit {
     let params = Params { dtype: number(dtype), ..params };
-    let axes = (dtype.into(), (layout, params.stores()));
+    let axes = ((dtype.into(), layout), (params.stores(), params.activation.ending()));
     recorder.dispatch::<Kernel>(axes, &params, &bindings, params.grid.invocations(), params.grid.elements())
 }

@@ -10,7 +10,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Loops, Recorder, Subgroup, Tensor, Texel, Texture};
-use crate::kernels::activation::Activation;
+use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::conv::conv2d_depthwise;
 use crate::kernels::conv::conv2d_direct::{self, Rows, Taps};
@@ -40,9 +40,14 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
         matmul_windows::compile(gpu, window, subgroup)?;
     }
     gpu.compile::<deform_im2col::Kernel>((ColumnsOrder::Quads, Layout::Panels))?;
-    gpu.compile::<conv2d_planes::Kernel>(())?;
-    gpu.compile_all::<conv2d_depthwise::Kernel>()?;
-    gpu.compile_all::<conv2d_direct::Kernel>()
+    gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
+    for taps in Taps::all() {
+        conv2d_depthwise::compile(gpu, taps)?;
+        for rows in Rows::all() {
+            gpu.compile::<conv2d_direct::Kernel>(((taps, rows), Ending::Bounds))?;
+        }
+    }
+    Ok(())
 }
 
 /// A convolution, plain or deformable, by columns.
@@ -118,13 +123,13 @@ impl Im2colConvolution {
         let planes = reads_planes(gpu, &geometry, &columns, data);
         match direct_kernel(gpu, &geometry, &columns) {
             Some((taps, _)) if planes => conv2d_depthwise::compile(gpu, taps)?,
-            Some(variant) => gpu.compile::<conv2d_direct::Kernel>(variant)?,
+            Some(variant) => gpu.compile::<conv2d_direct::Kernel>((variant, Ending::Bounds))?,
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
         let texture = reads_texture(gpu, &geometry, &columns, data);
         if texture {
             gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
-            gpu.compile::<conv2d_planes::Kernel>(())?;
+            gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
         }
         let packing = Packing::of_convolution(Strategy::Im2col, layout, &geometry, deformation.as_ref());
         Ok(Self { geometry, columns, packing, planes, texture, transposed: false })

@@ -11,7 +11,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
 use crate::gpu::{Axis, Binding, Fit, Gpu, Lines, Loops, Recorder, Tensor, Texel, Texture, Unfit};
-use crate::kernels::activation::Activation;
+use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::conv::winograd::winograd_input::{self, Pixels, winograd_input};
 use crate::kernels::conv::winograd::winograd_output::{self, winograd_output};
 use crate::kernels::conv::winograd::winograd_weight::{self, winograd_weight};
@@ -49,7 +49,7 @@ fn compile(gpu: &Gpu, layout: Layout, [data, weight]: [DType; 2]) -> Result<()> 
     }
     let stores = Stores::all().into_iter();
     stores
-        .map(|stores| (data.into(), (layout, stores)))
+        .map(|stores| ((data.into(), layout), (stores, Ending::Bounds)))
         .try_for_each(|axes| gpu.compile::<winograd_output::Kernel>(axes))
 }
 
