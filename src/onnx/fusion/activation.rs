@@ -1,7 +1,8 @@
 //! Activations: those that exporters write as several nodes, and those behind products.
 
-use super::graph::{Graph, Outcome, either, number, operands, same};
-use crate::geometry::{Binary, Conv2d, ConvTranspose2d, DeformConv2d, Matmul, Unary};
+use super::graph::{Graph, Outcome, either, number, operands, regular, same};
+use crate::geometry::{Binary, Conv2d, ConvTranspose2d, DeformConv2d, Matmul, StridedCopy, StridedCopyGeometry, Unary};
+use crate::onnx::planner::DeviceValue;
 use crate::onnx::step::{Source, Step};
 use crate::ops::Activation;
 
@@ -25,7 +26,7 @@ pub(super) fn activation(graph: &mut Graph, step: &Step) -> Outcome {
     Outcome::Steps(vec![step.another(&op, x)])
 }
 
-/// An activation behind a product, or bounds behind a function of two tensors: where their kernels store the result.
+/// An activation behind a product, or bounds behind a function of two tensors: where their kernels store the result. A copy may lie between, as a transpose.
 pub(super) fn product_activation(graph: &mut Graph, step: &Step) -> Outcome {
     behind_product(graph, step).into()
 }
@@ -33,7 +34,8 @@ pub(super) fn product_activation(graph: &mut Graph, step: &Step) -> Outcome {
 fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     let op = *step.op::<Unary>()?;
     let activation = Activation::of(op)?;
-    let input = step.source("input")?;
+    let copy = graph.maker(step.source("input")?).filter(|copy| is_regular(copy)).cloned();
+    let input = copy.as_ref().unwrap_or(step).source("input")?;
     let product = graph.maker(input)?;
     let ends = product
         .ends_with::<Conv2d>(&graph.gpu, activation)
@@ -41,16 +43,27 @@ fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         .or_else(|| product.ends_with::<DeformConv2d>(&graph.gpu, activation))
         .or_else(|| product.ends_with::<Matmul>(&graph.gpu, activation))
         .or_else(|| product.ends_with::<Binary>(&graph.gpu, activation))?;
-    if !graph.only_here(input) {
+    if ![Some(input), step.source("input")].into_iter().flatten().all(|read| graph.only_here(read)) {
         return Some(Outcome::Refused("what it is a function of is used elsewhere, too".into()));
     }
     if !ends.ok()? {
         return Some(Outcome::Refused(format!("what stores it on this device doesn't end with a {op:?}")));
     }
-    let (product, whole) = (product.clone(), graph.buffers[product.writes[0]].shape);
-    graph.buffers[step.writes[0]].shape = whole;
-    let product = product.ending_with(activation).writing(step.writes.clone());
-    Some(Outcome::Steps(vec![product]))
+    let product = product.clone().ending_with(activation);
+    let last = copy.as_ref().unwrap_or(&product).writes[0];
+    graph.buffers[step.writes[0]].shape = graph.buffers[last].shape;
+    let Some(copy) = &copy else { return Some(Outcome::Steps(vec![product.writing(step.writes.clone())])) };
+    let Source::Buffer(value) = *input else { return None };
+    let made = graph.new_buffer(graph.buffers[value.buffer]);
+    let source = Source::Buffer(DeviceValue { buffer: made, ..value });
+    let copy = copy.another(copy.op::<StridedCopy>()?, &source).writing(step.writes.clone());
+    Some(Outcome::Steps(vec![product.writing(vec![made]), copy]))
+}
+
+/// Whether a step is a copy of nothing but its input.
+fn is_regular(step: &Step) -> bool {
+    let of = |op: &StridedCopy| StridedCopyGeometry::new(op, step.source("input")?.shape()).ok();
+    step.op::<StridedCopy>().and_then(of).is_some_and(|geometry| regular(&geometry).is_some())
 }
 
 /// A product of numbers and of what are none.

@@ -46,11 +46,6 @@ fn each(before: &NodeProto, inputs: &[(&'static str, &[i64])], weight: &[i64]) -
     })
 }
 
-/// Whether products on this device know bounds alone.
-fn bounds_alone() -> bool {
-    gpu().capabilities().textures()
-}
-
 #[test]
 fn activations_behind_products() {
     conv(n("Relu", "c -> y")).fires(Rule::ProductActivation, 1);
@@ -76,7 +71,7 @@ fn activations_behind_products() {
     gemm.fused_by(RULES);
     let [.., behind] = activations();
     let gelu = of_product([vec![n("MatMul", "x w -> p"), n("Add", "p b -> c")], behind].concat());
-    assert_eq!(steps(&gelu, RULES), if bounds_alone() { 2 } else { 1 });
+    assert_eq!(steps(&gelu, RULES), 1);
     gelu.fused_by(RULES);
 }
 
@@ -102,6 +97,32 @@ fn what_is_no_activation_of_a_product_stays() {
     part.constants.push(crate::onnx::ints("sizes", &[2, 3]));
     part.outputs.push("rest");
     part.stays(Rule::ProductActivation, "");
+}
+
+/// Copies between a product and an activation stay behind both, but for those that put something beside their input.
+#[test]
+fn activations_behind_copies_of_products() {
+    let net = |copies: Vec<NodeProto>, behind: NodeProto| {
+        let mut net = conv(behind);
+        net.nodes.splice(1..1, copies);
+        net.constants.push(crate::onnx::ints("tokens", &[2, 5, -1]));
+        net.constants.push(crate::onnx::ints("pads", &[0, 0, 1, 0, 0, 0, 0, 2]));
+        net
+    };
+    let transposed = |from: &str, perm: &[i64]| with(n("Transpose", from), listed("perm", perm));
+    let tokens = || vec![n("Reshape", "c tokens -> r"), transposed("r -> d", &[0, 2, 1])];
+    for behind in [n("Relu", "d -> y"), n("Gelu", "d -> y")] {
+        for copies in [tokens(), vec![transposed("c -> d", &[2, 0, 3, 1])]] {
+            let net = net(copies, behind.clone());
+            net.fires(Rule::ProductActivation, 1);
+            assert_eq!(steps(&net, Rule::ALL), 2);
+        }
+    }
+    let between = net(tokens(), n("Gelu", "d -> y"));
+    between.showing("c").stays(Rule::ProductActivation, "used elsewhere");
+    between.showing("d").stays(Rule::ProductActivation, "used elsewhere");
+    between.with_reader("r").stays(Rule::ProductActivation, "used elsewhere");
+    net(vec![n("Pad", "c pads -> d")], n("Sigmoid", "d -> y")).stays(Rule::ProductActivation, "");
 }
 
 #[test]
@@ -149,14 +170,14 @@ fn functions_of_products() {
     let nets = [
         each(&with(n("Conv", "x w -> c"), listed("pads", &[1; 4])), &[("x", &[2, 8, 9, 11])], &[7, 8, 3, 3]),
         each(&with(n("Conv", "x w -> c"), int("group", 8)), &[("x", &[1, 8, 9, 13])], &[8, 1, 3, 3]),
+        each(&with(n("Conv", "x w -> c"), listed("pads", &[1; 4])), &[("x", &[2, 8, 9, 12])], &[1, 8, 3, 3]),
         each(&with(n("Conv", "x w -> c"), int("group", 2)), &[("x", &[1, 8, 7, 8])], &[6, 4, 1, 1]),
         each(&n("MatMul", "x w -> c"), &[("x", &[3, 23, 37])], &[37, 70]),
         each(&n("MatMul", "x w -> c"), &[("x", &[3, 12])], &[12, 16]),
     ];
     for (at, net) in nets.as_flattened().iter().enumerate() {
-        let known = at % 5 < 2 || !bounds_alone();
         for float in [DType::F32, DType::F16] {
-            assert_eq!(same_as_unfused(net, gpu(), float), usize::from(known), "net {at}");
+            assert_eq!(same_as_unfused(net, gpu(), float), 1, "net {at}");
         }
     }
 }
@@ -187,8 +208,7 @@ fn functions_of_convolutions_by_tiles() {
     for width in [16, 17] {
         let nets = each(&conv, &[("x", &[1, 64, 16, width])], &[64, 64, 3, 3]);
         for (at, net) in nets.iter().enumerate() {
-            let known = at < 2 || !bounds_alone();
-            assert_eq!(same_as_unfused(net, gpu(), DType::F32), usize::from(known), "net {at}");
+            assert_eq!(same_as_unfused(net, gpu(), DType::F32), 1, "net {at}");
         }
     }
 }
