@@ -259,6 +259,8 @@ fn rows_of_quads_agree() {
         ([30, 16], [11, 4]),
         ([3, 5], [40, 20]),
         ([47, 33], [7, 12]),
+        ([9, 8], [9, 8]),
+        ([9, 1], [9, 6]),
     ] {
         for mode in [ResizeMode::Linear, ResizeMode::Nearest(NearestRounding::Floor)] {
             let to = ResizeTo::Sizes(sizes.to_vec(), AspectRatio::Stretch);

@@ -10,8 +10,8 @@ use crate::gpu;
 
 const EXTENTS: [u32; 4] = [1, 2, 3, 4];
 
-/// Runs nodes from x, (1, 2, 3, 4) of the numbers from 0 on, to y: its extents and elements.
-fn run(opset: i64, nodes: &[NodeProto], constants: &[TensorProto]) -> Result<(Vec<u32>, Vec<f32>), Error> {
+/// A plan of nodes from x, (1, 2, 3, 4), to y.
+fn planned(opset: i64, nodes: &[NodeProto], constants: &[TensorProto]) -> Result<ModelPlan, Error> {
     let graph = GraphProto {
         node: nodes.to_vec(),
         initializer: constants.to_vec(),
@@ -24,7 +24,12 @@ fn run(opset: i64, nodes: &[NodeProto], constants: &[TensorProto]) -> Result<(Ve
         ..ModelProto::default()
     };
     let model = Model::read(&model.encode_to_vec())?;
-    let plan = ModelPlan::new(gpu(), &model, &[("x", TensorSpec { shape: EXTENTS.into(), dtype: DType::F32 })])?;
+    ModelPlan::new(gpu(), &model, &[("x", TensorSpec { shape: EXTENTS.into(), dtype: DType::F32 })])
+}
+
+/// Runs nodes from x, the numbers from 0 on, to y: its extents and elements.
+fn run(opset: i64, nodes: &[NodeProto], constants: &[TensorProto]) -> Result<(Vec<u32>, Vec<f32>), Error> {
+    let plan = planned(opset, nodes, constants)?;
     let x = Tensor::upload(gpu(), EXTENTS, &numbers())?;
     let mut recorder = Recorder::new(gpu());
     let outputs = plan.forward(&mut recorder, &[("x", &x)])?;
@@ -80,6 +85,26 @@ fn resizes_of_opset_10_shrink() {
     makes(10, &resize, &scales(&[1.0, 1.0, 2.0, 0.6]), &[1, 2, 6, 2], &wide);
     let few = run(10, &resize, &[tensor("scales", &[1], &[2.0])]).unwrap_err().to_string();
     assert!(few.contains("scales has 1 numbers; the input has 4 axes"), "{few}");
+}
+
+/// A Resize that keeps all extents is no step, by factors and by sizes, whatever the mode.
+#[test]
+fn resizes_that_change_nothing_are_no_steps() {
+    let sizes = ints("sizes", &EXTENTS.map(i64::from));
+    for mode in ["nearest", "linear", "cubic"] {
+        let by_sizes = with(n("Resize", "x none none sizes -> r"), word("mode", mode));
+        let by_sizes = [by_sizes, n("Neg", "r -> y")];
+        let none = tensor("none", &[0], &[]);
+        let negated: Vec<_> = numbers().iter().map(|x| -x).collect();
+        makes(18, &by_sizes, &[sizes.clone(), none.clone()], &EXTENTS, &negated);
+        let by_factors = [with(n("Resize", "x none ones -> r"), word("mode", mode)), n("Neg", "r -> y")];
+        makes(13, &by_factors, &[tensor("ones", &[4], &[1.0; 4]), none], &EXTENTS, &negated);
+        for (opset, nodes) in [(18, &by_sizes), (13, &by_factors)] {
+            let constants = [sizes.clone(), tensor("none", &[0], &[]), tensor("ones", &[4], &[1.0; 4])];
+            let shown = format!("{:?}", planned(opset, nodes, &constants).unwrap());
+            assert_eq!(shown[shown.find("steps").unwrap()..].matches("of type").count(), 1, "{shown}");
+        }
+    }
 }
 
 /// Scale and bias of a LayerNormalization may have any shape that broadcasts to the input's.
