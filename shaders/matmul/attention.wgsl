@@ -8,7 +8,8 @@
 // query, key, value, output   vectors of `quads` or, of value and output, `value_quads` quads, at first + batch * .batch + head * .head + position
 //                             * .row, counted in quads
 // parts                       invocations that do a query together: 1 or, in workgroups, 2
-// bias, mask                  element at its first + batch * .batch + head * .head + query * .row + key * .column; not used where biased or masked is 0
+// bias, mask                  element at its first + batch * .batch + head * .head + query * .row + key * .column; not used where biased or masked is 0. The
+//                             variant binds them: matmul/attention/addends_buffer.wgsl, matmul/attention/addends_texture.wgsl
 //
 // Keys are attended to in their order, some at once: what is summed is scaled where one of them has a larger score than any before. So the
 // result of a query depends on nothing but its own scores. A workgroup does the queries of ROWS * INVOCATIONS / parts, which have the same keys: how
@@ -53,8 +54,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> query: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> key: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> value: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read> mask: array<f32>;
 @group(0) @binding(6) var<storage, read_write> output: array<vec4<f32>>;
 
 // Where keys and values of a head begin.

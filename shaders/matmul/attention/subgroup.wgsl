@@ -83,11 +83,11 @@ fn spoils_each(scores: Each) -> EachFlag {
 }
 
 fn bias_each(at: EachAddress) -> Each {
-    return vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+    return vec4<f32>(bias_at(at.x), bias_at(at.y), bias_at(at.z), bias_at(at.w));
 }
 
 fn mask_each(at: EachAddress) -> Each {
-    return vec4<f32>(mask[at.x], mask[at.y], mask[at.z], mask[at.w]);
+    return vec4<f32>(mask_at(at.x), mask_at(at.y), mask_at(at.z), mask_at(at.w));
 }
 
 // What lavapipe does not know to be uniform: see matmul/subgroup/tile.wgsl.

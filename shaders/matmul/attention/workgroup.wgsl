@@ -70,11 +70,11 @@ fn store_sum(rows: Rows, start: u32, factor: f32, lane: u32) {
 }
 
 fn bias_each(at: EachAddress) -> Each {
-    return bias[at];
+    return bias_at(at);
 }
 
 fn mask_each(at: EachAddress) -> Each {
-    return mask[at];
+    return mask_at(at);
 }
 
 fn no_uniform(value: u32) -> u32 {

@@ -1,9 +1,14 @@
 use crate::gpu::{Binding, Capabilities, Fit, Iterations, Recorder, Subgroup, Unfit, axis, wgsl};
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
-kernel!("attention", sharing.invocations(), Params, |sharing: Sharing| [
+kernel!("attention", sharing.invocations(), Params, |(sharing, addends): (Sharing, ReadFrom)| [
     if sharing.subgroup().is_some() { SUBGROUPS } else { &[] },
     wgsl!["shared/grid.wgsl", "shared/softmax.wgsl"],
+    match addends {
+        ReadFrom::Buffer => wgsl!["matmul/attention/addends_buffer.wgsl"],
+        ReadFrom::Texture => wgsl!["shared/panels/layout.wgsl", "matmul/attention/addends_texture.wgsl"],
+    },
     match sharing.subgroup() {
         Some(Subgroup::Of4) => wgsl!["matmul/attention/of_4.wgsl", "matmul/attention/subgroup.wgsl"],
         Some(Subgroup::Of8) => wgsl!["matmul/attention/of_8.wgsl", "matmul/attention/subgroup.wgsl"],
@@ -155,7 +160,12 @@ impl Params {
 }
 
 /// Records the attention of some heads; bindings are those of query, key, value, bias, mask and output.
-pub(crate) fn attention(recorder: &mut Recorder, sharing: Sharing, mut params: Params, bindings: [&Binding; 6]) -> Fit {
+pub(crate) fn attention(
+    recorder: &mut Recorder,
+    axes @ (sharing, _): (Sharing, ReadFrom),
+    mut params: Params,
+    bindings: [&Binding; 6],
+) -> Fit {
     let [query, key, value, bias, mask, output] = bindings;
     let quads = [&mut params.query, &mut params.key, &mut params.value, &mut params.output];
     for (operand, binding) in quads.into_iter().zip([query, key, value, output]) {
@@ -174,7 +184,7 @@ pub(crate) fn attention(recorder: &mut Recorder, sharing: Sharing, mut params: P
         return Err(Unfit::too_large("query", message));
     }
     recorder.dispatch_workgroups::<Kernel>(
-        sharing,
+        axes,
         &params,
         &bindings,
         heads * u64::from(tiles),

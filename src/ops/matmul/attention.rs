@@ -3,18 +3,27 @@ use std::ops::Range;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Attention, AttentionGeometry, AttentionInputs, StridedCopy, StridedCopyGeometry, Vectors};
-use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor, TensorSpec};
+use crate::gpu::{Fit, Gpu, Recorder, Tensor, TensorSpec, Texel, Unfit};
+use crate::kernels::layout::ReadFrom;
 use crate::kernels::matmul::attention::{self, Addend, Operand, Params, Sharing, attention};
+use crate::kernels::matmul::copy_lines;
 use crate::kernels::movement::strided_copy::{self, Places, Word};
 use crate::ops::movement::strided_copy::Moved;
 use crate::ops::plan::{Argument, Kernels, Plan, in_units};
+use crate::ops::planes::PlaneReads;
 use crate::shape::Shape;
 
 impl Kernels for Attention {
     type Compiled = ();
 
-    fn compile(gpu: &Gpu, geometry: &AttentionGeometry, _: &AttentionInputs<TensorSpec>) -> Result<()> {
-        gpu.compile::<attention::Kernel>(Sharing::of(gpu.capabilities(), geometry.queries, geometry.elements))?;
+    fn compile(gpu: &Gpu, geometry: &AttentionGeometry, inputs: &AttentionInputs<TensorSpec>) -> Result<()> {
+        let sharing = Sharing::of(gpu.capabilities(), geometry.queries, geometry.elements);
+        let added = inputs.bias.is_some() || inputs.mask.is_some();
+        let addends = if added { ReadFrom::fast(gpu) } else { ReadFrom::Buffer };
+        gpu.compile::<attention::Kernel>((sharing, addends))?;
+        if addends == ReadFrom::Texture {
+            gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
+        }
         // Of tensors that begin amid a quad.
         gpu.compile::<strided_copy::Kernel>((Places::Inside, Word::One))
     }
@@ -45,32 +54,23 @@ impl Kernels for Attention {
                 let last = of.first_of([batches.end - 1, heads.end - 1, positions.end - 1]);
                 tensor.binding(name, first..last + u64::from(elements))
             };
-            let addend = |name, tensor: Option<&Tensor>, shape: Option<Shape>| -> Fit<(Binding, Addend)> {
-                let (Some(tensor), Some(shape)) = (tensor, shape) else {
-                    return Ok((query.binding(name, 0..1)?, Addend::default()));
-                };
-                let strides @ [batch, head, row, column] = geometry.strides(shape);
-                let element = |index: fn(&Range<u32>) -> u32| -> u64 {
-                    let places = piece.iter().chain([&keys]).map(index);
-                    places.zip(strides).map(|(place, stride)| u64::from(place) * u64::from(stride)).sum()
-                };
-                let binding = tensor.binding(name, element(|range| range.start)..element(|range| range.end - 1) + 1)?;
-                Ok((binding, Addend { batch, head, row, column }))
-            };
+            let addends = [("bias", bias, geometry.shapes.bias), ("mask", mask, geometry.shapes.mask)]
+                .map(|(name, tensor, shape)| Some(Added::of(name, tensor?, geometry.strides(shape?), piece, &keys)));
+            let reads = addends_read(recorder.gpu(), addends.each_ref(), piece)?;
             let [of_query_elements, of_value_elements] = geometry.elements;
             let query_binding = vectors("query", query, of_query, queries, of_query_elements)?;
             let key_binding = vectors("key", &key, of_key, &keys, of_query_elements)?;
             let value_binding = vectors("value", &value, of_value, &keys, of_value_elements)?;
             let output_binding = vectors("output", &made, of_output, queries, of_value_elements)?;
-            let (bias_binding, bias_strides) = addend("bias", bias, geometry.shapes.bias)?;
-            let (mask_binding, mask_strides) = addend("mask", mask, geometry.shapes.mask)?;
+            let [bias_strides, mask_strides] =
+                addends.each_ref().map(|added| added.as_ref().map_or([0; 4], |added| added.strides));
             let params = Params {
                 query: operand(of_query),
                 key: operand(of_key),
                 value: operand(of_value),
                 output: operand(of_output),
-                bias: bias_strides,
-                mask: mask_strides,
+                bias: addend(bias_strides),
+                mask: addend(mask_strides),
                 batch: batches.end - batches.start,
                 heads: heads.end - heads.start,
                 queries: queries.end - queries.start,
@@ -82,9 +82,18 @@ impl Kernels for Attention {
                 masked: mask.is_some().into(),
                 ..Default::default()
             };
-            let bindings =
-                [&query_binding, &key_binding, &value_binding, &bias_binding, &mask_binding, &output_binding];
-            attention(recorder, sharing, params, bindings)
+            recorder.attempt(|recorder| {
+                let [bias, mask] = &addends;
+                // What there is not is bound as the other, or as a query.
+                let nothing = Added { name: "query", tensor: query, elements: 0..1, strides: [0; 4] };
+                let mut bound = |one: &Option<Added>, other: &Option<Added>| {
+                    let Added { name, tensor, elements, .. } = one.as_ref().or(other.as_ref()).unwrap_or(&nothing);
+                    reads.bound(recorder, (name, tensor), elements.clone())
+                };
+                let [bias, mask] = [bound(bias, mask)?, bound(mask, bias)?];
+                let bindings = [&query_binding, &key_binding, &value_binding, &bias, &mask, &output_binding];
+                attention(recorder, (sharing, reads.from), params, bindings)
+            })
         })?;
         if output.begins_a_quad() { Ok(()) } else { copied(recorder, &made, output) }
     }
@@ -107,7 +116,60 @@ impl Kernels for Attention {
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let most = Sharing::of(gpu.capabilities(), 1, [Attention::MOST_ELEMENTS; 2]);
     let many = Sharing::of(gpu.capabilities(), u32::MAX, [4; 2]);
-    [most, many].into_iter().try_for_each(|sharing| gpu.compile::<attention::Kernel>(sharing))
+    for addends in ReadFrom::all_of(gpu) {
+        gpu.compile::<attention::Kernel>((most, addends))?;
+        gpu.compile::<attention::Kernel>((many, addends))?;
+    }
+    Ok(())
+}
+
+/// Elements of a bias or a mask that a piece adds, and how far those of batches, heads, queries and keys are apart.
+struct Added<'a> {
+    name: &'static str,
+    tensor: &'a Tensor,
+    elements: Range<u64>,
+    strides: [u32; 4],
+}
+
+impl<'a> Added<'a> {
+    fn of(
+        name: &'static str,
+        tensor: &'a Tensor,
+        strides: [u32; 4],
+        piece: &[Range<u32>; 3],
+        keys: &Range<u32>,
+    ) -> Self {
+        let element = |index: fn(&Range<u32>) -> u32| -> u64 {
+            let places = piece.iter().chain([keys]).map(index);
+            places.zip(strides).map(|(place, stride)| u64::from(place) * u64::from(stride)).sum()
+        };
+        let elements = element(|range| range.start)..element(|range| range.end - 1) + 1;
+        Self { name, tensor, elements, strides }
+    }
+}
+
+/// How a piece reads what it adds: from textures, if these are of the size of those that planes lie in, for which a piece is cut where that helps.
+fn addends_read(gpu: &Gpu, addends: [&Option<Added>; 2], piece: &[Range<u32>; 3]) -> Fit<PlaneReads> {
+    let some = || addends.into_iter().flatten();
+    let Some(most) = some().map(|added| added.elements.end - added.elements.start).max() else {
+        return Ok(PlaneReads::IN_BUFFER);
+    };
+    let reads = PlaneReads::of(gpu, Texel::Element, most);
+    let helps = |axis: &usize| {
+        let least = if *axis == 2 { Sharing::QUERIES } else { 1 };
+        piece[*axis].len() as u32 > least && some().any(|added| added.strides[*axis] != 0)
+    };
+    match (0..3).find(helps) {
+        Some(axis) if gpu.capabilities().textures() && reads.from == ReadFrom::Buffer => {
+            let message = format!("bias or mask has {most} elements, which are more than a texture holds");
+            Err(Unfit::too_large("bias", message).along(axis))
+        }
+        _ => Ok(reads),
+    }
+}
+
+fn addend([batch, head, row, column]: [u32; 4]) -> Addend {
+    Addend { batch, head, row, column }
 }
 
 fn operand(vectors: Vectors) -> Operand {
