@@ -219,7 +219,8 @@ fn attention(
         }
         rows = next_sum(rows);
         row++;
-        if row >= ROWS {
+        // Of what is beyond the last query nothing is stored.
+        if row >= ROWS || query_of(first, 0u, row) >= params.queries {
             break;
         }
     }

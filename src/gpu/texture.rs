@@ -95,7 +95,7 @@ impl Lines {
     pub(crate) const MOST_APART: u32 = WIDTH;
 
     /// The most commands that a copy is worth.
-    const MOST_COMMANDS: u32 = 64;
+    pub(crate) const MOST_COMMANDS: u32 = 64;
 
     /// So many texels that follow each other.
     pub(crate) fn one(texel: Texel, texels: u32) -> Self {

@@ -46,7 +46,7 @@ pub(crate) const BOUNDS: &[File] = wgsl![
     "shared/activation/four.wgsl",
 ];
 
-/// The function that a kernel by subgroups ends with: adapters that run on the CPU would do all of those that a kernel chooses from.
+/// The function that a kernel by subgroups ends with, or one of `Winograd`: adapters that run on the CPU would do all of those that a kernel chooses from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// None, too.
@@ -88,6 +88,7 @@ impl Ending {
     }
 }
 
+const CLIP: u32 = Function::Clip as u32;
 const SIGMOID: u32 = Function::Sigmoid as u32;
 const SILU: u32 = Function::Silu as u32;
 const GELU: u32 = Function::Gelu as u32;
@@ -100,6 +101,7 @@ impl Activation {
     /// The variant of kernels by subgroups that ends with it.
     pub(crate) fn ending(self) -> Ending {
         match self.function {
+            CLIP => Ending::Bounds,
             SIGMOID => Ending::Sigmoid,
             SILU => Ending::Silu,
             GELU => Ending::Gelu,

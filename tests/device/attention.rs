@@ -88,6 +88,9 @@ fn attention() {
             [3, 2, 49, 49, 32, 32],
             [1, 2, 65, 33, 36, 64],
             [1, 1, 31, 130, 32, 8],
+            // Several workgroups of subgroups that do seven queries an invocation, and eight.
+            [1, 2, 100, 33, 32, 8],
+            [2, 1, 127, 6, 16, 32],
             [0, 2, 3, 4, 8, 8],
         ] {
             let (op, inputs) = problem(&mut rng, layout, extents);
@@ -116,10 +119,26 @@ fn addends_broadcast() {
 #[test]
 fn large_scores_and_nothing_to_attend_to() {
     let mut rng = Rng::with_seed(92);
-    let (op, inputs) = problem(&mut rng, AttentionLayout::HeadsFirst, [1, 2, 9, 21, 32, 16]);
-    let rising = Array::from_fn([21], |index| 40.0 * index as f32 - 400.0);
-    check(&Problem::Attention(op, AttentionInputs { bias: Some(rising), ..inputs.clone() }));
-    // Of every third query nothing is left.
-    let masked = Array::from_fn([9, 21], |index| if index / 21 % 3 == 0 { f32::NEG_INFINITY } else { 0.0 });
-    check(&Problem::Attention(op, AttentionInputs { mask: Some(masked), ..inputs }));
+    for queries in [9, 50, 62, 90] {
+        let (op, inputs) = problem(&mut rng, AttentionLayout::HeadsFirst, [1, 2, queries, 21, 32, 16]);
+        let rising = Array::from_fn([21], |index| 40.0 * index as f32 - 400.0);
+        check(&Problem::Attention(op, AttentionInputs { bias: Some(rising), ..inputs.clone() }));
+        // Of every third query nothing is left, and every fifth has what makes NaN of it.
+        let masked = Array::from_fn([queries, 21], |index| match (index / 21, index % 21) {
+            (query, _) if query % 3 == 0 => f32::NEG_INFINITY,
+            (query, 20) if query % 5 == 0 => f32::NAN,
+            (query, 3) if query % 5 == 1 => f32::INFINITY,
+            _ => 0.0,
+        });
+        check(&Problem::Attention(op, AttentionInputs { mask: Some(masked), ..inputs }));
+    }
+}
+
+/// Biases of more bytes than are copied at once, of which pieces are added, and a mask of all of them.
+#[test]
+fn many_addends() {
+    let mut rng = Rng::with_seed(93);
+    let (op, inputs) = problem(&mut rng, AttentionLayout::HeadsLast, [1, 40, 330, 331, 4, 4]);
+    let (bias, mask) = (normal(&mut rng, [1, 40, 330, 331], 1.0), mask(&mut rng, [330, 331]));
+    check(&Problem::Attention(op, AttentionInputs { bias: Some(bias), mask: Some(mask), ..inputs }));
 }

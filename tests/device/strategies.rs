@@ -414,6 +414,7 @@ fn convolutions_of_planes_in_textures() {
         // Strips of rows of one group, and groups of which some are copied at once.
         (of(1, [1, 1]), [1, 300, 30, 512], 1, true),
         (of(1, [9, 0]), [1, 600, 6, 1028], 2, true),
+        (of(1, [600, 1]), [1, 1, 516, 4096], 1, true),
         (of(700, [1, 1]), [1, 700, 64, 60], 700, true),
         // What other kernels do.
         (of(1, [1, 1]), [1, 6, 9, 8], 3, false),

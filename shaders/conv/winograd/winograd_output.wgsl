@@ -68,12 +68,6 @@ fn either(second: bool, a: Four, b: Four) -> Four {
     return Four(select(a.p0, b.p0, second), select(a.p1, b.p1, second), select(a.p2, b.p2, second), select(a.p3, b.p3, second));
 }
 
-fn ended(x: vec4<f32>) -> vec4<f32> {
-    return vec4<f32>(
-        activated(x.x, params.activation), activated(x.y, params.activation), activated(x.z, params.activation), activated(x.w, params.activation),
-    );
-}
-
 @compute @workgroup_size(64)
 fn winograd_output(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -161,7 +155,7 @@ fn winograd_output(
                 let values = select(
                     select(channels[0], channels[1], second), select(channels[2], channels[3], second), lane >= 2u,
                 );
-                store_four(start + lane * params.output_plane + out_row * params.grid.out_width, params.grid.out_width - place.x, ended(values));
+                store_four(start + lane * params.output_plane + out_row * params.grid.out_width, params.grid.out_width - place.x, activated_four(values, params.activation));
             }
             lane++;
             if lane >= 4u {

@@ -1,7 +1,7 @@
 // Attention by subgroups, for adapters that run on the CPU. An invocation does one block of four queries or two; of each key and value it loads
 // some quads, and has the others' by broadcasts, which cost next to nothing there. Variants are how many invocations there are (matmul/attention/of_4.wgsl,
 // matmul/attention/of_8.wgsl), the length of vectors (matmul/attention/vector_32.wgsl, matmul/attention/vector_64.wgsl) and how many queries an invocation
-// does (matmul/attention/rows_4.wgsl, matmul/attention/rows_8.wgsl).
+// does (matmul/attention/rows_4.wgsl, matmul/attention/two_blocks.wgsl).
 
 // A number for each query of a block.
 alias Each = vec4<f32>;

@@ -1,4 +1,4 @@
-// The sigmoid, which kernels by subgroups of this variant end with, whatever the number of the function: elementwise/of_one/activation/sigmoid.wgsl.
+// The sigmoid, which kernels of this variant end with, whatever the number of the function: elementwise/of_one/activation/sigmoid.wgsl.
 
 fn activated(x: f32, activation: Activation) -> f32 {
     return exponential(x, false);

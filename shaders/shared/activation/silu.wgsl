@@ -1,4 +1,4 @@
-// The SiLU, which kernels by subgroups of this variant end with, whatever the number of the function: elementwise/of_one/activation/silu.wgsl.
+// The SiLU, which kernels of this variant end with, whatever the number of the function: elementwise/of_one/activation/silu.wgsl.
 
 fn activated(x: f32, activation: Activation) -> f32 {
     return silu(x);

@@ -18,7 +18,10 @@ kernel!("attention", sharing.invocations(), Params, |(sharing, addends): (Sharin
         Sharing::Subgroup4Vector32 | Sharing::Subgroup8Vector32 => {
             wgsl!["matmul/attention/vector_32.wgsl", "matmul/attention/rows_4.wgsl"]
         }
-        Sharing::Subgroup8Vector32Rows8 => wgsl!["matmul/attention/vector_32.wgsl", "matmul/attention/rows_8.wgsl"],
+        Sharing::Subgroup8Vector32Rows7 =>
+            wgsl!["matmul/attention/vector_32.wgsl", "matmul/attention/two_blocks.wgsl", "matmul/attention/rows_7.wgsl",],
+        Sharing::Subgroup8Vector32Rows8 =>
+            wgsl!["matmul/attention/vector_32.wgsl", "matmul/attention/two_blocks.wgsl", "matmul/attention/rows_8.wgsl",],
         Sharing::Subgroup4Vector64 | Sharing::Subgroup8Vector64 => {
             wgsl!["matmul/attention/vector_64.wgsl", "matmul/attention/rows_4.wgsl"]
         }
@@ -28,12 +31,13 @@ kernel!("attention", sharing.invocations(), Params, |(sharing, addends): (Sharin
 ]);
 
 /// How invocations share keys and values: by a subgroup's broadcasts, of vectors of 32 or 64 elements, or by workgroup memory. Those of a subgroup do
-/// four queries each, or eight.
+/// four queries each, seven or eight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sharing {
     Subgroup4Vector32,
     Subgroup4Vector64,
     Subgroup8Vector32,
+    Subgroup8Vector32Rows7,
     Subgroup8Vector32Rows8,
     Subgroup8Vector64,
     Workgroup,
@@ -43,21 +47,23 @@ axis!(Sharing {
     Subgroup4Vector32: "subgroup.4.32",
     Subgroup4Vector64: "subgroup.4.64",
     Subgroup8Vector32: "subgroup.8.32",
+    Subgroup8Vector32Rows7: "subgroup.8.32.rows_7",
     Subgroup8Vector32Rows8: "subgroup.8.32.rows_8",
     Subgroup8Vector64: "subgroup.8.64",
     Workgroup: "workgroup",
 });
 
 impl Sharing {
-    /// How those of so many queries are shared, queries and keys of some elements, values of others. Keys are loaded for eight queries of an invocation
-    /// at once where there are more than those of four.
+    /// How those of so many queries are shared, queries and keys of some elements, values of others.
     pub(crate) fn of(capabilities: &Capabilities, queries: u32, elements: [u32; 2]) -> Self {
         let short = elements.iter().all(|elements| *elements <= 32);
         match (capabilities.cpu_subgroup(), short) {
-            (Some(Subgroup::Of8), true) if queries > 4 * Subgroup::Of8.invocations() => Self::Subgroup8Vector32Rows8,
+            (Some(Subgroup::Of8), true) => {
+                let variants = [Self::Subgroup8Vector32Rows8, Self::Subgroup8Vector32Rows7, Self::Subgroup8Vector32];
+                variants.into_iter().min_by_key(|variant| variant.cost(queries)).unwrap_or(Self::Subgroup8Vector32)
+            }
             (Some(Subgroup::Of4), true) => Self::Subgroup4Vector32,
             (Some(Subgroup::Of4), false) => Self::Subgroup4Vector64,
-            (Some(Subgroup::Of8), true) => Self::Subgroup8Vector32,
             (Some(Subgroup::Of8), false) => Self::Subgroup8Vector64,
             (None, _) => Self::Workgroup,
         }
@@ -66,7 +72,10 @@ impl Sharing {
     fn subgroup(self) -> Option<Subgroup> {
         match self {
             Self::Subgroup4Vector32 | Self::Subgroup4Vector64 => Some(Subgroup::Of4),
-            Self::Subgroup8Vector32 | Self::Subgroup8Vector32Rows8 | Self::Subgroup8Vector64 => Some(Subgroup::Of8),
+            Self::Subgroup8Vector32
+            | Self::Subgroup8Vector32Rows7
+            | Self::Subgroup8Vector32Rows8
+            | Self::Subgroup8Vector64 => Some(Subgroup::Of8),
             Self::Workgroup => None,
         }
     }
@@ -77,10 +86,19 @@ impl Sharing {
 
     /// The queries of an invocation of a subgroup.
     fn rows(self) -> u32 {
-        if self == Self::Subgroup8Vector32Rows8 { 8 } else { 4 }
+        match self {
+            Self::Subgroup8Vector32Rows8 => 8,
+            Self::Subgroup8Vector32Rows7 => 7,
+            _ => 4,
+        }
     }
 
-    /// A multiple of the queries that any workgroup does.
+    /// What so many queries of a subgroup's take, in fifths of what a key takes with one more query of an invocation: loading it takes as much as eight of these.
+    fn cost(self, queries: u32) -> u64 {
+        u64::from(queries.div_ceil(self.rows() * self.invocations())) * u64::from(5 * self.rows() + 8)
+    }
+
+    /// The queries of a piece are a multiple of these.
     pub(crate) const QUERIES: u32 = 64;
 
     /// The queries that a workgroup does, of some quads each.
@@ -144,9 +162,10 @@ impl Params {
             Iterations::of(sharing.rows()) + keys + Iterations::each(sharing.rows(), stores)
         };
         match sharing {
-            Sharing::Subgroup4Vector32 | Sharing::Subgroup8Vector32 | Sharing::Subgroup8Vector32Rows8 => {
-                by_subgroups(store)
-            }
+            Sharing::Subgroup4Vector32
+            | Sharing::Subgroup8Vector32
+            | Sharing::Subgroup8Vector32Rows7
+            | Sharing::Subgroup8Vector32Rows8 => by_subgroups(store),
             Sharing::Subgroup4Vector64 | Sharing::Subgroup8Vector64 => by_subgroups(store + store),
             Sharing::Workgroup => {
                 let at_once = 32 / self.parts;

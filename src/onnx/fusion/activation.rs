@@ -34,7 +34,8 @@ pub(super) fn product_activation(graph: &mut Graph, step: &Step) -> Outcome {
 fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     let op = *step.op::<Unary>()?;
     let activation = Activation::of(op)?;
-    let copy = graph.maker(step.source("input")?).filter(|copy| is_regular(copy)).cloned();
+    let read = step.source("input")?;
+    let copy = graph.maker(read).filter(|copy| is_regular(copy)).cloned();
     let input = copy.as_ref().unwrap_or(step).source("input")?;
     let product = graph.maker(input)?;
     let ends = product
@@ -43,7 +44,7 @@ fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         .or_else(|| product.ends_with::<DeformConv2d>(&graph.gpu, activation))
         .or_else(|| product.ends_with::<Matmul>(&graph.gpu, activation))
         .or_else(|| product.ends_with::<Binary>(&graph.gpu, activation))?;
-    if ![Some(input), step.source("input")].into_iter().flatten().all(|read| graph.only_here(read)) {
+    if !graph.only_here(input) || !graph.only_here(read) {
         return Some(Outcome::Refused("what it is a function of is used elsewhere, too".into()));
     }
     if !ends.ok()? {
@@ -60,10 +61,11 @@ fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
     Some(Outcome::Steps(vec![product.writing(vec![made]), copy]))
 }
 
-/// Whether a step is a copy of nothing but its input.
+/// Whether a step is a copy of nothing but its input, and of as many elements at least.
 fn is_regular(step: &Step) -> bool {
-    let of = |op: &StridedCopy| StridedCopyGeometry::new(op, step.source("input")?.shape()).ok();
-    step.op::<StridedCopy>().and_then(of).is_some_and(|geometry| regular(&geometry).is_some())
+    let Some((op, input)) = step.op::<StridedCopy>().zip(step.source("input")) else { return false };
+    let geometry = StridedCopyGeometry::new(op, input.shape());
+    geometry.is_ok_and(|copy| regular(&copy).is_some() && copy.output_shape().elements() >= input.shape().elements())
 }
 
 /// A product of numbers and of what are none.

@@ -47,7 +47,7 @@ pub enum Rule {
     Attention,
     /// Products and sums around an error function or a sigmoid become a GELU or a SiLU.
     Activation,
-    /// An activation behind a product, and bounds behind a function of two tensors, go into what stores its result.
+    /// An activation behind a product, and bounds behind a function of two tensors, go into what stores its result, from behind a copy of that too.
     ProductActivation,
     /// Means, differences and a root become a layer normalisation; scale and shift behind one go into it.
     LayerNorm,

@@ -114,13 +114,10 @@ impl Kernels for Attention {
 
 /// Compiles the kernels that a smallest problem does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    let most = Sharing::of(gpu.capabilities(), 1, [Attention::MOST_ELEMENTS; 2]);
-    let many = Sharing::of(gpu.capabilities(), u32::MAX, [4; 2]);
-    for addends in ReadFrom::all_of(gpu) {
-        gpu.compile::<attention::Kernel>((most, addends))?;
-        gpu.compile::<attention::Kernel>((many, addends))?;
-    }
-    Ok(())
+    let all = [(1, Attention::MOST_ELEMENTS), (1, 4), (49, 4), (64, 4)];
+    let sharings = all.map(|(queries, elements)| Sharing::of(gpu.capabilities(), queries, [elements; 2]));
+    let of = |addends| sharings.into_iter().map(move |sharing| (sharing, addends));
+    ReadFrom::all_of(gpu).into_iter().flat_map(of).try_for_each(|axes| gpu.compile::<attention::Kernel>(axes))
 }
 
 /// Elements of a bias or a mask that a piece adds, and how far those of batches, heads, queries and keys are apart.

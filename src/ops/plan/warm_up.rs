@@ -21,8 +21,8 @@ use crate::ops::{BACKWARD, FORWARD};
 
 impl Gpu {
     /// Compiles every kernel that this device may use for forward passes, and runs those that next to nothing needs: some drivers compile
-    /// at the first run. Products that end with a function other than bounds, which models alone have, are compiled on adapters that run on the CPU when they are
-    /// first recorded.
+    /// at the first run. Products that end with a sigmoid, a SiLU or a GELU, which models alone have, are compiled when they are first recorded: on adapters that run
+    /// on the CPU, and of `Winograd` everywhere.
     ///
     /// Without it a plan compiles what it needs when it is made, and what its backward pass needs when that is first recorded. Compiling
     /// keeps the thread busy that polls; a plan made meanwhile in another thread waits for the kernels that it has in common, and for no

@@ -120,6 +120,12 @@ impl Changed {
         self.taps.len() as u32 == self.extent && self.taps.iter().enumerate().all(kept)
     }
 
+    /// Whether no position is lost, of two at least, nor outside.
+    fn is_enlarged(&self) -> bool {
+        let inside = self.taps.iter().all(|taps| !taps.weights.is_empty());
+        self.extent >= 2 && self.taps.len() >= self.extent as usize && inside
+    }
+
     /// Whether it may be resampled together with another: then each element of the output costs the taps of both, multiplied.
     fn is_narrow(&self) -> bool {
         self.taps.iter().all(|taps| taps.weights.len() <= 2)
@@ -146,9 +152,9 @@ impl Resampling {
             let of = |changed: &Changed, least| Axis::new(gpu, changed.extent, &changed.taps, least);
             let [rows, columns] = match &axes[..] {
                 [rows, columns] => {
-                    // The kernel of two taps does single ones too, the others of which weigh 0.
-                    let may_be_two = inner == 1 && rows.extent.min(columns.extent) >= 2;
-                    let least = if gpu.capabilities().software() && may_be_two { 2 } else { 1 };
+                    // The kernel of two taps does enlargements of single ones too, the others of which weigh 0.
+                    let enlarges = inner == 1 && rows.is_enlarged() && columns.is_enlarged();
+                    let least = if gpu.capabilities().software() && enlarges { 2 } else { 1 };
                     [of(rows, least)?, of(columns, least)?]
                 }
                 one => [Axis::one(gpu)?, of(&one[0], 1)?],

@@ -58,7 +58,7 @@ pub(in crate::ops) struct Im2colConvolution {
     /// Whether the forward pass reads planes as they lie: strategy/depthwise.rs.
     planes: bool,
     /// Whether the forward pass reads planes from a texture, where input and output begin with a quad: strategy/planes.rs.
-    texture: bool,
+    plane_texture: bool,
     /// Whether it is another's, from its output back to its input, and has the weight of that one.
     transposed: bool,
 }
@@ -71,7 +71,12 @@ impl Im2colConvolution {
         deformation: Option<Deformation>,
         dtypes: [DType; 2],
     ) -> Result<Self> {
-        let convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
+        let mut convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
+        if reads_texture(gpu, &geometry, &convolution.columns, dtypes[0]) {
+            gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
+            gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
+            convolution.plane_texture = true;
+        }
         if !convolution.is_direct(gpu) {
             match Subgroup::multiplying(gpu.capabilities()).filter(|_| convolution.reads_windows(gpu)) {
                 Some(subgroup) => convolution.columns.compile_windows(gpu, subgroup)?,
@@ -126,13 +131,8 @@ impl Im2colConvolution {
             Some(variant) => gpu.compile::<conv2d_direct::Kernel>((variant, Ending::Bounds))?,
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
-        let texture = reads_texture(gpu, &geometry, &columns, data);
-        if texture {
-            gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
-            gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
-        }
         let packing = Packing::of_convolution(Strategy::Im2col, layout, &geometry, deformation.as_ref());
-        Ok(Self { geometry, columns, packing, planes, texture, transposed: false })
+        Ok(Self { geometry, columns, packing, planes, plane_texture: false, transposed: false })
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -289,7 +289,7 @@ impl Im2colConvolution {
             return Ok(());
         }
         let depth = depth(g, &self.columns);
-        if self.texture && !self.transposed && is_in_quads(source.input) && is_in_quads(output.tensor()) {
+        if self.plane_texture && is_in_quads(source.input) && is_in_quads(output.tensor()) {
             return self.of_planes(recorder, source.input, packed_weight, (bias, activation), output);
         }
         if self.planes {

@@ -30,7 +30,9 @@ pub(super) fn reads_texture(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Colu
     let params = conv2d_planes::Params { channels, ..Default::default() };
     // Lines of a texture may lie twice as far apart as they are long.
     let least = 2 * rows_bytes(geometry, ROWS).max(COPIED_BYTES);
+    let bias = u64::from(geometry.out_channels) * DType::F32.size();
     dtype == DType::F32
+        && bias <= bindable(gpu)
         && (kernel, stride, dilation) == ([3; 2], [1; 2], [1; 2])
         && [left, right] == [1; 2]
         && width.is_multiple_of(4)
@@ -46,16 +48,21 @@ fn rows_bytes(geometry: &Conv2dGeometry, out_rows: u32) -> u64 {
     rows * u64::from(geometry.group_channels()) * u64::from(geometry.im2col.width) * DType::F32.size()
 }
 
-/// How many groups are done at once, and how many rows of their outputs.
-fn at_once(geometry: &Conv2dGeometry) -> [u32; 2] {
+/// How many groups are copied at once, and for how many rows of their outputs.
+fn copied_at_once(geometry: &Conv2dGeometry) -> [u32; 2] {
     let out_height = geometry.im2col.out_height;
     let group = rows_bytes(geometry, out_height);
     if group <= COPIED_BYTES {
         return [(COPIED_BYTES / group) as u32, out_height];
     }
     let row = rows_bytes(geometry, 1) / 3;
-    let rows = (COPIED_BYTES / row.max(1)).saturating_sub(2).min(out_height.into()) as u32;
-    [1, (rows / ROWS * ROWS).max(ROWS)]
+    let mut rows = COPIED_BYTES / row.max(1);
+    // Of many planes one command copies a line each, if a row of the texture has whole ones.
+    if geometry.group_channels() > Lines::MOST_COMMANDS {
+        rows = rows.min(u64::from(4 * Lines::MOST_APART / geometry.im2col.width));
+    }
+    let out_rows = rows.saturating_sub(2).min(out_height.into()) as u32;
+    [1, (out_rows / ROWS * ROWS).max(ROWS)]
 }
 
 impl Im2colConvolution {
@@ -70,7 +77,7 @@ impl Im2colConvolution {
     ) -> Result<()> {
         let g = &self.geometry;
         let Im2colGeometry { batch, height, width, out_height, window, .. } = g.im2col;
-        let [groups_at_once, rows_at_once] = at_once(g);
+        let [groups_at_once, rows_at_once] = copied_at_once(g);
         let (group_rows, channels) = (g.group_out_channels(), g.group_channels());
         let (plane, out_plane) = (height * width, out_height * width);
         let weight = weight.binding("weight")?;
