@@ -1,10 +1,6 @@
 pub(crate) mod channels_last;
 pub(crate) mod col2im;
-pub(crate) mod conv2d_depthwise;
-pub(crate) mod conv2d_direct;
-pub(crate) mod conv2d_direct_weight;
-pub(crate) mod conv2d_planes;
-pub(crate) mod conv_transpose2d_direct;
+pub(crate) mod direct;
 pub(crate) mod fused;
 pub(crate) mod fused_cooperative;
 pub(crate) mod fused_direct;

@@ -93,7 +93,7 @@ impl Sharing {
         }
     }
 
-    /// What so many queries of a subgroup's take, in fifths of what a key takes with one more query of an invocation: loading it takes as much as eight of these.
+    /// The cost of a key to all queries: an invocation's take five each, loading it eight, by counts of instructions.
     fn cost(self, queries: u32) -> u64 {
         u64::from(queries.div_ceil(self.rows() * self.invocations())) * u64::from(5 * self.rows() + 8)
     }

@@ -9,7 +9,7 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::activation::Activation;
-use crate::kernels::conv::conv_transpose2d_direct::{self, MOST_CHANNELS, conv_transpose2d_direct};
+use crate::kernels::conv::direct::conv_transpose2d_direct::{self, MOST_CHANNELS, conv_transpose2d_direct};
 use crate::kernels::elementwise::binary::{self, Function};
 use crate::ops::conv::columns::SampleSource;
 use crate::ops::conv::strategy::{Convolution, Problem};

@@ -2,7 +2,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{DeformConv2d, DeformConv2dGradients, Members, Of};
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
-use crate::kernels::conv::conv_transpose2d_direct;
+use crate::kernels::conv::direct::conv_transpose2d_direct;
 use crate::kernels::elementwise::{
     binary, binary_backward, binary_words, offset_field, offset_field_backward, unary, unary_backward,
 };

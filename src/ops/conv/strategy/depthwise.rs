@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
 use crate::gpu::{Gpu, Recorder, Tensor};
 use crate::kernels::activation::Activation;
-use crate::kernels::conv::conv2d_depthwise::{self, conv2d_depthwise};
+use crate::kernels::conv::direct::conv2d_depthwise::{self, conv2d_depthwise};
 use crate::kernels::window::Window;
 use crate::ops::conv::columns::Columns;
 use crate::ops::conv::packed_matrix::PackedMatrix;

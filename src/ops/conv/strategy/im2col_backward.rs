@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::gpu::{Binding, Fit, Gpu, Recorder, Tensor};
 use crate::kernels::activation::Activation;
 use crate::kernels::columns::ColumnsOrder;
-use crate::kernels::conv::conv2d_direct_weight::{self, conv2d_direct_weight};
+use crate::kernels::conv::direct::conv2d_direct_weight::{self, conv2d_direct_weight};
 use crate::kernels::conv::unpack_weight::{self, unpack_weight};
 use crate::kernels::layout::Layout;
 use crate::kernels::reduce::segment_sums;

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
 use crate::gpu::{Gpu, Lines, Loops, Recorder, Tensor, Texel, Texture};
 use crate::kernels::activation::Activation;
-use crate::kernels::conv::conv2d_planes::{self, ROWS, conv2d_planes};
+use crate::kernels::conv::direct::conv2d_planes::{self, ROWS, conv2d_planes};
 use crate::kernels::matmul::copy_lines::copy_lines;
 use crate::kernels::window::Window;
 use crate::ops::conv::columns::Columns;

@@ -1,7 +1,7 @@
 use crate::error::Result;
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::activation::{Activation, Ending};
-use crate::kernels::conv::conv2d_direct::Taps;
+use crate::kernels::conv::direct::conv2d_direct::Taps;
 use crate::kernels::stores::{Stores, whole_quads};
 use crate::kernels::window::Window;
 use crate::kernels::{kernel, params};
