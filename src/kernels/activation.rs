@@ -98,7 +98,7 @@ impl Activation {
         self.function == 0
     }
 
-    /// The variant of kernels by subgroups that ends with it.
+    /// The variant of kernels that ends with it.
     pub(crate) fn ending(self) -> Ending {
         match self.function {
             CLIP => Ending::Bounds,

@@ -98,7 +98,7 @@ impl Sharing {
         u64::from(queries.div_ceil(self.rows() * self.invocations())) * u64::from(5 * self.rows() + 8)
     }
 
-    /// The queries of a piece are a multiple of these.
+    /// Pieces begin at multiples of these.
     pub(crate) const QUERIES: u32 = 64;
 
     /// The queries that a workgroup does, of some quads each.

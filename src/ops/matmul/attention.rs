@@ -83,15 +83,14 @@ impl Kernels for Attention {
                 ..Default::default()
             };
             recorder.attempt(|recorder| {
-                let [bias, mask] = &addends;
-                // What there is not is bound as the other, or as a query.
-                let nothing = Added { name: "query", tensor: query, elements: 0..1, strides: [0; 4] };
-                let mut bound = |one: &Option<Added>, other: &Option<Added>| {
-                    let Added { name, tensor, elements, .. } = one.as_ref().or(other.as_ref()).unwrap_or(&nothing);
-                    reads.bound(recorder, (name, tensor), elements.clone())
-                };
-                let [bias, mask] = [bound(bias, mask)?, bound(mask, bias)?];
-                let bindings = [&query_binding, &key_binding, &value_binding, &bias, &mask, &output_binding];
+                let mut bound = Vec::new();
+                for Added { name, tensor, elements, .. } in addends.iter().flatten() {
+                    bound.push(reads.bound(recorder, (name, tensor), elements.clone())?);
+                }
+                // What there is not is bound as the other, or as queries.
+                let bias = bound.first().unwrap_or(&query_binding);
+                let mask = bound.last().unwrap_or(&query_binding);
+                let bindings = [&query_binding, &key_binding, &value_binding, bias, mask, &output_binding];
                 attention(recorder, (sharing, reads.from), params, bindings)
             })
         })?;
@@ -145,7 +144,7 @@ impl<'a> Added<'a> {
     }
 }
 
-/// How a piece reads what it adds: from textures, if these are of the size of those that planes lie in, for which a piece is cut where that helps.
+/// How a piece reads what it adds: from textures, if each has as few bytes as planes in textures, for which a piece is cut where that helps.
 fn addends_read(gpu: &Gpu, addends: [&Option<Added>; 2], piece: &[Range<u32>; 3]) -> Fit<PlaneReads> {
     let some = || addends.into_iter().flatten();
     let Some(most) = some().map(|added| added.elements.end - added.elements.start).max() else {
@@ -154,11 +153,12 @@ fn addends_read(gpu: &Gpu, addends: [&Option<Added>; 2], piece: &[Range<u32>; 3]
     let reads = PlaneReads::of(gpu, Texel::Element, most);
     let helps = |axis: &usize| {
         let least = if *axis == 2 { Sharing::QUERIES } else { 1 };
-        piece[*axis].len() as u32 > least && some().any(|added| added.strides[*axis] != 0)
+        let large = |added: &&Added| added.elements.end - added.elements.start == most;
+        piece[*axis].len() as u32 > least && some().filter(large).any(|added| added.strides[*axis] != 0)
     };
     match (0..3).find(helps) {
         Some(axis) if gpu.capabilities().textures() && reads.from == ReadFrom::Buffer => {
-            let message = format!("bias or mask has {most} elements, which are more than a texture holds");
+            let message = format!("a bias or a mask has {most} elements, which are more than are copied at once");
             Err(Unfit::too_large("bias", message).along(axis))
         }
         _ => Ok(reads),

@@ -120,7 +120,7 @@ impl Changed {
         self.taps.len() as u32 == self.extent && self.taps.iter().enumerate().all(kept)
     }
 
-    /// Whether no position is lost, of two at least, nor outside.
+    /// Whether it becomes no shorter, from two positions at least, and has nothing outside.
     fn is_enlarged(&self) -> bool {
         let inside = self.taps.iter().all(|taps| !taps.weights.is_empty());
         self.extent >= 2 && self.taps.len() >= self.extent as usize && inside
