@@ -217,12 +217,6 @@ impl ResizeGeometry {
         self.output
     }
 
-    /// Whether each position becomes itself.
-    #[cfg(feature = "onnx")]
-    pub(crate) fn is_kept(&self) -> bool {
-        self.extrapolation_value().is_none() && self.scales.iter().all(|&scale| scale == 1.0)
-    }
-
     /// The value of what lies outside, where it is not that at the ends.
     pub(crate) fn extrapolation_value(&self) -> Option<f32> {
         match self.op.coordinates {

@@ -115,7 +115,7 @@ impl Changed {
     }
 
     /// Whether each position becomes itself.
-    fn is_kept(&self) -> bool {
+    pub(crate) fn is_kept(&self) -> bool {
         let kept = |(position, taps): (usize, &Taps)| taps.first == position as u32 && taps.weights == [1.0];
         self.taps.len() as u32 == self.extent && self.taps.iter().enumerate().all(kept)
     }

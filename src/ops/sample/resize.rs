@@ -21,6 +21,12 @@ impl ResizeGeometry {
             Changed { axis, taps: self.taps(index), extent: self.input.extents()[axis] }
         })
     }
+
+    /// Whether each position becomes itself.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn is_kept(&self) -> bool {
+        self.changed().all(|axis| axis.is_kept())
+    }
 }
 
 impl Kernels for Resize {
