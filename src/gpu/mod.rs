@@ -407,8 +407,32 @@ impl Gpu {
         Ok(())
     }
 
-    fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages, mapped: bool) -> Result<wgpu::Buffer> {
-        let most = self.capabilities().limits.max_buffer_size;
+    fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        self.buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
+    }
+
+    /// A buffer whose first bytes the host writes: in place, where tensors lie in memory that it can map.
+    fn filled_buffer(
+        &self,
+        label: &str,
+        size: u64,
+        mut usage: wgpu::BufferUsages,
+        contents: &[u8],
+    ) -> Result<wgpu::Buffer> {
+        usage.set(wgpu::BufferUsages::MAP_WRITE, self.capabilities().mappable_tensors());
+        let buffer =
+            self.buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: true })?;
+        self.guarded(|| {
+            if let Ok(mut mapped) = buffer.get_mapped_range_mut(..) {
+                mapped.slice(..contents.len()).copy_from_slice(contents);
+            }
+            buffer.unmap();
+        })?;
+        Ok(buffer)
+    }
+
+    fn buffer(&self, descriptor: &wgpu::BufferDescriptor<'_>) -> Result<wgpu::Buffer> {
+        let (size, most) = (descriptor.size, self.capabilities().limits.max_buffer_size);
         if size > most {
             return Err(Error::limit(
                 "buffer",
@@ -416,14 +440,7 @@ impl Gpu {
             ));
         }
         self.before_allocation(size)?;
-        self.guarded(|| {
-            self.device().create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size,
-                usage,
-                mapped_at_creation: mapped,
-            })
-        })
+        self.guarded(|| self.device().create_buffer(descriptor))
     }
 }
 

@@ -27,10 +27,9 @@ impl<M> Own<M> {
 
 impl OwnBuffer {
     fn buffer(gpu: &Gpu, label: &str, size: u64, usage: wgpu::BufferUsages, contents: Option<&[u8]>) -> Result<Self> {
-        let buffer = gpu.create_buffer(label, size, usage, contents.is_some())?;
         let buffer = match contents {
-            Some(contents) => fill(gpu, buffer, contents)?,
-            None => buffer,
+            Some(contents) => gpu.filled_buffer(label, size, usage, contents)?,
+            None => gpu.create_buffer(label, size, usage)?,
         };
         Ok(Self::new(gpu, buffer, size))
     }
@@ -53,11 +52,8 @@ impl Constant {
     pub(crate) fn buffer(gpu: &Gpu, label: &str, entries: &[[u32; 4]]) -> Result<Self> {
         let contents = bytemuck::cast_slice(entries);
         let size = contents.len() as u64;
-        let buffer = fill(
-            gpu,
-            gpu.create_buffer(label, size, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC, true)?,
-            contents,
-        )?;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let buffer = gpu.filled_buffer(label, size, usage, contents)?;
         Ok(Self { binding: Binding::whole(&buffer), _counted: Own::new(gpu, (), size) })
     }
 
@@ -72,17 +68,6 @@ impl Constant {
     pub(crate) fn binding(&self) -> Binding {
         self.binding.clone()
     }
-}
-
-/// Writes the first contents of a buffer that was made to be mapped.
-fn fill(gpu: &Gpu, buffer: wgpu::Buffer, contents: &[u8]) -> Result<wgpu::Buffer> {
-    gpu.guarded(|| {
-        if let Ok(mut mapped) = buffer.get_mapped_range_mut(..) {
-            mapped.slice(..contents.len()).copy_from_slice(contents);
-        }
-        buffer.unmap();
-    })?;
-    Ok(buffer)
 }
 
 /// Buffers or textures of one use, workspace or staging, that nobody holds. They come back when their recording or their download is

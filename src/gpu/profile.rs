@@ -97,7 +97,7 @@ impl Recorder {
         let count = 2 * passes.len() as u32;
         let size = u64::from(count) * u64::from(wgpu::QUERY_SIZE);
         let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
-        let resolved = gpu.create_buffer("pliant timestamps", size, usage, false)?;
+        let resolved = gpu.create_buffer("pliant timestamps", size, usage)?;
         gpu.guarded(|| {
             let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
                 label: Some("pliant timestamps"),

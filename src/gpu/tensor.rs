@@ -59,11 +59,23 @@ impl Tensor {
     pub fn new(gpu: &Gpu, shape: impl Into<Shape>, dtype: DType) -> Result<Self> {
         let shape = shape.into();
         check_elements("tensor", shape)?;
+        let size = bytes(shape, dtype).max(4);
+        let buffer = gpu.create_buffer(Self::LABEL, size, Self::usages(gpu))?;
+        Ok(Self::whole(gpu, buffer, shape, dtype))
+    }
+
+    const LABEL: &str = "pliant tensor";
+
+    /// Usages of a buffer of pliant's.
+    fn usages(gpu: &Gpu) -> wgpu::BufferUsages {
         let mappable = gpu.capabilities().mappable_tensors();
-        let usages = if mappable { Self::USAGES | wgpu::BufferUsages::MAP_READ } else { Self::USAGES };
-        let buffer = gpu.create_buffer("pliant tensor", bytes(shape, dtype).max(4), usages, false)?;
-        let contents = Some(Arc::new(Contents::new(mappable)));
-        Ok(Self { gpu: gpu.clone(), buffer, offset: 0, shape, dtype, contents })
+        if mappable { Self::USAGES | wgpu::BufferUsages::MAP_READ } else { Self::USAGES }
+    }
+
+    /// A tensor in a buffer of pliant's own.
+    fn whole(gpu: &Gpu, buffer: wgpu::Buffer, shape: Shape, dtype: DType) -> Self {
+        let contents = Some(Arc::new(Contents::new(gpu.capabilities().mappable_tensors())));
+        Self { gpu: gpu.clone(), buffer, offset: 0, shape, dtype, contents }
     }
 
     /// A tensor with the given elements.
@@ -79,18 +91,26 @@ impl Tensor {
                 format!("{} elements were given; a tensor of {shape} has {}", elements.len(), shape.elements()),
             ));
         }
-        let tensor = Self::new(gpu, shape, T::DTYPE)?;
         let elements: &[u8] = bytemuck::cast_slice(elements);
-        gpu.guarded(|| {
-            // Writes are in whole words.
-            let (words, rest) = elements.split_at(elements.len() / 4 * 4);
-            gpu.queue().write_buffer(&tensor.buffer, 0, words);
-            if !rest.is_empty() {
-                let mut last = [0; 4];
-                last[..rest.len()].copy_from_slice(rest);
-                gpu.queue().write_buffer(&tensor.buffer, words.len() as u64, &last);
-            }
-        })?;
+        let tensor = if gpu.capabilities().mappable_tensors() {
+            check_elements("tensor", shape)?;
+            let size = bytes(shape, T::DTYPE).max(4);
+            let buffer = gpu.filled_buffer(Self::LABEL, size, Self::usages(gpu), elements)?;
+            Self::whole(gpu, buffer, shape, T::DTYPE)
+        } else {
+            let tensor = Self::new(gpu, shape, T::DTYPE)?;
+            gpu.guarded(|| {
+                // Writes are in whole words.
+                let (words, rest) = elements.split_at(elements.len() / 4 * 4);
+                gpu.queue().write_buffer(&tensor.buffer, 0, words);
+                if !rest.is_empty() {
+                    let mut last = [0; 4];
+                    last[..rest.len()].copy_from_slice(rest);
+                    gpu.queue().write_buffer(&tensor.buffer, words.len() as u64, &last);
+                }
+            })?;
+            tensor
+        };
         tensor.contents.iter().for_each(|contents| contents.write());
         Ok(tensor)
     }

@@ -34,11 +34,13 @@
 //! malformed file is an [`Error::Malformed`], one that is beyond what is known here an [`Error::Unsupported`].
 
 mod attributes;
+mod binder;
 mod element;
 mod external;
 mod fusion;
 mod host;
 mod memory;
+mod missing;
 mod ops;
 #[cfg(feature = "image")]
 mod picture;

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use super::binder::Binder;
 use super::fusion::{Fused, Fusion, Rule, fused};
 use super::memory::{Layout, Uses, Within, bytes, layout};
+use super::missing::Missing;
 use super::planner::{DeviceValue, Planner, Value};
-use super::step::{Binder, BoundStep, Step, absent, buffer};
+use super::step::{BoundStep, Step, absent, buffer};
 use super::{HostTensor, Model, ValueInfo};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -232,9 +234,7 @@ impl ModelPlan {
         });
         let memory = memory.collect::<Result<_>>()?;
 
-        let mut advanced = |done, all| progress.iter_mut().for_each(|progress| progress(done, all));
-        let steps = bind(&mut binder, steps, &mut advanced)?;
-        binder.recorder.submit()?;
+        let steps = binder.bind(steps, |done, all| progress.iter_mut().for_each(|progress| progress(done, all)))?;
         Ok(Self { inputs, outputs, steps, slots, memory, buffers, within, fusions })
     }
 
@@ -416,58 +416,4 @@ fn plan_nodes(planner: &mut Planner, model: &Model, values: &mut [Option<Value>]
         }
     }
     missing.finish()
-}
-
-/// Binds every step to the device. What is not supported is told all at once.
-fn bind(binder: &mut Binder, steps: Vec<Step>, advanced: &mut dyn FnMut(usize, usize)) -> Result<Vec<BoundStep>> {
-    let all = steps.len();
-    let (mut missing, mut bound) = (Missing::default(), Vec::with_capacity(all));
-    for (done, step) in steps.into_iter().enumerate() {
-        advanced(done, all);
-        match step.bind(binder) {
-            Ok(step) => bound.push(step),
-            Err(Error::Unsupported(message)) => missing.add(&step.operator, &step.place, message),
-            Err(error) => return Err(error.at(&step.place)),
-        }
-    }
-    missing.finish()?;
-    Ok(bound)
-}
-
-/// All nodes that are not supported, to be told at once.
-#[derive(Default)]
-struct Missing {
-    /// The type of some nodes, their fault, and their places.
-    nodes: Vec<(String, String, Vec<String>)>,
-}
-
-impl Missing {
-    /// The places that are listed of nodes with the same fault.
-    const PLACES: usize = 4;
-
-    fn add(&mut self, op_type: &str, place: &str, message: String) {
-        match self.nodes.iter_mut().find(|(of_type, fault, _)| of_type == op_type && *fault == message) {
-            Some((_, _, places)) => places.push(place.into()),
-            None => self.nodes.push((op_type.into(), message, vec![place.into()])),
-        }
-    }
-
-    fn finish(self) -> Result<()> {
-        let all = self.nodes.into_iter().map(|(op_type, message, places)| match &places[..] {
-            [place] => format!("{place}: {message}"),
-            places => {
-                let more = if places.len() > Self::PLACES { ", ..." } else { "" };
-                let names = places.iter().take(Self::PLACES).map(|place| {
-                    place
-                        .strip_prefix("node ")
-                        .and_then(|place| place.strip_suffix(&format!(" of type {op_type}")))
-                        .unwrap_or(place)
-                });
-                let listed = names.collect::<Vec<_>>().join(", ");
-                format!("{} nodes of type {op_type} ({listed}{more}): {message}", places.len())
-            }
-        });
-        let all: Vec<_> = all.collect();
-        if all.is_empty() { Ok(()) } else { Err(Error::Unsupported(all.join("; "))) }
-    }
 }

@@ -1,10 +1,9 @@
 //! Steps: ops of the library with the sources of their inputs, and their plans.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::host::HostKey;
+use super::binder::Binder;
 use super::memory::Uses;
 use super::planner::DeviceValue;
 use super::{HostTensor, Node};
@@ -140,6 +139,14 @@ impl Step {
         Uses { reads, writes: self.writes.clone() }
     }
 
+    /// Its inputs that the host has.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &HostTensor> {
+        self.sources.iter().filter_map(|(_, source)| match source {
+            Some(Source::Host(host, _)) => Some(host),
+            _ => None,
+        })
+    }
+
     /// Compiles what it needs, uploads and packs what the host has.
     pub(super) fn bind(&self, binder: &mut Binder) -> Result<BoundStep> {
         let work = self.op.bind(binder, &self.sources, self.activation.unwrap_or_default())?;
@@ -148,7 +155,7 @@ impl Step {
 }
 
 /// The source of each input of an op, by name.
-type Sources = [(&'static str, Option<Source>)];
+pub(super) type Sources = [(&'static str, Option<Source>)];
 
 /// An op, whatever its type.
 trait AnyOp {
@@ -182,10 +189,7 @@ impl<O: Packs> AnyOp for Packing<O> {
     fn bind(&self, binder: &mut Binder, sources: &Sources, activation: Activation) -> Result<Box<dyn Work>> {
         let plan = plan(binder, &self.0, sources)?.ending_with(activation);
         let inputs = binder.inputs(sources, |binder, name, host, spec| match name {
-            name if name == O::PACKED => {
-                let weight = binder.upload(host, spec)?;
-                plan.pack_weight(&mut binder.recorder, &weight).map(Input::Packed)
-            }
+            name if name == O::PACKED => binder.pack(&plan, host, spec).map(Input::Packed),
             _ => binder.upload(host, spec).map(Input::Tensor),
         })?;
         Ok(Box::new(Planned { plan, inputs }))
@@ -199,47 +203,6 @@ fn plan<O: Kernels>(binder: &Binder, op: &O, sources: &Sources) -> Result<Plan<O
 fn specs<O: Kernels>(sources: &Sources) -> Result<Of<O::Inputs, TensorSpec>> {
     let mut specs = sources.iter().map(|(_, source)| source.as_ref().map(Source::spec));
     O::Inputs::build(|_| specs.next().flatten()).map_err(|_| absent())
-}
-
-/// Uploads and recorded work that the binding of steps shares.
-pub(super) struct Binder {
-    pub(super) recorder: Recorder,
-    /// Uploaded tensors, with those of the host, whose places in memory are in the keys.
-    uploads: HashMap<HostKey, (HostTensor, Tensor)>,
-}
-
-impl Binder {
-    pub(super) fn new(gpu: &Gpu) -> Self {
-        Self { recorder: Recorder::new(gpu), uploads: HashMap::new() }
-    }
-
-    fn gpu(&self) -> &Gpu {
-        self.recorder.gpu()
-    }
-
-    /// Uploads a tensor of the host, once.
-    pub(super) fn upload(&mut self, host: &HostTensor, spec: TensorSpec) -> Result<Tensor> {
-        let key = host.key();
-        if let Some((_, tensor)) = self.uploads.get(&key) {
-            return Ok(tensor.reshaped(spec.shape));
-        }
-        let tensor = host.upload(self.recorder.gpu(), spec.dtype)?;
-        self.uploads.insert(key, (host.clone(), tensor.clone()));
-        Ok(tensor.reshaped(spec.shape))
-    }
-
-    fn inputs(
-        &mut self,
-        sources: &Sources,
-        mut known: impl FnMut(&mut Self, &'static str, &HostTensor, TensorSpec) -> Result<Input>,
-    ) -> Result<Vec<Option<Input>>> {
-        let input = |(name, source): &(&'static str, Option<Source>)| match source {
-            None => Ok(None),
-            Some(Source::Buffer(value)) => Ok(Some(Input::Buffer(*value))),
-            Some(Source::Host(host, spec)) => known(self, name, host, *spec).map(Some),
-        };
-        sources.iter().map(input).collect()
-    }
 }
 
 /// Work that a recording of the model does.
@@ -267,7 +230,7 @@ struct Planned<O: Kernels> {
     inputs: Vec<Option<Input>>,
 }
 
-enum Input {
+pub(super) enum Input {
     Buffer(DeviceValue),
     Tensor(Tensor),
     Packed(PackedWeight),

@@ -70,10 +70,14 @@ impl PackedWeight {
         &self.gpu
     }
 
+    pub(crate) fn packing(&self) -> Packing {
+        self.packing
+    }
+
     /// The memory, for a plan whose kernels read the weight in a given order.
     pub(crate) fn packed_for(&self, needs: Packing) -> Result<Packed> {
         let (has, argument) = (self.packing, needs.argument());
-        if has == needs {
+        if has.serves(needs) {
             return Ok(self.packed.clone());
         }
         if let Packed::Winograd(weight) = &self.packed
@@ -114,8 +118,8 @@ pub(crate) enum Packing {
         groups: u32,
         offset_groups: u32,
     },
-    /// The matrices b of a product.
-    Product { transposed: bool },
+    /// The matrices b of a product; one of few rows meets them as they lie where it can.
+    Product { transposed: bool, few_rows: bool },
 }
 
 impl Packing {
@@ -127,6 +131,14 @@ impl Packing {
     ) -> Self {
         let offset_groups = deformation.map_or(1, |deformation| deformation.offset_groups);
         Self::Convolution { strategy, layout, groups: geometry.groups, offset_groups }
+    }
+
+    /// Whether a plan that needs an order can read a weight in this one.
+    fn serves(self, needs: Self) -> bool {
+        match (self, needs) {
+            (Self::Product { transposed: has, .. }, Self::Product { transposed: needs, .. }) => has == needs,
+            _ => self == needs,
+        }
     }
 
     /// This order by another strategy.
@@ -164,8 +176,8 @@ impl std::fmt::Display for Packing {
             Self::Convolution { strategy, groups, offset_groups, .. } => {
                 write!(f, "{groups} groups and {offset_groups} offset groups by {strategy}")
             }
-            Self::Product { transposed: false } => write!(f, "a product with b"),
-            Self::Product { transposed: true } => write!(f, "a product with b transposed"),
+            Self::Product { transposed: false, .. } => write!(f, "a product with b"),
+            Self::Product { transposed: true, .. } => write!(f, "a product with b transposed"),
         }
     }
 }
@@ -174,6 +186,9 @@ impl std::fmt::Display for Packing {
 pub(crate) trait Packs: Kernels {
     /// The name of that input.
     const PACKED: &'static str;
+
+    /// The order in which a plan packs it.
+    fn packing(plan: &Plan<Self>) -> Packing;
 
     /// Records the packing of that input, which has been checked.
     fn pack(plan: &Plan<Self>, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight>;

@@ -98,13 +98,14 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     if arguments.list {
         return Ok(list_operators(&model));
     }
+    let (declared_inputs, declared_outputs) = (model.inputs().to_vec(), model.outputs().to_vec());
     let names = |values| <[ValueInfo]>::iter(values).map(|value| value.name.as_str());
     let (shown, stored): (Vec<_>, Vec<_>) = arguments.outputs.iter().cloned().partition(|file| is_picture(file));
-    let outputs = named(&stored, "output", names(model.outputs()))?;
-    let expected = named(&arguments.expected, "output", names(model.outputs()))?;
+    let outputs = named(&stored, "output", names(&declared_outputs))?;
+    let expected = named(&arguments.expected, "output", names(&declared_outputs))?;
     let picture = arguments.picture.read(&model, &shown, arguments.dtype)?;
     let taken = picture.as_ref().map(Picture::input);
-    let inputs = named(&arguments.inputs, "input", names(model.inputs()).filter(|name| Some(*name) != taken))?;
+    let inputs = named(&arguments.inputs, "input", names(&declared_inputs).filter(|name| Some(*name) != taken))?;
     outputs.iter().try_for_each(|(_, file)| output::file(file))?;
     if let Some(file) = &arguments.plot {
         ChartKind::of(file)?;
@@ -119,7 +120,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     }
     let tensors = picture.iter().map(|picture| picture.tensor(&gpu)).collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
-    let planned = Planned::new(&gpu, &model, &arrays, tensors, &arguments)?;
+    let planned = Planned::new(&gpu, model, &arrays, tensors, &arguments)?;
     println!("planned in {:.1} ms; {}", start.elapsed().as_secs_f64() * 1e3, planned.memory());
     if arguments.explain {
         explain(planned.plan.fusions());
@@ -244,22 +245,26 @@ struct Given<'a> {
 }
 
 impl<'a> Planned<'a> {
-    /// Plans for arrays, and for tensors that are inputs beside them.
+    /// Plans for arrays, and for tensors that are inputs beside them. The model's weights on the host are gone afterwards, and so is what the
+    /// device packed them from.
     fn new(
         gpu: &Gpu,
-        model: &Model,
+        model: Model,
         arrays: &'a [(&'a str, Array)],
         tensors: Vec<(&'a str, Tensor)>,
         arguments: &Arguments,
     ) -> pliant::Result<Self> {
         let of_floats = |kind: Kind| kind.is_float();
-        match Self::with(gpu, model, arrays, tensors.clone(), arguments, of_floats) {
+        let planned = match Self::with(gpu, &model, arrays, tensors.clone(), arguments, of_floats) {
             // What a shape depends on may be among the floats.
             Err(Error::Unsupported(_)) if arrays.iter().all(|(_, array)| array.shape.elements() < 1 << 20) => {
-                Self::with(gpu, model, arrays, tensors, arguments, |_| false)
+                Self::with(gpu, &model, arrays, tensors, arguments, |_| false)
             }
             planned => planned,
-        }
+        }?;
+        drop(model);
+        gpu.wait()?;
+        Ok(planned)
     }
 
     /// Has tensors for the arrays of some kinds, and values for the others.

@@ -60,12 +60,16 @@ impl Kernels for Matmul {
 impl Packs for Matmul {
     const PACKED: &'static str = "b";
 
+    fn packing(plan: &Plan<Self>) -> Packing {
+        packing(&plan.geometry().folded())
+    }
+
     /// Products of matrices in panels read b in them; up to four rows meet it as it lies. Others find it packed, also where one call
     /// copies it as it lies.
     fn pack(plan: &Plan<Self>, recorder: &mut Recorder, b: &Tensor) -> Result<PackedWeight> {
         let geometry = plan.geometry().folded();
-        let MatmulGeometry { rows, columns, depth, batch, .. } = geometry;
-        let as_it_lies = rows <= matmul_narrow::MOST_ROWS
+        let (MatmulGeometry { columns, depth, batch, .. }, packing) = (geometry, packing(&geometry));
+        let as_it_lies = matches!(packing, Packing::Product { few_rows: true, .. })
             && !b.dtype().is_narrow()
             && matrix_b(&geometry, b).is_in_quads([batch, columns, depth]);
         let [_, matrices] = geometry.batches();
@@ -78,13 +82,13 @@ impl Packs for Matmul {
             })?;
         }
         let packed = panels.map_or_else(|| Packed::Tensor(b.clone()), Packed::Panels);
-        Ok(PackedWeight { gpu: recorder.gpu().clone(), spec: b.spec(), packing: packing(&geometry), packed })
+        Ok(PackedWeight { gpu: recorder.gpu().clone(), spec: b.spec(), packing, packed })
     }
 }
 
 /// How the kernels read a packed b.
 fn packing(geometry: &MatmulGeometry) -> Packing {
-    Packing::Product { transposed: geometry.op.transpose_b }
+    Packing::Product { transposed: geometry.op.transpose_b, few_rows: geometry.rows <= matmul_narrow::MOST_ROWS }
 }
 
 /// The vector-Jacobian product of an operand: the product of the other operand with `grad_output`, summed over the batch where the operand is

@@ -15,7 +15,7 @@ use super::{data_type, float, int, listed, n, tensor, value, with, word};
 use crate::gpu;
 
 /// A tensor of positive numbers about 1, all different.
-fn weights(name: &str, dims: &[i64]) -> TensorProto {
+pub(super) fn weights(name: &str, dims: &[i64]) -> TensorProto {
     let many = dims.iter().product::<i64>();
     let elements: Vec<_> = (0..many).map(|at| 0.5 + (at * 7 % many.max(1)) as f32 / many as f32).collect();
     tensor(name, dims, &elements)
@@ -32,7 +32,7 @@ fn transpose(names: &str, order: &[i64]) -> NodeProto {
 }
 
 #[derive(Debug, Default, Clone)]
-struct Net {
+pub(super) struct Net {
     inputs: Vec<(&'static str, Vec<i64>)>,
     outputs: Vec<&'static str>,
     nodes: Vec<NodeProto>,
@@ -42,7 +42,7 @@ struct Net {
 }
 
 impl Net {
-    fn new(inputs: &[(&'static str, &[i64])], nodes: Vec<NodeProto>, constants: Vec<TensorProto>) -> Self {
+    pub(super) fn new(inputs: &[(&'static str, &[i64])], nodes: Vec<NodeProto>, constants: Vec<TensorProto>) -> Self {
         let inputs = inputs.iter().map(|(name, shape)| (*name, shape.to_vec())).collect();
         Self { inputs, outputs: vec!["y"], nodes, constants, specials: false }
     }
@@ -83,7 +83,7 @@ impl Net {
         Model::read(&model.encode_to_vec()).unwrap()
     }
 
-    fn planned(&self, gpu: &Gpu, float: DType, rules: &[Rule]) -> (ModelPlan, Vec<(&'static str, Tensor)>) {
+    pub(super) fn planned(&self, gpu: &Gpu, float: DType, rules: &[Rule]) -> (ModelPlan, Vec<(&'static str, Tensor)>) {
         let mut rng = fastrand::Rng::with_seed(7);
         let upload = |(name, shape): &(&'static str, Vec<i64>)| {
             let shape: Vec<_> = shape.iter().map(|&extent| extent as u32).collect();

@@ -4,6 +4,7 @@ mod faults;
 mod fusion;
 mod nodes;
 mod values;
+mod weights;
 
 #[allow(dead_code, reason = "of the messages of a file, the tests write some")]
 #[path = "../../../src/onnx/proto.rs"]

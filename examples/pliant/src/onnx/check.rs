@@ -76,7 +76,7 @@ async fn check(arguments: &Arguments, gpu: &Gpu, folder: &Path) -> Result<bool, 
     let model = open(&folder.join("model.onnx"))?;
     let (inputs, expected) = (arrays(&folder.join("inputs"))?, arrays(&folder.join("outputs"))?);
     let given: Vec<_> = inputs.iter().map(|(name, array)| (name.as_str(), array.clone())).collect();
-    let planned = Planned::new(gpu, &model, &given, Vec::new(), arguments)?;
+    let planned = Planned::new(gpu, model, &given, Vec::new(), arguments)?;
     let outputs = planned.run(gpu).await?.outputs;
     println!("    {}", planned.memory());
     if arguments.explain {

@@ -75,10 +75,10 @@ pub(super) fn is_picture(file: &str) -> bool {
 }
 
 /// A picture with the input that takes it, and where what is made of it goes.
-pub(super) struct Picture<'a> {
+pub(super) struct Picture {
     photo: RgbImage,
     options: PictureOptions,
-    input: (&'a str, TensorSpec),
+    input: (String, TensorSpec),
     /// The output that is shown, where one is named, and the file.
     files: Vec<(Option<String>, PathBuf)>,
     labels: Vec<String>,
@@ -86,12 +86,7 @@ pub(super) struct Picture<'a> {
 
 impl Arguments {
     /// Reads the picture, if there is one, and finds its input; `shown` are the outputs that go to pictures.
-    pub(super) fn read<'a>(
-        &self,
-        model: &'a Model,
-        shown: &[String],
-        dtype: DType,
-    ) -> Result<Option<Picture<'a>>, Failure> {
+    pub(super) fn read(&self, model: &Model, shown: &[String], dtype: DType) -> Result<Option<Picture>, Failure> {
         let Some(image) = &self.image else {
             let needless = shown.first().map(|file| format!("{file}: a picture is made where --image gives one"));
             return needless.map_or(Ok(None), |message| Err(message.into()));
@@ -105,10 +100,10 @@ impl Arguments {
         options.mean = self.mean.unwrap_or(options.mean);
         options.std = self.std.unwrap_or(options.std);
         options.threshold = self.threshold.unwrap_or(options.threshold);
-        let input = options.input(model, &photo, dtype)?;
-        let &[_, _, height, width] = input.1.shape.extents() else { return Err("a picture has four axes".into()) };
+        let (name, spec) = options.input(model, &photo, dtype)?;
+        let &[_, _, height, width] = spec.shape.extents() else { return Err("a picture has four axes".into()) };
         if let Some([down, across]) = self.size.filter(|size| *size != [height, width]) {
-            return Err(format!("--size is {down},{across}; the model's input {} is {}", input.0, input.1.shape).into());
+            return Err(format!("--size is {down},{across}; the model's input {name} is {}", spec.shape).into());
         }
         let files = shown.iter().map(|file| named(file, "output", model.outputs())).collect::<Result<Vec<_>, _>>()?;
         files.iter().try_for_each(|(_, file)| output::file(file))?;
@@ -120,7 +115,7 @@ impl Arguments {
             }
             None => Vec::new(),
         };
-        let picture = Picture { photo, options, input, files, labels };
+        let picture = Picture { photo, options, input: (name.into(), spec), files, labels };
         picture.print(&file, self.like);
         Ok(Some(picture))
     }
@@ -139,7 +134,7 @@ fn named(text: &str, what: &str, values: &[ValueInfo]) -> Result<(Option<String>
     }
 }
 
-impl Picture<'_> {
+impl Picture {
     fn print(&self, file: &Path, like: Option<Preset>) {
         let Self { photo, options, input: (name, spec), .. } = self;
         let list = |numbers: [f32; 3]| numbers.map(|number| number.to_string()).join(",");
@@ -159,13 +154,13 @@ impl Picture<'_> {
 
     /// The name of the input that it is.
     pub(super) fn input(&self) -> &str {
-        self.input.0
+        &self.input.0
     }
 
     /// The input that it is.
     pub(super) fn tensor(&self, gpu: &Gpu) -> pliant::Result<(&str, Tensor)> {
-        let (name, spec) = self.input;
-        Ok((name, self.options.tensor(gpu, &self.photo, spec)?))
+        let (name, spec) = &self.input;
+        Ok((name, self.options.tensor(gpu, &self.photo, *spec)?))
     }
 
     /// Writes what is made of the outputs.

@@ -40,7 +40,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
 pub(crate) struct FusedConvolution {
     geometry: Conv2dGeometry,
     columns: Columns,
-    packing: Packing,
+    pub(super) packing: Packing,
     tiles: Tiles,
 }
 

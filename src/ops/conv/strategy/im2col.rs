@@ -54,7 +54,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
 pub(in crate::ops) struct Im2colConvolution {
     pub(crate) geometry: Conv2dGeometry,
     pub(crate) columns: Columns,
-    packing: Packing,
+    pub(super) packing: Packing,
     /// Whether the forward pass reads planes as they lie: strategy/depthwise.rs.
     planes: bool,
     /// Whether the forward pass reads planes from a texture, where input and output begin with a quad: strategy/planes.rs.

@@ -34,7 +34,7 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::activation::Activation;
 use crate::ops::conv::chains::Chaining;
 use crate::ops::conv::columns::SampleSource;
-use crate::ops::packing::{PackedWeight, Packs};
+use crate::ops::packing::{PackedWeight, Packing, Packs};
 use crate::ops::plan::{Argument, Destination, Kernels, Plan, ToSpec, get_or_try_init};
 
 /// Compiles what the forward pass of any convolution may need on this device, beside what a plan of one pixel does.
@@ -87,6 +87,15 @@ impl Convolution {
             Choice::Winograd => Forward::Winograd(WinogradConvolution::new(gpu, problem)?),
         };
         Ok(Self { geometry, deformation, dtypes, choice, forward, columns: OnceLock::new(), backward: OnceLock::new() })
+    }
+
+    /// The order in which it packs a weight.
+    fn packing(&self) -> Packing {
+        match &self.forward {
+            Forward::Im2col(convolution) => convolution.packing,
+            Forward::Fused(convolution) => convolution.packing,
+            Forward::Winograd(convolution) => convolution.packing,
+        }
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -210,6 +219,10 @@ impl<O: Convolves> Plan<O> {
 
 impl<O: Convolves> Packs for O {
     const PACKED: &'static str = "weight";
+
+    fn packing(plan: &Plan<Self>) -> Packing {
+        plan.compiled().packing()
+    }
 
     fn pack(plan: &Plan<Self>, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
         plan.compiled().pack_weight(recorder, weight)

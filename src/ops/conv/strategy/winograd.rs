@@ -192,7 +192,7 @@ pub(crate) struct WinogradConvolution {
     tiling: Tiling,
     /// The convolution by columns, which packs the weight.
     columns: Im2colConvolution,
-    packing: Packing,
+    pub(super) packing: Packing,
 }
 
 impl WinogradConvolution {
