@@ -110,7 +110,7 @@ impl Binder {
         spec: TensorSpec,
     ) -> Result<PackedWeight> {
         let upload = self.of(host);
-        let alike = |weight: &&PackedWeight| weight.spec() == spec && weight.packing() == O::packing(plan);
+        let alike = |weight: &&PackedWeight| weight.spec() == spec && weight.packing == O::packing(plan);
         if let Some(packed) = upload.packed.iter().find(alike) {
             return Ok(packed.clone());
         }

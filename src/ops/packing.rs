@@ -70,10 +70,6 @@ impl PackedWeight {
         &self.gpu
     }
 
-    pub(crate) fn packing(&self) -> Packing {
-        self.packing
-    }
-
     /// The memory, for a plan whose kernels read the weight in a given order.
     pub(crate) fn packed_for(&self, needs: Packing) -> Result<Packed> {
         let (has, argument) = (self.packing, needs.argument());
@@ -191,7 +187,7 @@ pub(crate) trait Packs: Kernels {
     fn packing(plan: &Plan<Self>) -> Packing;
 
     /// Records the packing of that input, which has been checked.
-    fn pack(plan: &Plan<Self>, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight>;
+    fn pack(plan: &Plan<Self>, recorder: &mut Recorder, weight: &Tensor) -> Result<Packed>;
 }
 
 #[expect(private_bounds, reason = "no op of others has a weight that ours pack")]
@@ -205,6 +201,7 @@ impl<O: Packs> Plan<O> {
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device is too small.
     pub fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
         self.check_input(recorder, O::PACKED, weight)?;
-        O::pack(self, recorder, weight)
+        let packed = O::pack(self, recorder, weight)?;
+        Ok(PackedWeight { gpu: recorder.gpu().clone(), spec: weight.spec(), packing: O::packing(self), packed })
     }
 }

@@ -8,7 +8,7 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::activation::Activation;
 use crate::kernels::matmul::matmul_narrow;
 use crate::ops::matmul::product::{Bias, BiasOf, Elements, Matrix, Operand, Output, Panels, Product, product};
-use crate::ops::packing::{Packed, PackedWeight, Packing, Packs};
+use crate::ops::packing::{Packed, Packing, Packs};
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, widened};
 use crate::ops::reduce::sums::sum_over;
 use crate::shape::MAX_RANK;
@@ -66,10 +66,10 @@ impl Packs for Matmul {
 
     /// Products of matrices in panels read b in them; up to four rows meet it as it lies. Others find it packed, also where one call
     /// copies it as it lies.
-    fn pack(plan: &Plan<Self>, recorder: &mut Recorder, b: &Tensor) -> Result<PackedWeight> {
+    fn pack(plan: &Plan<Self>, recorder: &mut Recorder, b: &Tensor) -> Result<Packed> {
         let geometry = plan.geometry().folded();
-        let (MatmulGeometry { columns, depth, batch, .. }, packing) = (geometry, packing(&geometry));
-        let as_it_lies = matches!(packing, Packing::Product { few_rows: true, .. })
+        let MatmulGeometry { rows, columns, depth, batch, .. } = geometry;
+        let as_it_lies = rows <= matmul_narrow::MOST_ROWS
             && !b.dtype().is_narrow()
             && matrix_b(&geometry, b).is_in_quads([batch, columns, depth]);
         let [_, matrices] = geometry.batches();
@@ -81,8 +81,7 @@ impl Packs for Matmul {
                 Ok(())
             })?;
         }
-        let packed = panels.map_or_else(|| Packed::Tensor(b.clone()), Packed::Panels);
-        Ok(PackedWeight { gpu: recorder.gpu().clone(), spec: b.spec(), packing, packed })
+        Ok(panels.map_or_else(|| Packed::Tensor(b.clone()), Packed::Panels))
     }
 }
 

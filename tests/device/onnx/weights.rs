@@ -42,7 +42,10 @@ fn shared_weights_are_packed_once_and_plain_ones_go() {
         if let (Some(one), Some(four)) = (one, four) {
             // Convolutions keep more of a weight than it has.
             let most = if node == "MatMul" { 7 * plain / 2 } else { u64::MAX };
-            assert!((5 * plain / 2..most).contains(&(four - one)), "{node}: {one} and {four} bytes, weights of {plain}");
+            assert!(
+                (5 * plain / 2..most).contains(&(four - one)),
+                "{node}: {one} and {four} bytes, weights of {plain}"
+            );
         }
     }
 }

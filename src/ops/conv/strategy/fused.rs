@@ -18,7 +18,7 @@ use crate::kernels::movement::convert;
 use crate::kernels::reduce::segment_sums;
 use crate::ops::conv::columns::{Columns, Field, PackedImages, SampleSource};
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
-use crate::ops::packing::{Packed, PackedWeight, Packing};
+use crate::ops::packing::{Packed, Packing};
 use crate::ops::plan::{Argument, bindable, in_pieces, in_units, pieces, rounded};
 use crate::ops::reduce::sums::Sums;
 
@@ -68,11 +68,10 @@ impl FusedConvolution {
     }
 
     /// Records the packing of a weight into a tensor of its own.
-    pub(crate) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+    pub(crate) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<Packed> {
         let packed = Tensor::new(recorder.gpu(), self.tiles.packed_shape(), self.tiles.family().weight().0)?;
         recorder.op(|recorder| self.pack_into(recorder, weight, &packed))?;
-        let gpu = recorder.gpu().clone();
-        Ok(PackedWeight { gpu, spec: weight.spec(), packing: self.packing, packed: Packed::Tensor(packed) })
+        Ok(Packed::Tensor(packed))
     }
 
     /// The packed weight: given so, or packed now, into workspace.

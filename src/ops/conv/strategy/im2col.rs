@@ -25,7 +25,7 @@ use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
 use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{self, Strip, StripPlanes, strips, wide_bytes};
 use crate::ops::matmul::product::{Bias, BiasOf, DEPTH_UNIT, Elements, Matrix, Operand, Output, Product, product};
-use crate::ops::packing::{Packed, PackedWeight, Packing};
+use crate::ops::packing::{Packed, Packing};
 use crate::ops::plan::{Argument, Destination, bindable, in_pieces, pieces};
 
 /// The columns of a strip take about this many bytes: few enough to stay in a cache, enough to keep a device busy. With the packed weight they
@@ -136,19 +136,14 @@ impl Im2colConvolution {
     }
 
     /// Records the packing of a weight into a tensor of its own.
-    pub(in crate::ops) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+    pub(in crate::ops) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<Packed> {
         let packed = PackedMatrix::new(
             recorder.gpu(),
             self.columns.layout,
             self.packed_shape(self.geometry.group_out_channels()),
         )?;
         recorder.op(|recorder| self.pack_into(recorder, weight, &packed, self.geometry.group_out_channels()))?;
-        Ok(PackedWeight {
-            gpu: recorder.gpu().clone(),
-            spec: weight.spec(),
-            packing: self.packing,
-            packed: Packed::Matrix(packed),
-        })
+        Ok(Packed::Matrix(packed))
     }
 
     /// The packed weight: given so, or packed now, into workspace.

@@ -34,7 +34,7 @@ use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec};
 use crate::kernels::activation::Activation;
 use crate::ops::conv::chains::Chaining;
 use crate::ops::conv::columns::SampleSource;
-use crate::ops::packing::{PackedWeight, Packing, Packs};
+use crate::ops::packing::{Packed, Packing, Packs};
 use crate::ops::plan::{Argument, Destination, Kernels, Plan, ToSpec, get_or_try_init};
 
 /// Compiles what the forward pass of any convolution may need on this device, beside what a plan of one pixel does.
@@ -99,7 +99,7 @@ impl Convolution {
     }
 
     /// Records the packing of a weight into a tensor of its own.
-    pub(crate) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+    pub(crate) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<Packed> {
         match &self.forward {
             Forward::Im2col(convolution) => convolution.pack_weight(recorder, weight),
             Forward::Fused(convolution) => convolution.pack_weight(recorder, weight),
@@ -224,7 +224,7 @@ impl<O: Convolves> Packs for O {
         plan.compiled().packing()
     }
 
-    fn pack(plan: &Plan<Self>, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
+    fn pack(plan: &Plan<Self>, recorder: &mut Recorder, weight: &Tensor) -> Result<Packed> {
         plan.compiled().pack_weight(recorder, weight)
     }
 }

@@ -24,7 +24,7 @@ use crate::ops::conv::columns;
 use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::conv::strips::{self, Strip, StripPlanes};
 use crate::ops::matmul::product::{self, Elements, Output, Product, product};
-use crate::ops::packing::{Packed, PackedWeight, Packing};
+use crate::ops::packing::{Packed, Packing};
 use crate::ops::plan::{Argument, bindable, in_pieces, pieces};
 use crate::ops::planes::copied;
 
@@ -217,11 +217,10 @@ impl WinogradConvolution {
     }
 
     /// Records the transform of a weight into a tensor of its own.
-    pub(crate) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<PackedWeight> {
-        let gpu = recorder.gpu().clone();
-        let packed = self.memory(|shape| PackedMatrix::new(&gpu, self.tiling.layout, shape))?;
+    pub(crate) fn pack_weight(&self, recorder: &mut Recorder, weight: &Tensor) -> Result<Packed> {
+        let packed = self.memory(|shape| PackedMatrix::new(recorder.gpu(), self.tiling.layout, shape))?;
         recorder.op(|recorder| self.pack_into(recorder, weight, &packed))?;
-        Ok(PackedWeight { gpu, spec: weight.spec(), packing: self.packing, packed: Packed::Winograd(packed) })
+        Ok(Packed::Winograd(packed))
     }
 
     /// Whether a weight was packed for columns alone.
