@@ -333,7 +333,7 @@ impl Gpu {
             let descriptor = wgpu::BufferDescriptor {
                 label: Some("pliant probe"),
                 size: 4,
-                // Mapped itself: other buffers are filled by a copy.
+                // Mapped itself, whatever the adapter.
                 usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
                 mapped_at_creation: true,
             };
@@ -411,7 +411,7 @@ impl Gpu {
         self.buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
     }
 
-    /// A buffer whose first bytes the host writes: in place, where tensors lie in memory that it can map.
+    /// A buffer whose first bytes the host writes: see [`Capabilities::fills_in_place`].
     fn filled_buffer(
         &self,
         label: &str,
@@ -419,15 +419,16 @@ impl Gpu {
         mut usage: wgpu::BufferUsages,
         contents: &[u8],
     ) -> Result<wgpu::Buffer> {
-        usage.set(wgpu::BufferUsages::MAP_WRITE, self.capabilities().mappable_tensors());
+        usage.set(wgpu::BufferUsages::MAP_WRITE, self.capabilities().fills_in_place());
         let buffer =
             self.buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: true })?;
-        self.guarded(|| {
-            if let Ok(mut mapped) = buffer.get_mapped_range_mut(..) {
-                mapped.slice(..contents.len()).copy_from_slice(contents);
-            }
+        let filled = self.guarded(|| {
+            let mapped = buffer.get_mapped_range_mut(..);
+            let filled = mapped.map(|mut mapped| mapped.slice(..contents.len()).copy_from_slice(contents));
             buffer.unmap();
+            filled
         })?;
+        filled.map_err(|error| Error::Validation(error.to_string()))?;
         Ok(buffer)
     }
 

@@ -57,25 +57,21 @@ impl Tensor {
     /// [`Error::Shape`] for more elements than `u32` counts, [`Error::Limit`] beyond the device's largest buffer,
     /// [`Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, shape: impl Into<Shape>, dtype: DType) -> Result<Self> {
-        let shape = shape.into();
+        Self::made(gpu, shape.into(), dtype, None)
+    }
+
+    /// A tensor in a buffer of its own, whose first contents the host writes where some are given.
+    fn made(gpu: &Gpu, shape: Shape, dtype: DType, contents: Option<&[u8]>) -> Result<Self> {
         check_elements("tensor", shape)?;
-        let size = bytes(shape, dtype).max(4);
-        let buffer = gpu.create_buffer(Self::LABEL, size, Self::usages(gpu))?;
-        Ok(Self::whole(gpu, buffer, shape, dtype))
-    }
-
-    const LABEL: &str = "pliant tensor";
-
-    /// Usages of a buffer of pliant's.
-    fn usages(gpu: &Gpu) -> wgpu::BufferUsages {
         let mappable = gpu.capabilities().mappable_tensors();
-        if mappable { Self::USAGES | wgpu::BufferUsages::MAP_READ } else { Self::USAGES }
-    }
-
-    /// A tensor in a buffer of pliant's own.
-    fn whole(gpu: &Gpu, buffer: wgpu::Buffer, shape: Shape, dtype: DType) -> Self {
-        let contents = Some(Arc::new(Contents::new(gpu.capabilities().mappable_tensors())));
-        Self { gpu: gpu.clone(), buffer, offset: 0, shape, dtype, contents }
+        let (label, size, mut usages) = ("pliant tensor", bytes(shape, dtype).max(4), Self::USAGES);
+        usages.set(wgpu::BufferUsages::MAP_READ, mappable);
+        let buffer = match contents {
+            Some(contents) => gpu.filled_buffer(label, size, usages, contents)?,
+            None => gpu.create_buffer(label, size, usages)?,
+        };
+        let contents = Some(Arc::new(Contents::new(mappable)));
+        Ok(Self { gpu: gpu.clone(), buffer, offset: 0, shape, dtype, contents })
     }
 
     /// A tensor with the given elements.
@@ -92,11 +88,8 @@ impl Tensor {
             ));
         }
         let elements: &[u8] = bytemuck::cast_slice(elements);
-        let tensor = if gpu.capabilities().mappable_tensors() {
-            check_elements("tensor", shape)?;
-            let size = bytes(shape, T::DTYPE).max(4);
-            let buffer = gpu.filled_buffer(Self::LABEL, size, Self::usages(gpu), elements)?;
-            Self::whole(gpu, buffer, shape, T::DTYPE)
+        let tensor = if gpu.capabilities().fills_in_place() {
+            Self::made(gpu, shape, T::DTYPE, Some(elements))?
         } else {
             let tensor = Self::new(gpu, shape, T::DTYPE)?;
             gpu.guarded(|| {

@@ -97,7 +97,7 @@ macro_rules! listed {
 
 listed! {
     conv: channels_last, col2im, fused_cooperative, fused_direct, fused_tile, fused_weight, im2col, pack_weight, unpack_weight;
-    direct: conv2d_depthwise, conv2d_direct, conv2d_direct_weight, conv2d_planes, conv_transpose2d_direct;
+    direct: conv2d_depthwise, conv2d_direct, conv2d_direct_weight, conv2d_planes, conv2d_stem, conv_transpose2d_direct;
     elementwise: batch_norm, binary, binary_backward, binary_words, offset_field, offset_field_backward, select_words, unary, unary_backward, unary_words;
     matmul: attention, copy_lines, matmul_narrow, matmul_subgroup, matmul_subgroup_nn, matmul_subgroup_tn, matmul_tiled, matmul_windows, pack_fours, pack_panels;
     movement: convert, copy_rows, copy_tiles, gather, run_starts, scatter, scatter_keys, sort_counts, sort_offsets, sort_scatter, strided_copy, unmasked_rows, zeros;

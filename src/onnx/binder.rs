@@ -114,11 +114,15 @@ impl Binder {
         if let Some(packed) = upload.packed.iter().find(alike) {
             return Ok(packed.clone());
         }
-        // Not to be shared: the plain weight goes once it is packed.
+        // The plain weight goes once it is packed, unless it is kept as it lies.
         let plain = upload.plain.clone();
         let plain = plain.map_or_else(|| self.upload_anew(host, spec.dtype), Ok)?.reshaped(spec.shape);
         let packed = plan.pack_weight(&mut self.recorder, &plain)?;
-        self.of(host).packed.push(packed.clone());
+        let upload = self.of(host);
+        if packed.kept().is_some() {
+            upload.plain = Some(plain);
+        }
+        upload.packed.push(packed.clone());
         Ok(packed)
     }
 

@@ -138,7 +138,7 @@ impl ModelPlan {
     }
 
     /// Plans a model as [`ModelPlan::new`] does, with options. Nothing of the model is kept: it may be dropped afterwards, with the weights that
-    /// the host holds.
+    /// the host holds. Plain weights on the device go once they have been packed: at a later submission, or by [`Gpu::wait`].
     ///
     /// ```no_run
     /// # fn example(

@@ -386,6 +386,7 @@ fn reaching() -> Vec<Problem> {
         crowded(),
         depthwise(90),
         conv2d(Conv2d { padding: [1; 4], ..Conv2d::default() }, [1, 100, 4, 4], [1, 100, 3, 3]),
+        conv2d(Conv2d { padding: [1; 4], ..Conv2d::default() }, [1, 3, 4, 4], [100, 3, 3, 3]),
         bilinear(100),
         grid_sample(SampleMode::Bilinear, 100),
         grid_sample(SampleMode::Nearest, 100),

@@ -396,6 +396,57 @@ fn depthwise_convolutions() {
     }
 }
 
+/// Images of few channels, in windows of 3 x 3 taps, which are copied into a texture: one apart and two, in one copy or by strips of rows, with rows and columns of
+/// the output that see nothing but padding, and with elements that are not finite.
+#[test]
+fn convolutions_of_images_in_textures() {
+    let mut rng = Rng::with_seed(151);
+    let of = |stride, [top, bottom, right]: [u32; 3]| Conv2d {
+        padding: [top, 1, bottom, right],
+        stride: [stride; 2],
+        ..Conv2d::default()
+    };
+    let table = [
+        (of(1, [1, 1, 1]), [2, 3, 13, 20], 9, true),
+        (of(2, [1, 1, 0]), [2, 3, 14, 24], 8, true),
+        (of(2, [1, 1, 1]), [1, 3, 9, 32], 33, true),
+        (of(1, [0, 4, 1]), [3, 2, 3, 8], 5, true),
+        (of(2, [6, 5, 16]), [2, 1, 2, 16], 6, true),
+        (of(1, [3, 0, 13]), [2, 3, 4, 8], 7, true),
+        // Strips of rows.
+        (of(1, [1, 1, 1]), [1, 3, 180, 4096], 5, true),
+        (of(2, [2, 1, 1]), [1, 3, 362, 2048], 5, true),
+        // What other kernels do.
+        (of(1, [1, 1, 1]), [1, 4, 9, 8], 8, false),
+        (of(2, [1, 1, 0]), [1, 3, 9, 12], 8, false),
+        (Conv2d { padding: [1; 4], stride: [2, 1], ..Conv2d::default() }, [1, 3, 9, 8], 8, false),
+        (Conv2d { padding: [1, 0, 1, 2], ..Conv2d::default() }, [1, 3, 9, 8], 8, false),
+    ];
+    for (op, input, out_channels, stem) in table {
+        let small = input.iter().product::<u32>() < 10_000;
+        if !small && !gpu().capabilities().textures() {
+            continue;
+        }
+        let mut problem = conv2d(&mut rng, op, input, [out_channels, input[1], 3, 3]);
+        let by = kernels(gpu(), &problem, Strategy::Im2col, DType::F32).unwrap();
+        let runs = by.iter().any(|name| name.starts_with("conv2d_stem"));
+        assert_eq!(runs, stem && gpu().capabilities().textures(), "{op:?} {input:?}: {by:?}");
+        let device = Implementation::Device { gpu: gpu(), strategy: Some(Strategy::Im2col), storage: Storage::F32 };
+        check_on(&problem, device).unwrap();
+        if !small {
+            continue;
+        }
+        check_backward_on(&problem, 152, device, Ways::All).unwrap();
+        check_each_on(&problem, &with_limits(|limits| limits.max_storage_buffer_binding_size = 4 << 10));
+        problem.change(|name, array| match name {
+            "weight" => array.elements[4] = f32::INFINITY,
+            "input" => array.elements[5] = f32::NAN,
+            _ => {}
+        });
+        check_on(&problem, device).unwrap_or_else(|miss| panic!("{op:?} {input:?}: {miss}"));
+    }
+}
+
 /// Windows of 3 x 3 taps whose planes are copied into a texture: groups of one channel and of several, in one copy or by strips of rows, with rows of the output that
 /// see nothing but padding, of tensors that begin anywhere, and with elements that are not finite. Its gradients are those of other kernels.
 #[test]

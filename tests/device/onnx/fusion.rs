@@ -48,7 +48,7 @@ impl Net {
     }
 
     /// This net with another output.
-    fn showing(&self, output: &'static str) -> Self {
+    pub(super) fn showing(&self, output: &'static str) -> Self {
         let mut net = self.clone();
         net.outputs.push(output);
         net
@@ -70,7 +70,7 @@ impl Net {
         net
     }
 
-    fn model(&self) -> Model {
+    pub(super) fn model(&self) -> Model {
         let input = |(name, shape): &(&str, Vec<i64>)| value(name, data_type::FLOAT, shape);
         let graph = GraphProto {
             node: self.nodes.clone(),

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::depthwise::reads_planes;
 use super::planes::reads_texture;
 use super::rule::Strategy;
+use super::stem::stride_of_stem;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Deformation, Im2col, Im2colGeometry};
@@ -15,6 +16,7 @@ use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::conv::direct::conv2d_depthwise;
 use crate::kernels::conv::direct::conv2d_direct::{self, Rows, Taps};
 use crate::kernels::conv::direct::conv2d_planes;
+use crate::kernels::conv::direct::conv2d_stem::{self, Stride};
 use crate::kernels::conv::pack_weight;
 use crate::kernels::layout::Layout;
 use crate::kernels::matmul::copy_lines;
@@ -41,6 +43,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     }
     gpu.compile::<deform_im2col::Kernel>((ColumnsOrder::Quads, Layout::Panels))?;
     gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
+    Stride::all().into_iter().try_for_each(|stride| gpu.compile::<conv2d_stem::Kernel>((stride, Ending::Bounds)))?;
     for taps in Taps::all() {
         conv2d_depthwise::compile(gpu, taps)?;
         for rows in Rows::all() {
@@ -59,6 +62,8 @@ pub(in crate::ops) struct Im2colConvolution {
     planes: bool,
     /// Whether the forward pass reads planes from a texture, where input and output begin with a quad: strategy/planes.rs.
     plane_texture: bool,
+    /// How far apart windows are, where the forward pass reads images from a texture, if input and output begin with a quad: strategy/stem.rs.
+    stem: Option<Stride>,
     /// Whether it is another's, from its output back to its input, and has the weight of that one.
     transposed: bool,
 }
@@ -76,6 +81,11 @@ impl Im2colConvolution {
             gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
             gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
             convolution.plane_texture = true;
+        }
+        convolution.stem = stride_of_stem(gpu, &geometry, &convolution.columns, dtypes[0]);
+        if let Some(stride) = convolution.stem {
+            gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
+            gpu.compile::<conv2d_stem::Kernel>((stride, Ending::Bounds))?;
         }
         if !convolution.is_direct(gpu) {
             match Subgroup::multiplying(gpu.capabilities()).filter(|_| convolution.reads_windows(gpu)) {
@@ -132,7 +142,7 @@ impl Im2colConvolution {
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
         let packing = Packing::of_convolution(Strategy::Im2col, layout, &geometry, deformation.as_ref());
-        Ok(Self { geometry, columns, packing, planes, plane_texture: false, transposed: false })
+        Ok(Self { geometry, columns, packing, planes, plane_texture: false, stem: None, transposed: false })
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -284,8 +294,12 @@ impl Im2colConvolution {
             return Ok(());
         }
         let depth = depth(g, &self.columns);
-        if self.plane_texture && is_in_quads(source.input) && is_in_quads(output.tensor()) {
+        let in_quads = is_in_quads(source.input) && is_in_quads(output.tensor());
+        if self.plane_texture && in_quads {
             return self.of_planes(recorder, source.input, packed_weight, (bias, activation), output);
+        }
+        if let Some(stride) = self.stem.filter(|_| in_quads) {
+            return self.of_stem(recorder, stride, (source.input, packed_weight), (bias, activation), output);
         }
         if self.planes {
             return self.depthwise(recorder, source.input, packed_weight, (bias, activation), output);

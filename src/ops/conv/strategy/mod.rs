@@ -8,6 +8,7 @@ mod im2col_backward;
 mod planes;
 mod problem;
 pub(crate) mod rule;
+mod stem;
 mod tiles;
 #[cfg(not(target_arch = "wasm32"))]
 mod tuning;

@@ -16,7 +16,7 @@ use crate::ops::conv::packed_matrix::PackedMatrix;
 use crate::ops::plan::{Destination, bindable, in_pieces, pieces};
 
 /// Bytes of the rows of planes that are copied at a time.
-const COPIED_BYTES: u64 = 8 << 20;
+pub(super) const COPIED_BYTES: u64 = 8 << 20;
 
 /// The most output channels of a group of several input channels: its planes are read anew for each.
 const MOST_OUT_CHANNELS: u32 = 2;
@@ -65,6 +65,34 @@ fn copied_at_once(geometry: &Conv2dGeometry) -> [u32; 2] {
     [1, (out_rows / ROWS * ROWS).max(ROWS)]
 }
 
+/// Some rows of some planes, copied into a scratch texture, and the quads from a plane of these to the next.
+pub(super) fn copied_rows(
+    recorder: &mut Recorder,
+    input: &Tensor,
+    [height, width]: [u32; 2],
+    planes: Range<u32>,
+    rows: Range<u32>,
+) -> Result<(Texture, u32)> {
+    let row_quads = width / 4;
+    let lines = Lines {
+        count: planes.end - planes.start,
+        length: (rows.end - rows.start) * row_quads,
+        stride: height * row_quads,
+        ..Lines::one(Texel::Quad, 0)
+    };
+    let texels = u64::from(lines.pitch()) * u64::from(lines.count);
+    let texture = recorder.texture(Texel::Quad, texels)?;
+    if !rows.is_empty() {
+        in_pieces([planes.clone()], &mut |[some]| {
+            let element = |plane: u32, row: u32| u64::from(plane) * u64::from(height * width) + u64::from(row * width);
+            let binding = input.binding("input", element(some.start, rows.start)..element(some.end - 1, rows.end))?;
+            let first = (some.start - planes.start) * lines.pitch();
+            copy_lines(recorder, &binding, &texture, Lines { count: some.end - some.start, first, ..lines })
+        })?;
+    }
+    Ok((texture, lines.pitch()))
+}
+
 impl Im2colConvolution {
     /// Records a convolution of planes that are copied into a texture, some groups or some rows of one at a time.
     pub(super) fn of_planes(
@@ -79,7 +107,7 @@ impl Im2colConvolution {
         let Im2colGeometry { batch, height, width, out_height, window, .. } = g.im2col;
         let [groups_at_once, rows_at_once] = copied_at_once(g);
         let (group_rows, channels) = (g.group_out_channels(), g.group_channels());
-        let (plane, out_plane) = (height * width, out_height * width);
+        let out_plane = out_height * width;
         let weight = weight.binding("weight")?;
         let bias_binding = match bias {
             Some(bias) => bias.binding("bias", 0..g.out_channels.into())?,
@@ -91,28 +119,9 @@ impl Im2colConvolution {
                 let top = window.padding[0];
                 let within = |row: u32| row.saturating_sub(top).min(height);
                 let rows = within(out_rows.start)..within(out_rows.end + 2);
-                let row_quads = width / 4;
-                let planes = groups.start * channels..groups.end * channels;
-                let lines = Lines {
-                    count: planes.end - planes.start,
-                    length: (rows.end - rows.start) * row_quads,
-                    stride: plane / 4,
-                    ..Lines::one(Texel::Quad, 0)
-                };
                 recorder.scratch(|recorder| {
-                    let texels = u64::from(lines.pitch()) * u64::from(lines.count);
-                    let texture = recorder.texture(Texel::Quad, texels)?;
-                    in_pieces([planes.clone()], &mut |[some]| {
-                        if rows.is_empty() {
-                            return Ok(());
-                        }
-                        let element =
-                            |index: u32, row: u32| u64::from(index) * u64::from(plane) + u64::from(row * width);
-                        let binding =
-                            input.binding("input", element(some.start, rows.start)..element(some.end - 1, rows.end))?;
-                        let first = (some.start - planes.start) * lines.pitch();
-                        copy_lines(recorder, &binding, &texture, Lines { count: some.end - some.start, first, ..lines })
-                    })?;
+                    let planes = groups.start * channels..groups.end * channels;
+                    let (texture, plane_quads) = copied_rows(recorder, input, [height, width], planes, rows.clone())?;
                     let outs = groups.start * group_rows..groups.end * group_rows;
                     in_pieces([outs, out_rows.clone()], &mut |[outs, out_rows]: &[Range<u32>; 2]| {
                         let element = |index: u32, row: u32| {
@@ -133,7 +142,7 @@ impl Im2colConvolution {
                             out_rows: out_rows.end - out_rows.start,
                             row_first: rows.start,
                             rows: rows.end - rows.start,
-                            plane_quads: lines.pitch(),
+                            plane_quads,
                             accumulate: output.accumulates().into(),
                             biased: bias.is_some().into(),
                             bias_first: bias_binding.first,
