@@ -802,6 +802,32 @@ fn draw_narrow(seed: u64) -> Problem {
     problem
 }
 
+/// A convolution of 3 x 3 taps with one column of padding before rows of whole quads, most of which give rows of whole quads: of each channel by itself, or of
+/// few channels.
+fn draw_three_by_three(seed: u64) -> Problem {
+    let mut rng = Rng::with_seed(seed);
+    let (stride, width) = (rng.u32(1..=2), 4 * rng.u32(1..=20));
+    let (group_channels, groups) = if rng.bool() { (rng.u32(1..=4), 1) } else { (1, rng.u32(2..=6)) };
+    let group_out_channels = rng.u32(1..=40 / groups);
+    let [top, bottom] = [0; 2].map(|_| rng.u32(0..=5));
+    let (least, height) = (rng.u32(0..=6), rng.u32(1..=20).max(3u32.saturating_sub(top + bottom)));
+    let in_quads = |right: &u32| ((width + 1 + right - 3) / stride + 1).is_multiple_of(4);
+    let right = (least..least + 8).find(in_quads).filter(|_| rng.u32(0..8) > 0).unwrap_or(least);
+    let padding = [top, 1, bottom, right];
+    let (batch, out_channels) = (rng.u32(1..=3), groups * group_out_channels);
+    let bias = rng.bool().then(|| normal(&mut rng, [out_channels], 1.0));
+    let inputs = Conv2dInputs {
+        input: normal(&mut rng, [batch, groups * group_channels, height, width], 1.0),
+        weight: normal(&mut rng, [out_channels, group_channels, 3, 3], 1.0),
+        bias,
+    };
+    let mut problem = Problem::Conv2d(Conv2d { stride: [stride; 2], padding, groups, ..Conv2d::default() }, inputs);
+    if seed.is_multiple_of(5) {
+        make_not_finite(&mut rng, &mut problem);
+    }
+    problem
+}
+
 /// A problem and the seed that drew it, by every strategy, on the device as it is and on one with small limits. A slow adapter does it by one
 /// strategy, that of the seed.
 fn agrees(seed: u64, problem: &Problem) -> Result<(), String> {
@@ -854,5 +880,9 @@ proptest! {
     #[test]
     fn drawn_narrow_convolutions_agree_with_the_reference(seed: u64) {
         prop_assert_eq!(agrees(seed, &draw_narrow(seed)), Ok(()));
+    }
+    #[test]
+    fn drawn_convolutions_of_three_by_three_agree_with_the_reference(seed: u64) {
+        prop_assert_eq!(agrees(seed, &draw_three_by_three(seed)), Ok(()));
     }
 }

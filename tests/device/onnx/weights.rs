@@ -94,7 +94,7 @@ fn a_weight_is_packed_for_each_way_it_is_read() {
     assert!(shared == own && shared.iter().flatten().all(|element| element.is_finite()));
 }
 
-/// Plain weights go while a model is planned, not behind it.
+/// Plain weights are submitted in parts while a model is planned, so that those of a part that has run can go.
 #[test]
 fn plain_weights_wait_in_parts() {
     let (gpu, many, plain) = (new_gpu(), 12, 4 << 20);

@@ -1,5 +1,5 @@
 //! Convolution by columns: pack the images channels last, and for each strip of output pixels make the columns and multiply; or, where there are
-//! few output channels, or one tap, neither.
+//! few output channels, or one tap, or images have few channels, neither.
 
 use std::ops::Range;
 

@@ -30,6 +30,7 @@ pub(super) fn stride_of_stem(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Col
         && geometry.out_channels > conv2d_direct::MOST_ROWS
         && width.is_multiple_of(4)
         && out_width.is_multiple_of(4)
+        && u64::from(out_width) * DType::F32.size() <= bindable(gpu)
         && 2 * rows_bytes(geometry, 3).max(COPIED_BYTES)
             <= Texture::most_bytes(gpu, Texel::Quad).min(2 * bindable(gpu))
         && u64::from(geometry.out_channels) * DType::F32.size() <= bindable(gpu)
