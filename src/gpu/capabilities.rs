@@ -143,7 +143,7 @@ impl Capabilities {
         self.features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
     }
 
-    /// Whether the host writes a buffer's first contents where kernels read them. DX12 would take memory for it that the host reads slowly, as kernels there do.
+    /// Whether the host writes a buffer's first contents where kernels read them. DX12 would take memory for it that kernels on a CPU read slowly.
     pub(crate) fn fills_in_place(&self) -> bool {
         self.mappable_tensors() && self.info.backend == wgpu::Backend::Vulkan
     }

@@ -6,7 +6,7 @@ use super::im2col::{Im2colConvolution, direct_kernel};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
-use crate::gpu::{Gpu, Lines, Loops, Recorder, Tensor, Texel, Texture};
+use crate::gpu::{Binding, Gpu, Lines, Loops, Recorder, Tensor, Texel, Texture};
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::direct::conv2d_planes::{self, ROWS, conv2d_planes};
 use crate::kernels::matmul::copy_lines::copy_lines;
@@ -65,6 +65,14 @@ fn copied_at_once(geometry: &Conv2dGeometry) -> [u32; 2] {
     [1, (out_rows / ROWS * ROWS).max(ROWS)]
 }
 
+/// A bias, or what is bound in its place where there is none.
+pub(super) fn whole_bias(recorder: &mut Recorder, bias: Option<&Tensor>) -> Result<Binding> {
+    Ok(match bias {
+        Some(bias) => bias.binding("bias", 0..bias.shape().elements())?,
+        None => recorder.workspace([1])?.binding("bias", 0..1)?,
+    })
+}
+
 /// Some rows of some planes, copied into a scratch texture, and the quads from a plane of these to the next.
 pub(super) fn copied_rows(
     recorder: &mut Recorder,
@@ -109,10 +117,7 @@ impl Im2colConvolution {
         let (group_rows, channels) = (g.group_out_channels(), g.group_channels());
         let out_plane = out_height * width;
         let weight = weight.binding("weight")?;
-        let bias_binding = match bias {
-            Some(bias) => bias.binding("bias", 0..g.out_channels.into())?,
-            None => recorder.workspace([1])?.binding("bias", 0..1)?,
-        };
+        let bias_binding = whole_bias(recorder, bias)?;
         let output_tensor = output.tensor();
         for groups in pieces(0..batch * g.groups, groups_at_once) {
             for out_rows in pieces(0..out_height, rows_at_once) {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::im2col::Im2colConvolution;
-use super::planes::{COPIED_BYTES, copied_rows};
+use super::planes::{COPIED_BYTES, copied_rows, whole_bias};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
@@ -69,10 +69,7 @@ impl Im2colConvolution {
         let outs_at_once = bindable(recorder.gpu()) / (u64::from(out_plane) * DType::F32.size());
         let outs_at_once = outs_at_once.clamp(1, g.out_channels.into()) as u32;
         let weight = weight.binding("weight")?;
-        let bias_binding = match bias {
-            Some(bias) => bias.binding("bias", 0..g.out_channels.into())?,
-            None => recorder.workspace([1])?.binding("bias", 0..1)?,
-        };
+        let bias_binding = whole_bias(recorder, bias)?;
         let output_tensor = output.tensor();
         for images in pieces(0..batch, images_at_once) {
             for out_rows in pieces(0..out_height, rows_at_once) {
