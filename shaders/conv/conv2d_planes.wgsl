@@ -10,7 +10,7 @@
 //
 // Output planes and groups are numbered over all images, each of which has `groups`. A dispatch does `out_rows` rows of `outs` planes, whose input planes are those
 // from group_first on. One invocation does eight pixels side by side of four rows; they are numbered by run of eight, four rows, plane, and a workgroup has those of
-// one plane. Terms are added up by channel, row of the kernel and column.
+// one plane. Terms are added up by channel, row of the kernel and column. Bindings: conv/direct/planes.wgsl.
 //
 // For subgroups of at least 4 on a CPU: lane % 4 says which weight of a row of the kernel an invocation loads for all.
 
@@ -36,9 +36,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var planes: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var weight: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
 
 // What eight pixels take of a row: one before them, themselves, and one behind.
 struct Row {
@@ -46,15 +43,6 @@ struct Row {
     left: vec4<f32>,
     right: vec4<f32>,
     behind: f32,
-}
-
-struct Sums {
-    left: vec4<f32>,
-    right: vec4<f32>,
-}
-
-fn quad(at: u32, exists: bool) -> vec4<f32> {
-    return select(vec4<f32>(0.0), textureLoad(planes, texel(select(0u, at, exists))), exists);
 }
 
 // A row of the plane that begins at a quad, at columns from x on; rows are counted from the first of the padding. What lies before row_first wraps.
@@ -80,10 +68,10 @@ fn weights_at(first: u32, channel: u32, row: u32, lane: u32) -> vec3<f32> {
     return vec3<f32>(subgroupBroadcast(own, 0u), subgroupBroadcast(own, 1u), subgroupBroadcast(own, 2u));
 }
 
-fn with_row(sums: Sums, weights: vec3<f32>, row: Row) -> Sums {
+fn with_row(sums: Eight, weights: vec3<f32>, row: Row) -> Eight {
     let left = weights.x * vec4<f32>(row.before, row.left.xyz) + weights.y * row.left + weights.z * vec4<f32>(row.left.yzw, row.right.x);
     let right = weights.x * vec4<f32>(row.left.w, row.right.xyz) + weights.y * row.right + weights.z * vec4<f32>(row.right.yzw, row.behind);
-    return Sums(sums.left + left, sums.right + right);
+    return Eight(sums.left + left, sums.right + right);
 }
 
 @compute @workgroup_size(8)
@@ -111,10 +99,10 @@ fn conv2d_planes(
     let weights = quad_address(group, of_all.y, 0u, params.group_rows, 9u * params.window.quads_per_group);
     var plane = (of_all.x - params.group_first) * params.channels * params.plane_quads;
     let y = params.out_row_first + out_row;
-    var sums_0 = Sums();
-    var sums_1 = Sums();
-    var sums_2 = Sums();
-    var sums_3 = Sums();
+    var sums_0 = Eight();
+    var sums_1 = Eight();
+    var sums_2 = Eight();
+    var sums_3 = Eight();
     var channel = 0u;
     loop {
         let weights_0 = weights_at(weights, channel, 0u, lane);

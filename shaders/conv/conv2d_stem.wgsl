@@ -8,9 +8,10 @@
 // output  element (image, output channel, row, column) of the dispatch is output_first + image * output_image + output channel * output_plane + row * out_width +
 //         column, a multiple of four for each row; where accumulate is 1, what it holds is added to; what is stored is put through a function: shared/activation
 //
-// A dispatch does `outs` output channels from out_first on, of out_rows rows from out_row_first on, of `images` images, the first of which is image_first of the texture. One invocation does eight pixels side by side of
-// all of these channels; they are numbered by run of eight, row, image, and a workgroup has those of one image. Terms are added up by row of the kernel, channel
-// and column. How far apart windows are: conv/stem/one.wgsl, two.wgsl.
+// A dispatch does `outs` output channels from out_first on, of out_rows rows from out_row_first on, of `images` images, the first of which is image_first of the
+// texture. One invocation does eight pixels side by side of all of these channels; they are numbered by run of eight, row, image, and a workgroup has those of
+// one image. Terms are added up by row of the kernel, channel and column. Bindings: conv/direct/planes.wgsl; how far apart windows are: conv/stem/one.wgsl,
+// two.wgsl.
 //
 // For subgroups of at least 4 on a CPU: lane % 4 says which weights of a row of the kernel an invocation loads for all.
 
@@ -37,14 +38,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var planes: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var weight: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-
-struct Eight {
-    left: vec4<f32>,
-    right: vec4<f32>,
-}
 
 // What eight output pixels take of a row of a plane, by tap.
 struct Columns {
@@ -65,10 +58,6 @@ struct Weights {
     p0: vec3<f32>,
     p1: vec3<f32>,
     p2: vec3<f32>,
-}
-
-fn quad(at: u32, exists: bool) -> vec4<f32> {
-    return select(vec4<f32>(0.0), textureLoad(planes, texel(select(0u, at, exists))), exists);
 }
 
 // A row of the planes of an image from column x on; rows are counted from the first of the padding. What lies before row_first wraps.

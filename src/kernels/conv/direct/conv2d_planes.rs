@@ -11,6 +11,7 @@ kernel!("conv2d_planes", 8, Params, |ending: Ending| [
         "shared/window.wgsl",
         "shared/panels/layout.wgsl",
         "conv/depthwise/stores_quads.wgsl",
+        "conv/direct/planes.wgsl",
         "conv/conv2d_planes.wgsl",
     ],
 ]);

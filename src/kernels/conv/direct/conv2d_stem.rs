@@ -6,7 +6,13 @@ use crate::kernels::{SUBGROUPS, kernel, params};
 kernel!("conv2d_stem", 8, Params, |(stride, ending): (Stride, Ending)| [
     SUBGROUPS,
     ending.files(),
-    wgsl!["shared/grid.wgsl", "shared/window.wgsl", "shared/panels/layout.wgsl", "conv/depthwise/stores_quads.wgsl"],
+    wgsl![
+        "shared/grid.wgsl",
+        "shared/window.wgsl",
+        "shared/panels/layout.wgsl",
+        "conv/depthwise/stores_quads.wgsl",
+        "conv/direct/planes.wgsl",
+    ],
     match stride {
         Stride::One => wgsl!["conv/stem/one.wgsl"],
         Stride::Two => wgsl!["conv/stem/two.wgsl"],
