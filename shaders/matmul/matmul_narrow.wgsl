@@ -19,6 +19,11 @@ fn row_of_a(batch: u32, row: u32) -> u32 {
     return params.a_first + batch * params.a_batch + (at / ROWS_TOGETHER * params.a_quads + params.a_quad) * ROWS_TOGETHER + at % ROWS_TOGETHER;
 }
 
+// What a row starts from; rows beyond the last do as the last.
+fn known_bias(batch: u32, row: u32) -> f32 {
+    return row_bias(batch, min(row, params.rows - 1u));
+}
+
 // Adds four k of a row of a with four columns; each column of the matrix is one k.
 fn with_product(sum: vec4<f32>, row: vec4<f32>, columns: mat4x4<f32>) -> vec4<f32> {
     return sum + row.x * columns[0] + row.y * columns[1] + row.z * columns[2] + row.w * columns[3];
@@ -41,29 +46,30 @@ fn matmul_narrow(
     let rows = vec4<u32>(row_of_a(batch, 0u), row_of_a(batch, 1u), row_of_a(batch, 2u), row_of_a(batch, 3u));
     var at = params.b_first + batch * params.b_batch + by_quad.y;
 
-    var sums = mat4x4<f32>();
+    let columns = 4u * by_quad.y;
+    let base = vec4<f32>(column_bias(batch, columns), column_bias(batch, columns + 1u), column_bias(batch, columns + 2u), column_bias(batch, columns + 3u));
+    var sums = mat4x4<f32>(base + known_bias(batch, 0u), base + known_bias(batch, 1u), base + known_bias(batch, 2u), base + known_bias(batch, 3u));
     let quads = no_uniform(params.depth / 4u);
-    let accumulate = no_uniform(params.end.accumulate) != 0u;
     var quad = 0u;
     loop {
-        let columns = mat4x4<f32>(b[at], b[at + params.b_row], b[at + 2u * params.b_row], b[at + 3u * params.b_row]);
+        let quads_of_b = mat4x4<f32>(b[at], b[at + params.b_row], b[at + 2u * params.b_row], b[at + 3u * params.b_row]);
         at += 4u * params.b_row;
         let texels = rows + quad * NEXT_QUAD;
         sums = mat4x4<f32>(
-            with_product(sums[0], textureLoad(a, texel(texels.x)), columns),
-            with_product(sums[1], textureLoad(a, texel(texels.y)), columns),
-            with_product(sums[2], textureLoad(a, texel(texels.z)), columns),
-            with_product(sums[3], textureLoad(a, texel(texels.w)), columns),
+            with_product(sums[0], textureLoad(a, texel(texels.x)), quads_of_b),
+            with_product(sums[1], textureLoad(a, texel(texels.y)), quads_of_b),
+            with_product(sums[2], textureLoad(a, texel(texels.z)), quads_of_b),
+            with_product(sums[3], textureLoad(a, texel(texels.w)), quads_of_b),
         );
         quad++;
         if quad >= quads {
             break;
         }
     }
-    let columns = half_columns(batch, 4u * by_quad.y, lane);
+    let half = half_columns(batch, columns, lane);
     let count = select(0u, params.rows, exists);
     for (var row = 0u; row < count; row++) {
-        store_half(batch, row, accumulate, columns, sums[0]);
+        store_half(batch, row, half, sums[0]);
         sums = mat4x4<f32>(sums[1], sums[2], sums[3], sums[3]);
     }
 }

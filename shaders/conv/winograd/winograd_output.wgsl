@@ -68,6 +68,28 @@ fn either(second: bool, a: Four, b: Four) -> Four {
     return Four(select(a.p0, b.p0, second), select(a.p1, b.p1, second), select(a.p2, b.p2, second), select(a.p3, b.p3, second));
 }
 
+// Stores a row of a tile of the channels that exist, if it lies in the image.
+fn store_row(start: u32, place: Place, out_row: u32, channels: u32, base: vec4<f32>, row: Four) {
+    let by_channel = transpose(mat4x4<f32>(row.p0 + base, row.p1 + base, row.p2 + base, row.p3 + base));
+    let inside = place.y + out_row < params.grid.out_height;
+    let at = start + out_row * params.grid.out_width;
+    let left = params.grid.out_width - place.x;
+    var lane = 0u;
+    loop {
+        if inside && lane < channels {
+            let second = lane % 2u == 1u;
+            let values = select(
+                select(by_channel[0], by_channel[1], second), select(by_channel[2], by_channel[3], second), lane >= 2u,
+            );
+            store_four(at + lane * params.output_plane, left, activated_four(values, params.activation));
+        }
+        lane++;
+        if lane >= 4u {
+            break;
+        }
+    }
+}
+
 @compute @workgroup_size(64)
 fn winograd_output(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -102,10 +124,6 @@ fn winograd_output(
     let exist = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(rows_left);
     let magnitudes = max(max(largest(r0), largest(r1)), max(largest(r2), largest(r3)));
     let finite = !any(exist & (magnitudes >= vec4<u32>(0x7f800000u)));
-    // What loops end at, so that they are passed over where all is finite.
-    let taps = select(9u, 0u, finite);
-    let depth = select(params.grid.group_quads, 0u, finite);
-
     let place = place_of(tile);
     let four_rows = group_row + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(rows_left - 1u));
     let row_quads = 9u * params.grid.group_quads;
@@ -120,51 +138,49 @@ fn winograd_output(
     let start = params.output_first + place.image * params.output_image + channel.x * params.output_plane + place.y * params.grid.out_width + place.x;
     var out_row = 0u;
     loop {
-        var direct: Four;
-        var tap = 0u;
-        var k = 0u;
-        loop {
-            if tap >= taps {
-                break;
-            }
-            let tap_y = place.y + out_row + tap / 3u - params.grid.padding_top;
-            let tap_x = place.x + tap % 3u - params.grid.padding_left;
-            var quad = 0u;
-            loop {
-                if quad >= depth {
-                    break;
-                }
-                let planes = planes_of(place.image, group, quad);
-                let weights = mat4x4<f32>(load_packed(w0 + k), load_packed(w1 + k), load_packed(w2 + k), load_packed(w3 + k));
-                direct.p0 += pixel(planes, tap_y, tap_x) * weights;
-                direct.p1 += pixel(planes, tap_y, tap_x + 1u) * weights;
-                direct.p2 += pixel(planes, tap_y, tap_x + 2u) * weights;
-                direct.p3 += pixel(planes, tap_y, tap_x + 3u) * weights;
-                k += NEXT_QUAD;
-                quad++;
-            }
-            tap++;
-        }
         let odd = out_row % 2u == 1u;
-        let row = either(finite, direct, either(out_row >= 2u, either(odd, r0, r1), either(odd, r2, r3)));
-        let channels = transpose(mat4x4<f32>(row.p0 + base, row.p1 + base, row.p2 + base, row.p3 + base));
-        var lane = 0u;
-        loop {
-            if place.y + out_row < params.grid.out_height && lane < rows_left {
-                let second = lane % 2u == 1u;
-                let values = select(
-                    select(channels[0], channels[1], second), select(channels[2], channels[3], second), lane >= 2u,
-                );
-                store_four(start + lane * params.output_plane + out_row * params.grid.out_width, params.grid.out_width - place.x, activated_four(values, params.activation));
-            }
-            lane++;
-            if lane >= 4u {
-                break;
-            }
-        }
+        let row = either(out_row >= 2u, either(odd, r0, r1), either(odd, r2, r3));
+        store_row(start, place, out_row, rows_left, base, row);
         out_row++;
         if out_row >= 4u {
             break;
         }
+    }
+
+    // No row where all is finite. The ends of the loops inside are no uniforms, which lavapipe would compile the shader anew for.
+    out_row = select(0u, 4u, finite);
+    let depth = select(params.grid.group_quads, 0u, finite);
+    let taps = select(9u, 0u, finite);
+    loop {
+        if out_row >= 4u {
+            break;
+        }
+        var row: Four;
+        var tap = 0u;
+        var k = 0u;
+        loop {
+            let tap_y = place.y + out_row + tap / 3u - params.grid.padding_top;
+            let tap_x = place.x + tap % 3u - params.grid.padding_left;
+            var quad = 0u;
+            loop {
+                let planes = planes_of(place.image, group, quad);
+                let weights = mat4x4<f32>(load_packed(w0 + k), load_packed(w1 + k), load_packed(w2 + k), load_packed(w3 + k));
+                row.p0 += pixel(planes, tap_y, tap_x) * weights;
+                row.p1 += pixel(planes, tap_y, tap_x + 1u) * weights;
+                row.p2 += pixel(planes, tap_y, tap_x + 2u) * weights;
+                row.p3 += pixel(planes, tap_y, tap_x + 3u) * weights;
+                k += NEXT_QUAD;
+                quad++;
+                if quad >= depth {
+                    break;
+                }
+            }
+            tap++;
+            if tap >= taps {
+                break;
+            }
+        }
+        store_row(start, place, out_row, rows_left, base, row);
+        out_row++;
     }
 }

@@ -58,13 +58,13 @@ fn add_tile(tile: Tile, rows: Vectors, left: mat4x4<f32>, right: mat4x4<f32>) ->
     );
 }
 
-// The sums of a row, which are numbered by invocation.
-fn sums_of(tile: Tile, row: u32) -> Sums {
-    let first = either(row & 4u, row_of(tile.rows0, row), row_of(tile.rows1, row));
-    let second = either(row & 4u, row_of(tile.rows2, row), row_of(tile.rows3, row));
-    return either(row & 8u, first, second);
+// Four rows, which are numbered by invocation, from 4 * number on.
+fn four_of(tile: Tile, number: u32) -> Four {
+    let first = either(number & 1u, all_of(tile.rows0), all_of(tile.rows1));
+    let second = either(number & 1u, all_of(tile.rows2), all_of(tile.rows3));
+    return either(number & 2u, first, second);
 }
 
-fn row_of(rows: Rows, row: u32) -> Sums {
-    return either(row & 2u, either(row & 1u, rows.r0, rows.r1), either(row & 1u, rows.r2, rows.r3));
+fn all_of(rows: Rows) -> Four {
+    return Four(rows.r0, rows.r1, rows.r2, rows.r3);
 }

@@ -60,13 +60,18 @@ fn add_tile(tile: Tile, rows: Vectors, left: mat4x4<f32>, right: mat4x4<f32>) ->
     return Tile(add_rows(tile.rows0, rows[0], left, right), add_rows(tile.rows1, rows[1], left, right));
 }
 
-// The sums of a row, which are numbered by invocation.
-fn sums_of(tile: Tile, row: u32) -> Sums {
-    return either(row & 8u, row_of(tile.rows0, row), row_of(tile.rows1, row));
+// Four rows, which are numbered by invocation, from 4 * number on.
+fn four_of(tile: Tile, number: u32) -> Four {
+    let second = number & 2u;
+    let low = either(second, low_of(tile.rows0), low_of(tile.rows1));
+    let high = either(second, high_of(tile.rows0), high_of(tile.rows1));
+    return either(number & 1u, low, high);
 }
 
-fn row_of(rows: Rows, row: u32) -> Sums {
-    let first = either(row & 2u, either(row & 1u, rows.r0, rows.r1), either(row & 1u, rows.r2, rows.r3));
-    let second = either(row & 2u, either(row & 1u, rows.r4, rows.r5), either(row & 1u, rows.r6, rows.r7));
-    return either(row & 4u, first, second);
+fn low_of(rows: Rows) -> Four {
+    return Four(rows.r0, rows.r1, rows.r2, rows.r3);
+}
+
+fn high_of(rows: Rows) -> Four {
+    return Four(rows.r4, rows.r5, rows.r6, rows.r7);
 }

@@ -63,28 +63,68 @@ fn no_uniform(value: u32) -> u32 {
     return subgroupBroadcast(value, 0u);
 }
 
+// Sums of four rows.
+struct Four {
+    r0: Sums,
+    r1: Sums,
+    r2: Sums,
+    r3: Sums,
+}
+
 // The first, or the second where a bit is set.
-fn either(bit: u32, first: Sums, second: Sums) -> Sums {
+fn either(bit: u32, first: Four, second: Four) -> Four {
+    return Four(
+        either_row(bit, first.r0, second.r0),
+        either_row(bit, first.r1, second.r1),
+        either_row(bit, first.r2, second.r2),
+        either_row(bit, first.r3, second.r3),
+    );
+}
+
+fn either_row(bit: u32, first: Sums, second: Sums) -> Sums {
     return Sums(select(first.left, second.left, bit != 0u), select(first.right, second.right, bit != 0u));
+}
+
+// What a tile's sums start from: its biases, as one step of the depth that multiplies those of rows by 1, and 1 by those of columns.
+fn started(start: vec3<u32>, lane: u32) -> Tile {
+    var rows: Vectors;
+    for (var i = 0u; i < ROWS / INVOCATIONS; i++) {
+        let row = min(start.y + a_within(i, lane), params.rows - 1u);
+        rows[i] = vec4<f32>(row_bias(start.x, row), 1.0, 0.0, 0.0);
+    }
+    return add_tile(Tile(), rows, started_columns(start.x, start.z, lane), started_columns(start.x, start.z + HALF, lane));
+}
+
+fn started_columns(batch: u32, column: u32, lane: u32) -> mat4x4<f32> {
+    let at = min(column + vec4<u32>(b_within(0u, lane), b_within(1u, lane), b_within(2u, lane), b_within(3u, lane)), vec4<u32>(params.columns - 1u));
+    let biases = vec4<f32>(column_bias(batch, at.x), column_bias(batch, at.y), column_bias(batch, at.z), column_bias(batch, at.w));
+    return mat4x4<f32>(vec4<f32>(1.0), biases, vec4<f32>(), vec4<f32>());
 }
 
 // Stores a tile, in a loop, since lavapipe compiles each site of a load or a store for long. Rows are selected, and not shifted: what a loop changes
 // is blended with what it was, and stored, by each iteration.
 fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
-    let accumulate = no_uniform(params.end.accumulate) != 0u;
     let left = half_columns(start.x, start.z, lane);
     let right = half_columns(start.x, start.z + HALF, lane);
     var i = 0u;
     loop {
-        let row = start.y + a_within(i / INVOCATIONS, i % INVOCATIONS);
-        let sums = sums_of(tile, i);
-        if row < params.rows {
-            store_half(start.x, row, accumulate, left, sums.left);
-            store_half(start.x, row, accumulate, right, sums.right);
-        }
+        let four = four_of(tile, i);
+        store_row(start, 4u * i, left, right, four.r0);
+        store_row(start, 4u * i + 1u, left, right, four.r1);
+        store_row(start, 4u * i + 2u, left, right, four.r2);
+        store_row(start, 4u * i + 3u, left, right, four.r3);
         i++;
-        if i >= ROWS {
+        if i >= ROWS / 4u {
             break;
         }
+    }
+}
+
+// Stores a row, which is numbered by invocation.
+fn store_row(start: vec3<u32>, number: u32, left: Half, right: Half, sums: Sums) {
+    let row = start.y + a_within(number / INVOCATIONS, number % INVOCATIONS);
+    if row < params.rows {
+        store_half(start.x, row, left, sums.left);
+        store_half(start.x, row, right, sums.right);
     }
 }

@@ -1,9 +1,10 @@
 use crate::gpu::{Binding, Fit, Iterations, Recorder, wgsl};
 use crate::kernels::activation::Ending;
 use crate::kernels::matmul::subgroup_tile::Params;
+use crate::kernels::stores::Updates;
 use crate::kernels::{SUBGROUPS, kernel};
 
-kernel!("matmul_narrow", 64, Params, |ending: Ending| [
+kernel!("matmul_narrow", 64, Params, |(ending, updates): (Ending, Updates)| [
     SUBGROUPS,
     ending.files(),
     wgsl![
@@ -12,9 +13,11 @@ kernel!("matmul_narrow", 64, Params, |ending: Ending| [
         "matmul/parts/end.wgsl",
         "matmul/subgroup/params.wgsl",
         "matmul/parts/matmul.wgsl",
+        "matmul/base/bias.wgsl",
         "matmul/subgroup/element_quads.wgsl",
-        "matmul/matmul_narrow.wgsl",
     ],
+    updates.files(),
+    wgsl!["matmul/matmul_narrow.wgsl"],
 ]);
 
 /// The rows that an invocation does.
@@ -32,7 +35,7 @@ pub(crate) fn matmul_narrow(recorder: &mut Recorder, params: Params, bindings: [
     let quads = u64::from(params.batch) * u64::from(params.columns / 4);
     let work = (16 * quads).saturating_mul(params.depth.into());
     recorder.dispatch_workgroups::<Kernel>(
-        params.end.activation.ending(),
+        (params.end.activation.ending(), params.updates()),
         &params,
         &bindings,
         quads.div_ceil(64),

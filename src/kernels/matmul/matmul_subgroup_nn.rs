@@ -12,6 +12,7 @@ kernel!("matmul_subgroup_nn", subgroup.invocations(), Params, |subgroup: Subgrou
         "matmul/subgroup/a_along.wgsl",
         "matmul/subgroup/b_texture.wgsl",
         "matmul/subgroup/b_across.wgsl",
+        "matmul/base/no_bias.wgsl",
         "matmul/subgroup/panels.wgsl",
         "matmul/matmul_subgroup_nn.wgsl",
     ],

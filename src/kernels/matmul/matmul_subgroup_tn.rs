@@ -1,9 +1,10 @@
 use crate::gpu::{Binding, Fit, Recorder, Subgroup, wgsl};
 use crate::kernels::matmul::end::End;
 use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
+use crate::kernels::stores::Updates;
 use crate::kernels::{SUBGROUPS, kernel};
 
-kernel!("matmul_subgroup_tn", subgroup.invocations(), Params, |subgroup: Subgroup| [
+kernel!("matmul_subgroup_tn", subgroup.invocations(), Params, |(updates, subgroup): (Updates, Subgroup)| [
     SUBGROUPS,
     wgsl!["shared/activation/params.wgsl"],
     subgroup.tile_file(),
@@ -13,9 +14,11 @@ kernel!("matmul_subgroup_tn", subgroup.invocations(), Params, |subgroup: Subgrou
         "matmul/subgroup/a_across.wgsl",
         "matmul/subgroup/b_texture.wgsl",
         "matmul/subgroup/b_across.wgsl",
+        "matmul/base/no_bias.wgsl",
         "matmul/subgroup/quads.wgsl",
-        "matmul/matmul_subgroup_tn.wgsl",
     ],
+    updates.files(),
+    wgsl!["matmul/matmul_subgroup_tn.wgsl"],
 ]);
 
 /// The output holds whole quads.
@@ -26,5 +29,6 @@ pub(crate) fn matmul_subgroup_tn(
     bindings: [&Binding; 3],
 ) -> Fit {
     let end = End { output_first: bindings[2].first, ..params.end };
-    dispatch::<Kernel>(recorder, subgroup, subgroup, Params { end, ..params }, &bindings)
+    let axes = (params.updates(), subgroup);
+    dispatch::<Kernel>(recorder, subgroup, axes, Params { end, ..params }, &bindings)
 }

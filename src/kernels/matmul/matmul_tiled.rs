@@ -4,7 +4,7 @@ use crate::kernels::{activation, kernel, params};
 
 kernel!("matmul_tiled", 64, Params, |operands: Operands| [
     activation::FUNCTIONS,
-    wgsl!["shared/grid.wgsl", "matmul/parts/end.wgsl", "matmul/parts/matmul.wgsl"],
+    wgsl!["shared/grid.wgsl", "matmul/parts/end.wgsl", "matmul/parts/matmul.wgsl", "matmul/base/bias.wgsl"],
     match operands {
         Operands::Elements => wgsl!["matmul/parts/tiled_a_elements.wgsl", "matmul/parts/tiled_b_elements.wgsl"],
         Operands::AlongAlong => wgsl!["matmul/parts/tiled_a_along.wgsl", "matmul/parts/tiled_b_along.wgsl"],

@@ -3,7 +3,7 @@
 use crate::gpu::{Binding, Capabilities, File, Fit, Iterations, Listed, Loops, Recorder, Subgroup, axis, wgsl};
 use crate::kernels::matmul::end::End;
 use crate::kernels::params;
-use crate::kernels::stores::Stores;
+use crate::kernels::stores::{Stores, Updates};
 
 params!(
     end: End,
@@ -26,14 +26,16 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        Iterations::of(self.depth.div_ceil(4)) + stores()
+        Iterations::of(self.depth.div_ceil(4)) + ends()
     }
 }
 
-/// The iterations that store a tile: sixteen rows by two halves, of which the longest kernel stores four columns in a loop.
-pub(crate) fn stores() -> Iterations {
+/// The iterations around those of the depth: up to four biases of an invocation's rows, and four times four rows by two halves, of which the longest kernel stores
+/// four columns in a loop.
+pub(crate) fn ends() -> Iterations {
     let half = Iterations::of(4u32);
-    Iterations::each(16u32, half + half)
+    let row = half + half;
+    Iterations::of(4u32) + Iterations::each(4u32, row + row + row + row)
 }
 
 axis!(Subgroup { Of4: "4", Of8: "8" });
@@ -105,6 +107,12 @@ impl Params {
             if one_plane { 0 } else { plane },
             if one_plane { 0 } else { output_plane },
         ])
+    }
+}
+
+impl Params {
+    pub(crate) fn updates(&self) -> Updates {
+        if self.end.accumulate != 0 { Updates::Adds } else { Updates::Replaces }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Binding, Fit, Gpu, Lines, Loops, Recorder, Subgroup, Tensor, Texel, Texture, Unfit};
+use crate::gpu::{Axis as _, Binding, Fit, Gpu, Lines, Loops, Recorder, Subgroup, Tensor, Texel, Texture, Unfit};
 use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::copy_lines::{self, copy_lines};
@@ -17,6 +17,7 @@ use crate::kernels::matmul::matmul_windows::{self, matmul_windows};
 use crate::kernels::matmul::pack_fours::{self, pack_fours};
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
 use crate::kernels::matmul::subgroup_tile;
+use crate::kernels::stores::Updates;
 use crate::ops::plan::in_units;
 
 /// An operand of a product: vectors, which are rows of a and columns of b, of as many elements as the product is deep.
@@ -764,7 +765,8 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     if gpu.capabilities().textures() { compile_packed(gpu) } else { gpu.compile_all::<matmul_tiled::Kernel>() }
 }
 
-/// Compiles the kernels that products of packed matrices need, whose depth goes along the rows.
+/// Compiles the kernels that products of packed matrices need, whose depth goes along the rows. Those that add to an output, as products do that are cut along the
+/// depth, are compiled by [`compile_backward`], or with the first such product.
 pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else {
         return gpu.compile::<matmul_tiled::Kernel>(Operands::AlongAlong);
@@ -772,8 +774,8 @@ pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     pack_panels::compile(gpu)?;
     gpu.compile::<pack_fours::Kernel>(())?;
     gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
-    gpu.compile::<matmul_narrow::Kernel>(Ending::Bounds)?;
-    matmul_subgroup::compile(gpu, subgroup)
+    gpu.compile::<matmul_narrow::Kernel>((Ending::Bounds, Updates::Replaces))?;
+    matmul_subgroup::compile(gpu, Updates::Replaces, subgroup)
 }
 
 /// Compiles the kernels that products of backward passes need beside those of the forward pass.
@@ -783,7 +785,9 @@ pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
         return gpu.compile::<matmul_tiled::Kernel>(Operands::AcrossAcross);
     };
     gpu.compile::<matmul_subgroup_nn::Kernel>(subgroup)?;
-    gpu.compile::<matmul_subgroup_tn::Kernel>(subgroup)
+    gpu.compile::<matmul_narrow::Kernel>((Ending::Bounds, Updates::Adds))?;
+    matmul_subgroup::compile(gpu, Updates::Adds, subgroup)?;
+    Updates::all().into_iter().try_for_each(|updates| gpu.compile::<matmul_subgroup_tn::Kernel>((updates, subgroup)))
 }
 
 /// Records a product, in as many dispatches as its operands need to be bound and a dispatch takes.
