@@ -1,8 +1,7 @@
-// Products of few rows, by subgroups: a times b, whose columns lie side by side in a buffer, in quads.
+// Products of few rows, by subgroups: a times b, which is in a buffer, in quads across its rows or along its columns: matmul/narrow.
 //
 // a               along its rows, in panels: matmul/subgroup/a_along.wgsl, of which row `row` is a_row + row
-// b               quad of row k and four columns: b_first + batch * b_batch + k * b_row + column / 4
-// bias, output    matmul/parts/matmul.wgsl, matmul/subgroup/element_quads.wgsl
+// bias, output    matmul/parts/matmul.wgsl, matmul/subgroup/element_quads.wgsl, elements.wgsl
 //
 // One invocation does four columns of up to four rows. Such a product is bound by what it reads, so b is not packed. The depth is a multiple of 4.
 
@@ -40,33 +39,33 @@ fn matmul_narrow(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let by_quad = divide(linear_workgroup(workgroup, grid) * 64u + lane, params.columns / 4u);
+    let by_quad = divide(linear_workgroup(workgroup, grid) * 64u + lane, (params.columns + 3u) / 4u);
     let exists = by_quad.x < params.batch;
     let batch = select(0u, by_quad.x, exists);
     let rows = vec4<u32>(row_of_a(batch, 0u), row_of_a(batch, 1u), row_of_a(batch, 2u), row_of_a(batch, 3u));
-    var at = params.b_first + batch * params.b_batch + by_quad.y;
+    let column = 4u * by_quad.y;
+    let start = b_start(batch, column);
 
-    let columns = 4u * by_quad.y;
-    let base = vec4<f32>(column_bias(batch, columns), column_bias(batch, columns + 1u), column_bias(batch, columns + 2u), column_bias(batch, columns + 3u));
+    let at = min(column + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.columns - 1u));
+    let base = vec4<f32>(column_bias(batch, at.x), column_bias(batch, at.y), column_bias(batch, at.z), column_bias(batch, at.w));
     var sums = mat4x4<f32>(base + known_bias(batch, 0u), base + known_bias(batch, 1u), base + known_bias(batch, 2u), base + known_bias(batch, 3u));
     let quads = no_uniform(params.depth / 4u);
     var quad = 0u;
     loop {
-        let quads_of_b = mat4x4<f32>(b[at], b[at + params.b_row], b[at + 2u * params.b_row], b[at + 3u * params.b_row]);
-        at += 4u * params.b_row;
+        let columns = b_columns(start, quad);
         let texels = rows + quad * NEXT_QUAD;
         sums = mat4x4<f32>(
-            with_product(sums[0], textureLoad(a, texel(texels.x)), quads_of_b),
-            with_product(sums[1], textureLoad(a, texel(texels.y)), quads_of_b),
-            with_product(sums[2], textureLoad(a, texel(texels.z)), quads_of_b),
-            with_product(sums[3], textureLoad(a, texel(texels.w)), quads_of_b),
+            with_product(sums[0], textureLoad(a, texel(texels.x)), columns),
+            with_product(sums[1], textureLoad(a, texel(texels.y)), columns),
+            with_product(sums[2], textureLoad(a, texel(texels.z)), columns),
+            with_product(sums[3], textureLoad(a, texel(texels.w)), columns),
         );
         quad++;
         if quad >= quads {
             break;
         }
     }
-    let half = half_columns(batch, columns, lane);
+    let half = half_columns(batch, column, lane);
     let count = select(0u, params.rows, exists);
     for (var row = 0u; row < count; row++) {
         store_half(batch, row, half, sums[0]);

@@ -58,13 +58,13 @@ fn add_tile(tile: Tile, rows: Vectors, left: mat4x4<f32>, right: mat4x4<f32>) ->
     );
 }
 
-// Four rows, which are numbered by invocation, from 4 * number on.
-fn four_of(tile: Tile, number: u32) -> Four {
-    let first = either(number & 1u, all_of(tile.rows0), all_of(tile.rows1));
-    let second = either(number & 1u, all_of(tile.rows2), all_of(tile.rows3));
-    return either(number & 2u, first, second);
+// Two rows, which are numbered by invocation, from 2 * number on.
+fn two_of(tile: Tile, number: u32) -> Two {
+    let first = either(number & 2u, two_of_rows(tile.rows0, number), two_of_rows(tile.rows1, number));
+    let second = either(number & 2u, two_of_rows(tile.rows2, number), two_of_rows(tile.rows3, number));
+    return either(number & 4u, first, second);
 }
 
-fn all_of(rows: Rows) -> Four {
-    return Four(rows.r0, rows.r1, rows.r2, rows.r3);
+fn two_of_rows(rows: Rows, number: u32) -> Two {
+    return either(number & 1u, Two(rows.r0, rows.r1), Two(rows.r2, rows.r3));
 }

@@ -60,18 +60,13 @@ fn add_tile(tile: Tile, rows: Vectors, left: mat4x4<f32>, right: mat4x4<f32>) ->
     return Tile(add_rows(tile.rows0, rows[0], left, right), add_rows(tile.rows1, rows[1], left, right));
 }
 
-// Four rows, which are numbered by invocation, from 4 * number on.
-fn four_of(tile: Tile, number: u32) -> Four {
-    let second = number & 2u;
-    let low = either(second, low_of(tile.rows0), low_of(tile.rows1));
-    let high = either(second, high_of(tile.rows0), high_of(tile.rows1));
-    return either(number & 1u, low, high);
+// Two rows, which are numbered by invocation, from 2 * number on.
+fn two_of(tile: Tile, number: u32) -> Two {
+    return either(number & 4u, two_of_rows(tile.rows0, number), two_of_rows(tile.rows1, number));
 }
 
-fn low_of(rows: Rows) -> Four {
-    return Four(rows.r0, rows.r1, rows.r2, rows.r3);
-}
-
-fn high_of(rows: Rows) -> Four {
-    return Four(rows.r4, rows.r5, rows.r6, rows.r7);
+fn two_of_rows(rows: Rows, number: u32) -> Two {
+    let low = either(number & 1u, Two(rows.r0, rows.r1), Two(rows.r2, rows.r3));
+    let high = either(number & 1u, Two(rows.r4, rows.r5), Two(rows.r6, rows.r7));
+    return either(number & 2u, low, high);
 }

@@ -63,22 +63,15 @@ fn no_uniform(value: u32) -> u32 {
     return subgroupBroadcast(value, 0u);
 }
 
-// Sums of four rows.
-struct Four {
+// Sums of two rows.
+struct Two {
     r0: Sums,
     r1: Sums,
-    r2: Sums,
-    r3: Sums,
 }
 
 // The first, or the second where a bit is set.
-fn either(bit: u32, first: Four, second: Four) -> Four {
-    return Four(
-        either_row(bit, first.r0, second.r0),
-        either_row(bit, first.r1, second.r1),
-        either_row(bit, first.r2, second.r2),
-        either_row(bit, first.r3, second.r3),
-    );
+fn either(bit: u32, first: Two, second: Two) -> Two {
+    return Two(either_row(bit, first.r0, second.r0), either_row(bit, first.r1, second.r1));
 }
 
 fn either_row(bit: u32, first: Sums, second: Sums) -> Sums {
@@ -108,13 +101,11 @@ fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
     let right = half_columns(start.x, start.z + HALF, lane);
     var i = 0u;
     loop {
-        let four = four_of(tile, i);
-        store_row(start, 4u * i, left, right, four.r0);
-        store_row(start, 4u * i + 1u, left, right, four.r1);
-        store_row(start, 4u * i + 2u, left, right, four.r2);
-        store_row(start, 4u * i + 3u, left, right, four.r3);
+        let two = two_of(tile, i);
+        store_row(start, 2u * i, left, right, two.r0);
+        store_row(start, 2u * i + 1u, left, right, two.r1);
         i++;
-        if i >= ROWS / 4u {
+        if i >= ROWS / 2u {
             break;
         }
     }

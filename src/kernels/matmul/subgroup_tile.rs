@@ -30,12 +30,12 @@ impl Loops for Params {
     }
 }
 
-/// The iterations around those of the depth: up to four biases of an invocation's rows, and four times four rows by two halves, of which the longest kernel stores
+/// The iterations around those of the depth: up to four biases of an invocation's rows, and eight times two rows by two halves, of which the longest kernel stores
 /// four columns in a loop.
 pub(crate) fn ends() -> Iterations {
     let half = Iterations::of(4u32);
     let row = half + half;
-    Iterations::of(4u32) + Iterations::each(4u32, row + row + row + row)
+    Iterations::of(4u32) + Iterations::each(8u32, row + row)
 }
 
 axis!(Subgroup { Of4: "4", Of8: "8" });

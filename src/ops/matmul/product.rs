@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Lines, Loops, Recorder, Subgroup, Tensor, Texel, Texture, Unfit};
-use crate::kernels::activation::{Activation, Ending};
+use crate::kernels::activation::Activation;
 use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::copy_lines::{self, copy_lines};
 use crate::kernels::matmul::end::End;
-use crate::kernels::matmul::matmul_narrow::{self, matmul_narrow};
+use crate::kernels::matmul::matmul_narrow::{self, Order, matmul_narrow};
 use crate::kernels::matmul::matmul_subgroup::{self, matmul_subgroup};
 use crate::kernels::matmul::matmul_subgroup_nn::{self, matmul_subgroup_nn};
 use crate::kernels::matmul::matmul_subgroup_tn::{self, matmul_subgroup_tn};
@@ -272,6 +272,7 @@ impl<'a> Product<'a> {
         self.check_work(recorder, params.work(subgroup), subgroup.tile())?;
         match (&self.b, &self.output) {
             _ if self.is_narrow() => self.narrow(recorder, params),
+            _ if self.is_narrow_transposed() => self.narrow_transposed(recorder, params),
             (Operand::Windows(windows), Output::Elements(output)) => {
                 let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
                 let (end, bias, output) = self.stored(recorder, output)?;
@@ -365,19 +366,55 @@ impl<'a> Product<'a> {
             && counts.iter().all(|count| count.is_multiple_of(4))
     }
 
+    /// Whether so few columns are multiplied that they are rows of a narrow product of the rest, whose columns are the rows of a as they lie.
+    fn is_narrow_transposed(&self) -> bool {
+        let &Self { batch, columns, depth, .. } = self;
+        let (Operand::Matrix(a), Output::Elements(output)) = (&self.a, &self.output) else { return false };
+        let Elements { column_first, plane, .. } = output.normalised(columns);
+        columns <= matmul_narrow::MOST_ROWS
+            && a.depth == 1
+            && a.swapped().is_in_quads([batch, depth, depth])
+            && matches!(&self.b, Operand::Matrix(_) | Operand::Panels(Panels { across: false, .. }))
+            && [column_first, plane] == [0, columns]
+    }
+
+    fn narrow_transposed(&self, recorder: &mut Recorder, params: subgroup_tile::Params) -> Fit {
+        let &Self { batch, rows, columns, depth, .. } = self;
+        let (Operand::Matrix(a), Output::Elements(output)) = (&self.a, &self.output) else { return Ok(()) };
+        check_narrow(recorder, depth)?;
+        let a_binding = a.binding([batch, rows, depth], ROWS)?;
+        let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
+        let (end, bias, output_binding) = self.stored(recorder, output)?;
+        let end = End {
+            output_row: 1,
+            plane: 1,
+            output_plane: end.output_row,
+            row_biased: end.column_biased,
+            column_biased: end.row_biased,
+            ..end
+        };
+        let params = subgroup_tile::Params {
+            end,
+            rows: columns,
+            columns: rows,
+            b_batch: a.batch as u32 / 4,
+            b_row: a.vector as u32 / 4,
+            ..with_a(params, &b)
+        };
+        matmul_narrow(recorder, Order::Along, params, [&b.texture.binding(), &a_binding, &bias, &output_binding])
+    }
+
     fn narrow(&self, recorder: &mut Recorder, params: subgroup_tile::Params) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
         let (Operand::Matrix(b), Output::Elements(output)) = (&self.b, &self.output) else { return Ok(()) };
-        let iterations = matmul_narrow::iterations(depth);
-        let checked = recorder.gpu().capabilities().check_iterations("product", iterations);
-        checked.map_err(|unfit| unfit.along(DEPTH))?;
+        check_narrow(recorder, depth)?;
         let b_binding = b.binding([batch, columns, depth], COLUMNS)?;
         let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
         let params =
             subgroup_tile::Params { b_batch: b.batch as u32 / 4, b_row: b.depth as u32 / 4, ..with_a(params, &a) };
         let (end, bias, output) = self.stored(recorder, output)?;
         let params = subgroup_tile::Params { end, ..params };
-        matmul_narrow(recorder, params, [&a.texture.binding(), &b_binding, &bias, &output])
+        matmul_narrow(recorder, Order::Across, params, [&a.texture.binding(), &b_binding, &bias, &output])
     }
 
     /// a in lines, which are its rows, where these lie in quads that can be copied.
@@ -597,6 +634,11 @@ fn check_iterations(recorder: &Recorder, params: &impl Loops) -> Fit {
     checked.map_err(|unfit| unfit.along(DEPTH))
 }
 
+fn check_narrow(recorder: &Recorder, depth: u32) -> Fit {
+    let checked = recorder.gpu().capabilities().check_iterations("product", matmul_narrow::iterations(depth));
+    checked.map_err(|unfit| unfit.along(DEPTH))
+}
+
 /// An operand in panels: those that it lies in, or those that a matrix is packed into now.
 fn packed(
     recorder: &mut Recorder,
@@ -774,7 +816,7 @@ pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     pack_panels::compile(gpu)?;
     gpu.compile::<pack_fours::Kernel>(())?;
     gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
-    gpu.compile::<matmul_narrow::Kernel>((Ending::Bounds, Updates::Replaces))?;
+    matmul_narrow::compile(gpu, Updates::Replaces)?;
     matmul_subgroup::compile(gpu, Updates::Replaces, subgroup)
 }
 
@@ -785,7 +827,7 @@ pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
         return gpu.compile::<matmul_tiled::Kernel>(Operands::AcrossAcross);
     };
     gpu.compile::<matmul_subgroup_nn::Kernel>(subgroup)?;
-    gpu.compile::<matmul_narrow::Kernel>((Ending::Bounds, Updates::Adds))?;
+    matmul_narrow::compile(gpu, Updates::Adds)?;
     matmul_subgroup::compile(gpu, Updates::Adds, subgroup)?;
     Updates::all().into_iter().try_for_each(|updates| gpu.compile::<matmul_subgroup_tn::Kernel>((updates, subgroup)))
 }
