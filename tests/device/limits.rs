@@ -214,9 +214,14 @@ fn weights_and_rows_beyond_a_binding_are_bound_in_parts() {
     let op = DeformConv2d { groups: 2, ..DeformConv2d::default() };
     check_with(&gpu, &deform_conv2d(&mut rng, op, [1, 128, 4, 3], [16, 64, 3, 3], true, 1.0));
     // Rows and columns that lie in quads, too: another kernel adds up their halves.
-    for (transpose_a, transpose_b, rows, columns) in
-        [(false, false, 3, 2), (true, true, 3, 2), (false, true, 4, 8), (true, false, 4, 8)]
-    {
+    for (transpose_a, transpose_b, rows, columns) in [
+        (false, false, 3, 2),
+        (true, true, 3, 2),
+        (false, true, 4, 8),
+        (true, false, 4, 8),
+        (false, false, 7, 2),
+        (false, true, 70, 3),
+    ] {
         let (a, b) = ([2, rows, 9000], [2, 9000, columns]);
         let swapped = |[batch, rows, columns]: [u32; 3], swap| {
             [batch, if swap { columns } else { rows }, if swap { rows } else { columns }]

@@ -337,6 +337,13 @@ fn narrow(depth: u32) -> Problem {
     Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias: None })
 }
 
+/// A product of few columns, whose rows come in quads along them.
+fn narrow_along(depth: u32) -> Problem {
+    let mut rng = Rng::with_seed(112);
+    let [a, b] = [[1, 7, depth], [1, depth, 3]].map(|shape| normal(&mut rng, shape, 1.0));
+    Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias: None })
+}
+
 /// So many RoIs of one bin, all over the one pixel.
 fn regions(rois: u32) -> Problem {
     let op = RoiAlign { sampling_ratio: 1, ..RoiAlign::default() };
@@ -396,6 +403,7 @@ fn reaching() -> Vec<Problem> {
         grid_quads(SampleMode::Bicubic),
         product(3000),
         narrow(400),
+        narrow_along(400),
         regions(200),
         maximum(),
         updates(300, ScatterReduction::Add),

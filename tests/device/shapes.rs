@@ -167,6 +167,23 @@ fn products_of_odd_shapes() {
     }
 }
 
+/// Up to four columns, and five, of rows that lie in quads along the depth and that do not.
+#[test]
+fn products_of_few_columns() {
+    let mut rng = Rng::with_seed(19);
+    for (rows, columns, depth) in [(5, 1, 4), (7, 2, 8), (66, 3, 20), (300, 4, 12), (9, 4, 10), (21, 5, 8)] {
+        for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+            for [a_batch, b_batch] in [[3, 3], [1, 3], [3, 1]] {
+                let a = if transpose_a { [a_batch, depth, rows] } else { [a_batch, rows, depth] };
+                let b = if transpose_b { [b_batch, columns, depth] } else { [b_batch, depth, columns] };
+                let bias = transpose_b.then(|| normal(&mut rng, [columns], 1.0));
+                let inputs = MatmulInputs { a: normal(&mut rng, a, 1.0), b: normal(&mut rng, b, 1.0), bias };
+                check(&Problem::Matmul(Matmul { transpose_a, transpose_b }, inputs));
+            }
+        }
+    }
+}
+
 pub(crate) fn bilinear_samples() -> Vec<Problem> {
     let mut rng = Rng::with_seed(7);
     let mut problems = Vec::new();

@@ -174,6 +174,7 @@ fn functions_of_products() {
         each(&with(n("Conv", "x w -> c"), int("group", 2)), &[("x", &[1, 8, 7, 8])], &[6, 4, 1, 1]),
         each(&n("MatMul", "x w -> c"), &[("x", &[3, 23, 37])], &[37, 70]),
         each(&n("MatMul", "x w -> c"), &[("x", &[3, 12])], &[12, 16]),
+        each(&n("MatMul", "x w -> c"), &[("x", &[7, 12])], &[12, 3]),
     ];
     for (at, net) in nets.as_flattened().iter().enumerate() {
         for float in [DType::F32, DType::F16] {
