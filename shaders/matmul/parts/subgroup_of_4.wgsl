@@ -24,6 +24,9 @@ struct Tile {
     rows3: Rows,
 }
 
+// The biases of an invocation's rows.
+alias Biases = vec4<f32>;
+
 // The rows of the invocation whose first this is.
 fn rows_from(row: u32) -> Addresses {
     return vec4<u32>(row, row + 4u, row + 8u, row + 12u);
@@ -36,6 +39,20 @@ fn loaded(at: Addresses) -> Vectors {
 // All four rows.
 fn own_rows(four: mat4x4<f32>, first: u32) -> Vectors {
     return four;
+}
+
+// Four rows that start from their biases, of which each invocation brings one, and those of columns.
+fn rows_of(bias: f32, columns: Sums) -> Rows {
+    return Rows(
+        biased(columns, subgroupBroadcast(bias, 0u)),
+        biased(columns, subgroupBroadcast(bias, 1u)),
+        biased(columns, subgroupBroadcast(bias, 2u)),
+        biased(columns, subgroupBroadcast(bias, 3u)),
+    );
+}
+
+fn tile_of(biases: Biases, columns: Sums) -> Tile {
+    return Tile(rows_of(biases.x, columns), rows_of(biases.y, columns), rows_of(biases.z, columns), rows_of(biases.w, columns));
 }
 
 // Adds four k of four rows, of which each invocation brings one.

@@ -26,6 +26,9 @@ struct Tile {
     rows1: Rows,
 }
 
+// The biases of an invocation's rows.
+alias Biases = vec2<f32>;
+
 // The rows of the invocation whose first this is.
 fn rows_from(row: u32) -> Addresses {
     return vec2<u32>(row, row + 8u);
@@ -39,6 +42,24 @@ fn loaded(at: Addresses) -> Vectors {
 fn own_rows(four: mat4x4<f32>, first: u32) -> Vectors {
     let second = first != 0u;
     return mat2x4<f32>(select(four[0], four[2], second), select(four[1], four[3], second));
+}
+
+// Eight rows that start from their biases, of which each invocation brings one, and those of columns.
+fn rows_of(bias: f32, columns: Sums) -> Rows {
+    return Rows(
+        biased(columns, subgroupBroadcast(bias, 0u)),
+        biased(columns, subgroupBroadcast(bias, 1u)),
+        biased(columns, subgroupBroadcast(bias, 2u)),
+        biased(columns, subgroupBroadcast(bias, 3u)),
+        biased(columns, subgroupBroadcast(bias, 4u)),
+        biased(columns, subgroupBroadcast(bias, 5u)),
+        biased(columns, subgroupBroadcast(bias, 6u)),
+        biased(columns, subgroupBroadcast(bias, 7u)),
+    );
+}
+
+fn tile_of(biases: Biases, columns: Sums) -> Tile {
+    return Tile(rows_of(biases.x, columns), rows_of(biases.y, columns));
 }
 
 // Adds four k of eight rows, of which each invocation brings one.

@@ -78,20 +78,24 @@ fn either_row(bit: u32, first: Sums, second: Sums) -> Sums {
     return Sums(select(first.left, second.left, bit != 0u), select(first.right, second.right, bit != 0u));
 }
 
-// What a tile's sums start from: its biases, as one step of the depth that multiplies those of rows by 1, and 1 by those of columns.
+// A tile whose sums are its biases.
 fn started(start: vec3<u32>, lane: u32) -> Tile {
-    var rows: Vectors;
+    var biases: Biases;
     for (var i = 0u; i < ROWS / INVOCATIONS; i++) {
-        let row = min(start.y + a_within(i, lane), params.rows - 1u);
-        rows[i] = vec4<f32>(row_bias(start.x, row), 1.0, 0.0, 0.0);
+        biases[i] = row_bias(start.x, min(start.y + a_within(i, lane), params.rows - 1u));
     }
-    return add_tile(Tile(), rows, started_columns(start.x, start.z, lane), started_columns(start.x, start.z + HALF, lane));
+    return tile_of(biases, Sums(column_biases(start.x, start.z, lane), column_biases(start.x, start.z + HALF, lane)));
 }
 
-fn started_columns(batch: u32, column: u32, lane: u32) -> mat4x4<f32> {
-    let at = min(column + vec4<u32>(b_within(0u, lane), b_within(1u, lane), b_within(2u, lane), b_within(3u, lane)), vec4<u32>(params.columns - 1u));
-    let biases = vec4<f32>(column_bias(batch, at.x), column_bias(batch, at.y), column_bias(batch, at.z), column_bias(batch, at.w));
-    return mat4x4<f32>(vec4<f32>(1.0), biases, vec4<f32>(), vec4<f32>());
+// Those of four columns of a half; columns beyond the last have that of the last.
+fn column_biases(batch: u32, column: u32, lane: u32) -> vec4<f32> {
+    let at = column + vec4<u32>(b_within(0u, lane), b_within(1u, lane), b_within(2u, lane), b_within(3u, lane));
+    let known = min(at, vec4<u32>(params.columns - 1u));
+    return vec4<f32>(column_bias(batch, known.x), column_bias(batch, known.y), column_bias(batch, known.z), column_bias(batch, known.w));
+}
+
+fn biased(columns: Sums, row: f32) -> Sums {
+    return Sums(columns.left + row, columns.right + row);
 }
 
 // Stores a tile, in a loop, since lavapipe compiles each site of a load or a store for long. Rows are selected, and not shifted: what a loop changes
