@@ -18,11 +18,6 @@ fn row_of_a(batch: u32, row: u32) -> u32 {
     return params.a_first + batch * params.a_batch + (at / ROWS_TOGETHER * params.a_quads + params.a_quad) * ROWS_TOGETHER + at % ROWS_TOGETHER;
 }
 
-// What a row starts from; rows beyond the last do as the last.
-fn known_bias(batch: u32, row: u32) -> f32 {
-    return row_bias(batch, min(row, params.rows - 1u));
-}
-
 // Adds four k of a row of a with four columns; each column of the matrix is one k.
 fn with_product(sum: vec4<f32>, row: vec4<f32>, columns: mat4x4<f32>) -> vec4<f32> {
     return sum + row.x * columns[0] + row.y * columns[1] + row.z * columns[2] + row.w * columns[3];
@@ -46,9 +41,7 @@ fn matmul_narrow(
     let column = 4u * by_quad.y;
     let start = b_start(batch, column);
 
-    let at = min(column + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.columns - 1u));
-    let base = vec4<f32>(column_bias(batch, at.x), column_bias(batch, at.y), column_bias(batch, at.z), column_bias(batch, at.w));
-    var sums = mat4x4<f32>(base + known_bias(batch, 0u), base + known_bias(batch, 1u), base + known_bias(batch, 2u), base + known_bias(batch, 3u));
+    var sums = mat4x4<f32>();
     let quads = no_uniform(params.depth / 4u);
     var quad = 0u;
     loop {
@@ -66,9 +59,10 @@ fn matmul_narrow(
         }
     }
     let half = half_columns(batch, column, lane);
+    let base = column_biases(batch, column);
     let count = select(0u, params.rows, exists);
     for (var row = 0u; row < count; row++) {
-        store_half(batch, row, half, sums[0]);
+        store_half(batch, row, half, sums[0] + (base + row_bias(batch, row)));
         sums = mat4x4<f32>(sums[1], sums[2], sums[3], sums[3]);
     }
 }

@@ -98,12 +98,7 @@ fn columns_from(batch: u32, column: u32) -> Columns {
         at = vec2<u32>(at.x + u32(over), select(at.y + 1u, 0u, over));
     }
     let columns = vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u);
-    // Columns beyond the last start from what the last does.
-    let known = min(columns, vec4<u32>(params.columns - 1u));
-    let base = vec4<f32>(
-        column_bias(batch, known.x), column_bias(batch, known.y), column_bias(batch, known.z), column_bias(batch, known.w),
-    );
-    return Columns(offset, columns < vec4<u32>(params.columns), base);
+    return Columns(offset, columns < vec4<u32>(params.columns), column_biases(batch, column));
 }
 
 // Stores an element, if it exists: its sum, and its bias or what it held before, chosen as in row_bias, put through the function.

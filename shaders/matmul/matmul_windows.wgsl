@@ -88,7 +88,7 @@ fn matmul_windows(
     let right = window_starts(start.z + HALF + b_within(0u, lane));
     let group_quad = (params.group_first + start.x) * params.window.quads_per_group;
 
-    var tile = started(start, lane);
+    var tile: Tile;
     let taps = no_uniform(params.window.taps);
     let quads = no_uniform(params.window.quads_per_group);
     let run_quads = no_uniform(params.run_quads);

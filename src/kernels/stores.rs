@@ -28,21 +28,3 @@ impl Stores {
 pub(crate) fn whole_quads(counts: &[u32]) -> bool {
     counts.iter().all(|count| count.is_multiple_of(4))
 }
-
-/// Whether the sums of a product take the place of what the output holds, or are added to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Updates {
-    Replaces,
-    Adds,
-}
-
-axis!(Updates { Replaces: "", Adds: "adds" });
-
-impl Updates {
-    pub(crate) fn files(self) -> &'static [File] {
-        match self {
-            Self::Replaces => wgsl!["matmul/base/replaces.wgsl"],
-            Self::Adds => wgsl!["matmul/base/adds.wgsl"],
-        }
-    }
-}

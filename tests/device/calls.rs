@@ -10,7 +10,7 @@ use pliant::{
 };
 
 use crate::gpu;
-use crate::support::problem::{Array, Implementation, Ways};
+use crate::support::problem::{Array, Implementation, Problem, Ways};
 use crate::support::random::normal;
 
 /// A convolution, its tensors and a plan.
@@ -170,6 +170,11 @@ fn after_a_warm_up_no_op_compiles() {
     for storage in crate::dtypes::STORAGES {
         crate::check_on(&tiled, Implementation::Device { gpu: &gpu, strategy: None, storage }).unwrap();
     }
+    // Cut along its depth, where operands are packed.
+    let [a, b] = [[1, 5, 1 << 20], [1, 1 << 20, 5]].map(|shape| normal(&mut Rng::with_seed(29), shape, 1.0));
+    let deep = Problem::Matmul(Matmul::default(), MatmulInputs { a, b, bias: None });
+    let device = Implementation::Device { gpu: &gpu, strategy: None, storage: crate::dtypes::STORAGES[0] };
+    crate::check_on(&deep, device).unwrap();
     assert_eq!(gpu.counts().pipelines, counts.pipelines);
 
     pollster::block_on(gpu.warm_up_backward()).unwrap();

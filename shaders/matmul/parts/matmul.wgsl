@@ -1,7 +1,7 @@
 // What the families of matrix products have in common: output = a b, plus a bias for each row or for each column, put
 // through a function: shared/activation.
 //
-// bias   matmul/base/bias.wgsl; where accumulate is 1, the output's own element takes its place
+// bias   matmul/base/bias.wgsl; a product that is added to what the output holds has none
 // output element (batch, row, column) is output_first + batch * output_batch + row * output_row, plus the offset of
 //        c = column_first + column: columns come in planes, c / plane * output_plane + c % plane
 

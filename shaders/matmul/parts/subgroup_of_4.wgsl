@@ -41,18 +41,23 @@ fn own_rows(four: mat4x4<f32>, first: u32) -> Vectors {
     return four;
 }
 
-// Four rows that start from their biases, of which each invocation brings one, and those of columns.
-fn rows_of(bias: f32, columns: Sums) -> Rows {
+// Adds the biases of four rows, of which each invocation brings one, and those of columns.
+fn biased_rows(rows: Rows, bias: f32, columns: Sums) -> Rows {
     return Rows(
-        biased(columns, subgroupBroadcast(bias, 0u)),
-        biased(columns, subgroupBroadcast(bias, 1u)),
-        biased(columns, subgroupBroadcast(bias, 2u)),
-        biased(columns, subgroupBroadcast(bias, 3u)),
+        biased(rows.r0, columns, subgroupBroadcast(bias, 0u)),
+        biased(rows.r1, columns, subgroupBroadcast(bias, 1u)),
+        biased(rows.r2, columns, subgroupBroadcast(bias, 2u)),
+        biased(rows.r3, columns, subgroupBroadcast(bias, 3u)),
     );
 }
 
-fn tile_of(biases: Biases, columns: Sums) -> Tile {
-    return Tile(rows_of(biases.x, columns), rows_of(biases.y, columns), rows_of(biases.z, columns), rows_of(biases.w, columns));
+fn biased_tile(tile: Tile, biases: Biases, columns: Sums) -> Tile {
+    return Tile(
+        biased_rows(tile.rows0, biases.x, columns),
+        biased_rows(tile.rows1, biases.y, columns),
+        biased_rows(tile.rows2, biases.z, columns),
+        biased_rows(tile.rows3, biases.w, columns),
+    );
 }
 
 // Adds four k of four rows, of which each invocation brings one.

@@ -44,22 +44,22 @@ fn own_rows(four: mat4x4<f32>, first: u32) -> Vectors {
     return mat2x4<f32>(select(four[0], four[2], second), select(four[1], four[3], second));
 }
 
-// Eight rows that start from their biases, of which each invocation brings one, and those of columns.
-fn rows_of(bias: f32, columns: Sums) -> Rows {
+// Adds the biases of eight rows, of which each invocation brings one, and those of columns.
+fn biased_rows(rows: Rows, bias: f32, columns: Sums) -> Rows {
     return Rows(
-        biased(columns, subgroupBroadcast(bias, 0u)),
-        biased(columns, subgroupBroadcast(bias, 1u)),
-        biased(columns, subgroupBroadcast(bias, 2u)),
-        biased(columns, subgroupBroadcast(bias, 3u)),
-        biased(columns, subgroupBroadcast(bias, 4u)),
-        biased(columns, subgroupBroadcast(bias, 5u)),
-        biased(columns, subgroupBroadcast(bias, 6u)),
-        biased(columns, subgroupBroadcast(bias, 7u)),
+        biased(rows.r0, columns, subgroupBroadcast(bias, 0u)),
+        biased(rows.r1, columns, subgroupBroadcast(bias, 1u)),
+        biased(rows.r2, columns, subgroupBroadcast(bias, 2u)),
+        biased(rows.r3, columns, subgroupBroadcast(bias, 3u)),
+        biased(rows.r4, columns, subgroupBroadcast(bias, 4u)),
+        biased(rows.r5, columns, subgroupBroadcast(bias, 5u)),
+        biased(rows.r6, columns, subgroupBroadcast(bias, 6u)),
+        biased(rows.r7, columns, subgroupBroadcast(bias, 7u)),
     );
 }
 
-fn tile_of(biases: Biases, columns: Sums) -> Tile {
-    return Tile(rows_of(biases.x, columns), rows_of(biases.y, columns));
+fn biased_tile(tile: Tile, biases: Biases, columns: Sums) -> Tile {
+    return Tile(biased_rows(tile.rows0, biases.x, columns), biased_rows(tile.rows1, biases.y, columns));
 }
 
 // Adds four k of eight rows, of which each invocation brings one.

@@ -1,8 +1,8 @@
 // b of a product by subgroups, read across its rows, by b_texture.wgsl: see tile.wgsl.
 
-// The first of the four columns of this invocation in one half.
 alias Half = u32;
 
+// The first of the four columns of this invocation in one half.
 fn half_columns(batch: u32, column: u32, lane: u32) -> Half {
     return column + b_within(0u, lane);
 }

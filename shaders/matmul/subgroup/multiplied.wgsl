@@ -6,7 +6,7 @@ fn multiplied(start: vec3<u32>, lane: u32) -> Tile {
     let left = b_start(start.x, start.z + b_within(0u, lane));
     let right = b_start(start.x, start.z + HALF + b_within(0u, lane));
 
-    var tile = started(start, lane);
+    var tile: Tile;
     let depth = no_uniform(params.depth);
     var k = 0u;
     loop {

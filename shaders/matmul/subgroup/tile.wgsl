@@ -78,29 +78,25 @@ fn either_row(bit: u32, first: Sums, second: Sums) -> Sums {
     return Sums(select(first.left, second.left, bit != 0u), select(first.right, second.right, bit != 0u));
 }
 
-// A tile whose sums are its biases.
-fn started(start: vec3<u32>, lane: u32) -> Tile {
+// The biases of this invocation's rows; rows beyond the last have that of the last.
+fn row_biases(start: vec3<u32>, lane: u32) -> Biases {
     var biases: Biases;
     for (var i = 0u; i < ROWS / INVOCATIONS; i++) {
         biases[i] = row_bias(start.x, min(start.y + a_within(i, lane), params.rows - 1u));
     }
-    return tile_of(biases, Sums(column_biases(start.x, start.z, lane), column_biases(start.x, start.z + HALF, lane)));
+    return biases;
 }
 
-// Those of four columns of a half; columns beyond the last have that of the last.
-fn column_biases(batch: u32, column: u32, lane: u32) -> vec4<f32> {
-    let at = column + vec4<u32>(b_within(0u, lane), b_within(1u, lane), b_within(2u, lane), b_within(3u, lane));
-    let known = min(at, vec4<u32>(params.columns - 1u));
-    return vec4<f32>(column_bias(batch, known.x), column_bias(batch, known.y), column_bias(batch, known.z), column_bias(batch, known.w));
+fn biased(sums: Sums, columns: Sums, row: f32) -> Sums {
+    return Sums(sums.left + (columns.left + row), sums.right + (columns.right + row));
 }
 
-fn biased(columns: Sums, row: f32) -> Sums {
-    return Sums(columns.left + row, columns.right + row);
-}
-
-// Stores a tile, in a loop, since lavapipe compiles each site of a load or a store for long. Rows are selected, and not shifted: what a loop changes
+// Stores a tile and its biases, in a loop, since lavapipe compiles each site of a load or a store for long. Rows are selected, and not shifted: what a loop changes
 // is blended with what it was, and stored, by each iteration.
-fn store_tile(start: vec3<u32>, lane: u32, tile: Tile) {
+fn store_tile(start: vec3<u32>, lane: u32, sums: Tile) {
+    let first = start.z + b_within(0u, lane);
+    let columns = Sums(column_biases(start.x, first), column_biases(start.x, first + HALF));
+    let tile = biased_tile(sums, row_biases(start, lane), columns);
     let left = half_columns(start.x, start.z, lane);
     let right = half_columns(start.x, start.z + HALF, lane);
     var i = 0u;

@@ -1,8 +1,8 @@
 use crate::error::Result;
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Recorder, axis, wgsl};
 use crate::kernels::activation::Ending;
-use crate::kernels::matmul::subgroup_tile::{Params, store_files};
-use crate::kernels::stores::{Stores, Updates};
+use crate::kernels::matmul::subgroup_tile::{Params, Updates, store_files};
+use crate::kernels::stores::Stores;
 use crate::kernels::{SUBGROUPS, kernel};
 
 kernel!("matmul_narrow", 64, Params, |(order, (ending, updates)): Axes| [

@@ -1,8 +1,8 @@
 use crate::error::Result;
 use crate::gpu::{Axis, Binding, Fit, Gpu, Recorder, Subgroup, axis, wgsl};
 use crate::kernels::activation::Ending;
-use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch, store_files};
-use crate::kernels::stores::{Stores, Updates};
+use crate::kernels::matmul::subgroup_tile::{Params, TILED, Updates, dispatch, store_files};
+use crate::kernels::stores::Stores;
 use crate::kernels::{SUBGROUPS, kernel};
 
 kernel!(

@@ -1,7 +1,6 @@
 use crate::gpu::{Binding, Fit, Recorder, Subgroup, wgsl};
 use crate::kernels::matmul::end::End;
-use crate::kernels::matmul::subgroup_tile::{Params, TILED, dispatch};
-use crate::kernels::stores::Updates;
+use crate::kernels::matmul::subgroup_tile::{Params, TILED, Updates, dispatch};
 use crate::kernels::{SUBGROUPS, kernel};
 
 kernel!("matmul_subgroup_tn", subgroup.invocations(), Params, |(updates, subgroup): (Updates, Subgroup)| [

@@ -2,12 +2,12 @@ use crate::error::Result;
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, Subgroup, axis, wgsl};
 use crate::kernels::activation::Ending;
 use crate::kernels::matmul::end::End;
-use crate::kernels::matmul::subgroup_tile::{self, ends};
-use crate::kernels::stores::{Stores, Updates};
+use crate::kernels::matmul::subgroup_tile::{self, Updates, ends};
+use crate::kernels::stores::Stores;
 use crate::kernels::window::{Offsets, Window};
 use crate::kernels::{SUBGROUPS, kernel, params};
 
-kernel!("matmul_windows", subgroup.invocations(), Params, |((window, (stores, updates)), (ending, subgroup)): Axes| [
+kernel!("matmul_windows", subgroup.invocations(), Params, |((window, stores), (ending, subgroup)): Axes| [
     SUBGROUPS,
     ending.files(),
     wgsl![
@@ -25,7 +25,7 @@ kernel!("matmul_windows", subgroup.invocations(), Params, |((window, (stores, up
     ],
     subgroup.tile_file(),
     subgroup_tile::store_files(stores),
-    updates.files(),
+    Updates::Replaces.files(),
     match window {
         WindowKind::Plain => wgsl!["matmul/windows/plain.wgsl"],
         WindowKind::Deformable => wgsl![
@@ -39,7 +39,7 @@ kernel!("matmul_windows", subgroup.invocations(), Params, |((window, (stores, up
     wgsl!["matmul/matmul_windows.wgsl"],
 ]);
 
-type Axes = ((WindowKind, (Stores, Updates)), (Ending, Subgroup));
+type Axes = ((WindowKind, Stores), (Ending, Subgroup));
 
 /// Where the taps of a window lie, by the file that finds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +80,10 @@ impl Loops for Params {
 }
 
 /// Compiles the variants of these subgroups that end with bounds.
-pub(crate) fn compile(gpu: &Gpu, window: WindowKind, updates: Updates, subgroup: Subgroup) -> Result<()> {
+pub(crate) fn compile(gpu: &Gpu, window: WindowKind, subgroup: Subgroup) -> Result<()> {
     Stores::all()
         .into_iter()
-        .try_for_each(|stores| gpu.compile::<Kernel>(((window, (stores, updates)), (Ending::Bounds, subgroup))))
+        .try_for_each(|stores| gpu.compile::<Kernel>(((window, stores), (Ending::Bounds, subgroup))))
 }
 
 /// Records a convolution with the rows, columns and output of a product, of which `tile` tells; of a deformable window where offsets and masks are given.
@@ -112,7 +112,7 @@ pub(crate) fn matmul_windows(
     let window = if points.is_some() { WindowKind::Deformable } else { WindowKind::Plain };
     let bindings: Vec<_> = [weight, packed, bias, output].into_iter().chain(points).collect();
     recorder.dispatch_workgroups::<Kernel>(
-        ((window, (tile.stores(), tile.updates())), (tile.end.activation.ending(), subgroup)),
+        ((window, tile.stores()), (tile.end.activation.ending(), subgroup)),
         &params,
         &bindings,
         tile.tiles(subgroup),

@@ -3,7 +3,7 @@
 use crate::gpu::{Binding, Capabilities, File, Fit, Iterations, Listed, Loops, Recorder, Subgroup, axis, wgsl};
 use crate::kernels::matmul::end::End;
 use crate::kernels::params;
-use crate::kernels::stores::{Stores, Updates};
+use crate::kernels::stores::Stores;
 
 params!(
     end: End,
@@ -84,6 +84,24 @@ impl Params {
     }
 }
 
+/// Whether sums take the place of what the output holds, or are added to it: a variant of each kernel that does both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Updates {
+    Replaces,
+    Adds,
+}
+
+axis!(Updates { Replaces: "", Adds: "adds" });
+
+impl Updates {
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Self::Replaces => wgsl!["matmul/base/replaces.wgsl"],
+            Self::Adds => wgsl!["matmul/base/adds.wgsl"],
+        }
+    }
+}
+
 /// The file that stores rows of the output.
 pub(crate) fn store_files(stores: Stores) -> &'static [File] {
     match stores {
@@ -93,6 +111,10 @@ pub(crate) fn store_files(stores: Stores) -> &'static [File] {
 }
 
 impl Params {
+    pub(crate) fn updates(&self) -> Updates {
+        if self.end.accumulate == 0 { Updates::Replaces } else { Updates::Adds }
+    }
+
     /// Quads where all four columns of an invocation lie side by side, at multiples of their size.
     pub(crate) fn stores(&self) -> Stores {
         let &Self { columns, batch, rows, end, .. } = self;
@@ -107,12 +129,6 @@ impl Params {
             if one_plane { 0 } else { plane },
             if one_plane { 0 } else { output_plane },
         ])
-    }
-}
-
-impl Params {
-    pub(crate) fn updates(&self) -> Updates {
-        if self.end.accumulate != 0 { Updates::Adds } else { Updates::Replaces }
     }
 }
 

@@ -13,7 +13,6 @@ use crate::kernels::layout::{Layout, panel_texels};
 use crate::kernels::matmul::matmul_windows::{self, WindowKind};
 use crate::kernels::matmul::{copy_lines, subgroup_tile};
 use crate::kernels::sample::{deform_im2col, sample_gradients};
-use crate::kernels::stores::Updates;
 use crate::kernels::window::{Offsets, Window};
 use crate::ops::conv::channels_last::{ChannelsLast, QUAD, Quad, channel_quads};
 use crate::ops::conv::packed_matrix::{self, PackedMatrix};
@@ -211,7 +210,7 @@ impl Columns {
                 WindowKind::Deformable
             }
         };
-        matmul_windows::compile(gpu, window, Updates::Replaces, subgroup)
+        matmul_windows::compile(gpu, window, subgroup)
     }
 
     pub(crate) fn quads_per_group(&self) -> u32 {

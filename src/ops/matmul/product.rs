@@ -16,8 +16,7 @@ use crate::kernels::matmul::matmul_tiled::{self, Operands, matmul_tiled};
 use crate::kernels::matmul::matmul_windows::{self, matmul_windows};
 use crate::kernels::matmul::pack_fours::{self, pack_fours};
 use crate::kernels::matmul::pack_panels::{self, pack_panels};
-use crate::kernels::matmul::subgroup_tile;
-use crate::kernels::stores::Updates;
+use crate::kernels::matmul::subgroup_tile::{self, Updates};
 use crate::ops::plan::in_units;
 
 /// An operand of a product: vectors, which are rows of a and columns of b, of as many elements as the product is deep.
@@ -273,6 +272,9 @@ impl<'a> Product<'a> {
         match (&self.b, &self.output) {
             _ if self.is_narrow() => self.narrow(recorder, params),
             _ if self.is_narrow_transposed() => self.narrow_transposed(recorder, params),
+            (Operand::Windows(_), _) if self.accumulate => {
+                Err(Error::Validation("a product of windows that is added to an output".to_string()).into())
+            }
             (Operand::Windows(windows), Output::Elements(output)) => {
                 let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
                 let (end, bias, output) = self.stored(recorder, output)?;
@@ -381,7 +383,6 @@ impl<'a> Product<'a> {
     fn narrow_transposed(&self, recorder: &mut Recorder, params: subgroup_tile::Params) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
         let (Operand::Matrix(a), Output::Elements(output)) = (&self.a, &self.output) else { return Ok(()) };
-        check_narrow(recorder, depth)?;
         let a_binding = a.binding([batch, rows, depth], ROWS)?;
         let b = packed(recorder, &self.b, [batch, columns, depth], COLUMNS)?;
         let (end, bias, output_binding) = self.stored(recorder, output)?;
@@ -407,7 +408,6 @@ impl<'a> Product<'a> {
     fn narrow(&self, recorder: &mut Recorder, params: subgroup_tile::Params) -> Fit {
         let &Self { batch, rows, columns, depth, .. } = self;
         let (Operand::Matrix(b), Output::Elements(output)) = (&self.b, &self.output) else { return Ok(()) };
-        check_narrow(recorder, depth)?;
         let b_binding = b.binding([batch, columns, depth], COLUMNS)?;
         let a = packed(recorder, &self.a, [batch, rows, depth], ROWS)?;
         let params =
@@ -634,11 +634,6 @@ fn check_iterations(recorder: &Recorder, params: &impl Loops) -> Fit {
     checked.map_err(|unfit| unfit.along(DEPTH))
 }
 
-fn check_narrow(recorder: &Recorder, depth: u32) -> Fit {
-    let checked = recorder.gpu().capabilities().check_iterations("product", matmul_narrow::iterations(depth));
-    checked.map_err(|unfit| unfit.along(DEPTH))
-}
-
 /// An operand in panels: those that it lies in, or those that a matrix is packed into now.
 fn packed(
     recorder: &mut Recorder,
@@ -807,8 +802,7 @@ pub(crate) fn compile(gpu: &Gpu) -> Result<()> {
     if gpu.capabilities().textures() { compile_packed(gpu) } else { gpu.compile_all::<matmul_tiled::Kernel>() }
 }
 
-/// Compiles the kernels that products of packed matrices need, whose depth goes along the rows. Those that add to an output, as products do that are cut along the
-/// depth, are compiled by [`compile_backward`], or with the first such product.
+/// Compiles the kernels that products of packed matrices need, whose depth goes along the rows, but for those of [`compile_adding`].
 pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else {
         return gpu.compile::<matmul_tiled::Kernel>(Operands::AlongAlong);
@@ -820,6 +814,13 @@ pub(crate) fn compile_packed(gpu: &Gpu) -> Result<()> {
     matmul_subgroup::compile(gpu, Updates::Replaces, subgroup)
 }
 
+/// Compiles the kernels of products that are added to an output, which are those of backward passes and those that are cut along the depth.
+pub(crate) fn compile_adding(gpu: &Gpu) -> Result<()> {
+    let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else { return Ok(()) };
+    matmul_narrow::compile(gpu, Updates::Adds)?;
+    matmul_subgroup::compile(gpu, Updates::Adds, subgroup)
+}
+
 /// Compiles the kernels that products of backward passes need beside those of the forward pass.
 pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
     let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else {
@@ -827,8 +828,6 @@ pub(crate) fn compile_backward(gpu: &Gpu) -> Result<()> {
         return gpu.compile::<matmul_tiled::Kernel>(Operands::AcrossAcross);
     };
     gpu.compile::<matmul_subgroup_nn::Kernel>(subgroup)?;
-    matmul_narrow::compile(gpu, Updates::Adds)?;
-    matmul_subgroup::compile(gpu, Updates::Adds, subgroup)?;
     Updates::all().into_iter().try_for_each(|updates| gpu.compile::<matmul_subgroup_tn::Kernel>((updates, subgroup)))
 }
 

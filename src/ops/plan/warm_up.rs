@@ -13,7 +13,7 @@ use crate::kernels::reduce::{cum_sum, flow_gradient, fold, layer_norm_rows, pool
 use crate::kernels::roi::{roi_offset_terms, roi_pool};
 use crate::kernels::sample::resample;
 use crate::ops::conv::{columns_backward, strategy};
-use crate::ops::matmul::attention;
+use crate::ops::matmul::{attention, product};
 use crate::ops::movement::sort;
 use crate::ops::plan::{Differentiable, Kernels, Plan};
 use crate::ops::points;
@@ -24,7 +24,8 @@ impl Gpu {
     /// at the first run. Products that end with a sigmoid, a SiLU or a GELU, which models alone have, are compiled when they are first recorded: on adapters that run
     /// on the CPU, and of `Winograd` everywhere.
     ///
-    /// Without it a plan compiles what it needs when it is made, and what its backward pass needs when that is first recorded. Compiling
+    /// Without it a plan compiles what it needs when it is made, and what its backward pass needs when that is first recorded, as are products so large that they
+    /// are cut along their depth, on adapters that run on the CPU. Compiling
     /// keeps the thread busy that polls; a plan made meanwhile in another thread waits for the kernels that it has in common, and for no
     /// others:
     ///
@@ -45,6 +46,8 @@ impl Gpu {
     /// [`Error::DeviceLost`](crate::Error::DeviceLost) where the device does not take a kernel.
     pub async fn warm_up(&self) -> Result<()> {
         strategy::compile_all(self)?;
+        // No smallest product is cut along its depth.
+        product::compile_adding(self)?;
         // Groups of the smallest problem have more channels.
         self.compile::<conv_transpose2d_direct::Kernel>(())?;
         // Each function has a kernel.

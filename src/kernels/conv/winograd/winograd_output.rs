@@ -39,7 +39,8 @@ params!(
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
         let direct = Iterations::each(9u32, Iterations::of(self.grid.group_quads));
-        Iterations::each(4u32, direct + Iterations::of(4u32))
+        let stores = Iterations::of(4u32);
+        Iterations::each(4u32, stores) + Iterations::each(4u32, direct + stores)
     }
 }
 

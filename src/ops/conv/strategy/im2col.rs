@@ -22,7 +22,6 @@ use crate::kernels::layout::Layout;
 use crate::kernels::matmul::copy_lines;
 use crate::kernels::matmul::matmul_windows::{self, WindowKind};
 use crate::kernels::sample::deform_im2col;
-use crate::kernels::stores::Updates;
 use crate::kernels::window::Window;
 use crate::ops::conv::columns::{Columns, PackedImages, SampleSource, layout};
 use crate::ops::conv::packed_matrix::PackedMatrix;
@@ -39,8 +38,8 @@ const FORWARD_BYTES: u64 = 13 << 20;
 /// Compiles what a plan of one pixel does not.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
     let Some(subgroup) = Subgroup::multiplying(gpu.capabilities()) else { return Ok(()) };
-    for (window, updates) in <(WindowKind, Updates)>::all() {
-        matmul_windows::compile(gpu, window, updates, subgroup)?;
+    for window in WindowKind::all() {
+        matmul_windows::compile(gpu, window, subgroup)?;
     }
     gpu.compile::<deform_im2col::Kernel>((ColumnsOrder::Quads, Layout::Panels))?;
     gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
