@@ -1,8 +1,8 @@
 // A plain convolution of 3 x 3 taps without stride and dilation, with one column of padding on either side, for groups of few output channels: of planes that
 // were copied into a texture.
 //
-// planes  quads of the rows from row_first on, `rows` of them, of each input plane of some groups; planes are plane_quads apart. What else a window takes
-//         lies outside the image and counts 0 times the weight
+// planes  elements of the rows from row_first on, `rows` of them, of each input plane of some groups; planes are plane_elements apart. What else a window
+//         takes lies outside the image and counts 0 times the weight
 // weight  (group, row of the group, quad) quads, a row's by tap and quad of the group: pack_weight.wgsl
 // bias    element (output channel) is bias_first + output channel, wrapping; not used where biased is 0
 // output  bound from row out_row_first of plane out_first on, a multiple of four elements in output_first; where accumulate is 1, what it holds is added to; what
@@ -27,7 +27,7 @@ struct Params {
     out_rows: u32,
     row_first: u32,
     rows: u32,
-    plane_quads: u32,
+    plane_elements: u32,
     accumulate: u32,
     biased: u32,
     bias_first: u32,
@@ -45,17 +45,17 @@ struct Row {
     behind: f32,
 }
 
-// A row of the plane that begins at a quad, at columns from x on; rows are counted from the first of the padding. What lies before row_first wraps.
+// A row of a plane, at columns from x on; rows are counted from the first of the padding. What lies before row_first wraps.
 fn row_at(plane: u32, y: u32, x: u32) -> Row {
     let row = y - params.window.padding_top - params.row_first;
     let exists = row < params.rows;
-    let at = plane + (row * params.window.width + x) / 4u;
     let width = params.window.width;
+    let at = plane + row * width + x;
     return Row(
-        quad(at - 1u, exists & (x > 0u)).w,
+        element(at - 1u, exists & (x > 0u)),
         quad(at, exists),
-        quad(at + 1u, exists & (x + 4u < width)),
-        quad(at + 2u, exists & (x + 8u < width)).x,
+        quad(at + 4u, exists & (x + 4u < width)),
+        element(at + 8u, exists & (x + 8u < width)),
     );
 }
 
@@ -97,7 +97,7 @@ fn conv2d_planes(
     let group = divide(of_all.x, params.groups).y;
 
     let weights = quad_address(group, of_all.y, 0u, params.group_rows, 9u * params.window.quads_per_group);
-    var plane = (of_all.x - params.group_first) * params.channels * params.plane_quads;
+    var plane = (of_all.x - params.group_first) * params.channels * params.plane_elements;
     let y = params.out_row_first + out_row;
     var sums_0 = Eight();
     var sums_1 = Eight();
@@ -118,7 +118,7 @@ fn conv2d_planes(
         sums_2 = with_row(with_row(with_row(sums_2, weights_0, row_2), weights_1, row_3), weights_2, row_4);
         let row_5 = row_at(plane, y + 5u, x);
         sums_3 = with_row(with_row(with_row(sums_3, weights_0, row_3), weights_1, row_4), weights_2, row_5);
-        plane += params.plane_quads;
+        plane += params.plane_elements;
         channel++;
         if channel >= params.channels {
             break;

@@ -1,7 +1,7 @@
 // A plain convolution of 3 x 3 taps without dilation, of images of three channels at most, with one column of padding before them: of planes that were copied
 // into a texture.
 //
-// planes  quads of the rows from row_first on, `rows` of them, of each input plane of the images; planes are plane_quads apart. What else a window takes lies
+// planes  elements of the rows from row_first on, `rows` of them, of each input plane of the images; planes are plane_elements apart. What else a window takes lies
 //         outside the image and counts 0 times the weight
 // weight  (output channel, quad) quads, an output channel's by tap: pack_weight.wgsl
 // bias    element (output channel) is bias_first + output channel, wrapping; not used where biased is 0
@@ -28,7 +28,7 @@ struct Params {
     out_channels: u32,
     row_first: u32,
     rows: u32,
-    plane_quads: u32,
+    plane_elements: u32,
     accumulate: u32,
     biased: u32,
     bias_first: u32,
@@ -64,11 +64,11 @@ struct Weights {
 fn row_at(first: u32, y: u32, x: u32) -> Row {
     let row = y - params.window.padding_top - params.row_first;
     let exists = row < params.rows;
-    let at = first + (row * params.window.width + x) / 4u;
+    let at = first + row * params.window.width + x;
     return Row(
         columns_at(at, x, exists),
-        columns_at(at + params.plane_quads, x, exists & (params.channels > 1u)),
-        columns_at(at + 2u * params.plane_quads, x, exists & (params.channels > 2u)),
+        columns_at(at + params.plane_elements, x, exists & (params.channels > 1u)),
+        columns_at(at + 2u * params.plane_elements, x, exists & (params.channels > 2u)),
     );
 }
 
@@ -108,7 +108,7 @@ fn conv2d_stem(
     let run = 8u * mine.y + local;
     let place = divide(min(run, runs - 1u), row_runs);
     let out_x = 8u * place.y;
-    let first = (params.image_first + mine.x) * params.channels * params.plane_quads;
+    let first = (params.image_first + mine.x) * params.channels * params.plane_elements;
     let y = STRIDE * (params.out_row_first + place.x);
     let row_0 = row_at(first, y, STRIDE * out_x);
     let row_1 = row_at(first, y + 1u, STRIDE * out_x);

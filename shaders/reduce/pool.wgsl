@@ -4,8 +4,8 @@
 // output   (plane, z, y, x): all that the dispatch does, one behind another
 //
 // The function is the variant's: reduce/pool/pool_max.wgsl and its like, which declare a State that elements are added to. One invocation does
-// four elements side by side. How it loads what these take is the variant's too, reduce/pool/elements.wgsl, reduce/pool/quads.wgsl, which declare a
-// Run: what is held of a row of the input from one tap to the next. How it stores them: shared/quads.
+// four elements side by side. How it goes through the taps of a row of the input is the variant's too: with_row of reduce/pool/rows. How it stores
+// them: shared/quads.
 
 // An axis of the planes. The dispatch does `outs` elements of the output from out_first on. Elements of windows that lie before `counted` count
 // where padding does.
@@ -44,6 +44,30 @@ fn start(axis: Axis, out: u32) -> u32 {
     return (axis.out_first + out) * axis.stride - axis.padding;
 }
 
+// A row of the input, as four windows side by side see it.
+struct Row {
+    // Its first element in the input.
+    first: u32,
+    inside: bool,
+    counted: bool,
+    index: u32,
+    // The first tap of the first window.
+    x: u32,
+}
+
+// Where a tap of the four windows lies.
+fn tap(row: Row, k: u32) -> vec4<u32> {
+    return row.x + k * params.x.dilation + params.x.stride * vec4<u32>(0u, 1u, 2u, 3u);
+}
+
+// What the elements of a tap add.
+fn with_tap(state: State, row: Row, k: u32, values: vec4<f32>) -> State {
+    let x = tap(row, k);
+    let inside = vec4<bool>(row.inside) & (x < vec4<u32>(params.x.extent));
+    let counted = vec4<bool>(row.counted) & (vec4<i32>(x) < vec4<i32>(i32(params.x.counted)));
+    return added(state, values, inside, inside | counted, row.index + x * params.index_x);
+}
+
 @compute @workgroup_size(64)
 fn pool(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -67,23 +91,10 @@ fn pool(
         var j = 0u;
         loop {
             let y = y_start + j * params.y.dilation;
-            let of_row = plane + (z * params.y.extent + y) * params.x.extent;
             let row_inside = z < params.z.extent && y < params.y.extent;
             let row_counted = i32(z) < i32(params.z.counted) && i32(y) < i32(params.y.counted) && params.count_padding != 0u;
-            let row_index = z * params.index_z + y * params.index_y;
-            var run = run_from(of_row, row_inside, x_start);
-            var k = 0u;
-            loop {
-                let x = x_start + k * params.x.dilation + params.x.stride * vec4<u32>(0u, 1u, 2u, 3u);
-                let inside = vec4<bool>(row_inside) & (x < vec4<u32>(params.x.extent));
-                let counted = vec4<bool>(row_counted) & (vec4<i32>(x) < vec4<i32>(i32(params.x.counted)));
-                state = added(state, four_of(run, x, inside), inside, inside | counted, row_index + x * params.index_x);
-                run = next_of(run);
-                k++;
-                if k >= params.x.kernel {
-                    break;
-                }
-            }
+            let first = plane + (z * params.y.extent + y) * params.x.extent;
+            state = with_row(state, Row(first, row_inside, row_counted, z * params.index_z + y * params.index_y, x_start));
             j++;
             if j >= params.y.kernel {
                 break;

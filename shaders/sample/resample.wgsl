@@ -4,11 +4,11 @@
 // row_taps, column_taps
 //          for each row and column of the output an entry: the first row or column of the input, and the bits of the weights of it and of those
 //          that follow, row_count and column_count in all, and a zero behind two of them. All ones instead of the first: it lies outside, and is
-//          `outside`. The variant binds them, as words or as quads
+//          `outside`. The variant binds them, as words, pairs or quads
 // output   (outer, rows, columns, inner): all that the dispatch does, one behind another
 //
-// What has weight 0 does not count. What an invocation does is the variant's: sample/parts/resample_any.wgsl, sample/parts/resample_two.wgsl. How it
-// stores four elements: shared/quads.
+// What has weight 0 does not count. What an invocation does is the variant's: sample/parts/resample_any.wgsl, resample_one.wgsl, resample_two.wgsl. How
+// it stores four elements: shared/quads.
 
 struct Params {
     outer: u32,

@@ -317,7 +317,8 @@ fn rows_of_quads_agree() {
 fn images_beyond_a_binding_are_done_in_parts() {
     let gpu = with_limits(|limits| limits.max_storage_buffer_binding_size = 16 << 10);
     let mut rng = Rng::with_seed(172);
-    for (mode, antialias) in [(ResizeMode::Linear, false), (ResizeMode::Cubic { a: -0.75 }, true)] {
+    let nearest = ResizeMode::Nearest(NearestRounding::Floor);
+    for (mode, antialias) in [(nearest, false), (ResizeMode::Linear, false), (ResizeMode::Cubic { a: -0.75 }, true)] {
         for sizes in [[400, 150], [70, 700]] {
             let to = ResizeTo::Sizes(sizes.to_vec(), AspectRatio::Stretch);
             let op = Resize { axes: vec![2, 3], to, mode, antialias, ..Resize::default() };

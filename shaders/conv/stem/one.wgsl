@@ -3,13 +3,13 @@
 // Columns of the input from an output pixel to the next.
 const STRIDE = 1u;
 
-// Those of the row that begins at a quad, from column x on.
+// Those from column x on.
 fn columns_at(at: u32, x: u32, exists: bool) -> Columns {
     let width = params.window.width;
-    let before = quad(at - 1u, exists & (x > 0u) & (x <= width)).w;
+    let before = element(at - 1u, exists & (x > 0u) & (x <= width));
     let left = quad(at, exists & (x < width));
-    let right = quad(at + 1u, exists & (x + 4u < width));
-    let behind = quad(at + 2u, exists & (x + 8u < width)).x;
+    let right = quad(at + 4u, exists & (x + 4u < width));
+    let behind = element(at + 8u, exists & (x + 8u < width));
     return Columns(
         Eight(vec4<f32>(before, left.xyz), vec4<f32>(left.w, right.xyz)),
         Eight(left, right),

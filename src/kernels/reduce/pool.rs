@@ -1,11 +1,11 @@
 use crate::error::Result;
-use crate::geometry::PooledAxis;
+use crate::geometry::{PoolAxis, PooledAxis};
 use crate::gpu::{Axis as _, Binding, Fit, Gpu, Iterations, Loops, Recorder, axis, wgsl};
 use crate::kernels::layout::ReadFrom;
 use crate::kernels::stores::Stores;
 use crate::kernels::{kernel, params};
 
-kernel!("pool", 64, Params, |((function, planes), stores): ((Function, ReadFrom), Stores)| [
+kernel!("pool", 64, Params, |(((function, planes), windows), stores): (Variant, Stores)| [
     wgsl!["shared/grid.wgsl"],
     match function {
         Function::Max => wgsl!["reduce/pool/pool_max.wgsl"],
@@ -14,15 +14,20 @@ kernel!("pool", 64, Params, |((function, planes), stores): ((Function, ReadFrom)
     },
     stores.files(),
     match (planes, stores) {
-        (ReadFrom::Buffer, Stores::Quads) => &[],
+        (ReadFrom::Buffer, Stores::Quads) => wgsl!["shared/quads/rows.wgsl"],
         _ => planes.plane_files(),
     },
-    match (planes, stores) {
-        (ReadFrom::Buffer, Stores::Quads) => wgsl!["shared/quads/rows.wgsl", "reduce/pool/quads.wgsl"],
-        _ => wgsl!["reduce/pool/elements.wgsl"],
+    match (planes, stores, windows) {
+        (ReadFrom::Buffer, Stores::Quads, _) => wgsl!["reduce/pool/rows/quads.wgsl"],
+        (_, _, Windows::Apart) => wgsl!["reduce/pool/rows/elements.wgsl", "reduce/pool/rows/apart.wgsl"],
+        (_, _, Windows::One) => wgsl!["reduce/pool/rows/elements.wgsl", "reduce/pool/rows/one.wgsl"],
+        (_, _, Windows::Two) => wgsl!["reduce/pool/rows/elements.wgsl", "reduce/pool/rows/two.wgsl"],
     },
     wgsl!["reduce/pool.wgsl"],
 ]);
+
+/// What a kernel finds, where it reads planes from, and what the windows of a row share.
+pub(crate) type Variant = ((Function, ReadFrom), Windows);
 
 /// The function of a window.
 #[derive(Clone, Copy)]
@@ -33,6 +38,29 @@ pub(crate) enum Function {
 }
 
 axis!(Function { Max: "max", MaxIndices: "max_indices", Average: "average" });
+
+/// How the windows of a row overlap.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Windows {
+    /// Otherwise than the others, or not at all.
+    Apart,
+    /// One element apart, without dilation.
+    One,
+    /// Two elements apart, without dilation.
+    Two,
+}
+
+axis!(Windows { Apart: "", One: "one", Two: "two" });
+
+impl From<&PoolAxis> for Windows {
+    fn from(row: &PoolAxis) -> Self {
+        match *row {
+            PoolAxis { stride: 1, dilation: 1, kernel: 2.., .. } => Self::One,
+            PoolAxis { stride: 2, dilation: 1, kernel: 3.., .. } => Self::Two,
+            _ => Self::Apart,
+        }
+    }
+}
 
 params!(
     /// Some elements of the output along an axis, and their windows: reduce/pool.wgsl.
@@ -89,7 +117,7 @@ impl Loops for Params {
 
 impl Params {
     /// Quads where rows of the output are whole quads and, of an input in a buffer, its rows, three of whose quads have what four windows side by side take:
-    /// reduce/pool/quads.wgsl.
+    /// reduce/pool/rows/quads.wgsl.
     fn stores(&self, planes: ReadFrom, input: &Binding, output: &Binding) -> Stores {
         if planes == ReadFrom::Texture {
             return Stores::of(&[self.x.outs, output.first]);
@@ -106,21 +134,21 @@ impl Params {
     }
 }
 
-/// Compiles a function.
-pub(crate) fn compile(gpu: &Gpu, of: (Function, ReadFrom)) -> Result<()> {
-    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((of, stores)))
+/// Compiles a variant, however it stores.
+pub(crate) fn compile(gpu: &Gpu, variant: Variant) -> Result<()> {
+    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((variant, stores)))
 }
 
-/// Compiles every function, for what the device reads planes from.
+/// Compiles every variant, for what the device reads planes from.
 pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
-    let of = |function| ReadFrom::all_of(gpu).into_iter().map(move |planes| (function, planes));
-    Function::all().into_iter().flat_map(of).try_for_each(|of| compile(gpu, of))
+    let from = ReadFrom::all_of(gpu);
+    Variant::all().into_iter().filter(|((_, planes), _)| from.contains(planes)).try_for_each(|of| compile(gpu, of))
 }
 
 /// `input_first` of `params` counts from the element at which the binding starts; it wraps. `indices` are there where the function finds them.
 pub(crate) fn pool(
     recorder: &mut Recorder,
-    of @ (_, planes): (Function, ReadFrom),
+    variant @ ((_, planes), _): Variant,
     params: Params,
     [input, output]: [&Binding; 2],
     indices: Option<&Binding>,
@@ -136,6 +164,6 @@ pub(crate) fn pool(
     let taps = axes.iter().fold(1u64, |taps, axis| taps.saturating_mul(axis.kernel.into()));
     let elements = (rows * u64::from(params.x.outs)).saturating_mul(taps);
     let bindings: Vec<_> = [input, output].into_iter().chain(indices).collect();
-    let axes = (of, params.stores(planes, input, output));
+    let axes = (variant, params.stores(planes, input, output));
     recorder.dispatch::<Kernel>(axes, &params, &bindings, rows * u64::from(params.x.outs.div_ceil(4)), elements)
 }

@@ -10,19 +10,21 @@ kernel!("resample", 64, Params, |((taps, planes), stores): ((Taps, ReadFrom), St
     stores.files(),
     match taps {
         Taps::Any => wgsl!["sample/parts/resample_any.wgsl"],
+        Taps::One => wgsl!["sample/parts/resample_one.wgsl"],
         Taps::Two => wgsl!["sample/parts/resample_two.wgsl"],
     },
     wgsl!["sample/resample.wgsl"],
 ]);
 
-/// The taps along both axes: any number, or two, none of them outside.
+/// The taps along both axes: any number, or, none of them outside, one of weight 1, or two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taps {
     Any,
+    One,
     Two,
 }
 
-axis!(Taps { Any: "", Two: "two" });
+axis!(Taps { Any: "", One: "one", Two: "two" });
 
 params!(
     outer,
@@ -46,19 +48,17 @@ pub(crate) const OUTSIDE: u32 = u32::MAX;
 
 /// The words of a row or column with so many taps: those with two are quads.
 pub(crate) fn entry_words(count: u32) -> u32 {
-    if count == 2 { QUAD } else { count + 1 }
+    if count == 2 { 4 } else { count + 1 }
 }
 
-/// The words of an entry with two taps.
-const QUAD: u32 = 4;
-
-/// The rows of an invocation with two taps: shaders/sample/parts/resample_two.wgsl.
+/// The rows of an invocation with one tap or two: shaders/sample/parts/resample_one.wgsl, resample_two.wgsl.
 const RUN: u32 = 8;
 
 impl Params {
     fn iterations(&self, taps: Taps) -> Iterations {
         match taps {
             Taps::Any => Iterations::each(self.column_count, Iterations::of(self.row_count)),
+            Taps::One => Iterations::of(self.rows.min(RUN)),
             // A row of the output takes two rows of the input, each once; of invocations that run together each may store at another of them.
             Taps::Two => {
                 let rows = self.rows.min(RUN);
@@ -71,7 +71,7 @@ impl Params {
         let row = u64::from(self.columns) * u64::from(self.inner);
         let rows = match taps {
             Taps::Any => self.rows,
-            Taps::Two => self.rows.div_ceil(RUN),
+            Taps::One | Taps::Two => self.rows.div_ceil(RUN),
         };
         u64::from(self.outer) * u64::from(rows) * row.div_ceil(4)
     }
@@ -95,9 +95,11 @@ pub(crate) fn resample(
     params: Params,
     [input, row_taps, column_taps, output]: [&Binding; 4],
 ) -> Fit {
+    // The words of what the variant binds tables of taps as.
     let unit = match taps {
         Taps::Any => 1,
-        Taps::Two => QUAD,
+        Taps::One => entry_words(1),
+        Taps::Two => entry_words(2),
     };
     let params = Params {
         input_first: params.input_first.wrapping_add(input.first),

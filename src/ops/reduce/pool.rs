@@ -9,7 +9,7 @@ use crate::geometry::{
 };
 use crate::gpu::{Gpu, Recorder, Tensor, TensorSpec, Texel};
 use crate::kernels::reduce::cum_sum::Number;
-use crate::kernels::reduce::pool::{self, Axis, Function, pool};
+use crate::kernels::reduce::pool::{self, Axis, Function, Windows, pool};
 use crate::ops::movement::scatter::Scattering;
 use crate::ops::movement::zeros::zeros;
 use crate::ops::plan::{Argument, Destination, Differentiable, Kernels, Plan, get_or_try_init, in_pieces, pieces};
@@ -30,7 +30,7 @@ impl Kernels for Pool {
     fn compile(gpu: &Gpu, geometry: &PoolGeometry, _: &TensorSpec) -> Result<OnceLock<Resampling>> {
         let planes = geometry.planes_read(gpu);
         planes.compile(gpu)?;
-        pool::compile(gpu, (geometry.function(), planes.from))?;
+        pool::compile(gpu, geometry.variant(planes))?;
         Ok(OnceLock::new())
     }
 
@@ -109,11 +109,12 @@ impl PoolGeometry {
         }
     }
 
-    /// How planes of the input are read: windows one element apart share the quads of a buffer.
+    fn variant(&self, planes: PlaneReads) -> pool::Variant {
+        ((self.function(), planes.from), Windows::from(&self.axes[2].window))
+    }
+
+    /// How planes of the input are read.
     fn planes_read(&self, gpu: &Gpu) -> PlaneReads {
-        if self.axes[2].window.stride == 1 {
-            return PlaneReads::IN_BUFFER;
-        }
         let elements = |extents: [u32; 3]| extents.map(u64::from).iter().product::<u64>();
         let [read, written] = [self.axes.map(|axis| axis.extent), self.axes.map(|axis| axis.out_extent)].map(elements);
         PlaneReads::of(gpu, Texel::Element, read.max(written))
@@ -175,7 +176,7 @@ impl PoolGeometry {
             let output = output.binding("output", written)?;
             recorder.attempt(|recorder| {
                 let input = reads.bound(recorder, ("input", input), read)?;
-                pool(recorder, (self.function(), reads.from), params, [&input, &output], indices.as_ref())
+                pool(recorder, self.variant(reads), params, [&input, &output], indices.as_ref())
             })
         })
     }
@@ -222,7 +223,7 @@ impl Kernels for GlobalMaxPool {
         for pixels in [geometry.pixels, 1] {
             let planes = PlaneReads::of(gpu, Texel::Element, pixels.into());
             planes.compile(gpu)?;
-            pool::compile(gpu, (Function::Max, planes.from))?;
+            pool::compile(gpu, ((Function::Max, planes.from), Windows::Apart))?;
         }
         Ok(())
     }

@@ -42,6 +42,8 @@ struct Axis {
     spans: Vec<Range<u32>>,
     /// How many these are at most.
     count: u32,
+    /// Whether each output position is an input position.
+    is_selected: bool,
     table: Tensor,
 }
 
@@ -71,7 +73,7 @@ impl Axis {
             table.resize(table.len().next_multiple_of(words as usize), 0);
         }
         let table = Tensor::upload(gpu, [taps.len() as u32, words as u32], &table)?;
-        Ok(Self { extent, spans, count: count as u32, table })
+        Ok(Self { extent, spans, count: count as u32, is_selected: is_selected(taps), table })
     }
 
     /// An axis of one position that is kept.
@@ -132,6 +134,11 @@ impl Changed {
     }
 }
 
+/// Whether each position that is made is one of those that it is made of.
+fn is_selected(taps: &[Taps]) -> bool {
+    taps.iter().all(|taps| taps.weights == [1.0])
+}
+
 impl Resampling {
     /// Binds the taps of some axes, each once, of a tensor of that shape.
     pub(crate) fn new(gpu: &Gpu, mut shape: Shape, axes: impl IntoIterator<Item = Changed>) -> Result<Self> {
@@ -152,9 +159,10 @@ impl Resampling {
             let of = |changed: &Changed, least| Axis::new(gpu, changed.extent, &changed.taps, least);
             let [rows, columns] = match &axes[..] {
                 [rows, columns] => {
-                    // The kernel of two taps does enlargements of single ones too, the others of which weigh 0.
+                    // The kernel of two taps does enlargements of single ones beside such of two, the others of which weigh 0.
                     let enlarges = inner == 1 && rows.is_enlarged() && columns.is_enlarged();
-                    let least = if gpu.capabilities().software() && enlarges { 2 } else { 1 };
+                    let single = is_selected(&rows.taps) && is_selected(&columns.taps);
+                    let least = if gpu.capabilities().software() && enlarges && !single { 2 } else { 1 };
                     [of(rows, least)?, of(columns, least)?]
                 }
                 one => [Axis::one(gpu)?, of(&one[0], 1)?],
@@ -211,11 +219,18 @@ impl Pass {
         self.outer * self.rows.out_extent() * self.columns.out_extent() * self.inner
     }
 
-    /// The kernel that does it: that of two taps does several rows in an invocation, which suits adapters that run on the CPU.
+    /// The kernel that does it: those of one tap and of two do several rows in an invocation, which suits adapters that run on the CPU.
     fn kernel(&self, gpu: &Gpu) -> Kernel {
-        let two = |axis: &Axis| axis.count == 2 && axis.spans.iter().all(|span| !span.is_empty());
-        let is_two = gpu.capabilities().software() && self.inner == 1 && two(&self.rows) && two(&self.columns);
-        if is_two { Kernel::Two } else { Kernel::Any }
+        let both = |is: fn(&Axis) -> bool| is(&self.rows) && is(&self.columns);
+        if !gpu.capabilities().software() || self.inner != 1 {
+            Kernel::Any
+        } else if both(|axis| axis.is_selected && axis.count == 1) {
+            Kernel::One
+        } else if both(|axis| axis.count == 2 && axis.spans.iter().all(|span| !span.is_empty())) {
+            Kernel::Two
+        } else {
+            Kernel::Any
+        }
     }
 
     fn compile(&self, gpu: &Gpu) -> Result<()> {
@@ -229,7 +244,8 @@ impl Pass {
         let [read, made] =
             [[self.rows.extent, self.columns.extent], [self.rows.out_extent(), self.columns.out_extent()]]
                 .map(|[rows, columns]| u64::from(rows) * u64::from(columns) * u64::from(self.inner));
-        if COPIED_OF_MADE * made < read || self.rows.count * self.columns.count == 1 {
+        let once = self.rows.count * self.columns.count == 1 && made <= read;
+        if once || COPIED_OF_MADE * made < read {
             return PlaneReads::IN_BUFFER;
         }
         PlaneReads::of(gpu, Texel::Element, read)

@@ -29,7 +29,7 @@ params!(
     out_rows,
     row_first,
     rows,
-    plane_quads,
+    plane_elements,
     accumulate,
     biased,
     bias_first,

@@ -53,7 +53,7 @@ params!(
     out_channels,
     row_first,
     rows,
-    plane_quads,
+    plane_elements,
     accumulate,
     biased,
     bias_first,

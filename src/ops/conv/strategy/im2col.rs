@@ -78,13 +78,13 @@ impl Im2colConvolution {
     ) -> Result<Self> {
         let mut convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
         if reads_texture(gpu, &geometry, &convolution.columns, dtypes[0]) {
-            gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
+            gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
             gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
             convolution.plane_texture = true;
         }
         convolution.stem = stride_of_stem(gpu, &geometry, &convolution.columns, dtypes[0]);
         if let Some(stride) = convolution.stem {
-            gpu.compile::<copy_lines::Kernel>(Texel::Quad)?;
+            gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
             gpu.compile::<conv2d_stem::Kernel>((stride, Ending::Bounds))?;
         }
         if !convolution.is_direct(gpu) {

@@ -37,7 +37,7 @@ pub(super) fn reads_texture(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Colu
         && [left, right] == [1; 2]
         && width.is_multiple_of(4)
         && (channels == 1 || geometry.group_out_channels() <= MOST_OUT_CHANNELS)
-        && least <= Texture::most_bytes(gpu, Texel::Quad).min(2 * bindable(gpu))
+        && least <= Texture::most_bytes(gpu, Texel::Element).min(2 * bindable(gpu))
         && direct_kernel(gpu, geometry, columns).is_some()
         && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
 }
@@ -59,7 +59,7 @@ fn copied_at_once(geometry: &Conv2dGeometry) -> [u32; 2] {
     let mut rows = COPIED_BYTES / row.max(1);
     // Of many planes one command copies a line each, if a row of the texture has whole ones.
     if geometry.group_channels() > Lines::MOST_COMMANDS {
-        rows = rows.min(u64::from(4 * Lines::MOST_APART / geometry.im2col.width));
+        rows = rows.min(u64::from(Lines::MOST_APART / geometry.im2col.width));
     }
     let out_rows = rows.saturating_sub(2).min(out_height.into()) as u32;
     [1, (out_rows / ROWS * ROWS).max(ROWS)]
@@ -73,7 +73,7 @@ pub(super) fn whole_bias(recorder: &mut Recorder, bias: Option<&Tensor>) -> Resu
     })
 }
 
-/// Some rows of some planes, copied into a scratch texture, and the quads from a plane of these to the next.
+/// Some rows of some planes, copied into a scratch texture, and the elements from a plane of these to the next.
 pub(super) fn copied_rows(
     recorder: &mut Recorder,
     input: &Tensor,
@@ -81,15 +81,14 @@ pub(super) fn copied_rows(
     planes: Range<u32>,
     rows: Range<u32>,
 ) -> Result<(Texture, u32)> {
-    let row_quads = width / 4;
     let lines = Lines {
         count: planes.end - planes.start,
-        length: (rows.end - rows.start) * row_quads,
-        stride: height * row_quads,
-        ..Lines::one(Texel::Quad, 0)
+        length: (rows.end - rows.start) * width,
+        stride: height * width,
+        ..Lines::one(Texel::Element, 0)
     };
     let texels = u64::from(lines.pitch()) * u64::from(lines.count);
-    let texture = recorder.texture(Texel::Quad, texels)?;
+    let texture = recorder.texture(Texel::Element, texels)?;
     if !rows.is_empty() {
         in_pieces([planes.clone()], &mut |[some]| {
             let element = |plane: u32, row: u32| u64::from(plane) * u64::from(height * width) + u64::from(row * width);
@@ -126,7 +125,8 @@ impl Im2colConvolution {
                 let rows = within(out_rows.start)..within(out_rows.end + 2);
                 recorder.scratch(|recorder| {
                     let planes = groups.start * channels..groups.end * channels;
-                    let (texture, plane_quads) = copied_rows(recorder, input, [height, width], planes, rows.clone())?;
+                    let (texture, plane_elements) =
+                        copied_rows(recorder, input, [height, width], planes, rows.clone())?;
                     let outs = groups.start * group_rows..groups.end * group_rows;
                     in_pieces([outs, out_rows.clone()], &mut |[outs, out_rows]: &[Range<u32>; 2]| {
                         let element = |index: u32, row: u32| {
@@ -147,7 +147,7 @@ impl Im2colConvolution {
                             out_rows: out_rows.end - out_rows.start,
                             row_first: rows.start,
                             rows: rows.end - rows.start,
-                            plane_quads,
+                            plane_elements,
                             accumulate: output.accumulates().into(),
                             biased: bias.is_some().into(),
                             bias_first: bias_binding.first,

@@ -32,7 +32,7 @@ pub(super) fn stride_of_stem(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Col
         && out_width.is_multiple_of(4)
         && u64::from(out_width) * DType::F32.size() <= bindable(gpu)
         && 2 * rows_bytes(geometry, 3).max(COPIED_BYTES)
-            <= Texture::most_bytes(gpu, Texel::Quad).min(2 * bindable(gpu))
+            <= Texture::most_bytes(gpu, Texel::Element).min(2 * bindable(gpu))
         && u64::from(geometry.out_channels) * DType::F32.size() <= bindable(gpu)
         && gpu.capabilities().check_iterations("weight", iterations(geometry)).is_ok();
     Stride::of(stride).filter(|_| stem)
@@ -77,7 +77,8 @@ impl Im2colConvolution {
                 let rows = within(out_rows.start * step)..within((out_rows.end - 1) * step + 3);
                 recorder.scratch(|recorder| {
                     let planes = images.start * channels..images.end * channels;
-                    let (texture, plane_quads) = copied_rows(recorder, input, [height, width], planes, rows.clone())?;
+                    let (texture, plane_elements) =
+                        copied_rows(recorder, input, [height, width], planes, rows.clone())?;
                     pieces(0..g.out_channels, outs_at_once).try_for_each(|outs| {
                         in_pieces([images.clone(), out_rows.clone()], &mut |[some, out_rows]: &[Range<u32>; 2]| {
                             let element = |image: u32, channel: u32, row: u32| {
@@ -101,7 +102,7 @@ impl Im2colConvolution {
                                 out_channels: g.out_channels,
                                 row_first: rows.start,
                                 rows: rows.end - rows.start,
-                                plane_quads,
+                                plane_elements,
                                 accumulate: output.accumulates().into(),
                                 biased: bias.is_some().into(),
                                 bias_first: bias_binding.first,
