@@ -117,21 +117,23 @@ impl Model {
     /// Reads a model from a file, and what it keeps in other files from those beside it.
     ///
     /// # Errors
-    /// As for [`Model::read_with`]; [`Error::Malformed`] where the file itself cannot be read.
+    /// As for [`Model::read_with`]; [`Error::Malformed`] where the file itself cannot be read. Each names the file.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes =
-            std::fs::read(path).map_err(|error| malformed(format!("cannot read {}: {error}", path.display())))?;
         let folder = path.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
-        Self::read_with(bytes, |name| {
-            let path = folder.join(name);
-            // What is no regular file may have no end.
-            match std::fs::metadata(&path)?.is_file() {
-                true => std::fs::read(path),
-                false => Err(std::io::Error::other("it is no regular file")),
-            }
-        })
+        let bytes = std::fs::read(path).map_err(|error| malformed(format!("it cannot be read: {error}")));
+        let model = bytes.and_then(|bytes| {
+            Self::read_with(bytes, |name| {
+                let path = folder.join(name);
+                // What is no regular file may have no end.
+                match std::fs::metadata(&path)?.is_file() {
+                    true => std::fs::read(path),
+                    false => Err(std::io::Error::other("it is no regular file")),
+                }
+            })
+        });
+        model.map_err(|error| error.at(&path.display().to_string()))
     }
 
     /// The operators of the nodes that outputs need, in alphabetical order.

@@ -340,15 +340,22 @@ fn by_name<'a, 'b, T>(names: impl ExactSizeIterator<Item = &'a str>, given: &'b 
         let message = format!("input {unknown:?} was given; the model has {}", names.join(", "));
         return Err(Error::attribute("input", message));
     }
-    let one = |name: &&str| {
-        let mut found = given.iter().filter(|(given, _)| given == name);
+    let (mut values, mut absent) = (Vec::new(), Vec::new());
+    for name in names {
+        let mut found = given.iter().filter(|(given, _)| *given == name);
         match (found.next(), found.next()) {
-            (Some((_, one)), None) => Ok(one),
-            (None, _) => Err(Error::attribute("input", format!("input {name:?} was not given"))),
-            (Some(_), Some(_)) => Err(Error::attribute("input", format!("input {name:?} was given twice"))),
+            (Some((_, one)), None) => values.push(one),
+            (None, _) => absent.push(format!("{name:?}")),
+            (Some(_), Some(_)) => {
+                return Err(Error::attribute("input", format!("input {name:?} was given twice")));
+            }
         }
-    };
-    names.iter().map(one).collect()
+    }
+    match &absent[..] {
+        [] => Ok(values),
+        [name] => Err(Error::attribute("input", format!("input {name} was not given"))),
+        names => Err(Error::attribute("input", format!("inputs {} were not given", names.join(", ")))),
+    }
 }
 
 /// Refuses inputs that are not what the model declares. A name for an extent stands for one extent throughout.

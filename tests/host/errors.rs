@@ -570,7 +570,7 @@ fn files_that_are_no_arrays_are_told() {
 
 #[test]
 fn files_are_given_for_what_the_model_has() {
-    use crate::support::npy::named;
+    use crate::support::npy::{named, split};
 
     let given = |files: &[&str]| {
         let files: Vec<_> = files.iter().map(ToString::to_string).collect();
@@ -582,6 +582,9 @@ fn files_are_given_for_what_the_model_has() {
     assert_eq!(given(&["./a=1/x.npy", "/y=b.npy"]), files([("x", "./a=1/x.npy"), ("/y", "b.npy")]));
     let unknown = r#"the model has no input "z", which z=x.npy names; it has x, /y"#;
     assert_eq!(given(&["z=x.npy"]), Err(unknown.into()));
+    let one = |text| split(text, "input", ["x", "/y"].into_iter());
+    assert_eq!(one("z=x.npy"), Err(unknown.into()));
+    assert_eq!([one("/y=a=1.png"), one("a.png")], [Ok((Some("/y"), "a=1.png")), Ok((None, "a.png"))]);
     let many = "the model has no input for c.npy; it has x, /y";
     assert_eq!(given(&["a.npy", "b.npy", "c.npy"]), Err(many.into()));
 }

@@ -2,6 +2,9 @@
 //!
 //! `cargo run --release -p pliant-cli -- help` lists its commands.
 
+#[macro_use]
+mod print;
+
 mod adapters;
 mod bench;
 mod conformance;
@@ -12,7 +15,9 @@ mod onnx_missing;
 mod photo;
 mod run;
 
+use std::fmt::Display;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 use pliant_support::device;
@@ -22,6 +27,17 @@ use onnx_missing as onnx;
 
 /// A failure to be told to whoever started the program.
 pub(crate) type Failure = Box<dyn std::error::Error>;
+
+/// A number between two others, both included.
+pub(crate) fn number<T>(text: &str, least: T, most: T) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + Display + Copy,
+{
+    match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("a number from {least} to {most} is needed")),
+    }
+}
 
 /// Deformable convolution on any GPU: see it work, check it, time it.
 #[derive(Parser)]

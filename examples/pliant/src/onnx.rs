@@ -1,6 +1,7 @@
 //! `onnx`: a model from an ONNX file, on a picture or on inputs from NumPy's files.
 
 mod check;
+mod explain;
 mod picture;
 mod stages;
 
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
-use pliant::onnx::{ElementType, Fusion, HostTensor, Model, ModelInput, ModelOptions, ModelPlan, Rule, ValueInfo};
+use pliant::onnx::{ElementType, HostTensor, Model, ModelInput, ModelOptions, ModelPlan, Rule, ValueInfo};
 use pliant::{DType, Error, Gpu, Recorder, Tensor, TensorSpec};
 use pliant_support::chart::Kind as ChartKind;
 use pliant_support::device::Device;
@@ -17,6 +18,7 @@ use pliant_support::npy::{Array, Kind, named};
 use pliant_support::output;
 
 use crate::Failure;
+use explain::Explain;
 use picture::{Picture, is_picture};
 use stages::Stages;
 
@@ -49,10 +51,10 @@ pub(crate) struct Arguments {
     /// Fuse nodes by these rules alone; `none` fuses nothing. The rules: batch-norm, branches, bias, copies, deform-attention, deform-conv, attention, activation, product-activation, layer-norm, group-norm, pointwise, resize, concat
     #[arg(long, value_name = "RULE,...", value_parser = rules)]
     fuse: Option<Rules>,
-    /// Print which nodes were fused, and which were left as they are and why
-    #[arg(long)]
-    explain: bool,
-    /// Print time and bytes by operator and by node
+    /// Print how many nodes were fused, and which were left as they are and why; with `=nodes`, the names of all
+    #[arg(long, value_name = "nodes", num_args = 0..=1, require_equals = true, default_missing_value = "types")]
+    explain: Option<Explain>,
+    /// Print time, bytes and dispatches, which are runs of a kernel, by operator and by node
     #[arg(long)]
     stages: bool,
     /// Draw a chart of time by operator and by node, as SVG or PNG
@@ -92,7 +94,10 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     let [file] = &arguments.model[..] else {
         return Err(format!("{} models were given; only --check takes more than 1", arguments.model.len()).into());
     };
-    let model = open(file)?;
+    if file.is_dir() {
+        return Err(format!("{} is a folder; --check runs the models of folders", file.display()).into());
+    }
+    let model = Model::open(file)?;
     list("inputs", model.inputs());
     list("outputs", model.outputs());
     if arguments.list {
@@ -100,37 +105,47 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     }
     let (declared_inputs, declared_outputs) = (model.inputs().to_vec(), model.outputs().to_vec());
     let names = |values| <[ValueInfo]>::iter(values).map(|value| value.name.as_str());
-    let (shown, stored): (Vec<_>, Vec<_>) = arguments.outputs.iter().cloned().partition(|file| is_picture(file));
+    arguments.outputs.iter().try_for_each(|file| writable(Path::new(file)))?;
+    let (shown, stored): (Vec<_>, Vec<_>) =
+        arguments.outputs.iter().cloned().partition(|file| is_picture(Path::new(file)));
     let outputs = named(&stored, "output", names(&declared_outputs))?;
     let expected = named(&arguments.expected, "output", names(&declared_outputs))?;
     let picture = arguments.picture.read(&model, &shown, arguments.dtype)?;
     let taken = picture.as_ref().map(Picture::input);
+    if let Some(name) = taken {
+        arguments.apart_from(name, declared_inputs.len())?;
+    }
     let inputs = named(&arguments.inputs, "input", names(&declared_inputs).filter(|name| Some(*name) != taken))?;
     outputs.iter().try_for_each(|(_, file)| output::file(file))?;
     if let Some(file) = &arguments.plot {
         ChartKind::of(file)?;
         output::file(file)?;
     }
+    let mut arrays = Vec::new();
+    for (name, file) in &inputs {
+        let hint = if is_picture(file) { "; use --image for pictures" } else { "" };
+        arrays.push((*name, Array::read(file).map_err(|error| format!("{error}{hint}"))?));
+    }
 
     let gpu = arguments.device.gpu().await?;
     println!("on {gpu:?}");
-    let mut arrays = Vec::new();
-    for (name, file) in &inputs {
-        arrays.push((*name, Array::read(file)?));
-    }
     let tensors = picture.iter().map(|picture| picture.tensor(&gpu)).collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
     let planned = Planned::new(&gpu, model, &arrays, tensors, &arguments)?;
     println!("planned in {:.1} ms; {}", start.elapsed().as_secs_f64() * 1e3, planned.memory());
-    if arguments.explain {
-        explain(planned.plan.fusions());
+    if let Some(explain) = arguments.explain {
+        explain.print(planned.plan.fusions());
     }
 
     let start = Instant::now();
     let spinner = running();
     let given = planned.run(&gpu).await?;
     drop(spinner);
-    println!("{} dispatches, recorded and run in {:.1} ms", given.dispatches, start.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "{} dispatches (runs of a kernel), recorded and run in {:.1} ms: the first run, with compilation of kernels",
+        given.dispatches,
+        start.elapsed().as_secs_f64() * 1e3
+    );
 
     let mut code = ExitCode::SUCCESS;
     for (name, tensor) in &given.outputs {
@@ -174,6 +189,25 @@ impl Arguments {
     fn tolerance(&self) -> f64 {
         self.tolerance.unwrap_or(if self.dtype == DType::F32 { 1e-4 } else { 2e-2 })
     }
+
+    /// Refuses files for the input that is a picture; the model has so many inputs.
+    fn apart_from(&self, picture: &str, inputs: usize) -> Result<(), String> {
+        let names_it = |file: &str| file.split_once('=').is_some_and(|(name, _)| name == picture);
+        let only = if inputs == 1 { "only " } else { "" };
+        let file = self.inputs.iter().find(|file| inputs == 1 || names_it(file));
+        file.map_or(Ok(()), |file| {
+            Err(format!("{file}: the model's {only}input {picture} is already given by --image"))
+        })
+    }
+}
+
+/// Refuses an output whose file has an ending that nothing is written to.
+fn writable(file: &Path) -> Result<(), String> {
+    if is_picture(file) || file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy")) {
+        Ok(())
+    } else {
+        Err(output::wrong_ending(file, "an output", ".npy, .png or .jpg"))
+    }
 }
 
 /// On a terminal, how long the model has been running; it goes when this is dropped.
@@ -186,28 +220,9 @@ fn running() -> ProgressBar {
     bar
 }
 
-fn open(file: &Path) -> Result<Model, Failure> {
-    Model::open(file).map_err(|error| format!("{}: {error}", file.display()).into())
-}
-
 fn list(what: &str, values: &[ValueInfo]) {
     let values: Vec<_> = values.iter().map(ToString::to_string).collect();
     println!("{what:<8} {}", values.join(", "));
-}
-
-/// Prints what each rule fused, and what it left and why.
-fn explain(fusions: &[Fusion]) {
-    for rule in Rule::ALL {
-        let of_rule = || fusions.iter().filter(|fusion| fusion.rule == *rule);
-        let fused = of_rule().filter(|fusion| fusion.refusal.is_none());
-        println!("{rule:<18} fused {}", fused.clone().count());
-        fused.for_each(|fusion| println!("    {}", fusion.place));
-        for Fusion { place, refusal, .. } in of_rule() {
-            if let Some(why) = refusal {
-                println!("    left {place}: {why}");
-            }
-        }
-    }
 }
 
 /// Prints every operator with its count, and those that are not supported with the reason.
@@ -312,7 +327,7 @@ impl<'a> Planned<'a> {
     fn memory(&self) -> String {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let (shared, unshared) = (mib(self.plan.memory()), mib(self.plan.unshared_memory()));
-        format!("{shared:.1} MiB between inputs and outputs, {unshared:.1} if none were shared")
+        format!("{shared:.1} MiB for values between inputs and outputs, {unshared:.1} if no two shared memory")
     }
 
     /// The tensors that a call gives.

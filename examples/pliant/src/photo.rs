@@ -1,10 +1,12 @@
 //! Reading the photo.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use image::codecs::png::PngDecoder;
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
 
 use crate::Failure;
 
@@ -19,13 +21,16 @@ pub(crate) fn shipped() -> image::ImageResult<RgbImage> {
 /// A photo from a file, PNG or JPEG, turned as its camera says.
 pub(crate) fn read(file: &Path) -> Result<RgbImage, Failure> {
     let read = || -> image::ImageResult<DynamicImage> {
-        let mut decoder = ImageReader::open(file)?.with_guessed_format()?.into_decoder()?;
+        let mut decoder = ImageReader::new(BufReader::new(File::open(file)?)).with_guessed_format()?.into_decoder()?;
         let orientation = decoder.orientation()?;
         let mut photo = DynamicImage::from_decoder(decoder)?;
         photo.apply_orientation(orientation);
         Ok(photo)
     };
-    let photo = read().map_err(|error| format!("cannot read the image {}: {error}", file.display()))?;
+    let photo = read().map_err(|error| match error {
+        ImageError::IoError(error) => format!("cannot read the image {}: {error}", file.display()),
+        error => format!("{} is no picture that can be read: {error}; PNG or JPEG is needed", file.display()),
+    })?;
     Ok(photo.into_rgb8())
 }
 

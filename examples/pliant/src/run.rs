@@ -19,7 +19,7 @@ use pliant_support::filters::{self, FILTERS};
 use pliant_support::lens::{self, Lens};
 use pliant_support::output;
 
-use crate::photo;
+use crate::{number, photo};
 use attention::{Attended, Attention};
 use problem::{Difference, Problem};
 
@@ -66,14 +66,6 @@ pub(crate) struct Arguments {
     size: Option<u32>,
     #[command(flatten)]
     device: Device,
-}
-
-/// A number between two others, both included.
-fn number(text: &str, least: f64, most: f64) -> Result<f64, String> {
-    match text.parse() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("a number from {least} to {most} is needed")),
-    }
 }
 
 pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, crate::Failure> {

@@ -26,7 +26,7 @@ kernel!("pool", 64, Params, |(((function, planes), windows), stores): (Variant, 
     wgsl!["reduce/pool.wgsl"],
 ]);
 
-/// What a kernel finds, where it reads planes from, and what the windows of a row share.
+/// A function, where planes are read from, and what the windows of a row share.
 pub(crate) type Variant = ((Function, ReadFrom), Windows);
 
 /// The function of a window.

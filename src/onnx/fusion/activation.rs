@@ -48,7 +48,7 @@ fn behind_product(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         return Some(Outcome::Refused("what it is a function of is used elsewhere, too".into()));
     }
     if !ends.ok()? {
-        return Some(Outcome::Refused(format!("what stores it on this device doesn't end with a {op:?}")));
+        return Some(Outcome::Refused(format!("the kernel that makes its input cannot apply {op:?} on this device")));
     }
     let product = product.clone().ending_with(activation);
     let last = copy.as_ref().unwrap_or(&product).writes[0];

@@ -140,7 +140,7 @@ impl Places {
         let all_of_it = value.spec.shape.elements() == self.buffers[part].shape.elements();
         let reads = self.uses[concat].reads.iter().filter(|read| **read == part).count();
         if !all_of_it || reads > 1 || self.is_placed.contains(&part) {
-            return Err("its parts lie in other values, or twice in it");
+            return Err("a part is a section of a larger value, or is joined more than once");
         }
         if self.given.contains(&part) {
             return Err("its parts are outputs of the model");

@@ -133,7 +133,8 @@ pub enum Shown {
     Labels(ImageBuffer<Luma<u16>, Vec<u16>>),
     /// Boxes, the highest score first.
     Boxes(Vec<Detection>),
-    /// The channels row by row, as many beside each other as below, each from its least value in black to its largest in white.
+    /// The channels row by row, as many beside each other as below, each from its least value in black to its largest in white, and enlarged by a whole
+    /// factor where it is small.
     Channels(GrayImage),
 }
 

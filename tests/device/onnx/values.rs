@@ -156,6 +156,9 @@ fn inputs_are_refused_with_both_figures() {
     for (given, message) in table {
         assert_eq!(ModelPlan::new(gpu(), &model, given).err().unwrap().to_string(), *message);
     }
+    let (several, _) = self::model("deform_conv", gpu());
+    let missing = ModelPlan::new(gpu(), &several, &[("offset", spec([2, 18, 7, 9]))]).err().unwrap();
+    assert_eq!(missing.to_string(), r#"inputs "x", "mask" were not given"#);
     let plan = ModelPlan::new(gpu(), &model, &[("x", legal)]).unwrap();
     let mut recorder = Recorder::new(gpu());
     let smaller = Tensor::new(gpu(), [1, 6, 8, 7], DType::F32).unwrap();

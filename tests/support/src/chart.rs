@@ -63,10 +63,7 @@ impl Kind {
         match file.extension().unwrap_or_default().to_ascii_lowercase().to_str() {
             Some("png") => Ok(Self::Png),
             Some("svg") => Ok(Self::Svg),
-            _ => {
-                let ending = file.extension().map_or("none".into(), |ending| format!(".{}", ending.display()));
-                Err(format!("cannot write {}: a chart's ending is .svg or .png, not {ending}", file.display()).into())
-            }
+            _ => Err(output::wrong_ending(file, "a chart", ".svg or .png").into()),
         }
     }
 }

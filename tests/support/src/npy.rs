@@ -227,31 +227,38 @@ fn elements(data: &[u8], shape: Shape, size: usize) -> Result<&[u8], String> {
         .ok_or_else(|| format!("its elements are {shape} of {size} bytes, and {} bytes are there", data.len()))
 }
 
+/// The name, if there is one, and the file of `NAME=FILE`; the model must have the name among `names`.
+pub fn split<'a, 'b>(
+    text: &'b str,
+    what: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(Option<&'a str>, &'b str), String> {
+    let Some((name, file)) = text.split_once('=') else { return Ok((None, text)) };
+    match names.clone().find(|other| *other == name) {
+        Some(name) => Ok((Some(name), file)),
+        // A folder's name may have a '=' too.
+        None if name.contains(['/', '\\']) => Ok((None, text)),
+        None => Err(format!("the model has no {what} {name:?}, which {text} names; it has {}", listed(names))),
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
 /// Files with what they are given for, of which the model has `names`: `NAME=FILE`, or else those of the model in order.
 pub fn named<'a>(
     files: &[String],
     what: &str,
     names: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<Vec<(&'a str, PathBuf)>, String> {
-    let all = || names.clone().collect::<Vec<_>>().join(", ");
     let mut order = names.clone();
-    let mut named = Vec::new();
-    for file in files {
-        let split = file.split_once('=').map(|(name, file)| (name, file, names.clone().find(|other| *other == name)));
-        let (name, file) = match split {
-            Some((_, file, Some(name))) => (name, file),
-            // A folder's name may have a '=' too.
-            Some((name, _, None)) if !name.contains(['/', '\\']) => {
-                return Err(format!("the model has no {what} {name:?}, which {file} names; it has {}", all()));
-            }
-            _ => match order.next() {
-                Some(name) => (name, file.as_str()),
-                None => return Err(format!("the model has no {what} for {file}; it has {}", all())),
-            },
-        };
-        named.push((name, PathBuf::from(file)));
-    }
-    Ok(named)
+    let one = |text: &String| {
+        let (name, file) = split(text, what, names.clone())?;
+        let none = || format!("the model has no {what} for {file}; it has {}", listed(names.clone()));
+        Ok((name.or_else(|| order.next()).ok_or_else(none)?, file.into()))
+    };
+    files.iter().map(one).collect()
 }
 
 #[cfg(test)]

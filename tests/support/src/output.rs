@@ -25,6 +25,12 @@ pub fn file(file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The refusal of a file whose ending is none of those that `what` has.
+pub fn wrong_ending(file: &Path, what: &str, endings: &str) -> String {
+    let ending = file.extension().map_or("none".into(), |ending| format!(".{}", ending.display()));
+    format!("cannot write {}: {what}'s ending is {endings}, not {ending}", file.display())
+}
+
 /// Writes a picture.
 pub fn save(picture: &RgbImage, file: &Path) -> Result<(), Failure> {
     picture.save(file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;

@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use pliant::Gpu;
+use pliant::onnx::Model;
 use pliant_support::npy::Array;
 
-use super::{Agreement, Arguments, Planned, open};
+use super::{Agreement, Arguments, Planned};
 use crate::Failure;
 
 pub(super) async fn main(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut folders = Vec::new();
     for folder in &arguments.model {
+        if folder.is_file() {
+            return Err(format!("{}: --check needs a folder that has a model.onnx", folder.display()).into());
+        }
         let before = folders.len();
         find(folder, &mut folders)?;
         if folders.len() == before {
@@ -73,14 +77,14 @@ fn arrays(folder: &Path) -> Result<Vec<(String, Array)>, String> {
 }
 
 async fn check(arguments: &Arguments, gpu: &Gpu, folder: &Path) -> Result<bool, Failure> {
-    let model = open(&folder.join("model.onnx"))?;
+    let model = Model::open(folder.join("model.onnx"))?;
     let (inputs, expected) = (arrays(&folder.join("inputs"))?, arrays(&folder.join("outputs"))?);
     let given: Vec<_> = inputs.iter().map(|(name, array)| (name.as_str(), array.clone())).collect();
     let planned = Planned::new(gpu, model, &given, Vec::new(), arguments)?;
     let outputs = planned.run(gpu).await?.outputs;
     println!("    {}", planned.memory());
-    if arguments.explain {
-        super::explain(planned.plan.fusions());
+    if let Some(explain) = arguments.explain {
+        explain.print(planned.plan.fusions());
     }
     let mut passed = !expected.is_empty();
     for (name, expected) in &expected {

@@ -1,16 +1,21 @@
 //! `onnx --image`: a picture as the input of a model, and its outputs shown.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use image::{Rgb, RgbImage};
+use image::{ImageBuffer, Luma, Rgb, RgbImage};
 use pliant::onnx::{Detection, Model, PictureOptions, Preset, Show, Shown, ValueInfo, label_colour};
-use pliant::{DType, Gpu, Tensor, TensorSpec};
+use pliant::{DType, Error, Gpu, Tensor, TensorSpec};
 use pliant_support::canvas::{Key, explained};
 use pliant_support::frames::{self, Frame};
-use pliant_support::output;
+use pliant_support::{npy, output};
 
-use crate::{Failure, photo};
+use crate::{Failure, number, photo};
+
+/// The boxes that are printed.
+const LISTED: usize = 10;
 
 #[derive(clap::Args)]
 #[group(skip)]
@@ -22,19 +27,22 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FAMILY", requires = "image", value_parser = preset())]
     like: Option<Preset>,
     /// Height and width that the picture is resized to, or one number for both [default: the model's, the family's, or the picture's]
-    #[arg(long, value_name = "H,W", requires = "image", value_parser = numbers::<u32, 2>)]
+    #[arg(long, value_name = "H,W", requires = "image")]
+    #[arg(value_parser = |text: &str| numbers::<_, 2>(text, "whole numbers above 0", |size: u32| size > 0))]
     size: Option<[u32; 2]>,
     /// The factor of the picture's bytes [default: the family's, or 1/255]
-    #[arg(long, requires = "image", value_parser = number)]
+    #[arg(long, requires = "image", value_parser = factor)]
     scale: Option<f32>,
     /// Numbers that are then subtracted from red, green and blue, or one for all [default: the family's, or 0]
-    #[arg(long, value_name = "R,G,B", requires = "image", allow_hyphen_values = true, value_parser = numbers::<f32, 3>)]
+    #[arg(long, value_name = "R,G,B", requires = "image", allow_hyphen_values = true)]
+    #[arg(value_parser = |text: &str| numbers::<_, 3>(text, "numbers", f32::is_finite))]
     mean: Option<[f32; 3]>,
     /// Numbers by which they are then divided, or one for all [default: the family's, or 1]
-    #[arg(long, value_name = "R,G,B", requires = "image", value_parser = numbers::<f32, 3>)]
+    #[arg(long, value_name = "R,G,B", requires = "image")]
+    #[arg(value_parser = |text: &str| numbers::<_, 3>(text, "numbers other than 0", f32::is_normal))]
     std: Option<[f32; 3]>,
-    /// The least score of a box [default: 0.5]
-    #[arg(long, value_name = "SCORE", requires = "image")]
+    /// The least score of a box, from 0 to 1 [default: 0.5]
+    #[arg(long, value_name = "SCORE", requires = "image", value_parser = |text: &str| number(text, 0f32, 1.0))]
     threshold: Option<f32>,
     /// Names of labels, one a line, the first that of label 0
     #[arg(long, value_name = "FILE", requires = "image")]
@@ -47,30 +55,34 @@ fn preset() -> impl TypedValueParser<Value = Preset> {
         .try_map(move |name| find(name).ok_or("there is no such family"))
 }
 
-/// A number, or one divided by another.
-fn number(text: &str) -> Result<f32, String> {
-    let part = |text: &str| text.trim().parse::<f32>().map_err(|error| error.to_string());
-    match text.split_once('/') {
-        Some((above, below)) => Ok(part(above)? / part(below)?),
+/// A number other than 0, perhaps as one divided by another.
+fn factor(text: &str) -> Result<f32, String> {
+    let part = |text: &str| text.trim().parse::<f32>().ok();
+    let factor = match text.split_once('/') {
+        Some((above, below)) => part(above).zip(part(below)).map(|(above, below)| above / below),
         None => part(text),
-    }
+    };
+    factor.filter(|factor| factor.is_normal()).ok_or_else(|| "a number other than 0 is needed, such as 1/255".into())
 }
 
-/// So many numbers, or one for all of them.
-fn numbers<T: Copy + std::str::FromStr<Err: ToString>, const N: usize>(text: &str) -> Result<[T; N], String> {
-    let numbers: Result<Vec<T>, _> = text.split(',').map(|number| number.trim().parse()).collect();
-    let numbers = numbers.map_err(|error: T::Err| error.to_string())?;
-    match numbers[..] {
-        [one] => Ok([one; N]),
-        _ => numbers
-            .try_into()
-            .map_err(|numbers: Vec<T>| format!("{} numbers were given; {N} are needed, or 1", numbers.len())),
-    }
+/// So many numbers of a kind, or one for all of them.
+fn numbers<T: Copy + FromStr, const N: usize>(
+    text: &str,
+    kind: &str,
+    is_one: impl Fn(T) -> bool,
+) -> Result<[T; N], String> {
+    let number = |text: &str| text.trim().parse().ok().filter(|&number| is_one(number));
+    let numbers: Option<Vec<T>> = text.split(',').map(number).collect();
+    let numbers = numbers.and_then(|numbers| match numbers[..] {
+        [one] => Some([one; N]),
+        _ => numbers.try_into().ok(),
+    });
+    numbers.ok_or_else(|| format!("{N} {kind} are needed, or one for all"))
 }
 
-/// Whether an output goes to a picture, by the ending of its file.
-pub(super) fn is_picture(file: &str) -> bool {
-    let ending = Path::new(file).extension().unwrap_or_default().to_ascii_lowercase();
+/// Whether a file is a picture, by its ending.
+pub(super) fn is_picture(file: &Path) -> bool {
+    let ending = file.extension().unwrap_or_default().to_ascii_lowercase();
     ["png", "jpg", "jpeg"].iter().any(|known| ending == *known)
 }
 
@@ -91,7 +103,7 @@ impl Arguments {
             let needless = shown.first().map(|file| format!("{file}: a picture is made where --image gives one"));
             return needless.map_or(Ok(None), |message| Err(message.into()));
         };
-        let (input, file) = named(image, "input", model.inputs())?;
+        let (input, file) = of_value(image, "input", model.inputs())?;
         let photo = photo::read(&file)?;
         let mut options = self.like.map_or_else(PictureOptions::default, Preset::options);
         options.input = input;
@@ -105,7 +117,8 @@ impl Arguments {
         if let Some([down, across]) = self.size.filter(|size| *size != [height, width]) {
             return Err(format!("--size is {down},{across}; the model's input {name} is {}", spec.shape).into());
         }
-        let files = shown.iter().map(|file| named(file, "output", model.outputs())).collect::<Result<Vec<_>, _>>()?;
+        let files =
+            shown.iter().map(|file| of_value(file, "output", model.outputs())).collect::<Result<Vec<_>, _>>()?;
         files.iter().try_for_each(|(_, file)| output::file(file))?;
         let labels = match &self.labels {
             Some(file) => {
@@ -121,17 +134,10 @@ impl Arguments {
     }
 }
 
-/// `NAME=FILE`, of which the model must have the name, or else a file.
-fn named(text: &str, what: &str, values: &[ValueInfo]) -> Result<(Option<String>, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, file)) if values.iter().any(|value| value.name == name) => Ok((Some(name.into()), file.into())),
-        // A folder's name may have a '=' too.
-        Some((name, file)) if !name.contains(['/', '\\']) => {
-            let names: Vec<_> = values.iter().map(|value| &*value.name).collect();
-            Err(format!("the model has no {what} {name:?}, which {file} names; it has {}", names.join(", ")))
-        }
-        _ => Ok((None, text.into())),
-    }
+/// A file, and the value of the model that it is for, where it names one.
+fn of_value(text: &str, what: &str, values: &[ValueInfo]) -> Result<(Option<String>, PathBuf), String> {
+    let (name, file) = npy::split(text, what, values.iter().map(|value| &*value.name))?;
+    Ok((name.map(String::from), file.into()))
 }
 
 impl Picture {
@@ -163,23 +169,52 @@ impl Picture {
         Ok((name, self.options.tensor(gpu, &self.photo, *spec)?))
     }
 
-    /// Writes what is made of the outputs.
+    /// Prints what is made of the outputs, and writes it where that is asked for.
     pub(super) async fn show(&self, outputs: &[(&str, Tensor)]) -> Result<(), Failure> {
         for (output, file) in &self.files {
             let options = PictureOptions { output: output.clone(), ..self.options.clone() };
             let (output, shown) = options.show(&self.photo, outputs).await?;
-            let (what, [width, height]) = self.save(&output, &shown, file)?;
-            println!("wrote {}, {width}x{height} pixels: {output} as {what}", file.display());
+            self.list(&shown);
+            let [width, height] = self.save(&output, &shown, file)?;
+            println!("wrote {}, {width}x{height} pixels: {output} as {}", file.display(), what(&shown));
+        }
+        if self.files.is_empty() {
+            match self.options.show(&self.photo, outputs).await {
+                Ok((output, shown)) => {
+                    println!("{output} as {}; --output out.png writes a picture", what(&shown));
+                    self.list(&shown);
+                }
+                // Not every model gives something to look at.
+                Err(error @ Error::Shape { .. }) => println!("{error}"),
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
 
-    /// Writes what is shown, and says what it is and how large the picture.
-    fn save(&self, output: &str, shown: &Shown, file: &Path) -> Result<(String, [u32; 2]), Failure> {
+    /// Prints the boxes of highest scores, or the share of each label.
+    fn list(&self, shown: &Shown) {
+        match shown {
+            Shown::Labels(labels) => self.keys(labels).iter().for_each(|key| println!("    {}", key.meaning)),
+            Shown::Boxes(found) => {
+                for frame in found.iter().take(LISTED).map(|found| self.frame(found)) {
+                    let Frame { corners: [left, top, right, bottom], words, .. } = frame;
+                    println!("    {words}: from {left:.1},{top:.1} to {right:.1},{bottom:.1}");
+                }
+                if found.len() > LISTED {
+                    println!("    and {} more of lower scores", found.len() - LISTED);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes what is shown, and gives the width and height of the picture.
+    fn save(&self, output: &str, shown: &Shown, file: &Path) -> Result<[u32; 2], Failure> {
         let failed = |error: image::ImageError| format!("cannot write {}: {error}", file.display());
-        let coloured = |picture: &RgbImage, what: &str| -> Result<_, Failure> {
+        let coloured = |picture: &RgbImage| -> Result<[u32; 2], Failure> {
             output::save(picture, file)?;
-            Ok((what.to_string(), picture.dimensions().into()))
+            Ok(picture.dimensions().into())
         };
         match shown {
             Shown::Matte(_) if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) => {
@@ -187,50 +222,65 @@ impl Picture {
             }
             Shown::Matte(cut_out) => {
                 cut_out.save(file).map_err(failed)?;
-                Ok(("alpha of the photo".into(), cut_out.dimensions().into()))
+                Ok(cut_out.dimensions().into())
             }
-            Shown::Picture(picture) => coloured(picture, "picture"),
+            Shown::Picture(picture) => coloured(picture),
             Shown::Channels(grid) => {
                 grid.save(file).map_err(failed)?;
-                Ok(("channels, each from its least value to its largest".into(), grid.dimensions().into()))
+                Ok(grid.dimensions().into())
             }
             Shown::Labels(labels) => {
-                let mut counts = std::collections::BTreeMap::<_, u32>::new();
-                labels.pixels().for_each(|label| *counts.entry(label[0]).or_default() += 1);
-                let mut counts: Vec<_> = counts.into_iter().collect();
-                counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-                let all = f64::from(labels.width()) * f64::from(labels.height());
-                let key = |&(label, count): &(u16, u32)| Key {
-                    colour: label_colour(label.into()).map(f32::from),
-                    meaning: format!("{} {:.1} %", self.label(label.into()), 100.0 * f64::from(count) / all),
-                };
-                let keys: Vec<_> = counts.iter().map(key).collect();
-                keys.iter().for_each(|key| println!("    {}", key.meaning));
                 let (width, height) = labels.dimensions();
                 let picture =
                     RgbImage::from_fn(width, height, |x, y| Rgb(label_colour(labels.get_pixel(x, y)[0].into())));
-                coloured(&explained(&picture, width.div_ceil(300), &keys, &format!("labels of {output}")), "labels")
+                let caption = format!("labels of {output}");
+                coloured(&explained(&picture, width.div_ceil(300), &self.keys(labels), &caption))
             }
             Shown::Boxes(found) => {
-                let frame = |found: &Detection| Frame {
-                    corners: found.corners,
-                    colour: label_colour(found.label),
-                    words: format!("{} {:.2}", self.label(found.label), found.score),
-                };
-                let all: Vec<_> = found.iter().map(frame).collect();
-                for Frame { corners: [left, top, right, bottom], words, .. } in &all {
-                    println!("    {words}: from {left:.1},{top:.1} to {right:.1},{bottom:.1}");
-                }
                 let mut picture = self.photo.clone();
-                frames::draw(&mut picture, &all)?;
-                coloured(&picture, &format!("{} boxes", found.len()))
+                frames::draw(&mut picture, &found.iter().map(|found| self.frame(found)).collect::<Vec<_>>())?;
+                coloured(&picture)
             }
             // What the library may come to show.
             _ => Err(format!("cannot write {}: {output} is shown in another way", file.display()).into()),
         }
     }
 
+    /// The labels with their shares, the largest first.
+    fn keys(&self, labels: &ImageBuffer<Luma<u16>, Vec<u16>>) -> Vec<Key> {
+        let mut counts = BTreeMap::<_, u32>::new();
+        labels.pixels().for_each(|label| *counts.entry(label[0]).or_default() += 1);
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let all = f64::from(labels.width()) * f64::from(labels.height());
+        let key = |(label, count): (u16, u32)| Key {
+            colour: label_colour(label.into()).map(f32::from),
+            meaning: format!("{} {:.1} %", self.label(label.into()), 100.0 * f64::from(count) / all),
+        };
+        counts.into_iter().map(key).collect()
+    }
+
+    fn frame(&self, found: &Detection) -> Frame {
+        Frame {
+            corners: found.corners,
+            colour: label_colour(found.label),
+            words: format!("{} {:.2}", self.label(found.label), found.score),
+        }
+    }
+
     fn label(&self, label: u32) -> String {
         self.labels.get(label as usize).cloned().unwrap_or_else(|| format!("label {label}"))
+    }
+}
+
+/// Words for the thing that is shown.
+fn what(shown: &Shown) -> String {
+    match shown {
+        Shown::Matte(_) => "alpha of the photo".into(),
+        Shown::Picture(_) => "picture".into(),
+        Shown::Channels(_) => "channels, each from its least value to its largest".into(),
+        Shown::Labels(_) => "labels".into(),
+        Shown::Boxes(found) => format!("{} boxes", found.len()),
+        _ => "what the library shows".into(),
     }
 }

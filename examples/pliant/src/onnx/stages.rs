@@ -130,7 +130,8 @@ impl Stages {
         let mut sum = Row::default();
         self.nodes.iter().for_each(|node| sum.add(node));
         println!("{:<24} {:>6} {}", "sum", sum.nodes, sum.numbers(all));
-        println!("{:<31} {:>10} {:>10.3}", "total, submitted at once, clock", "", self.total.as_secs_f64() * 1e3);
+        let total = self.total.as_secs_f64() * 1e3;
+        println!("{:<31} {:>10} {total:>10.3} warm", "total, submitted at once, clock", "");
 
         println!("\n{:<40} {:<18} {:<18} {}", "node", "operator", "output", headings());
         for row in nodes.iter().take(LISTED) {
@@ -142,8 +143,9 @@ impl Stages {
         }
         let clock = if self.timestamps { "the device's timestamps" } else { "the clock" };
         println!(
-            "\nTimed by {clock}, each dispatch apart; the total is a run of its own. The fastest of {RUNS} runs at most."
+            "\nTimed by {clock}, each dispatch apart; the total is a run of its own. The fastest of {RUNS} warm runs at most."
         );
+        println!("A dispatch is a run of a kernel.");
         println!(
             "MB are those of inputs, weights and outputs, each counted once; GFLOP those of products and convolutions."
         );

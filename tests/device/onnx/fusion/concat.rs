@@ -52,7 +52,7 @@ fn parts_of_concatenations_are_written_in_their_place() {
 fn parts_that_cannot_be_written_in_their_place_are_copied() {
     let two = || vec![n("Neg", "x -> a"), n("Abs", "x -> b")];
     branches(vec![]).but(concat("x x -> c", 1)).stays(Rule::Concat, "no step makes its parts");
-    branches(two()).but(concat("a a -> c", 1)).stays(Rule::Concat, "twice in it");
+    branches(two()).but(concat("a a -> c", 1)).stays(Rule::Concat, "joined more than once");
     branches(two()).showing("a").showing("b").stays(Rule::Concat, "outputs of the model");
     // Along an inner axis, or of more than one image.
     branches(two()).but(concat("a b -> c", 3)).stays(Rule::Concat, "");
