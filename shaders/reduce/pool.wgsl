@@ -4,7 +4,7 @@
 // output   (plane, z, y, x): all that the dispatch does, one behind another
 //
 // The function is the variant's: reduce/pool/pool_max.wgsl and its like, which declare a State that elements are added to. One invocation does
-// four elements side by side. How it goes through the taps of a row of the input is the variant's too: with_row of reduce/pool/rows. How it stores
+// four elements side by side of up to rows_together rows. How it goes through the taps of a row of the input is the variant's too: with_row of reduce/pool/rows. How it stores
 // them: shared/quads.
 
 // An axis of the planes. The dispatch does `outs` elements of the output from out_first on. Elements of windows that lie before `counted` count
@@ -25,6 +25,7 @@ struct Params {
     y: Axis,
     x: Axis,
     planes: u32,
+    rows_together: u32,
     count_padding: u32,
     plane_first: u32,
     plane_elements: u32,
@@ -68,22 +69,8 @@ fn with_tap(state: State, row: Row, k: u32, values: vec4<f32>) -> State {
     return added(state, values, inside, inside | counted, row.index + x * params.index_x);
 }
 
-@compute @workgroup_size(64)
-fn pool(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let item = divide(linear_workgroup(workgroup, grid) * 64u + lane, (params.x.outs + 3u) / 4u);
-    let row = divide(item.x, params.y.outs);
-    let at = divide(row.x, params.z.outs);
-    if at.x >= params.planes {
-        return;
-    }
-    let z_start = start(params.z, at.y);
-    let y_start = start(params.y, row.y);
-    let x_start = start(params.x, 4u * item.y);
-    let plane = params.input_first + at.x * params.plane_elements;
+// What the windows that begin there hold.
+fn window(plane: u32, z_start: u32, y_start: u32, x_start: u32) -> State {
     var state = empty_state();
     var i = 0u;
     loop {
@@ -105,6 +92,34 @@ fn pool(
             break;
         }
     }
+    return state;
+}
+
+@compute @workgroup_size(64)
+fn pool(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let item = divide(linear_workgroup(workgroup, grid) * 64u + lane, (params.x.outs + 3u) / 4u);
+    let rows = divide(item.x, (params.y.outs + params.rows_together - 1u) / params.rows_together);
+    let at = divide(rows.x, params.z.outs);
+    if at.x >= params.planes {
+        return;
+    }
     let first = 4u * item.y;
-    store_state(at.x, item.x * params.x.outs + first, min(4u, params.x.outs - first), state);
+    let count = min(4u, params.x.outs - first);
+    let z_start = start(params.z, at.y);
+    let x_start = start(params.x, first);
+    let plane = params.input_first + at.x * params.plane_elements;
+    var y_out = rows.y * params.rows_together;
+    let y_end = min(y_out + params.rows_together, params.y.outs);
+    loop {
+        let state = window(plane, z_start, start(params.y, y_out), x_start);
+        store_state(at.x, (rows.x * params.y.outs + y_out) * params.x.outs + first, count, state);
+        y_out++;
+        if y_out >= y_end {
+            break;
+        }
+    }
 }

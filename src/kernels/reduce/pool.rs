@@ -81,6 +81,7 @@ params!(
     y: Axis,
     x: Axis,
     planes,
+    rows_together,
     count_padding,
     plane_first,
     plane_elements,
@@ -108,10 +109,14 @@ impl Axis {
     }
 }
 
+/// The rows of an invocation on adapters that run on the CPU, where it takes longer to find a place than to load an element.
+const ROWS_TOGETHER: u32 = 4;
+
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
         let rows = Iterations::each(self.y.kernel, Iterations::of(self.x.kernel));
-        Iterations::each(self.z.kernel, rows) + Iterations::of(self.x.outs.min(4))
+        let window = Iterations::each(self.z.kernel, rows) + Iterations::of(self.x.outs.min(4));
+        Iterations::each(self.rows_together.min(self.y.outs), window)
     }
 }
 
@@ -148,22 +153,25 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
 /// `input_first` of `params` counts from the element at which the binding starts; it wraps. `indices` are there where the function finds them.
 pub(crate) fn pool(
     recorder: &mut Recorder,
-    variant @ ((_, planes), _): Variant,
+    variant @ ((_, from), _): Variant,
     params: Params,
     [input, output]: [&Binding; 2],
     indices: Option<&Binding>,
 ) -> Fit {
     let params = Params {
+        rows_together: if recorder.gpu().capabilities().software() { ROWS_TOGETHER } else { 1 },
         input_first: params.input_first.wrapping_add(input.first),
         output_first: output.first,
         indices_first: indices.map_or(0, |indices| indices.first),
         ..params
     };
     let axes = [params.z, params.y, params.x];
-    let rows = axes[..2].iter().map(|axis| u64::from(axis.outs)).product::<u64>() * u64::from(params.planes);
+    let [depth, height, width] = axes.map(|axis| u64::from(axis.outs));
+    let planes = u64::from(params.planes) * depth;
     let taps = axes.iter().fold(1u64, |taps, axis| taps.saturating_mul(axis.kernel.into()));
-    let elements = (rows * u64::from(params.x.outs)).saturating_mul(taps);
+    let elements = (planes * height * width).saturating_mul(taps);
+    let invocations = planes * height.div_ceil(params.rows_together.into()) * width.div_ceil(4);
     let bindings: Vec<_> = [input, output].into_iter().chain(indices).collect();
-    let axes = (variant, params.stores(planes, input, output));
-    recorder.dispatch::<Kernel>(axes, &params, &bindings, rows * u64::from(params.x.outs.div_ceil(4)), elements)
+    let axes = (variant, params.stores(from, input, output));
+    recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)
 }
