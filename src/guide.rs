@@ -6,7 +6,7 @@
 //! | [`layers`] | layers with parameters that are learned, their files, and training steps |
 //! | [`dialects`] | operations in the attributes of torchvision, OpenVINO, MindSpore, ONNX and mmcv |
 //! | `onnx` | models in ONNX files, with the feature of that name; on pictures, with the feature `image` |
-//! | `models` | published networks that were run from their files, with the feature `onnx` |
+//! | `models` | published networks: how they are exported and run, how far they agree, time and memory; with the feature `onnx` |
 //! | [`embedding`] | the application's own device, plans, threads, executors, browsers |
 //! | [`numerics`] | accuracy, determinism, storage, strategies, limits |
 //! | [`testing`] | tests, adapters, conformance, benchmarks |
@@ -20,6 +20,7 @@ macro_rules! guides {
         #[doc = "[layers]: crate::guide::layers"]
         #[doc = "[dialects]: crate::guide::dialects"]
         #[cfg_attr(feature = "onnx", doc = "[onnx]: crate::guide::onnx")]
+        #[cfg_attr(feature = "onnx", doc = "[models]: crate::guide::models")]
         #[doc = "[embedding]: crate::guide::embedding"]
         #[doc = "[numerics]: crate::guide::numerics"]
         #[doc = "[testing]: crate::guide::testing"]

@@ -66,7 +66,7 @@ fn outputs_are_shown_in_the_size_of_the_picture() {
     let (model, picture) = (network("centernet_dcnv2_ts20"), picture(90, 70));
     let shown = |options: PictureOptions| run(&model, &picture, &options, DType::F32).unwrap();
     let (output, Shown::Channels(grid)) = shown(PictureOptions::default()) else { panic!("no channels") };
-    assert_eq!((output.as_str(), grid.dimensions()), ("heatmap", (3 * 129 - 1, 2 * 129 - 1)));
+    assert_eq!((output.as_str(), grid.dimensions()), ("heatmap", (3 * 17 - 1, 2 * 17 - 1)));
     let named = PictureOptions { output: Some("size".into()), ..Preset::Segmentation.options() };
     let (output, Shown::Labels(labels)) = shown(named) else { panic!("no labels") };
     assert_eq!((output.as_str(), labels.dimensions()), ("size", (90, 70)));

@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     /// Fuse nodes by these rules alone; `none` fuses nothing. The rules: batch-norm, branches, bias, copies, deform-attention, deform-conv, attention, activation, product-activation, layer-norm, group-norm, pointwise, resize, concat
     #[arg(long, value_name = "RULE,...", value_parser = rules)]
     fuse: Option<Rules>,
-    /// Print how many nodes were fused, and which were left as they are and why; with `=nodes`, the names of all
+    /// Print how many nodes were fused, and how many were left as they are and why; with `=nodes`, the names of all
     #[arg(long, value_name = "nodes", num_args = 0..=1, require_equals = true, default_missing_value = "types")]
     explain: Option<Explain>,
     /// Print time, bytes and dispatches, which are runs of a kernel, by operator and by node
@@ -167,7 +167,7 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
     }
     if let Some(picture) = &picture {
-        picture.show(&given.outputs).await?;
+        picture.show(&given.outputs, !arguments.outputs.is_empty()).await?;
     }
     if arguments.stages || arguments.plot.is_some() {
         let stages = Stages::of(&planned, &gpu).await?;

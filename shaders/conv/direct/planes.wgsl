@@ -14,7 +14,7 @@ fn element(at: u32, exists: bool) -> f32 {
     return select(0.0, textureLoad(planes, texel(select(0u, at, exists))).x, exists);
 }
 
-// Four elements of the planes from a multiple of four on, 0 where they do not exist.
+// Four elements of the planes from a multiple of four on, which lie in one row of the texture; 0 where they do not exist.
 fn quad(at: u32, exists: bool) -> vec4<f32> {
     let first = texel(select(0u, at, exists));
     let a = textureLoad(planes, first).x;

@@ -3,7 +3,7 @@
 // Columns of the input from an output pixel to the next.
 const STRIDE = 2u;
 
-// Those from column x on.
+// The columns of a row from column x on, by tap.
 fn columns_at(at: u32, x: u32, exists: bool) -> Columns {
     let width = params.window.width;
     let before = element(at - 1u, exists & (x > 0u) & (x <= width));

@@ -42,11 +42,11 @@ axis!(Function { Max: "max", MaxIndices: "max_indices", Average: "average" });
 /// How the windows of a row overlap.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Windows {
-    /// Otherwise than the others, or not at all.
+    /// Windows that share no element, are dilated, or lie further apart than two elements.
     Apart,
-    /// One element apart, without dilation.
+    /// Windows of two taps or more, one element apart, without dilation.
     One,
-    /// Two elements apart, without dilation.
+    /// Windows of three taps or more, two elements apart, without dilation.
     Two,
 }
 
@@ -139,9 +139,17 @@ impl Params {
     }
 }
 
+/// The axes of a variant that stores so. What lies in three quads of a buffer is loaded in one way, however windows overlap.
+fn axes_of(variant @ (of @ (_, from), _): Variant, stores: Stores) -> (Variant, Stores) {
+    match (from, stores) {
+        (ReadFrom::Buffer, Stores::Quads) => ((of, Windows::Apart), stores),
+        _ => (variant, stores),
+    }
+}
+
 /// Compiles a variant, however it stores.
 pub(crate) fn compile(gpu: &Gpu, variant: Variant) -> Result<()> {
-    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>((variant, stores)))
+    Stores::all().into_iter().try_for_each(|stores| gpu.compile::<Kernel>(axes_of(variant, stores)))
 }
 
 /// Compiles every variant, for what the device reads planes from.
@@ -172,6 +180,6 @@ pub(crate) fn pool(
     let elements = (planes * height * width).saturating_mul(taps);
     let invocations = planes * height.div_ceil(params.rows_together.into()) * width.div_ceil(4);
     let bindings: Vec<_> = [input, output].into_iter().chain(indices).collect();
-    let axes = (variant, params.stores(from, input, output));
+    let axes = axes_of(variant, params.stores(from, input, output));
     recorder.dispatch::<Kernel>(axes, &params, &bindings, invocations, elements)
 }

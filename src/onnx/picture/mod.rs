@@ -133,8 +133,7 @@ pub enum Shown {
     Labels(ImageBuffer<Luma<u16>, Vec<u16>>),
     /// Boxes, the highest score first.
     Boxes(Vec<Detection>),
-    /// The channels row by row, as many beside each other as below, each from its least value in black to its largest in white, and enlarged by a whole
-    /// factor where it is small.
+    /// The channels row by row, as many beside each other as below, each from its least value in black to its largest in white.
     Channels(GrayImage),
 }
 

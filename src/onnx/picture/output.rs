@@ -32,10 +32,7 @@ impl PictureOptions {
             (Show::Picture, _) => Shown::Picture(coloured(&elements, planes(shape)?, self.scale)),
             (Show::Labels, _) if !tensor.dtype().is_float() => Shown::Labels(given(&elements, planes(shape)?, size)),
             (Show::Labels, _) => Shown::Labels(largest(&elements, planes(shape)?, size)),
-            _ => {
-                let planes = planes(shape)?;
-                Shown::Channels(grid(&elements, planes, enlargement(planes)))
-            }
+            _ => Shown::Channels(grid(&elements, planes(shape)?)),
         };
         Ok((name.to_string(), shown))
     }
@@ -214,29 +211,11 @@ fn neighbours(from: u32, to: u32) -> Vec<(usize, usize, f32)> {
     (0..to).map(neighbours).collect()
 }
 
-/// The pixels that the cells of a grid are wide at least, where the grid has room.
-const CELL: u32 = 128;
-/// The longest side of a grid whose cells are enlarged.
-const GRID: u32 = 4096;
-
-/// The columns and rows of a grid of so many channels.
-fn columns_and_rows(channels: u32) -> [u32; 2] {
+/// Every channel in a grid, row by row, a pixel apart.
+pub(super) fn grid(elements: &[f32], [channels, height, width]: Planes) -> GrayImage {
     let columns = f64::from(channels).sqrt().ceil() as u32;
-    [columns, channels.div_ceil(columns)]
-}
-
-/// How many pixels a side an element has in a grid.
-pub(super) fn enlargement([channels, height, width]: Planes) -> u32 {
-    let [columns, rows] = columns_and_rows(channels);
-    let room = (GRID / (columns * width)).min(GRID / (rows * height));
-    CELL.div_ceil(width).min(room).max(1)
-}
-
-/// Every channel in a grid, row by row, a pixel apart, each element so many pixels a side.
-pub(super) fn grid(elements: &[f32], [channels, height, width]: Planes, pixels: u32) -> GrayImage {
-    let [columns, rows] = columns_and_rows(channels);
-    let [cell_width, cell_height] = [width * pixels, height * pixels];
-    let mut grid = GrayImage::new(columns * (cell_width + 1) - 1, rows * (cell_height + 1) - 1);
+    let rows = channels.div_ceil(columns);
+    let mut grid = GrayImage::new(columns * (width + 1) - 1, rows * (height + 1) - 1);
     let planes = elements.chunks_exact(height as usize * width as usize);
     for (index, plane) in (0..channels).zip(planes) {
         let finite = || plane.iter().copied().filter(|value| value.is_finite());
@@ -244,9 +223,8 @@ pub(super) fn grid(elements: &[f32], [channels, height, width]: Planes, pixels: 
         let range = finite().fold(f32::NEG_INFINITY, f32::max) - least;
         let channel = plane.iter().map(|value| byte((value - least) / range.max(f32::MIN_POSITIVE))).collect();
         let channel = GrayImage::from_raw(width, height, channel).unwrap_or_default();
-        let cell = imageops::resize(&channel, cell_width, cell_height, FilterType::Nearest);
         let [column, row] = [index % columns, index / columns].map(i64::from);
-        imageops::replace(&mut grid, &cell, column * i64::from(cell_width + 1), row * i64::from(cell_height + 1));
+        imageops::replace(&mut grid, &channel, column * i64::from(width + 1), row * i64::from(height + 1));
     }
     grid
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use image::{GrayImage, Rgb, RgbImage};
 
-use super::output::{coloured, enlargement, given, grid, largest, matte};
+use super::output::{coloured, given, grid, largest, matte};
 use super::{Detection, PictureOptions, Preset, Show, boxes, label_colour};
 use crate::dtype::DType;
 use crate::gpu::TensorSpec;
@@ -96,19 +96,8 @@ fn labels_that_are_given_have_none_between_them() {
 fn channels_lie_in_a_grid_each_in_its_own_range() {
     let elements = [0.0, 10.0, -1.0, 1.0, 5.0, 5.0];
     let expected = [[0, 255, 0, 0, 255], [0; 5], [0, 0, 0, 0, 0]].concat();
-    assert_eq!(grid(&elements, [3, 1, 2], 1), GrayImage::from_vec(5, 3, expected).unwrap());
-    assert_eq!(grid(&[f32::NAN, f32::INFINITY], [1, 1, 2], 1).into_raw(), [0, 0]);
-}
-
-#[test]
-fn small_channels_are_enlarged_by_a_whole_factor_while_the_grid_has_room() {
-    let row = [[255, 255, 0, 0, 0].as_slice(), &[0, 0, 255, 255]].concat();
-    let expected = [&row[..], &row[..]].concat();
-    assert_eq!(grid(&[1.0, 0.0, 0.0, 1.0], [2, 1, 2], 2), GrayImage::from_vec(9, 2, expected).unwrap());
-    assert_eq!(enlargement([5, 33, 50]), 3);
-    assert_eq!([127, 128, 129].map(|width| enlargement([4, 9, width])), [2, 1, 1]);
-    // 46 by 45 cells of 20 pixels, and planes that are long and narrow.
-    assert_eq!([enlargement([2048, 20, 20]), enlargement([1, 1000, 1]), enlargement([1, 5000, 1])], [4, 4, 1]);
+    assert_eq!(grid(&elements, [3, 1, 2]), GrayImage::from_vec(5, 3, expected).unwrap());
+    assert_eq!(grid(&[f32::NAN, f32::INFINITY], [1, 1, 2]).into_raw(), [0, 0]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ struct Axis {
     spans: Vec<Range<u32>>,
     /// How many these are at most.
     count: u32,
-    /// Whether each output position is an input position.
+    /// Whether each position takes one other, of weight 1.
     is_selected: bool,
     table: Tensor,
 }
@@ -134,7 +134,7 @@ impl Changed {
     }
 }
 
-/// Whether each position that is made is one of those that it is made of.
+/// Whether each position takes one other, of weight 1.
 fn is_selected(taps: &[Taps]) -> bool {
     taps.iter().all(|taps| taps.weights == [1.0])
 }

@@ -2,7 +2,7 @@
 
 use pliant::onnx::{Fusion, Rule};
 
-/// Groups of so many nodes are listed by name.
+/// Groups of at most so many nodes are listed by name.
 const FEW: usize = 4;
 
 /// How much is told of what was fused: types of nodes with counts, and names where they are few; or the names of all nodes.

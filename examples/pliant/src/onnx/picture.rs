@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use image::{ImageBuffer, Luma, Rgb, RgbImage};
+use image::imageops::{self, FilterType};
+use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbImage};
 use pliant::onnx::{Detection, Model, PictureOptions, Preset, Show, Shown, ValueInfo, label_colour};
 use pliant::{DType, Error, Gpu, Tensor, TensorSpec};
 use pliant_support::canvas::{Key, explained};
@@ -16,6 +17,9 @@ use crate::{Failure, number, photo};
 
 /// The boxes that are printed.
 const LISTED: usize = 10;
+
+/// The longest side that a grid of channels is enlarged to at most.
+const GRID: u32 = 1024;
 
 #[derive(clap::Args)]
 #[group(skip)]
@@ -119,6 +123,9 @@ impl Arguments {
         }
         let files =
             shown.iter().map(|file| of_value(file, "output", model.outputs())).collect::<Result<Vec<_>, _>>()?;
+        if options.show == Some(Show::Matte) {
+            files.iter().try_for_each(|(_, file)| holds_alpha(file))?;
+        }
         files.iter().try_for_each(|(_, file)| output::file(file))?;
         let labels = match &self.labels {
             Some(file) => {
@@ -132,6 +139,22 @@ impl Arguments {
         picture.print(&file, self.like);
         Ok(Some(picture))
     }
+}
+
+/// Refuses a file whose format has no alpha, which a matte is.
+fn holds_alpha(file: &Path) -> Result<(), String> {
+    if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
+        Ok(())
+    } else {
+        Err(format!("cannot write {}: a matte is alpha, which a .png holds", file.display()))
+    }
+}
+
+/// The grid with each pixel enlarged by a whole factor, if it is small.
+fn enlarged(grid: &GrayImage) -> GrayImage {
+    let (width, height) = grid.dimensions();
+    let factor = (GRID / width.max(height)).max(1);
+    imageops::resize(grid, factor * width, factor * height, FilterType::Nearest)
 }
 
 /// A file, and the value of the model that it is for, where it names one.
@@ -169,8 +192,8 @@ impl Picture {
         Ok((name, self.options.tensor(gpu, &self.photo, *spec)?))
     }
 
-    /// Prints what is made of the outputs, and writes it where that is asked for.
-    pub(super) async fn show(&self, outputs: &[(&str, Tensor)]) -> Result<(), Failure> {
+    /// Writes what is made of the outputs where that is asked for; where no output is, prints what is made of one.
+    pub(super) async fn show(&self, outputs: &[(&str, Tensor)], asked: bool) -> Result<(), Failure> {
         for (output, file) in &self.files {
             let options = PictureOptions { output: output.clone(), ..self.options.clone() };
             let (output, shown) = options.show(&self.photo, outputs).await?;
@@ -178,7 +201,7 @@ impl Picture {
             let [width, height] = self.save(&output, &shown, file)?;
             println!("wrote {}, {width}x{height} pixels: {output} as {}", file.display(), what(&shown));
         }
-        if self.files.is_empty() {
+        if !asked {
             match self.options.show(&self.photo, outputs).await {
                 Ok((output, shown)) => {
                     println!("{output} as {}; --output out.png writes a picture", what(&shown));
@@ -217,15 +240,14 @@ impl Picture {
             Ok(picture.dimensions().into())
         };
         match shown {
-            Shown::Matte(_) if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) => {
-                Err(format!("cannot write {}: a matte is alpha, which a .png holds", file.display()).into())
-            }
             Shown::Matte(cut_out) => {
+                holds_alpha(file)?;
                 cut_out.save(file).map_err(failed)?;
                 Ok(cut_out.dimensions().into())
             }
             Shown::Picture(picture) => coloured(picture),
             Shown::Channels(grid) => {
+                let grid = enlarged(grid);
                 grid.save(file).map_err(failed)?;
                 Ok(grid.dimensions().into())
             }

@@ -57,9 +57,10 @@ fn copied_at_once(geometry: &Conv2dGeometry) -> [u32; 2] {
     }
     let row = rows_bytes(geometry, 1) / 3;
     let mut rows = COPIED_BYTES / row.max(1);
-    // Of many planes one command copies a line each, if a row of the texture has whole ones.
-    if geometry.group_channels() > Lines::MOST_COMMANDS {
-        rows = rows.min(u64::from(Lines::MOST_APART / geometry.im2col.width));
+    // Of many planes one command copies a line each, if a row of the texture has whole ones: the rows of an invocation's outputs, at least.
+    let together = u64::from(Lines::MOST_APART / geometry.im2col.width);
+    if geometry.group_channels() > Lines::MOST_COMMANDS && together >= u64::from(ROWS) + 2 {
+        rows = rows.min(together);
     }
     let out_rows = rows.saturating_sub(2).min(out_height.into()) as u32;
     [1, (out_rows / ROWS * ROWS).max(ROWS)]
