@@ -45,17 +45,21 @@ fn mode(rng: &mut Rng) -> ResizeMode {
 /// A legal resize.
 pub(crate) fn draw_resize(rng: &mut Rng) -> Problem {
     let most = [9, 9, 9, 3, 3];
-    let shape: Vec<usize> = most[..rng.usize(1..=5)].iter().map(|&most| rng.usize(1..=most)).collect();
+    let mut shape: Vec<usize> = most[..rng.usize(1..=5)].iter().map(|&most| rng.usize(1..=most)).collect();
+    if rng.u32(..16) == 0 {
+        shape[0] = 0;
+    }
     let mut axes: Vec<u32> = (0..shape.len() as u32).filter(|_| rng.bool()).collect();
     rng.shuffle(&mut axes);
     let extents: Vec<_> = axes.iter().map(|&axis| shape[axis as usize] as u32).collect();
     let ratio = [AspectRatio::Stretch, AspectRatio::NotLarger, AspectRatio::NotSmaller][rng.usize(..3)];
     let to = if rng.bool() {
         // No extent becomes 0.
-        ResizeTo::Scales(extents.iter().map(|&extent| (rng.f32() * 2.5).max(1.01 / extent as f32)).collect())
+        ResizeTo::Scales(extents.iter().map(|&extent| (rng.f32() * 2.5).max(1.01 / extent.max(1) as f32)).collect())
     } else {
         let least = if ratio == AspectRatio::NotLarger { 1 } else { 0 };
-        ResizeTo::Sizes(extents.iter().map(|&extent| rng.u32(least * extent + 1..=2 * extent)).collect(), ratio)
+        let size = |&extent: &u32| if extent == 0 { 0 } else { rng.u32(least * extent + 1..=2 * extent) };
+        ResizeTo::Sizes(extents.iter().map(size).collect(), ratio)
     };
     let coordinates = coordinates(rng, axes.len());
     let op = Resize { mode: mode(rng), coordinates, antialias: rng.bool(), exclude_outside: rng.bool(), axes, to };
@@ -72,15 +76,17 @@ pub(crate) fn draw_pool(rng: &mut Rng) -> Problem {
         PoolKind::Average { count_padding: false },
     ];
     let mut shape = vec![rng.usize(..4), rng.usize(1..=5)];
+    let ceil_mode = rng.bool();
     let mut window = |rng: &mut Rng| {
-        let (kernel, dilation) = (rng.u32(1..=4), rng.u32(1..=3));
+        let (kernel, stride, dilation) = (rng.u32(1..=4), rng.u32(1..=3), rng.u32(1..=3));
         let padding = [rng.u32(..4), rng.u32(..4)];
         let span = dilation * (kernel - 1) + 1;
-        shape.push((span + rng.u32(..9)).saturating_sub(padding[0] + padding[1]).max(1) as usize);
-        PoolAxis { kernel, stride: rng.u32(1..=3), padding, dilation }
+        let beyond = if ceil_mode { stride - 1 } else { 0 };
+        shape.push((span + rng.u32(..9)).saturating_sub(padding[0] + padding[1] + beyond).max(1) as usize);
+        PoolAxis { kernel, stride, padding, dilation }
     };
     let axes = (0..rng.usize(1..=3)).map(|_| window(rng)).collect();
-    let op = Pool { kind: kinds[rng.usize(..5)], axes, ceil_mode: rng.bool() };
+    let op = Pool { kind: kinds[rng.usize(..5)], axes, ceil_mode };
     Problem::Pool(op, normal(rng, pliant::Shape::new(&shape).unwrap(), 1.0))
 }
 
@@ -201,6 +207,14 @@ pub(crate) fn each_form(rng: &mut Rng) -> Vec<Problem> {
     ] {
         let op = Pool { kind, axes: windows.to_vec(), ceil_mode: true };
         problems.push(Problem::Pool(op, normal(rng, [1, 3, 6, 5], 1.0)));
+        // Longer than what there is.
+        let window = PoolAxis { kernel: 3, stride: 2, ..PoolAxis::default() };
+        let op = Pool {
+            kind,
+            axes: vec![window, PoolAxis { kernel: 1 << 30, stride: u32::MAX, ..window }],
+            ceil_mode: true,
+        };
+        problems.push(Problem::Pool(op, normal(rng, [1, 3, 2, 2], 1.0)));
     }
     problems.push(Problem::GlobalMaxPool(GlobalMaxPool, normal(rng, [1, 3, 5, 7, 3], 1.0)));
     for (groups, channels) in [(1, [5, 3]), (3, [1, 1]), (2, [2, 3])] {

@@ -109,18 +109,22 @@ impl PooledAxis {
         positive("dilation", dilation)?;
         let padded = check_padded_extent("extent", extent, padding)?;
         let span = u64::from(dilation) * u64::from(kernel - 1) + 1;
-        if span > padded {
+        let stride = u64::from(stride);
+        let beyond = if ceil_mode { stride - 1 } else { 0 };
+        let Some(reach) = (padded + beyond).checked_sub(span) else {
             let message = format!(
                 "the output would have no elements: the padded input has extent {padded}; \
                  a kernel of {kernel} elements {dilation} apart spans {span}"
             );
             return Err(Error::shape("input", message));
-        }
-        let (reach, stride) = (padded - span, u64::from(stride));
-        let mut out_extent = if ceil_mode { reach.div_ceil(stride) } else { reach / stride } + 1;
+        };
+        let mut out_extent = reach / stride + 1;
         if ceil_mode && (out_extent - 1) * stride >= u64::from(extent) + u64::from(padding[0]) {
             out_extent -= 1;
         }
+        // Of a window longer than all there is, what lies behind the padding is left out.
+        let taps = (padded - 1) / u64::from(dilation) + 1;
+        let window = PoolAxis { kernel: u64::from(kernel).min(taps) as u32, ..window };
         // Both are below 2^29.
         Ok(Self { window, extent, out_extent: out_extent as u32 })
     }
@@ -212,6 +216,9 @@ mod tests {
             (2, 1, 2, [0, 1], 1, true, 1),
             (4, 2, 3, [1, 1], 1, true, 2),
             (5, 2, 1, [0, 0], 3, false, 2),
+            // Windows longer than what there is.
+            (1, 2, 2, [0, 0], 1, true, 1),
+            (2, 3, 2, [0, 0], 1, true, 1),
         ];
         for (extent, kernel, stride, padding, dilation, ceil_mode, expected) in table {
             let window = PoolAxis { kernel, stride, padding, dilation };

@@ -5,7 +5,8 @@ use crate::shape::Shape;
 /// Tensors of any rank, resampled along some of their axes: ONNX's `Resize`.
 ///
 /// Along each axis an output position is a weighted sum of some input positions, whose weights add up to 1; positions beyond the ends are those
-/// at the ends. What has weight 0 does not count, whatever its value. Where positions lie is computed in `f32`, as ONNX Runtime does it.
+/// at the ends. What has weight 0 does not count, whatever its value. Where positions lie is computed in `f32`, as ONNX Runtime does it, which
+/// takes those for halfway that are within 1e-6 of it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Resize {
     /// The axes, counted from the outermost, each once.
@@ -135,7 +136,7 @@ impl Resize {
 }
 
 impl ResizeGeometry {
-    /// Checks the attributes against the input's shape, of any rank; its first axis may be 0 where it keeps its extent.
+    /// Checks the attributes against the input's shape, of any rank; its first axis may be 0, and stays so.
     ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::Attribute`] with the two figures that disagree.
@@ -150,8 +151,8 @@ impl ResizeGeometry {
                 return Err(Error::attribute("axes", format!("axes has {axis} twice; each axis is resized once")));
             }
             let extent = input.extents()[axis as usize];
-            if extent == 0 || extent > MOST {
-                let message = format!("input ({input}) has axis {axis} of extent {extent}; 1 to {MOST} can be resized");
+            if extent > MOST {
+                let message = format!("input ({input}) has axis {axis} of extent {extent}; {MOST} can be resized");
                 return Err(Error::shape("input", message));
             }
         }
@@ -179,7 +180,8 @@ impl ResizeGeometry {
             }
             ResizeTo::Sizes(given, ratio) => {
                 as_many("sizes", given.len(), axes)?;
-                scales = extents.clone().zip(given).map(|(extent, &size)| size as f32 / extent as f32).collect();
+                let factor = |(extent, &size): (u32, &u32)| if extent == 0 { 1.0 } else { size as f32 / extent as f32 };
+                scales = extents.clone().zip(given).map(factor).collect();
                 let common = match ratio {
                     AspectRatio::Stretch => None,
                     AspectRatio::NotLarger => scales.iter().copied().reduce(f32::min),
@@ -196,9 +198,11 @@ impl ResizeGeometry {
         };
         let mut output = input;
         for (&axis, size) in op.axes.iter().zip(sizes) {
-            if !(1.0..=MOST as f32).contains(&size) {
+            let least = if input.extents()[axis as usize] == 0 { 0.0 } else { 1.0 };
+            let most = least * MOST as f32;
+            if !(least..=most).contains(&size) {
                 let message =
-                    format!("axis {axis} of input ({input}) would get extent {size}; 1 to {MOST} are possible");
+                    format!("axis {axis} of input ({input}) would get extent {size}; {least} to {most} are possible");
                 return Err(Error::shape("output", message));
             }
             output = output.with_extent(axis as usize, size as u32);
@@ -229,7 +233,7 @@ impl ResizeGeometry {
     pub(crate) fn taps(&self, index: usize) -> Vec<Taps> {
         let axis = self.op.axes[index] as usize;
         let [extent, out_extent] = [self.input, self.output].map(|shape| shape.extents()[axis]);
-        let last = f64::from(extent - 1);
+        let last = f64::from(extent.saturating_sub(1));
         let taps = (0..out_extent).map(|x| {
             let position = f64::from(self.position(index, x as f32, [extent, out_extent].map(|extent| extent as f32)));
             let outside = position < 0.0 || position > last;
@@ -284,8 +288,9 @@ impl ResizeGeometry {
             _ if scale == 1.0 => x,
             ResizeCoordinates::HalfPixel => half_pixel,
             ResizeCoordinates::HalfPixelSymmetric => {
-                let adjustment = out_extent / (scale * extent);
-                extent / 2.0 * (1.0 - adjustment) + (x + 0.5) / scale - 0.5
+                // ONNX Runtime adds these in `f64`.
+                let moved = f64::from(extent / 2.0 * (1.0 - out_extent / (scale * extent)));
+                (moved + (f64::from(x) + 0.5) / f64::from(scale) - 0.5) as f32
             }
             ResizeCoordinates::PytorchHalfPixel if out_extent > 1.0 => half_pixel,
             ResizeCoordinates::AlignCorners if out_extent > 1.0 => x * (extent - 1.0) / (out_extent - 1.0),
@@ -333,10 +338,13 @@ impl Taps {
     }
 }
 
+/// How far from halfway a position of [`NearestRounding`] may lie by what `f32` has rounded off.
+const HALFWAY: f64 = 1e-6;
+
 fn nearest(position: f64, rounding: NearestRounding) -> f64 {
     match rounding {
-        NearestRounding::RoundPreferFloor => (position - 0.5).ceil(),
-        NearestRounding::RoundPreferCeil => (position + 0.5).floor(),
+        NearestRounding::RoundPreferFloor => (position - 0.5 - HALFWAY).ceil(),
+        NearestRounding::RoundPreferCeil => (position + 0.5 + HALFWAY).floor(),
         NearestRounding::Floor => position.floor(),
         NearestRounding::Ceil => position.ceil(),
     }
@@ -423,6 +431,10 @@ mod tests {
         close(&nearest(Round::RoundPreferCeil, sizes(2), 4), &[2.0, 4.0]);
         close(&nearest(Round::Floor, sizes(2), 4), &[1.0, 3.0]);
         close(&nearest(Round::Ceil, sizes(2), 4), &[2.0, 4.0]);
+        // Positions 3.5 and 6.5, which f32 makes 3.499_999_8 and 6.500_000_5.
+        let round = ResizeMode::Nearest(Round::RoundPreferCeil);
+        close(&resize(sizes(2), round, ResizeCoordinates::Asymmetric, 7), &[1.0, 5.0]);
+        assert_eq!(output(&nearest(Round::RoundPreferFloor, sizes(19), 14))[9], 7.0);
     }
 
     #[test]
@@ -454,5 +466,12 @@ mod tests {
         assert_eq!(to(ResizeTo::Sizes(vec![3, 8], AspectRatio::NotLarger)), Ok([2, 2, 3].into()));
         assert_eq!(to(ResizeTo::Sizes(vec![3, 8], AspectRatio::NotSmaller)), Ok([2, 8, 12].into()));
         assert!(to(ResizeTo::Scales(vec![0.1, 1.0])).is_err());
+        let of_none = |to| {
+            let op = Resize { axes: vec![0, 1], to, ..Resize::default() };
+            ResizeGeometry::new(&op, [0, 4].into()).map(|geometry| geometry.output_shape())
+        };
+        assert_eq!(of_none(ResizeTo::Scales(vec![2.0, 1.5])), Ok([0, 6].into()));
+        assert_eq!(of_none(ResizeTo::Sizes(vec![0, 6], AspectRatio::Stretch)), Ok([0, 6].into()));
+        assert!(of_none(ResizeTo::Sizes(vec![1, 6], AspectRatio::Stretch)).is_err());
     }
 }

@@ -184,6 +184,9 @@ fn resized(call: &mut Call, value: &Value, op: &Resize) -> Result<Value> {
     if ResizeGeometry::new(op, value.shape())?.is_kept() {
         return Ok(value.clone());
     }
+    if !value.element().is_float() {
+        return Err(Error::Unsupported(format!("the input holds {}; floats are resized", value.element())));
+    }
     call.run_one(op, &input, value.element())
 }
 
