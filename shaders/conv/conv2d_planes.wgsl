@@ -8,11 +8,12 @@
 // output  bound from row out_row_first of plane out_first on, a multiple of four elements in output_first; where accumulate is 1, what it holds is added to; what
 //         is stored is put through a function: shared/activation
 //
-// Output planes and groups are numbered over all images, each of which has `groups`. A dispatch does `out_rows` rows of `outs` planes, whose input planes are those
-// from group_first on. One invocation does eight pixels side by side of four rows; they are numbered by run of eight, four rows, plane, and a workgroup has those of
-// one plane. Terms are added up by channel, row of the kernel and column. Bindings: conv/direct/planes.wgsl.
+// Output planes and groups are numbered over all images, each of which has `groups`. A group's output channels are done in group_sets sets of OUTS, the last of
+// which may have fewer; sets are numbered over all groups. A dispatch does `out_rows` rows of `sets` sets from set_first on, whose input planes are those from
+// group_first on. One invocation does eight pixels side by side of four rows of a set; they are numbered by run of eight, four rows, set, and a workgroup has those
+// of one set. Terms are added up by channel, row of the kernel and column. Bindings: conv/direct/planes.wgsl; OUTS: conv/planes/one.wgsl, three.wgsl.
 //
-// For subgroups of at least 4 on a CPU: lane % 4 says which weight of a row of the kernel an invocation loads for all.
+// For subgroups of at least 4 on a CPU: lane % 4 says which weights of a row of the kernel an invocation loads for all.
 
 struct Params {
     window: Window,
@@ -20,9 +21,11 @@ struct Params {
     group_first: u32,
     groups: u32,
     group_rows: u32,
+    group_sets: u32,
     channels: u32,
+    set_first: u32,
+    sets: u32,
     out_first: u32,
-    outs: u32,
     out_row_first: u32,
     out_rows: u32,
     row_first: u32,
@@ -59,19 +62,97 @@ fn row_at(plane: u32, y: u32, x: u32) -> Row {
     );
 }
 
-// The weights of a row of the kernel, of one channel.
-fn weights_at(first: u32, channel: u32, row: u32, lane: u32) -> vec3<f32> {
-    let tap = 3u * row + min(lane % 4u, 2u);
-    let four = textureLoad(weight, texel(first + (tap * params.window.quads_per_group + channel / 4u) * NEXT_QUAD));
-    let within = channel % 4u;
-    let own = select(select(four.x, four.y, within == 1u), select(four.z, four.w, within == 3u), within >= 2u);
+// What eight pixels of four rows take of a plane.
+struct Block {
+    r0: Row,
+    r1: Row,
+    r2: Row,
+    r3: Row,
+    r4: Row,
+    r5: Row,
+}
+
+fn block_at(plane: u32, y: u32, x: u32) -> Block {
+    return Block(
+        row_at(plane, y, x),
+        row_at(plane, y + 1u, x),
+        row_at(plane, y + 2u, x),
+        row_at(plane, y + 3u, x),
+        row_at(plane, y + 4u, x),
+        row_at(plane, y + 5u, x),
+    );
+}
+
+// For each row of the kernel one of its weights, of four channels: of an output channel.
+struct Weights {
+    r0: vec4<f32>,
+    r1: vec4<f32>,
+    r2: vec4<f32>,
+}
+
+// Those of a quad of channels, from the quad at `first` on.
+fn weights_at(first: u32, quad: u32, lane: u32) -> Weights {
+    let at = first + (min(lane % 4u, 2u) * params.window.quads_per_group + quad) * NEXT_QUAD;
+    let row = 3u * params.window.quads_per_group * NEXT_QUAD;
+    return Weights(
+        textureLoad(weight, texel(at)),
+        textureLoad(weight, texel(at + row)),
+        textureLoad(weight, texel(at + 2u * row)),
+    );
+}
+
+// The weights of a row of the kernel, of one of four channels.
+fn weights_of(row: vec4<f32>, within: u32) -> vec3<f32> {
+    let own = select(select(row.x, row.y, within == 1u), select(row.z, row.w, within == 3u), within >= 2u);
     return vec3<f32>(subgroupBroadcast(own, 0u), subgroupBroadcast(own, 1u), subgroupBroadcast(own, 2u));
+}
+
+// Sums of eight pixels of four rows.
+struct Sums {
+    r0: Eight,
+    r1: Eight,
+    r2: Eight,
+    r3: Eight,
 }
 
 fn with_row(sums: Eight, weights: vec3<f32>, row: Row) -> Eight {
     let left = weights.x * vec4<f32>(row.before, row.left.xyz) + weights.y * row.left + weights.z * vec4<f32>(row.left.yzw, row.right.x);
     let right = weights.x * vec4<f32>(row.left.w, row.right.xyz) + weights.y * row.right + weights.z * vec4<f32>(row.right.yzw, row.behind);
     return Eight(sums.left + left, sums.right + right);
+}
+
+// Adds a plane, one of the four channels of the weights.
+fn with_plane(sums: Sums, weights: Weights, within: u32, block: Block) -> Sums {
+    let w0 = weights_of(weights.r0, within);
+    let w1 = weights_of(weights.r1, within);
+    let w2 = weights_of(weights.r2, within);
+    return Sums(
+        with_row(with_row(with_row(sums.r0, w0, block.r0), w1, block.r1), w2, block.r2),
+        with_row(with_row(with_row(sums.r1, w0, block.r1), w1, block.r2), w2, block.r3),
+        with_row(with_row(with_row(sums.r2, w0, block.r2), w1, block.r3), w2, block.r4),
+        with_row(with_row(with_row(sums.r3, w0, block.r3), w1, block.r4), w2, block.r5),
+    );
+}
+
+// Stores the sums of an output channel, from a row and a column on.
+fn store_sums(all: Sums, channel: u32, bias_at: u32, out_row: u32, x: u32) {
+    var sums = all;
+    var base = 0.0;
+    if params.biased != 0u {
+        base = bias[params.bias_first + bias_at];
+    }
+    let count = min(params.window.width - x, 8u);
+    var offset = params.output_first + (channel - params.out_first) * params.output_plane + out_row * params.window.width + x;
+    var i = out_row;
+    loop {
+        store_eight(offset, count, base + sums.r0.left, base + sums.r0.right);
+        sums = Sums(sums.r1, sums.r2, sums.r3, sums.r3);
+        offset += params.window.width;
+        i++;
+        if i >= min(out_row + 4u, params.out_rows) {
+            break;
+        }
+    }
 }
 
 @compute @workgroup_size(8)
@@ -85,7 +166,7 @@ fn conv2d_planes(
     let runs = row_runs * ((params.out_rows + 3u) / 4u);
     let mine = divide(linear_workgroup(workgroup, grid), (runs + 7u) / 8u);
     // Uniform over the workgroup.
-    if mine.x >= params.outs {
+    if mine.x >= params.sets {
         return;
     }
     // What is beyond the last run does that and is not stored.
@@ -93,56 +174,33 @@ fn conv2d_planes(
     let place = divide(min(run, runs - 1u), row_runs);
     let out_row = 4u * place.x;
     let x = 8u * place.y;
-    let of_all = divide(params.out_first + mine.x, params.group_rows);
+    let of_all = divide(params.set_first + mine.x, params.group_sets);
     let group = divide(of_all.x, params.groups).y;
+    let group_row = OUTS * of_all.y;
 
-    let weights = quad_address(group, of_all.y, 0u, params.group_rows, 9u * params.window.quads_per_group);
+    let rows = set_rows(group, group_row);
     var plane = (of_all.x - params.group_first) * params.channels * params.plane_elements;
     let y = params.out_row_first + out_row;
-    var sums_0 = Eight();
-    var sums_1 = Eight();
-    var sums_2 = Eight();
-    var sums_3 = Eight();
-    var channel = 0u;
+    var sums: Set;
+    var quad = 0u;
     loop {
-        let weights_0 = weights_at(weights, channel, 0u, lane);
-        let weights_1 = weights_at(weights, channel, 1u, lane);
-        let weights_2 = weights_at(weights, channel, 2u, lane);
-        let row_0 = row_at(plane, y, x);
-        let row_1 = row_at(plane, y + 1u, x);
-        let row_2 = row_at(plane, y + 2u, x);
-        sums_0 = with_row(with_row(with_row(sums_0, weights_0, row_0), weights_1, row_1), weights_2, row_2);
-        let row_3 = row_at(plane, y + 3u, x);
-        sums_1 = with_row(with_row(with_row(sums_1, weights_0, row_1), weights_1, row_2), weights_2, row_3);
-        let row_4 = row_at(plane, y + 4u, x);
-        sums_2 = with_row(with_row(with_row(sums_2, weights_0, row_2), weights_1, row_3), weights_2, row_4);
-        let row_5 = row_at(plane, y + 5u, x);
-        sums_3 = with_row(with_row(with_row(sums_3, weights_0, row_3), weights_1, row_4), weights_2, row_5);
-        plane += params.plane_elements;
-        channel++;
-        if channel >= params.channels {
+        let weights = set_weights(rows, quad, lane);
+        let count = min(params.channels - 4u * quad, 4u);
+        var within = 0u;
+        loop {
+            sums = with_block(sums, weights, within, block_at(plane, y, x));
+            plane += params.plane_elements;
+            within++;
+            if within >= count {
+                break;
+            }
+        }
+        quad++;
+        if quad >= params.window.quads_per_group {
             break;
         }
     }
-    if run >= runs {
-        return;
-    }
-    var base = 0.0;
-    if params.biased != 0u {
-        base = bias[params.bias_first + group * params.group_rows + of_all.y];
-    }
-    let count = min(params.window.width - x, 8u);
-    var offset = params.output_first + mine.x * params.output_plane + out_row * params.window.width + x;
-    var i = out_row;
-    loop {
-        store_eight(offset, count, base + sums_0.left, base + sums_0.right);
-        sums_0 = sums_1;
-        sums_1 = sums_2;
-        sums_2 = sums_3;
-        offset += params.window.width;
-        i++;
-        if i >= min(out_row + 4u, params.out_rows) {
-            break;
-        }
+    if run < runs {
+        store_set(sums, of_all.x, group, group_row, out_row, x);
     }
 }

@@ -221,7 +221,7 @@ fn images_packed_by_fours() {
         (1, [2, 8, 5, 7], false),
     ] {
         let op = Conv2d { groups, padding: [1; 4], ..Conv2d::default() };
-        let problem = conv2d(&mut rng, op, input, [10, input[1] / groups, 3, 3]);
+        let problem = conv2d(&mut rng, op, input, [56, input[1] / groups, 3, 3]);
         for gpu in [gpu(), &small] {
             check_each_on(&problem, gpu);
             // Neither the weight nor anything else than images is packed by it here.
@@ -467,15 +467,21 @@ fn convolutions_of_planes_in_textures() {
         (of(5, [7, 6]), [1, 5, 2, 12], 5, true),
         (of(1, [1, 1]), [2, 9, 11, 36], 1, true),
         (of(1, [1, 1]), [1, 6, 17, 24], 2, true),
+        // Three output channels an invocation, the last of which may have fewer.
+        (of(1, [1, 1]), [2, 7, 9, 12], 3, true),
+        (of(2, [2, 0]), [2, 8, 6, 20], 8, true),
+        (of(2, [1, 1]), [1, 10, 5, 8], 10, true),
+        (of(1, [1, 1]), [1, 5, 10, 16], 27, true),
         (of(2, [1, 0]), [3, 8, 10, 4], 4, true),
         (of(3, [2, 1]), [2, 15, 5, 16], 3, true),
         // Strips of rows of one group, and groups of which some are copied at once.
         (of(1, [1, 1]), [1, 300, 15, 512], 1, true),
         (of(1, [9, 0]), [1, 260, 8, 1028], 2, true),
+        (of(1, [1, 1]), [1, 150, 30, 512], 4, true),
         (of(1, [520, 1]), [1, 1, 516, 4096], 1, true),
         (of(560, [1, 1]), [1, 560, 64, 60], 560, true),
         // What other kernels do.
-        (of(1, [1, 1]), [1, 6, 9, 8], 3, false),
+        (of(1, [1, 1]), [1, 6, 9, 8], 28, false),
         (of(4, [1, 1]), [1, 4, 9, 10], 4, false),
         (Conv2d { padding: [1, 1, 1, 0], groups: 4, ..Conv2d::default() }, [1, 4, 9, 8], 4, false),
         (Conv2d { padding: [1; 4], groups: 4, stride: [2, 1], ..Conv2d::default() }, [1, 4, 9, 8], 4, false),

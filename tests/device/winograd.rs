@@ -201,7 +201,8 @@ fn the_rule_has_tiles_for_large_convolutions_on_a_cpu_alone() {
     assert_eq!(strategy(op, [5, 64, 15, 15], [64, 64, 3, 3]), other);
     assert_eq!(strategy(op, [1, 32, 16, 16], [64, 32, 3, 3]), large);
     assert_eq!(strategy(op, [1, 31, 16, 16], [64, 31, 3, 3]), other);
-    assert_eq!(strategy(op, [1, 64, 16, 16], [60, 64, 3, 3]), other);
+    assert_eq!(strategy(op, [1, 64, 16, 16], [33, 64, 3, 3]), large);
+    assert_eq!(strategy(op, [1, 64, 16, 16], [32, 64, 3, 3]), other);
     assert_eq!(strategy(op, [1, 64, 16, 15], [64, 64, 3, 3]), other);
     assert_eq!(strategy(Conv2d { stride: [2; 2], ..op }, [1, 64, 32, 32], [64, 64, 3, 3]), other);
     assert_eq!(strategy(op, [1, 64, 16, 16], [64, 64, 1, 3]), other);

@@ -15,7 +15,7 @@ use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::conv::direct::conv2d_depthwise;
 use crate::kernels::conv::direct::conv2d_direct::{self, Rows, Taps};
-use crate::kernels::conv::direct::conv2d_planes;
+use crate::kernels::conv::direct::conv2d_planes::{self, Outs};
 use crate::kernels::conv::direct::conv2d_stem::{self, Stride};
 use crate::kernels::conv::pack_weight;
 use crate::kernels::layout::Layout;
@@ -42,7 +42,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
         matmul_windows::compile(gpu, window, subgroup)?;
     }
     gpu.compile::<deform_im2col::Kernel>((ColumnsOrder::Quads, Layout::Panels))?;
-    gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
+    Outs::all().into_iter().try_for_each(|outs| gpu.compile::<conv2d_planes::Kernel>((outs, Ending::Bounds)))?;
     Stride::all().into_iter().try_for_each(|stride| gpu.compile::<conv2d_stem::Kernel>((stride, Ending::Bounds)))?;
     for taps in Taps::all() {
         conv2d_depthwise::compile(gpu, taps)?;
@@ -77,15 +77,15 @@ impl Im2colConvolution {
         dtypes: [DType; 2],
     ) -> Result<Self> {
         let mut convolution = Self::packing_only(gpu, geometry, deformation, dtypes)?;
-        if reads_texture(gpu, &geometry, &convolution.columns, dtypes[0]) {
-            gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
-            gpu.compile::<conv2d_planes::Kernel>(Ending::Bounds)?;
-            convolution.plane_texture = true;
-        }
         convolution.stem = stride_of_stem(gpu, &geometry, &convolution.columns, dtypes[0]);
         if let Some(stride) = convolution.stem {
             gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
             gpu.compile::<conv2d_stem::Kernel>((stride, Ending::Bounds))?;
+        } else if reads_texture(gpu, &geometry, &convolution.columns, dtypes[0]) {
+            gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
+            let outs = Outs::of(geometry.group_out_channels());
+            gpu.compile::<conv2d_planes::Kernel>((outs, Ending::Bounds))?;
+            convolution.plane_texture = true;
         }
         if !convolution.is_direct(gpu) {
             match Subgroup::multiplying(gpu.capabilities()).filter(|_| convolution.reads_windows(gpu)) {

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use super::im2col::{Im2colConvolution, direct_kernel};
+use super::im2col::Im2colConvolution;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
 use crate::gpu::{Binding, Gpu, Lines, Loops, Recorder, Tensor, Texel, Texture};
 use crate::kernels::activation::Activation;
-use crate::kernels::conv::direct::conv2d_planes::{self, ROWS, conv2d_planes};
+use crate::kernels::conv::direct::conv2d_planes::{self, Outs, ROWS, conv2d_planes};
+use crate::kernels::layout::Layout;
 use crate::kernels::matmul::copy_lines::copy_lines;
 use crate::kernels::window::Window;
 use crate::ops::conv::columns::Columns;
@@ -18,27 +19,32 @@ use crate::ops::plan::{Destination, bindable, in_pieces, pieces};
 /// Bytes of the rows of planes that are copied at a time.
 pub(super) const COPIED_BYTES: u64 = 8 << 20;
 
-/// The most output channels of a group of several input channels: its planes are read anew for each.
-const MOST_OUT_CHANNELS: u32 = 2;
+/// The most output channels of a group: its planes are read anew for each one or three of them.
+const MOST_OUT_CHANNELS: u32 = 27;
 
 /// Whether planes of this element type are read from a texture, where input and output begin with a quad: those of f32, of whole quads a row, in windows of the
 /// kernel, where a convolution is done without columns.
 pub(super) fn reads_texture(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns, dtype: DType) -> bool {
     let Im2colGeometry { width, window, .. } = geometry.im2col;
     let Im2col { kernel, stride, padding: [_, left, _, right], dilation } = window;
-    let channels = geometry.group_channels();
-    let params = conv2d_planes::Params { channels, ..Default::default() };
+    let quads = Window { quads_per_group: columns.quads_per_group(), ..Default::default() };
+    let group_rows = geometry.group_out_channels();
+    let params = conv2d_planes::Params { window: quads, group_rows, ..Default::default() };
     // Lines of a texture may lie twice as far apart as they are long.
     let least = 2 * rows_bytes(geometry, ROWS).max(COPIED_BYTES);
     let bias = u64::from(geometry.out_channels) * DType::F32.size();
+    let set =
+        u64::from(Outs::of(group_rows).channels() - 1) * u64::from(geometry.im2col.out_pixels()) + u64::from(width);
     dtype == DType::F32
         && bias <= bindable(gpu)
         && (kernel, stride, dilation) == ([3; 2], [1; 2], [1; 2])
         && [left, right] == [1; 2]
         && width.is_multiple_of(4)
-        && (channels == 1 || geometry.group_out_channels() <= MOST_OUT_CHANNELS)
+        && group_rows <= MOST_OUT_CHANNELS
+        && set * DType::F32.size() <= bindable(gpu)
         && least <= Texture::most_bytes(gpu, Texel::Element).min(2 * bindable(gpu))
-        && direct_kernel(gpu, geometry, columns).is_some()
+        && columns.layout == Layout::Panels
+        && columns.deformation.is_none()
         && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
 }
 
@@ -115,6 +121,9 @@ impl Im2colConvolution {
         let Im2colGeometry { batch, height, width, out_height, window, .. } = g.im2col;
         let [groups_at_once, rows_at_once] = copied_at_once(g);
         let (group_rows, channels) = (g.group_out_channels(), g.group_channels());
+        let together = Outs::of(group_rows).channels();
+        let group_sets = group_rows.div_ceil(together);
+        let out_channel = |set: u32| set / group_sets * group_rows + set % group_sets * together;
         let out_plane = out_height * width;
         let weight = weight.binding("weight")?;
         let bias_binding = whole_bias(recorder, bias)?;
@@ -128,8 +137,9 @@ impl Im2colConvolution {
                     let planes = groups.start * channels..groups.end * channels;
                     let (texture, plane_elements) =
                         copied_rows(recorder, input, [height, width], planes, rows.clone())?;
-                    let outs = groups.start * group_rows..groups.end * group_rows;
-                    in_pieces([outs, out_rows.clone()], &mut |[outs, out_rows]: &[Range<u32>; 2]| {
+                    let sets = groups.start * group_sets..groups.end * group_sets;
+                    in_pieces([sets, out_rows.clone()], &mut |[sets, out_rows]: &[Range<u32>; 2]| {
+                        let outs = out_channel(sets.start)..out_channel(sets.end);
                         let element = |index: u32, row: u32| {
                             u64::from(index) * u64::from(out_plane) + u64::from(row) * u64::from(width)
                         };
@@ -141,9 +151,11 @@ impl Im2colConvolution {
                             group_first: groups.start,
                             groups: g.groups,
                             group_rows,
+                            group_sets,
                             channels,
+                            set_first: sets.start,
+                            sets: sets.end - sets.start,
                             out_first: outs.start,
-                            outs: outs.end - outs.start,
                             out_row_first: out_rows.start,
                             out_rows: out_rows.end - out_rows.start,
                             row_first: rows.start,
@@ -156,7 +168,7 @@ impl Im2colConvolution {
                             output_plane: out_plane,
                         };
                         // A row is done at once, however large.
-                        if params.outs > 1 || params.out_rows > 1 {
+                        if params.sets > 1 || params.out_rows > 1 {
                             recorder.gpu().capabilities().check_elements("input", params.elements())?;
                         }
                         let bindings = [&texture.binding(), &weight, &bias_binding, &output_binding];

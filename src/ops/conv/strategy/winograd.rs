@@ -66,7 +66,7 @@ pub(super) fn pays(gpu: &Gpu, problem: &Problem) -> bool {
     let filled = |extent: u32| u64::from(extent.next_multiple_of(TILE));
     gpu.capabilities().textures()
         && g.group_channels() >= 32
-        && g.group_out_channels() >= 64
+        && g.group_out_channels() > 32
         && g.im2col.out_pixels() >= 256
         && 2 * filled(out_height) * filled(out_width) <= 3 * u64::from(g.im2col.out_pixels())
         && check(gpu, problem).is_ok()
