@@ -379,8 +379,9 @@ fn depthwise_convolutions() {
             let by = kernels(gpu, &problem, Strategy::Im2col, DType::F32).unwrap();
             let runs = |kernel: &str| by.iter().any(|name| name.starts_with(kernel));
             let textures = gpu.capabilities().textures();
-            // The first one in quads, where memory for whole planes can be bound.
-            assert_eq!(runs("conv2d_planes"), textures && index == 5 && !std::ptr::eq(gpu, &small), "{by:?}");
+            // The first ones in quads, where memory for whole planes can be bound.
+            let of_planes = textures && (5..8).contains(&index) && !std::ptr::eq(gpu, &small);
+            assert_eq!(runs("conv2d_planes"), of_planes, "{by:?}");
             let planes = textures && input[1] == op.groups && !runs("conv2d_planes");
             assert_eq!(runs("conv2d_depthwise"), planes, "{by:?}");
             assert_eq!(runs("conv2d_depthwise.quads"), planes && in_quads.contains(&index), "{by:?}");
@@ -455,11 +456,19 @@ fn convolutions_of_images_in_textures() {
 }
 
 /// Windows of 3 x 3 taps whose planes are copied into a texture: groups of one channel and of several, in one copy or by strips of rows, with rows of the output that
-/// see nothing but padding, of tensors that begin anywhere, and with elements that are not finite. Its gradients are those of other kernels.
+/// see nothing but padding, of tensors that begin anywhere, and with elements that are not finite; of 5 x 5 and 7 x 7 taps too, for groups of one channel. Its
+/// gradients are those of other kernels.
 #[test]
 fn convolutions_of_planes_in_textures() {
     let mut rng = Rng::with_seed(131);
-    let of = |groups, [top, bottom]: [u32; 2]| Conv2d { padding: [top, 1, bottom, 1], groups, ..Conv2d::default() };
+    // A window has as many taps as keep the width.
+    let side = |op: &Conv2d| 2 * op.padding[1] + 1;
+    let of_side = |side: u32, groups, [top, bottom]: [u32; 2]| Conv2d {
+        padding: [top, side / 2, bottom, side / 2],
+        groups,
+        ..Conv2d::default()
+    };
+    let of = |groups, rows| of_side(3, groups, rows);
     let table = [
         (of(6, [1, 1]), [2, 6, 13, 20], 6, true),
         (of(3, [1, 1]), [2, 3, 4, 4], 12, true),
@@ -474,7 +483,15 @@ fn convolutions_of_planes_in_textures() {
         (of(1, [1, 1]), [1, 5, 10, 16], 27, true),
         (of(2, [1, 0]), [3, 8, 10, 4], 4, true),
         (of(3, [2, 1]), [2, 15, 5, 16], 3, true),
+        (of_side(5, 3, [2, 2]), [2, 3, 9, 12], 3, true),
+        (of_side(5, 2, [0, 7]), [1, 2, 4, 8], 8, true),
+        (of_side(5, 4, [9, 1]), [1, 4, 3, 20], 4, true),
+        (of_side(7, 3, [3, 3]), [2, 3, 11, 16], 3, true),
+        (of_side(7, 2, [1, 0]), [1, 2, 10, 4], 10, true),
+        (of_side(7, 5, [6, 9]), [1, 5, 2, 28], 5, true),
         // Strips of rows of one group, and groups of which some are copied at once.
+        (of_side(7, 1, [3, 3]), [1, 1, 516, 4096], 1, true),
+        (of_side(5, 560, [2, 2]), [1, 560, 64, 60], 560, true),
         (of(1, [1, 1]), [1, 300, 15, 512], 1, true),
         (of(1, [9, 0]), [1, 260, 8, 1028], 2, true),
         (of(1, [1, 1]), [1, 150, 30, 512], 4, true),
@@ -483,6 +500,8 @@ fn convolutions_of_planes_in_textures() {
         // What other kernels do.
         (of(1, [1, 1]), [1, 6, 9, 8], 28, false),
         (of(4, [1, 1]), [1, 4, 9, 10], 4, false),
+        (of_side(5, 2, [2, 2]), [1, 4, 9, 8], 4, false),
+        (of_side(9, 4, [4, 4]), [1, 4, 9, 8], 4, false),
         (Conv2d { padding: [1, 1, 1, 0], groups: 4, ..Conv2d::default() }, [1, 4, 9, 8], 4, false),
         (Conv2d { padding: [1; 4], groups: 4, stride: [2, 1], ..Conv2d::default() }, [1, 4, 9, 8], 4, false),
         (Conv2d { padding: [1; 4], groups: 4, dilation: [2, 1], ..Conv2d::default() }, [1, 4, 9, 8], 4, false),
@@ -492,7 +511,8 @@ fn convolutions_of_planes_in_textures() {
         if !small && !gpu().capabilities().textures() {
             continue;
         }
-        let mut problem = conv2d(&mut rng, op, input, [out_channels, input[1] / op.groups, 3, 3]);
+        let kernel = side(&op);
+        let mut problem = conv2d(&mut rng, op, input, [out_channels, input[1] / op.groups, kernel, kernel]);
         let by = kernels(gpu(), &problem, Strategy::Im2col, DType::F32).unwrap();
         let runs = by.iter().any(|name| name.starts_with("conv2d_planes"));
         assert_eq!(runs, planes && gpu().capabilities().textures(), "{op:?} {input:?}: {by:?}");

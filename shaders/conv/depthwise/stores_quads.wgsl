@@ -1,4 +1,4 @@
-// Stores of pixels of rows of whole quads, four at once: conv/conv2d_depthwise.wgsl.
+// Stores of pixels of rows of whole quads, four at once: conv/conv2d_depthwise.wgsl, conv2d_planes.wgsl, conv2d_stem.wgsl.
 @group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>;
 
 fn store(offset: u32, sums: vec4<f32>) {

@@ -3,7 +3,7 @@ use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::window::Window;
 use crate::kernels::{SUBGROUPS, kernel, params};
 
-kernel!("conv2d_planes", 8, Params, |(outs, ending): (Outs, Ending)| [
+kernel!("conv2d_planes", 8, Params, |(form, ending): (Form, Ending)| [
     SUBGROUPS,
     ending.files(),
     wgsl![
@@ -14,32 +14,44 @@ kernel!("conv2d_planes", 8, Params, |(outs, ending): (Outs, Ending)| [
         "conv/direct/planes.wgsl",
         "conv/conv2d_planes.wgsl",
     ],
-    match outs {
-        Outs::One => wgsl!["conv/planes/one.wgsl"],
-        Outs::Three => wgsl!["conv/planes/three.wgsl"],
+    match form {
+        Form::One => wgsl!["conv/planes/one.wgsl", "conv/planes/narrow.wgsl"],
+        Form::Three => wgsl!["conv/planes/three.wgsl", "conv/planes/narrow.wgsl"],
+        Form::Five => wgsl!["conv/planes/five.wgsl", "conv/planes/wide.wgsl"],
+        Form::Seven => wgsl!["conv/planes/seven.wgsl", "conv/planes/wide.wgsl"],
     },
 ]);
 
-/// The output channels of an invocation.
+/// The taps of a window, and the output channels that an invocation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outs {
+pub(crate) enum Form {
+    /// 3 x 3 taps, one output channel.
     One,
+    /// 3 x 3 taps, three output channels.
     Three,
+    /// 5 x 5 taps of one input channel, one output channel.
+    Five,
+    /// 7 x 7 taps of one input channel, one output channel.
+    Seven,
 }
 
-axis!(Outs { One: "", Three: "three" });
+axis!(Form { One: "", Three: "three", Five: "five", Seven: "seven" });
 
-impl Outs {
-    /// Those for groups of so many.
-    pub(crate) fn of(group_rows: u32) -> Self {
-        if group_rows < 3 { Self::One } else { Self::Three }
+impl Form {
+    /// That for windows of so many taps and groups of so many input and output channels, if there is one.
+    pub(crate) fn of(kernel: [u32; 2], group_channels: u32, group_rows: u32) -> Option<Self> {
+        match (kernel, group_channels) {
+            ([3, 3], _) if group_rows < 3 => Some(Self::One),
+            ([3, 3], _) => Some(Self::Three),
+            ([5, 5], 1) => Some(Self::Five),
+            ([7, 7], 1) => Some(Self::Seven),
+            _ => None,
+        }
     }
 
-    pub(crate) fn channels(self) -> u32 {
-        match self {
-            Self::One => 1,
-            Self::Three => 3,
-        }
+    /// The output channels of an invocation.
+    pub(crate) fn outs(self) -> u32 {
+        if self == Self::Three { 3 } else { 1 }
     }
 }
 
@@ -68,8 +80,8 @@ params!(
 
 impl Loops for Params {
     fn iterations(&self) -> Iterations {
-        let stores = Iterations::of(Outs::of(self.group_rows).channels() * ROWS);
-        Iterations::each(self.window.quads_per_group, Iterations::of(4u32)) + stores
+        let sums = Iterations::each(self.window.quads_per_group, Iterations::of(4u32));
+        sums + Iterations::of(self.window.kernel_height) + Iterations::of(3 * ROWS)
     }
 }
 
@@ -84,14 +96,15 @@ impl Params {
 
     /// Elements that it samples.
     pub(crate) fn elements(&self) -> u64 {
-        self.workgroups() * 8 * 8 * u64::from(ROWS) * 9 * u64::from(self.channels)
+        let taps = u64::from(self.window.kernel_height) * u64::from(self.window.kernel_width);
+        self.workgroups() * 8 * 8 * u64::from(ROWS) * taps * u64::from(self.channels)
     }
 }
 
 /// `bindings` are planes, weight, bias and output.
-pub(crate) fn conv2d_planes(recorder: &mut Recorder, params: Params, bindings: [&Binding; 4]) -> Fit {
+pub(crate) fn conv2d_planes(recorder: &mut Recorder, form: Form, params: Params, bindings: [&Binding; 4]) -> Fit {
     recorder.dispatch::<Kernel>(
-        (Outs::of(params.group_rows), params.activation.ending()),
+        (form, params.activation.ending()),
         &params,
         &bindings,
         params.workgroups() * 8,

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::depthwise::reads_planes;
-use super::planes::reads_texture;
+use super::planes::form_of_planes;
 use super::rule::Strategy;
 use super::stem::stride_of_stem;
 use crate::dtype::DType;
@@ -15,7 +15,7 @@ use crate::kernels::activation::{Activation, Ending};
 use crate::kernels::columns::ColumnsOrder;
 use crate::kernels::conv::direct::conv2d_depthwise;
 use crate::kernels::conv::direct::conv2d_direct::{self, Rows, Taps};
-use crate::kernels::conv::direct::conv2d_planes::{self, Outs};
+use crate::kernels::conv::direct::conv2d_planes::{self, Form};
 use crate::kernels::conv::direct::conv2d_stem::{self, Stride};
 use crate::kernels::conv::pack_weight;
 use crate::kernels::layout::Layout;
@@ -42,7 +42,7 @@ pub(crate) fn compile_all(gpu: &Gpu) -> Result<()> {
         matmul_windows::compile(gpu, window, subgroup)?;
     }
     gpu.compile::<deform_im2col::Kernel>((ColumnsOrder::Quads, Layout::Panels))?;
-    Outs::all().into_iter().try_for_each(|outs| gpu.compile::<conv2d_planes::Kernel>((outs, Ending::Bounds)))?;
+    Form::all().into_iter().try_for_each(|form| gpu.compile::<conv2d_planes::Kernel>((form, Ending::Bounds)))?;
     Stride::all().into_iter().try_for_each(|stride| gpu.compile::<conv2d_stem::Kernel>((stride, Ending::Bounds)))?;
     for taps in Taps::all() {
         conv2d_depthwise::compile(gpu, taps)?;
@@ -60,8 +60,8 @@ pub(in crate::ops) struct Im2colConvolution {
     pub(super) packing: Packing,
     /// Whether the forward pass reads planes as they lie: strategy/depthwise.rs.
     planes: bool,
-    /// Whether the forward pass reads planes from a texture, where input and output begin with a quad: strategy/planes.rs.
-    plane_texture: bool,
+    /// How the forward pass reads planes from a texture, if it does where input and output begin with a quad: strategy/planes.rs.
+    form_of_planes: Option<Form>,
     /// How far apart windows are, where the forward pass reads images from a texture, if input and output begin with a quad: strategy/stem.rs.
     stem: Option<Stride>,
     /// Whether it is another's, from its output back to its input, and has the weight of that one.
@@ -81,11 +81,10 @@ impl Im2colConvolution {
         if let Some(stride) = convolution.stem {
             gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
             gpu.compile::<conv2d_stem::Kernel>((stride, Ending::Bounds))?;
-        } else if reads_texture(gpu, &geometry, &convolution.columns, dtypes[0]) {
+        } else if let Some(form) = form_of_planes(gpu, &geometry, &convolution.columns, dtypes[0]) {
             gpu.compile::<copy_lines::Kernel>(Texel::Element)?;
-            let outs = Outs::of(geometry.group_out_channels());
-            gpu.compile::<conv2d_planes::Kernel>((outs, Ending::Bounds))?;
-            convolution.plane_texture = true;
+            gpu.compile::<conv2d_planes::Kernel>((form, Ending::Bounds))?;
+            convolution.form_of_planes = Some(form);
         }
         if !convolution.is_direct(gpu) {
             match Subgroup::multiplying(gpu.capabilities()).filter(|_| convolution.reads_windows(gpu)) {
@@ -142,7 +141,7 @@ impl Im2colConvolution {
             None => strips::compile(gpu, written_together(&geometry), geometry.im2col.out_pixels())?,
         }
         let packing = Packing::of_convolution(Strategy::Im2col, layout, &geometry, deformation.as_ref());
-        Ok(Self { geometry, columns, packing, planes, plane_texture: false, stem: None, transposed: false })
+        Ok(Self { geometry, columns, packing, planes, form_of_planes: None, stem: None, transposed: false })
     }
 
     /// Records the packing of a weight into a tensor of its own.
@@ -295,8 +294,8 @@ impl Im2colConvolution {
         }
         let depth = depth(g, &self.columns);
         let in_quads = is_in_quads(source.input) && is_in_quads(output.tensor());
-        if self.plane_texture && in_quads {
-            return self.of_planes(recorder, source.input, packed_weight, (bias, activation), output);
+        if let Some(form) = self.form_of_planes.filter(|_| in_quads) {
+            return self.of_planes(recorder, form, (source.input, packed_weight), (bias, activation), output);
         }
         if let Some(stride) = self.stem.filter(|_| in_quads) {
             return self.of_stem(recorder, stride, (source.input, packed_weight), (bias, activation), output);

@@ -1,4 +1,4 @@
-//! Convolutions of 3 x 3 taps, for groups of few output channels, which read planes from a texture.
+//! Convolutions for groups of few output channels, which read planes from a texture: of 3 x 3 taps, and of 5 x 5 and 7 x 7 for groups of one input channel.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::geometry::{Conv2dGeometry, Im2col, Im2colGeometry};
 use crate::gpu::{Binding, Gpu, Lines, Loops, Recorder, Tensor, Texel, Texture};
 use crate::kernels::activation::Activation;
-use crate::kernels::conv::direct::conv2d_planes::{self, Outs, ROWS, conv2d_planes};
+use crate::kernels::conv::direct::conv2d_planes::{self, Form, ROWS, conv2d_planes};
 use crate::kernels::layout::Layout;
 use crate::kernels::matmul::copy_lines::copy_lines;
 use crate::kernels::window::Window;
@@ -22,53 +22,57 @@ pub(super) const COPIED_BYTES: u64 = 8 << 20;
 /// The most output channels of a group: its planes are read anew for each one or three of them.
 const MOST_OUT_CHANNELS: u32 = 27;
 
-/// Whether planes of this element type are read from a texture, where input and output begin with a quad: those of f32, of whole quads a row, in windows of the
-/// kernel, where a convolution is done without columns.
-pub(super) fn reads_texture(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns, dtype: DType) -> bool {
+/// How planes of this element type are read from a texture, where input and output begin with a quad, if they are: those of f32, of whole quads a row, in
+/// windows of the kernel.
+pub(super) fn form_of_planes(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Columns, dtype: DType) -> Option<Form> {
     let Im2colGeometry { width, window, .. } = geometry.im2col;
     let Im2col { kernel, stride, padding: [_, left, _, right], dilation } = window;
-    let quads = Window { quads_per_group: columns.quads_per_group(), ..Default::default() };
-    let group_rows = geometry.group_out_channels();
-    let params = conv2d_planes::Params { window: quads, group_rows, ..Default::default() };
+    let (channels, group_rows) = (geometry.group_channels(), geometry.group_out_channels());
+    let form = Form::of(kernel, channels, group_rows)?;
+    let window = Window { quads_per_group: columns.quads_per_group(), ..Window::of(&geometry.im2col) };
+    let params = conv2d_planes::Params { window, ..Default::default() };
     // Lines of a texture may lie twice as far apart as they are long.
-    let least = 2 * rows_bytes(geometry, ROWS).max(COPIED_BYTES);
+    let least = 2 * rows_bytes(geometry, ROWS + reach(geometry)).max(COPIED_BYTES);
     let bias = u64::from(geometry.out_channels) * DType::F32.size();
-    let set =
-        u64::from(Outs::of(group_rows).channels() - 1) * u64::from(geometry.im2col.out_pixels()) + u64::from(width);
-    dtype == DType::F32
+    let set = u64::from(form.outs() - 1) * u64::from(geometry.im2col.out_pixels()) + u64::from(width);
+    let reads = dtype == DType::F32
         && bias <= bindable(gpu)
-        && (kernel, stride, dilation) == ([3; 2], [1; 2], [1; 2])
-        && [left, right] == [1; 2]
+        && (stride, dilation) == ([1; 2], [1; 2])
+        && [left, right] == [kernel[1] / 2; 2]
         && width.is_multiple_of(4)
         && group_rows <= MOST_OUT_CHANNELS
         && set * DType::F32.size() <= bindable(gpu)
         && least <= Texture::most_bytes(gpu, Texel::Element).min(2 * bindable(gpu))
         && columns.layout == Layout::Panels
         && columns.deformation.is_none()
-        && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok()
+        && gpu.capabilities().check_iterations("weight", params.iterations()).is_ok();
+    reads.then_some(form)
 }
 
-/// Bytes that so many rows of a group's output take of its input.
-fn rows_bytes(geometry: &Conv2dGeometry, out_rows: u32) -> u64 {
-    let rows = (u64::from(out_rows) + 2).min(geometry.im2col.height.into());
-    rows * u64::from(geometry.group_channels()) * u64::from(geometry.im2col.width) * DType::F32.size()
+/// Bytes of so many rows of a group's input.
+fn rows_bytes(geometry: &Conv2dGeometry, rows: u32) -> u64 {
+    u64::from(rows) * u64::from(geometry.group_channels()) * u64::from(geometry.im2col.width) * DType::F32.size()
+}
+
+/// Rows that a window takes of an image besides one.
+fn reach(geometry: &Conv2dGeometry) -> u32 {
+    geometry.im2col.window.kernel[0] - 1
 }
 
 /// How many groups are copied at once, and for how many rows of their outputs.
 fn copied_at_once(geometry: &Conv2dGeometry) -> [u32; 2] {
-    let out_height = geometry.im2col.out_height;
-    let group = rows_bytes(geometry, out_height);
+    let Im2colGeometry { height, width, out_height, .. } = geometry.im2col;
+    let group = rows_bytes(geometry, height);
     if group <= COPIED_BYTES {
         return [(COPIED_BYTES / group) as u32, out_height];
     }
-    let row = rows_bytes(geometry, 1) / 3;
-    let mut rows = COPIED_BYTES / row.max(1);
+    let mut rows = COPIED_BYTES / rows_bytes(geometry, 1).max(1);
     // Of many planes one command copies a line each, if a row of the texture has whole ones: the rows of an invocation's outputs, at least.
-    let together = u64::from(Lines::MOST_APART / geometry.im2col.width);
-    if geometry.group_channels() > Lines::MOST_COMMANDS && together >= u64::from(ROWS) + 2 {
+    let together = u64::from(Lines::MOST_APART / width);
+    if geometry.group_channels() > Lines::MOST_COMMANDS && together >= u64::from(ROWS + reach(geometry)) {
         rows = rows.min(together);
     }
-    let out_rows = rows.saturating_sub(2).min(out_height.into()) as u32;
+    let out_rows = rows.saturating_sub(reach(geometry).into()).min(out_height.into()) as u32;
     [1, (out_rows / ROWS * ROWS).max(ROWS)]
 }
 
@@ -112,8 +116,8 @@ impl Im2colConvolution {
     pub(super) fn of_planes(
         &self,
         recorder: &mut Recorder,
-        input: &Tensor,
-        weight: &PackedMatrix,
+        form: Form,
+        (input, weight): (&Tensor, &PackedMatrix),
         (bias, activation): (Option<&Tensor>, Activation),
         output: Destination,
     ) -> Result<()> {
@@ -121,7 +125,7 @@ impl Im2colConvolution {
         let Im2colGeometry { batch, height, width, out_height, window, .. } = g.im2col;
         let [groups_at_once, rows_at_once] = copied_at_once(g);
         let (group_rows, channels) = (g.group_out_channels(), g.group_channels());
-        let together = Outs::of(group_rows).channels();
+        let together = form.outs();
         let group_sets = group_rows.div_ceil(together);
         let out_channel = |set: u32| set / group_sets * group_rows + set % group_sets * together;
         let out_plane = out_height * width;
@@ -132,7 +136,7 @@ impl Im2colConvolution {
             for out_rows in pieces(0..out_height, rows_at_once) {
                 let top = window.padding[0];
                 let within = |row: u32| row.saturating_sub(top).min(height);
-                let rows = within(out_rows.start)..within(out_rows.end + 2);
+                let rows = within(out_rows.start)..within(out_rows.end + reach(g));
                 recorder.scratch(|recorder| {
                     let planes = groups.start * channels..groups.end * channels;
                     let (texture, plane_elements) =
@@ -172,7 +176,7 @@ impl Im2colConvolution {
                             recorder.gpu().capabilities().check_elements("input", params.elements())?;
                         }
                         let bindings = [&texture.binding(), &weight, &bias_binding, &output_binding];
-                        conv2d_planes(recorder, params, bindings)
+                        conv2d_planes(recorder, form, params, bindings)
                     })
                 })?;
             }
