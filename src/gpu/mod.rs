@@ -432,14 +432,19 @@ impl Gpu {
         Ok(buffer)
     }
 
-    fn buffer(&self, descriptor: &wgpu::BufferDescriptor<'_>) -> Result<wgpu::Buffer> {
-        let (size, most) = (descriptor.size, self.capabilities().limits.max_buffer_size);
+    /// Refuses a buffer of more bytes than the device makes.
+    pub(crate) fn check_buffer(&self, size: u64) -> Result<()> {
+        let most = self.capabilities().limits.max_buffer_size;
         if size > most {
-            return Err(Error::limit(
-                "buffer",
-                format!("a buffer of {size} bytes is needed; the device makes {most} at most"),
-            ));
+            let message = format!("a buffer of {size} bytes is needed; the device makes {most} at most");
+            return Err(Error::limit("buffer", message));
         }
+        Ok(())
+    }
+
+    fn buffer(&self, descriptor: &wgpu::BufferDescriptor<'_>) -> Result<wgpu::Buffer> {
+        let size = descriptor.size;
+        self.check_buffer(size)?;
         self.before_allocation(size)?;
         self.guarded(|| self.device().create_buffer(descriptor))
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pliant::image::{Rgb, RgbImage, imageops};
 use pliant::onnx::{Detection, Model, ModelOptions, ModelPlan, PictureOptions, Preset, Show, Shown};
-use pliant::{DType, Error, Recorder, Tensor};
+use pliant::{DType, Error, Recorder, Tensor, TensorSpec};
 
 use crate::gpu;
 
@@ -81,6 +81,14 @@ fn pictures_run_in_sixteen_bits() {
         let (_, Shown::Channels(grid)) = run(&model, &picture, &options, float).unwrap() else { panic!("no channels") };
         assert!(grid.pixels().any(|pixel| pixel[0] > 200));
     }
+}
+
+/// Before anything as large is made on the host.
+#[test]
+fn inputs_larger_than_a_buffer_are_refused() {
+    let spec = TensorSpec { shape: [1, 3, 100_000, 100_000].into(), dtype: DType::F32 };
+    let refused = PictureOptions::default().tensor(gpu(), &picture(3, 2), spec).unwrap_err();
+    assert!(matches!(&refused, Error::Limit { .. }) && refused.to_string().contains("120000000000 bytes"), "{refused}");
 }
 
 #[test]

@@ -115,7 +115,8 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
     if let Some(name) = taken {
         arguments.apart_from(name, declared_inputs.len())?;
     }
-    let inputs = named(&arguments.inputs, "input", names(&declared_inputs).filter(|name| Some(*name) != taken))?;
+    let input = if taken.is_some() { "input beside the picture's" } else { "input" };
+    let inputs = named(&arguments.inputs, input, names(&declared_inputs).filter(|name| Some(*name) != taken))?;
     outputs.iter().try_for_each(|(_, file)| output::file(file))?;
     if let Some(file) = &arguments.plot {
         ChartKind::of(file)?;
@@ -153,7 +154,12 @@ pub(crate) async fn main(arguments: Arguments) -> Result<ExitCode, Failure> {
         let elements = array.elements();
         let least = elements.iter().copied().fold(f64::INFINITY, f64::min);
         let largest = elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        println!("{name} ({} of {dtype}): {least} to {largest}", array.shape);
+        let range = match elements.iter().filter(|element| element.is_nan()).count() {
+            0 => format!("{least} to {largest}"),
+            all if all == elements.len() => "no numbers (NaN)".into(),
+            some => format!("{least} to {largest}, and {some} that are no numbers (NaN)"),
+        };
+        println!("{name} ({} of {dtype}): {range}", array.shape);
         for (_, file) in outputs.iter().filter(|(output, _)| output == name) {
             array.write(file)?;
             println!("    wrote {}", file.display());

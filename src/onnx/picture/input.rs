@@ -63,6 +63,8 @@ impl PictureOptions {
             let message = format!("the input is {shape}; a picture is 1x3xHEIGHTxWIDTH, or 1x1 in grey");
             return Err(Error::shape("input", message));
         };
+        // Before as many are made on the host.
+        gpu.check_buffer(shape.elements().saturating_mul(spec.dtype.size()))?;
         let elements = self.elements(picture, channels, [height, width])?;
         match spec.dtype {
             DType::F32 => Tensor::upload(gpu, shape, &elements),

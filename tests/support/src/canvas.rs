@@ -33,10 +33,11 @@ pub fn stroke(canvas: &mut RgbImage, a: [f32; 2], b: [f32; 2], width: f32, colou
 /// The width and height of a character with the gap behind it, at scale 1.
 const CHARACTER: [u32; 2] = [6, 7];
 
-/// Writes ASCII text, its upper left corner at `[x, y]`, each pixel of the font `scale` pixels wide and high.
+/// Writes text, its upper left corner at `[x, y]`, each pixel of the font `scale` pixels wide and high. What is not ASCII is a question mark.
 pub fn text(canvas: &mut RgbImage, [x, y]: [u32; 2], scale: u32, colour: Rgb<u8>, text: &str) {
-    for (place, character) in (0u32..).zip(text.bytes()) {
-        let glyph = FONT[usize::from(character.clamp(b' ', b'~') - b' ')];
+    for (place, character) in (0u32..).zip(text.chars()) {
+        let character = u8::try_from(character).ok().filter(|byte| (b' '..=b'~').contains(byte)).unwrap_or(b'?');
+        let glyph = FONT[usize::from(character - b' ')];
         for (column, bits) in (0u32..).zip(glyph) {
             for row in (0..CHARACTER[1]).filter(|row| bits >> row & 1 != 0) {
                 let left = x + (place * CHARACTER[0] + column) * scale;
@@ -87,7 +88,7 @@ pub fn legend(canvas: &mut RgbImage, [x, y]: [u32; 2], width: u32, scale: u32, k
     let space = 2 * CHARACTER[0] * scale;
     let (mut column, mut row) = (0, 0);
     for Key { colour, meaning } in keys {
-        let needs = space + meaning.len() as u32 * CHARACTER[0] * scale;
+        let needs = space + meaning.chars().count() as u32 * CHARACTER[0] * scale;
         if column > 0 && column + needs > width {
             (column, row) = (0, row + LINE * scale);
         }

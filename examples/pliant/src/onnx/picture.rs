@@ -131,6 +131,7 @@ impl Arguments {
             Some(file) => {
                 let text = std::fs::read_to_string(file);
                 let text = text.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+                let text = text.trim_start_matches('\u{feff}');
                 text.lines().map(|line| line.trim().to_string()).collect()
             }
             None => Vec::new(),
@@ -218,7 +219,10 @@ impl Picture {
     /// Prints the boxes of highest scores, or the share of each label.
     fn list(&self, shown: &Shown) {
         match shown {
-            Shown::Labels(labels) => self.keys(labels).iter().for_each(|key| println!("    {}", key.meaning)),
+            Shown::Labels(labels) => {
+                self.keys(labels).iter().for_each(|key| println!("    {}", key.meaning));
+                self.list_unnamed(labels.pixels().map(|pixel| pixel[0].into()));
+            }
             Shown::Boxes(found) => {
                 for frame in found.iter().take(LISTED).map(|found| self.frame(found)) {
                     let Frame { corners: [left, top, right, bottom], words, .. } = frame;
@@ -227,8 +231,17 @@ impl Picture {
                 if found.len() > LISTED {
                     println!("    and {} more of lower scores", found.len() - LISTED);
                 }
+                self.list_unnamed(found.iter().map(|found| found.label));
             }
             _ => {}
+        }
+    }
+
+    /// Prints the first label that has no name, where others have names.
+    fn list_unnamed(&self, labels: impl Iterator<Item = u32>) {
+        let beyond = labels.filter(|&label| label as usize >= self.labels.len()).min();
+        if let Some(label) = beyond.filter(|_| !self.labels.is_empty()) {
+            println!("    --labels has {} names; label {label} is among those found", self.labels.len());
         }
     }
 
