@@ -38,7 +38,7 @@ pub(crate) enum Form {
 axis!(Form { One: "", Three: "three", Five: "five", Seven: "seven" });
 
 impl Form {
-    /// That for windows of so many taps and groups of so many input and output channels, if there is one.
+    /// The form for windows of so many taps and groups of so many input and output channels, if there is one.
     pub(crate) fn of(kernel: [u32; 2], group_channels: u32, group_rows: u32) -> Option<Self> {
         match (kernel, group_channels) {
             ([3, 3], _) if group_rows < 3 => Some(Self::One),
