@@ -11,7 +11,8 @@
 // Output planes and groups are numbered over all images, each of which has `groups`. A group's output channels are done in group_sets sets of OUTS, the last of
 // which may have fewer; sets are numbered over all groups. A dispatch does `out_rows` rows of `sets` sets from set_first on, whose input planes are those from
 // group_first on. One invocation does eight pixels side by side of four rows of a set; they are numbered by run of eight, four rows, set, and a workgroup has those
-// of one set. Terms are added up by channel, row of the kernel and column. Bindings: conv/direct/planes.wgsl; OUTS and what sums are made of: of 3 x 3
+// of one set. Terms are added up by channel, row of the kernel and column. Bindings: conv/direct/planes.wgsl, and the
+// output's conv/depthwise/stores_quads.wgsl; OUTS and what sums are made of: of 3 x 3
 // taps conv/planes/narrow.wgsl with one.wgsl or three.wgsl, of others conv/planes/wide.wgsl, for groups of one input channel.
 //
 // For subgroups of at least 4 on a CPU: lane % 4 says which weights of a row of the kernel an invocation loads for all.

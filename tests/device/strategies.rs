@@ -496,6 +496,7 @@ fn convolutions_of_planes_in_textures() {
         (of(1, [9, 0]), [1, 260, 8, 1028], 2, true),
         (of(1, [1, 1]), [1, 150, 30, 512], 4, true),
         (of(1, [520, 1]), [1, 1, 516, 4096], 1, true),
+        (of(100, [1, 1]), [2, 200, 64, 60], 400, true),
         (of(560, [1, 1]), [1, 560, 64, 60], 560, true),
         // What other kernels do.
         (of(1, [1, 1]), [1, 6, 9, 8], 28, false),
@@ -523,10 +524,30 @@ fn convolutions_of_planes_in_textures() {
         }
         check_backward_on(&problem, 132, device, Ways::All).unwrap();
         problem.change(|name, array| match name {
-            "weight" => array.elements[4] = f32::INFINITY,
+            "weight" => {
+                for tap in [0, 4, kernel * kernel - 1] {
+                    array.elements[tap as usize] = f32::INFINITY;
+                }
+            }
             "input" => array.elements[5] = f32::NAN,
             _ => {}
         });
+        check_on(&problem, device).unwrap();
+    }
+}
+
+/// Three output channels an invocation whose planes no binding shows together: sets and rows of the output are done in pieces.
+#[test]
+fn sets_of_output_channels_beyond_a_binding() {
+    let small = with_limits(|limits| limits.max_storage_buffer_binding_size = 9 << 20);
+    let mut rng = Rng::with_seed(133);
+    let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    for (input, out_channels) in [([1, 4, 512, 1024], 6), ([1, 4, 1024, 800], 3)] {
+        let problem = conv2d(&mut rng, op, input, [out_channels, 4, 3, 3]);
+        let by = kernels(&small, &problem, Strategy::Im2col, DType::F32).unwrap();
+        let sets = by.iter().any(|name| name.starts_with("conv2d_planes.three"));
+        assert!(sets || !small.capabilities().textures(), "{input:?}: {by:?}");
+        let device = Implementation::Device { gpu: &small, strategy: Some(Strategy::Im2col), storage: Storage::F32 };
         check_on(&problem, device).unwrap();
     }
 }

@@ -43,7 +43,7 @@ fn block_at(plane: u32, y: u32, x: u32) -> Block {
     );
 }
 
-// For each row of the kernel one of its weights, of four channels: of an output channel.
+// Of an output channel, for each row of the kernel, the weight of one tap for four channels.
 struct Weights {
     r0: vec4<f32>,
     r1: vec4<f32>,

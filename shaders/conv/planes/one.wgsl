@@ -1,6 +1,6 @@
 // One output channel of each invocation: conv/conv2d_planes.wgsl.
 
-// Output channels of a set.
+// Output channels of a set: Form::outs.
 const OUTS = 1u;
 
 // The sums of a set.

@@ -2,11 +2,12 @@
 
 const SIDE = 7u;
 
-// Four elements, of which the first, and the last, is not read.
+// Four elements before eight pixels, the first of which is not used.
 fn before(at: u32, exists: bool) -> vec4<f32> {
     return quad(at - 4u, exists);
 }
 
+// Four elements behind them, the last of which is not used.
 fn behind(at: u32, exists: bool) -> vec4<f32> {
     return quad(at, exists);
 }

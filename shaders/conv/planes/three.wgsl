@@ -1,6 +1,6 @@
 // Three output channels of each invocation: conv/conv2d_planes.wgsl.
 
-// Output channels of a set.
+// Output channels of a set: Form::outs.
 const OUTS = 3u;
 
 // The sums of a set.

@@ -1,6 +1,6 @@
 // Sums of an output channel of a group of one input channel, of SIDE x SIDE taps: conv/conv2d_planes.wgsl. Rows of taps: five.wgsl, seven.wgsl.
 
-// Output channels of a set.
+// Output channels of a set: Form::outs.
 const OUTS = 1u;
 
 // The sums of a set.

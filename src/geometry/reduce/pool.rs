@@ -11,7 +11,7 @@ pub struct Pool {
     pub kind: PoolKind,
     /// The window along each of the axes behind batch and channels.
     pub axes: Vec<PoolAxis>,
-    /// Whether a last window may end beyond the padding, as long as it does not start there. False by default.
+    /// Whether a last window may end beyond the padding, as long as it does not start there, also where it is the only one. False by default.
     pub ceil_mode: bool,
 }
 
@@ -125,7 +125,7 @@ impl PooledAxis {
         // Of a window longer than all there is, what lies behind the padding is left out.
         let taps = (padded - 1) / u64::from(dilation) + 1;
         let window = PoolAxis { kernel: u64::from(kernel).min(taps) as u32, ..window };
-        // Both are below 2^29.
+        // Extents are below 2^29.
         Ok(Self { window, extent, out_extent: out_extent as u32 })
     }
 
@@ -219,11 +219,16 @@ mod tests {
             // Windows longer than what there is.
             (1, 2, 2, [0, 0], 1, true, 1),
             (2, 3, 2, [0, 0], 1, true, 1),
+            (1, 2, 3, [1, 0], 3, true, 1),
         ];
         for (extent, kernel, stride, padding, dilation, ceil_mode, expected) in table {
             let window = PoolAxis { kernel, stride, padding, dilation };
             let axis = PooledAxis::new(window, extent, ceil_mode).unwrap();
             assert_eq!(axis.out_extent, expected, "{window:?} over {extent}");
         }
+        let of = |kernel| PooledAxis::new(PoolAxis { kernel, stride: 4, padding: [1, 0], dilation: 2 }, 4, true);
+        // Five elements, of which the third tap takes the last; spans of 9 are beyond what a stride allows.
+        assert_eq!(of(4).unwrap().window.kernel, 3);
+        assert!(of(5).is_err());
     }
 }

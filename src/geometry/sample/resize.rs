@@ -5,8 +5,8 @@ use crate::shape::Shape;
 /// Tensors of any rank, resampled along some of their axes: ONNX's `Resize`.
 ///
 /// Along each axis an output position is a weighted sum of some input positions, whose weights add up to 1; positions beyond the ends are those
-/// at the ends. What has weight 0 does not count, whatever its value. Where positions lie is computed in `f32`, as ONNX Runtime does it, which
-/// takes those for halfway that are within 1e-6 of it.
+/// at the ends. What has weight 0 does not count, whatever its value. Where positions lie is computed in `f32`, as ONNX Runtime does it; for the two
+/// roundings to the nearest what is within 1e-6 of halfway is halfway, as in ONNX Runtime 1.32.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Resize {
     /// The axes, counted from the outermost, each once.
@@ -198,9 +198,9 @@ impl ResizeGeometry {
         };
         let mut output = input;
         for (&axis, size) in op.axes.iter().zip(sizes) {
-            let least = if input.extents()[axis as usize] == 0 { 0.0 } else { 1.0 };
-            let most = least * MOST as f32;
-            if !(least..=most).contains(&size) {
+            let possible = if input.extents()[axis as usize] == 0 { 0.0..=0.0 } else { 1.0..=MOST as f32 };
+            if !possible.contains(&size) {
+                let (least, most) = possible.into_inner();
                 let message =
                     format!("axis {axis} of input ({input}) would get extent {size}; {least} to {most} are possible");
                 return Err(Error::shape("output", message));
@@ -338,7 +338,7 @@ impl Taps {
     }
 }
 
-/// How far from halfway a position of [`NearestRounding`] may lie by what `f32` has rounded off.
+/// How far from halfway a position still counts as halfway: `f32` has rounded it.
 const HALFWAY: f64 = 1e-6;
 
 fn nearest(position: f64, rounding: NearestRounding) -> f64 {

@@ -12,7 +12,6 @@ kernel!("conv2d_planes", 8, Params, |(form, ending): (Form, Ending)| [
         "shared/panels/layout.wgsl",
         "conv/depthwise/stores_quads.wgsl",
         "conv/direct/planes.wgsl",
-        "conv/conv2d_planes.wgsl",
     ],
     match form {
         Form::One => wgsl!["conv/planes/one.wgsl", "conv/planes/narrow.wgsl"],
@@ -20,6 +19,7 @@ kernel!("conv2d_planes", 8, Params, |(form, ending): (Form, Ending)| [
         Form::Five => wgsl!["conv/planes/five.wgsl", "conv/planes/wide.wgsl"],
         Form::Seven => wgsl!["conv/planes/seven.wgsl", "conv/planes/wide.wgsl"],
     },
+    wgsl!["conv/conv2d_planes.wgsl"],
 ]);
 
 /// The taps of a window, and the output channels that an invocation does.

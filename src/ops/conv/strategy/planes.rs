@@ -32,7 +32,8 @@ pub(super) fn form_of_planes(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Col
     let window = Window { quads_per_group: columns.quads_per_group(), ..Window::of(&geometry.im2col) };
     let params = conv2d_planes::Params { window, ..Default::default() };
     // Lines of a texture may lie twice as far apart as they are long.
-    let least = 2 * rows_bytes(geometry, ROWS + reach(geometry)).max(COPIED_BYTES);
+    let rows = (ROWS + reach(geometry)).min(geometry.im2col.height);
+    let least = 2 * rows_bytes(geometry, rows).max(COPIED_BYTES);
     let bias = u64::from(geometry.out_channels) * DType::F32.size();
     let set = u64::from(form.outs() - 1) * u64::from(geometry.im2col.out_pixels()) + u64::from(width);
     let reads = dtype == DType::F32
@@ -171,7 +172,7 @@ impl Im2colConvolution {
                             output_first: output_binding.first,
                             output_plane: out_plane,
                         };
-                        // A row is done at once, however large.
+                        // A row of a set is done at once, however large.
                         if params.sets > 1 || params.out_rows > 1 {
                             recorder.gpu().capabilities().check_elements("input", params.elements())?;
                         }
