@@ -24,7 +24,7 @@ pub(crate) fn read(file: &Path) -> Result<RgbImage, Failure> {
         let reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
         // Its decoder fills up what is missing.
         if reader.format() == Some(ImageFormat::Jpeg) && is_cut_off(&bytes) {
-            return Err(std::io::Error::other("the file ends before the picture does").into());
+            return Err(std::io::Error::other("the file has no end of image; it may be cut off").into());
         }
         let mut decoder = reader.into_decoder()?;
         let orientation = decoder.orientation()?;
@@ -54,7 +54,7 @@ fn is_cut_off(bytes: &[u8]) -> bool {
         };
     }
     // What is no marker the decoder judges.
-    rest.is_empty()
+    matches!(rest, [] | [0xff])
 }
 
 /// The photo shrunk so that no side is longer than `longest`, or as it is.
