@@ -296,7 +296,7 @@ fn a_profile_names_every_kernel() {
     let stages = pollster::block_on(recorder.profile()).unwrap();
     assert_eq!(stages.iter().map(|stage| stage.dispatches as usize).sum::<usize>(), recorder.len());
     assert!(stages.iter().all(|stage| stage.seconds >= 0.0 && stage.seconds < 60.0));
-    let columns = ["im2col", "matmul_windows"];
+    let columns = ["im2col", "matmul_windows", "conv2d_planes"];
     assert!(stages.iter().any(|stage| columns.iter().any(|name| stage.kernel.starts_with(name))), "{stages:?}");
 }
 
