@@ -12,8 +12,8 @@
 // which may have fewer; sets are numbered over all groups. A dispatch does `out_rows` rows of `sets` sets from set_first on, whose input planes are those from
 // group_first on. One invocation does eight pixels side by side of four rows of a set; they are numbered by run of eight, four rows, set, and a workgroup has those
 // of one set. Terms are added up by channel, row of the kernel and column. Bindings: conv/direct/planes.wgsl, and the
-// output's conv/depthwise/stores_quads.wgsl; OUTS and what sums are made of: of 3 x 3
-// taps conv/planes/narrow.wgsl with one.wgsl or three.wgsl, of others conv/planes/wide.wgsl, for groups of one input channel.
+// output's conv/depthwise/stores_quads.wgsl; OUTS and what sums are made of: conv/planes, of 3 x 3 taps narrow.wgsl with one.wgsl or three.wgsl, of others wide.wgsl,
+// for groups of one input channel, with five.wgsl or seven.wgsl.
 //
 // For subgroups of at least 4 on a CPU: lane % 4 says which weights of a row of the kernel an invocation loads for all.
 

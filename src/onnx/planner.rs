@@ -163,7 +163,7 @@ impl Call<'_> {
     }
 
     /// An input that must be known at planning; `None` where it is absent.
-    fn known(&self, index: usize, name: &str) -> Result<Option<&HostTensor>> {
+    pub(super) fn known(&self, index: usize, name: &str) -> Result<Option<&HostTensor>> {
         let Some(value) = self.optional(index) else { return Ok(None) };
         let host = value.host().ok_or_else(|| {
             Error::Unsupported(format!("{name} is computed on the device; it must be known when the model is planned"))

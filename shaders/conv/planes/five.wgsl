@@ -3,12 +3,12 @@
 const SIDE = 5u;
 
 // Four elements before eight pixels, of which the first two are 0.
-fn before(at: u32, exists: bool) -> vec4<f32> {
+fn before(at: u32, exists: bool) -> Side {
     return vec4<f32>(0.0, 0.0, element(at - 2u, exists), element(at - 1u, exists));
 }
 
 // Four elements behind them, of which the last two are 0.
-fn behind(at: u32, exists: bool) -> vec4<f32> {
+fn behind(at: u32, exists: bool) -> Side {
     return vec4<f32>(element(at, exists), element(at + 1u, exists), 0.0, 0.0);
 }
 

@@ -1,25 +1,14 @@
 // Sums of a set of output channels, of 3 x 3 taps: conv/conv2d_planes.wgsl.
 
-// What eight pixels take of a row: one before them, themselves, and one behind.
-struct Row {
-    before: f32,
-    left: vec4<f32>,
-    right: vec4<f32>,
-    behind: f32,
+// One element before eight pixels, and one behind.
+alias Side = f32;
+
+fn before(at: u32, exists: bool) -> Side {
+    return element(at - 1u, exists);
 }
 
-// A row of a plane, at columns from x on; rows are counted from the first of the padding. What lies before row_first wraps.
-fn row_at(plane: u32, y: u32, x: u32) -> Row {
-    let row = y - params.window.padding_top - params.row_first;
-    let exists = row < params.rows;
-    let width = params.window.width;
-    let at = plane + row * width + x;
-    return Row(
-        element(at - 1u, exists & (x > 0u)),
-        quad(at, exists),
-        quad(at + 4u, exists & (x + 4u < width)),
-        element(at + 8u, exists & (x + 8u < width)),
-    );
+fn behind(at: u32, exists: bool) -> Side {
+    return element(at, exists);
 }
 
 // What eight pixels of four rows take of a plane.

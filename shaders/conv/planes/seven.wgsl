@@ -3,12 +3,12 @@
 const SIDE = 7u;
 
 // Four elements before eight pixels, the first of which is not used.
-fn before(at: u32, exists: bool) -> vec4<f32> {
+fn before(at: u32, exists: bool) -> Side {
     return quad(at - 4u, exists);
 }
 
 // Four elements behind them, the last of which is not used.
-fn behind(at: u32, exists: bool) -> vec4<f32> {
+fn behind(at: u32, exists: bool) -> Side {
     return quad(at, exists);
 }
 

@@ -1,32 +1,7 @@
 // Sums of an output channel of a group of one input channel, of SIDE x SIDE taps: conv/conv2d_planes.wgsl. Rows of taps: five.wgsl, seven.wgsl.
 
-// Output channels of a set: Form::outs.
-const OUTS = 1u;
-
-// The sums of a set.
-alias Set = Sums;
-
-// What eight pixels take of a row: four before them, themselves, and four behind.
-struct Row {
-    before: vec4<f32>,
-    left: vec4<f32>,
-    right: vec4<f32>,
-    behind: vec4<f32>,
-}
-
-// A row of a plane, at columns from x on; rows are counted from the first of the padding. What lies before row_first wraps.
-fn row_at(plane: u32, y: u32, x: u32) -> Row {
-    let row = y - params.window.padding_top - params.row_first;
-    let exists = row < params.rows;
-    let width = params.window.width;
-    let at = plane + row * width + x;
-    return Row(
-        before(at, exists & (x > 0u)),
-        quad(at, exists),
-        quad(at + 4u, exists & (x + 4u < width)),
-        behind(at + 8u, exists & (x + 8u < width)),
-    );
-}
+// Four elements before eight pixels, and four behind: those in reach of the taps, others for nothing.
+alias Side = vec4<f32>;
 
 // Eight pixels, so many columns before or behind their own.
 fn by_minus_3(row: Row) -> Eight {
@@ -92,9 +67,4 @@ fn set_sums(group: u32, group_row: u32, plane: u32, y: u32, x: u32, lane: u32) -
         }
     }
     return sums;
-}
-
-// Stores a set of a group, which begins with a row of it.
-fn store_set(sums: Set, of_all: u32, group: u32, row: u32, out_row: u32, x: u32) {
-    store_sums(sums, of_all * params.group_rows + row, group * params.group_rows + row, out_row, x);
 }

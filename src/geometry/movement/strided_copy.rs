@@ -263,16 +263,7 @@ impl StridedCopyGeometry {
     /// [`Error::Shape`] or [`Error::Attribute`] with the two figures that disagree.
     pub fn new(op: &StridedCopy, input: Shape) -> Result<Self> {
         any_rank("input", input)?;
-        let Walk { output, first, axes } = match op {
-            StridedCopy::Transpose { order } => transpose(order, input)?,
-            StridedCopy::Slice { ranges } => slice(ranges, input)?,
-            StridedCopy::Expand { shape } => expand(*shape, input)?,
-            StridedCopy::Tile { repeats } => tile(repeats, input)?,
-            StridedCopy::Pad { before, after, mode } => pad([before, after], *mode, input)?,
-            StridedCopy::DepthToSpace { block, order } => depth_to_space(*block, *order, input)?,
-            StridedCopy::SpaceToDepth { block } => space_to_depth(*block, input)?,
-            StridedCopy::Strided { first, axes } => strided(*first, axes, input)?,
-        };
+        let Walk { output, first, axes } = walk(op, input)?;
         any_rank("output", output)?;
         let axes = merged(&axes);
         let mut all = [CopyAxis::ONE; MAX_RANK];
@@ -300,6 +291,16 @@ impl StridedCopyGeometry {
 }
 
 impl StridedCopyGeometry {
+    /// The shape of an output, any axis of which may be 0, as any of the input may.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn shape_of(op: &StridedCopy, input: Shape) -> Result<Shape> {
+        use crate::geometry::check_elements;
+        check_elements("input", input)?;
+        let output = walk(op, input)?.output;
+        check_elements("output", output)?;
+        Ok(output)
+    }
+
     /// Extents and distances of the output's elements in the input, outermost first; `None` where the output leaves the input.
     #[cfg(feature = "onnx")]
     pub(crate) fn runs(&self) -> Option<impl Iterator<Item = (u32, i64)>> {
@@ -333,6 +334,19 @@ struct Walk {
     output: Shape,
     first: u64,
     axes: Vec<CopyAxis>,
+}
+
+fn walk(op: &StridedCopy, input: Shape) -> Result<Walk> {
+    match op {
+        StridedCopy::Transpose { order } => transpose(order, input),
+        StridedCopy::Slice { ranges } => slice(ranges, input),
+        StridedCopy::Expand { shape } => expand(*shape, input),
+        StridedCopy::Tile { repeats } => tile(repeats, input),
+        StridedCopy::Pad { before, after, mode } => pad([before, after], *mode, input),
+        StridedCopy::DepthToSpace { block, order } => depth_to_space(*block, *order, input),
+        StridedCopy::SpaceToDepth { block } => space_to_depth(*block, input),
+        StridedCopy::Strided { first, axes } => strided(*first, axes, input),
+    }
 }
 
 /// How far apart the elements of a dense tensor lie along each axis.
@@ -424,10 +438,15 @@ impl SliceRange {
         let from_front = |index: i64| if index < 0 { index.saturating_add(extent) } else { index };
         // Where a range that goes backward ends, index -1 is in front of all.
         let (least, most) = if step > 0 { (0, extent) } else { (-1, extent - 1) };
-        let [start, end] = [start, end].map(|index| from_front(index).clamp(least, most));
+        if extent == 0 {
+            return Ok((0, 0));
+        }
+        // A range that starts in front of all starts at the first index, also backward.
+        let start = from_front(start).clamp(0, most);
+        let end = from_front(end).clamp(least, most);
         let distance = if step > 0 { end - start } else { start - end };
         let count = distance.max(0).unsigned_abs().div_ceil(step.unsigned_abs());
-        Ok((start.max(0) as u32, count as u32))
+        Ok((start as u32, count as u32))
     }
 }
 

@@ -182,16 +182,22 @@ impl ResizeGeometry {
                 as_many("sizes", given.len(), axes)?;
                 let factor = |(extent, &size): (u32, &u32)| if extent == 0 { 1.0 } else { size as f32 / extent as f32 };
                 scales = extents.clone().zip(given).map(factor).collect();
+                let of_elements =
+                    || extents.clone().zip(&scales).filter(|(extent, _)| *extent > 0).map(|(_, &scale)| scale);
                 let common = match ratio {
                     AspectRatio::Stretch => None,
-                    AspectRatio::NotLarger => scales.iter().copied().reduce(f32::min),
-                    AspectRatio::NotSmaller => scales.iter().copied().reduce(f32::max),
+                    AspectRatio::NotLarger => of_elements().reduce(f32::min),
+                    AspectRatio::NotSmaller => of_elements().reduce(f32::max),
                 };
                 match common {
                     None => given.iter().map(|&size| size as f32).collect(),
                     Some(common) => {
                         scales.fill(common);
-                        extents.map(|extent| (common * extent as f32).round()).collect()
+                        let sized = |(extent, &size): (u32, &u32)| match extent {
+                            0 => size as f32,
+                            _ => (common * extent as f32).round(),
+                        };
+                        extents.zip(given).map(sized).collect()
                     }
                 }
             }

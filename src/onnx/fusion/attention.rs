@@ -136,8 +136,8 @@ impl Found {
         if self.keys > Attention::MOST_KEYS {
             return Err("there are more keys than every adapter takes");
         }
-        if !(self.scale as f32).is_finite() {
-            return Err("its scale is not finite");
+        if !(self.scale == 0.0 || (self.scale as f32).is_normal()) {
+            return Err("its scale is beyond the range of floats");
         }
         let (mut addends, mut masks) = (Vec::new(), 0);
         for (addend, whole) in &self.addends {

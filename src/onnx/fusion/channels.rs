@@ -1,6 +1,6 @@
 //! Scale and shift by channel behind convolutions, and biases behind products.
 
-use super::graph::{Graph, Outcome, by_channel, either, floats, host, known, number, operands};
+use super::graph::{Graph, Outcome, by_channel, either, faint, fit, floats, host, known, largest, number, operands};
 use crate::geometry::{BatchNorm, Binary, Conv2d, ConvTranspose2d, DeformConv2d, Matmul};
 use crate::gpu::TensorSpec;
 use crate::onnx::HostTensor;
@@ -45,10 +45,22 @@ fn normalised(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         None => element / (second * taps),
         Some(groups) => element / (second * taps) / (first / groups) * second + element / taps % second,
     };
-    let elements = elements.into_iter().enumerate().map(|(at, element)| element * scale[channel(at)]);
-    let weight = floats(weight.spec(), elements)?;
-    let bias = bias.iter().zip(&scale).zip(&shift).map(|((bias, scale), shift)| bias * scale + shift);
-    let bias = floats(TensorSpec { shape: [channels as u32].into(), ..weight.spec() }, bias)?;
+    let dtype = weight.spec().dtype;
+    let mut most = vec![0.0; channels];
+    let made: Vec<_> = (elements.iter().enumerate())
+        .map(|(at, element)| {
+            let channel = channel(at);
+            most[channel] = largest([&most[channel], element]);
+            element * scale[channel]
+        })
+        .collect();
+    let bias: Vec<_> = bias.iter().zip(&scale).zip(&shift).map(|((bias, scale), shift)| bias * scale + shift).collect();
+    let lost = most.iter().zip(&scale).any(|(most, scale)| faint(dtype, *most, (most * scale).abs()));
+    if lost || !fit(dtype, made.iter().chain(&bias)) {
+        return Some(Outcome::Refused("a product of weights and scales is beyond the range of their type".into()));
+    }
+    let weight = floats(weight.spec(), made.into_iter())?;
+    let bias = floats(TensorSpec { shape: [channels as u32].into(), ..weight.spec() }, bias.into_iter())?;
     let convolution = convolution.clone().reading("weight", weight).reading("bias", bias).writing(step.writes.clone());
     graph.buffers[step.writes[0]].shape = images;
     Some(Outcome::Steps(vec![convolution]))

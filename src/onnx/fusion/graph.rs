@@ -257,11 +257,27 @@ pub(super) fn known(step: &Step, name: &str, many: u32) -> Option<Vec<f64>> {
 
 /// Whether numbers are within the range of a type.
 pub(super) fn fit<'a>(dtype: DType, mut numbers: impl Iterator<Item = &'a f64>) -> bool {
-    let most = match dtype {
-        DType::F16 => f64::from(half::f16::MAX),
-        _ => f64::from(f32::MAX),
-    };
+    let [_, most] = normal(dtype);
     numbers.all(|number| number.abs() <= most)
+}
+
+/// Whether the weight of an output channel loses precision of its type: its largest element comes to be below the normal numbers.
+pub(super) fn faint(dtype: DType, before: f64, after: f64) -> bool {
+    let [least, _] = normal(dtype);
+    before >= least && after > 0.0 && after < least
+}
+
+/// The least and the largest normal number of a type.
+fn normal(dtype: DType) -> [f64; 2] {
+    match dtype {
+        DType::F16 => [half::f16::MIN_POSITIVE, half::f16::MAX].map(f64::from),
+        _ => [f32::MIN_POSITIVE, f32::MAX].map(f64::from),
+    }
+}
+
+/// The largest magnitude among numbers.
+pub(super) fn largest<'a>(numbers: impl IntoIterator<Item = &'a f64>) -> f64 {
+    numbers.into_iter().fold(0.0, |largest, number| largest.max(number.abs()))
 }
 
 /// Floats that the host knows.

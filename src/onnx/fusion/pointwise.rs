@@ -1,7 +1,6 @@
 //! Convolutions of one tap behind others.
 
-use super::graph::{Graph, Outcome, fit, floats, known};
-use crate::dtype::DType;
+use super::graph::{Graph, Outcome, faint, fit, floats, known, largest};
 use crate::geometry::{Conv2d, DeformConv2d};
 use crate::gpu::TensorSpec;
 use crate::onnx::step::{Source, Step};
@@ -59,18 +58,17 @@ fn multiplied(graph: &mut Graph, step: &Step) -> Option<Outcome> {
         return Some(Outcome::Refused("a weight or a bias of the convolutions is computed".into()));
     };
     let dtype = weight.spec().dtype;
-    let (mut product, mut faint) = (Vec::with_capacity(after as usize), false);
+    let (mut product, mut lost) = (Vec::with_capacity(after as usize), false);
     for (factors, sum) in factors.chunks_exact(channels as usize).zip(&mut sums) {
         let mut made = vec![0.0; row as usize];
         for ((factor, row), bias) in factors.iter().zip(rows.chunks_exact(row as usize)).zip(&bias) {
             made.iter_mut().zip(row).for_each(|(made, element)| *made += factor * element);
             *sum += factor * bias;
         }
-        let largest = made.iter().fold(0.0, |largest: f64, element| largest.max(element.abs()));
-        faint |= dtype == DType::F16 && largest > 0.0 && largest < half::f16::MIN_POSITIVE.into();
+        lost |= faint(dtype, largest(factors), largest(&made));
         product.extend(made);
     }
-    if faint || !fit(dtype, product.iter().chain(&sums)) {
+    if lost || !fit(dtype, product.iter().chain(&sums)) {
         return Some(Outcome::Refused("a product of weights or biases is beyond the range of their type".into()));
     }
     let shape = of_first.shape().with_extent(0, out_channels);

@@ -103,6 +103,9 @@ fn gather_elements(call: &mut Call) -> Result<Vec<Value>> {
         let places = elements_along(indices, shape, axis)?;
         return Ok(vec![data.picked(gathered, places.into_iter()).into()]);
     }
+    if gathered.elements() == 0 && gathered.rank() == shape.rank() {
+        return Ok(vec![HostTensor::empty(data.element(), gathered).into()]);
+    }
     if let Value::Host(indices) = &indices {
         let extent = shape.extents()[axis];
         let known = indices.unexpanded().to_integers().unwrap_or_default();

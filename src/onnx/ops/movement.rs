@@ -25,27 +25,38 @@ pub(super) const OPERATORS: &[Entry] = &[
 
 /// A value whose elements are moved: a view where it is one, else a copy.
 pub(super) fn moved(call: &mut Call, value: &Value, op: &StridedCopy) -> Result<Value> {
-    let geometry = StridedCopyGeometry::new(op, value.shape())?;
-    let output = geometry.output_shape();
+    let element = value.element();
+    let constant = match op {
+        StridedCopy::Pad { mode: PadMode::Constant(bits), .. } if element.is_float() => f32::from_bits(*bits).into(),
+        StridedCopy::Pad { mode: PadMode::Constant(bits), .. } => bits.cast_signed().into(),
+        _ => 0.0,
+    };
+    moved_within(call, value, op, &HostTensor::repeated(element, [].into(), constant))
+}
+
+/// The same with what elements outside are, one of the value's type, where the host moves them.
+fn moved_within(call: &mut Call, value: &Value, op: &StridedCopy, constant: &HostTensor) -> Result<Value> {
+    let output = StridedCopyGeometry::shape_of(op, value.shape())?;
+    if output.elements() == 0 {
+        return Ok(HostTensor::empty(value.element(), output).into());
+    }
+    if value.shape().elements() == 0 {
+        return Ok(constant.viewed(&output.extents().iter().map(|&extent| (extent, 0)).collect::<Vec<_>>(), 0)?.into());
+    }
     match value {
         Value::Host(host) => {
             call.fold(output.elements().max(host.len()))?;
             // The numbers of the elements, moved; 0 for a constant.
             let numbers: Vec<_> = (1..=host.len()).map(|number| number as f64).collect();
             let places = strided_copy(&filled_with_zeros(op, value.shape())?, &numbers)?.value;
-            let constant = match op {
-                StridedCopy::Pad { mode: PadMode::Constant(bits), .. } => *bits,
-                _ => 0,
-            };
             let pick = places.into_iter().map(|number| (number as usize).checked_sub(1));
-            Ok(match host.to_integers() {
-                Some(integers) => {
-                    let constant = i64::from(constant.cast_signed());
-                    let elements = pick.map(|place| place.map_or(constant, |place| integers[place])).collect();
+            Ok(match (host.to_integers(), constant.to_integers()) {
+                (Some(integers), Some(constant)) => {
+                    let elements = pick.map(|place| place.map_or(constant[0], |place| integers[place])).collect();
                     HostTensor::of_integers(host.element(), output, elements)
                 }
-                None => {
-                    let (floats, constant) = (host.to_floats(), f64::from(f32::from_bits(constant)));
+                _ => {
+                    let (floats, constant) = (host.to_floats(), constant.to_floats()[0]);
                     let elements = pick.map(|place| place.map_or(constant, |place| floats[place])).collect();
                     HostTensor::of_floats(host.element(), output, elements)
                 }
@@ -53,7 +64,8 @@ pub(super) fn moved(call: &mut Call, value: &Value, op: &StridedCopy) -> Result<
             .into())
         }
         Value::Device(device) => {
-            if let Some(view) = geometry.view().and_then(|range| call.section(device, range.start, output)) {
+            let view = StridedCopyGeometry::new(op, value.shape())?.view();
+            if let Some(view) = view.and_then(|range| call.section(device, range.start, output)) {
                 return Ok(view);
             }
             call.run_one(op, &Source::Buffer(*device), device.element)
@@ -265,14 +277,6 @@ fn slice(call: &mut Call) -> Result<Vec<Value>> {
         }
         return Ok(vec![sliced.into()]);
     }
-    let mut shape = input.shape();
-    for range in &ranges {
-        let axis = range.axis as usize;
-        shape = shape.with_extent(axis, range.within(shape.extents()[axis])?.1);
-    }
-    if shape.elements() == 0 {
-        return Ok(vec![HostTensor::empty(input.element(), shape).into()]);
-    }
     Ok(vec![moved(call, &input, &StridedCopy::slice(&ranges))?])
 }
 
@@ -326,11 +330,11 @@ fn pad(call: &mut Call) -> Result<Vec<Value>> {
     let mode = call.attributes.string("mode")?.unwrap_or("constant".into());
     let (pads, constant, axes) = if old {
         let pads = call.attributes.ints("pads")?.ok_or_else(|| malformed("it lacks the attribute pads"))?;
-        (pads, f64::from(call.attributes.float_or("value", 0.0)?), None)
+        (pads, Some(HostTensor::floats([], &[call.attributes.float_or("value", 0.0)?])?), None)
     } else {
-        let constant = call.optional_scalar(2, "constant_value")?.unwrap_or(0.0);
-        (call.ints(1, "pads")?, constant, call.optional_ints(3, "axes")?)
+        (call.ints(1, "pads")?, call.known(2, "constant_value")?.cloned(), call.optional_ints(3, "axes")?)
     };
+    let constant = constant.unwrap_or_else(|| HostTensor::repeated(input.element(), [].into(), 0.0));
     let rank = input.shape().rank();
     let axes = axes.unwrap_or_else(|| (0..rank as i64).collect());
     if pads.len() != 2 * axes.len() {
@@ -355,8 +359,7 @@ fn pad(call: &mut Call) -> Result<Vec<Value>> {
         }
     }
     let mode = match &mode[..] {
-        "constant" if input.element().is_float() => PadMode::value(constant as f32),
-        "constant" => PadMode::integer(constant as i32),
+        "constant" => pad_mode(&constant, &input)?,
         "edge" => PadMode::Edge,
         "reflect" => PadMode::Reflect,
         "wrap" => PadMode::Wrap,
@@ -365,7 +368,26 @@ fn pad(call: &mut Call) -> Result<Vec<Value>> {
             return Err(Error::attribute("mode", message));
         }
     };
-    Ok(vec![moved(call, &input, &StridedCopy::pad(&before, &after, mode))?])
+    Ok(vec![moved_within(call, &input, &StridedCopy::pad(&before, &after, mode), &constant)?])
+}
+
+/// Padding by a constant: by its 32 bits, where the device pads.
+fn pad_mode(constant: &HostTensor, input: &Value) -> Result<PadMode> {
+    let (element, has) = (input.element(), constant.len());
+    if has != 1 || constant.element() != element {
+        let of = constant.element();
+        return Err(malformed(format!("constant_value has {has} elements of {of}; it needs 1 of {element}")));
+    }
+    let Some(integers) = constant.to_integers() else { return Ok(PadMode::value(constant.to_floats()[0] as f32)) };
+    match (i32::try_from(integers[0]), input) {
+        (Ok(integer), _) => Ok(PadMode::integer(integer)),
+        (Err(_), Value::Host(_)) => Ok(PadMode::integer(0)),
+        (Err(_), _) => {
+            let message =
+                format!("constant_value is {}; {} to {} are possible on the device", integers[0], i32::MIN, i32::MAX);
+            Err(Error::attribute("constant_value", message))
+        }
+    }
 }
 
 /// The extent of a block.

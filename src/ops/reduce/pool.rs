@@ -233,7 +233,7 @@ impl Kernels for GlobalMaxPool {
         let &GlobalMaxPoolGeometry { planes, pixels, .. } = plan.geometry();
         let (mut left, mut input) = (pixels, input.tensor()?.clone());
         loop {
-            let window = PoolAxis { kernel: PASS.min(left), stride: PASS, ..PoolAxis::default() };
+            let window = PoolAxis { kernel: PASS, stride: PASS, ..PoolAxis::default() };
             let op = Pool { axes: vec![window], ceil_mode: true, ..Pool::default() };
             let geometry = PoolGeometry::new(&op, [planes, 1, left].into())?;
             left = left.div_ceil(PASS);

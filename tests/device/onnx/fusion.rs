@@ -374,6 +374,44 @@ fn batch_norm_behind_convolutions() {
     shared.fires(Rule::BatchNorm, 1);
 }
 
+/// Weights that their type does not hold, or only a few bits of, are not made.
+#[test]
+fn batch_norm_beyond_the_range_of_weights() {
+    let scaled = |node: &str, by: [f32; 6], shift: f32, most: f32| {
+        let mut net = batch_norm(n("Conv", "x w b -> c"), &[6, 4, 3, 3], true, 6);
+        net.nodes.truncate(1);
+        net.nodes.extend([n(node, "c scale -> t"), n("Add", "t shift -> y")]);
+        net.constants.retain(|constant| ["w", "b"].contains(&&*constant.name));
+        net.constants.iter_mut().for_each(|constant| constant.float_data.iter_mut().for_each(|x| *x *= most));
+        net.constants.extend([tensor("scale", &[6, 1, 1], &by), tensor("shift", &[], &[shift])]);
+        net
+    };
+    let refused = |net: &Net, float: DType| {
+        let (_, fusions) = net.run_on(gpu(), float, &[Rule::BatchNorm]);
+        fusions.iter().filter(|fusion| fusion.refusal.as_ref().is_some_and(|why| why.contains("beyond"))).count()
+    };
+    let one_of = |small: f32| [1.0, 1.0, 1.0, small, 1.0, 1.0];
+    let cases = [
+        (scaled("Mul", one_of(1e-5), 1.0, 0.02), [0, 1]),
+        (scaled("Mul", one_of(1e-30), 1.0, 1e-20), [1, 0]),
+        (scaled("Mul", one_of(0.0), 1.0, 0.02), [0, 0]),
+        (scaled("Mul", one_of(6e4), 1.0, 2.0), [0, 1]),
+        (scaled("Mul", one_of(3e38), 1.0, 2.0), [1, 1]),
+        (scaled("Mul", one_of(f32::NAN), 1.0, 1.0), [1, 1]),
+        (scaled("Div", one_of(0.0), 1.0, 1.0), [1, 1]),
+        (scaled("Mul", [1.0; 6], f32::INFINITY, 1.0), [1, 1]),
+        // What was below the normal numbers before loses nothing.
+        (scaled("Mul", one_of(0.5), 1.0, 1e-39), [0, 0]),
+    ];
+    for (index, (net, times)) in cases.iter().enumerate() {
+        assert_eq!([DType::F32, DType::F16].map(|float| refused(net, float)), *times, "case {index}");
+    }
+    // The bits of a scale that is kept.
+    let faint = &cases[0].0;
+    let [apart, fused] = [&[][..], &[Rule::BatchNorm]].map(|rules| faint.run_on(gpu(), DType::F16, rules).0);
+    assert_eq!(apart, fused);
+}
+
 #[test]
 fn branches_of_convolutions() {
     let net = |one: NodeProto, kernel: [i64; 2], other: NodeProto, small: [i64; 2], groups: i64| {
@@ -643,6 +681,15 @@ fn attention_with_a_mask_of_infinities() {
         mask[7] = infinite;
         with(tensor("mask", of_windows, &mask)).stays(Rule::Attention, "NaN or infinite");
     }
+}
+
+#[test]
+fn attention_with_a_scale_that_vanishes() {
+    let mut net = windows_attending([4, 6]);
+    net.constants[0] = tensor("root", &[], &[1e-21]);
+    net.stays(Rule::Attention, "beyond the range");
+    net.constants[0] = tensor("root", &[], &[0.0]);
+    net.fires(Rule::Attention, 1);
 }
 
 #[test]

@@ -130,6 +130,61 @@ fn factors_of_layer_norms_broadcast() {
     assert!(larger.contains("it must broadcast to 1x2x3x4"), "{larger}");
 }
 
+/// Copies that have no elements, or take none, of a value that is computed and of one that the host knows.
+#[test]
+fn copies_without_elements() {
+    let constants = [
+        tensor("c", &EXTENTS.map(i64::from), &numbers()),
+        tensor("one", &[1], &[1.0]),
+        tensor("seven", &[], &[7.0]),
+        tensor("empty", &[2, 0], &[]),
+        ints("counts", &[1, 0, 1, 1]),
+        ints("nothing", &[3, 0]),
+        ints("trimmed", &[0, -1, 0, 0, 0, -1, 0, 0]),
+        ints("padded", &[0, 1, 1, 2]),
+        TensorProto { dims: vec![1, 0, 3, 4], ..ints("indices", &[]) },
+    ];
+    for x in ["x", "c"] {
+        for node in ["Tile {} counts -> y", "GatherElements {} indices -> y", "Pad {} trimmed -> y"] {
+            let (name, operands) = node.split_once(' ').unwrap();
+            let node = n(name, &operands.replace("{}", x));
+            makes(13, &[node], &constants, &[1, 0, 3, 4], &[]);
+        }
+    }
+    makes(13, &[n("Expand", "one nothing -> y")], &constants, &[3, 0], &[]);
+    let reduced = [with(n("ReduceSum", "x -> s"), int("keepdims", 0)), n("Expand", "s nothing -> y")];
+    makes(13, &reduced, &constants, &[3, 0], &[]);
+    makes(13, &[n("Pad", "empty padded seven -> y")], &constants, &[3, 3], &[7.0; 9]);
+}
+
+/// Integers of a constant are as they are on the host; the device has 32 bits.
+#[test]
+fn padding_by_a_large_integer() {
+    let large = TensorProto { dims: vec![], ..ints("large", &[(1 << 40) + 1]) };
+    let constants = [large, ints("four", &[4]), ints("pads", &[1, 0]), ints("all", &[0; 8]), ints("at", &[0])];
+    let known = [
+        n("Pad", "four pads large -> padded"),
+        n("Gather", "padded at -> first"),
+        n("Sub", "first large -> none"),
+        n("Add", "none four -> same"),
+        with(n("Cast", "same -> y"), int("to", data_type::FLOAT.into())),
+    ];
+    makes(13, &known, &constants, &[1], &[4.0]);
+    let computed = [with(n("Cast", "x -> i"), int("to", data_type::INT64.into())), n("Pad", "i all large -> y")];
+    let refused = run(13, &computed, &constants).unwrap_err().to_string();
+    assert!(refused.contains("constant_value is 1099511627777; -2147483648 to 2147483647"), "{refused}");
+    let other = run(13, &[n("Pad", "x all large -> y")], &constants).unwrap_err().to_string();
+    assert!(other.contains("constant_value has 1 elements of i64; it needs 1 of f32"), "{other}");
+}
+
+/// A range that starts in front of the axis takes its first element, also backward.
+#[test]
+fn slices_from_before_the_axis() {
+    let constants = [ints("start", &[-10]), ints("end", &[-20]), ints("axis", &[3]), ints("back", &[-1])];
+    let first: Vec<_> = numbers().into_iter().step_by(4).collect();
+    makes(13, &[n("Slice", "x start end axis back -> y")], &constants, &[1, 2, 3, 1], &first);
+}
+
 #[test]
 fn pieces_and_operands_without_elements() {
     let sizes = ints("sizes", &[1, 0, 3]);

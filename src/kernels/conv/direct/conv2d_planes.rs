@@ -14,44 +14,43 @@ kernel!("conv2d_planes", 8, Params, |(form, ending): (Form, Ending)| [
         "conv/direct/planes.wgsl",
     ],
     match form {
-        Form::One => wgsl!["conv/planes/one.wgsl", "conv/planes/narrow.wgsl"],
-        Form::Three => wgsl!["conv/planes/three.wgsl", "conv/planes/narrow.wgsl"],
-        Form::Five => wgsl!["conv/planes/five.wgsl", "conv/planes/wide.wgsl"],
-        Form::Seven => wgsl!["conv/planes/seven.wgsl", "conv/planes/wide.wgsl"],
+        Form::OneOut => wgsl!["conv/planes/single.wgsl", "conv/planes/one.wgsl", "conv/planes/narrow.wgsl"],
+        Form::ThreeOuts => wgsl!["conv/planes/three.wgsl", "conv/planes/narrow.wgsl"],
+        Form::FiveTaps => wgsl!["conv/planes/single.wgsl", "conv/planes/five.wgsl", "conv/planes/wide.wgsl"],
+        Form::SevenTaps => wgsl!["conv/planes/single.wgsl", "conv/planes/seven.wgsl", "conv/planes/wide.wgsl"],
     },
-    wgsl!["conv/conv2d_planes.wgsl"],
+    wgsl!["conv/planes/row.wgsl", "conv/conv2d_planes.wgsl"],
 ]);
 
 /// The taps of a window, and the output channels that an invocation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// 3 x 3 taps, one output channel.
-    One,
+    OneOut,
     /// 3 x 3 taps, three output channels.
-    Three,
+    ThreeOuts,
     /// 5 x 5 taps of one input channel, one output channel.
-    Five,
+    FiveTaps,
     /// 7 x 7 taps of one input channel, one output channel.
-    Seven,
+    SevenTaps,
 }
 
-axis!(Form { One: "", Three: "three", Five: "five", Seven: "seven" });
+axis!(Form { OneOut: "", ThreeOuts: "three", FiveTaps: "five", SevenTaps: "seven" });
 
 impl Form {
-    /// The form for windows of so many taps and groups of so many input and output channels, if there is one.
-    pub(crate) fn of(kernel: [u32; 2], group_channels: u32, group_rows: u32) -> Option<Self> {
+    /// The form for windows of so many taps and groups of so many input channels, if there is one, and three output channels may be done at once.
+    pub(crate) fn of(kernel: [u32; 2], group_channels: u32, three: bool) -> Option<Self> {
         match (kernel, group_channels) {
-            ([3, 3], _) if group_rows < 3 => Some(Self::One),
-            ([3, 3], _) => Some(Self::Three),
-            ([5, 5], 1) => Some(Self::Five),
-            ([7, 7], 1) => Some(Self::Seven),
+            ([3, 3], _) => Some(if three { Self::ThreeOuts } else { Self::OneOut }),
+            ([5, 5], 1) => Some(Self::FiveTaps),
+            ([7, 7], 1) => Some(Self::SevenTaps),
             _ => None,
         }
     }
 
     /// The output channels of an invocation.
     pub(crate) fn outs(self) -> u32 {
-        if self == Self::Three { 3 } else { 1 }
+        if self == Self::ThreeOuts { 3 } else { 1 }
     }
 }
 
@@ -95,9 +94,10 @@ impl Params {
     }
 
     /// Elements that it samples.
-    pub(crate) fn elements(&self) -> u64 {
+    pub(crate) fn elements(&self, form: Form) -> u64 {
         let taps = u64::from(self.window.kernel_height) * u64::from(self.window.kernel_width);
-        self.workgroups() * 8 * 8 * u64::from(ROWS) * taps * u64::from(self.channels)
+        let sums = self.workgroups() * 8 * 8 * u64::from(ROWS) * u64::from(form.outs());
+        sums * taps * u64::from(self.channels)
     }
 }
 
@@ -108,6 +108,6 @@ pub(crate) fn conv2d_planes(recorder: &mut Recorder, form: Form, params: Params,
         &params,
         &bindings,
         params.workgroups() * 8,
-        params.elements(),
+        params.elements(form),
     )
 }

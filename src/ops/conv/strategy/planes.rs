@@ -28,21 +28,20 @@ pub(super) fn form_of_planes(gpu: &Gpu, geometry: &Conv2dGeometry, columns: &Col
     let Im2colGeometry { width, window, .. } = geometry.im2col;
     let Im2col { kernel, stride, padding: [_, left, _, right], dilation } = window;
     let (channels, group_rows) = (geometry.group_channels(), geometry.group_out_channels());
-    let form = Form::of(kernel, channels, group_rows)?;
+    let set_of_three = 2 * u64::from(geometry.im2col.out_pixels()) + u64::from(width);
+    let form = Form::of(kernel, channels, group_rows >= 3 && set_of_three * DType::F32.size() <= bindable(gpu))?;
     let window = Window { quads_per_group: columns.quads_per_group(), ..Window::of(&geometry.im2col) };
     let params = conv2d_planes::Params { window, ..Default::default() };
     // Lines of a texture may lie twice as far apart as they are long.
     let rows = (ROWS + reach(geometry)).min(geometry.im2col.height);
     let least = 2 * rows_bytes(geometry, rows).max(COPIED_BYTES);
     let bias = u64::from(geometry.out_channels) * DType::F32.size();
-    let set = u64::from(form.outs() - 1) * u64::from(geometry.im2col.out_pixels()) + u64::from(width);
     let reads = dtype == DType::F32
         && bias <= bindable(gpu)
         && (stride, dilation) == ([1; 2], [1; 2])
         && [left, right] == [kernel[1] / 2; 2]
         && width.is_multiple_of(4)
         && group_rows <= MOST_OUT_CHANNELS
-        && set * DType::F32.size() <= bindable(gpu)
         && least <= Texture::most_bytes(gpu, Texel::Element).min(2 * bindable(gpu))
         && columns.layout == Layout::Panels
         && columns.deformation.is_none()
@@ -174,7 +173,7 @@ impl Im2colConvolution {
                         };
                         // A row of a set is done at once, however large.
                         if params.sets > 1 || params.out_rows > 1 {
-                            recorder.gpu().capabilities().check_elements("input", params.elements())?;
+                            recorder.gpu().capabilities().check_elements("input", params.elements(form))?;
                         }
                         let bindings = [&texture.binding(), &weight, &bias_binding, &output_binding];
                         conv2d_planes(recorder, form, params, bindings)
