@@ -1,29 +1,30 @@
 //! Activations: those that exporters write as several nodes, and those behind products.
 
 use super::graph::{Graph, Outcome, either, number, operands, regular, same};
+use crate::dtype::DType;
 use crate::geometry::{Binary, Conv2d, ConvTranspose2d, DeformConv2d, Matmul, StridedCopy, StridedCopyGeometry, Unary};
 use crate::onnx::planner::DeviceValue;
 use crate::onnx::step::{Source, Step};
 use crate::ops::Activation;
 
-/// A GELU by the error function, or a SiLU.
+/// A GELU by the error function or near it by the hyperbolic tangent, a SiLU, a hard swish or a mish.
 pub(super) fn activation(graph: &mut Graph, step: &Step) -> Outcome {
-    if step.op::<Binary>() != Some(&Binary::Mul) {
+    let mut product = Product { factor: 1.0, others: Vec::new() };
+    if !product.multiply(graph, step) {
         return Outcome::None;
     }
-    let mut product = Product { factor: 1.0, others: Vec::new() };
-    product.multiply(graph, step);
     let [a, b] = &product.others[..] else { return Outcome::None };
     let found = [[a, b], [b, a]].into_iter().find_map(|[x, gate]| {
+        let mut parts = Parts::new(graph, x);
+        let op = parts.gated(gate, product.factor)?;
         let whole = x.spec() == graph.buffers[step.writes[0]];
-        let op = gated(graph, x, gate, product.factor)?;
-        whole.then_some((x, gate, op))
+        whole.then_some((x, parts.alone, op))
     });
-    let Some((x, gate, op)) = found else { return Outcome::None };
-    if !alone(graph, gate) {
-        return Outcome::Refused(format!("a part of a {op:?} is used elsewhere, too"));
+    match found {
+        None => Outcome::None,
+        Some((_, false, op)) => Outcome::Refused(format!("a part of a {op:?} is used elsewhere, too")),
+        Some((x, true, op)) => Outcome::Steps(vec![step.another(&op, x)]),
     }
-    Outcome::Steps(vec![step.another(&op, x)])
 }
 
 /// An activation behind a product, or bounds behind a function of two tensors: where their kernels store the result. A copy may lie between, as a transpose.
@@ -75,61 +76,143 @@ struct Product {
 }
 
 impl Product {
-    /// Multiplies with all that a product is made of, as far as that is used for it alone.
-    fn multiply(&mut self, graph: &Graph, step: &Step) {
-        for source in [step.source("a"), step.source("b")].into_iter().flatten() {
+    /// Multiplies with all that a product, or a quotient by a number, is made of, as far as that is used for it alone; false where it is neither.
+    fn multiply(&mut self, graph: &Graph, step: &Step) -> bool {
+        let (sources, divisor) = match (operands(step, Binary::Mul), operands(step, Binary::Div)) {
+            (Some([a, b]), _) => (vec![a, b], 1.0),
+            (None, Some([a, b])) => match number(b) {
+                Some(divisor) => (vec![a], divisor),
+                None => return false,
+            },
+            (None, None) => return false,
+        };
+        self.factor /= divisor;
+        for source in sources {
             match (number(source), graph.own_maker(source)) {
                 (Some(number), _) => self.factor *= number,
-                (None, Some(maker)) if operands(maker, Binary::Mul).is_some() => {
-                    self.multiply(graph, maker);
-                }
+                (None, Some(maker)) if self.multiply(graph, maker) => {}
                 _ => self.others.push(source.clone()),
             }
         }
+        true
     }
 }
 
-/// The function whose value is a factor times x times a gate.
-fn gated(graph: &Graph, x: &Source, gate: &Source, factor: f64) -> Option<Unary> {
-    let gate = graph.maker(gate)?;
-    if gate.op::<Unary>() == Some(&Unary::Sigmoid) {
-        return (factor == 1.0 && same(gate.source("input")?, x)).then_some(Unary::Silu);
-    }
-    let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * b;
-    if !near(factor, 0.5) {
-        return None;
-    }
-    // 1 + erf(x / sqrt 2)
-    let erf = either(gate, Binary::Add).find_map(|[erf, one]| (number(one) == Some(1.0)).then_some(erf))?;
-    let erf = graph.maker(erf).filter(|erf| erf.op::<Unary>() == Some(&Unary::Erf))?;
-    let argument = graph.maker(erf.source("input")?)?;
-    let root = std::f64::consts::SQRT_2;
-    let divided = operands(argument, Binary::Div)
-        .is_some_and(|[of, by]| same(of, x) && number(by).is_some_and(|by| near(by, root)));
-    let multiplied = either(argument, Binary::Mul)
-        .any(|[of, by]| same(of, x) && number(by).is_some_and(|by| near(by, root.recip())));
-    (divided || multiplied).then_some(Unary::Gelu)
+/// What exporters make activations of: functions of x.
+struct Parts<'a> {
+    graph: &'a Graph,
+    x: &'a Source,
+    /// Whether all of them are used for the activation alone.
+    alone: bool,
+    /// How many more are looked at.
+    left: u32,
+    /// How far numbers may be off, in parts of themselves: as exporters round them.
+    tolerance: f64,
 }
 
-/// Whether a gate and all that it is made of, up to x, are used for it alone.
-fn alone(graph: &Graph, gate: &Source) -> bool {
-    let mut part = gate.clone();
-    loop {
-        if !graph.only_here(&part) {
-            return false;
+impl<'a> Parts<'a> {
+    fn new(graph: &'a Graph, x: &'a Source) -> Self {
+        let tolerance = if x.spec().dtype == DType::F16 { 1e-3 } else { 1e-6 };
+        Self { graph, x, alone: true, left: 32, tolerance }
+    }
+
+    fn maker(&mut self, part: &Source) -> Option<&'a Step> {
+        self.left = self.left.checked_sub(1)?;
+        self.alone &= self.graph.only_here(part);
+        self.graph.maker(part)
+    }
+
+    /// Whether numbers are others.
+    fn near<const MANY: usize>(&self, numbers: [f64; MANY], others: [f64; MANY]) -> bool {
+        numbers.into_iter().zip(others).all(|(a, b)| (a - b).abs() <= self.tolerance * b.abs())
+    }
+
+    /// The function of one tensor that makes a part, and that tensor.
+    fn function(&mut self, part: &Source) -> Option<(Unary, &'a Source)> {
+        let maker = self.maker(part)?;
+        Some((*maker.op::<Unary>()?, maker.source("input")?))
+    }
+
+    /// The function whose value is a factor times x times a gate.
+    fn gated(&mut self, gate: &Source, factor: f64) -> Option<Unary> {
+        if self.near([factor], [0.5]) && operands(self.graph.maker(gate)?, Binary::Add).is_some() {
+            return self.gelu(gate);
         }
-        let Some(maker) = graph.maker(&part) else { return true };
-        let inner = match maker.op::<Unary>() {
-            Some(Unary::Erf) => maker.source("input"),
-            Some(_) => None,
-            None => [maker.source("a"), maker.source("b")].into_iter().flatten().find(|source| {
-                let op = graph.maker(source).and_then(Step::op::<Unary>);
-                op == Some(&Unary::Erf)
-            }),
+        match self.function(gate)? {
+            (Unary::Sigmoid, input) => (factor == 1.0 && same(input, self.x)).then_some(Unary::Silu),
+            (Unary::Tanh, input) => match self.function(input)? {
+                (Unary::Softplus, input) => (factor == 1.0 && same(input, self.x)).then_some(Unary::Mish),
+                _ => None,
+            },
+            (Unary::Clip { min: 0.0, max }, input) => self.hard_swish(input, [1.0, 0.0], factor, max.into()),
+            (Unary::HardSigmoid { alpha, beta }, input) => {
+                self.hard_swish(input, [alpha, beta].map(f64::from), factor, 1.0)
+            }
+            _ => None,
+        }
+    }
+
+    /// Half of x times a gate of one and a function between -1 and 1.
+    fn gelu(&mut self, gate: &Source) -> Option<Unary> {
+        let sum = self.maker(gate)?;
+        let function =
+            either(sum, Binary::Add).find_map(|[function, one]| (number(one) == Some(1.0)).then_some(function))?;
+        let (function, input) = self.function(function)?;
+        let root = std::f64::consts::FRAC_1_SQRT_2;
+        let (op, expected) = match function {
+            Unary::Erf => (Unary::Gelu, [0.0, root, 0.0, 0.0]),
+            Unary::Tanh => {
+                let root = root * std::f64::consts::FRAC_2_SQRT_PI;
+                (Unary::GeluTanh, [0.0, root, 0.0, 0.044715 * root])
+            }
+            _ => return None,
         };
-        match inner {
-            Some(inner) => part = inner.clone(),
-            None => return true,
+        let has = self.polynomial(input)?;
+        self.near(has, expected).then_some(op)
+    }
+
+    /// A factor times x times slope `input` + shift between 0 and `most`.
+    fn hard_swish(&mut self, input: &Source, [slope, shift]: [f64; 2], factor: f64, most: f64) -> Option<Unary> {
+        let [constant, linear, rest @ ..] = self.polynomial(input)?;
+        let has = [factor * most, slope * linear / most, (slope * constant + shift) / most];
+        (rest == [0.0; 2] && self.near(has, [1.0, 1.0 / 6.0, 0.5])).then_some(Unary::HardSwish)
+    }
+
+    /// The coefficients of a part that is a polynomial in x, of degree 3 at most, that of 1 first.
+    fn polynomial(&mut self, part: &Source) -> Option<[f64; 4]> {
+        if same(part, self.x) {
+            return Some([0.0, 1.0, 0.0, 0.0]);
+        }
+        if let Some(number) = number(part) {
+            return Some([number, 0.0, 0.0, 0.0]);
+        }
+        let maker = self.maker(part)?;
+        let op = *maker.op::<Binary>()?;
+        let [a, b] = [maker.source("a")?, maker.source("b")?];
+        match (op, number(b)) {
+            (Binary::Div, Some(by)) => return Some(self.polynomial(a)?.map(|coefficient| coefficient / by)),
+            (Binary::Pow, Some(power)) if [2.0, 3.0].contains(&power) => {
+                let base = self.polynomial(a)?;
+                return (1..power as u32).try_fold(base, |power, _| product(power, base));
+            }
+            _ => {}
+        }
+        let [a, b] = [self.polynomial(a)?, self.polynomial(b)?];
+        match op {
+            Binary::Add => Some(std::array::from_fn(|degree| a[degree] + b[degree])),
+            Binary::Sub => Some(std::array::from_fn(|degree| a[degree] - b[degree])),
+            Binary::Mul => product(a, b),
+            _ => None,
         }
     }
+}
+
+/// The product of two polynomials, where its degree is 3 at most.
+fn product(a: [f64; 4], b: [f64; 4]) -> Option<[f64; 4]> {
+    let mut product = [0.0; 7];
+    for (degree, a) in a.into_iter().enumerate() {
+        b.into_iter().enumerate().for_each(|(other, b)| product[degree + other] += a * b);
+    }
+    let &[ref low @ .., _, _, _] = &product;
+    (product[4..] == [0.0; 3]).then_some(*low)
 }

@@ -45,7 +45,7 @@ pub enum Rule {
     DeformConv,
     /// Two products and a softmax between them, with scale, bias and mask, become scaled dot-product attention.
     Attention,
-    /// Products and sums around an error function or a sigmoid become a GELU or a SiLU.
+    /// Products and sums around an error function, a hyperbolic tangent, a sigmoid or bounds become a GELU, a SiLU, a hard swish or a mish.
     Activation,
     /// An activation behind a product, and bounds behind a function of two tensors, go into what stores its result, from behind a copy of that too.
     ProductActivation,

@@ -1,5 +1,6 @@
 //! Each rule of fusion fires on what exporters write, changes rounding alone, and leaves everything else as it is.
 
+mod activation;
 mod concat;
 mod deform_conv;
 mod pointwise;
@@ -10,6 +11,7 @@ use pliant::onnx::{Fusion, Model, ModelOptions, ModelPlan, Rule};
 use pliant::{DType, Gpu, Recorder, Tensor, TensorSpec};
 use prost::Message;
 
+use self::activation::gelu;
 use super::proto::*;
 use super::{data_type, float, int, listed, n, tensor, value, with, word};
 use crate::gpu;
@@ -239,37 +241,6 @@ fn what_is_no_layer_norm_stays() {
     // What is shown stays apart from its shift.
     let shown = net.showing("t").fused_by(&[Rule::LayerNorm]);
     assert_eq!(shown.iter().filter(|fusion| fusion.refusal.is_none()).count(), 2);
-}
-
-/// A GELU as torch's older exporter has it.
-fn gelu() -> Net {
-    let nodes = vec![
-        n("Div", "x root -> a"),
-        n("Erf", "a -> b"),
-        n("Add", "b one -> c"),
-        n("Mul", "x c -> d"),
-        n("Mul", "d half -> y"),
-    ];
-    let constants =
-        vec![tensor("root", &[], &[std::f32::consts::SQRT_2]), tensor("one", &[], &[1.0]), tensor("half", &[], &[0.5])];
-    Net::new(&[("x", &[4, 5])], nodes, constants)
-}
-
-#[test]
-fn activations_of_exporters() {
-    gelu().fires(Rule::Activation, 1);
-    gelu().but(n("Mul", "half c -> d")).but(n("Mul", "x d -> y")).fires(Rule::Activation, 1);
-    let silu = Net::new(&[("x", &[4, 5])], vec![n("Sigmoid", "x -> s"), n("Mul", "x s -> y")], vec![]);
-    silu.fires(Rule::Activation, 1);
-    silu.but(n("Mul", "s x -> y")).fires(Rule::Activation, 1);
-
-    gelu().showing("b").stays(Rule::Activation, "used elsewhere");
-    gelu().with_reader("c").stays(Rule::Activation, "used elsewhere");
-    gelu().with_reader("d").stays(Rule::Activation, "");
-    gelu().but(n("Mul", "d one -> y")).stays(Rule::Activation, "");
-    gelu().but(n("Div", "x half -> a")).stays(Rule::Activation, "");
-    silu.with_reader("s").stays(Rule::Activation, "used elsewhere");
-    silu.but(n("Sigmoid", "y0 -> s")).with_first(n("Neg", "x -> y0")).stays(Rule::Activation, "");
 }
 
 impl Net {
