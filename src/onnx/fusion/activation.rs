@@ -9,7 +9,7 @@ use crate::ops::Activation;
 
 /// A GELU by the error function or near it by the hyperbolic tangent, a SiLU, a hard swish or a mish.
 pub(super) fn activation(graph: &mut Graph, step: &Step) -> Outcome {
-    let mut product = Product { factor: 1.0, others: Vec::new() };
+    let mut product = Product { factor: 1.0, others: Vec::new(), left: 8 };
     if !product.multiply(graph, step) {
         return Outcome::None;
     }
@@ -73,6 +73,8 @@ fn is_regular(step: &Step) -> bool {
 struct Product {
     factor: f64,
     others: Vec<Source>,
+    /// How many more products and quotients are looked at.
+    left: u32,
 }
 
 impl Product {
@@ -86,6 +88,8 @@ impl Product {
             },
             (None, None) => return false,
         };
+        let Some(left) = self.left.checked_sub(1) else { return false };
+        self.left = left;
         self.factor /= divisor;
         for source in sources {
             match (number(source), graph.own_maker(source)) {
@@ -98,7 +102,7 @@ impl Product {
     }
 }
 
-/// What exporters make activations of: functions of x.
+/// Steps that an activation of x was written as.
 struct Parts<'a> {
     graph: &'a Graph,
     x: &'a Source,

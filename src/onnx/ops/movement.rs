@@ -34,7 +34,7 @@ pub(super) fn moved(call: &mut Call, value: &Value, op: &StridedCopy) -> Result<
     moved_within(call, value, op, &HostTensor::repeated(element, [].into(), constant))
 }
 
-/// The same with what elements outside are, one of the value's type, where the host moves them.
+/// A value whose elements are moved; what elements outside are, one of its type, is used where the host moves them.
 fn moved_within(call: &mut Call, value: &Value, op: &StridedCopy, constant: &HostTensor) -> Result<Value> {
     let output = StridedCopyGeometry::shape_of(op, value.shape())?;
     if output.elements() == 0 {
