@@ -47,7 +47,8 @@ fn divided(graph: &Graph, step: &Step) -> Option<Outcome> {
         same(y, x) && mean(graph, other).is_some_and(|(axes_too, of)| axes_too == axes && same(of, x))
     };
     let shapes = squares.shape() == x.shape() && deviation.shape() == variance.shape();
-    if !(same(of, x) && again && over == axes && shapes && x.spec() == graph.buffers[step.writes[0]]) {
+    let possible = epsilon >= 0.0 && (epsilon as f32).is_finite();
+    if !(same(of, x) && again && over == axes && shapes && possible && x.spec() == graph.buffers[step.writes[0]]) {
         return None;
     }
     let alone = [deviation, root.source("input")?, variance].into_iter().all(|part| graph.only_here(part));

@@ -242,27 +242,36 @@ fn diagonal(call: &mut Call, term: Term, second: usize) -> Result<Term> {
     Ok(Term { value: call.reshaped(&picked, Shape::new(&shape)?)?, letters })
 }
 
+/// The extent that a letter stands for in a term, if it has it.
+fn extent(term: &Term, letter: &char) -> Option<u32> {
+    term.letters.iter().position(|of| of == letter).map(|axis| term.value.shape().extents()[axis])
+}
+
+/// A term without the axes of extent 1 that another has with more: it is then repeated along these.
+fn repeatable(call: &mut Call, term: &Term, other: &Term) -> Result<Term> {
+    let repeated =
+        |letter: &&char| extent(term, letter) == Some(1) && extent(other, letter).is_some_and(|many| many > 1);
+    let letters: Vec<char> = term.letters.iter().filter(|letter| !repeated(letter)).copied().collect();
+    let extents: Vec<_> = letters.iter().filter_map(|letter| extent(term, letter)).collect();
+    let value = call.reshaped(&term.value, Shape::new(&extents)?)?;
+    Ok(Term { value, letters })
+}
+
 /// The product of two terms, summed over what is not kept: one product of matrices.
 fn contracted(call: &mut Call, a: Term, b: &Term, kept: impl Fn(&char) -> bool) -> Result<Term> {
+    let [a, b] = [repeatable(call, &a, b)?, repeatable(call, b, &a)?];
     let a = summed(call, a, |letter| kept(letter) || b.letters.contains(letter))?;
-    let b = Term { value: b.value.clone(), letters: b.letters.clone() };
     let b = summed(call, b, |letter| kept(letter) || a.letters.contains(letter))?;
     let both: Vec<char> = a.letters.iter().copied().filter(|letter| b.letters.contains(letter)).collect();
     let (batch, depth): (Vec<char>, Vec<char>) = both.iter().partition(|letter| kept(letter));
     let of_a: Vec<char> = a.letters.iter().copied().filter(|letter| !both.contains(letter)).collect();
     let of_b: Vec<char> = b.letters.iter().copied().filter(|letter| !both.contains(letter)).collect();
     let element = a.value.element();
-    // An axis that one operand has with extent 1 is repeated.
-    let extent = |term: &Term, letter: &char| {
-        term.letters.iter().position(|of| of == letter).map(|axis| term.value.shape().extents()[axis])
-    };
     for letter in &both {
-        let extents = [extent(&a, letter), extent(&b, letter)];
-        if extents[0] != extents[1] {
-            return Err(Error::shape(
-                "input",
-                format!("{letter} stands for {:?} and for {:?}", extents[0], extents[1]),
-            ));
+        if let (Some(of_a), Some(of_b)) = (extent(&a, letter), extent(&b, letter))
+            && of_a != of_b
+        {
+            return Err(Error::shape("input", format!("{letter} stands for {of_a} and for {of_b}")));
         }
     }
     let size = |term: &Term, letters: &[char]| {

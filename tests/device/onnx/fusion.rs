@@ -223,6 +223,11 @@ fn what_is_no_layer_norm_stays() {
     net.showing("d").stays(Rule::LayerNorm, "used elsewhere");
     net.with_reader("v").stays(Rule::LayerNorm, "used elsewhere");
     net.but(n("Sqrt", "v -> r")).stays(Rule::LayerNorm, "");
+    for epsilon in [-1e-5, f32::INFINITY] {
+        let mut other = net.clone();
+        other.constants[1] = tensor("eps", &[], &[epsilon]);
+        assert_eq!(other.planned(gpu(), DType::F32, &[Rule::LayerNorm]).0.fusions(), []);
+    }
     // The vector is not of the axis that is normalised.
     let mut across = net.clone();
     across.constants[2] = weights("scale", &[3, 1]);

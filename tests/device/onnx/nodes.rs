@@ -157,6 +157,31 @@ fn copies_without_elements() {
     makes(13, &[n("Pad", "empty padded seven -> y")], &constants, &[3, 3], &[7.0; 9]);
 }
 
+/// A letter that stands for 1 in one operand and for more in another is repeated there, as in NumPy.
+#[test]
+fn einsum_repeats_axes_of_extent_1() {
+    let einsum = |equation: &str, c: [i64; 2]| {
+        let many = c.iter().product::<i64>() as usize;
+        let node = with(n("Einsum", "x c -> y"), word("equation", equation));
+        (node, tensor("c", &c, &numbers()[1..=many]))
+    };
+    let x = numbers();
+    // Over columns: those of c are one.
+    let (node, c) = einsum("abik,kn->abin", [1, 2]);
+    let sums = x.chunks(4).flat_map(|row| [1.0, 2.0].map(|c| c * row.iter().sum::<f32>())).collect::<Vec<_>>();
+    makes(13, &[node], &[c], &[1, 2, 3, 2], &sums);
+    // Over the batch, which is one in x.
+    let (node, c) = einsum("abik,an->abikn", [3, 1]);
+    let scaled: Vec<_> = (1..=3u8).flat_map(|c| x.iter().map(move |x| f32::from(c) * x)).collect();
+    makes(13, &[node], &[c], &[3, 2, 3, 4, 1], &scaled);
+    let (node, c) = einsum("abik,an->k", [3, 1]);
+    let columns: Vec<f32> = (0..4).map(|k| 6.0 * x.iter().skip(k).step_by(4).sum::<f32>()).collect();
+    makes(13, &[node], &[c], &[4], &columns);
+    let (node, c) = einsum("abik,kn->abin", [3, 2]);
+    let refused = run(13, &[node], &[c]).unwrap_err().to_string();
+    assert!(refused.contains("k stands for 4 and for 3"), "{refused}");
+}
+
 /// Integers of a constant are as they are on the host; the device has 32 bits.
 #[test]
 fn padding_by_a_large_integer() {
